@@ -1,0 +1,64 @@
+/* The table of kernels, one for each instruction set and dtype.
+ *
+ * Design: kernels take the op record and find their arrays by its offsets, so the walk over the plan
+ * is the same for every op kind. They work on a range (rows of the block, or rows of dw), so that
+ * threads split outputs and never sums: forward and backward_rows are cut by samples, backward_params
+ * by input features, update by parameters. */
+#ifndef FNN_KERNELS_H
+#define FNN_KERNELS_H
+
+#include "plan.h"
+
+typedef struct {
+    const char *isa; /* "portable", "avx2", "avx512", "neon" */
+    int item_size;   /* 4 or 8 */
+    int lanes;       /* numbers in a vector register */
+
+    /* y (and z) of samples [begin, end) of the block; indexed by fnn_op_kind. */
+    void (*forward[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
+    /* dz in place of dy, then dx where the op has one, for samples [begin, end). */
+    void (*backward_rows[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin,
+                                          int64_t end);
+    /* dw of input features [begin, end), and db with the first of them, from x and dz of the whole block:
+     * set, or added to when accumulate. A block's own sum starts from zero and is added once. */
+    void (*backward_params[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, int accumulate,
+                                            int64_t begin, int64_t end);
+    /* contract.loss for samples [begin, end) of the block. rows[i] is the sample's row in target and
+     * weight; weight may be NULL. target is int32 when the loss is sparse, else of the dtype. */
+    void (*loss)(const fnn_model *, const void *target, const void *weight, const int32_t *rows, int64_t begin,
+                 int64_t end, double scale, double *sums);
+    /* Adds the gradient of l1 and l2 to grads and returns the penalty. */
+    double (*penalize)(const fnn_model *);
+    void (*clip)(const fnn_model *);
+    /* Update of parameters [begin, end) with c as in optimizers.py; begin is a multiple of 16. */
+    void (*update)(const fnn_model *, const double *c, int64_t begin, int64_t end);
+    /* Copies rows of x, (n_samples, width), to out. */
+    void (*gather)(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
+
+    /* For tests and benches: one piece at a time. */
+    /* c (m, n) += or = a (m, k) @ b (k, n); a has any strides (in elements), rows of b and c are dense. */
+    void (*gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
+                 int64_t b_row, void *c, int64_t c_row, int accumulate);
+    void (*activate)(int code, double parameter, int64_t rows, int64_t n, const void *z, void *y);
+    /* dz from dy in place; z may be NULL where the activation does not keep it. */
+    void (*activate_back)(int code, double parameter, int64_t rows, int64_t n, const void *z, const void *y, void *dy);
+    void (*math)(int function, int64_t n, const void *x, void *y); /* enum fnn_math */
+} fnn_kernels;
+
+enum fnn_math { FNN_EXP, FNN_LOG, FNN_TANH, FNN_MATH_SIGMOID, FNN_ERF, FNN_MATH_SOFTPLUS, FNN_EXPM1, FNN_LOG1P, FNN_N_MATH };
+
+/* c of optimizers.py for a step (from 1), in double; the twin of Optimizer.all_scalars. */
+void fnn_scalars(const fnn_optimizer *, int64_t step, double learning_rate, double c[FNN_N_SCALARS]);
+
+/* Order of rows of an epoch (random.py, fill_order) and Philox words, the same on every ISA. */
+void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch);
+void fnn_philox(uint64_t seed, const uint32_t counter[4], uint32_t words[4]);
+
+/* Tables of the ISA wanted ("" or NULL: the best this machine has), or NULL with *why set. */
+const fnn_kernels *fnn_select(const char *isa, int item_size, const char **why);
+/* ISAs compiled into this build, best first, and whether this machine can run the i-th. */
+const char *fnn_isa_name(int i);
+int fnn_isa_runs(int i);
+int fnn_isa_count(void);
+
+#endif

@@ -1,0 +1,99 @@
+/* The plan as C sees it: twins of the enums of the definitions and of the records in tables.py.
+ * A test compares every value, offset and size with Python; change both together. */
+#ifndef FNN_PLAN_H
+#define FNN_PLAN_H
+
+#include <stdint.h>
+
+enum fnn_op_kind { FNN_DENSE, FNN_ACTIVATION, FNN_DROPOUT, FNN_N_OP_KINDS };
+
+enum fnn_activation_code {
+    FNN_LINEAR, FNN_SIGMOID, FNN_TANH, FNN_RELU, FNN_LEAKY_RELU, FNN_ELU, FNN_SELU, FNN_GELU,
+    FNN_SILU, FNN_SOFTPLUS, FNN_SOFTSIGN, FNN_HARD_SIGMOID, FNN_HARD_SWISH, FNN_EXPONENTIAL,
+    FNN_SOFTMAX, FNN_LOG_SOFTMAX, FNN_N_ACTIVATIONS
+};
+
+enum fnn_loss_code {
+    FNN_BINARY_CROSSENTROPY, FNN_BINARY_CROSSENTROPY_LOGITS,
+    FNN_CATEGORICAL_CROSSENTROPY, FNN_CATEGORICAL_CROSSENTROPY_LOGITS,
+    FNN_SPARSE_CATEGORICAL_CROSSENTROPY, FNN_SPARSE_CATEGORICAL_CROSSENTROPY_LOGITS,
+    FNN_MEAN_SQUARED_ERROR, FNN_MEAN_ABSOLUTE_ERROR, FNN_HUBER, FNN_LOG_COSH, FNN_POISSON,
+    FNN_KL_DIVERGENCE, FNN_HINGE, FNN_PINBALL, FNN_N_LOSSES
+};
+
+enum fnn_optimizer_code {
+    FNN_SGD, FNN_MOMENTUM, FNN_NESTEROV, FNN_RMSPROP, FNN_RMSPROP_MOMENTUM, FNN_ADAGRAD,
+    FNN_ADADELTA, FNN_ADAM, FNN_NADAM, FNN_ADAMAX, FNN_LION, FNN_N_OPTIMIZERS
+};
+
+enum fnn_clip_code { FNN_CLIP_NONE, FNN_CLIP_VALUE, FNN_CLIP_NORM, FNN_CLIP_GLOBAL_NORM, FNN_N_CLIPS };
+
+enum fnn_statistic_code {
+    FNN_HITS, FNN_ARGMAX_HITS, FNN_TOP_K_HITS, FNN_SQUARED_ERROR, FNN_ABSOLUTE_ERROR, FNN_CONFUSION,
+    FNN_ARGMAX_CONFUSION, FNN_MOMENTS, FNN_ROC, FNN_N_STATISTICS
+};
+
+enum { FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_THRESHOLDS = 200, FNN_N_GEOMETRY = 8 };
+
+typedef struct {
+    int32_t kind, activation, layer, unused;
+    int64_t n_in, n_out, repeat;
+    int64_t w, b, x, y, z, dx, dy, scratch, state;
+    double parameter, rate;
+    int64_t geometry[FNN_N_GEOMETRY];
+} fnn_op;
+
+typedef struct {
+    int32_t code, fused, sparse, unused;
+    int64_t n_out, repeat;
+    double parameter;
+} fnn_loss;
+
+typedef struct {
+    int32_t code, clip, n_slots, unused;
+    double clip_at, weight_decay, hyper[FNN_N_HYPER];
+} fnn_optimizer;
+
+typedef struct {
+    int32_t statistic, weighted;
+    int64_t first, n_sums;
+    double parameter;
+} fnn_metric;
+
+typedef struct {
+    int64_t offset, size;
+    double l1, l2;
+} fnn_segment;
+
+typedef struct {
+    int32_t n_ops, n_segments, n_metrics, has_penalty;
+    int64_t batch_size, block_rows, n_input, n_output, x, y, dy, n_params, n_sums;
+    uint64_t seed;
+} fnn_header;
+
+typedef struct {
+    int64_t n_samples, first_epoch, last_epoch, max_steps, epoch, batch, step;
+    int32_t shuffle, status;
+} fnn_run;
+
+/* All tables of a plan and its arenas; pointers only, owned by Python. */
+typedef struct {
+    const fnn_header *header;
+    const fnn_op *ops;
+    const fnn_loss *loss;
+    const fnn_optimizer *optimizer;
+    const fnn_metric *metrics;
+    const fnn_segment *segments;
+    void *params, *grads, *slots, *state, *workspace; /* of the dtype of the kernels in use */
+} fnn_model;
+
+/* A block of rows on its way through the ops. */
+typedef struct {
+    const void *x;     /* (rows, n_input) */
+    int64_t rows;      /* samples in the block */
+    int64_t first_row; /* place of the first in its batch: dropout masks are drawn for that place */
+    int64_t step;      /* updates done so far */
+    int training;
+} fnn_block;
+
+#endif

@@ -1,0 +1,124 @@
+"""The contract: what a backend module offers. Every backend has exactly these functions.
+
+Arrays: ``arenas`` holds 64-byte aligned C-contiguous vectors of the model's dtype (float32 or
+float64). ``x`` is C-contiguous ``(rows, n_input)`` of that dtype. ``target`` is C-contiguous
+``(rows, n_output)`` of that dtype, or ``(rows, repeat)`` int32 when the loss is sparse. ``weight`` is
+``(rows,)`` of that dtype, or None for ones. ``sums`` are float64. Callers guarantee all this; backends
+check nothing. A block is at most ``header.block_rows`` rows.
+
+``train_epochs`` equals the loop of :func:`train_step`, which is also what runs under a custom loss or
+a callback for every batch. Native backends run ``train_epochs`` and ``predict`` without the GIL.
+
+Design: a call ends after ``run.max_steps`` updates, in the middle of an epoch if need be, and the next
+call goes on from ``run``. So Python hears Ctrl-C, keeps a time limit or moves a progress bar every
+50 ms, whatever the length of an epoch, and no backend handles signals or clocks.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from fastnn.plan import Arenas, Plan
+
+FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "train_epochs", "predict")
+
+
+def supports(plan: Plan) -> str | None:
+    """None when the backend can run the plan, else the reason why not."""
+    raise NotImplementedError
+
+
+def forward(plan: Plan, arenas: Arenas, x: np.ndarray, training: bool = False, step: int = 0,
+            first_row: int = 0) -> np.ndarray:
+    """Push a block through all ops; returns a view ``(rows, n_output)`` of the workspace.
+
+    ``training`` applies dropout with the mask of ``step`` (updates done so far) for rows
+    ``first_row ...`` of the batch. A plan whose loss has ``fused`` leaves logits in the output.
+    """
+    raise NotImplementedError
+
+
+def loss(plan: Plan, arenas: Arenas, target: np.ndarray, weight: np.ndarray | None, sums: np.ndarray,
+         scale: float) -> None:
+    """Loss of the block that ``forward`` has just pushed.
+
+    Adds ``sum(weight * loss)`` to ``sums[0]`` and the metrics' statistics behind it, writes ``scale *
+    weight`` times the gradient of each row's loss to the output's ``dy`` and, when the loss is fused,
+    turns the logits in the output into the prediction. Rows with ``repeat`` positions count each
+    position with weight ``1 / repeat`` in the loss and with the row's weight in the statistics.
+    """
+    raise NotImplementedError
+
+
+def backward(plan: Plan, arenas: Arenas, x: np.ndarray, accumulate: bool = False) -> None:
+    """Gradients of the block from the output's ``dy``: set in ``grads``, or added when ``accumulate``."""
+    raise NotImplementedError
+
+
+def update(plan: Plan, arenas: Arenas, step: int, learning_rate: float) -> float:
+    """Add the penalties' gradients, clip, update ``params`` and ``slots``. ``step`` counts from 1.
+
+    Returns the penalty (l1 and l2) of the parameters before the update.
+    """
+    raise NotImplementedError
+
+
+def train_epochs(plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
+                 order: np.ndarray, run: np.ndarray, learning_rates: np.ndarray, sums: np.ndarray) -> None:
+    """Train from where ``run`` stands until ``run.last_epoch`` or for ``run.max_steps`` updates.
+
+    Parameters
+    ----------
+    order : int32 ``(n_samples,)``; filled at the start of each epoch (kept between calls), or left as
+        it came when ``run.shuffle`` is 0.
+    run : RUN record, advanced. ``status`` becomes 1 when a batch's loss is not finite; that update is
+        not made and the call returns.
+    learning_rates : float64, one for each update of this call, or a single one for all.
+    sums : float64 ``(epochs touched at most, n_sums)``; row ``epoch - run.first_epoch`` is added to. The
+        loss's sum includes ``penalty * rows`` of every batch.
+    """
+    raise NotImplementedError
+
+
+def predict(plan: Plan, arenas: Arenas, x: np.ndarray, out: np.ndarray) -> None:
+    """Predict all rows of ``x`` ``(n, n_input)`` into ``out`` ``(n, n_output)``, block by block."""
+    raise NotImplementedError
+
+
+def train_step(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray,
+               weight: np.ndarray | None, rows: np.ndarray, step: int, learning_rate: float,
+               sums: np.ndarray, value_and_gradient=None) -> bool:
+    """One update on ``rows`` (indices) of the data, block by block; False when the loss is not finite.
+
+    ``step`` counts the updates done before. ``value_and_gradient(target, weight, sums, scale)``
+    replaces the backend's loss for a custom one.
+    """
+    head, before = plan.header, sums[0]
+    block = int(head["block_rows"])
+    gathered = arenas.workspace[int(head["x"]):]
+    for first in range(0, len(rows), block):
+        chosen = rows[first:first + block]
+        inputs = gathered[:len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
+        np.take(x, chosen, axis=0, out=inputs)
+        backend.forward(plan, arenas, inputs, True, step, first)
+        blockwise = (target[chosen], None if weight is None else weight[chosen], sums, 1.0 / len(rows))
+        if value_and_gradient is None:
+            backend.loss(plan, arenas, *blockwise)
+        else:
+            value_and_gradient(*blockwise)
+        backend.backward(plan, arenas, inputs, first > 0)
+    if not np.isfinite(sums[0] - before):
+        return False
+    sums[0] += len(rows) * backend.update(plan, arenas, step + 1, learning_rate)
+    return True
+
+
+def advance(run: np.ndarray, batch_size: int) -> None:
+    """Move ``run`` past the batch just trained, into the next epoch after the last one."""
+    run["step"] += 1
+    run["batch"] += 1
+    if run["batch"] * batch_size >= run["n_samples"]:
+        run["batch"] = 0
+        run["epoch"] += 1

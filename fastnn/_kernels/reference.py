@@ -1,0 +1,186 @@
+"""The reference backend, "numpy": how a network trains, in plain loops over the plan's operations.
+
+Read this file to learn how the whole thing works; the other backends do the same in the same order
+and are compared with it. Functions and arrays are those of ``contract.py``. Formulas are not here
+but in the definitions (activations, losses, metrics, optimizers), which this file only applies.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from fastnn import random
+from fastnn._kernels import contract
+from fastnn.activations import ACTIVATIONS
+from fastnn.layers.base import OpKind
+from fastnn.losses import ALL_LOSSES
+from fastnn.metrics import STATISTICS
+from fastnn.optimizers import UPDATES, ClipCode
+
+ACTIVATION = {a.code: a for a in ACTIVATIONS.values()}
+THIS = sys.modules[__name__]
+LOSS = {record.code: record for record in ALL_LOSSES}
+
+
+def supports(plan):
+    return None
+
+
+def forward(plan, arenas, x, training=False, step=0, first_row=0):
+    for op in plan.ops:
+        rows = _rows(arenas, op["x"], len(x) * op["repeat"], op["n_in"], x)
+        y = _rows(arenas, op["y"], len(rows), op["n_out"])
+        if op["kind"] == OpKind.DROPOUT:
+            _dropout(plan, arenas, op, rows, y, training, step, first_row)
+            continue
+        z = rows @ _kernel(arenas.params, op) + _bias(arenas.params, op) if op["kind"] == OpKind.DENSE else rows
+        if op["z"] >= 0:
+            _rows(arenas, op["z"], len(rows), op["n_out"])[...] = z
+        y[...] = _activate(op["activation"], z, op["parameter"])
+    return _rows(arenas, plan.header["y"], len(x), plan.header["n_output"])
+
+
+def loss(plan, arenas, target, weight, sums, scale):
+    table = plan.loss[()]
+    n_rows, n_out, repeat = len(target), table["n_out"], table["repeat"]
+    y = _rows(arenas, plan.header["y"], n_rows * repeat, n_out)
+    dy = _rows(arenas, plan.header["dy"], n_rows * repeat, n_out)
+    target = target.reshape(-1) if table["sparse"] else target.reshape(-1, n_out)
+    ones = np.ones(n_rows, y.dtype)
+    w = np.repeat(ones if weight is None else weight, repeat)
+    record, parameter = LOSS[table["code"]], table["parameter"].astype(y.dtype)
+    bound = replace(record, parameter=parameter)
+    sums[0] += (w * bound.value(target, y)).sum(dtype=np.float64) / repeat
+    dy[...] = bound.gradient(target, y) * (w * y.dtype.type(scale / repeat))[:, None]
+    if table["fused"] >= 0:
+        y[...] = _activate(table["fused"], y, parameter)
+    for metric in plan.metrics:
+        place = slice(metric["first"], metric["first"] + metric["n_sums"])
+        counted = w if metric["weighted"] else np.repeat(ones, repeat)
+        STATISTICS[metric["statistic"]](target, y, counted, sums[place], metric["parameter"])
+
+
+def backward(plan, arenas, x, accumulate=False):
+    for op in plan.ops[::-1]:
+        rows = _rows(arenas, op["x"], len(x) * op["repeat"], op["n_in"], x)
+        dz = _rows(arenas, op["dy"], len(rows), op["n_out"])
+        z = _rows(arenas, op["z"], len(rows), op["n_out"]) if op["z"] >= 0 else None
+        if op["kind"] == OpKind.DROPOUT:
+            dz *= z
+        else:
+            y = _rows(arenas, op["y"], len(rows), op["n_out"])
+            dz[...] = _activation_gradient(op, z, y, dz)
+        if op["kind"] == OpKind.DENSE:
+            _accumulate(_kernel(arenas.grads, op), rows.T @ dz, accumulate)
+            if op["b"] >= 0:
+                _accumulate(_bias(arenas.grads, op), dz.sum(axis=0), accumulate)
+        if op["dx"] < 0:
+            return
+        dx = _rows(arenas, op["dx"], len(rows), op["n_in"])
+        dx[...] = dz @ _kernel(arenas.params, op).T if op["kind"] == OpKind.DENSE else dz
+
+
+def update(plan, arenas, step, learning_rate):
+    params, grads, slots = arenas.params, arenas.grads, arenas.slots
+    penalty = _penalize(plan, params, grads)
+    _clip(plan, grads)
+    c = plan.optimizer_record.all_scalars(step, learning_rate).astype(params.dtype)
+    new, new_slots = UPDATES[plan.optimizer_record.code](params, grads, tuple(slots), c)
+    params[...] = new
+    for slot, value in zip(slots, new_slots, strict=True):
+        slot[...] = value
+    return penalty
+
+
+def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
+    batch_size, done = int(plan.header["batch_size"]), 0
+    while done < run["max_steps"] and run["epoch"] < run["last_epoch"]:
+        if run["batch"] == 0 and run["shuffle"]:
+            random.fill_order(order, int(plan.header["seed"]), int(run["epoch"]))
+        rows = order[run["batch"] * batch_size:(run["batch"] + 1) * batch_size]
+        rate = float(learning_rates[done if len(learning_rates) > 1 else 0])
+        row_of_sums = sums[run["epoch"] - run["first_epoch"]]
+        if not contract.train_step(THIS, plan, arenas, x, target, weight, rows, int(run["step"]), rate, row_of_sums):
+            run["status"] = 1
+            return
+        done += 1
+        contract.advance(run, batch_size)
+
+
+def predict(plan, arenas, x, out):
+    block = int(plan.header["block_rows"])
+    for first in range(0, len(x), block):
+        out[first:first + block] = forward(plan, arenas, x[first:first + block])
+
+
+def _rows(arenas, offset, rows, width, x=None):
+    """The ``(rows, width)`` array at an offset of the workspace; offset -1 is the block handed in."""
+    if offset < 0:
+        return x.reshape(rows, width)
+    return arenas.workspace[offset:offset + rows * width].reshape(rows, width)
+
+
+def _kernel(arena, op):
+    return arena[op["w"]:op["w"] + op["n_in"] * op["n_out"]].reshape(op["n_in"], op["n_out"])
+
+
+def _bias(arena, op):
+    return arena[op["b"]:op["b"] + op["n_out"]] if op["b"] >= 0 else arena.dtype.type(0)
+
+
+def _activate(code, z, parameter):
+    return ACTIVATION[code].function(z, z.dtype.type(parameter))
+
+
+def _activation_gradient(op, z, y, dy):
+    record = ACTIVATION[op["activation"]]
+    if record.rowwise:
+        return record.derivative(y, dy)
+    return dy * record.derivative(z, y, y.dtype.type(op["parameter"]))
+
+
+def _dropout(plan, arenas, op, x, y, training, step, first_row):
+    """``y = x * factor``; the factors stay in ``z`` for the way back."""
+    if not training:
+        y[...] = x
+        return
+    first = first_row * int(op["repeat"] * op["n_out"])
+    factors = _rows(arenas, op["z"], *x.shape)
+    factors[...] = random.dropout_scale(int(plan.header["seed"]), int(op["layer"]), step, float(op["rate"]),
+                                        first, x.size).reshape(x.shape)
+    y[...] = x * factors
+
+
+def _accumulate(out, value, accumulate):
+    out[...] = out + value if accumulate else value
+
+
+def _penalize(plan, params, grads):
+    penalty = 0.0
+    for offset, size, l1, l2 in plan.segments:
+        if l1 or l2:
+            w, g = params[offset:offset + size], grads[offset:offset + size]
+            penalty += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
+            g += (l1 * np.sign(w) + 2 * l2 * w).astype(g.dtype)
+    return float(penalty)
+
+
+def _clip(plan, grads):
+    """Clip each gradient, each variable's norm, or the norm of all."""
+    code, bound = int(plan.optimizer["clip"]), float(plan.optimizer["clip_at"])
+    if code == ClipCode.VALUE:
+        np.clip(grads, -bound, bound, out=grads)
+    elif code == ClipCode.GLOBAL_NORM:
+        _clip_norm(grads, bound)
+    elif code == ClipCode.NORM:
+        for offset, size, _, _ in plan.segments:
+            _clip_norm(grads[offset:offset + size], bound)
+
+
+def _clip_norm(grads, bound):
+    norm = np.sqrt(np.square(grads, dtype=np.float64).sum())
+    if norm > bound:
+        grads *= grads.dtype.type(bound / norm)

@@ -1,0 +1,68 @@
+"""What all definitions share: a record with a name, and how a user's value becomes one.
+
+A *definition* is the one record that says what an activation, a loss, an optimiser, an initialiser
+or a metric is. Tests, backends and documentation find definitions through the tables kept in the
+modules of those names; nothing else lists them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+Record = TypeVar("Record")
+
+
+def unknown_name(kind: str, came: object, names: Iterable[str]) -> ValueError:
+    """The error for a name that no definition has: what came, what there is, the nearest guess."""
+    known = sorted(names)
+    near = difflib.get_close_matches(str(came), known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return ValueError(f"unknown {kind} {came!r}{hint}; known: {', '.join(known)}")
+
+
+def lookup(kind: str, came: str, table: Mapping[str, Record]) -> Record:
+    """Find ``came`` in a table of definitions, or raise the error that lists the right names."""
+    try:
+        return table[came]
+    except KeyError:
+        raise unknown_name(kind, came, table) from None
+
+
+def number(argument: str, came: Any, *, low: float | None = None, high: float | None = None,
+           open_low: bool = False, open_high: bool = False) -> float:
+    """Check one real-valued argument of a definition and return it as a float.
+
+    Raises
+    ------
+    TypeError
+        ``came`` is no number (booleans are refused: they are nearly always a slip).
+    ValueError
+        it is not finite or outside the range; the message names the range.
+    """
+    if isinstance(came, bool):
+        raise TypeError(f"{argument} must be a number, got {came!r}")
+    try:
+        value = float(came)
+    except (TypeError, ValueError):
+        raise TypeError(f"{argument} must be a number, got {came!r}") from None
+    below = low is not None and (value <= low if open_low else value < low)
+    above = high is not None and (value >= high if open_high else value > high)
+    if below or above or value != value or value in (float("inf"), float("-inf")):
+        left = "-inf" if low is None else f"{low:g}"
+        right = "inf" if high is None else f"{high:g}"
+        opening = "(" if open_low or low is None else "["
+        closing = ")" if open_high or high is None else "]"
+        raise ValueError(f"{argument} must lie in {opening}{left}, {right}{closing}, got {came!r}")
+    return value
+
+
+def integer(argument: str, came: Any, *, low: int | None = None) -> int:
+    """Check one whole-number argument (Python or NumPy integer) and return it as an int."""
+    if isinstance(came, bool) or not hasattr(came, "__index__"):
+        raise TypeError(f"{argument} must be a whole number, got {came!r}")
+    value = came.__index__()
+    if low is not None and value < low:
+        raise ValueError(f"{argument} must be at least {low}, got {value}")
+    return value

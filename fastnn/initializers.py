@@ -1,0 +1,224 @@
+"""Initialisers: what a parameter holds before training, from the model's seed and its own place.
+
+Names, arguments and formulas are those of Keras 3; ``fan_in`` and ``fan_out`` of a kernel
+``(..., n_in, n_out)`` count the receptive field in front.
+
+Design: normal numbers come from the inverse distribution function over Philox words and not from
+NumPy's generators, so that the same seed gives the same parameters on every machine. Its logarithm
+is taken here by products and sums alone, because those of C libraries differ in the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from fastnn import random
+from fastnn.definitions import lookup, number
+
+TRUNCATED_STDDEV = 0.87962566103423978  # of a normal cut at two standard deviations
+
+
+def logarithm(x: np.ndarray) -> np.ndarray:
+    """Natural logarithm of positive float64 numbers by ``2 atanh((m-1)/(m+1)) + e log 2``; < 1e-15 off."""
+    mantissa, exponent = np.frexp(x)
+    low = mantissa < math.sqrt(0.5)
+    mantissa, exponent = np.where(low, 2 * mantissa, mantissa), exponent - low
+    s = (mantissa - 1) / (mantissa + 1)
+    square, total = s * s, np.zeros_like(s)
+    for k in range(21, 0, -2):
+        total = total * square + 1.0 / k
+    return 2 * s * total + exponent * math.log(2.0)
+
+
+def normal_quantile(u: np.ndarray) -> np.ndarray:
+    """Inverse of the standard normal distribution function (Wichura 1988, AS 241, PPND16)."""
+    q = u - 0.5
+    r = np.sqrt(-logarithm(np.minimum(u, 1 - u)))
+    near, middle, far = 0.180625 - q * q, r - 1.6, r - 5.0
+    value = np.where(np.abs(q) <= 0.425, q * _ratio(_NEAR, near),
+                     np.where(q < 0, -1.0, 1.0) * np.where(r <= 5, _ratio(_MIDDLE, middle), _ratio(_FAR, far)))
+    return value
+
+
+def _ratio(table, r):
+    above, below = np.zeros_like(r), np.zeros_like(r)
+    for a, b in table:
+        above, below = above * r + a, below * r + b
+    return above / below
+
+
+# Numerator and denominator of AS 241 side by side, highest power first.
+_NEAR = ((2509.0809287301226727, 5226.495278852545925), (33430.575583588128105, 28729.085735721942674),
+         (67265.770927008700853, 39307.89580009271061), (45921.953931549871457, 21213.794301586595867),
+         (13731.693765509461125, 5394.1960214247511077), (1971.5909503065514427, 687.1870074920579083),
+         (133.14166789178437745, 42.313330701600911252), (3.387132872796366608, 1.0))
+_MIDDLE = ((7.7454501427834140764e-4, 1.05075007164441684324e-9), (.0227238449892691845833, 5.475938084995344946e-4),
+           (.24178072517745061177, .0151986665636164571966), (1.27045825245236838258, .14810397642748007459),
+           (3.64784832476320460504, .68976733498510000455), (5.7694972214606914055, 1.6763848301838038494),
+           (4.6303378461565452959, 2.05319162663775882187), (1.42343711074968357734, 1.0))
+_FAR = ((2.01033439929228813265e-7, 2.04426310338993978564e-15), (2.71155556874348757815e-5, 1.4215117583164458887e-7),
+        (.0012426609473880784386, 1.8463183175100546818e-5), (.026532189526576123093, 7.868691311456132591e-4),
+        (.29656057182850489123, .0148753612908506148525), (1.7848265399172913358, .13692988092273580531),
+        (5.4637849111641143699, .59983220655588793769), (6.6579046435011037772, 1.0))
+
+
+def fans(shape: tuple[int, ...]) -> tuple[float, float]:
+    """``(fan_in, fan_out)`` of a parameter's shape."""
+    if len(shape) < 2:
+        return (float(shape[0]), float(shape[0])) if shape else (1.0, 1.0)
+    field = math.prod(shape[:-2])
+    return float(field * shape[-2]), float(field * shape[-1])
+
+
+class Initializer:
+    """Base of all initialisers; an object is called with a shape, a seed and a stream."""
+
+    def __call__(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+        """Float64 array of ``shape``; ``stream`` is the number of the parameter in its model."""
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """What the model file stores."""
+        return {"name": NAMES[type(self)], **{f.name: getattr(self, f.name) for f in fields(self)}}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """The same value everywhere."""
+
+    value: float = 0.0
+
+    def __call__(self, shape, seed, stream):
+        return np.full(shape, float(self.value))
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All zeros."""
+
+    def __call__(self, shape, seed, stream):
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Ones(Initializer):
+    """All ones."""
+
+    def __call__(self, shape, seed, stream):
+        return np.ones(shape)
+
+
+@dataclass(frozen=True)
+class RandomUniform(Initializer):
+    """Uniform in [minval, maxval)."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+
+    def __call__(self, shape, seed, stream):
+        drawn = random.uniform(seed, stream, math.prod(shape)).reshape(shape)
+        return self.minval + (self.maxval - self.minval) * drawn
+
+
+@dataclass(frozen=True)
+class RandomNormal(Initializer):
+    """Normal with the given mean and standard deviation."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __call__(self, shape, seed, stream):
+        return self.mean + self.stddev * normal_quantile(random.uniform(seed, stream, math.prod(shape))).reshape(shape)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """Normal cut at two standard deviations from the mean."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __call__(self, shape, seed, stream):
+        tail = 0.5 * math.erfc(math.sqrt(2.0))  # weight beyond two standard deviations
+        drawn = tail + (1 - 2 * tail) * random.uniform(seed, stream, math.prod(shape))
+        return self.mean + self.stddev * normal_quantile(drawn).reshape(shape)
+
+
+@dataclass(frozen=True)
+class VarianceScaling(Initializer):
+    """Variance ``scale / fan`` (Glorot and Bengio 2010; He et al. 2015).
+
+    Parameters
+    ----------
+    scale : float > 0.
+    mode : ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
+    distribution : ``"uniform"``, ``"truncated_normal"`` or ``"untruncated_normal"``.
+    """
+
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+
+    def __post_init__(self):
+        number("scale", self.scale, low=0.0, open_low=True)
+        lookup("mode", self.mode, dict.fromkeys(("fan_in", "fan_out", "fan_avg")))
+        lookup("distribution", self.distribution, dict.fromkeys(("uniform", "truncated_normal", "untruncated_normal")))
+
+    def __call__(self, shape, seed, stream):
+        fan_in, fan_out = fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        deviation = math.sqrt(self.scale / max(1.0, fan))
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0) * deviation
+            return RandomUniform(-limit, limit)(shape, seed, stream)
+        if self.distribution == "truncated_normal":
+            return TruncatedNormal(0.0, deviation / TRUNCATED_STDDEV)(shape, seed, stream)
+        return RandomNormal(0.0, deviation)(shape, seed, stream)
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """Orthonormal rows or columns, times ``gain`` (Saxe et al. 2014).
+
+    The decomposition is LAPACK's, so its last bits may differ between builds of NumPy.
+    """
+
+    gain: float = 1.0
+
+    def __call__(self, shape, seed, stream):
+        if len(shape) < 2:
+            raise ValueError(f"orthogonal needs a parameter of rank 2 or more, got shape {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        drawn = RandomNormal(0.0, 1.0)((max(rows, columns), min(rows, columns)), seed, stream)
+        q, r = np.linalg.qr(drawn)
+        q = q * np.sign(np.diag(r))
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "zeros": Zeros(), "ones": Ones(), "constant": Constant(), "random_uniform": RandomUniform(),
+    "random_normal": RandomNormal(), "truncated_normal": TruncatedNormal(), "orthogonal": Orthogonal(),
+    "variance_scaling": VarianceScaling(),
+    "glorot_uniform": VarianceScaling(1.0, "fan_avg", "uniform"), "glorot_normal": VarianceScaling(1.0, "fan_avg", "truncated_normal"),
+    "he_uniform": VarianceScaling(2.0, "fan_in", "uniform"), "he_normal": VarianceScaling(2.0, "fan_in", "truncated_normal"),
+    "lecun_uniform": VarianceScaling(1.0, "fan_in", "uniform"), "lecun_normal": VarianceScaling(1.0, "fan_in", "truncated_normal"),
+}
+NAMES = {Zeros: "zeros", Ones: "ones", Constant: "constant", RandomUniform: "random_uniform",
+         RandomNormal: "random_normal", TruncatedNormal: "truncated_normal", Orthogonal: "orthogonal",
+         VarianceScaling: "variance_scaling"}
+
+
+def get(initializer: object) -> Initializer:
+    """Turn what a user wrote (name, object, stored config) into an initialiser."""
+    if isinstance(initializer, Initializer):
+        return initializer
+    if isinstance(initializer, dict):
+        kind = type(lookup("initializer", initializer["name"], INITIALIZERS))
+        return kind(**{k: v for k, v in initializer.items() if k != "name"})
+    if isinstance(initializer, str):
+        return lookup("initializer", initializer.lower(), INITIALIZERS)
+    raise TypeError(f"an initializer must be a name or an object of fastnn.initializers, got {initializer!r}")

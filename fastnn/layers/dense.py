@@ -1,0 +1,83 @@
+"""Fully connected layers and activations on their own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastnn import activations, initializers, regularizers
+from fastnn.definitions import integer
+from fastnn.layers.base import Layer, Operation, OpKind, Parameter, check_shape
+
+
+@dataclass(frozen=True, repr=False)
+class Dense(Layer):
+    """``y = activation(x @ kernel + bias)`` along the last axis.
+
+    Parameters
+    ----------
+    units : width of the output.
+    activation : name, record of :mod:`fastnn.activations`, or None for linear.
+    use_bias : whether there is a bias.
+    kernel_initializer, bias_initializer : names or objects of :mod:`fastnn.initializers`.
+    kernel_regularizer, bias_regularizer : names or objects of :mod:`fastnn.regularizers`.
+    input_shape : shape of one sample, for the first layer; ``input_dim=n`` means ``(n,)``.
+    name : shown in summaries and files.
+
+    Shapes: ``(..., n_in)`` -> ``(..., units)``; kernel ``(n_in, units)``, bias ``(units,)``.
+    """
+
+    units: int
+    activation: Any = None
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    input_shape: Any = None
+    input_dim: Any = None
+    name: str | None = None
+
+    def __post_init__(self):
+        settle = object.__setattr__
+        settle(self, "units", integer("units", self.units, low=1))
+        settle(self, "activation", activations.get(self.activation))
+        settle(self, "kernel_initializer", initializers.get(self.kernel_initializer))
+        settle(self, "bias_initializer", initializers.get(self.bias_initializer))
+        settle(self, "kernel_regularizer", regularizers.get(self.kernel_regularizer))
+        settle(self, "bias_regularizer", regularizers.get(self.bias_regularizer))
+        if self.input_dim is not None:
+            settle(self, "input_shape", (integer("input_dim", self.input_dim, low=1),))
+            settle(self, "input_dim", None)
+        if self.input_shape is not None:
+            settle(self, "input_shape", check_shape("input_shape", self.input_shape))
+
+    def output_shape(self, shape):
+        return (*shape[:-1], self.units)
+
+    def parameters(self, shape):
+        kernel = Parameter("kernel", (shape[-1], self.units), self.kernel_initializer, self.kernel_regularizer)
+        bias = Parameter("bias", (self.units,), self.bias_initializer, self.bias_regularizer)
+        return (kernel, bias) if self.use_bias else (kernel,)
+
+    def operations(self, shape):
+        return (Operation(OpKind.DENSE, shape[-1], self.units, math.prod(shape[:-1]), self.activation,
+                          w=0, b=1 if self.use_bias else -1),)
+
+
+@dataclass(frozen=True, repr=False)
+class Activation(Layer):
+    """An activation as a layer of its own; after a linear Dense the plan joins the two."""
+
+    activation: Any
+    input_shape: Any = None
+    name: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "activation", activations.get(self.activation))
+        if self.input_shape is not None:
+            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+
+    def operations(self, shape):
+        return (Operation(OpKind.ACTIVATION, shape[-1], shape[-1], math.prod(shape[:-1]), self.activation),)

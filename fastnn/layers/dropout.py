@@ -1,0 +1,31 @@
+"""Dropout (Srivastava et al. 2014)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastnn.definitions import number
+from fastnn.layers.base import Layer, Operation, OpKind, check_shape
+
+
+@dataclass(frozen=True, repr=False)
+class Dropout(Layer):
+    """Zeroes a share ``rate`` of its inputs in training and scales the rest by ``1 / (1 - rate)``.
+
+    The mask follows from the model's seed, the layer's place, the step and the element's index, so
+    every backend draws the same one. In prediction the layer does nothing.
+    """
+
+    rate: float
+    input_shape: Any = None
+    name: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "rate", number("rate", self.rate, low=0.0, high=1.0, open_high=True))
+        if self.input_shape is not None:
+            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+
+    def operations(self, shape):
+        return (Operation(OpKind.DROPOUT, shape[-1], shape[-1], math.prod(shape[:-1]), rate=self.rate),)

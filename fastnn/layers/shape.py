@@ -1,0 +1,69 @@
+"""Layers that name a shape and compute nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastnn.layers.base import Layer, check_shape
+
+
+@dataclass(frozen=True, repr=False)
+class Input(Layer):
+    """States the shape of one sample: ``Input((20,))``."""
+
+    shape: Any
+    name: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", check_shape("shape", self.shape))
+
+    @property
+    def input_shape(self):
+        return self.shape
+
+    def output_shape(self, shape):
+        if shape != self.shape:
+            raise ValueError(f"Input{self.shape} must be the first layer; it gets {shape} here")
+        return shape
+
+
+@dataclass(frozen=True, repr=False)
+class Flatten(Layer):
+    """``(a, b, ...)`` -> ``(a * b * ...,)``; rows stay where they are."""
+
+    input_shape: Any = None
+    name: str | None = None
+
+    def __post_init__(self):
+        if self.input_shape is not None:
+            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+
+    def output_shape(self, shape):
+        return (math.prod(shape),)
+
+
+@dataclass(frozen=True, repr=False)
+class Reshape(Layer):
+    """Another shape for the same numbers; one size may be -1 and follows from the others."""
+
+    target_shape: Any
+    input_shape: Any = None
+    name: str | None = None
+
+    def __post_init__(self):
+        sizes = self.target_shape if isinstance(self.target_shape, tuple | list) else (self.target_shape,)
+        if sum(size == -1 for size in sizes) > 1:
+            raise ValueError(f"target_shape may hold one -1, got {self.target_shape!r}")
+        check_shape("target_shape", tuple(1 if size == -1 else size for size in sizes))
+        object.__setattr__(self, "target_shape", tuple(sizes))
+        if self.input_shape is not None:
+            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+
+    def output_shape(self, shape):
+        count, known = math.prod(shape), math.prod(size for size in self.target_shape if size != -1)
+        fits = count % known == 0 if -1 in self.target_shape else count == known
+        if not fits:
+            raise ValueError(f"Reshape{self.target_shape} cannot hold the {count} numbers of shape {shape}")
+        return tuple(count // known if size == -1 else size for size in self.target_shape)

@@ -1,0 +1,340 @@
+"""The plan: layers, loss and optimiser compiled into flat tables of operations with offsets.
+
+This is the only place where sizes and offsets are computed. A plan is immutable and printable;
+every backend executes the same one. Arrays live in the arenas that :func:`allocate` makes for it.
+
+Design: rows pass through all operations in blocks of ``block_rows`` (a batch may have many), so
+that the workspace fits the cache and does not grow with the batch; gradients of the blocks are
+added in order. The block depends on the plan alone, never on threads or instruction sets, because
+it takes part in how sums are rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fastnn import losses as loss_definitions
+from fastnn._kernels.tables import HEADER, LOSS, METRIC, OP, OPTIMIZER, RUN, SEGMENT
+from fastnn.activations import ACTIVATIONS, ActivationCode
+from fastnn.custom_loss import CustomLoss
+from fastnn.layers.base import Layer, Operation, OpKind, Parameter, Shape
+from fastnn.losses import Loss
+from fastnn.metrics import Metric, n_sums
+from fastnn.optimizers import Optimizer
+
+ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
+BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
+MIN_BLOCK, MAX_BLOCK = 256, 1024
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A parameter of a layer with its place in ``params``."""
+
+    layer: int
+    parameter: Parameter
+    offset: int
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.parameter.shape)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What depends on the layers alone: shapes and the places of parameters.
+
+    Attributes
+    ----------
+    layers : all layers.
+    shapes : input shape of the model, then the output shape of each layer (one sample).
+    variables : the parameters in the order of ``get_weights``.
+    n_params : length of ``params``, padding included.
+    """
+
+    layers: tuple[Layer, ...]
+    shapes: tuple[Shape, ...]
+    variables: tuple[Variable, ...]
+    n_params: int
+
+
+def lay_out(layers: Sequence[Layer], input_shape: Shape) -> Layout:
+    """Walk the shapes and give every parameter its place."""
+    shapes, variables, offset = [input_shape], [], 0
+    for index, layer in enumerate(layers):
+        for parameter in layer.parameters(shapes[-1]):
+            variables.append(Variable(index, parameter, offset))
+            offset += _padded(math.prod(parameter.shape))
+        shapes.append(layer.output_shape(shapes[-1]))
+    return Layout(tuple(layers), tuple(shapes), tuple(variables), offset)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The compiled model. ``ops``, ``header`` ... are NumPy records as in ``_kernels/tables.py``."""
+
+    layout: Layout
+    training: bool
+    ops: np.ndarray
+    header: np.ndarray
+    loss: np.ndarray
+    optimizer: np.ndarray
+    metrics: np.ndarray
+    segments: np.ndarray
+    workspace_size: int
+    loss_record: Loss | CustomLoss | None = field(repr=False)
+    optimizer_record: Optimizer | None = field(repr=False)
+
+    def __str__(self) -> str:
+        head = self.header
+        kind = f"training, batch {head['batch_size']}" if self.training else "prediction"
+        lines = [f"plan: {kind}, blocks of {head['block_rows']} rows; {len(self.ops)} ops, "
+                 f"{head['n_params']} params, {self.workspace_size} workspace",
+                 f"{'op':>3} {'kind':10} {'layer':>5} {'rows x in -> out':>20} {'activation':12} "
+                 + " ".join(f"{name:>8}" for name in _SHOWN)]
+        for i, op in enumerate(self.ops):
+            shape = f"{op['repeat']} x {op['n_in']} -> {op['n_out']}"
+            places = " ".join(f"{'-' if op[name] < 0 else op[name]:>8}" for name in _SHOWN)
+            lines.append(f"{i:>3} {OpKind(op['kind']).name.lower():10} {op['layer']:>5} {shape:>20} "
+                         f"{ActivationCode(op['activation']).name.lower():12} {places}")
+        return "\n".join(lines)
+
+
+_SHOWN = ("w", "b", "x", "y", "z", "dx", "dy", "scratch")
+
+
+@dataclass(frozen=True)
+class Arenas:
+    """The flat vectors a plan works in, all of one dtype (float32 or float64), 64-byte aligned."""
+
+    params: np.ndarray  # (n_params,)
+    grads: np.ndarray  # (n_params,), empty for prediction
+    slots: np.ndarray  # (n_slots, n_params)
+    state: np.ndarray  # running statistics
+    workspace: np.ndarray  # (workspace_size,)
+
+
+def aligned(size: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros, ``(size,)``, whose first byte is a multiple of 64."""
+    raw = np.zeros(size * dtype.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start:start + size * dtype.itemsize].view(dtype)
+
+
+def allocate(plan: Plan, params: np.ndarray, slots: np.ndarray | None = None,
+             state: np.ndarray | None = None) -> Arenas:
+    """Arenas for a plan around a model's own ``params`` (and ``slots``, ``state``)."""
+    dtype = params.dtype
+    if slots is None:
+        slots = new_slots(plan, dtype)
+    grads = aligned(len(params) if plan.training else 0, dtype)
+    return Arenas(params, grads, slots, aligned(0, dtype) if state is None else state,
+                  aligned(plan.workspace_size, dtype))
+
+
+def new_slots(plan: Plan, dtype: np.dtype) -> np.ndarray:
+    """Fresh optimiser state, ``(n_slots, n_params)``."""
+    record = plan.optimizer_record
+    n_params = int(plan.header["n_params"])
+    if record is None:
+        return aligned(0, dtype).reshape(0, n_params)
+    slots = aligned(record.n_slots * n_params, dtype).reshape(record.n_slots, n_params)
+    slots[...] = record.slot_start
+    return slots
+
+
+def new_run(n_samples: int, epochs: tuple[int, int], *, step: int = 0, shuffle: bool = True) -> np.ndarray:
+    """A RUN record that stands before the first batch of ``epochs[0]`` and ends before ``epochs[1]``."""
+    run = np.zeros((), RUN)
+    run["n_samples"], run["step"], run["shuffle"] = n_samples, step, shuffle
+    run["epoch"] = run["first_epoch"] = epochs[0]
+    run["last_epoch"], run["max_steps"] = epochs[1], np.iinfo(np.int64).max
+    return run
+
+
+def compile_plan(layout: Layout, *, batch_size: int, loss: Loss | CustomLoss | None = None,
+                 optimizer: Optimizer | None = None, metrics: Sequence[tuple[Metric, bool]] = (),
+                 seed: int = 0) -> Plan:
+    """Compile a layout for training (with a loss) or for prediction (without).
+
+    Parameters
+    ----------
+    layout : from :func:`lay_out`.
+    batch_size : rows of one update, or rows predicted together.
+    loss, optimizer : definitions; a loss without an optimiser serves evaluation and L-BFGS.
+    metrics : resolved metrics, each with whether sample weights count.
+    seed : key of the dropout masks and the order of rows.
+
+    Raises
+    ------
+    ValueError
+        no layer computes anything.
+    """
+    operations = _join_activations(_operations(layout))
+    if not operations:
+        raise ValueError("the model has no layer that computes anything; add a Dense layer")
+    training = loss is not None
+    loss, operations, fused = _take_logits(loss, operations, layout.shapes[-1])
+    build = _Builder(layout, operations, training, _block_rows(operations, batch_size))
+    ops = build.ops()
+    header = build.header(ops, batch_size, seed)
+    metric_table = _metric_table(metrics, layout.shapes[-1][-1])
+    header["n_metrics"] = len(metrics)
+    header["n_sums"] = 1 + int(metric_table["n_sums"].sum())
+    segments = _segments(layout)
+    header["n_segments"], header["has_penalty"] = len(segments), bool(np.any(segments["l1"] + segments["l2"]))
+    tables = [ops, header, _loss_table(loss, fused, layout.shapes[-1]), _optimizer_table(optimizer), metric_table,
+              segments]
+    for table in tables:
+        table.flags.writeable = False
+    return Plan(layout, training, *tables, workspace_size=build.size, loss_record=loss, optimizer_record=optimizer)
+
+
+def _operations(layout: Layout) -> list[tuple[int, Operation]]:
+    return [(i, operation) for i, layer in enumerate(layout.layers)
+            for operation in layer.operations(layout.shapes[i])]
+
+
+def _join_activations(operations: list[tuple[int, Operation]]) -> list[tuple[int, Operation]]:
+    """An activation after a linear Dense becomes the Dense's own: one pass less, and losses see the pair."""
+    joined: list[tuple[int, Operation]] = []
+    for index, operation in operations:
+        before = joined[-1][1] if joined else None
+        same_rows = before is not None and (before.n_out, before.repeat) == (operation.n_in, operation.repeat)
+        if (operation.kind == OpKind.ACTIVATION and same_rows and before.kind == OpKind.DENSE
+                and before.activation.code == ActivationCode.LINEAR):
+            joined[-1] = joined[-1][0], _with_activation(before, operation.activation)
+        else:
+            joined.append((index, operation))
+    return joined
+
+
+def _with_activation(operation: Operation, activation) -> Operation:
+    return Operation(operation.kind, operation.n_in, operation.n_out, operation.repeat, activation,
+                     operation.w, operation.b, operation.rate)
+
+
+def _take_logits(loss, operations, shape: Shape):
+    """Move the last activation into a cross-entropy that has a form on logits.
+
+    Returns the loss, the operations and the code of the activation that the loss now applies, or -1.
+    """
+    index, last = operations[-1]
+    if (loss is None or loss.activation is None or loss.from_logits or last.activation.name != loss.activation
+            or last.n_out != shape[-1]):
+        return loss, operations, -1
+    fused = int(last.activation.code)
+    return loss.on_logits(), [*operations[:-1], (index, _with_activation(last, ACTIVATIONS["linear"]))], fused
+
+
+def _block_rows(operations: list[tuple[int, Operation]], batch_size: int) -> int:
+    numbers = sum(2 * operation.repeat * operation.n_out for _, operation in operations)
+    rows = BLOCK_BYTES // (4 * numbers) // ALIGN * ALIGN
+    return min(batch_size, max(MIN_BLOCK, min(MAX_BLOCK, rows)))
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGN) * ALIGN
+
+
+class _Builder:
+    """Hands out workspace while the op table is written."""
+
+    def __init__(self, layout: Layout, operations: list[tuple[int, Operation]], training: bool, block_rows: int):
+        self.layout, self.operations = layout, operations
+        self.training, self.block_rows = training, block_rows
+        self.size = 0
+        self.x = self.take(block_rows * math.prod(layout.shapes[0])) if training else -1
+        self.offsets = {(v.layer, i): v.offset for layer in range(len(layout.layers))
+                        for i, v in enumerate(v for v in layout.variables if v.layer == layer)}
+
+    def take(self, size: int) -> int:
+        offset, self.size = self.size, self.size + _padded(size)
+        return offset
+
+    def ops(self) -> np.ndarray:
+        ops = np.zeros(len(self.operations), OP)
+        first_trained = next((i for i, (_, o) in enumerate(self.operations) if o.w >= 0), len(ops))
+        for i, (layer, operation) in enumerate(self.operations):
+            op = ops[i]
+            for name in ("w", "b", "x", "y", "z", "dx", "dy", "scratch", "state"):
+                op[name] = -1
+            self._describe(op, layer, operation)
+            if i:
+                op["x"] = ops[i - 1]["y"]
+            if self.training:
+                op["dy"] = self.take(self._rows(operation) * operation.n_out)
+                if i > first_trained:
+                    self._link_back(op, ops[i - 1], operation)
+        return ops
+
+    def _rows(self, operation: Operation) -> int:
+        return self.block_rows * operation.repeat
+
+    def _describe(self, op, layer: int, operation: Operation) -> None:
+        op["kind"], op["activation"], op["layer"] = operation.kind, operation.activation.code, layer
+        op["n_in"], op["n_out"], op["repeat"] = operation.n_in, operation.n_out, operation.repeat
+        op["parameter"], op["rate"] = operation.activation.parameter, operation.rate
+        if operation.w >= 0:
+            op["w"] = self.offsets[layer, operation.w]
+        if operation.b >= 0:
+            op["b"] = self.offsets[layer, operation.b]
+        op["y"] = self.take(self._rows(operation) * operation.n_out)
+        if self.training and (operation.activation.keeps_z or operation.kind == OpKind.DROPOUT):
+            op["z"] = self.take(self._rows(operation) * operation.n_out)
+
+    def _link_back(self, op, before, operation: Operation) -> None:
+        op["dx"] = before["dy"]
+        if operation.kind == OpKind.DENSE:
+            op["scratch"] = self.take(operation.n_in * operation.n_out)
+
+    def header(self, ops: np.ndarray, batch_size: int, seed: int) -> np.ndarray:
+        header = np.zeros((), HEADER)
+        last = ops[-1]
+        header["n_ops"], header["batch_size"], header["block_rows"] = len(ops), batch_size, self.block_rows
+        header["n_input"] = math.prod(self.layout.shapes[0])
+        header["n_output"] = math.prod(self.layout.shapes[-1])
+        header["x"], header["y"], header["dy"] = self.x, last["y"], last["dy"]
+        header["n_params"], header["seed"] = self.layout.n_params, seed
+        return header
+
+
+def _metric_table(metrics: Sequence[tuple[Metric, bool]], n_out: int) -> np.ndarray:
+    table, first = np.zeros(len(metrics), METRIC), 1
+    for row, (metric, weighted) in zip(table, metrics, strict=True):
+        if metric.statistic is None:
+            raise ValueError(f"metric {metric.name!r} must be resolved before it is compiled")
+        row["statistic"], row["weighted"], row["parameter"] = metric.statistic, weighted, metric.parameter
+        row["first"], row["n_sums"] = first, n_sums(metric.statistic, n_out)
+        first += int(row["n_sums"])
+    return table
+
+
+def _segments(layout: Layout) -> np.ndarray:
+    rows = [(v.offset, v.size, v.parameter.regularizer.l1, v.parameter.regularizer.l2) for v in layout.variables]
+    return np.array(rows, SEGMENT)
+
+
+def _loss_table(loss: Loss | CustomLoss | None, fused: int, shape: Shape) -> np.ndarray:
+    table = np.zeros((), LOSS)
+    table["code"], table["fused"] = -1, fused
+    table["n_out"], table["repeat"] = shape[-1], math.prod(shape[:-1])
+    if isinstance(loss, Loss):
+        table["code"], table["sparse"], table["parameter"] = loss.code, loss.sparse, loss.parameter
+    return table
+
+
+def _optimizer_table(optimizer: Optimizer | None) -> np.ndarray:
+    table = np.zeros((), OPTIMIZER)
+    table["code"] = -1
+    if optimizer is not None:
+        table["code"], table["n_slots"] = optimizer.code, optimizer.n_slots
+        table["clip"], table["clip_at"] = optimizer.clip
+        table["weight_decay"] = optimizer.weight_decay or 0.0
+        hyper = optimizer.hyper()
+        table["hyper"][:len(hyper)] = hyper
+    return table

@@ -1,0 +1,73 @@
+"""Random numbers that follow from a seed and a position: Philox4x32-10 and what is drawn from it.
+
+``philox(key, counter)`` is Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". A
+stream is named by the four counter words ``(index // 4, stream, low, high)``; element ``index``
+takes word ``index % 4`` of the result. Streams: ORDER (low, high = epoch) for the order of rows,
+``layer + 1`` (low, high = step) for dropout, ``INITIAL + segment`` for initial parameters. The same
+definition stands in C (``random.h``) and in the Numba backend.
+
+Design: counters, not a generator with a state, so that any backend, thread or restart draws the
+number of its place without drawing those before it. NumPy's ``Generator`` (rejected) keeps no
+promise across versions and cannot be entered in the middle by a kernel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+ORDER = 0
+INITIAL = 0x80000000
+
+_MULTIPLY = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_WEYL = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def philox(seed: int, counter: tuple) -> tuple[np.ndarray, ...]:
+    """Ten rounds on four words: counters (uint32 arrays or numbers that broadcast) -> four uint32 arrays."""
+    x = [np.asarray(word, np.uint32) for word in counter]
+    k0, k1 = np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32 & 0xFFFFFFFF)
+    with np.errstate(over="ignore"):
+        for _ in range(10):
+            a, b = x[0] * _MULTIPLY[0], x[2] * _MULTIPLY[1]
+            x = [(b >> 32).astype(np.uint32) ^ x[1] ^ k0, (b & _LOW).astype(np.uint32),
+                 (a >> 32).astype(np.uint32) ^ x[3] ^ k1, (a & _LOW).astype(np.uint32)]
+            k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
+    return tuple(x)
+
+
+def words(seed: int, stream: int, position: int, first: int, count: int) -> np.ndarray:
+    """Elements ``first .. first + count - 1`` of a stream, uint32; ``position`` is its step or epoch."""
+    blocks = np.arange(first // 4, (first + count + 3) // 4, dtype=np.uint64)
+    drawn = philox(seed, (blocks & _LOW, stream, position & 0xFFFFFFFF, position >> 32))
+    return np.stack(drawn, axis=-1).reshape(-1)[first % 4:first % 4 + count]
+
+
+def fill_order(order: np.ndarray, seed: int, epoch: int) -> None:
+    """Put the order of rows in ``epoch`` into ``order``, int32: Fisher and Yates, from the end.
+
+    Row i changes places with ``word[i] * (i + 1) >> 32``. That is uniform up to ``n / 2**32``.
+    """
+    n = len(order)
+    partner = (words(seed, ORDER, epoch, 0, n).astype(np.uint64) * np.arange(1, n + 1, dtype=np.uint64)) >> np.uint64(32)
+    rows, partner = list(range(n)), partner.tolist()
+    for i in range(n - 1, 0, -1):
+        j = partner[i]
+        rows[i], rows[j] = rows[j], rows[i]
+    order[:] = rows
+
+
+def keep_threshold(rate: float) -> int:
+    """Dropout drops an element whose word is below this: ``rate * 2**32``."""
+    return min(int(rate * 4294967296.0), 0xFFFFFFFF)
+
+
+def dropout_scale(seed: int, layer: int, step: int, rate: float, first: int, count: int) -> np.ndarray:
+    """Factor of each element, 0 or ``1 / (1 - rate)``, float64."""
+    drawn = words(seed, layer + 1, step, first, count)
+    return (drawn >= keep_threshold(rate)) * (1.0 / (1.0 - rate))
+
+
+def uniform(seed: int, stream: int, count: int) -> np.ndarray:
+    """Numbers in (0, 1), float64, from 32 bits each; never 0 or 1."""
+    return (words(seed, INITIAL + stream, 0, 0, count) + 0.5) / 4294967296.0

@@ -1,0 +1,49 @@
+"""Penalties on parameters, added to the loss: ``l1 * sum |w| + l2 * sum w**2``, as in Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastnn.definitions import lookup, number
+
+
+@dataclass(frozen=True)
+class L1L2:
+    """Both penalties; a factor of zero is none."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __post_init__(self):
+        number("l1", self.l1, low=0.0)
+        number("l2", self.l2, low=0.0)
+
+    def config(self) -> dict[str, float]:
+        """What the model file stores."""
+        return {"l1": self.l1, "l2": self.l2}
+
+
+def L1(l1: float = 0.01) -> L1L2:
+    """``l1 * sum |w|``."""
+    return L1L2(l1=l1)
+
+
+def L2(l2: float = 0.01) -> L1L2:
+    """``l2 * sum w**2``."""
+    return L1L2(l2=l2)
+
+
+NAMED = {"l1": L1L2(l1=0.01), "l2": L1L2(l2=0.01), "l1_l2": L1L2(0.01, 0.01)}
+
+
+def get(regularizer: object) -> L1L2:
+    """Turn what a user wrote (name, object, stored config, None) into a penalty."""
+    if regularizer is None:
+        return L1L2()
+    if isinstance(regularizer, L1L2):
+        return regularizer
+    if isinstance(regularizer, dict):
+        return L1L2(**regularizer)
+    if isinstance(regularizer, str):
+        return lookup("regularizer", regularizer, NAMED)
+    raise TypeError(f"a regularizer must be a name or an object of fastnn.regularizers, got {regularizer!r}")
