@@ -20,6 +20,7 @@ from types import ModuleType
 
 import numpy as np
 
+from fastnn import random
 from fastnn.plan import Arenas, Plan
 
 FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "train_epochs", "predict")
@@ -89,13 +90,13 @@ def predict(plan: Plan, arenas: Arenas, x: np.ndarray, out: np.ndarray) -> None:
 
 def train_step(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray,
                weight: np.ndarray | None, rows: np.ndarray, step: int, learning_rate: float,
-               sums: np.ndarray, value_and_gradient=None) -> bool:
+               sums: np.ndarray, loss=None) -> bool:
     """One update on ``rows`` (indices) of the data, block by block; False when the loss is not finite.
 
-    ``step`` counts the updates done before. ``value_and_gradient(target, weight, sums, scale)``
-    replaces the backend's loss for a custom one.
+    ``step`` counts the updates done before. ``loss`` replaces the backend's own (a custom loss is
+    computed by the reference, whatever backend does the rest).
     """
-    head, before = plan.header, sums[0]
+    head, before = plan.header, float(sums[0])
     block = int(head["block_rows"])
     gathered = arenas.workspace[int(head["x"]):]
     for first in range(0, len(rows), block):
@@ -103,11 +104,8 @@ def train_step(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, t
         inputs = gathered[:len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
         np.take(x, chosen, axis=0, out=inputs)
         backend.forward(plan, arenas, inputs, True, step, first)
-        blockwise = (target[chosen], None if weight is None else weight[chosen], sums, 1.0 / len(rows))
-        if value_and_gradient is None:
-            backend.loss(plan, arenas, *blockwise)
-        else:
-            value_and_gradient(*blockwise)
+        (loss or backend.loss)(plan, arenas, target[chosen], None if weight is None else weight[chosen], sums,
+                               1.0 / len(rows))
         backend.backward(plan, arenas, inputs, first > 0)
     if not np.isfinite(sums[0] - before):
         return False
@@ -115,7 +113,25 @@ def train_step(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, t
     return True
 
 
-def advance(run: np.ndarray, batch_size: int) -> None:
+def train_loop(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray,
+               weight: np.ndarray | None, order: np.ndarray, run: np.ndarray, learning_rates: np.ndarray,
+               sums: np.ndarray, loss=None) -> None:
+    """``train_epochs`` in Python, for any backend; arguments as there and in :func:`train_step`."""
+    batch_size, done = int(plan.header["batch_size"]), 0
+    while done < run["max_steps"] and run["epoch"] < run["last_epoch"]:
+        if run["batch"] == 0 and run["shuffle"]:
+            random.fill_order(order, int(plan.header["seed"]), int(run["epoch"]))
+        rows = order[run["batch"] * batch_size:(run["batch"] + 1) * batch_size]
+        rate = float(learning_rates[done if len(learning_rates) > 1 else 0])
+        row = sums[int(run["epoch"] - run["first_epoch"])]
+        if not train_step(backend, plan, arenas, x, target, weight, rows, int(run["step"]), rate, row, loss):
+            run["status"] = 1
+            return
+        done += 1
+        _advance(run, batch_size)
+
+
+def _advance(run: np.ndarray, batch_size: int) -> None:
     """Move ``run`` past the batch just trained, into the next epoch after the last one."""
     run["step"] += 1
     run["batch"] += 1

@@ -8,7 +8,6 @@ but in the definitions (activations, losses, metrics, optimizers), which this fi
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 import numpy as np
 
@@ -16,13 +15,11 @@ from fastnn import random
 from fastnn._kernels import contract
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers.base import OpKind
-from fastnn.losses import ALL_LOSSES
 from fastnn.metrics import STATISTICS
 from fastnn.optimizers import UPDATES, ClipCode
 
 ACTIVATION = {a.code: a for a in ACTIVATIONS.values()}
 THIS = sys.modules[__name__]
-LOSS = {record.code: record for record in ALL_LOSSES}
 
 
 def supports(plan):
@@ -51,12 +48,11 @@ def loss(plan, arenas, target, weight, sums, scale):
     target = target.reshape(-1) if table["sparse"] else target.reshape(-1, n_out)
     ones = np.ones(n_rows, y.dtype)
     w = np.repeat(ones if weight is None else weight, repeat)
-    record, parameter = LOSS[table["code"]], table["parameter"].astype(y.dtype)
-    bound = replace(record, parameter=parameter)
-    sums[0] += (w * bound.value(target, y)).sum(dtype=np.float64) / repeat
-    dy[...] = bound.gradient(target, y) * (w * y.dtype.type(scale / repeat))[:, None]
+    record = plan.loss_record
+    sums[0] += (w * record.value(target, y)).sum(dtype=np.float64) / repeat
+    dy[...] = record.gradient(target, y) * (w * y.dtype.type(scale / repeat))[:, None]
     if table["fused"] >= 0:
-        y[...] = _activate(table["fused"], y, parameter)
+        y[...] = _activate(table["fused"], y, 0.0)
     for metric in plan.metrics:
         place = slice(metric["first"], metric["first"] + metric["n_sums"])
         counted = w if metric["weighted"] else np.repeat(ones, repeat)
@@ -96,18 +92,7 @@ def update(plan, arenas, step, learning_rate):
 
 
 def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
-    batch_size, done = int(plan.header["batch_size"]), 0
-    while done < run["max_steps"] and run["epoch"] < run["last_epoch"]:
-        if run["batch"] == 0 and run["shuffle"]:
-            random.fill_order(order, int(plan.header["seed"]), int(run["epoch"]))
-        rows = order[run["batch"] * batch_size:(run["batch"] + 1) * batch_size]
-        rate = float(learning_rates[done if len(learning_rates) > 1 else 0])
-        row_of_sums = sums[run["epoch"] - run["first_epoch"]]
-        if not contract.train_step(THIS, plan, arenas, x, target, weight, rows, int(run["step"]), rate, row_of_sums):
-            run["status"] = 1
-            return
-        done += 1
-        contract.advance(run, batch_size)
+    contract.train_loop(THIS, plan, arenas, x, target, weight, order, run, learning_rates, sums)
 
 
 def predict(plan, arenas, x, out):

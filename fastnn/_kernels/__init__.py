@@ -1,0 +1,159 @@
+"""The dispatcher: which backend runs a plan, and why another one does not.
+
+Precedence: the argument of a model or call, the ``use_backend`` block, ``set_backend``, the variable
+``FASTNN_BACKEND``, then "auto". A backend that was named and cannot run raises ``BackendError``;
+"auto" takes the first of :data:`PREFERENCE` that is there and supports the whole plan.
+
+Design: a backend is a module with the functions of ``contract.py`` and nothing registers itself;
+modules are imported when first wanted, so ``import fastnn`` loads neither Numba nor the C code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import logging
+import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+from types import ModuleType
+
+from fastnn.definitions import unknown_name
+from fastnn.errors import BackendError
+
+PREFERENCE = ("cython", "numba", "numpy")
+MODULES = {"cython": "fastnn._kernels.native", "numba": "fastnn._kernels.jit", "numpy": "fastnn._kernels.reference"}
+HOW_TO_GET = {"cython": "build it with a C compiler: pip install --no-build-isolation --force-reinstall .",
+              "numba": "install the extra fastnn-native[numba]"}
+ISAS = ("portable", "avx2", "avx512", "neon")
+GROUP = "fastnn.backends"
+
+_log = logging.getLogger("fastnn")
+_loaded: dict[str, ModuleType | BackendError] = {}
+_told: set[str] = set()
+_default: str | None = None
+_block: ContextVar[str | None] = ContextVar("fastnn_backend", default=None)
+
+
+def check_name(name: object) -> str:
+    """A backend's name, or ``ValueError`` with the names there are."""
+    if not isinstance(name, str):
+        raise TypeError(f"backend must be a name, got {name!r}")
+    if name != "auto" and name not in MODULES and name not in third_party():
+        raise unknown_name("backend", name, ("auto", *MODULES, *third_party()))
+    return name
+
+
+def third_party() -> dict[str, importlib.metadata.EntryPoint]:
+    """Backends of other distributions by name; none is imported here."""
+    return {e.name: e for e in importlib.metadata.entry_points(group=GROUP)}
+
+
+def set_backend(name: str) -> None:
+    """Choose the backend of all models that name none; "auto" goes back to choosing."""
+    global _default
+    _default = check_name(name)
+
+
+@contextlib.contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Choose the backend inside a ``with`` block (of this thread or task alone)."""
+    token = _block.set(check_name(name))
+    try:
+        yield
+    finally:
+        _block.reset(token)
+
+
+def asked(argument: str | None = None) -> str:
+    """The name in force: argument, block, default, environment, "auto"."""
+    for name in (argument, _block.get(), _default):
+        if name is not None:
+            return check_name(name)
+    name = os.environ.get("FASTNN_BACKEND") or "auto"
+    try:
+        return check_name(name)
+    except ValueError as error:
+        raise ValueError(f"FASTNN_BACKEND: {error}") from None
+
+
+def load(name: str) -> ModuleType:
+    """Import a backend once; ``BackendError`` with the reason when it is not there."""
+    if name not in _loaded:
+        _loaded[name] = _import(name)
+    found = _loaded[name]
+    if isinstance(found, BackendError):
+        raise found
+    return found
+
+
+def why_not(name: str) -> str | None:
+    """None when a backend can be loaded, else the reason."""
+    try:
+        load(name)
+    except BackendError as error:
+        return str(error)
+    return None
+
+
+def available() -> list[str]:
+    """Backends that can run here, in order of preference."""
+    return [name for name in PREFERENCE if why_not(name) is None]
+
+
+def select(plan, argument: str | None = None) -> tuple[str, ModuleType]:
+    """The backend that runs ``plan``: its name and module.
+
+    Raises
+    ------
+    BackendError
+        a backend was named and is missing or does not support the plan.
+    """
+    name = asked(argument)
+    if name != "auto":
+        module = load(name)
+        reason = module.supports(plan)
+        if reason:
+            raise BackendError(f"backend {name!r} cannot run this model: {reason}")
+        return name, module
+    for candidate in PREFERENCE:
+        reason = why_not(candidate) or load(candidate).supports(plan)
+        if reason is None:
+            return candidate, load(candidate)
+        if reason not in _told:
+            _told.add(reason)
+            _log.info("backend %r is passed over: %s", candidate, reason)
+    raise BackendError("no backend supports this model")
+
+
+def get_backend() -> str:
+    """Name of the backend that a model without one of its own would use now."""
+    name = asked()
+    return name if name != "auto" else available()[0]
+
+
+def wanted_isa() -> str:
+    """The instruction set that ``FASTNN_ISA`` asks for, "" for the best."""
+    isa = os.environ.get("FASTNN_ISA", "")
+    if isa and isa not in ISAS:
+        raise ValueError(f"FASTNN_ISA: {unknown_name('instruction set', isa, ISAS)}")
+    return isa
+
+
+def _import(name: str) -> ModuleType | BackendError:
+    isa = wanted_isa() if name == "cython" else ""
+    try:
+        if name in MODULES:
+            module = importlib.import_module(MODULES[name])
+        else:
+            module = third_party()[name].load()
+    except ImportError as error:
+        hint = f"; {HOW_TO_GET[name]}" if name in HOW_TO_GET else ""
+        return BackendError(f"backend {name!r} is missing ({error}){hint}")
+    if name == "cython":
+        try:
+            module.use_isa(isa)
+        except ValueError as error:
+            raise ValueError(f"FASTNN_ISA: {error}") from None
+    return module

@@ -1,0 +1,176 @@
+"""Input conversion and validation, once, at the boundary: what comes out of here backends may trust.
+
+Every function either returns an array as ``_kernels/contract.py`` wants it or raises one
+``ValueError``/``TypeError`` that names the argument, what came and what is wanted.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from fastnn.custom_loss import CustomLoss
+from fastnn.layers.base import Shape
+from fastnn.losses import Loss
+
+MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
+
+
+def real_array(name: str, came: Any, dtype: np.dtype) -> np.ndarray:
+    """``came`` as a C-contiguous native array of ``dtype``; no copy where it is one already.
+
+    Takes whatever NumPy turns into numbers: lists, frames, memory maps, integers, booleans, float16,
+    big-endian, strided, read-only. Refuses object, text, complex and ragged data.
+    """
+    try:
+        array = np.asarray(came)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}; {_mend(array)}")
+    with np.errstate(over="ignore"):  # what overflows in the model's dtype is infinite, and refused below
+        return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _mend(array: np.ndarray) -> str:
+    if array.dtype.kind in "OUS":
+        return "turn text and mixed columns into numbers first (the command line does it for tables)"
+    return "take its real part" if array.dtype.kind == "c" else "convert it with .astype(float)"
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raise when there is a NaN or an infinity, and say where the first one is."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(array.sum()):  # one pass without a mask; overflow only costs the second look
+            return
+    bad = ~np.isfinite(array)
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"{name} must be finite, got {array[where]} at index {where} and {int(bad.sum())} such "
+                         f"value{'s' if bad.sum() > 1 else ''} in all; replace or drop them")
+
+
+def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool = False) -> np.ndarray:
+    """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``."""
+    array = real_array(name, came, dtype)
+    if array.shape[1:] != shape and not (shape == (1,) and array.ndim == 1):
+        wanted = "(n, " + ", ".join(map(str, shape)) + ")"
+        hint = f"; one row is x[None], shape {(1, *array.shape)}" if array.shape == shape else ""
+        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}{hint}")
+    if len(array) == 0 and not empty:
+        raise ValueError(f"{name} is empty; at least one row is needed")
+    if len(array) > MAX_SAMPLES:
+        raise ValueError(f"{name} has {len(array)} rows; at most {MAX_SAMPLES} can be trained at once")
+    check_finite(name, array)
+    return array.reshape(len(array), math.prod(shape))
+
+
+def targets(came: Any, n_samples: int, shape: Shape, loss: Loss | CustomLoss, dtype: np.dtype) -> np.ndarray:
+    """Targets for an output ``shape``: ``(n, prod(shape))``, or int32 ``(n, repeat)`` for a sparse loss."""
+    array = np.asarray(came)
+    if array.ndim and len(array) != n_samples:
+        raise ValueError(f"x and y must have the same number of rows, got {n_samples} and {len(array)}")
+    if loss.sparse:
+        return _class_indices(array, n_samples, shape)
+    real = real_array("y", came, dtype)
+    narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
+    if real.shape not in ((n_samples, *shape), narrow):
+        raise ValueError(_target_shape(real.shape, n_samples, shape, loss))
+    check_finite("y", real)
+    real = real.reshape(n_samples, math.prod(shape))
+    return _domain(real, loss, shape)
+
+
+def _target_shape(came: Shape, n_samples: int, shape: Shape, loss: Loss | CustomLoss) -> str:
+    message = f"y must have shape {(n_samples, *shape)}, got {came}"
+    if loss.name == "categorical_crossentropy" and came in ((n_samples,), (n_samples, 1)):
+        return message + "; class indices belong to the loss sparse_categorical_crossentropy"
+    return message
+
+
+def _class_indices(array: np.ndarray, n_samples: int, shape: Shape) -> np.ndarray:
+    n_classes, positions = shape[-1], shape[:-1]
+    if n_classes < 2:
+        raise ValueError("sparse_categorical_crossentropy needs an output for each class, at least 2; "
+                         "one output goes with binary_crossentropy")
+    if array.dtype.kind not in "iubf":
+        raise TypeError(f"y must hold class indices (whole numbers), got dtype {array.dtype}")
+    if array.shape == (n_samples, *positions, n_classes):
+        raise ValueError(f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}; "
+                         f"one-hot rows belong to the loss categorical_crossentropy")
+    if array.shape not in ((n_samples, *positions), (n_samples, *positions, 1)):
+        raise ValueError(f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}")
+    if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
+        raise ValueError("y must hold class indices (whole numbers), got fractions or NaN")
+    low, high = (array.min(), array.max()) if array.size else (0, 0)
+    if low < 0 or high >= n_classes:
+        raise ValueError(f"y must hold class indices from 0 to {n_classes - 1}, got {low:g} to {high:g}")
+    return np.ascontiguousarray(array, dtype=np.int32).reshape(n_samples, math.prod(positions))
+
+
+def _domain(target: np.ndarray, loss: Loss | CustomLoss, shape: Shape) -> np.ndarray:
+    """Check the loss's domain, and apply what it does to targets before training."""
+    low, high = (target.min(), target.max()) if target.size else (0.0, 0.0)
+    if loss.name == "binary_crossentropy" and (low < 0 or high > 1):
+        raise ValueError(f"y must lie in [0, 1] for binary_crossentropy, got {low:g} to {high:g}")
+    if loss.name in ("poisson", "kl_divergence", "categorical_crossentropy") and low < 0:
+        raise ValueError(f"y must not be negative for {loss.name}, got {low:g}")
+    if loss.name == "hinge":
+        if not np.isin(target, (-1, 0, 1)).all():
+            raise ValueError("y must hold -1 and 1 (or 0 and 1) for hinge")
+        return target if low < 0 else 2 * target - 1
+    if loss.label_smoothing:
+        spread = 2 if loss.name == "binary_crossentropy" else shape[-1]
+        return (target * (1 - loss.label_smoothing) + loss.label_smoothing / spread).astype(target.dtype)
+    return target
+
+
+def weights(sample_weight: Any, class_weight: Any, target: np.ndarray, shape: Shape, sparse: bool,
+            dtype: np.dtype) -> np.ndarray | None:
+    """Weights of rows from both arguments, ``(n,)``, or None where there are none."""
+    combined = None
+    if sample_weight is not None:
+        combined = real_array("sample_weight", sample_weight, dtype)
+        if combined.shape != (len(target),):
+            raise ValueError(f"sample_weight must have shape {(len(target),)}, got {combined.shape}")
+        check_finite("sample_weight", combined)
+        if combined.min() < 0:
+            raise ValueError(f"sample_weight must not be negative, got {combined.min():g}")
+    if class_weight is not None:
+        by_class = _class_weights(class_weight, target, shape, sparse).astype(dtype)
+        combined = by_class if combined is None else combined * by_class
+    return combined
+
+
+def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, sparse: bool) -> np.ndarray:
+    if not isinstance(class_weight, dict):
+        raise TypeError(f"class_weight must be a dict {{class index: weight}}, got {class_weight!r}")
+    if len(shape) > 1:
+        raise ValueError("class_weight needs one class a row; give sample_weight for sequences")
+    if sparse:
+        classes, n_classes = target[:, 0], shape[-1]
+    elif shape[-1] == 1:
+        classes, n_classes = (target[:, 0] > 0.5).astype(int), 2
+    elif np.array_equal(target.sum(axis=1), np.ones(len(target))):
+        classes, n_classes = target.argmax(axis=1), shape[-1]
+    else:
+        raise ValueError("class_weight needs one class a row; these targets have several, give sample_weight")
+    table = np.ones(n_classes)
+    for index, weight in class_weight.items():
+        if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= index.__index__() < n_classes:
+            raise ValueError(f"class_weight has the class {index!r}; classes are 0 to {n_classes - 1}")
+        if not 0 <= float(weight) < math.inf:
+            raise ValueError(f"class_weight[{index}] must be a finite weight of at least 0, got {weight!r}")
+        table[index] = weight
+    return table[classes]
+
+
+def warn_when_sorted(target: np.ndarray) -> None:
+    """Warn when a split from the end takes rows of other targets than the rest: sorted data."""
+    column = target.reshape(len(target), -1)[:, 0]
+    if len(column) > 2 and column[0] != column[-1] and bool((np.diff(column) >= 0).all()):
+        warnings.warn("the targets are sorted, and validation_split takes the last rows: shuffle the rows first, "
+                      "or give validation_data", stacklevel=4)

@@ -1,0 +1,34 @@
+"""What this installation is: ``fastnn.show_config()``."""
+
+from __future__ import annotations
+
+import platform
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn._version import __version__
+from fastnn.threads import get_num_threads
+
+
+def show_config() -> None:
+    """Print version, backends (and why not), instruction sets, threads, Python and NumPy."""
+    print("\n".join(config_lines()))
+
+
+def config_lines() -> list[str]:
+    """The lines that :func:`show_config` prints."""
+    lines = [f"fastnn {__version__}, Python {platform.python_version()}, NumPy {np.__version__}, "
+             f"{platform.system()} {platform.machine()}", f"backend in use: {_kernels.get_backend()}"]
+    for name in _kernels.PREFERENCE:
+        reason = _kernels.why_not(name)
+        lines.append(f"  {name:7} {'available' if reason is None else reason}")
+    for name in _kernels.third_party():
+        lines.append(f"  {name:7} of another package, loaded when named")
+    if _kernels.why_not("cython") is None:
+        native = _kernels.load("cython")
+        for isa, compiled, runs in native.isas():
+            state = "not compiled" if not compiled else "compiled" if runs else "compiled, not on this machine"
+            lines.append(f"  isa {isa:9} {state}{', in use' if isa == native.isa() else ''}")
+    lines.append(f"threads: at most {get_num_threads()}")
+    return lines

@@ -1,0 +1,417 @@
+"""``Sequential``: layers, plans and arenas of one model; the only object of fastnn that has a state.
+
+Names and defaults are those of Keras 3. The arrays are flat (``params``, ``slots``); plans for the batch
+sizes in use are compiled once and kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn import _kernels, checks, losses, optimizers, serialization
+from fastnn import metrics as metric_definitions
+from fastnn.callbacks import History, Logs, ProgressBar
+from fastnn.callbacks import check as check_callbacks
+from fastnn.custom_loss import CustomLoss
+from fastnn.definitions import integer, number
+from fastnn.layers.base import Layer, Shape, check_shape
+from fastnn.losses import Loss
+from fastnn.metrics import Metric
+from fastnn.optimizers import LBFGS, Optimizer
+from fastnn.plan import MAX_BLOCK, Arenas, Layout, Plan, aligned, allocate, compile_plan, lay_out, new_slots
+from fastnn.progress import Progress
+from fastnn.summary import summary
+from fastnn.training import Data, Fit, evaluate
+
+Metrics = list[tuple[Metric, bool]]
+
+
+class Sequential:
+    """A stack of layers.
+
+    Parameters
+    ----------
+    layers : layers of :mod:`fastnn.layers`; more can be added with :meth:`add`.
+    dtype : ``"float32"`` or ``"float64"``, of parameters and all computation.
+    seed : whole number from which everything random follows (initial parameters, the order of rows, dropout);
+        None draws one, found as ``model.seed``.
+    backend : ``"auto"``, ``"cython"``, ``"numba"``, ``"numpy"`` or another package's; None leaves the choice
+        to ``use_backend``, ``set_backend`` and ``FASTNN_BACKEND``.
+
+    Attributes
+    ----------
+    built, backend_ : whether parameters exist; the name of the backend that ran last.
+    epoch, step : epochs and updates trained so far.
+    """
+
+    def __init__(self, layers: Iterable[Layer] | None = None, *, dtype: str = "float32", seed: int | None = None,
+                 backend: str | None = None):
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
+        if backend is not None:
+            _kernels.check_name(backend)
+        self.seed = secrets.randbits(63) if seed is None else integer("seed", seed, low=0)
+        if self.seed >= 2**64:
+            raise ValueError(f"seed must be below 2**64, got {seed}")
+        self.backend, self.backend_ = backend, None
+        self.loss: Loss | CustomLoss | None = None
+        self.optimizer: Optimizer | None = None
+        self.metrics: list[Metric] = []
+        self.weighted_metrics: list[Metric] = []
+        self.metadata: dict[str, str] = {}
+        self.epoch = self.step = 0
+        self.stop_training = False
+        self.history: History | None = None
+        self._layers: list[Layer] = []
+        self._forget()
+        for layer in layers or ():
+            self.add(layer)
+
+    # -- structure ------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, a copy of the list."""
+        return list(self._layers)
+
+    @property
+    def built(self) -> bool:
+        """Whether the input's shape is known and parameters exist."""
+        return self._layout is not None
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer. Parameters that exist are drawn anew when the model is built again."""
+        if not isinstance(layer, Layer):
+            raise TypeError(f"add takes a layer of fastnn.layers, got {layer!r}")
+        shape = (self._layers[0].input_shape if self._layers else None) or (
+            layer.input_shape if not self._layers else None)
+        if shape is not None:
+            lay_out([*self._layers, layer], shape)  # raises before anything changes
+        self._layers.append(layer)
+        self._forget()
+        if shape is not None:
+            self.build(shape)
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it."""
+        if not self._layers:
+            raise ValueError("the model has no layer to pop")
+        layer, shape = self._layers.pop(), self._layers[0].input_shape if self._layers else None
+        self._forget()
+        if shape is not None:
+            self.build(shape)
+        return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Draw the initial parameters for samples of ``input_shape`` (without the batch axis)."""
+        known = self._layers[0].input_shape if self._layers else None
+        shape = known if input_shape is None else check_shape("input_shape", input_shape)
+        if not self._layers:
+            raise ValueError("the model has no layers")
+        if shape is None:
+            raise ValueError("the input's shape is not known; give input_shape to the first layer or to build()")
+        if known is not None and shape != known:
+            raise ValueError(f"input_shape {shape} differs from the first layer's {known}")
+        layout = lay_out(self._layers, shape)
+        params = aligned(layout.n_params, self.dtype)
+        for stream, variable in enumerate(layout.variables):
+            parameter = variable.parameter
+            drawn = parameter.initializer(parameter.shape, self.seed, stream)
+            params[variable.offset:variable.offset + variable.size] = drawn.ravel()
+        self._forget()
+        self._layout, self.params = layout, params
+
+    def _forget(self) -> None:
+        self._layout: Layout | None = None
+        self.params = aligned(0, self.dtype)
+        self.slots: np.ndarray | None = None
+        self._plans: dict[Any, tuple[Plan, list[Arenas]]] = {}
+        self._last_batch_size = 32
+
+    @property
+    def layout(self) -> Layout:
+        """Shapes and places of the parameters; builds the model when it can."""
+        if self._layout is None:
+            self.build()
+        assert self._layout is not None
+        return self._layout
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one sample."""
+        return self.layout.shapes[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of one prediction."""
+        return self.layout.shapes[-1]
+
+    def count_params(self) -> int:
+        """Number of trainable parameters."""
+        return sum(variable.size for variable in self.layout.variables)
+
+    def summary(self, print_fn: Any = print) -> None:
+        """Print a table of the layers, their output shapes and parameters."""
+        print_fn(summary(self))
+
+    def __repr__(self) -> str:
+        shapes = f"{self.input_shape} -> {self.output_shape}, {self.count_params()} params" if self.built else "not built"
+        return f"<Sequential of {len(self._layers)} layers, {shapes}>"
+
+    # -- weights --------------------------------------------------------------------------------
+
+    def weight_names(self) -> list[str]:
+        """``"layer.parameter"`` for each array of :meth:`get_weights`."""
+        return [f"{v.layer}.{v.parameter.name}" for v in self.layout.variables]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all parameters: kernel ``(n_in, n_out)`` and bias ``(n_out,)`` of each layer in turn."""
+        return [self.params[v.offset:v.offset + v.size].reshape(v.parameter.shape).copy()
+                for v in self.layout.variables]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change."""
+        variables = self.layout.variables
+        if len(weights) != len(variables):
+            raise ValueError(f"weights must hold {len(variables)} arrays ({', '.join(self.weight_names())}), "
+                             f"got {len(weights)}")
+        checked = []
+        for name, variable, came in zip(self.weight_names(), variables, weights, strict=True):
+            array = checks.real_array(f"weights of {name}", came, self.dtype)
+            if array.shape != variable.parameter.shape:
+                raise ValueError(f"weights of {name} must have shape {variable.parameter.shape}, got {array.shape}")
+            checks.check_finite(f"weights of {name}", array)
+            checked.append(array)
+        for variable, array in zip(variables, checked, strict=True):
+            self.params[variable.offset:variable.offset + variable.size] = array.ravel()
+
+    # -- training -------------------------------------------------------------------------------
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None,
+                weighted_metrics: Any = None) -> None:
+        """Choose how to train; optimiser state starts afresh.
+
+        Parameters
+        ----------
+        optimizer, loss, metrics : names or objects of the modules of these names; ``loss`` may be a function
+            ``f(target, prediction)`` (see :class:`fastnn.custom_loss.CustomLoss`).
+        weighted_metrics : metrics in which rows count by their sample and class weights.
+        """
+        if loss is None:
+            raise ValueError("compile needs a loss, such as loss='mean_squared_error'")
+        made = optimizers.get(optimizer), losses.get(loss), _metrics(metrics), _metrics(weighted_metrics)
+        self.optimizer, self.loss, self.metrics, self.weighted_metrics = made
+        self.slots, self._plans, self.step = None, {}, 0
+
+    def fit(self, x: Any, y: Any, batch_size: int = 32, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
+            validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
+            sample_weight: Any = None, initial_epoch: int = 0, time_limit: float | None = None,
+            backend: str | None = None) -> History:
+        """Train.
+
+        Parameters
+        ----------
+        x : ``(n, *input_shape)``, anything NumPy turns into finite numbers.
+        y : targets: ``(n, *output_shape)``, also ``(n,)`` for one output; class indices for a sparse loss.
+        batch_size : rows of one update; the last batch of an epoch may be smaller.
+        epochs, initial_epoch : train from ``initial_epoch`` up to ``epochs``.
+        verbose : ``"auto"`` (a bar on long fits in a terminal), 0, 1 (a bar) or 2 (a line an epoch), on stderr.
+        callbacks : objects of :mod:`fastnn.callbacks`.
+        validation_split : share of the rows, taken from the end as Keras does, that is only evaluated.
+        validation_data : ``(x, y)`` or ``(x, y, sample_weight)``, in place of a split.
+        shuffle : draw a new order of rows each epoch.
+        class_weight : ``{class index: weight}``.   sample_weight : ``(n,)``.
+        time_limit : seconds after which training stops, between two updates.
+        backend : for this call.
+
+        Raises
+        ------
+        ValueError, TypeError
+            an argument is wrong; nothing has changed.
+        DivergenceError
+            the loss was not finite; the model keeps its last finite weights.
+        """
+        epochs, initial_epoch = integer("epochs", epochs, low=0), integer("initial_epoch", initial_epoch, low=0)
+        batch_size = integer("batch_size", batch_size, low=1)
+        if time_limit is not None:
+            number("time_limit", time_limit, low=0.0, open_low=True)
+        callbacks = check_callbacks(callbacks)
+        data, validation = self._split(x, y, sample_weight, class_weight, validation_split, validation_data)
+        if any(isinstance(c, ProgressBar) for c in callbacks):
+            verbose = 1
+        batch_size = min(batch_size, len(data)) if not isinstance(self.optimizer, LBFGS) else len(data)
+        progress = Progress(verbose, epochs - initial_epoch, -(-len(data) // batch_size), len(data))
+        plan, pool = self._training_plan(batch_size)
+        name, module = _kernels.select(plan, backend or self.backend)
+        validate = None if validation is None else lambda: self._evaluate(validation, name)
+        arenas = self._arenas(plan, pool, training=True)
+        self.backend_ = name
+        fit = Fit(self, plan, arenas, module, data, (initial_epoch, epochs), callbacks, validate, progress,
+                  bool(shuffle), time_limit)
+        try:
+            self.history = fit.history
+            return fit()
+        finally:
+            pool.append(arenas)
+
+    def evaluate(self, x: Any, y: Any, sample_weight: Any = None, verbose: Any = 0, return_dict: bool = False,
+                 backend: str | None = None) -> Any:
+        """Loss and metrics on data: the loss, ``[loss, *metrics]``, or a dict with ``return_dict``."""
+        logs = self._evaluate(self._data(x, y, sample_weight), backend)
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values if len(values) > 1 else values[0]
+
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None,
+                       return_dict: bool = False) -> Any:
+        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass."""
+        history = self.fit(x, y, batch_size=max(1, len(x)), sample_weight=sample_weight, class_weight=class_weight,
+                           shuffle=False, verbose=0).history
+        logs = {name: values[-1] for name, values in history.items()}
+        values = list(logs.values())
+        return logs if return_dict else values if len(values) > 1 else values[0]
+
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """:meth:`evaluate` under the name Keras gives it for one batch."""
+        return self.evaluate(x, y, sample_weight, return_dict=return_dict)
+
+    # -- prediction -----------------------------------------------------------------------------
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, backend: str | None = None) -> np.ndarray:
+        """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, of the model's dtype.
+
+        ``batch_size`` and ``verbose`` are taken for Keras' sake: rows go through in blocks of the plan's choice.
+        """
+        if not self.built and self._layers and self._layers[0].input_shape is None:
+            self.build(np.shape(x)[1:])
+        x = checks.inputs("x", x, self.input_shape, self.dtype, empty=True)
+        out = np.empty((len(x), int(np.prod(self.output_shape))), self.dtype)
+        plan, pool = self._prediction_plan()
+        self.backend_, module = _kernels.select(plan, backend or self.backend)
+        arenas = self._arenas(plan, pool)
+        try:
+            module.predict(plan, arenas, x, out)
+        finally:
+            pool.append(arenas)
+        return out.reshape(len(x), *self.output_shape)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """:meth:`predict` under the name Keras gives it for one batch."""
+        return self.predict(x)
+
+    def predictor(self) -> Any:
+        """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn.predictor.Predictor`."""
+        from fastnn.predictor import Predictor
+
+        return Predictor(self)
+
+    # -- files ----------------------------------------------------------------------------------
+
+    def save(self, path: Any, metadata: dict[str, str] | None = None) -> None:
+        """Write the model to one safetensors file; ``metadata`` is added to ``model.metadata`` there."""
+        serialization.save(self, path, metadata)
+
+    # -- plans ----------------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The plan last used for training, or the one for prediction when the model is not compiled; printable."""
+        if self.loss is None:
+            return self._prediction_plan()[0]
+        return self._training_plan(self._last_batch_size)[0]
+
+    def resolved_metrics(self) -> Metrics:
+        """Metrics with the statistic that the loss decides, and whether weights count in them."""
+        n_out = self.output_shape[-1]
+        return [(metric_definitions.resolve(metric, self.loss, n_out), weighted)
+                for chosen, weighted in ((self.metrics, False), (self.weighted_metrics, True)) for metric in chosen]
+
+    def _training_plan(self, batch_size: int) -> tuple[Plan, list[Arenas]]:
+        assert self.optimizer is not None
+        self._last_batch_size = batch_size
+        config = self.optimizer.config()
+        key = ("train", batch_size, repr([v for k, v in config.items() if k != "learning_rate"]))
+        optimizer = None if isinstance(self.optimizer, LBFGS) else self.optimizer
+        return self._cached(key, lambda: compile_plan(
+            self.layout, batch_size=batch_size, loss=self.loss, optimizer=optimizer, metrics=self.resolved_metrics(),
+            seed=self.seed))
+
+    def _prediction_plan(self) -> tuple[Plan, list[Arenas]]:
+        return self._cached("predict", lambda: compile_plan(self.layout, batch_size=MAX_BLOCK, seed=self.seed))
+
+    def _evaluation_plan(self) -> tuple[Plan, list[Arenas]]:
+        return self._cached("evaluate", lambda: compile_plan(
+            self.layout, batch_size=MAX_BLOCK, loss=self.loss, metrics=self.resolved_metrics(), seed=self.seed))
+
+    def _cached(self, key: Any, make: Any) -> tuple[Plan, list[Arenas]]:
+        if key not in self._plans:
+            if len(self._plans) > 8:  # a fit per batch size must not pile up workspaces
+                self._plans.clear()
+            self._plans[key] = make(), []
+        return self._plans[key]
+
+    def _arenas(self, plan: Plan, pool: list[Arenas], training: bool = False) -> Arenas:
+        """Arenas no other thread works in; given back to the pool after use."""
+        if training:
+            fresh = new_slots(plan, self.dtype)
+            if self.slots is None or self.slots.shape != fresh.shape:
+                self.slots = fresh
+            elif self.slots.ctypes.data % 64:
+                fresh[...] = self.slots
+                self.slots = fresh
+        while pool:
+            arenas = pool.pop()
+            if arenas.params is self.params and (not training or arenas.slots is self.slots):
+                return arenas
+        return allocate(plan, self.params, self.slots if training else None)
+
+    # -- data -----------------------------------------------------------------------------------
+
+    def _data(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, prefix: str = "") -> Data:
+        if self.loss is None:
+            raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
+        if not self.built:
+            known = self._layers[0].input_shape if self._layers else None
+            self.build(np.shape(x)[1:] or (1,) if known is None else None)
+        self.resolved_metrics()  # a metric that does not fit the loss is an error before any work
+        rows = checks.inputs(f"{prefix}x", x, self.input_shape, self.dtype)
+        target = checks.targets(y, len(rows), self.output_shape, self.loss, self.dtype)
+        weight = checks.weights(sample_weight, class_weight, target, self.output_shape, self.loss.sparse, self.dtype)
+        return Data(rows, target, weight)
+
+    def _split(self, x, y, sample_weight, class_weight, share, given) -> tuple[Data, Data | None]:
+        """Training and validation data."""
+        share = number("validation_split", share, low=0.0, high=1.0, open_high=True)
+        data = self._data(x, y, sample_weight, class_weight)
+        if given is not None:
+            if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+                raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
+            return data, self._data(*given, prefix="validation ")
+        if not share:
+            return data, None
+        first = int(len(data) * (1 - share))
+        if not 0 < first < len(data):
+            raise ValueError(f"validation_split {share:g} of {len(data)} rows leaves none for "
+                             f"{'training' if first == 0 else 'validation'}")
+        checks.warn_when_sorted(data.target)
+        return data.part(slice(None, first)), data.part(slice(first, None))
+
+    def _evaluate(self, data: Data, backend: str | None) -> Logs:
+        plan, pool = self._evaluation_plan()
+        self.backend_, module = _kernels.select(plan, backend or self.backend)
+        arenas = self._arenas(plan, pool)
+        try:
+            return evaluate(plan, arenas, module, data, self.resolved_metrics())
+        finally:
+            pool.append(arenas)
+
+
+def _metrics(came: Any) -> list[Metric]:
+    listed = [came] if isinstance(came, str | Metric) else list(came or ())
+    return [metric_definitions.get(metric) for metric in listed]

@@ -1,0 +1,50 @@
+"""Predictions in hot loops: no conversion, no checks for NaN, arrays prepared once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn.plan import allocate
+
+if TYPE_CHECKING:
+    from fastnn.model import Sequential
+
+
+class Predictor:
+    """``f(x)`` or ``f(x, out=)`` for one model; follows the model's parameters as they train.
+
+    ``x`` is one row ``input_shape`` or a batch ``(n, *input_shape)``, C-contiguous and of the model's dtype;
+    anything else is a ``TypeError`` or ``ValueError``. NaN and infinities go through. A predictor works in
+    arrays of its own: give each thread one.
+    """
+
+    def __init__(self, model: Sequential):
+        self.plan, _ = model._prediction_plan()
+        self.name, self.backend = _kernels.select(self.plan, model.backend)
+        self.arenas = allocate(self.plan, model.params)
+        self.shape, self.dtype = model.input_shape, model.dtype
+        self.output_shape = model.output_shape
+        self.n_input, self.n_output = int(self.plan.header["n_input"]), int(self.plan.header["n_output"])
+
+    def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Predict; returns ``out``, or a new array of shape ``output_shape`` or ``(n, *output_shape)``."""
+        single = x.shape == self.shape
+        if not single and x.shape[1:] != self.shape:
+            raise ValueError(f"x must have shape {self.shape} or {('n', *self.shape)}, got {x.shape}")
+        self._check("x", x)
+        shape = self.output_shape if single else (len(x), *self.output_shape)
+        if out is None:
+            out = np.empty(shape, self.dtype)
+        elif out.shape != shape:
+            raise ValueError(f"out must have shape {shape}, got {out.shape}")
+        self._check("out", out)
+        self.backend.predict(self.plan, self.arenas, x.reshape(-1, self.n_input), out.reshape(-1, self.n_output))
+        return out
+
+    def _check(self, name: str, array: np.ndarray) -> None:
+        if array.dtype != self.dtype or not array.flags.c_contiguous:
+            raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}"
+                            f"{'' if array.flags.c_contiguous else ', not contiguous'}")

@@ -1,0 +1,137 @@
+"""Model files: one safetensors file with the arrays, and the description as JSON in its metadata.
+
+Nothing in a file is ever executed. ``format`` and ``version`` come first; a file of a newer version is
+refused. Optimiser state and counters are stored too, so that training goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import layers as layer_definitions
+from fastnn.losses import CustomLoss
+
+if TYPE_CHECKING:
+    from fastnn.model import Sequential
+
+FORMAT, VERSION = "fastnn", 1
+
+
+def save(model: Sequential, path: Any, metadata: dict[str, str] | None = None) -> None:
+    """Write a built model; the file at ``path`` changes only when all is written."""
+    from safetensors.numpy import save as to_bytes
+
+    tensors = {name: np.ascontiguousarray(w) for name, w in zip(model.weight_names(), model.get_weights(), strict=True)}
+    if model.slots is not None:
+        tensors |= {f"optimizer.{i}": slot for i, slot in enumerate(model.slots)}
+    stored = {"format": FORMAT, "version": str(VERSION), "model": json.dumps(describe(model)),
+              "metadata": json.dumps({**model.metadata, **(metadata or {})})}
+    write_atomically(path, to_bytes(tensors, stored))
+
+
+def describe(model: Sequential) -> dict[str, Any]:
+    """The model as JSON can hold it."""
+    described: dict[str, Any] = {
+        "layers": [layer.config() for layer in model.layers], "input_shape": list(model.input_shape),
+        "dtype": model.dtype.name, "seed": model.seed, "epoch": model.epoch, "step": model.step,
+    }
+    if model.loss is not None:
+        described["compile"] = {
+            "optimizer": model.optimizer.config(), "loss": model.loss.config(),
+            "metrics": [m.config() for m in model.metrics],
+            "weighted_metrics": [m.config() for m in model.weighted_metrics],
+        }
+    return described
+
+
+def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
+    """Read a model that :meth:`Sequential.save` wrote.
+
+    Parameters
+    ----------
+    path : file name.
+    custom_objects : functions by name, for a model that was trained with a custom loss; without them
+        such a model is loaded for prediction and must be compiled again to train.
+
+    Raises
+    ------
+    FileNotFoundError
+        there is no such file.
+    ValueError
+        it is no fastnn model, is cut short, or was written by a newer version.
+    """
+    described, metadata, tensors = _read(os.fspath(path))
+    try:
+        model = _rebuild(described, tensors, custom_objects or {})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} describes no valid model: {error}") from error
+    model.metadata = metadata
+    return model
+
+
+def _read(path: str) -> tuple[dict, dict, dict[str, np.ndarray]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"no such file: {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            stored = file.metadata() or {}
+            if stored.get("format") != FORMAT:
+                raise ValueError(f"{path} is a safetensors file, but not of a fastnn model")
+            if int(stored["version"]) > VERSION:
+                raise ValueError(f"{path} was written by a newer fastnn (file version {stored['version']}, this one "
+                                 f"reads up to {VERSION}); update fastnn")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            return json.loads(stored["model"]), json.loads(stored["metadata"]), tensors
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no fastnn model, or is cut short ({error})") from None
+
+
+def _rebuild(described: dict, tensors: dict[str, np.ndarray], custom: dict[str, Any]) -> Sequential:
+    from fastnn.model import Sequential
+
+    model = Sequential([layer_definitions.from_config(layer) for layer in described["layers"]],
+                       dtype=described["dtype"], seed=described["seed"])
+    model.build(tuple(described["input_shape"]))
+    model.set_weights([tensors[name] for name in model.weight_names()])
+    model.epoch, model.step = described["epoch"], described["step"]
+    if "compile" in described:
+        _recompile(model, described["compile"], custom)
+        slots = [tensors[name] for name in sorted(tensors) if name.startswith("optimizer.")]
+        if slots and model.loss is not None:
+            model.slots = np.stack(slots)
+    return model
+
+
+def _recompile(model: Sequential, stored: dict, custom: dict[str, Any]) -> None:
+    loss = stored["loss"]
+    if "custom" in loss:
+        if loss["custom"] not in custom:
+            return
+        loss = CustomLoss(custom[loss["custom"]])
+    model.compile(optimizer=stored["optimizer"], loss=loss, metrics=stored["metrics"],
+                  weighted_metrics=stored["weighted_metrics"])
+
+
+def write_atomically(path: Any, data: bytes) -> None:
+    """Write a file beside ``path`` and rename it, so that a crash leaves the old one."""
+    folder, name = os.path.split(os.path.abspath(os.fspath(path)))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"no such folder: {folder}")
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp gives 0600
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,44 @@
+"""How many threads fastnn may use: an upper bound that the work may stay below."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from fastnn.definitions import integer
+
+_chosen: int | None = None
+
+
+def set_num_threads(n: int) -> None:
+    """Set the upper bound on threads, over ``FASTNN_NUM_THREADS`` and what the machine has."""
+    global _chosen
+    _chosen = integer("n", n, low=1)
+
+
+def get_num_threads() -> int:
+    """The upper bound in force: ``set_num_threads``, ``FASTNN_NUM_THREADS``, ``OMP_NUM_THREADS``, the machine."""
+    if _chosen is not None:
+        return _chosen
+    for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").split(",")[0].strip()
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+        if text and name == "FASTNN_NUM_THREADS":
+            raise ValueError(f"FASTNN_NUM_THREADS must be a whole number of at least 1, got {text!r}")
+    return machine_threads()
+
+
+def machine_threads() -> int:
+    """Processors this process may use: its affinity mask and its control group's share of time."""
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        count = min(count, max(1, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):
+        pass  # no control group of the second version, or no limit ("max")
+    return count

@@ -1,0 +1,236 @@
+"""The epoch loop: stretches of updates in the backend, and what happens between them.
+
+A stretch is about 50 ms of updates in one backend call. When something listens at epochs (a callback, validation,
+a schedule that watches the loss) a stretch also ends at the epoch's end; when something listens at batches it is
+one batch. Between stretches Python hears Ctrl-C, keeps the time limit and moves the progress bar.
+
+Design: weights are copied when an epoch begins (at most once a stretch), so that a fit that diverges goes back to
+finite ones. The copy is a fraction of one update's memory traffic; looking at every update for NaN (rejected) is not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn._kernels import contract, reference
+from fastnn.callbacks import Callback, History, Logs, TerminateOnNaN, listens
+from fastnn.custom_loss import CustomLoss
+from fastnn.errors import DivergenceError
+from fastnn.plan import Arenas, Plan, new_run
+from fastnn.progress import Progress
+from fastnn.schedules import Schedule
+
+if TYPE_CHECKING:
+    from fastnn.model import Sequential
+
+STRETCH = 0.05  # seconds of updates in one call
+GROWTH = 8  # how fast the first stretches of a fit grow towards that
+
+
+@dataclass
+class Data:
+    """Rows, targets and weights as the backends take them."""
+
+    x: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def part(self, rows: slice) -> Data:
+        """Some of the rows, without a copy."""
+        return Data(self.x[rows], self.target[rows], None if self.weight is None else self.weight[rows])
+
+
+@dataclass
+class Fit:
+    """One call of ``Sequential.fit``, from its checked arguments to its history."""
+
+    model: Sequential
+    plan: Plan
+    arenas: Arenas
+    backend: Any
+    data: Data
+    epochs: tuple[int, int]  # first and last + 1, as the user counts them
+    callbacks: Sequence[Callback] = ()
+    validate: Callable[[], Logs] | None = None
+    progress: Progress | None = None
+    shuffle: bool = True
+    time_limit: float | None = None
+    history: History = field(default_factory=History)
+    logs: Logs = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.steps = -(-len(self.data) // int(self.plan.header["batch_size"]))
+        count, start = self.epochs[1] - self.epochs[0], self.model.epoch
+        self.run = new_run(len(self.data), (start, start + max(0, count)), step=self.model.step, shuffle=self.shuffle)
+        self.offset = self.epochs[0] - start  # from the model's own count of epochs to the user's
+        self.order = np.arange(len(self.data), dtype=np.int32)
+        self.per_batch = any(listens(c, "on_train_batch_begin", "on_train_batch_end") for c in self.callbacks)
+        schedule = self.model.optimizer.learning_rate
+        self.schedule = schedule if isinstance(schedule, Schedule) else None
+        self.per_epoch = bool(self.validate or (self.progress and self.progress.every_epoch) or any(
+            listens(c, "on_epoch_begin", "on_epoch_end") for c in self.callbacks)
+            or (self.schedule and self.schedule.listens))
+        self.train = self.backend.train_epochs
+        if isinstance(self.plan.loss_record, CustomLoss):
+            self.train = partial(contract.train_loop, self.backend, loss=reference.loss)
+        self.sums = np.zeros((0, int(self.plan.header["n_sums"])))
+        self.stretch_steps = 1
+        self.kept = self.arenas.params.copy()
+        self.history.params = {"epochs": self.epochs[1], "steps": self.steps, "n_samples": len(self.data),
+                               "batch_size": int(self.plan.header["batch_size"])}
+
+    def __call__(self) -> History:
+        """Train until the last epoch, the time limit, a callback's word or a loss that is not finite."""
+        self.model.stop_training = False
+        deadline = None if self.time_limit is None else time.monotonic() + self.time_limit
+        for callback in (self.history, *self.callbacks):
+            callback.model, callback.params = self.model, self.history.params
+        self._tell("on_train_begin")
+        try:
+            while self.run["epoch"] < self.run["last_epoch"] and not self.model.stop_training:
+                self._stretch()
+                if deadline is not None and time.monotonic() >= deadline:
+                    break
+        finally:
+            self.model.epoch, self.model.step = int(self.run["epoch"]), int(self.run["step"])
+            if self.progress:
+                self.progress.close(self._steps_done(), self.logs)
+        self._tell("on_train_end")
+        return self.history
+
+    def _stretch(self) -> None:
+        """One backend call, and what is told after it."""
+        run, begins = self.run, self.run["batch"] == 0
+        if begins:
+            self._keep()
+            if self.per_epoch:
+                self._tell("on_epoch_begin", int(run["epoch"]) + self.offset)
+        self._prepare_sums()
+        first_epoch, batch = int(run["epoch"]), int(run["batch"])
+        run["max_steps"] = self._max_steps()
+        rates = self.model.optimizer.learning_rates(int(run["step"]), int(run["max_steps"])) if self.schedule else (
+            np.array([self.model.optimizer.learning_rate]))
+        if self.per_batch:
+            self._tell("on_train_batch_begin", batch)
+        began, step = time.perf_counter(), int(run["step"])
+        self.train(self.plan, self.arenas, self.data.x, self.data.target, self.data.weight, self.order, run, rates,
+                   self.sums)
+        self._measure(time.perf_counter() - began, int(run["step"]) - step)
+        if run["status"]:
+            self._diverge(int(run["epoch"]))
+            return
+        if self.per_batch:
+            done = min((batch + 1) * int(self.plan.header["batch_size"]), len(self.data))
+            self._tell("on_train_batch_end", batch, self._read(self.sums[0], done))
+        for epoch in range(first_epoch, int(run["epoch"])):
+            self._end_epoch(epoch)
+        if self.progress:
+            self.progress.update(self._steps_done(), self.logs)
+
+    def _max_steps(self) -> int:
+        """Updates of the next call: whole epochs when several fit, so that weights are kept at their border."""
+        if self.per_batch:
+            return 1
+        left = self.steps - int(self.run["batch"])
+        all_left = left + (int(self.run["last_epoch"] - self.run["epoch"]) - 1) * self.steps
+        wanted = min(self.stretch_steps, left if self.per_epoch else all_left)
+        return wanted if wanted <= left else left + (wanted - left) // self.steps * self.steps
+
+    def _measure(self, seconds: float, steps: int) -> None:
+        if steps:
+            fitting = int(STRETCH * steps / max(seconds, 1e-9))
+            self.stretch_steps = max(1, min(fitting, GROWTH * max(steps, self.stretch_steps)))
+
+    def _prepare_sums(self) -> None:
+        """Rows of sums from the epoch at hand on, the first one going on where the last call stopped."""
+        run = self.run
+        wanted = 1 if self.per_epoch else 1 + -(-self.stretch_steps // self.steps)
+        rows = min(wanted, int(run["last_epoch"] - run["epoch"]))
+        going_on = self.sums[int(run["epoch"] - run["first_epoch"])].copy() if run["batch"] else None
+        if len(self.sums) < rows:
+            self.sums = np.zeros((rows, self.sums.shape[1]))
+        self.sums[...] = 0.0
+        if going_on is not None:
+            self.sums[0] = going_on
+        run["first_epoch"] = run["epoch"]
+
+    def _end_epoch(self, epoch: int) -> None:
+        logs = self._read(self.sums[epoch - int(self.run["first_epoch"])], len(self.data))
+        if self.validate:
+            logs |= {f"val_{name}": value for name, value in self.validate().items()}
+        self.logs = logs
+        self.history.add(epoch + self.offset, logs)
+        if self.schedule and self.schedule.listens:
+            self.schedule.on_epoch_end(logs.get("val_loss", logs["loss"]))
+        if self.per_epoch:
+            self._tell("on_epoch_end", epoch + self.offset, logs)
+        if self.progress:
+            self.progress.epoch_end(epoch + self.offset - self.epochs[0], logs)
+
+    def _read(self, sums: np.ndarray, n_samples: int) -> Logs:
+        return read_sums(self.model.resolved_metrics(), self.plan, sums, n_samples)
+
+    def _keep(self) -> None:
+        """Copy the weights if they are finite; if the last update broke them, diverge."""
+        if np.isfinite(np.dot(self.arenas.params, self.arenas.params)) or np.isfinite(self.arenas.params).all():
+            np.copyto(self.kept, self.arenas.params)
+
+    def _diverge(self, epoch: int) -> None:
+        """Back to finite weights; then raise, or stop when TerminateOnNaN asked for that."""
+        if not np.isfinite(self.arenas.params).all():
+            np.copyto(self.arenas.params, self.kept)
+        self.model.slots = None  # its moments may hold infinities; the next fit starts afresh
+        self.model.stop_training = True
+        if any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
+            return
+        number = epoch + self.offset + 1
+        raise DivergenceError(f"the loss is not finite in epoch {number}: training diverged. The model keeps its last "
+                              f"finite weights. Try a smaller learning_rate, clipnorm=1.0, or inputs of unit scale.",
+                              number)
+
+    def _steps_done(self) -> int:
+        return (int(self.run["epoch"]) + self.offset - self.epochs[0]) * self.steps + int(self.run["batch"])
+
+    def _tell(self, hook: str, *arguments: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+
+
+def read_sums(metrics: Sequence[tuple[Any, bool]], plan: Plan, sums: np.ndarray, n_samples: int) -> Logs:
+    """Loss and metrics from a row of sums over ``n_samples`` rows."""
+    logs = {"loss": float(sums[0]) / n_samples}
+    for (metric, _), place in zip(metrics, plan.metrics, strict=True):
+        logs[metric.name] = float(metric.result(sums[place["first"]:place["first"] + place["n_sums"]]))
+    return logs
+
+
+def evaluate(plan: Plan, arenas: Arenas, backend: Any, data: Data, metrics: Sequence[tuple[Any, bool]]) -> Logs:
+    """Loss (with penalties) and metrics of the model as it predicts, block by block."""
+    sums = np.zeros(int(plan.header["n_sums"]))
+    loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else backend.loss
+    block = int(plan.header["block_rows"])
+    for first in range(0, len(data), block):
+        part = data.part(slice(first, first + block))
+        backend.forward(plan, arenas, part.x)
+        loss(plan, arenas, part.target, part.weight, sums, 1.0)
+    sums[0] += len(data) * penalty(plan, arenas.params)
+    return read_sums(metrics, plan, sums, len(data))
+
+
+def penalty(plan: Plan, params: np.ndarray) -> float:
+    """The l1 and l2 penalties of all parameters."""
+    total = 0.0
+    for offset, size, l1, l2 in plan.segments:
+        w = params[offset:offset + size]
+        if l1 or l2:
+            total += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
+    return float(total)

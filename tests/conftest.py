@@ -1,0 +1,110 @@
+"""What all tests share: the backends that run here, the data folder, and no session that is green by being empty.
+
+A test that takes ``backend`` runs on every backend and, for cython, on every instruction set; what
+cannot run is reported as skipped with its reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BACKENDS = {"numpy": "fastnn._kernels.reference", "numba": "fastnn._kernels.jit", "cython": "fastnn._kernels.native"}
+ISAS = ("portable", "avx2", "avx512", "neon")
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the exhaustive cases too")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
+    config.executed = 0
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if any("empty parameter set" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skip")):
+            raise pytest.UsageError(f"{item.nodeid} has no cases")
+        if "long" in item.keywords and not config.getoption("--long"):
+            item.add_marker(pytest.mark.skip(reason="exhaustive; run with --long"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    item.config.executed += report.when == "call" and not report.skipped
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if not session.config.executed and not session.config.option.collectonly and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not config.executed and not config.option.collectonly:
+        terminalreporter.write_line("no test was executed: that is a failure", red=True)
+
+
+def _import(name: str):
+    """The backend's module, or the reason why there is none."""
+    try:
+        return importlib.import_module(BACKENDS[name])
+    except ImportError as error:
+        return f"backend {name}: {error}"
+
+
+def _cases(name: str) -> list:
+    module = _import(name)
+    if isinstance(module, str):
+        return [pytest.param((name, None), id=name, marks=pytest.mark.skip(reason=module))]
+    if name != "cython":
+        return [pytest.param((name, None), id=name)]
+    runs = list(module.isas())
+    return [pytest.param((name, isa), id=f"cython-{isa}", marks=() if isa in runs else pytest.mark.skip(
+        reason=f"instruction set {isa} is not compiled or does not run here")) for isa in ISAS]
+
+
+def pytest_generate_tests(metafunc):
+    if "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", [case for name in BACKENDS for case in _cases(name)], indirect=True)
+
+
+@pytest.fixture
+def backend(request):
+    """One backend's module; for cython with one instruction set forced."""
+    name, isa = request.param
+    module = importlib.import_module(BACKENDS[name])
+    if isa is None:
+        yield module
+        return
+    before = module.isa()
+    module.use_isa(isa)
+    yield module
+    module.use_isa(before)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """The dtypes a model may have."""
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """Folder of the real data sets beside the project."""
+    folder = Path(os.environ.get("FASTNN_DATA", DATA))
+    if not folder.is_dir():
+        pytest.skip(f"the data folder {folder} is missing")
+    return folder
+
+
+@pytest.fixture
+def rng():
+    """NumPy's generator with a fixed seed: every run sees the same numbers."""
+    return np.random.default_rng(20240229)

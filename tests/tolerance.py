@@ -1,0 +1,64 @@
+"""How far two results may lie apart: the only place where tests take tolerances from.
+
+Design: a bound follows from the dtype, the length of the sums behind a number and the size of what
+was added, so that it is tight where a result is exact to the last bit and wide only where rounding
+explains it. A constant a test (rejected) is widened until it hides what it should find.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+ROUNDINGS = 8  # of a formula beside its sums: vector mathematics is a few units off, and formulas nest
+
+DIFFERENCE_STEP = 1e-6  # of central differences in float64
+
+
+def limit(dtype, k: int = 0, magnitude=1.0):
+    """Largest error that rounding explains in a sum of ``k`` terms whose absolute values add to ``magnitude``."""
+    kind = np.finfo(dtype)
+    return float(kind.eps) * (ROUNDINGS + k) * np.abs(magnitude) + float(kind.tiny) * (1 + k)
+
+
+def difference_limit(numeric):
+    """Largest distance of a gradient from its central differences over :data:`DIFFERENCE_STEP`."""
+    return 1e-5 + 1e-3 * np.abs(numeric)
+
+
+def trajectory_limit(dtype) -> float:
+    """Largest relative distance of parameters after some epochs from those another library reaches in float64."""
+    return {"float64": 1e-9, "float32": 2e-3}[np.dtype(dtype).name]
+
+
+def chi_square_limit(freedom: int) -> float:
+    """Chi-square that a fair draw exceeds about once in three million (Wilson and Hilferty 1931)."""
+    part = 2 / (9 * freedom)
+    return freedom * (1 - part + 5 * part**0.5) ** 3
+
+
+def mean_limit(deviation: float, n: int) -> float:
+    """Largest distance of a mean of ``n`` draws from its expectation: five standard errors."""
+    return 5 * deviation / n**0.5
+
+
+def assert_close(actual, expected, dtype, k: int = 0, magnitude=None) -> None:
+    """Every number within :func:`limit`, NaN and infinities in the same places.
+
+    ``magnitude`` is a number or an array of the shape of ``expected``; without it, the largest
+    finite absolute value of ``expected``.
+    """
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    assert actual.shape == expected.shape
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(actual[~finite], expected[~finite], "NaN or infinity in other places")
+    assert np.all(np.isfinite(actual[finite])), f"not finite where {expected[finite][~np.isfinite(actual[finite])]} is due"
+    if not finite.any():
+        return
+    if magnitude is None:
+        magnitude = np.abs(expected[finite]).max()
+    bound = np.broadcast_to(limit(dtype, k, magnitude), expected.shape)[finite]
+    distance = np.abs(actual[finite] - expected[finite])
+    worst = int(np.argmax(distance - bound))
+    assert np.all(distance <= bound), (
+        f"{np.count_nonzero(distance > bound)} of {distance.size} numbers are off; the worst is "
+        f"{actual[finite][worst]!r} for {expected[finite][worst]!r}, {distance[worst] / bound[worst]:.3g} times the limit")
