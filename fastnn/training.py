@@ -22,6 +22,8 @@ from fastnn._kernels import contract, reference
 from fastnn.callbacks import Callback, History, Logs, TerminateOnNaN, listens
 from fastnn.custom_loss import CustomLoss
 from fastnn.errors import DivergenceError
+from fastnn.lbfgs import Solver
+from fastnn.optimizers import LBFGS
 from fastnn.plan import Arenas, Plan, new_run
 from fastnn.progress import Progress
 from fastnn.schedules import Schedule
@@ -80,7 +82,9 @@ class Fit:
             listens(c, "on_epoch_begin", "on_epoch_end") for c in self.callbacks)
             or (self.schedule and self.schedule.listens))
         self.train = self.backend.train_epochs
-        if isinstance(self.plan.loss_record, CustomLoss):
+        if isinstance(self.model.optimizer, LBFGS):
+            self.train = Solver(self.backend, self.model.optimizer)
+        elif isinstance(self.plan.loss_record, CustomLoss):
             self.train = partial(contract.train_loop, self.backend, loss=reference.loss)
         self.sums = np.zeros((0, int(self.plan.header["n_sums"])))
         self.stretch_steps = 1
@@ -122,8 +126,9 @@ class Fit:
         if self.per_batch:
             self._tell("on_train_batch_begin", batch)
         began, step = time.perf_counter(), int(run["step"])
-        self.train(self.plan, self.arenas, self.data.x, self.data.target, self.data.weight, self.order, run, rates,
-                   self.sums)
+        with np.errstate(all="ignore"):  # a loss that is not finite is found and told, not warned of
+            self.train(self.plan, self.arenas, self.data.x, self.data.target, self.data.weight, self.order, run,
+                       rates, self.sums)
         self._measure(time.perf_counter() - began, int(run["step"]) - step)
         if run["status"]:
             self._diverge(int(run["epoch"]))

@@ -81,7 +81,7 @@ def backward(plan, arenas, x, accumulate=False):
 
 def update(plan, arenas, step, learning_rate):
     params, grads, slots = arenas.params, arenas.grads, arenas.slots
-    penalty = _penalize(plan, params, grads)
+    penalty = penalize(plan, params, grads)
     _clip(plan, grads)
     c = plan.optimizer_record.all_scalars(step, learning_rate).astype(params.dtype)
     new, new_slots = UPDATES[plan.optimizer_record.code](params, grads, tuple(slots), c)
@@ -143,7 +143,8 @@ def _accumulate(out, value, accumulate):
     out[...] = out + value if accumulate else value
 
 
-def _penalize(plan, params, grads):
+def penalize(plan, params, grads):
+    """Add the gradients of l1 and l2 to ``grads``; returns the penalty."""
     penalty = 0.0
     for offset, size, l1, l2 in plan.segments:
         if l1 or l2:

@@ -9,7 +9,7 @@ kind touches one file here, one branch in each backend and one C kernel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from enum import IntEnum
 from typing import Any
 
@@ -84,8 +84,17 @@ class Layer:
         return stored
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{k}={v!r}" for k, v in self.config().items() if k != "class")
+        """The call that makes the layer, without arguments at their defaults."""
+        required = {f.name: getattr(self, f.name) for f in fields(self) if f.default is MISSING}  # type: ignore[arg-type]
+        plain = type(self)(**required)
+        given = {f.name: getattr(self, f.name) for f in fields(self)  # type: ignore[arg-type]
+                 if f.name in required or getattr(self, f.name) != getattr(plain, f.name)}
+        inside = ", ".join(f"{name}={_short(value)}" for name, value in given.items())
         return f"{type(self).__name__}({inside})"
+
+
+def _short(value: Any) -> str:
+    return repr(value.name) if isinstance(value, ActivationRecord) and value.parameter_name is None else repr(value)
 
 
 def check_shape(argument: str, came: object) -> Shape:
