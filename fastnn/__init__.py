@@ -1,15 +1,15 @@
 """Neural networks trained and run on the CPU at native speed.
 
-    >>> import numpy as np
-    >>> import fastnn
-    >>> from fastnn import Sequential
-    >>> from fastnn.layers import Dense
-    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32)
-    >>> model = Sequential([Dense(8, activation="tanh", input_shape=(2,)), Dense(1, activation="sigmoid")], seed=1)
-    >>> model.compile(optimizer=fastnn.optimizers.Adam(0.05), loss="binary_crossentropy")
-    >>> history = model.fit(x, [0, 1, 1, 0], epochs=300, verbose=0)
-    >>> (model.predict(x)[:, 0] > 0.5).astype(int).tolist()
-    [0, 1, 1, 0]
+>>> import numpy as np
+>>> import fastnn
+>>> from fastnn import Sequential
+>>> from fastnn.layers import Dense
+>>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32)
+>>> model = Sequential([Dense(8, activation="tanh", input_shape=(2,)), Dense(1, activation="sigmoid")], seed=1)
+>>> model.compile(optimizer=fastnn.optimizers.Adam(0.05), loss="binary_crossentropy")
+>>> history = model.fit(x, [0, 1, 1, 0], epochs=300, verbose=0)
+>>> (model.predict(x)[:, 0] > 0.5).astype(int).tolist()
+[0, 1, 1, 0]
 """
 
 from fastnn import activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules

@@ -253,8 +253,24 @@ log_softmax = _record("log_softmax", f_log_softmax, backward_log_softmax, rowwis
 
 ACTIVATIONS: Mapping[str, Activation] = {
     record.name: record
-    for record in (linear, sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, silu, softplus, softsign,
-                   hard_sigmoid, hard_swish, exponential, softmax, log_softmax)
+    for record in (
+        linear,
+        sigmoid,
+        tanh,
+        relu,
+        leaky_relu,
+        elu,
+        selu,
+        gelu,
+        silu,
+        softplus,
+        softsign,
+        hard_sigmoid,
+        hard_swish,
+        exponential,
+        softmax,
+        log_softmax,
+    )
 }
 
 ALIASES = {"swish": "silu", "hard_silu": "hard_swish", "logistic": "sigmoid", "identity": "linear"}
@@ -282,11 +298,12 @@ def get(activation: object, **parameter: float) -> Activation:
     if isinstance(activation, str):
         activation = lookup("activation", ALIASES.get(activation, activation), ACTIVATIONS)
     if not isinstance(activation, Activation):
-        raise TypeError(f"activation must be a name or a record of fastnn.activations, got {activation!r}; "
-                        f"a function of your own has no gradient here")
+        raise TypeError(
+            f"activation must be a name or a record of fastnn.activations, got {activation!r}; "
+            f"a function of your own has no gradient here"
+        )
     for name, value in parameter.items():
         if name != activation.parameter_name:
             raise ValueError(f"activation {activation.name!r} has no parameter {name!r}")
         activation = replace(activation, parameter=number(name, value, low=0.0))
     return activation
-

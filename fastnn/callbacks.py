@@ -13,8 +13,6 @@ import os
 import sys
 from typing import Any, TextIO
 
-import numpy as np
-
 from fastnn.definitions import integer, number
 
 Logs = dict[str, float]
@@ -93,8 +91,10 @@ class _Monitor(Callback):
     def better(self, logs: Logs) -> bool:
         """Whether the value improved on the best, which it then becomes."""
         if self.monitor not in logs:
-            raise ValueError(f"{type(self).__name__} monitors {self.monitor!r}, but the logs hold {', '.join(logs)}; "
-                             f"give validation data, or monitor one of these")
+            raise ValueError(
+                f"{type(self).__name__} monitors {self.monitor!r}, but the logs hold {', '.join(logs)}; "
+                f"give validation data, or monitor one of these"
+            )
         value = self.sign * logs[self.monitor]
         if value > self.best + self.min_delta:
             self.best = value
@@ -119,8 +119,17 @@ class EarlyStopping(_Monitor):
     start_from_epoch : epochs that are not looked at.
     """
 
-    def __init__(self, monitor="val_loss", min_delta=0.0, patience=0, verbose=0, mode="auto", baseline=None,
-                 restore_best_weights=False, start_from_epoch=0):
+    def __init__(
+        self,
+        monitor="val_loss",
+        min_delta=0.0,
+        patience=0,
+        verbose=0,
+        mode="auto",
+        baseline=None,
+        restore_best_weights=False,
+        start_from_epoch=0,
+    ):
         super().__init__(monitor, mode, min_delta)
         self.patience, self.verbose = integer("patience", patience, low=0), verbose
         self.baseline = None if baseline is None else number("baseline", baseline)
@@ -174,8 +183,17 @@ class ModelCheckpoint(_Monitor):
 class ReduceLROnPlateau(_Monitor):
     """Multiply the learning rate by ``factor`` after ``patience`` epochs without improvement."""
 
-    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4,
-                 cooldown=0, min_lr=0.0):
+    def __init__(
+        self,
+        monitor="val_loss",
+        factor=0.1,
+        patience=10,
+        verbose=0,
+        mode="auto",
+        min_delta=1e-4,
+        cooldown=0,
+        min_lr=0.0,
+    ):
         super().__init__(monitor, mode, min_delta)
         self.factor = number("factor", factor, low=0.0, high=1.0, open_high=True)
         self.patience, self.cooldown = integer("patience", patience, low=0), integer("cooldown", cooldown, low=0)
@@ -268,5 +286,3 @@ def check(callbacks: Any) -> list[Callback]:
         if not isinstance(callback, Callback):
             raise TypeError(f"callbacks must be objects of fastnn.callbacks.Callback, got {callback!r}")
     return list(callbacks)
-
-

@@ -49,8 +49,10 @@ def check_finite(name: str, array: np.ndarray) -> None:
     bad = ~np.isfinite(array)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"{name} must be finite, got {array[where]} at index {where} and {int(bad.sum())} such "
-                         f"value{'s' if bad.sum() > 1 else ''} in all; replace or drop them")
+        raise ValueError(
+            f"{name} must be finite, got {array[where]} at index {where} and {int(bad.sum())} such "
+            f"value{'s' if bad.sum() > 1 else ''} in all; replace or drop them"
+        )
 
 
 def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool = False) -> np.ndarray:
@@ -94,13 +96,17 @@ def _target_shape(came: Shape, n_samples: int, shape: Shape, loss: Loss | Custom
 def _class_indices(array: np.ndarray, n_samples: int, shape: Shape) -> np.ndarray:
     n_classes, positions = shape[-1], shape[:-1]
     if n_classes < 2:
-        raise ValueError("sparse_categorical_crossentropy needs an output for each class, at least 2; "
-                         "one output goes with binary_crossentropy")
+        raise ValueError(
+            "sparse_categorical_crossentropy needs an output for each class, at least 2; "
+            "one output goes with binary_crossentropy"
+        )
     if array.dtype.kind not in "iubf":
         raise TypeError(f"y must hold class indices (whole numbers), got dtype {array.dtype}")
     if array.shape == (n_samples, *positions, n_classes):
-        raise ValueError(f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}; "
-                         f"one-hot rows belong to the loss categorical_crossentropy")
+        raise ValueError(
+            f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}; "
+            f"one-hot rows belong to the loss categorical_crossentropy"
+        )
     if array.shape not in ((n_samples, *positions), (n_samples, *positions, 1)):
         raise ValueError(f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}")
     if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
@@ -128,8 +134,9 @@ def _domain(target: np.ndarray, loss: Loss | CustomLoss, shape: Shape) -> np.nda
     return target
 
 
-def weights(sample_weight: Any, class_weight: Any, target: np.ndarray, shape: Shape, sparse: bool,
-            dtype: np.dtype) -> np.ndarray | None:
+def weights(
+    sample_weight: Any, class_weight: Any, target: np.ndarray, shape: Shape, sparse: bool, dtype: np.dtype
+) -> np.ndarray | None:
     """Weights of rows from both arguments, ``(n,)``, or None where there are none."""
     combined = None
     if sample_weight is not None:
@@ -172,5 +179,8 @@ def warn_when_sorted(target: np.ndarray) -> None:
     """Warn when a split from the end takes rows of other targets than the rest: sorted data."""
     column = target.reshape(len(target), -1)[:, 0]
     if len(column) > 2 and column[0] != column[-1] and bool((np.diff(column) >= 0).all()):
-        warnings.warn("the targets are sorted, and validation_split takes the last rows: shuffle the rows first, "
-                      "or give validation_data", stacklevel=4)
+        warnings.warn(
+            "the targets are sorted, and validation_split takes the last rows: shuffle the rows first, "
+            "or give validation_data",
+            stacklevel=4,
+        )

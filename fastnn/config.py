@@ -18,8 +18,11 @@ def show_config() -> None:
 
 def config_lines() -> list[str]:
     """The lines that :func:`show_config` prints."""
-    lines = [f"fastnn {__version__}, Python {platform.python_version()}, NumPy {np.__version__}, "
-             f"{platform.system()} {platform.machine()}", f"backend in use: {_kernels.get_backend()}"]
+    lines = [
+        f"fastnn {__version__}, Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"{platform.system()} {platform.machine()}",
+        f"backend in use: {_kernels.get_backend()}",
+    ]
     for name in _kernels.PREFERENCE:
         reason = _kernels.why_not(name)
         lines.append(f"  {name:7} {'available' if reason is None else reason}")

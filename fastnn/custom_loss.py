@@ -65,7 +65,7 @@ class CustomLoss:
         if result.ndim == 0:
             if len(y) == 1:
                 return result.reshape(1)
-            return np.array([self.value(target[i:i + 1], y[i:i + 1])[0] for i in range(len(y))])
+            return np.array([self.value(target[i : i + 1], y[i : i + 1])[0] for i in range(len(y))])
         if result.shape[0] != len(y):
             raise ValueError(f"loss {self.name!r} must return one value a row ({len(y)},), got shape {result.shape}")
         return result.reshape(len(y), -1).mean(axis=1)

@@ -30,8 +30,15 @@ def lookup(kind: str, came: str, table: Mapping[str, Record]) -> Record:
         raise unknown_name(kind, came, table) from None
 
 
-def number(argument: str, came: Any, *, low: float | None = None, high: float | None = None,
-           open_low: bool = False, open_high: bool = False) -> float:
+def number(
+    argument: str,
+    came: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
     """Check one real-valued argument of a definition and return it as a float.
 
     Raises

@@ -39,8 +39,11 @@ def normal_quantile(u: np.ndarray) -> np.ndarray:
     q = u - 0.5
     r = np.sqrt(-logarithm(np.minimum(u, 1 - u)))
     near, middle, far = 0.180625 - q * q, r - 1.6, r - 5.0
-    value = np.where(np.abs(q) <= 0.425, q * _ratio(_NEAR, near),
-                     np.where(q < 0, -1.0, 1.0) * np.where(r <= 5, _ratio(_MIDDLE, middle), _ratio(_FAR, far)))
+    value = np.where(
+        np.abs(q) <= 0.425,
+        q * _ratio(_NEAR, near),
+        np.where(q < 0, -1.0, 1.0) * np.where(r <= 5, _ratio(_MIDDLE, middle), _ratio(_FAR, far)),
+    )
     return value
 
 
@@ -52,18 +55,36 @@ def _ratio(table, r):
 
 
 # Numerator and denominator of AS 241 side by side, highest power first.
-_NEAR = ((2509.0809287301226727, 5226.495278852545925), (33430.575583588128105, 28729.085735721942674),
-         (67265.770927008700853, 39307.89580009271061), (45921.953931549871457, 21213.794301586595867),
-         (13731.693765509461125, 5394.1960214247511077), (1971.5909503065514427, 687.1870074920579083),
-         (133.14166789178437745, 42.313330701600911252), (3.387132872796366608, 1.0))
-_MIDDLE = ((7.7454501427834140764e-4, 1.05075007164441684324e-9), (.0227238449892691845833, 5.475938084995344946e-4),
-           (.24178072517745061177, .0151986665636164571966), (1.27045825245236838258, .14810397642748007459),
-           (3.64784832476320460504, .68976733498510000455), (5.7694972214606914055, 1.6763848301838038494),
-           (4.6303378461565452959, 2.05319162663775882187), (1.42343711074968357734, 1.0))
-_FAR = ((2.01033439929228813265e-7, 2.04426310338993978564e-15), (2.71155556874348757815e-5, 1.4215117583164458887e-7),
-        (.0012426609473880784386, 1.8463183175100546818e-5), (.026532189526576123093, 7.868691311456132591e-4),
-        (.29656057182850489123, .0148753612908506148525), (1.7848265399172913358, .13692988092273580531),
-        (5.4637849111641143699, .59983220655588793769), (6.6579046435011037772, 1.0))
+_NEAR = (
+    (2509.0809287301226727, 5226.495278852545925),
+    (33430.575583588128105, 28729.085735721942674),
+    (67265.770927008700853, 39307.89580009271061),
+    (45921.953931549871457, 21213.794301586595867),
+    (13731.693765509461125, 5394.1960214247511077),
+    (1971.5909503065514427, 687.1870074920579083),
+    (133.14166789178437745, 42.313330701600911252),
+    (3.387132872796366608, 1.0),
+)
+_MIDDLE = (
+    (7.7454501427834140764e-4, 1.05075007164441684324e-9),
+    (0.0227238449892691845833, 5.475938084995344946e-4),
+    (0.24178072517745061177, 0.0151986665636164571966),
+    (1.27045825245236838258, 0.14810397642748007459),
+    (3.64784832476320460504, 0.68976733498510000455),
+    (5.7694972214606914055, 1.6763848301838038494),
+    (4.6303378461565452959, 2.05319162663775882187),
+    (1.42343711074968357734, 1.0),
+)
+_FAR = (
+    (2.01033439929228813265e-7, 2.04426310338993978564e-15),
+    (2.71155556874348757815e-5, 1.4215117583164458887e-7),
+    (0.0012426609473880784386, 1.8463183175100546818e-5),
+    (0.026532189526576123093, 7.868691311456132591e-4),
+    (0.29656057182850489123, 0.0148753612908506148525),
+    (1.7848265399172913358, 0.13692988092273580531),
+    (5.4637849111641143699, 0.59983220655588793769),
+    (6.6579046435011037772, 1.0),
+)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[float, float]:
@@ -200,16 +221,31 @@ class Orthogonal(Initializer):
 
 
 INITIALIZERS: dict[str, Initializer] = {
-    "zeros": Zeros(), "ones": Ones(), "constant": Constant(), "random_uniform": RandomUniform(),
-    "random_normal": RandomNormal(), "truncated_normal": TruncatedNormal(), "orthogonal": Orthogonal(),
+    "zeros": Zeros(),
+    "ones": Ones(),
+    "constant": Constant(),
+    "random_uniform": RandomUniform(),
+    "random_normal": RandomNormal(),
+    "truncated_normal": TruncatedNormal(),
+    "orthogonal": Orthogonal(),
     "variance_scaling": VarianceScaling(),
-    "glorot_uniform": VarianceScaling(1.0, "fan_avg", "uniform"), "glorot_normal": VarianceScaling(1.0, "fan_avg", "truncated_normal"),
-    "he_uniform": VarianceScaling(2.0, "fan_in", "uniform"), "he_normal": VarianceScaling(2.0, "fan_in", "truncated_normal"),
-    "lecun_uniform": VarianceScaling(1.0, "fan_in", "uniform"), "lecun_normal": VarianceScaling(1.0, "fan_in", "truncated_normal"),
+    "glorot_uniform": VarianceScaling(1.0, "fan_avg", "uniform"),
+    "glorot_normal": VarianceScaling(1.0, "fan_avg", "truncated_normal"),
+    "he_uniform": VarianceScaling(2.0, "fan_in", "uniform"),
+    "he_normal": VarianceScaling(2.0, "fan_in", "truncated_normal"),
+    "lecun_uniform": VarianceScaling(1.0, "fan_in", "uniform"),
+    "lecun_normal": VarianceScaling(1.0, "fan_in", "truncated_normal"),
 }
-NAMES = {Zeros: "zeros", Ones: "ones", Constant: "constant", RandomUniform: "random_uniform",
-         RandomNormal: "random_normal", TruncatedNormal: "truncated_normal", Orthogonal: "orthogonal",
-         VarianceScaling: "variance_scaling"}
+NAMES = {
+    Zeros: "zeros",
+    Ones: "ones",
+    Constant: "constant",
+    RandomUniform: "random_uniform",
+    RandomNormal: "random_normal",
+    TruncatedNormal: "truncated_normal",
+    Orthogonal: "orthogonal",
+    VarianceScaling: "variance_scaling",
+}
 
 
 def get(initializer: object) -> Initializer:

@@ -67,10 +67,10 @@ class Solver:
         if direction @ here.gradient >= 0:
             self.pairs.clear()
             direction = -here.gradient
-        first = self.optimizer.learning_rate
+        first = float(self.optimizer.learning_rates(0, 1)[0])
         if not self.pairs:
-            first = min(first, 1.0 / np.abs(here.gradient).sum())
-        found = self._search(here, direction, float(first))
+            first = min(first, 1.0 / float(np.abs(here.gradient).sum()))
+        found = self._search(here, direction, first)
         self._set(found.w if found else here.w)
         if found is None:
             return None

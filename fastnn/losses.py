@@ -1,8 +1,7 @@
 """Losses: one record each, with its value for a row and the gradient of that value.
 
-A formula takes ``t`` (target), ``y`` (prediction, or logits where the code says so) and the loss's
-one parameter ``p``. Elementwise losses give a term and its slope for each output, averaged (or
-summed) over the last axis; row-wise ones give the row's value and its gradient directly. Rows are
+The formulas are in :mod:`fastnn.loss_formulas`. Elementwise losses give a term and its slope for each
+output, averaged (or summed) over the last axis; row-wise ones give the row's value and its gradient. Rows are
 averaged by the training loop, weights included: ``sum(w * loss) / rows``, as Keras 3 does.
 
 Design: a sigmoid or softmax before its cross-entropy is taken together with it (``on_logits``),
@@ -12,7 +11,6 @@ decides this once; users write the plain pair.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -20,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.activations import f_log_softmax, f_sigmoid, f_softmax
+from fastnn import loss_formulas as formulas
 from fastnn.custom_loss import CustomLoss
 from fastnn.definitions import lookup, number
 
@@ -42,117 +40,6 @@ class LossCode(IntEnum):
     KL_DIVERGENCE = 11
     HINGE = 12
     PINBALL = 13
-
-
-CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1
-LOG_2 = math.log(2.0)
-
-
-def t_binary_crossentropy(t, y, p):
-    q = np.minimum(np.maximum(y, CLIP), 1 - CLIP)
-    return -(t * np.log(q) + (1 - t) * np.log(1 - q))
-
-
-def s_binary_crossentropy(t, y, p):
-    q = np.minimum(np.maximum(y, CLIP), 1 - CLIP)
-    return np.where((y >= CLIP) & (y <= 1 - CLIP), (q - t) / (q * (1 - q)), 0)
-
-
-def t_binary_crossentropy_logits(t, z, p):
-    return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
-
-
-def s_binary_crossentropy_logits(t, z, p):
-    return f_sigmoid(z, p) - t
-
-
-def t_categorical_crossentropy(t, y, p):
-    q = np.clip(y / y.sum(axis=-1, keepdims=True), CLIP, 1 - CLIP)
-    return -(t * np.log(q)).sum(axis=-1)
-
-
-def s_categorical_crossentropy(t, y, p):
-    total = y.sum(axis=-1, keepdims=True)
-    share = y / total
-    inside = (share >= CLIP) & (share <= 1 - CLIP)
-    slope = np.where(inside, -t / np.clip(share, CLIP, 1 - CLIP), 0)
-    return (slope - (slope * share).sum(axis=-1, keepdims=True)) / total
-
-
-def t_categorical_crossentropy_logits(t, z, p):
-    return -(t * f_log_softmax(z, p)).sum(axis=-1)
-
-
-def s_categorical_crossentropy_logits(t, z, p):
-    return f_softmax(z, p) * t.sum(axis=-1, keepdims=True) - t
-
-
-def t_mean_squared_error(t, y, p):
-    return (y - t) * (y - t)
-
-
-def s_mean_squared_error(t, y, p):
-    return 2 * (y - t)
-
-
-def t_mean_absolute_error(t, y, p):
-    return np.abs(y - t)
-
-
-def s_mean_absolute_error(t, y, p):
-    return np.sign(y - t)
-
-
-def t_huber(t, y, p):
-    e = np.abs(y - t)
-    return np.where(e <= p, 0.5 * e * e, p * e - 0.5 * p * p)
-
-
-def s_huber(t, y, p):
-    return np.minimum(np.maximum(y - t, -p), p)
-
-
-def t_log_cosh(t, y, p):
-    e = np.abs(y - t)
-    return e + np.log1p(np.exp(-2 * e)) - LOG_2
-
-
-def s_log_cosh(t, y, p):
-    return np.tanh(y - t)
-
-
-def t_poisson(t, y, p):
-    return y - t * np.log(y + CLIP)
-
-
-def s_poisson(t, y, p):
-    return 1 - t / (y + CLIP)
-
-
-def t_kl_divergence(t, y, p):
-    target = np.minimum(np.maximum(t, CLIP), 1)
-    return target * np.log(target / np.minimum(np.maximum(y, CLIP), 1))
-
-
-def s_kl_divergence(t, y, p):
-    target = np.minimum(np.maximum(t, CLIP), 1)
-    return np.where((y >= CLIP) & (y <= 1), -target / np.maximum(y, CLIP), 0)
-
-
-def t_hinge(t, y, p):
-    return np.maximum(1 - t * y, 0)
-
-
-def s_hinge(t, y, p):
-    return np.where(t * y < 1, -t, 0)
-
-
-def t_pinball(t, y, p):
-    return np.maximum(p * (t - y), (p - 1) * (t - y))
-
-
-def s_pinball(t, y, p):
-    return np.where(y < t, -p, np.where(y > t, 1 - p, 0))
 
 
 @dataclass(frozen=True)
@@ -207,8 +94,11 @@ class Loss:
 
     def on_logits(self) -> Loss:
         """The same loss taken together with its activation."""
-        return LOSSES_ON_LOGITS[self.name] if not self.label_smoothing else replace(
-            LOSSES_ON_LOGITS[self.name], label_smoothing=self.label_smoothing)
+        return (
+            LOSSES_ON_LOGITS[self.name]
+            if not self.label_smoothing
+            else replace(LOSSES_ON_LOGITS[self.name], label_smoothing=self.label_smoothing)
+        )
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
@@ -236,15 +126,22 @@ def _crossentropy(name: str, term, slope, *, logits: bool, **more) -> Loss:
 
 
 def _crossentropies(logits: bool) -> dict[str, Loss]:
-    binary = (t_binary_crossentropy_logits, s_binary_crossentropy_logits) if logits else (
-        t_binary_crossentropy, s_binary_crossentropy)
-    classes = (t_categorical_crossentropy_logits, s_categorical_crossentropy_logits) if logits else (
-        t_categorical_crossentropy, s_categorical_crossentropy)
+    binary = (
+        (formulas.t_binary_crossentropy_logits, formulas.s_binary_crossentropy_logits)
+        if logits
+        else (formulas.t_binary_crossentropy, formulas.s_binary_crossentropy)
+    )
+    classes = (
+        (formulas.t_categorical_crossentropy_logits, formulas.s_categorical_crossentropy_logits)
+        if logits
+        else (formulas.t_categorical_crossentropy, formulas.s_categorical_crossentropy)
+    )
     records = (
         _crossentropy("binary_crossentropy", *binary, logits=logits, activation="sigmoid"),
         _crossentropy("categorical_crossentropy", *classes, logits=logits, rowwise=True, activation="softmax"),
-        _crossentropy("sparse_categorical_crossentropy", *classes, logits=logits, rowwise=True, sparse=True,
-                      activation="softmax"),
+        _crossentropy(
+            "sparse_categorical_crossentropy", *classes, logits=logits, rowwise=True, sparse=True, activation="softmax"
+        ),
     )
     return {record.name: record for record in records}
 
@@ -254,20 +151,27 @@ LOSSES_ON_LOGITS: Mapping[str, Loss] = _crossentropies(logits=True)
 LOSSES: Mapping[str, Loss] = _crossentropies(logits=False) | {
     record.name: record
     for record in (
-        _elementwise(LossCode.MEAN_SQUARED_ERROR, t_mean_squared_error, s_mean_squared_error),
-        _elementwise(LossCode.MEAN_ABSOLUTE_ERROR, t_mean_absolute_error, s_mean_absolute_error),
-        _elementwise(LossCode.HUBER, t_huber, s_huber, parameter_name="delta", parameter=1.0),
-        _elementwise(LossCode.LOG_COSH, t_log_cosh, s_log_cosh),
-        _elementwise(LossCode.POISSON, t_poisson, s_poisson),
-        _elementwise(LossCode.KL_DIVERGENCE, t_kl_divergence, s_kl_divergence, sums=True),
-        _elementwise(LossCode.HINGE, t_hinge, s_hinge),
-        _elementwise(LossCode.PINBALL, t_pinball, s_pinball, parameter_name="quantile", parameter=0.5),
+        _elementwise(LossCode.MEAN_SQUARED_ERROR, formulas.t_mean_squared_error, formulas.s_mean_squared_error),
+        _elementwise(LossCode.MEAN_ABSOLUTE_ERROR, formulas.t_mean_absolute_error, formulas.s_mean_absolute_error),
+        _elementwise(LossCode.HUBER, formulas.t_huber, formulas.s_huber, parameter_name="delta", parameter=1.0),
+        _elementwise(LossCode.LOG_COSH, formulas.t_log_cosh, formulas.s_log_cosh),
+        _elementwise(LossCode.POISSON, formulas.t_poisson, formulas.s_poisson),
+        _elementwise(LossCode.KL_DIVERGENCE, formulas.t_kl_divergence, formulas.s_kl_divergence, sums=True),
+        _elementwise(LossCode.HINGE, formulas.t_hinge, formulas.s_hinge),
+        _elementwise(
+            LossCode.PINBALL, formulas.t_pinball, formulas.s_pinball, parameter_name="quantile", parameter=0.5
+        ),
     )
 }
 
 ALL_LOSSES = (*LOSSES.values(), *LOSSES_ON_LOGITS.values())
-ALIASES = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "logcosh": "log_cosh",
-           "kld": "kl_divergence", "bce": "binary_crossentropy"}
+ALIASES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "logcosh": "log_cosh",
+    "kld": "kl_divergence",
+    "bce": "binary_crossentropy",
+}
 
 
 def get(loss: object, **arguments: Any) -> Loss | CustomLoss:

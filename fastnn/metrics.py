@@ -68,8 +68,7 @@ def s_absolute_error(t, y, w, out, p):
 
 def _confusion(actual, predicted, w, out):
     table = out.reshape(3, -1)  # true positives, predicted, actual; a column an output
-    table += [((actual & predicted) * w[:, None]).sum(0), (predicted * w[:, None]).sum(0),
-              (actual * w[:, None]).sum(0)]
+    table += [((actual & predicted) * w[:, None]).sum(0), (predicted * w[:, None]).sum(0), (actual * w[:, None]).sum(0)]
 
 
 def s_confusion(t, y, w, out, p):
@@ -96,18 +95,27 @@ def s_roc(t, y, w, out, p):
 
 
 STATISTICS: dict[StatisticCode, Callable[..., None]] = {
-    StatisticCode.HITS: s_hits, StatisticCode.ARGMAX_HITS: s_argmax_hits, StatisticCode.TOP_K_HITS: s_top_k_hits,
-    StatisticCode.SQUARED_ERROR: s_squared_error, StatisticCode.ABSOLUTE_ERROR: s_absolute_error,
-    StatisticCode.CONFUSION: s_confusion, StatisticCode.ARGMAX_CONFUSION: s_argmax_confusion,
-    StatisticCode.MOMENTS: s_moments, StatisticCode.ROC: s_roc,
+    StatisticCode.HITS: s_hits,
+    StatisticCode.ARGMAX_HITS: s_argmax_hits,
+    StatisticCode.TOP_K_HITS: s_top_k_hits,
+    StatisticCode.SQUARED_ERROR: s_squared_error,
+    StatisticCode.ABSOLUTE_ERROR: s_absolute_error,
+    StatisticCode.CONFUSION: s_confusion,
+    StatisticCode.ARGMAX_CONFUSION: s_argmax_confusion,
+    StatisticCode.MOMENTS: s_moments,
+    StatisticCode.ROC: s_roc,
 }
 TAKES_LABELS = (StatisticCode.ARGMAX_HITS, StatisticCode.TOP_K_HITS, StatisticCode.ARGMAX_CONFUSION)
 
 
 def n_sums(code: StatisticCode, n_out: int) -> int:
     """How many sums a statistic keeps for ``n_out`` outputs."""
-    wide = {StatisticCode.CONFUSION: 3, StatisticCode.ARGMAX_CONFUSION: 3, StatisticCode.MOMENTS: 4,
-            StatisticCode.ROC: 2 * N_THRESHOLDS}
+    wide = {
+        StatisticCode.CONFUSION: 3,
+        StatisticCode.ARGMAX_CONFUSION: 3,
+        StatisticCode.MOMENTS: 4,
+        StatisticCode.ROC: 2 * N_THRESHOLDS,
+    }
     return wide[code] * n_out if code in wide else 2
 
 
@@ -174,24 +182,34 @@ class Metric:
         return {"name": self.name, "parameter": self.parameter}
 
 
-METRICS: Mapping[str, Metric] = {m.name: m for m in (
-    Metric("accuracy", None, r_mean),
-    Metric("binary_accuracy", StatisticCode.HITS, r_mean),
-    Metric("categorical_accuracy", StatisticCode.ARGMAX_HITS, r_mean),
-    Metric("sparse_categorical_accuracy", StatisticCode.ARGMAX_HITS, r_mean),
-    Metric("top_k", StatisticCode.TOP_K_HITS, r_mean, parameter=5),
-    Metric("precision", None, r_precision),
-    Metric("recall", None, r_recall),
-    Metric("f1", None, r_f1),
-    Metric("auc", StatisticCode.ROC, r_auc),
-    Metric("mse", StatisticCode.SQUARED_ERROR, r_mean),
-    Metric("mae", StatisticCode.ABSOLUTE_ERROR, r_mean),
-    Metric("rmse", StatisticCode.SQUARED_ERROR, r_root_mean),
-    Metric("r2", StatisticCode.MOMENTS, r_r2),
-)}
-ALIASES = {"acc": "accuracy", "mean_squared_error": "mse", "mean_absolute_error": "mae",
-           "root_mean_squared_error": "rmse", "r2_score": "r2", "f1_score": "f1",
-           "top_k_categorical_accuracy": "top_k", "sparse_top_k_categorical_accuracy": "top_k"}
+METRICS: Mapping[str, Metric] = {
+    m.name: m
+    for m in (
+        Metric("accuracy", None, r_mean),
+        Metric("binary_accuracy", StatisticCode.HITS, r_mean),
+        Metric("categorical_accuracy", StatisticCode.ARGMAX_HITS, r_mean),
+        Metric("sparse_categorical_accuracy", StatisticCode.ARGMAX_HITS, r_mean),
+        Metric("top_k", StatisticCode.TOP_K_HITS, r_mean, parameter=5),
+        Metric("precision", None, r_precision),
+        Metric("recall", None, r_recall),
+        Metric("f1", None, r_f1),
+        Metric("auc", StatisticCode.ROC, r_auc),
+        Metric("mse", StatisticCode.SQUARED_ERROR, r_mean),
+        Metric("mae", StatisticCode.ABSOLUTE_ERROR, r_mean),
+        Metric("rmse", StatisticCode.SQUARED_ERROR, r_root_mean),
+        Metric("r2", StatisticCode.MOMENTS, r_r2),
+    )
+}
+ALIASES = {
+    "acc": "accuracy",
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+    "root_mean_squared_error": "rmse",
+    "r2_score": "r2",
+    "f1_score": "f1",
+    "top_k_categorical_accuracy": "top_k",
+    "sparse_top_k_categorical_accuracy": "top_k",
+}
 
 
 def TopK(k: int = 5) -> Metric:
@@ -234,10 +252,14 @@ def resolve(metric: Metric, loss: Any, n_out: int) -> Metric:
     on_zero = loss.name == "hinge" or (loss.from_logits and loss.name == "binary_crossentropy")
     if metric.statistic is None:
         hits = metric.name in ("accuracy", "acc")
-        code = (StatisticCode.ARGMAX_HITS if classes else StatisticCode.HITS) if hits else (
-            StatisticCode.ARGMAX_CONFUSION if classes else StatisticCode.CONFUSION)
+        code = (
+            (StatisticCode.ARGMAX_HITS if classes else StatisticCode.HITS)
+            if hits
+            else (StatisticCode.ARGMAX_CONFUSION if classes else StatisticCode.CONFUSION)
+        )
         return replace(metric, statistic=code, parameter=0.0 if on_zero else 0.5)
     if loss.sparse and metric.statistic not in TAKES_LABELS:
-        raise ValueError(f"metric {metric.name!r} needs a target as wide as the output; "
-                         f"the loss {loss.name!r} has class indices")
+        raise ValueError(
+            f"metric {metric.name!r} needs a target as wide as the output; the loss {loss.name!r} has class indices"
+        )
     return metric

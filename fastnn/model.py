@@ -17,15 +17,17 @@ from fastnn import metrics as metric_definitions
 from fastnn.callbacks import History, Logs, ProgressBar
 from fastnn.callbacks import check as check_callbacks
 from fastnn.custom_loss import CustomLoss
+from fastnn.data import Data, make_data, split_data
 from fastnn.definitions import integer, number
 from fastnn.layers.base import Layer, Shape, check_shape
 from fastnn.losses import Loss
 from fastnn.metrics import Metric
 from fastnn.optimizers import LBFGS, Optimizer
-from fastnn.plan import MAX_BLOCK, Arenas, Layout, Plan, aligned, allocate, compile_plan, lay_out, new_slots
+from fastnn.plan import Layout, Plan, aligned, lay_out
+from fastnn.plan_cache import PlanCache, take_arenas
 from fastnn.progress import Progress
 from fastnn.summary import summary
-from fastnn.training import Data, Fit, evaluate
+from fastnn.training import Fit, evaluate
 
 Metrics = list[tuple[Metric, bool]]
 
@@ -48,8 +50,14 @@ class Sequential:
     epoch, step : epochs and updates trained so far.
     """
 
-    def __init__(self, layers: Iterable[Layer] | None = None, *, dtype: str = "float32", seed: int | None = None,
-                 backend: str | None = None):
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        *,
+        dtype: str = "float32",
+        seed: int | None = None,
+        backend: str | None = None,
+    ):
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
@@ -58,7 +66,8 @@ class Sequential:
         self.seed = secrets.randbits(63) if seed is None else integer("seed", seed, low=0)
         if self.seed >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
-        self.backend, self.backend_ = backend, None
+        self.backend = backend
+        self.backend_: str | None = None
         self.loss: Loss | CustomLoss | None = None
         self.optimizer: Optimizer | None = None
         self.metrics: list[Metric] = []
@@ -68,6 +77,8 @@ class Sequential:
         self.stop_training = False
         self.history: History | None = None
         self._layers: list[Layer] = []
+        self._layout: Layout | None = None
+        self.slots: np.ndarray | None = None
         self._forget()
         for layer in layers or ():
             self.add(layer)
@@ -89,7 +100,8 @@ class Sequential:
         if not isinstance(layer, Layer):
             raise TypeError(f"add takes a layer of fastnn.layers, got {layer!r}")
         shape = (self._layers[0].input_shape if self._layers else None) or (
-            layer.input_shape if not self._layers else None)
+            layer.input_shape if not self._layers else None
+        )
         if shape is not None:
             lay_out([*self._layers, layer], shape)  # raises before anything changes
         self._layers.append(layer)
@@ -122,16 +134,20 @@ class Sequential:
         for stream, variable in enumerate(layout.variables):
             parameter = variable.parameter
             drawn = parameter.initializer(parameter.shape, self.seed, stream)
-            params[variable.offset:variable.offset + variable.size] = drawn.ravel()
+            params[variable.offset : variable.offset + variable.size] = drawn.ravel()
         self._forget()
         self._layout, self.params = layout, params
 
+    def build_for(self, x: Any) -> None:
+        """Build a model that is not built yet, with the shape of the rows of ``x`` where no layer names one."""
+        if not self.built:
+            known = self._layers[0].input_shape if self._layers else None
+            self.build(np.shape(x)[1:] or (1,) if known is None else None)
+
     def _forget(self) -> None:
-        self._layout: Layout | None = None
+        self._layout, self.slots = None, None
         self.params = aligned(0, self.dtype)
-        self.slots: np.ndarray | None = None
-        self._plans: dict[Any, tuple[Plan, list[Arenas]]] = {}
-        self._last_batch_size = 32
+        self._plans = PlanCache()
 
     @property
     def layout(self) -> Layout:
@@ -160,7 +176,9 @@ class Sequential:
         print_fn(summary(self))
 
     def __repr__(self) -> str:
-        shapes = f"{self.input_shape} -> {self.output_shape}, {self.count_params()} params" if self.built else "not built"
+        shapes = (
+            f"{self.input_shape} -> {self.output_shape}, {self.count_params()} params" if self.built else "not built"
+        )
         return f"<Sequential of {len(self._layers)} layers, {shapes}>"
 
     # -- weights --------------------------------------------------------------------------------
@@ -171,15 +189,17 @@ class Sequential:
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all parameters: kernel ``(n_in, n_out)`` and bias ``(n_out,)`` of each layer in turn."""
-        return [self.params[v.offset:v.offset + v.size].reshape(v.parameter.shape).copy()
-                for v in self.layout.variables]
+        return [
+            self.params[v.offset : v.offset + v.size].reshape(v.parameter.shape).copy() for v in self.layout.variables
+        ]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change."""
         variables = self.layout.variables
         if len(weights) != len(variables):
-            raise ValueError(f"weights must hold {len(variables)} arrays ({', '.join(self.weight_names())}), "
-                             f"got {len(weights)}")
+            raise ValueError(
+                f"weights must hold {len(variables)} arrays ({', '.join(self.weight_names())}), got {len(weights)}"
+            )
         checked = []
         for name, variable, came in zip(self.weight_names(), variables, weights, strict=True):
             array = checks.real_array(f"weights of {name}", came, self.dtype)
@@ -188,12 +208,13 @@ class Sequential:
             checks.check_finite(f"weights of {name}", array)
             checked.append(array)
         for variable, array in zip(variables, checked, strict=True):
-            self.params[variable.offset:variable.offset + variable.size] = array.ravel()
+            self.params[variable.offset : variable.offset + variable.size] = array.ravel()
 
     # -- training -------------------------------------------------------------------------------
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None,
-                weighted_metrics: Any = None) -> None:
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None
+    ) -> None:
         """Choose how to train; optimiser state starts afresh.
 
         Parameters
@@ -206,12 +227,26 @@ class Sequential:
             raise ValueError("compile needs a loss, such as loss='mean_squared_error'")
         made = optimizers.get(optimizer), losses.get(loss), _metrics(metrics), _metrics(weighted_metrics)
         self.optimizer, self.loss, self.metrics, self.weighted_metrics = made
-        self.slots, self._plans, self.step = None, {}, 0
+        self.slots, self.step = None, 0
+        self._plans = PlanCache()
 
-    def fit(self, x: Any, y: Any, batch_size: int = 32, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
-            validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
-            sample_weight: Any = None, initial_epoch: int = 0, time_limit: float | None = None,
-            backend: str | None = None) -> History:
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int = 32,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        time_limit: float | None = None,
+        backend: str | None = None,
+    ) -> History:
         """Train.
 
         Parameters
@@ -241,38 +276,64 @@ class Sequential:
         if time_limit is not None:
             number("time_limit", time_limit, low=0.0, open_low=True)
         callbacks = check_callbacks(callbacks)
-        data, validation = self._split(x, y, sample_weight, class_weight, validation_split, validation_data)
+        data, validation = split_data(self, (x, y, sample_weight, class_weight), validation_split, validation_data)
         if any(isinstance(c, ProgressBar) for c in callbacks):
             verbose = 1
         batch_size = min(batch_size, len(data)) if not isinstance(self.optimizer, LBFGS) else len(data)
         progress = Progress(verbose, epochs - initial_epoch, -(-len(data) // batch_size), len(data))
-        plan, pool = self._training_plan(batch_size)
+        plan, pool = self._plans.training(self, batch_size)
         name, module = _kernels.select(plan, backend or self.backend)
         validate = None if validation is None else lambda: self._evaluate(validation, name)
-        arenas = self._arenas(plan, pool, training=True)
+        arenas = take_arenas(self, plan, pool, training=True)
         self.backend_ = name
-        fit = Fit(self, plan, arenas, module, data, (initial_epoch, epochs), callbacks, validate, progress,
-                  bool(shuffle), time_limit)
+        fit = Fit(
+            self,
+            plan,
+            arenas,
+            module,
+            data,
+            (initial_epoch, epochs),
+            callbacks,
+            validate,
+            progress,
+            bool(shuffle),
+            time_limit,
+        )
         try:
             self.history = fit.history
             return fit()
         finally:
             pool.append(arenas)
 
-    def evaluate(self, x: Any, y: Any, sample_weight: Any = None, verbose: Any = 0, return_dict: bool = False,
-                 backend: str | None = None) -> Any:
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        verbose: Any = 0,
+        return_dict: bool = False,
+        backend: str | None = None,
+    ) -> Any:
         """Loss and metrics on data: the loss, ``[loss, *metrics]``, or a dict with ``return_dict``."""
-        logs = self._evaluate(self._data(x, y, sample_weight), backend)
+        logs = self._evaluate(make_data(self, x, y, sample_weight), backend)
         if return_dict:
             return logs
         values = list(logs.values())
         return values if len(values) > 1 else values[0]
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None,
-                       return_dict: bool = False) -> Any:
+    def train_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
         """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass."""
-        history = self.fit(x, y, batch_size=max(1, len(x)), sample_weight=sample_weight, class_weight=class_weight,
-                           shuffle=False, verbose=0).history
+        history = self.fit(
+            x,
+            y,
+            batch_size=max(1, len(x)),
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            shuffle=False,
+            verbose=0,
+        ).history
         logs = {name: values[-1] for name, values in history.items()}
         values = list(logs.values())
         return logs if return_dict else values if len(values) > 1 else values[0]
@@ -283,18 +344,19 @@ class Sequential:
 
     # -- prediction -----------------------------------------------------------------------------
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, backend: str | None = None) -> np.ndarray:
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = 0, backend: str | None = None
+    ) -> np.ndarray:
         """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, of the model's dtype.
 
         ``batch_size`` and ``verbose`` are taken for Keras' sake: rows go through in blocks of the plan's choice.
         """
-        if not self.built and self._layers and self._layers[0].input_shape is None:
-            self.build(np.shape(x)[1:])
+        self.build_for(x)
         x = checks.inputs("x", x, self.input_shape, self.dtype, empty=True)
         out = np.empty((len(x), int(np.prod(self.output_shape))), self.dtype)
-        plan, pool = self._prediction_plan()
+        plan, pool = self._plans.prediction(self)
         self.backend_, module = _kernels.select(plan, backend or self.backend)
-        arenas = self._arenas(plan, pool)
+        arenas = take_arenas(self, plan, pool)
         try:
             module.predict(plan, arenas, x, out)
         finally:
@@ -323,89 +385,33 @@ class Sequential:
     def plan(self) -> Plan:
         """The plan last used for training, or the one for prediction when the model is not compiled; printable."""
         if self.loss is None:
-            return self._prediction_plan()[0]
-        return self._training_plan(self._last_batch_size)[0]
+            return self.prediction_plan()
+        return self._plans.training(self, self._plans.last_batch_size)[0]
+
+    def prediction_plan(self) -> Plan:
+        """The plan that :meth:`predict` executes."""
+        return self._plans.prediction(self)[0]
+
+    @property
+    def compiled_optimizer(self) -> Optimizer:
+        """The optimiser of a compiled model."""
+        if self.optimizer is None:
+            raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
+        return self.optimizer
 
     def resolved_metrics(self) -> Metrics:
         """Metrics with the statistic that the loss decides, and whether weights count in them."""
         n_out = self.output_shape[-1]
-        return [(metric_definitions.resolve(metric, self.loss, n_out), weighted)
-                for chosen, weighted in ((self.metrics, False), (self.weighted_metrics, True)) for metric in chosen]
-
-    def _training_plan(self, batch_size: int) -> tuple[Plan, list[Arenas]]:
-        assert self.optimizer is not None
-        self._last_batch_size = batch_size
-        config = self.optimizer.config()
-        key = ("train", batch_size, repr([v for k, v in config.items() if k != "learning_rate"]))
-        optimizer = None if isinstance(self.optimizer, LBFGS) else self.optimizer
-        return self._cached(key, lambda: compile_plan(
-            self.layout, batch_size=batch_size, loss=self.loss, optimizer=optimizer, metrics=self.resolved_metrics(),
-            seed=self.seed))
-
-    def _prediction_plan(self) -> tuple[Plan, list[Arenas]]:
-        return self._cached("predict", lambda: compile_plan(self.layout, batch_size=MAX_BLOCK, seed=self.seed))
-
-    def _evaluation_plan(self) -> tuple[Plan, list[Arenas]]:
-        return self._cached("evaluate", lambda: compile_plan(
-            self.layout, batch_size=MAX_BLOCK, loss=self.loss, metrics=self.resolved_metrics(), seed=self.seed))
-
-    def _cached(self, key: Any, make: Any) -> tuple[Plan, list[Arenas]]:
-        if key not in self._plans:
-            if len(self._plans) > 8:  # a fit per batch size must not pile up workspaces
-                self._plans.clear()
-            self._plans[key] = make(), []
-        return self._plans[key]
-
-    def _arenas(self, plan: Plan, pool: list[Arenas], training: bool = False) -> Arenas:
-        """Arenas no other thread works in; given back to the pool after use."""
-        if training:
-            fresh = new_slots(plan, self.dtype)
-            if self.slots is None or self.slots.shape != fresh.shape:
-                self.slots = fresh
-            elif self.slots.ctypes.data % 64:
-                fresh[...] = self.slots
-                self.slots = fresh
-        while pool:
-            arenas = pool.pop()
-            if arenas.params is self.params and (not training or arenas.slots is self.slots):
-                return arenas
-        return allocate(plan, self.params, self.slots if training else None)
-
-    # -- data -----------------------------------------------------------------------------------
-
-    def _data(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, prefix: str = "") -> Data:
-        if self.loss is None:
-            raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
-        if not self.built:
-            known = self._layers[0].input_shape if self._layers else None
-            self.build(np.shape(x)[1:] or (1,) if known is None else None)
-        self.resolved_metrics()  # a metric that does not fit the loss is an error before any work
-        rows = checks.inputs(f"{prefix}x", x, self.input_shape, self.dtype)
-        target = checks.targets(y, len(rows), self.output_shape, self.loss, self.dtype)
-        weight = checks.weights(sample_weight, class_weight, target, self.output_shape, self.loss.sparse, self.dtype)
-        return Data(rows, target, weight)
-
-    def _split(self, x, y, sample_weight, class_weight, share, given) -> tuple[Data, Data | None]:
-        """Training and validation data."""
-        share = number("validation_split", share, low=0.0, high=1.0, open_high=True)
-        data = self._data(x, y, sample_weight, class_weight)
-        if given is not None:
-            if not isinstance(given, tuple | list) or len(given) not in (2, 3):
-                raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
-            return data, self._data(*given, prefix="validation ")
-        if not share:
-            return data, None
-        first = int(len(data) * (1 - share))
-        if not 0 < first < len(data):
-            raise ValueError(f"validation_split {share:g} of {len(data)} rows leaves none for "
-                             f"{'training' if first == 0 else 'validation'}")
-        checks.warn_when_sorted(data.target)
-        return data.part(slice(None, first)), data.part(slice(first, None))
+        return [
+            (metric_definitions.resolve(metric, self.loss, n_out), weighted)
+            for chosen, weighted in ((self.metrics, False), (self.weighted_metrics, True))
+            for metric in chosen
+        ]
 
     def _evaluate(self, data: Data, backend: str | None) -> Logs:
-        plan, pool = self._evaluation_plan()
+        plan, pool = self._plans.evaluation(self)
         self.backend_, module = _kernels.select(plan, backend or self.backend)
-        arenas = self._arenas(plan, pool)
+        arenas = take_arenas(self, plan, pool)
         try:
             return evaluate(plan, arenas, module, data, self.resolved_metrics())
         finally:

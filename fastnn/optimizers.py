@@ -1,55 +1,19 @@
-"""Optimisers: one class each, with the formula of its update and its step-dependent scalars.
+"""Optimisers: one class each, with its arguments and the step-dependent scalars of its update.
 
-A formula takes ``w`` (parameters), ``g`` (gradients), ``s`` (a tuple of slots) and ``c`` (scalars of
-this step) and returns the new ``w`` and ``s``. ``c[0]`` is always ``learning_rate * weight_decay``:
-decay is decoupled (Loshchilov and Hutter 2019) and comes before the update, as in Keras.
-``scalars(step, learning_rate)`` gives ``c`` in float64, once a step; steps count from 1.
-
-Design: everything that depends on the step alone sits in ``c``, so that the inner loop of every
-backend has neither powers nor branches. Variants with other slots are codes of their own (SGD,
-MOMENTUM, NESTEROV), so that a plain descent carries no dead slot through memory.
+``scalars(step, learning_rate)`` gives the ``c`` of the formulas in :mod:`fastnn.updates` in float64,
+once a step; steps count from 1. Names and defaults are those of Keras 3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from enum import IntEnum
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fastnn.definitions import integer, lookup, number
 from fastnn.schedules import Schedule, schedule_from_config
-
-
-class OptimizerCode(IntEnum):
-    """Number of each update in the plan; the C enum ``fnn_optimizer_code`` is the same."""
-
-    SGD = 0
-    MOMENTUM = 1
-    NESTEROV = 2
-    RMSPROP = 3
-    RMSPROP_MOMENTUM = 4
-    ADAGRAD = 5
-    ADADELTA = 6
-    ADAM = 7
-    NADAM = 8
-    ADAMAX = 9
-    LION = 10
-
-
-class ClipCode(IntEnum):
-    """How gradients are clipped before the update; the C enum ``fnn_clip_code`` is the same."""
-
-    NONE = 0
-    VALUE = 1
-    NORM = 2
-    GLOBAL_NORM = 3
-
-
-N_SCALARS = 10
-N_HYPER = 8
+from fastnn.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
 
 
 def power(base: float, exponent: int) -> float:
@@ -61,65 +25,6 @@ def power(base: float, exponent: int) -> float:
         base *= base
         exponent >>= 1
     return result
-
-
-def u_sgd(w, g, s, c):
-    return w - c[0] * w - c[1] * g, s
-
-
-def u_momentum(w, g, s, c):
-    v = c[1] * s[0] - c[2] * g
-    return w - c[0] * w + v, (v,)
-
-
-def u_nesterov(w, g, s, c):
-    v = c[1] * s[0] - c[2] * g
-    return w - c[0] * w + c[1] * v - c[2] * g, (v,)
-
-
-def u_rmsprop(w, g, s, c):
-    v = c[1] * s[0] + c[2] * g * g
-    return w - c[0] * w - c[3] * g / np.sqrt(v + c[4]), (v,)
-
-
-def u_rmsprop_momentum(w, g, s, c):
-    v = c[1] * s[0] + c[2] * g * g
-    mean = c[1] * s[1] + c[2] * g
-    moved = c[6] * s[2] + c[3] * g / np.sqrt(v - c[5] * mean * mean + c[4])
-    return w - c[0] * w - moved, (v, mean, moved)
-
-
-def u_adagrad(w, g, s, c):
-    total = s[0] + g * g
-    return w - c[0] * w - c[1] * g / np.sqrt(total + c[2]), (total,)
-
-
-def u_adadelta(w, g, s, c):
-    v = c[1] * s[0] + c[2] * g * g
-    delta = g * np.sqrt(s[1] + c[4]) / np.sqrt(v + c[4])
-    return w - c[0] * w - c[3] * delta, (v, c[1] * s[1] + c[2] * delta * delta)
-
-
-def u_adam(w, g, s, c):
-    m = c[1] * s[0] + c[2] * g
-    v = c[3] * s[1] + c[4] * g * g
-    return w - c[0] * w - c[5] * m / (np.sqrt(v) * c[6] + c[7]), (m, v)
-
-
-def u_nadam(w, g, s, c):
-    m = c[1] * s[0] + c[2] * g
-    v = c[3] * s[1] + c[4] * g * g
-    return w - c[0] * w - (c[5] * m + c[6] * g) / (np.sqrt(v) * c[7] + c[8]), (m, v)
-
-
-def u_adamax(w, g, s, c):
-    m = c[1] * s[0] + c[2] * g
-    u = np.maximum(c[3] * s[1], np.abs(g))
-    return w - c[0] * w - c[4] * m / (u + c[5]), (m, u)
-
-
-def u_lion(w, g, s, c):
-    return w - c[0] * w - c[1] * np.sign(c[2] * s[0] + c[3] * g), (c[4] * s[0] + c[5] * g,)
 
 
 @dataclass(kw_only=True)
@@ -160,8 +65,11 @@ class Optimizer:
     @property
     def clip(self) -> tuple[ClipCode, float]:
         """How to clip and at what."""
-        for code, bound in ((ClipCode.VALUE, self.clipvalue), (ClipCode.NORM, self.clipnorm),
-                            (ClipCode.GLOBAL_NORM, self.global_clipnorm)):
+        for code, bound in (
+            (ClipCode.VALUE, self.clipvalue),
+            (ClipCode.NORM, self.clipnorm),
+            (ClipCode.GLOBAL_NORM, self.global_clipnorm),
+        ):
             if bound is not None:
                 return code, float(bound)
         return ClipCode.NONE, 0.0
@@ -195,7 +103,7 @@ class Optimizer:
         c = np.zeros(N_SCALARS)
         c[0] = learning_rate * (self.weight_decay or 0.0)
         rest = self.scalars(step, learning_rate)
-        c[1:1 + len(rest)] = rest
+        c[1 : 1 + len(rest)] = rest
         return c
 
     def learning_rates(self, first_step: int, n_steps: int) -> np.ndarray:
@@ -312,8 +220,9 @@ class Adam(Optimizer):
 
     def scalars(self, step, learning_rate):
         first, second = 1 - power(self.beta_1, step), float(np.sqrt(1 - power(self.beta_2, step)))
-        size, root = (learning_rate * second / first, 1.0) if self.form == "keras" else (
-            learning_rate / first, 1 / second)
+        size, root = (
+            (learning_rate * second / first, 1.0) if self.form == "keras" else (learning_rate / first, 1 / second)
+        )
         return (self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2, size, root, self.epsilon)
 
 
@@ -343,9 +252,16 @@ class Nadam(Optimizer):
                 break
         now, after = self._momentum(step), self._momentum(step + 1)
         root = 1 / float(np.sqrt(1 - power(self.beta_2, step)))
-        return (self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2,
-                learning_rate * after / (1 - product * after), learning_rate * (1 - now) / (1 - product),
-                root, self.epsilon)
+        return (
+            self.beta_1,
+            1 - self.beta_1,
+            self.beta_2,
+            1 - self.beta_2,
+            learning_rate * after / (1 - product * after),
+            learning_rate * (1 - now) / (1 - product),
+            root,
+            self.epsilon,
+        )
 
     def _momentum(self, step: int) -> float:
         return self.beta_1 * (1 - 0.5 * power(0.96, step))
@@ -363,8 +279,7 @@ class Adamax(Optimizer):
         return (self.beta_1, self.beta_2, self.epsilon)
 
     def scalars(self, step, learning_rate):
-        return (self.beta_1, 1 - self.beta_1, self.beta_2, learning_rate / (1 - power(self.beta_1, step)),
-                self.epsilon)
+        return (self.beta_1, 1 - self.beta_1, self.beta_2, learning_rate / (1 - power(self.beta_1, step)), self.epsilon)
 
 
 @dataclass(kw_only=True)
@@ -410,15 +325,9 @@ class LBFGS(Optimizer):
         return 0
 
 
-UPDATES: dict[OptimizerCode, Callable[..., Any]] = {
-    OptimizerCode.SGD: u_sgd, OptimizerCode.MOMENTUM: u_momentum, OptimizerCode.NESTEROV: u_nesterov,
-    OptimizerCode.RMSPROP: u_rmsprop, OptimizerCode.RMSPROP_MOMENTUM: u_rmsprop_momentum,
-    OptimizerCode.ADAGRAD: u_adagrad, OptimizerCode.ADADELTA: u_adadelta, OptimizerCode.ADAM: u_adam,
-    OptimizerCode.NADAM: u_nadam, OptimizerCode.ADAMAX: u_adamax, OptimizerCode.LION: u_lion,
-}
-N_SLOTS = dict(zip(OptimizerCode, (0, 1, 1, 1, 3, 1, 2, 2, 2, 2, 1), strict=True))
 OPTIMIZERS: dict[str, type[Optimizer]] = {
-    c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion, LBFGS)}
+    c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion, LBFGS)
+}
 
 
 def get(optimizer: object) -> Optimizer:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fastnn import losses as loss_definitions
 from fastnn._kernels.tables import HEADER, LOSS, METRIC, OP, OPTIMIZER, RUN, SEGMENT
-from fastnn.activations import ACTIVATIONS, ActivationCode
+from fastnn.activations import ActivationCode, linear
 from fastnn.custom_loss import CustomLoss
 from fastnn.layers.base import Layer, Operation, OpKind, Parameter, Shape
 from fastnn.losses import Loss
@@ -92,15 +91,19 @@ class Plan:
     def __str__(self) -> str:
         head = self.header
         kind = f"training, batch {head['batch_size']}" if self.training else "prediction"
-        lines = [f"plan: {kind}, blocks of {head['block_rows']} rows; {len(self.ops)} ops, "
-                 f"{head['n_params']} params, {self.workspace_size} workspace",
-                 f"{'op':>3} {'kind':10} {'layer':>5} {'rows x in -> out':>20} {'activation':12} "
-                 + " ".join(f"{name:>8}" for name in _SHOWN)]
+        lines = [
+            f"plan: {kind}, blocks of {head['block_rows']} rows; {len(self.ops)} ops, "
+            f"{head['n_params']} params, {self.workspace_size} workspace",
+            f"{'op':>3} {'kind':10} {'layer':>5} {'rows x in -> out':>20} {'activation':12} "
+            + " ".join(f"{name:>8}" for name in _SHOWN),
+        ]
         for i, op in enumerate(self.ops):
             shape = f"{op['repeat']} x {op['n_in']} -> {op['n_out']}"
             places = " ".join(f"{'-' if op[name] < 0 else op[name]:>8}" for name in _SHOWN)
-            lines.append(f"{i:>3} {OpKind(op['kind']).name.lower():10} {op['layer']:>5} {shape:>20} "
-                         f"{ActivationCode(op['activation']).name.lower():12} {places}")
+            lines.append(
+                f"{i:>3} {OpKind(op['kind']).name.lower():10} {op['layer']:>5} {shape:>20} "
+                f"{ActivationCode(op['activation']).name.lower():12} {places}"
+            )
         return "\n".join(lines)
 
 
@@ -122,18 +125,20 @@ def aligned(size: int, dtype: np.dtype) -> np.ndarray:
     """Zeros, ``(size,)``, whose first byte is a multiple of 64."""
     raw = np.zeros(size * dtype.itemsize + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start:start + size * dtype.itemsize].view(dtype)
+    return raw[start : start + size * dtype.itemsize].view(dtype)
 
 
-def allocate(plan: Plan, params: np.ndarray, slots: np.ndarray | None = None,
-             state: np.ndarray | None = None) -> Arenas:
+def allocate(
+    plan: Plan, params: np.ndarray, slots: np.ndarray | None = None, state: np.ndarray | None = None
+) -> Arenas:
     """Arenas for a plan around a model's own ``params`` (and ``slots``, ``state``)."""
     dtype = params.dtype
     if slots is None:
         slots = new_slots(plan, dtype)
     grads = aligned(len(params) if plan.training else 0, dtype)
-    return Arenas(params, grads, slots, aligned(0, dtype) if state is None else state,
-                  aligned(plan.workspace_size, dtype))
+    return Arenas(
+        params, grads, slots, aligned(0, dtype) if state is None else state, aligned(plan.workspace_size, dtype)
+    )
 
 
 def new_slots(plan: Plan, dtype: np.dtype) -> np.ndarray:
@@ -156,9 +161,15 @@ def new_run(n_samples: int, epochs: tuple[int, int], *, step: int = 0, shuffle: 
     return run
 
 
-def compile_plan(layout: Layout, *, batch_size: int, loss: Loss | CustomLoss | None = None,
-                 optimizer: Optimizer | None = None, metrics: Sequence[tuple[Metric, bool]] = (),
-                 seed: int = 0) -> Plan:
+def compile_plan(
+    layout: Layout,
+    *,
+    batch_size: int,
+    loss: Loss | CustomLoss | None = None,
+    optimizer: Optimizer | None = None,
+    metrics: Sequence[tuple[Metric, bool]] = (),
+    seed: int = 0,
+) -> Plan:
     """Compile a layout for training (with a loss) or for prediction (without).
 
     Parameters
@@ -187,35 +198,42 @@ def compile_plan(layout: Layout, *, batch_size: int, loss: Loss | CustomLoss | N
     header["n_sums"] = 1 + int(metric_table["n_sums"].sum())
     segments = _segments(layout)
     header["n_segments"], header["has_penalty"] = len(segments), bool(np.any(segments["l1"] + segments["l2"]))
-    tables = [ops, header, _loss_table(loss, fused, layout.shapes[-1]), _optimizer_table(optimizer), metric_table,
-              segments]
-    for table in tables:
+    loss_table, optimizer_table = _loss_table(loss, fused, layout.shapes[-1]), _optimizer_table(optimizer)
+    for table in (ops, header, loss_table, optimizer_table, metric_table, segments):
         table.flags.writeable = False
-    return Plan(layout, training, *tables, workspace_size=build.size, loss_record=loss, optimizer_record=optimizer)
+    return Plan(
+        layout,
+        training,
+        ops,
+        header,
+        loss_table,
+        optimizer_table,
+        metric_table,
+        segments,
+        workspace_size=build.size,
+        loss_record=loss,
+        optimizer_record=optimizer,
+    )
 
 
 def _operations(layout: Layout) -> list[tuple[int, Operation]]:
-    return [(i, operation) for i, layer in enumerate(layout.layers)
-            for operation in layer.operations(layout.shapes[i])]
+    return [(i, operation) for i, layer in enumerate(layout.layers) for operation in layer.operations(layout.shapes[i])]
 
 
 def _join_activations(operations: list[tuple[int, Operation]]) -> list[tuple[int, Operation]]:
     """An activation after a linear Dense becomes the Dense's own: one pass less, and losses see the pair."""
     joined: list[tuple[int, Operation]] = []
     for index, operation in operations:
-        before = joined[-1][1] if joined else None
-        same_rows = before is not None and (before.n_out, before.repeat) == (operation.n_in, operation.repeat)
-        if (operation.kind == OpKind.ACTIVATION and same_rows and before.kind == OpKind.DENSE
-                and before.activation.code == ActivationCode.LINEAR):
-            joined[-1] = joined[-1][0], _with_activation(before, operation.activation)
+        if operation.kind == OpKind.ACTIVATION and joined and _takes_activation(joined[-1][1], operation):
+            joined[-1] = joined[-1][0], replace(joined[-1][1], activation=operation.activation)
         else:
             joined.append((index, operation))
     return joined
 
 
-def _with_activation(operation: Operation, activation) -> Operation:
-    return Operation(operation.kind, operation.n_in, operation.n_out, operation.repeat, activation,
-                     operation.w, operation.b, operation.rate)
+def _takes_activation(before: Operation, operation: Operation) -> bool:
+    same_rows = (before.n_out, before.repeat) == (operation.n_in, operation.repeat)
+    return same_rows and before.kind == OpKind.DENSE and before.activation.code == ActivationCode.LINEAR
 
 
 def _take_logits(loss, operations, shape: Shape):
@@ -224,11 +242,16 @@ def _take_logits(loss, operations, shape: Shape):
     Returns the loss, the operations and the code of the activation that the loss now applies, or -1.
     """
     index, last = operations[-1]
-    if (loss is None or loss.activation is None or loss.from_logits or last.activation.name != loss.activation
-            or last.n_out != shape[-1]):
+    if (
+        loss is None
+        or loss.activation is None
+        or loss.from_logits
+        or last.activation.name != loss.activation
+        or last.n_out != shape[-1]
+    ):
         return loss, operations, -1
     fused = int(last.activation.code)
-    return loss.on_logits(), [*operations[:-1], (index, _with_activation(last, ACTIVATIONS["linear"]))], fused
+    return loss.on_logits(), [*operations[:-1], (index, replace(last, activation=linear))], fused
 
 
 def _block_rows(operations: list[tuple[int, Operation]], batch_size: int) -> int:
@@ -249,8 +272,11 @@ class _Builder:
         self.training, self.block_rows = training, block_rows
         self.size = 0
         self.x = self.take(block_rows * math.prod(layout.shapes[0])) if training else -1
-        self.offsets = {(v.layer, i): v.offset for layer in range(len(layout.layers))
-                        for i, v in enumerate(v for v in layout.variables if v.layer == layer)}
+        self.offsets = {
+            (v.layer, i): v.offset
+            for layer in range(len(layout.layers))
+            for i, v in enumerate(v for v in layout.variables if v.layer == layer)
+        }
 
     def take(self, size: int) -> int:
         offset, self.size = self.size, self.size + _padded(size)
@@ -336,5 +362,5 @@ def _optimizer_table(optimizer: Optimizer | None) -> np.ndarray:
         table["clip"], table["clip_at"] = optimizer.clip
         table["weight_decay"] = optimizer.weight_decay or 0.0
         hyper = optimizer.hyper()
-        table["hyper"][:len(hyper)] = hyper
+        table["hyper"][: len(hyper)] = hyper
     return table

@@ -22,7 +22,7 @@ class Predictor:
     """
 
     def __init__(self, model: Sequential):
-        self.plan, _ = model._prediction_plan()
+        self.plan = model.prediction_plan()
         self.name, self.backend = _kernels.select(self.plan, model.backend)
         self.arenas = allocate(self.plan, model.params)
         self.shape, self.dtype = model.input_shape, model.dtype
@@ -46,5 +46,7 @@ class Predictor:
 
     def _check(self, name: str, array: np.ndarray) -> None:
         if array.dtype != self.dtype or not array.flags.c_contiguous:
-            raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}"
-                            f"{'' if array.flags.c_contiguous else ', not contiguous'}")
+            raise TypeError(
+                f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}"
+                f"{'' if array.flags.c_contiguous else ', not contiguous'}"
+            )

@@ -30,8 +30,12 @@ def philox(seed: int, counter: tuple) -> tuple[np.ndarray, ...]:
     with np.errstate(over="ignore"):
         for _ in range(10):
             a, b = x[0] * _MULTIPLY[0], x[2] * _MULTIPLY[1]
-            x = [(b >> 32).astype(np.uint32) ^ x[1] ^ k0, (b & _LOW).astype(np.uint32),
-                 (a >> 32).astype(np.uint32) ^ x[3] ^ k1, (a & _LOW).astype(np.uint32)]
+            x = [
+                (b >> 32).astype(np.uint32) ^ x[1] ^ k0,
+                (b & _LOW).astype(np.uint32),
+                (a >> 32).astype(np.uint32) ^ x[3] ^ k1,
+                (a & _LOW).astype(np.uint32),
+            ]
             k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
     return tuple(x)
 
@@ -40,7 +44,7 @@ def words(seed: int, stream: int, position: int, first: int, count: int) -> np.n
     """Elements ``first .. first + count - 1`` of a stream, uint32; ``position`` is its step or epoch."""
     blocks = np.arange(first // 4, (first + count + 3) // 4, dtype=np.uint64)
     drawn = philox(seed, (blocks & _LOW, stream, position & 0xFFFFFFFF, position >> 32))
-    return np.stack(drawn, axis=-1).reshape(-1)[first % 4:first % 4 + count]
+    return np.stack(drawn, axis=-1).reshape(-1)[first % 4 : first % 4 + count]
 
 
 def fill_order(order: np.ndarray, seed: int, epoch: int) -> None:
@@ -49,8 +53,9 @@ def fill_order(order: np.ndarray, seed: int, epoch: int) -> None:
     Row i changes places with ``word[i] * (i + 1) >> 32``. That is uniform up to ``n / 2**32``.
     """
     n = len(order)
-    partner = (words(seed, ORDER, epoch, 0, n).astype(np.uint64) * np.arange(1, n + 1, dtype=np.uint64)) >> np.uint64(32)
-    rows, partner = list(range(n)), partner.tolist()
+    choices = np.arange(1, n + 1, dtype=np.uint64)
+    partner = np.right_shift(words(seed, ORDER, epoch, 0, n) * choices, np.uint64(32)).tolist()
+    rows = list(range(n))
     for i in range(n - 1, 0, -1):
         j = partner[i]
         rows[i], rows[j] = rows[j], rows[i]

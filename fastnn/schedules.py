@@ -90,8 +90,9 @@ class PiecewiseConstantDecay(Schedule):
     def __post_init__(self):
         self.boundaries, self.values = tuple(self.boundaries), tuple(self.values)
         if len(self.values) != len(self.boundaries) + 1:
-            raise ValueError(f"values must be one more than boundaries, got {len(self.values)} "
-                             f"and {len(self.boundaries)}")
+            raise ValueError(
+                f"values must be one more than boundaries, got {len(self.values)} and {len(self.boundaries)}"
+            )
         if any(b <= a for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
             raise ValueError(f"boundaries must rise, got {self.boundaries}")
         for value in self.values:
@@ -160,8 +161,9 @@ class Plateau(Schedule):
             self.learning_rate, self._waited = max(self.learning_rate * self.factor, self.min_lr), 0
 
 
-SCHEDULES = {c.__name__: c for c in (Constant, ExponentialDecay, StepDecay, PiecewiseConstantDecay,
-                                     CosineDecay, Plateau)}
+SCHEDULES = {
+    c.__name__: c for c in (Constant, ExponentialDecay, StepDecay, PiecewiseConstantDecay, CosineDecay, Plateau)
+}
 
 
 def schedule_from_config(stored: dict[str, Any]) -> Schedule:

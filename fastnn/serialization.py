@@ -29,20 +29,29 @@ def save(model: Sequential, path: Any, metadata: dict[str, str] | None = None) -
     tensors = {name: np.ascontiguousarray(w) for name, w in zip(model.weight_names(), model.get_weights(), strict=True)}
     if model.slots is not None:
         tensors |= {f"optimizer.{i}": slot for i, slot in enumerate(model.slots)}
-    stored = {"format": FORMAT, "version": str(VERSION), "model": json.dumps(describe(model)),
-              "metadata": json.dumps({**model.metadata, **(metadata or {})})}
+    stored = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "model": json.dumps(describe(model)),
+        "metadata": json.dumps({**model.metadata, **(metadata or {})}),
+    }
     write_atomically(path, to_bytes(tensors, stored))
 
 
 def describe(model: Sequential) -> dict[str, Any]:
     """The model as JSON can hold it."""
     described: dict[str, Any] = {
-        "layers": [layer.config() for layer in model.layers], "input_shape": list(model.input_shape),
-        "dtype": model.dtype.name, "seed": model.seed, "epoch": model.epoch, "step": model.step,
+        "layers": [layer.config() for layer in model.layers],
+        "input_shape": list(model.input_shape),
+        "dtype": model.dtype.name,
+        "seed": model.seed,
+        "epoch": model.epoch,
+        "step": model.step,
     }
-    if model.loss is not None:
+    if model.loss is not None and model.optimizer is not None:
         described["compile"] = {
-            "optimizer": model.optimizer.config(), "loss": model.loss.config(),
+            "optimizer": model.optimizer.config(),
+            "loss": model.loss.config(),
             "metrics": [m.config() for m in model.metrics],
             "weighted_metrics": [m.config() for m in model.weighted_metrics],
         }
@@ -85,8 +94,10 @@ def _read(path: str) -> tuple[dict, dict, dict[str, np.ndarray]]:
             if stored.get("format") != FORMAT:
                 raise ValueError(f"{path} is a safetensors file, but not of a fastnn model")
             if int(stored["version"]) > VERSION:
-                raise ValueError(f"{path} was written by a newer fastnn (file version {stored['version']}, this one "
-                                 f"reads up to {VERSION}); update fastnn")
+                raise ValueError(
+                    f"{path} was written by a newer fastnn (file version {stored['version']}, this one "
+                    f"reads up to {VERSION}); update fastnn"
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             return json.loads(stored["model"]), json.loads(stored["metadata"]), tensors
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
@@ -96,8 +107,11 @@ def _read(path: str) -> tuple[dict, dict, dict[str, np.ndarray]]:
 def _rebuild(described: dict, tensors: dict[str, np.ndarray], custom: dict[str, Any]) -> Sequential:
     from fastnn.model import Sequential
 
-    model = Sequential([layer_definitions.from_config(layer) for layer in described["layers"]],
-                       dtype=described["dtype"], seed=described["seed"])
+    model = Sequential(
+        [layer_definitions.from_config(layer) for layer in described["layers"]],
+        dtype=described["dtype"],
+        seed=described["seed"],
+    )
     model.build(tuple(described["input_shape"]))
     model.set_weights([tensors[name] for name in model.weight_names()])
     model.epoch, model.step = described["epoch"], described["step"]
@@ -115,8 +129,9 @@ def _recompile(model: Sequential, stored: dict, custom: dict[str, Any]) -> None:
         if loss["custom"] not in custom:
             return
         loss = CustomLoss(custom[loss["custom"]])
-    model.compile(optimizer=stored["optimizer"], loss=loss, metrics=stored["metrics"],
-                  weighted_metrics=stored["weighted_metrics"])
+    model.compile(
+        optimizer=stored["optimizer"], loss=loss, metrics=stored["metrics"], weighted_metrics=stored["weighted_metrics"]
+    )
 
 
 def write_atomically(path: Any, data: bytes) -> None:

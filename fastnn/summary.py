@@ -16,14 +16,21 @@ def summary(model: Sequential) -> str:
         count = sum(v.size for v in layout.variables if v.layer == index)
         activation = getattr(layer, "activation", None)
         name = layer.name or type(layer).__name__
-        rows.append((f"{index} {name}", _shape(layout.shapes[index + 1]), f"{count:,}",
-                     "" if activation is None else activation.name))
+        rows.append(
+            (
+                f"{index} {name}",
+                _shape(layout.shapes[index + 1]),
+                f"{count:,}",
+                "" if activation is None else activation.name,
+            )
+        )
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
     lines.insert(1, "-" * max(map(len, lines)))
     size = model.count_params() * model.dtype.itemsize
-    lines.append(f"input {_shape(layout.shapes[0])}, {model.count_params():,} params in {model.dtype.name} "
-                 f"({_bytes(size)})")
+    lines.append(
+        f"input {_shape(layout.shapes[0])}, {model.count_params():,} params in {model.dtype.name} ({_bytes(size)})"
+    )
     return "\n".join(lines)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from fastnn._kernels import contract, reference
 from fastnn.callbacks import Callback, History, Logs, TerminateOnNaN, listens
 from fastnn.custom_loss import CustomLoss
+from fastnn.data import Data
 from fastnn.errors import DivergenceError
 from fastnn.lbfgs import Solver
 from fastnn.optimizers import LBFGS
@@ -33,22 +34,6 @@ if TYPE_CHECKING:
 
 STRETCH = 0.05  # seconds of updates in one call
 GROWTH = 8  # how fast the first stretches of a fit grow towards that
-
-
-@dataclass
-class Data:
-    """Rows, targets and weights as the backends take them."""
-
-    x: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def part(self, rows: slice) -> Data:
-        """Some of the rows, without a copy."""
-        return Data(self.x[rows], self.target[rows], None if self.weight is None else self.weight[rows])
 
 
 @dataclass
@@ -76,21 +61,29 @@ class Fit:
         self.offset = self.epochs[0] - start  # from the model's own count of epochs to the user's
         self.order = np.arange(len(self.data), dtype=np.int32)
         self.per_batch = any(listens(c, "on_train_batch_begin", "on_train_batch_end") for c in self.callbacks)
-        schedule = self.model.optimizer.learning_rate
+        self.optimizer = self.model.compiled_optimizer
+        schedule = self.optimizer.learning_rate
         self.schedule = schedule if isinstance(schedule, Schedule) else None
-        self.per_epoch = bool(self.validate or (self.progress and self.progress.every_epoch) or any(
-            listens(c, "on_epoch_begin", "on_epoch_end") for c in self.callbacks)
-            or (self.schedule and self.schedule.listens))
+        self.per_epoch = bool(
+            self.validate
+            or (self.progress and self.progress.every_epoch)
+            or any(listens(c, "on_epoch_begin", "on_epoch_end") for c in self.callbacks)
+            or (self.schedule and self.schedule.listens)
+        )
         self.train = self.backend.train_epochs
-        if isinstance(self.model.optimizer, LBFGS):
-            self.train = Solver(self.backend, self.model.optimizer)
+        if isinstance(self.optimizer, LBFGS):
+            self.train = Solver(self.backend, self.optimizer)
         elif isinstance(self.plan.loss_record, CustomLoss):
             self.train = partial(contract.train_loop, self.backend, loss=reference.loss)
         self.sums = np.zeros((0, int(self.plan.header["n_sums"])))
         self.stretch_steps = 1
         self.kept = self.arenas.params.copy()
-        self.history.params = {"epochs": self.epochs[1], "steps": self.steps, "n_samples": len(self.data),
-                               "batch_size": int(self.plan.header["batch_size"])}
+        self.history.params = {
+            "epochs": self.epochs[1],
+            "steps": self.steps,
+            "n_samples": len(self.data),
+            "batch_size": int(self.plan.header["batch_size"]),
+        }
 
     def __call__(self) -> History:
         """Train until the last epoch, the time limit, a callback's word or a loss that is not finite."""
@@ -121,14 +114,26 @@ class Fit:
         self._prepare_sums()
         first_epoch, batch = int(run["epoch"]), int(run["batch"])
         run["max_steps"] = self._max_steps()
-        rates = self.model.optimizer.learning_rates(int(run["step"]), int(run["max_steps"])) if self.schedule else (
-            np.array([self.model.optimizer.learning_rate]))
+        rates = (
+            self.optimizer.learning_rates(int(run["step"]), int(run["max_steps"]))
+            if self.schedule
+            else (np.array([self.optimizer.learning_rate]))
+        )
         if self.per_batch:
             self._tell("on_train_batch_begin", batch)
         began, step = time.perf_counter(), int(run["step"])
         with np.errstate(all="ignore"):  # a loss that is not finite is found and told, not warned of
-            self.train(self.plan, self.arenas, self.data.x, self.data.target, self.data.weight, self.order, run,
-                       rates, self.sums)
+            self.train(
+                self.plan,
+                self.arenas,
+                self.data.x,
+                self.data.target,
+                self.data.weight,
+                self.order,
+                run,
+                rates,
+                self.sums,
+            )
         self._measure(time.perf_counter() - began, int(run["step"]) - step)
         if run["status"]:
             self._diverge(int(run["epoch"]))
@@ -198,9 +203,11 @@ class Fit:
         if any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
             return
         number = epoch + self.offset + 1
-        raise DivergenceError(f"the loss is not finite in epoch {number}: training diverged. The model keeps its last "
-                              f"finite weights. Try a smaller learning_rate, clipnorm=1.0, or inputs of unit scale.",
-                              number)
+        raise DivergenceError(
+            f"the loss is not finite in epoch {number}: training diverged. The model keeps its last "
+            f"finite weights. Try a smaller learning_rate, clipnorm=1.0, or inputs of unit scale.",
+            number,
+        )
 
     def _steps_done(self) -> int:
         return (int(self.run["epoch"]) + self.offset - self.epochs[0]) * self.steps + int(self.run["batch"])
@@ -214,7 +221,7 @@ def read_sums(metrics: Sequence[tuple[Any, bool]], plan: Plan, sums: np.ndarray,
     """Loss and metrics from a row of sums over ``n_samples`` rows."""
     logs = {"loss": float(sums[0]) / n_samples}
     for (metric, _), place in zip(metrics, plan.metrics, strict=True):
-        logs[metric.name] = float(metric.result(sums[place["first"]:place["first"] + place["n_sums"]]))
+        logs[metric.name] = float(metric.result(sums[place["first"] : place["first"] + place["n_sums"]]))
     return logs
 
 
@@ -235,7 +242,7 @@ def penalty(plan: Plan, params: np.ndarray) -> float:
     """The l1 and l2 penalties of all parameters."""
     total = 0.0
     for offset, size, l1, l2 in plan.segments:
-        w = params[offset:offset + size]
+        w = params[offset : offset + size]
         if l1 or l2:
             total += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
     return float(total)

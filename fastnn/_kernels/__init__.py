@@ -24,8 +24,10 @@ from fastnn.errors import BackendError
 
 PREFERENCE = ("cython", "numba", "numpy")
 MODULES = {"cython": "fastnn._kernels.native", "numba": "fastnn._kernels.jit", "numpy": "fastnn._kernels.reference"}
-HOW_TO_GET = {"cython": "build it with a C compiler: pip install --no-build-isolation --force-reinstall .",
-              "numba": "install the extra fastnn-native[numba]"}
+HOW_TO_GET = {
+    "cython": "build it with a C compiler: pip install --no-build-isolation --force-reinstall .",
+    "numba": "install the extra fastnn-native[numba]",
+}
 ISAS = ("portable", "avx2", "avx512", "neon")
 GROUP = "fastnn.backends"
 

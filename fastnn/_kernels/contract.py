@@ -31,8 +31,9 @@ def supports(plan: Plan) -> str | None:
     raise NotImplementedError
 
 
-def forward(plan: Plan, arenas: Arenas, x: np.ndarray, training: bool = False, step: int = 0,
-            first_row: int = 0) -> np.ndarray:
+def forward(
+    plan: Plan, arenas: Arenas, x: np.ndarray, training: bool = False, step: int = 0, first_row: int = 0
+) -> np.ndarray:
     """Push a block through all ops; returns a view ``(rows, n_output)`` of the workspace.
 
     ``training`` applies dropout with the mask of ``step`` (updates done so far) for rows
@@ -41,8 +42,9 @@ def forward(plan: Plan, arenas: Arenas, x: np.ndarray, training: bool = False, s
     raise NotImplementedError
 
 
-def loss(plan: Plan, arenas: Arenas, target: np.ndarray, weight: np.ndarray | None, sums: np.ndarray,
-         scale: float) -> None:
+def loss(
+    plan: Plan, arenas: Arenas, target: np.ndarray, weight: np.ndarray | None, sums: np.ndarray, scale: float
+) -> None:
     """Loss of the block that ``forward`` has just pushed.
 
     Adds ``sum(weight * loss)`` to ``sums[0]`` and the metrics' statistics behind it, writes ``scale *
@@ -66,8 +68,17 @@ def update(plan: Plan, arenas: Arenas, step: int, learning_rate: float) -> float
     raise NotImplementedError
 
 
-def train_epochs(plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
-                 order: np.ndarray, run: np.ndarray, learning_rates: np.ndarray, sums: np.ndarray) -> None:
+def train_epochs(
+    plan: Plan,
+    arenas: Arenas,
+    x: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    order: np.ndarray,
+    run: np.ndarray,
+    learning_rates: np.ndarray,
+    sums: np.ndarray,
+) -> None:
     """Train from where ``run`` stands until ``run.last_epoch`` or for ``run.max_steps`` updates.
 
     Parameters
@@ -88,9 +99,19 @@ def predict(plan: Plan, arenas: Arenas, x: np.ndarray, out: np.ndarray) -> None:
     raise NotImplementedError
 
 
-def train_step(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray,
-               weight: np.ndarray | None, rows: np.ndarray, step: int, learning_rate: float,
-               sums: np.ndarray, loss=None) -> bool:
+def train_step(
+    backend: ModuleType,
+    plan: Plan,
+    arenas: Arenas,
+    x: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    rows: np.ndarray,
+    step: int,
+    learning_rate: float,
+    sums: np.ndarray,
+    loss=None,
+) -> bool:
     """One update on ``rows`` (indices) of the data, block by block; False when the loss is not finite.
 
     ``step`` counts the updates done before. ``loss`` replaces the backend's own (a custom loss is
@@ -98,14 +119,15 @@ def train_step(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, t
     """
     head, before = plan.header, float(sums[0])
     block = int(head["block_rows"])
-    gathered = arenas.workspace[int(head["x"]):]
+    gathered = arenas.workspace[int(head["x"]) :]
     for first in range(0, len(rows), block):
-        chosen = rows[first:first + block]
-        inputs = gathered[:len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
+        chosen = rows[first : first + block]
+        inputs = gathered[: len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
         np.take(x, chosen, axis=0, out=inputs)
         backend.forward(plan, arenas, inputs, True, step, first)
-        (loss or backend.loss)(plan, arenas, target[chosen], None if weight is None else weight[chosen], sums,
-                               1.0 / len(rows))
+        (loss or backend.loss)(
+            plan, arenas, target[chosen], None if weight is None else weight[chosen], sums, 1.0 / len(rows)
+        )
         backend.backward(plan, arenas, inputs, first > 0)
     if not np.isfinite(sums[0] - before):
         return False
@@ -113,15 +135,25 @@ def train_step(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, t
     return True
 
 
-def train_loop(backend: ModuleType, plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray,
-               weight: np.ndarray | None, order: np.ndarray, run: np.ndarray, learning_rates: np.ndarray,
-               sums: np.ndarray, loss=None) -> None:
+def train_loop(
+    backend: ModuleType,
+    plan: Plan,
+    arenas: Arenas,
+    x: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    order: np.ndarray,
+    run: np.ndarray,
+    learning_rates: np.ndarray,
+    sums: np.ndarray,
+    loss=None,
+) -> None:
     """``train_epochs`` in Python, for any backend; arguments as there and in :func:`train_step`."""
     batch_size, done = int(plan.header["batch_size"]), 0
     while done < run["max_steps"] and run["epoch"] < run["last_epoch"]:
         if run["batch"] == 0 and run["shuffle"]:
             random.fill_order(order, int(plan.header["seed"]), int(run["epoch"]))
-        rows = order[run["batch"] * batch_size:(run["batch"] + 1) * batch_size]
+        rows = order[run["batch"] * batch_size : (run["batch"] + 1) * batch_size]
         rate = float(learning_rates[done if len(learning_rates) > 1 else 0])
         row = sums[int(run["epoch"] - run["first_epoch"])]
         if not train_step(backend, plan, arenas, x, target, weight, rows, int(run["step"]), rate, row, loss):

@@ -16,7 +16,7 @@ from fastnn._kernels import contract
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers.base import OpKind
 from fastnn.metrics import STATISTICS
-from fastnn.optimizers import UPDATES, ClipCode
+from fastnn.updates import UPDATES, ClipCode
 
 ACTIVATION = {a.code: a for a in ACTIVATIONS.values()}
 THIS = sys.modules[__name__]
@@ -98,22 +98,22 @@ def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, su
 def predict(plan, arenas, x, out):
     block = int(plan.header["block_rows"])
     for first in range(0, len(x), block):
-        out[first:first + block] = forward(plan, arenas, x[first:first + block])
+        out[first : first + block] = forward(plan, arenas, x[first : first + block])
 
 
 def _rows(arenas, offset, rows, width, x=None):
     """The ``(rows, width)`` array at an offset of the workspace; offset -1 is the block handed in."""
     if offset < 0:
         return x.reshape(rows, width)
-    return arenas.workspace[offset:offset + rows * width].reshape(rows, width)
+    return arenas.workspace[offset : offset + rows * width].reshape(rows, width)
 
 
 def _kernel(arena, op):
-    return arena[op["w"]:op["w"] + op["n_in"] * op["n_out"]].reshape(op["n_in"], op["n_out"])
+    return arena[op["w"] : op["w"] + op["n_in"] * op["n_out"]].reshape(op["n_in"], op["n_out"])
 
 
 def _bias(arena, op):
-    return arena[op["b"]:op["b"] + op["n_out"]] if op["b"] >= 0 else arena.dtype.type(0)
+    return arena[op["b"] : op["b"] + op["n_out"]] if op["b"] >= 0 else arena.dtype.type(0)
 
 
 def _activate(code, z, parameter):
@@ -134,8 +134,9 @@ def _dropout(plan, arenas, op, x, y, training, step, first_row):
         return
     first = first_row * int(op["repeat"] * op["n_out"])
     factors = _rows(arenas, op["z"], *x.shape)
-    factors[...] = random.dropout_scale(int(plan.header["seed"]), int(op["layer"]), step, float(op["rate"]),
-                                        first, x.size).reshape(x.shape)
+    factors[...] = random.dropout_scale(
+        int(plan.header["seed"]), int(op["layer"]), step, float(op["rate"]), first, x.size
+    ).reshape(x.shape)
     y[...] = x * factors
 
 
@@ -148,7 +149,7 @@ def penalize(plan, params, grads):
     penalty = 0.0
     for offset, size, l1, l2 in plan.segments:
         if l1 or l2:
-            w, g = params[offset:offset + size], grads[offset:offset + size]
+            w, g = params[offset : offset + size], grads[offset : offset + size]
             penalty += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
             g += (l1 * np.sign(w) + 2 * l2 * w).astype(g.dtype)
     return float(penalty)
@@ -163,7 +164,7 @@ def _clip(plan, grads):
         _clip_norm(grads, bound)
     elif code == ClipCode.NORM:
         for offset, size, _, _ in plan.segments:
-            _clip_norm(grads[offset:offset + size], bound)
+            _clip_norm(grads[offset : offset + size], bound)
 
 
 def _clip_norm(grads, bound):

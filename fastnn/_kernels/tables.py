@@ -10,93 +10,121 @@ so that such a kind does not change the struct.
 
 import numpy as np
 
-from fastnn.optimizers import N_HYPER
+from fastnn.updates import N_HYPER
 
-OP = np.dtype([
-    ("kind", np.int32),        # OpKind
-    ("activation", np.int32),  # ActivationCode, applied to the output
-    ("layer", np.int32),       # index of the layer, names the dropout stream
-    ("unused", np.int32),
-    ("n_in", np.int64),        # width of an input row
-    ("n_out", np.int64),       # width of an output row
-    ("repeat", np.int64),      # rows a sample
-    ("w", np.int64),           # params, grads: kernel (n_in, n_out)
-    ("b", np.int64),           # params, grads: bias (n_out,)
-    ("x", np.int64),           # workspace: input; -1 is the block of rows handed in
-    ("y", np.int64),           # workspace: output
-    ("z", np.int64),           # workspace: what the derivative needs beside y (z, or dropout's factors)
-    ("dx", np.int64),          # workspace: gradient of the input, = dy of the op before; -1 where nothing is before
-    ("dy", np.int64),          # workspace: gradient of the output, becomes dz in place
-    ("scratch", np.int64),     # workspace: n_in * n_out numbers for a transposed kernel
-    ("state", np.int64),       # state: running statistics
-    ("parameter", np.float64),  # of the activation
-    ("rate", np.float64),      # of dropout
-    ("geometry", np.int64, (8,)),
-], align=True)
+OP = np.dtype(
+    [
+        ("kind", np.int32),  # OpKind
+        ("activation", np.int32),  # ActivationCode, applied to the output
+        ("layer", np.int32),  # index of the layer, names the dropout stream
+        ("unused", np.int32),
+        ("n_in", np.int64),  # width of an input row
+        ("n_out", np.int64),  # width of an output row
+        ("repeat", np.int64),  # rows a sample
+        ("w", np.int64),  # params, grads: kernel (n_in, n_out)
+        ("b", np.int64),  # params, grads: bias (n_out,)
+        ("x", np.int64),  # workspace: input; -1 is the block of rows handed in
+        ("y", np.int64),  # workspace: output
+        ("z", np.int64),  # workspace: what the derivative needs beside y (z, or dropout's factors)
+        ("dx", np.int64),  # workspace: gradient of the input, = dy of the op before; -1 where nothing is before
+        ("dy", np.int64),  # workspace: gradient of the output, becomes dz in place
+        ("scratch", np.int64),  # workspace: n_in * n_out numbers for a transposed kernel
+        ("state", np.int64),  # state: running statistics
+        ("parameter", np.float64),  # of the activation
+        ("rate", np.float64),  # of dropout
+        ("geometry", np.int64, (8,)),
+    ],
+    align=True,
+)
 
-LOSS = np.dtype([
-    ("code", np.int32),      # LossCode
-    ("fused", np.int32),     # ActivationCode that the loss applies to the logits, -1 for none
-    ("sparse", np.int32),    # 1: the target is int32 class indices (rows, repeat)
-    ("unused", np.int32),
-    ("n_out", np.int64),     # width of a row of the output
-    ("repeat", np.int64),    # rows a sample
-    ("parameter", np.float64),
-], align=True)
+LOSS = np.dtype(
+    [
+        ("code", np.int32),  # LossCode
+        ("fused", np.int32),  # ActivationCode that the loss applies to the logits, -1 for none
+        ("sparse", np.int32),  # 1: the target is int32 class indices (rows, repeat)
+        ("unused", np.int32),
+        ("n_out", np.int64),  # width of a row of the output
+        ("repeat", np.int64),  # rows a sample
+        ("parameter", np.float64),
+    ],
+    align=True,
+)
 
-OPTIMIZER = np.dtype([
-    ("code", np.int32),      # OptimizerCode
-    ("clip", np.int32),      # ClipCode
-    ("n_slots", np.int32),
-    ("unused", np.int32),
-    ("clip_at", np.float64),
-    ("weight_decay", np.float64),
-    ("hyper", np.float64, (N_HYPER,)),
-], align=True)
+OPTIMIZER = np.dtype(
+    [
+        ("code", np.int32),  # OptimizerCode
+        ("clip", np.int32),  # ClipCode
+        ("n_slots", np.int32),
+        ("unused", np.int32),
+        ("clip_at", np.float64),
+        ("weight_decay", np.float64),
+        ("hyper", np.float64, (N_HYPER,)),
+    ],
+    align=True,
+)
 
-METRIC = np.dtype([
-    ("statistic", np.int32),  # StatisticCode
-    ("weighted", np.int32),   # 1: rows count by their sample weight
-    ("first", np.int64),      # place of its sums in a row of sums (the loss is at 0)
-    ("n_sums", np.int64),
-    ("parameter", np.float64),
-], align=True)
+METRIC = np.dtype(
+    [
+        ("statistic", np.int32),  # StatisticCode
+        ("weighted", np.int32),  # 1: rows count by their sample weight
+        ("first", np.int64),  # place of its sums in a row of sums (the loss is at 0)
+        ("n_sums", np.int64),
+        ("parameter", np.float64),
+    ],
+    align=True,
+)
 
-SEGMENT = np.dtype([          # one a parameter
-    ("offset", np.int64),     # params
-    ("size", np.int64),
-    ("l1", np.float64),
-    ("l2", np.float64),
-], align=True)
+SEGMENT = np.dtype(
+    [  # one a parameter
+        ("offset", np.int64),  # params
+        ("size", np.int64),
+        ("l1", np.float64),
+        ("l2", np.float64),
+    ],
+    align=True,
+)
 
-HEADER = np.dtype([
-    ("n_ops", np.int32),
-    ("n_segments", np.int32),
-    ("n_metrics", np.int32),
-    ("has_penalty", np.int32),  # 1: some segment has l1 or l2
-    ("batch_size", np.int64),
-    ("block_rows", np.int64),   # samples pushed through all ops together, at most
-    ("n_input", np.int64),      # numbers a sample
-    ("n_output", np.int64),     # numbers a sample
-    ("x", np.int64),            # workspace: gathered block (block_rows, n_input)
-    ("y", np.int64),            # workspace: output of the last op
-    ("dy", np.int64),           # workspace: its gradient
-    ("n_params", np.int64),     # length of params, padding included
-    ("n_sums", np.int64),       # length of a row of sums
-    ("seed", np.uint64),
-], align=True)
+HEADER = np.dtype(
+    [
+        ("n_ops", np.int32),
+        ("n_segments", np.int32),
+        ("n_metrics", np.int32),
+        ("has_penalty", np.int32),  # 1: some segment has l1 or l2
+        ("batch_size", np.int64),
+        ("block_rows", np.int64),  # samples pushed through all ops together, at most
+        ("n_input", np.int64),  # numbers a sample
+        ("n_output", np.int64),  # numbers a sample
+        ("x", np.int64),  # workspace: gathered block (block_rows, n_input)
+        ("y", np.int64),  # workspace: output of the last op
+        ("dy", np.int64),  # workspace: its gradient
+        ("n_params", np.int64),  # length of params, padding included
+        ("n_sums", np.int64),  # length of a row of sums
+        ("seed", np.uint64),
+    ],
+    align=True,
+)
 
-RUN = np.dtype([               # where a fit stands; backends advance it
-    ("n_samples", np.int64),
-    ("first_epoch", np.int64),  # epoch of row 0 of sums
-    ("last_epoch", np.int64),   # train up to but without this epoch
-    ("max_steps", np.int64),    # updates in this call at most
-    ("epoch", np.int64),
-    ("batch", np.int64),        # next batch of the epoch
-    ("step", np.int64),         # updates done in the model's life
-    ("shuffle", np.int32),
-    ("status", np.int32),       # 0 fine, 1 the loss was not finite (that update was not made)
-], align=True)
+RUN = np.dtype(
+    [  # where a fit stands; backends advance it
+        ("n_samples", np.int64),
+        ("first_epoch", np.int64),  # epoch of row 0 of sums
+        ("last_epoch", np.int64),  # train up to but without this epoch
+        ("max_steps", np.int64),  # updates in this call at most
+        ("epoch", np.int64),
+        ("batch", np.int64),  # next batch of the epoch
+        ("step", np.int64),  # updates done in the model's life
+        ("shuffle", np.int32),
+        ("status", np.int32),  # 0 fine, 1 the loss was not finite (that update was not made)
+    ],
+    align=True,
+)
 
-STRUCTS = {"fnn_op": OP, "fnn_loss": LOSS, "fnn_optimizer": OPTIMIZER, "fnn_metric": METRIC,
-           "fnn_segment": SEGMENT, "fnn_header": HEADER, "fnn_run": RUN}
+STRUCTS = {
+    "fnn_op": OP,
+    "fnn_loss": LOSS,
+    "fnn_optimizer": OPTIMIZER,
+    "fnn_metric": METRIC,
+    "fnn_segment": SEGMENT,
+    "fnn_header": HEADER,
+    "fnn_run": RUN,
+}

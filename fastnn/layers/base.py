@@ -87,8 +87,11 @@ class Layer:
         """The call that makes the layer, without arguments at their defaults."""
         required = {f.name: getattr(self, f.name) for f in fields(self) if f.default is MISSING}  # type: ignore[arg-type]
         plain = type(self)(**required)
-        given = {f.name: getattr(self, f.name) for f in fields(self)  # type: ignore[arg-type]
-                 if f.name in required or getattr(self, f.name) != getattr(plain, f.name)}
+        given = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)  # type: ignore[arg-type]
+            if f.name in required or getattr(self, f.name) != getattr(plain, f.name)
+        }
         inside = ", ".join(f"{name}={_short(value)}" for name, value in given.items())
         return f"{type(self).__name__}({inside})"
 

@@ -62,8 +62,17 @@ class Dense(Layer):
         return (kernel, bias) if self.use_bias else (kernel,)
 
     def operations(self, shape):
-        return (Operation(OpKind.DENSE, shape[-1], self.units, math.prod(shape[:-1]), self.activation,
-                          w=0, b=1 if self.use_bias else -1),)
+        return (
+            Operation(
+                OpKind.DENSE,
+                shape[-1],
+                self.units,
+                math.prod(shape[:-1]),
+                self.activation,
+                w=0,
+                b=1 if self.use_bias else -1,
+            ),
+        )
 
 
 @dataclass(frozen=True, repr=False)

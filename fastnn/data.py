@@ -1,0 +1,66 @@
+"""Rows, targets and weights of a fit, from what a user hands in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import checks
+from fastnn.definitions import number
+
+if TYPE_CHECKING:
+    from fastnn.model import Sequential
+
+
+@dataclass
+class Data:
+    """Arrays as the backends take them (see ``_kernels/contract.py``)."""
+
+    x: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def part(self, rows: slice) -> Data:
+        """Some of the rows, without a copy."""
+        return Data(self.x[rows], self.target[rows], None if self.weight is None else self.weight[rows])
+
+
+def make_data(
+    model: Sequential, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, prefix: str = ""
+) -> Data:
+    """Check and convert; builds a model whose input shape these rows decide."""
+    if model.loss is None:
+        raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
+    model.build_for(x)
+    model.resolved_metrics()  # a metric that does not fit the loss is an error before any work
+    rows = checks.inputs(f"{prefix}x", x, model.input_shape, model.dtype)
+    shape = model.output_shape
+    target = checks.targets(y, len(rows), shape, model.loss, model.dtype)
+    weight = checks.weights(sample_weight, class_weight, target, shape, model.loss.sparse, model.dtype)
+    return Data(rows, target, weight)
+
+
+def split_data(model: Sequential, given: tuple, share: Any, validation: Any) -> tuple[Data, Data | None]:
+    """Training and validation data: the last ``share`` of the rows, or ``validation``, or none."""
+    share = number("validation_split", share, low=0.0, high=1.0, open_high=True)
+    data = make_data(model, *given)
+    if validation is not None:
+        if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+            raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
+        x, y, weight = (*validation, None)[:3]
+        return data, make_data(model, x, y, weight, prefix="validation ")
+    if not share:
+        return data, None
+    first = int(len(data) * (1 - share))
+    if not 0 < first < len(data):
+        raise ValueError(
+            f"validation_split {share:g} of {len(data)} rows leaves none for "
+            f"{'training' if first == 0 else 'validation'}"
+        )
+    checks.warn_when_sorted(data.target)
+    return data.part(slice(None, first)), data.part(slice(first, None))

@@ -1,0 +1,124 @@
+"""The formulas of the losses: ``t_name`` is the loss, ``s_name`` its slope by the prediction.
+
+A formula takes ``t`` (target), ``y`` (prediction, or logits ``z`` where the name says so) and the loss's
+one parameter ``p``. Elementwise formulas give a value for each output and are also compiled by Numba
+for single numbers; those of the categorical cross-entropies work along the last axis.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fastnn.activations import f_log_softmax, f_sigmoid, f_softmax
+
+CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1
+LOG_2 = math.log(2.0)
+
+
+def t_binary_crossentropy(t, y, p):
+    q = np.minimum(np.maximum(y, CLIP), 1 - CLIP)
+    return -(t * np.log(q) + (1 - t) * np.log(1 - q))
+
+
+def s_binary_crossentropy(t, y, p):
+    q = np.minimum(np.maximum(y, CLIP), 1 - CLIP)
+    return np.where((y >= CLIP) & (y <= 1 - CLIP), (q - t) / (q * (1 - q)), 0)
+
+
+def t_binary_crossentropy_logits(t, z, p):
+    return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
+
+
+def s_binary_crossentropy_logits(t, z, p):
+    return f_sigmoid(z, p) - t
+
+
+def t_categorical_crossentropy(t, y, p):
+    q = np.clip(y / y.sum(axis=-1, keepdims=True), CLIP, 1 - CLIP)
+    return -(t * np.log(q)).sum(axis=-1)
+
+
+def s_categorical_crossentropy(t, y, p):
+    total = y.sum(axis=-1, keepdims=True)
+    share = y / total
+    inside = (share >= CLIP) & (share <= 1 - CLIP)
+    slope = np.where(inside, -t / np.clip(share, CLIP, 1 - CLIP), 0)
+    return (slope - (slope * share).sum(axis=-1, keepdims=True)) / total
+
+
+def t_categorical_crossentropy_logits(t, z, p):
+    return -(t * f_log_softmax(z, p)).sum(axis=-1)
+
+
+def s_categorical_crossentropy_logits(t, z, p):
+    return f_softmax(z, p) * t.sum(axis=-1, keepdims=True) - t
+
+
+def t_mean_squared_error(t, y, p):
+    return (y - t) * (y - t)
+
+
+def s_mean_squared_error(t, y, p):
+    return 2 * (y - t)
+
+
+def t_mean_absolute_error(t, y, p):
+    return np.abs(y - t)
+
+
+def s_mean_absolute_error(t, y, p):
+    return np.sign(y - t)
+
+
+def t_huber(t, y, p):
+    e = np.abs(y - t)
+    return np.where(e <= p, 0.5 * e * e, p * e - 0.5 * p * p)
+
+
+def s_huber(t, y, p):
+    return np.minimum(np.maximum(y - t, -p), p)
+
+
+def t_log_cosh(t, y, p):
+    e = np.abs(y - t)
+    return e + np.log1p(np.exp(-2 * e)) - LOG_2
+
+
+def s_log_cosh(t, y, p):
+    return np.tanh(y - t)
+
+
+def t_poisson(t, y, p):
+    return y - t * np.log(y + CLIP)
+
+
+def s_poisson(t, y, p):
+    return 1 - t / (y + CLIP)
+
+
+def t_kl_divergence(t, y, p):
+    target = np.minimum(np.maximum(t, CLIP), 1)
+    return target * np.log(target / np.minimum(np.maximum(y, CLIP), 1))
+
+
+def s_kl_divergence(t, y, p):
+    target = np.minimum(np.maximum(t, CLIP), 1)
+    return np.where((y >= CLIP) & (y <= 1), -target / np.maximum(y, CLIP), 0)
+
+
+def t_hinge(t, y, p):
+    return np.maximum(1 - t * y, 0)
+
+
+def s_hinge(t, y, p):
+    return np.where(t * y < 1, -t, 0)
+
+
+def t_pinball(t, y, p):
+    return np.maximum(p * (t - y), (p - 1) * (t - y))
+
+
+def s_pinball(t, y, p):
+    return np.where(y < t, -p, np.where(y > t, 1 - p, 0))

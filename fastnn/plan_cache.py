@@ -1,0 +1,82 @@
+"""The plans a model has in use, each with arenas that are free for the next call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastnn.optimizers import LBFGS
+from fastnn.plan import MAX_BLOCK, Arenas, Plan, allocate, compile_plan, new_slots
+
+if TYPE_CHECKING:
+    from fastnn.model import Sequential
+
+Entry = tuple[Plan, list[Arenas]]
+MOST = 8  # plans kept; a fit per batch size must not pile up workspaces
+
+
+class PlanCache:
+    """Plans by purpose and batch size, compiled when first wanted."""
+
+    def __init__(self) -> None:
+        self.entries: dict[Any, Entry] = {}
+        self.last_batch_size = 32
+
+    def training(self, model: Sequential, batch_size: int) -> Entry:
+        """The plan of ``fit``; the optimiser's numbers are part of the key, for users change them."""
+        self.last_batch_size = batch_size
+        optimizer = model.compiled_optimizer
+        numbers = [value for name, value in optimizer.config().items() if name != "learning_rate"]
+        fused = None if isinstance(optimizer, LBFGS) else optimizer
+        return self._entry(
+            ("train", batch_size, repr(numbers)),
+            lambda: compile_plan(
+                model.layout,
+                batch_size=batch_size,
+                loss=model.loss,
+                optimizer=fused,
+                metrics=model.resolved_metrics(),
+                seed=model.seed,
+            ),
+        )
+
+    def evaluation(self, model: Sequential) -> Entry:
+        """The plan of ``evaluate``: a loss without an optimiser."""
+        return self._entry(
+            "evaluate",
+            lambda: compile_plan(
+                model.layout, batch_size=MAX_BLOCK, loss=model.loss, metrics=model.resolved_metrics(), seed=model.seed
+            ),
+        )
+
+    def prediction(self, model: Sequential) -> Entry:
+        """The plan of ``predict``."""
+        return self._entry("predict", lambda: compile_plan(model.layout, batch_size=MAX_BLOCK, seed=model.seed))
+
+    def _entry(self, key: Any, make: Callable[[], Plan]) -> Entry:
+        if key not in self.entries:
+            if len(self.entries) >= MOST:
+                self.entries.clear()
+            self.entries[key] = make(), []
+        return self.entries[key]
+
+
+def take_arenas(model: Sequential, plan: Plan, pool: list[Arenas], training: bool = False) -> Arenas:
+    """Arenas around the model's parameters that no other thread works in; append them to ``pool`` after use."""
+    if training:
+        _settle_slots(model, plan)
+    while pool:
+        arenas = pool.pop()
+        if arenas.params is model.params and (not training or arenas.slots is model.slots):
+            return arenas
+    return allocate(plan, model.params, model.slots if training else None)
+
+
+def _settle_slots(model: Sequential, plan: Plan) -> None:
+    """Optimiser state that fits the plan and is aligned, with the values the model has where it fits."""
+    slots = model.slots
+    if slots is not None and not slots.ctypes.data % 64 and len(slots) == int(plan.optimizer["n_slots"]):
+        return
+    model.slots = new_slots(plan, model.dtype)
+    if slots is not None and slots.shape == model.slots.shape:
+        model.slots[...] = slots
