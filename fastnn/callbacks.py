@@ -11,9 +11,10 @@ import csv
 import math
 import os
 import sys
-from typing import Any, TextIO
+from typing import Any
 
 from fastnn.definitions import integer, number
+from fastnn.schedules import Schedule
 
 Logs = dict[str, float]
 
@@ -47,8 +48,9 @@ class Callback:
 
 
 def listens(callback: Callback, *hooks: str) -> bool:
-    """Whether a callback overrides one of the hooks."""
-    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+    """Whether a callback overrides one of the hooks, in its class or by itself."""
+    kind = type(callback)
+    return any(getattr(kind, hook) is not getattr(Callback, hook) or hook in vars(callback) for hook in hooks)
 
 
 class History(Callback):
@@ -200,6 +202,8 @@ class ReduceLROnPlateau(_Monitor):
         self.verbose, self.min_lr = verbose, number("min_lr", min_lr, low=0.0)
 
     def on_train_begin(self, logs=None):
+        if isinstance(self.model.optimizer.learning_rate, Schedule):
+            raise ValueError("ReduceLROnPlateau needs an optimizer with a number for a learning_rate, not a schedule")
         self.best, self.wait, self.resting = -math.inf, 0, 0
 
     def on_epoch_end(self, epoch, logs=None):
@@ -230,27 +234,22 @@ class LearningRateScheduler(Callback):
 
 
 class CSVLogger(Callback):
-    """Write the logs of each epoch as a row of a CSV file, flushed at once."""
+    """Write the logs of each epoch as a row of a CSV file, which is closed between epochs."""
 
     def __init__(self, filename, separator=",", append=False):
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
-        self.file: TextIO | None = None
 
     def on_train_begin(self, logs=None):
-        fresh = not (self.append and os.path.exists(self.filename))
-        self.file = open(self.filename, "w" if fresh else "a", newline="", encoding="utf-8")
-        self.needs_header = fresh
+        with open(self.filename, "a" if self.append else "w", encoding="utf-8"):
+            self.needs_header = not os.path.getsize(self.filename)
 
     def on_epoch_end(self, epoch, logs=None):
-        writer = csv.writer(self.file, delimiter=self.separator)
-        if self.needs_header:
-            writer.writerow(["epoch", *logs])
-            self.needs_header = False
-        writer.writerow([epoch, *logs.values()])
-        self.file.flush()
-
-    def on_train_end(self, logs=None):
-        self.file.close()
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=self.separator)
+            if self.needs_header:
+                writer.writerow(["epoch", *logs])
+                self.needs_header = False
+            writer.writerow([epoch, *logs.values()])
 
 
 class LambdaCallback(Callback):
@@ -258,9 +257,11 @@ class LambdaCallback(Callback):
 
     def __new__(cls, **hooks):
         known = [name for name in vars(Callback) if name.startswith("on_")]
-        for name in hooks:
+        for name, hook in hooks.items():
             if name not in known:
                 raise TypeError(f"LambdaCallback knows {', '.join(known)}, got {name!r}")
+            if hook is not None and not callable(hook):
+                raise TypeError(f"{name} must be a function, got {hook!r}")
         made = type(cls.__name__, (cls,), {name: staticmethod(hook) for name, hook in hooks.items() if hook})
         return super().__new__(made)
 
@@ -282,6 +283,8 @@ def check(callbacks: Any) -> list[Callback]:
         return []
     if isinstance(callbacks, Callback):
         return [callbacks]
+    if not isinstance(callbacks, list | tuple):
+        raise TypeError(f"callbacks must be a list of objects of fastnn.callbacks, got {callbacks!r}")
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"callbacks must be objects of fastnn.callbacks.Callback, got {callback!r}")

@@ -13,26 +13,51 @@ from typing import Any
 import numpy as np
 
 from fastnn.custom_loss import CustomLoss
+from fastnn.definitions import number, shown
 from fastnn.layers.base import Shape
 from fastnn.losses import Loss
 
 MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
 
 
+def model_dtype(came: Any) -> np.dtype:
+    """A model's dtype, float32 or float64."""
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        try:
+            if came is not None and np.dtype(came) == dtype:
+                return dtype
+        except TypeError:
+            break
+    raise ValueError(f'dtype must be "float32" or "float64", got {came!r}')
+
+
+def listed(name: str, came: Any, wanted: str) -> list[Any]:
+    """A user's list, or ``TypeError`` when there is nothing to walk over."""
+    if isinstance(came, str | bytes | dict) or not hasattr(came, "__iter__"):
+        raise TypeError(f"{name} must be a list of {wanted}, got {shown(came)}")
+    return list(came)
+
+
 def real_array(name: str, came: Any, dtype: np.dtype) -> np.ndarray:
-    """``came`` as a C-contiguous native array of ``dtype``; no copy where it is one already.
+    """``came`` as an aligned C-contiguous native array of ``dtype``; no copy where it is one already.
 
     Takes whatever NumPy turns into numbers: lists, frames, memory maps, integers, booleans, float16,
     big-endian, strided, read-only. Refuses object, text, complex and ragged data.
     """
-    try:
-        array = np.asarray(came)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    array = _as_array(name, came)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}; {_mend(array)}")
     with np.errstate(over="ignore"):  # what overflows in the model's dtype is infinite, and refused below
-        return np.ascontiguousarray(array, dtype=dtype)
+        return np.require(np.atleast_1d(array), dtype, ("C", "A"))
+
+
+def _as_array(name: str, came: Any) -> np.ndarray:
+    if np.ma.is_masked(came):
+        raise ValueError(f"{name} has masked values; fill or drop them")
+    try:
+        return np.asarray(came)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
 
 
 def _mend(array: np.ndarray) -> str:
@@ -72,7 +97,7 @@ def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool =
 
 def targets(came: Any, n_samples: int, shape: Shape, loss: Loss | CustomLoss, dtype: np.dtype) -> np.ndarray:
     """Targets for an output ``shape``: ``(n, prod(shape))``, or int32 ``(n, repeat)`` for a sparse loss."""
-    array = np.asarray(came)
+    array = came if isinstance(came, np.ndarray) else _as_array("y", came)
     if array.ndim and len(array) != n_samples:
         raise ValueError(f"x and y must have the same number of rows, got {n_samples} and {len(array)}")
     if loss.sparse:
@@ -119,6 +144,8 @@ def _class_indices(array: np.ndarray, n_samples: int, shape: Shape) -> np.ndarra
 
 def _domain(target: np.ndarray, loss: Loss | CustomLoss, shape: Shape) -> np.ndarray:
     """Check the loss's domain, and apply what it does to targets before training."""
+    if isinstance(loss, CustomLoss):  # whatever its name
+        return target
     low, high = (target.min(), target.max()) if target.size else (0.0, 0.0)
     if loss.name == "binary_crossentropy" and (low < 0 or high > 1):
         raise ValueError(f"y must lie in [0, 1] for binary_crossentropy, got {low:g} to {high:g}")
@@ -161,7 +188,7 @@ def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, sparse: 
         classes, n_classes = target[:, 0], shape[-1]
     elif shape[-1] == 1:
         classes, n_classes = (target[:, 0] > 0.5).astype(int), 2
-    elif np.array_equal(target.sum(axis=1), np.ones(len(target))):
+    elif np.allclose(target.sum(axis=1), 1.0):  # smoothed labels add up to one within rounding
         classes, n_classes = target.argmax(axis=1), shape[-1]
     else:
         raise ValueError("class_weight needs one class a row; these targets have several, give sample_weight")
@@ -169,16 +196,15 @@ def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, sparse: 
     for index, weight in class_weight.items():
         if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= index.__index__() < n_classes:
             raise ValueError(f"class_weight has the class {index!r}; classes are 0 to {n_classes - 1}")
-        if not 0 <= float(weight) < math.inf:
-            raise ValueError(f"class_weight[{index}] must be a finite weight of at least 0, got {weight!r}")
-        table[index] = weight
+        table[index] = number(f"class_weight[{index}]", weight, low=0.0)
     return table[classes]
 
 
 def warn_when_sorted(target: np.ndarray) -> None:
     """Warn when a split from the end takes rows of other targets than the rest: sorted data."""
     column = target.reshape(len(target), -1)[:, 0]
-    if len(column) > 2 and column[0] != column[-1] and bool((np.diff(column) >= 0).all()):
+    steps = np.diff(column)
+    if len(column) > 2 and steps.any() and ((steps >= 0).all() or (steps <= 0).all()):
         warnings.warn(
             "the targets are sorted, and validation_split takes the last rows: shuffle the rows first, "
             "or give validation_data",

@@ -33,10 +33,9 @@ class Data:
 def make_data(
     model: Sequential, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, prefix: str = ""
 ) -> Data:
-    """Check and convert; builds a model whose input shape these rows decide."""
+    """Check and convert for a model that is built."""
     if model.loss is None:
         raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
-    model.build_for(x)
     model.resolved_metrics()  # a metric that does not fit the loss is an error before any work
     rows = checks.inputs(f"{prefix}x", x, model.input_shape, model.dtype)
     shape = model.output_shape

@@ -8,10 +8,17 @@ modules of those names; nothing else lists them.
 from __future__ import annotations
 
 import difflib
+import operator
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 Record = TypeVar("Record")
+
+
+def shown(came: object) -> str:
+    """What a user handed in, for an error message: one line, cut short."""
+    return " ".join(reprlib.repr(came).split())
 
 
 def unknown_name(kind: str, came: object, names: Iterable[str]) -> ValueError:
@@ -48,12 +55,12 @@ def number(
     ValueError
         it is not finite or outside the range; the message names the range.
     """
-    if isinstance(came, bool):
-        raise TypeError(f"{argument} must be a number, got {came!r}")
+    if isinstance(came, bool | str) or not hasattr(came, "__float__"):
+        raise TypeError(f"{argument} must be a number, got {shown(came)}")
     try:
         value = float(came)
-    except (TypeError, ValueError):
-        raise TypeError(f"{argument} must be a number, got {came!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{argument} must be a number, got {shown(came)}") from None
     below = low is not None and (value <= low if open_low else value < low)
     above = high is not None and (value >= high if open_high else value > high)
     if below or above or value != value or value in (float("inf"), float("-inf")):
@@ -67,9 +74,12 @@ def number(
 
 def integer(argument: str, came: Any, *, low: int | None = None) -> int:
     """Check one whole-number argument (Python or NumPy integer) and return it as an int."""
-    if isinstance(came, bool) or not hasattr(came, "__index__"):
-        raise TypeError(f"{argument} must be a whole number, got {came!r}")
-    value = came.__index__()
+    if isinstance(came, bool):
+        raise TypeError(f"{argument} must be a whole number, got {shown(came)}")
+    try:
+        value = operator.index(came)
+    except TypeError:
+        raise TypeError(f"{argument} must be a whole number, got {shown(came)}") from None
     if low is not None and value < low:
         raise ValueError(f"{argument} must be at least {low}, got {value}")
     return value

@@ -13,6 +13,6 @@ class DivergenceError(ArithmeticError):
     epoch : the epoch, from 1, in which it happened.
     """
 
-    def __init__(self, message: str, epoch: int):
+    def __init__(self, message: str, epoch: int = 0):
         super().__init__(message)
         self.epoch = epoch

@@ -113,6 +113,9 @@ class Constant(Initializer):
 
     value: float = 0.0
 
+    def __post_init__(self):
+        number("value", self.value)
+
     def __call__(self, shape, seed, stream):
         return np.full(shape, float(self.value))
 
@@ -140,6 +143,10 @@ class RandomUniform(Initializer):
     minval: float = -0.05
     maxval: float = 0.05
 
+    def __post_init__(self):
+        number("minval", self.minval)
+        number("maxval", self.maxval)
+
     def __call__(self, shape, seed, stream):
         drawn = random.uniform(seed, stream, math.prod(shape)).reshape(shape)
         return self.minval + (self.maxval - self.minval) * drawn
@@ -152,6 +159,10 @@ class RandomNormal(Initializer):
     mean: float = 0.0
     stddev: float = 0.05
 
+    def __post_init__(self):
+        number("mean", self.mean)
+        number("stddev", self.stddev, low=0.0)
+
     def __call__(self, shape, seed, stream):
         return self.mean + self.stddev * normal_quantile(random.uniform(seed, stream, math.prod(shape))).reshape(shape)
 
@@ -162,6 +173,10 @@ class TruncatedNormal(Initializer):
 
     mean: float = 0.0
     stddev: float = 0.05
+
+    def __post_init__(self):
+        number("mean", self.mean)
+        number("stddev", self.stddev, low=0.0)
 
     def __call__(self, shape, seed, stream):
         tail = 0.5 * math.erfc(math.sqrt(2.0))  # weight beyond two standard deviations
@@ -210,6 +225,9 @@ class Orthogonal(Initializer):
 
     gain: float = 1.0
 
+    def __post_init__(self):
+        number("gain", self.gain)
+
     def __call__(self, shape, seed, stream):
         if len(shape) < 2:
             raise ValueError(f"orthogonal needs a parameter of rank 2 or more, got shape {shape}")
@@ -253,7 +271,7 @@ def get(initializer: object) -> Initializer:
     if isinstance(initializer, Initializer):
         return initializer
     if isinstance(initializer, dict):
-        kind = type(lookup("initializer", initializer["name"], INITIALIZERS))
+        kind = type(lookup("initializer", initializer.get("name"), INITIALIZERS))
         return kind(**{k: v for k, v in initializer.items() if k != "name"})
     if isinstance(initializer, str):
         return lookup("initializer", initializer.lower(), INITIALIZERS)

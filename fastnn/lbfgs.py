@@ -70,8 +70,11 @@ class Solver:
         first = float(self.optimizer.learning_rates(0, 1)[0])
         if not self.pairs:
             first = min(first, 1.0 / float(np.abs(here.gradient).sum()))
-        found = self._search(here, direction, first)
-        self._set(found.w if found else here.w)
+        found = None
+        try:
+            found = self._search(here, direction, first)
+        finally:  # trial weights must not stay, also after Ctrl-C
+            self._set(found.w if found else here.w)
         if found is None:
             return None
         self._remember(found.w - here.w, found.gradient - here.gradient)

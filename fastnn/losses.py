@@ -94,11 +94,7 @@ class Loss:
 
     def on_logits(self) -> Loss:
         """The same loss taken together with its activation."""
-        return (
-            LOSSES_ON_LOGITS[self.name]
-            if not self.label_smoothing
-            else replace(LOSSES_ON_LOGITS[self.name], label_smoothing=self.label_smoothing)
-        )
+        return replace(LOSSES_ON_LOGITS[self.name], label_smoothing=self.label_smoothing)
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
@@ -189,7 +185,9 @@ def get(loss: object, **arguments: Any) -> Loss | CustomLoss:
         return loss
     if isinstance(loss, str):
         return _bind(lookup("loss", ALIASES.get(loss, loss), LOSSES), arguments)
-    if callable(loss):
+    if isinstance(loss, Loss):
+        return _bind(loss, arguments)
+    if callable(loss) and not arguments:
         return CustomLoss(loss)
     raise TypeError(f"loss must be a name, a record of fastnn.losses or a function f(target, prediction), got {loss!r}")
 
@@ -197,7 +195,7 @@ def get(loss: object, **arguments: Any) -> Loss | CustomLoss:
 def _bind(loss: Loss, arguments: dict[str, Any]) -> Loss:
     for name, value in arguments.items():
         if name == "from_logits" and loss.activation:
-            loss = LOSSES_ON_LOGITS[loss.name] if value else loss
+            loss = replace(LOSSES_ON_LOGITS[loss.name], label_smoothing=loss.label_smoothing) if value else loss
         elif name == "label_smoothing" and loss.activation and not loss.sparse:
             loss = replace(loss, label_smoothing=number(name, value, low=0.0, high=1.0))
         elif name == loss.parameter_name:

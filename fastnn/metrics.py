@@ -9,7 +9,8 @@ grows with the data. The price is the area under the curve by 200 thresholds, as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
@@ -179,7 +180,8 @@ class Metric:
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
-        return {"name": self.name, "parameter": self.parameter}
+        statistic = None if self.statistic is None else self.statistic.name.lower()
+        return {"name": self.name, "parameter": self.parameter, "statistic": statistic}
 
 
 METRICS: Mapping[str, Metric] = {
@@ -236,10 +238,30 @@ def get(metric: object) -> Metric:
     if isinstance(metric, Metric):
         return metric
     if isinstance(metric, dict):
-        return replace(get(metric["name"]), parameter=metric["parameter"])
+        statistic = metric.get("statistic")
+        code = None if statistic is None else StatisticCode[statistic.upper()]
+        return replace(get(metric.get("name")), parameter=metric["parameter"], statistic=code)
     if isinstance(metric, str):
         return replace(lookup("metric", ALIASES.get(metric, metric), METRICS), name=metric)
     raise TypeError(f"metrics must be names or records of fastnn.metrics, got {metric!r}")
+
+
+def resolve_all(
+    metrics: Iterable[Metric], weighted_metrics: Iterable[Metric], loss: Any, n_out: int
+) -> list[tuple[Metric, bool]]:
+    """All metrics resolved, each with whether row weights count, under names that differ as in Keras."""
+    resolved: list[tuple[Metric, bool]] = []
+    names: set[str] = set()
+    for chosen, weighted in ((metrics, False), (weighted_metrics, True)):
+        plain = frozenset(names)
+        for metric in chosen:
+            name = first = f"weighted_{metric.name}" if metric.name in plain else metric.name
+            again = itertools.count(1)
+            while name in names:
+                name = f"{first}_{next(again)}"
+            names.add(name)
+            resolved.append((replace(resolve(metric, loss, n_out), name=name), weighted))
+    return resolved
 
 
 def resolve(metric: Metric, loss: Any, n_out: int) -> Metric:

@@ -6,8 +6,9 @@ sizes in use are compiled once and kept.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,7 @@ class Sequential:
         seed: int | None = None,
         backend: str | None = None,
     ):
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
+        self.dtype = checks.model_dtype(dtype)
         if backend is not None:
             _kernels.check_name(backend)
         self.seed = secrets.randbits(63) if seed is None else integer("seed", seed, low=0)
@@ -73,15 +72,13 @@ class Sequential:
         self.metrics: list[Metric] = []
         self.weighted_metrics: list[Metric] = []
         self.metadata: dict[str, str] = {}
-        self.epoch = self.step = 0
         self.stop_training = False
         self.history: History | None = None
         self._layers: list[Layer] = []
         self._layout: Layout | None = None
         self.slots: np.ndarray | None = None
         self._forget()
-        for layer in layers or ():
-            self.add(layer)
+        self._stack(_layers(layers))
 
     # -- structure ------------------------------------------------------------------------------
 
@@ -97,27 +94,24 @@ class Sequential:
 
     def add(self, layer: Layer) -> None:
         """Append a layer. Parameters that exist are drawn anew when the model is built again."""
-        if not isinstance(layer, Layer):
-            raise TypeError(f"add takes a layer of fastnn.layers, got {layer!r}")
-        shape = (self._layers[0].input_shape if self._layers else None) or (
-            layer.input_shape if not self._layers else None
-        )
-        if shape is not None:
-            lay_out([*self._layers, layer], shape)  # raises before anything changes
-        self._layers.append(layer)
-        self._forget()
-        if shape is not None:
-            self.build(shape)
+        self._stack([*self._layers, *_layers([layer])])
 
     def pop(self) -> Layer:
         """Take the last layer off and return it."""
         if not self._layers:
             raise ValueError("the model has no layer to pop")
-        layer, shape = self._layers.pop(), self._layers[0].input_shape if self._layers else None
-        self._forget()
-        if shape is not None:
-            self.build(shape)
+        layer = self._layers[-1]
+        self._stack(self._layers[:-1])
         return layer
+
+    def _stack(self, layers: list[Layer]) -> None:
+        """Have these layers, built where the input's shape is known; an error changes nothing."""
+        shape = layers[0].input_shape if layers else None
+        if shape is None and layers and self._layout is not None:
+            shape = self.input_shape
+        drawn = None if shape is None else self._draw(layers, shape)
+        self._layers = layers
+        self._forget(drawn)
 
     def build(self, input_shape: Any = None) -> None:
         """Draw the initial parameters for samples of ``input_shape`` (without the batch axis)."""
@@ -129,24 +123,34 @@ class Sequential:
             raise ValueError("the input's shape is not known; give input_shape to the first layer or to build()")
         if known is not None and shape != known:
             raise ValueError(f"input_shape {shape} differs from the first layer's {known}")
-        layout = lay_out(self._layers, shape)
+        self._forget(self._draw(self._layers, shape))
+
+    def _draw(self, layers: list[Layer], shape: Shape) -> tuple[Layout, np.ndarray]:
+        layout = lay_out(layers, shape)
         params = aligned(layout.n_params, self.dtype)
         for stream, variable in enumerate(layout.variables):
             parameter = variable.parameter
             drawn = parameter.initializer(parameter.shape, self.seed, stream)
             params[variable.offset : variable.offset + variable.size] = drawn.ravel()
-        self._forget()
-        self._layout, self.params = layout, params
+        return layout, params
 
-    def build_for(self, x: Any) -> None:
-        """Build a model that is not built yet, with the shape of the rows of ``x`` where no layer names one."""
-        if not self.built:
-            known = self._layers[0].input_shape if self._layers else None
-            self.build(np.shape(x)[1:] or (1,) if known is None else None)
+    @contextlib.contextmanager
+    def built_for(self, x: Any) -> Iterator[None]:
+        """A block in which the model is built, by the rows of ``x`` if need be; an error inside takes that back."""
+        waiting = not self.built
+        if waiting:
+            self.build(checks.real_array("x", x, self.dtype).shape[1:] or (1,))
+        try:
+            yield
+        except BaseException:
+            if waiting:
+                self._forget()
+            raise
 
-    def _forget(self) -> None:
-        self._layout, self.slots = None, None
-        self.params = aligned(0, self.dtype)
+    def _forget(self, drawn: tuple[Layout, np.ndarray] | None = None) -> None:
+        """Start afresh, not built or with new parameters."""
+        self._layout, self.params = drawn or (None, aligned(0, self.dtype))
+        self.slots, self.epoch, self.step = None, 0, 0
         self._plans = PlanCache()
 
     @property
@@ -193,9 +197,9 @@ class Sequential:
             self.params[v.offset : v.offset + v.size].reshape(v.parameter.shape).copy() for v in self.layout.variables
         ]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Iterable[Any]) -> None:
         """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change."""
-        variables = self.layout.variables
+        variables, weights = self.layout.variables, checks.listed("weights", weights, "arrays")
         if len(weights) != len(variables):
             raise ValueError(
                 f"weights must hold {len(variables)} arrays ({', '.join(self.weight_names())}), got {len(weights)}"
@@ -275,14 +279,18 @@ class Sequential:
         batch_size = integer("batch_size", batch_size, low=1)
         if time_limit is not None:
             number("time_limit", time_limit, low=0.0, open_low=True)
+        if not isinstance(shuffle, bool | np.bool_):
+            raise TypeError(f"shuffle must be True or False, got {shuffle!r}")
         callbacks = check_callbacks(callbacks)
-        data, validation = split_data(self, (x, y, sample_weight, class_weight), validation_split, validation_data)
         if any(isinstance(c, ProgressBar) for c in callbacks):
             verbose = 1
-        batch_size = min(batch_size, len(data)) if not isinstance(self.optimizer, LBFGS) else len(data)
-        progress = Progress(verbose, epochs - initial_epoch, -(-len(data) // batch_size), len(data))
-        plan, pool = self._plans.training(self, batch_size)
-        name, module = _kernels.select(plan, backend or self.backend)
+        with self.built_for(x):
+            data, validation = split_data(self, (x, y, sample_weight, class_weight), validation_split, validation_data)
+            batch_size = min(batch_size, len(data)) if not isinstance(self.optimizer, LBFGS) else len(data)
+            steps, count = -(-len(data) // batch_size), max(0, epochs - initial_epoch)
+            progress = Progress(verbose, count, steps, len(data), initial_epoch)
+            plan, pool = self._plans.training(self, batch_size)
+            name, module = _kernels.select(plan, backend or self.backend)
         validate = None if validation is None else lambda: self._evaluate(validation, name)
         arenas = take_arenas(self, plan, pool, training=True)
         self.backend_ = name
@@ -309,13 +317,19 @@ class Sequential:
         self,
         x: Any,
         y: Any,
-        sample_weight: Any = None,
+        batch_size: int | None = None,
         verbose: Any = 0,
+        sample_weight: Any = None,
         return_dict: bool = False,
         backend: str | None = None,
     ) -> Any:
-        """Loss and metrics on data: the loss, ``[loss, *metrics]``, or a dict with ``return_dict``."""
-        logs = self._evaluate(make_data(self, x, y, sample_weight), backend)
+        """Loss and metrics on data: the loss, ``[loss, *metrics]``, or a dict with ``return_dict``.
+
+        ``batch_size`` and ``verbose`` are taken for Keras' sake, as in :meth:`predict`.
+        """
+        _check_batch_size(batch_size)
+        with self.built_for(x):
+            logs = self._evaluate(make_data(self, x, y, sample_weight), backend)
         if return_dict:
             return logs
         values = list(logs.values())
@@ -328,7 +342,7 @@ class Sequential:
         history = self.fit(
             x,
             y,
-            batch_size=max(1, len(x)),
+            batch_size=checks.MAX_SAMPLES,
             sample_weight=sample_weight,
             class_weight=class_weight,
             shuffle=False,
@@ -340,7 +354,7 @@ class Sequential:
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """:meth:`evaluate` under the name Keras gives it for one batch."""
-        return self.evaluate(x, y, sample_weight, return_dict=return_dict)
+        return self.evaluate(x, y, sample_weight=sample_weight, return_dict=return_dict)
 
     # -- prediction -----------------------------------------------------------------------------
 
@@ -351,11 +365,12 @@ class Sequential:
 
         ``batch_size`` and ``verbose`` are taken for Keras' sake: rows go through in blocks of the plan's choice.
         """
-        self.build_for(x)
-        x = checks.inputs("x", x, self.input_shape, self.dtype, empty=True)
+        _check_batch_size(batch_size)
+        with self.built_for(x):
+            x = checks.inputs("x", x, self.input_shape, self.dtype, empty=True)
+            plan, pool = self._plans.prediction(self)
+            self.backend_, module = _kernels.select(plan, backend or self.backend)
         out = np.empty((len(x), int(np.prod(self.output_shape))), self.dtype)
-        plan, pool = self._plans.prediction(self)
-        self.backend_, module = _kernels.select(plan, backend or self.backend)
         arenas = take_arenas(self, plan, pool)
         try:
             module.predict(plan, arenas, x, out)
@@ -401,12 +416,7 @@ class Sequential:
 
     def resolved_metrics(self) -> Metrics:
         """Metrics with the statistic that the loss decides, and whether weights count in them."""
-        n_out = self.output_shape[-1]
-        return [
-            (metric_definitions.resolve(metric, self.loss, n_out), weighted)
-            for chosen, weighted in ((self.metrics, False), (self.weighted_metrics, True))
-            for metric in chosen
-        ]
+        return metric_definitions.resolve_all(self.metrics, self.weighted_metrics, self.loss, self.output_shape[-1])
 
     def _evaluate(self, data: Data, backend: str | None) -> Logs:
         plan, pool = self._plans.evaluation(self)
@@ -418,6 +428,32 @@ class Sequential:
             pool.append(arenas)
 
 
+    # -- copies ---------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_plans": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.params = aligned(len(state["params"]), self.dtype)  # a copy of an array loses its alignment
+        self.params[...] = state["params"]
+        self._plans = PlanCache()
+
+
+def _layers(came: Any) -> list[Layer]:
+    listed = checks.listed("layers", () if came is None else came, "layers of fastnn.layers")
+    for layer in listed:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"a model takes layers of fastnn.layers, got {layer!r}")
+    return listed
+
+
 def _metrics(came: Any) -> list[Metric]:
-    listed = [came] if isinstance(came, str | Metric) else list(came or ())
+    single = isinstance(came, str | Metric)
+    listed = checks.listed("metrics", [came] if single else () if came is None else came, "names or metrics")
     return [metric_definitions.get(metric) for metric in listed]
+
+
+def _check_batch_size(came: Any) -> None:
+    if came is not None:
+        integer("batch_size", came, low=1)

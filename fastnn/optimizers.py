@@ -6,6 +6,7 @@ once a step; steps count from 1. Names and defaults are those of Keras 3.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -333,16 +334,16 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 def get(optimizer: object) -> Optimizer:
     """Turn what a user wrote (name, object, stored config) into an optimiser of its own.
 
-    An object is copied, so that two models never share one learning rate.
+    An object is copied with its schedule, so that two models never share one learning rate.
     """
     if isinstance(optimizer, Optimizer):
-        return type(optimizer)(**{f.name: getattr(optimizer, f.name) for f in fields(optimizer)})
+        return type(optimizer)(**{f.name: copy.copy(getattr(optimizer, f.name)) for f in fields(optimizer)})
     if isinstance(optimizer, dict):
         arguments = {k: v for k, v in optimizer.items() if k != "name"}
         rate = arguments.get("learning_rate")
         if isinstance(rate, dict):
             arguments["learning_rate"] = schedule_from_config(rate)
-        return lookup("optimizer", optimizer["name"], OPTIMIZERS)(**arguments)
+        return lookup("optimizer", optimizer.get("name"), OPTIMIZERS)(**arguments)
     if isinstance(optimizer, str):
         return lookup("optimizer", optimizer.lower(), OPTIMIZERS)()
     raise TypeError(f"optimizer must be a name or an object of fastnn.optimizers, got {optimizer!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -54,21 +55,22 @@ class PlanCache:
         return self._entry("predict", lambda: compile_plan(model.layout, batch_size=MAX_BLOCK, seed=model.seed))
 
     def _entry(self, key: Any, make: Callable[[], Plan]) -> Entry:
-        if key not in self.entries:
+        entry = self.entries.get(key)  # other threads may empty the table meanwhile
+        if entry is None:
             if len(self.entries) >= MOST:
                 self.entries.clear()
-            self.entries[key] = make(), []
-        return self.entries[key]
+            entry = self.entries.setdefault(key, (make(), []))
+        return entry
 
 
 def take_arenas(model: Sequential, plan: Plan, pool: list[Arenas], training: bool = False) -> Arenas:
     """Arenas around the model's parameters that no other thread works in; append them to ``pool`` after use."""
     if training:
         _settle_slots(model, plan)
-    while pool:
-        arenas = pool.pop()
-        if arenas.params is model.params and (not training or arenas.slots is model.slots):
-            return arenas
+    with contextlib.suppress(IndexError):  # another thread may take the last one
+        while (arenas := pool.pop()) is not None:
+            if arenas.params is model.params and (not training or arenas.slots is model.slots):
+                return arenas
     return allocate(plan, model.params, model.slots if training else None)
 
 

@@ -31,22 +31,25 @@ class Predictor:
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Predict; returns ``out``, or a new array of shape ``output_shape`` or ``(n, *output_shape)``."""
+        self._check("x", x)
         single = x.shape == self.shape
         if not single and x.shape[1:] != self.shape:
             raise ValueError(f"x must have shape {self.shape} or {('n', *self.shape)}, got {x.shape}")
-        self._check("x", x)
         shape = self.output_shape if single else (len(x), *self.output_shape)
         if out is None:
             out = np.empty(shape, self.dtype)
-        elif out.shape != shape:
-            raise ValueError(f"out must have shape {shape}, got {out.shape}")
-        self._check("out", out)
+        else:
+            self._check("out", out)
+            if out.shape != shape or not out.flags.writeable:
+                raise ValueError(f"out must be writable and have shape {shape}, got {out.shape}")
         self.backend.predict(self.plan, self.arenas, x.reshape(-1, self.n_input), out.reshape(-1, self.n_output))
         return out
 
     def _check(self, name: str, array: np.ndarray) -> None:
-        if array.dtype != self.dtype or not array.flags.c_contiguous:
-            raise TypeError(
-                f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}"
-                f"{'' if array.flags.c_contiguous else ', not contiguous'}"
-            )
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{name} must be an array, got {type(array).__name__}")
+        flags = array.flags
+        if array.dtype != self.dtype or not (flags.c_contiguous and flags.aligned):
+            fault = "" if flags.aligned else ", not aligned"
+            fault += "" if flags.c_contiguous else ", not contiguous"
+            raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}")

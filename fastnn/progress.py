@@ -15,15 +15,15 @@ PLAIN_EVERY = 1.0  # seconds between lines in a file
 
 
 class Progress:
-    """Told how far a fit has come; decides what to show."""
+    """Told how far a fit of ``epochs`` from ``first`` has come; decides what to show."""
 
-    def __init__(self, verbose: Any, epochs: int, steps: int, rows: int):
+    def __init__(self, verbose: Any, epochs: int, steps: int, rows: int, first: int = 0):
         if verbose not in ("auto", 0, 1, 2):
             raise ValueError(f'verbose must be "auto", 0, 1 or 2, got {verbose!r}')
         self.terminal = hasattr(sys.stderr, "isatty") and sys.stderr.isatty()
         self.verbose = (1 if self.terminal else 0) if verbose == "auto" else int(verbose)
         self.hidden_until = PATIENCE if verbose == "auto" else 0.0
-        self.epochs, self.steps, self.rows = epochs, max(1, steps), rows
+        self.epochs, self.steps, self.rows, self.first = epochs, max(1, steps), rows, first
         self.started = self.shown = time.monotonic()
         self.bar: Any = None
         self.wrote = False
@@ -51,6 +51,8 @@ class Progress:
 
     def close(self, done: int, logs: dict[str, float]) -> None:
         """The last state, and the end of the line."""
+        if not self.epochs:
+            return
         if self.bar is not None:
             self._draw(done, logs)
             self.bar.close()
@@ -78,8 +80,8 @@ class Progress:
     def _line(self, done: int, logs: dict[str, float]) -> str:
         passed = time.monotonic() - self.started
         left = passed * (self.epochs * self.steps - done) / max(done, 1)
-        epoch = min(self.epochs, done // self.steps)
-        return f"epoch {epoch}/{self.epochs}  {_values(logs)}  {self._speed(done)}  {left:.0f} s left"
+        epoch = self.first + min(self.epochs, done // self.steps)
+        return f"epoch {epoch}/{self.first + self.epochs}  {_values(logs)}  {self._speed(done)}  {left:.0f} s left"
 
 
 def _values(logs: dict[str, float]) -> str:

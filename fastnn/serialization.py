@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import layers as layer_definitions
+from fastnn.definitions import integer
 from fastnn.losses import CustomLoss
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ def save(model: Sequential, path: Any, metadata: dict[str, str] | None = None) -
     from safetensors.numpy import save as to_bytes
 
     tensors = {name: np.ascontiguousarray(w) for name, w in zip(model.weight_names(), model.get_weights(), strict=True)}
-    if model.slots is not None:
+    if model.slots is not None and len(model.slots) == model.compiled_optimizer.n_slots:
         tensors |= {f"optimizer.{i}": slot for i, slot in enumerate(model.slots)}
     stored = {
         "format": FORMAT,
         "version": str(VERSION),
-        "model": json.dumps(describe(model)),
-        "metadata": json.dumps({**model.metadata, **(metadata or {})}),
+        "model": json.dumps(describe(model), default=_plain),
+        "metadata": json.dumps({**model.metadata, **(metadata or {})}, default=_plain),
     }
     write_atomically(path, to_bytes(tensors, stored))
 
@@ -58,6 +59,13 @@ def describe(model: Sequential) -> dict[str, Any]:
     return described
 
 
+def _plain(value: Any) -> Any:
+    """A number of NumPy's, which users hand to definitions, as JSON knows it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a model file cannot hold {value!r}")
+
+
 def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
     """Read a model that :meth:`Sequential.save` wrote.
 
@@ -77,7 +85,7 @@ def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
     described, metadata, tensors = _read(os.fspath(path))
     try:
         model = _rebuild(described, tensors, custom_objects or {})
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} describes no valid model: {error}") from error
     model.metadata = metadata
     return model
@@ -93,13 +101,16 @@ def _read(path: str) -> tuple[dict, dict, dict[str, np.ndarray]]:
             stored = file.metadata() or {}
             if stored.get("format") != FORMAT:
                 raise ValueError(f"{path} is a safetensors file, but not of a fastnn model")
-            if int(stored["version"]) > VERSION:
+            version = stored.get("version", "")
+            if version.isdecimal() and int(version) > VERSION:
                 raise ValueError(
-                    f"{path} was written by a newer fastnn (file version {stored['version']}, this one "
+                    f"{path} was written by a newer fastnn (file version {version}, this one "
                     f"reads up to {VERSION}); update fastnn"
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             return json.loads(stored["model"]), json.loads(stored["metadata"]), tensors
+    except PermissionError:
+        raise
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no fastnn model, or is cut short ({error})") from None
 
@@ -114,13 +125,20 @@ def _rebuild(described: dict, tensors: dict[str, np.ndarray], custom: dict[str, 
     )
     model.build(tuple(described["input_shape"]))
     model.set_weights([tensors[name] for name in model.weight_names()])
-    model.epoch, model.step = described["epoch"], described["step"]
     if "compile" in described:
         _recompile(model, described["compile"], custom)
-        slots = [tensors[name] for name in sorted(tensors) if name.startswith("optimizer.")]
-        if slots and model.loss is not None:
-            model.slots = np.stack(slots)
+        if model.optimizer is not None and any(name.startswith("optimizer.") for name in tensors):
+            model.slots = _slots(model, tensors)
+    model.epoch, model.step = (integer(name, described[name], low=0) for name in ("epoch", "step"))
     return model
+
+
+def _slots(model: Sequential, tensors: dict[str, np.ndarray]) -> np.ndarray:
+    names = [f"optimizer.{i}" for i in range(model.compiled_optimizer.n_slots)]
+    for name in names:
+        if tensors[name].shape != model.params.shape or tensors[name].dtype != model.dtype:
+            raise ValueError(f"{name} must be {model.params.shape} {model.dtype}, got {tensors[name].shape}")
+    return np.stack([tensors[name] for name in names])
 
 
 def _recompile(model: Sequential, stored: dict, custom: dict[str, Any]) -> None:

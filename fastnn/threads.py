@@ -23,7 +23,7 @@ def get_num_threads() -> int:
         return _chosen
     for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(name, "").split(",")[0].strip()
-        if text.isdigit() and int(text) > 0:
+        if text.isdecimal() and int(text) > 0:
             return int(text)
         if text and name == "FASTNN_NUM_THREADS":
             raise ValueError(f"FASTNN_NUM_THREADS must be a whole number of at least 1, got {text!r}")

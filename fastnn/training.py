@@ -97,8 +97,10 @@ class Fit:
                 self._stretch()
                 if deadline is not None and time.monotonic() >= deadline:
                     break
+            if not self._finite():  # no later batch has seen what the last update did
+                self._diverge(int(self.run["epoch"]) - int(self.run["batch"] == 0))
         finally:
-            self.model.epoch, self.model.step = int(self.run["epoch"]), int(self.run["step"])
+            self._count()
             if self.progress:
                 self.progress.close(self._steps_done(), self.logs)
         self._tell("on_train_end")
@@ -135,15 +137,15 @@ class Fit:
                 self.sums,
             )
         self._measure(time.perf_counter() - began, int(run["step"]) - step)
-        if run["status"]:
-            self._diverge(int(run["epoch"]))
-            return
-        if self.per_batch:
+        self._count()
+        if self.per_batch and not run["status"]:
             done = min((batch + 1) * int(self.plan.header["batch_size"]), len(self.data))
             self._tell("on_train_batch_end", batch, self._read(self.sums[0], done))
         for epoch in range(first_epoch, int(run["epoch"])):
             self._end_epoch(epoch)
-        if self.progress:
+        if run["status"]:
+            self._diverge(int(run["epoch"]))
+        elif self.progress:
             self.progress.update(self._steps_done(), self.logs)
 
     def _max_steps(self) -> int:
@@ -190,15 +192,24 @@ class Fit:
         return read_sums(self.model.resolved_metrics(), self.plan, sums, n_samples)
 
     def _keep(self) -> None:
-        """Copy the weights if they are finite; if the last update broke them, diverge."""
-        if np.isfinite(np.dot(self.arenas.params, self.arenas.params)) or np.isfinite(self.arenas.params).all():
+        """Copy the weights if they are finite."""
+        if self._finite():
             np.copyto(self.kept, self.arenas.params)
+
+    def _finite(self) -> bool:
+        params = self.arenas.params
+        with np.errstate(all="ignore"):  # an overflow of the product only costs the second look
+            return bool(np.isfinite(np.dot(params, params)) or np.isfinite(params).all())
+
+    def _count(self) -> None:
+        """Callbacks that save or look at the model find its counters up to date."""
+        self.model.epoch, self.model.step = int(self.run["epoch"]), int(self.run["step"])
 
     def _diverge(self, epoch: int) -> None:
         """Back to finite weights; then raise, or stop when TerminateOnNaN asked for that."""
-        if not np.isfinite(self.arenas.params).all():
+        if not self._finite():
             np.copyto(self.arenas.params, self.kept)
-        self.model.slots = None  # its moments may hold infinities; the next fit starts afresh
+        self.model.slots, self.run["step"] = None, 0  # moments may hold infinities; the next fit starts afresh
         self.model.stop_training = True
         if any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
             return

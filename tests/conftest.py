@@ -6,15 +6,14 @@ cannot run is reported as skipped with its reason.
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-BACKENDS = {"numpy": "fastnn._kernels.reference", "numba": "fastnn._kernels.jit", "cython": "fastnn._kernels.native"}
-ISAS = ("portable", "avx2", "avx512", "neon")
+from fastnn import _kernels
+
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -51,35 +50,31 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line("no test was executed: that is a failure", red=True)
 
 
-def _import(name: str):
-    """The backend's module, or the reason why there is none."""
-    try:
-        return importlib.import_module(BACKENDS[name])
-    except ImportError as error:
-        return f"backend {name}: {error}"
-
-
 def _cases(name: str) -> list:
-    module = _import(name)
-    if isinstance(module, str):
-        return [pytest.param((name, None), id=name, marks=pytest.mark.skip(reason=module))]
+    reason = _kernels.why_not(name)
+    if reason is not None:
+        return [pytest.param((name, None), id=name, marks=pytest.mark.skip(reason=reason))]
     if name != "cython":
         return [pytest.param((name, None), id=name)]
-    runs = list(module.isas())
-    return [pytest.param((name, isa), id=f"cython-{isa}", marks=() if isa in runs else pytest.mark.skip(
-        reason=f"instruction set {isa} is not compiled or does not run here")) for isa in ISAS]
+    return [_isa_case(*entry) for entry in _kernels.load(name).isas()]
+
+
+def _isa_case(isa: str, compiled: bool, runs: bool):
+    reason = f"instruction set {isa} {'does not run on this machine' if compiled else 'is not compiled for this machine'}"
+    marks = () if compiled and runs else pytest.mark.skip(reason=reason)
+    return pytest.param(("cython", isa), id=f"cython-{isa}", marks=marks)
 
 
 def pytest_generate_tests(metafunc):
     if "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", [case for name in BACKENDS for case in _cases(name)], indirect=True)
+        metafunc.parametrize("backend", [case for name in reversed(_kernels.PREFERENCE) for case in _cases(name)], indirect=True)
 
 
 @pytest.fixture
 def backend(request):
     """One backend's module; for cython with one instruction set forced."""
     name, isa = request.param
-    module = importlib.import_module(BACKENDS[name])
+    module = _kernels.load(name)
     if isa is None:
         yield module
         return

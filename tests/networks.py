@@ -17,17 +17,14 @@ from fastnn.layers import Dense
 
 GUARD = 256  # bytes before and behind every array
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 19, 31, 33, 37, 67)  # around the vector lengths 4, 8, 16 and 32; primes
-PROBABILITIES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
 
 
 def output_activation(loss) -> str:
     """An activation whose range is the loss's domain, and which the plan does not take into the loss."""
     if loss.from_logits:
         return "linear"
-    if loss.name == "binary_crossentropy":
-        return "hard_sigmoid" if loss.parameter_name else "softmax"
-    return {"categorical_crossentropy": "sigmoid", "sparse_categorical_crossentropy": "softplus",
-            "kl_divergence": "softmax", "poisson": "softplus"}.get(loss.name, "linear")
+    return {"binary_crossentropy": "hard_sigmoid", "categorical_crossentropy": "sigmoid", "poisson": "softplus",
+            "sparse_categorical_crossentropy": "softplus", "kl_divergence": "softmax"}.get(loss.name, "linear")
 
 
 def draw(rng, shape, deviation: float = 1.0) -> np.ndarray:
@@ -67,7 +64,7 @@ class Network:
         return int(self.plan.ops["n_in"].sum() + self.plan.ops["n_out"].sum())
 
 
-def network(rng, layers, input_shape, *, loss=None, optimizer=None, metrics=(), batch_size=32, seed=5) -> Network:
+def network(rng, layers, input_shape, *, loss=None, optimizer=None, metrics=(), batch_size=64, seed=5) -> Network:
     """Lay out and compile; names become definitions, parameters are normal with variance ``1 / fan_in``."""
     layout = plan.lay_out(layers, input_shape)
     loss = None if loss is None else losses.get(loss)
@@ -136,6 +133,7 @@ class Stage:
         return self.memory.copy(values, self.dtype if values.dtype.kind == "f" else values.dtype, shift=shift)
 
     def forward(self, x, **more):
+        assert len(x) <= self.plan.header["block_rows"]
         self.x = self.place(x)
         return self.backend.forward(self.plan, self.arenas, self.x, **more).astype(np.float64)
 

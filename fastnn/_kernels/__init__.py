@@ -143,14 +143,23 @@ def wanted_isa() -> str:
     return isa
 
 
+def _complete(module: ModuleType) -> ModuleType:
+    from fastnn._kernels.contract import FUNCTIONS
+
+    lacking = [name for name in FUNCTIONS if not hasattr(module, name)]
+    if lacking:
+        raise ImportError(f"it lacks {', '.join(lacking)}")
+    return module
+
+
 def _import(name: str) -> ModuleType | BackendError:
     isa = wanted_isa() if name == "cython" else ""
     try:
         if name in MODULES:
             module = importlib.import_module(MODULES[name])
         else:
-            module = third_party()[name].load()
-    except ImportError as error:
+            module = _complete(third_party()[name].load())
+    except Exception as error:  # a broken installation of another package must not stop "auto"
         hint = f"; {HOW_TO_GET[name]}" if name in HOW_TO_GET else ""
         return BackendError(f"backend {name!r} is missing ({error}){hint}")
     if name == "cython":

@@ -1,0 +1,84 @@
+/* Dropout: y = x * factor, where an element's factor follows from seed, layer, step and place (random.py). */
+#ifndef FNN_DROPOUT_H
+#define FNN_DROPOUT_H
+
+#include <string.h>
+
+#include "gemm_impl.h"
+#include "ops.h"
+#include "random.h"
+
+#define WORDS (4 * LOGICAL_LANES) /* drawn together, so that the compiler fills vectors with counters */
+
+/* Words [4 * first, 4 * first + WORDS) of a stream. */
+static void draw_words(uint64_t seed, uint32_t stream, uint64_t position, uint64_t first, uint32_t words[WORDS]) {
+    uint32_t x0[LOGICAL_LANES], x1[LOGICAL_LANES], x2[LOGICAL_LANES], x3[LOGICAL_LANES];
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int i = 0; i < LOGICAL_LANES; i++) {
+        x0[i] = (uint32_t)(first + i);
+        x1[i] = stream;
+        x2[i] = (uint32_t)position;
+        x3[i] = (uint32_t)(position >> 32);
+    }
+    for (int round = 0; round < FNN_PHILOX_ROUNDS; round++) {
+        for (int i = 0; i < LOGICAL_LANES; i++) {
+            uint64_t a = (uint64_t)x0[i] * FNN_PHILOX_MULTIPLY_0, b = (uint64_t)x2[i] * FNN_PHILOX_MULTIPLY_1;
+            x0[i] = (uint32_t)(b >> 32) ^ x1[i] ^ k0;
+            x1[i] = (uint32_t)b;
+            x2[i] = (uint32_t)(a >> 32) ^ x3[i] ^ k1;
+            x3[i] = (uint32_t)a;
+        }
+        k0 += FNN_PHILOX_WEYL_0;
+        k1 += FNN_PHILOX_WEYL_1;
+    }
+    for (int i = 0; i < LOGICAL_LANES; i++) {
+        words[4 * i] = x0[i];
+        words[4 * i + 1] = x1[i];
+        words[4 * i + 2] = x2[i];
+        words[4 * i + 3] = x3[i];
+    }
+}
+
+static uint32_t drop_below(double rate) {
+    const double threshold = rate * 4294967296.0;
+    return threshold >= 4294967295.0 ? 0xFFFFFFFFu : (uint32_t)threshold;
+}
+
+/* Factors of elements first, first + 1, ... of a layer's stream. */
+static void draw_factors(uint64_t seed, const fnn_op *op, uint64_t step, int64_t first, int64_t count, real *factors) {
+    const uint32_t threshold = drop_below(op->rate);
+    const real keep = (real)(1.0 / (1.0 - op->rate));
+    uint32_t words[WORDS];
+    for (int64_t i = 0; i < count;) {
+        const int64_t element = first + i, skip = element % 4, some = at_most(WORDS - skip, count - i);
+        draw_words(seed, (uint32_t)op->layer + 1, step, (uint64_t)element / 4, words);
+        for (int64_t j = 0; j < some; j++) factors[i + j] = words[skip + j] >= threshold ? keep : 0;
+        i += some;
+    }
+}
+
+static void dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                            int64_t end) {
+    const int64_t width = op->repeat * op->n_out, at = begin * width, count = (end - begin) * width;
+    const real *x = op_input(op, model, block) + at;
+    real *y = place(model, op->y) + at;
+    if (!block->training) {
+        memcpy(y, x, (size_t)count * sizeof(real));
+        return;
+    }
+    real *factors = place(model, op->z) + at;
+    draw_factors(model->header->seed, op, (uint64_t)block->step, block->first_row * width + at, count, factors);
+    for (int64_t i = 0; i < count; i++) y[i] = x[i] * factors[i];
+}
+
+static void dropout_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                  int64_t end) {
+    (void)block;
+    const int64_t width = op->repeat * op->n_out, at = begin * width, count = (end - begin) * width;
+    const real *factors = place(model, op->z) + at;
+    real *dz = place(model, op->dy) + at;
+    for (int64_t i = 0; i < count; i++) dz[i] *= factors[i];
+    if (op->dx >= 0) memcpy(place(model, op->dx) + at, dz, (size_t)count * sizeof(real));
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* What every isa_<isa>_<dtype>.c compiles: all kernels, and FNN_KERNELS, the table's contents.
+ *
+ * Before it, such a file sets TILE_ROWS (2 to 12) and TILE_VECS (2), maybe FNN_F64, and includes vec_<isa>.h. All here is
+ * static, so that no linker can put a function of one instruction set into the table of another. */
+#ifndef FNN_ISA_H
+#define FNN_ISA_H
+
+#include "kernels.h"
+#include "dense.h"
+#include "dropout.h"
+#include "losses.h"
+#include "optimizers.h"
+
+static void gather(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
+    const real *from = x;
+    real *to = out;
+    for (int64_t i = 0; i < n_rows; i++) copy_row(from + rows[i] * width, width, to + i * width);
+}
+
+static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
+                 int64_t b_row, void *c, int64_t c_row, int accumulate) {
+    const product g = {.m = m,
+                       .n = n,
+                       .k = k,
+                       .a = a,
+                       .a_row = a_row,
+                       .a_column = a_column,
+                       .b = b,
+                       .b_row = b_row,
+                       .c = c,
+                       .c_row = c_row,
+                       .add = accumulate};
+    multiply(&g);
+}
+
+/* Order of enum fnn_op_kind. */
+#define FNN_KERNELS                                                                                                    \
+    {                                                                                                                  \
+        .isa = ISA_NAME, .item_size = REAL_BYTES, .lanes = LANES,                                                      \
+        .forward = {dense_forward, activation_forward, dropout_forward},                                               \
+        .backward_rows = {dense_backward_rows, activation_backward_rows, dropout_backward_rows},                       \
+        .backward_params = {dense_backward_params, NULL, NULL}, .loss = fnn_loss_kernel, .penalize = penalize,         \
+        .clip = clip, .update = update, .gather = gather, .gemm = gemm, .activate = fnn_activate,                      \
+        .activate_back = fnn_activate_back, .math = fnn_apply_math                                                     \
+    }
+
+#endif

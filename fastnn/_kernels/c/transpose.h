@@ -1,0 +1,53 @@
+/* Transposing a matrix, LANES x LANES numbers at a time in registers. */
+#ifndef FNN_TRANSPOSE_H
+#define FNN_TRANSPOSE_H
+
+#include "vec.h"
+
+
+/* Exchanges lanes i | h of a with lanes i of b, for all i without bit h. */
+INLINE void exchange(vf *a, vf *b, const int h) {
+    vf low = *a, high = *b;
+#ifdef __clang__
+    for (int i = 0; i < LANES; i++) {
+        low[i] = i & h ? (*b)[i ^ h] : (*a)[i];
+        high[i] = i & h ? (*b)[i] : (*a)[i | h];
+    }
+#else /* GCC makes one shuffle of constant indices, but none of single lanes */
+    vi from_low = vi_set1(0), from_high = from_low;
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) {
+        from_low[i] = i & h ? LANES + (i ^ h) : i;
+        from_high[i] = i & h ? LANES + i : i | h;
+    }
+    low = __builtin_shuffle(*a, *b, from_low);
+    high = __builtin_shuffle(*a, *b, from_high);
+#endif
+    *a = low, *b = high;
+}
+
+INLINE void transpose_square(const real *in, int64_t in_row, real *out, int64_t out_row) {
+    vf row[LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) row[i] = vf_load(in + i * in_row);
+#pragma GCC unroll 4
+    for (int h = LANES / 2; h; h /= 2)
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++)
+            if (!(i & h)) exchange(&row[i], &row[i | h], h);
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) vf_store(out + i * out_row, row[i]);
+}
+
+/* out (columns, rows) = in (rows, columns) transposed; rows are in_row and out_row apart. */
+static void transpose(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out, int64_t out_row) {
+    const int64_t whole_rows = rows / LANES * LANES, whole_columns = columns / LANES * LANES;
+    for (int64_t i = 0; i < whole_rows; i += LANES)
+        for (int64_t j = 0; j < whole_columns; j += LANES)
+            transpose_square(in + i * in_row + j, in_row, out + j * out_row + i, out_row);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; j++)
+            out[j * out_row + i] = in[i * in_row + j];
+}
+
+#endif

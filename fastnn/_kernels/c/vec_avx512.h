@@ -1,0 +1,50 @@
+/* The vocabulary for x86 with AVX-512 F, DQ, BW and VL: 64-byte vectors, masks in registers of their own. */
+#ifndef FNN_VEC_AVX512_H
+#define FNN_VEC_AVX512_H
+
+#include <immintrin.h>
+
+#define ISA_NAME "avx512"
+#define VEC_BYTES 64
+#define VEC_OWN_MASKS
+#include "vec.h"
+
+#ifdef FNN_F64
+#define MM(name) _mm512_##name##_pd
+#define MM_COMPARE(a, b, how) _mm512_cmp_pd_mask(a, b, how)
+typedef __mmask8 vm;
+#else
+#define MM(name) _mm512_##name##_ps
+#define MM_COMPARE(a, b, how) _mm512_cmp_ps_mask(a, b, how)
+typedef __mmask16 vm;
+#endif
+
+static inline vm vf_lt(vf a, vf b) { return MM_COMPARE(a, b, _CMP_LT_OQ); }
+static inline vm vf_le(vf a, vf b) { return MM_COMPARE(a, b, _CMP_LE_OQ); }
+static inline vm vf_gt(vf a, vf b) { return MM_COMPARE(a, b, _CMP_GT_OQ); }
+static inline vm vf_ge(vf a, vf b) { return MM_COMPARE(a, b, _CMP_GE_OQ); }
+static inline vm vf_eq(vf a, vf b) { return MM_COMPARE(a, b, _CMP_EQ_OQ); }
+static inline vm vf_isnan(vf a) { return MM_COMPARE(a, a, _CMP_UNORD_Q); }
+static inline vm vm_and(vm a, vm b) { return a & b; }
+static inline vm vm_or(vm a, vm b) { return a | b; }
+static inline vm vm_not(vm a) { return (vm)~a; }
+
+/* a * b + c and c - a * b, rounded once. */
+static inline vf vf_fma(vf a, vf b, vf c) { return MM(fmadd)(a, b, c); }
+static inline vf vf_fnma(vf a, vf b, vf c) { return MM(fnmadd)(a, b, c); }
+static inline vf vf_sqrt(vf a) { return MM(sqrt)(a); }
+static inline vf vf_max(vf a, vf b) { return MM(max)(a, b); }
+static inline vf vf_min(vf a, vf b) { return MM(min)(a, b); }
+/* To the nearest whole number, ties to even. */
+static inline vf vf_round(vf a) { return MM(roundscale)(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+/* a where the mask is set, else b. */
+static inline vf vf_select(vm mask, vf a, vf b) { return MM(mask_blend)(mask, b, a); }
+
+/* A mask of the first n lanes. */
+static inline vm vm_first(int n) { return (vm)((1u << n) - 1); }
+
+/* The first n <= LANES numbers; the lanes behind them are 0 and their memory is not touched. */
+static inline vf vf_load_n(const real *p, int n) { return MM(maskz_loadu)(vm_first(n), p); }
+static inline void vf_store_n(real *p, vf a, int n) { MM(mask_storeu)(p, vm_first(n), a); }
+
+#endif

@@ -1,0 +1,86 @@
+/* How kernels run over numbers: a flat run with its ragged end, and sums and maxima over a row.
+ *
+ * Element i of a row goes to logical lane i % 16, the lanes fold as 16 -> 8 -> 4 -> 2 -> 1, lane j with
+ * lane j + half, on every ISA. An accumulator is vf acc[GROUPS]: one register on AVX-512 in single
+ * precision, eight on NEON in double.
+ *
+ * Design: drivers take the formula as a function pointer and are always inlined, so that one text of
+ * loops and ends serves all formulas at the cost of none. Macros that stamp out loops (rejected)
+ * cannot be stepped through or checked for types. */
+#ifndef FNN_VEC_ROWS_H
+#define FNN_VEC_ROWS_H
+
+#include "vec_math.h"
+
+#define UNROLL _Pragma("GCC unroll 16")
+
+/* `some` numbers, 1 to LANES; a plain load or store where the compiler knows that it is LANES. */
+INLINE vf vec_load(const real *p, int some) { return some == LANES ? vf_load(p) : vf_load_n(p, some); }
+
+INLINE void vec_store(real *p, vf a, int some) {
+    if (some == LANES)
+        vf_store(p, a);
+    else
+        vf_store_n(p, a, some);
+}
+
+/* Calls body(context, i, some) over 0 <= i < n in steps of LANES. */
+INLINE void vec_each(void (*body)(const void *, int64_t, int), const void *context, int64_t n) {
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) body(context, i, LANES);
+    if (i < n) body(context, i, (int)(n - i));
+}
+
+/* Lane i of the result is a[i + half]; only the lower half of the lanes is of use. */
+INLINE vf vec_upper(vf a, int half) {
+    vf upper = a;
+    UNROLL for (int i = 0; i < LANES; i++) upper[i] = a[(i + half) % LANES];
+    return upper;
+}
+
+/* Folds all logical lanes into one number. */
+INLINE real vec_fold(vf (*join)(vf, vf), vf *acc) {
+    UNROLL for (int half = GROUPS / 2; half; half /= 2)
+        UNROLL for (int g = 0; g < half; g++) acc[g] = join(acc[g], acc[g + half]);
+    UNROLL for (int half = LANES / 2; half; half /= 2) acc[0] = join(acc[0], vec_upper(acc[0], half));
+    return acc[0][0];
+}
+
+/* Joins term(context, i, some) over a row of n; lanes from `some` on count as `start`. */
+INLINE real vec_row(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
+                    int64_t n) {
+    vf acc[GROUPS];
+    int64_t i = 0;
+    UNROLL for (int g = 0; g < GROUPS; g++) acc[g] = vf_set1(start);
+    for (; i + LOGICAL_LANES <= n; i += LOGICAL_LANES)
+        UNROLL for (int g = 0; g < GROUPS; g++) acc[g] = join(acc[g], term(context, i + g * LANES, LANES));
+    UNROLL for (int g = 0; g < GROUPS; g++) {
+        const int left = (int)(n - i) - g * LANES, some = left < LANES ? left : LANES;
+        if (some > 0)
+            acc[g] = join(acc[g], vf_select(vm_first(some), term(context, i + g * LANES, some), vf_set1(start)));
+    }
+    return vec_fold(join, acc);
+}
+
+INLINE real vec_row_sum(vf (*term)(const void *, int64_t, int), const void *context, int64_t n) {
+    return vec_row(vf_add, 0, term, context, n);
+}
+
+/* A row with NaN gives any of its entries. */
+INLINE real vec_row_max(vf (*term)(const void *, int64_t, int), const void *context, int64_t n) {
+    return vec_row(vf_max, -REAL_INFINITY, term, context, n);
+}
+
+/* Sums in double run over 16 lanes as well: lane[i % 16] += term(context, i). */
+INLINE double vec_double_sum(double (*term)(const void *, int64_t), const void *context, int64_t n) {
+    double lane[LOGICAL_LANES] = {0};
+    int64_t i = 0;
+    for (; i + LOGICAL_LANES <= n; i += LOGICAL_LANES)
+        for (int j = 0; j < LOGICAL_LANES; j++) lane[j] += term(context, i + j);
+    for (int j = 0; i + j < n; j++) lane[j] += term(context, i + j);
+    for (int half = LOGICAL_LANES / 2; half; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+    return lane[0];
+}
+
+#endif

@@ -1,0 +1,98 @@
+"""Activations on whole rows: ``activate`` overwrites ``z`` by ``y``, ``activation_gradient`` ``dy`` by ``dz``.
+
+Both take flat vectors of whole rows ``(rows * width,)`` and choose by the activation's code. Elementwise
+formulas are those of :mod:`fastnn.activations`; the row-wise ones are written here as loops.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fastnn._kernels.jit_compile import choice, compiled, kernel
+from fastnn.activations import ACTIVATIONS, ActivationCode
+
+
+def _forward(formula):
+    on_number = compiled(formula)
+
+    @kernel
+    def loop(y, width, p):
+        for i in range(y.shape[0]):
+            y[i] = on_number(y[i], p)
+
+    return loop
+
+
+def _gradient(derivative):
+    on_number = compiled(derivative)
+
+    @kernel
+    def loop(z, y, dy, width, p):
+        for i in range(dy.shape[0]):
+            dy[i] *= on_number(z[i], y[i], p)
+
+    return loop
+
+
+@kernel
+def largest(y, first, width):
+    """The largest of a row; NaN may be passed over, as it comes back in the sum of exponentials."""
+    top = y[first]
+    for j in range(first + 1, first + width):
+        top = max(top, y[j])
+    return top
+
+
+@kernel
+def softmax(y, width, p):
+    for first in range(0, y.shape[0], width):
+        top, total = largest(y, first, width), 0.0
+        for j in range(first, first + width):
+            y[j] = math.exp(y[j] - top)
+            total += y[j]
+        for j in range(first, first + width):
+            y[j] /= total
+
+
+@kernel
+def softmax_gradient(z, y, dy, width, p):
+    for first in range(0, y.shape[0], width):
+        mean = 0.0
+        for j in range(first, first + width):
+            mean += y[j] * dy[j]
+        for j in range(first, first + width):
+            dy[j] = y[j] * (dy[j] - mean)
+
+
+@kernel
+def log_softmax(y, width, p):
+    for first in range(0, y.shape[0], width):
+        top, total = largest(y, first, width), 0.0
+        for j in range(first, first + width):
+            total += math.exp(y[j] - top)
+        for j in range(first, first + width):
+            y[j] = y[j] - top - math.log(total)
+
+
+@kernel
+def log_softmax_gradient(z, y, dy, width, p):
+    for first in range(0, y.shape[0], width):
+        total = 0.0
+        for j in range(first, first + width):
+            total += dy[j]
+        for j in range(first, first + width):
+            dy[j] -= math.exp(y[j]) * total
+
+
+ROWWISE = {
+    ActivationCode.SOFTMAX: (softmax, softmax_gradient),
+    ActivationCode.LOG_SOFTMAX: (log_softmax, log_softmax_gradient),
+}
+KERNELS = {
+    record.code: ROWWISE[record.code] if record.rowwise else (_forward(record.function), _gradient(record.derivative))
+    for record in ACTIVATIONS.values()
+}
+activate = choice("activate", {code: pair[0] for code, pair in KERNELS.items()}, "y, width, p")
+activation_gradient = choice(
+    "activation_gradient", {code: pair[1] for code, pair in KERNELS.items()}, "z, y, dy, width, p"
+)

@@ -1,0 +1,219 @@
+"""The command ``fastnn``: its arguments, and how errors end it.
+
+Exit codes: 0 done, 1 a user's error (one line on stderr: what is wrong and how to mend it), 2 usage,
+130 interrupted. An error of fastnn itself shows its traceback.
+
+Design: the commands live in modules of their own, imported when one runs, so that ``--help`` needs none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastnn._version import __version__
+
+DATA_HELP = (
+    "CSV or TSV with a header line (.csv, .tsv, also .gz), Parquet, NPZ (arrays x and y, or x_train y_train x_test "
+    "y_test), a folder of IDX files (MNIST's format; predict also takes one file of images), or the bundled set "
+    "'digits'. Where DATA has rows to train and rows to test, train takes the former, predict and evaluate take "
+    "the latter."
+)
+RULES = """\
+columns:  numeric if all values parse as numbers, else categories; gaps are empty fields, NA, NaN, null and ?
+target:   text, and whole numbers with at most 20 different values, are classes; other numbers are regressed;
+          --task overrides this
+encoding: numbers are standardised, gaps become the mean and an indicator column, categories become one column
+          each; it is fitted on the training rows, and saved in the model file, so that predict takes raw rows
+digits:   3,823 rows of 30 writers to train, 1,797 rows of 13 other writers to test
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # what reads our output has had enough; Python must not try to flush the rest at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+    except MemoryError as error:
+        return _fail(f"not enough memory ({error}); take fewer rows or columns")
+    except (ValueError, ImportError) as error:
+        return _fail(str(error))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from fastnn.errors import BackendError, DivergenceError
+
+    try:
+        return arguments.run(arguments)
+    except (BackendError, DivergenceError) as error:
+        return _fail(str(error))
+
+
+def _fail(message: str, code: int = 1) -> int:
+    print(f"fastnn: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="fastnn",
+        description="Neural networks for tables and images, trained and run on the CPU.",
+        epilog=f"DATA is {DATA_HELP}",
+    )
+    top.add_argument("--version", action="version", version=f"fastnn {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    _train(commands)
+    _predict(commands)
+    _evaluate(commands)
+    _info(commands)
+    _bench(commands)
+    return top
+
+
+def _command(commands: Any, name: str, module: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:
+    def run(arguments: argparse.Namespace) -> int:
+        import importlib
+
+        return getattr(importlib.import_module(module), name)(arguments)
+
+    made = commands.add_parser(
+        name, help=summary, description=summary, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.set_defaults(run=run)
+    return made
+
+
+def _train(commands: Any) -> None:
+    p = _command(commands, "train", "fastnn.cli_train", "train a model and write it to a file", RULES)
+    p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    p.add_argument("--target", metavar="COLUMN", help="the column to predict (tables only; digits knows its own)")
+    p.add_argument("--task", choices=("classify", "regress"), help="default: by the target, see below")
+    p.add_argument("--hidden", type=_widths, default=[64, 32], metavar="64,32", help="widths of the hidden layers")
+    p.add_argument("--activation", type=_named("activations"), default="relu", help="of the hidden layers")
+    p.add_argument("--optimizer", type=_named("optimizers"), default="adam", help="default: adam")
+    p.add_argument("--learning-rate", type=_real(0, open_low=True), metavar="RATE", help="default: the optimizer's own")
+    p.add_argument("--epochs", type=_whole(low=1), default=20, help="passes over the rows, default 20")
+    p.add_argument("--batch-size", type=_whole(low=1), default=32, metavar="ROWS", help="rows an update, default 32")
+    p.add_argument(
+        "--validation", type=_real(0, high=1), default=0.2, metavar="SHARE", help="of rows held out, default 0.2"
+    )
+    p.add_argument("--seed", type=_whole(low=0), help="fixes everything random; default: drawn, and printed")
+    _machine(p)
+    p.add_argument(
+        "--time-limit", type=_real(0, open_low=True), metavar="SECONDS", help="stop training after this time"
+    )
+    p.add_argument("--out", default="model.safetensors", metavar="FILE", help="default: model.safetensors")
+    p.add_argument("--plot", metavar="PICTURE", help="draw loss and metric over the epochs (.png, .svg, .pdf)")
+
+
+def _predict(commands: Any) -> None:
+    p = _command(commands, "predict", "fastnn.cli_commands", "predict raw rows; writes CSV, a line a row")
+    p.add_argument("model", metavar="MODEL", help="file that train wrote")
+    p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    p.add_argument("--out", metavar="FILE", help="default: standard output")
+    p.add_argument("--probabilities", action="store_true", help="add a column with each class's probability")
+    _machine(p)
+
+
+def _evaluate(commands: Any) -> None:
+    p = _command(commands, "evaluate", "fastnn.cli_commands", "compare predictions with known targets")
+    p.add_argument("model", metavar="MODEL", help="file that train wrote")
+    p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    _machine(p)
+
+
+def _info(commands: Any) -> None:
+    p = _command(commands, "info", "fastnn.cli_commands", "describe a model file; without one, this installation")
+    p.add_argument("model", metavar="MODEL", nargs="?", help="file that train or Sequential.save wrote")
+
+
+def _bench(commands: Any) -> None:
+    p = _command(commands, "bench", "fastnn.cli_bench", "time one-row prediction and training on each backend")
+    p.add_argument("model", metavar="MODEL", nargs="?", help="default: a small network of random weights")
+    _threads(p)
+
+
+def _machine(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--backend", type=_backend, metavar="NAME", help="auto, cython, numba or numpy; default auto")
+    _threads(p)
+
+
+def _threads(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--threads", type=_whole(low=1), metavar="N", help="at most so many; default: what the machine has")
+
+
+def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``check`` as argparse wants it: its ``ValueError`` becomes the usage error."""
+
+    def convert(text: str) -> Any:
+        try:
+            return check(text)
+        except (ValueError, TypeError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _whole(low: int) -> Callable[[str], int]:
+    def check(text: str) -> int:
+        if not text.strip().isdecimal() or int(text) < low:
+            raise ValueError(f"must be a whole number of at least {low}, got {text!r}")
+        return int(text)
+
+    return _checked(check)
+
+
+def _real(low: float, high: float | None = None, open_low: bool = False) -> Callable[[str], float]:
+    def check(text: str) -> float:
+        from fastnn.definitions import number
+
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"must be a number, got {text!r}") from None
+        return number("the value", value, low=low, high=high, open_low=open_low, open_high=True)
+
+    return _checked(check)
+
+
+@_checked
+def _widths(text: str) -> list[int]:
+    try:
+        widths = [int(width) for width in text.split(",")] if text else []
+    except ValueError:
+        widths = [0]
+    if any(width < 1 for width in widths):
+        raise ValueError(f"must be widths with commas between, such as 64,32, got {text!r}")
+    return widths
+
+
+def _named(module: str) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        import importlib
+
+        importlib.import_module(f"fastnn.{module}").get(name)
+        return name
+
+    return _checked(check)
+
+
+@_checked
+def _backend(name: str) -> str:
+    from fastnn._kernels import check_name
+
+    return check_name(name)

@@ -1,0 +1,73 @@
+"""What a model file knows about its data: features, target, and what it was trained on.
+
+Stored as JSON under one key of the model's metadata.
+
+>>> import fastnn
+>>> from fastnn.tables import Encoding, read_table
+>>> model = fastnn.load("model.safetensors")                      # doctest: +SKIP
+>>> encoding = Encoding.of(model)                                 # doctest: +SKIP
+>>> rows = read_table("new.csv", encoding.text_columns())         # doctest: +SKIP
+>>> encoding.target.decode(model.predict(encoding.features.encode(rows)))   # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastnn.tables.features import Features, features_from_config
+from fastnn.tables.target import Classes, Target, target_from_config
+
+KEY, VERSION = "table", 1
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How raw rows become inputs and outputs become labels or values.
+
+    ``trained`` is what ``fastnn info`` tells about the training, words by name.
+    """
+
+    features: Features
+    target: Target
+    trained: dict[str, str] = field(default_factory=dict)
+
+    def text_columns(self) -> list[str]:
+        """Columns to read as text, whatever their values look like."""
+        target = self.target
+        labels = target.labels if isinstance(target, Classes) else ()
+        return self.features.text_columns() + [target.name for _ in labels[:1] if isinstance(labels[0], str)]
+
+    def metadata(self) -> dict[str, str]:
+        """What to hand to ``Sequential.save``."""
+        stored = {
+            "version": VERSION,
+            "features": self.features.config(),
+            "target": self.target.config(),
+            "trained": self.trained,
+        }
+        return {KEY: json.dumps(stored)}
+
+    @staticmethod
+    def of(model: Any) -> Encoding:
+        """The encoding that a loaded model carries.
+
+        Raises
+        ------
+        ValueError
+            it carries none, or one of a newer version.
+        """
+        if KEY not in model.metadata:
+            raise ValueError(
+                "this model carries no encoding of raw rows, for it was not made by `fastnn train`; "
+                "use fastnn.load(path).predict(x) in Python"
+            )
+        try:
+            stored = json.loads(model.metadata[KEY])
+            if stored["version"] > VERSION:
+                raise ValueError("this model's encoding was written by a newer fastnn; update fastnn")
+            features, target = features_from_config(stored["features"]), target_from_config(stored["target"])
+            return Encoding(features, target, stored["trained"])
+        except (KeyError, TypeError, IndexError, json.JSONDecodeError) as error:
+            raise ValueError(f"this model's encoding is damaged ({error!r})") from None

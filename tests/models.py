@@ -1,0 +1,66 @@
+"""Models and data for the tests of what users see, and the state that a refused call must leave alone."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Sequential, _kernels
+from fastnn.layers import Dense
+
+
+def _case(name: str):
+    reason = _kernels.why_not(name)
+    return pytest.param(name, marks=() if reason is None else pytest.mark.skip(reason=reason))
+
+
+EVERY_BACKEND = pytest.mark.parametrize("name", [_case(name) for name in _kernels.PREFERENCE])
+
+
+def model_of(
+    *layers, name="numpy", optimizer="adam", loss="mean_squared_error", metrics=None, seed=3, n_in=4, dtype="float32"
+) -> Sequential:
+    """A compiled model over ``n_in`` inputs; without layers, one hidden layer and one output."""
+    layers = layers or (Dense(8, "tanh"), Dense(1))
+    model = Sequential([fastnn.layers.Input((n_in,)), *layers], seed=seed, backend=name, dtype=dtype)
+    model.compile(optimizer, loss, metrics=metrics)
+    return model
+
+
+def regression(rng, n=50, n_in=4, n_out=1) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs ``(n, n_in)`` and targets ``(n, n_out)`` that a small network can learn, float32."""
+    x = rng.normal(size=(n, n_in)).astype(np.float32)
+    y = np.sin(x @ rng.normal(size=(n_in, n_out)))
+    return x, y.astype(np.float32)
+
+
+def classes(rng, n=60, n_in=4, n_classes=3) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and class indices ``(n,)``; every class is there, and the rows are not sorted."""
+    x = rng.normal(size=(n, n_in)).astype(np.float32)
+    y = np.argmax(x @ rng.normal(size=(n_in, n_classes)), axis=1)
+    y[:n_classes] = np.arange(n_classes)[::-1]
+    y[-1] = n_classes // 2
+    return x, y
+
+
+def weights_of(model: Sequential) -> np.ndarray:
+    """All parameters as one vector."""
+    return np.concatenate([w.ravel() for w in model.get_weights()])
+
+
+def state_of(model: Sequential) -> tuple:
+    """Everything that a call must leave alone when it refuses its arguments."""
+    compiled = None
+    if model.optimizer is not None:
+        compiled = (
+            json.dumps(model.optimizer.config()),
+            json.dumps(model.loss.config()),
+            [m.config() for m in model.metrics],
+            [m.config() for m in model.weighted_metrics],
+        )
+    slots = b"" if model.slots is None else model.slots.tobytes()
+    layers = [repr(layer) for layer in model.layers]
+    return (layers, model.built, model.params.tobytes(), slots, model.step, model.epoch, compiled, model.history)

@@ -1,0 +1,330 @@
+"""Model files: everything comes back, a failure leaves the old file, and no file can do harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickletools
+import re
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import EVERY_BACKEND, classes, model_of, regression, state_of, weights_of
+from safetensors import safe_open
+from safetensors.numpy import save as safetensors_bytes
+
+import fastnn
+from fastnn import Sequential, initializers, losses, metrics, optimizers, regularizers, schedules, serialization
+from fastnn.layers import Activation, Dense, Dropout, Flatten, Input, Reshape
+
+
+def saved(model, tmp_path) -> Path:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    return path
+
+
+def with_changes(path: Path, described=None, tensors=None, **metadata) -> None:
+    """Write the file again with some of its text, description or arrays changed."""
+    with safe_open(path, framework="numpy") as file:
+        stored = file.metadata()
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    if described:
+        stored["model"] = json.dumps(described(json.loads(stored["model"])))
+    if tensors:
+        arrays = tensors(arrays)
+    stored = {name: value for name, value in (stored | metadata).items() if value is not None}
+    path.write_bytes(safetensors_bytes(arrays, stored))
+
+
+# -- round trips ------------------------------------------------------------------------------------
+
+
+@EVERY_BACKEND
+@pytest.mark.parametrize("optimizer", sorted(set(optimizers.OPTIMIZERS) - {"lbfgs"}))
+def test_training_goes_on_to_the_same_bits(rng, name, optimizer, tmp_path):
+    x, y = regression(rng)
+    layers = Dense(8, "tanh"), Dropout(0.2), Dense(1)
+    model = model_of(*layers, name=name, optimizer=optimizer, metrics=["mae"])
+    model.fit(x, y, epochs=2, verbose=0)
+    loaded = fastnn.load(saved(model, tmp_path))
+    loaded.backend = name
+    assert state_of(loaded)[:-1] == state_of(model)[:-1]
+    a = model.fit(x, y, epochs=3, verbose=0).history
+    b = loaded.fit(x, y, epochs=3, verbose=0).history
+    assert a == b
+    assert weights_of(model).tobytes() == weights_of(loaded).tobytes()
+
+
+CONFIGURED = {
+    "SGD": optimizers.SGD(0.02, momentum=0.8, nesterov=True, clipnorm=1.5),
+    "RMSprop": optimizers.RMSprop(0.02, rho=0.8, momentum=0.1, centered=True, weight_decay=0.1),
+    "Adam": optimizers.Adam(0.02, beta_1=0.8, form="keras", global_clipnorm=2.0),
+    "LBFGS": optimizers.LBFGS(history_size=3, tolerance=1e-3),
+    "numbers of NumPy": optimizers.Adam(np.float32(0.5), beta_1=np.float32(0.5), clipvalue=np.int64(2)),
+    "Constant": optimizers.SGD(schedules.Constant(0.02)),
+    "ExponentialDecay": optimizers.SGD(schedules.ExponentialDecay(0.02, 7, 0.9, staircase=True)),
+    "StepDecay": optimizers.SGD(schedules.StepDecay(0.02, 7)),
+    "Piecewise": optimizers.SGD(schedules.PiecewiseConstantDecay([2, 5], [0.1, 0.02, 0.01])),
+    "CosineDecay": optimizers.SGD(schedules.CosineDecay(0.02, 70, 0.1, 0.5, 9)),
+    "Plateau": optimizers.SGD(schedules.Plateau(0.02, 0.5, 3)),
+}
+
+
+@pytest.mark.parametrize("case", CONFIGURED)
+def test_optimizers_and_schedules_come_back(case, tmp_path):
+    model = model_of(optimizer=CONFIGURED[case])
+    loaded = fastnn.load(saved(model, tmp_path))
+    assert type(loaded.optimizer) is type(model.optimizer)
+    assert loaded.optimizer.config() == model.optimizer.config()
+    steps = (0, 20) if case != "LBFGS" else (0, 1)
+    np.testing.assert_array_equal(loaded.optimizer.learning_rates(*steps), model.optimizer.learning_rates(*steps))
+
+
+def test_layers_and_definitions_come_back(tmp_path):
+    layers = [
+        Input((4, 6)),
+        Reshape((np.int64(3), -1)),
+        Dense(5, fastnn.activations.get("elu", alpha=0.5), name="first", kernel_initializer="he_normal"),
+        Dense(4, use_bias=False, kernel_initializer=initializers.RandomUniform(np.float32(-1), 1)),
+        Activation("leaky_relu"),
+        Dropout(0.25),
+        Flatten(),
+        Dense(3, "softmax", kernel_regularizer=regularizers.L1L2(np.float32(0.5), 0.25), bias_initializer="ones"),
+    ]
+    model = Sequential(layers, dtype="float64", seed=2**64 - 1)
+    smooth = losses.CategoricalCrossentropy(label_smoothing=0.1)
+    model.compile("adam", smooth, metrics=["acc", metrics.TopK(2)], weighted_metrics=[metrics.Precision(0.3)])
+    loaded = fastnn.load(saved(model, tmp_path))
+    assert loaded.layers == model.layers
+    assert (loaded.dtype, loaded.seed) == (model.dtype, model.seed)
+    assert (loaded.loss, loaded.metrics, loaded.weighted_metrics) == (smooth, model.metrics, model.weighted_metrics)
+    assert state_of(loaded)[1:] == state_of(model)[1:]
+    x = np.random.default_rng(0).normal(size=(5, 4, 6))
+    assert loaded.predict(x).tobytes() == model.predict(x).tobytes()
+
+
+@pytest.mark.parametrize("loss", [*losses.ALL_LOSSES, losses.Huber(np.float32(0.5)), losses.Pinball(0.9)], ids=repr)
+def test_losses_come_back(loss, tmp_path):
+    assert fastnn.load(saved(model_of(Dense(3), loss=loss), tmp_path)).loss == loss
+
+
+def test_a_model_that_is_not_compiled_or_not_named_a_shape_comes_back(rng, tmp_path):
+    x, _ = regression(rng)
+    model = Sequential([Dense(3, "tanh")], seed=1)
+    expected = model.predict(x)
+    loaded = fastnn.load(saved(model, tmp_path))
+    assert loaded.loss is None
+    assert loaded.predict(x).tobytes() == expected.tobytes()
+
+
+def test_metadata_comes_back_and_can_be_added(tmp_path):
+    model, path = model_of(), tmp_path / "m"
+    model.metadata["unit"] = "kg"
+    model.save(path, metadata={"note": "grün"})
+    assert fastnn.load(path).metadata == {"unit": "kg", "note": "grün"}
+    assert model.metadata == {"unit": "kg"}
+
+
+def test_a_custom_loss_is_asked_for_again(rng, tmp_path):
+    def mine(target, prediction):
+        return (target - prediction) ** 2
+
+    x, y = regression(rng)
+    model = model_of(loss=mine)
+    model.fit(x, y, verbose=0)
+    path = saved(model, tmp_path)
+    without = fastnn.load(path)
+    assert without.predict(x).tobytes() == model.predict(x).tobytes()
+    with pytest.raises(ValueError, match="not compiled"):
+        without.fit(x, y, verbose=0)
+    given = fastnn.load(path, custom_objects={"mine": mine})
+    for m in (model, given):
+        m.fit(x, y, epochs=2, verbose=0)
+    assert weights_of(model).tobytes() == weights_of(given).tobytes()
+
+
+# -- writing ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("broken", ["write", "replace", "chmod"])
+def test_an_error_while_writing_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, broken):
+    model = model_of()
+    path = saved(model, tmp_path)
+    before = path.read_bytes()
+    model.set_weights([w + 1 for w in model.get_weights()])
+
+    def fail(*_, **__):
+        raise OSError("the disk is full")
+
+    if broken == "write":
+        whole = os.fdopen
+        monkeypatch.setattr(serialization.os, "fdopen", lambda *arguments: _Failing(whole(*arguments)))
+    else:
+        monkeypatch.setattr(serialization.os, broken, fail)
+    with pytest.raises(OSError, match="disk is full"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class _Failing:
+    """A file that takes a few bytes and fails."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, data):
+        self.file.write(data[:10])
+        raise OSError("the disk is full")
+
+
+def test_a_model_that_cannot_be_described_leaves_the_old_file(tmp_path):
+    model = model_of()
+    path = saved(model, tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match="cannot hold"):
+        model.save(path, metadata={"a": object()})
+    with pytest.raises(ValueError, match="input's shape is not known"):
+        Sequential([Dense(3)]).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o007])
+def test_permissions_follow_the_umask(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        path = saved(model_of(), tmp_path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / "missing"))):
+        model_of().save(tmp_path / "missing" / "m.safetensors")
+
+
+def test_a_relative_name_and_a_text_name_will_do(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    model_of().save("plain")
+    assert fastnn.load("plain").count_params() == model_of().count_params()
+
+
+def test_no_pickle_in_the_file_and_none_is_read(rng, tmp_path):
+    x, y = classes(rng)
+    model = model_of(Dense(3, "softmax"), loss="sparse_categorical_crossentropy")
+    model.fit(x, y, verbose=0)
+    path = saved(model, tmp_path)
+    with pytest.raises(Exception):  # noqa: B017, PT011 (whatever the disassembler finds wrong)
+        list(pickletools.genops(path.read_bytes()))
+    for source in Path(fastnn.__file__).parent.rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) (pickle|marshal|shelve)|allow_pickle=True", source.read_text(), re.M)
+
+
+# -- reading ----------------------------------------------------------------------------------------
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing.safetensors"):
+        fastnn.load(tmp_path / "nothing.safetensors")
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 100, -1, -1000])
+def test_a_file_cut_short_is_no_model(tmp_path, length):
+    path = saved(model_of(), tmp_path)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        fastnn.load(path)
+
+
+@pytest.mark.parametrize("content", [b"hello, this is text", b"\x00" * 64, b"\xff" * 64, b"PK\x03\x04" + b"0" * 60])
+def test_another_kind_of_file_is_no_model(tmp_path, content):
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is no fastnn model"):
+        fastnn.load(path)
+
+
+def test_a_folder_is_no_model(tmp_path):
+    with pytest.raises(ValueError, match="is no fastnn model"):
+        fastnn.load(tmp_path)
+
+
+def test_another_safetensors_file_is_no_model(tmp_path):
+    path = tmp_path / "other"
+    path.write_bytes(safetensors_bytes({"w": np.zeros(3)}))
+    with pytest.raises(ValueError, match="not of a fastnn model"):
+        fastnn.load(path)
+
+
+def test_a_newer_version_is_refused(tmp_path):
+    path = saved(model_of(), tmp_path)
+    with_changes(path, version="2")
+    with pytest.raises(ValueError, match="newer fastnn.*version 2.*up to 1"):
+        fastnn.load(path)
+
+
+def _set(**values):
+    return lambda described: described | values
+
+
+def _compiled(**values):
+    return lambda described: described | {"compile": described["compile"] | values}
+
+
+DAMAGED = {
+    "no model": {"model": None},
+    "no metadata": {"metadata": None},
+    "no JSON": {"model": "{"},
+    "a list": {"model": "[]"},
+    "a number": {"model": "3"},
+    "no layers": {"described": lambda d: {k: v for k, v in d.items() if k != "layers"}},
+    "layers of text": {"described": _set(layers=["Dense"])},
+    "layers none": {"described": _set(layers=None)},
+    "unknown layer": {"described": _set(layers=[{"class": "Exploit"}])},
+    "layer arguments": {"described": _set(layers=[{"class": "Dense", "units": 3, "callback": "os.system"}])},
+    "layer without class": {"described": _set(layers=[{"units": 3}])},
+    "dtype": {"described": _set(dtype="object")},
+    "seed": {"described": _set(seed=-1)},
+    "seed text": {"described": _set(seed="a")},
+    "shape": {"described": _set(input_shape=[5])},
+    "shape none": {"described": _set(input_shape=None)},
+    "epoch": {"described": _set(epoch=-1)},
+    "step": {"described": _set(step="many")},
+    "optimizer": {"described": _compiled(optimizer={"name": "os.system"})},
+    "optimizer argument": {"described": _compiled(optimizer={"name": "adam", "beta_1": 2.0})},
+    "optimizer text": {"described": _compiled(optimizer=None)},
+    "loss": {"described": _compiled(loss={"name": "eval"})},
+    "loss none": {"described": _compiled(loss=None)},
+    "metrics": {"described": _compiled(metrics=[{"name": "x"}])},
+    "metrics number": {"described": _compiled(metrics=3)},
+    "tensor missing": {"tensors": lambda t: {k: v for k, v in t.items() if k != "1.bias"}},
+    "tensor shape": {"tensors": lambda t: t | {"1.bias": np.zeros(3, np.float32)}},
+    "tensor NaN": {"tensors": lambda t: t | {"1.bias": np.full(8, np.nan, np.float32)}},
+    "slot shape": {"tensors": lambda t: t | {"optimizer.0": np.zeros(3, np.float32)}},
+    "slot count": {"tensors": lambda t: {k: v for k, v in t.items() if k != "optimizer.1"}},
+    "slot dtype": {"tensors": lambda t: t | {"optimizer.0": t["optimizer.0"].astype(np.int8)}},
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_description_is_one_error_that_names_the_file(rng, tmp_path, case):
+    model = model_of()
+    model.fit(*regression(rng), verbose=0)
+    path = saved(model, tmp_path)
+    with_changes(path, **DAMAGED[case])
+    with pytest.raises(ValueError, match=re.escape(str(path))) as told:
+        fastnn.load(path)
+    assert told.type is ValueError

@@ -1,0 +1,113 @@
+"""Gradients of the whole loss, through the contract's functions, against central differences in float64.
+
+Every activation meets every loss, as a hidden layer and, where its range lies in the loss's domain,
+right before the loss. Networks are redrawn until no number stands near a kink.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from networks import Stage, draw, draw_target, network, output_activation
+from tolerance import DIFFERENCE_STEP, difference_limit
+
+from fastnn._kernels import reference
+from fastnn.activations import ACTIVATIONS
+from fastnn.layers import Activation, Dense, Dropout, Flatten, Reshape
+from fastnn.losses import ALL_LOSSES
+
+DOUBLE = np.dtype("float64")
+ROWS, SCALE = 4, 0.5
+POSITIVE = ("sigmoid", "softplus", "exponential", "softmax")
+SHARES = ("sigmoid", "softmax")
+DOMAIN = {"binary_crossentropy": SHARES, "categorical_crossentropy": POSITIVE, "poisson": POSITIVE, "kl_divergence": SHARES,
+          "sparse_categorical_crossentropy": POSITIVE}
+
+
+def near_a_kink(net, x, target) -> bool:
+    """Whether moving a parameter by a hundred steps would cross a kink of an activation or a loss."""
+    gradients = []
+    for sign in (-1, 1):
+        moved = type(net)(net.plan, net.params + sign * 100 * DIFFERENCE_STEP * (net.params != 0))
+        gradients.append(analytic(Stage(reference, moved, DOUBLE), x, target, None, {}))
+    return bool(np.abs(gradients[0] - gradients[1]).max() > 1000 * difference_limit(0))
+
+
+def analytic(stage, x, target, weight, forward):
+    stage.forward(x, **forward)
+    stage.loss(target, weight, SCALE)
+    return stage.backward()
+
+
+def loss_of(stage, params, batch, forward):
+    x, target, weight = batch
+    stage.arenas.params[...] = params
+    stage.backend.forward(stage.plan, stage.arenas, x, **forward)
+    stage.sums[0] = 0
+    stage.backend.loss(stage.plan, stage.arenas, target, weight, stage.sums, SCALE)
+    return SCALE * stage.sums[0]
+
+
+def check_gradients(backend, net, x, target, weight=None, **forward):
+    stage = Stage(backend, net, DOUBLE)
+    gradient = analytic(stage, x, target, weight, forward)
+    batch = stage.place(x), stage.place(target), stage.place(weight)
+    numeric = np.zeros_like(net.params)
+    for i in np.flatnonzero(net.params):
+        moved = net.params.copy()
+        moved[i] = net.params[i] + DIFFERENCE_STEP
+        above = loss_of(stage, moved, batch, forward)
+        moved[i] = net.params[i] - DIFFERENCE_STEP
+        numeric[i] = (above - loss_of(stage, moved, batch, forward)) / (2 * DIFFERENCE_STEP)
+    off = np.abs(gradient - numeric) > difference_limit(numeric)
+    assert not off.any(), f"parameters {np.flatnonzero(off)}: {gradient[off]} for {numeric[off]}"
+    assert np.count_nonzero(numeric) > 1, "the loss does not depend on the parameters: nothing was tested"
+
+
+def smooth_case(rng, layers, input_shape, loss, **more):
+    """A network and data without a kink nearby."""
+    for _ in range(50):
+        net = network(rng, layers, input_shape, loss=loss, **more)
+        x = draw(rng, (ROWS, int(net.plan.header["n_input"])))
+        target = draw_target(rng, loss, ROWS, net.plan.layout.shapes[-1])
+        if not near_a_kink(net, x, target):
+            return net, x, target
+    raise AssertionError("every network drawn stands at a kink")
+
+
+@pytest.mark.parametrize("loss", ALL_LOSSES, ids=lambda loss: loss.code.name.lower())
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_gradient_of_activation_before_loss(backend, rng, name, loss):
+    before = name if loss.from_logits or name in DOMAIN.get(loss.name, ACTIVATIONS) else output_activation(loss)
+    net, x, target = smooth_case(rng, [Dense(4, name), Dense(3, before)], (3,), loss)
+    check_gradients(backend, net, x, target)
+
+
+@pytest.mark.parametrize("name, output", [("binary_crossentropy", "sigmoid"), ("categorical_crossentropy", "softmax"),
+                                          ("sparse_categorical_crossentropy", "softmax"), ("binary_crossentropy", "tanh"),
+                                          ("mean_squared_error", "log_softmax")])
+def test_gradient_with_weights_of_rows(backend, rng, name, output):
+    loss = next(loss for loss in ALL_LOSSES if loss.name == name)
+    net, x, target = smooth_case(rng, [Dense(5, "tanh"), Dense(3, output)], (4,), loss)
+    check_gradients(backend, net, x, target, draw(rng, ROWS) ** 2)
+
+
+STACKS = {
+    "no bias": ([Dense(4, "tanh", use_bias=False), Dense(2, use_bias=False)], (3,)),
+    "activation layers": ([Activation("tanh"), Dense(4), Activation("gelu"), Activation("softplus"), Dense(2)], (3,)),
+    "dropout": ([Dropout(0.3), Dense(5, "tanh"), Dropout(0.5), Dense(4, "silu"), Dropout(0.2)], (3,)),
+    "first layer without parameters": ([Dropout(0.3), Activation("sigmoid"), Dense(3)], (4,)),
+    "time steps": ([Dense(4, "tanh"), Dense(2, "softsign")], (3, 2)),
+    "softmax inside": ([Dense(4, "softmax"), Dense(3, "log_softmax"), Dense(2)], (3,)),
+    "flatten": ([Dense(3, "tanh"), Flatten(), Dense(4, "gelu"), Reshape((2, 2)), Dense(2)], (2, 3)),
+    "one wide": ([Dense(1, "tanh"), Dense(9, "elu"), Dense(1)], (1,)),
+    "deep": ([Dense(3, name) for name in ("tanh", "silu", "elu", "softplus", "gelu")], (3,)),
+}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("loss", ["mean_squared_error", "log_cosh"])
+def test_gradient_of_layer_stack(backend, rng, stack, loss):
+    record = next(record for record in ALL_LOSSES if record.name == loss)
+    net, x, target = smooth_case(rng, *STACKS[stack], record)
+    check_gradients(backend, net, x, target, None, training=True, step=4, first_row=2)

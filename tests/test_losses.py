@@ -1,0 +1,223 @@
+"""Losses against the values in Keras' documentation, formulas in 40 digits, and differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from networks import draw, draw_target
+from tolerance import DIFFERENCE_STEP, assert_close, difference_limit
+
+from fastnn import losses
+from fastnn.losses import ALL_LOSSES, LOSSES, LOSSES_ON_LOGITS
+
+mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
+mp = mpmath.mp
+mp.dps = 40
+TINY = mp.mpf(1e-7)
+IDS = [loss.code.name.lower() for loss in ALL_LOSSES]
+
+
+def kept(y, low=TINY, high=1 - TINY):
+    return min(max(y, low), high)
+
+
+def shares(y):
+    return [v / mp.fsum(y) for v in y]
+
+
+def softmax(z):
+    return shares([mp.exp(v) for v in z])
+
+
+def mean(terms):
+    return mp.fsum(terms) / len(terms)
+
+
+def pairs(formula):
+    return lambda t, y, p: mean([formula(a, b, p) for a, b in zip(t, y, strict=True)])
+
+
+def binary(t, y, p):
+    return -(t * mp.log(y) + (1 - t) * mp.log(1 - y))
+
+
+def categorical(t, y, p):
+    return -mp.fsum(a * mp.log(b) for a, b in zip(t, y, strict=True))
+
+
+FORMULAS = {
+    "binary_crossentropy": pairs(lambda t, y, p: binary(t, kept(y), p)),
+    "binary_crossentropy_logits": pairs(lambda t, y, p: binary(t, 1 / (1 + mp.exp(-y)), p)),
+    "categorical_crossentropy": lambda t, y, p: categorical(t, [kept(v) for v in shares(y)], p),
+    "categorical_crossentropy_logits": lambda t, y, p: categorical(t, softmax(y), p),
+    "sparse_categorical_crossentropy": lambda t, y, p: -mp.log(kept(shares(y)[t])),
+    "sparse_categorical_crossentropy_logits": lambda t, y, p: -mp.log(softmax(y)[t]),
+    "mean_squared_error": pairs(lambda t, y, p: (y - t) ** 2),
+    "mean_absolute_error": pairs(lambda t, y, p: abs(y - t)),
+    "huber": pairs(lambda t, y, p: (y - t) ** 2 / 2 if abs(y - t) <= p else p * (abs(y - t) - p / 2)),
+    "log_cosh": pairs(lambda t, y, p: mp.log(mp.cosh(y - t))),
+    "poisson": pairs(lambda t, y, p: y - t * mp.log(y + TINY)),
+    "kl_divergence": lambda t, y, p: mp.fsum(
+        kept(a, high=1) * mp.log(kept(a, high=1) / kept(b, high=1)) for a, b in zip(t, y, strict=True)),
+    "hinge": pairs(lambda t, y, p: max(1 - t * y, mp.zero)),
+    "pinball": pairs(lambda t, y, p: p * (t - y) if t > y else (1 - p) * (y - t)),
+}
+
+
+def prediction(rng, loss, shape):
+    """Predictions in the loss's domain, with rows at its clipped ends."""
+    if loss.from_logits or loss.name not in ("binary_crossentropy", "categorical_crossentropy", "kl_divergence", "poisson",
+                                             "sparse_categorical_crossentropy"):
+        return draw(rng, shape, 2.0)
+    return rng.random(shape).astype(np.float32) * 0.9 + 0.05
+
+
+def case(rng, loss, n=4, rows=7):
+    target = draw_target(rng, loss, rows, (n,))
+    return target[:, 0] if loss.sparse else target, prediction(rng, loss, (rows, n)).astype(np.float64)
+
+
+@pytest.mark.parametrize("loss", ALL_LOSSES, ids=IDS)
+def test_values_equal_the_formula(rng, loss):
+    target, y = case(rng, loss)
+    right = []
+    for t, row in zip(target, y, strict=True):
+        exact = int(t) if loss.sparse else [mp.mpf(float(v)) for v in t]
+        right.append(float(FORMULAS[loss.code.name.lower()](exact, [mp.mpf(float(v)) for v in row], mp.mpf(loss.parameter))))
+    assert_close(loss.value(target, y), right, np.float64, 4, magnitude=np.abs(y).max() + np.abs(right).max())
+    assert_close(loss(target, y), np.mean(right), np.float64, len(y), magnitude=np.abs(y).max() + np.abs(right).max())
+
+
+@pytest.mark.parametrize("loss", ALL_LOSSES, ids=IDS)
+@pytest.mark.parametrize("n", [2, 5])
+def test_gradients_equal_differences(rng, loss, n):
+    target, y = case(rng, loss, n)
+    for j in range(n):
+        step = DIFFERENCE_STEP * (np.arange(n) == j)
+        numeric = (loss.value(target, y + step) - loss.value(target, y - step)) / (2 * DIFFERENCE_STEP)
+        got = loss.gradient(target, y)[:, j]
+        assert np.all(np.abs(got - numeric) <= difference_limit(numeric))
+
+
+def test_every_loss_has_a_formula_here():
+    assert set(FORMULAS) == {loss.code.name.lower() for loss in ALL_LOSSES}
+
+
+HALVES = [[0.0, 1.0], [0.0, 0.0]], [[0.6, 0.4], [0.4, 0.6]]
+CLASSES = [[0.05, 0.95, 0.0], [0.1, 0.8, 0.1]]
+
+
+@pytest.mark.parametrize("loss, target, y, documented", [
+    (losses.BinaryCrossentropy(from_logits=True), [0.0, 1.0, 0.0, 0.0], [-18.6, 0.51, 2.94, -12.8], 0.865),
+    (losses.CategoricalCrossentropy(), [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], CLASSES, 1.177),
+    (losses.SparseCategoricalCrossentropy(), [1, 2], CLASSES, 1.177),
+    (losses.KLDivergence(), *HALVES, 0.458),
+    (losses.Hinge(), [[-1.0, 1.0], [-1.0, -1.0]], HALVES[1], 1.3),
+    (losses.Huber(), *HALVES, 0.155),
+    (losses.MeanSquaredError(), HALVES[0], [[1.0, 1.0], [1.0, 0.0]], 0.5),
+    (losses.MeanAbsoluteError(), HALVES[0], [[1.0, 1.0], [1.0, 0.0]], 0.5),
+    (losses.Poisson(), HALVES[0], [[1.0, 1.0], [0.0, 0.0]], 0.5),
+    (losses.LogCosh(), HALVES[0], [[1.0, 1.0], [0.0, 0.0]], 0.108),
+], ids=lambda value: getattr(value, "name", None))
+def test_values_of_the_documentation_of_keras(loss, target, y, documented):
+    assert round(loss(np.array(target), np.array(y)), 3) == documented
+
+
+@pytest.mark.parametrize("name", LOSSES_ON_LOGITS)
+def test_loss_on_logits_equals_activation_then_loss(rng, name):
+    loss = LOSSES[name]
+    from fastnn.activations import ACTIVATIONS
+    target, _ = case(rng, loss)
+    z = draw(rng, (7, 4))
+    plain = loss.value(target, ACTIVATIONS[loss.activation](z))
+    assert_close(loss.on_logits().value(target, z), plain, np.float64, 4)
+
+
+@pytest.mark.parametrize("loss", ALL_LOSSES, ids=IDS)
+def test_extreme_predictions_give_finite_losses(loss, dtype):
+    y = np.array([[0.0, 1.0], [1.0, 0.0]]) if loss.name != "poisson" else np.array([[0.0, 50.0], [1.0, 0.0]])
+    y = (y * 500 - 100 if loss.from_logits else y).astype(dtype)
+    target = np.array([0, 1]) if loss.sparse else np.array([[1.0, 0.0], [1.0, 0.0]], dtype)
+    assert np.isfinite(loss.value(target, y)).all()
+    assert np.isfinite(loss.gradient(target, y)).all()
+
+
+@pytest.mark.parametrize("loss", ALL_LOSSES, ids=IDS)
+def test_results_keep_the_dtype_of_the_prediction(rng, loss, dtype):
+    target, y = case(rng, loss)
+    target = target if loss.sparse else target.astype(dtype)
+    assert loss.value(target, y.astype(dtype)).dtype == dtype
+    assert loss.gradient(target, y.astype(dtype)).dtype == dtype
+
+
+def huber_like(target, y):
+    return np.sqrt(1 + (y - target) ** 2) - 1
+
+
+def per_row(target, y):
+    return huber_like(target, y).mean(axis=1)
+
+
+def one_number(target, y):
+    return float(per_row(target, y).mean())
+
+
+def with_gradient(target, y):
+    return per_row(target, y), (y - target) / np.sqrt(1 + (y - target) ** 2) / y.shape[1]
+
+
+@pytest.mark.parametrize("function", [huber_like, per_row, one_number, with_gradient])
+def test_custom_losses_of_every_kind_agree(rng, function):
+    target, y = draw(rng, (6, 3)), draw(rng, (6, 3))
+    custom = losses.get(function)
+    assert_close(custom.value(target, y), per_row(target, y), np.float64, 3)
+    right = with_gradient(target, y)[1]
+    assert np.all(np.abs(custom.gradient(target, y) - right) <= difference_limit(right))
+    assert custom.name == function.__name__
+
+
+def test_custom_loss_of_float32_predictions_is_differentiated_in_float64(rng):
+    target, y = draw(rng, (6, 3)).astype(np.float32), draw(rng, (6, 3)).astype(np.float32)
+    right = with_gradient(target, y)[1]
+    assert np.all(np.abs(losses.get(per_row).gradient(target, y) - right) <= difference_limit(right))
+
+
+def test_custom_losses_of_wrong_shape_are_refused(rng):
+    y = draw(rng, (6, 3))
+    with pytest.raises(ValueError, match="one value a row"):
+        losses.get(lambda t, p: np.zeros(5)).value(y, y)
+    with pytest.raises(ValueError, match="must have shape"):
+        losses.get(lambda t, p: (np.zeros(6), np.zeros(3))).gradient(y, y)
+
+
+@pytest.mark.parametrize("loss", [*ALL_LOSSES, losses.Huber(0.3), losses.Pinball(0.9), losses.BinaryCrossentropy(True, 0.1),
+                                  losses.CategoricalCrossentropy(label_smoothing=0.2)], ids=repr)
+def test_configuration_gives_the_loss_back(loss):
+    assert losses.get(loss.config()) == loss
+    assert losses.get(loss) is loss
+
+
+@pytest.mark.parametrize("alias, name", [("mse", "mean_squared_error"), ("mae", "mean_absolute_error")])
+def test_other_names_of_a_loss(alias, name):
+    assert losses.get(alias) is LOSSES[name]
+
+
+def test_arguments_bind_in_any_order_and_to_records():
+    one = losses.get("binary_crossentropy", label_smoothing=0.1, from_logits=True)
+    assert one == losses.get("binary_crossentropy", from_logits=True, label_smoothing=0.1)
+    assert (one.from_logits, one.label_smoothing) == (True, 0.1)
+    assert losses.get(losses.Huber(), delta=0.5) == losses.Huber(0.5)
+    assert losses.BinaryCrossentropy(label_smoothing=0.1).on_logits() == one
+
+
+@pytest.mark.parametrize("came, arguments, error, words", [
+    ("mean_square_error", {}, ValueError, "mean_squared_error"), ("mse", {"delta": 1.0}, ValueError, "delta"),
+    ("huber", {"delta": 0.0}, ValueError, "delta"), ("pinball", {"quantile": 1.0}, ValueError, "quantile"),
+    ("pinball", {"quantile": "half"}, TypeError, "quantile"), (None, {}, TypeError, "loss"),
+    ("sparse_categorical_crossentropy", {"label_smoothing": 0.1}, ValueError, "label_smoothing"),
+    ("binary_crossentropy", {"label_smoothing": 1.5}, ValueError, "label_smoothing"), (per_row, {"delta": 1.0}, TypeError, "loss"),
+    ("mse", {"from_logits": True}, ValueError, "from_logits"),
+])
+def test_wrong_losses_are_refused_by_name(came, arguments, error, words):
+    with pytest.raises(error, match=words):
+        losses.get(came, **arguments)
