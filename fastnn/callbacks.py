@@ -176,7 +176,10 @@ class ModelCheckpoint(_Monitor):
     def on_epoch_end(self, epoch, logs=None):
         if self.save_best_only and not self.better(logs):
             return
-        path = self.filepath.format(epoch=epoch + 1, **logs)
+        try:
+            path = self.filepath.format(epoch=epoch + 1, **logs)
+        except KeyError as error:
+            raise ValueError(f"filepath {self.filepath!r} names {error}; there are epoch, {', '.join(logs)}") from None
         self.model.save(path)
         if self.verbose:
             print(f"epoch {epoch + 1}: saved {path}", file=sys.stderr)

@@ -29,7 +29,7 @@ def unknown_name(kind: str, came: object, names: Iterable[str]) -> ValueError:
     return ValueError(f"unknown {kind} {came!r}{hint}; known: {', '.join(known)}")
 
 
-def lookup(kind: str, came: str, table: Mapping[str, Record]) -> Record:
+def lookup(kind: str, came: Any, table: Mapping[str, Record]) -> Record:
     """Find ``came`` in a table of definitions, or raise the error that lists the right names."""
     try:
         return table[came]

@@ -187,6 +187,8 @@ def get(loss: object, **arguments: Any) -> Loss | CustomLoss:
         return _bind(lookup("loss", ALIASES.get(loss, loss), LOSSES), arguments)
     if isinstance(loss, Loss):
         return _bind(loss, arguments)
+    if getattr(loss, "__module__", None) == __name__ and callable(loss):
+        raise TypeError(f"loss must be made first: {getattr(loss, '__name__', loss)}()")
     if callable(loss) and not arguments:
         return CustomLoss(loss)
     raise TypeError(f"loss must be a name, a record of fastnn.losses or a function f(target, prediction), got {loss!r}")

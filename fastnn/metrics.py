@@ -280,6 +280,8 @@ def resolve(metric: Metric, loss: Any, n_out: int) -> Metric:
             else (StatisticCode.ARGMAX_CONFUSION if classes else StatisticCode.CONFUSION)
         )
         return replace(metric, statistic=code, parameter=0.0 if on_zero else 0.5)
+    if on_zero and metric.statistic == StatisticCode.ROC:
+        raise ValueError(f"metric {metric.name!r} needs probabilities; end the model with a sigmoid, without logits")
     if loss.sparse and metric.statistic not in TAKES_LABELS:
         raise ValueError(
             f"metric {metric.name!r} needs a target as wide as the output; the loss {loss.name!r} has class indices"

@@ -284,6 +284,7 @@ class Sequential:
         callbacks = check_callbacks(callbacks)
         if any(isinstance(c, ProgressBar) for c in callbacks):
             verbose = 1
+        self.compiled_optimizer.check()  # users change its numbers between fits
         with self.built_for(x):
             data, validation = split_data(self, (x, y, sample_weight, class_weight), validation_split, validation_data)
             batch_size = min(batch_size, len(data)) if not isinstance(self.optimizer, LBFGS) else len(data)
@@ -426,7 +427,6 @@ class Sequential:
             return evaluate(plan, arenas, module, data, self.resolved_metrics())
         finally:
             pool.append(arenas)
-
 
     # -- copies ---------------------------------------------------------------------------------
 

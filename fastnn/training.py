@@ -228,6 +228,7 @@ class Fit:
             getattr(callback, hook)(*arguments)
 
 
+@np.errstate(all="ignore")
 def read_sums(metrics: Sequence[tuple[Any, bool]], plan: Plan, sums: np.ndarray, n_samples: int) -> Logs:
     """Loss and metrics from a row of sums over ``n_samples`` rows."""
     logs = {"loss": float(sums[0]) / n_samples}
@@ -236,6 +237,7 @@ def read_sums(metrics: Sequence[tuple[Any, bool]], plan: Plan, sums: np.ndarray,
     return logs
 
 
+@np.errstate(all="ignore")  # as in training; only the reference would warn
 def evaluate(plan: Plan, arenas: Arenas, backend: Any, data: Data, metrics: Sequence[tuple[Any, bool]]) -> Logs:
     """Loss (with penalties) and metrics of the model as it predicts, block by block."""
     sums = np.zeros(int(plan.header["n_sums"]))

@@ -60,14 +60,18 @@ def _cases(name: str) -> list:
 
 
 def _isa_case(isa: str, compiled: bool, runs: bool):
-    reason = f"instruction set {isa} {'does not run on this machine' if compiled else 'is not compiled for this machine'}"
+    reason = (
+        f"instruction set {isa} {'does not run on this machine' if compiled else 'is not compiled for this machine'}"
+    )
     marks = () if compiled and runs else pytest.mark.skip(reason=reason)
     return pytest.param(("cython", isa), id=f"cython-{isa}", marks=marks)
 
 
 def pytest_generate_tests(metafunc):
     if "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", [case for name in reversed(_kernels.PREFERENCE) for case in _cases(name)], indirect=True)
+        metafunc.parametrize(
+            "backend", [case for name in reversed(_kernels.PREFERENCE) for case in _cases(name)], indirect=True
+        )
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -64,3 +65,16 @@ def state_of(model: Sequential) -> tuple:
     slots = b"" if model.slots is None else model.slots.tobytes()
     layers = [repr(layer) for layer in model.layers]
     return (layers, model.built, model.params.tobytes(), slots, model.step, model.epoch, compiled, model.history)
+
+
+def refused(call, error, words) -> None:
+    """The call raises exactly this error with these words in it, and no warning comes before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises((ValueError, TypeError)) as told:
+            call()
+    message = str(told.value)
+    assert type(told.value) is error, message
+    for word in words:
+        assert str(word) in message, message
+    assert "\n" not in message

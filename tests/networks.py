@@ -23,8 +23,13 @@ def output_activation(loss) -> str:
     """An activation whose range is the loss's domain, and which the plan does not take into the loss."""
     if loss.from_logits:
         return "linear"
-    return {"binary_crossentropy": "hard_sigmoid", "categorical_crossentropy": "sigmoid", "poisson": "softplus",
-            "sparse_categorical_crossentropy": "softplus", "kl_divergence": "softmax"}.get(loss.name, "linear")
+    return {
+        "binary_crossentropy": "hard_sigmoid",
+        "categorical_crossentropy": "sigmoid",
+        "poisson": "softplus",
+        "sparse_categorical_crossentropy": "softplus",
+        "kl_divergence": "softmax",
+    }.get(loss.name, "linear")
 
 
 def draw(rng, shape, deviation: float = 1.0) -> np.ndarray:
@@ -69,11 +74,13 @@ def network(rng, layers, input_shape, *, loss=None, optimizer=None, metrics=(), 
     layout = plan.lay_out(layers, input_shape)
     loss = None if loss is None else losses.get(loss)
     optimizer = None if optimizer is None else optimizers.get(optimizer)
-    compiled = plan.compile_plan(layout, batch_size=batch_size, loss=loss, optimizer=optimizer, metrics=metrics, seed=seed)
+    compiled = plan.compile_plan(
+        layout, batch_size=batch_size, loss=loss, optimizer=optimizer, metrics=metrics, seed=seed
+    )
     params = np.zeros(layout.n_params)
     for variable in layout.variables:
         fan_in = variable.parameter.shape[0] if len(variable.parameter.shape) > 1 else 4
-        params[variable.offset:variable.offset + variable.size] = draw(rng, variable.size, fan_in**-0.5)
+        params[variable.offset : variable.offset + variable.size] = draw(rng, variable.size, fan_in**-0.5)
     return Network(compiled, params)
 
 
@@ -96,7 +103,7 @@ class Memory:
         raw = np.full(size + 2 * GUARD + align + shift * dtype.itemsize, 0xFF, np.uint8)
         start = GUARD + -(raw.ctypes.data + GUARD) % align + shift * dtype.itemsize
         self.kept.append((raw, start, start + size))
-        inside = raw[start:start + size].view(dtype).reshape(shape)
+        inside = raw[start : start + size].view(dtype).reshape(shape)
         inside[...] = fill
         return inside
 
@@ -119,10 +126,16 @@ class Stage:
         self.backend, self.plan, self.dtype = backend, net.plan, np.dtype(dtype)
         self.memory, n_params = Memory(), len(net.params)
         record = net.plan.optimizer_record
-        slots = self.memory.array((record.n_slots if record else 0, n_params), dtype, record.slot_start if record else 0)
+        slots = self.memory.array(
+            (record.n_slots if record else 0, n_params), dtype, record.slot_start if record else 0
+        )
         self.arenas = plan.Arenas(
-            self.memory.copy(net.params, dtype), self.memory.array(n_params if net.plan.training else 0, dtype, 0), slots,
-            self.memory.array(0, dtype), self.memory.array(net.plan.workspace_size, dtype))
+            self.memory.copy(net.params, dtype),
+            self.memory.array(n_params if net.plan.training else 0, dtype, 0),
+            slots,
+            self.memory.array(0, dtype),
+            self.memory.array(net.plan.workspace_size, dtype),
+        )
         self.sums = self.memory.array(int(net.plan.header["n_sums"]), np.float64, 0)
 
     def place(self, values, shift: int = 1):
@@ -146,12 +159,14 @@ class Stage:
     def dy(self, rows: int):
         """View of the output's gradient, ``(rows, n_output)``."""
         head = self.plan.header
-        return self.arenas.workspace[int(head["dy"]):][:rows * int(head["n_output"])].reshape(rows, -1)
+        return self.arenas.workspace[int(head["dy"]) :][: rows * int(head["n_output"])].reshape(rows, -1)
 
     def output(self, rows: int):
         """Copy of what the last op left, ``(rows, n_output)``."""
         head = self.plan.header
-        return self.arenas.workspace[int(head["y"]):][:rows * int(head["n_output"])].reshape(rows, -1).astype(np.float64)
+        return (
+            self.arenas.workspace[int(head["y"]) :][: rows * int(head["n_output"])].reshape(rows, -1).astype(np.float64)
+        )
 
     def backward(self, accumulate: bool = False):
         self.backend.backward(self.plan, self.arenas, self.x, accumulate)
@@ -171,7 +186,7 @@ class Stage:
         run = plan.new_run(n, (0, epochs), shuffle=shuffle)
         run["max_steps"] = max_steps or most
         while run["epoch"] < epochs and not run["status"]:
-            some = rates if len(rates) == 1 else rates[int(run["step"]):]
+            some = rates if len(rates) == 1 else rates[int(run["step"]) :]
             self.backend.train_epochs(self.plan, self.arenas, *data, order, run, some, sums)
         return sums, order, run
 
@@ -183,6 +198,6 @@ class Stage:
         self.memory.check()
         padding = np.ones(len(self.arenas.params), bool)
         for segment in self.plan.segments:
-            padding[segment["offset"]:segment["offset"] + segment["size"]] = False
+            padding[segment["offset"] : segment["offset"] + segment["size"]] = False
         assert not self.arenas.params[padding].any(), "padding of params was changed"
-        assert not self.arenas.grads[padding[:len(self.arenas.grads)]].any(), "padding of grads was changed"
+        assert not self.arenas.grads[padding[: len(self.arenas.grads)]].any(), "padding of grads was changed"

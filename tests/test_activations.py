@@ -31,7 +31,9 @@ FORMULAS = {
     "hard_swish": lambda z, p: z * min(max(z / 6 + mp.mpf(1) / 2, mp.zero), mp.one),
     "exponential": lambda z, p: mp.exp(z),
 }
-POINTS = np.array([-80.0, -20.5, -6.1, -3.1, -2.9, -1.25, -0.5, -1e-3, -1e-9, 1e-9, 1e-3, 0.3, 1.0, 2.9, 3.1, 7.7, 19.0, 60.0])
+POINTS = np.array(
+    [-80.0, -20.5, -6.1, -3.1, -2.9, -1.25, -0.5, -1e-3, -1e-9, 1e-9, 1e-3, 0.3, 1.0, 2.9, 3.1, 7.7, 19.0, 60.0]
+)
 DEFAULTS = {"leaky_relu": 0.2, "elu": 1.0}  # negative_slope is Keras' layer's 0.3 -> 0.2 of keras.activations
 ROWWISE = ("softmax", "log_softmax")
 
@@ -50,8 +52,12 @@ def test_values_equal_the_formula(name, dtype):
     points = POINTS.astype(dtype)
     got, right = ACTIVATIONS[name](points), exact(name, points)
     assert got.dtype == dtype
-    assert_close(got, right, dtype, magnitude=np.maximum(np.abs(right), np.abs(points) if name in ("gelu",) else 0) + np.minimum(
-        np.abs(right), 1))
+    assert_close(
+        got,
+        right,
+        dtype,
+        magnitude=np.maximum(np.abs(right), np.abs(points) if name in ("gelu",) else 0) + np.minimum(np.abs(right), 1),
+    )
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -132,18 +138,27 @@ def test_bound_parameters_survive_the_configuration():
     assert activations.get(activations.get("elu", alpha=0.3).config()).parameter == 0.3
 
 
-@pytest.mark.parametrize("alias, name", [("swish", "silu"), ("identity", "linear"), ("logistic", "sigmoid"),
-                                         ("hard_silu", "hard_swish"), (None, "linear")])
+@pytest.mark.parametrize(
+    "alias, name",
+    [("swish", "silu"), ("identity", "linear"), ("logistic", "sigmoid"), ("hard_silu", "hard_swish"), (None, "linear")],
+)
 def test_other_names_of_an_activation(alias, name):
     assert activations.get(alias).name == name
 
 
-@pytest.mark.parametrize("came, arguments, error, words", [
-    ("rellu", {}, ValueError, "relu"), ("tanh", {"alpha": 1.0}, ValueError, "alpha"), (3, {}, TypeError, "activation"),
-    ("elu", {"alpha": -1.0}, ValueError, "alpha"), ("elu", {"alpha": "x"}, TypeError, "alpha"),
-    ("leaky_relu", {"negative_slope": float("nan")}, ValueError, "negative_slope"), (np.tanh, {}, TypeError, "gradient"),
-    ("elu", {"alpha": True}, TypeError, "alpha"),
-])
+@pytest.mark.parametrize(
+    "came, arguments, error, words",
+    [
+        ("rellu", {}, ValueError, "relu"),
+        ("tanh", {"alpha": 1.0}, ValueError, "alpha"),
+        (3, {}, TypeError, "activation"),
+        ("elu", {"alpha": -1.0}, ValueError, "alpha"),
+        ("elu", {"alpha": "x"}, TypeError, "alpha"),
+        ("leaky_relu", {"negative_slope": float("nan")}, ValueError, "negative_slope"),
+        (np.tanh, {}, TypeError, "gradient"),
+        ("elu", {"alpha": True}, TypeError, "alpha"),
+    ],
+)
 def test_wrong_activations_are_refused_by_name(came, arguments, error, words):
     with pytest.raises(error, match=words):
         activations.get(came, **arguments)

@@ -24,8 +24,10 @@ from fastnn.regularizers import L1L2
 
 DOUBLE = np.dtype("float64")
 ROWS = (1, 2, 3, 5, 6, 7, 11, 12, 13, 17, 25, 37)
-SHAPES = [(SIZES[i], SIZES[(5 * i + 3) % len(SIZES)], SIZES[(3 * i + 1) % len(SIZES)], ROWS[i % len(ROWS)])
-          for i in range(len(SIZES))]
+SHAPES = [
+    (SIZES[i], SIZES[(5 * i + 3) % len(SIZES)], SIZES[(3 * i + 1) % len(SIZES)], ROWS[i % len(ROWS)])
+    for i in range(len(SIZES))
+]
 LOSS_IDS = [f"{loss.code.name.lower()}" for loss in ALL_LOSSES]
 
 
@@ -81,8 +83,15 @@ def test_activation_layer_on_wide_range_equals_reference(backend, dtype, rng, na
     compare_step(backend, net, dtype, (z, draw(rng, (31, 19)), None))
 
 
-@pytest.mark.parametrize("name, argument, value", [("leaky_relu", "negative_slope", 0.0), ("leaky_relu", "negative_slope", 0.37),
-                                                   ("elu", "alpha", 0.5), ("elu", "alpha", 2.5)])
+@pytest.mark.parametrize(
+    "name, argument, value",
+    [
+        ("leaky_relu", "negative_slope", 0.0),
+        ("leaky_relu", "negative_slope", 0.37),
+        ("elu", "alpha", 0.5),
+        ("elu", "alpha", 2.5),
+    ],
+)
 def test_parameter_of_an_activation_reaches_the_backend(backend, dtype, rng, name, argument, value):
     record = {"name": name, argument: value}
     net = network(rng, [Dense(9, record), Activation(record)], (7,), loss="mse")
@@ -100,8 +109,14 @@ def test_loss_and_its_gradient_equal_reference(backend, dtype, rng, loss, n_out,
     compare_step(backend, net, dtype, batch, scale=0.25)
 
 
-@pytest.mark.parametrize("name, output", [("binary_crossentropy", "sigmoid"), ("categorical_crossentropy", "softmax"),
-                                          ("sparse_categorical_crossentropy", "softmax")])
+@pytest.mark.parametrize(
+    "name, output",
+    [
+        ("binary_crossentropy", "sigmoid"),
+        ("categorical_crossentropy", "softmax"),
+        ("sparse_categorical_crossentropy", "softmax"),
+    ],
+)
 @pytest.mark.parametrize("n_out, rows", [(1, 9), (5, 17), (33, 3)])
 def test_loss_fused_with_its_activation_leaves_the_prediction(backend, dtype, rng, name, output, n_out, rows):
     net = dense(rng, (6, 8, n_out), "tanh", output, loss=name)
@@ -123,7 +138,15 @@ def test_network_over_time_steps_equals_reference(backend, dtype, rng, loss):
 
 
 def test_shape_layers_between_dense_layers_equal_reference(backend, dtype, rng):
-    layers = [Dense(6, "relu"), Flatten(), Dense(12, "tanh"), Reshape((4, 3)), Dense(2, "silu"), Reshape((-1,)), Dense(3)]
+    layers = [
+        Dense(6, "relu"),
+        Flatten(),
+        Dense(12, "tanh"),
+        Reshape((4, 3)),
+        Dense(2, "silu"),
+        Reshape((-1,)),
+        Dense(3),
+    ]
     net = network(rng, layers, (5, 3), loss="mse")
     compare_step(backend, net, dtype, (draw(rng, (11, 15)), draw(rng, (11, 3)), None))
 
@@ -166,21 +189,39 @@ def test_statistics_equal_reference(backend, dtype, rng, n_out, rows, repeat, we
 
 @pytest.mark.parametrize("n_out", [1, 2, 11])
 def test_statistics_of_class_indices_equal_reference(backend, dtype, rng, n_out):
-    taken = [(metric, i % 2 == 0) for i, metric in enumerate(STATISTICS)
-             if metric.statistic.name in ("ARGMAX_HITS", "TOP_K_HITS", "ARGMAX_CONFUSION")]
+    taken = [
+        (metric, i % 2 == 0)
+        for i, metric in enumerate(STATISTICS)
+        if metric.statistic.name in ("ARGMAX_HITS", "TOP_K_HITS", "ARGMAX_CONFUSION")
+    ]
     net = dense(rng, (4, n_out), loss="sparse_categorical_crossentropy", output="softmax", metrics=taken)
     batch = draw(rng, (29, 4)), draw_target(rng, net.plan.loss_record, 29, (n_out,)), draw(rng, 29) ** 2
     compare_step(backend, net, dtype, batch)
 
 
-OPTIMIZERS = [SGD(0.1), SGD(0.1, momentum=0.9), SGD(0.1, momentum=0.9, nesterov=True), "rmsprop", RMSprop(momentum=0.5),
-              RMSprop(centered=True), RMSprop(centered=True, momentum=0.8), "adagrad", "adadelta", "adam",
-              Adam(form="keras"), "adamw", "nadam", "adamax", "lion"]
+OPTIMIZERS = [
+    SGD(0.1),
+    SGD(0.1, momentum=0.9),
+    SGD(0.1, momentum=0.9, nesterov=True),
+    "rmsprop",
+    RMSprop(momentum=0.5),
+    RMSprop(centered=True),
+    RMSprop(centered=True, momentum=0.8),
+    "adagrad",
+    "adadelta",
+    "adam",
+    Adam(form="keras"),
+    "adamw",
+    "nadam",
+    "adamax",
+    "lion",
+]
 CLIPS = [{}, {"clipvalue": 0.03}, {"clipnorm": 0.1}, {"global_clipnorm": 0.2}, {"global_clipnorm": 1e6}]
 
 
 def optimizer_with(record, **more):
     from fastnn import optimizers
+
     return optimizers.get(optimizers.get(record).config() | more)
 
 
@@ -221,8 +262,9 @@ def test_update_with_penalties_equals_reference(backend, dtype, rng, l1, l2, cli
     compare_updates(backend, dtype, rng, SGD(0.1, momentum=0.5, **clip), layers)
 
 
-@pytest.mark.parametrize("rate, repeat, width, first_row", [(0.5, 1, 16, 0), (0.1, 1, 7, 3), (0.9, 3, 5, 1), (0.0, 1, 9, 2),
-                                                            (0.3, 2, 33, 5)])
+@pytest.mark.parametrize(
+    "rate, repeat, width, first_row", [(0.5, 1, 16, 0), (0.1, 1, 7, 3), (0.9, 3, 5, 1), (0.0, 1, 9, 2), (0.3, 2, 33, 5)]
+)
 def test_dropout_masks_are_equal_bit_for_bit(backend, dtype, rng, rate, repeat, width, first_row):
     shape = (width,) if repeat == 1 else (repeat, width)
     net = network(rng, [Activation("relu"), Dropout(rate)], shape, loss="mse", seed=2**40 + 17)
@@ -252,7 +294,7 @@ def test_prediction_of_many_blocks_equals_forward(backend, dtype, rng, rows, nam
     x = draw(rng, (rows, 5))
     out = ours.memory.array((rows, 3), dtype, shift=1)
     backend.predict(ours.plan, ours.arenas, ours.place(x), out)
-    expected = np.concatenate([right.forward(x[i:i + 256]) for i in range(0, rows, 256)] or [np.zeros((0, 3))])
+    expected = np.concatenate([right.forward(x[i : i + 256]) for i in range(0, rows, 256)] or [np.zeros((0, 3))])
     assert_close(out, expected, dtype, net.depth)
     np.testing.assert_array_equal(out[:256], ours.forward(x[:256]), "predict and forward differ")
     ours.check()
@@ -267,7 +309,9 @@ def test_large_products_equal_reference(backend, dtype, rng, monkeypatch):
 def test_reference_output_uses_the_formulas_of_the_definitions(rng):
     net = dense(rng, (4, 6, 2), "gelu", "sigmoid", loss="mse")
     x, stage = draw(rng, (5, 4)), Stage(reference, net, DOUBLE)
-    w1, b1, w2, b2 = (net.params[v.offset:v.offset + v.size].reshape(v.parameter.shape) for v in net.plan.layout.variables)
+    w1, b1, w2, b2 = (
+        net.params[v.offset : v.offset + v.size].reshape(v.parameter.shape) for v in net.plan.layout.variables
+    )
     expected = ACTIVATIONS["sigmoid"](ACTIVATIONS["gelu"](x @ w1 + b1) @ w2 + b2)
     assert_close(stage.forward(x), expected, DOUBLE, net.depth)
 

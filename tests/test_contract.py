@@ -18,15 +18,23 @@ from fastnn.metrics import STATISTICS, StatisticCode
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.updates import N_SLOTS, UPDATES, ClipCode, OptimizerCode
 
-ENUMS = {"fnn_op_kind": OpKind, "fnn_activation_code": ActivationCode, "fnn_loss_code": LossCode,
-         "fnn_optimizer_code": OptimizerCode, "fnn_clip_code": ClipCode, "fnn_statistic_code": StatisticCode}
+ENUMS = {
+    "fnn_op_kind": OpKind,
+    "fnn_activation_code": ActivationCode,
+    "fnn_loss_code": LossCode,
+    "fnn_optimizer_code": OptimizerCode,
+    "fnn_clip_code": ClipCode,
+    "fnn_statistic_code": StatisticCode,
+}
 
 
 @pytest.mark.parametrize("name", contract.FUNCTIONS)
 def test_functions_have_the_parameters_of_the_contract(backend, name):
     promised = inspect.signature(getattr(contract, name)).parameters
     offered = inspect.signature(getattr(backend, name)).parameters
-    assert [(p.name, p.default, p.kind) for p in offered.values()] == [(p.name, p.default, p.kind) for p in promised.values()]
+    assert [(p.name, p.default, p.kind) for p in offered.values()] == [
+        (p.name, p.default, p.kind) for p in promised.values()
+    ]
 
 
 def test_contract_documents_every_function_it_lists():

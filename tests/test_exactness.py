@@ -61,7 +61,9 @@ def test_whole_numbers_give_equal_bits_for_all_sizes(backend, dtype, rng, width)
         compare_exactly(backend, dtype, rng, [Dense(last, "relu", use_bias=False), Dense(width)], other, rows)
 
 
-@pytest.mark.parametrize("n_in, width, n_out, rows", [(400, 1, 300, 500), (700, 129, 1, 3), (3, 801, 130, 97), (389, 260, 517, 167)])
+@pytest.mark.parametrize(
+    "n_in, width, n_out, rows", [(400, 1, 300, 500), (700, 129, 1, 3), (3, 801, 130, 97), (389, 260, 517, 167)]
+)
 def test_whole_numbers_give_equal_bits_in_large_products(backend, dtype, rng, monkeypatch, n_in, width, n_out, rows):
     monkeypatch.setattr(plan, "MIN_BLOCK", rows)
     compare_exactly(backend, dtype, rng, [Dense(width, "relu"), Dense(n_out)], n_in, rows)
@@ -101,17 +103,39 @@ def test_updates_of_whole_numbers_are_exact(backend, dtype, rng):
     ours.check()
 
 
-EXTREMES = (np.nan, np.inf, -np.inf, 0.0, -0.0, 88.0, -88.0, 104.0, -104.0, 700.0, -700.0, 1e4, -1e4, 3.0, -3.0, 1e-6, -1e-6)
+EXTREMES = (
+    np.nan,
+    np.inf,
+    -np.inf,
+    0.0,
+    -0.0,
+    88.0,
+    -88.0,
+    104.0,
+    -104.0,
+    700.0,
+    -700.0,
+    1e4,
+    -1e4,
+    3.0,
+    -3.0,
+    1e-6,
+    -1e-6,
+)
 
 
 @pytest.mark.parametrize("name", [name for name, record in ACTIVATIONS.items() if not record.rowwise])
 def test_extreme_inputs_of_an_activation_match_the_reference(backend, dtype, rng, name):
     width = 37  # every extreme at every place of a vector and in the tail
     net = network(rng, [Activation(name)], (width,))
-    x = np.array([EXTREMES[(i + j) % len(EXTREMES)] for i in range(len(EXTREMES)) for j in range(width)]).reshape(-1, width)
+    x = np.array([EXTREMES[(i + j) % len(EXTREMES)] for i in range(len(EXTREMES)) for j in range(width)]).reshape(
+        -1, width
+    )
     with np.errstate(all="ignore"):
         got, right = Stage(backend, net, dtype).forward(x), Stage(reference, net, dtype).forward(x)
-    assert_close(got, right, dtype, magnitude=np.where(np.isfinite(right), np.abs(right), 0) + np.minimum(np.abs(right), 1))
+    assert_close(
+        got, right, dtype, magnitude=np.where(np.isfinite(right), np.abs(right), 0) + np.minimum(np.abs(right), 1)
+    )
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])

@@ -20,8 +20,13 @@ DOUBLE = np.dtype("float64")
 ROWS, SCALE = 4, 0.5
 POSITIVE = ("sigmoid", "softplus", "exponential", "softmax")
 SHARES = ("sigmoid", "softmax")
-DOMAIN = {"binary_crossentropy": SHARES, "categorical_crossentropy": POSITIVE, "poisson": POSITIVE, "kl_divergence": SHARES,
-          "sparse_categorical_crossentropy": POSITIVE}
+DOMAIN = {
+    "binary_crossentropy": SHARES,
+    "categorical_crossentropy": POSITIVE,
+    "poisson": POSITIVE,
+    "kl_divergence": SHARES,
+    "sparse_categorical_crossentropy": POSITIVE,
+}
 
 
 def near_a_kink(net, x, target) -> bool:
@@ -83,9 +88,16 @@ def test_gradient_of_activation_before_loss(backend, rng, name, loss):
     check_gradients(backend, net, x, target)
 
 
-@pytest.mark.parametrize("name, output", [("binary_crossentropy", "sigmoid"), ("categorical_crossentropy", "softmax"),
-                                          ("sparse_categorical_crossentropy", "softmax"), ("binary_crossentropy", "tanh"),
-                                          ("mean_squared_error", "log_softmax")])
+@pytest.mark.parametrize(
+    "name, output",
+    [
+        ("binary_crossentropy", "sigmoid"),
+        ("categorical_crossentropy", "softmax"),
+        ("sparse_categorical_crossentropy", "softmax"),
+        ("binary_crossentropy", "tanh"),
+        ("mean_squared_error", "log_softmax"),
+    ],
+)
 def test_gradient_with_weights_of_rows(backend, rng, name, output):
     loss = next(loss for loss in ALL_LOSSES if loss.name == name)
     net, x, target = smooth_case(rng, [Dense(5, "tanh"), Dense(3, output)], (4,), loss)

@@ -58,7 +58,8 @@ FORMULAS = {
     "log_cosh": pairs(lambda t, y, p: mp.log(mp.cosh(y - t))),
     "poisson": pairs(lambda t, y, p: y - t * mp.log(y + TINY)),
     "kl_divergence": lambda t, y, p: mp.fsum(
-        kept(a, high=1) * mp.log(kept(a, high=1) / kept(b, high=1)) for a, b in zip(t, y, strict=True)),
+        kept(a, high=1) * mp.log(kept(a, high=1) / kept(b, high=1)) for a, b in zip(t, y, strict=True)
+    ),
     "hinge": pairs(lambda t, y, p: max(1 - t * y, mp.zero)),
     "pinball": pairs(lambda t, y, p: p * (t - y) if t > y else (1 - p) * (y - t)),
 }
@@ -66,8 +67,13 @@ FORMULAS = {
 
 def prediction(rng, loss, shape):
     """Predictions in the loss's domain, with rows at its clipped ends."""
-    if loss.from_logits or loss.name not in ("binary_crossentropy", "categorical_crossentropy", "kl_divergence", "poisson",
-                                             "sparse_categorical_crossentropy"):
+    if loss.from_logits or loss.name not in (
+        "binary_crossentropy",
+        "categorical_crossentropy",
+        "kl_divergence",
+        "poisson",
+        "sparse_categorical_crossentropy",
+    ):
         return draw(rng, shape, 2.0)
     return rng.random(shape).astype(np.float32) * 0.9 + 0.05
 
@@ -83,7 +89,9 @@ def test_values_equal_the_formula(rng, loss):
     right = []
     for t, row in zip(target, y, strict=True):
         exact = int(t) if loss.sparse else [mp.mpf(float(v)) for v in t]
-        right.append(float(FORMULAS[loss.code.name.lower()](exact, [mp.mpf(float(v)) for v in row], mp.mpf(loss.parameter))))
+        right.append(
+            float(FORMULAS[loss.code.name.lower()](exact, [mp.mpf(float(v)) for v in row], mp.mpf(loss.parameter)))
+        )
     assert_close(loss.value(target, y), right, np.float64, 4, magnitude=np.abs(y).max() + np.abs(right).max())
     assert_close(loss(target, y), np.mean(right), np.float64, len(y), magnitude=np.abs(y).max() + np.abs(right).max())
 
@@ -107,18 +115,22 @@ HALVES = [[0.0, 1.0], [0.0, 0.0]], [[0.6, 0.4], [0.4, 0.6]]
 CLASSES = [[0.05, 0.95, 0.0], [0.1, 0.8, 0.1]]
 
 
-@pytest.mark.parametrize("loss, target, y, documented", [
-    (losses.BinaryCrossentropy(from_logits=True), [0.0, 1.0, 0.0, 0.0], [-18.6, 0.51, 2.94, -12.8], 0.865),
-    (losses.CategoricalCrossentropy(), [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], CLASSES, 1.177),
-    (losses.SparseCategoricalCrossentropy(), [1, 2], CLASSES, 1.177),
-    (losses.KLDivergence(), *HALVES, 0.458),
-    (losses.Hinge(), [[-1.0, 1.0], [-1.0, -1.0]], HALVES[1], 1.3),
-    (losses.Huber(), *HALVES, 0.155),
-    (losses.MeanSquaredError(), HALVES[0], [[1.0, 1.0], [1.0, 0.0]], 0.5),
-    (losses.MeanAbsoluteError(), HALVES[0], [[1.0, 1.0], [1.0, 0.0]], 0.5),
-    (losses.Poisson(), HALVES[0], [[1.0, 1.0], [0.0, 0.0]], 0.5),
-    (losses.LogCosh(), HALVES[0], [[1.0, 1.0], [0.0, 0.0]], 0.108),
-], ids=lambda value: getattr(value, "name", None))
+@pytest.mark.parametrize(
+    "loss, target, y, documented",
+    [
+        (losses.BinaryCrossentropy(from_logits=True), [0.0, 1.0, 0.0, 0.0], [-18.6, 0.51, 2.94, -12.8], 0.865),
+        (losses.CategoricalCrossentropy(), [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], CLASSES, 1.177),
+        (losses.SparseCategoricalCrossentropy(), [1, 2], CLASSES, 1.177),
+        (losses.KLDivergence(), *HALVES, 0.458),
+        (losses.Hinge(), [[-1.0, 1.0], [-1.0, -1.0]], HALVES[1], 1.3),
+        (losses.Huber(), *HALVES, 0.155),
+        (losses.MeanSquaredError(), HALVES[0], [[1.0, 1.0], [1.0, 0.0]], 0.5),
+        (losses.MeanAbsoluteError(), HALVES[0], [[1.0, 1.0], [1.0, 0.0]], 0.5),
+        (losses.Poisson(), HALVES[0], [[1.0, 1.0], [0.0, 0.0]], 0.5),
+        (losses.LogCosh(), HALVES[0], [[1.0, 1.0], [0.0, 0.0]], 0.108),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
 def test_values_of_the_documentation_of_keras(loss, target, y, documented):
     assert round(loss(np.array(target), np.array(y)), 3) == documented
 
@@ -127,6 +139,7 @@ def test_values_of_the_documentation_of_keras(loss, target, y, documented):
 def test_loss_on_logits_equals_activation_then_loss(rng, name):
     loss = LOSSES[name]
     from fastnn.activations import ACTIVATIONS
+
     target, _ = case(rng, loss)
     z = draw(rng, (7, 4))
     plain = loss.value(target, ACTIVATIONS[loss.activation](z))
@@ -190,8 +203,17 @@ def test_custom_losses_of_wrong_shape_are_refused(rng):
         losses.get(lambda t, p: (np.zeros(6), np.zeros(3))).gradient(y, y)
 
 
-@pytest.mark.parametrize("loss", [*ALL_LOSSES, losses.Huber(0.3), losses.Pinball(0.9), losses.BinaryCrossentropy(True, 0.1),
-                                  losses.CategoricalCrossentropy(label_smoothing=0.2)], ids=repr)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *ALL_LOSSES,
+        losses.Huber(0.3),
+        losses.Pinball(0.9),
+        losses.BinaryCrossentropy(True, 0.1),
+        losses.CategoricalCrossentropy(label_smoothing=0.2),
+    ],
+    ids=repr,
+)
 def test_configuration_gives_the_loss_back(loss):
     assert losses.get(loss.config()) == loss
     assert losses.get(loss) is loss
@@ -210,14 +232,21 @@ def test_arguments_bind_in_any_order_and_to_records():
     assert losses.BinaryCrossentropy(label_smoothing=0.1).on_logits() == one
 
 
-@pytest.mark.parametrize("came, arguments, error, words", [
-    ("mean_square_error", {}, ValueError, "mean_squared_error"), ("mse", {"delta": 1.0}, ValueError, "delta"),
-    ("huber", {"delta": 0.0}, ValueError, "delta"), ("pinball", {"quantile": 1.0}, ValueError, "quantile"),
-    ("pinball", {"quantile": "half"}, TypeError, "quantile"), (None, {}, TypeError, "loss"),
-    ("sparse_categorical_crossentropy", {"label_smoothing": 0.1}, ValueError, "label_smoothing"),
-    ("binary_crossentropy", {"label_smoothing": 1.5}, ValueError, "label_smoothing"), (per_row, {"delta": 1.0}, TypeError, "loss"),
-    ("mse", {"from_logits": True}, ValueError, "from_logits"),
-])
+@pytest.mark.parametrize(
+    "came, arguments, error, words",
+    [
+        ("mean_square_error", {}, ValueError, "mean_squared_error"),
+        ("mse", {"delta": 1.0}, ValueError, "delta"),
+        ("huber", {"delta": 0.0}, ValueError, "delta"),
+        ("pinball", {"quantile": 1.0}, ValueError, "quantile"),
+        ("pinball", {"quantile": "half"}, TypeError, "quantile"),
+        (None, {}, TypeError, "loss"),
+        ("sparse_categorical_crossentropy", {"label_smoothing": 0.1}, ValueError, "label_smoothing"),
+        ("binary_crossentropy", {"label_smoothing": 1.5}, ValueError, "label_smoothing"),
+        (per_row, {"delta": 1.0}, TypeError, "loss"),
+        ("mse", {"from_logits": True}, ValueError, "from_logits"),
+    ],
+)
 def test_wrong_losses_are_refused_by_name(came, arguments, error, words):
     with pytest.raises(error, match=words):
         losses.get(came, **arguments)

@@ -14,7 +14,6 @@ import fastnn
 from fastnn import Sequential
 from fastnn.layers import Activation, Dense, Dropout, Flatten, Input, Reshape
 
-
 # -- structure --------------------------------------------------------------------------------------
 
 
@@ -100,7 +99,9 @@ def test_summary_names_layers_shapes_and_totals(capsys):
     assert "".join(lines) == text.rstrip("\n")
 
 
-@pytest.mark.parametrize("make", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["deep", "pickle"])
+@pytest.mark.parametrize(
+    "make", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["deep", "pickle"]
+)
 @EVERY_BACKEND
 def test_a_copy_trains_on_to_the_same_bits_and_leaves_the_original_alone(rng, name, make):
     x, y = regression(rng)
@@ -187,6 +188,15 @@ def test_flatten_and_reshape_keep_the_numbers_in_their_order(rng, name):
     hidden = np.tanh(x.reshape(10, 12) @ w1 + b1)
     assert shaped.output_shape == (4,)
     assert_close(shaped.predict(x), (hidden.reshape(10, 2, 3) @ w2 + b2).reshape(10, 4), "float32", k=15)
+
+
+@EVERY_BACKEND
+def test_overflow_is_an_infinity_and_no_warning(rng, name):
+    x, y = regression(rng)
+    model = model_of(Dense(8, "exponential"), Dense(1), name=name, metrics=["r2", "rmse"])
+    assert np.isinf(model.predict(x * 1000)).any()
+    assert np.isinf(model.predictor()(x * 1000)).any()
+    assert not np.isfinite(model.evaluate(x * 1000, y)[0])
 
 
 # -- evaluation -------------------------------------------------------------------------------------

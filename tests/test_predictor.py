@@ -83,7 +83,12 @@ WRONG = {
     "misaligned": (np.zeros(97, np.uint8)[1:].view(np.float32).reshape(6, 4), None, TypeError, "not aligned"),
     "list": (X.tolist(), None, TypeError, "must be an array, got list"),
     "None": (None, None, TypeError, "must be an array, got NoneType"),
-    "out shape": (X, np.empty((6, 2), np.float32), ValueError, "out must be writable and have shape (6, 1), got (6, 2)"),
+    "out shape": (
+        X,
+        np.empty((6, 2), np.float32),
+        ValueError,
+        "out must be writable and have shape (6, 1), got (6, 2)",
+    ),
     "out row": (X[0], np.empty((1, 1), np.float32), ValueError, "out must be writable and have shape (1,), got (1, 1)"),
     "out dtype": (X, np.empty((6, 1)), TypeError, "out must be a C-contiguous array of float32, got float64"),
     "out strides": (X, np.empty((6, 2), np.float32)[:, ::2], TypeError, "not contiguous"),
@@ -117,7 +122,7 @@ def test_many_threads_predict_with_one_model(rng, name):
             try:
                 if model.predict(chunks[k]).tobytes() != expected[k]:
                     wrong.append(k)
-            except Exception as error:  # noqa: BLE001 (a thread's error must reach the test)
+            except Exception as error:
                 wrong.append(error)
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]

@@ -29,8 +29,10 @@ def loop_of_steps(stage, data, *, epochs, rates):
         random.fill_order(order, int(stage.plan.header["seed"]), epoch)
         for first in range(0, n, batch):
             rate = rates[min(step, len(rates) - 1)]
-            rows = order[first:first + batch]
-            assert contract.train_step(stage.backend, stage.plan, stage.arenas, x, target, weight, rows, step, rate, sums[epoch])
+            rows = order[first : first + batch]
+            assert contract.train_step(
+                stage.backend, stage.plan, stage.arenas, x, target, weight, rows, step, rate, sums[epoch]
+            )
             step += 1
     return sums, order
 
@@ -45,10 +47,15 @@ def state(stage):
 
 NETWORKS = {
     "plain": lambda rng, **more: dense(rng, (5, 19, 3), "relu", loss="mse", **more),
-    "no bias": lambda rng, **more: network(rng, [Dense(9, "tanh", use_bias=False), Dense(3, use_bias=False)], (5,), loss="huber", **more),
-    "dropout": lambda rng, **more: network(rng, [Dropout(0.2), Dense(17, "gelu"), Dropout(0.5), Dense(3)], (5,), loss="mse", **more),
-    "penalties": lambda rng, **more: network(rng, [Dense(9, "elu", kernel_regularizer=L1L2(0.01, 0.02)), Dense(3)], (5,),
-                                             loss="mse", **more),
+    "no bias": lambda rng, **more: network(
+        rng, [Dense(9, "tanh", use_bias=False), Dense(3, use_bias=False)], (5,), loss="huber", **more
+    ),
+    "dropout": lambda rng, **more: network(
+        rng, [Dropout(0.2), Dense(17, "gelu"), Dropout(0.5), Dense(3)], (5,), loss="mse", **more
+    ),
+    "penalties": lambda rng, **more: network(
+        rng, [Dense(9, "elu", kernel_regularizer=L1L2(0.01, 0.02)), Dense(3)], (5,), loss="mse", **more
+    ),
     "one layer": lambda rng, **more: dense(rng, (5, 3), loss="log_cosh", **more),
     "deep": lambda rng, **more: dense(rng, (5, 8, 8, 16, 33, 3), "silu", loss="mse", **more),
 }
@@ -102,8 +109,14 @@ def test_blocks_smaller_than_the_batch_equal_reference(backend, dtype, rng, monk
     whole = NETWORKS["dropout"](rng, batch_size=batch_size, optimizer=SGD(0.05), metrics=METRIC_PAIR)
     monkeypatch.setattr(plan, "MIN_BLOCK", block)
     monkeypatch.setattr(plan, "MAX_BLOCK", block)
-    small = plan.compile_plan(whole.plan.layout, batch_size=batch_size, loss=whole.plan.loss_record, metrics=METRIC_PAIR,
-                              optimizer=whole.plan.optimizer_record, seed=int(whole.plan.header["seed"]))
+    small = plan.compile_plan(
+        whole.plan.layout,
+        batch_size=batch_size,
+        loss=whole.plan.loss_record,
+        metrics=METRIC_PAIR,
+        optimizer=whole.plan.optimizer_record,
+        seed=int(whole.plan.header["seed"]),
+    )
     assert small.header["block_rows"] == block
     data = regression(rng, n, 5, 3)
     ours, right = Stage(backend, type(whole)(small, whole.params), dtype), Stage(reference, whole, DOUBLE)
@@ -169,6 +182,7 @@ def test_a_loss_that_is_not_finite_stops_before_its_update(backend, dtype, rng, 
 @pytest.mark.parametrize("clip", ["clipvalue", "clipnorm", "global_clipnorm"])
 def test_training_with_clipping_equals_reference(backend, dtype, rng, optimizer, clip):
     from fastnn import optimizers
+
     record = optimizers.get(optimizers.get(optimizer).config() | {clip: 0.05})
     net = NETWORKS["penalties"](rng, batch_size=16, optimizer=record)
     data = regression(rng, 50, 5, 3)
@@ -184,13 +198,30 @@ def test_training_with_clipping_equals_reference(backend, dtype, rng, optimizer,
 
 @pytest.mark.parametrize("statistic", StatisticCode)
 def test_statistics_add_up_over_batches(backend, dtype, rng, statistic):
-    metric = next(m for m in METRICS.values() if m.statistic == statistic or m.statistic is None and statistic.name.endswith("CONFUSION"))
+    metric = next(
+        m
+        for m in METRICS.values()
+        if m.statistic == statistic or m.statistic is None and statistic.name.endswith("CONFUSION")
+    )
     from dataclasses import replace
+
     metrics = [(replace(metric, statistic=statistic, parameter=2 if statistic.name == "TOP_K_HITS" else 0.5), True)]
-    net = dense(rng, (5, 4), "linear", "softmax", loss="categorical_crossentropy", optimizer=SGD(0.0), batch_size=8, metrics=metrics)
+    net = dense(
+        rng,
+        (5, 4),
+        "linear",
+        "softmax",
+        loss="categorical_crossentropy",
+        optimizer=SGD(0.0),
+        batch_size=8,
+        metrics=metrics,
+    )
     x, target, weight = draw(rng, (30, 5)), np.eye(4)[rng.integers(0, 4, 30)], draw(rng, 30) ** 2
     ours, right = Stage(backend, net, dtype), Stage(reference, net, DOUBLE)
-    sums, expected = ours.train(x, target, weight, epochs=2, rate=0.0)[0], right.train(x, target, weight, epochs=2, rate=0.0)[0]
+    sums, expected = (
+        ours.train(x, target, weight, epochs=2, rate=0.0)[0],
+        right.train(x, target, weight, epochs=2, rate=0.0)[0],
+    )
     assert_close(sums, expected, dtype, net.depth + 30)
     assert_close(sums[0], sums[1], dtype, net.depth + 30)
 

@@ -22,27 +22,45 @@ EPOCHS = 3
 RATE = 0.02
 functional = torch.nn.functional
 ACTIVATE = {
-    "relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "gelu": functional.gelu, "elu": functional.elu,
-    "selu": functional.selu, "silu": functional.silu, "leaky_relu": lambda z: functional.leaky_relu(z, 0.2),
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "gelu": functional.gelu,
+    "elu": functional.elu,
+    "selu": functional.selu,
+    "silu": functional.silu,
+    "leaky_relu": lambda z: functional.leaky_relu(z, 0.2),
 }
 LOSSES = {  # name: the output's activation and PyTorch's loss of what comes before it
     "mean_squared_error": ("linear", functional.mse_loss),
     "binary_crossentropy": ("sigmoid", functional.binary_cross_entropy_with_logits),
     "sparse_categorical_crossentropy": ("softmax", lambda z, t: functional.cross_entropy(z, t[:, 0].long())),
     "huber": ("linear", functional.huber_loss),
-    "poisson": ("softplus", lambda z, t: functional.poisson_nll_loss(functional.softplus(z), t, log_input=False, eps=1e-7)),
+    "poisson": (
+        "softplus",
+        lambda z, t: functional.poisson_nll_loss(functional.softplus(z), t, log_input=False, eps=1e-7),
+    ),
 }
 OPTIMIZERS = {
     "sgd": (SGD(RATE), lambda w: torch.optim.SGD(w, RATE)),
     "momentum": (SGD(RATE, momentum=0.9), lambda w: torch.optim.SGD(w, RATE, momentum=0.9)),
-    "nesterov": (SGD(RATE, momentum=0.9, nesterov=True), lambda w: torch.optim.SGD(w, RATE, momentum=0.9, nesterov=True)),
+    "nesterov": (
+        SGD(RATE, momentum=0.9, nesterov=True),
+        lambda w: torch.optim.SGD(w, RATE, momentum=0.9, nesterov=True),
+    ),
     "adam": (Adam(RATE, epsilon=1e-4), lambda w: torch.optim.Adam(w, RATE, eps=1e-4)),
-    "adamw": (AdamW(RATE, epsilon=1e-4, weight_decay=0.1), lambda w: torch.optim.AdamW(w, RATE, eps=1e-4, weight_decay=0.1)),
+    "adamw": (
+        AdamW(RATE, epsilon=1e-4, weight_decay=0.1),
+        lambda w: torch.optim.AdamW(w, RATE, eps=1e-4, weight_decay=0.1),
+    ),
 }
 WIDTHS = ((5, 1, 3), (7, 9, 2), (3, 16, 17, 4), (1, 33, 5), (13, 8, 15, 31, 2), (20, 64, 32, 3), (6, 5))
 DATA = ((50, 16), (33, 32), (70, 7), (17, 64), (40, 13))
-CASES = [(activation, loss, tuple(OPTIMIZERS)[(i + j) % 5], i + 3 * j)
-         for i, activation in enumerate(ACTIVATE) for j, loss in enumerate(LOSSES)]
+CASES = [
+    (activation, loss, tuple(OPTIMIZERS)[(i + j) % 5], i + 3 * j)
+    for i, activation in enumerate(ACTIVATE)
+    for j, loss in enumerate(LOSSES)
+]
 
 
 @cache
@@ -50,8 +68,16 @@ def case(activation, loss, optimizer, number):
     """Network, data and the parameters that PyTorch ends with."""
     rng = np.random.default_rng(number)
     widths, (n, batch_size) = WIDTHS[number % len(WIDTHS)], DATA[number % len(DATA)]
-    net = dense(rng, widths, activation, LOSSES[loss][0], loss=loss, optimizer=OPTIMIZERS[optimizer][0], batch_size=batch_size,
-                seed=number)
+    net = dense(
+        rng,
+        widths,
+        activation,
+        LOSSES[loss][0],
+        loss=loss,
+        optimizer=OPTIMIZERS[optimizer][0],
+        batch_size=batch_size,
+        seed=number,
+    )
     x, target = draw(rng, (n, widths[0])), draw(rng, (n, widths[-1]))
     if loss == "sparse_categorical_crossentropy":
         target = rng.integers(0, widths[-1], (n, 1)).astype(np.int32)
@@ -63,14 +89,16 @@ def case(activation, loss, optimizer, number):
 def train_torch(net: Network, x, target, activation, loss, optimizer):
     """Train the network by PyTorch; returns parameters in the places of the plan."""
     variables = net.plan.layout.variables
-    weights = [torch.tensor(net.params[v.offset:v.offset + v.size].reshape(v.parameter.shape), requires_grad=True)
-               for v in variables]
+    weights = [
+        torch.tensor(net.params[v.offset : v.offset + v.size].reshape(v.parameter.shape), requires_grad=True)
+        for v in variables
+    ]
     inputs, targets, descent = torch.tensor(x), torch.tensor(target), optimizer(weights)
     order, batch = np.empty(len(x), np.int32), int(net.plan.header["batch_size"])
     for epoch in range(EPOCHS):
         random.fill_order(order, int(net.plan.header["seed"]), epoch)
         for first in range(0, len(x), batch):
-            rows, z = order[first:first + batch], None
+            rows, z = order[first : first + batch], None
             for w, b in zip(weights[::2], weights[1::2], strict=True):
                 z = (inputs[rows] if z is None else ACTIVATE[activation](z)) @ w + b
             descent.zero_grad()
@@ -78,7 +106,7 @@ def train_torch(net: Network, x, target, activation, loss, optimizer):
             descent.step()
     params = np.zeros_like(net.params)
     for v, w in zip(variables, weights, strict=True):
-        params[v.offset:v.offset + v.size] = w.detach().numpy().ravel()
+        params[v.offset : v.offset + v.size] = w.detach().numpy().ravel()
     return params
 
 

@@ -51,7 +51,9 @@ def assert_close(actual, expected, dtype, k: int = 0, magnitude=None) -> None:
     assert actual.shape == expected.shape
     finite = np.isfinite(expected)
     np.testing.assert_array_equal(actual[~finite], expected[~finite], "NaN or infinity in other places")
-    assert np.all(np.isfinite(actual[finite])), f"not finite where {expected[finite][~np.isfinite(actual[finite])]} is due"
+    assert np.all(np.isfinite(actual[finite])), (
+        f"not finite where {expected[finite][~np.isfinite(actual[finite])]} is due"
+    )
     if not finite.any():
         return
     if magnitude is None:
@@ -61,4 +63,5 @@ def assert_close(actual, expected, dtype, k: int = 0, magnitude=None) -> None:
     worst = int(np.argmax(distance - bound))
     assert np.all(distance <= bound), (
         f"{np.count_nonzero(distance > bound)} of {distance.size} numbers are off; the worst is "
-        f"{actual[finite][worst]!r} for {expected[finite][worst]!r}, {distance[worst] / bound[worst]:.3g} times the limit")
+        f"{actual[finite][worst]!r} for {expected[finite][worst]!r}, {distance[worst] / bound[worst]:.3g} times the limit"
+    )

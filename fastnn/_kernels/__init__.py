@@ -155,10 +155,7 @@ def _complete(module: ModuleType) -> ModuleType:
 def _import(name: str) -> ModuleType | BackendError:
     isa = wanted_isa() if name == "cython" else ""
     try:
-        if name in MODULES:
-            module = importlib.import_module(MODULES[name])
-        else:
-            module = _complete(third_party()[name].load())
+        module = importlib.import_module(MODULES[name]) if name in MODULES else _complete(third_party()[name].load())
     except Exception as error:  # a broken installation of another package must not stop "auto"
         hint = f"; {HOW_TO_GET[name]}" if name in HOW_TO_GET else ""
         return BackendError(f"backend {name!r} is missing ({error}){hint}")

@@ -12,7 +12,6 @@ from fastnn import random
 from fastnn._kernels.jit_compile import kernel
 
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
-ORDER = np.uint64(random.ORDER)
 MULTIPLY_0, MULTIPLY_1 = random._MULTIPLY
 WEYL_0, WEYL_1 = (np.uint64(word) for word in random._WEYL)
 
@@ -36,7 +35,7 @@ def fill_order(order, seed, epoch):
     for i in range(n):
         order[i] = i
     for block in range((n - 1) // 4, -1, -1):
-        drawn = philox(seed, block, ORDER, epoch)
+        drawn = philox(seed, block, np.int64(random.ORDER), epoch)
         for i in range(min(4 * block + 3, n - 1), max(4 * block, 1) - 1, -1):
             word = drawn[i - 4 * block]
             j = np.int64((word * np.uint64(i + 1)) >> HALF)

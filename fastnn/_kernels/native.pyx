@@ -437,10 +437,11 @@ def layouts():
 
 
 def codes():
-    """Enums as compiled: ``{enum: {name: value}}``."""
+    """Enums of plan.h as compiled: ``{enum: {name: value}}``, names without their prefix."""
     found, i = {}, 0
     while fnn_codes[i].group != NULL:
-        found.setdefault(fnn_codes[i].group.decode(), {})[fnn_codes[i].name.decode()] = fnn_codes[i].value
+        name = fnn_codes[i].name.decode().removeprefix("FNN_").removeprefix("CLIP_")
+        found.setdefault(fnn_codes[i].group.decode(), {})[name] = fnn_codes[i].value
         i += 1
     return found
 

@@ -95,6 +95,7 @@ def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, su
     contract.train_loop(THIS, plan, arenas, x, target, weight, order, run, learning_rates, sums)
 
 
+@np.errstate(all="ignore")  # as the other backends: infinities are an answer
 def predict(plan, arenas, x, out):
     block = int(plan.header["block_rows"])
     for first in range(0, len(x), block):

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.tables.table import Column, Numbers, Table, Text
+from fastnn.tables.table import NUMBER, Column, Numbers, Table, Text
 
 MOST_CATEGORIES = 1000
 MANY_CATEGORIES = 100  # from here on a value that one row has goes to the bucket
@@ -225,9 +225,10 @@ def _fit_categories(name: str, column: Text, counts: np.ndarray) -> tuple[Featur
 
 def _numbers(name: str, column: Column) -> np.ndarray:
     if isinstance(column, Text):
-        row = int((column.codes >= 0).argmax())
-        if column.codes[row] < 0:
+        if column.gaps.all():
             return np.full(len(column), np.nan)
+        worded = np.array([not NUMBER.fullmatch(value) for value in column.values] + [False])[column.codes]
+        row = int((worded if worded.any() else ~column.gaps).argmax())
         raise ValueError(
             f"column {name!r} holds text ({column.values[column.codes[row]]!r} in row {row + 1}); "
             f"the model was trained on numbers there"

@@ -35,9 +35,7 @@ static inline vf d_leaky_relu(vf z, vf y, vf p) { return (void)z, vf_select(vf_g
 static inline vf f_elu(vf z, vf p) {
     return vf_select(vf_gt(z, vf_zero()), z, vf_mul(p, vf_expm1(vf_min(vf_zero(), z))));
 }
-static inline vf d_elu(vf z, vf y, vf p) {
-    return (void)z, vf_select(vf_gt(y, vf_zero()), vec_one(), vf_add(y, p));
-}
+static inline vf d_elu(vf z, vf y, vf p) { return (void)z, vf_select(vf_gt(y, vf_zero()), vec_one(), vf_add(y, p)); }
 
 static inline vf f_selu(vf z, vf p) { return (void)p, vf_mul(vf_set1(SELU_SCALE), f_elu(z, vf_set1(SELU_ALPHA))); }
 static inline vf d_selu(vf z, vf y, vf p) {
@@ -114,7 +112,7 @@ INLINE void map_back(vf (*derivative)(vf, vf, vf), real p, int64_t n, const real
 }
 
 /* The vector maths as formulas without a parameter. */
-#define PLAIN(name) \
+#define PLAIN(name)                                                                                                    \
     static inline vf f_##name(vf z, vf p) { return (void)p, vf_##name(z); }
 PLAIN(exp)
 PLAIN(log)

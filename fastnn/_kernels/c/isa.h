@@ -39,8 +39,8 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
         .isa = ISA_NAME, .item_size = REAL_BYTES, .lanes = LANES,                                                      \
         .forward = {dense_forward, activation_forward, dropout_forward},                                               \
         .backward_rows = {dense_backward_rows, activation_backward_rows, dropout_backward_rows},                       \
-        .backward_params = {dense_backward_params, NULL, NULL}, .loss = fnn_loss_kernel, .penalize = penalize,         \
-        .clip = clip, .update = update, .gather = gather, .gemm = gemm, .activate = fnn_activate,                      \
+        .backward_params = {dense_backward_params, NULL, NULL}, .loss = fnn_loss_kernel, .penalize = fnn_penalize,        \
+        .clip = fnn_clip, .update = fnn_update, .gather = gather, .gemm = gemm, .activate = fnn_activate,                      \
         .activate_back = fnn_activate_back, .math = fnn_apply_math                                                     \
     }
 

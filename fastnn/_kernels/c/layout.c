@@ -1,4 +1,4 @@
-/* Sizes, offsets and enum values as this compiler has them, for the test that compares them with Python. */
+/* Sizes, offsets and values of the enums in plan.h as this compiler has them, for the test that compares them with Python. */
 #include "layout.h"
 
 #include <stddef.h>
@@ -89,7 +89,6 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_op_kind, FNN_DENSE),
     CODE(fnn_op_kind, FNN_ACTIVATION),
     CODE(fnn_op_kind, FNN_DROPOUT),
-    CODE(fnn_op_kind, FNN_N_OP_KINDS),
     CODE(fnn_activation_code, FNN_LINEAR),
     CODE(fnn_activation_code, FNN_SIGMOID),
     CODE(fnn_activation_code, FNN_TANH),
@@ -106,7 +105,6 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_activation_code, FNN_EXPONENTIAL),
     CODE(fnn_activation_code, FNN_SOFTMAX),
     CODE(fnn_activation_code, FNN_LOG_SOFTMAX),
-    CODE(fnn_activation_code, FNN_N_ACTIVATIONS),
     CODE(fnn_loss_code, FNN_BINARY_CROSSENTROPY),
     CODE(fnn_loss_code, FNN_BINARY_CROSSENTROPY_LOGITS),
     CODE(fnn_loss_code, FNN_CATEGORICAL_CROSSENTROPY),
@@ -121,7 +119,6 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_loss_code, FNN_KL_DIVERGENCE),
     CODE(fnn_loss_code, FNN_HINGE),
     CODE(fnn_loss_code, FNN_PINBALL),
-    CODE(fnn_loss_code, FNN_N_LOSSES),
     CODE(fnn_optimizer_code, FNN_SGD),
     CODE(fnn_optimizer_code, FNN_MOMENTUM),
     CODE(fnn_optimizer_code, FNN_NESTEROV),
@@ -133,12 +130,10 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_optimizer_code, FNN_NADAM),
     CODE(fnn_optimizer_code, FNN_ADAMAX),
     CODE(fnn_optimizer_code, FNN_LION),
-    CODE(fnn_optimizer_code, FNN_N_OPTIMIZERS),
     CODE(fnn_clip_code, FNN_CLIP_NONE),
     CODE(fnn_clip_code, FNN_CLIP_VALUE),
     CODE(fnn_clip_code, FNN_CLIP_NORM),
     CODE(fnn_clip_code, FNN_CLIP_GLOBAL_NORM),
-    CODE(fnn_clip_code, FNN_N_CLIPS),
     CODE(fnn_statistic_code, FNN_HITS),
     CODE(fnn_statistic_code, FNN_ARGMAX_HITS),
     CODE(fnn_statistic_code, FNN_TOP_K_HITS),
@@ -148,15 +143,5 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_statistic_code, FNN_ARGMAX_CONFUSION),
     CODE(fnn_statistic_code, FNN_MOMENTS),
     CODE(fnn_statistic_code, FNN_ROC),
-    CODE(fnn_statistic_code, FNN_N_STATISTICS),
-    CODE(fnn_math, FNN_EXP),
-    CODE(fnn_math, FNN_LOG),
-    CODE(fnn_math, FNN_MATH_TANH),
-    CODE(fnn_math, FNN_MATH_SIGMOID),
-    CODE(fnn_math, FNN_ERF),
-    CODE(fnn_math, FNN_MATH_SOFTPLUS),
-    CODE(fnn_math, FNN_EXPM1),
-    CODE(fnn_math, FNN_LOG1P),
-    CODE(fnn_math, FNN_N_MATH),
     {0},
 };

@@ -27,7 +27,7 @@
 #define LN2_LOW -0x1.8432a1b0e2634p-43
 /* (exp(r) - 1 - r) / r**2 for |r| <= ln(2) / 2, weight |r|. */
 static const real EXP_TERMS[] = {
-    0x1.0000000000005p-1, 0x1.555555555555cp-3,  0x1.55555555520f4p-5,  0x1.111111110e6e1p-7,  0x1.6c16c17f375f7p-10,
+    0x1.0000000000005p-1,  0x1.555555555555cp-3,  0x1.55555555520f4p-5,  0x1.111111110e6e1p-7,  0x1.6c16c17f375f7p-10,
     0x1.a01a01b5d3874p-13, 0x1.a019a6860d414p-16, 0x1.71ddea1031f8ep-19, 0x1.28a2ab4ae7108p-22, 0x1.af769a8eaff46p-26};
 /* (log((1 + s) / (1 - s)) - 2 s) / s**3 in s**2 for |s| <= 0.1716, weight s**2. */
 static const real LOG_TERMS[] = {0x1.5555555555570p-1, 0x1.9999999988978p-2, 0x1.2492493b898dcp-2, 0x1.c71c568cb2d91p-3,
@@ -39,11 +39,12 @@ static const real ERF_TERMS[] = {0x1.06eba8214db68p-3,   -0x1.812746b0379c2p-2, 
                                  -0x1.5c16e011863a7p-23, 0x1.d78481f5495fdp-27,  -0x1.acdfcdbab9ebbp-31};
 /* log(erfc(x)) in x - 1 for 1 <= x <= ERF_HIGHEST, weight erfc(x), at least 1e-6. */
 static const real ERFC_TERMS[] = {
-    -0x1.d97fbf27aa2a1p+0, -0x1.51c9b0006c235p+1, -0x1.afabc11a29676p-1, -0x1.5477f09c06d05p-5, 0x1.48c9d3eebc557p-7,
-    -0x1.033f66709058bp-9, 0x1.f1b3dc5194fbdp-13, 0x1.b8d38e9e6dc84p-16, -0x1.c787b0bb170b8p-16, 0x1.41eaa33f1f54fp-17,
-    -0x1.117a4bd142440p-19, 0x1.fd5b35d3f8f5ap-24, 0x1.f85827c9755f8p-24, -0x1.140c711dceeadp-24, 0x1.6134057e92ce6p-26,
-    -0x1.49f65d063f880p-28, 0x1.d544d319bb0d1p-31, -0x1.f9e43f99f4358p-34, 0x1.915b2367f4719p-37, -0x1.ba20ba8b36f7dp-41,
-    0x1.2dcc7438a62b1p-45, -0x1.8030971c29538p-51};
+    -0x1.d97fbf27aa2a1p+0,  -0x1.51c9b0006c235p+1,  -0x1.afabc11a29676p-1,  -0x1.5477f09c06d05p-5,
+    0x1.48c9d3eebc557p-7,   -0x1.033f66709058bp-9,  0x1.f1b3dc5194fbdp-13,  0x1.b8d38e9e6dc84p-16,
+    -0x1.c787b0bb170b8p-16, 0x1.41eaa33f1f54fp-17,  -0x1.117a4bd142440p-19, 0x1.fd5b35d3f8f5ap-24,
+    0x1.f85827c9755f8p-24,  -0x1.140c711dceeadp-24, 0x1.6134057e92ce6p-26,  -0x1.49f65d063f880p-28,
+    0x1.d544d319bb0d1p-31,  -0x1.f9e43f99f4358p-34, 0x1.915b2367f4719p-37,  -0x1.ba20ba8b36f7dp-41,
+    0x1.2dcc7438a62b1p-45,  -0x1.8030971c29538p-51};
 #else
 #define BIAS 127
 #define REAL_INFINITY __builtin_inff()
@@ -60,10 +61,11 @@ static const real ERFC_TERMS[] = {
 #define LN2_LOW 0x1.7f7d1cp-20f
 static const real EXP_TERMS[] = {0x1.000000p-1f, 0x1.5554b0p-3f, 0x1.555486p-5f, 0x1.1227fep-7f, 0x1.6d9904p-10f};
 static const real LOG_TERMS[] = {0x1.55557ap-1f, 0x1.995eb4p-2f, 0x1.31e3aap-2f};
-static const real ERF_TERMS[] = {0x1.06eba8p-3f, -0x1.81273ep-2f, 0x1.ce2d20p-4f, -0x1.b7fbb4p-6f,
+static const real ERF_TERMS[] = {0x1.06eba8p-3f, -0x1.81273ep-2f,  0x1.ce2d20p-4f, -0x1.b7fbb4p-6f,
                                  0x1.5419f6p-8f, -0x1.a485f0p-11f, 0x1.4ae4d8p-14f};
-static const real ERFC_TERMS[] = {-0x1.d97fc0p+0f, -0x1.51c9b2p+1f, -0x1.afab60p-1f, -0x1.549e6ep-5f, 0x1.4a9cf4p-7f,
-                                  -0x1.0f812ep-9f, 0x1.5d5d82p-12f, -0x1.4057c8p-15f, 0x1.6babcep-19f, -0x1.79be30p-24f};
+static const real ERFC_TERMS[] = {-0x1.d97fc0p+0f, -0x1.51c9b2p+1f, -0x1.afab60p-1f, -0x1.549e6ep-5f,
+                                  0x1.4a9cf4p-7f,  -0x1.0f812ep-9f, 0x1.5d5d82p-12f, -0x1.4057c8p-15f,
+                                  0x1.6babcep-19f, -0x1.79be30p-24f};
 #endif
 
 #define LOG2_E ((real)0x1.71547652b82fep+0)
@@ -73,8 +75,8 @@ static const real ERFC_TERMS[] = {-0x1.d97fc0p+0f, -0x1.51c9b2p+1f, -0x1.afab60p
 /* terms[0] + x terms[1] + ... by Horner's rule; n is a constant where this is inlined. */
 static inline vf vec_polynomial(vf x, const real *terms, int n) {
     vf sum = vf_set1(terms[n - 1]);
-#pragma GCC unroll 32
-    for (int i = n - 2; i >= 0; i--) sum = vf_fma(sum, x, vf_set1(terms[i]));
+    UNROLL for (int i = n - 2; i >= 0; i--)
+        sum = vf_fma(sum, x, vf_set1(terms[i]));
     return sum;
 }
 
@@ -118,9 +120,7 @@ static inline vf vec_exp_in_range(vf x) {
     return vf_mul(vf_mul(fraction, first), second);
 }
 
-static inline vf vf_exp(vf x) {
-    return vec_exp_in_range(vf_max(vf_set1(EXP_LOWEST), vf_min(vf_set1(EXP_HIGHEST), x)));
-}
+static inline vf vf_exp(vf x) { return vec_exp_in_range(vf_max(vf_set1(EXP_LOWEST), vf_min(vf_set1(EXP_HIGHEST), x))); }
 
 /* With s = 2**n: (s - 1) + s (exp(r) - 1), all halved so that s stays in range, and the rounding error
  * of the leading sum carried along, because the two parts cancel for n = 1. */

@@ -12,8 +12,6 @@
 
 #include "vec_math.h"
 
-#define UNROLL _Pragma("GCC unroll 16")
-
 /* `some` numbers, 1 to LANES; a plain load or store where the compiler knows that it is LANES. */
 INLINE vf vec_load(const real *p, int some) { return some == LANES ? vf_load(p) : vf_load_n(p, some); }
 
@@ -34,15 +32,19 @@ INLINE void vec_each(void (*body)(const void *, int64_t, int), const void *conte
 /* Lane i of the result is a[i + half]; only the lower half of the lanes is of use. */
 INLINE vf vec_upper(vf a, int half) {
     vf upper = a;
-    UNROLL for (int i = 0; i < LANES; i++) upper[i] = a[(i + half) % LANES];
+    UNROLL for (int i = 0; i < LANES; i++)
+        upper[i] = a[(i + half) % LANES];
     return upper;
 }
 
 /* Folds all logical lanes into one number. */
 INLINE real vec_fold(vf (*join)(vf, vf), vf *acc) {
-    UNROLL for (int half = GROUPS / 2; half; half /= 2)
-        UNROLL for (int g = 0; g < half; g++) acc[g] = join(acc[g], acc[g + half]);
-    UNROLL for (int half = LANES / 2; half; half /= 2) acc[0] = join(acc[0], vec_upper(acc[0], half));
+    UNROLL for (int half = GROUPS / 2; half; half /= 2) {
+        UNROLL for (int g = 0; g < half; g++)
+            acc[g] = join(acc[g], acc[g + half]);
+    }
+    UNROLL for (int half = LANES / 2; half; half /= 2)
+        acc[0] = join(acc[0], vec_upper(acc[0], half));
     return acc[0][0];
 }
 
@@ -51,9 +53,12 @@ INLINE real vec_row(vf (*join)(vf, vf), real start, vf (*term)(const void *, int
                     int64_t n) {
     vf acc[GROUPS];
     int64_t i = 0;
-    UNROLL for (int g = 0; g < GROUPS; g++) acc[g] = vf_set1(start);
-    for (; i + LOGICAL_LANES <= n; i += LOGICAL_LANES)
-        UNROLL for (int g = 0; g < GROUPS; g++) acc[g] = join(acc[g], term(context, i + g * LANES, LANES));
+    UNROLL for (int g = 0; g < GROUPS; g++)
+        acc[g] = vf_set1(start);
+    for (; i + LOGICAL_LANES <= n; i += LOGICAL_LANES) {
+        UNROLL for (int g = 0; g < GROUPS; g++)
+            acc[g] = join(acc[g], term(context, i + g * LANES, LANES));
+    }
     UNROLL for (int g = 0; g < GROUPS; g++) {
         const int left = (int)(n - i) - g * LANES, some = left < LANES ? left : LANES;
         if (some > 0)

@@ -1,0 +1,52 @@
+# make demo    build, train on the bundled digits, show accuracy, model and curve
+# make test    run the tests (PYTEST_ARGS=--long for the exhaustive cases too)
+# make lint    ruff, mypy, and the C code with warnings as errors
+# make bench   time kernels, epochs and predictions
+# Everything happens in .venv, which is made when it is missing and rebuilt when C, Cython or setup files change.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+EXTRAS := numba,table,plot,progress,test,bench
+NATIVE := setup.py pyproject.toml fastnn/_kernels/native.pyx $(wildcard fastnn/_kernels/c/*.[ch])
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint format bench clean
+
+demo: $(VENV)/built
+	@mkdir -p demo
+	$(VENV)/bin/fastnn train digits --epochs 30 --out demo/digits.safetensors --plot demo/curve.png
+	@echo "The model is in demo/digits.safetensors, its curve in demo/curve.png."
+
+test: $(VENV)/built
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/linters
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy fastnn
+	rm -rf build/lint
+	FASTNN_WERROR=1 FASTNN_REQUIRE_NATIVE=1 $(RUN) setup.py -q build_ext --build-temp build/lint --build-lib build/lint
+
+format: $(VENV)/linters
+	$(RUN) -m ruff check --fix-only .
+	$(RUN) -m ruff format .
+
+bench: $(VENV)/built
+	@mkdir -p build
+	$(RUN) -m pytest bench --benchmark-json=build/bench.json $(PYTEST_ARGS)
+
+clean:
+	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native.c fastnn/_kernels/*.so
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fastnn needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no virtual environments here; on Debian and Ubuntu: apt install python3-venv python3-dev gcc"; exit 1; }
+
+$(VENV)/built: $(NATIVE) | $(VENV)/bin/python
+	$(RUN) -m pip install -q -e ".[$(EXTRAS)]"
+	@touch $@
+
+$(VENV)/linters: pyproject.toml $(VENV)/built
+	$(RUN) -m pip install -q ruff mypy "setuptools>=77" "cython>=3"
+	@touch $@

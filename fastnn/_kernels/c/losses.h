@@ -1,0 +1,144 @@
+/* The loss of a block: values, gradients, statistics, and the activation that the loss took over.
+ *
+ * A row here is one position of a sample: samples have `repeat` of them. Losses add up in double in
+ * the order of the rows.
+ *
+ * Design: rows narrower than NARROW are gathered into flat runs, so that one output fills vectors with
+ * many samples; wider rows run one by one over the target where it lies. */
+#ifndef FNN_LOSSES_H
+#define FNN_LOSSES_H
+
+#include "crossentropy.h"
+#include "metrics.h"
+
+#define NARROW 16
+#define RUN_LENGTH 256
+
+/* Numbers that go through an elementwise loss together. */
+typedef struct {
+    const real *t, *y, *factors; /* factors: one a number, or NULL for `factor` */
+    real *terms, *dy;
+    vf factor, p;
+    loss_value (*formula)(vf, vf, vf);
+} loss_run;
+
+INLINE vf loss_part(const void *context, int64_t i, int some) {
+    const loss_run *run = context;
+    loss_value l = run->formula(vec_load(run->t + i, some), vec_load(run->y + i, some), run->p);
+    vf factor = run->factors ? vec_load(run->factors + i, some) : run->factor;
+    vec_store(run->dy + i, vf_mul(l.slope, factor), some);
+    return l.term;
+}
+
+INLINE void loss_part_kept(const void *context, int64_t i, int some) {
+    vec_store(((const loss_run *)context)->terms + i, loss_part(context, i, some), some);
+}
+
+/* Sum of weight * loss over narrow rows [begin, end) of at most NARROW numbers, RUN_LENGTH numbers at a time. */
+INLINE double narrow_rows(loss_run run, const loss_rows *rows, int64_t begin, int64_t end, real share, real scale) {
+    real t[RUN_LENGTH], terms[RUN_LENGTH], factors[RUN_LENGTH];
+    const int64_t n = rows->n_out, step = RUN_LENGTH / n;
+    double total = 0;
+    run.t = t, run.terms = terms, run.factors = factors;
+    for (int64_t first = begin; first < end; first += step) {
+        const int64_t count = end - first < step ? end - first : step;
+        for (int64_t i = 0; i < count; i++) {
+            const real *from = (const real *)rows->target + target_row(rows, first + i) * n;
+            const real factor = row_weight(rows, first + i) * scale;
+            for (int64_t j = 0; j < n; j++) t[i * n + j] = from[j], factors[i * n + j] = factor;
+        }
+        run.y = rows->y + first * n, run.dy = rows->dy + first * n;
+        vec_each(loss_part_kept, &run, count * n);
+        for (int64_t i = 0; i < count; i++) {
+            real value = 0;
+            for (int64_t j = 0; j < n; j++) value += terms[i * n + j];
+            total += row_weight(rows, first + i) * (value * share);
+        }
+    }
+    return total;
+}
+
+INLINE double wide_rows(loss_run run, const loss_rows *rows, int64_t begin, int64_t end, real share, real scale) {
+    const int64_t n = rows->n_out;
+    double total = 0;
+    run.factors = NULL;
+    for (int64_t i = begin; i < end; i++) {
+        const real w = row_weight(rows, i);
+        run.t = (const real *)rows->target + target_row(rows, i) * n;
+        run.y = rows->y + i * n, run.dy = rows->dy + i * n;
+        run.factor = vf_set1(w * scale);
+        total += w * (vec_row_sum(loss_part, &run, n) * share);
+    }
+    return total;
+}
+
+/* share is 1 for losses that sum over a row and 1 / n for those that average. */
+INLINE double elementwise(loss_value (*formula)(vf, vf, vf), const loss_rows *rows, int64_t begin, int64_t end,
+                          double parameter, real share, real scale) {
+    const loss_run run = {.p = vf_set1((real)parameter), .formula = formula};
+    return rows->n_out < NARROW ? narrow_rows(run, rows, begin, end, share, share * scale)
+                                : wide_rows(run, rows, begin, end, share, share * scale);
+}
+
+INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *rows, int64_t begin, int64_t end,
+                      real scale, int store_share) {
+    const int64_t n = rows->n_out;
+    double total = 0;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t at = target_row(rows, i);
+        const real w = row_weight(rows, i);
+        entropy_row row = {.y = rows->y + i * n, .dy = rows->dy + i * n, .store_share = store_share};
+        if (rows->sparse)
+            row.label = ((const int32_t *)rows->target)[at];
+        else
+            row.t = (const real *)rows->target + at * n;
+        row.factor = vf_set1(w * scale);
+        total += w * entropy(&row, n);
+    }
+    return total;
+}
+
+/* Sum of weight * loss over rows [begin, end); fills their dy. */
+static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
+    const double p = loss->parameter;
+    const real mean = 1 / (real)loss->n_out;
+    switch (loss->code) {
+    case FNN_BINARY_CROSSENTROPY: return elementwise(l_binary_crossentropy, rows, begin, end, p, mean, scale);
+    case FNN_BINARY_CROSSENTROPY_LOGITS:
+        return elementwise(l_binary_crossentropy_logits, rows, begin, end, p, mean, scale);
+    case FNN_CATEGORICAL_CROSSENTROPY:
+    case FNN_SPARSE_CATEGORICAL_CROSSENTROPY: return rowwise(entropy_of_shares, rows, begin, end, scale, 0);
+    case FNN_CATEGORICAL_CROSSENTROPY_LOGITS:
+    case FNN_SPARSE_CATEGORICAL_CROSSENTROPY_LOGITS:
+        return rowwise(entropy_of_logits, rows, begin, end, scale, loss->fused == FNN_SOFTMAX);
+    case FNN_MEAN_SQUARED_ERROR: return elementwise(l_mean_squared_error, rows, begin, end, p, mean, scale);
+    case FNN_MEAN_ABSOLUTE_ERROR: return elementwise(l_mean_absolute_error, rows, begin, end, p, mean, scale);
+    case FNN_HUBER: return elementwise(l_huber, rows, begin, end, p, mean, scale);
+    case FNN_LOG_COSH: return elementwise(l_log_cosh, rows, begin, end, p, mean, scale);
+    case FNN_POISSON: return elementwise(l_poisson, rows, begin, end, p, mean, scale);
+    case FNN_KL_DIVERGENCE: return elementwise(l_kl_divergence, rows, begin, end, p, 1, scale);
+    case FNN_HINGE: return elementwise(l_hinge, rows, begin, end, p, mean, scale);
+    case FNN_PINBALL: return elementwise(l_pinball, rows, begin, end, p, mean, scale);
+    }
+    return 0;
+}
+
+static void fnn_loss_kernel(const fnn_model *model, const void *target, const void *weight, const int32_t *samples,
+                            int64_t begin, int64_t end, double scale, double *sums) {
+    const fnn_loss *loss = model->loss;
+    const int64_t n = loss->n_out, first = begin * loss->repeat, last = end * loss->repeat;
+    const loss_rows rows = {.target = target,
+                            .weight = weight,
+                            .samples = samples,
+                            .y = (real *)model->workspace + model->header->y,
+                            .dy = (real *)model->workspace + model->header->dy,
+                            .n_out = n,
+                            .repeat = loss->repeat,
+                            .sparse = loss->sparse};
+    sums[0] += run_loss(loss, &rows, first, last, (real)(scale / (double)loss->repeat)) / (double)loss->repeat;
+    if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)
+        fnn_activate(loss->fused, 0, last - first, n, rows.y + first * n, rows.y + first * n);
+    for (int i = 0; i < model->header->n_metrics; i++) add_statistic(&model->metrics[i], &rows, first, last, sums);
+}
+
+#endif

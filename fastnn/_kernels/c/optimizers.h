@@ -1,0 +1,191 @@
+/* The optimisers' updates, as in updates.py, and what comes before them: penalties and clipping.
+ *
+ * An update takes w, g, the slots s (changed in place) and the scalars c of this step, and returns the new w.
+ * Padding between parameters goes along: its gradients are zero. */
+#ifndef FNN_OPTIMIZERS_H
+#define FNN_OPTIMIZERS_H
+
+#include "kernels.h"
+#include "loss_formulas.h"
+
+#define MAX_SLOTS 3
+
+/* a * b + c * d */
+static inline vf vec_mix(vf a, vf b, vf c, vf d) { return vf_fma(c, d, vf_mul(a, b)); }
+/* rho * old + rest * g * g */
+static inline vf vec_mix_square(vf rho, vf old, vf rest, vf g) { return vec_mix(rho, old, vf_mul(rest, g), g); }
+static inline vf vec_decayed(vf w, const vf *c) { return vf_fnma(c[0], w, w); }
+
+static inline vf u_sgd(vf w, vf g, vf *s, const vf *c) { return (void)s, vf_fnma(c[1], g, vec_decayed(w, c)); }
+
+static inline vf u_momentum(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vf_fnma(c[2], g, vf_mul(c[1], s[0]));
+    return vf_add(vec_decayed(w, c), s[0]);
+}
+
+static inline vf u_nesterov(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vf_fnma(c[2], g, vf_mul(c[1], s[0]));
+    return vf_fnma(c[2], g, vf_fma(c[1], s[0], vec_decayed(w, c)));
+}
+
+static inline vf u_rmsprop(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vec_mix_square(c[1], s[0], c[2], g);
+    return vf_sub(vec_decayed(w, c), vf_div(vf_mul(c[3], g), vf_sqrt(vf_add(s[0], c[4]))));
+}
+
+static inline vf u_rmsprop_momentum(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vec_mix_square(c[1], s[0], c[2], g);
+    s[1] = vec_mix(c[1], s[1], c[2], g);
+    vf variance = vf_fnma(vf_mul(c[5], s[1]), s[1], s[0]);
+    s[2] = vf_fma(c[6], s[2], vf_div(vf_mul(c[3], g), vf_sqrt(vf_add(variance, c[4]))));
+    return vf_sub(vec_decayed(w, c), s[2]);
+}
+
+static inline vf u_adagrad(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vf_fma(g, g, s[0]);
+    return vf_sub(vec_decayed(w, c), vf_div(vf_mul(c[1], g), vf_sqrt(vf_add(s[0], c[2]))));
+}
+
+static inline vf u_adadelta(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vec_mix_square(c[1], s[0], c[2], g);
+    vf delta = vf_div(vf_mul(g, vf_sqrt(vf_add(s[1], c[4]))), vf_sqrt(vf_add(s[0], c[4])));
+    s[1] = vec_mix_square(c[1], s[1], c[2], delta);
+    return vf_fnma(c[3], delta, vec_decayed(w, c));
+}
+
+static inline vf u_adam(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vec_mix(c[1], s[0], c[2], g);
+    s[1] = vec_mix_square(c[3], s[1], c[4], g);
+    return vf_sub(vec_decayed(w, c), vf_div(vf_mul(c[5], s[0]), vf_fma(vf_sqrt(s[1]), c[6], c[7])));
+}
+
+static inline vf u_nadam(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vec_mix(c[1], s[0], c[2], g);
+    s[1] = vec_mix_square(c[3], s[1], c[4], g);
+    return vf_sub(vec_decayed(w, c), vf_div(vec_mix(c[5], s[0], c[6], g), vf_fma(vf_sqrt(s[1]), c[7], c[8])));
+}
+
+static inline vf u_adamax(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vec_mix(c[1], s[0], c[2], g);
+    vf size = vf_abs(g), kept = vf_mul(c[3], s[1]);
+    s[1] = vf_select(vf_isnan(kept), kept, vf_max(kept, size)); /* a NaN on either side stays, as in NumPy */
+    return vf_sub(vec_decayed(w, c), vf_div(vf_mul(c[4], s[0]), vf_add(s[1], c[5])));
+}
+
+static inline vf u_lion(vf w, vf g, vf *s, const vf *c) {
+    vf sign = vec_sign(vec_mix(c[2], s[0], c[3], g));
+    s[0] = vec_mix(c[4], s[0], c[5], g);
+    return vf_fnma(c[1], sign, vec_decayed(w, c));
+}
+
+/* Where a range of parameters lies; slots are stride apart. */
+typedef struct {
+    real *w, *slots;
+    const real *g;
+    int64_t stride;
+} update_place;
+
+INLINE void update_part(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, update_place at, const vf *c, int64_t i,
+                        int some) {
+    vf s[MAX_SLOTS];
+    UNROLL for (int k = 0; k < n_slots; k++)
+        s[k] = vec_load(at.slots + k * at.stride + i, some);
+    vf w = formula(vec_load(at.w + i, some), vec_load(at.g + i, some), s, c);
+    vec_store(at.w + i, w, some);
+    UNROLL for (int k = 0; k < n_slots; k++)
+        vec_store(at.slots + k * at.stride + i, s[k], some);
+}
+
+/* Not by vec_each: GCC 12 keeps a context with an array of vectors in memory and calls its formula. */
+INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, const fnn_model *model,
+                        const double *scalars, int64_t begin, int64_t end) {
+    const update_place at = {.w = (real *)model->params,
+                             .slots = (real *)model->slots,
+                             .g = (const real *)model->grads,
+                             .stride = model->header->n_params};
+    int64_t i = begin;
+    vf c[FNN_N_SCALARS];
+    UNROLL for (int k = 0; k < FNN_N_SCALARS; k++)
+        c[k] = vf_set1((real)scalars[k]);
+    for (; i + LANES <= end; i += LANES) update_part(formula, n_slots, at, c, i, LANES);
+    if (i < end) update_part(formula, n_slots, at, c, i, (int)(end - i));
+}
+
+static void fnn_update(const fnn_model *model, const double *c, int64_t begin, int64_t end) {
+    switch (model->optimizer->code) {
+    case FNN_SGD: update_with(u_sgd, 0, model, c, begin, end); break;
+    case FNN_MOMENTUM: update_with(u_momentum, 1, model, c, begin, end); break;
+    case FNN_NESTEROV: update_with(u_nesterov, 1, model, c, begin, end); break;
+    case FNN_RMSPROP: update_with(u_rmsprop, 1, model, c, begin, end); break;
+    case FNN_RMSPROP_MOMENTUM: update_with(u_rmsprop_momentum, 3, model, c, begin, end); break;
+    case FNN_ADAGRAD: update_with(u_adagrad, 1, model, c, begin, end); break;
+    case FNN_ADADELTA: update_with(u_adadelta, 2, model, c, begin, end); break;
+    case FNN_ADAM: update_with(u_adam, 2, model, c, begin, end); break;
+    case FNN_NADAM: update_with(u_nadam, 2, model, c, begin, end); break;
+    case FNN_ADAMAX: update_with(u_adamax, 2, model, c, begin, end); break;
+    case FNN_LION: update_with(u_lion, 1, model, c, begin, end); break;
+    }
+}
+
+INLINE double magnitude_at(const void *numbers, int64_t i) {
+    const double a = ((const real *)numbers)[i];
+    return a < 0 ? -a : a;
+}
+
+INLINE double square_at(const void *numbers, int64_t i) {
+    const double a = ((const real *)numbers)[i];
+    return a * a;
+}
+
+/* Adds the gradients of l1 and l2 to grads and returns the penalty. */
+static double fnn_penalize(const fnn_model *model) {
+    double penalty = 0;
+    if (!model->header->has_penalty) return 0;
+    for (int k = 0; k < model->header->n_segments; k++) {
+        const fnn_segment *segment = &model->segments[k];
+        const double l1 = segment->l1, l2 = segment->l2;
+        const real *w = (const real *)model->params + segment->offset;
+        real *g = (real *)model->grads + segment->offset;
+        if (l1 == 0 && l2 == 0) continue;
+        const double magnitudes = vec_double_sum(magnitude_at, w, segment->size);
+        penalty += l1 * magnitudes + l2 * vec_double_sum(square_at, w, segment->size);
+        for (int64_t i = 0; i < segment->size; i++) g[i] += (real)(l1 * ((w[i] > 0) - (w[i] < 0)) + 2 * l2 * w[i]);
+    }
+    return penalty;
+}
+
+typedef struct {
+    real *numbers;
+    vf bound;
+} clip_run;
+
+INLINE void clip_part(const void *context, int64_t i, int some) {
+    const clip_run *run = context;
+    vf low = vf_min(run->bound, vec_load(run->numbers + i, some));
+    vec_store(run->numbers + i, vf_max(vf_neg(run->bound), low), some);
+}
+
+/* Scales numbers down to the norm `bound` when theirs is larger. */
+static void clip_norm(real *numbers, int64_t n, double bound) {
+    const double norm = __builtin_sqrt(vec_double_sum(square_at, numbers, n));
+    if (!(norm > bound)) return;
+    const real factor = (real)(bound / norm);
+    for (int64_t i = 0; i < n; i++) numbers[i] *= factor;
+}
+
+static void fnn_clip(const fnn_model *model) {
+    const double bound = model->optimizer->clip_at;
+    real *grads = model->grads;
+    const int64_t n = model->header->n_params;
+    if (model->optimizer->clip == FNN_CLIP_VALUE) {
+        const clip_run run = {.numbers = grads, .bound = vf_set1((real)bound)};
+        vec_each(clip_part, &run, n);
+    } else if (model->optimizer->clip == FNN_CLIP_GLOBAL_NORM) {
+        clip_norm(grads, n, bound);
+    } else if (model->optimizer->clip == FNN_CLIP_NORM) {
+        for (int k = 0; k < model->header->n_segments; k++)
+            clip_norm(grads + model->segments[k].offset, model->segments[k].size, bound);
+    }
+}
+
+#endif

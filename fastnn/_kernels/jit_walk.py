@@ -1,0 +1,246 @@
+"""The walk over a plan's tables, compiled: a block forward and back, its loss, whole epochs, prediction.
+
+The same functions in the same order as ``reference.py`` and the loop of ``contract.py``, on flat vectors. Where
+those take ``None`` an empty vector stands here: weights of one, a target that the other kind of loss would take.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastnn._kernels.jit_activations import activate, activation_gradient
+from fastnn._kernels.jit_compile import kernel
+from fastnn._kernels.jit_losses import block_loss
+from fastnn._kernels.jit_products import add_product, add_rows, transpose
+from fastnn._kernels.jit_random import dropout_factors, fill_order
+from fastnn._kernels.jit_statistics import block_statistic
+from fastnn._kernels.jit_update import update_params
+from fastnn.activations import ActivationCode
+from fastnn.layers.base import OpKind
+
+DENSE, ACTIVATION, DROPOUT = int(OpKind.DENSE), int(OpKind.ACTIVATION), int(OpKind.DROPOUT)
+KINDS = (DENSE, ACTIVATION, DROPOUT)
+LINEAR = int(ActivationCode.LINEAR)
+ROWS = 16  # of a product before its activation: in the first-level cache for rows of up to 512 numbers
+
+
+class Tables(NamedTuple):
+    """The plan, as ``tables.py`` lays it out."""
+
+    ops: np.ndarray
+    header: np.ndarray
+    loss: np.ndarray
+    optimizer: np.ndarray
+    metrics: np.ndarray
+    segments: np.ndarray
+
+
+class Memory(NamedTuple):
+    """The arenas that kernels work in."""
+
+    params: np.ndarray
+    grads: np.ndarray
+    slots: np.ndarray
+    workspace: np.ndarray
+
+
+class Data(NamedTuple):
+    """Rows and what belongs to them, flat; ``target`` or ``labels`` and perhaps ``weight`` are empty."""
+
+    x: np.ndarray
+    target: np.ndarray
+    labels: np.ndarray
+    weight: np.ndarray
+
+
+@kernel
+def place(arena, offset, size, block):
+    """``size`` numbers at an offset; offset -1 is the block handed in."""
+    return block[:size] if offset < 0 else arena[offset : offset + size]
+
+
+@kernel
+def forward(tables, memory, x, n_rows, training, step, first_row):
+    """Push ``n_rows`` samples of ``x`` through all ops."""
+    for op in tables.ops:
+        rows = n_rows * op.repeat
+        source = place(memory.workspace, op.x, rows * op.n_in, x)
+        y = memory.workspace[op.y : op.y + rows * op.n_out]
+        z = memory.workspace[op.z : op.z + rows * op.n_out] if op.z >= 0 else y
+        if op.kind == DENSE:
+            dense(op, memory.params, source, y, z, rows)
+        elif op.kind == ACTIVATION:
+            y[:] = source
+            activate_rows(op, y, z)
+        elif training:
+            first = first_row * op.repeat * op.n_out
+            dropout_factors(z, tables.header[()].seed, op.layer, step, op.rate, first)
+            for i in range(y.shape[0]):
+                y[i] = source[i] * z[i]
+        else:
+            y[:] = source
+
+
+@kernel
+def dense(op, params, x, y, z, rows):
+    """``y = activation(x @ w + b)``, some rows at a time."""
+    n_in, n_out = op.n_in, op.n_out
+    w = params[op.w : op.w + n_in * n_out]
+    for first in range(0, rows, ROWS):
+        last = min(first + ROWS, rows)
+        part = y[first * n_out : last * n_out]
+        part[:] = 0
+        if op.b >= 0:
+            for i in range(last - first):
+                part[i * n_out : (i + 1) * n_out] = params[op.b : op.b + n_out]
+        add_product(x[first * n_in : last * n_in], n_in, np.int64(1), w, part, last - first, n_in, n_out)
+        activate_rows(op, part, z[first * n_out : last * n_out])
+
+
+@kernel
+def activate_rows(op, y, z):
+    """Keep ``z`` where the op has a place for it, then ``y = activation(y)``."""
+    if op.z >= 0:
+        z[:] = y
+    if op.activation != LINEAR:
+        activate(op.activation, y, op.n_out, y.dtype.type(op.parameter))
+
+
+@kernel
+def loss(tables, memory, data, n_rows, sums, scale):
+    """Loss, gradient, fused activation and statistics of a block; ``data`` holds that block alone."""
+    header, table = tables.header[()], tables.loss[()]
+    width, repeat, size = table.n_out, table.repeat, n_rows * header.n_output
+    y, dy = memory.workspace[header.y : header.y + size], memory.workspace[header.dy : header.dy + size]
+    p = y.dtype.type(table.parameter)
+    target, labels, weight = data.target, data.labels, data.weight
+    sums[0] += block_loss(table.code, target, labels, weight, y, dy, width, repeat, scale, p)
+    if table.fused >= 0:
+        activate(table.fused, y, width, y.dtype.type(0))
+    for metric in tables.metrics:
+        counted = weight if metric.weighted else weight[:0]
+        out = sums[metric.first : metric.first + metric.n_sums]
+        block_statistic(metric.statistic, target, labels, counted, y, width, repeat, out, metric.parameter)
+
+
+@kernel
+def backward(tables, memory, x, n_rows, accumulate):
+    """Gradients of the block that ``forward`` has pushed."""
+    for i in range(tables.ops.shape[0] - 1, -1, -1):
+        op = tables.ops[i]
+        rows = n_rows * op.repeat
+        dz = memory.workspace[op.dy : op.dy + rows * op.n_out]
+        y = memory.workspace[op.y : op.y + rows * op.n_out]
+        z = memory.workspace[op.z : op.z + rows * op.n_out] if op.z >= 0 else y
+        if op.kind == DROPOUT:
+            for j in range(dz.shape[0]):
+                dz[j] *= z[j]
+        elif op.activation != LINEAR:
+            activation_gradient(op.activation, z, y, dz, op.n_out, y.dtype.type(op.parameter))
+        if op.kind == DENSE:
+            source = place(memory.workspace, op.x, rows * op.n_in, x)
+            parameter_gradients(op, memory.grads, source, dz, rows, accumulate)
+        if op.dx < 0:
+            return
+        dx = memory.workspace[op.dx : op.dx + rows * op.n_in]
+        if op.kind == DENSE:
+            input_gradient(op, memory, dz, dx, rows)
+        else:
+            dx[:] = dz
+
+
+@kernel
+def parameter_gradients(op, grads, x, dz, rows, accumulate):
+    """``dw = x.T @ dz`` and ``db``, the sum of the rows of ``dz``."""
+    n_in, n_out = op.n_in, op.n_out
+    dw = grads[op.w : op.w + n_in * n_out]
+    if not accumulate:
+        dw[:] = 0
+    add_product(x, np.int64(1), n_in, dz, dw, n_in, rows, n_out)
+    if op.b >= 0:
+        db = grads[op.b : op.b + n_out]
+        if not accumulate:
+            db[:] = 0
+        add_rows(db, dz, rows, n_out)
+
+
+@kernel
+def input_gradient(op, memory, dz, dx, rows):
+    """``dx = dz @ w.T``, through the transposed kernel in ``scratch``."""
+    n_in, n_out = op.n_in, op.n_out
+    transposed = memory.workspace[op.scratch : op.scratch + n_in * n_out]
+    transpose(memory.params[op.w : op.w + n_in * n_out], transposed, n_in, n_out)
+    dx[:] = 0
+    add_product(dz, n_out, np.int64(1), transposed, dx, rows, n_out, n_in)
+
+
+@kernel
+def gather(given, order, width, out):
+    """Rows of ``given`` by their indices, to the front of ``out``; an empty ``given`` leaves ``out`` empty."""
+    if given.shape[0]:
+        for i in range(order.shape[0]):
+            out[i * width : (i + 1) * width] = given[order[i] * width : (order[i] + 1) * width]
+        return out[: order.shape[0] * width]
+    return out[:0]
+
+
+@kernel
+def train(tables, memory, data, order, run, rates, sums):
+    """:func:`fastnn._kernels.contract.train_loop` with :func:`fastnn._kernels.contract.train_step`."""
+    header, position, updates = tables.header[()], run[()], 0
+    block = Data(
+        memory.workspace[header.x : header.x + header.block_rows * header.n_input],
+        np.empty(header.block_rows * header.n_output if data.target.shape[0] else 0, memory.params.dtype),
+        np.empty(header.block_rows * tables.loss[()].repeat if data.labels.shape[0] else 0, np.int32),
+        np.empty(header.block_rows if data.weight.shape[0] else 0, memory.params.dtype),
+    )
+    while updates < position.max_steps and position.epoch < position.last_epoch:
+        if position.batch == 0 and position.shuffle:
+            fill_order(order, header.seed, position.epoch)
+        first = position.batch * header.batch_size
+        rows = order[first : min(first + header.batch_size, position.n_samples)]
+        rate = rates[updates] if rates.shape[0] > 1 else rates[0]
+        row = sums[position.epoch - position.first_epoch]
+        if not train_batch(tables, memory, data, block, rows, position.step, rate, row):
+            position.status = 1
+            return
+        updates += 1
+        position.step += 1
+        position.batch += 1
+        if position.batch * header.batch_size >= position.n_samples:
+            position.batch = 0
+            position.epoch += 1
+
+
+@kernel
+def train_batch(tables, memory, data, block, rows, step, rate, sums):
+    """One update on ``rows``; False, and no update, when the loss is not finite."""
+    header, before = tables.header[()], sums[0]
+    for first in range(0, rows.shape[0], header.block_rows):
+        chosen = rows[first : first + header.block_rows]
+        n = chosen.shape[0]
+        x = gather(data.x, chosen, header.n_input, block.x)
+        target = gather(data.target, chosen, header.n_output, block.target)
+        labels = gather(data.labels, chosen, tables.loss[()].repeat, block.labels)
+        weight = gather(data.weight, chosen, np.int64(1), block.weight)
+        forward(tables, memory, x, n, True, step, first)
+        loss(tables, memory, Data(x, target, labels, weight), n, sums, 1.0 / rows.shape[0])
+        backward(tables, memory, x, n, first > 0)
+    if not np.isfinite(sums[0] - before):
+        return False
+    sums[0] += rows.shape[0] * update_params(tables, memory, step + 1, rate)
+    return True
+
+
+@kernel
+def predict(tables, memory, x, out):
+    """Predict all rows of ``x``, a block at a time."""
+    header = tables.header[()]
+    n_input, n_output = header.n_input, header.n_output
+    n_rows = out.shape[0] // n_output
+    for first in range(0, n_rows, header.block_rows):
+        last = min(first + header.block_rows, n_rows)
+        forward(tables, memory, x[first * n_input : last * n_input], last - first, False, np.int64(0), np.int64(0))
+        out[first * n_output : last * n_output] = memory.workspace[header.y : header.y + (last - first) * n_output]
