@@ -34,7 +34,7 @@ FORMULAS = {
 POINTS = np.array(
     [-80.0, -20.5, -6.1, -3.1, -2.9, -1.25, -0.5, -1e-3, -1e-9, 1e-9, 1e-3, 0.3, 1.0, 2.9, 3.1, 7.7, 19.0, 60.0]
 )
-DEFAULTS = {"leaky_relu": 0.2, "elu": 1.0}  # negative_slope is Keras' layer's 0.3 -> 0.2 of keras.activations
+DEFAULTS = {"leaky_relu": 0.2, "elu": 1.0}  # of keras.activations
 ROWWISE = ("softmax", "log_softmax")
 
 

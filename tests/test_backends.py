@@ -57,6 +57,7 @@ def compare_step(backend, net, dtype, batch, *, scale=None, training=False):
 def test_step_with_activation_equals_reference(backend, dtype, rng, name, shape):
     n_in, width, n_out, rows = shape
     net = dense(rng, (n_in, width, n_out), name, name, loss="mse", batch_size=64)
+    net.params *= 0.25 if name == "exponential" else 1.0  # twice in a row it magnifies every rounding
     compare_step(backend, net, dtype, (draw(rng, (rows, n_in)), draw(rng, (rows, n_out)), None))
 
 

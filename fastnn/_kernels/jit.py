@@ -60,7 +60,7 @@ def supports(plan):
 
 
 def forward(plan, arenas, x, training=False, step=0, first_row=0):
-    _run(FORWARD, plan, arenas, x=x, n_rows=len(x), flag=training, step=step, first_row=first_row)
+    _run(FORWARD, plan, arenas, x=x, n_rows=len(x), flag=int(training), step=step, first_row=first_row)
     y, n_output = int(plan.header["y"]), int(plan.header["n_output"])
     return arenas.workspace[y : y + len(x) * n_output].reshape(len(x), n_output)
 
@@ -71,7 +71,7 @@ def loss(plan, arenas, target, weight, sums, scale):
 
 
 def backward(plan, arenas, x, accumulate=False):
-    _run(BACKWARD, plan, arenas, x=x, n_rows=len(x), flag=accumulate)
+    _run(BACKWARD, plan, arenas, x=x, n_rows=len(x), flag=int(accumulate))
 
 
 def update(plan, arenas, step, learning_rate):
@@ -99,7 +99,7 @@ def _run(
     sums=NO_SUMS,
     out=None,
     n_rows=0,
-    flag=False,
+    flag=0,
     step=0,
     first_row=0,
     number=0.0,
@@ -148,7 +148,8 @@ def _make(digest: int) -> Any:
         elif task == LOSS:
             jit_walk.loss(tables, memory, data, n_rows, sums[0], number)
         elif task == BACKWARD:
-            jit_walk.backward(tables, memory, data.x, n_rows, flag)
+            spare = jit_walk.spare_numbers(tables, memory) if flag else memory.params[:0]
+            jit_walk.backward(tables, memory, data.x, n_rows, flag, spare)
         elif task == UPDATE:
             result = jit_update.update_params(tables, memory, step, number)
         return result, digest
@@ -195,5 +196,5 @@ def _signature(dtype: np.dtype) -> tuple:
         types.float64[::1],
         types.float64[:, ::1],
         vector,
-        *(integer, types.boolean, integer, integer, types.float64),
+        *(integer, integer, integer, integer, types.float64),
     )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 
-from fastnn._kernels.jit_compile import choice, compiled, kernel
+from fastnn._kernels.jit_compile import choice, compiled, inlined, kernel
 from fastnn.activations import ACTIVATIONS, ActivationCode
 
 
 def _forward(formula):
     on_number = compiled(formula)
 
-    @kernel
+    @inlined
     def loop(y, width, p):
         for i in range(y.shape[0]):
             y[i] = on_number(y[i], p)
@@ -26,7 +26,7 @@ def _forward(formula):
 def _gradient(derivative):
     on_number = compiled(derivative)
 
-    @kernel
+    @inlined
     def loop(z, y, dy, width, p):
         for i in range(dy.shape[0]):
             dy[i] *= on_number(z[i], y[i], p)
@@ -43,7 +43,7 @@ def largest(y, first, width):
     return top
 
 
-@kernel
+@inlined
 def softmax(y, width, p):
     for first in range(0, y.shape[0], width):
         top, total = largest(y, first, width), 0.0
@@ -54,7 +54,7 @@ def softmax(y, width, p):
             y[j] /= total
 
 
-@kernel
+@inlined
 def softmax_gradient(z, y, dy, width, p):
     for first in range(0, y.shape[0], width):
         mean = 0.0
@@ -64,7 +64,7 @@ def softmax_gradient(z, y, dy, width, p):
             dy[j] = y[j] * (dy[j] - mean)
 
 
-@kernel
+@inlined
 def log_softmax(y, width, p):
     for first in range(0, y.shape[0], width):
         top, total = largest(y, first, width), 0.0
@@ -74,7 +74,7 @@ def log_softmax(y, width, p):
             y[j] = y[j] - top - math.log(total)
 
 
-@kernel
+@inlined
 def log_softmax_gradient(z, y, dy, width, p):
     for first in range(0, y.shape[0], width):
         total = 0.0

@@ -21,25 +21,26 @@ from numba import njit
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}  # divisions without a test for zero
 INNER = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called by kernels alone: half the compile time
 kernel = njit(**INNER)
+inlined = njit(inline="always", **INNER)  # no function of its own to compile: for formulas, and for what is called once
 sum_kernel = njit(**(INNER | {"fastmath": {"contract", "reassoc", "nsz"}}))  # sums may be split over lanes
 
 
-@kernel
+@inlined
 def where(condition, x, y):
     return x if condition else y
 
 
-@kernel
+@inlined
 def maximum(a, b):
     return a if a >= b or a != a else b  # NaN goes through, as in NumPy
 
 
-@kernel
+@inlined
 def minimum(a, b):
     return a if a <= b or a != a else b
 
 
-@kernel
+@inlined
 def ones_like(y):
     return 1
 
@@ -59,12 +60,12 @@ ON_NUMBERS = _on_numbers()
 
 
 def compiled(formula: Callable[..., Any]) -> Any:
-    """The formula as a kernel on single numbers, with the functions it calls."""
+    """The formula on single numbers, with the functions it calls."""
     given = formula.__globals__
     own = {
         name: compiled(given[name]) for name in formula.__code__.co_names if isinstance(given.get(name), FunctionType)
     }
-    return kernel(FunctionType(formula.__code__, given | own | {"np": ON_NUMBERS, "erf": math.erf}, formula.__name__))
+    return inlined(FunctionType(formula.__code__, given | own | {"np": ON_NUMBERS, "erf": math.erf}, formula.__name__))
 
 
 def choice(name: str, kernels: Mapping[int, Any], arguments: str) -> Any:

@@ -9,20 +9,20 @@ from __future__ import annotations
 import math
 
 from fastnn._kernels.jit_activations import largest
-from fastnn._kernels.jit_compile import choice, compiled, kernel, maximum, minimum
+from fastnn._kernels.jit_compile import choice, compiled, inlined, maximum, minimum
 from fastnn.loss_formulas import CLIP
 from fastnn.losses import ALL_LOSSES
 
 ARGUMENTS = "target, labels, weight, y, dy, width, repeat, scale, p"
 
 
-@kernel
+@inlined
 def weight_at(weight, sample):
     """Weight of a sample; an empty vector means ones."""
     return float(weight[sample]) if weight.shape[0] else 1.0
 
 
-@kernel
+@inlined
 def target_at(target, labels, row, j, width):
     """Target of output ``j`` of a row, from the dense target or from the class indices."""
     if labels.shape[0]:
@@ -33,7 +33,7 @@ def target_at(target, labels, row, j, width):
 def _elementwise(term, slope, sums):
     term_of, slope_of = compiled(term), compiled(slope)
 
-    @kernel
+    @inlined
     def loop(target, labels, weight, y, dy, width, repeat, scale, p):
         total, share = 0.0, (1.0 if sums else 1.0 / width)
         for row in range(y.shape[0] // width):
@@ -48,7 +48,7 @@ def _elementwise(term, slope, sums):
     return loop
 
 
-@kernel
+@inlined
 def crossentropy_logits(target, labels, weight, y, dy, width, repeat, scale, p):
     """``-sum(t log softmax(y))``; ``dy`` first holds the exponentials."""
     total = 0.0
@@ -68,7 +68,7 @@ def crossentropy_logits(target, labels, weight, y, dy, width, repeat, scale, p):
     return total / repeat
 
 
-@kernel
+@inlined
 def crossentropy(target, labels, weight, y, dy, width, repeat, scale, p):
     """``-sum(t log(y / sum y))`` with the shares kept in [CLIP, 1 - CLIP]; ``dy`` first holds the slopes by them."""
     total = 0.0

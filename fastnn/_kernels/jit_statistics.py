@@ -6,7 +6,7 @@ Every kernel takes the same arguments as :func:`block_statistic` after its code;
 
 from __future__ import annotations
 
-from fastnn._kernels.jit_compile import choice, kernel
+from fastnn._kernels.jit_compile import choice, inlined, kernel
 from fastnn._kernels.jit_losses import weight_at
 from fastnn.metrics import N_THRESHOLDS, StatisticCode
 
@@ -24,14 +24,14 @@ def argmax(y, first, width):
     return place
 
 
-@kernel
+@inlined
 def label(target, labels, row, width):
     """Class index of a row."""
     return int(labels[row]) if labels.shape[0] else argmax(target, row * width, width)
 
 
 def _mean(score):
-    @kernel
+    @inlined
     def loop(target, labels, weight, y, width, repeat, out, p):
         for row in range(y.shape[0] // width):
             w = weight_at(weight, row // repeat)
@@ -41,7 +41,7 @@ def _mean(score):
     return loop
 
 
-@kernel
+@inlined
 def hits(target, labels, y, row, width, p):
     count = 0
     for i in range(row * width, (row + 1) * width):
@@ -49,12 +49,12 @@ def hits(target, labels, y, row, width, p):
     return count / width
 
 
-@kernel
+@inlined
 def argmax_hits(target, labels, y, row, width, p):
     return 1.0 if label(target, labels, row, width) == argmax(y, row * width, width) else 0.0
 
 
-@kernel
+@inlined
 def top_k_hits(target, labels, y, row, width, p):
     above, hit = 0, y[row * width + label(target, labels, row, width)]
     for i in range(row * width, (row + 1) * width):
@@ -62,7 +62,7 @@ def top_k_hits(target, labels, y, row, width, p):
     return 1.0 if above < p else 0.0
 
 
-@kernel
+@inlined
 def squared_error(target, labels, y, row, width, p):
     total = 0.0
     for i in range(row * width, (row + 1) * width):
@@ -71,7 +71,7 @@ def squared_error(target, labels, y, row, width, p):
     return total / width
 
 
-@kernel
+@inlined
 def absolute_error(target, labels, y, row, width, p):
     total = 0.0
     for i in range(row * width, (row + 1) * width):
@@ -79,7 +79,7 @@ def absolute_error(target, labels, y, row, width, p):
     return total / width
 
 
-@kernel
+@inlined
 def confusion(target, labels, weight, y, width, repeat, out, p):
     for i in range(y.shape[0]):
         w, j = weight_at(weight, i // width // repeat), i % width
@@ -89,7 +89,7 @@ def confusion(target, labels, weight, y, width, repeat, out, p):
         out[2 * width + j] += w * actual
 
 
-@kernel
+@inlined
 def argmax_confusion(target, labels, weight, y, width, repeat, out, p):
     for row in range(y.shape[0] // width):
         w = weight_at(weight, row // repeat)
@@ -99,7 +99,7 @@ def argmax_confusion(target, labels, weight, y, width, repeat, out, p):
         out[2 * width + actual] += w
 
 
-@kernel
+@inlined
 def moments(target, labels, weight, y, width, repeat, out, p):
     for i in range(y.shape[0]):
         w, j, t = weight_at(weight, i // width // repeat), i % width, float(target[i])
@@ -109,7 +109,7 @@ def moments(target, labels, weight, y, width, repeat, out, p):
         out[3 * width + j] += w * (t - y[i]) * (t - y[i])
 
 
-@kernel
+@inlined
 def roc(target, labels, weight, y, width, repeat, out, p):
     for i in range(y.shape[0]):
         scaled, place = y.dtype.type(y[i] * N_THRESHOLDS), 0  # rounded as the reference does, for the same bin

@@ -8,43 +8,43 @@ from __future__ import annotations
 
 import math
 
-from fastnn._kernels.jit_compile import choice, compiled, kernel
+from fastnn._kernels.jit_compile import choice, compiled, inlined, kernel
 from fastnn.optimizers import power as python_power
 from fastnn.updates import N_SLOTS, UPDATES, ClipCode, OptimizerCode
 
 CLIP_VALUE, CLIP_NORM, CLIP_GLOBAL_NORM = int(ClipCode.VALUE), int(ClipCode.NORM), int(ClipCode.GLOBAL_NORM)
 CLIPS = tuple(int(code) for code in ClipCode)
-power = compiled(python_power)
+power = kernel(python_power)
 
 
-@kernel
+@inlined
 def sgd(hyper, step, rate):
     return rate, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
 
 
-@kernel
+@inlined
 def momentum(hyper, step, rate):
     return hyper[0], rate, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
 
 
-@kernel
+@inlined
 def rmsprop(hyper, step, rate):
     rho, epsilon, centered, moment = hyper[0], hyper[1], hyper[2], hyper[3]
     return rho, 1 - rho, rate, epsilon, centered, moment, 0.0, 0.0, 0.0
 
 
-@kernel
+@inlined
 def adagrad(hyper, step, rate):
     return rate, hyper[0], 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
 
 
-@kernel
+@inlined
 def adadelta(hyper, step, rate):
     rho, epsilon = hyper[0], hyper[1]
     return rho, 1 - rho, rate, epsilon, 0.0, 0.0, 0.0, 0.0, 0.0
 
 
-@kernel
+@inlined
 def adam(hyper, step, rate):
     beta_1, beta_2, epsilon, keras = hyper[0], hyper[1], hyper[2], hyper[3]
     first, second = 1 - power(beta_1, step), math.sqrt(1 - power(beta_2, step))
@@ -54,12 +54,12 @@ def adam(hyper, step, rate):
     return beta_1, 1 - beta_1, beta_2, 1 - beta_2, size, root, epsilon, 0.0, 0.0
 
 
-@kernel
+@inlined
 def _nadam_momentum(beta_1, step):
     return beta_1 * (1 - 0.5 * power(0.96, step))
 
 
-@kernel
+@inlined
 def nadam(hyper, step, rate):
     beta_1, beta_2, epsilon = hyper[0], hyper[1], hyper[2]
     product = 1.0
@@ -73,13 +73,13 @@ def nadam(hyper, step, rate):
     return beta_1, 1 - beta_1, beta_2, 1 - beta_2, ahead, here, root, epsilon, 0.0
 
 
-@kernel
+@inlined
 def adamax(hyper, step, rate):
     beta_1, beta_2, epsilon = hyper[0], hyper[1], hyper[2]
     return beta_1, 1 - beta_1, beta_2, rate / (1 - power(beta_1, step)), epsilon, 0.0, 0.0, 0.0, 0.0
 
 
-@kernel
+@inlined
 def lion(hyper, step, rate):
     beta_1, beta_2 = hyper[0], hyper[1]
     return rate, beta_1, 1 - beta_1, beta_2, 1 - beta_2, 0.0, 0.0, 0.0, 0.0
@@ -104,24 +104,24 @@ step_scalars = choice("step_scalars", SCALARS, "hyper, step, rate")  # c[1:] of 
 def _update(formula, n_slots):
     on_number = compiled(formula)
 
-    @kernel
+    @inlined
     def without_slots(w, g, slots, c):
         for i in range(w.shape[0]):
             w[i], _ = on_number(w[i], g[i], (), c)
 
-    @kernel
+    @inlined
     def with_one(w, g, slots, c):
         s0 = slots[0]
         for i in range(w.shape[0]):
             w[i], (s0[i],) = on_number(w[i], g[i], (s0[i],), c)
 
-    @kernel
+    @inlined
     def with_two(w, g, slots, c):
         s0, s1 = slots[0], slots[1]
         for i in range(w.shape[0]):
             w[i], (s0[i], s1[i]) = on_number(w[i], g[i], (s0[i], s1[i]), c)
 
-    @kernel
+    @inlined
     def with_three(w, g, slots, c):
         s0, s1, s2 = slots[0], slots[1], slots[2]
         for i in range(w.shape[0]):
@@ -134,7 +134,7 @@ KERNELS = {code: _update(formula, N_SLOTS[code]) for code, formula in UPDATES.it
 apply = choice("apply", KERNELS, "w, g, slots, c")
 
 
-@kernel
+@inlined
 def penalize(segments, params, grads):
     """Add the gradients of l1 and l2 to ``grads``; returns the penalty."""
     penalty = 0.0
@@ -160,7 +160,7 @@ def clip_norm(grads, bound):
             grads[i] *= factor
 
 
-@kernel
+@inlined
 def clip(code, bound, segments, grads):
     """Clip each gradient, each variable's norm, or the norm of all."""
     if code == CLIP_VALUE:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.jit_activations import activate, activation_gradient
-from fastnn._kernels.jit_compile import kernel
+from fastnn._kernels.jit_compile import inlined, kernel
 from fastnn._kernels.jit_losses import block_loss
 from fastnn._kernels.jit_products import add_product, add_rows, transpose
 from fastnn._kernels.jit_random import dropout_factors, fill_order
@@ -56,6 +56,13 @@ class Data(NamedTuple):
 
 
 @kernel
+def copy(out, values):
+    """``out = values``; Numba's own assignment of slices compiles its error message too, for a second."""
+    for i in range(out.shape[0]):
+        out[i] = values[i]
+
+
+@inlined
 def place(arena, offset, size, block):
     """``size`` numbers at an offset; offset -1 is the block handed in."""
     return block[:size] if offset < 0 else arena[offset : offset + size]
@@ -72,7 +79,7 @@ def forward(tables, memory, x, n_rows, training, step, first_row):
         if op.kind == DENSE:
             dense(op, memory.params, source, y, z, rows)
         elif op.kind == ACTIVATION:
-            y[:] = source
+            copy(y, source)
             activate_rows(op, y, z)
         elif training:
             first = first_row * op.repeat * op.n_out
@@ -80,10 +87,10 @@ def forward(tables, memory, x, n_rows, training, step, first_row):
             for i in range(y.shape[0]):
                 y[i] = source[i] * z[i]
         else:
-            y[:] = source
+            copy(y, source)
 
 
-@kernel
+@inlined
 def dense(op, params, x, y, z, rows):
     """``y = activation(x @ w + b)``, some rows at a time."""
     n_in, n_out = op.n_in, op.n_out
@@ -93,17 +100,18 @@ def dense(op, params, x, y, z, rows):
         part = y[first * n_out : last * n_out]
         part[:] = 0
         if op.b >= 0:
+            bias = params[op.b : op.b + n_out]
             for i in range(last - first):
-                part[i * n_out : (i + 1) * n_out] = params[op.b : op.b + n_out]
+                copy(part[i * n_out : (i + 1) * n_out], bias)
         add_product(x[first * n_in : last * n_in], n_in, np.int64(1), w, part, last - first, n_in, n_out)
         activate_rows(op, part, z[first * n_out : last * n_out])
 
 
-@kernel
+@inlined
 def activate_rows(op, y, z):
     """Keep ``z`` where the op has a place for it, then ``y = activation(y)``."""
     if op.z >= 0:
-        z[:] = y
+        copy(z, y)
     if op.activation != LINEAR:
         activate(op.activation, y, op.n_out, y.dtype.type(op.parameter))
 
@@ -126,7 +134,7 @@ def loss(tables, memory, data, n_rows, sums, scale):
 
 
 @kernel
-def backward(tables, memory, x, n_rows, accumulate):
+def backward(tables, memory, x, n_rows, accumulate, spare):
     """Gradients of the block that ``forward`` has pushed."""
     for i in range(tables.ops.shape[0] - 1, -1, -1):
         op = tables.ops[i]
@@ -141,32 +149,47 @@ def backward(tables, memory, x, n_rows, accumulate):
             activation_gradient(op.activation, z, y, dz, op.n_out, y.dtype.type(op.parameter))
         if op.kind == DENSE:
             source = place(memory.workspace, op.x, rows * op.n_in, x)
-            parameter_gradients(op, memory.grads, source, dz, rows, accumulate)
+            parameter_gradients(op, memory.grads, source, dz, rows, accumulate, spare)
         if op.dx < 0:
             return
         dx = memory.workspace[op.dx : op.dx + rows * op.n_in]
         if op.kind == DENSE:
             input_gradient(op, memory, dz, dx, rows)
         else:
-            dx[:] = dz
+            copy(dx, dz)
 
 
-@kernel
-def parameter_gradients(op, grads, x, dz, rows, accumulate):
-    """``dw = x.T @ dz`` and ``db``, the sum of the rows of ``dz``."""
+@inlined
+def parameter_gradients(op, grads, x, dz, rows, accumulate, spare):
+    """``dw = x.T @ dz`` and ``db``, the sum of the rows of ``dz``; summed in ``spare`` before they are added."""
     n_in, n_out = op.n_in, op.n_out
-    dw = grads[op.w : op.w + n_in * n_out]
-    if not accumulate:
-        dw[:] = 0
-    add_product(x, np.int64(1), n_in, dz, dw, n_in, rows, n_out)
+    size = n_in * n_out
+    dw = grads[op.w : op.w + size]
+    sums = spare[:size] if accumulate else dw
+    sums[:] = 0
+    add_product(x, np.int64(1), n_in, dz, sums, n_in, rows, n_out)
+    if accumulate:
+        add_rows(dw, sums, np.int64(1), size)
     if op.b >= 0:
         db = grads[op.b : op.b + n_out]
-        if not accumulate:
-            db[:] = 0
-        add_rows(db, dz, rows, n_out)
+        sums = spare[:n_out] if accumulate else db
+        sums[:] = 0
+        add_rows(sums, dz, rows, n_out)
+        if accumulate:
+            add_rows(db, sums, np.int64(1), n_out)
 
 
 @kernel
+def spare_numbers(tables, memory):
+    """Room for the gradients of the largest op."""
+    size = 0
+    for op in tables.ops:
+        if op.kind == DENSE:
+            size = max(size, op.n_in * op.n_out)
+    return np.empty(size, memory.params.dtype)
+
+
+@inlined
 def input_gradient(op, memory, dz, dx, rows):
     """``dx = dz @ w.T``, through the transposed kernel in ``scratch``."""
     n_in, n_out = op.n_in, op.n_out
@@ -181,12 +204,12 @@ def gather(given, order, width, out):
     """Rows of ``given`` by their indices, to the front of ``out``; an empty ``given`` leaves ``out`` empty."""
     if given.shape[0]:
         for i in range(order.shape[0]):
-            out[i * width : (i + 1) * width] = given[order[i] * width : (order[i] + 1) * width]
+            copy(out[i * width : (i + 1) * width], given[order[i] * width : (order[i] + 1) * width])
         return out[: order.shape[0] * width]
     return out[:0]
 
 
-@kernel
+@inlined
 def train(tables, memory, data, order, run, rates, sums):
     """:func:`fastnn._kernels.contract.train_loop` with :func:`fastnn._kernels.contract.train_step`."""
     header, position, updates = tables.header[()], run[()], 0
@@ -196,6 +219,7 @@ def train(tables, memory, data, order, run, rates, sums):
         np.empty(header.block_rows * tables.loss[()].repeat if data.labels.shape[0] else 0, np.int32),
         np.empty(header.block_rows if data.weight.shape[0] else 0, memory.params.dtype),
     )
+    spare = spare_numbers(tables, memory) if header.batch_size > header.block_rows else memory.params[:0]
     while updates < position.max_steps and position.epoch < position.last_epoch:
         if position.batch == 0 and position.shuffle:
             fill_order(order, header.seed, position.epoch)
@@ -203,7 +227,7 @@ def train(tables, memory, data, order, run, rates, sums):
         rows = order[first : min(first + header.batch_size, position.n_samples)]
         rate = rates[updates] if rates.shape[0] > 1 else rates[0]
         row = sums[position.epoch - position.first_epoch]
-        if not train_batch(tables, memory, data, block, rows, position.step, rate, row):
+        if not train_batch(tables, memory, data, block, spare, rows, position.step, rate, row):
             position.status = 1
             return
         updates += 1
@@ -214,8 +238,8 @@ def train(tables, memory, data, order, run, rates, sums):
             position.epoch += 1
 
 
-@kernel
-def train_batch(tables, memory, data, block, rows, step, rate, sums):
+@inlined
+def train_batch(tables, memory, data, block, spare, rows, step, rate, sums):
     """One update on ``rows``; False, and no update, when the loss is not finite."""
     header, before = tables.header[()], sums[0]
     for first in range(0, rows.shape[0], header.block_rows):
@@ -225,16 +249,16 @@ def train_batch(tables, memory, data, block, rows, step, rate, sums):
         target = gather(data.target, chosen, header.n_output, block.target)
         labels = gather(data.labels, chosen, tables.loss[()].repeat, block.labels)
         weight = gather(data.weight, chosen, np.int64(1), block.weight)
-        forward(tables, memory, x, n, True, step, first)
+        forward(tables, memory, x, n, np.int64(1), step, first)
         loss(tables, memory, Data(x, target, labels, weight), n, sums, 1.0 / rows.shape[0])
-        backward(tables, memory, x, n, first > 0)
+        backward(tables, memory, x, n, np.int64(first > 0), spare)
     if not np.isfinite(sums[0] - before):
         return False
     sums[0] += rows.shape[0] * update_params(tables, memory, step + 1, rate)
     return True
 
 
-@kernel
+@inlined
 def predict(tables, memory, x, out):
     """Predict all rows of ``x``, a block at a time."""
     header = tables.header[()]
@@ -242,5 +266,6 @@ def predict(tables, memory, x, out):
     n_rows = out.shape[0] // n_output
     for first in range(0, n_rows, header.block_rows):
         last = min(first + header.block_rows, n_rows)
-        forward(tables, memory, x[first * n_input : last * n_input], last - first, False, np.int64(0), np.int64(0))
-        out[first * n_output : last * n_output] = memory.workspace[header.y : header.y + (last - first) * n_output]
+        forward(tables, memory, x[first * n_input : last * n_input], last - first, np.int64(0), np.int64(0), np.int64(0))
+        size = (last - first) * n_output
+        copy(out[first * n_output : last * n_output], memory.workspace[header.y : header.y + size])

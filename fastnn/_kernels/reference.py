@@ -30,10 +30,10 @@ def forward(plan, arenas, x, training=False, step=0, first_row=0):
     for op in plan.ops:
         rows = _rows(arenas, op["x"], len(x) * op["repeat"], op["n_in"], x)
         y = _rows(arenas, op["y"], len(rows), op["n_out"])
-        if op["kind"] == OpKind.DROPOUT:
+        if _code(op["kind"]) == OpKind.DROPOUT:
             _dropout(plan, arenas, op, rows, y, training, step, first_row)
             continue
-        z = rows @ _kernel(arenas.params, op) + _bias(arenas.params, op) if op["kind"] == OpKind.DENSE else rows
+        z = rows @ _kernel(arenas.params, op) + _bias(arenas.params, op) if _code(op["kind"]) == OpKind.DENSE else rows
         if op["z"] >= 0:
             _rows(arenas, op["z"], len(rows), op["n_out"])[...] = z
         y[...] = _activate(op["activation"], z, op["parameter"])
@@ -56,7 +56,7 @@ def loss(plan, arenas, target, weight, sums, scale):
     for metric in plan.metrics:
         place = slice(metric["first"], metric["first"] + metric["n_sums"])
         counted = w if metric["weighted"] else np.repeat(ones, repeat)
-        STATISTICS[metric["statistic"]](target, y, counted, sums[place], metric["parameter"])
+        STATISTICS[_code(metric["statistic"])](target, y, counted, sums[place], metric["parameter"])
 
 
 def backward(plan, arenas, x, accumulate=False):
@@ -64,19 +64,19 @@ def backward(plan, arenas, x, accumulate=False):
         rows = _rows(arenas, op["x"], len(x) * op["repeat"], op["n_in"], x)
         dz = _rows(arenas, op["dy"], len(rows), op["n_out"])
         z = _rows(arenas, op["z"], len(rows), op["n_out"]) if op["z"] >= 0 else None
-        if op["kind"] == OpKind.DROPOUT:
+        if _code(op["kind"]) == OpKind.DROPOUT:
             dz *= z
         else:
             y = _rows(arenas, op["y"], len(rows), op["n_out"])
             dz[...] = _activation_gradient(op, z, y, dz)
-        if op["kind"] == OpKind.DENSE:
+        if _code(op["kind"]) == OpKind.DENSE:
             _accumulate(_kernel(arenas.grads, op), rows.T @ dz, accumulate)
             if op["b"] >= 0:
                 _accumulate(_bias(arenas.grads, op), dz.sum(axis=0), accumulate)
         if op["dx"] < 0:
             return
         dx = _rows(arenas, op["dx"], len(rows), op["n_in"])
-        dx[...] = dz @ _kernel(arenas.params, op).T if op["kind"] == OpKind.DENSE else dz
+        dx[...] = dz @ _kernel(arenas.params, op).T if _code(op["kind"]) == OpKind.DENSE else dz
 
 
 def update(plan, arenas, step, learning_rate):
@@ -117,12 +117,17 @@ def _bias(arena, op):
     return arena[op["b"] : op["b"] + op["n_out"]] if op["b"] >= 0 else arena.dtype.type(0)
 
 
+def _code(field):
+    """A code of the plan as an int: NumPy's own comparison with an enum can swallow Ctrl-C (Python 3.11)."""
+    return int(field)
+
+
 def _activate(code, z, parameter):
-    return ACTIVATION[code].function(z, z.dtype.type(parameter))
+    return ACTIVATION[_code(code)].function(z, z.dtype.type(parameter))
 
 
 def _activation_gradient(op, z, y, dy):
-    record = ACTIVATION[op["activation"]]
+    record = ACTIVATION[_code(op["activation"])]
     if record.rowwise:
         return record.derivative(y, dy)
     return dy * record.derivative(z, y, y.dtype.type(op["parameter"]))
