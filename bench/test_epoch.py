@@ -1,7 +1,7 @@
 """Time of one epoch of training through the public interface."""
 
 import pytest
-from networks import NETWORKS, make
+from timed import NETWORKS, make
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from networks import NETWORKS, make
+from timed import NETWORKS, make
 
 
 @pytest.mark.parametrize("rows", [1, 1024])

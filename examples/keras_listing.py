@@ -1,6 +1,8 @@
-"""A listing from a Keras tutorial that runs with only its imports changed.
+"""A listing from a Keras tutorial; in its two imports ``keras`` became ``fastnn``, nothing else changed.
 
-python examples/keras_listing.py [--backend cython]
+    python examples/keras_listing.py [--backend cython]
+
+The data are random points; each of the three answers is the side of a plane on which a point lies.
 """
 
 import argparse
@@ -12,24 +14,30 @@ from fastnn.layers import Dense
 from fastnn.models import Sequential
 
 
+def listing(X, Y, n, k):
+    """Three independent questions about each row, hence three sigmoids and not a softmax."""
+    model = Sequential(
+        [
+            Dense(64, activation="relu", input_shape=(n,)),
+            Dense(32, activation="relu"),
+            Dense(k, activation="sigmoid"),
+        ]
+    )
+    model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+    model.summary()
+    history = model.fit(X, Y, epochs=10, batch_size=32)
+    return model, history
+
+
 def main(backend=None):
     rng = np.random.default_rng(0)
     n, k = 20, 3
     X = rng.standard_normal((1000, n))
     Y = (X @ rng.standard_normal((n, k)) > 0).astype(int)
-
-    with fastnn.use_backend(backend or "auto"):
-        model = Sequential(
-            [
-                Dense(64, activation="relu", input_shape=(n,)),
-                Dense(32, activation="relu"),
-                Dense(k, activation="sigmoid"),
-            ]
-        )
-        model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
-        history = model.fit(X, Y, epochs=10, batch_size=32)
-    model.summary()
-    print(f"loss {history.history['loss'][-1]:.4f}, accuracy {history.history['accuracy'][-1]:.4f}")
+    with fastnn.use_backend(backend or fastnn.get_backend()):
+        model, history = listing(X, Y, n, k)
+    values = history.history
+    print(f"loss {values['loss'][-1]:.4f}, accuracy {values['accuracy'][-1]:.4f} (backend {model.backend_})")
     return history
 
 

@@ -6,6 +6,7 @@ All become a :class:`Source`: features (a table, or uint8 images), and the colum
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +99,10 @@ def check_output(path: str, *inputs: str) -> None:
         raise ValueError(f"no such folder: {folder}")
     if os.path.isdir(path):
         raise ValueError(f"{path} is a folder; name a file")
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"the folder {folder} cannot be written to")
+    try:
+        tempfile.NamedTemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(f"the folder {folder} cannot be written to ({error.strerror})") from None
     for name in inputs:
         if os.path.abspath(name) == os.path.abspath(path) or (
             os.path.exists(name) and os.path.exists(path) and os.path.samefile(name, path)

@@ -28,6 +28,7 @@ def history(history: Any, ax: Any = None, metric: str = "loss") -> Any:
     for name, label in ((metric, "training"), (f"val_{metric}", "validation")):
         if name in values:
             ax.plot([epoch + 1 for epoch in epochs], values[name], label=label, marker="." if len(epochs) < 3 else None)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("epoch")
     ax.set_ylabel(metric)
     ax.legend()

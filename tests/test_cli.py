@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn import plot
 from fastnn.cli import main
 from fastnn.layers import Dense
 
@@ -171,6 +172,17 @@ def test_the_bundled_digits_reach_97_percent(tmp_path, capsys):
     assert code == 0
     assert "1,797 rows" in out
     assert value(out, "accuracy") > 0.94
+
+
+def test_curves_are_drawn_for_what_the_history_has():
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    kept = {"loss": [3.0, 2.0], "val_loss": [4.0, 3.0], "mae": [1.0, 0.5]}
+    ax = plot.history(kept, figure.subplots())
+    assert [line.get_ydata().tolist() for line in ax.get_lines()] == [[3, 2], [4, 3]]
+    assert ax.get_lines()[0].get_xdata().tolist() == [1, 2]
+    assert len(plot.history(kept, figure.subplots(), "mae").get_lines()) == 1
+    with pytest.raises(ValueError, match="it has loss, val_loss, mae"):
+        plot.history(kept, metric="accuracy")
 
 
 def test_info_tells_what_a_model_is_and_how_to_use_it(people, tmp_path, capsys):
@@ -389,7 +401,8 @@ def test_adult_reaches_84_percent_on_its_test_file(data_folder, tmp_path, capsys
 
 
 @pytest.mark.long
-def test_defaults_give_good_results_on_real_data(data_folder, tmp_path, capsys):
+def test_defaults_give_good_results_on_real_data(data_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("FASTNN_BACKEND")
     model = tmp_path / "m.safetensors"
     out = train(capsys, data_folder / "houses.csv", "--target", "target", "--seed", 1, "--out", model)
     assert value(out, "r2") > 0.75

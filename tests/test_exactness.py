@@ -133,9 +133,8 @@ def test_extreme_inputs_of_an_activation_match_the_reference(backend, dtype, rng
     )
     with np.errstate(all="ignore"):
         got, right = Stage(backend, net, dtype).forward(x), Stage(reference, net, dtype).forward(x)
-    assert_close(
-        got, right, dtype, magnitude=np.where(np.isfinite(right), np.abs(right), 0) + np.minimum(np.abs(right), 1)
-    )
+    size = np.maximum(np.abs(right), np.abs(x) if name == "gelu" else 0)  # 1 + erf cancels
+    assert_close(got, right, dtype, magnitude=np.where(np.isfinite(size), size, 1))
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])

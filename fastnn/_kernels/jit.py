@@ -23,7 +23,9 @@ from fastnn import activations, loss_formulas, losses, metrics, optimizers, rand
 from fastnn._kernels import (
     jit_activations,
     jit_compile,
+    jit_formulas,
     jit_losses,
+    jit_math,
     jit_products,
     jit_random,
     jit_statistics,
@@ -37,7 +39,8 @@ from fastnn._kernels.jit_walk import Data, Memory, Tables
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT = range(6)
 SOURCES = (
     *(activations, loss_formulas, losses, metrics, optimizers, random, updates, tables),
-    *(jit_activations, jit_compile, jit_losses, jit_products, jit_random, jit_statistics, jit_update, jit_walk),
+    *(jit_activations, jit_compile, jit_formulas, jit_losses, jit_math, jit_products, jit_random, jit_statistics),
+    *(jit_update, jit_walk),
 )
 NONE = {np.dtype(name): np.empty(0, name) for name in ("float32", "float64", "int32")}
 NO_RUN = np.zeros((), tables.RUN)

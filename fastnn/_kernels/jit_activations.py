@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 
-from fastnn._kernels.jit_compile import choice, compiled, inlined, kernel
+from fastnn._kernels.jit_compile import choice, inlined, kernel
+from fastnn._kernels.jit_formulas import compiled
+from fastnn._kernels.jit_math import exp
 from fastnn.activations import ACTIVATIONS, ActivationCode
 
 
@@ -48,7 +50,7 @@ def softmax(y, width, p):
     for first in range(0, y.shape[0], width):
         top, total = largest(y, first, width), 0.0
         for j in range(first, first + width):
-            y[j] = math.exp(y[j] - top)
+            y[j] = exp(y[j] - top)
             total += y[j]
         for j in range(first, first + width):
             y[j] /= total
@@ -69,7 +71,7 @@ def log_softmax(y, width, p):
     for first in range(0, y.shape[0], width):
         top, total = largest(y, first, width), 0.0
         for j in range(first, first + width):
-            total += math.exp(y[j] - top)
+            total += exp(y[j] - top)
         for j in range(first, first + width):
             y[j] = y[j] - top - math.log(total)
 
@@ -81,7 +83,7 @@ def log_softmax_gradient(z, y, dy, width, p):
         for j in range(first, first + width):
             total += dy[j]
         for j in range(first, first + width):
-            dy[j] -= math.exp(y[j]) * total
+            dy[j] -= exp(y[j]) * total
 
 
 ROWWISE = {

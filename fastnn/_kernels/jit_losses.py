@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 
 from fastnn._kernels.jit_activations import largest
-from fastnn._kernels.jit_compile import choice, compiled, inlined, maximum, minimum
+from fastnn._kernels.jit_compile import choice, inlined
+from fastnn._kernels.jit_formulas import compiled, maximum, minimum
+from fastnn._kernels.jit_math import exp
 from fastnn.loss_formulas import CLIP
 from fastnn.losses import ALL_LOSSES
 
@@ -56,7 +58,7 @@ def crossentropy_logits(target, labels, weight, y, dy, width, repeat, scale, p):
         w, first = weight_at(weight, row // repeat), row * width
         top, exponentials, whole, value = largest(y, first, width), 0.0, 0.0, 0.0
         for j in range(width):
-            dy[first + j] = math.exp(y[first + j] - top)
+            dy[first + j] = exp(y[first + j] - top)
             exponentials += dy[first + j]
             whole += target_at(target, labels, row, j, width)
         log_sum = math.log(exponentials)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from fastnn._kernels.jit_compile import choice, compiled, inlined, kernel
+from fastnn._kernels.jit_compile import choice, inlined, kernel
+from fastnn._kernels.jit_formulas import compiled
 from fastnn.optimizers import power as python_power
 from fastnn.updates import N_SLOTS, UPDATES, ClipCode, OptimizerCode
 

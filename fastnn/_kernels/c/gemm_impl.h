@@ -25,22 +25,24 @@
 
 typedef struct {
     int64_t m, n, k;
-    const real *a;         /* number (i, p) at i * a_row + p * a_column */
+    const real *a; /* number (i, p) at i * a_row + p * a_column */
     int64_t a_row, a_column;
-    const real *b;         /* (k, n), dense rows b_row apart */
+    const real *b; /* (k, n), dense rows b_row apart */
     int64_t b_row;
-    int b_transposed;      /* b is (n, k) instead; for multiply_packed alone */
-    const real *start;     /* (m, n) with dense rows start_row apart (0: one row for all), or NULL for zeros */
+    int b_transposed;  /* b is (n, k) instead; for multiply_packed alone */
+    const real *start; /* (m, n) with dense rows start_row apart (0: one row for all), or NULL for zeros */
     int64_t start_row;
-    real *c;               /* (m, n), dense rows c_row apart */
+    real *c; /* (m, n), dense rows c_row apart */
     int64_t c_row;
-    int add;               /* the sum is made by itself and then added to c */
+    int add; /* the sum is made by itself and then added to c */
 } product;
 
 INLINE vf load_part(const real *p, int ragged, int n) { return ragged ? vf_load_n(p, n) : vf_load(p); }
 INLINE void store_part(real *p, vf a, int ragged, int n) {
-    if (ragged) vf_store_n(p, a, n);
-    else vf_store(p, a);
+    if (ragged)
+        vf_store_n(p, a, n);
+    else
+        vf_store(p, a);
 }
 
 /* A tile at (i, j) of C. rows, vecs, ragged (the last vector holds only `last` numbers) and packed (a_row is 1) are
@@ -87,9 +89,7 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
 }
 
 #define TILE_CASE(r)                                                                                                   \
-    case r:                                                                                                            \
-        tile(g, i, j, last, r <= TILE_ROWS ? r : 1, vecs, ragged, packed);                                             \
-        break;
+    case r: tile(g, i, j, last, r <= TILE_ROWS ? r : 1, vecs, ragged, packed); break;
 
 /* All rows of C in columns [j, j + width of the tile). */
 INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int packed) {
@@ -123,14 +123,20 @@ static void packed_one(const product *g, int64_t j, int last) { columns(g, j, la
 static void columns_any(const product *g, int64_t j, int64_t width) {
     const int packed = g->a_row == 1;
     if (width == TILE_WIDTH) {
-        if (packed) packed_full(g, j);
-        else columns_full(g, j);
+        if (packed)
+            packed_full(g, j);
+        else
+            columns_full(g, j);
     } else if (width > LANES) {
-        if (packed) packed_two(g, j, (int)(width - LANES));
-        else columns_two(g, j, (int)(width - LANES));
+        if (packed)
+            packed_two(g, j, (int)(width - LANES));
+        else
+            columns_two(g, j, (int)(width - LANES));
     } else {
-        if (packed) packed_one(g, j, (int)width);
-        else columns_one(g, j, (int)width);
+        if (packed)
+            packed_one(g, j, (int)width);
+        else
+            columns_one(g, j, (int)width);
     }
 }
 
@@ -155,8 +161,7 @@ static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n
             continue;
         }
         const real *from = g->b + first_k * g->b_row + column;
-        for (int64_t p = 0; p < k; p++)
-            copy_row(from + p * g->b_row, width, to + p * TILE_WIDTH);
+        for (int64_t p = 0; p < k; p++) copy_row(from + p * g->b_row, width, to + p * TILE_WIDTH);
     }
 }
 
@@ -187,7 +192,9 @@ static void multiply_block(const product *g, const real *packed_b, real *packed_
                             .a_column = pack ? TILE_ROWS : g->a_column,
                             .b = packed_b + j * k,
                             .b_row = TILE_WIDTH,
-                            .start = p0 ? c : g->start ? g->start + (i0 + i) * g->start_row + j0 + j : NULL,
+                            .start = p0         ? c
+                                     : g->start ? g->start + (i0 + i) * g->start_row + j0 + j
+                                                : NULL,
                             .start_row = p0 ? g->c_row : g->start_row,
                             .c = c,
                             .c_row = g->c_row,
@@ -236,9 +243,7 @@ static void multiply_packed_add(const product *g, real *memory) {
         }
 }
 
-static int is_large(int64_t m, int64_t n, int64_t k) {
-    return (double)m * (double)n * (double)k > PACK_ABOVE;
-}
+static int is_large(int64_t m, int64_t n, int64_t k) { return (double)m * (double)n * (double)k > PACK_ABOVE; }
 
 /* False when there is no memory for packing. */
 static int multiply_large(const product *g) {
@@ -246,8 +251,10 @@ static int multiply_large(const product *g) {
     const int64_t part = in_parts ? at_most(g->m, BLOCK_M) * at_most(g->n, BLOCK_N) : 0;
     real *memory = fnn_scratch((size_t)(part + packed_b_size(g) + packed_a_size(g)) * sizeof(real));
     if (!memory) return 0;
-    if (in_parts) multiply_packed_add(g, memory);
-    else multiply_packed(g, memory);
+    if (in_parts)
+        multiply_packed_add(g, memory);
+    else
+        multiply_packed(g, memory);
     return 1;
 }
 

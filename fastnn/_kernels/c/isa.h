@@ -1,7 +1,7 @@
 /* What every isa_<isa>_<dtype>.c compiles: all kernels, and FNN_KERNELS, the table's contents.
  *
- * Before it, such a file sets TILE_ROWS (2 to 12) and TILE_VECS (2), maybe FNN_F64, and includes vec_<isa>.h. All here is
- * static, so that no linker can put a function of one instruction set into the table of another. */
+ * Before it, such a file sets TILE_ROWS (2 to 12) and TILE_VECS (2), maybe FNN_F64, and includes vec_<isa>.h. All here
+ * is static, so that no linker can put a function of one instruction set into the table of another. */
 #ifndef FNN_ISA_H
 #define FNN_ISA_H
 
@@ -35,13 +35,20 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
 
 /* Order of enum fnn_op_kind. */
 #define FNN_KERNELS                                                                                                    \
-    {                                                                                                                  \
-        .isa = ISA_NAME, .item_size = REAL_BYTES, .lanes = LANES,                                                      \
-        .forward = {dense_forward, activation_forward, dropout_forward},                                               \
-        .backward_rows = {dense_backward_rows, activation_backward_rows, dropout_backward_rows},                       \
-        .backward_params = {dense_backward_params, NULL, NULL}, .loss = fnn_loss_kernel, .penalize = fnn_penalize,        \
-        .clip = fnn_clip, .update = fnn_update, .gather = gather, .gemm = gemm, .activate = fnn_activate,                      \
-        .activate_back = fnn_activate_back, .math = fnn_apply_math                                                     \
-    }
+    {.isa = ISA_NAME,                                                                                                  \
+     .item_size = REAL_BYTES,                                                                                          \
+     .lanes = LANES,                                                                                                   \
+     .forward = {dense_forward, activation_forward, dropout_forward},                                                  \
+     .backward_rows = {dense_backward_rows, activation_backward_rows, dropout_backward_rows},                          \
+     .backward_params = {dense_backward_params, NULL, NULL},                                                           \
+     .loss = fnn_loss_kernel,                                                                                          \
+     .penalize = fnn_penalize,                                                                                         \
+     .clip = fnn_clip,                                                                                                 \
+     .update = fnn_update,                                                                                             \
+     .gather = gather,                                                                                                 \
+     .gemm = gemm,                                                                                                     \
+     .activate = fnn_activate,                                                                                         \
+     .activate_back = fnn_activate_back,                                                                               \
+     .math = fnn_apply_math}
 
 #endif

@@ -1,4 +1,5 @@
-/* Sizes, offsets and values of the enums in plan.h as this compiler has them, for the test that compares them with Python. */
+/* Sizes, offsets and values of the enums in plan.h as this compiler has them, for the test that compares them with
+ * Python. */
 #include "layout.h"
 
 #include <stddef.h>

@@ -4,7 +4,6 @@
 
 #include "vec.h"
 
-
 /* Exchanges lanes i | h of a with lanes i of b, for all i without bit h. */
 INLINE void exchange(vf *a, vf *b, const int h) {
     vf low = *a, high = *b;
