@@ -6,9 +6,7 @@ sizes in use are compiled once and kept.
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,20 +18,20 @@ from fastnn.callbacks import check as check_callbacks
 from fastnn.custom_loss import CustomLoss
 from fastnn.data import Data, make_data, split_data
 from fastnn.definitions import integer, number
-from fastnn.layers.base import Layer, Shape, check_shape
+from fastnn.layers.base import Layer
 from fastnn.losses import Loss
 from fastnn.metrics import Metric
 from fastnn.optimizers import LBFGS, Optimizer
-from fastnn.plan import Layout, Plan, aligned, lay_out
+from fastnn.plan import Layout, Plan, aligned
 from fastnn.plan_cache import PlanCache, take_arenas
 from fastnn.progress import Progress
-from fastnn.summary import summary
+from fastnn.stack import Stack
 from fastnn.training import Fit, evaluate
 
 Metrics = list[tuple[Metric, bool]]
 
 
-class Sequential:
+class Sequential(Stack):
     """A stack of layers.
 
     Parameters
@@ -59,12 +57,9 @@ class Sequential:
         seed: int | None = None,
         backend: str | None = None,
     ):
-        self.dtype = checks.model_dtype(dtype)
         if backend is not None:
             _kernels.check_name(backend)
-        self.seed = secrets.randbits(63) if seed is None else integer("seed", seed, low=0)
-        if self.seed >= 2**64:
-            raise ValueError(f"seed must be below 2**64, got {seed}")
+        super().__init__(layers, dtype, seed)
         self.backend = backend
         self.backend_: str | None = None
         self.loss: Loss | CustomLoss | None = None
@@ -74,145 +69,12 @@ class Sequential:
         self.metadata: dict[str, str] = {}
         self.stop_training = False
         self.history: History | None = None
-        self._layers: list[Layer] = []
-        self._layout: Layout | None = None
-        self.slots: np.ndarray | None = None
-        self._forget()
-        self._stack(_layers(layers))
-
-    # -- structure ------------------------------------------------------------------------------
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, a copy of the list."""
-        return list(self._layers)
-
-    @property
-    def built(self) -> bool:
-        """Whether the input's shape is known and parameters exist."""
-        return self._layout is not None
-
-    def add(self, layer: Layer) -> None:
-        """Append a layer. Parameters that exist are drawn anew when the model is built again."""
-        self._stack([*self._layers, *_layers([layer])])
-
-    def pop(self) -> Layer:
-        """Take the last layer off and return it."""
-        if not self._layers:
-            raise ValueError("the model has no layer to pop")
-        layer = self._layers[-1]
-        self._stack(self._layers[:-1])
-        return layer
-
-    def _stack(self, layers: list[Layer]) -> None:
-        """Have these layers, built where the input's shape is known; an error changes nothing."""
-        shape = layers[0].input_shape if layers else None
-        if shape is None and layers and self._layout is not None:
-            shape = self.input_shape
-        drawn = None if shape is None else self._draw(layers, shape)
-        self._layers = layers
-        self._forget(drawn)
-
-    def build(self, input_shape: Any = None) -> None:
-        """Draw the initial parameters for samples of ``input_shape`` (without the batch axis)."""
-        known = self._layers[0].input_shape if self._layers else None
-        shape = known if input_shape is None else check_shape("input_shape", input_shape)
-        if not self._layers:
-            raise ValueError("the model has no layers")
-        if shape is None:
-            raise ValueError("the input's shape is not known; give input_shape to the first layer or to build()")
-        if known is not None and shape != known:
-            raise ValueError(f"input_shape {shape} differs from the first layer's {known}")
-        self._forget(self._draw(self._layers, shape))
-
-    def _draw(self, layers: list[Layer], shape: Shape) -> tuple[Layout, np.ndarray]:
-        layout = lay_out(layers, shape)
-        params = aligned(layout.n_params, self.dtype)
-        for stream, variable in enumerate(layout.variables):
-            parameter = variable.parameter
-            drawn = parameter.initializer(parameter.shape, self.seed, stream)
-            params[variable.offset : variable.offset + variable.size] = drawn.ravel()
-        return layout, params
-
-    @contextlib.contextmanager
-    def built_for(self, x: Any) -> Iterator[None]:
-        """A block in which the model is built, by the rows of ``x`` if need be; an error inside takes that back."""
-        waiting = not self.built
-        if waiting:
-            self.build(checks.real_array("x", x, self.dtype).shape[1:] or (1,))
-        try:
-            yield
-        except BaseException:
-            if waiting:
-                self._forget()
-            raise
 
     def _forget(self, drawn: tuple[Layout, np.ndarray] | None = None) -> None:
-        """Start afresh, not built or with new parameters."""
-        self._layout, self.params = drawn or (None, aligned(0, self.dtype))
-        self.slots, self.epoch, self.step = None, 0, 0
+        super()._forget(drawn)
+        self.slots: np.ndarray | None = None
+        self.epoch = self.step = 0
         self._plans = PlanCache()
-
-    @property
-    def layout(self) -> Layout:
-        """Shapes and places of the parameters; builds the model when it can."""
-        if self._layout is None:
-            self.build()
-        assert self._layout is not None
-        return self._layout
-
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of one sample."""
-        return self.layout.shapes[0]
-
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of one prediction."""
-        return self.layout.shapes[-1]
-
-    def count_params(self) -> int:
-        """Number of trainable parameters."""
-        return sum(variable.size for variable in self.layout.variables)
-
-    def summary(self, print_fn: Any = print) -> None:
-        """Print a table of the layers, their output shapes and parameters."""
-        print_fn(summary(self))
-
-    def __repr__(self) -> str:
-        shapes = (
-            f"{self.input_shape} -> {self.output_shape}, {self.count_params()} params" if self.built else "not built"
-        )
-        return f"<Sequential of {len(self._layers)} layers, {shapes}>"
-
-    # -- weights --------------------------------------------------------------------------------
-
-    def weight_names(self) -> list[str]:
-        """``"layer.parameter"`` for each array of :meth:`get_weights`."""
-        return [f"{v.layer}.{v.parameter.name}" for v in self.layout.variables]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all parameters: kernel ``(n_in, n_out)`` and bias ``(n_out,)`` of each layer in turn."""
-        return [
-            self.params[v.offset : v.offset + v.size].reshape(v.parameter.shape).copy() for v in self.layout.variables
-        ]
-
-    def set_weights(self, weights: Iterable[Any]) -> None:
-        """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change."""
-        variables, weights = self.layout.variables, checks.listed("weights", weights, "arrays")
-        if len(weights) != len(variables):
-            raise ValueError(
-                f"weights must hold {len(variables)} arrays ({', '.join(self.weight_names())}), got {len(weights)}"
-            )
-        checked = []
-        for name, variable, came in zip(self.weight_names(), variables, weights, strict=True):
-            array = checks.real_array(f"weights of {name}", came, self.dtype)
-            if array.shape != variable.parameter.shape:
-                raise ValueError(f"weights of {name} must have shape {variable.parameter.shape}, got {array.shape}")
-            checks.check_finite(f"weights of {name}", array)
-            checked.append(array)
-        for variable, array in zip(variables, checked, strict=True):
-            self.params[variable.offset : variable.offset + variable.size] = array.ravel()
 
     # -- training -------------------------------------------------------------------------------
 
@@ -438,14 +300,6 @@ class Sequential:
         self.params = aligned(len(state["params"]), self.dtype)  # a copy of an array loses its alignment
         self.params[...] = state["params"]
         self._plans = PlanCache()
-
-
-def _layers(came: Any) -> list[Layer]:
-    listed = checks.listed("layers", () if came is None else came, "layers of fastnn.layers")
-    for layer in listed:
-        if not isinstance(layer, Layer):
-            raise TypeError(f"a model takes layers of fastnn.layers, got {layer!r}")
-    return listed
 
 
 def _metrics(came: Any) -> list[Metric]:
