@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -153,6 +154,7 @@ def _fit(model: fastnn.Sequential, prepared: Prepared, arguments: argparse.Names
             epochs=arguments.epochs,
             validation_data=prepared.held_out,
             time_limit=arguments.time_limit,
+            verbose=1 if sys.stderr.isatty() else "auto",  # a person sees the bar from the start
         )
     except KeyboardInterrupt:
         print("interrupted: the model is kept as far as it was trained")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastnn import losses, optimizers, plan
+from fastnn._kernels import reference
 from fastnn.layers import Dense
 
 GUARD = 256  # bytes before and behind every array
@@ -201,3 +202,8 @@ class Stage:
             padding[segment["offset"] : segment["offset"] + segment["size"]] = False
         assert not self.arenas.params[padding].any(), "padding of params was changed"
         assert not self.arenas.grads[padding[: len(self.arenas.grads)]].any(), "padding of grads was changed"
+
+
+def both(backend, net: Network, dtype) -> tuple[Stage, Stage]:
+    """The network on the backend, and on the reference in float64."""
+    return Stage(backend, net, dtype), Stage(reference, net, np.float64)

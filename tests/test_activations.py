@@ -69,7 +69,7 @@ def test_derivatives_equal_those_of_the_formula(name):
     assert_close(got, dy * right, np.float64, magnitude=np.maximum(np.abs(right), 1) * dy)
 
 
-@pytest.mark.parametrize("name, argument", [("leaky_relu", "negative_slope"), ("elu", "alpha")])
+@pytest.mark.parametrize(("name", "argument"), [("leaky_relu", "negative_slope"), ("elu", "alpha")])
 @pytest.mark.parametrize("value", [0.0, 0.01, 0.7, 1.9])
 def test_parameters_enter_value_and_derivative(name, argument, value):
     record = activations.get(name, **{argument: value})
@@ -139,7 +139,7 @@ def test_bound_parameters_survive_the_configuration():
 
 
 @pytest.mark.parametrize(
-    "alias, name",
+    ("alias", "name"),
     [("swish", "silu"), ("identity", "linear"), ("logistic", "sigmoid"), ("hard_silu", "hard_swish"), (None, "linear")],
 )
 def test_other_names_of_an_activation(alias, name):
@@ -147,7 +147,7 @@ def test_other_names_of_an_activation(alias, name):
 
 
 @pytest.mark.parametrize(
-    "came, arguments, error, words",
+    ("came", "arguments", "error", "words"),
     [
         ("rellu", {}, ValueError, "relu"),
         ("tanh", {"alpha": 1.0}, ValueError, "alpha"),

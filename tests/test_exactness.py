@@ -62,14 +62,16 @@ def test_whole_numbers_give_equal_bits_for_all_sizes(backend, dtype, rng, width)
 
 
 @pytest.mark.parametrize(
-    "n_in, width, n_out, rows", [(400, 1, 300, 500), (700, 129, 1, 3), (3, 801, 130, 97), (389, 260, 517, 167)]
+    ("n_in", "width", "n_out", "rows"), [(400, 1, 300, 500), (700, 129, 1, 3), (3, 801, 130, 97), (389, 260, 517, 167)]
 )
 def test_whole_numbers_give_equal_bits_in_large_products(backend, dtype, rng, monkeypatch, n_in, width, n_out, rows):
     monkeypatch.setattr(plan, "MIN_BLOCK", rows)
     compare_exactly(backend, dtype, rng, [Dense(width, "relu"), Dense(n_out)], n_in, rows)
 
 
-@pytest.mark.parametrize("n_in, n_out, rows", [(391, 3100, 13), (3100, 391, 13), (13, 4111, 500), (1024, 1024, 64)])
+@pytest.mark.parametrize(
+    ("n_in", "n_out", "rows"), [(391, 3100, 13), (3100, 391, 13), (13, 4111, 500), (1024, 1024, 64)]
+)
 def test_whole_numbers_give_equal_bits_across_cache_blocks(backend, dtype, rng, monkeypatch, n_in, n_out, rows):
     monkeypatch.setattr(plan, "MIN_BLOCK", rows)
     compare_exactly(backend, dtype, rng, [Activation("linear"), Dense(5), Dense(n_in, "relu"), Dense(n_out)], 7, rows)

@@ -89,7 +89,7 @@ def test_gradient_of_activation_before_loss(backend, rng, name, loss):
 
 
 @pytest.mark.parametrize(
-    "name, output",
+    ("name", "output"),
     [
         ("binary_crossentropy", "sigmoid"),
         ("categorical_crossentropy", "softmax"),

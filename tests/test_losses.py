@@ -116,7 +116,7 @@ CLASSES = [[0.05, 0.95, 0.0], [0.1, 0.8, 0.1]]
 
 
 @pytest.mark.parametrize(
-    "loss, target, y, documented",
+    ("loss", "target", "y", "documented"),
     [
         (losses.BinaryCrossentropy(from_logits=True), [0.0, 1.0, 0.0, 0.0], [-18.6, 0.51, 2.94, -12.8], 0.865),
         (losses.CategoricalCrossentropy(), [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], CLASSES, 1.177),
@@ -218,7 +218,7 @@ def test_configuration_gives_the_loss_back(loss):
     assert losses.get(loss) is loss
 
 
-@pytest.mark.parametrize("alias, name", [("mse", "mean_squared_error"), ("mae", "mean_absolute_error")])
+@pytest.mark.parametrize(("alias", "name"), [("mse", "mean_squared_error"), ("mae", "mean_absolute_error")])
 def test_other_names_of_a_loss(alias, name):
     assert losses.get(alias) is LOSSES[name]
 
@@ -232,7 +232,7 @@ def test_arguments_bind_in_any_order_and_to_records():
 
 
 @pytest.mark.parametrize(
-    "came, arguments, error, words",
+    ("came", "arguments", "error", "words"),
     [
         ("mean_square_error", {}, ValueError, "mean_squared_error"),
         ("mse", {"delta": 1.0}, ValueError, "delta"),

@@ -36,8 +36,9 @@ def check(got, right):
     assert_close(got, right, np.float64, ROWS, magnitude=1.0)
 
 
-@pytest.mark.parametrize("name, score", [("precision", oracle.precision_score), ("recall", oracle.recall_score),
-                                         ("f1", oracle.f1_score)])
+@pytest.mark.parametrize(
+    ("name", "score"), [("precision", oracle.precision_score), ("recall", oracle.recall_score), ("f1", oracle.f1_score)]
+)
 @pytest.mark.parametrize("n_out", [1, 4])
 def test_tables_of_yes_and_no_equal_scikit_learn(rng, weight, name, score, n_out):
     t, y = rng.integers(0, 2, (ROWS, n_out)) * 1.0, rng.random((ROWS, n_out))
@@ -46,8 +47,9 @@ def test_tables_of_yes_and_no_equal_scikit_learn(rng, weight, name, score, n_out
     check(summed(metric, t, y, weight), np.mean(right))
 
 
-@pytest.mark.parametrize("name, score", [("precision", oracle.precision_score), ("recall", oracle.recall_score),
-                                         ("f1", oracle.f1_score)])
+@pytest.mark.parametrize(
+    ("name", "score"), [("precision", oracle.precision_score), ("recall", oracle.recall_score), ("f1", oracle.f1_score)]
+)
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
 def test_tables_of_classes_equal_scikit_learn(rng, weight, name, score, loss):
     classes, y = rng.integers(0, 4, ROWS), rng.random((ROWS, 5))  # the last class never occurs
@@ -68,8 +70,10 @@ def test_accuracy_and_top_k_equal_scikit_learn(rng, weight, loss):
         check(summed(metrics.TopK(k), target, y, weight), right)
 
 
-@pytest.mark.parametrize("loss, threshold", [("binary_crossentropy", 0.5), (losses.BinaryCrossentropy(from_logits=True), 0.0),
-                                             ("hinge", 0.0)])
+@pytest.mark.parametrize(
+    ("loss", "threshold"),
+    [("binary_crossentropy", 0.5), (losses.BinaryCrossentropy(from_logits=True), 0.0), ("hinge", 0.0)],
+)
 def test_accuracy_of_yes_and_no_counts_every_output(rng, weight, loss, threshold):
     y = draw(rng, (ROWS, 3)) + threshold
     t = rng.integers(0, 2, y.shape) * 2.0 - 1.0 if loss == "hinge" else rng.integers(0, 2, y.shape) * 1.0
@@ -81,7 +85,10 @@ def test_accuracy_of_yes_and_no_counts_every_output(rng, weight, loss, threshold
 
 @pytest.mark.parametrize("n_out", [1, 3])
 def test_area_under_the_curve_equals_scikit_learn_on_the_grid_of_thresholds(rng, weight, n_out):
-    t, y = rng.integers(0, 2, (ROWS, n_out)) * 1.0, (rng.integers(0, 60, (ROWS, n_out)) * 3 + 0.5) / metrics.N_THRESHOLDS
+    t, y = (
+        rng.integers(0, 2, (ROWS, n_out)) * 1.0,
+        (rng.integers(0, 60, (ROWS, n_out)) * 3 + 0.5) / metrics.N_THRESHOLDS,
+    )
     right = [oracle.roc_auc_score(t[:, j], y[:, j], sample_weight=weight) for j in range(n_out)]
     check(summed(METRICS["auc"], t, y, weight), np.mean(right))
 
@@ -125,8 +132,15 @@ def test_metrics_that_need_whole_targets_refuse_class_indices():
         metrics.resolve(METRICS["auc"], losses.get("sparse_categorical_crossentropy"), 3)
 
 
-RECORDS = [*METRICS.values(), metrics.get("acc"), metrics.get("f1_score"), metrics.TopK(3), metrics.Precision(0.7),
-           metrics.Recall(0.2), replace(METRICS["f1"], statistic=StatisticCode.HITS)]
+RECORDS = [
+    *METRICS.values(),
+    metrics.get("acc"),
+    metrics.get("f1_score"),
+    metrics.TopK(3),
+    metrics.Precision(0.7),
+    metrics.Recall(0.2),
+    replace(METRICS["f1"], statistic=StatisticCode.HITS),
+]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda m: f"{m.name}-{m.parameter}")
@@ -139,11 +153,16 @@ def test_other_names_of_a_metric_stay_its_name(name):
     assert metrics.get(name) == replace(METRICS[metrics.ALIASES[name]], name=name)
 
 
-@pytest.mark.parametrize("make, error, words", [
-    (lambda: metrics.get("acuracy"), ValueError, "accuracy"), (lambda: metrics.get(3), TypeError, "metrics"),
-    (lambda: metrics.TopK(0), ValueError, "k must"), (lambda: metrics.TopK(2.5), TypeError, "k must"),
-    (lambda: metrics.Precision("high"), TypeError, "threshold"),
-])
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: metrics.get("acuracy"), ValueError, "accuracy"),
+        (lambda: metrics.get(3), TypeError, "metrics"),
+        (lambda: metrics.TopK(0), ValueError, "k must"),
+        (lambda: metrics.TopK(2.5), TypeError, "k must"),
+        (lambda: metrics.Precision("high"), TypeError, "threshold"),
+    ],
+)
 def test_wrong_metrics_are_refused_by_name(make, error, words):
     with pytest.raises(error, match=words):
         make()

@@ -5,8 +5,10 @@ That its functions equal the reference is tested in ``test_backends`` and ``test
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -26,6 +28,7 @@ from fastnn.losses import ALL_LOSSES
 from fastnn.plan import allocate
 
 native = pytest.importorskip("fastnn._kernels.native", reason="the native backend is not built")
+ROOT = Path(__file__).resolve().parents[1]
 RUNS = [name for name, _, runs in native.isas() if runs]
 FUSED = [name for name in RUNS if name != "portable"]
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15, 16, 17, 25, 31, 32, 33, 64, 67)
@@ -212,9 +215,6 @@ def test_threads_work_beside_each_other_without_sharing(rng):
 
 
 def test_arenas_can_be_copied_after_use(rng):
-    import copy
-    import pickle
-
     net = dense(rng, (3, 2))
     arenas = allocate(net.plan, net.params.astype(np.float32))
     x, out = draw(rng, (2, 3)).astype(np.float32), np.empty((2, 2), np.float32)
@@ -243,29 +243,41 @@ CODE_BUILT_FOR_ALL = ("cpu", "layout", "random", "scalars", "scratch", "isa_port
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory):
-    """A fresh build's object files by name."""
-    root = Path(__file__).resolve().parents[1]
-    if not (root / "setup.py").exists():
+    """Object files by name: those of the last build in place when they are up to date, else of a fresh build."""
+    if not (ROOT / "setup.py").exists():
         pytest.skip("the sources are not there")
     if shutil.which("objdump") is None:
         pytest.skip("objdump is missing")
+    sources = [
+        ROOT / "setup.py",
+        *(ROOT / "fastnn/_kernels").glob("native.pyx"),
+        *(ROOT / "fastnn/_kernels/c").iterdir(),
+    ]
+    found = {path.stem: path for path in ROOT.glob("build/temp*/**/*.o")}
+    newest = max(source.stat().st_mtime for source in sources)
+    if set(CODE_BUILT_FOR_ALL) <= found.keys() and min(path.stat().st_mtime for path in found.values()) > newest:
+        return found
+    return fresh_build(tmp_path_factory.mktemp("build"))
+
+
+def fresh_build(folder):
+    """Compile everything with warnings as errors; object files by name."""
     if subprocess.run([sys.executable, "-c", "import Cython, setuptools"], check=False).returncode:
         pytest.skip("Cython or setuptools is missing")
-    built = tmp_path_factory.mktemp("build")
-    for name in ("setup.py", "pyproject.toml"):
-        shutil.copy(root / name, built)
-    shutil.copytree(root / "fastnn", built / "fastnn", ignore=shutil.ignore_patterns("*.so", "native.c", "__pycache__"))
-    command = [sys.executable, "setup.py", "build_ext", "--build-temp", "objects", "--build-lib", "library"]
+    shutil.copy(ROOT / "setup.py", folder)
+    shutil.copytree(
+        ROOT / "fastnn", folder / "fastnn", ignore=shutil.ignore_patterns("*.so", "native.c", "__pycache__")
+    )
     done = subprocess.run(
-        command,
-        cwd=built,
+        [sys.executable, "setup.py", "build_ext", "--build-temp", "objects", "--build-lib", "library"],
+        cwd=folder,
         env=os.environ | {"FASTNN_REQUIRE_NATIVE": "1", "FASTNN_WERROR": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return {path.stem: path for path in (built / "objects").rglob("*.o")}
+    return {path.stem: path for path in (folder / "objects").rglob("*.o")}
 
 
 def assembly(path):
@@ -288,10 +300,9 @@ def test_kernel_files_show_one_symbol(objects, name):
 
 
 def test_a_failed_build_says_so_and_is_an_error_only_when_asked(tmp_path):
-    root = Path(__file__).resolve().parents[1]
-    if not (root / "setup.py").exists():
+    if not (ROOT / "setup.py").exists():
         pytest.skip("the sources are not there")
-    shutil.copy(root / "setup.py", tmp_path)
+    shutil.copy(ROOT / "setup.py", tmp_path)
     (tmp_path / "fastnn/_kernels").mkdir(parents=True)
     (tmp_path / "fastnn/_kernels/native.pyx").write_text("this is no Cython", encoding="ascii")
     for required, code in (("0", 0), ("1", 1)):

@@ -77,7 +77,7 @@ def nadam(o):
     a, b, product = mp.mpf(o.beta_1), mp.mpf(o.beta_2), mp.one
 
     def momentum(t):
-        return a * (1 - mp.mpf(0.5) * mp.mpf(0.96)**t)
+        return a * (1 - mp.mpf(0.5) * mp.mpf(0.96) ** t)
 
     while True:
         g, t = yield move
@@ -106,13 +106,28 @@ def lion(o):
 
 
 CASES = [
-    (SGD(), sgd), (SGD(momentum=0.9), sgd), (SGD(momentum=0.7, nesterov=True), nesterov), (SGD(weight_decay=0.1), sgd),
-    (RMSprop(), rmsprop), (RMSprop(momentum=0.5), rmsprop), (RMSprop(centered=True), rmsprop),
-    (RMSprop(rho=0.8, centered=True, momentum=0.9, epsilon=1e-3), rmsprop), (Adagrad(), adagrad),
-    (Adagrad(epsilon=0.1, weight_decay=0.2), adagrad), (Adadelta(), adadelta), (Adadelta(rho=0.5, epsilon=1e-3), adadelta),
-    (Adam(), adam), (Adam(beta_1=0.5, beta_2=0.7, epsilon=0.1), adam), (Adam(form="keras", epsilon=0.1), adam),
-    (AdamW(weight_decay=0.3), adam), (Nadam(), nadam), (Nadam(beta_1=0.6, epsilon=0.01), nadam), (Adamax(), adamax),
-    (Adamax(beta_2=0.5, epsilon=0.1), adamax), (Lion(), lion), (Lion(beta_1=0.5, beta_2=0.6, weight_decay=0.1), lion),
+    (SGD(), sgd),
+    (SGD(momentum=0.9), sgd),
+    (SGD(momentum=0.7, nesterov=True), nesterov),
+    (SGD(weight_decay=0.1), sgd),
+    (RMSprop(), rmsprop),
+    (RMSprop(momentum=0.5), rmsprop),
+    (RMSprop(centered=True), rmsprop),
+    (RMSprop(rho=0.8, centered=True, momentum=0.9, epsilon=1e-3), rmsprop),
+    (Adagrad(), adagrad),
+    (Adagrad(epsilon=0.1, weight_decay=0.2), adagrad),
+    (Adadelta(), adadelta),
+    (Adadelta(rho=0.5, epsilon=1e-3), adadelta),
+    (Adam(), adam),
+    (Adam(beta_1=0.5, beta_2=0.7, epsilon=0.1), adam),
+    (Adam(form="keras", epsilon=0.1), adam),
+    (AdamW(weight_decay=0.3), adam),
+    (Nadam(), nadam),
+    (Nadam(beta_1=0.6, epsilon=0.01), nadam),
+    (Adamax(), adamax),
+    (Adamax(beta_2=0.5, epsilon=0.1), adamax),
+    (Lion(), lion),
+    (Lion(beta_1=0.5, beta_2=0.6, weight_decay=0.1), lion),
 ]
 
 
@@ -127,7 +142,9 @@ def run(optimizer, start, gradients, rate=RATE):
     return np.array(path)
 
 
-@pytest.mark.parametrize("optimizer, textbook", CASES, ids=lambda value: getattr(value, "__name__", None) or repr(value))
+@pytest.mark.parametrize(
+    ("optimizer", "textbook"), CASES, ids=lambda value: getattr(value, "__name__", None) or repr(value)
+)
 def test_path_equals_the_textbook(rng, optimizer, textbook):
     start, gradients = draw(rng, 3), draw(rng, (STEPS, 3))
     gradients[4] = 0
@@ -188,8 +205,16 @@ def test_tables_have_room_for_an_optimizer(optimizer):
     assert optimizer.n_slots == N_SLOTS[optimizer.code]
 
 
-@pytest.mark.parametrize("optimizer", [*(o for o, _ in CASES), optimizers.LBFGS(history_size=3), SGD(clipnorm=1.0),
-                                       Adam(schedules.CosineDecay(0.1, 50, warmup_target=0.2, warmup_steps=5))], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        *(o for o, _ in CASES),
+        optimizers.LBFGS(history_size=3),
+        SGD(clipnorm=1.0),
+        Adam(schedules.CosineDecay(0.1, 50, warmup_target=0.2, warmup_steps=5)),
+    ],
+    ids=repr,
+)
 def test_configuration_gives_the_optimizer_back(optimizer):
     assert optimizers.get(optimizer.config()) == optimizer
     assert optimizers.get(optimizer) == optimizer
@@ -203,17 +228,28 @@ def test_clipping_is_read_from_its_argument():
     assert Adam(global_clipnorm=3).clip == (ClipCode.GLOBAL_NORM, 3.0)
 
 
-@pytest.mark.parametrize("make, error, words", [
-    (lambda: optimizers.get("adma"), ValueError, "adam"), (lambda: optimizers.get(3), TypeError, "optimizer"),
-    (lambda: SGD(-0.1), ValueError, "learning_rate"), (lambda: SGD("fast"), TypeError, "learning_rate"),
-    (lambda: SGD(float("nan")), ValueError, "learning_rate"), (lambda: SGD(momentum=1.0), ValueError, "momentum"),
-    (lambda: Adam(beta_1=1.0), ValueError, "beta_1"), (lambda: Adam(beta_2=-0.1), ValueError, "beta_2"),
-    (lambda: Adam(epsilon=0.0), ValueError, "epsilon"), (lambda: Adam(form="torch"), ValueError, "form"),
-    (lambda: RMSprop(rho=2), ValueError, "rho"), (lambda: Adam(clipnorm=1.0, clipvalue=1.0), ValueError, "clipvalue and clipnorm"),
-    (lambda: Adam(clipnorm=0), ValueError, "clipnorm"), (lambda: Adam(weight_decay=-1), ValueError, "weight_decay"),
-    (lambda: optimizers.LBFGS(history_size=0), ValueError, "history_size"), (lambda: optimizers.LBFGS(clipnorm=1.0), ValueError, "LBFGS"),
-    (lambda: Adam(lr=0.1), TypeError, "lr"),
-])
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: optimizers.get("adma"), ValueError, "adam"),
+        (lambda: optimizers.get(3), TypeError, "optimizer"),
+        (lambda: SGD(-0.1), ValueError, "learning_rate"),
+        (lambda: SGD("fast"), TypeError, "learning_rate"),
+        (lambda: SGD(float("nan")), ValueError, "learning_rate"),
+        (lambda: SGD(momentum=1.0), ValueError, "momentum"),
+        (lambda: Adam(beta_1=1.0), ValueError, "beta_1"),
+        (lambda: Adam(beta_2=-0.1), ValueError, "beta_2"),
+        (lambda: Adam(epsilon=0.0), ValueError, "epsilon"),
+        (lambda: Adam(form="torch"), ValueError, "form"),
+        (lambda: RMSprop(rho=2), ValueError, "rho"),
+        (lambda: Adam(clipnorm=1.0, clipvalue=1.0), ValueError, "clipvalue and clipnorm"),
+        (lambda: Adam(clipnorm=0), ValueError, "clipnorm"),
+        (lambda: Adam(weight_decay=-1), ValueError, "weight_decay"),
+        (lambda: optimizers.LBFGS(history_size=0), ValueError, "history_size"),
+        (lambda: optimizers.LBFGS(clipnorm=1.0), ValueError, "LBFGS"),
+        (lambda: Adam(lr=0.1), TypeError, "lr"),
+    ],
+)
 def test_wrong_arguments_are_refused_by_name(make, error, words):
     with pytest.raises(error, match=words):
         make()

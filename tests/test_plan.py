@@ -48,7 +48,9 @@ def test_buffers_are_aligned_inside_and_apart(rng, stack, training, batch_size):
     layers, shape = STACKS[stack]
     compiled = network(rng, layers, shape, loss="mse" if training else None, batch_size=batch_size).plan
     places = sorted(extents(compiled), key=lambda place: place[1])
-    for (name, first, stop), after in zip(places, [*places[1:], ("the end", compiled.workspace_size, None)], strict=True):
+    for (name, first, stop), after in zip(
+        places, [*places[1:], ("the end", compiled.workspace_size, None)], strict=True
+    ):
         assert first % plan.ALIGN == 0, name
         assert stop <= after[1], f"{name} reaches into {after[0]}"
 
@@ -79,18 +81,23 @@ def test_parameters_are_aligned_and_apart(rng):
     assert [op["b"] >= 0 for op in net.plan.ops] == [True, False, True]
 
 
-@pytest.mark.parametrize("batch_size, block", [(1, 1), (255, 255), (256, 256), (300, 300), (1024, 1024), (9000, 1024)])
+@pytest.mark.parametrize(
+    ("batch_size", "block"), [(1, 1), (255, 255), (256, 256), (300, 300), (1024, 1024), (9000, 1024)]
+)
 def test_narrow_networks_take_large_blocks(rng, batch_size, block):
     assert network(rng, [Dense(4)], (2,), loss="mse", batch_size=batch_size).plan.header["block_rows"] == block
 
 
-@pytest.mark.parametrize("batch_size, block", [(100, 100), (300, 256), (9000, 256)])
+@pytest.mark.parametrize(("batch_size", "block"), [(100, 100), (300, 256), (9000, 256)])
 def test_wide_networks_take_small_blocks(rng, batch_size, block):
     assert network(rng, [Dense(4000)], (2,), loss="mse", batch_size=batch_size).plan.header["block_rows"] == block
 
 
 def test_workspace_does_not_grow_with_the_batch(rng):
-    sizes = {network(rng, [Dense(64), Dense(8)], (20,), loss="mse", batch_size=n).plan.workspace_size for n in (2000, 4000, 8000)}
+    sizes = {
+        network(rng, [Dense(64), Dense(8)], (20,), loss="mse", batch_size=n).plan.workspace_size
+        for n in (2000, 4000, 8000)
+    }
     assert len(sizes) == 1
 
 
@@ -99,14 +106,19 @@ def kinds(compiled):
 
 
 def test_an_activation_layer_joins_the_linear_dense_before_it(rng):
-    compiled = network(rng, [Dense(4), Activation("elu"), Activation("tanh"), Dense(3, "relu"), Activation("tanh")], (2,)).plan
+    compiled = network(
+        rng, [Dense(4), Activation("elu"), Activation("tanh"), Dense(3, "relu"), Activation("tanh")], (2,)
+    ).plan
     assert kinds(compiled) == [("DENSE", "ELU"), ("ACTIVATION", "TANH"), ("DENSE", "RELU"), ("ACTIVATION", "TANH")]
     assert compiled.ops[0]["parameter"] == 1.0
 
 
 def test_an_activation_joins_through_a_layer_without_operations_only_on_the_same_rows(rng):
     assert len(network(rng, [Dense(4), Reshape((4,)), Activation("softmax")], (2,)).plan.ops) == 1
-    assert kinds(network(rng, [Dense(4), Flatten(), Activation("softmax")], (3, 2)).plan) == [("DENSE", "LINEAR"), ("ACTIVATION", "SOFTMAX")]
+    assert kinds(network(rng, [Dense(4), Flatten(), Activation("softmax")], (3, 2)).plan) == [
+        ("DENSE", "LINEAR"),
+        ("ACTIVATION", "SOFTMAX"),
+    ]
 
 
 def test_dropout_keeps_the_stream_of_its_layer(rng):
@@ -114,17 +126,29 @@ def test_dropout_keeps_the_stream_of_its_layer(rng):
     assert [(op["layer"], op["rate"]) for op in compiled.ops] == [(1, 0.0), (3, 0.25)]
 
 
-@pytest.mark.parametrize("layers, loss, fused", [
-    ([Dense(3, "softmax")], "categorical_crossentropy", "SOFTMAX"), ([Dense(3), Activation("softmax")], "sparse_categorical_crossentropy", "SOFTMAX"),
-    ([Dense(3, "sigmoid")], "binary_crossentropy", "SIGMOID"), ([Dense(3, "sigmoid")], "categorical_crossentropy", None),
-    ([Dense(3, "softmax")], "binary_crossentropy", None), ([Dense(3, "softmax")], "mse", None), ([Dense(3)], "categorical_crossentropy", None),
-    ([Dense(3, "sigmoid")], losses.BinaryCrossentropy(from_logits=True), None), ([Activation("sigmoid")], "binary_crossentropy", "SIGMOID"),
-])
+@pytest.mark.parametrize(
+    ("layers", "loss", "fused"),
+    [
+        ([Dense(3, "softmax")], "categorical_crossentropy", "SOFTMAX"),
+        ([Dense(3), Activation("softmax")], "sparse_categorical_crossentropy", "SOFTMAX"),
+        ([Dense(3, "sigmoid")], "binary_crossentropy", "SIGMOID"),
+        ([Dense(3, "sigmoid")], "categorical_crossentropy", None),
+        ([Dense(3, "softmax")], "binary_crossentropy", None),
+        ([Dense(3, "softmax")], "mse", None),
+        ([Dense(3)], "categorical_crossentropy", None),
+        ([Dense(3, "sigmoid")], losses.BinaryCrossentropy(from_logits=True), None),
+        ([Activation("sigmoid")], "binary_crossentropy", "SIGMOID"),
+    ],
+)
 def test_a_cross_entropy_takes_the_activation_it_belongs_to(rng, layers, loss, fused):
     compiled = network(rng, layers, (3,), loss=loss).plan
     assert compiled.loss["fused"] == (-1 if fused is None else ActivationCode[fused])
-    assert LossCode(compiled.loss["code"]).name.endswith("_LOGITS") == (fused is not None or "LOGITS" in losses.get(loss).code.name)
-    assert (ActivationCode(compiled.ops[-1]["activation"]).name == "LINEAR") == (fused is not None or layers == [Dense(3)])
+    assert LossCode(compiled.loss["code"]).name.endswith("_LOGITS") == (
+        fused is not None or "LOGITS" in losses.get(loss).code.name
+    )
+    assert (ActivationCode(compiled.ops[-1]["activation"]).name == "LINEAR") == (
+        fused is not None or layers == [Dense(3)]
+    )
 
 
 def test_softmax_over_other_rows_than_the_output_is_not_fused(rng):
@@ -142,7 +166,11 @@ def test_prediction_plans_apply_the_activation(rng):
 def test_repeat_counts_the_rows_of_a_sample(rng):
     compiled = network(rng, *STACKS["time"], loss="categorical_crossentropy").plan
     assert [(int(op["repeat"]), int(op["n_in"]), int(op["n_out"])) for op in compiled.ops] == [
-        (4, 3, 7), (4, 7, 7), (1, 28, 6), (2, 3, 2)]
+        (4, 3, 7),
+        (4, 7, 7),
+        (1, 28, 6),
+        (2, 3, 2),
+    ]
     assert (compiled.loss["repeat"], compiled.loss["n_out"], compiled.header["n_output"]) == (2, 2, 4)
 
 
@@ -150,12 +178,27 @@ def test_tables_hold_what_was_compiled(rng):
     metric = metrics.METRICS["mse"], metrics.METRICS["r2"]
     optimizer = Adam(beta_1=0.8, clipnorm=0.5, weight_decay=0.1)
     layers = [Dense(3, kernel_regularizer=L1L2(0.1, 0.2)), Dense(2)]
-    compiled = network(rng, layers, (4,), loss=losses.Huber(0.7), optimizer=optimizer, metrics=[(metric[0], True), (metric[1], False)],
-                       batch_size=10, seed=2**63 + 5).plan
+    compiled = network(
+        rng,
+        layers,
+        (4,),
+        loss=losses.Huber(0.7),
+        optimizer=optimizer,
+        metrics=[(metric[0], True), (metric[1], False)],
+        batch_size=10,
+        seed=2**63 + 5,
+    ).plan
     assert compiled.loss["parameter"] == 0.7
     assert (compiled.optimizer["code"], compiled.optimizer["clip"]) == (OptimizerCode.ADAM, ClipCode.NORM)
-    assert (compiled.optimizer["clip_at"], compiled.optimizer["weight_decay"], compiled.optimizer["hyper"][0]) == (0.5, 0.1, 0.8)
-    assert [tuple(row)[:4] for row in compiled.metrics] == [(metric[0].statistic, 1, 1, 2), (metric[1].statistic, 0, 3, 8)]
+    assert (compiled.optimizer["clip_at"], compiled.optimizer["weight_decay"], compiled.optimizer["hyper"][0]) == (
+        0.5,
+        0.1,
+        0.8,
+    )
+    assert [tuple(row)[:4] for row in compiled.metrics] == [
+        (metric[0].statistic, 1, 1, 2),
+        (metric[1].statistic, 0, 3, 8),
+    ]
     assert (compiled.header["n_sums"], compiled.header["seed"], compiled.header["batch_size"]) == (11, 2**63 + 5, 10)
     assert [(s["l1"], s["l2"]) for s in compiled.segments] == [(0.1, 0.2), (0, 0), (0, 0), (0, 0)]
     assert compiled.header["has_penalty"] == 1
@@ -191,10 +234,15 @@ def test_slots_start_where_the_optimizer_says(rng):
         assert (slots == start).all()
 
 
-@pytest.mark.parametrize("layers, shape, words", [
-    ([Input((3,))], (3,), "no layer"), ([Reshape((5,))], (4,), "cannot hold"), ([Reshape((3, -1))], (4,), "cannot hold"),
-    ([Dense(2), Input((3,))], (3,), "first layer"),
-])
+@pytest.mark.parametrize(
+    ("layers", "shape", "words"),
+    [
+        ([Input((3,))], (3,), "no layer"),
+        ([Reshape((5,))], (4,), "cannot hold"),
+        ([Reshape((3, -1))], (4,), "cannot hold"),
+        ([Dense(2), Input((3,))], (3,), "first layer"),
+    ],
+)
 def test_models_that_cannot_be_compiled_say_why(rng, layers, shape, words):
     with pytest.raises(ValueError, match=words):
         network(rng, layers, shape)

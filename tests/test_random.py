@@ -14,11 +14,14 @@ ALL = 0xFFFFFFFF
 PI = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344)
 
 
-@pytest.mark.parametrize("key, counter, published", [
-    (0, (0, 0, 0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
-    (ALL << 32 | ALL, (ALL,) * 4, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-    (0x299F31D0 << 32 | 0xA4093822, PI, (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
-])
+@pytest.mark.parametrize(
+    ("key", "counter", "published"),
+    [
+        (0, (0, 0, 0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+        (ALL << 32 | ALL, (ALL,) * 4, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+        (0x299F31D0 << 32 | 0xA4093822, PI, (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
+    ],
+)
 def test_philox_gives_the_published_words(key, counter, published):
     """Known answers of philox4x32-10 in Random123."""
     assert tuple(int(word) for word in random.philox(key, counter)) == published
@@ -27,7 +30,7 @@ def test_philox_gives_the_published_words(key, counter, published):
 def test_words_of_a_range_equal_the_words_drawn_one_by_one():
     whole = random.words(77, 3, 2**33 + 9, 0, 50)
     for first, count in itertools.product((0, 1, 3, 4, 17), (0, 1, 2, 5, 8)):
-        np.testing.assert_array_equal(random.words(77, 3, 2**33 + 9, first, count), whole[first:first + count])
+        np.testing.assert_array_equal(random.words(77, 3, 2**33 + 9, first, count), whole[first : first + count])
 
 
 def test_words_beyond_four_billion_elements_are_those_of_the_counter():
@@ -90,7 +93,7 @@ def test_every_row_comes_equally_often_at_every_place():
 
 def test_uniform_numbers_fill_the_interval_evenly():
     u = random.uniform(4, 1, 20000)
-    assert 0 < u.min()
+    assert u.min() > 0
     assert u.max() < 1
     assert abs(u.mean() - 0.5) < mean_limit(12**-0.5, len(u))
     assert chi_square(np.histogram(u, 50, (0, 1))[0], len(u) / 50) < chi_square_limit(49)

@@ -62,7 +62,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-@pytest.mark.parametrize("n, batch_size", [(50, 16), (33, 32), (64, 32), (7, 100), (5, 1)])
+@pytest.mark.parametrize(("n", "batch_size"), [(50, 16), (33, 32), (64, 32), (7, 100), (5, 1)])
 def test_train_epochs_equals_the_loop_of_steps(backend, dtype, rng, kind, n, batch_size):
     net = NETWORKS[kind](rng, batch_size=batch_size, optimizer=Adam(), metrics=METRIC_PAIR)
     data, rates = regression(rng, n, 5, 3), np.linspace(0.02, 0.001, 3 * -(-n // batch_size))
@@ -103,7 +103,7 @@ def test_training_under_every_loss_equals_reference(backend, dtype, rng, loss, w
     ours.check()
 
 
-@pytest.mark.parametrize("batch_size, n", [(16, 40), (37, 100), (20, 20), (100, 55)])
+@pytest.mark.parametrize(("batch_size", "n"), [(16, 40), (37, 100), (20, 20), (100, 55)])
 @pytest.mark.parametrize("block", [1, 3, 16])
 def test_blocks_smaller_than_the_batch_equal_reference(backend, dtype, rng, monkeypatch, batch_size, n, block):
     whole = NETWORKS["dropout"](rng, batch_size=batch_size, optimizer=SGD(0.05), metrics=METRIC_PAIR)
@@ -201,7 +201,7 @@ def test_statistics_add_up_over_batches(backend, dtype, rng, statistic):
     metric = next(
         m
         for m in METRICS.values()
-        if m.statistic == statistic or m.statistic is None and statistic.name.endswith("CONFUSION")
+        if m.statistic == statistic or (m.statistic is None and statistic.name.endswith("CONFUSION"))
     )
     from dataclasses import replace
 

@@ -52,9 +52,8 @@ def assert_close(actual, expected, dtype, k: int = 0, magnitude=None) -> None:
     assert actual.shape == expected.shape
     finite = np.isfinite(expected)
     np.testing.assert_array_equal(actual[~finite], expected[~finite], "NaN or infinity in other places")
-    assert np.all(np.isfinite(actual[finite])), (
-        f"not finite where {expected[finite][~np.isfinite(actual[finite])]} is due"
-    )
+    lost = ~np.isfinite(actual[finite])
+    assert not lost.any(), f"not finite where {expected[finite][lost]} is due"
     if not finite.any():
         return
     if magnitude is None:
@@ -62,7 +61,16 @@ def assert_close(actual, expected, dtype, k: int = 0, magnitude=None) -> None:
     bound = np.broadcast_to(limit(dtype, k, magnitude), expected.shape)[finite]
     distance = np.abs(actual[finite] - expected[finite])
     worst = int(np.argmax(distance - bound))
+    got, right, share = actual[finite][worst], expected[finite][worst], distance[worst] / bound[worst]
     assert np.all(distance <= bound), (
-        f"{np.count_nonzero(distance > bound)} of {distance.size} numbers are off; the worst is "
-        f"{actual[finite][worst]!r} for {expected[finite][worst]!r}, {distance[worst] / bound[worst]:.3g} times the limit"
+        f"{np.count_nonzero(distance > bound)} of {distance.size} numbers are off; "
+        f"the worst is {got!r} for {right!r}, {share:.3g} times the limit"
     )
+
+
+def assert_units(actual: np.ndarray, expected) -> None:
+    """Every number within 3 (float32) or 2 (float64) units in the last place of numbers of higher precision."""
+    most = {4: 3, 8: 2}[actual.itemsize]
+    unit = np.spacing(np.array([abs(float(value)) for value in expected], actual.dtype)).astype(np.float64)
+    distance = np.array([abs(float(float(got) - right)) for got, right in zip(actual, expected, strict=True)]) / unit
+    assert distance.max() <= most, f"{distance.max():.3g} units off at number {distance.argmax()}"

@@ -29,6 +29,7 @@ from fastnn._kernels import (
     jit_products,
     jit_random,
     jit_statistics,
+    jit_tile,
     jit_update,
     jit_walk,
     tables,
@@ -40,7 +41,7 @@ FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT = range(6)
 SOURCES = (
     *(activations, loss_formulas, losses, metrics, optimizers, random, updates, tables),
     *(jit_activations, jit_compile, jit_formulas, jit_losses, jit_math, jit_products, jit_random, jit_statistics),
-    *(jit_update, jit_walk),
+    *(jit_tile, jit_update, jit_walk),
 )
 NONE = {np.dtype(name): np.empty(0, name) for name in ("float32", "float64", "int32")}
 NO_RUN = np.zeros((), tables.RUN)
@@ -164,7 +165,7 @@ def _make(digest: int) -> Any:
 
 
 def _digest() -> int:
-    text = b"".join(Path(source.__file__).read_bytes() for source in SOURCES)
+    text = b"".join(Path(str(source.__file__)).read_bytes() for source in SOURCES)
     return int.from_bytes(hashlib.sha256(text).digest()[:7], "little")
 
 

@@ -13,14 +13,14 @@ from typing import Any
 from numba import njit
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}  # divisions without a test for zero
-INNER = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called by kernels alone: half the compile time
+INNER = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # Python calls none of them; compiles faster
 kernel = njit(**INNER)
 small_kernel = njit(forceinline=True, **INNER)  # LLVM merges it into its callers, and so into their vector loops
 inlined = njit(inline="always", **INNER)  # no function of its own to compile: for formulas, and for what is called once
 sum_kernel = njit(**(INNER | {"fastmath": {"contract", "reassoc", "nsz"}}))  # sums may be split over lanes
 
 
-def choice(name: str, kernels: Mapping[int, Any], arguments: str) -> Any:
+def choice(name: str, kernels: Mapping[Any, Any], arguments: str) -> Any:
     """One kernel ``name(code, arguments)`` that calls ``kernels[code]``; another code is a ``ValueError``."""
     lines = [f"def {name}(code, {arguments}):"]
     for code in kernels:

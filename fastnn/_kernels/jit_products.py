@@ -1,16 +1,20 @@
 """Matrix products: one kernel that adds ``a @ b`` to ``c`` serves ``x @ w``, ``x.T @ dz`` and ``dz @ w.T``.
 
 ``a`` is read by strides, so that it may be a transposed view; ``b`` ``(k, n)`` and ``c`` ``(m, n)`` are flat and
-row-major. The inner loop runs over the contiguous rows of ``b`` and ``c``, where LLVM vectorises it.
+row-major. ``c`` is cut into tiles of four rows and two vectors, which stay in registers while ``k`` runs.
 
-Design: four rows of ``c`` and four of ``b`` a pass make 16 fused multiply-adds of 8 loads and 4 stores, and
-the 16 numbers of ``a`` stay in registers. It reaches NumPy's speed for rows of 64 and more. Accumulators kept in
-registers over ``k`` need arrays on the stack, which Numba does not have; ``np.dot`` needs SciPy.
+Design: nothing is packed or blocked over ``k``. Rows of ``b`` come from the second-level cache for the layers this
+backend is meant for; ``np.dot`` needs SciPy inside Numba.
 """
 
 from __future__ import annotations
 
 from fastnn._kernels.jit_compile import kernel, sum_kernel
+from fastnn._kernels.jit_tile import VECTOR_BYTES, tile
+
+ROWS = 4  # with two vectors a row, 8 sums hide the latency of the multiply-add
+rows_wide, rows_edge = tile(ROWS, 2), tile(ROWS, 1, masked=True)
+row_wide, row_edge = tile(1, 2), tile(1, 1, masked=True)
 
 
 @kernel
@@ -19,59 +23,18 @@ def add_product(a, row_stride, k_stride, b, c, m, k, n):
     if n == 1:
         _add_column(a, row_stride, k_stride, b, c, m, k)
         return
-    whole = m // 4 * 4
-    for i in range(0, whole, 4):
-        _add_four_rows(a[i * row_stride :], row_stride, k_stride, b, c[i * n : (i + 4) * n], k, n)
-    for i in range(whole, m):
-        _add_row(a[i * row_stride :], k_stride, b, c[i * n : (i + 1) * n], k, n)
-
-
-@kernel
-def _add_four_rows(a, row_stride, k_stride, b, c, k, n):
-    c0, c1, c2, c3 = c[:n], c[n : 2 * n], c[2 * n : 3 * n], c[3 * n :]
-    whole = k // 4 * 4
-    for first in range(0, whole, 4):
-        b0, b1 = b[first * n : (first + 1) * n], b[(first + 1) * n : (first + 2) * n]
-        b2, b3 = b[(first + 2) * n : (first + 3) * n], b[(first + 3) * n : (first + 4) * n]
-        a00, a01, a02, a03 = _four(a, first * k_stride, k_stride)
-        a10, a11, a12, a13 = _four(a, row_stride + first * k_stride, k_stride)
-        a20, a21, a22, a23 = _four(a, 2 * row_stride + first * k_stride, k_stride)
-        a30, a31, a32, a33 = _four(a, 3 * row_stride + first * k_stride, k_stride)
-        for j in range(n):
-            v0, v1, v2, v3 = b0[j], b1[j], b2[j], b3[j]
-            c0[j] = c0[j] + a00 * v0 + a01 * v1 + a02 * v2 + a03 * v3
-            c1[j] = c1[j] + a10 * v0 + a11 * v1 + a12 * v2 + a13 * v3
-            c2[j] = c2[j] + a20 * v0 + a21 * v1 + a22 * v2 + a23 * v3
-            c3[j] = c3[j] + a30 * v0 + a31 * v1 + a32 * v2 + a33 * v3
-    for last in range(whole, k):
-        row = b[last * n : (last + 1) * n]
-        a0, a1, a2, a3 = _four(a, last * k_stride, row_stride)
-        for j in range(n):
-            v = row[j]
-            c0[j] += a0 * v
-            c1[j] += a1 * v
-            c2[j] += a2 * v
-            c3[j] += a3 * v
-
-
-@kernel
-def _four(a, first, stride):
-    return a[first], a[first + stride], a[first + 2 * stride], a[first + 3 * stride]
-
-
-@kernel
-def _add_row(a, k_stride, b, c, k, n):
-    whole = k // 4 * 4
-    for first in range(0, whole, 4):
-        b0, b1 = b[first * n : (first + 1) * n], b[(first + 1) * n : (first + 2) * n]
-        b2, b3 = b[(first + 2) * n : (first + 3) * n], b[(first + 3) * n : (first + 4) * n]
-        a0, a1, a2, a3 = _four(a, first * k_stride, k_stride)
-        for j in range(n):
-            c[j] = c[j] + a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j]
-    for last in range(whole, k):
-        factor, row = a[last * k_stride], b[last * n : (last + 1) * n]
-        for j in range(n):
-            c[j] += factor * row[j]
+    lanes = VECTOR_BYTES // a.itemsize
+    whole, wide = m // ROWS * ROWS, n // (2 * lanes) * (2 * lanes)
+    for j in range(0, wide, 2 * lanes):
+        for i in range(0, whole, ROWS):
+            rows_wide(a[i * row_stride :], row_stride, k_stride, b[j:], c[i * n + j :], n, k, 0)
+        for i in range(whole, m):
+            row_wide(a[i * row_stride :], row_stride, k_stride, b[j:], c[i * n + j :], n, k, 0)
+    for j in range(wide, n, lanes):
+        for i in range(0, whole, ROWS):
+            rows_edge(a[i * row_stride :], row_stride, k_stride, b[j:], c[i * n + j :], n, k, n - j)
+        for i in range(whole, m):
+            row_edge(a[i * row_stride :], row_stride, k_stride, b[j:], c[i * n + j :], n, k, n - j)
 
 
 @sum_kernel

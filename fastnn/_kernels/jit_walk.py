@@ -266,6 +266,8 @@ def predict(tables, memory, x, out):
     n_rows = out.shape[0] // n_output
     for first in range(0, n_rows, header.block_rows):
         last = min(first + header.block_rows, n_rows)
-        forward(tables, memory, x[first * n_input : last * n_input], last - first, np.int64(0), np.int64(0), np.int64(0))
+        forward(
+            tables, memory, x[first * n_input : last * n_input], last - first, np.int64(0), np.int64(0), np.int64(0)
+        )
         size = (last - first) * n_output
         copy(out[first * n_output : last * n_output], memory.workspace[header.y : header.y + size])

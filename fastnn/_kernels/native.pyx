@@ -324,9 +324,13 @@ cdef void _predict(
 
 def supports(plan):
     """None, or the first thing in the plan that no kernel is there for."""
-    limits = (("operation", plan.ops["kind"], FNN_N_OP_KINDS), ("activation", plan.ops["activation"], FNN_N_ACTIVATIONS),
-              ("loss", plan.loss["code"], FNN_N_LOSSES), ("optimizer", plan.optimizer["code"], FNN_N_OPTIMIZERS),
-              ("statistic", plan.metrics["statistic"], FNN_N_STATISTICS))
+    limits = (
+        ("operation", plan.ops["kind"], FNN_N_OP_KINDS),
+        ("activation", plan.ops["activation"], FNN_N_ACTIVATIONS),
+        ("loss", plan.loss["code"], FNN_N_LOSSES),
+        ("optimizer", plan.optimizer["code"], FNN_N_OPTIMIZERS),
+        ("statistic", plan.metrics["statistic"], FNN_N_STATISTICS),
+    )
     for what, codes, limit in limits:
         if codes.max(initial=-1) >= limit:
             return f"{what} {codes.max()} has no native kernel"
