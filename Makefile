@@ -56,12 +56,12 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fastnn needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no virtual environments here; on Debian and Ubuntu: apt install python3-venv python3-dev gcc"; exit 1; }
 
-$(VENV)/built: $(NATIVE) | $(VENV)/bin/python
+$(VENV)/built: Makefile $(NATIVE) | $(VENV)/bin/python
 	$(RUN) -m pip install -q $(BUILDERS)
 	$(RUN) -m pip install -q --no-build-isolation -e ".[$(EXTRAS)]"
 	$(VENV)/bin/fastnn info
 	@touch $@
 
-$(VENV)/linters: Makefile $(VENV)/built
+$(VENV)/linters: $(VENV)/built
 	$(RUN) -m pip install -q $(LINTERS)
 	@touch $@

@@ -32,10 +32,7 @@ def get_num_threads() -> int:
 
 def machine_threads() -> int:
     """Processors this process may use: its affinity mask and its control group's share of time."""
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    else:
-        count = os.cpu_count() or 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         count = min(count, max(1, math.ceil(int(quota) / int(period))))

@@ -19,6 +19,13 @@ from fastnn.layers import Dense
 GUARD = 256  # bytes before and behind every array
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 19, 31, 33, 37, 67)  # around the vector lengths 4, 8, 16 and 32; primes
 
+EVERY_LOSS = (*losses.ALL_LOSSES, losses.Huber(0.3), losses.Pinball(0.8))
+
+
+def loss_id(loss) -> str:
+    """What a case is called after its loss."""
+    return loss.code.name.lower() + (f"-{loss.parameter}" if loss.parameter_name else "")
+
 
 def output_activation(loss) -> str:
     """An activation whose range is the loss's domain, and which the plan does not take into the loss."""
@@ -177,17 +184,20 @@ class Stage:
         """The penalty; parameters and slots are in ``arenas``."""
         return self.backend.update(self.plan, self.arenas, step, learning_rate)
 
-    def train(self, x, target, weight=None, *, epochs: int, rate=0.01, max_steps: int | None = None, shuffle=True):
-        """Train from the first batch, in calls of at most ``max_steps``; returns sums, order and the run."""
+    def train(self, x, target, weight=None, *, epochs: int, rate=0.01, max_steps=None, shuffle=True, done=(0, 0)):
+        """Train ``epochs`` in calls of at most ``max_steps``, after ``done`` epochs and steps.
+
+        Returns sums, order and the run.
+        """
         n, most = len(x), np.iinfo(np.int64).max
         data = [self.place(x), self.place(target), self.place(weight)]
         order = self.memory.copy(np.arange(n, dtype=np.int32))
         sums = self.memory.array((epochs, int(self.plan.header["n_sums"])), np.float64, 0)
         rates = np.atleast_1d(np.asarray(rate, np.float64))
-        run = plan.new_run(n, (0, epochs), shuffle=shuffle)
+        run = plan.new_run(n, (done[0], done[0] + epochs), step=done[1], shuffle=shuffle)
         run["max_steps"] = max_steps or most
-        while run["epoch"] < epochs and not run["status"]:
-            some = rates if len(rates) == 1 else rates[int(run["step"]) :]
+        while run["epoch"] < run["last_epoch"] and not run["status"]:
+            some = rates if len(rates) == 1 else rates[int(run["step"]) - done[1] :]
             self.backend.train_epochs(self.plan, self.arenas, *data, order, run, some, sums)
         return sums, order, run
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import Stage, draw, draw_target, network, output_activation
+from networks import EVERY_LOSS, Stage, draw, draw_target, loss_id, network, output_activation
 from tolerance import DIFFERENCE_STEP, difference_limit
 
 from fastnn._kernels import reference
@@ -80,7 +80,7 @@ def smooth_case(rng, layers, input_shape, loss, **more):
     raise AssertionError("every network drawn stands at a kink")
 
 
-@pytest.mark.parametrize("loss", ALL_LOSSES, ids=lambda loss: loss.code.name.lower())
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_gradient_of_activation_before_loss(backend, rng, name, loss):
     before = name if loss.from_logits or name in DOMAIN.get(loss.name, ACTIVATIONS) else output_activation(loss)

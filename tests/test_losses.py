@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import draw, draw_target
+from networks import EVERY_LOSS, draw, draw_target, loss_id
 from tolerance import DIFFERENCE_STEP, assert_close, difference_limit
 
 from fastnn import losses
@@ -14,7 +14,6 @@ mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
 mp = mpmath.mp
 mp.dps = 40
 TINY = mp.mpf(1e-7)
-IDS = [loss.code.name.lower() for loss in ALL_LOSSES]
 
 
 def kept(y, low=TINY, high=1 - TINY):
@@ -83,7 +82,7 @@ def case(rng, loss, n=4, rows=7):
     return target[:, 0] if loss.sparse else target, prediction(rng, loss, (rows, n)).astype(np.float64)
 
 
-@pytest.mark.parametrize("loss", ALL_LOSSES, ids=IDS)
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 def test_values_equal_the_formula(rng, loss):
     target, y = case(rng, loss)
     right = []
@@ -96,7 +95,7 @@ def test_values_equal_the_formula(rng, loss):
     assert_close(loss(target, y), np.mean(right), np.float64, len(y), magnitude=np.abs(y).max() + np.abs(right).max())
 
 
-@pytest.mark.parametrize("loss", ALL_LOSSES, ids=IDS)
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize("n", [2, 5])
 def test_gradients_equal_differences(rng, loss, n):
     target, y = case(rng, loss, n)
@@ -146,7 +145,7 @@ def test_loss_on_logits_equals_activation_then_loss(rng, name):
     assert_close(loss.on_logits().value(target, z), plain, np.float64, 4)
 
 
-@pytest.mark.parametrize("loss", ALL_LOSSES, ids=IDS)
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 def test_extreme_predictions_give_finite_losses(loss, dtype):
     y = np.array([[0.0, 1.0], [1.0, 0.0]]) if loss.name != "poisson" else np.array([[0.0, 50.0], [1.0, 0.0]])
     y = (y * 500 - 100 if loss.from_logits else y).astype(dtype)
@@ -155,7 +154,7 @@ def test_extreme_predictions_give_finite_losses(loss, dtype):
     assert np.isfinite(loss.gradient(target, y)).all()
 
 
-@pytest.mark.parametrize("loss", ALL_LOSSES, ids=IDS)
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 def test_results_keep_the_dtype_of_the_prediction(rng, loss, dtype):
     target, y = case(rng, loss)
     target = target if loss.sparse else target.astype(dtype)

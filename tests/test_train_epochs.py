@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import Memory, Stage, dense, draw, draw_target, network, output_activation
+from networks import EVERY_LOSS, Memory, Stage, dense, draw, draw_target, loss_id, network, output_activation
 from tolerance import assert_close
 
 from fastnn import plan, random
 from fastnn._kernels import contract, reference
 from fastnn.layers import Dense, Dropout
-from fastnn.losses import ALL_LOSSES
 from fastnn.metrics import METRICS, StatisticCode
 from fastnn.optimizers import SGD, Adam
 from fastnn.regularizers import L1L2
@@ -91,7 +90,22 @@ def test_cutting_a_training_into_calls_changes_no_bit(backend, dtype, rng, max_s
     assert run["step"] == 18
 
 
-@pytest.mark.parametrize("loss", ALL_LOSSES, ids=lambda loss: loss.code.name.lower())
+def test_training_goes_on_where_an_earlier_call_ended(backend, dtype, rng):
+    net = NETWORKS["dropout"](rng, batch_size=8, optimizer="adam", metrics=METRIC_PAIR)
+    data = regression(rng, 43, 5, 3)
+    whole, parts = Stage(backend, net, dtype), Stage(backend, net, dtype)
+    sums, order, _ = whole.train(*data, epochs=5)
+    first, _, _ = parts.train(*data, epochs=2)
+    second, last_order, run = parts.train(*data, epochs=3, done=(2, 12))
+    for got, right in zip(state(parts), state(whole), strict=True):
+        np.testing.assert_array_equal(got, right)
+    np.testing.assert_array_equal(np.concatenate([first, second]), sums)
+    np.testing.assert_array_equal(last_order, order)
+    assert (run["epoch"], run["step"]) == (5, 30)
+    parts.check()
+
+
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_training_under_every_loss_equals_reference(backend, dtype, rng, loss, weighted):
     net = dense(rng, (5, 11, 3), "tanh", output_activation(loss), loss=loss, optimizer=SGD(0.01), batch_size=12)

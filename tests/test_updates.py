@@ -117,3 +117,21 @@ def test_the_penalty_is_part_of_the_loss_of_every_batch(backend, dtype, rng):
     kernel = net.params[:12]
     owed = 20 * (0.1 * np.abs(kernel).sum() + 0.2 * (kernel**2).sum())
     assert_close(sums[0] - sums[1], owed, dtype, 20 + net.depth, magnitude=sums[0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("clip", CLIPS[:4], ids=str)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: getattr(o, "name", o))
+def test_gradients_that_are_not_finite_spoil_the_same_parameters(backend, dtype, rng, optimizer, clip, bad):
+    net = network(rng, [Dense(7), Dense(5)], (3,), loss="mse", optimizer=optimizer_with(optimizer, **clip))
+    gradient = draw(rng, len(net.params), 0.1) * (net.params != 0)
+    gradient[np.flatnonzero(net.params)[[4, 40]]] = bad
+    results = []
+    for stage in both(backend, net, dtype):
+        stage.arenas.grads[...] = gradient
+        with np.errstate(all="ignore"):
+            stage.update(1, 0.01)
+        results.append([stage.params(), *stage.arenas.slots])
+    for got, right in zip(*results, strict=True):
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(right))
+        np.testing.assert_array_equal(np.isinf(got), np.isinf(right))

@@ -19,6 +19,7 @@ from fastnn.initializers import Initializer
 from fastnn.regularizers import L1L2
 
 Shape = tuple[int, ...]
+NO_PENALTY = L1L2()
 
 
 class OpKind(IntEnum):
@@ -36,7 +37,7 @@ class Parameter:
     name: str
     shape: Shape
     initializer: Initializer
-    regularizer: L1L2 = L1L2()
+    regularizer: L1L2 = NO_PENALTY
 
 
 @dataclass(frozen=True)
