@@ -106,7 +106,12 @@ def _train(commands: Any) -> None:
     p.add_argument("--hidden", type=_widths, default=[64, 32], metavar="64,32", help="widths of the hidden layers")
     p.add_argument("--activation", type=_named("activations"), default="relu", help="of the hidden layers")
     p.add_argument("--optimizer", type=_named("optimizers"), default="adam", help="default: adam")
-    p.add_argument("--learning-rate", type=_real(0, open_low=True), metavar="RATE", help="default: the optimizer's own")
+    p.add_argument(
+        "--learning-rate",
+        type=_real(0, open_low=True),
+        metavar="RATE",
+        help="at the start, default: the optimizer's own; it falls along a cosine to 0 at the last epoch",
+    )
     p.add_argument("--epochs", type=_whole(low=1), default=20, help="passes over the rows, default 20")
     p.add_argument("--batch-size", type=_whole(low=1), default=32, metavar="ROWS", help="rows an update, default 32")
     p.add_argument(
