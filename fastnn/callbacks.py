@@ -68,11 +68,11 @@ class History(Callback):
         self.epoch: list[int] = []
         self.params = {}
 
-    def add(self, epoch: int, logs: Logs) -> None:
-        """Append the values of one epoch."""
-        self.epoch.append(epoch)
-        for key, value in logs.items():
-            self.history.setdefault(key, []).append(value)
+    def extend(self, epochs: list[int], columns: dict[str, list[float]]) -> None:
+        """Append the values of some epochs."""
+        self.epoch += epochs
+        for key, values in columns.items():
+            self.history.setdefault(key, []).extend(values)
 
     def __repr__(self) -> str:
         last = ", ".join(f"{k} {v[-1]:.4g}" for k, v in self.history.items() if v)

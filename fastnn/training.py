@@ -62,6 +62,7 @@ class Fit:
         self.order = np.arange(len(self.data), dtype=np.int32)
         self.per_batch = any(listens(c, "on_train_batch_begin", "on_train_batch_end") for c in self.callbacks)
         self.optimizer = self.model.compiled_optimizer
+        self.metrics = self.model.resolved_metrics()
         schedule = self.optimizer.learning_rate
         self.schedule = schedule if isinstance(schedule, Schedule) else None
         self.per_epoch = bool(
@@ -140,9 +141,8 @@ class Fit:
         self._count()
         if self.per_batch and not run["status"]:
             done = min((batch + 1) * int(self.plan.header["batch_size"]), len(self.data))
-            self._tell("on_train_batch_end", batch, self._read(self.sums[0], done))
-        for epoch in range(first_epoch, int(run["epoch"])):
-            self._end_epoch(epoch)
+            self._tell("on_train_batch_end", batch, self._read(done))
+        self._end_epochs(range(first_epoch, int(run["epoch"])))
         if run["status"]:
             self._diverge(int(run["epoch"]))
         elif self.progress:
@@ -175,21 +175,29 @@ class Fit:
             self.sums[0] = going_on
         run["first_epoch"] = run["epoch"]
 
-    def _end_epoch(self, epoch: int) -> None:
-        logs = self._read(self.sums[epoch - int(self.run["first_epoch"])], len(self.data))
+    def _end_epochs(self, finished: range) -> None:
+        """Record the epochs of the last call: one when something listens at epochs, else any number at once."""
+        if not finished:
+            return
+        columns = read_sums(self.metrics, self.plan, self.sums[: len(finished)], len(self.data))
         if self.validate:
-            logs |= {f"val_{name}": value for name, value in self.validate().items()}
-        self.logs = logs
-        self.history.add(epoch + self.offset, logs)
-        if self.schedule and self.schedule.listens:
-            self.schedule.on_epoch_end(logs.get("val_loss", logs["loss"]))
+            columns |= {f"val_{name}": [value] for name, value in self.validate().items()}
+        self.history.extend([epoch + self.offset for epoch in finished], columns)
+        self.logs = {name: values[-1] for name, values in columns.items()}
         if self.per_epoch:
-            self._tell("on_epoch_end", epoch + self.offset, logs)
-        if self.progress:
-            self.progress.epoch_end(epoch + self.offset - self.epochs[0], logs)
+            self._tell_epoch(finished[-1] + self.offset)
 
-    def _read(self, sums: np.ndarray, n_samples: int) -> Logs:
-        return read_sums(self.model.resolved_metrics(), self.plan, sums, n_samples)
+    def _tell_epoch(self, epoch: int) -> None:
+        if self.schedule and self.schedule.listens:
+            self.schedule.on_epoch_end(self.logs.get("val_loss", self.logs["loss"]))
+        self._tell("on_epoch_end", epoch, self.logs)
+        if self.progress:
+            self.progress.epoch_end(epoch - self.epochs[0], self.logs)
+
+    def _read(self, n_samples: int) -> Logs:
+        """The running values of the epoch at hand."""
+        columns = read_sums(self.metrics, self.plan, self.sums[:1], n_samples)
+        return {name: values[0] for name, values in columns.items()}
 
     def _keep(self) -> None:
         """Copy the weights if they are finite."""
@@ -229,26 +237,29 @@ class Fit:
 
 
 @np.errstate(all="ignore")
-def read_sums(metrics: Sequence[tuple[Any, bool]], plan: Plan, sums: np.ndarray, n_samples: int) -> Logs:
-    """Loss and metrics from a row of sums over ``n_samples`` rows."""
-    logs = {"loss": float(sums[0]) / n_samples}
+def read_sums(
+    metrics: Sequence[tuple[Any, bool]], plan: Plan, sums: np.ndarray, n_samples: int
+) -> dict[str, list[float]]:
+    """Loss and metrics from rows of sums ``(epochs, n_sums)`` over ``n_samples`` rows each: a value a row."""
+    columns = {"loss": (sums[:, 0] / n_samples).tolist()}
     for (metric, _), place in zip(metrics, plan.metrics, strict=True):
-        logs[metric.name] = float(metric.result(sums[place["first"] : place["first"] + place["n_sums"]]))
-    return logs
+        own = sums[:, int(place["first"]) : int(place["first"] + place["n_sums"])]
+        columns[metric.name] = [float(metric.result(row)) for row in own]
+    return columns
 
 
 @np.errstate(all="ignore")  # as in training; only the reference would warn
 def evaluate(plan: Plan, arenas: Arenas, backend: Any, data: Data, metrics: Sequence[tuple[Any, bool]]) -> Logs:
     """Loss (with penalties) and metrics of the model as it predicts, block by block."""
-    sums = np.zeros(int(plan.header["n_sums"]))
+    sums = np.zeros((1, int(plan.header["n_sums"])))
     loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else backend.loss
     block = int(plan.header["block_rows"])
     for first in range(0, len(data), block):
         part = data.part(slice(first, first + block))
         backend.forward(plan, arenas, part.x)
-        loss(plan, arenas, part.target, part.weight, sums, 1.0)
-    sums[0] += len(data) * penalty(plan, arenas.params)
-    return read_sums(metrics, plan, sums, len(data))
+        loss(plan, arenas, part.target, part.weight, sums[0], 1.0)
+    sums[0, 0] += len(data) * penalty(plan, arenas.params)
+    return {name: values[0] for name, values in read_sums(metrics, plan, sums, len(data)).items()}
 
 
 def penalty(plan: Plan, params: np.ndarray) -> float:
