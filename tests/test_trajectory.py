@@ -17,6 +17,7 @@ from fastnn import random
 from fastnn.optimizers import SGD, Adam, AdamW
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+torch.set_num_threads(1)  # its threads spin, and these networks are too small for two
 
 EPOCHS = 3
 RATE = 0.02

@@ -45,8 +45,17 @@ typedef struct {
     void (*math)(int function, int64_t n, const void *x, void *y); /* enum fnn_math */
 } fnn_kernels;
 
-enum fnn_math { FNN_EXP, FNN_LOG, FNN_MATH_TANH, FNN_MATH_SIGMOID, FNN_ERF, FNN_MATH_SOFTPLUS, FNN_EXPM1, FNN_LOG1P,
-                FNN_N_MATH };
+enum fnn_math {
+    FNN_EXP,
+    FNN_LOG,
+    FNN_MATH_TANH,
+    FNN_MATH_SIGMOID,
+    FNN_ERF,
+    FNN_MATH_SOFTPLUS,
+    FNN_EXPM1,
+    FNN_LOG1P,
+    FNN_N_MATH
+};
 
 /* c of optimizers.py for a step (from 1), in double; the twin of Optimizer.all_scalars. */
 void fnn_scalars(const fnn_optimizer *, int64_t step, double learning_rate, double c[FNN_N_SCALARS]);
