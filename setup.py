@@ -19,7 +19,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 C = Path("fastnn/_kernels/c")
-BASELINE = ("cpu", "layout", "random", "scalars", "scratch")
+BASELINE = ("cpu", "layout", "random", "scalars", "scratch", "threads", "walk")
 COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {
@@ -50,8 +50,10 @@ class BuildNative(build_ext):
             print(f"\nfastnn: the native backend is missing, it could not be built: {error}\n", file=sys.stderr)
 
     def _cythonize(self, ext):
+        import numpy
         from Cython.Build import cythonize
 
+        ext.include_dirs.append(numpy.get_include())
         directives = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True}
         ext.sources = cythonize(ext, compiler_directives=directives)[0].sources
 
@@ -80,7 +82,8 @@ native = Extension(
     "fastnn._kernels.native",
     ["fastnn/_kernels/native.pyx"],
     include_dirs=["fastnn/_kernels"],
-    depends=[str(path) for path in C.glob("*.[ch]")],
+    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
+    depends=["fastnn/_kernels/native.pxd", *(str(path) for path in C.glob("*.[ch]"))],
     optional=os.environ.get("FASTNN_REQUIRE_NATIVE") != "1",
 )
 setup(ext_modules=[native], cmdclass={"build_ext": BuildNative})

@@ -247,9 +247,9 @@ class Sequential(Stack):
 
     def predictor(self) -> Any:
         """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn.predictor.Predictor`."""
-        from fastnn.predictor import Predictor
+        from fastnn.predictor import make_predictor
 
-        return Predictor(self)
+        return make_predictor(self)
 
     # -- files ----------------------------------------------------------------------------------
 

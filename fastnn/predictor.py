@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,18 @@ from fastnn.plan import allocate
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
+
+Predict = Callable[..., np.ndarray]
+
+
+def make_predictor(model: Sequential) -> Predict:
+    """The callable that ``Sequential.predictor`` returns; see :class:`Predictor`.
+
+    A backend may bring a ``Predictor`` of its own, which hands unusual arguments to the one here.
+    """
+    own = Predictor(model)
+    faster = getattr(own.backend, "Predictor", None)
+    return own if faster is None else faster(own.plan, own.arenas, own.shape, own.output_shape, own)
 
 
 class Predictor:

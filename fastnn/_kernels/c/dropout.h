@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "gemm_impl.h"
+#include "gemm_packed.h"
 #include "ops.h"
 #include "random.h"
 

@@ -41,10 +41,11 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
      .forward = {dense_forward, activation_forward, dropout_forward},                                                  \
      .backward_rows = {dense_backward_rows, activation_backward_rows, dropout_backward_rows},                          \
      .backward_params = {dense_backward_params, NULL, NULL},                                                           \
+     .learn = {dense_learn, NULL, NULL},                                                                               \
      .loss = fnn_loss_kernel,                                                                                          \
      .penalize = fnn_penalize,                                                                                         \
      .clip = fnn_clip,                                                                                                 \
-     .update = fnn_update,                                                                                             \
+     .update = fnn_update_kernel,                                                                                       \
      .gather = gather,                                                                                                 \
      .gemm = gemm,                                                                                                     \
      .activate = fnn_activate,                                                                                         \

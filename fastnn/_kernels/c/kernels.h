@@ -3,7 +3,7 @@
  * Design: kernels take the op record and find their arrays by its offsets, so the walk over the plan
  * is the same for every op kind. They work on a range (rows of the block, or rows of dw), so that
  * threads split outputs and never sums: forward and backward_rows are cut by samples, backward_params
- * by input features, update by parameters. */
+ * and learn by input features, update by parameters. */
 #ifndef FNN_KERNELS_H
 #define FNN_KERNELS_H
 
@@ -30,8 +30,11 @@ typedef struct {
     /* Adds the gradient of l1 and l2 to grads and returns the penalty. */
     double (*penalize)(const fnn_model *);
     void (*clip)(const fnn_model *);
-    /* Update of parameters [begin, end) with c as in optimizers.py; begin is a multiple of 16. */
+    /* Update of parameters [begin, end) from grads, with c as in optimizers.py. */
     void (*update)(const fnn_model *, const double *c, int64_t begin, int64_t end);
+    /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. */
+    void (*learn[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, const double *c, int64_t begin,
+                                  int64_t end);
     /* Copies rows of x, (n_samples, width), to out. */
     void (*gather)(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
 

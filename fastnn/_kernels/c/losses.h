@@ -8,10 +8,8 @@
 #ifndef FNN_LOSSES_H
 #define FNN_LOSSES_H
 
-#include "crossentropy.h"
-#include "metrics.h"
+#include "narrow_crossentropy.h"
 
-#define NARROW 16
 #define RUN_LENGTH 256
 
 /* Numbers that go through an elementwise loss together. */
@@ -80,10 +78,10 @@ INLINE double elementwise(loss_value (*formula)(vf, vf, vf), const loss_rows *ro
                                 : wide_rows(run, rows, begin, end, share, share * scale);
 }
 
+/* total + weight * loss of rows [begin, end). */
 INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *rows, int64_t begin, int64_t end,
-                      real scale, int store_share) {
+                      real scale, int store_share, double total) {
     const int64_t n = rows->n_out;
-    double total = 0;
     for (int64_t i = begin; i < end; i++) {
         const int64_t at = target_row(rows, i);
         const real w = row_weight(rows, i);
@@ -98,6 +96,14 @@ INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *
     return total;
 }
 
+static double entropies_of_logits(const loss_rows *rows, int64_t begin, int64_t end, real scale, int store_share) {
+    double total = 0;
+    for (; rows->n_out <= NARROW && end - begin >= FEW_ROWS; begin += LANES)
+        total = narrow_entropies(rows, begin, end - begin < LANES ? (int)(end - begin) : LANES, scale, store_share,
+                                 total);
+    return rowwise(entropy_of_logits, rows, begin, end, scale, store_share, total);
+}
+
 /* Sum of weight * loss over rows [begin, end); fills their dy. */
 static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
     const double p = loss->parameter;
@@ -107,10 +113,10 @@ static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begi
     case FNN_BINARY_CROSSENTROPY_LOGITS:
         return elementwise(l_binary_crossentropy_logits, rows, begin, end, p, mean, scale);
     case FNN_CATEGORICAL_CROSSENTROPY:
-    case FNN_SPARSE_CATEGORICAL_CROSSENTROPY: return rowwise(entropy_of_shares, rows, begin, end, scale, 0);
+    case FNN_SPARSE_CATEGORICAL_CROSSENTROPY: return rowwise(entropy_of_shares, rows, begin, end, scale, 0, 0);
     case FNN_CATEGORICAL_CROSSENTROPY_LOGITS:
     case FNN_SPARSE_CATEGORICAL_CROSSENTROPY_LOGITS:
-        return rowwise(entropy_of_logits, rows, begin, end, scale, loss->fused == FNN_SOFTMAX);
+        return entropies_of_logits(rows, begin, end, scale, loss->fused == FNN_SOFTMAX);
     case FNN_MEAN_SQUARED_ERROR: return elementwise(l_mean_squared_error, rows, begin, end, p, mean, scale);
     case FNN_MEAN_ABSOLUTE_ERROR: return elementwise(l_mean_absolute_error, rows, begin, end, p, mean, scale);
     case FNN_HUBER: return elementwise(l_huber, rows, begin, end, p, mean, scale);

@@ -96,35 +96,41 @@ INLINE void update_part(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, up
         vec_store(at.slots + k * at.stride + i, s[k], some);
 }
 
-/* Not by vec_each: GCC 12 keeps a context with an array of vectors in memory and calls its formula. */
-INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, const fnn_model *model,
+/* Parameters [begin, end) with gradients g, the first for begin. Not by vec_each: GCC 12 keeps a context with an array
+ * of vectors in memory and calls its formula. */
+INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, const fnn_model *model, const real *g,
                         const double *scalars, int64_t begin, int64_t end) {
-    const update_place at = {.w = (real *)model->params,
-                             .slots = (real *)model->slots,
-                             .g = (const real *)model->grads,
+    const update_place at = {.w = (real *)model->params + begin,
+                             .slots = (real *)model->slots + begin,
+                             .g = g,
                              .stride = model->header->n_params};
-    int64_t i = begin;
+    const int64_t n = end - begin;
+    int64_t i = 0;
     vf c[FNN_N_SCALARS];
     UNROLL for (int k = 0; k < FNN_N_SCALARS; k++)
         c[k] = vf_set1((real)scalars[k]);
-    for (; i + LANES <= end; i += LANES) update_part(formula, n_slots, at, c, i, LANES);
-    if (i < end) update_part(formula, n_slots, at, c, i, (int)(end - i));
+    for (; i + LANES <= n; i += LANES) update_part(formula, n_slots, at, c, i, LANES);
+    if (i < n) update_part(formula, n_slots, at, c, i, (int)(n - i));
 }
 
-static void fnn_update(const fnn_model *model, const double *c, int64_t begin, int64_t end) {
+static void update_range(const fnn_model *model, const real *g, const double *c, int64_t begin, int64_t end) {
     switch (model->optimizer->code) {
-    case FNN_SGD: update_with(u_sgd, 0, model, c, begin, end); break;
-    case FNN_MOMENTUM: update_with(u_momentum, 1, model, c, begin, end); break;
-    case FNN_NESTEROV: update_with(u_nesterov, 1, model, c, begin, end); break;
-    case FNN_RMSPROP: update_with(u_rmsprop, 1, model, c, begin, end); break;
-    case FNN_RMSPROP_MOMENTUM: update_with(u_rmsprop_momentum, 3, model, c, begin, end); break;
-    case FNN_ADAGRAD: update_with(u_adagrad, 1, model, c, begin, end); break;
-    case FNN_ADADELTA: update_with(u_adadelta, 2, model, c, begin, end); break;
-    case FNN_ADAM: update_with(u_adam, 2, model, c, begin, end); break;
-    case FNN_NADAM: update_with(u_nadam, 2, model, c, begin, end); break;
-    case FNN_ADAMAX: update_with(u_adamax, 2, model, c, begin, end); break;
-    case FNN_LION: update_with(u_lion, 1, model, c, begin, end); break;
+    case FNN_SGD: update_with(u_sgd, 0, model, g, c, begin, end); break;
+    case FNN_MOMENTUM: update_with(u_momentum, 1, model, g, c, begin, end); break;
+    case FNN_NESTEROV: update_with(u_nesterov, 1, model, g, c, begin, end); break;
+    case FNN_RMSPROP: update_with(u_rmsprop, 1, model, g, c, begin, end); break;
+    case FNN_RMSPROP_MOMENTUM: update_with(u_rmsprop_momentum, 3, model, g, c, begin, end); break;
+    case FNN_ADAGRAD: update_with(u_adagrad, 1, model, g, c, begin, end); break;
+    case FNN_ADADELTA: update_with(u_adadelta, 2, model, g, c, begin, end); break;
+    case FNN_ADAM: update_with(u_adam, 2, model, g, c, begin, end); break;
+    case FNN_NADAM: update_with(u_nadam, 2, model, g, c, begin, end); break;
+    case FNN_ADAMAX: update_with(u_adamax, 2, model, g, c, begin, end); break;
+    case FNN_LION: update_with(u_lion, 1, model, g, c, begin, end); break;
     }
+}
+
+static void fnn_update_kernel(const fnn_model *model, const double *c, int64_t begin, int64_t end) {
+    update_range(model, (const real *)model->grads + begin, c, begin, end);
 }
 
 INLINE double magnitude_at(const void *numbers, int64_t i) {

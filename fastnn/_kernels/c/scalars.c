@@ -5,11 +5,13 @@
 
 #include "kernels.h"
 
-/* By squaring, as optimizers.power: pow() of libraries differ in the last bit. */
+/* By squaring, as optimizers.power: pow() of libraries differ in the last bit. Multiplies by 1 instead of branching on
+ * bits that no predictor knows. */
 static double power(double base, int64_t exponent) {
     double result = 1;
     for (; exponent; exponent >>= 1) {
-        if (exponent & 1) result *= base;
+        const double factors[2] = {1, base};
+        result *= factors[exponent & 1];
         base *= base;
     }
     return result;

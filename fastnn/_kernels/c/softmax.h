@@ -2,7 +2,7 @@
 #ifndef FNN_SOFTMAX_H
 #define FNN_SOFTMAX_H
 
-#include "vec_rows.h"
+#include "columns.h"
 
 /* A row on its way: what the parts below read and write. */
 typedef struct {
@@ -59,9 +59,21 @@ INLINE void row_log_softmax_back(const void *context, int64_t i, int some) {
     vec_store(row->out + i, vf_fnma(share, row->shift, vec_load(row->out + i, some)), some);
 }
 
+static void softmax_columns(int count, int64_t n, const real *z, real *y) {
+    real numbers[NARROW * LANES];
+    vf largest;
+    read_columns(z, count, n, numbers);
+    const vf sum = exp_columns(numbers, n, numbers, &largest);
+    for (int64_t j = 0; j < n; j++) set_column(numbers, j, vf_div(column(numbers, j), sum));
+    write_columns(numbers, count, n, y);
+}
+
 /* y = exp(z - max z) / sum; z and y may be the same. */
 static void softmax(int64_t rows, int64_t n, const real *z, real *y) {
-    for (int64_t i = 0; i < rows; i++) {
+    int64_t i = 0;
+    for (; n <= NARROW && rows - i >= FEW_ROWS; i += LANES)
+        softmax_columns(rows - i < LANES ? (int)(rows - i) : LANES, n, z + i * n, y + i * n);
+    for (; i < rows; i++) {
         row_run row = {.a = z + i * n, .out = y + i * n};
         row.shift = vf_set1(vec_row_max(row_number, &row, n));
         row.scale = vf_set1(vec_row_sum(row_exp_kept, &row, n));

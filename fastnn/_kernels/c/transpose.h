@@ -25,28 +25,48 @@ INLINE void exchange(vf *a, vf *b, const int h) {
     *a = low, *b = high;
 }
 
-INLINE void transpose_square(const real *in, int64_t in_row, real *out, int64_t out_row) {
-    vf row[LANES];
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) row[i] = vf_load(in + i * in_row);
+/* Rows of LANES numbers become columns. */
+INLINE void transpose_registers(vf row[LANES]) {
 #pragma GCC unroll 4
     for (int h = LANES / 2; h; h /= 2)
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++)
             if (!(i & h)) exchange(&row[i], &row[i | h], h);
+}
+
+static void transpose_square(const real *in, int64_t in_row, real *out, int64_t out_row) {
+    vf row[LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) row[i] = vf_load(in + i * in_row);
+    transpose_registers(row);
 #pragma GCC unroll 16
     for (int i = 0; i < LANES; i++) vf_store(out + i * out_row, row[i]);
 }
 
+/* A square with fewer rows or columns. */
+static void transpose_edge(int rows, int columns, const real *in, int64_t in_row, real *out, int64_t out_row) {
+    vf row[LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) row[i] = i < rows ? vf_load_n(in + i * in_row, columns) : vf_zero();
+    transpose_registers(row);
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+        if (i < columns) vf_store_n(out + i * out_row, row[i], rows);
+}
+
 /* out (columns, rows) = in (rows, columns) transposed; rows are in_row and out_row apart. */
 static void transpose(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out, int64_t out_row) {
-    const int64_t whole_rows = rows / LANES * LANES, whole_columns = columns / LANES * LANES;
-    for (int64_t i = 0; i < whole_rows; i += LANES)
-        for (int64_t j = 0; j < whole_columns; j += LANES)
-            transpose_square(in + i * in_row + j, in_row, out + j * out_row + i, out_row);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; j++)
-            out[j * out_row + i] = in[i * in_row + j];
+    for (int64_t i = 0; i < rows; i += LANES)
+        for (int64_t j = 0; j < columns; j += LANES) {
+            const int64_t height = rows - i, width = columns - j;
+            const real *from = in + i * in_row + j;
+            real *to = out + j * out_row + i;
+            if (height >= LANES && width >= LANES)
+                transpose_square(from, in_row, to, out_row);
+            else
+                transpose_edge(height < LANES ? (int)height : LANES, width < LANES ? (int)width : LANES, from, in_row, to,
+                               out_row);
+        }
 }
 
 #endif

@@ -1,0 +1,159 @@
+/* Large products: blocks of A and B are copied into panels that the tile reads in one run. */
+#ifndef FNN_GEMM_PACKED_H
+#define FNN_GEMM_PACKED_H
+
+#include "gemm_impl.h"
+#include "scratch.h"
+
+#define PACK_ABOVE 3000000 /* m * n * k; below, all operands stay in the second-level cache */
+#define PACK_A_ABOVE 512   /* n; below, packing rows of A costs more than it saves */
+#define BLOCK_K 384
+#define BLOCK_M (TILE_ROWS * (1920 / (TILE_ROWS * REAL_BYTES)))
+#define BLOCK_N (12288 / REAL_BYTES)
+#define FEW_M (4 * TILE_ROWS) /* rows of A that do not repay packing B */
+#define STREAM_K 128
+#define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for them, to stay in the second-level cache */
+
+INLINE void copy_row(const real *from, int64_t n, real *to) {
+    int64_t j = 0;
+    for (; j <= n - LANES; j += LANES) vf_store(to + j, vf_load(from + j));
+    if (j < n) vf_store_n(to + j, vf_load_n(from + j, (int)(n - j)), (int)(n - j));
+}
+
+/* Panels of TILE_WIDTH columns of B, each (k, TILE_WIDTH); the last is left ragged. */
+static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
+    for (int64_t j = 0; j < n; j += TILE_WIDTH, to += k * TILE_WIDTH) {
+        const int64_t width = at_most(n - j, TILE_WIDTH), column = first_n + j;
+        if (g->b_transposed) {
+            transpose(width, k, g->b + column * g->b_row + first_k, g->b_row, to, TILE_WIDTH);
+            continue;
+        }
+        const real *from = g->b + first_k * g->b_row + column;
+        for (int64_t p = 0; p < k; p++) copy_row(from + p * g->b_row, width, to + p * TILE_WIDTH);
+    }
+}
+
+/* Panels of TILE_ROWS rows of A, each (k, TILE_ROWS); the last is left ragged. */
+static void pack_a(const product *g, int64_t first_k, int64_t k, int64_t first_m, int64_t m, real *to) {
+    for (int64_t i = 0; i < m; i += TILE_ROWS, to += k * TILE_ROWS) {
+        const real *from = g->a + (first_m + i) * g->a_row + first_k * g->a_column;
+        const int64_t rows = at_most(m - i, TILE_ROWS);
+        if (g->a_column == 1)
+            transpose(rows, k, from, g->a_row, to, TILE_ROWS);
+        else if (g->a_row == 1)
+            for (int64_t p = 0; p < k; p++) copy_row(from + p * g->a_column, rows, to + p * TILE_ROWS);
+        else
+            for (int64_t p = 0; p < k; p++)
+                for (int64_t r = 0; r < rows; r++) to[p * TILE_ROWS + r] = from[r * g->a_row + p * g->a_column];
+    }
+}
+
+/* Rows [i0, i0 + m) of C with a packed block of B: (k, n) from (p0, j0). */
+static void multiply_block(const product *g, const real *packed_b, real *packed_a, int64_t i0, int64_t m, int64_t j0,
+                           int64_t n, int64_t p0, int64_t k) {
+    const int pack = g->a_column != 1 || (g->n > PACK_A_ABOVE && g->m > FEW_M);
+    if (pack) pack_a(g, p0, k, i0, m, packed_a);
+    const int64_t step = pack ? TILE_ROWS : m;
+    for (int64_t j = 0; j < n; j += TILE_WIDTH)
+        for (int64_t i = 0; i < m; i += step) {
+            real *c = g->c + (i0 + i) * g->c_row + j0 + j;
+            product part = {.m = at_most(m - i, step),
+                            .n = at_most(n - j, TILE_WIDTH),
+                            .k = k,
+                            .a = pack ? packed_a + i * k : g->a + (i0 + i) * g->a_row + p0 * g->a_column,
+                            .a_row = pack ? 1 : g->a_row,
+                            .a_column = pack ? TILE_ROWS : g->a_column,
+                            .b = packed_b + j * k,
+                            .b_row = TILE_WIDTH,
+                            .start = p0         ? c
+                                     : g->start ? g->start + (i0 + i) * g->start_row + j0 + j
+                                                : NULL,
+                            .start_row = p0 ? g->c_row : g->start_row,
+                            .c = c,
+                            .c_row = g->c_row,
+                            .add = g->add};
+            columns_any(&part, 0, part.n);
+        }
+}
+
+static int64_t rounded_up(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
+
+/* Numbers of packed B, then of packed A. */
+static int64_t packed_b_size(const product *g) {
+    return rounded_up(at_most(g->n, BLOCK_N), TILE_WIDTH) * at_most(g->k, BLOCK_K);
+}
+static int64_t packed_a_size(const product *g) {
+    return rounded_up(at_most(g->m, BLOCK_M), TILE_ROWS) * at_most(g->k, BLOCK_K);
+}
+
+/* The five loops of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication". */
+static void multiply_packed(const product *g, real *memory) {
+    real *packed_a = memory + packed_b_size(g);
+    const int64_t block_n = g->m <= FEW_M ? FEW_N : BLOCK_N;
+    for (int64_t j = 0; j < g->n; j += block_n)
+        for (int64_t p = 0; p < g->k; p += BLOCK_K) {
+            const int64_t n = at_most(g->n - j, block_n), k = at_most(g->k - p, BLOCK_K);
+            pack_b(g, p, k, j, n, memory);
+            for (int64_t i = 0; i < g->m; i += BLOCK_M)
+                multiply_block(g, memory, packed_a, i, at_most(g->m - i, BLOCK_M), j, n, p, k);
+        }
+}
+
+/* c += sum where k has several blocks: parts of the sum are made in memory of their own. */
+static void multiply_packed_add(const product *g, real *memory) {
+    for (int64_t i = 0; i < g->m; i += BLOCK_M)
+        for (int64_t j = 0; j < g->n; j += BLOCK_N) {
+            product part = *g;
+            part.m = at_most(g->m - i, BLOCK_M);
+            part.n = at_most(g->n - j, BLOCK_N);
+            part.a += i * g->a_row;
+            part.b += j * (g->b_transposed ? g->b_row : 1);
+            part.c = memory;
+            part.c_row = part.n;
+            part.add = 0;
+            multiply_packed(&part, memory + part.m * part.n);
+            for (int64_t r = 0; r < part.m; r++)
+                for (int64_t s = 0; s < part.n; s++) g->c[(i + r) * g->c_row + j + s] += memory[r * part.n + s];
+        }
+}
+
+static int is_large(int64_t m, int64_t n, int64_t k) { return (double)m * (double)n * (double)k > PACK_ABOVE; }
+
+/* False when there is no memory for packing. */
+static int multiply_large(const product *g) {
+    const int in_parts = g->add && g->k > BLOCK_K;
+    const int64_t part = in_parts ? at_most(g->m, BLOCK_M) * at_most(g->n, BLOCK_N) : 0;
+    real *memory = fnn_scratch((size_t)(part + packed_b_size(g) + packed_a_size(g)) * sizeof(real));
+    if (!memory) return 0;
+    if (in_parts)
+        multiply_packed_add(g, memory);
+    else
+        multiply_packed(g, memory);
+    return 1;
+}
+
+/* Few rows: numbers of B are used so few times that it is read straight from memory, once. */
+static void multiply_streamed(const product *g) {
+    for (int64_t p = 0; p < g->k; p += STREAM_K) {
+        product part = *g;
+        part.k = at_most(g->k - p, STREAM_K);
+        part.a += p * g->a_column;
+        part.b += p * g->b_row;
+        if (p) part.start = g->c, part.start_row = g->c_row;
+        int64_t j = 0;
+        for (; j + TILE_WIDTH <= g->n; j += TILE_WIDTH) streamed_full(&part, j);
+        if (j < g->n) columns_any(&part, j, g->n - j);
+    }
+}
+
+static void multiply(const product *g) {
+    if (is_narrow(g))
+        multiply_narrow(g);
+    else if (is_large(g->m, g->n, g->k) && g->m > FLAT_ROWS && g->m <= FEW_M && !g->b_transposed &&
+             !(g->add && g->k > STREAM_K))
+        multiply_streamed(g);
+    else if (!is_large(g->m, g->n, g->k) || !multiply_large(g))
+        multiply_direct(g);
+}
+
+#endif

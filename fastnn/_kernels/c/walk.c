@@ -1,0 +1,306 @@
+/* The walk over a plan's ops, by one thread or by a team of them.
+ *
+ * All threads of a team run the same code, each on its share of the outputs, and meet at barriers: rows of a block going
+ * forward and back, input features of dw, parameters of an update. The loss runs on one thread, because its sums add up
+ * in the order of the rows. So the bits never depend on the number of threads.
+ *
+ * Design: in C and not in Cython, so that sanitizers and an emulated machine run the very walk that Python calls. One
+ * parallel region for a whole call; a region a batch (rejected) would pay for waking threads at each update. */
+#include "walk.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "threads.h"
+
+enum {
+    PREDICT_ROWS = 96,      /* pushed through all ops together, so that they stay in the first-level cache */
+    ROW_UNIT = 8,           /* rows a thread takes are a multiple of this */
+    PARAM_UNIT = 16,        /* parameters likewise: a cache line of float */
+    LARGE_WEIGHTS = 262144, /* parameters of an op that do not stay in the second-level cache */
+    LEARN_BYTES = 131072    /* gradients beyond this do not stay in the cache until the update */
+};
+static const double FLOP_A_THREAD = 2e6; /* of work between two barriers; less is done sooner alone */
+
+typedef struct {
+    int64_t begin, end;
+} range;
+
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static range share(int64_t n, int64_t unit, const fnn_team *team, int thread) {
+    const int64_t units = (n + unit - 1) / unit;
+    return (range){at_most(units * thread / team->size * unit, n), at_most(units * (thread + 1) / team->size * unit, n)};
+}
+
+static double flop_of_row(const fnn_network *network) {
+    double flop = 0;
+    for (int i = 0; i < network->model.header->n_ops; i++) {
+        const fnn_op *op = &network->model.ops[i];
+        if (op->w >= 0) flop += 2.0 * (double)op->n_in * (double)op->n_out * (double)op->repeat;
+    }
+    return flop;
+}
+
+int fnn_threads_for(const fnn_network *network, int64_t rows, int passes, int limit) {
+    const double worth = flop_of_row(network) * passes * (double)rows / FLOP_A_THREAD;
+    const int64_t shares = (rows + ROW_UNIT - 1) / ROW_UNIT;
+    const int most = (int)at_most(limit, shares);
+    return worth < 2 || most < 2 ? 1 : worth < most ? (int)worth : most;
+}
+
+static void *number_at(const fnn_network *network, void *arena, int64_t offset) {
+    return (char *)arena + offset * network->kernels->item_size;
+}
+
+/* A pass over one block, as the threads of a team see it. */
+
+static void forward_rows(const fnn_network *network, const fnn_block *block, range rows) {
+    const fnn_model *model = &network->model;
+    if (rows.begin == rows.end) return;
+    for (int i = 0; i < model->header->n_ops; i++)
+        network->kernels->forward[model->ops[i].kind](&model->ops[i], model, block, rows.begin, rows.end);
+}
+
+static void backward_rows(const fnn_network *network, const fnn_block *block, range rows) {
+    const fnn_model *model = &network->model;
+    if (rows.begin == rows.end) return;
+    for (int i = model->header->n_ops - 1; i >= 0; i--) {
+        const fnn_op *op = &model->ops[i];
+        network->kernels->backward_rows[op->kind](op, model, block, rows.begin, rows.end);
+        if (op->dx < 0) break;
+    }
+}
+
+/* dw and db, or with c the update of these parameters at once. */
+static void params_of_block(const fnn_network *network, const fnn_block *block, int accumulate, const double *c,
+                            const fnn_team *team, int thread) {
+    const fnn_model *model = &network->model;
+    for (int i = 0; i < model->header->n_ops; i++) {
+        const fnn_op *op = &model->ops[i];
+        if (op->w < 0) continue;
+        const range features = share(op->n_in, ROW_UNIT, team, thread);
+        if (features.begin == features.end) continue;
+        if (c)
+            network->kernels->learn[op->kind](op, model, block, c, features.begin, features.end);
+        else
+            network->kernels->backward_params[op->kind](op, model, block, accumulate, features.begin, features.end);
+    }
+}
+
+typedef struct {
+    const fnn_network *network;
+    const fnn_block *block;
+    int accumulate;
+} block_pass;
+
+static void forward_task(void *argument, fnn_team *team, int thread) {
+    const block_pass *pass = argument;
+    const uint64_t control = fnn_flush_denormals();
+    forward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread));
+    fnn_restore(control);
+}
+
+void fnn_forward(const fnn_network *network, const fnn_block *block, int threads) {
+    block_pass pass = {network, block, 0};
+    fnn_parallel(fnn_threads_for(network, block->rows, 1, threads), forward_task, &pass);
+}
+
+static void backward_task(void *argument, fnn_team *team, int thread) {
+    const block_pass *pass = argument;
+    const uint64_t control = fnn_flush_denormals();
+    backward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread));
+    fnn_barrier(team);
+    params_of_block(pass->network, pass->block, pass->accumulate, NULL, team, thread);
+    fnn_restore(control);
+}
+
+void fnn_backward(const fnn_network *network, const fnn_block *block, int accumulate, int threads) {
+    block_pass pass = {network, block, accumulate};
+    fnn_parallel(fnn_threads_for(network, block->rows, 2, threads), backward_task, &pass);
+}
+
+/* Training. */
+
+typedef struct {
+    const fnn_network *network;
+    const fnn_data *data;
+    int32_t *order;
+    fnn_run *run;
+    fnn_rates rates;
+    double *sums;
+    int learns;    /* update with dw, without a pass over grads */
+    int is_finite; /* the loss of the batch at hand; thread 0 writes it */
+    double penalty;
+} training;
+
+/* May updates be made op by op? Not when something needs all gradients first. */
+static int learns_at_once(const fnn_network *network) {
+    const fnn_header *header = network->model.header;
+    return !header->has_penalty && !network->model.optimizer->clip && header->batch_size <= header->block_rows &&
+           header->n_params * network->kernels->item_size > LEARN_BYTES;
+}
+
+/* The block's rows of x: where they are when they follow each other, else gathered, each thread its share. */
+static const void *rows_of_x(const training *t, const int32_t *rows, int64_t n_rows, range own) {
+    const fnn_header *header = t->network->model.header;
+    const int64_t row_bytes = header->n_input * t->network->kernels->item_size;
+    int64_t i = 1;
+    while (i < n_rows && rows[i] == rows[0] + i) i++;
+    if (i == n_rows) return (const char *)t->data->x + rows[0] * row_bytes;
+    char *gathered = number_at(t->network, t->network->model.workspace, header->x);
+    t->network->kernels->gather(t->data->x, rows + own.begin, own.end - own.begin, header->n_input,
+                                gathered + own.begin * row_bytes);
+    return gathered;
+}
+
+static void block_loss(training *t, const fnn_block *block, const int32_t *rows, int64_t n_rows, double *sums) {
+    const double before = sums[0];
+    t->network->kernels->loss(&t->network->model, t->data->target, t->data->weight, rows, 0, block->rows,
+                              1.0 / (double)n_rows, sums);
+    t->is_finite &= isfinite(sums[0] - before) != 0;
+}
+
+/* c is given when the block's parameters are to be updated at once. */
+static void train_block(training *t, fnn_block *block, const int32_t *rows, int64_t n_rows, const double *c,
+                        double *sums, fnn_team *team, int thread) {
+    const range own = share(block->rows, ROW_UNIT, team, thread);
+    block->x = rows_of_x(t, rows, block->rows, own);
+    forward_rows(t->network, block, own);
+    fnn_barrier(team);
+    if (thread == 0) block_loss(t, block, rows, n_rows, sums);
+    fnn_barrier(team);
+    if (!t->is_finite) return;
+    backward_rows(t->network, block, own);
+    fnn_barrier(team);
+    params_of_block(t->network, block, block->first_row > 0, c, team, thread);
+    fnn_barrier(team);
+}
+
+/* What comes before an update and needs all gradients. */
+static double penalize_and_clip(const fnn_network *network) {
+    const fnn_model *model = &network->model;
+    const double penalty = model->header->has_penalty ? network->kernels->penalize(model) : 0;
+    if (model->optimizer->clip) network->kernels->clip(model);
+    return penalty;
+}
+
+static void update_params(training *t, const double *c, fnn_team *team, int thread) {
+    const fnn_model *model = &t->network->model;
+    if (model->header->has_penalty || model->optimizer->clip) {
+        if (thread == 0) t->penalty = penalize_and_clip(t->network);
+        fnn_barrier(team);
+    }
+    const range own = share(model->header->n_params, PARAM_UNIT, team, thread);
+    t->network->kernels->update(model, c, own.begin, own.end);
+    fnn_barrier(team);
+}
+
+/* contract.train_step. */
+static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t step, double rate, double *sums,
+                        fnn_team *team, int thread) {
+    const int64_t block_rows = t->network->model.header->block_rows;
+    double c[FNN_N_SCALARS];
+    fnn_scalars(t->network->model.optimizer, step + 1, rate, c);
+    for (int64_t first = 0; first < n_rows && t->is_finite; first += block_rows) {
+        fnn_block block = {.rows = at_most(block_rows, n_rows - first), .first_row = first, .step = step, .training = 1};
+        train_block(t, &block, rows + first, n_rows, t->learns ? c : NULL, sums, team, thread);
+    }
+    if (!t->is_finite) return;
+    if (!t->learns) update_params(t, c, team, thread);
+    if (thread == 0) sums[0] += (double)n_rows * t->penalty;
+}
+
+static void advance(fnn_run *run, int64_t batch_size) {
+    run->step++;
+    run->batch++;
+    if (run->batch * batch_size < run->n_samples) return;
+    run->batch = 0;
+    run->epoch++;
+}
+
+/* Every thread keeps count in a run of its own; thread 0 writes the shared one back. */
+static void train_task(void *argument, fnn_team *team, int thread) {
+    training *t = argument;
+    const fnn_header *header = t->network->model.header;
+    fnn_run run = *t->run;
+    const uint64_t control = fnn_flush_denormals();
+    for (int64_t done = 0; done < run.max_steps && run.epoch < run.last_epoch; done++) {
+        if (run.batch == 0 && run.shuffle) {
+            if (thread == 0) fnn_fill_order(t->order, run.n_samples, header->seed, run.epoch);
+            fnn_barrier(team);
+        }
+        const int64_t first = run.batch * header->batch_size;
+        train_batch(t, t->order + first, at_most(header->batch_size, run.n_samples - first), run.step,
+                    t->rates.rates[t->rates.one ? 0 : done], t->sums + (run.epoch - run.first_epoch) * header->n_sums,
+                    team, thread);
+        if (!t->is_finite) break;
+        advance(&run, header->batch_size);
+    }
+    fnn_restore(control);
+    run.status = !t->is_finite;
+    fnn_barrier(team);
+    if (thread == 0) *t->run = run;
+}
+
+void fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, fnn_run *run, fnn_rates rates,
+               double *sums, int threads) {
+    const fnn_header *header = network->model.header;
+    training t = {.network = network, .data = data, .order = order, .run = run, .rates = rates, .sums = sums};
+    t.learns = learns_at_once(network);
+    t.is_finite = 1;
+    const int64_t rows = at_most(at_most(header->batch_size, header->block_rows), run->n_samples);
+    fnn_parallel(fnn_threads_for(network, rows, 3, threads), train_task, &t);
+}
+
+double fnn_update(const fnn_network *network, int64_t step, double learning_rate) {
+    double c[FNN_N_SCALARS];
+    const uint64_t control = fnn_flush_denormals();
+    const double penalty = penalize_and_clip(network);
+    fnn_scalars(network->model.optimizer, step, learning_rate, c);
+    network->kernels->update(&network->model, c, 0, network->model.header->n_params);
+    fnn_restore(control);
+    return penalty;
+}
+
+/* Prediction. */
+
+typedef struct {
+    const fnn_network *network;
+    const char *x;
+    char *out;
+    int64_t n_rows;
+} prediction;
+
+/* Rows a thread pushes through all ops at a time. */
+static int64_t predict_rows(const fnn_network *network, const fnn_team *team) {
+    int64_t most = PREDICT_ROWS;
+    for (int i = 0; i < network->model.header->n_ops; i++) {
+        const fnn_op *op = &network->model.ops[i];
+        if (op->w >= 0 && op->n_in * op->n_out > LARGE_WEIGHTS) most = INT64_MAX;
+    }
+    return at_most(most, network->model.header->block_rows / team->size);
+}
+
+/* Each thread has its own rows of the workspace, so that none waits for another. */
+static void predict_task(void *argument, fnn_team *team, int thread) {
+    const prediction *p = argument;
+    const fnn_header *header = p->network->model.header;
+    const int64_t item = p->network->kernels->item_size, step = predict_rows(p->network, team);
+    const int64_t x_bytes = header->n_input * item, y_bytes = header->n_output * item;
+    const char *y = number_at(p->network, p->network->model.workspace, header->y);
+    const uint64_t control = fnn_flush_denormals();
+    for (int64_t first = 0; first < p->n_rows; first += step * team->size) {
+        const fnn_block block = {.x = p->x + first * x_bytes, .rows = at_most(step * team->size, p->n_rows - first)};
+        const range own = {at_most(step * thread, block.rows), at_most(step * (thread + 1), block.rows)};
+        forward_rows(p->network, &block, own);
+        memcpy(p->out + (first + own.begin) * y_bytes, y + own.begin * y_bytes, (size_t)((own.end - own.begin) * y_bytes));
+    }
+    fnn_restore(control);
+}
+
+void fnn_predict(const fnn_network *network, const void *x, int64_t n_rows, void *out, int threads) {
+    prediction p = {network, x, out, n_rows};
+    fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
+}

@@ -1,0 +1,34 @@
+/* The walk over a plan's ops: what contract.py's functions do, in the order of reference.py. */
+#ifndef FNN_WALK_H
+#define FNN_WALK_H
+
+#include "kernels.h"
+
+/* A model with the kernels for its dtype. */
+typedef struct {
+    const fnn_kernels *kernels;
+    fnn_model model;
+} fnn_network;
+
+/* The rows of a fit; weight may be NULL. */
+typedef struct {
+    const void *x, *target, *weight;
+} fnn_data;
+
+/* Learning rates of a call: one for each update, or one for all. */
+typedef struct {
+    const double *rates;
+    int one;
+} fnn_rates;
+
+/* Each takes an upper bound on threads and uses fewer when the work is small. All flush denormals to zero. */
+void fnn_forward(const fnn_network *, const fnn_block *, int threads);
+void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads);
+double fnn_update(const fnn_network *, int64_t step, double learning_rate);
+void fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
+void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads);
+
+/* Threads worth using for this many rows at a time, of at most `limit`. */
+int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit);
+
+#endif

@@ -1,0 +1,100 @@
+# What the C code offers to native.pyx: structs with the fields that Python's side reads, and functions.
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+cdef extern from "c/kernels.h" nogil:
+    enum:
+        FNN_N_OP_KINDS
+        FNN_N_ACTIVATIONS
+        FNN_N_LOSSES
+        FNN_N_OPTIMIZERS
+        FNN_N_STATISTICS
+
+    ctypedef struct fnn_op:
+        pass
+
+    ctypedef struct fnn_loss:
+        pass
+
+    ctypedef struct fnn_optimizer:
+        pass
+
+    ctypedef struct fnn_metric:
+        pass
+
+    ctypedef struct fnn_segment:
+        pass
+
+    ctypedef struct fnn_header:
+        int64_t block_rows, n_input, n_output, y
+
+    ctypedef struct fnn_run:
+        int64_t n_samples
+
+    ctypedef struct fnn_model:
+        const fnn_header *header
+        const fnn_op *ops
+        const fnn_loss *loss
+        const fnn_optimizer *optimizer
+        const fnn_metric *metrics
+        const fnn_segment *segments
+        void *params
+        void *grads
+        void *slots
+        void *state
+        void *workspace
+
+    ctypedef struct fnn_block:
+        const void *x
+        int64_t rows, first_row, step
+        int training
+
+    ctypedef struct fnn_kernels:
+        void (*loss)(const fnn_model *, const void *target, const void *weight, const int32_t *rows, int64_t begin,
+                     int64_t end, double scale, double *sums) noexcept nogil
+        void (*gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
+                     int64_t b_row, void *c, int64_t c_row, int accumulate) noexcept nogil
+        void (*activate)(int code, double parameter, int64_t rows, int64_t n, const void *z, void *y) noexcept nogil
+        void (*activate_back)(int code, double parameter, int64_t rows, int64_t n, const void *z, const void *y,
+                              void *dy) noexcept nogil
+        void (*math)(int function, int64_t n, const void *x, void *y) noexcept nogil
+
+    void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch) noexcept
+    void fnn_philox(uint64_t seed, const uint32_t *counter, uint32_t *words) noexcept
+    const fnn_kernels *fnn_select(const char *isa, int item_size, const char **why) noexcept
+    const char *fnn_isa_name(int i) noexcept
+    int fnn_isa_runs(int i) noexcept
+    int fnn_isa_count() noexcept
+
+cdef extern from "c/walk.h" nogil:
+    ctypedef struct fnn_network:
+        const fnn_kernels *kernels
+        fnn_model model
+
+    ctypedef struct fnn_data:
+        const void *x
+        const void *target
+        const void *weight
+
+    ctypedef struct fnn_rates:
+        const double *rates
+        int one
+
+    void fnn_forward(const fnn_network *, const fnn_block *, int threads) noexcept
+    void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads) noexcept
+    double fnn_update(const fnn_network *, int64_t step, double learning_rate) noexcept
+    void fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
+                   int threads) noexcept
+    void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads) noexcept
+    int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
+
+cdef extern from "c/cpu.h" nogil:
+    uint64_t fnn_flush_denormals() noexcept
+    void fnn_restore(uint64_t control) noexcept
+
+cdef extern from "c/layout.h":
+    ctypedef struct fnn_layout_entry:
+        const char *group
+        const char *name
+        int64_t value, size
+    const fnn_layout_entry fnn_layouts[]
+    const fnn_layout_entry fnn_codes[]
