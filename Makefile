@@ -2,7 +2,8 @@
 # make test    run the tests (PYTEST_ARGS=--long for the exhaustive cases too)
 # make lint    ruff, mypy, and the C code with warnings as errors
 # make format  put Python files into the form that lint wants
-# make bench   time kernels, epochs and predictions; the figures go to build/bench.json
+# make bench   time kernels, epochs and predictions, then fastnn beside its peers and the machine's bounds: a table,
+#              build/suites.json, build/bench.json and build/bench.png (PEERS_PYTHON=python with torch, jax, ...)
 # make clean   remove all that make made, .venv too
 #
 # Everything happens in .venv. It is made when it is missing, and the package is built into it again when C, Cython or
@@ -18,6 +19,8 @@ BUILDERS := "setuptools>=77" "cython>=3" "numpy>=2.0"
 # Another release formats other lines or finds other faults; the gate must not depend on the day.
 LINTERS := ruff==0.17.5 mypy==2.4.1
 PYTEST_ARGS ?=
+PEERS_PYTHON ?= $(RUN)
+BENCH_ARGS ?=
 
 .PHONY: demo test lint format bench clean
 
@@ -46,8 +49,10 @@ format: $(VENV)/linters
 
 bench: $(VENV)/built
 	@mkdir -p build
-	$(RUN) -m pytest bench --benchmark-json=build/bench.json --benchmark-max-time=0.3 --benchmark-warmup=on \
+	$(RUN) -m pytest bench --benchmark-json=build/suites.json --benchmark-max-time=0.1 --benchmark-warmup=on \
 	    --benchmark-group-by=func --benchmark-columns=min,median,iqr,rounds $(PYTEST_ARGS)
+	$(RUN) bench/run.py --peers-python $(PEERS_PYTHON) --json build/bench.json $(BENCH_ARGS)
+	$(RUN) bench/picture.py build/bench.json build/bench.png
 
 clean:
 	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native.c fastnn/_kernels/*.so

@@ -1,7 +1,9 @@
 """Cases of the benches: every backend that runs here, and every instruction set of the native one."""
 
+import machine
 import pytest
 
+import fastnn
 from fastnn import _kernels
 
 
@@ -27,3 +29,9 @@ def backend(request):
     native.use_isa(isa)
     yield name
     native.use_isa(before)
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    """What ``compare.py`` looks at beside the machine that pytest-benchmark describes."""
+    described = machine.describe()
+    machine_info.update({key: described[key] for key in ("isa", "compiler", "numpy")}, threads=fastnn.get_num_threads())

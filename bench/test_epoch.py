@@ -1,11 +1,13 @@
 """Time of one epoch of training through the public interface."""
 
 import pytest
-from timed import NETWORKS, make
+from cases import NETWORKS, data
+from timed import make
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_epoch(benchmark, backend, network):
-    model, x, y, batch_size = make(network, backend)
-    benchmark.extra_info["steps"] = -(-len(x) // batch_size)
-    benchmark(lambda: model.fit(x, y, epochs=1, batch_size=batch_size, verbose=0))
+@pytest.mark.parametrize("name", ["xor", "tutorial", "policy", "odd", "mnist128"])
+def test_epoch(benchmark, backend, name):
+    network = NETWORKS[name]
+    model, (x, y) = make(network, backend=backend), data(network, "float32")
+    benchmark.extra_info["steps"] = network.steps
+    benchmark(lambda: model.fit(x, y, epochs=1, batch_size=network.batch, verbose=0))

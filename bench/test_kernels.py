@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
+from timed import update_case
 
-from fastnn import _kernels, optimizers
-from fastnn import plan as plans
+from fastnn import _kernels
 from fastnn.activations import ACTIVATIONS
-from fastnn.layers import Dense
-from fastnn.losses import LOSSES
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 
@@ -42,10 +40,5 @@ def test_activation(benchmark, backend, name):
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_update(benchmark, backend, name):
     """A million float32 parameters."""
-    layout = plans.lay_out([Dense(1000)], (1000,))
-    plan = plans.compile_plan(
-        layout, batch_size=32, loss=LOSSES["mean_squared_error"], optimizer=optimizers.get(name), seed=0
-    )
-    arenas = plans.allocate(plan, plans.aligned(layout.n_params, np.dtype(np.float32)))
-    arenas.grads[...] = 1e-3
+    plan, arenas = update_case(name, "float32", 1_000_000)
     benchmark(_kernels.load(backend).update, plan, arenas, 1, 1e-3)

@@ -1,25 +1,34 @@
-"""The networks that are timed: widths, hidden activation, loss, rows of data, rows of a batch."""
+"""What of fastnn is timed: a compiled model for one of the networks of ``cases``, an update by itself."""
+
+from __future__ import annotations
 
 import numpy as np
+from cases import OUTPUT, Network
 
-from fastnn import Sequential
+from fastnn import Sequential, optimizers
+from fastnn import plan as plans
 from fastnn.layers import Dense
-
-NETWORKS = {
-    "tutorial": ((20, 64, 32, 1), "relu", "binary_crossentropy", 8192, 32),
-    "policy": ((8, 64, 64, 4), "relu", "sparse_categorical_crossentropy", 8192, 64),
-    "mnist128": ((784, 128, 10), "relu", "sparse_categorical_crossentropy", 12800, 128),
-}
-OUTPUT = {"binary_crossentropy": "sigmoid", "sparse_categorical_crossentropy": "softmax"}
+from fastnn.losses import LOSSES
 
 
-def make(name, backend):
-    """A compiled model with its data: ``(model, x, y, batch_size)``."""
-    widths, hidden, loss, rows, batch_size = NETWORKS[name]
-    layers = [Dense(n, activation=hidden) for n in widths[1:-1]] + [Dense(widths[-1], activation=OUTPUT[loss])]
-    model = Sequential(layers, seed=0, backend=backend)
-    model.build((widths[0],))
-    model.compile(optimizer="adam", loss=loss)
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((rows, widths[0]), dtype=np.float32)
-    return model, x, rng.integers(0, max(2, widths[-1]), rows), batch_size
+def make(network: Network, *, dtype: str = "float32", backend: str | None = None, output: bool = True) -> Sequential:
+    """The model; without ``output`` its last layer is linear, as the peers' predictions are."""
+    layers = [Dense(n, activation=network.hidden) for n in network.widths[1:-1]]
+    layers.append(Dense(network.widths[-1], activation=OUTPUT[network.loss] if output else None))
+    model = Sequential(layers, seed=0, dtype=dtype, backend=backend)
+    model.build((network.widths[0],))
+    model.compile(optimizer="adam", loss=network.loss)
+    return model
+
+
+def update_case(optimizer: str, dtype: str, n_params: int) -> tuple[plans.Plan, plans.Arenas]:
+    """Plan and arenas for ``backend.update`` of about so many parameters."""
+    width = 1000
+    layout = plans.lay_out([Dense(width)], (n_params // width,))
+    plan = plans.compile_plan(
+        layout, batch_size=1, loss=LOSSES["mean_squared_error"], optimizer=optimizers.get(optimizer)
+    )
+    arenas = plans.allocate(plan, plans.aligned(layout.n_params, np.dtype(dtype)))
+    arenas.params[...] = 0.1
+    arenas.grads[...] = 1e-3
+    return plan, arenas

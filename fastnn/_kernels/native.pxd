@@ -10,7 +10,7 @@ cdef extern from "c/kernels.h" nogil:
         FNN_N_STATISTICS
 
     ctypedef struct fnn_op:
-        pass
+        int32_t kind
 
     ctypedef struct fnn_loss:
         pass
@@ -48,7 +48,11 @@ cdef extern from "c/kernels.h" nogil:
         int64_t rows, first_row, step
         int training
 
+    ctypedef void (*rows_kernel)(
+        const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end) noexcept nogil
+
     ctypedef struct fnn_kernels:
+        rows_kernel *backward_rows
         void (*loss)(const fnn_model *, const void *target, const void *weight, const int32_t *rows, int64_t begin,
                      int64_t end, double scale, double *sums) noexcept nogil
         void (*gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
@@ -57,6 +61,7 @@ cdef extern from "c/kernels.h" nogil:
         void (*activate_back)(int code, double parameter, int64_t rows, int64_t n, const void *z, const void *y,
                               void *dy) noexcept nogil
         void (*math)(int function, int64_t n, const void *x, void *y) noexcept nogil
+        double (*peak)(int64_t n, double *sum) noexcept nogil
 
     void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch) noexcept
     void fnn_philox(uint64_t seed, const uint32_t *counter, uint32_t *words) noexcept
@@ -90,6 +95,16 @@ cdef extern from "c/walk.h" nogil:
 cdef extern from "c/cpu.h" nogil:
     uint64_t fnn_flush_denormals() noexcept
     void fnn_restore(uint64_t control) noexcept
+
+cdef extern from *:
+    """
+    #ifdef __clang__
+    #define FNN_COMPILER __VERSION__
+    #else
+    #define FNN_COMPILER "GCC " __VERSION__
+    #endif
+    """
+    const char *FNN_COMPILER
 
 cdef extern from "c/layout.h":
     ctypedef struct fnn_layout_entry:

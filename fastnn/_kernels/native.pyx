@@ -10,7 +10,7 @@ identity (rejected), would keep the last model's memory alive.
 """
 
 cimport numpy
-from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -325,14 +325,17 @@ cdef void *_data(array):
 def gemm(a, b, c, bint accumulate=False):
     """``c = a @ b``, or ``c += a @ b``; ``a`` has any strides, rows of ``b`` and ``c`` are dense."""
     cdef const fnn_kernels *kernels = _kernels_for(a)
-    cdef int64_t item = a.itemsize, m = a.shape[0], k = a.shape[1], n = b.shape[1]
-    cdef int64_t a_row = a.strides[0] // item, a_column = a.strides[1] // item
-    cdef int64_t b_row = b.strides[0] // item, c_row = c.strides[0] // item
-    cdef const void *pa = _data(a)
-    cdef const void *pb = _data(b)
-    cdef void *pc = _data(c)
+    cdef Py_buffer va, vb, vc  # quicker than asking the arrays, which would count in times of small products
+    PyObject_GetBuffer(a, &va, PyBUF_STRIDES)
+    PyObject_GetBuffer(b, &vb, PyBUF_STRIDES)
+    PyObject_GetBuffer(c, &vc, PyBUF_STRIDES | PyBUF_WRITABLE)
+    cdef Py_ssize_t item = va.itemsize
     with nogil:
-        kernels.gemm(m, n, k, pa, a_row, a_column, pb, b_row, pc, c_row, accumulate)
+        kernels.gemm(va.shape[0], vb.shape[1], va.shape[1], va.buf, va.strides[0] // item, va.strides[1] // item,
+                     vb.buf, vb.strides[0] // item, vc.buf, vc.strides[0] // item, accumulate)
+    PyBuffer_Release(&va)
+    PyBuffer_Release(&vb)
+    PyBuffer_Release(&vc)
 
 
 def activate(int code, double parameter, z, y):
@@ -351,6 +354,30 @@ def math(int function, x, y):
     """One function of ``enum fnn_math`` on C-contiguous numbers."""
     cdef const fnn_kernels *kernels = _kernels_for(x)
     kernels.math(function, x.size, _data(x), _data(y))
+
+
+def backward_op(plan, arenas, int op, int64_t rows):
+    """The way back through one op, from ``dy`` to ``dx``, of the first ``rows`` samples of a block; no gradients."""
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef fnn_block block
+    block.x, block.rows, block.first_row, block.step, block.training = NULL, rows, 0, 0, 1
+    with nogil:
+        p.network.kernels.backward_rows[p.network.model.ops[op].kind](
+            &p.network.model.ops[op], &p.network.model, &block, 0, rows)
+
+
+def fma_peak(int64_t n, dtype):
+    """Floating-point operations that ``n`` steps of c/peak.h did; the GIL is released, so threads can add up."""
+    cdef const fnn_kernels *kernels = _f64 if dtype == "float64" else _f32
+    cdef double total = 0, flops
+    with nogil:
+        flops = kernels.peak(n, &total)
+    return flops
+
+
+def compiler():
+    """The C compiler that built this module, with its version."""
+    return FNN_COMPILER.decode()
 
 
 def order(rows, uint64_t seed, int64_t epoch):

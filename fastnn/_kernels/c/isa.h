@@ -10,6 +10,7 @@
 #include "dropout.h"
 #include "losses.h"
 #include "optimizers.h"
+#include "peak.h"
 
 static void gather(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
     const real *from = x;
@@ -50,6 +51,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
      .gemm = gemm,                                                                                                     \
      .activate = fnn_activate,                                                                                         \
      .activate_back = fnn_activate_back,                                                                               \
-     .math = fnn_apply_math}
+     .math = fnn_apply_math,                                                                                           \
+     .peak = peak}
 
 #endif

@@ -46,6 +46,7 @@ typedef struct {
     /* dz from dy in place; z may be NULL where the activation does not keep it. */
     void (*activate_back)(int code, double parameter, int64_t rows, int64_t n, const void *z, const void *y, void *dy);
     void (*math)(int function, int64_t n, const void *x, void *y); /* enum fnn_math */
+    double (*peak)(int64_t n, double *sum);                        /* peak.h */
 } fnn_kernels;
 
 enum fnn_math {

@@ -18,10 +18,10 @@ enum {
     PREDICT_ROWS = 96,      /* pushed through all ops together, so that they stay in the first-level cache */
     ROW_UNIT = 8,           /* rows a thread takes are a multiple of this */
     PARAM_UNIT = 16,        /* parameters likewise: a cache line of float */
-    LARGE_WEIGHTS = 262144, /* parameters of an op that do not stay in the second-level cache */
+    LARGE_WEIGHTS = 16384,  /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
     LEARN_BYTES = 131072    /* gradients beyond this do not stay in the cache until the update */
 };
-static const double FLOP_A_THREAD = 2e6; /* of work between two barriers; less is done sooner alone */
+static const double FLOP_A_THREAD = 1e6; /* in a block; less is done sooner alone */
 
 typedef struct {
     int64_t begin, end;

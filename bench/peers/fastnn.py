@@ -1,0 +1,25 @@
+"""fastnn, driven through its public interface only."""
+
+import numpy as np
+from timed import make
+
+import fastnn
+
+VERSION = f"{fastnn.__version__}, backend {fastnn.get_backend()}"
+setup = fastnn.set_num_threads
+
+
+def train(network, x, y):
+    model = make(network, dtype=x.dtype.name)
+    return lambda epochs: model.fit(x, y, epochs=epochs, batch_size=network.batch, verbose=0)
+
+
+def predict(network, weights, x):
+    model = make(network, dtype=x.dtype.name, output=False)
+    model.set_weights([array for layer in weights for array in layer])
+    predictor, out = model.predictor(), np.empty((len(x), network.widths[-1]), x.dtype)
+    return {
+        "fastnn": lambda: predictor(x, out=out),
+        "fastnn f(x)": lambda: predictor(x),
+        "fastnn predict": lambda: model.predict(x, verbose=0),
+    }

@@ -1,0 +1,127 @@
+"""Measure fastnn beside its peers and beside what the machine can do; print the table and write the figures.
+
+    python bench/run.py [PART ...] [--threads N] [--dtype float32|float64] [--libs LIB,LIB] [--only NAME,NAME]
+                        [--rounds R] [--shapes N] [--peers-python PATH] [--json FILE]
+
+Parts, all of them when none is named: train, predict, updates, products. The bounds are measured in every run, for
+shares mean little beside another day's. Libraries that are not there are left out with a line saying so; peers may live
+in an interpreter of their own, which needs nothing of fastnn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import bounds
+import machine
+import products
+import report
+import turns
+from cases import NETWORKS, PREDICTED, ROWS
+
+PARTS = ("train", "predict", "updates", "products")
+FORMAT = 1  # of the JSON file
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    libraries = sorted({name for names in turns.LIBRARIES.values() for name in names})
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--dtype", choices=bounds.DTYPES, default="float32")
+    parser.add_argument("--libs", type=_listed(libraries), default=libraries, help=",".join(libraries))
+    parser.add_argument("--only", type=_listed(NETWORKS), default=list(NETWORKS), help=",".join(NETWORKS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--shapes", type=int, default=products.N_SHAPES, help="of products")
+    parser.add_argument("--peers-python", default=sys.executable, help="interpreter that has the peers")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"unknown part {min(unknown)!r}; there are {', '.join(PARTS)}")
+    if not 1 <= options.threads <= machine.cores() or options.rounds < 1:
+        parser.error(f"--threads goes from 1 to {machine.cores()} here, --rounds from 1")
+    if shutil.which(options.peers_python) is None:
+        parser.error(f"--peers-python {options.peers_python} is no program")
+    return options
+
+
+def _listed(known):
+    def names(text: str) -> list[str]:
+        found = text.split(",")
+        for name in found:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"unknown {name!r}; there are {', '.join(known)}")
+        return found
+
+    return names
+
+
+def train(options: argparse.Namespace, versions: dict[str, str]) -> dict:
+    """Times of a step; where the run has one thread, fastnn on all of them takes part too."""
+    wanted = [(name, name, options.threads) for name in turns.LIBRARIES["train"] if name in options.libs]
+    if options.threads == 1 < machine.cores() and "fastnn" in options.libs:
+        wanted.append((f"fastnn on {machine.cores()}", "fastnn", machine.cores()))
+    return _compare(options, versions, wanted, {name: {"task": "train", "network": name} for name in options.only})
+
+
+def predict(options: argparse.Namespace, versions: dict[str, str]) -> dict:
+    """Times of a call."""
+    wanted = [(name, name, options.threads) for name in turns.LIBRARIES["predict"] if name in options.libs]
+    cases = [(name, rows) for name in PREDICTED if name in options.only for rows in ROWS]
+    requests = {f"{name} {rows}": {"task": "predict", "network": name, "rows": rows} for name, rows in cases}
+    return _compare(options, versions, wanted, requests)
+
+
+def _compare(options, versions: dict[str, str], wanted: list, requests: dict[str, dict]) -> dict:
+    """Times by case and label; a dot a case shows that the run goes on."""
+    workers = turns.start(wanted, options.dtype, options.peers_python)
+    versions.update({name: worker.version for name, worker in workers.items() if name == worker.library})
+    try:
+        found = {}
+        for case, request in requests.items():
+            found[case] = turns.least(workers, options.rounds, **request)
+            print(".", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+        return found
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def run(options: argparse.Namespace) -> dict:
+    """All figures of the parts asked for, with what they depend on beside them."""
+    parts, versions = options.parts or PARTS, {}
+    result = {
+        "format": FORMAT,
+        "machine": machine.describe(),
+        "settings": {"threads": options.threads, "dtype": options.dtype, "rounds": options.rounds},
+        "versions": versions,
+        "bounds": bounds.measure(options.threads),
+    }
+    if "train" in parts:
+        result["train"] = train(options, versions)
+    if "predict" in parts:
+        result["predict"] = predict(options, versions)
+    if "updates" in parts:
+        result["updates"] = bounds.updates(options.dtype)
+    if "products" in parts:
+        result["products"] = products.measure(machine.isas(), options.dtype, options.shapes)
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parse(arguments)
+    result = run(options)
+    print("\n".join(report.lines(result)))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

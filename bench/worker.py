@@ -1,0 +1,105 @@
+"""The process of one library: times what it is asked, a line of JSON in and a line out.
+
+    python worker.py LIBRARY THREADS DTYPE
+
+The first line out says what runs: ``{"version"}``, or ``{"missing"}`` with the reason. A request is
+``{"task": "train", "network"}`` or ``{"task": "predict", "network", "rows"}``; its answer is microseconds for a step
+or a call by label, or ``{"error"}``. Asked the same again, the process times again what it has prepared.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from itertools import repeat
+
+import numpy as np
+from cases import NETWORKS, data, outputs, weights
+
+TRAIN_SECONDS, PREDICT_SECONDS = 0.2, 0.02  # of one timing
+MOST_EPOCHS = 20_000
+
+Timing = Callable[[], dict[str, float]]  # microseconds by label
+
+
+def seconds(call: Callable[[], object], times: int = 1) -> float:
+    """Time of one call, over so many."""
+    began = time.perf_counter()
+    for _ in repeat(None, times):
+        call()
+    return (time.perf_counter() - began) / max(1, times)
+
+
+def train_timing(peer, library: str, dtype: str, network: str) -> Timing:
+    """Times whole epochs; the figure is for one step."""
+    case = NETWORKS[network]
+    run = peer.train(case, *data(case, dtype))
+    run(1)
+    epochs = max(1, min(MOST_EPOCHS, int(TRAIN_SECONDS / seconds(lambda: run(1)))))
+    if epochs > 1:
+        run(epochs)  # a library that compiles does so for each number of epochs
+    return lambda: {library: seconds(lambda: run(epochs)) / epochs / case.steps * 1e6}
+
+
+def predict_timing(peer, library: str, dtype: str, network: str, rows: int) -> Timing:
+    """Times single calls with ready input, and refuses a library whose outputs are wrong."""
+    case = NETWORKS[network]
+    layers, x = weights(case, dtype), np.random.default_rng(2).standard_normal((rows, case.widths[0])).astype(dtype)
+    right, calls = outputs(case, layers, x), {}
+    for label, call in peer.predict(case, layers, x).items():
+        np.testing.assert_allclose(np.asarray(call()).reshape(right.shape), right, rtol=1e-3, atol=1e-3, err_msg=label)
+        calls[label] = call, max(3, int(PREDICT_SECONDS / seconds(call, 3)))
+
+    def timing() -> dict[str, float]:
+        found = {}
+        for label, (call, times) in calls.items():
+            seconds(call, times // 4)  # else the first of them would find the caches cold after the others' turns
+            found[label] = seconds(call, times) * 1e6
+        return found
+
+    return timing
+
+
+TASKS = {"train": train_timing, "predict": predict_timing}
+
+
+def serve(library: str, dtype: str, peer, say: Callable[[dict], None]) -> None:
+    """Answer requests until there are no more."""
+    asked = timing = None
+    for line in sys.stdin:
+        try:
+            if line != asked:
+                asked = timing = None  # the last network's memory goes before the next one's comes
+                request = json.loads(line)
+                timing = TASKS[request.pop("task")](peer, library, dtype, **request)
+                asked = line
+            say(timing())
+        except Exception as error:  # whatever a library raises, the others go on
+            say({"error": " ".join(f"{type(error).__name__}: {error}".split())[:200]})
+
+
+def main() -> None:
+    library, threads, dtype = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints must not get between
+
+    def say(answer: dict) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    try:
+        peer = importlib.import_module(f"peers.{library}")
+    except ImportError as error:
+        return say({"missing": str(error)})
+    peer.setup(threads)
+    say({"version": peer.VERSION})
+    return serve(library, dtype, peer, say)
+
+
+if __name__ == "__main__":
+    main()
