@@ -18,6 +18,7 @@ from fastnn._kernels import get_backend, set_backend, use_backend
 from fastnn._version import __version__
 from fastnn.config import show_config
 from fastnn.errors import BackendError, DivergenceError
+from fastnn.many import fit_many
 from fastnn.model import Sequential
 from fastnn.serialization import load
 from fastnn.threads import get_num_threads, set_num_threads
@@ -30,6 +31,7 @@ __all__ = [
     "activations",
     "available_backends",
     "callbacks",
+    "fit_many",
     "get_backend",
     "get_num_threads",
     "initializers",

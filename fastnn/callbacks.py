@@ -68,9 +68,9 @@ class History(Callback):
         self.epoch: list[int] = []
         self.params = {}
 
-    def extend(self, epochs: list[int], columns: dict[str, list[float]]) -> None:
+    def extend(self, epochs: range, columns: dict[str, list[float]]) -> None:
         """Append the values of some epochs."""
-        self.epoch += epochs
+        self.epoch.extend(epochs)
         for key, values in columns.items():
             self.history.setdefault(key, []).extend(values)
 

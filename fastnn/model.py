@@ -13,20 +13,19 @@ import numpy as np
 
 from fastnn import _kernels, checks, losses, optimizers, serialization
 from fastnn import metrics as metric_definitions
-from fastnn.callbacks import History, Logs, ProgressBar
-from fastnn.callbacks import check as check_callbacks
+from fastnn.callbacks import History, Logs
 from fastnn.custom_loss import CustomLoss
 from fastnn.data import Data, make_data, split_data
-from fastnn.definitions import integer, number
+from fastnn.definitions import integer
+from fastnn.fitting import check_arguments, prepare
 from fastnn.layers.base import Layer
 from fastnn.losses import Loss
 from fastnn.metrics import Metric
-from fastnn.optimizers import LBFGS, Optimizer
+from fastnn.optimizers import Optimizer
 from fastnn.plan import Layout, Plan, aligned
-from fastnn.plan_cache import PlanCache, take_arenas
-from fastnn.progress import Progress
+from fastnn.plan_cache import Entry, PlanCache, take_arenas
 from fastnn.stack import Stack
-from fastnn.training import Fit, evaluate
+from fastnn.training import evaluate
 
 Metrics = list[tuple[Metric, bool]]
 
@@ -137,44 +136,12 @@ class Sequential(Stack):
         DivergenceError
             the loss was not finite; the model keeps its last finite weights.
         """
-        epochs, initial_epoch = integer("epochs", epochs, low=0), integer("initial_epoch", initial_epoch, low=0)
-        batch_size = integer("batch_size", batch_size, low=1)
-        if time_limit is not None:
-            number("time_limit", time_limit, low=0.0, open_low=True)
-        if not isinstance(shuffle, bool | np.bool_):
-            raise TypeError(f"shuffle must be True or False, got {shuffle!r}")
-        callbacks = check_callbacks(callbacks)
-        if any(isinstance(c, ProgressBar) for c in callbacks):
-            verbose = 1
+        arguments = check_arguments(batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend)
         self.compiled_optimizer.check()  # users change its numbers between fits
         with self.built_for(x):
-            data, validation = split_data(self, (x, y, sample_weight, class_weight), validation_split, validation_data)
-            batch_size = min(batch_size, len(data)) if not isinstance(self.optimizer, LBFGS) else len(data)
-            steps, count = -(-len(data) // batch_size), max(0, epochs - initial_epoch)
-            progress = Progress(verbose, count, steps, len(data), initial_epoch)
-            plan, pool = self._plans.training(self, batch_size)
-            name, module = _kernels.select(plan, backend or self.backend)
-        validate = None if validation is None else lambda: self._evaluate(validation, name)
-        arenas = take_arenas(self, plan, pool, training=True)
-        self.backend_ = name
-        fit = Fit(
-            self,
-            plan,
-            arenas,
-            module,
-            data,
-            (initial_epoch, epochs),
-            callbacks,
-            validate,
-            progress,
-            bool(shuffle),
-            time_limit,
-        )
-        try:
-            self.history = fit.history
-            return fit()
-        finally:
-            pool.append(arenas)
+            given = x, y, sample_weight, class_weight
+            fit = prepare(self, *split_data(self, given, validation_split, validation_data), arguments)
+        return fit()
 
     def evaluate(
         self,
@@ -192,11 +159,21 @@ class Sequential(Stack):
         """
         _check_batch_size(batch_size)
         with self.built_for(x):
-            logs = self._evaluate(make_data(self, x, y, sample_weight), backend)
+            logs = self.evaluate_data(make_data(self, x, y, sample_weight), backend)
         if return_dict:
             return logs
         values = list(logs.values())
         return values if len(values) > 1 else values[0]
+
+    def evaluate_data(self, data: Data, backend: str | None) -> Logs:
+        """:meth:`evaluate` on data that is checked."""
+        plan, pool = self._plans.evaluation(self)
+        self.backend_, module = _kernels.select(plan, backend or self.backend)
+        arenas = take_arenas(self, plan, pool)
+        try:
+            return evaluate(plan, arenas, module, data, self.resolved_metrics())
+        finally:
+            pool.append(arenas)
 
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -264,7 +241,11 @@ class Sequential(Stack):
         """The plan last used for training, or the one for prediction when the model is not compiled; printable."""
         if self.loss is None:
             return self.prediction_plan()
-        return self._plans.training(self, self._plans.last_batch_size)[0]
+        return self.training_plan(self._plans.last_batch_size)[0]
+
+    def training_plan(self, batch_size: int) -> Entry:
+        """The plan that :meth:`fit` executes, with the arenas that are free for it."""
+        return self._plans.training(self, batch_size)
 
     def prediction_plan(self) -> Plan:
         """The plan that :meth:`predict` executes."""
@@ -280,15 +261,6 @@ class Sequential(Stack):
     def resolved_metrics(self) -> Metrics:
         """Metrics with the statistic that the loss decides, and whether weights count in them."""
         return metric_definitions.resolve_all(self.metrics, self.weighted_metrics, self.loss, self.output_shape[-1])
-
-    def _evaluate(self, data: Data, backend: str | None) -> Logs:
-        plan, pool = self._plans.evaluation(self)
-        self.backend_, module = _kernels.select(plan, backend or self.backend)
-        arenas = take_arenas(self, plan, pool)
-        try:
-            return evaluate(plan, arenas, module, data, self.resolved_metrics())
-        finally:
-            pool.append(arenas)
 
     # -- copies ---------------------------------------------------------------------------------
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from fastnn.definitions import integer
 
 _chosen: int | None = None
+_inner = threading.local()
 
 
 def set_num_threads(n: int) -> None:
@@ -19,6 +23,8 @@ def set_num_threads(n: int) -> None:
 
 def get_num_threads() -> int:
     """The upper bound in force: ``set_num_threads``, ``FASTNN_NUM_THREADS``, ``OMP_NUM_THREADS``, the machine."""
+    if getattr(_inner, "alone", False):
+        return 1
     if _chosen is not None:
         return _chosen
     for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -28,6 +34,16 @@ def get_num_threads() -> int:
         if text and name == "FASTNN_NUM_THREADS":
             raise ValueError(f"FASTNN_NUM_THREADS must be a whole number of at least 1, got {text!r}")
     return machine_threads()
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """A block in which this Python thread uses no others, since there are others of its kind."""
+    _inner.alone = True
+    try:
+        yield
+    finally:
+        _inner.alone = False
 
 
 def machine_threads() -> int:

@@ -51,6 +51,7 @@ class Fit:
     progress: Progress | None = None
     shuffle: bool = True
     time_limit: float | None = None
+    pool: list[Arenas] = field(default_factory=list)  # where the arenas go when the fit is done
     history: History = field(default_factory=History)
     logs: Logs = field(default_factory=dict)
 
@@ -102,6 +103,7 @@ class Fit:
                 self._diverge(int(self.run["epoch"]) - int(self.run["batch"] == 0))
         finally:
             self._count()
+            self.pool.append(self.arenas)
             if self.progress:
                 self.progress.close(self._steps_done(), self.logs)
         self._tell("on_train_end")
@@ -182,7 +184,7 @@ class Fit:
         columns = read_sums(self.metrics, self.plan, self.sums[: len(finished)], len(self.data))
         if self.validate:
             columns |= {f"val_{name}": [value] for name, value in self.validate().items()}
-        self.history.extend([epoch + self.offset for epoch in finished], columns)
+        self.history.extend(range(finished.start + self.offset, finished.stop + self.offset), columns)
         self.logs = {name: values[-1] for name, values in columns.items()}
         if self.per_epoch:
             self._tell_epoch(finished[-1] + self.offset)

@@ -1,0 +1,89 @@
+"""From the arguments of ``fit`` to a :class:`fastnn.training.Fit`: what is checked, and what is taken from the model.
+
+Design: apart from ``Sequential``, because ``fit_many`` prepares many fits on shared data before the first one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn.callbacks import Callback, ProgressBar
+from fastnn.callbacks import check as check_callbacks
+from fastnn.data import Data
+from fastnn.definitions import integer, number
+from fastnn.optimizers import LBFGS
+from fastnn.plan_cache import take_arenas
+from fastnn.progress import Progress
+from fastnn.training import Fit
+
+if TYPE_CHECKING:
+    from fastnn.model import Sequential
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Arguments of ``Sequential.fit`` other than data; made by :func:`check_arguments`."""
+
+    batch_size: int
+    epochs: int
+    initial_epoch: int
+    verbose: Any
+    callbacks: Sequence[Callback]
+    shuffle: bool
+    time_limit: float | None
+    backend: str | None
+
+
+def check_arguments(
+    batch_size: Any,
+    epochs: Any,
+    verbose: Any,
+    callbacks: Any,
+    shuffle: Any,
+    initial_epoch: Any,
+    time_limit: Any,
+    backend: Any,
+) -> Arguments:
+    """As ``Sequential.fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
+    epochs, initial_epoch = integer("epochs", epochs, low=0), integer("initial_epoch", initial_epoch, low=0)
+    batch_size = integer("batch_size", batch_size, low=1)
+    if time_limit is not None:
+        number("time_limit", time_limit, low=0.0, open_low=True)
+    if not isinstance(shuffle, bool | np.bool_):
+        raise TypeError(f"shuffle must be True or False, got {shuffle!r}")
+    callbacks = check_callbacks(callbacks)
+    if any(isinstance(c, ProgressBar) for c in callbacks):
+        verbose = 1
+    return Arguments(batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend)
+
+
+def prepare(model: Sequential, data: Data, validation: Data | None, arguments: Arguments) -> Fit:
+    """The fit of a built and compiled model, ready to be called; nothing has been trained."""
+    batch_size = len(data) if isinstance(model.optimizer, LBFGS) else min(arguments.batch_size, len(data))
+    steps, count = -(-len(data) // batch_size), max(0, arguments.epochs - arguments.initial_epoch)
+    progress = Progress(arguments.verbose, count, steps, len(data), arguments.initial_epoch)
+    plan, pool = model.training_plan(batch_size)
+    name, backend = _kernels.select(plan, arguments.backend or model.backend)
+    arenas = take_arenas(model, plan, pool, training=True)
+    model.backend_ = name
+    fit = Fit(
+        model,
+        plan,
+        arenas,
+        backend,
+        data,
+        (arguments.initial_epoch, arguments.epochs),
+        arguments.callbacks,
+        None if validation is None else lambda: model.evaluate_data(validation, name),
+        progress,
+        arguments.shuffle,
+        arguments.time_limit,
+        pool=pool,
+    )
+    model.history = fit.history
+    return fit
