@@ -7,7 +7,6 @@ in one call.
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import sys
@@ -247,6 +246,8 @@ class CSVLogger(Callback):
             self.needs_header = not os.path.getsize(self.filename)
 
     def on_epoch_end(self, epoch, logs=None):
+        import csv
+
         with open(self.filename, "a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, delimiter=self.separator)
             if self.needs_header:

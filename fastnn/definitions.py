@@ -7,7 +7,6 @@ modules of those names; nothing else lists them.
 
 from __future__ import annotations
 
-import difflib
 import operator
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -23,8 +22,10 @@ def shown(came: object) -> str:
 
 def unknown_name(kind: str, came: object, names: Iterable[str]) -> ValueError:
     """The error for a name that no definition has: what came, what there is, the nearest guess."""
+    from difflib import get_close_matches
+
     known = sorted(names)
-    near = difflib.get_close_matches(str(came), known, n=1)
+    near = get_close_matches(str(came), known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return ValueError(f"unknown {kind} {came!r}{hint}; known: {', '.join(known)}")
 

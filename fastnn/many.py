@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,6 +105,8 @@ def _check_models(came: Any) -> list[Sequential]:
 
 def _run(fits: list[Fit], n_threads: int) -> list[History]:
     """Call all fits, the largest models first, so that no thread is left with a long one at the end."""
+    from concurrent.futures import ThreadPoolExecutor
+
     failures: dict[int, BaseException] = {}
 
     def one(i: int) -> None:

@@ -6,6 +6,7 @@ sizes in use are compiled once and kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -210,13 +211,13 @@ class Sequential(Stack):
             x = checks.inputs("x", x, self.input_shape, self.dtype, empty=True)
             plan, pool = self._plans.prediction(self)
             self.backend_, module = _kernels.select(plan, backend or self.backend)
-        out = np.empty((len(x), int(np.prod(self.output_shape))), self.dtype)
+        out = np.empty((len(x), *self.output_shape), self.dtype)
         arenas = take_arenas(self, plan, pool)
         try:
-            module.predict(plan, arenas, x, out)
+            module.predict(plan, arenas, x, out.reshape(len(x), math.prod(self.output_shape)))
         finally:
             pool.append(arenas)
-        return out.reshape(len(x), *self.output_shape)
+        return out
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """:meth:`predict` under the name Keras gives it for one batch."""

@@ -88,6 +88,8 @@ class Plan:
     workspace_size: int
     loss_record: Loss | CustomLoss | None = field(repr=False)
     optimizer_record: Optimizer | None = field(repr=False)
+    faults: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
+    """What each backend said when it was asked whether it supports the plan."""
 
     def __str__(self) -> str:
         head = self.header

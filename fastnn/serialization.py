@@ -6,9 +6,9 @@ refused. Optimiser state and counters are stored too, so that training goes on w
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,7 +153,12 @@ def _recompile(model: Sequential, stored: dict, custom: dict[str, Any]) -> None:
 
 
 def write_atomically(path: Any, data: bytes) -> None:
-    """Write a file beside ``path`` and rename it, so that a crash leaves the old one."""
+    """Write a file beside ``path`` and rename it, so that a crash or a power cut leaves the old one or the new.
+
+    The bytes are on the disk before the name points to them; that wait is most of what saving costs.
+    """
+    import tempfile
+
     folder, name = os.path.split(os.path.abspath(os.fspath(path)))
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"no such folder: {folder}")
@@ -161,6 +166,8 @@ def write_atomically(path: Any, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)  # mkstemp gives 0600
@@ -168,3 +175,18 @@ def write_atomically(path: Any, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: str) -> None:
+    """Have the names in a folder on the disk, where the system can open a folder."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems know no such thing
+            raise
+    finally:
+        os.close(handle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,7 +29,7 @@ class Stack:
 
     def __init__(self, layers: Iterable[Layer] | None, dtype: Any, seed: int | None):
         self.dtype = checks.model_dtype(dtype)
-        self.seed = secrets.randbits(63) if seed is None else integer("seed", seed, low=0)
+        self.seed = int.from_bytes(os.urandom(8)) >> 1 if seed is None else integer("seed", seed, low=0)
         if self.seed >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
         self._layers: list[Layer] = []
@@ -94,7 +94,7 @@ class Stack:
         """A block in which the model is built, by the rows of ``x`` if need be; an error inside takes that back."""
         waiting = not self.built
         if waiting:
-            self.build(checks.real_array("x", x, self.dtype).shape[1:] or (1,))
+            self.build(checks.numbers("x", x).shape[1:] or (1,))
         try:
             yield
         except BaseException:

@@ -7,7 +7,6 @@ import math
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 from fastnn.definitions import integer
 
@@ -50,7 +49,8 @@ def machine_threads() -> int:
     """Processors this process may use: its affinity mask and its control group's share of time."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
         count = min(count, max(1, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):
         pass  # no control group of the second version, or no limit ("max")

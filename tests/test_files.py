@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import pickletools
 import re
@@ -154,6 +156,38 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_other(monkeypatch, tm
         model.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_bytes_are_on_the_disk_before_the_name_points_to_them_and_the_name_after(monkeypatch, tmp_path):
+    """What a power cut needs; only the order of the calls can be seen without one."""
+    path, calls = tmp_path / "file", []
+
+    def noted(name, of):
+        real = getattr(os, name)
+        monkeypatch.setattr(serialization.os, name, lambda *given: (calls.append((name, of(*given))), real(*given))[1])
+
+    noted("fsync", lambda handle: "folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else os.fstat(handle).st_size)
+    noted("replace", lambda old, new: (os.path.getsize(old), new))
+    serialization.write_atomically(path, b"12345")
+    folder = [("fsync", "folder")] if os.name == "posix" else []
+    assert calls == [("fsync", 5), ("replace", (5, path)), *folder]
+    assert path.read_bytes() == b"12345"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synchronised on POSIX systems only")
+@pytest.mark.parametrize(("number", "told"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_folder_that_cannot_be_synchronised_is_no_error_but_a_failing_disk_is(monkeypatch, tmp_path, number, told):
+    real = os.fsync
+
+    def fsync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(handle)
+
+    monkeypatch.setattr(serialization.os, "fsync", fsync)
+    with pytest.raises(OSError, match=os.strerror(number)) if told else contextlib.nullcontext():
+        serialization.write_atomically(tmp_path / "file", b"12345")
+    assert (tmp_path / "file").read_bytes() == b"12345"
 
 
 class _Failing:

@@ -152,7 +152,7 @@ def test_isas_train_to_the_same_bits_in_large_and_narrow_layers(dtype, rng, size
 
 
 def test_the_order_of_rows_and_random_words_are_those_of_the_definition():
-    for n, epoch in itertools.product((0, 1, 2, 3, 4, 5, 1003), (0, 7, 2**40)):
+    for n, epoch in itertools.product((0, 1, 2, 3, 4, 5, 127, 128, 129, 256, 1003), (0, 7, 2**40)):
         ours, right = np.empty(n, np.int32), np.empty(n, np.int32)
         native.order(ours, 2**63 + 12345, epoch)
         random.fill_order(right, 2**63 + 12345, epoch)

@@ -5,22 +5,27 @@ Precedence: the argument of a model or call, the ``use_backend`` block, ``set_ba
 "auto" takes the first of :data:`PREFERENCE` that is there and supports the whole plan.
 
 Design: a backend is a module with the functions of ``contract.py`` and nothing registers itself;
-modules are imported when first wanted, so ``import fastnn`` loads neither Numba nor the C code.
+modules are imported when first wanted, so ``import fastnn`` loads neither Numba nor the C code. What few
+programs need (entry points, logging) is imported where it is used: it would be a third of fastnn's import time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.metadata
-import logging
 import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from fastnn.definitions import unknown_name
 from fastnn.errors import BackendError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from fastnn.plan import Plan
 
 PREFERENCE = ("cython", "numba", "numpy")
 MODULES = {"cython": "fastnn._kernels.native", "numba": "fastnn._kernels.jit", "numpy": "fastnn._kernels.reference"}
@@ -31,7 +36,6 @@ HOW_TO_GET = {
 ISAS = ("portable", "avx2", "avx512", "neon")
 GROUP = "fastnn.backends"
 
-_log = logging.getLogger("fastnn")
 _loaded: dict[str, ModuleType | BackendError] = {}
 _told: set[str] = set()
 _default: str | None = None
@@ -47,9 +51,11 @@ def check_name(name: object) -> str:
     return name
 
 
-def third_party() -> dict[str, importlib.metadata.EntryPoint]:
+def third_party() -> dict[str, EntryPoint]:
     """Backends of other distributions by name; none is imported here."""
-    return {e.name: e for e in importlib.metadata.entry_points(group=GROUP)}
+    from importlib.metadata import entry_points
+
+    return {e.name: e for e in entry_points(group=GROUP)}
 
 
 def set_backend(name: str) -> None:
@@ -104,7 +110,7 @@ def available() -> list[str]:
     return [name for name in PREFERENCE if why_not(name) is None]
 
 
-def select(plan, argument: str | None = None) -> tuple[str, ModuleType]:
+def select(plan: Plan, argument: str | None = None) -> tuple[str, ModuleType]:
     """The backend that runs ``plan``: its name and module.
 
     Raises
@@ -115,18 +121,31 @@ def select(plan, argument: str | None = None) -> tuple[str, ModuleType]:
     name = asked(argument)
     if name != "auto":
         module = load(name)
-        reason = module.supports(plan)
+        reason = _fault(name, plan)
         if reason:
             raise BackendError(f"backend {name!r} cannot run this model: {reason}")
         return name, module
     for candidate in PREFERENCE:
-        reason = why_not(candidate) or load(candidate).supports(plan)
+        reason = why_not(candidate) or _fault(candidate, plan)
         if reason is None:
             return candidate, load(candidate)
         if reason not in _told:
             _told.add(reason)
-            _log.info("backend %r is passed over: %s", candidate, reason)
+            _log("backend %r is passed over: %s", candidate, reason)
     raise BackendError("no backend supports this model")
+
+
+def _fault(name: str, plan: Plan) -> str | None:
+    """What ``supports`` says; a backend is asked once for each plan."""
+    if name not in plan.faults:
+        plan.faults[name] = load(name).supports(plan)
+    return plan.faults[name]
+
+
+def _log(message: str, *arguments: object) -> None:
+    from logging import getLogger
+
+    getLogger("fastnn").info(message, *arguments)
 
 
 def get_backend() -> str:

@@ -10,32 +10,34 @@
 
 #define WORDS (4 * LOGICAL_LANES) /* drawn together, so that the compiler fills vectors with counters */
 
-/* Words [4 * first, 4 * first + WORDS) of a stream. */
+/* Words [4 * first, 4 * first + WORDS) of a stream, each in the low half of 64 bits, which is what vectors multiply;
+ * high halves hold anything. */
 static void draw_words(uint64_t seed, uint32_t stream, uint64_t position, uint64_t first, uint32_t words[WORDS]) {
-    uint32_t x0[LOGICAL_LANES], x1[LOGICAL_LANES], x2[LOGICAL_LANES], x3[LOGICAL_LANES];
+    const uint64_t low = UINT32_MAX;
+    uint64_t x0[LOGICAL_LANES], x1[LOGICAL_LANES], x2[LOGICAL_LANES], x3[LOGICAL_LANES];
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
     for (int i = 0; i < LOGICAL_LANES; i++) {
-        x0[i] = (uint32_t)(first + i);
+        x0[i] = first + (uint64_t)i;
         x1[i] = stream;
-        x2[i] = (uint32_t)position;
-        x3[i] = (uint32_t)(position >> 32);
+        x2[i] = position;
+        x3[i] = position >> 32;
     }
     for (int round = 0; round < FNN_PHILOX_ROUNDS; round++) {
         for (int i = 0; i < LOGICAL_LANES; i++) {
-            uint64_t a = (uint64_t)x0[i] * FNN_PHILOX_MULTIPLY_0, b = (uint64_t)x2[i] * FNN_PHILOX_MULTIPLY_1;
-            x0[i] = (uint32_t)(b >> 32) ^ x1[i] ^ k0;
-            x1[i] = (uint32_t)b;
-            x2[i] = (uint32_t)(a >> 32) ^ x3[i] ^ k1;
-            x3[i] = (uint32_t)a;
+            const uint64_t a = (x0[i] & low) * FNN_PHILOX_MULTIPLY_0, b = (x2[i] & low) * FNN_PHILOX_MULTIPLY_1;
+            x0[i] = b >> 32 ^ x1[i] ^ k0;
+            x1[i] = b;
+            x2[i] = a >> 32 ^ x3[i] ^ k1;
+            x3[i] = a;
         }
         k0 += FNN_PHILOX_WEYL_0;
         k1 += FNN_PHILOX_WEYL_1;
     }
     for (int i = 0; i < LOGICAL_LANES; i++) {
-        words[4 * i] = x0[i];
-        words[4 * i + 1] = x1[i];
-        words[4 * i + 2] = x2[i];
-        words[4 * i + 3] = x3[i];
+        words[4 * i] = (uint32_t)x0[i];
+        words[4 * i + 1] = (uint32_t)x1[i];
+        words[4 * i + 2] = (uint32_t)x2[i];
+        words[4 * i + 3] = (uint32_t)x3[i];
     }
 }
 

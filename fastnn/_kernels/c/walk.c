@@ -12,10 +12,12 @@
 #include <string.h>
 
 #include "cpu.h"
+#include "prefetch.h"
 #include "threads.h"
 
 enum {
     PREDICT_ROWS = 96,      /* pushed through all ops together, so that they stay in the first-level cache */
+    FETCH_AHEAD = 32,       /* places in the order between the row at hand and the one memory is asked for */
     ROW_UNIT = 8,           /* rows a thread takes are a multiple of this */
     PARAM_UNIT = 16,        /* parameters likewise: a cache line of float */
     LARGE_WEIGHTS = 16384,  /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
@@ -142,12 +144,27 @@ static int learns_at_once(const fnn_network *network) {
            header->n_params * network->kernels->item_size > LEARN_BYTES;
 }
 
+/* Ask memory for as many rows of the data as a thread's share has, some places later in the order. */
+static void fetch_ahead(const training *t, const int32_t *rows, range own) {
+    const fnn_header *header = t->network->model.header;
+    const int64_t size = t->network->kernels->item_size;
+    const int64_t target_bytes = t->network->model.loss->sparse
+                                     ? t->network->model.loss->repeat * (int64_t)sizeof(int32_t)
+                                     : header->n_output * size;
+    const int32_t *first = rows + own.begin + FETCH_AHEAD;
+    const int64_t n_rows = at_most(own.end - own.begin, t->order + t->run->n_samples - first);
+    fnn_fetch_rows(t->data->x, header->n_input * size, first, n_rows);
+    fnn_fetch_rows(t->data->target, target_bytes, first, n_rows);
+    if (t->data->weight) fnn_fetch_rows(t->data->weight, size, first, n_rows);
+}
+
 /* The block's rows of x: where they are when they follow each other, else gathered, each thread its share. */
 static const void *rows_of_x(const training *t, const int32_t *rows, int64_t n_rows, range own) {
     const fnn_header *header = t->network->model.header;
     const int64_t row_bytes = header->n_input * t->network->kernels->item_size;
     int64_t i = 1;
     while (i < n_rows && rows[i] == rows[0] + i) i++;
+    if (i < n_rows || n_rows == 1) fetch_ahead(t, rows, own); /* else the processor sees what comes next */
     if (i == n_rows) return (const char *)t->data->x + rows[0] * row_bytes;
     char *gathered = number_at(t->network, t->network->model.workspace, header->x);
     t->network->kernels->gather(t->data->x, rows + own.begin, own.end - own.begin, header->n_input,

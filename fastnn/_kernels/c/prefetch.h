@@ -1,0 +1,19 @@
+/* Asks memory for rows that are wanted soon: random rows of data larger than the caches. */
+#ifndef FNN_PREFETCH_H
+#define FNN_PREFETCH_H
+
+#include <stdint.h>
+
+/* Of longer rows the start: the processor sees the rest coming, and more would push out what the network needs. */
+enum { FNN_LINE_BYTES = 64, FNN_FETCHED_BYTES = 512 };
+
+static inline void fnn_fetch_rows(const void *array, int64_t row_bytes, const int32_t *rows, int64_t n_rows) {
+    const int64_t n_bytes = row_bytes < FNN_FETCHED_BYTES ? row_bytes : FNN_FETCHED_BYTES;
+    for (int64_t i = 0; i < n_rows; i++) {
+        const uintptr_t begin = (uintptr_t)array + (uintptr_t)(rows[i] * row_bytes);
+        for (uintptr_t at = begin & -(uintptr_t)FNN_LINE_BYTES; at < begin + (uintptr_t)n_bytes; at += FNN_LINE_BYTES)
+            __builtin_prefetch((const void *)at);
+    }
+}
+
+#endif
