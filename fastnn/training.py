@@ -208,8 +208,8 @@ class Fit:
 
     def _finite(self) -> bool:
         params = self.arenas.params
-        with np.errstate(all="ignore"):  # an overflow of the product only costs the second look
-            return bool(np.isfinite(np.dot(params, params)) or np.isfinite(params).all())
+        with np.errstate(all="ignore"):  # an overflow of the sum only costs the second look
+            return bool(np.isfinite(params.sum()) or np.isfinite(params).all())
 
     def _count(self) -> None:
         """Callbacks that save or look at the model find its counters up to date."""

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "transpose.h"
+#include "vec_rows.h"
 
 #define TILE_WIDTH (TILE_VECS * LANES)
 #define FLAT_ROWS 3                                  /* so few rows have wider tiles, to keep enough sums on their way */

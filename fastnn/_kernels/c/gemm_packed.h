@@ -14,12 +14,6 @@
 #define STREAM_K 128
 #define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for them, to stay in the second-level cache */
 
-INLINE void copy_row(const real *from, int64_t n, real *to) {
-    int64_t j = 0;
-    for (; j <= n - LANES; j += LANES) vf_store(to + j, vf_load(from + j));
-    if (j < n) vf_store_n(to + j, vf_load_n(from + j, (int)(n - j)), (int)(n - j));
-}
-
 /* Panels of TILE_WIDTH columns of B, each (k, TILE_WIDTH); the last is left ragged. */
 static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
     for (int64_t j = 0; j < n; j += TILE_WIDTH, to += k * TILE_WIDTH) {

@@ -1,7 +1,7 @@
 /* The loss of a block: values, gradients, statistics, and the activation that the loss took over.
  *
- * A row here is one position of a sample: samples have `repeat` of them. Losses add up in double in
- * the order of the rows.
+ * A row here is one position of a sample: samples have `repeat` of them. Losses add up in double, in an order that
+ * is the same on every instruction set.
  *
  * Design: rows narrower than NARROW are gathered into flat runs, so that one output fills vectors with
  * many samples; wider rows run one by one over the target where it lies. */
@@ -32,28 +32,38 @@ INLINE void loss_part_kept(const void *context, int64_t i, int some) {
     vec_store(((const loss_run *)context)->terms + i, loss_part(context, i, some), some);
 }
 
-/* Sum of weight * loss over narrow rows [begin, end) of at most NARROW numbers, RUN_LENGTH numbers at a time. */
+/* The targets of `count` rows from `first` on, one after the other in t; their factors too where rows have weights. */
+static void gather_rows(const loss_rows *rows, int64_t first, int64_t count, real scale, real *t, real *factors) {
+    const int64_t n = rows->n_out;
+    for (int64_t i = 0; i < count; i++) {
+        const real *from = (const real *)rows->target + target_row(rows, first + i) * n;
+        copy_row(from, n, t + i * n);
+        if (!factors) continue;
+        const real factor = row_weight(rows, first + i) * scale;
+        for (int64_t j = 0; j < n; j++) factors[i * n + j] = factor;
+    }
+}
+
+/* Sum of weight * loss over narrow rows [begin, end) of at most NARROW numbers, RUN_LENGTH numbers at a time. Even and
+ * odd rows of a run add up apart, because one sum would wait for each addition. */
 INLINE double narrow_rows(loss_run run, const loss_rows *rows, int64_t begin, int64_t end, real share, real scale) {
     real t[RUN_LENGTH], terms[RUN_LENGTH], factors[RUN_LENGTH];
     const int64_t n = rows->n_out, step = RUN_LENGTH / n;
-    double total = 0;
-    run.t = t, run.terms = terms, run.factors = factors;
+    double even = 0, odd = 0;
+    run.t = t, run.terms = terms, run.factor = vf_set1(scale);
+    run.factors = rows->weight ? factors : NULL;
     for (int64_t first = begin; first < end; first += step) {
         const int64_t count = end - first < step ? end - first : step;
-        for (int64_t i = 0; i < count; i++) {
-            const real *from = (const real *)rows->target + target_row(rows, first + i) * n;
-            const real factor = row_weight(rows, first + i) * scale;
-            for (int64_t j = 0; j < n; j++) t[i * n + j] = from[j], factors[i * n + j] = factor;
-        }
+        gather_rows(rows, first, count, scale, t, rows->weight ? factors : NULL);
         run.y = rows->y + first * n, run.dy = rows->dy + first * n;
         vec_each(loss_part_kept, &run, count * n);
         for (int64_t i = 0; i < count; i++) {
             real value = 0;
             for (int64_t j = 0; j < n; j++) value += terms[i * n + j];
-            total += row_weight(rows, first + i) * (value * share);
+            *(i & 1 ? &odd : &even) += row_weight(rows, first + i) * (value * share);
         }
     }
-    return total;
+    return even + odd;
 }
 
 INLINE double wide_rows(loss_run run, const loss_rows *rows, int64_t begin, int64_t end, real share, real scale) {

@@ -55,11 +55,14 @@ static const real ERFC_TERMS[] = {
 #define EXP_HIGHEST 89.0f
 #define EXPM1_LOWEST -20.0f
 #define TANH_HIGHEST 10.0f
+#define TANH_CUT 0.7f
 #define ERF_HIGHEST 5.5f
 #define TINY 0x1p-25f
 #define LN2_HIGH 0x1.62e4p-1f
 #define LN2_LOW 0x1.7f7d1cp-20f
 static const real EXP_TERMS[] = {0x1.000000p-1f, 0x1.5554b0p-3f, 0x1.555486p-5f, 0x1.1227fep-7f, 0x1.6d9904p-10f};
+/* (tanh(x) / x - 1) / x**2 in x**2 for |x| < TANH_CUT, weight x**3 / tanh(x). */
+static const real TANH_TERMS[] = {-0x1.5554f6p-2f, 0x1.10faeep-3f, -0x1.b6c112p-5f, 0x1.492fd6p-6f, -0x1.50c474p-8f};
 static const real LOG_TERMS[] = {0x1.55557ap-1f, 0x1.995eb4p-2f, 0x1.31e3aap-2f};
 static const real ERF_TERMS[] = {0x1.06eba8p-3f, -0x1.81273ep-2f,  0x1.ce2d20p-4f, -0x1.b7fbb4p-6f,
                                  0x1.5419f6p-8f, -0x1.a485f0p-11f, 0x1.4ae4d8p-14f};
@@ -196,11 +199,26 @@ static inline vf vec_over_sum(vf a, vf base, vf t) {
 #endif
 }
 
+#ifdef FNN_F64
 /* With e = exp(-2 |x|) - 1, so that nothing overflows: -e / (2 + e). */
 static inline vf vf_tanh(vf x) {
     vf e = vf_expm1(vf_mul(vf_min(vf_set1(TANH_HIGHEST), vf_abs(x)), vf_set1(-2)));
     return vf_copysign(vec_over_sum(e, vf_set1(2), e), x);
 }
+#else
+/* 1 - 2 / (exp(2 |x|) + 1), and a polynomial where that would cancel. The power of two is small enough to be added to
+ * the exponent at once. In double the polynomial would be too long to pay. */
+static inline vf vf_tanh(vf x) {
+    vf a = vf_abs(x), at_most = vf_min(vf_set1(TANH_HIGHEST), a);
+    vec_reduced part = vec_reduce(vf_add(at_most, at_most));
+    vf r = vf_add(part.r, part.tail);
+    vf fraction = vf_add(vf_fma(vf_mul(r, r), POLYNOMIAL(r, EXP_TERMS), r), vf_set1(1));
+    vf e = vf_bits(vi_add(vi_bits(fraction), vi_shl(part.exponent, MANTISSA)));
+    vf large = vf_sub(vf_set1(1), vf_div(vf_set1(2), vf_add(e, vf_set1(1))));
+    vf u = vf_mul(x, x), small = vf_fma(vf_mul(a, u), POLYNOMIAL(u, TANH_TERMS), a);
+    return vf_copysign(vf_select(vf_lt(a, vf_set1(TANH_CUT)), small, large), x);
+}
+#endif
 
 static inline vf vf_sigmoid(vf x) {
     vf t = vf_exp(vf_neg(vf_abs(x)));

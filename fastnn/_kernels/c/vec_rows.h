@@ -22,6 +22,12 @@ INLINE void vec_store(real *p, vf a, int some) {
         vf_store_n(p, a, some);
 }
 
+INLINE void copy_row(const real *from, int64_t n, real *to) {
+    int64_t j = 0;
+    for (; j <= n - LANES; j += LANES) vf_store(to + j, vf_load(from + j));
+    if (j < n) vf_store_n(to + j, vf_load_n(from + j, (int)(n - j)), (int)(n - j));
+}
+
 /* Calls body(context, i, some) over 0 <= i < n in steps of LANES. */
 INLINE void vec_each(void (*body)(const void *, int64_t, int), const void *context, int64_t n) {
     int64_t i = 0;

@@ -18,6 +18,7 @@
 enum {
     PREDICT_ROWS = 96,      /* pushed through all ops together, so that they stay in the first-level cache */
     FETCH_AHEAD = 32,       /* places in the order between the row at hand and the one memory is asked for */
+    FETCH_ABOVE = 1 << 20,  /* bytes of x; fewer stay in the second-level cache */
     ROW_UNIT = 8,           /* rows a thread takes are a multiple of this */
     PARAM_UNIT = 16,        /* parameters likewise: a cache line of float */
     LARGE_WEIGHTS = 16384,  /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
@@ -164,7 +165,8 @@ static const void *rows_of_x(const training *t, const int32_t *rows, int64_t n_r
     const int64_t row_bytes = header->n_input * t->network->kernels->item_size;
     int64_t i = 1;
     while (i < n_rows && rows[i] == rows[0] + i) i++;
-    if (i < n_rows || n_rows == 1) fetch_ahead(t, rows, own); /* else the processor sees what comes next */
+    const int is_scattered = i < n_rows || n_rows == 1; /* else the processor sees what comes next */
+    if (is_scattered && t->run->n_samples * row_bytes > FETCH_ABOVE) fetch_ahead(t, rows, own);
     if (i == n_rows) return (const char *)t->data->x + rows[0] * row_bytes;
     char *gathered = number_at(t->network, t->network->model.workspace, header->x);
     t->network->kernels->gather(t->data->x, rows + own.begin, own.end - own.begin, header->n_input,
