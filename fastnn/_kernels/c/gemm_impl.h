@@ -232,27 +232,48 @@ static void sum_narrow(const product *g, int64_t i, int64_t width, real *sums) {
 
 /* c (width, n) = or += sums (n, width) transposed. */
 static void store_narrow(const product *g, const real *sums, int64_t width, real *c) {
-    if (g->n == 1 && g->c_row == 1)
-        for (int64_t r = 0; r < width; r += LANES) {
-            const int some = (int)at_most(width - r, LANES);
-            vf sum = vf_load(sums + r);
-            if (g->add) sum = vf_add(vf_load_n(c + r, some), sum);
-            vf_store_n(c + r, sum, some);
-        }
-    else if (!g->add)
-        transpose(g->n, width, sums, TILE_WIDTH, c, g->c_row);
-    else
+    if (g->add)
         for (int64_t r = 0; r < width; r++)
             for (int64_t j = 0; j < g->n; j++) c[r * g->c_row + j] += sums[j * TILE_WIDTH + r];
+    else if (g->n == 1 && g->c_row == 1)
+        copy_row(sums, width, c);
+    else
+        transpose(g->n, width, sums, TILE_WIDTH, c, g->c_row);
+}
+
+/* One column of C, dense, from columns of A that are dense: a row in all but name. */
+static void multiply_column(const product *g) {
+    const product row = {.m = 1,
+                         .n = g->m,
+                         .k = g->k,
+                         .a = g->b,
+                         .a_column = g->b_transposed ? 1 : g->b_row,
+                         .b = g->a,
+                         .b_row = g->a_column,
+                         .c = g->c,
+                         .add = g->add};
+    multiply_in_place(&row);
 }
 
 /* C of few columns: lanes run along its rows, so that vectors are full. */
 static void multiply_narrow(const product *g) {
     real sums[LANES * TILE_WIDTH]; /* NARROW_MOST rows are used */
-    for (int64_t i = 0; i < g->m; i += TILE_WIDTH) {
-        const int64_t width = at_most(g->m - i, TILE_WIDTH);
+    if (g->n == 1 && g->c_row == 1 && g->a_row == 1 && !g->start) {
+        multiply_column(g);
+        return;
+    }
+    const int64_t rest = g->a_row == 1 || g->m % LANES > LANES / 4 ? 0 : g->m % LANES, m = g->m - rest;
+    for (int64_t i = 0; i < m; i += TILE_WIDTH) {
+        const int64_t width = at_most(m - i, TILE_WIDTH);
         sum_narrow(g, i, width, sums);
         store_narrow(g, sums, width, g->c + i * g->c_row);
+    }
+    if (rest) { /* too few to be worth their transpose */
+        product last = *g;
+        last.m = rest;
+        last.a += m * g->a_row;
+        last.c += m * g->c_row;
+        multiply_direct(&last);
     }
 }
 
