@@ -4,8 +4,7 @@ Names, arguments and formulas are those of Keras 3; ``fan_in`` and ``fan_out`` o
 ``(..., n_in, n_out)`` count the receptive field in front.
 
 Design: normal numbers come from the inverse distribution function over Philox words and not from
-NumPy's generators, so that the same seed gives the same parameters on every machine. Its logarithm
-is taken here by products and sums alone, because those of C libraries differ in the last bit.
+NumPy's generators, so that the same seed gives the same parameters on every machine.
 """
 
 from __future__ import annotations
@@ -18,20 +17,10 @@ import numpy as np
 
 from fastnn import random
 from fastnn.definitions import lookup, number
+from fastnn.elementary import logarithm
 
 TRUNCATED_STDDEV = 0.87962566103423978  # of a normal cut at two standard deviations
-
-
-def logarithm(x: np.ndarray) -> np.ndarray:
-    """Natural logarithm of positive float64 numbers by ``2 atanh((m-1)/(m+1)) + e log 2``; < 1e-15 off."""
-    mantissa, exponent = np.frexp(x)
-    low = mantissa < math.sqrt(0.5)
-    mantissa, exponent = np.where(low, 2 * mantissa, mantissa), exponent - low
-    s = (mantissa - 1) / (mantissa + 1)
-    square, total = s * s, np.zeros_like(s)
-    for k in range(21, 0, -2):
-        total = total * square + 1.0 / k
-    return 2 * s * total + exponent * math.log(2.0)
+TRUNCATED_TAIL = 0.022750131948179209  # its weight beyond them on one side, erfc(sqrt(2)) / 2
 
 
 def normal_quantile(u: np.ndarray) -> np.ndarray:
@@ -179,8 +168,7 @@ class TruncatedNormal(Initializer):
         number("stddev", self.stddev, low=0.0)
 
     def __call__(self, shape, seed, stream):
-        tail = 0.5 * math.erfc(math.sqrt(2.0))  # weight beyond two standard deviations
-        drawn = tail + (1 - 2 * tail) * random.uniform(seed, stream, math.prod(shape))
+        drawn = TRUNCATED_TAIL + (1 - 2 * TRUNCATED_TAIL) * random.uniform(seed, stream, math.prod(shape))
         return self.mean + self.stddev * normal_quantile(drawn).reshape(shape)
 
 

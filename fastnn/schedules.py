@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.definitions import integer, lookup, number
+from fastnn.elementary import cosine_of_pi, power
 
 
 class Schedule:
@@ -67,7 +68,7 @@ class ExponentialDecay(Schedule):
 
     def rates(self, steps):
         exponent = steps / self.decay_steps
-        return self.initial_learning_rate * self.decay_rate ** (np.floor(exponent) if self.staircase else exponent)
+        return self.initial_learning_rate * power(self.decay_rate, np.floor(exponent) if self.staircase else exponent)
 
 
 class StepDecay(ExponentialDecay):
@@ -128,7 +129,7 @@ class CosineDecay(Schedule):
         warm = 0 if self.warmup_target is None else self.warmup_steps
         peak = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
         share = np.clip((steps - warm) / self.decay_steps, 0, 1)
-        down = peak * ((1 - self.alpha) * 0.5 * (1 + np.cos(np.pi * share)) + self.alpha)
+        down = peak * ((1 - self.alpha) * 0.5 * (1 + cosine_of_pi(share)) + self.alpha)
         up = self.initial_learning_rate + (peak - self.initial_learning_rate) * steps / max(warm, 1)
         return np.where(steps < warm, up, down)
 

@@ -198,11 +198,6 @@ def test_normal_quantiles_equal_those_of_mpmath():
         assert_close(got, right, np.float64, magnitude=max(abs(right), 1))
 
 
-def test_logarithm_equals_that_of_numpy():
-    x = np.concatenate([np.geomspace(1e-12, 1e12, 301), 1 + np.linspace(-0.3, 0.4, 101)])
-    assert_close(initializers.logarithm(x), np.log(x), np.float64, magnitude=np.maximum(np.abs(np.log(x)), 1))
-
-
 @pytest.mark.parametrize(
     "layer",
     [

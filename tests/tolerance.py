@@ -12,6 +12,8 @@ import numpy as np
 ROUNDINGS = 8  # of a formula beside its sums: vector mathematics is a few units off, and formulas nest
 FLUSHED = 128  # smallest normal numbers: native code flushes denormals, and a factor may have followed
 
+MOST_UNITS = {4: 3, 8: 2}  # of a vector function, in the last place, by the bytes of a number
+
 DIFFERENCE_STEP = 1e-6  # of central differences in float64
 
 
@@ -66,11 +68,3 @@ def assert_close(actual, expected, dtype, k: int = 0, magnitude=None) -> None:
         f"{np.count_nonzero(distance > bound)} of {distance.size} numbers are off; "
         f"the worst is {got!r} for {right!r}, {share:.3g} times the limit"
     )
-
-
-def assert_units(actual: np.ndarray, expected) -> None:
-    """Every number within 3 (float32) or 2 (float64) units in the last place of numbers of higher precision."""
-    most = {4: 3, 8: 2}[actual.itemsize]
-    unit = np.spacing(np.array([abs(float(value)) for value in expected], actual.dtype)).astype(np.float64)
-    distance = np.array([abs(float(float(got) - right)) for got, right in zip(actual, expected, strict=True)]) / unit
-    assert distance.max() <= most, f"{distance.max():.3g} units off at number {distance.argmax()}"

@@ -1,5 +1,6 @@
 /* Narrow rows, LANES of them at a time: as columns, so that lane r of column j is number j of row r and every
- * operation serves LANES rows. Columns fold in the order of a row's logical lanes (vec_rows.h): same bits either way. */
+ * operation serves LANES rows. Columns fold in the order of a row's logical lanes (vec_rows.h): same bits either way.
+ */
 #ifndef FNN_COLUMNS_H
 #define FNN_COLUMNS_H
 

@@ -32,8 +32,7 @@ static void dense_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
         g.a = op_input(op, model, block) + i * op->n_in;
         g.c = z + i * op->n_out;
         multiply(&g);
-        if (!plain)
-            fnn_activate(op->activation, op->parameter, g.m, op->n_out, g.c, y + i * op->n_out);
+        if (!plain) fnn_activate(op->activation, op->parameter, g.m, op->n_out, g.c, y + i * op->n_out);
     }
 }
 

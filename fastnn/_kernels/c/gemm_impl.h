@@ -17,11 +17,11 @@
 #include "vec_rows.h"
 
 #define TILE_WIDTH (TILE_VECS * LANES)
-#define FLAT_ROWS 3                                  /* so few rows have wider tiles, to keep enough sums on their way */
+#define FLAT_ROWS 3 /* so few rows have wider tiles, to keep enough sums on their way */
 #define FLAT_VECS (TILE_ROWS * TILE_VECS / FLAT_ROWS)
-#define PANEL_K 128                                  /* rows of B.T that multiply_transposed makes at a time */
-#define NARROW_K 64                                  /* rows of A.T that multiply_narrow makes at a time */
-#define NARROW_MOST (LANES * 3 / 4)                  /* columns of C; from there on direct tiles are as good */
+#define PANEL_K 128                 /* rows of B.T that multiply_transposed makes at a time */
+#define NARROW_K 64                 /* rows of A.T that multiply_narrow makes at a time */
+#define NARROW_MOST (LANES * 3 / 4) /* columns of C; from there on direct tiles are as good */
 
 typedef struct {
     int64_t m, n, k;
@@ -29,7 +29,7 @@ typedef struct {
     int64_t a_row, a_column;
     const real *b; /* (k, n), dense rows b_row apart */
     int64_t b_row;
-    int b_transposed; /* b is (n, k) instead, dense rows b_row apart */
+    int b_transposed;  /* b is (n, k) instead, dense rows b_row apart */
     const real *start; /* (m, n) with dense rows start_row apart (0: one row for all), or NULL for zeros */
     int64_t start_row;
     real *c; /* (m, n), dense rows c_row apart */
@@ -148,7 +148,6 @@ static void columns_any(const product *g, int64_t j, int64_t width) {
     }
 }
 
-
 /* The first columns of a C of at most FLAT_ROWS rows; returns how many were done. */
 INLINE int64_t flat_columns(const product *g, const int rows) {
     int64_t j = 0;
@@ -262,18 +261,10 @@ static void multiply_narrow(const product *g) {
         multiply_column(g);
         return;
     }
-    const int64_t rest = g->a_row == 1 || g->m % LANES > LANES / 4 ? 0 : g->m % LANES, m = g->m - rest;
-    for (int64_t i = 0; i < m; i += TILE_WIDTH) {
-        const int64_t width = at_most(m - i, TILE_WIDTH);
+    for (int64_t i = 0; i < g->m; i += TILE_WIDTH) {
+        const int64_t width = at_most(g->m - i, TILE_WIDTH);
         sum_narrow(g, i, width, sums);
         store_narrow(g, sums, width, g->c + i * g->c_row);
-    }
-    if (rest) { /* too few to be worth their transpose */
-        product last = *g;
-        last.m = rest;
-        last.a += m * g->a_row;
-        last.c += m * g->c_row;
-        multiply_direct(&last);
     }
 }
 

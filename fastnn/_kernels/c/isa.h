@@ -46,7 +46,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
      .loss = fnn_loss_kernel,                                                                                          \
      .penalize = fnn_penalize,                                                                                         \
      .clip = fnn_clip,                                                                                                 \
-     .update = fnn_update_kernel,                                                                                       \
+     .update = fnn_update_kernel,                                                                                      \
      .gather = gather,                                                                                                 \
      .gemm = gemm,                                                                                                     \
      .activate = fnn_activate,                                                                                         \

@@ -109,8 +109,8 @@ INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *
 static double entropies_of_logits(const loss_rows *rows, int64_t begin, int64_t end, real scale, int store_share) {
     double total = 0;
     for (; rows->n_out <= NARROW && end - begin >= FEW_ROWS; begin += LANES)
-        total = narrow_entropies(rows, begin, end - begin < LANES ? (int)(end - begin) : LANES, scale, store_share,
-                                 total);
+        total =
+            narrow_entropies(rows, begin, end - begin < LANES ? (int)(end - begin) : LANES, scale, store_share, total);
     return rowwise(entropy_of_logits, rows, begin, end, scale, store_share, total);
 }
 

@@ -64,8 +64,8 @@ static void transpose(int64_t rows, int64_t columns, const real *in, int64_t in_
             if (height >= LANES && width >= LANES)
                 transpose_square(from, in_row, to, out_row);
             else
-                transpose_edge(height < LANES ? (int)height : LANES, width < LANES ? (int)width : LANES, from, in_row, to,
-                               out_row);
+                transpose_edge(height < LANES ? (int)height : LANES, width < LANES ? (int)width : LANES, from, in_row,
+                               to, out_row);
         }
 }
 

@@ -184,7 +184,10 @@ static inline vf vec_log1p_in_range(vf x) {
     return vec_log_sum(k, f, over_u);
 }
 
-static inline vf vf_log1p(vf x) { return vec_log_limits(vf_add(x, vf_set1(1)), vec_log1p_in_range(x)); }
+static inline vf vf_log1p(vf x) {
+    vf y = vec_log_limits(vf_add(x, vf_set1(1)), vec_log1p_in_range(x));
+    return vf_select(vf_eq(x, vf_zero()), x, y); /* the sign of a zero */
+}
 
 /* a / (base + t), where |t| <= base and the sum lies in [1, 2]. In double the error of the sum is carried
  * along; a line is near enough to 1 / sum for it. */
@@ -216,7 +219,7 @@ static inline vf vf_tanh(vf x) {
     vf e = vf_bits(vi_add(vi_bits(fraction), vi_shl(part.exponent, MANTISSA)));
     vf large = vf_sub(vf_set1(1), vf_div(vf_set1(2), vf_add(e, vf_set1(1))));
     vf u = vf_mul(x, x), small = vf_fma(vf_mul(a, u), POLYNOMIAL(u, TANH_TERMS), a);
-    return vf_copysign(vf_select(vf_lt(a, vf_set1(TANH_CUT)), small, large), x);
+    return vf_copysign(vf_select(vf_ge(a, vf_set1(TANH_CUT)), large, small), x); /* NaN goes through the polynomial */
 }
 #endif
 

@@ -1,8 +1,8 @@
 /* The walk over a plan's ops, by one thread or by a team of them.
  *
- * All threads of a team run the same code, each on its share of the outputs, and meet at barriers: rows of a block going
- * forward and back, input features of dw, parameters of an update. The loss runs on one thread, because its sums add up
- * in the order of the rows. So the bits never depend on the number of threads.
+ * All threads of a team run the same code, each on its share of the outputs, and meet at barriers: rows of a block
+ * going forward and back, input features of dw, parameters of an update. The loss runs on one thread, because its sums
+ * add up in the order of the rows. So the bits never depend on the number of threads.
  *
  * Design: in C and not in Cython, so that sanitizers and an emulated machine run the very walk that Python calls. One
  * parallel region for a whole call; a region a batch (rejected) would pay for waking threads at each update. */
@@ -16,13 +16,14 @@
 #include "threads.h"
 
 enum {
-    PREDICT_ROWS = 96,      /* pushed through all ops together, so that they stay in the first-level cache */
-    FETCH_AHEAD = 32,       /* places in the order between the row at hand and the one memory is asked for */
-    FETCH_ABOVE = 1 << 20,  /* bytes of x; fewer stay in the second-level cache */
-    ROW_UNIT = 8,           /* rows a thread takes are a multiple of this */
-    PARAM_UNIT = 16,        /* parameters likewise: a cache line of float */
-    LARGE_WEIGHTS = 16384,  /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
-    LEARN_BYTES = 131072    /* gradients beyond this do not stay in the cache until the update */
+    PREDICT_ROWS = 96,     /* pushed through all ops together, so that they stay in the first-level cache */
+    FETCH_AHEAD = 32,      /* places in the order between the row at hand and the one memory is asked for */
+    FETCH_ABOVE = 1 << 20, /* bytes of x; fewer stay in the second-level cache */
+    ROW_UNIT = 8,          /* rows a thread takes are a multiple of this */
+    PARAM_UNIT = 16,       /* parameters likewise: a cache line of float */
+    LARGE_WEIGHTS =
+        16384, /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
+    LEARN_BYTES = 131072 /* gradients beyond this do not stay in the cache until the update */
 };
 static const double FLOP_A_THREAD = 1e6; /* in a block; less is done sooner alone */
 
@@ -34,7 +35,8 @@ static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static range share(int64_t n, int64_t unit, const fnn_team *team, int thread) {
     const int64_t units = (n + unit - 1) / unit;
-    return (range){at_most(units * thread / team->size * unit, n), at_most(units * (thread + 1) / team->size * unit, n)};
+    return (range){at_most(units * thread / team->size * unit, n),
+                   at_most(units * (thread + 1) / team->size * unit, n)};
 }
 
 static double flop_of_row(const fnn_network *network) {
@@ -223,7 +225,8 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     double c[FNN_N_SCALARS];
     fnn_scalars(t->network->model.optimizer, step + 1, rate, c);
     for (int64_t first = 0; first < n_rows && t->is_finite; first += block_rows) {
-        fnn_block block = {.rows = at_most(block_rows, n_rows - first), .first_row = first, .step = step, .training = 1};
+        fnn_block block = {
+            .rows = at_most(block_rows, n_rows - first), .first_row = first, .step = step, .training = 1};
         train_block(t, &block, rows + first, n_rows, t->learns ? c : NULL, sums, team, thread);
     }
     if (!t->is_finite) return;
@@ -314,7 +317,8 @@ static void predict_task(void *argument, fnn_team *team, int thread) {
         const fnn_block block = {.x = p->x + first * x_bytes, .rows = at_most(step * team->size, p->n_rows - first)};
         const range own = {at_most(step * thread, block.rows), at_most(step * (thread + 1), block.rows)};
         forward_rows(p->network, &block, own);
-        memcpy(p->out + (first + own.begin) * y_bytes, y + own.begin * y_bytes, (size_t)((own.end - own.begin) * y_bytes));
+        memcpy(p->out + (first + own.begin) * y_bytes, y + own.begin * y_bytes,
+               (size_t)((own.end - own.begin) * y_bytes));
     }
     fnn_restore(control);
 }

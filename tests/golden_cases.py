@@ -1,0 +1,166 @@
+"""The trainings whose every bit is written down: every definition has its turn, and every way through the plan.
+
+Widths, rows and batches are multiples of nothing, and some products are large enough to be packed. A new case or an
+order changed among the activations, losses and optimisers needs ``golden.json`` written anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastnn import losses, optimizers
+from fastnn.activations import ACTIVATIONS
+from fastnn.initializers import RandomUniform
+from fastnn.layers import Activation, Dense, Dropout, Flatten
+from fastnn.metrics import Precision, TopK
+from fastnn.regularizers import L1L2
+from fastnn.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training: ``rows`` samples of ``shape`` through ``layers``; a ``large`` one is slow under emulation."""
+
+    name: str
+    layers: tuple
+    shape: tuple[int, ...]
+    loss: Any = "mean_squared_error"
+    optimizer: Any = "adam"
+    metrics: tuple = ()
+    rows: int = 333
+    batch_size: int = 50
+    epochs: int = 3
+    weighted: bool = False
+    shuffle: bool = True
+    validation: float = 0.0
+    fits: int = 1
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    large: bool = False
+
+
+def _dense(*widths: int, activation: str = "tanh", output: str = "linear") -> tuple:
+    first = "random_uniform" if activation == "exponential" else "glorot_uniform"  # small, lest exp(exp(z)) diverge
+    return (*(Dense(n, activation, kernel_initializer=first) for n in widths[:-1]), Dense(widths[-1], output))
+
+
+def _around(number: int) -> tuple:
+    """Rates, decay and clipping that go round among the optimisers."""
+    clips = ({}, {"clipvalue": 0.01}, {"clipnorm": 0.05}, {"global_clipnorm": 0.1})
+    return 0.01 / (1 + number % 3), {"weight_decay": 0.02 * (number % 2), **clips[number % 4]}
+
+
+def optimizers_in_all_forms() -> list:
+    """Every update formula, with several forms of Adam."""
+    kinds = (
+        (optimizers.SGD, {}),
+        (optimizers.SGD, {"momentum": 0.9}),
+        (optimizers.SGD, {"momentum": 0.8, "nesterov": True}),
+        (optimizers.RMSprop, {}),
+        (optimizers.RMSprop, {"momentum": 0.5, "centered": True}),
+        (optimizers.Adagrad, {}),
+        (optimizers.Adadelta, {}),
+        (optimizers.Adam, {}),
+        (optimizers.Adam, {"form": "keras"}),
+        (optimizers.AdamW, {}),
+        (optimizers.Nadam, {}),
+        (optimizers.Adamax, {}),
+        (optimizers.Lion, {}),
+    )
+    made = []
+    for i, (kind, arguments) in enumerate(kinds):
+        rate, common = _around(i)
+        made.append(kind(rate, **common, **arguments))
+    return made
+
+
+OPTIMIZERS = optimizers_in_all_forms()
+
+
+def _output(loss) -> str:
+    """An output activation in the loss's domain."""
+    if loss.from_logits:
+        return "linear"
+    if loss.name == "binary_crossentropy":
+        return "sigmoid"
+    if loss.name in ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence"):
+        return "softmax"
+    return "softplus" if loss.name == "poisson" else "linear"
+
+
+def _around_definitions() -> list[Case]:
+    """Cases in which every activation, loss and optimiser has its turn, over odd widths."""
+    cases, all_losses, all_optimizers = [], losses.ALL_LOSSES, OPTIMIZERS
+    widths = ((13, 5), (50, 23, 3), (1, 17), (19, 33, 2), (7, 31, 67, 4))
+    for i, name in enumerate(ACTIVATIONS):
+        loss, optimizer = all_losses[i % len(all_losses)], all_optimizers[i % len(all_optimizers)]
+        title = f"{name}-{loss.code.name.lower()}-{optimizer.code.name.lower()}"
+        layers = _dense(*widths[i % len(widths)], activation=name, output=_output(loss))
+        cases.append(Case(title, layers, (7 + 5 * (i % 4),), loss, optimizer, weighted=i % 3 == 0))
+    for i, loss in enumerate(all_losses):  # formulas by themselves: neither fused nor after a softmax
+        output = {"softmax": "softplus", "sigmoid": "hard_sigmoid"}.get(_output(loss), _output(loss))
+        cases.append(Case(f"loss-{loss.code.name.lower()}", _dense(9, 1 + 16 * (i % 2) + i, output=output), (5,), loss))
+    return cases
+
+
+_PENALTIES = (
+    Dense(37, "relu", kernel_regularizer=L1L2(1e-3, 0), bias_regularizer=L1L2(0, 1e-2)),
+    Dropout(0.3),
+    Dense(11, "gelu", kernel_regularizer=L1L2(1e-3, 1e-3), kernel_initializer="he_normal"),
+    Activation("selu"),
+    Dropout(0.5),
+    Dense(3),
+)
+
+
+def _underflow(size: float) -> dict:
+    """Gradients of this size, whose squares are denormal and must count as zero, else Adam's step is another."""
+    second = Dense(3, kernel_initializer=RandomUniform(-size, size))
+    return {"layers": (Dense(9, "tanh"), second), "optimizer": optimizers.Adam(1e-3, epsilon=size / 100)}
+
+
+_DROPPED = (Dense(23, "relu"), Dropout(0.25), Dense(1))
+_SPARSE = "sparse_categorical_crossentropy"
+_CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
+_RATES = PiecewiseConstantDecay((3, 9), (0.02, 0.005, 0.001))
+CASES = (
+    *_around_definitions(),
+    Case("odd", _dense(13, 5), (7,)),
+    Case("odd-deep", _dense(50, 23, 3, activation="relu"), (37,)),
+    Case("ones", _dense(1, 1), (1,), optimizer="sgd"),
+    Case("one-wide-one", _dense(200, 1, 130, activation="relu"), (1,), batch_size=64),
+    Case("row-by-row", _dense(8, 3), (5,), rows=41, batch_size=1),
+    Case("last-batch-of-one", _dense(17, 2), (9,), rows=101, batch_size=25),
+    Case("no-bias", (Dense(16, "elu", use_bias=False), Dense(4, use_bias=False)), (16,), batch_size=32),
+    Case("in-order", _dense(15, 1), (31,), shuffle=False),
+    Case("two-fits", _dense(15, 2), (6,), fits=2, optimizer=optimizers.Nadam(0.01)),
+    Case("rates", _dense(15, 2), (6,), optimizer=optimizers.Adam(_RATES)),
+    Case("cosine", _dense(15, 2), (6,), optimizer=optimizers.Adam(CosineDecay(0.01, 19, 0.1, 0.02, 3))),
+    Case("decay", _dense(15, 2), (6,), optimizer=optimizers.Adam(ExponentialDecay(0.02, 7, 0.3))),
+    Case("underflow-single", shape=(5,), dtypes=("float32",), **_underflow(1e-20)),
+    Case("underflow-double", shape=(5,), dtypes=("float64",), **_underflow(1e-160)),
+    Case("penalties-dropout", _PENALTIES, (10,), validation=0.2, optimizer=optimizers.Adam(0.01, global_clipnorm=0.5)),
+    Case("penalties-clipnorm", _PENALTIES, (10,), optimizer=optimizers.SGD(0.05, momentum=0.9, clipnorm=0.02)),
+    Case("positions", (*_dense(21, 4, output="softmax"),), (5, 3), _SPARSE, metrics=("accuracy",), weighted=True),
+    Case("flattened", (Dense(6, "silu"), Flatten(), Dense(3)), (4, 3), metrics=("mse", "mae", "rmse", "r2")),
+    Case("classes", _dense(30, 11, activation="relu", output="softmax"), (20,), _SPARSE, metrics=_CLASSES[::4]),
+    Case(
+        "statistics",
+        _dense(19, 3, output="sigmoid"),
+        (8,),
+        "binary_crossentropy",
+        metrics=("accuracy", Precision(0.25), "recall", "auc", "r2"),
+        weighted=True,
+        validation=0.3,
+    ),
+    Case("one-hot", _dense(12, 7, output="softmax"), (8,), "categorical_crossentropy", metrics=_CLASSES),
+    Case("blocks", _dense(24, 1), (3,), rows=2500, batch_size=2500, epochs=2),
+    Case("blocks-last-smaller", _dense(120, 90, 5, activation="relu"), (33,), rows=1007, batch_size=600, epochs=2),
+    Case("blocks-dropout", _DROPPED, (3,), rows=2500, batch_size=2500, epochs=2),
+    # Products that are packed, with sums over more than one packed block: of inputs, of outputs, of rows.
+    Case("wide", _dense(401, 10, activation="relu"), (300,), rows=1300, batch_size=600, epochs=2, large=True),
+    Case("wide-inputs", _dense(67, 1, activation="sigmoid"), (803,), rows=300, batch_size=131, epochs=2, large=True),
+    Case("wide-outputs", _dense(120, 411, 33), (57,), rows=515, batch_size=256, epochs=2, large=True),
+    Case("wide-rows", _dense(40, 3), (300,), rows=1300, batch_size=1300, epochs=2, large=True),
+)
+PAIRS = [(case, dtype) for case in CASES for dtype in case.dtypes]

@@ -1,0 +1,133 @@
+/* Runs kernels of the instruction set named by its argument on what a test sends, and sends the arrays back.
+ *
+ * A request on standard input is a `request` and its arrays, each an int64 length in bytes and the bytes; the reply on
+ * standard output is the bytes of all arrays after the call, in the same order. Layouts are those of plan.h, so the
+ * tables of a plan go through as they lie in Python's memory. neon.py is the other end. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cpu.h"
+#include "walk.h"
+
+enum { GEMM, MATH, ACTIVATE, ACTIVATE_BACK, FORWARD, LOSS, UPDATE, TRAIN, PREDICT };
+enum { HEADER, OPS, LOSS_TABLE, OPTIMIZER, METRICS, SEGMENTS, PARAMS, GRADS, SLOTS, STATE, WORKSPACE, FIRST_OWN };
+enum { MOST_ARRAYS = 20, N_NUMBERS = 8, THREADS = 2 };
+
+typedef struct {
+    int32_t command, item_size, n_arrays, unused;
+    int64_t i[N_NUMBERS];
+    double r[2];
+} request;
+
+typedef struct {
+    int64_t bytes;
+    void *data; /* NULL for none */
+} array;
+
+static void stop(const char *why) {
+    fprintf(stderr, "neon_driver: %s\n", why);
+    exit(1);
+}
+
+static void get(void *to, size_t bytes) {
+    if (bytes && fread(to, 1, bytes, stdin) != bytes) stop("a request ended too early");
+}
+
+static void read_arrays(const request *asked, array *arrays) {
+    if (asked->n_arrays > MOST_ARRAYS) stop("too many arrays");
+    for (int k = 0; k < asked->n_arrays; k++) {
+        array *a = &arrays[k];
+        get(&a->bytes, sizeof a->bytes);
+        a->data = NULL;
+        if (a->bytes && posix_memalign(&a->data, 64, (size_t)a->bytes)) stop("no memory");
+        get(a->data, (size_t)a->bytes);
+    }
+}
+
+static void write_arrays(const request *asked, array *arrays) {
+    for (int k = 0; k < asked->n_arrays; k++) {
+        fwrite(arrays[k].data, 1, (size_t)arrays[k].bytes, stdout);
+        free(arrays[k].data);
+    }
+}
+
+static fnn_model model_in(const array *a) {
+    return (fnn_model){.header = a[HEADER].data,
+                       .ops = a[OPS].data,
+                       .loss = a[LOSS_TABLE].data,
+                       .optimizer = a[OPTIMIZER].data,
+                       .metrics = a[METRICS].data,
+                       .segments = a[SEGMENTS].data,
+                       .params = a[PARAMS].data,
+                       .grads = a[GRADS].data,
+                       .slots = a[SLOTS].data,
+                       .state = a[STATE].data,
+                       .workspace = a[WORKSPACE].data};
+}
+
+/* own: x, target, weight, order, run, rates, sums, as contract.train_epochs has them. */
+static void train(const fnn_network *network, const array *own) {
+    const fnn_data data = {own[0].data, own[1].data, own[2].data};
+    const fnn_rates rates = {own[5].data, own[5].bytes == sizeof(double)};
+    fnn_train(network, &data, own[3].data, own[4].data, rates, own[6].data, THREADS);
+}
+
+static int64_t rows_in(const fnn_network *network, const array *x) {
+    return x->bytes / (network->model.header->n_input * network->kernels->item_size);
+}
+
+/* own: x; for prediction. */
+static void forward_block(const fnn_network *network, const array *own) {
+    const fnn_block block = {.x = own[0].data, .rows = rows_in(network, own)};
+    fnn_forward(network, &block, THREADS);
+}
+
+/* own: target, weight, rows, sums; the output stands in the workspace. */
+static void loss(const fnn_network *network, const array *own, double scale) {
+    const uint64_t control = fnn_flush_denormals();
+    network->kernels->loss(&network->model, own[0].data, own[1].data, own[2].data, 0, own[2].bytes / 4, scale,
+                           own[3].data);
+    fnn_restore(control);
+}
+
+static void serve_model(const fnn_kernels *kernels, const request *asked, const array *arrays) {
+    const fnn_network network = {kernels, model_in(arrays)};
+    const array *own = arrays + FIRST_OWN;
+    switch (asked->command) {
+    case FORWARD: forward_block(&network, own); break;
+    case LOSS: loss(&network, own, asked->r[0]); break;
+    case UPDATE: *(double *)own[0].data = fnn_update(&network, asked->i[0], asked->r[0]); break;
+    case TRAIN: train(&network, own); break;
+    case PREDICT: fnn_predict(&network, own[0].data, rows_in(&network, own), own[1].data, THREADS); break;
+    }
+}
+
+static void serve(const fnn_kernels *kernels, const request *asked, const array *a) {
+    const int64_t *i = asked->i;
+    switch (asked->command) {
+    case GEMM:
+        kernels->gemm(i[0], i[1], i[2], a[0].data, i[3], i[4], a[1].data, i[5], a[2].data, i[6], (int)i[7]);
+        break;
+    case MATH: kernels->math((int)i[0], i[1], a[0].data, a[1].data); break;
+    case ACTIVATE: kernels->activate((int)i[0], asked->r[0], i[1], i[2], a[0].data, a[1].data); break;
+    case ACTIVATE_BACK:
+        kernels->activate_back((int)i[0], asked->r[0], i[1], i[2], a[0].data, a[1].data, a[2].data);
+        break;
+    default: serve_model(kernels, asked, a);
+    }
+}
+
+int main(int count, char **words) {
+    request asked;
+    array arrays[MOST_ARRAYS];
+    if (count != 2) stop("name one instruction set");
+    while (fread(&asked, sizeof asked, 1, stdin) == 1) {
+        const char *why = "";
+        const fnn_kernels *kernels = fnn_select(words[1], asked.item_size, &why);
+        if (!kernels) stop(why);
+        read_arrays(&asked, arrays);
+        serve(kernels, &asked, arrays);
+        write_arrays(&asked, arrays);
+    }
+    return 0;
+}

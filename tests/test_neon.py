@@ -1,0 +1,172 @@
+"""NEON gives the bits of AVX2: the ARM kernels under an emulator, whole trainings and every kernel by itself.
+
+Kernels are run on the same numbers by the native backend with AVX2 forced; trainings are compared with
+``golden.json``, so that those need no AVX2. NaN must stand in the same places; its bits are each processor's own.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import golden
+import neon
+import numpy as np
+import pytest
+from golden_cases import OPTIMIZERS, PAIRS
+from networks import EVERY_LOSS, Stage, dense, draw, draw_target, loss_id, network
+
+from fastnn import _kernels
+from fastnn.activations import ACTIVATIONS
+from fastnn.layers import Activation
+from fastnn.losses import ALL_LOSSES
+
+SMALL = (1, 2, 3, 4, 5, 8, 9, 10, 11, 13, 16, 17, 20, 31, 33)
+PACKED = ((23, 517, 509), (250, 130, 400), (7, 33, 20000), (1, 2000, 2100), (500, 3100, 17), (2100, 1, 1900))
+EXTREMES = (np.nan, np.inf, -np.inf, 0.0, -0.0, 88.5, -88.5, 104.0, -104.0, 710.0, -745.0, 1e30, -1e30, 1e-30)
+TRAININGS = [
+    pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=pytest.mark.long if case.large else ())
+    for case, dtype in PAIRS
+]
+
+
+@pytest.fixture(scope="module")
+def emulated():
+    """The NEON kernels under the emulator."""
+    reason = neon.why_not()
+    if reason:
+        pytest.skip(reason)
+    return neon.Emulated()
+
+
+@pytest.fixture
+def avx2():
+    """The native backend with AVX2 forced."""
+    reason = _kernels.why_not("cython")
+    if reason:
+        pytest.skip(reason)
+    native = _kernels.load("cython")
+    if ("avx2", True, True) not in native.isas():
+        pytest.skip("AVX2 does not run on this machine")
+    before = native.isa()
+    native.use_isa("avx2")
+    yield native
+    native.use_isa(before)
+
+
+def assert_same_bits(ours, right, what=""):
+    np.testing.assert_array_equal(np.isnan(ours), np.isnan(right), f"NaN in other places {what}")
+    natural = np.uint32 if ours.dtype == np.float32 else np.uint64
+    bits, right_bits = (np.where(np.isnan(a), 0, np.ascontiguousarray(a).view(natural)) for a in (ours, right))
+    np.testing.assert_array_equal(bits, right_bits, f"bits {what}")
+
+
+@pytest.mark.parametrize(("case", "dtype"), TRAININGS)
+def test_trainings_give_the_bits_written_down(emulated, case, dtype, monkeypatch):
+    monkeypatch.setitem(_kernels.MODULES, "neon", "neon")
+    monkeypatch.setitem(_kernels._loaded, "neon", emulated)
+    name = f"{case.name}-{dtype}"
+    told = golden.differences(golden.train(case, dtype, "neon"), golden.load()[name])
+    assert not told, f"{name} on NEON: {'; '.join(told)}; {golden.REMAKE}"
+
+
+def check_products(emulated, avx2, rng, dtype, all_sizes):
+    made = []
+    with emulated.together():
+        for i, (m, n, k) in enumerate(all_sizes):
+            a, b, c = (rng.normal(size=shape).astype(dtype) for shape in ((m, k), (k, n), (m, n)))
+            a = np.ascontiguousarray(a.T).T if i % 2 else a
+            right, accumulate = c.copy(), i % 3 == 0
+            emulated.gemm(a, b, c, accumulate)
+            avx2.gemm(a, b, right, accumulate)
+            made.append((c, right, (m, n, k)))
+    for c, right, sizes in made:
+        assert_same_bits(c, right, str(sizes))
+
+
+def test_products_of_all_ragged_sizes(emulated, avx2, rng, dtype):
+    sizes = [(m, n, SMALL[(2 * m + 3 * n) % len(SMALL)]) for m, n in itertools.product(SMALL, SMALL)]
+    check_products(emulated, avx2, rng, dtype, sizes)
+
+
+@pytest.mark.long
+def test_products_in_blocks(emulated, avx2, rng, dtype):
+    check_products(emulated, avx2, rng, dtype, [sizes for sizes in PACKED for _ in range(2)])
+
+
+def numbers(rng, dtype, count):
+    """Normal numbers of all sizes, with every extreme among them."""
+    drawn = rng.normal(size=count) * 10.0 ** rng.integers(-6, 3, count)
+    drawn[rng.choice(count, len(EXTREMES), replace=False)] = EXTREMES
+    with np.errstate(over="ignore"):
+        return drawn.astype(dtype)
+
+
+def test_vector_functions(emulated, avx2, rng, dtype):
+    pytest.importorskip("mpmath", reason="mpmath is not installed")
+    import units
+
+    made = []
+    with emulated.together():
+        for function, name in enumerate(units.NAMES):
+            x = np.concatenate([units.arguments(name, dtype, 20, rng), numbers(rng, dtype, 1001)])
+            ours, right = np.empty_like(x), np.empty_like(x)
+            emulated.math(function, x, ours)
+            avx2.math(function, x, right)
+            made.append((ours, right, name))
+    for ours, right, name in made:
+        assert_same_bits(ours, right, name)
+
+
+def test_activations_and_their_derivatives(emulated, avx2, rng, dtype):
+    made = []
+    with emulated.together():
+        for (name, record), width in itertools.product(ACTIVATIONS.items(), (1, 7, 16, 37)):
+            z, dy = (numbers(rng, dtype, 60 * width).reshape(60, width) for _ in range(2))
+            y, right = np.empty_like(z), np.empty_like(z)
+            emulated.activate(record.code, record.parameter, z, y)
+            avx2.activate(record.code, record.parameter, z, right)
+            ours, back = dy.copy(), dy.copy()
+            kept = z if record.keeps_z else None
+            emulated.activate_back(record.code, record.parameter, kept, right, ours)
+            avx2.activate_back(record.code, record.parameter, kept, right, back)
+            made += [(y, right, name), (ours, back, f"{name} back")]
+    for ours, right, name in made:
+        assert_same_bits(ours, right, name)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer.code.name.lower())
+def test_updates(emulated, avx2, rng, dtype, optimizer):
+    net = dense(rng, (37, 41, 3), loss="mse", optimizer=optimizer)
+    shape = 5, len(net.params)
+    start = rng.normal(size=shape) * 10.0 ** rng.integers(-9, 3, shape)
+    stages = [Stage(module, net, dtype) for module in (emulated, avx2)]
+    for stage in stages:
+        inside = net.params != 0
+        stage.arenas.slots[:, inside] = np.abs(start[2:][: len(stage.arenas.slots)])[:, inside]
+        for step in (1, 2, 1000):
+            stage.arenas.grads[inside] = (start[0] / step)[inside]
+            stage.update(step, 0.01)
+        stage.check()
+    for part in ("params", "slots", "grads"):
+        assert_same_bits(getattr(stages[0].arenas, part), getattr(stages[1].arenas, part), part)
+
+
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
+def test_losses(emulated, avx2, rng, dtype, loss):
+    for width, weighted in ((1, False), (3, True), (16, True), (37, False)):
+        net, rows = network(rng, [Activation("linear")], (width,), loss=loss, batch_size=70), 70
+        y, weight = np.abs(draw(rng, (rows, width))) + 0.01, np.abs(draw(rng, rows)) if weighted else None
+        target, results = draw_target(rng, loss, rows, (width,)), []
+        for module in (emulated, avx2):
+            stage = Stage(module, net, dtype)
+            at = int(net.plan.header["y"])
+            stage.arenas.workspace[at : at + y.size] = y.ravel()
+            sums, dy = stage.loss(target, weight, 0.01)
+            results.append((sums, dy, stage.output(rows)))
+            stage.check()
+        for ours, right in zip(*results, strict=True):
+            assert_same_bits(ours, right, f"width {width}")
+
+
+def test_all_losses_are_among_those_compared():
+    assert {loss.code for loss in EVERY_LOSS} == {loss.code for loss in ALL_LOSSES}
