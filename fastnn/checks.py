@@ -126,7 +126,7 @@ def targets(came: Any, n_samples: int, shape: Shape, loss: Loss | CustomLoss, dt
         raise ValueError(_target_shape(real.shape, n_samples, shape, loss))
     check_finite("y", real)
     real = real.reshape(n_samples, math.prod(shape))
-    return _domain(real, loss, shape)
+    return _domain(real, loss)
 
 
 def _target_shape(came: Shape, n_samples: int, shape: Shape, loss: Loss | CustomLoss) -> str:
@@ -160,8 +160,8 @@ def _class_indices(array: np.ndarray, n_samples: int, shape: Shape) -> np.ndarra
     return np.ascontiguousarray(array, dtype=np.int32).reshape(n_samples, math.prod(positions))
 
 
-def _domain(target: np.ndarray, loss: Loss | CustomLoss, shape: Shape) -> np.ndarray:
-    """Check the loss's domain, and apply what it does to targets before training."""
+def _domain(target: np.ndarray, loss: Loss | CustomLoss) -> np.ndarray:
+    """Check the loss's domain; for hinge, 0 and 1 become -1 and 1."""
     if isinstance(loss, CustomLoss):  # whatever its name
         return target
     if loss.name not in (*NOT_NEGATIVE, "binary_crossentropy", "hinge"):
@@ -175,9 +175,6 @@ def _domain(target: np.ndarray, loss: Loss | CustomLoss, shape: Shape) -> np.nda
         if not np.isin(target, (-1, 0, 1)).all():
             raise ValueError("y must hold -1 and 1 (or 0 and 1) for hinge")
         return target if low < 0 else _scaled(target, 2, -1)
-    if loss.label_smoothing:
-        spread = 2 if loss.name == "binary_crossentropy" else shape[-1]
-        return _scaled(target, 1 - loss.label_smoothing, loss.label_smoothing / spread)
     return target
 
 
@@ -215,7 +212,7 @@ def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, sparse: 
         classes, n_classes = target[:, 0], shape[-1]
     elif shape[-1] == 1:
         classes, n_classes = (target[:, 0] > 0.5).astype(int), 2
-    elif np.allclose(target.sum(axis=1), 1.0):  # smoothed labels add up to one within rounding
+    elif np.allclose(target.sum(axis=1), 1.0):  # soft labels add up to one within rounding
         classes, n_classes = target.argmax(axis=1), shape[-1]
     else:
         raise ValueError("class_weight needs one class a row; these targets have several, give sample_weight")

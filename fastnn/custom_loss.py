@@ -26,7 +26,6 @@ class CustomLoss:
     sparse: bool = False
     activation: str | None = None
     from_logits: bool = False
-    label_smoothing: float = 0.0
 
     @property
     def name(self) -> str:

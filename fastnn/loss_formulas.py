@@ -1,8 +1,9 @@
 """The formulas of the losses: ``t_name`` is the loss, ``s_name`` its slope by the prediction.
 
 A formula takes ``t`` (target), ``y`` (prediction, or logits ``z`` where the name says so) and the loss's
-one parameter ``p``. Elementwise formulas give a value for each output and are also compiled by Numba
-for single numbers; those of the categorical cross-entropies work along the last axis.
+one parameter ``p`` (the label smoothing of the cross-entropies). Elementwise formulas give a value for each
+output and are also compiled by Numba for single numbers; those of the categorical cross-entropies work along
+the last axis.
 """
 
 from __future__ import annotations
@@ -17,42 +18,50 @@ CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1
 LOG_2 = math.log(2.0)
 
 
+def smoothed(t, p, n):
+    """Targets of which the share ``p`` is spread evenly over ``n`` classes (Szegedy et al. 2016); ``t`` when p is 0."""
+    return t * (1 - p) + p / n
+
+
 def t_binary_crossentropy(t, y, p):
+    t = smoothed(t, p, 2)
     q = np.minimum(np.maximum(y, CLIP), 1 - CLIP)
     return -(t * np.log(q) + (1 - t) * np.log(1 - q))
 
 
 def s_binary_crossentropy(t, y, p):
+    t = smoothed(t, p, 2)
     q = np.minimum(np.maximum(y, CLIP), 1 - CLIP)
     return np.where((y >= CLIP) & (y <= 1 - CLIP), (q - t) / (q * (1 - q)), 0)
 
 
 def t_binary_crossentropy_logits(t, z, p):
-    return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
+    return np.maximum(z, 0) - smoothed(t, p, 2) * z + np.log1p(np.exp(-np.abs(z)))
 
 
 def s_binary_crossentropy_logits(t, z, p):
-    return f_sigmoid(z, p) - t
+    return f_sigmoid(z, p) - smoothed(t, p, 2)
 
 
 def t_categorical_crossentropy(t, y, p):
     q = np.clip(y / y.sum(axis=-1, keepdims=True), CLIP, 1 - CLIP)
-    return -(t * np.log(q)).sum(axis=-1)
+    return -(smoothed(t, p, y.shape[-1]) * np.log(q)).sum(axis=-1)
 
 
 def s_categorical_crossentropy(t, y, p):
     total = y.sum(axis=-1, keepdims=True)
     share = y / total
     inside = (share >= CLIP) & (share <= 1 - CLIP)
-    slope = np.where(inside, -t / np.clip(share, CLIP, 1 - CLIP), 0)
+    slope = np.where(inside, -smoothed(t, p, y.shape[-1]) / np.clip(share, CLIP, 1 - CLIP), 0)
     return (slope - (slope * share).sum(axis=-1, keepdims=True)) / total
 
 
 def t_categorical_crossentropy_logits(t, z, p):
-    return -(t * f_log_softmax(z, p)).sum(axis=-1)
+    return -(smoothed(t, p, z.shape[-1]) * f_log_softmax(z, p)).sum(axis=-1)
 
 
 def s_categorical_crossentropy_logits(t, z, p):
+    t = smoothed(t, p, z.shape[-1])
     return f_softmax(z, p) * t.sum(axis=-1, keepdims=True) - t
 
 

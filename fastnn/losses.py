@@ -55,8 +55,9 @@ class Loss:
     sparse : the target is a class index, not a row as wide as the prediction.
     activation : name of the activation that this loss can take together with itself.
     from_logits : the prediction is what comes before that activation.
-    parameter_name, parameter : the one free number, 0.0 where there is none.
-    label_smoothing : share of each target that is spread over all classes before training.
+    parameter_name, parameter : the one free number, 0.0 where there is none. For the cross-entropies on dense targets
+        it is ``label_smoothing``, the share of each target that the loss spreads evenly over all classes; metrics
+        see the target as it is.
     """
 
     name: str
@@ -70,7 +71,6 @@ class Loss:
     from_logits: bool = False
     parameter_name: str | None = None
     parameter: float = 0.0
-    label_smoothing: float = 0.0
 
     def __call__(self, target, prediction) -> float:
         return float(np.mean(self.value(np.asarray(target), np.asarray(prediction))))
@@ -94,22 +94,23 @@ class Loss:
 
     def on_logits(self) -> Loss:
         """The same loss taken together with its activation."""
-        return replace(LOSSES_ON_LOGITS[self.name], label_smoothing=self.label_smoothing)
+        return replace(LOSSES_ON_LOGITS[self.name], parameter=self.parameter)
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
         stored: dict[str, Any] = {"name": self.name}
-        if self.parameter_name:
+        if self.parameter_name and self.parameter:
             stored[self.parameter_name] = self.parameter
         if self.from_logits:
             stored["from_logits"] = True
-        if self.label_smoothing:
-            stored["label_smoothing"] = self.label_smoothing
         return stored
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={v!r}" for k, v in self.config().items() if k != "name")
         return f"<loss {self.name}({inside})>" if inside else f"<loss {self.name}>"
+
+
+SMOOTHING = "label_smoothing"
 
 
 def _elementwise(code: LossCode, term, slope, **more) -> Loss:
@@ -133,8 +134,15 @@ def _crossentropies(logits: bool) -> dict[str, Loss]:
         else (formulas.t_categorical_crossentropy, formulas.s_categorical_crossentropy)
     )
     records = (
-        _crossentropy("binary_crossentropy", *binary, logits=logits, activation="sigmoid"),
-        _crossentropy("categorical_crossentropy", *classes, logits=logits, rowwise=True, activation="softmax"),
+        _crossentropy("binary_crossentropy", *binary, logits=logits, activation="sigmoid", parameter_name=SMOOTHING),
+        _crossentropy(
+            "categorical_crossentropy",
+            *classes,
+            logits=logits,
+            rowwise=True,
+            activation="softmax",
+            parameter_name=SMOOTHING,
+        ),
         _crossentropy(
             "sparse_categorical_crossentropy", *classes, logits=logits, rowwise=True, sparse=True, activation="softmax"
         ),
@@ -197,12 +205,10 @@ def get(loss: object, **arguments: Any) -> Loss | CustomLoss:
 def _bind(loss: Loss, arguments: dict[str, Any]) -> Loss:
     for name, value in arguments.items():
         if name == "from_logits" and loss.activation:
-            loss = replace(LOSSES_ON_LOGITS[loss.name], label_smoothing=loss.label_smoothing) if value else loss
-        elif name == "label_smoothing" and loss.activation and not loss.sparse:
-            loss = replace(loss, label_smoothing=number(name, value, low=0.0, high=1.0))
+            loss = loss.on_logits() if value else loss
         elif name == loss.parameter_name:
-            high = 1.0 if name == "quantile" else None
-            bound = number(name, value, low=0.0, high=high, open_low=True, open_high=True)
+            high, inside = None if name == "delta" else 1.0, name != SMOOTHING
+            bound = number(name, value, low=0.0, high=high, open_low=inside, open_high=inside)
             loss = replace(loss, parameter=bound)
         else:
             raise ValueError(f"loss {loss.name!r} has no argument {name!r}")

@@ -3,6 +3,10 @@
 Several metrics share a statistic (precision, recall and f1 are three readings of one table), so a
 backend knows nine statistics and no metric. ``sums(t, y, w, out)`` adds a batch to ``out`` (float64).
 
+The threshold is for predictions alone. Targets between 0 and 1 are read as Keras 3 reads them: accuracy hits only
+a target that is just the answer, 1 for yes and 0 (hinge: -1) for no, so that a soft target is never hit; precision,
+recall, f1 and the area under the curve take every target above 0 for a yes. Label smoothing is the loss's own affair.
+
 Design: sums instead of stored predictions keep an epoch at one native call without memory that
 grows with the data. The price is the area under the curve by 200 thresholds, as Keras has it.
 """
@@ -47,7 +51,7 @@ def _mean(values, w, out):
 
 
 def s_hits(t, y, w, out, p):
-    _mean(((t > p) == (y > p)).mean(axis=-1), w, out)
+    _mean(np.where(y > p, t == 1, t <= 0).mean(axis=-1), w, out)
 
 
 def s_argmax_hits(t, y, w, out, p):
@@ -73,7 +77,7 @@ def _confusion(actual, predicted, w, out):
 
 
 def s_confusion(t, y, w, out, p):
-    _confusion(t > p, y > p, w, out)
+    _confusion(t > 0, y > p, w, out)
 
 
 def s_argmax_confusion(t, y, w, out, p):
@@ -92,7 +96,7 @@ def s_roc(t, y, w, out, p):
     bins = np.clip((y * N_THRESHOLDS).astype(np.int64), 0, N_THRESHOLDS - 1)
     table = out.reshape(2, n, N_THRESHOLDS)  # negatives, positives
     column = np.broadcast_to(np.arange(n), y.shape)
-    np.add.at(table, ((t > p).astype(np.int64), column, bins), np.broadcast_to(w[:, None], y.shape))
+    np.add.at(table, ((t > 0).astype(np.int64), column, bins), np.broadcast_to(w[:, None], y.shape))
 
 
 STATISTICS: dict[StatisticCode, Callable[..., None]] = {
@@ -170,7 +174,7 @@ class Metric:
     name : key in ``History.history``.
     statistic : what is summed; None until the loss decides (accuracy, precision, recall, f1).
     result : sums -> value. Metrics of several outputs or classes are unweighted means over them.
-    parameter : threshold (hits, confusion, roc) or k (top_k).
+    parameter : threshold of predictions (hits, confusion) or k (top_k).
     """
 
     name: str

@@ -19,12 +19,16 @@ from fastnn.layers import Dense
 GUARD = 256  # bytes before and behind every array
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 19, 31, 33, 37, 67)  # around the vector lengths 4, 8, 16 and 32; primes
 
-EVERY_LOSS = (*losses.ALL_LOSSES, losses.Huber(0.3), losses.Pinball(0.8))
+SMOOTHED = (losses.BinaryCrossentropy(label_smoothing=0.1), losses.CategoricalCrossentropy(label_smoothing=0.3))
+EVERY_LOSS = (
+    *(*losses.ALL_LOSSES, losses.Huber(0.3), losses.Pinball(0.8)),
+    *(*SMOOTHED, *(loss.on_logits() for loss in SMOOTHED)),
+)
 
 
 def loss_id(loss) -> str:
     """What a case is called after its loss."""
-    return loss.code.name.lower() + (f"-{loss.parameter}" if loss.parameter_name else "")
+    return loss.code.name.lower() + (f"-{loss.parameter}" if loss.parameter else "")
 
 
 def output_activation(loss) -> str:

@@ -179,7 +179,7 @@ def test_statistics_equal_reference(backend, dtype, rng, n_out, rows, repeat, we
     metrics = [(metric, weighted) for metric in STATISTICS]
     net = network(rng, [Activation("linear")], shape, loss="mse", metrics=metrics, batch_size=300)
     y = rng.integers(-8, 40, (rows, repeat * n_out)) / 32  # float32 holds all; ties occur
-    target = rng.integers(0, 2, y.shape) * 1.0
+    target = rng.integers(-4, 5, y.shape) / 4  # yes, no, hinge's no, and soft ones
     weight = rng.integers(0, 8, rows) / 4
     ours, right = both(backend, net, dtype)
     for stage in (ours, right):

@@ -6,15 +6,19 @@ products. Then that no code is without a kernel, and that blocks, cuts and broke
 
 from __future__ import annotations
 
+import gc
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import Stage, dense, draw, network
+from networks import Memory, Stage, dense, draw, network
 from tolerance import assert_close, limit
 
-from fastnn import optimizers, plan, random
+from fastnn import losses, optimizers, plan, random
 from fastnn._kernels import reference
 from fastnn.activations import ActivationCode
 from fastnn.layers import Dense, Dropout
@@ -27,25 +31,28 @@ from fastnn.updates import N_HYPER, ClipCode, OptimizerCode
 pytest.importorskip("numba", reason="numba is not installed")
 
 from numba import njit
+from numba.core.errors import TypingError
 
 from fastnn._kernels import (
     jit,
     jit_activations,
-    jit_compile,
+    jit_denormals,
     jit_losses,
     jit_math,
+    jit_optimizers,
     jit_products,
     jit_random,
     jit_statistics,
+    jit_table,
     jit_update,
     jit_walk,
 )
 
 DOUBLE = np.dtype("float64")
-ADD_PRODUCT = njit(lambda a, i, j, b, c, m, k, n: jit_products.add_product(a, i, j, b, c, m, k, n))
+PRODUCT = njit(lambda start, a, i, j, b, c, m, k, n: jit_products.product(start, a, i, j, b, c, m, k, n))
+TRANSPOSE = njit(lambda w, out, m, n: jit_products.transpose(w, out, m, n))
 DROPOUT_FACTORS = njit(lambda out, *place: jit_random.dropout_factors(out, *place))
 FILL_ORDER = njit(lambda order, seed, epoch: jit_random.fill_order(order, seed, epoch))
-SCALARS = njit(lambda code, hyper, step, rate: jit_update.step_scalars(code, hyper, step, rate))
 OPTIMIZERS = [
     *(SGD(0.1), SGD(0.1, momentum=0.9), SGD(0.1, momentum=0.9, nesterov=True)),
     *("rmsprop", RMSprop(centered=True, momentum=0.8), "adagrad", "adadelta"),
@@ -58,10 +65,11 @@ OPTIMIZERS = [
     [
         (jit_walk.KINDS, OpKind),
         (jit_activations.KERNELS, ActivationCode),
+        (jit_activations.GRADIENTS, ActivationCode),
         (jit_losses.KERNELS, LossCode),
         (jit_statistics.KERNELS, StatisticCode),
-        (jit_update.KERNELS, OptimizerCode),
-        (jit_update.SCALARS, OptimizerCode),
+        (jit_optimizers.KERNELS, OptimizerCode),
+        (jit_optimizers.SCALARS, OptimizerCode),
         (jit_update.CLIPS, ClipCode),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -86,35 +94,81 @@ def test_a_plan_with_an_unknown_code_is_not_supported(rng, table, field):
     assert "99" in jit.supports(replace(compiled, **{table: changed}))
 
 
-def test_a_choice_refuses_a_code_without_a_kernel():
-    @jit_compile.kernel
-    def double(x):
-        return 2 * x
-
-    chosen = jit_compile.choice("chosen", {3: double}, "x")
-    run = njit(lambda code, x: chosen(code, x))
-    assert run(3, 4) == 8
-    with pytest.raises(ValueError, match="chosen: the plan has a code without a kernel"):
-        run(4, 4)
+def test_the_table_has_a_place_for_every_kernel():
+    places = [family.first + code for family in jit_table.FAMILIES for code in family.kernels]
+    assert len(set(places)) == len(places)
+    assert (min(places), max(places)) == (0, jit_table.SIZE - 1)
 
 
-def test_one_signature_serves_all_networks_of_a_dtype(rng, dtype):
-    before = len(jit._dispatcher().overloads)
-    jit._entry(dtype)
-    compiled = len(jit._dispatcher().overloads)
-    for widths, loss in (((3, 4, 2), "mse"), ((1, 1), "hinge"), ((7, 5), "sparse_categorical_crossentropy")):
-        Stage(jit, dense(rng, widths, loss=loss), dtype).forward(draw(rng, (2, widths[0])))
-    assert len(jit._dispatcher().overloads) == compiled <= before + 1
+def test_a_plan_needs_the_kernels_of_its_codes_alone(rng):
+    def names(compiled):
+        return sorted(f"{family.name} {code}" for family, code in jit_table.needed(compiled))
+
+    net = dense(rng, (3, 4, 2), "relu", "sigmoid", loss="mse", optimizer="adam", metrics=[(METRICS["mae"], False)])
+    relu, sigmoid = int(ActivationCode.RELU), int(ActivationCode.SIGMOID)
+    training = [f"activate {sigmoid}", f"activate {relu}", f"activation_gradient {sigmoid}"]
+    training += [f"activation_gradient {relu}", f"loss {int(LossCode.MEAN_SQUARED_ERROR)}", "product 0"]
+    training += [f"statistic {int(StatisticCode.ABSOLUTE_ERROR)}", f"update {int(OptimizerCode.ADAM)}"]
+    assert names(net.plan) == sorted(training)
+    assert names(dense(rng, (3, 4, 2), "relu").plan) == [f"activate {relu}", "product 0"]
+    fused = dense(rng, (3, 2), output="softmax", loss="categorical_crossentropy").plan
+    assert f"activate {int(ActivationCode.SOFTMAX)}" in names(fused)
 
 
-def test_a_change_of_any_source_changes_the_key_of_the_cache():
-    caches = [jit._make(digest)._cache for digest in (1, 2)]
-    signature, target = jit._signature(DOUBLE), jit._dispatcher().targetctx.codegen()
-    assert caches[0]._index_key(signature, target) != caches[1]._index_key(signature, target)
+def test_a_call_with_other_arrays_than_the_kernel_takes_is_refused():
+    wrong = njit(lambda table, y: jit_table.activation_gradient(table, 3, (y, y, y[::2], 4, 0.0)))
+    with pytest.raises(TypingError, match="activation_gradient takes"):
+        wrong(np.zeros(jit_table.SIZE, np.int64), np.zeros(8))
+
+
+def test_networks_of_a_dtype_share_what_is_compiled(rng, dtype):
+    compiled = jit._compiled(dtype)
+    for widths, loss in (((3, 4, 2), "mse"), ((1, 1), "hinge"), ((7, 5), "sparse_categorical_crossentropy")) * 2:
+        stage = Stage(jit, dense(rng, widths, "relu", loss=loss), dtype)
+        held = len(compiled.held)
+        for _ in range(2):
+            stage.forward(draw(rng, (2, widths[0])))
+        assert held <= len(compiled.held) <= held + len(jit_table.needed(stage.plan))
+    assert len(compiled.held) == held, "the second round compiled again"
+    assert np.count_nonzero(compiled.kernels) == len(compiled.held)
+
+
+def test_plans_are_forgotten_with_their_last_reference(rng, dtype):
+    known = len(jit._compiled(dtype).prepared)
+    stage = Stage(jit, dense(rng, (3, 2)), dtype)
+    stage.forward(draw(rng, (2, 3)))
+    assert len(jit._compiled(dtype).prepared) == known + 1
+    del stage
+    gc.collect()
+    assert len(jit._compiled(dtype).prepared) <= known
+
+
+def test_a_change_of_any_source_changes_the_names_in_the_cache(monkeypatch, tmp_path):
+    before = jit._digest.__wrapped__()
+    copy = tmp_path / "changed.py"
+    copy.write_text(_text(jit_math) + "# changed\n")
+    monkeypatch.setattr(jit_math, "__file__", str(copy))
+    after = jit._digest.__wrapped__()
+    assert before != after
+    names = {jit_table.renamed(jit.execute, f"execute_{digest}").__qualname__ for digest in (before, after)}
+    assert len(names) == 2
     named = {source.__name__ for source in jit.SOURCES}
     imported = re.findall(r"^from (fastnn\S*) import", "".join(map(_text, jit.SOURCES)), re.MULTILINE)
     formulas = {name for name in imported if "_kernels." in name or name.endswith("_formulas")}
     assert formulas <= named
+
+
+def test_kernels_come_from_the_disk_in_the_next_process(tmp_path):
+    code = (
+        "import numpy as np; from numba import typeof; from fastnn._kernels.jit_table import ACTIVATE;"
+        "print(*(ACTIVATE.compile(3, typeof(np.float32(0)), digest).cache_hits for digest in ('a', 'b', 'a')))"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    outputs = [
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert outputs == ["0 0 1\n", "1 1 1\n"]
 
 
 def _text(module):
@@ -127,10 +181,12 @@ def test_scalars_of_a_step_equal_those_of_the_optimizer(optimizer):
     record = optimizers.get(optimizer)
     hyper = np.zeros(N_HYPER)
     hyper[: len(record.hyper())] = record.hyper()
+    kernel = jit_optimizers.SCALARS[record.code]
+    scalars = njit(lambda hyper, step, rate: kernel(hyper, step, rate))
     for step in (1, 2, 3, 10, 1000, 2**40):
         if record.name == "nadam" and step > 1000:
             continue  # its schedule of momentum is a product over the steps
-        got = SCALARS(int(record.code), hyper, step, 0.03)
+        got = scalars(hyper, step, 0.03)
         np.testing.assert_allclose(got, record.all_scalars(step, 0.03)[1:], rtol=limit(DOUBLE))
 
 
@@ -175,14 +231,52 @@ def test_dropout_factors_are_those_of_the_reference(dtype, rate, first, count):
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 7, 16, 31, 32, 33, 65])
-@pytest.mark.parametrize("m", [1, 3, 4, 9])
+@pytest.mark.parametrize("m", [1, 3, 4, 9, 15])
 @pytest.mark.parametrize("k", [1, 4, 7])
 def test_products_of_small_integers_are_exact(rng, dtype, m, n, k):
-    a, b, start = (rng.integers(-9, 9, shape).astype(dtype) for shape in ((m, k), (k, n), (m, n)))
-    for flat, strides in ((a, (k, 1)), (np.ascontiguousarray(a.T), (1, m))):
-        c = start.ravel().copy()
-        ADD_PRODUCT(flat.ravel(), *strides, b.ravel(), c, m, k, n)
-        np.testing.assert_array_equal(c.reshape(m, n), start + a @ b)
+    memory = Memory()
+    a, b, row = (rng.integers(-9, 9, shape).astype(dtype) for shape in ((m, k), (k, n), (n,)))
+    for flat, strides, start in ((a, (k, 1), row), (a, (k, 1), row[:0]), (np.ascontiguousarray(a.T), (1, m), row[:0])):
+        c = memory.array(m * n, dtype)
+        PRODUCT(memory.copy(start), memory.copy(flat.ravel()), *strides, memory.copy(b.ravel()), c, m, k, n)
+        np.testing.assert_array_equal(c.reshape(m, n), (start if len(start) else 0) + a @ b)
+    memory.check()
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 16, 17, 33])
+@pytest.mark.parametrize("m", [1, 3, 8, 15, 16, 33])
+def test_a_transpose_moves_every_number(rng, dtype, m, n):
+    memory = Memory()
+    w, out = memory.copy(draw(rng, (m, n)).ravel(), dtype), memory.array(m * n, dtype)
+    TRANSPOSE(w, out, m, n)
+    np.testing.assert_array_equal(out.reshape(n, m), w.reshape(m, n).T)
+    memory.check()
+
+
+@pytest.mark.skipif(not jit_denormals.HAS_MXCSR, reason="denormals are flushed on x86 alone")
+def test_denormals_count_as_zero_inside_and_stay_outside(rng, dtype):
+    tiny = np.finfo(dtype).tiny
+    halve = njit(lambda x: x * x.dtype.type(0.5))
+    net = dense(rng, (2, 1))
+    net.params[:] = 0
+    stage = Stage(jit, net, dtype)
+    stage.arenas.params[:2] = tiny / 2, 0.5
+    assert stage.forward(np.array([[1.0, tiny]]))[0, 0] == 0
+    assert halve(np.full(3, tiny, dtype))[0] > 0, "the control register was not restored"
+
+
+def test_running_out_of_memory_leaves_denormals_as_they_are(rng, dtype):
+    layout = plan.lay_out([Dense(1)], (1,))
+    compiled = plan.compile_plan(layout, batch_size=4, loss=losses.get("mse"), optimizer=optimizers.get("sgd"))
+    header = compiled.header.copy()
+    header["block_rows"] = 2**60
+    broken, arenas = replace(compiled, header=header), plan.allocate(compiled, plan.aligned(layout.n_params, dtype))
+    run, order = plan.new_run(4, (0, 1)), np.arange(4, dtype=np.int32)
+    data = np.ones((4, 1), dtype), np.ones((4, 1), dtype), None
+    with pytest.raises((MemoryError, ValueError)):
+        jit.train_epochs(broken, arenas, *data, order, run, np.array([0.1]), np.zeros((1, 1)))
+    assert np.full(3, np.finfo(dtype).tiny, dtype)[0] * dtype.type(0.5) > 0
+    assert run["step"] == 0
 
 
 def small_blocks(monkeypatch, rows):

@@ -37,10 +37,12 @@ def pairs(formula):
 
 
 def binary(t, y, p):
+    t = t * (1 - p) + p / 2
     return -(t * mp.log(y) + (1 - t) * mp.log(1 - y))
 
 
 def categorical(t, y, p):
+    t = [a * (1 - p) + p / len(t) for a in t]
     return -mp.fsum(a * mp.log(b) for a, b in zip(t, y, strict=True))
 
 
@@ -225,7 +227,7 @@ def test_other_names_of_a_loss(alias, name):
 def test_arguments_bind_in_any_order_and_to_records():
     one = losses.get("binary_crossentropy", label_smoothing=0.1, from_logits=True)
     assert one == losses.get("binary_crossentropy", from_logits=True, label_smoothing=0.1)
-    assert (one.from_logits, one.label_smoothing) == (True, 0.1)
+    assert (one.from_logits, one.parameter) == (True, 0.1)
     assert losses.get(losses.Huber(), delta=0.5) == losses.Huber(0.5)
     assert losses.BinaryCrossentropy(label_smoothing=0.1).on_logits() == one
 

@@ -83,6 +83,32 @@ def test_accuracy_of_yes_and_no_counts_every_output(rng, weight, loss, threshold
     check(summed(metric, t, y, weight), right)
 
 
+SOFT = np.array([[0.0], [0.1], [0.4], [0.6], [0.9], [1.0]])
+SURE = np.array([[0.1], [0.9], [0.1], [0.9], [0.1], [0.9]])
+
+
+def test_thresholds_are_for_predictions_and_not_for_targets():
+    t, y = np.array([[1.0], [1.0], [0.0], [0.0]]), np.array([[0.95], [0.6], [0.6], [0.1]])
+    for threshold, precision, recall in ((0.0, 1 / 2, 1.0), (0.5, 2 / 3, 1.0), (0.9, 1.0, 1 / 2), (1.0, 0.0, 0.0)):
+        check(summed(metrics.Precision(threshold), t, y), precision)
+        check(summed(metrics.Recall(threshold), t, y), recall)
+
+
+def test_soft_targets_are_read_as_keras_reads_them():
+    """Keras 3: binary_accuracy compares for equality, the confusion table and the curve cast targets to bool."""
+    binary = losses.get("binary_crossentropy")
+    check(summed(metrics.resolve(metrics.get("accuracy"), binary, 1), SOFT, SURE), 2 / 6)
+    check(summed(metrics.Precision(), SOFT, SURE), 3 / 3)
+    check(summed(metrics.Recall(), SOFT, SURE), 3 / 5)
+    check(summed(METRICS["auc"], SOFT, SURE), 0.5 * 2 / 5 + 3 / 5)
+
+
+def test_the_no_of_hinge_is_no_in_every_metric():
+    t, y = np.array([[-1.0], [-1.0], [1.0], [1.0]]), np.array([[-0.5], [0.5], [0.5], [-0.5]])
+    for name in ("accuracy", "precision", "recall", "f1"):
+        check(summed(metrics.resolve(METRICS[name], losses.get("hinge"), 1), t, y), 0.5)
+
+
 @pytest.mark.parametrize("n_out", [1, 3])
 def test_area_under_the_curve_equals_scikit_learn_on_the_grid_of_thresholds(rng, weight, n_out):
     t, y = (

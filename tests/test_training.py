@@ -154,6 +154,30 @@ def test_class_weight_is_the_sample_weight_of_the_class(rng, name, kind):
     assert weights_of(a).tobytes() == weights_of(b).tobytes()
 
 
+@EVERY_BACKEND
+@pytest.mark.parametrize("kind", ["categorical", "binary"])
+def test_label_smoothing_is_seen_by_the_loss_alone(rng, name, kind):
+    x, y = classes(rng)
+    target = np.eye(3)[y]
+    make, output, spread = {
+        "categorical": (fastnn.losses.CategoricalCrossentropy, "softmax", 3),
+        "binary": (fastnn.losses.BinaryCrossentropy, "sigmoid", 2),
+    }[kind]
+    sizes = {"loss": make(label_smoothing=0.2), "metrics": ["mse", "mae", "accuracy"], "dtype": "float64"}
+    model, plain = (model_of(Dense(3, output), name=name, **(sizes | more)) for more in ({}, {"loss": make()}))
+    soft = target * 0.8 + 0.2 / spread
+    logs, p = model.evaluate(x, target, verbose=0, return_dict=True), model.predict(x)
+    right = {"loss": make()(soft, p), "mse": np.mean((p - target) ** 2), "mae": np.mean(np.abs(p - target))}
+    right["accuracy"] = np.mean(((p > 0.5) == target) if kind == "binary" else p.argmax(1) == y)
+    for key, value in right.items():
+        assert_close(logs[key], value, "float64", k=3 * len(x))
+    fitted = model.fit(x, target, batch_size=60, verbose=0).history
+    for key in ("loss", "mse"):
+        assert_close(fitted[key], [logs[key]], "float64", k=3 * len(x))
+    plain.fit(x, soft, batch_size=60, verbose=0)
+    assert_close(weights_of(model), weights_of(plain), "float64", k=1000)
+
+
 # -- the same bits ----------------------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """The Numba backend, "numba": the functions of ``contract.py``, each one task of one compiled function.
 
 ``execute`` works on the plan's tables and reads codes at run time, so that it is compiled once a dtype (float32,
-float64) and then comes from Numba's cache on disk. Inside, the GIL is free.
+float64) and not once a network; the kernels of the codes are compiled when a plan first needs them
+(``jit_table.py``). All of it comes from Numba's cache on disk the next time. Inside, the GIL is free.
 
 Design: one entry instead of one for each function of the contract, because Numba compiles all that an entry calls
 again for each, and might round the same step differently in two of them. The entry point of the one signature
@@ -12,6 +13,7 @@ types there; the contract makes them certain.
 from __future__ import annotations
 
 import hashlib
+import weakref
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,25 +25,29 @@ from fastnn import activations, loss_formulas, losses, metrics, optimizers, rand
 from fastnn._kernels import (
     jit_activations,
     jit_compile,
+    jit_denormals,
     jit_formulas,
     jit_losses,
     jit_math,
+    jit_optimizers,
     jit_products,
     jit_random,
     jit_statistics,
+    jit_table,
     jit_tile,
     jit_update,
     jit_walk,
     tables,
 )
 from fastnn._kernels.jit_compile import OPTIONS
+from fastnn._kernels.jit_denormals import flush_denormals, restore
 from fastnn._kernels.jit_walk import Data, Memory, Tables
 
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT = range(6)
 SOURCES = (
     *(activations, loss_formulas, losses, metrics, optimizers, random, updates, tables),
-    *(jit_activations, jit_compile, jit_formulas, jit_losses, jit_math, jit_products, jit_random, jit_statistics),
-    *(jit_tile, jit_update, jit_walk),
+    *(jit_activations, jit_compile, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers, jit_products),
+    *(jit_random, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
 )
 NONE = {np.dtype(name): np.empty(0, name) for name in ("float32", "float64", "int32")}
 NO_RUN = np.zeros((), tables.RUN)
@@ -55,7 +61,7 @@ def supports(plan):
         *((op["activation"], jit_activations.KERNELS, "activation") for op in plan.ops),
         *((metric["statistic"], jit_statistics.KERNELS, "statistic") for metric in plan.metrics),
         (plan.loss["code"], (*jit_losses.KERNELS, -1), "loss"),
-        (plan.optimizer["code"], (*jit_update.KERNELS, -1), "optimizer"),
+        (plan.optimizer["code"], (*jit_optimizers.KERNELS, -1), "optimizer"),
         (plan.optimizer["clip"], jit_update.CLIPS, "clipping"),
     ):
         if int(code) not in kernels:
@@ -84,7 +90,8 @@ def update(plan, arenas, step, learning_rate):
 
 def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
     stand = order, run, learning_rates
-    _run(TRAIN, plan, arenas, x=x, target=target, weight=weight, stand=stand, sums=sums)
+    blocks = int(plan.header["batch_size"] > plan.header["block_rows"])
+    _run(TRAIN, plan, arenas, x=x, target=target, weight=weight, stand=stand, sums=sums, flag=blocks)
 
 
 def predict(plan, arenas, x, out):
@@ -110,11 +117,11 @@ def _run(
 ):
     """Hand one task to ``execute``, with empty arrays for what it does not need; returns ``execute``'s number."""
     dtype = arenas.params.dtype
-    none = NONE[dtype]
-    sparse = plan.loss["sparse"]
-    penalty, _ = _entry(dtype)(
+    compiled, none, sparse = _compiled(dtype), NONE[dtype], plan.loss["sparse"]
+    compiled.prepare(plan)
+    return compiled.execute(
         task,
-        Tables(plan.ops, plan.header, plan.loss, plan.optimizer, plan.metrics, plan.segments),
+        Tables(plan.ops, plan.header, plan.loss, plan.optimizer, plan.metrics, plan.segments, compiled.kernels),
         Memory(arenas.params, arenas.grads, arenas.slots, arenas.workspace),
         Data(
             none if x is None else x.reshape(-1),
@@ -131,56 +138,73 @@ def _run(
         first_row,
         number,
     )
-    return penalty
 
 
-def _make(digest: int) -> Any:
-    """``execute`` for sources of this digest.
-
-    Numba's cache on disk looks at the file and the closure of the cached function alone; the digest in the closure
-    makes it see a change of any formula.
-    """
-
-    def execute(task, tables, memory, data, order, run, rates, sums, out, n_rows, flag, step, first_row, number):
-        result = 0.0
-        if task == TRAIN:
-            jit_walk.train(tables, memory, data, order, run, rates, sums)
-        elif task == PREDICT:
-            jit_walk.predict(tables, memory, data.x, out)
-        elif task == FORWARD:
-            jit_walk.forward(tables, memory, data.x, n_rows, flag, step, first_row)
-        elif task == LOSS:
-            jit_walk.loss(tables, memory, data, n_rows, sums[0], number)
-        elif task == BACKWARD:
-            spare = jit_walk.spare_numbers(tables, memory) if flag else memory.params[:0]
-            jit_walk.backward(tables, memory, data.x, n_rows, flag, spare)
-        elif task == UPDATE:
-            result = jit_update.update_params(tables, memory, step, number)
-        return result, digest
-
-    try:
-        return njit(cache=True, **OPTIONS)(execute)
-    except RuntimeError:  # no folder that can be written: compile in every process
-        return njit(**OPTIONS)(execute)
+def execute(task, tables, memory, data, order, run, rates, sums, out, n_rows, flag, step, first_row, number):
+    block = jit_walk.new_block(tables, memory, data) if task == TRAIN else data
+    spare = jit_walk.new_spare(tables, memory, flag) if task in (TRAIN, BACKWARD) else memory.params[:0]
+    result, control = 0.0, flush_denormals()  # behind all that takes memory, which may raise
+    if task == TRAIN:
+        jit_walk.train(tables, memory, data, block, spare, order, run, rates, sums)
+    elif task == PREDICT:
+        jit_walk.predict(tables, memory, data.x, out)
+    elif task == FORWARD:
+        jit_walk.forward(tables, memory, data.x, n_rows, flag, step, first_row)
+    elif task == LOSS:
+        jit_walk.loss(tables, memory, data, n_rows, sums[0], number)
+    elif task == BACKWARD:
+        jit_walk.backward(tables, memory, data.x, n_rows, flag, spare)
+    elif task == UPDATE:
+        result = jit_update.update_params(tables, memory, step, number)
+    restore(control)
+    return result
 
 
-def _digest() -> int:
+class _Compiled:
+    """What is compiled for models of a dtype: ``execute``, and the addresses of the kernels met so far."""
+
+    def __init__(self, dtype: np.dtype):
+        self.number, self.digest = typeof(dtype.type(0)), _digest()
+        self.execute = self._entry(_signature(dtype))
+        self.kernels = np.zeros(jit_table.SIZE, np.int64)
+        self.held: list[Any] = []  # owners of the addresses
+        self.prepared: dict[int, weakref.ref] = {}  # plans by id
+
+    def _entry(self, signature: tuple) -> Any:
+        named = jit_table.renamed(execute, f"execute_{self.digest}")
+        dispatcher = jit_table.cached(lambda **more: njit(**OPTIONS, **more)(named))
+        dispatcher.compile(signature)
+        return dispatcher.get_overload(signature)
+
+    def prepare(self, plan: Any) -> None:
+        """Compile, or load from the disk, the kernels of a plan."""
+        known = self.prepared.get(id(plan))
+        if known is not None and known() is plan:
+            return
+        for family, code in jit_table.needed(plan):
+            place = family.first + code
+            if not self.kernels[place]:
+                kernel = family.compile(code, self.number, self.digest)
+                self.held.append(kernel)
+                self.kernels[place] = kernel.address
+        key = id(plan)
+        self.prepared[key] = weakref.ref(plan, lambda gone: self._forget(key, gone))
+
+    def _forget(self, key: int, gone: weakref.ref) -> None:
+        if self.prepared.get(key) is gone:
+            del self.prepared[key]
+
+
+@cache
+def _digest() -> str:
+    """Of all sources: a part of names, since Numba's cache on disk looks at the file of the cached function alone."""
     text = b"".join(Path(str(source.__file__)).read_bytes() for source in SOURCES)
-    return int.from_bytes(hashlib.sha256(text).digest()[:7], "little")
+    return hashlib.sha256(text).hexdigest()[:12]
 
 
 @cache
-def _entry(dtype: np.dtype) -> Any:
-    """The compiled ``execute`` for models of a dtype; compiles it, or loads it from the disk."""
-    signature = _signature(dtype)
-    dispatcher = _dispatcher()
-    dispatcher.compile(signature)
-    return dispatcher.get_overload(signature)
-
-
-@cache
-def _dispatcher() -> Any:
-    return _make(_digest())
+def _compiled(dtype: np.dtype) -> _Compiled:
+    return _Compiled(dtype)
 
 
 def _signature(dtype: np.dtype) -> tuple:
@@ -192,7 +216,7 @@ def _signature(dtype: np.dtype) -> tuple:
     )
     return (
         integer,
-        types.NamedTuple((ops, header, loss_table, optimizer, metric, segments), Tables),
+        types.NamedTuple((ops, header, loss_table, optimizer, metric, segments, types.int64[::1]), Tables),
         types.NamedTuple((vector, vector, types.Array(number, 2, "C"), vector), Memory),
         types.NamedTuple((vector, vector, types.int32[::1], vector), Data),
         types.int32[::1],

@@ -1,14 +1,14 @@
-"""Activations on whole rows: ``activate`` overwrites ``z`` by ``y``, ``activation_gradient`` ``dy`` by ``dz``.
+"""Activations on whole rows: ``KERNELS`` overwrite ``z`` by ``y``, ``GRADIENTS`` overwrite ``dy`` by ``dz``.
 
-Both take flat vectors of whole rows ``(rows * width,)`` and choose by the activation's code. Elementwise
-formulas are those of :mod:`fastnn.activations`; the row-wise ones are written here as loops.
+Both take flat vectors of whole rows ``(rows * width,)``. Elementwise formulas are those of :mod:`fastnn.activations`;
+the row-wise ones are written here as loops.
 """
 
 from __future__ import annotations
 
 import math
 
-from fastnn._kernels.jit_compile import choice, inlined, kernel
+from fastnn._kernels.jit_compile import inlined, kernel
 from fastnn._kernels.jit_formulas import compiled
 from fastnn._kernels.jit_math import exp
 from fastnn.activations import ACTIVATIONS, ActivationCode
@@ -31,7 +31,7 @@ def _gradient(derivative):
     @inlined
     def loop(z, y, dy, width, p):
         for i in range(dy.shape[0]):
-            dy[i] *= on_number(z[i], y[i], p)
+            dy[i] *= dy.dtype.type(on_number(z[i], y[i], p))  # the slope may be an integer, which makes float64 of all
 
     return loop
 
@@ -46,11 +46,22 @@ def largest(y, first, width):
 
 
 @inlined
-def softmax(y, width, p):
+def exponentials(y, out, width):
+    """``out = exp(y - largest of its row)``; one loop over all rows, which LLVM turns into vector code."""
     for first in range(0, y.shape[0], width):
-        top, total = largest(y, first, width), 0.0
+        top = largest(y, first, width)
         for j in range(first, first + width):
-            y[j] = exp(y[j] - top)
+            out[j] = y[j] - top
+    for i in range(y.shape[0]):
+        out[i] = exp(out[i])
+
+
+@inlined
+def softmax(y, width, p):
+    exponentials(y, y, width)
+    for first in range(0, y.shape[0], width):
+        total = 0.0
+        for j in range(first, first + width):
             total += y[j]
         for j in range(first, first + width):
             y[j] /= total
@@ -90,11 +101,7 @@ ROWWISE = {
     ActivationCode.SOFTMAX: (softmax, softmax_gradient),
     ActivationCode.LOG_SOFTMAX: (log_softmax, log_softmax_gradient),
 }
-KERNELS = {
-    record.code: ROWWISE[record.code] if record.rowwise else (_forward(record.function), _gradient(record.derivative))
-    for record in ACTIVATIONS.values()
-}
-activate = choice("activate", {code: pair[0] for code, pair in KERNELS.items()}, "y, width, p")
-activation_gradient = choice(
-    "activation_gradient", {code: pair[1] for code, pair in KERNELS.items()}, "z, y, dy, width, p"
-)
+KERNELS, GRADIENTS = {}, {}
+for record in ACTIVATIONS.values():
+    pair = ROWWISE[record.code] if record.rowwise else (_forward(record.function), _gradient(record.derivative))
+    KERNELS[record.code], GRADIENTS[record.code] = pair

@@ -1,4 +1,4 @@
-"""Losses on a block: ``block_loss`` returns the sum of weighted losses and writes the gradient to ``dy``.
+"""Losses on a block: a kernel returns the sum of weighted losses and writes the gradient to ``dy``.
 
 Elementwise formulas are those of :mod:`fastnn.loss_formulas`; the cross-entropies over a row are written here
 as loops. The target is a flat vector as wide as the output, or class indices: whichever is not empty.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 
-from fastnn._kernels.jit_activations import largest
-from fastnn._kernels.jit_compile import choice, inlined
+from fastnn._kernels.jit_activations import exponentials, largest
+from fastnn._kernels.jit_compile import inlined
 from fastnn._kernels.jit_formulas import compiled, maximum, minimum
-from fastnn._kernels.jit_math import exp
 from fastnn.loss_formulas import CLIP
+from fastnn.loss_formulas import smoothed as formula_smoothed
 from fastnn.losses import ALL_LOSSES
 
+smoothed = compiled(formula_smoothed)
 ARGUMENTS = "target, labels, weight, y, dy, width, repeat, scale, p"
 
 
@@ -25,11 +26,11 @@ def weight_at(weight, sample):
 
 
 @inlined
-def target_at(target, labels, row, j, width):
+def target_at(target, labels, row, j, width, smoothing):
     """Target of output ``j`` of a row, from the dense target or from the class indices."""
     if labels.shape[0]:
         return 1.0 if labels[row] == j else 0.0
-    return float(target[row * width + j])
+    return float(smoothed(target[row * width + j], smoothing, width))
 
 
 def _elementwise(term, slope, sums):
@@ -53,19 +54,19 @@ def _elementwise(term, slope, sums):
 @inlined
 def crossentropy_logits(target, labels, weight, y, dy, width, repeat, scale, p):
     """``-sum(t log softmax(y))``; ``dy`` first holds the exponentials."""
+    exponentials(y, dy, width)
     total = 0.0
     for row in range(y.shape[0] // width):
         w, first = weight_at(weight, row // repeat), row * width
-        top, exponentials, whole, value = largest(y, first, width), 0.0, 0.0, 0.0
+        top, summed, whole, value = largest(y, first, width), 0.0, 0.0, 0.0
         for j in range(width):
-            dy[first + j] = exp(y[first + j] - top)
-            exponentials += dy[first + j]
-            whole += target_at(target, labels, row, j, width)
-        log_sum = math.log(exponentials)
+            summed += dy[first + j]
+            whole += target_at(target, labels, row, j, width, p)
+        log_sum = math.log(summed)
         for j in range(width):
-            t = target_at(target, labels, row, j, width)
+            t = target_at(target, labels, row, j, width, p)
             value -= t * (y[first + j] - top - log_sum)
-            dy[first + j] = w * scale / repeat * (dy[first + j] / exponentials * whole - t)
+            dy[first + j] = w * scale / repeat * (dy[first + j] / summed * whole - t)
         total += w * value
     return total / repeat
 
@@ -80,7 +81,7 @@ def crossentropy(target, labels, weight, y, dy, width, repeat, scale, p):
         for j in range(width):
             whole += y[first + j]
         for j in range(width):
-            t, share = target_at(target, labels, row, j, width), y[first + j] / whole
+            t, share = target_at(target, labels, row, j, width, p), y[first + j] / whole
             value -= t * math.log(minimum(maximum(share, CLIP), 1 - CLIP))
             slope = -t / share if CLIP <= share <= 1 - CLIP else 0.0
             mean += slope * share
@@ -98,4 +99,3 @@ def _loop(record):
 
 
 KERNELS = {record.code: _loop(record) for record in ALL_LOSSES}
-block_loss = choice("block_loss", KERNELS, ARGUMENTS)

@@ -1,7 +1,7 @@
-"""Matrix products: one kernel that adds ``a @ b`` to ``c`` serves ``x @ w``, ``x.T @ dz`` and ``dz @ w.T``.
+"""Matrix products: one kernel serves ``x @ w + b``, ``x.T @ dz`` and ``dz @ w.T``; and sums of rows, a transpose.
 
 ``a`` is read by strides, so that it may be a transposed view; ``b`` ``(k, n)`` and ``c`` ``(m, n)`` are flat and
-row-major. ``c`` is cut into tiles of four rows and two vectors, which stay in registers while ``k`` runs.
+row-major. ``c`` is cut into tiles of some rows and two vectors, which stay in registers while ``k`` runs.
 
 Design: nothing is packed or blocked over ``k``. Rows of ``b`` come from the second-level cache for the layers this
 backend is meant for; ``np.dot`` needs SciPy inside Numba.
@@ -9,56 +9,74 @@ backend is meant for; ``np.dot`` needs SciPy inside Numba.
 
 from __future__ import annotations
 
-from fastnn._kernels.jit_compile import kernel, sum_kernel
-from fastnn._kernels.jit_tile import VECTOR_BYTES, tile
+from fastnn._kernels.jit_compile import inlined, kernel, sum_kernel
+from fastnn._kernels.jit_tile import VECTOR_BYTES, square_transpose, tile
 
-ROWS = 4  # with two vectors a row, 8 sums hide the latency of the multiply-add
-rows_wide, rows_edge = tile(ROWS, 2), tile(ROWS, 1, masked=True)
-row_wide, row_edge = tile(1, 2), tile(1, 1, masked=True)
+ARGUMENTS = "start, a, row_stride, k_stride, b, c, m, k, n"
+MANY = 8 if VECTOR_BYTES == 64 else 4  # rows of a tile; with two vectors each, half of the registers are sums
+FEW = MANY // 2
 
 
-@kernel
-def add_product(a, row_stride, k_stride, b, c, m, k, n):
-    """``c += a @ b`` with ``a[i, l]`` at ``a[i * row_stride + l * k_stride]``."""
-    if n == 1:
-        _add_column(a, row_stride, k_stride, b, c, m, k)
+def _strip(vectors, masked):
+    """A strip of ``c``, some vectors wide: tiles of ``MANY`` rows, then of ``FEW``, then of one."""
+    many, few, one = (tile(rows, vectors, masked=masked) for rows in (MANY, FEW, 1))
+
+    @inlined
+    def fill(start, a, row_stride, k_stride, b, c, m, k, n, width):
+        i = 0
+        while i + MANY <= m:
+            many(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            i += MANY
+        while i + FEW <= m:
+            few(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            i += FEW
+        while i < m:
+            one(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            i += 1
+
+    return fill
+
+
+wide_strip, edge_strip = _strip(2, masked=False), _strip(1, masked=True)
+
+
+@inlined
+def product(start, a, row_stride, k_stride, b, c, m, k, n):
+    """``c = start + a @ b`` with ``a[i, l]`` at ``a[i * row_stride + l * k_stride]``.
+
+    ``start`` ``(n,)`` is added to every row; empty, it stands for zeros. It must be empty for a transposed ``a``.
+    """
+    if n == 1 and k_stride == 1:
+        _dots(start, a, row_stride, b, c, m, k)
         return
+    if n == 1:  # a column from a transposed a is a row from a as it lies
+        a, row_stride, k_stride, b, m, n = b, k, 1, a, 1, m
     lanes = VECTOR_BYTES // a.itemsize
-    whole, wide = m // ROWS * ROWS, n // (2 * lanes) * (2 * lanes)
+    wide = n // (2 * lanes) * (2 * lanes)
     for j in range(0, wide, 2 * lanes):
-        for i in range(0, whole, ROWS):
-            rows_wide(a[i * row_stride :], row_stride, k_stride, b[j:], c[i * n + j :], n, k, 0)
-        for i in range(whole, m):
-            row_wide(a[i * row_stride :], row_stride, k_stride, b[j:], c[i * n + j :], n, k, 0)
+        wide_strip(start[j:], a, row_stride, k_stride, b[j:], c[j:], m, k, n, 0)
     for j in range(wide, n, lanes):
-        for i in range(0, whole, ROWS):
-            rows_edge(a[i * row_stride :], row_stride, k_stride, b[j:], c[i * n + j :], n, k, n - j)
-        for i in range(whole, m):
-            row_edge(a[i * row_stride :], row_stride, k_stride, b[j:], c[i * n + j :], n, k, n - j)
+        edge_strip(start[j:], a, row_stride, k_stride, b[j:], c[j:], m, k, n, n - j)
 
 
 @sum_kernel
-def _add_column(a, row_stride, k_stride, b, c, m, k):
-    """The case n = 1, with the inner loop along the contiguous side of ``a``."""
-    if k_stride == 1:
-        for i in range(m):
-            row, total = a[i * row_stride : i * row_stride + k], c[i]
-            for j in range(k):
-                total += row[j] * b[j]
-            c[i] = total
-        return
-    for j in range(k):
-        factor = b[j]
-        for i in range(m):
-            c[i] += a[i * row_stride + j * k_stride] * factor
+def _dots(start, a, row_stride, b, c, m, k):
+    """The case n = 1, along the rows of ``a``."""
+    first = start[0] if start.shape[0] else start.dtype.type(0)
+    for i in range(m):
+        row, total = a[i * row_stride : i * row_stride + k], first
+        for j in range(k):
+            total += row[j] * b[j]
+        c[i] = total
 
 
 @kernel
 def transpose(w, out, m, n):
     """``out`` ``(n, m)`` becomes the transpose of ``w`` ``(m, n)``."""
-    for i in range(m):
-        for j in range(n):
-            out[j * m + i] = w[i * n + j]
+    lanes = VECTOR_BYTES // w.itemsize
+    for i in range(0, m, lanes):
+        for j in range(0, n, lanes):
+            square_transpose(w[i * n + j :], n, out[j * m + i :], m, m - i, n - j)
 
 
 @kernel

@@ -1,12 +1,12 @@
 """Statistics of a block, added to a metric's place in the sums; see :mod:`fastnn.metrics` for what they are.
 
-Every kernel takes the same arguments as :func:`block_statistic` after its code; ``weight`` is per sample,
-``repeat`` rows of ``y`` belong to one, and an empty ``weight`` means ones. All sums are float64.
+Every kernel takes the same arguments: ``weight`` is per sample, ``repeat`` rows of ``y`` belong to one, and an
+empty ``weight`` means ones. All sums are float64.
 """
 
 from __future__ import annotations
 
-from fastnn._kernels.jit_compile import choice, inlined, kernel
+from fastnn._kernels.jit_compile import inlined, kernel
 from fastnn._kernels.jit_losses import weight_at
 from fastnn.metrics import N_THRESHOLDS, StatisticCode
 
@@ -45,7 +45,7 @@ def _mean(score):
 def hits(target, labels, y, row, width, p):
     count = 0
     for i in range(row * width, (row + 1) * width):
-        count += (target[i] > p) == (y[i] > p)
+        count += target[i] == 1 if y[i] > p else target[i] <= 0
     return count / width
 
 
@@ -83,7 +83,7 @@ def absolute_error(target, labels, y, row, width, p):
 def confusion(target, labels, weight, y, width, repeat, out, p):
     for i in range(y.shape[0]):
         w, j = weight_at(weight, i // width // repeat), i % width
-        actual, predicted = target[i] > p, y[i] > p
+        actual, predicted = target[i] > 0, y[i] > p
         out[j] += w * (actual and predicted)
         out[width + j] += w * predicted
         out[2 * width + j] += w * actual
@@ -117,7 +117,7 @@ def roc(target, labels, weight, y, width, repeat, out, p):
             place = N_THRESHOLDS - 1
         elif scaled > 0:
             place = int(scaled)
-        table = width + i % width if target[i] > p else i % width
+        table = width + i % width if target[i] > 0 else i % width
         out[table * N_THRESHOLDS + place] += weight_at(weight, i // width // repeat)
 
 
@@ -132,4 +132,3 @@ KERNELS = {
     StatisticCode.MOMENTS: moments,
     StatisticCode.ROC: roc,
 }
-block_statistic = choice("block_statistic", KERNELS, ARGUMENTS)

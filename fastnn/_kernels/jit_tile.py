@@ -1,8 +1,8 @@
 """The innermost loop of products, written as LLVM vector code: a tile of ``c`` in registers while ``k`` runs.
 
-``tile(rows, vectors)`` gives an intrinsic that adds ``rows x (vectors * lanes())`` numbers of ``a @ b`` to ``c``: for
-every ``k``, each of ``rows`` numbers of ``a`` times ``vectors`` vectors of a row of ``b``. ``masked`` keeps to the
-first ``width`` numbers of a row, for the right edge.
+``tile(rows, vectors)`` gives an intrinsic that writes ``rows x (vectors * lanes)`` numbers of ``start + a @ b`` to
+``c``: for every ``k``, each of ``rows`` numbers of ``a`` times ``vectors`` vectors of a row of ``b``. ``masked`` keeps
+to the first ``width`` numbers of a row, for the right edge.
 
 Design: Numba has no arrays on the stack that LLVM would keep in registers, and around plain loops LLVM tests every
 pair of rows for overlap before each short run: 2 to 3 times slower for rows of 32 to 128 numbers (measured with
@@ -29,10 +29,11 @@ class _Vectors:
         self.builder, self.size = builder, dtype.bitwidth // 8
         self.lanes = VECTOR_BYTES // self.size
         self.type = ir.VectorType(element, self.lanes)
-        self.mask = None
-        if width is not None:
-            lanes = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
-            self.mask = builder.icmp_signed("<", lanes, self.splat(width))
+        self.mask = None if width is None else self.lanes_below(width)
+
+    def lanes_below(self, count: Any) -> Any:
+        lanes = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
+        return self.builder.icmp_signed("<", lanes, self.splat(count))
 
     def splat(self, value: Any) -> Any:
         undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
@@ -40,23 +41,38 @@ class _Vectors:
         everywhere = ir.Constant(ir.VectorType(PLACE, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, undefined, everywhere)
 
-    def load(self, base: Any, index: Any) -> Any:
+    def load(self, base: Any, index: Any, mask: Any = None) -> Any:
         place = self._place(base, index)
-        if self.mask is None:
+        if mask is None:
             return self.builder.load(place, align=self.size)
-        arguments = [place, PLACE(self.size), self.mask, ir.Constant(self.type, None)]
+        arguments = [place, PLACE(self.size), mask, ir.Constant(self.type, None)]
         return self._call("masked.load", ".p0", self.type, arguments)
 
-    def store(self, value: Any, base: Any, index: Any) -> None:
+    def store(self, value: Any, base: Any, index: Any, mask: Any = None) -> None:
         place = self._place(base, index)
-        if self.mask is None:
+        if mask is None:
             self.builder.store(value, place, align=self.size)
         else:
-            self._call("masked.store", ".p0", ir.VoidType(), [value, place, PLACE(self.size), self.mask])
+            self._call("masked.store", ".p0", ir.VoidType(), [value, place, PLACE(self.size), mask])
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
         """``a * b + c``, fused where the processor can."""
         return self._call("fmuladd", "", self.type, [a, b, c])
+
+    def transposed(self, rows: list) -> list:
+        """As many rows as lanes, transposed: bit by bit, the number of a row and of a lane change places."""
+        bit = 1
+        while bit < self.lanes:
+            for i in (i for i in range(self.lanes) if not i & bit):
+                low, high = rows[i], rows[i + bit]
+                lanes = range(self.lanes)
+                rows[i] = self._shuffle(low, high, [j if not j & bit else self.lanes + j - bit for j in lanes])
+                rows[i + bit] = self._shuffle(low, high, [j + bit if not j & bit else self.lanes + j for j in lanes])
+            bit *= 2
+        return rows
+
+    def _shuffle(self, low: Any, high: Any, lanes: list) -> Any:
+        return self.builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(PLACE, self.lanes), lanes))
 
     def _place(self, base: Any, index: Any) -> Any:
         return self.builder.bitcast(self.builder.gep(base, [index]), self.type.as_pointer())
@@ -68,35 +84,68 @@ class _Vectors:
 
 
 def tile(rows: int, vectors: int, *, masked: bool = False) -> Any:
-    """An intrinsic ``add(a, row_stride, k_stride, b, c, n, k, width)``; arrays begin at the tile's first numbers."""
+    """An intrinsic ``fill(start, a, row_stride, k_stride, b, c, n, k, width)`` for ``rows`` rows of ``c``.
+
+    Arrays begin at the tile's first numbers. ``start`` may be shorter than the tile, which stands for zeros behind it.
+    """
 
     def generate(context, builder, signature, arguments):
-        arrays = (0, 3, 4)
-        a, b, c = (
-            context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in arrays
-        )  # their addresses
-        _, row_stride, k_stride, _, _, n, k, width = arguments
-        dtype = signature.args[0].dtype
-        on = _Vectors(builder, dtype, context.get_value_type(dtype), width if masked else None)
+        start, a, b, c = (_address(context, builder, signature, arguments, i) for i in (0, 1, 4, 5))
+        _, _, row_stride, k_stride, _, _, n, k, width = arguments
+        given = cgutils.unpack_tuple(builder, _array(context, builder, signature, arguments, 0).shape)[0]
+        on = _Vectors(builder, signature.args[1].dtype, a.type.pointee, width if masked else None)
         steps = [INDEX(v * on.lanes) for v in range(vectors)]
-        starts = [[builder.add(builder.mul(INDEX(r), n), step) for step in steps] for r in range(rows)]
-        sums = [[cgutils.alloca_once_value(builder, on.load(c, start)) for start in row] for row in starts]
+        first = [on.load(start, step, on.lanes_below(builder.sub(given, step))) for step in steps]
+        sums = [[cgutils.alloca_once_value(builder, value) for value in first] for _ in range(rows)]
         with cgutils.for_range(builder, k) as loop:
             b_row, a_column = builder.mul(loop.index, n), builder.mul(loop.index, k_stride)
-            values = [on.load(b, builder.add(b_row, step)) for step in steps]
+            values = [on.load(b, builder.add(b_row, step), on.mask) for step in steps]
             for r, row in enumerate(sums):
                 place = builder.add(a_column, builder.mul(INDEX(r), row_stride))
                 factor = on.splat(builder.load(builder.gep(a, [place])))
                 for value, total in zip(values, row, strict=True):
                     builder.store(on.multiply_add(factor, value, builder.load(total)), total)
-        for row, places in zip(sums, starts, strict=True):
-            for total, place in zip(row, places, strict=True):
-                on.store(builder.load(total), c, place)
+        for r, row in enumerate(sums):
+            for step, total in zip(steps, row, strict=True):
+                on.store(builder.load(total), c, builder.add(builder.mul(INDEX(r), n), step), on.mask)
         return context.get_dummy_value()
 
     @intrinsic
-    def add(typing, a, row_stride, k_stride, b, c, n, k, width):
+    def fill(typing, start, a, row_stride, k_stride, b, c, n, k, width):
         whole = types.int64
-        return types.void(a, whole, whole, b, c, whole, whole, whole), generate
+        return types.void(start, a, whole, whole, b, c, whole, whole, whole), generate
 
-    return add
+    return fill
+
+
+@intrinsic
+def square_transpose(typing, w, w_width, out, out_width, rows, columns):
+    """The first ``lanes x lanes`` numbers of ``w``, or the ``rows x columns`` that there are, transposed to ``out``.
+
+    Rows are ``w_width`` and ``out_width`` apart.
+    """
+
+    def generate(context, builder, signature, arguments):
+        source, target = (_address(context, builder, signature, arguments, i) for i in (0, 2))
+        _, w_width, _, out_width, rows, columns = arguments
+        on = _Vectors(builder, signature.args[0].dtype, source.type.pointee, None)
+
+        def mask(i, n_rows, width):
+            return on.lanes_below(builder.select(builder.icmp_signed("<", INDEX(i), n_rows), width, INDEX(0)))
+
+        places = range(on.lanes)
+        values = [on.load(source, builder.mul(INDEX(i), w_width), mask(i, rows, columns)) for i in places]
+        for i, row in enumerate(on.transposed(values)):
+            on.store(row, target, builder.mul(INDEX(i), out_width), mask(i, columns, rows))
+        return context.get_dummy_value()
+
+    whole = types.int64
+    return types.void(w, whole, out, whole, whole, whole), generate
+
+
+def _array(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
+    return context.make_array(signature.args[i])(context, builder, arguments[i])
+
+
+def _address(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
+    return _array(context, builder, signature, arguments, i).data

@@ -10,12 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastnn._kernels.jit_activations import activate, activation_gradient
 from fastnn._kernels.jit_compile import inlined, kernel
-from fastnn._kernels.jit_losses import block_loss
-from fastnn._kernels.jit_products import add_product, add_rows, transpose
+from fastnn._kernels.jit_products import add_rows, transpose
 from fastnn._kernels.jit_random import dropout_factors, fill_order
-from fastnn._kernels.jit_statistics import block_statistic
+from fastnn._kernels.jit_table import activate, activation_gradient, block_loss, block_statistic, product
 from fastnn._kernels.jit_update import update_params
 from fastnn.activations import ActivationCode
 from fastnn.layers.base import OpKind
@@ -23,7 +21,7 @@ from fastnn.layers.base import OpKind
 DENSE, ACTIVATION, DROPOUT = int(OpKind.DENSE), int(OpKind.ACTIVATION), int(OpKind.DROPOUT)
 KINDS = (DENSE, ACTIVATION, DROPOUT)
 LINEAR = int(ActivationCode.LINEAR)
-ROWS = 16  # of a product before its activation: in the first-level cache for rows of up to 512 numbers
+NUMBERS = 4096  # of a product before its activation, in the first-level cache; 16 rows at least
 
 
 class Tables(NamedTuple):
@@ -35,6 +33,7 @@ class Tables(NamedTuple):
     optimizer: np.ndarray
     metrics: np.ndarray
     segments: np.ndarray
+    kernels: np.ndarray  # addresses, see jit_table.py
 
 
 class Memory(NamedTuple):
@@ -77,10 +76,10 @@ def forward(tables, memory, x, n_rows, training, step, first_row):
         y = memory.workspace[op.y : op.y + rows * op.n_out]
         z = memory.workspace[op.z : op.z + rows * op.n_out] if op.z >= 0 else y
         if op.kind == DENSE:
-            dense(op, memory.params, source, y, z, rows)
+            dense(tables.kernels, op, memory.params, source, y, z, rows)
         elif op.kind == ACTIVATION:
             copy(y, source)
-            activate_rows(op, y, z)
+            activate_rows(tables.kernels, op, y, z)
         elif training:
             first = first_row * op.repeat * op.n_out
             dropout_factors(z, tables.header[()].seed, op.layer, step, op.rate, first)
@@ -91,29 +90,26 @@ def forward(tables, memory, x, n_rows, training, step, first_row):
 
 
 @inlined
-def dense(op, params, x, y, z, rows):
+def dense(kernels, op, params, x, y, z, rows):
     """``y = activation(x @ w + b)``, some rows at a time."""
     n_in, n_out = op.n_in, op.n_out
     w = params[op.w : op.w + n_in * n_out]
-    for first in range(0, rows, ROWS):
-        last = min(first + ROWS, rows)
+    bias = params[op.b : op.b + n_out] if op.b >= 0 else params[:0]
+    together = max(16, NUMBERS // n_out)
+    for first in range(0, rows, together):
+        last = min(first + together, rows)
         part = y[first * n_out : last * n_out]
-        part[:] = 0
-        if op.b >= 0:
-            bias = params[op.b : op.b + n_out]
-            for i in range(last - first):
-                copy(part[i * n_out : (i + 1) * n_out], bias)
-        add_product(x[first * n_in : last * n_in], n_in, np.int64(1), w, part, last - first, n_in, n_out)
-        activate_rows(op, part, z[first * n_out : last * n_out])
+        product(kernels, 0, (bias, x[first * n_in : last * n_in], n_in, 1, w, part, last - first, n_in, n_out))
+        activate_rows(kernels, op, part, z[first * n_out : last * n_out])
 
 
 @inlined
-def activate_rows(op, y, z):
+def activate_rows(kernels, op, y, z):
     """Keep ``z`` where the op has a place for it, then ``y = activation(y)``."""
     if op.z >= 0:
         copy(z, y)
     if op.activation != LINEAR:
-        activate(op.activation, y, op.n_out, y.dtype.type(op.parameter))
+        activate(kernels, op.activation, (y, op.n_out, op.parameter))
 
 
 @kernel
@@ -122,15 +118,16 @@ def loss(tables, memory, data, n_rows, sums, scale):
     header, table = tables.header[()], tables.loss[()]
     width, repeat, size = table.n_out, table.repeat, n_rows * header.n_output
     y, dy = memory.workspace[header.y : header.y + size], memory.workspace[header.dy : header.dy + size]
-    p = y.dtype.type(table.parameter)
     target, labels, weight = data.target, data.labels, data.weight
-    sums[0] += block_loss(table.code, target, labels, weight, y, dy, width, repeat, scale, p)
+    arguments = target, labels, weight, y, dy, width, repeat, scale, table.parameter
+    sums[0] += block_loss(tables.kernels, table.code, arguments)
     if table.fused >= 0:
-        activate(table.fused, y, width, y.dtype.type(0))
+        activate(tables.kernels, table.fused, (y, width, 0.0))
     for metric in tables.metrics:
         counted = weight if metric.weighted else weight[:0]
         out = sums[metric.first : metric.first + metric.n_sums]
-        block_statistic(metric.statistic, target, labels, counted, y, width, repeat, out, metric.parameter)
+        shared = target, labels, counted, y, width, repeat, out, metric.parameter
+        block_statistic(tables.kernels, metric.statistic, shared)
 
 
 @kernel
@@ -146,28 +143,27 @@ def backward(tables, memory, x, n_rows, accumulate, spare):
             for j in range(dz.shape[0]):
                 dz[j] *= z[j]
         elif op.activation != LINEAR:
-            activation_gradient(op.activation, z, y, dz, op.n_out, y.dtype.type(op.parameter))
+            activation_gradient(tables.kernels, op.activation, (z, y, dz, op.n_out, op.parameter))
         if op.kind == DENSE:
             source = place(memory.workspace, op.x, rows * op.n_in, x)
-            parameter_gradients(op, memory.grads, source, dz, rows, accumulate, spare)
+            parameter_gradients(tables.kernels, op, memory.grads, source, dz, rows, accumulate, spare)
         if op.dx < 0:
             return
         dx = memory.workspace[op.dx : op.dx + rows * op.n_in]
         if op.kind == DENSE:
-            input_gradient(op, memory, dz, dx, rows)
+            input_gradient(tables.kernels, op, memory, dz, dx, rows)
         else:
             copy(dx, dz)
 
 
 @inlined
-def parameter_gradients(op, grads, x, dz, rows, accumulate, spare):
+def parameter_gradients(kernels, op, grads, x, dz, rows, accumulate, spare):
     """``dw = x.T @ dz`` and ``db``, the sum of the rows of ``dz``; summed in ``spare`` before they are added."""
     n_in, n_out = op.n_in, op.n_out
     size = n_in * n_out
     dw = grads[op.w : op.w + size]
     sums = spare[:size] if accumulate else dw
-    sums[:] = 0
-    add_product(x, np.int64(1), n_in, dz, sums, n_in, rows, n_out)
+    product(kernels, 0, (dw[:0], x, 1, n_in, dz, sums, n_in, rows, n_out))
     if accumulate:
         add_rows(dw, sums, np.int64(1), size)
     if op.b >= 0:
@@ -179,24 +175,13 @@ def parameter_gradients(op, grads, x, dz, rows, accumulate, spare):
             add_rows(db, sums, np.int64(1), n_out)
 
 
-@kernel
-def spare_numbers(tables, memory):
-    """Room for the gradients of the largest op."""
-    size = 0
-    for op in tables.ops:
-        if op.kind == DENSE:
-            size = max(size, op.n_in * op.n_out)
-    return np.empty(size, memory.params.dtype)
-
-
 @inlined
-def input_gradient(op, memory, dz, dx, rows):
+def input_gradient(kernels, op, memory, dz, dx, rows):
     """``dx = dz @ w.T``, through the transposed kernel in ``scratch``."""
     n_in, n_out = op.n_in, op.n_out
     transposed = memory.workspace[op.scratch : op.scratch + n_in * n_out]
     transpose(memory.params[op.w : op.w + n_in * n_out], transposed, n_in, n_out)
-    dx[:] = 0
-    add_product(dz, n_out, np.int64(1), transposed, dx, rows, n_out, n_in)
+    product(kernels, 0, (dx[:0], dz, n_out, 1, transposed, dx, rows, n_out, n_in))
 
 
 @kernel
@@ -210,16 +195,31 @@ def gather(given, order, width, out):
 
 
 @inlined
-def train(tables, memory, data, order, run, rates, sums):
+def new_block(tables, memory, data):
+    """Room for the rows of a block; what ``data`` lacks stays empty."""
+    header, rows = tables.header[()], tables.header[()].block_rows
+    return Data(
+        memory.workspace[header.x : header.x + rows * header.n_input],
+        np.empty(rows * header.n_output if data.target.shape[0] else 0, memory.params.dtype),
+        np.empty(rows * tables.loss[()].repeat if data.labels.shape[0] else 0, np.int32),
+        np.empty(rows if data.weight.shape[0] else 0, memory.params.dtype),
+    )
+
+
+@inlined
+def new_spare(tables, memory, accumulate):
+    """Room for the gradients of the largest op, where those of several blocks are added."""
+    size = 0
+    for op in tables.ops:
+        if accumulate and op.kind == DENSE:
+            size = max(size, op.n_in * op.n_out)
+    return np.empty(size, memory.params.dtype)
+
+
+@inlined
+def train(tables, memory, data, block, spare, order, run, rates, sums):
     """:func:`fastnn._kernels.contract.train_loop` with :func:`fastnn._kernels.contract.train_step`."""
     header, position, updates = tables.header[()], run[()], 0
-    block = Data(
-        memory.workspace[header.x : header.x + header.block_rows * header.n_input],
-        np.empty(header.block_rows * header.n_output if data.target.shape[0] else 0, memory.params.dtype),
-        np.empty(header.block_rows * tables.loss[()].repeat if data.labels.shape[0] else 0, np.int32),
-        np.empty(header.block_rows if data.weight.shape[0] else 0, memory.params.dtype),
-    )
-    spare = spare_numbers(tables, memory) if header.batch_size > header.block_rows else memory.params[:0]
     while updates < position.max_steps and position.epoch < position.last_epoch:
         if position.batch == 0 and position.shuffle:
             fill_order(order, header.seed, position.epoch)

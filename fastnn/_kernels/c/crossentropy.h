@@ -11,12 +11,13 @@ typedef struct {
     real *y, *dy;
     int store_share; /* turn logits into shares in y */
     vf largest, sum, dot, target_sum, factor;
+    vf kept, spread; /* label smoothing: the target is taken as t * kept + spread */
 } entropy_row;
 
 /* Part of the target; of a class index as the one-hot row it stands for. */
 INLINE vf entropy_target(const entropy_row *row, int64_t i, int some) {
     static const real lane_numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    if (row->t) return vec_load(row->t + i, some);
+    if (row->t) return vf_fma(vec_load(row->t + i, some), row->kept, row->spread);
     vm hit = vf_eq(vf_load(lane_numbers), vf_set1((real)(row->label - i)));
     return vf_select(hit, vec_one(), vf_zero());
 }

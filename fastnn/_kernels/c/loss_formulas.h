@@ -20,16 +20,21 @@ static inline vf vec_sign(vf a) {
     return vf_select(vf_gt(a, vf_zero()), vec_one(), not_above);
 }
 
+/* Targets of which the share p is spread evenly over yes and no. */
+static inline vf vec_smoothed(vf t, vf p) { return vf_fma(t, vec_rest(p), vec_half(p)); }
+
 static inline loss_value l_binary_crossentropy(vf t, vf y, vf p) {
+    t = vec_smoothed(t, p);
     vf q = vec_clip(y, CLIP, ABOVE_CLIP);
     vm inside = vm_and(vf_ge(y, vf_set1(CLIP)), vf_le(y, vf_set1(ABOVE_CLIP)));
     vf term = vf_fma(t, vf_log(q), vf_mul(vec_rest(t), vf_log(vec_rest(q))));
     vf slope = vf_div(vf_sub(q, t), vf_mul(q, vec_rest(q)));
-    return (void)p, (loss_value){vf_neg(term), vf_select(inside, slope, vf_zero())};
+    return (loss_value){vf_neg(term), vf_select(inside, slope, vf_zero())};
 }
 
 static inline loss_value l_binary_crossentropy_logits(vf t, vf z, vf p) {
-    return (void)p, (loss_value){vf_fnma(t, z, vf_softplus(z)), vf_sub(vf_sigmoid(z), t)};
+    t = vec_smoothed(t, p);
+    return (loss_value){vf_fnma(t, z, vf_softplus(z)), vf_sub(vf_sigmoid(z), t)};
 }
 
 static inline loss_value l_mean_squared_error(vf t, vf y, vf p) {

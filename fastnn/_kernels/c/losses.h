@@ -101,6 +101,7 @@ INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *
         else
             row.t = (const real *)rows->target + at * n;
         row.factor = vf_set1(w * scale);
+        row.kept = vf_set1(1 - rows->smoothing), row.spread = vf_set1(rows->smoothing / (real)n);
         total += w * entropy(&row, n);
     }
     return total;
@@ -150,7 +151,8 @@ static void fnn_loss_kernel(const fnn_model *model, const void *target, const vo
                             .dy = (real *)model->workspace + model->header->dy,
                             .n_out = n,
                             .repeat = loss->repeat,
-                            .sparse = loss->sparse};
+                            .sparse = loss->sparse,
+                            .smoothing = (real)loss->parameter};
     sums[0] += run_loss(loss, &rows, first, last, (real)(scale / (double)loss->repeat)) / (double)loss->repeat;
     if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)
         fnn_activate(loss->fused, 0, last - first, n, rows.y + first * n, rows.y + first * n);

@@ -13,6 +13,7 @@ typedef struct {
     real *y, *dy;           /* (rows of the block, n_out) */
     int64_t n_out, repeat;
     int sparse;
+    real smoothing; /* of the categorical cross-entropies' dense targets */
 } loss_rows;
 
 static inline real row_weight(const loss_rows *rows, int64_t i) {
@@ -50,7 +51,7 @@ static void add_mean(double *out, double value, double w) {
 
 static void s_hits(const metric_row *row, double *out) {
     int64_t hits = 0;
-    for (int64_t j = 0; j < row->n; j++) hits += ((double)row->t[j] > row->p) == ((double)row->y[j] > row->p);
+    for (int64_t j = 0; j < row->n; j++) hits += (double)row->y[j] > row->p ? row->t[j] == 1 : row->t[j] <= 0;
     add_mean(out, (double)hits / (double)row->n, row->w);
 }
 
@@ -91,8 +92,7 @@ static void add_confusion(const metric_row *row, double *out, int64_t j, int act
 }
 
 static void s_confusion(const metric_row *row, double *out) {
-    for (int64_t j = 0; j < row->n; j++)
-        add_confusion(row, out, j, (double)row->t[j] > row->p, (double)row->y[j] > row->p);
+    for (int64_t j = 0; j < row->n; j++) add_confusion(row, out, j, row->t[j] > 0, (double)row->y[j] > row->p);
 }
 
 static void s_argmax_confusion(const metric_row *row, double *out) {
@@ -117,7 +117,7 @@ static void s_roc(const metric_row *row, double *out) {
     for (int64_t j = 0; j < row->n; j++) {
         const real place = row->y[j] * FNN_N_THRESHOLDS;
         const int64_t bin = place < FNN_N_THRESHOLDS - 1 ? (place >= 1 ? (int64_t)place : 0) : FNN_N_THRESHOLDS - 1;
-        const int64_t column = ((double)row->t[j] > row->p ? row->n : 0) + j;
+        const int64_t column = (row->t[j] > 0 ? row->n : 0) + j;
         out[column * FNN_N_THRESHOLDS + (place == place ? bin : 0)] += row->w;
     }
 }

@@ -19,7 +19,9 @@ static void read_targets(const loss_rows *rows, int64_t first, int count, real *
             memcpy(dense + r * n, (const real *)rows->target + at * n, (size_t)n * sizeof(real));
     }
     if (!rows->sparse) {
+        const vf kept = vf_set1(1 - rows->smoothing), spread = vf_set1(rows->smoothing / (real)n);
         read_columns(dense, count, n, t);
+        for (int64_t j = 0; j < n; j++) set_column(t, j, vf_fma(column(t, j), kept, spread));
         return;
     }
     for (int64_t j = 0; j < n; j++)

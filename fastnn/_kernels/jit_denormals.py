@@ -1,0 +1,48 @@
+"""Denormals count as zero while kernels run, as in the native backend: they make operations many times slower.
+
+``flush_denormals`` sets the control register of the calling thread and returns what it was, for ``restore``. On other
+processors than x86 both do nothing.
+
+Design: nothing between the two may raise, because an error leaves compiled code without passing ``restore``
+(``try`` and ``finally`` in Numba, rejected, make a second copy of all that stands between).
+"""
+
+from __future__ import annotations
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+DENORMALS_ARE_ZERO, FLUSH_TO_ZERO = 1 << 6, 1 << 15  # bits of MXCSR
+HAS_MXCSR = binding.get_default_triple().split("-")[0] in ("x86_64", "i686")
+WORD, BYTES = ir.IntType(32), ir.IntType(8).as_pointer()
+
+
+def _call(builder, name, place):
+    kind = ir.FunctionType(ir.VoidType(), [BYTES])
+    instruction = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}")
+    builder.call(instruction, [builder.bitcast(place, BYTES)])
+
+
+@intrinsic
+def flush_denormals(typing):
+    def generate(context, builder, signature, arguments):
+        place = cgutils.alloca_once_value(builder, WORD(0))
+        if HAS_MXCSR:
+            _call(builder, "stmxcsr", place)
+            flushing = builder.or_(builder.load(place), WORD(DENORMALS_ARE_ZERO | FLUSH_TO_ZERO))
+            _call(builder, "ldmxcsr", cgutils.alloca_once_value(builder, flushing))
+        return builder.load(place)
+
+    return types.uint32(), generate
+
+
+@intrinsic
+def restore(typing, control):
+    def generate(context, builder, signature, arguments):
+        if HAS_MXCSR:
+            _call(builder, "ldmxcsr", cgutils.alloca_once_value(builder, arguments[0]))
+        return context.get_dummy_value()
+
+    return types.void(types.uint32), generate
