@@ -6,7 +6,7 @@ order changed among the activations, losses and optimisers needs ``golden.json``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastnn import losses, optimizers
@@ -103,6 +103,18 @@ def _around_definitions() -> list[Case]:
     return cases
 
 
+def _around_updates() -> list[Case]:
+    """Every optimiser over more parameters than stay in a cache, where it may be joined with the gradients."""
+    common = {"shape": (183,), "rows": 80, "batch_size": 37, "epochs": 2}
+    made = []
+    for optimizer in OPTIMIZERS:
+        free = replace(optimizer, clipvalue=None, clipnorm=None, global_clipnorm=None)  # clipping needs all gradients
+        made.append(
+            Case(f"many-parameters-{len(made)}-{optimizer.code.name.lower()}", _dense(187, 3), optimizer=free, **common)
+        )
+    return made
+
+
 _PENALTIES = (
     Dense(37, "relu", kernel_regularizer=L1L2(1e-3, 0), bias_regularizer=L1L2(0, 1e-2)),
     Dropout(0.3),
@@ -125,6 +137,7 @@ _CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
 _RATES = PiecewiseConstantDecay((3, 9), (0.02, 0.005, 0.001))
 CASES = (
     *_around_definitions(),
+    *_around_updates(),
     Case("odd", _dense(13, 5), (7,)),
     Case("odd-deep", _dense(50, 23, 3, activation="relu"), (37,)),
     Case("ones", _dense(1, 1), (1,), optimizer="sgd"),

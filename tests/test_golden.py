@@ -45,10 +45,12 @@ def isa(request):
 
 @pytest.fixture(params=THREADS, ids=lambda n: f"{n}threads")
 def threads(request, monkeypatch):
-    """The number of threads in force."""
-    monkeypatch.setattr(fastnn.threads, "_chosen", None)
-    fastnn.set_num_threads(request.param)
-    return request.param
+    """The number of threads in force, however little the work is."""
+    native = _kernels.load("cython")
+    before = native.flop_a_thread(1.0)
+    monkeypatch.setattr(fastnn.threads, "_chosen", request.param)
+    yield request.param
+    native.flop_a_thread(before)
 
 
 def assert_golden(case: Case, dtype: str, got: dict, where: str) -> None:

@@ -91,6 +91,7 @@ cdef extern from "c/walk.h" nogil:
                    int threads) noexcept
     void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads) noexcept
     int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
+    double fnn_flop_a_thread
 
 cdef extern from "c/cpu.h" nogil:
     uint64_t fnn_flush_denormals() noexcept

@@ -375,6 +375,13 @@ def fma_peak(int64_t n, dtype):
     return flops
 
 
+def flop_a_thread(double flop):
+    """Set the operations in a block that are worth a thread, and return what was: so tests share little work, too."""
+    global fnn_flop_a_thread
+    before, fnn_flop_a_thread = fnn_flop_a_thread, flop
+    return before
+
+
 def compiler():
     """The C compiler that built this module, with its version."""
     return FNN_COMPILER.decode()

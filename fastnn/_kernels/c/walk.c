@@ -25,7 +25,7 @@ enum {
         16384, /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
     LEARN_BYTES = 131072 /* gradients beyond this do not stay in the cache until the update */
 };
-static const double FLOP_A_THREAD = 1e6; /* in a block; less is done sooner alone */
+double fnn_flop_a_thread = 1e6;
 
 typedef struct {
     int64_t begin, end;
@@ -49,7 +49,7 @@ static double flop_of_row(const fnn_network *network) {
 }
 
 int fnn_threads_for(const fnn_network *network, int64_t rows, int passes, int limit) {
-    const double worth = flop_of_row(network) * passes * (double)rows / FLOP_A_THREAD;
+    const double worth = flop_of_row(network) * passes * (double)rows / fnn_flop_a_thread;
     const int64_t shares = (rows + ROW_UNIT - 1) / ROW_UNIT;
     const int most = (int)at_most(limit, shares);
     return worth < 2 || most < 2 ? 1 : worth < most ? (int)worth : most;

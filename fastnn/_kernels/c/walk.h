@@ -31,4 +31,7 @@ void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, 
 /* Threads worth using for this many rows at a time, of at most `limit`. */
 int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit);
 
+/* Floating-point operations in a block that are worth a thread; less is done sooner alone. Only tests change it. */
+extern double fnn_flop_a_thread;
+
 #endif
