@@ -17,12 +17,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fastnn._kernels.tables import HEADER, LOSS, METRIC, OP, OPTIMIZER, RUN, SEGMENT
+from fastnn import plan_tables
+from fastnn._kernels.tables import HEADER, OP, RUN
 from fastnn.activations import ActivationCode, linear
 from fastnn.custom_loss import CustomLoss
 from fastnn.layers.base import Layer, Operation, OpKind, Parameter, Shape
 from fastnn.losses import Loss
-from fastnn.metrics import Metric, n_sums
+from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
@@ -196,12 +197,15 @@ def compile_plan(
     build = _Builder(layout, operations, training, _block_rows(operations, batch_size))
     ops = build.ops()
     header = build.header(ops, batch_size, seed)
-    metric_table = _metric_table(metrics, layout.shapes[-1][-1])
+    metric_table = plan_tables.metric_table(metrics, layout.shapes[-1][-1])
     header["n_metrics"] = len(metrics)
     header["n_sums"] = 1 + int(metric_table["n_sums"].sum())
-    segments = _segments(layout)
+    segments = plan_tables.segments(layout)
     header["n_segments"], header["has_penalty"] = len(segments), bool(np.any(segments["l1"] + segments["l2"]))
-    loss_table, optimizer_table = _loss_table(loss, fused, layout.shapes[-1]), _optimizer_table(optimizer)
+    loss_table, optimizer_table = (
+        plan_tables.loss_table(loss, fused, layout.shapes[-1]),
+        plan_tables.optimizer_table(optimizer),
+    )
     for table in (ops, header, loss_table, optimizer_table, metric_table, segments):
         table.flags.writeable = False
     return Plan(
@@ -333,40 +337,3 @@ class _Builder:
         header["x"], header["y"], header["dy"] = self.x, last["y"], last["dy"]
         header["n_params"], header["seed"] = self.layout.n_params, seed
         return header
-
-
-def _metric_table(metrics: Sequence[tuple[Metric, bool]], n_out: int) -> np.ndarray:
-    table, first = np.zeros(len(metrics), METRIC), 1
-    for row, (metric, weighted) in zip(table, metrics, strict=True):
-        if metric.statistic is None:
-            raise ValueError(f"metric {metric.name!r} must be resolved before it is compiled")
-        row["statistic"], row["weighted"], row["parameter"] = metric.statistic, weighted, metric.parameter
-        row["first"], row["n_sums"] = first, n_sums(metric.statistic, n_out)
-        first += int(row["n_sums"])
-    return table
-
-
-def _segments(layout: Layout) -> np.ndarray:
-    rows = [(v.offset, v.size, v.parameter.regularizer.l1, v.parameter.regularizer.l2) for v in layout.variables]
-    return np.array(rows, SEGMENT)
-
-
-def _loss_table(loss: Loss | CustomLoss | None, fused: int, shape: Shape) -> np.ndarray:
-    table = np.zeros((), LOSS)
-    table["code"], table["fused"] = -1, fused
-    table["n_out"], table["repeat"] = shape[-1], math.prod(shape[:-1])
-    if isinstance(loss, Loss):
-        table["code"], table["sparse"], table["parameter"] = loss.code, loss.sparse, loss.parameter
-    return table
-
-
-def _optimizer_table(optimizer: Optimizer | None) -> np.ndarray:
-    table = np.zeros((), OPTIMIZER)
-    table["code"] = -1
-    if optimizer is not None:
-        table["code"], table["n_slots"] = optimizer.code, optimizer.n_slots
-        table["clip"], table["clip_at"] = optimizer.clip
-        table["weight_decay"] = optimizer.weight_decay or 0.0
-        hyper = optimizer.hyper()
-        table["hyper"][: len(hyper)] = hyper
-    return table

@@ -1,8 +1,7 @@
 """The backend "cython": hands a plan and its arenas to the C walk, without the GIL.
 
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
-``isa`` and ``use_isa`` choose the instruction set; what follows the contract's functions below ``For tests and benches``
-runs single kernels.
+``isa`` and ``use_isa`` choose the instruction set; ``hooks.pxi`` runs single kernels for tests and benches.
 
 Design: addresses of a plan's tables and arenas are taken once and kept on the arenas (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
@@ -287,122 +286,6 @@ cdef class Predictor:
         return single or numpy.PyArray_DIM(out, 0) == rows
 
 
-# For tests and benches.
-
-
-def layouts():
-    """Structs as compiled: ``{struct: (size, {field: (offset, size)})}``."""
-    found, fields, i = {}, {}, 0
-    while fnn_layouts[i].group != NULL:
-        name = fnn_layouts[i].name.decode()
-        if name:
-            fields[name] = fnn_layouts[i].value, fnn_layouts[i].size
-        else:
-            found[fnn_layouts[i].group.decode()], fields = (fnn_layouts[i].value, fields), {}
-        i += 1
-    return found
-
-
-def codes():
-    """Enums of plan.h as compiled: ``{enum: {name: value}}``, names without their prefix."""
-    found, i = {}, 0
-    while fnn_codes[i].group != NULL:
-        name = fnn_codes[i].name.decode().removeprefix("FNN_").removeprefix("CLIP_")
-        found.setdefault(fnn_codes[i].group.decode(), {})[name] = fnn_codes[i].value
-        i += 1
-    return found
-
-
-cdef const fnn_kernels *_kernels_for(array):
-    return _f64 if array.itemsize == 8 else _f32
-
-
-cdef void *_data(array):
-    """Address of an array with any strides; NULL for None."""
-    return NULL if array is None else <void *><size_t>array.__array_interface__["data"][0]
-
-
-def gemm(a, b, c, bint accumulate=False):
-    """``c = a @ b``, or ``c += a @ b``; ``a`` has any strides, rows of ``b`` and ``c`` are dense."""
-    cdef const fnn_kernels *kernels = _kernels_for(a)
-    cdef Py_buffer va, vb, vc  # quicker than asking the arrays, which would count in times of small products
-    PyObject_GetBuffer(a, &va, PyBUF_STRIDES)
-    PyObject_GetBuffer(b, &vb, PyBUF_STRIDES)
-    PyObject_GetBuffer(c, &vc, PyBUF_STRIDES | PyBUF_WRITABLE)
-    cdef Py_ssize_t item = va.itemsize
-    with nogil:
-        kernels.gemm(va.shape[0], vb.shape[1], va.shape[1], va.buf, va.strides[0] // item, va.strides[1] // item,
-                     vb.buf, vb.strides[0] // item, vc.buf, vc.strides[0] // item, accumulate)
-    PyBuffer_Release(&va)
-    PyBuffer_Release(&vb)
-    PyBuffer_Release(&vc)
-
-
-def activate(int code, double parameter, z, y):
-    """``y = act(z)`` for C-contiguous ``(rows, n)``; they may be the same array."""
-    cdef const fnn_kernels *kernels = _kernels_for(z)
-    kernels.activate(code, parameter, z.shape[0], z.shape[1], _data(z), _data(y))
-
-
-def activate_back(int code, double parameter, z, y, dy):
-    """``dz`` in place of ``dy``; ``z`` may be None where the activation does not keep it."""
-    cdef const fnn_kernels *kernels = _kernels_for(y)
-    kernels.activate_back(code, parameter, y.shape[0], y.shape[1], _data(z), _data(y), _data(dy))
-
-
-def math(int function, x, y):
-    """One function of ``enum fnn_math`` on C-contiguous numbers."""
-    cdef const fnn_kernels *kernels = _kernels_for(x)
-    kernels.math(function, x.size, _data(x), _data(y))
-
-
-def backward_op(plan, arenas, int op, int64_t rows):
-    """The way back through one op, from ``dy`` to ``dx``, of the first ``rows`` samples of a block; no gradients."""
-    cdef Prepared p = _prepared(plan, arenas)
-    cdef fnn_block block
-    block.x, block.rows, block.first_row, block.step, block.training = NULL, rows, 0, 0, 1
-    with nogil:
-        p.network.kernels.backward_rows[p.network.model.ops[op].kind](
-            &p.network.model.ops[op], &p.network.model, &block, 0, rows)
-
-
-def fma_peak(int64_t n, dtype):
-    """Floating-point operations that ``n`` steps of c/peak.h did; the GIL is released, so threads can add up."""
-    cdef const fnn_kernels *kernels = _f64 if dtype == "float64" else _f32
-    cdef double total = 0, flops
-    with nogil:
-        flops = kernels.peak(n, &total)
-    return flops
-
-
-def flop_a_thread(double flop):
-    """Set the operations in a block that are worth a thread, and return what was: so tests share little work, too."""
-    global fnn_flop_a_thread
-    before, fnn_flop_a_thread = fnn_flop_a_thread, flop
-    return before
-
-
-def compiler():
-    """The C compiler that built this module, with its version."""
-    return FNN_COMPILER.decode()
-
-
-def order(rows, uint64_t seed, int64_t epoch):
-    """``random.fill_order``: ``rows`` is int32 ``(n,)``."""
-    cdef Py_ssize_t n_bytes = 0
-    cdef int32_t *to = <int32_t *>_address(rows, &n_bytes, PyBUF_WRITABLE)
-    fnn_fill_order(to, n_bytes // 4, seed, epoch)
-
-
-def philox(uint64_t seed, counter):
-    """``random.philox`` of four words."""
-    cdef uint32_t words[4]
-    cdef uint32_t counters[4]
-    cdef int i
-    for i in range(4):
-        counters[i] = counter[i]
-    fnn_philox(seed, counters, words)
-    return words[0], words[1], words[2], words[3]
-
+include "hooks.pxi"
 
 use_isa()

@@ -1,0 +1,56 @@
+"""The tables of a plan beside its ops, as records of ``_kernels/tables.py``: loss, optimiser, metrics, parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn._kernels.tables import LOSS, METRIC, OPTIMIZER, SEGMENT
+from fastnn.custom_loss import CustomLoss
+from fastnn.layers.base import Shape
+from fastnn.losses import Loss
+from fastnn.metrics import Metric, n_sums
+from fastnn.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from fastnn.plan import Layout
+
+
+def metric_table(metrics: Sequence[tuple[Metric, bool]], n_out: int) -> np.ndarray:
+    table, first = np.zeros(len(metrics), METRIC), 1
+    for row, (metric, weighted) in zip(table, metrics, strict=True):
+        if metric.statistic is None:
+            raise ValueError(f"metric {metric.name!r} must be resolved before it is compiled")
+        row["statistic"], row["weighted"], row["parameter"] = metric.statistic, weighted, metric.parameter
+        row["first"], row["n_sums"] = first, n_sums(metric.statistic, n_out)
+        first += int(row["n_sums"])
+    return table
+
+
+def segments(layout: Layout) -> np.ndarray:
+    rows = [(v.offset, v.size, v.parameter.regularizer.l1, v.parameter.regularizer.l2) for v in layout.variables]
+    return np.array(rows, SEGMENT)
+
+
+def loss_table(loss: Loss | CustomLoss | None, fused: int, shape: Shape) -> np.ndarray:
+    table = np.zeros((), LOSS)
+    table["code"], table["fused"] = -1, fused
+    table["n_out"], table["repeat"] = shape[-1], math.prod(shape[:-1])
+    if isinstance(loss, Loss):
+        table["code"], table["sparse"], table["parameter"] = loss.code, loss.sparse, loss.parameter
+    return table
+
+
+def optimizer_table(optimizer: Optimizer | None) -> np.ndarray:
+    table = np.zeros((), OPTIMIZER)
+    table["code"] = -1
+    if optimizer is not None:
+        table["code"], table["n_slots"] = optimizer.code, optimizer.n_slots
+        table["clip"], table["clip_at"] = optimizer.clip
+        table["weight_decay"] = optimizer.weight_decay or 0.0
+        hyper = optimizer.hyper()
+        table["hyper"][: len(hyper)] = hyper
+    return table
