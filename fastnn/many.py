@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,8 +71,7 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
     """
     models = _check_models(models)
     n_threads = get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1)
-    arguments = (batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
-    check_arguments(*arguments)
+    arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
     rows: dict[Any, np.ndarray] = {}
     shared: dict[Any, tuple[Data, Data | None]] = {}
     fits = []
@@ -85,7 +85,7 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
             if key not in shared:
                 given = rows[kind], y, sample_weight, class_weight
                 shared[key] = split_data(model, given, validation_split, validation_data)
-            own = check_arguments(*arguments[:3], copy.deepcopy(callbacks), *arguments[4:])
+            own = replace(arguments, callbacks=copy.deepcopy(arguments.callbacks))
             fits.append(prepare(model, *shared[key], own))
     return _run(fits, n_threads)
 

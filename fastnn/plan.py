@@ -202,10 +202,8 @@ def compile_plan(
     header["n_sums"] = 1 + int(metric_table["n_sums"].sum())
     segments = plan_tables.segments(layout)
     header["n_segments"], header["has_penalty"] = len(segments), bool(np.any(segments["l1"] + segments["l2"]))
-    loss_table, optimizer_table = (
-        plan_tables.loss_table(loss, fused, layout.shapes[-1]),
-        plan_tables.optimizer_table(optimizer),
-    )
+    loss_table = plan_tables.loss_table(loss, fused, layout.shapes[-1])
+    optimizer_table = plan_tables.optimizer_table(optimizer)
     for table in (ops, header, loss_table, optimizer_table, metric_table, segments):
         table.flags.writeable = False
     return Plan(
