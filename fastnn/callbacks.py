@@ -1,8 +1,8 @@
 """Callbacks: what a fit tells while it runs.
 
 Hooks at epochs are called once an epoch and make each epoch a native call of its own. Hooks at batches
-make each batch one, which costs some ten microseconds a batch. A fit without callbacks runs many epochs
-in one call.
+make each batch one, which costs some ten microseconds a batch. ``on_progress`` changes nothing in how a fit runs:
+it is called between native calls, about every 50 ms. A fit without callbacks runs many epochs in one call.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ class Callback:
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a batch; ``logs`` holds the epoch's running loss and metrics."""
+
+    def on_progress(self, done: int, logs: Logs | None = None) -> None:
+        """Between native calls: ``done`` updates of this fit have run; ``logs`` are those of the last whole epoch."""
 
 
 def listens(callback: Callback, *hooks: str) -> bool:

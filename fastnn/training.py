@@ -147,8 +147,10 @@ class Fit:
         self._end_epochs(range(first_epoch, int(run["epoch"])))
         if run["status"]:
             self._diverge(int(run["epoch"]))
-        elif self.progress:
+            return
+        if self.progress:
             self.progress.update(self._steps_done(), self.logs)
+        self._tell("on_progress", self._steps_done(), self.logs)
 
     def _max_steps(self) -> int:
         """Updates of the next call: whole epochs when several fit, so that weights are kept at their border."""

@@ -259,3 +259,12 @@ def test_a_plateau_schedule_hears_the_validation_loss(rng, name):
     model = model_of(name=name, optimizer=fastnn.optimizers.Adam(plateau))
     model.fit(x, y, epochs=7, validation_split=0.2, verbose=0)
     assert model.optimizer.learning_rate.learning_rate == 0.01 / 8
+
+
+def test_on_progress_is_told_between_native_calls_and_splits_no_epoch(rng):
+    model, seen = model_of(Dense(1)), []
+    x, y = regression(rng, n=64)
+    model.fit(x, y, epochs=200, callbacks=[LambdaCallback(on_progress=lambda done, logs: seen.append(done))], verbose=0)
+    assert seen == sorted(seen)
+    assert seen[-1] == 400
+    assert len(seen) < 200
