@@ -19,7 +19,7 @@ from fastnn.definitions import integer, number
 from fastnn.optimizers import LBFGS
 from fastnn.plan_cache import take_arenas
 from fastnn.progress import Progress
-from fastnn.training import Fit
+from fastnn.training import Fit, Stop
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
@@ -62,7 +62,9 @@ def check_arguments(
     return Arguments(batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend)
 
 
-def prepare(model: Sequential, data: Data, validation: Data | None, arguments: Arguments) -> Fit:
+def prepare(
+    model: Sequential, data: Data, validation: Data | None, arguments: Arguments, stop: Stop | None = None
+) -> Fit:
     """The fit of a built and compiled model, ready to be called; nothing has been trained."""
     batch_size = len(data) if isinstance(model.optimizer, LBFGS) else min(arguments.batch_size, len(data))
     steps, count = -(-len(data) // batch_size), max(0, arguments.epochs - arguments.initial_epoch)
@@ -84,6 +86,7 @@ def prepare(model: Sequential, data: Data, validation: Data | None, arguments: A
         arguments.shuffle,
         arguments.time_limit,
         pool=pool,
+        stop=stop,
     )
     model.history = fit.history
     return fit

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._kernels import reference
+from fastnn._kernels import contract, reference
 from fastnn.custom_loss import CustomLoss
 from fastnn.optimizers import LBFGS
 
@@ -129,14 +129,13 @@ class Solver:
         """Loss (mean, penalties included) and gradient of all rows at ``w``."""
         plan, arenas, x, target, weight = self.problem
         self._set(w)
-        sums, block = np.zeros(int(plan.header["n_sums"])), int(plan.header["block_rows"])
-        loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else self.backend.loss
-        for first in range(0, len(x), block):
-            rows = slice(first, first + block)
-            self.backend.forward(plan, arenas, x[rows], True, 0, first)
-            loss(plan, arenas, target[rows], None if weight is None else weight[rows], sums, 1.0 / len(x))
-            self.backend.backward(plan, arenas, x[rows], first > 0)
-        sums[0] += len(x) * reference.penalize(plan, arenas.params, arenas.grads)
+        sums = np.zeros(int(plan.header["n_sums"]))
+        if isinstance(plan.loss_record, CustomLoss):
+            contract.gradient_loop(self.backend, plan, arenas, x, target, weight, sums, reference.loss)
+        else:
+            self.backend.gradient(plan, arenas, x, target, weight, sums)
+        scale = 1.0 / contract.total_weight(plan, weight, len(x)) if plan.header["by_weight"] else 1.0
+        sums[0] += len(x) * reference.penalize(plan, arenas.params, arenas.grads, scale)
         return Point(w, sums[0] / len(x), arenas.grads.astype(np.float64), sums)
 
 

@@ -43,6 +43,23 @@ class LossCode(IntEnum):
 
 
 @dataclass(frozen=True)
+class Reduction:
+    """How the losses of a batch's rows become the one number that is minimised.
+
+    Attributes
+    ----------
+    scale : factor of the loss's gradient.
+    by_weight : the batch's total weight divides loss and penalties (scikit-learn); else its number of rows divides the
+        loss, and penalties count whole (Keras).
+    reported : factor of the loss in history and sums, which scikit-learn counts by other rules than its gradient.
+    """
+
+    scale: float = 1.0
+    by_weight: bool = False
+    reported: float = 1.0
+
+
+@dataclass(frozen=True)
 class Loss:
     """One loss with its parameter bound; called with ``(target, prediction)`` it gives the mean.
 

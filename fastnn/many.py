@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,23 @@ def _check_models(came: Any) -> list[Sequential]:
 
 def _run(fits: list[Fit], n_threads: int) -> list[History]:
     """Call all fits, the largest models first, so that no thread is left with a long one at the end."""
+
+    def stop() -> None:
+        for fit in fits:
+            fit.model.stop_training = True
+
+    order = sorted(range(len(fits)), key=lambda i: -fits[i].model.count_params())
+    side_by_side(fits, n_threads, order, stop)
+    return [fit.history for fit in fits]
+
+
+def side_by_side(
+    tasks: Sequence[Callable[[], Any]], n_threads: int, order: Iterable[int], stop: Callable[[], None]
+) -> None:
+    """Call all tasks, each on one thread, ``n_threads`` at a time, begun in ``order``; ``stop`` is for Ctrl-C.
+
+    The first task's error is raised when all have ended, with a note which one it was.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     failures: dict[int, BaseException] = {}
@@ -112,20 +129,17 @@ def _run(fits: list[Fit], n_threads: int) -> list[History]:
     def one(i: int) -> None:
         try:
             with alone():
-                fits[i]()
+                tasks[i]()
         except Exception as error:
-            error.add_note(f"(model {i} of the {len(fits)} that were trained together)")
+            error.add_note(f"(model {i} of the {len(tasks)} that were trained together)")
             failures[i] = error
 
-    order = sorted(range(len(fits)), key=lambda i: -fits[i].model.count_params())
-    with ThreadPoolExecutor(max(1, min(n_threads, len(fits)))) as pool:
+    with ThreadPoolExecutor(max(1, min(n_threads, len(tasks)))) as pool:
         try:
             list(pool.map(one, order))
         except BaseException:  # Ctrl-C: what runs ends between two updates, what waits does not begin
             pool.shutdown(wait=False, cancel_futures=True)
-            for fit in fits:
-                fit.model.stop_training = True
+            stop()
             raise
     if failures:
         raise failures[min(failures)]
-    return [fit.history for fit in fits]

@@ -20,7 +20,7 @@ from fastnn.data import Data, make_data, split_data
 from fastnn.definitions import integer
 from fastnn.fitting import check_arguments, prepare
 from fastnn.layers.base import Layer
-from fastnn.losses import Loss
+from fastnn.losses import Loss, Reduction
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 from fastnn.plan import Layout, Plan, aligned
@@ -47,6 +47,7 @@ class Sequential(Stack):
     ----------
     built, backend_ : whether parameters exist; the name of the backend that ran last.
     epoch, step : epochs and updates trained so far.
+    reduction : how the losses of a batch's rows become one number, a :class:`fastnn.losses.Reduction`.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Sequential(Stack):
         self.optimizer: Optimizer | None = None
         self.metrics: list[Metric] = []
         self.weighted_metrics: list[Metric] = []
+        self.reduction = Reduction()
         self.metadata: dict[str, str] = {}
         self.stop_training = False
         self.history: History | None = None

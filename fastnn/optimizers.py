@@ -87,7 +87,7 @@ class Optimizer:
             raise ValueError(f"give one of clipvalue, clipnorm and global_clipnorm, not {' and '.join(clips)}")
         for name in ("beta_1", "beta_2", "rho", "momentum"):
             if hasattr(self, name):
-                number(name, getattr(self, name), low=0.0, high=1.0, open_high=True)
+                number(name, getattr(self, name), low=0.0, high=1.0, open_high=name != "momentum")
         if hasattr(self, "epsilon"):
             number("epsilon", self.epsilon, low=0.0, open_low=True)
 

@@ -22,13 +22,14 @@ from fastnn._kernels.tables import HEADER, OP, RUN
 from fastnn.activations import ActivationCode, linear
 from fastnn.custom_loss import CustomLoss
 from fastnn.layers.base import Layer, Operation, OpKind, Parameter, Shape
-from fastnn.losses import Loss
+from fastnn.losses import Loss, Reduction
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
 BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1024
+KERAS = Reduction()
 WEIGHT_BYTES = 1024 * 1024  # of a layer; beyond them rows do not stay in the cache, and many share a pass over weights
 
 
@@ -161,6 +162,7 @@ def new_run(n_samples: int, epochs: tuple[int, int], *, step: int = 0, shuffle: 
     run = np.zeros((), RUN)
     run["n_samples"], run["step"], run["shuffle"] = n_samples, step, shuffle
     run["epoch"] = run["first_epoch"] = epochs[0]
+    run["patience"], run["best"] = -1, np.inf
     run["last_epoch"], run["max_steps"] = epochs[1], np.iinfo(np.int64).max
     return run
 
@@ -173,6 +175,7 @@ def compile_plan(
     optimizer: Optimizer | None = None,
     metrics: Sequence[tuple[Metric, bool]] = (),
     seed: int = 0,
+    reduction: Reduction = KERAS,
 ) -> Plan:
     """Compile a layout for training (with a loss) or for prediction (without).
 
@@ -183,6 +186,7 @@ def compile_plan(
     loss, optimizer : definitions; a loss without an optimiser serves evaluation and L-BFGS.
     metrics : resolved metrics, each with whether sample weights count.
     seed : key of the dropout masks and the order of rows.
+    reduction : how the losses of a batch's rows are divided and scaled.
 
     Raises
     ------
@@ -200,6 +204,8 @@ def compile_plan(
     metric_table = plan_tables.metric_table(metrics, layout.shapes[-1][-1])
     header["n_metrics"] = len(metrics)
     header["n_sums"] = 1 + int(metric_table["n_sums"].sum())
+    header["loss_scale"], header["loss_reported"] = reduction.scale, reduction.reported
+    header["by_weight"] = reduction.by_weight
     segments = plan_tables.segments(layout)
     header["n_segments"], header["has_penalty"] = len(segments), bool(np.any(segments["l1"] + segments["l2"]))
     loss_table = plan_tables.loss_table(loss, fused, layout.shapes[-1])

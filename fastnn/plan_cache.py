@@ -30,7 +30,7 @@ class PlanCache:
         numbers = [value for name, value in optimizer.config().items() if name != "learning_rate"]
         fused = None if isinstance(optimizer, LBFGS) else optimizer
         return self._entry(
-            ("train", batch_size, repr(numbers)),
+            ("train", batch_size, repr(numbers), model.reduction),
             lambda: compile_plan(
                 model.layout,
                 batch_size=batch_size,
@@ -38,6 +38,7 @@ class PlanCache:
                 optimizer=fused,
                 metrics=model.resolved_metrics(),
                 seed=model.seed,
+                reduction=model.reduction,
             ),
         )
 

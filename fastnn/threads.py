@@ -22,8 +22,9 @@ def set_num_threads(n: int) -> None:
 
 def get_num_threads() -> int:
     """The upper bound in force: ``set_num_threads``, ``FASTNN_NUM_THREADS``, ``OMP_NUM_THREADS``, the machine."""
-    if getattr(_inner, "alone", False):
-        return 1
+    limit: int | None = getattr(_inner, "limit", None)
+    if limit is not None:
+        return limit
     if _chosen is not None:
         return _chosen
     for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -36,13 +37,19 @@ def get_num_threads() -> int:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """A block in which this Python thread uses no others, since there are others of its kind."""
-    _inner.alone = True
+def limited(n: int) -> Iterator[None]:
+    """A block in which this Python thread uses at most ``n`` threads, whatever the bound is; inner blocks narrow it."""
+    outer: int | None = getattr(_inner, "limit", None)
+    _inner.limit = n if outer is None else min(n, outer)
     try:
         yield
     finally:
-        _inner.alone = False
+        _inner.limit = outer
+
+
+def alone() -> contextlib.AbstractContextManager[None]:
+    """A block in which this Python thread uses no others, since there are others of its kind."""
+    return limited(1)
 
 
 def machine_threads() -> int:

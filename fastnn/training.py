@@ -10,6 +10,7 @@ finite ones. The copy is a fraction of one update's memory traffic; looking at e
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,24 @@ GROWTH = 8  # how fast the first stretches of a fit grow towards that
 
 
 @dataclass
+class Stop:
+    """A fit ends when an epoch's mean loss has not improved on the best by ``tol`` for more than ``patience`` epochs.
+
+    Attributes
+    ----------
+    patience : -1 never ends a fit.
+    best, wait : where the rule stands: the least loss, and the epochs since it improved. Kept up to date.
+    on_stall : asked then; False lets the fit go on, ``wait`` from 0.
+    """
+
+    patience: int
+    tol: float
+    best: float = math.inf
+    wait: int = 0
+    on_stall: Callable[[], bool] = lambda: True
+
+
+@dataclass
 class Fit:
     """One call of ``Sequential.fit``, from its checked arguments to its history."""
 
@@ -52,6 +71,7 @@ class Fit:
     shuffle: bool = True
     time_limit: float | None = None
     pool: list[Arenas] = field(default_factory=list)  # where the arenas go when the fit is done
+    stop: Stop | None = None
     history: History = field(default_factory=History)
     logs: Logs = field(default_factory=dict)
 
@@ -59,6 +79,9 @@ class Fit:
         self.steps = -(-len(self.data) // int(self.plan.header["batch_size"]))
         count, start = self.epochs[1] - self.epochs[0], self.model.epoch
         self.run = new_run(len(self.data), (start, start + max(0, count)), step=self.model.step, shuffle=self.shuffle)
+        if self.stop:
+            for name in ("patience", "tol", "best", "wait"):
+                self.run[name] = getattr(self.stop, name)
         self.offset = self.epochs[0] - start  # from the model's own count of epochs to the user's
         self.order = np.arange(len(self.data), dtype=np.int32)
         self.per_batch = any(listens(c, "on_train_batch_begin", "on_train_batch_end") for c in self.callbacks)
@@ -145,12 +168,25 @@ class Fit:
             done = min((batch + 1) * int(self.plan.header["batch_size"]), len(self.data))
             self._tell("on_train_batch_end", batch, self._read(done))
         self._end_epochs(range(first_epoch, int(run["epoch"])))
+        if self.stop:
+            self._follow(self.stop)
         if run["status"]:
             self._diverge(int(run["epoch"]))
             return
         if self.progress:
             self.progress.update(self._steps_done(), self.logs)
         self._tell("on_progress", self._steps_done(), self.logs)
+
+    def _follow(self, stop: Stop) -> None:
+        """Take over where the rule stands after a call, and ask what shall be when it has ended one."""
+        stop.best, stop.wait = float(self.run["best"]), int(self.run["wait"])
+        if self.run["status"] != 2:
+            return
+        self.run["status"] = 0
+        if stop.on_stall():
+            self.model.stop_training = True
+        else:
+            self.run["wait"] = 0
 
     def _max_steps(self) -> int:
         """Updates of the next call: whole epochs when several fit, so that weights are kept at their border."""

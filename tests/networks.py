@@ -81,13 +81,21 @@ class Network:
         return int(self.plan.ops["n_in"].sum() + self.plan.ops["n_out"].sum())
 
 
-def network(rng, layers, input_shape, *, loss=None, optimizer=None, metrics=(), batch_size=64, seed=5) -> Network:
+def network(
+    rng, layers, input_shape, *, loss=None, optimizer=None, metrics=(), batch_size=64, seed=5, reduction=plan.KERAS
+) -> Network:
     """Lay out and compile; names become definitions, parameters are normal with variance ``1 / fan_in``."""
     layout = plan.lay_out(layers, input_shape)
     loss = None if loss is None else losses.get(loss)
     optimizer = None if optimizer is None else optimizers.get(optimizer)
     compiled = plan.compile_plan(
-        layout, batch_size=batch_size, loss=loss, optimizer=optimizer, metrics=metrics, seed=seed
+        layout,
+        batch_size=batch_size,
+        loss=loss,
+        optimizer=optimizer,
+        metrics=metrics,
+        seed=seed,
+        reduction=reduction,
     )
     params = np.zeros(layout.n_params)
     for variable in layout.variables:

@@ -23,7 +23,7 @@ import numpy as np
 from fastnn import random
 from fastnn.plan import Arenas, Plan
 
-FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "train_epochs", "predict")
+FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train_epochs", "predict")
 
 
 def supports(plan: Plan) -> str | None:
@@ -60,10 +60,21 @@ def backward(plan: Plan, arenas: Arenas, x: np.ndarray, accumulate: bool = False
     raise NotImplementedError
 
 
-def update(plan: Plan, arenas: Arenas, step: int, learning_rate: float) -> float:
-    """Add the penalties' gradients, clip, update ``params`` and ``slots``. ``step`` counts from 1.
+def update(plan: Plan, arenas: Arenas, step: int, learning_rate: float, penalty_scale: float = 1.0) -> float:
+    """Add ``penalty_scale`` times the penalties' gradients, clip, update ``params`` and ``slots``; steps count from 1.
 
-    Returns the penalty (l1 and l2) of the parameters before the update.
+    Returns ``penalty_scale`` times the penalty (l1 and l2) of the parameters before the update. With penalties, what
+    is left in ``grads`` is not specified.
+    """
+    raise NotImplementedError
+
+
+def gradient(
+    plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None, sums: np.ndarray
+) -> None:
+    """Loss and its gradient, without penalties, over all rows at once, as :func:`train_step` has them for a batch.
+
+    Adds to ``sums`` ``(n_sums,)`` and sets ``grads``, which are not specified when the loss is not finite.
     """
     raise NotImplementedError
 
@@ -86,7 +97,8 @@ def train_epochs(
     order : int32 ``(n_samples,)``; filled at the start of each epoch (kept between calls), or left as
         it came when ``run.shuffle`` is 0.
     run : RUN record, advanced. ``status`` becomes 1 when a batch's loss is not finite; that update is
-        not made and the call returns.
+        not made and the call returns. After each epoch ``wait`` and ``best`` follow its mean loss; when ``wait``
+        exceeds a ``patience`` that is not negative, ``status`` becomes 2 and the call returns.
     learning_rates : float64, one for each update of this call, or a single one for all.
     sums : float64 ``(epochs touched at most, n_sums)``; row ``epoch - run.first_epoch`` is added to. The
         loss's sum includes ``penalty * rows`` of every batch.
@@ -97,6 +109,42 @@ def train_epochs(
 def predict(plan: Plan, arenas: Arenas, x: np.ndarray, out: np.ndarray) -> None:
     """Predict all rows of ``x`` ``(n, n_input)`` into ``out`` ``(n, n_output)``, block by block."""
     raise NotImplementedError
+
+
+def total_weight(plan: Plan, weight: np.ndarray | None, n_rows: int) -> float:
+    """What divides the loss of a batch: its rows, or their weights' sum (which must be positive)."""
+    if weight is None or not plan.header["by_weight"]:
+        return float(n_rows)
+    return float(np.cumsum(weight, dtype=np.float64)[-1])  # added in the order of the rows
+
+
+def report(plan: Plan, sums: np.ndarray, before: float, n_rows: int, total: float) -> None:
+    """Scale a batch's part of ``sums[0]``, which was ``before`` without it, as the plan reports losses."""
+    reported = float(plan.header["loss_reported"])
+    if plan.header["by_weight"] or reported != 1:
+        sums[0] = before + (sums[0] - before) * (reported * n_rows / total)
+
+
+def gradient_loop(
+    backend: ModuleType,
+    plan: Plan,
+    arenas: Arenas,
+    x: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    sums: np.ndarray,
+    loss=None,
+) -> None:
+    """``gradient`` in Python, for any backend; ``loss`` as in :func:`train_step`."""
+    before, block = float(sums[0]), int(plan.header["block_rows"])
+    total = total_weight(plan, weight, len(x))
+    share = float(plan.header["loss_scale"]) / total
+    for first in range(0, len(x), block):
+        rows = slice(first, first + block)
+        backend.forward(plan, arenas, x[rows], True, 0, first)
+        (loss or backend.loss)(plan, arenas, target[rows], None if weight is None else weight[rows], sums, share)
+        backend.backward(plan, arenas, x[rows], first > 0)
+    report(plan, sums, before, len(x), total)
 
 
 def train_step(
@@ -118,20 +166,21 @@ def train_step(
     computed by the reference, whatever backend does the rest).
     """
     head, before = plan.header, float(sums[0])
-    block = int(head["block_rows"])
+    block, total = int(head["block_rows"]), total_weight(plan, None if weight is None else weight[rows], len(rows))
     gathered = arenas.workspace[int(head["x"]) :]
     for first in range(0, len(rows), block):
         chosen = rows[first : first + block]
         inputs = gathered[: len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
         np.take(x, chosen, axis=0, out=inputs)
         backend.forward(plan, arenas, inputs, True, step, first)
-        (loss or backend.loss)(
-            plan, arenas, target[chosen], None if weight is None else weight[chosen], sums, 1.0 / len(rows)
-        )
+        share = float(head["loss_scale"]) / total
+        (loss or backend.loss)(plan, arenas, target[chosen], None if weight is None else weight[chosen], sums, share)
         backend.backward(plan, arenas, inputs, first > 0)
     if not np.isfinite(sums[0] - before):
         return False
-    sums[0] += len(rows) * backend.update(plan, arenas, step + 1, learning_rate)
+    report(plan, sums, before, len(rows), total)
+    penalty_scale = 1.0 / total if head["by_weight"] else 1.0
+    sums[0] += len(rows) * backend.update(plan, arenas, step + 1, learning_rate, penalty_scale)
     return True
 
 
@@ -161,6 +210,16 @@ def train_loop(
             return
         done += 1
         _advance(run, batch_size)
+        if run["batch"] == 0 and _stalls(run, float(row[0]) / int(run["n_samples"])):
+            run["status"] = 2
+            return
+
+
+def _stalls(run: np.ndarray, loss: float) -> bool:
+    """The stop rule, told the mean loss of an epoch."""
+    run["wait"] = run["wait"] + 1 if loss > run["best"] - run["tol"] else 0
+    run["best"] = min(float(run["best"]), loss)
+    return bool(0 <= run["patience"] < run["wait"])
 
 
 def _advance(run: np.ndarray, batch_size: int) -> None:

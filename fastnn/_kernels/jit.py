@@ -43,7 +43,7 @@ from fastnn._kernels.jit_compile import OPTIONS
 from fastnn._kernels.jit_denormals import flush_denormals, restore
 from fastnn._kernels.jit_walk import Data, Memory, Tables
 
-FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT = range(6)
+FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 SOURCES = (
     *(activations, loss_formulas, losses, metrics, optimizers, random, updates, tables),
     *(jit_activations, jit_compile, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers, jit_products),
@@ -84,8 +84,14 @@ def backward(plan, arenas, x, accumulate=False):
     _run(BACKWARD, plan, arenas, x=x, n_rows=len(x), flag=int(accumulate))
 
 
-def update(plan, arenas, step, learning_rate):
-    return _run(UPDATE, plan, arenas, step=step, number=learning_rate)
+def update(plan, arenas, step, learning_rate, penalty_scale=1.0):
+    return _run(UPDATE, plan, arenas, step=step, number=learning_rate, scale=penalty_scale)
+
+
+def gradient(plan, arenas, x, target, weight, sums):
+    several = int(len(x) > plan.header["block_rows"])
+    data = {"x": x, "target": target, "weight": weight, "sums": sums.reshape(1, -1)}
+    _run(GRADIENT, plan, arenas, **data, n_rows=len(x), flag=several)
 
 
 def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
@@ -114,6 +120,7 @@ def _run(
     step=0,
     first_row=0,
     number=0.0,
+    scale=1.0,
 ):
     """Hand one task to ``execute``, with empty arrays for what it does not need; returns ``execute``'s number."""
     dtype = arenas.params.dtype
@@ -137,12 +144,13 @@ def _run(
         step,
         first_row,
         number,
+        scale,
     )
 
 
-def execute(task, tables, memory, data, order, run, rates, sums, out, n_rows, flag, step, first_row, number):
+def execute(task, tables, memory, data, order, run, rates, sums, out, n_rows, flag, step, first_row, number, scale):
     block = jit_walk.new_block(tables, memory, data) if task == TRAIN else data
-    spare = jit_walk.new_spare(tables, memory, flag) if task in (TRAIN, BACKWARD) else memory.params[:0]
+    spare = jit_walk.new_spare(tables, memory, flag) if task in (TRAIN, BACKWARD, GRADIENT) else memory.params[:0]
     result, control = 0.0, flush_denormals()  # behind all that takes memory, which may raise
     if task == TRAIN:
         jit_walk.train(tables, memory, data, block, spare, order, run, rates, sums)
@@ -155,7 +163,9 @@ def execute(task, tables, memory, data, order, run, rates, sums, out, n_rows, fl
     elif task == BACKWARD:
         jit_walk.backward(tables, memory, data.x, n_rows, flag, spare)
     elif task == UPDATE:
-        result = jit_update.update_params(tables, memory, step, number)
+        result = jit_update.update_params(tables, memory, step, number, scale)
+    elif task == GRADIENT:
+        jit_walk.gradient(tables, memory, data, n_rows, spare, sums[0])
     restore(control)
     return result
 
@@ -224,5 +234,5 @@ def _signature(dtype: np.dtype) -> tuple:
         types.float64[::1],
         types.float64[:, ::1],
         vector,
-        *(integer, integer, integer, integer, types.float64),
+        *(integer, integer, integer, integer, types.float64, types.float64),
     )

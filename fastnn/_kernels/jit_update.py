@@ -16,8 +16,8 @@ CLIPS = tuple(int(code) for code in ClipCode)
 
 
 @inlined
-def penalize(segments, params, grads):
-    """Add the gradients of l1 and l2 to ``grads``; returns the penalty."""
+def penalize(segments, params, grads, scale):
+    """Add ``scale`` times the gradients of l1 and l2 to ``grads``; returns ``scale`` times the penalty."""
     penalty = 0.0
     for segment in segments:
         l1, l2 = segment.l1, segment.l2
@@ -25,8 +25,8 @@ def penalize(segments, params, grads):
             for i in range(segment.offset, segment.offset + segment.size):
                 w = float(params[i])
                 penalty += l1 * abs(w) + l2 * w * w
-                grads[i] += l1 * ((w > 0) - (w < 0)) + 2 * l2 * w
-    return penalty
+                grads[i] += scale * (l1 * ((w > 0) - (w < 0)) + 2 * l2 * w)
+    return scale * penalty
 
 
 @kernel
@@ -58,11 +58,11 @@ def clip(code, bound, segments, grads):
 
 
 @kernel
-def update_params(tables, memory, step, rate):
+def update_params(tables, memory, step, rate, scale):
     """One update from ``memory.grads``; returns the penalty of the parameters before it."""
     optimizer, params, grads, penalty = tables.optimizer[()], memory.params, memory.grads, 0.0
     if tables.header[()].has_penalty:
-        penalty = penalize(tables.segments, params, grads)
+        penalty = penalize(tables.segments, params, grads, scale)
     clip(optimizer.clip, optimizer.clip_at, tables.segments, grads)
     jit_table.update(tables.kernels, optimizer.code, (params, grads, memory.slots, tables.optimizer, step, rate))
     return penalty

@@ -236,12 +236,42 @@ def train(tables, memory, data, block, spare, order, run, rates, sums):
         if position.batch * header.batch_size >= position.n_samples:
             position.batch = 0
             position.epoch += 1
+            if stalls(position, row[0] / position.n_samples):
+                position.status = 2
+                return
+
+
+@inlined
+def stalls(run, loss):
+    """The stop rule, told the mean loss of an epoch."""
+    run.wait = run.wait + 1 if loss > run.best - run.tol else 0
+    run.best = min(run.best, loss)
+    return run.patience >= 0 and run.wait > run.patience
+
+
+@inlined
+def total_of(header, weight, rows):
+    """What divides the loss of a batch: its rows, or their weights' sum."""
+    if not header.by_weight or weight.shape[0] == 0:
+        return float(rows.shape[0])
+    total = 0.0
+    for row in rows:
+        total += float(weight[row])
+    return total
+
+
+@inlined
+def report(header, sums, before, n_rows, total):
+    """Scale a batch's part of the loss's sum, as :func:`fastnn._kernels.contract.report`."""
+    if header.by_weight or header.loss_reported != 1:
+        sums[0] = before + (sums[0] - before) * (header.loss_reported * n_rows / total)
 
 
 @inlined
 def train_batch(tables, memory, data, block, spare, rows, step, rate, sums):
     """One update on ``rows``; False, and no update, when the loss is not finite."""
     header, before = tables.header[()], sums[0]
+    total = total_of(header, data.weight, rows)
     for first in range(0, rows.shape[0], header.block_rows):
         chosen = rows[first : first + header.block_rows]
         n = chosen.shape[0]
@@ -250,12 +280,39 @@ def train_batch(tables, memory, data, block, spare, rows, step, rate, sums):
         labels = gather(data.labels, chosen, tables.loss[()].repeat, block.labels)
         weight = gather(data.weight, chosen, np.int64(1), block.weight)
         forward(tables, memory, x, n, np.int64(1), step, first)
-        loss(tables, memory, Data(x, target, labels, weight), n, sums, 1.0 / rows.shape[0])
+        loss(tables, memory, Data(x, target, labels, weight), n, sums, header.loss_scale / total)
         backward(tables, memory, x, n, np.int64(first > 0), spare)
     if not np.isfinite(sums[0] - before):
         return False
-    sums[0] += rows.shape[0] * update_params(tables, memory, step + 1, rate)
+    report(header, sums, before, rows.shape[0], total)
+    scale = 1.0 / total if header.by_weight else 1.0
+    sums[0] += rows.shape[0] * update_params(tables, memory, step + 1, rate, scale)
     return True
+
+
+@inlined
+def part(given, first, last, width):
+    """Rows ``[first, last)`` of a flat vector of rows that may be empty."""
+    return given[first * width : last * width] if given.shape[0] else given
+
+
+@inlined
+def gradient(tables, memory, data, n_rows, spare, sums):
+    """:func:`fastnn._kernels.contract.gradient_loop`."""
+    header, before = tables.header[()], sums[0]
+    total = total_of(header, data.weight, np.arange(n_rows))
+    for first in range(0, n_rows, header.block_rows):
+        last = min(first + header.block_rows, n_rows)
+        block = Data(
+            part(data.x, first, last, header.n_input),
+            part(data.target, first, last, header.n_output),
+            part(data.labels, first, last, tables.loss[()].repeat),
+            part(data.weight, first, last, np.int64(1)),
+        )
+        forward(tables, memory, block.x, last - first, np.int64(1), np.int64(0), first)
+        loss(tables, memory, block, last - first, sums, header.loss_scale / total)
+        backward(tables, memory, block.x, last - first, np.int64(first > 0), spare)
+    report(header, sums, before, n_rows, total)
 
 
 @inlined

@@ -86,7 +86,9 @@ cdef extern from "c/walk.h" nogil:
 
     void fnn_forward(const fnn_network *, const fnn_block *, int threads) noexcept
     void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads) noexcept
-    double fnn_update(const fnn_network *, int64_t step, double learning_rate) noexcept
+    double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale) noexcept
+    void fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums,
+                      int threads) noexcept
     void fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
                    int threads) noexcept
     void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads) noexcept

@@ -11,7 +11,7 @@ identity (rejected), would keep the last model's memory alive.
 cimport numpy
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, realloc
 
 from fastnn.threads import get_num_threads
 
@@ -68,12 +68,12 @@ cdef class Prepared:
     cdef fnn_network network
     cdef const fnn_header *header
     cdef int32_t *all_rows
+    cdef int64_t n_rows
     cdef Py_ssize_t item_size
     cdef bytes isa
 
     def __cinit__(self, plan, arenas):
         cdef Py_ssize_t n
-        cdef int32_t i
         cdef fnn_model *model = &self.network.model
         self.plan, self.isa = plan, _isa
         self.kept = (arenas.params, arenas.grads, arenas.slots, arenas.state, arenas.workspace)
@@ -88,17 +88,25 @@ cdef class Prepared:
         model.params, model.grads = _address(arenas.params, &n), _address(arenas.grads, &n)
         model.slots, model.state = _address(arenas.slots, &n), _address(arenas.state, &n)
         model.workspace = _address(arenas.workspace, &n)
-        self.all_rows = <int32_t *>malloc(self.header.block_rows * sizeof(int32_t))
-        if self.all_rows == NULL:
-            raise MemoryError
-        for i in range(<int32_t>self.header.block_rows):
-            self.all_rows[i] = i
+        self.rows_to(self.header.block_rows)
 
     def __dealloc__(self):
         free(self.all_rows)
 
     def __reduce__(self):
         return _nothing, ()  # a copy of the arenas prepares anew
+
+    cdef int32_t *rows_to(self, int64_t n) except NULL:
+        """Indices 0 to n - 1 at least."""
+        cdef int32_t *more
+        if n > self.n_rows:
+            more = <int32_t *>realloc(self.all_rows, n * sizeof(int32_t))
+            if more == NULL:
+                raise MemoryError
+            for i in range(self.n_rows, n):
+                more[i] = <int32_t>i
+            self.all_rows, self.n_rows = more, n
+        return self.all_rows
 
     cdef int64_t rows_in(self, Py_ssize_t n_bytes) noexcept:
         """Rows of x in so many bytes."""
@@ -180,12 +188,26 @@ def backward(plan, arenas, x, bint accumulate=False):
         fnn_backward(&p.network, &block, accumulate, threads)
 
 
-def update(plan, arenas, int64_t step, double learning_rate):
+def update(plan, arenas, int64_t step, double learning_rate, double penalty_scale=1.0):
     cdef Prepared p = _prepared(plan, arenas)
     cdef double penalty
     with nogil:
-        penalty = fnn_update(&p.network, step, learning_rate)
+        penalty = fnn_update(&p.network, step, learning_rate, penalty_scale)
     return penalty
+
+
+def gradient(plan, arenas, x, target, weight, sums):
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef Py_ssize_t n_bytes = 0
+    cdef fnn_data data
+    cdef int64_t n_rows = len(x)
+    data.x, data.target = _address(x, &n_bytes), _address(target, &n_bytes)
+    data.weight = NULL if weight is None else _address(weight, &n_bytes)
+    cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
+    cdef int32_t *rows = p.rows_to(n_rows)
+    cdef int threads = p.threads(min(p.header.block_rows, n_rows), 3)
+    with nogil:
+        fnn_gradient(&p.network, &data, rows, n_rows, into, threads)
 
 
 def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):

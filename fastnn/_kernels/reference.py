@@ -79,9 +79,13 @@ def backward(plan, arenas, x, accumulate=False):
         dx[...] = dz @ _kernel(arenas.params, op).T if _code(op["kind"]) == OpKind.DENSE else dz
 
 
-def update(plan, arenas, step, learning_rate):
+def gradient(plan, arenas, x, target, weight, sums):
+    contract.gradient_loop(THIS, plan, arenas, x, target, weight, sums)
+
+
+def update(plan, arenas, step, learning_rate, penalty_scale=1.0):
     params, grads, slots = arenas.params, arenas.grads, arenas.slots
-    penalty = penalize(plan, params, grads)
+    penalty = penalize(plan, params, grads, penalty_scale)
     _clip(plan, grads)
     c = plan.optimizer_record.all_scalars(step, learning_rate).astype(params.dtype)
     new, new_slots = UPDATES[plan.optimizer_record.code](params, grads, tuple(slots), c)
@@ -150,15 +154,15 @@ def _accumulate(out, value, accumulate):
     out[...] = out + value if accumulate else value
 
 
-def penalize(plan, params, grads):
-    """Add the gradients of l1 and l2 to ``grads``; returns the penalty."""
+def penalize(plan, params, grads, scale=1.0):
+    """Add ``scale`` times the gradients of l1 and l2 to ``grads``; returns ``scale`` times the penalty."""
     penalty = 0.0
     for offset, size, l1, l2 in plan.segments:
         if l1 or l2:
             w, g = params[offset : offset + size], grads[offset : offset + size]
             penalty += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
-            g += (l1 * np.sign(w) + 2 * l2 * w).astype(g.dtype)
-    return float(penalty)
+            g += (scale * (l1 * np.sign(w) + 2 * l2 * w)).astype(g.dtype)
+    return scale * float(penalty)
 
 
 def _clip(plan, grads):

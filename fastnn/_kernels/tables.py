@@ -100,6 +100,9 @@ HEADER = np.dtype(
         ("n_params", np.int64),  # length of params, padding included
         ("n_sums", np.int64),  # length of a row of sums
         ("seed", np.uint64),
+        ("loss_scale", np.float64),  # factor of the loss's gradient
+        ("loss_reported", np.float64),  # factor of the loss in the sums
+        ("by_weight", np.int64),  # 1: a batch's total weight divides loss and penalties, and not its rows the loss
     ],
     align=True,
 )
@@ -113,8 +116,12 @@ RUN = np.dtype(
         ("epoch", np.int64),
         ("batch", np.int64),  # next batch of the epoch
         ("step", np.int64),  # updates done in the model's life
+        ("patience", np.int64),  # epochs without improvement that are borne, -1 for any number
+        ("wait", np.int64),  # epochs since the mean loss improved on the best by tol
+        ("tol", np.float64),
+        ("best", np.float64),  # least mean loss of an epoch
         ("shuffle", np.int32),
-        ("status", np.int32),  # 0 fine, 1 the loss was not finite (that update was not made)
+        ("status", np.int32),  # 0 fine, 1 the loss was not finite (that update was not made), 2 wait is over patience
     ],
     align=True,
 )

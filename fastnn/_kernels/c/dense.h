@@ -96,18 +96,20 @@ static int64_t learn_step(const fnn_op *op, const fnn_block *block) {
 
 /* Gradients of a range all go to its beginning in grads, so that they stay in the cache and memory sees parameters and
  * slots alone. */
-static void dense_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c,
+static void dense_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c, double scale,
                         int64_t begin, int64_t end) {
     real *dw = (real *)model->grads + op->w + begin * op->n_out;
     const int64_t step = learn_step(op, block);
     for (int64_t i = begin; i < end; i += step) {
         const int64_t last = at_most(i + step, end);
         dense_dw(op, model, block, 0, i, last, dw);
+        if (model->header->has_penalty)
+            penalize_range(model, scale, dw, op->w + i * op->n_out, op->w + last * op->n_out);
         update_range(model, dw, c, op->w + i * op->n_out, op->w + last * op->n_out);
     }
     if (begin == 0 && op->b >= 0) {
         dense_db(op, model, block, 0);
-        fnn_update_kernel(model, c, op->b, op->b + op->n_out);
+        fnn_update_kernel(model, c, scale, op->b, op->b + op->n_out);
     }
 }
 

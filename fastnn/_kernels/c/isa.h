@@ -44,6 +44,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
      .backward_params = {dense_backward_params, NULL, NULL},                                                           \
      .learn = {dense_learn, NULL, NULL},                                                                               \
      .loss = fnn_loss_kernel,                                                                                          \
+     .penalty = fnn_penalty,                                                                                           \
      .penalize = fnn_penalize,                                                                                         \
      .clip = fnn_clip,                                                                                                 \
      .update = fnn_update_kernel,                                                                                      \

@@ -27,14 +27,16 @@ typedef struct {
      * weight; weight may be NULL. target is int32 when the loss is sparse, else of the dtype. */
     void (*loss)(const fnn_model *, const void *target, const void *weight, const int32_t *rows, int64_t begin,
                  int64_t end, double scale, double *sums);
-    /* Adds the gradient of l1 and l2 to grads and returns the penalty. */
-    double (*penalize)(const fnn_model *);
+    /* The l1 and l2 penalties of all parameters. */
+    double (*penalty)(const fnn_model *);
+    /* Adds scale times the penalties' gradients of parameters [begin, end) to grads. */
+    void (*penalize)(const fnn_model *, double scale, int64_t begin, int64_t end);
     void (*clip)(const fnn_model *);
-    /* Update of parameters [begin, end) from grads, with c as in optimizers.py. */
-    void (*update)(const fnn_model *, const double *c, int64_t begin, int64_t end);
+    /* Update of parameters [begin, end) from grads and scale times the penalties, with c as in optimizers.py. */
+    void (*update)(const fnn_model *, const double *c, double scale, int64_t begin, int64_t end);
     /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. */
-    void (*learn[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, const double *c, int64_t begin,
-                                  int64_t end);
+    void (*learn[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, const double *c, double scale,
+                                  int64_t begin, int64_t end);
     /* Copies rows of x, (n_samples, width), to out. */
     void (*gather)(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
 

@@ -129,10 +129,6 @@ static void update_range(const fnn_model *model, const real *g, const double *c,
     }
 }
 
-static void fnn_update_kernel(const fnn_model *model, const double *c, int64_t begin, int64_t end) {
-    update_range(model, (const real *)model->grads + begin, c, begin, end);
-}
-
 INLINE double magnitude_at(const void *numbers, int64_t i) {
     const double a = ((const real *)numbers)[i];
     return a < 0 ? -a : a;
@@ -143,21 +139,61 @@ INLINE double square_at(const void *numbers, int64_t i) {
     return a * a;
 }
 
-/* Adds the gradients of l1 and l2 to grads and returns the penalty. */
-static double fnn_penalize(const fnn_model *model) {
+static double fnn_penalty(const fnn_model *model) {
     double penalty = 0;
-    if (!model->header->has_penalty) return 0;
     for (int k = 0; k < model->header->n_segments; k++) {
         const fnn_segment *segment = &model->segments[k];
-        const double l1 = segment->l1, l2 = segment->l2;
         const real *w = (const real *)model->params + segment->offset;
-        real *g = (real *)model->grads + segment->offset;
-        if (l1 == 0 && l2 == 0) continue;
-        const double magnitudes = vec_double_sum(magnitude_at, w, segment->size);
-        penalty += l1 * magnitudes + l2 * vec_double_sum(square_at, w, segment->size);
-        for (int64_t i = 0; i < segment->size; i++) g[i] += (real)(l1 * ((w[i] > 0) - (w[i] < 0)) + 2 * l2 * w[i]);
+        if (segment->l1 != 0) penalty += segment->l1 * vec_double_sum(magnitude_at, w, segment->size);
+        if (segment->l2 != 0) penalty += segment->l2 * vec_double_sum(square_at, w, segment->size);
     }
     return penalty;
+}
+
+typedef struct {
+    const real *w;
+    real *g;
+    vf l1, l2;
+} penalty_run;
+
+INLINE void penalty_part(const void *context, int64_t i, int some) {
+    const penalty_run *run = context;
+    const vf w = vec_load(run->w + i, some);
+    vec_store(run->g + i, vf_fma(run->l2, w, vf_fma(run->l1, vec_sign(w), vec_load(run->g + i, some))), some);
+}
+
+/* g += scale * (l1 sign(w) + 2 l2 w) for parameters [begin, end), g[0] being the first one's. */
+static void penalize_range(const fnn_model *model, double scale, real *g, int64_t begin, int64_t end) {
+    for (int k = 0; k < model->header->n_segments; k++) {
+        const fnn_segment *segment = &model->segments[k];
+        const int64_t first = begin > segment->offset ? begin : segment->offset;
+        const int64_t last = end < segment->offset + segment->size ? end : segment->offset + segment->size;
+        if (first >= last || (segment->l1 == 0 && segment->l2 == 0)) continue;
+        const penalty_run run = {.w = (const real *)model->params + first,
+                                 .g = g + first - begin,
+                                 .l1 = vf_set1((real)(scale * segment->l1)),
+                                 .l2 = vf_set1((real)(scale * 2 * segment->l2))};
+        vec_each(penalty_part, &run, last - first);
+    }
+}
+
+static void fnn_penalize(const fnn_model *model, double scale, int64_t begin, int64_t end) {
+    penalize_range(model, scale, (real *)model->grads + begin, begin, end);
+}
+
+enum { TOGETHER = 1024 }; /* parameters that stay in the first-level cache between their penalty and their update */
+
+static void fnn_update_kernel(const fnn_model *model, const double *c, double scale, int64_t begin, int64_t end) {
+    real *g = (real *)model->grads;
+    if (!model->header->has_penalty || scale == 0) {
+        update_range(model, g + begin, c, begin, end);
+        return;
+    }
+    for (int64_t i = begin; i < end; i += TOGETHER) {
+        const int64_t last = i + TOGETHER < end ? i + TOGETHER : end;
+        penalize_range(model, scale, g + i, i, last);
+        update_range(model, g + i, c, i, last);
+    }
 }
 
 typedef struct {

@@ -111,10 +111,13 @@ typedef struct {
     int32_t n_ops, n_segments, n_metrics, has_penalty;
     int64_t batch_size, block_rows, n_input, n_output, x, y, dy, n_params, n_sums;
     uint64_t seed;
+    double loss_scale, loss_reported;
+    int64_t by_weight;
 } fnn_header;
 
 typedef struct {
-    int64_t n_samples, first_epoch, last_epoch, max_steps, epoch, batch, step;
+    int64_t n_samples, first_epoch, last_epoch, max_steps, epoch, batch, step, patience, wait;
+    double tol, best;
     int32_t shuffle, status;
 } fnn_run;
 

@@ -78,17 +78,23 @@ static void backward_rows(const fnn_network *network, const fnn_block *block, ra
     }
 }
 
-/* dw and db, or with c the update of these parameters at once. */
-static void params_of_block(const fnn_network *network, const fnn_block *block, int accumulate, const double *c,
-                            const fnn_team *team, int thread) {
+/* An update: c as in optimizers.py, and what penalties are multiplied by. */
+typedef struct {
+    double c[FNN_N_SCALARS], penalty_scale;
+} update_scalars;
+
+/* dw and db, or with scalars the update of these parameters at once. */
+static void params_of_block(const fnn_network *network, const fnn_block *block, int accumulate,
+                            const update_scalars *scalars, const fnn_team *team, int thread) {
     const fnn_model *model = &network->model;
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
         if (op->w < 0) continue;
         const range features = share(op->n_in, ROW_UNIT, team, thread);
         if (features.begin == features.end) continue;
-        if (c)
-            network->kernels->learn[op->kind](op, model, block, c, features.begin, features.end);
+        if (scalars)
+            network->kernels->learn[op->kind](op, model, block, scalars->c, scalars->penalty_scale, features.begin,
+                                              features.end);
         else
             network->kernels->backward_params[op->kind](op, model, block, accumulate, features.begin, features.end);
     }
@@ -135,15 +141,16 @@ typedef struct {
     fnn_run *run;
     fnn_rates rates;
     double *sums;
-    int learns;    /* update with dw, without a pass over grads */
-    int is_finite; /* the loss of the batch at hand; thread 0 writes it */
-    double penalty;
+    int learns;     /* update with dw, without a pass over grads */
+    int is_finite;  /* the loss of the batch at hand; thread 0 writes it */
+    int stalled;    /* the stop rule's word after an epoch, likewise */
+    double penalty; /* of the parameters before the update at hand; the team's last thread writes it */
 } training;
 
 /* May updates be made op by op? Not when something needs all gradients first. */
 static int learns_at_once(const fnn_network *network) {
     const fnn_header *header = network->model.header;
-    return !header->has_penalty && !network->model.optimizer->clip && header->batch_size <= header->block_rows &&
+    return !network->model.optimizer->clip && header->batch_size <= header->block_rows &&
            header->n_params * network->kernels->item_size > LEARN_BYTES;
 }
 
@@ -176,62 +183,95 @@ static const void *rows_of_x(const training *t, const int32_t *rows, int64_t n_r
     return gathered;
 }
 
-static void block_loss(training *t, const fnn_block *block, const int32_t *rows, int64_t n_rows, double *sums) {
+/* What divides the loss of a batch: its rows, or the weight of all of them, added in their order. */
+static double total_of(const training *t, const int32_t *rows, int64_t n_rows) {
+    const void *weight = t->data->weight;
+    if (!t->network->model.header->by_weight || !weight) return (double)n_rows;
+    double total = 0;
+    for (int64_t i = 0; i < n_rows; i++)
+        total += t->network->kernels->item_size == 8 ? ((const double *)weight)[rows[i]]
+                                                     : (double)((const float *)weight)[rows[i]];
+    return total;
+}
+
+/* The loss of a batch as it is reported; sums[0] was `before` without it. */
+static void report(const training *t, double *sums, double before, int64_t n_rows, double total) {
+    const fnn_header *header = t->network->model.header;
+    if (header->by_weight || header->loss_reported != 1)
+        sums[0] = before + (sums[0] - before) * (header->loss_reported * (double)n_rows / total);
+}
+
+static void block_loss(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
     const double before = sums[0];
-    t->network->kernels->loss(&t->network->model, t->data->target, t->data->weight, rows, 0, block->rows,
-                              1.0 / (double)n_rows, sums);
+    t->network->kernels->loss(&t->network->model, t->data->target, t->data->weight, rows, 0, block->rows, factor, sums);
     t->is_finite &= isfinite(sums[0] - before) != 0;
 }
 
-/* c is given when the block's parameters are to be updated at once. */
-static void train_block(training *t, fnn_block *block, const int32_t *rows, int64_t n_rows, const double *c,
-                        double *sums, fnn_team *team, int thread) {
+/* factor is of the loss's gradients; scalars are given when the block's parameters are to be updated at once. */
+static void train_block(training *t, fnn_block *block, const int32_t *rows, double factor,
+                        const update_scalars *scalars, double *sums, fnn_team *team, int thread) {
     const range own = share(block->rows, ROW_UNIT, team, thread);
     block->x = rows_of_x(t, rows, block->rows, own);
     forward_rows(t->network, block, own);
     fnn_barrier(team);
-    if (thread == 0) block_loss(t, block, rows, n_rows, sums);
+    if (thread == 0) block_loss(t, block, rows, factor, sums);
+    if (thread == team->size - 1 && block->first_row == 0 && t->network->model.header->has_penalty)
+        t->penalty = t->network->kernels->penalty(&t->network->model);
     fnn_barrier(team);
     if (!t->is_finite) return;
     backward_rows(t->network, block, own);
     fnn_barrier(team);
-    params_of_block(t->network, block, block->first_row > 0, c, team, thread);
+    params_of_block(t->network, block, block->first_row > 0, scalars, team, thread);
     fnn_barrier(team);
 }
 
-/* What comes before an update and needs all gradients. */
-static double penalize_and_clip(const fnn_network *network) {
-    const fnn_model *model = &network->model;
-    const double penalty = model->header->has_penalty ? network->kernels->penalize(model) : 0;
-    if (model->optimizer->clip) network->kernels->clip(model);
-    return penalty;
-}
-
-static void update_params(training *t, const double *c, fnn_team *team, int thread) {
+/* Clipping needs all gradients, with those of the penalties; else both go along with the update. */
+static void update_params(training *t, const update_scalars *scalars, fnn_team *team, int thread) {
     const fnn_model *model = &t->network->model;
-    if (model->header->has_penalty || model->optimizer->clip) {
-        if (thread == 0) t->penalty = penalize_and_clip(t->network);
-        fnn_barrier(team);
-    }
+    const fnn_kernels *kernels = t->network->kernels;
     const range own = share(model->header->n_params, PARAM_UNIT, team, thread);
-    t->network->kernels->update(model, c, own.begin, own.end);
+    double scale = scalars->penalty_scale;
+    if (model->optimizer->clip) {
+        kernels->penalize(model, scale, own.begin, own.end);
+        fnn_barrier(team);
+        if (thread == 0) kernels->clip(model);
+        fnn_barrier(team);
+        scale = 0;
+    }
+    kernels->update(model, scalars->c, scale, own.begin, own.end);
     fnn_barrier(team);
 }
 
 /* contract.train_step. */
 static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t step, double rate, double *sums,
                         fnn_team *team, int thread) {
-    const int64_t block_rows = t->network->model.header->block_rows;
-    double c[FNN_N_SCALARS];
-    fnn_scalars(t->network->model.optimizer, step + 1, rate, c);
+    const fnn_header *header = t->network->model.header;
+    const int64_t block_rows = header->block_rows;
+    const double before = sums[0], total = total_of(t, rows, n_rows);
+    update_scalars scalars = {.penalty_scale = header->by_weight ? 1 / total : 1};
+    fnn_scalars(t->network->model.optimizer, step + 1, rate, scalars.c);
     for (int64_t first = 0; first < n_rows && t->is_finite; first += block_rows) {
         fnn_block block = {
             .rows = at_most(block_rows, n_rows - first), .first_row = first, .step = step, .training = 1};
-        train_block(t, &block, rows + first, n_rows, t->learns ? c : NULL, sums, team, thread);
+        train_block(t, &block, rows + first, header->loss_scale / total, t->learns ? &scalars : NULL, sums, team,
+                    thread);
     }
     if (!t->is_finite) return;
-    if (!t->learns) update_params(t, c, team, thread);
-    if (thread == 0) sums[0] += (double)n_rows * t->penalty;
+    if (!t->learns) update_params(t, &scalars, team, thread);
+    if (thread != 0) return;
+    report(t, sums, before, n_rows, total);
+    sums[0] += (double)n_rows * scalars.penalty_scale * t->penalty;
+}
+
+/* The stop rule. Thread 0 alone has the sums; the barrier is for its word, which it says again an epoch later. */
+static void end_epoch(training *t, fnn_run *run, const double *sums, fnn_team *team, int thread) {
+    if (thread == 0) {
+        const double loss = sums[0] / (double)run->n_samples;
+        run->wait = loss > run->best - run->tol ? run->wait + 1 : 0;
+        if (loss < run->best) run->best = loss;
+        if (run->patience >= 0) t->stalled = run->wait > run->patience;
+    }
+    if (run->patience >= 0) fnn_barrier(team);
 }
 
 static void advance(fnn_run *run, int64_t batch_size) {
@@ -254,14 +294,16 @@ static void train_task(void *argument, fnn_team *team, int thread) {
             fnn_barrier(team);
         }
         const int64_t first = run.batch * header->batch_size;
+        double *sums = t->sums + (run.epoch - run.first_epoch) * header->n_sums;
         train_batch(t, t->order + first, at_most(header->batch_size, run.n_samples - first), run.step,
-                    t->rates.rates[t->rates.one ? 0 : done], t->sums + (run.epoch - run.first_epoch) * header->n_sums,
-                    team, thread);
+                    t->rates.rates[t->rates.one ? 0 : done], sums, team, thread);
         if (!t->is_finite) break;
         advance(&run, header->batch_size);
+        if (run.batch == 0) end_epoch(t, &run, sums, team, thread);
+        if (t->stalled) break;
     }
     fnn_restore(control);
-    run.status = !t->is_finite;
+    run.status = !t->is_finite ? 1 : t->stalled ? 2 : 0;
     fnn_barrier(team);
     if (thread == 0) *t->run = run;
 }
@@ -276,12 +318,41 @@ void fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order,
     fnn_parallel(fnn_threads_for(network, rows, 3, threads), train_task, &t);
 }
 
-double fnn_update(const fnn_network *network, int64_t step, double learning_rate) {
+static void gradient_task(void *argument, fnn_team *team, int thread) {
+    training *t = argument;
+    const fnn_header *header = t->network->model.header;
+    const int64_t n_rows = t->run->n_samples;
+    const double before = t->sums[0], total = total_of(t, t->order, n_rows);
+    const uint64_t control = fnn_flush_denormals();
+    for (int64_t first = 0; first < n_rows && t->is_finite; first += header->block_rows) {
+        fnn_block block = {.rows = at_most(header->block_rows, n_rows - first), .first_row = first, .training = 1};
+        train_block(t, &block, t->order + first, header->loss_scale / total, NULL, t->sums, team, thread);
+    }
+    fnn_restore(control);
+    if (thread == 0) report(t, t->sums, before, n_rows, total);
+}
+
+void fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows, int64_t n_rows, double *sums,
+                  int threads) {
+    fnn_run run = {.n_samples = n_rows};
+    training t = {.network = network, .data = data, .order = rows, .run = &run, .sums = sums, .is_finite = 1};
+    const int64_t together = at_most(network->model.header->block_rows, n_rows);
+    fnn_parallel(fnn_threads_for(network, together, 3, threads), gradient_task, &t);
+}
+
+double fnn_update(const fnn_network *network, int64_t step, double learning_rate, double penalty_scale) {
+    const fnn_model *model = &network->model;
+    const int64_t n = model->header->n_params;
     double c[FNN_N_SCALARS];
     const uint64_t control = fnn_flush_denormals();
-    const double penalty = penalize_and_clip(network);
-    fnn_scalars(network->model.optimizer, step, learning_rate, c);
-    network->kernels->update(&network->model, c, 0, network->model.header->n_params);
+    const double penalty = penalty_scale * network->kernels->penalty(model);
+    if (model->optimizer->clip) {
+        network->kernels->penalize(model, penalty_scale, 0, n);
+        network->kernels->clip(model);
+        penalty_scale = 0;
+    }
+    fnn_scalars(model->optimizer, step, learning_rate, c);
+    network->kernels->update(model, c, penalty_scale, 0, n);
     fnn_restore(control);
     return penalty;
 }

@@ -24,7 +24,9 @@ typedef struct {
 /* Each takes an upper bound on threads and uses fewer when the work is small. All flush denormals to zero. */
 void fnn_forward(const fnn_network *, const fnn_block *, int threads);
 void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads);
-double fnn_update(const fnn_network *, int64_t step, double learning_rate);
+double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale);
+/* contract.gradient of rows[0], rows[1], ..., which are 0, 1, ... */
+void fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums, int threads);
 void fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
 void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads);
 
