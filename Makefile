@@ -13,7 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 EXTRAS := numba,table,plot,progress,test,bench
-NATIVE := setup.py pyproject.toml fastnn/_kernels/native.pyx fastnn/_kernels/native.pxd fastnn/_kernels/hooks.pxi $(wildcard fastnn/_kernels/c/*.[ch])
+NATIVE := setup.py pyproject.toml fastnn/_kernels/native.pyx fastnn/_kernels/native.pxd $(wildcard fastnn/_kernels/*.pxi fastnn/_kernels/c/*.[ch])
 # As pyproject.toml names them: with them in .venv a build downloads nothing, and tests can compile.
 BUILDERS := "setuptools>=77" "cython>=3" "numpy>=2.0"
 # Another release formats other lines or finds other faults; the gate must not depend on the day.

@@ -83,7 +83,7 @@ native = Extension(
     ["fastnn/_kernels/native.pyx"],
     include_dirs=["fastnn/_kernels"],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
-    depends=["fastnn/_kernels/native.pxd", "fastnn/_kernels/hooks.pxi", *(str(path) for path in C.glob("*.[ch]"))],
+    depends=["fastnn/_kernels/native.pxd", *(str(path) for path in (*C.parent.glob("*.pxi"), *C.glob("*.[ch]")))],
     optional=os.environ.get("FASTNN_REQUIRE_NATIVE") != "1",
 )
 setup(ext_modules=[native], cmdclass={"build_ext": BuildNative})

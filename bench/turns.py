@@ -40,9 +40,9 @@ def environment(threads: int) -> dict[str, str]:
 class Worker:
     """The process of one library; ``version`` is None, with the reason in ``missing``, when it cannot be had."""
 
-    def __init__(self, library: str, threads: int, dtype: str, python: str):
+    def __init__(self, library: str, threads: int, dtype: str, python: str, script: str = "worker.py"):
         self.library = library
-        command = [python, str(HERE / "worker.py"), library, str(threads), dtype]
+        command = [python, str(HERE / script), library, str(threads), dtype]
         self.ended = {"error": f"its process has ended; to see why: {' '.join(command)} < /dev/null"}
         self.process = subprocess.Popen(
             command,

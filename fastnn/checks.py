@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,18 @@ from fastnn.custom_loss import CustomLoss
 from fastnn.definitions import number, shown
 from fastnn.layers.base import Shape
 from fastnn.losses import Loss
+from fastnn.sparse import SparseRows, from_scipy
 
 MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
 FEW = 8192  # numbers for which one call into BLAS is quicker than two of NumPy, and stays on one thread
-NOT_NEGATIVE = ("poisson", "kl_divergence", "categorical_crossentropy")  # losses, by their targets
+NOT_NEGATIVE = (  # losses, by their targets
+    "poisson",
+    "poisson_deviance",
+    "kl_divergence",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+)
+PROBABILITIES = ("binary_crossentropy", "binary_focal_crossentropy")
 BLOCK = 2**18  # numbers looked at together; smaller blocks cost more calls, larger ones leave the cache
 
 
@@ -69,6 +78,8 @@ def numbers(name: str, came: Any) -> np.ndarray:
 def _as_array(name: str, came: Any) -> np.ndarray:
     if np.ma.is_masked(came):
         raise ValueError(f"{name} has masked values; fill or drop them")
+    if is_sparse(came):
+        raise TypeError(f"{name} must be a dense array, got {type(came).__name__}; make it one with .toarray()")
     try:
         return np.asarray(came)
     except (ValueError, TypeError) as error:
@@ -98,19 +109,47 @@ def check_finite(name: str, array: np.ndarray) -> None:
     )
 
 
-def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool = False) -> np.ndarray:
-    """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``."""
+def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool = False) -> np.ndarray | SparseRows:
+    """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``, or sparse rows where they came."""
+    if type(came) is not np.ndarray and is_sparse(came):
+        return _sparse_inputs(name, came, shape, dtype, empty)
     array = real_array(name, came, dtype)
-    if array.shape[1:] != shape and not (shape == (1,) and array.ndim == 1):
-        wanted = "(n, " + ", ".join(map(str, shape)) + ")"
-        hint = f"; one row is x[None], shape {(1, *array.shape)}" if array.shape == shape else ""
-        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}{hint}")
-    if len(array) == 0 and not empty:
-        raise ValueError(f"{name} is empty; at least one row is needed")
-    if len(array) > MAX_SAMPLES:
-        raise ValueError(f"{name} has {len(array)} rows; at most {MAX_SAMPLES} can be trained at once")
+    if array.shape[1:] != shape or not 0 < len(array) <= MAX_SAMPLES:  # the call would be felt in one row's prediction
+        _check_rows(name, array.shape, shape, empty)
     check_finite(name, array)
     return array if array.ndim == 2 else array.reshape(len(array), math.prod(shape))
+
+
+def _check_rows(name: str, came: Shape, shape: Shape, empty: bool) -> None:
+    """Raise when rows of a shape are none for a model with input ``shape``."""
+    if came[1:] != shape and not (shape == (1,) and len(came) == 1):
+        wanted = "(n, " + ", ".join(map(str, shape)) + ")"
+        hint = f"; one row is x[None], shape {(1, *came)}" if came == shape else ""
+        raise ValueError(f"{name} must have shape {wanted}, got {came}{hint}")
+    if came[0] == 0 and not empty:
+        raise ValueError(f"{name} is empty; at least one row is needed")
+    if came[0] > MAX_SAMPLES:
+        raise ValueError(f"{name} has {came[0]} rows; at most {MAX_SAMPLES} can be trained at once")
+
+
+def is_sparse(came: Any) -> bool:
+    """Whether these are sparse rows, or a matrix that can become such; SciPy is not loaded to ask."""
+    return isinstance(came, SparseRows) or (not isinstance(came, np.ndarray) and hasattr(came, "tocsr"))
+
+
+def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: bool) -> SparseRows:
+    numbers(name, np.empty(0, came.dtype))  # refuses what it refuses in arrays
+    if len(came.shape) != 2:
+        raise ValueError(f"{name} must have two axes when it is sparse, got shape {came.shape}")
+    _check_rows(name, came.shape, shape, empty)
+    if isinstance(came, SparseRows):  # from `fit_many`, which has had them checked
+        return replace(came, values=real_array(name, came.values, dtype))
+    return from_scipy(name, came, dtype)
+
+
+def sample_shape(name: str, came: Any) -> Shape:
+    """Shape of one row, for a model that takes its input shape from its data."""
+    return (came.shape if is_sparse(came) else numbers(name, came).shape)[1:] or (1,)
 
 
 def targets(came: Any, n_samples: int, shape: Shape, loss: Loss | CustomLoss, dtype: np.dtype) -> np.ndarray:
@@ -119,7 +158,7 @@ def targets(came: Any, n_samples: int, shape: Shape, loss: Loss | CustomLoss, dt
     if array.ndim and len(array) != n_samples:
         raise ValueError(f"x and y must have the same number of rows, got {n_samples} and {len(array)}")
     if loss.sparse:
-        return _class_indices(array, n_samples, shape)
+        return _class_indices(array, n_samples, shape, loss.name)
     real = real_array("y", came, dtype)
     narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
     if real.shape not in ((n_samples, *shape), narrow):
@@ -131,24 +170,24 @@ def targets(came: Any, n_samples: int, shape: Shape, loss: Loss | CustomLoss, dt
 
 def _target_shape(came: Shape, n_samples: int, shape: Shape, loss: Loss | CustomLoss) -> str:
     message = f"y must have shape {(n_samples, *shape)}, got {came}"
-    if loss.name == "categorical_crossentropy" and came in ((n_samples,), (n_samples, 1)):
-        return message + "; class indices belong to the loss sparse_categorical_crossentropy"
+    if loss.activation == "softmax" and came in ((n_samples,), (n_samples, 1)):
+        return message + f"; class indices belong to the loss sparse_{loss.name}"
     return message
 
 
-def _class_indices(array: np.ndarray, n_samples: int, shape: Shape) -> np.ndarray:
-    n_classes, positions = shape[-1], shape[:-1]
+def _class_indices(array: np.ndarray, n_samples: int, shape: Shape, name: str) -> np.ndarray:
+    n_classes, positions, dense = shape[-1], shape[:-1], name.removeprefix("sparse_")
     if n_classes < 2:
         raise ValueError(
-            "sparse_categorical_crossentropy needs an output for each class, at least 2; "
-            "one output goes with binary_crossentropy"
+            f"{name} needs an output for each class, at least 2; "
+            f"one output goes with {dense.replace('categorical', 'binary')}"
         )
     if array.dtype.kind not in "iubf":
         raise TypeError(f"y must hold class indices (whole numbers), got dtype {array.dtype}")
     if array.shape == (n_samples, *positions, n_classes):
         raise ValueError(
             f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}; "
-            f"one-hot rows belong to the loss categorical_crossentropy"
+            f"one-hot rows belong to the loss {dense}"
         )
     if array.shape not in ((n_samples, *positions), (n_samples, *positions, 1)):
         raise ValueError(f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}")
@@ -164,11 +203,11 @@ def _domain(target: np.ndarray, loss: Loss | CustomLoss) -> np.ndarray:
     """Check the loss's domain; for hinge, 0 and 1 become -1 and 1."""
     if isinstance(loss, CustomLoss):  # whatever its name
         return target
-    if loss.name not in (*NOT_NEGATIVE, "binary_crossentropy", "hinge"):
+    if loss.name not in (*NOT_NEGATIVE, *PROBABILITIES, "hinge"):
         return target
     low, high = (target.min(), target.max()) if target.size else (0.0, 0.0)
-    if loss.name == "binary_crossentropy" and (low < 0 or high > 1):
-        raise ValueError(f"y must lie in [0, 1] for binary_crossentropy, got {low:g} to {high:g}")
+    if loss.name in PROBABILITIES and (low < 0 or high > 1):
+        raise ValueError(f"y must lie in [0, 1] for {loss.name}, got {low:g} to {high:g}")
     if loss.name in NOT_NEGATIVE and low < 0:
         raise ValueError(f"y must not be negative for {loss.name}, got {low:g}")
     if loss.name == "hinge":

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn import checks
 from fastnn.definitions import number
+from fastnn.sparse import SparseRows
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Data:
     """Arrays as the backends take them (see ``_kernels/contract.py``)."""
 
-    x: np.ndarray
+    x: np.ndarray | SparseRows
     target: np.ndarray
     weight: np.ndarray | None = None
 

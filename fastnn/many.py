@@ -19,6 +19,7 @@ from fastnn import checks
 from fastnn.data import Data, split_data
 from fastnn.definitions import integer
 from fastnn.fitting import check_arguments, prepare
+from fastnn.sparse import SparseRows
 from fastnn.threads import alone, get_num_threads
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
     models = _check_models(models)
     n_threads = get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1)
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
-    rows: dict[Any, np.ndarray] = {}
+    rows: dict[Any, np.ndarray | SparseRows] = {}
     shared: dict[Any, tuple[Data, Data | None]] = {}
     fits = []
     with contextlib.ExitStack() as stack:
@@ -80,7 +81,10 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
             stack.enter_context(model.built_for(x))
             kind = model.dtype, model.input_shape
             if kind not in rows:
-                rows[kind] = checks.inputs("x", x, model.input_shape, model.dtype).reshape(-1, *model.input_shape)
+                checked = checks.inputs("x", x, model.input_shape, model.dtype)
+                if isinstance(checked, np.ndarray):
+                    checked = checked.reshape(-1, *model.input_shape)
+                rows[kind] = checked
             key = (*kind, model.output_shape, model.loss)
             if key not in shared:
                 given = rows[kind], y, sample_weight, class_weight

@@ -274,8 +274,9 @@ def resolve(metric: Metric, loss: Any, n_out: int) -> Metric:
     One output or a loss of independent outputs compares with a threshold (0 for logits and hinge,
     else 0.5); several classes compare the largest output.
     """
-    classes = n_out > 1 and (loss.sparse or loss.name not in ("binary_crossentropy", "hinge"))
-    on_zero = loss.name == "hinge" or (loss.from_logits and loss.name == "binary_crossentropy")
+    binary = loss.name in ("binary_crossentropy", "binary_focal_crossentropy")
+    classes = n_out > 1 and (loss.sparse or not (binary or loss.name == "hinge"))
+    on_zero = loss.name == "hinge" or (loss.from_logits and binary)
     if metric.statistic is None:
         hits = metric.name in ("accuracy", "acc")
         code = (

@@ -119,7 +119,8 @@ class Sequential(Stack):
 
         Parameters
         ----------
-        x : ``(n, *input_shape)``, anything NumPy turns into finite numbers.
+        x : ``(n, *input_shape)``, anything NumPy turns into finite numbers; or, for one axis of inputs, a sparse matrix
+            or array of SciPy in any format. Only a block of its rows is dense at a time, with the same results.
         y : targets: ``(n, *output_shape)``, also ``(n,)`` for one output; class indices for a sparse loss.
         batch_size : rows of one update; the last batch of an epoch may be smaller.
         epochs, initial_epoch : train from ``initial_epoch`` up to ``epochs``.
@@ -204,7 +205,7 @@ class Sequential(Stack):
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = 0, backend: str | None = None
     ) -> np.ndarray:
-        """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, of the model's dtype.
+        """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, dense or sparse, of the model's dtype.
 
         ``batch_size`` and ``verbose`` are taken for Keras' sake: rows go through in blocks of the plan's choice.
         """

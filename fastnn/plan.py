@@ -30,6 +30,7 @@ ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache
 BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1024
 KERAS = Reduction()
+INPUT_BYTES = 256 * 1024 * 1024  # of a block's input: of sparse rows with a million columns only this much is dense
 WEIGHT_BYTES = 1024 * 1024  # of a layer; beyond them rows do not stay in the cache, and many share a pass over weights
 
 
@@ -267,11 +268,13 @@ def _take_logits(loss, operations, shape: Shape):
 
 def _block_rows(operations: list[tuple[int, Operation]], batch_size: int) -> int:
     largest = max((operation.n_in * operation.n_out for _, operation in operations if operation.w >= 0), default=0)
+    first = operations[0][1]
+    most = min(MAX_BLOCK, max(ALIGN, INPUT_BYTES // (4 * first.n_in * first.repeat) // ALIGN * ALIGN))
     if 4 * largest > WEIGHT_BYTES:
-        return min(batch_size, MAX_BLOCK)
+        return min(batch_size, most)
     numbers = sum(2 * operation.repeat * operation.n_out for _, operation in operations)
     rows = BLOCK_BYTES // (4 * numbers) // ALIGN * ALIGN
-    return min(batch_size, max(MIN_BLOCK, min(MAX_BLOCK, rows)))
+    return min(batch_size, most, max(MIN_BLOCK, rows))
 
 
 def _padded(size: int) -> int:

@@ -40,7 +40,9 @@ def loss_table(loss: Loss | CustomLoss | None, fused: int, shape: Shape) -> np.n
     table["code"], table["fused"] = -1, fused
     table["n_out"], table["repeat"] = shape[-1], math.prod(shape[:-1])
     if isinstance(loss, Loss):
-        table["code"], table["sparse"], table["parameter"] = loss.code, loss.sparse, loss.parameter
+        loss.check_width(shape[-1])
+        table["code"], table["sparse"], table["n_parameters"] = loss.code, loss.sparse, len(loss.parameters)
+        table["parameters"][: len(loss.parameters)] = loss.parameters
     return table
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn import _kernels
+from fastnn.checks import is_sparse
 from fastnn.plan import allocate
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Predictor:
 
     def _check(self, name: str, array: np.ndarray) -> None:
         if not isinstance(array, np.ndarray):
-            raise TypeError(f"{name} must be an array, got {type(array).__name__}")
+            hint = "; sparse rows go to model.predict" if is_sparse(array) else ""
+            raise TypeError(f"{name} must be an array, got {type(array).__name__}{hint}")
         flags = array.flags
         if array.dtype != self.dtype or not (flags.c_contiguous and flags.aligned):
             fault = "" if flags.aligned else ", not aligned"

@@ -94,7 +94,7 @@ class Stack:
         """A block in which the model is built, by the rows of ``x`` if need be; an error inside takes that back."""
         waiting = not self.built
         if waiting:
-            self.build(checks.numbers("x", x).shape[1:] or (1,))
+            self.build(checks.sample_shape("x", x))
         try:
             yield
         except BaseException:

@@ -29,6 +29,7 @@ from fastnn.optimizers import LBFGS
 from fastnn.plan import Arenas, Plan, new_run
 from fastnn.progress import Progress
 from fastnn.schedules import Schedule
+from fastnn.sparse import dense
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
@@ -293,10 +294,10 @@ def evaluate(plan: Plan, arenas: Arenas, backend: Any, data: Data, metrics: Sequ
     """Loss (with penalties) and metrics of the model as it predicts, block by block."""
     sums = np.zeros((1, int(plan.header["n_sums"])))
     loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else backend.loss
-    block = int(plan.header["block_rows"])
+    block, room = int(plan.header["block_rows"]), arenas.workspace[int(plan.header["x"]) :]
     for first in range(0, len(data), block):
         part = data.part(slice(first, first + block))
-        backend.forward(plan, arenas, part.x)
+        backend.forward(plan, arenas, dense(part.x, room))
         loss(plan, arenas, part.target, part.weight, sums[0], 1.0)
     sums[0, 0] += len(data) * penalty(plan, arenas.params)
     return {name: values[0] for name, values in read_sums(metrics, plan, sums, len(data)).items()}

@@ -1,7 +1,8 @@
 """The trainings whose every bit is written down: every definition has its turn, and every way through the plan.
 
 Widths, rows and batches are multiples of nothing, and some products are large enough to be packed. A new case or an
-order changed among the activations, losses and optimisers needs ``golden.json`` written anew.
+order changed among the activations, losses and optimisers needs ``golden.json`` written anew. Losses that came after
+``FIRST_LOSSES`` have cases of their own, so that the first records stay.
 """
 
 from __future__ import annotations
@@ -75,31 +76,50 @@ def optimizers_in_all_forms() -> list:
 
 
 OPTIMIZERS = optimizers_in_all_forms()
+FIRST_LOSSES = [loss for loss in losses.ALL_LOSSES if loss.code <= losses.LossCode.PINBALL]
 
 
 def _output(loss) -> str:
     """An output activation in the loss's domain."""
     if loss.from_logits:
         return "linear"
-    if loss.name == "binary_crossentropy":
+    if loss.name in ("binary_crossentropy", "binary_focal_crossentropy"):
         return "sigmoid"
-    if loss.name in ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence"):
+    if loss.activation == "softmax" or loss.name == "kl_divergence":
         return "softmax"
-    return "softplus" if loss.name == "poisson" else "linear"
+    return "softplus" if loss.name in ("poisson", "poisson_deviance") else "linear"
+
+
+def _alone(number: int, loss) -> Case:
+    """A loss by itself: neither fused nor after a softmax."""
+    output = {"softmax": "softplus", "sigmoid": "hard_sigmoid"}.get(_output(loss), _output(loss))
+    return Case(f"loss-{loss.code.name.lower()}", _dense(9, 1 + 16 * (number % 2) + number, output=output), (5,), loss)
 
 
 def _around_definitions() -> list[Case]:
     """Cases in which every activation, loss and optimiser has its turn, over odd widths."""
-    cases, all_losses, all_optimizers = [], losses.ALL_LOSSES, OPTIMIZERS
+    cases, all_losses, all_optimizers = [], FIRST_LOSSES, OPTIMIZERS
     widths = ((13, 5), (50, 23, 3), (1, 17), (19, 33, 2), (7, 31, 67, 4))
     for i, name in enumerate(ACTIVATIONS):
         loss, optimizer = all_losses[i % len(all_losses)], all_optimizers[i % len(all_optimizers)]
         title = f"{name}-{loss.code.name.lower()}-{optimizer.code.name.lower()}"
         layers = _dense(*widths[i % len(widths)], activation=name, output=_output(loss))
         cases.append(Case(title, layers, (7 + 5 * (i % 4),), loss, optimizer, weighted=i % 3 == 0))
-    for i, loss in enumerate(all_losses):  # formulas by themselves: neither fused nor after a softmax
-        output = {"softmax": "softplus", "sigmoid": "hard_sigmoid"}.get(_output(loss), _output(loss))
-        cases.append(Case(f"loss-{loss.code.name.lower()}", _dense(9, 1 + 16 * (i % 2) + i, output=output), (5,), loss))
+    return cases + [_alone(i, loss) for i, loss in enumerate(FIRST_LOSSES)]
+
+
+def _around_later_losses() -> list[Case]:
+    """Losses that go round with no other definition, by themselves and taken together with their activation."""
+    later = [loss for loss in losses.ALL_LOSSES if loss not in FIRST_LOSSES]
+    cases = [_alone(i, loss) for i, loss in enumerate(later)]
+    for i, loss in enumerate(loss for loss in later if not loss.from_logits):
+        layers = _dense(13, (3, 21, 5, 16)[i % 4], output=loss.activation)
+        cases.append(Case(f"fused-{loss.code.name.lower()}", layers, (6,), loss, metrics=("accuracy",), weighted=i < 2))
+    less = losses.CategoricalFocalCrossentropy(0.5)
+    cases.append(Case("little-focus", _dense(8, 7, output="softmax"), (5,), less))
+    for quantiles in ((0.1, 0.5, 0.9), tuple(i / 64 for i in range(1, 33))):
+        width = 3 * len(quantiles)
+        cases.append(Case(f"quantiles-{width}", _dense(11, width), (4,), losses.Pinball(quantiles), weighted=True))
     return cases
 
 
@@ -138,6 +158,7 @@ _RATES = PiecewiseConstantDecay((3, 9), (0.02, 0.005, 0.001))
 CASES = (
     *_around_definitions(),
     *_around_updates(),
+    *_around_later_losses(),
     Case("odd", _dense(13, 5), (7,)),
     Case("odd-deep", _dense(50, 23, 3, activation="relu"), (37,)),
     Case("ones", _dense(1, 1), (1,), optimizer="sgd"),

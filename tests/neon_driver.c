@@ -67,7 +67,7 @@ static fnn_model model_in(const array *a) {
 
 /* own: x, target, weight, order, run, rates, sums, as contract.train_epochs has them. */
 static void train(const fnn_network *network, const array *own) {
-    const fnn_data data = {own[0].data, own[1].data, own[2].data};
+    const fnn_data data = {.x = own[0].data, .target = own[1].data, .weight = own[2].data};
     const fnn_rates rates = {own[5].data, own[5].bytes == sizeof(double)};
     fnn_train(network, &data, own[3].data, own[4].data, rates, own[6].data, THREADS);
 }

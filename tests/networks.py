@@ -8,21 +8,30 @@ outside is seen by :meth:`Memory.check` and a read outside (or of workspace neve
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fastnn import losses, optimizers, plan
 from fastnn._kernels import reference
 from fastnn.layers import Dense
+from fastnn.sparse import SparseRows
 
 GUARD = 256  # bytes before and behind every array
+SPARSE_ARRAYS = ("values", "columns", "starts")
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 19, 31, 33, 37, 67)  # around the vector lengths 4, 8, 16 and 32; primes
 
 SMOOTHED = (losses.BinaryCrossentropy(label_smoothing=0.1), losses.CategoricalCrossentropy(label_smoothing=0.3))
+FOCAL = (
+    losses.BinaryFocalCrossentropy(0.0),
+    losses.BinaryFocalCrossentropy(0.5),
+    losses.CategoricalFocalCrossentropy(0.5),
+    losses.SparseCategoricalFocalCrossentropy(3.5),
+)
 EVERY_LOSS = (
     *(*losses.ALL_LOSSES, losses.Huber(0.3), losses.Pinball(0.8)),
     *(*SMOOTHED, *(loss.on_logits() for loss in SMOOTHED)),
+    *(*FOCAL, *(loss.on_logits() for loss in FOCAL)),
 )
 
 
@@ -37,9 +46,13 @@ def output_activation(loss) -> str:
         return "linear"
     return {
         "binary_crossentropy": "hard_sigmoid",
+        "binary_focal_crossentropy": "hard_sigmoid",
         "categorical_crossentropy": "sigmoid",
+        "categorical_focal_crossentropy": "sigmoid",
         "poisson": "softplus",
+        "poisson_deviance": "softplus",
         "sparse_categorical_crossentropy": "softplus",
+        "sparse_categorical_focal_crossentropy": "softplus",
         "kl_divergence": "softmax",
     }.get(loss.name, "linear")
 
@@ -55,13 +68,13 @@ def draw_target(rng, loss, rows: int, shape) -> np.ndarray:
     if loss.sparse:
         return rng.integers(0, n_out, (rows, repeat)).astype(np.int32)
     full = (rows, repeat, n_out)
-    if loss.name in ("categorical_crossentropy", "kl_divergence"):
+    if loss.name in ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence"):
         target = rng.dirichlet(np.ones(n_out), full[:2])
-    elif loss.name == "binary_crossentropy":
+    elif loss.name in ("binary_crossentropy", "binary_focal_crossentropy"):
         target = rng.random(full)
     elif loss.name == "hinge":
         target = rng.integers(0, 2, full) * 2.0 - 1.0
-    elif loss.name == "poisson":
+    elif loss.name in ("poisson", "poisson_deviance"):
         target = rng.integers(0, 5, full) * 1.0
     else:
         target = draw(rng, full)
@@ -162,6 +175,8 @@ class Stage:
         """Data as a user's: of the stage's dtype (indices stay), aligned to no more than an element."""
         if values is None:
             return None
+        if isinstance(values, SparseRows):
+            return replace(values, **{name: self.place(getattr(values, name), shift) for name in SPARSE_ARRAYS})
         values = np.asarray(values)
         return self.memory.copy(values, self.dtype if values.dtype.kind == "f" else values.dtype, shift=shift)
 

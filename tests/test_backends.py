@@ -119,6 +119,10 @@ def test_loss_and_its_gradient_equal_reference(backend, dtype, rng, loss, n_out,
         ("binary_crossentropy", "sigmoid"),
         ("categorical_crossentropy", "softmax"),
         ("sparse_categorical_crossentropy", "softmax"),
+        ("binary_focal_crossentropy", "sigmoid"),
+        ("categorical_focal_crossentropy", "softmax"),
+        ("sparse_categorical_focal_crossentropy", "softmax"),
+        ("poisson_deviance", "exponential"),
     ],
 )
 @pytest.mark.parametrize(("n_out", "rows"), [(1, 9), (5, 17), (33, 3)])

@@ -72,6 +72,10 @@ WRONG_MODEL = {
     "boundaries": (lambda: schedules.PiecewiseConstantDecay([5, 5], [1, 2, 3]), ValueError, ("boundaries", "rise")),
     "values": (lambda: schedules.PiecewiseConstantDecay([5], [1]), ValueError, ("values", "one more")),
     "delta": (lambda: losses.Huber(0), ValueError, ("delta", "(0, inf)", "0")),
+    "gamma": (lambda: losses.BinaryFocalCrossentropy(-1), ValueError, ("gamma", "[0, inf)", "-1")),
+    "gamma text": (lambda: losses.SparseCategoricalFocalCrossentropy("2"), TypeError, ("gamma", "number", "'2'")),
+    "quantiles": (lambda: losses.Pinball((0.9, 0.1)), ValueError, ("quantile", "rise", "(0.9, 0.1)", "sort")),
+    "quantile in a list": (lambda: losses.Pinball([0.1, 1.5]), ValueError, ("quantile", "(0, 1)", "1.5")),
     "quantile": (lambda: losses.Pinball(1), ValueError, ("quantile", "(0, 1)", "1")),
     "scale": (lambda: initializers.VarianceScaling(0), ValueError, ("scale", "(0, inf)", "0")),
     "mode": (lambda: initializers.VarianceScaling(mode="x"), ValueError, ("mode", "'x'", "fan_in")),
@@ -106,3 +110,27 @@ def test_a_layer_that_cannot_be_added_changes_nothing(layer):
     with pytest.raises((ValueError, TypeError)):
         model.add(layer)
     assert state_of(model) == before
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch"])
+@pytest.mark.parametrize("trained", [False, True])
+def test_an_output_whose_width_does_not_fit_the_quantiles(call, trained):
+    x, y = regression(np.random.default_rng(1), n=20, n_out=4)
+    model = model_of(Dense(4), loss="mse")
+    if trained:
+        model.fit(x, y, verbose=0)
+    model.compile("adam", losses.Pinball((0.1, 0.5, 0.9)))
+    before = state_of(model)
+    words = ("pinball", "3 values of quantile", "multiple of 3", "got 4", "Dense(3)")
+    refused(lambda: getattr(model, call)(x, y), ValueError, words)
+    assert state_of(model) == before
+
+
+def test_an_output_that_does_not_fit_leaves_a_model_waiting_for_its_shape():
+    x, y = regression(np.random.default_rng(1), n=20, n_out=4)
+    model = Sequential([Dense(4)], seed=1, backend="numpy")
+    model.compile("adam", losses.Pinball((0.1, 0.5, 0.9)))
+    before = state_of(model)
+    refused(lambda: model.fit(x, y), ValueError, ("multiple of 3", "got 4"))
+    assert state_of(model) == before
+    assert not model.built

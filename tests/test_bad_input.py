@@ -97,6 +97,37 @@ WRONG_Y = {
     "beyond a probability": ("binary_crossentropy", changed(Y > 0, 1.5), ValueError, ("y", "[0, 1]", "1.5")),
     "below a probability": ("binary_crossentropy", changed(Y > 0, -1), ValueError, ("y", "[0, 1]", "-1")),
     "negative count": ("poisson", changed(Y * 0, -2), ValueError, ("y", "negative", "poisson", "-2")),
+    "negative rate": ("poisson_deviance", changed(Y * 0, -2), ValueError, ("y", "negative", "poisson_deviance", "-2")),
+    "focal beyond a probability": (
+        "binary_focal_crossentropy",
+        changed(Y > 0, 1.5),
+        ValueError,
+        ("y", "[0, 1]", "binary_focal_crossentropy", "1.5"),
+    ),
+    "negative soft target": (
+        "categorical_focal_crossentropy",
+        np.eye(3)[CLASSES] - 0.25,
+        ValueError,
+        ("y", "negative", "categorical_focal_crossentropy", "-0.25"),
+    ),
+    "focal class above": (
+        "sparse_categorical_focal_crossentropy",
+        changed(CLASSES, 3),
+        ValueError,
+        ("y", "0 to 2", "0 to 3"),
+    ),
+    "focal one-hot": (
+        "sparse_categorical_focal_crossentropy",
+        np.eye(3)[CLASSES],
+        ValueError,
+        ("y", "class indices", "(20, 3)", "loss categorical_focal_crossentropy"),
+    ),
+    "focal indices": (
+        "categorical_focal_crossentropy",
+        CLASSES,
+        ValueError,
+        ("y", "(20, 3)", "loss sparse_categorical_focal_crossentropy"),
+    ),
     "negative probability": ("kl_divergence", changed(Y * 0, -0.5), ValueError, ("y", "negative", "-0.5")),
     "hinge": ("hinge", changed(Y * 0, 2), ValueError, ("y", "-1 and 1", "hinge")),
     "class above": ("sparse", changed(CLASSES, 3), ValueError, ("y", "0 to 2", "0 to 3")),
@@ -126,7 +157,7 @@ def test_wrong_y(call, case):
     classes = "categorical" in loss
     last = Dense(3, "softmax") if classes else Dense(1, "linear" if loss in ("mse", "hinge") else "sigmoid")
     model = model_of(last, loss=loss)
-    good = np.eye(3)[CLASSES] if loss == "categorical_crossentropy" else CLASSES if classes else (Y > 0) * 1.0
+    good = np.eye(3)[CLASSES] if loss.startswith("categorical") else CLASSES if classes else (Y > 0) * 1.0
     model.fit(X, good, verbose=0)
     before = state_of(model)
     refused(lambda: call_with(model, call, X, y, good), error, words)
@@ -136,6 +167,10 @@ def test_wrong_y(call, case):
 def test_one_output_has_no_class_indices():
     model = model_of(loss="sparse_categorical_crossentropy")
     refused(lambda: model.fit(X, CLASSES), ValueError, ("sparse_categorical", "at least 2", "binary_crossentropy"))
+
+    model = model_of(loss="sparse_categorical_focal_crossentropy")
+    words = ("sparse_categorical_focal", "at least 2", "binary_focal_crossentropy")
+    refused(lambda: model.fit(X, CLASSES), ValueError, words)
 
 
 def test_a_metric_that_cannot_read_class_indices():
@@ -154,8 +189,9 @@ def test_sequences_have_no_class_weight():
 
 
 def test_the_area_under_the_curve_needs_probabilities():
-    model = model_of(loss=losses.BinaryCrossentropy(from_logits=True), metrics=["auc"])
-    refused(lambda: model.fit(X, Y > 0), ValueError, ("auc", "probabilities", "sigmoid"))
+    for make in (losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy):
+        model = model_of(loss=make(from_logits=True), metrics=["auc"])
+        refused(lambda model=model: model.fit(X, Y > 0), ValueError, ("auc", "probabilities", "sigmoid"))
 
 
 @pytest.mark.parametrize("rate", [-0.1, float("nan"), "fast"])

@@ -92,7 +92,17 @@ def test_layers_and_definitions_come_back(tmp_path):
     assert loaded.predict(x).tobytes() == model.predict(x).tobytes()
 
 
-@pytest.mark.parametrize("loss", [*losses.ALL_LOSSES, losses.Huber(np.float32(0.5)), losses.Pinball(0.9)], ids=repr)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *losses.ALL_LOSSES,
+        losses.Huber(np.float32(0.5)),
+        losses.Pinball(0.9),
+        losses.Pinball(np.array([0.1, 0.5, 0.9], np.float32)),
+        losses.BinaryFocalCrossentropy(0),
+    ],
+    ids=repr,
+)
 def test_losses_come_back(loss, tmp_path):
     assert fastnn.load(saved(model_of(Dense(3), loss=loss), tmp_path)).loss == loss
 

@@ -22,10 +22,14 @@ POSITIVE = ("sigmoid", "softplus", "exponential", "softmax")
 SHARES = ("sigmoid", "softmax")
 DOMAIN = {
     "binary_crossentropy": SHARES,
+    "binary_focal_crossentropy": SHARES,
     "categorical_crossentropy": POSITIVE,
+    "categorical_focal_crossentropy": POSITIVE,
     "poisson": POSITIVE,
+    "poisson_deviance": POSITIVE,
     "kl_divergence": SHARES,
     "sparse_categorical_crossentropy": POSITIVE,
+    "sparse_categorical_focal_crossentropy": POSITIVE,
 }
 
 
@@ -83,7 +87,9 @@ def smooth_case(rng, layers, input_shape, loss, **more):
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_gradient_of_activation_before_loss(backend, rng, name, loss):
-    before = name if loss.from_logits or name in DOMAIN.get(loss.name, ACTIVATIONS) else output_activation(loss)
+    fits = loss.from_logits or name in DOMAIN.get(loss.name, ACTIVATIONS)
+    towers = name == loss.activation == "exponential" and loss.from_logits  # the loss takes the exponential once more
+    before = name if fits and not towers else output_activation(loss)
     net, x, target = smooth_case(rng, [Dense(4, name), Dense(3, before)], (3,), loss)
     check_gradients(backend, net, x, target)
 
@@ -94,6 +100,10 @@ def test_gradient_of_activation_before_loss(backend, rng, name, loss):
         ("binary_crossentropy", "sigmoid"),
         ("categorical_crossentropy", "softmax"),
         ("sparse_categorical_crossentropy", "softmax"),
+        ("binary_focal_crossentropy", "sigmoid"),
+        ("categorical_focal_crossentropy", "softmax"),
+        ("sparse_categorical_focal_crossentropy", "softmax"),
+        ("poisson_deviance", "exponential"),
         ("binary_crossentropy", "tanh"),
         ("mean_squared_error", "log_softmax"),
     ],

@@ -64,7 +64,16 @@ def train_and_predict(backend, net, dtype, data):
     backend.predict(net.plan, stage.arenas, stage.place(data[0]), out)
 
 
-@pytest.mark.parametrize("loss", ["mean_squared_error", "categorical_crossentropy", "sparse_categorical_crossentropy"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "mean_squared_error",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+        "categorical_focal_crossentropy",
+        "sparse_categorical_focal_crossentropy",
+    ],
+)
 @pytest.mark.parametrize(
     ("widths", "rows"), [((1, 1), 3), ((7, 1), 13), ((7, 5, 3), 37), ((33, 17, 19), 5), ((300, 130, 99), 100)]
 )

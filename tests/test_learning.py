@@ -39,6 +39,9 @@ TASKS = {
     "binary": (Dense(1, "sigmoid"), "binary_crossentropy", lambda x: x[:, 0] > 0),
     "classes": (Dense(3, "softmax"), "sparse_categorical_crossentropy", lambda x: x[:, :3].argmax(1)),
     "one-hot": (Dense(3, "softmax"), "categorical_crossentropy", lambda x: np.eye(3)[x[:, :3].argmax(1)]),
+    "focal": (Dense(1, "sigmoid"), "binary_focal_crossentropy", lambda x: x[:, 0] > 0),
+    "focal classes": (Dense(3, "softmax"), "sparse_categorical_focal_crossentropy", lambda x: x[:, :3].argmax(1)),
+    "focal one-hot": (Dense(3, "softmax"), "categorical_focal_crossentropy", lambda x: np.eye(3)[x[:, :3].argmax(1)]),
     "labels": (Dense(2, "sigmoid"), "binary_crossentropy", lambda x: (x[:, :2] > 0).astype(int)),
 }
 

@@ -11,59 +11,7 @@ from fastnn import losses
 from fastnn.losses import ALL_LOSSES, LOSSES, LOSSES_ON_LOGITS
 
 mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
-mp = mpmath.mp
-mp.dps = 40
-TINY = mp.mpf(1e-7)
-
-
-def kept(y, low=TINY, high=1 - TINY):
-    return min(max(y, low), high)
-
-
-def shares(y):
-    return [v / mp.fsum(y) for v in y]
-
-
-def softmax(z):
-    return shares([mp.exp(v) for v in z])
-
-
-def mean(terms):
-    return mp.fsum(terms) / len(terms)
-
-
-def pairs(formula):
-    return lambda t, y, p: mean([formula(a, b, p) for a, b in zip(t, y, strict=True)])
-
-
-def binary(t, y, p):
-    t = t * (1 - p) + p / 2
-    return -(t * mp.log(y) + (1 - t) * mp.log(1 - y))
-
-
-def categorical(t, y, p):
-    t = [a * (1 - p) + p / len(t) for a in t]
-    return -mp.fsum(a * mp.log(b) for a, b in zip(t, y, strict=True))
-
-
-FORMULAS = {
-    "binary_crossentropy": pairs(lambda t, y, p: binary(t, kept(y), p)),
-    "binary_crossentropy_logits": pairs(lambda t, y, p: binary(t, 1 / (1 + mp.exp(-y)), p)),
-    "categorical_crossentropy": lambda t, y, p: categorical(t, [kept(v) for v in shares(y)], p),
-    "categorical_crossentropy_logits": lambda t, y, p: categorical(t, softmax(y), p),
-    "sparse_categorical_crossentropy": lambda t, y, p: -mp.log(kept(shares(y)[t])),
-    "sparse_categorical_crossentropy_logits": lambda t, y, p: -mp.log(softmax(y)[t]),
-    "mean_squared_error": pairs(lambda t, y, p: (y - t) ** 2),
-    "mean_absolute_error": pairs(lambda t, y, p: abs(y - t)),
-    "huber": pairs(lambda t, y, p: (y - t) ** 2 / 2 if abs(y - t) <= p else p * (abs(y - t) - p / 2)),
-    "log_cosh": pairs(lambda t, y, p: mp.log(mp.cosh(y - t))),
-    "poisson": pairs(lambda t, y, p: y - t * mp.log(y + TINY)),
-    "kl_divergence": lambda t, y, p: mp.fsum(
-        kept(a, high=1) * mp.log(kept(a, high=1) / kept(b, high=1)) for a, b in zip(t, y, strict=True)
-    ),
-    "hinge": pairs(lambda t, y, p: max(1 - t * y, mp.zero)),
-    "pinball": pairs(lambda t, y, p: p * (t - y) if t > y else (1 - p) * (y - t)),
-}
+from exact_losses import FORMULAS, half_deviance, mp  # noqa: E402 (needs mpmath)
 
 
 def prediction(rng, loss, shape):
@@ -73,7 +21,11 @@ def prediction(rng, loss, shape):
         "categorical_crossentropy",
         "kl_divergence",
         "poisson",
+        "poisson_deviance",
         "sparse_categorical_crossentropy",
+        "binary_focal_crossentropy",
+        "categorical_focal_crossentropy",
+        "sparse_categorical_focal_crossentropy",
     ):
         return draw(rng, shape, 2.0)
     return rng.random(shape).astype(np.float32) * 0.9 + 0.05
@@ -150,7 +102,11 @@ def test_loss_on_logits_equals_activation_then_loss(rng, name):
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 def test_extreme_predictions_give_finite_losses(loss, dtype):
     y = np.array([[0.0, 1.0], [1.0, 0.0]]) if loss.name != "poisson" else np.array([[0.0, 50.0], [1.0, 0.0]])
-    y = (y * 500 - 100 if loss.from_logits else y).astype(dtype)
+    if loss.name == "poisson_deviance":  # infinite at 0, and at a logit whose exponential is
+        y = (y * 180 - 100) if loss.from_logits else y * 1e30 + 1e-30
+    elif loss.from_logits:
+        y = y * 500 - 100
+    y = y.astype(dtype)
     target = np.array([0, 1]) if loss.sparse else np.array([[1.0, 0.0], [1.0, 0.0]], dtype)
     assert np.isfinite(loss.value(target, y)).all()
     assert np.isfinite(loss.gradient(target, y)).all()
@@ -161,6 +117,52 @@ def test_results_keep_the_dtype_of_the_prediction(rng, loss, dtype):
     target, y = case(rng, loss)
     target = target if loss.sparse else target.astype(dtype)
     assert loss.value(target, y.astype(dtype)).dtype == dtype
+
+
+def test_poisson_deviance_of_a_large_count_keeps_its_digits(dtype):
+    target, z = np.array([[1e6]], dtype), np.log(np.array([[1.001e6]])).astype(dtype)
+    exact = half_deviance(mp.mpf(1e6), mp.exp(mp.mpf(float(z[0, 0]))))
+    got = LOSSES_ON_LOGITS["poisson_deviance"].value(target, z)
+    assert_close(got, [float(exact)], dtype, magnitude=1e3 * float(z[0, 0]))  # the slope, times what rounds
+
+
+def test_poisson_deviance_of_no_count_is_the_prediction(dtype):
+    target, y = np.zeros((1, 3), dtype), np.array([[1e-30, 0.5, 7.0]], dtype)
+    loss = losses.PoissonDeviance()
+    assert_close(loss.value(target, y), [y.mean(dtype=np.float64)], dtype)
+    np.testing.assert_array_equal(loss.gradient(target, y), np.full((1, 3), 1 / 3, dtype))
+    with np.errstate(divide="ignore"):
+        z = np.log(np.array([[0.0, 0.5, 7.0]], dtype))
+    logits = loss.on_logits()
+    assert_close(logits.value(target, z), [2.5], dtype, 4)
+    assert_close(logits.gradient(target, z), [[0, 0.5 / 3, 7 / 3]], dtype, 4)
+
+
+def test_quantiles_take_the_columns_in_turn(rng, dtype):
+    target, y = (draw(rng, (6, 6)).astype(dtype) for _ in range(2))
+    both, low, high = losses.Pinball((0.2, 0.7)), losses.Pinball(0.2), losses.Pinball(0.7)
+    right = (low.value(target[:, ::2], y[:, ::2]) + high.value(target[:, 1::2], y[:, 1::2])) / 2
+    assert_close(both.value(target, y), right, dtype, 6)
+    assert both.value(target, y).dtype == dtype
+    slopes = np.empty_like(y)
+    slopes[:, ::2], slopes[:, 1::2] = (
+        low.gradient(target[:, ::2], y[:, ::2]),
+        high.gradient(target[:, 1::2], y[:, 1::2]),
+    )
+    assert_close(both.gradient(target, y), slopes / 2, dtype, 6)
+    with pytest.raises(ValueError, match=r"multiple of 2, got 3; end the model with Dense\(2\)"):
+        both.value(target[:, :3], y[:, :3])
+
+
+def test_quantiles_of_any_sequence_are_one_loss():
+    right = losses.Pinball((0.25, 0.5))
+    assert losses.Pinball([0.25, 0.5]) == losses.Pinball(np.array([0.25, 0.5], np.float32)) == right
+    assert (
+        losses.get("pinball", quantile=(0.25, 0.5)) == losses.get({"name": "pinball", "quantile": [0.25, 0.5]}) == right
+    )
+    assert right.config() == {"name": "pinball", "quantile": [0.25, 0.5]}
+    assert losses.Pinball(np.array(0.25)) == losses.Pinball(0.25)
+    assert hash(right) != hash(losses.Pinball((0.25, 0.75)))
 
 
 def huber_like(target, y):
@@ -209,7 +211,11 @@ def test_custom_losses_of_wrong_shape_are_refused(rng):
         *ALL_LOSSES,
         losses.Huber(0.3),
         losses.Pinball(0.9),
+        losses.Pinball((0.1, 0.5, 0.9)),
+        losses.Pinball([0.3]),
         losses.BinaryCrossentropy(True, 0.1),
+        losses.BinaryFocalCrossentropy(0.0),
+        losses.SparseCategoricalFocalCrossentropy(0.5, from_logits=True),
         losses.CategoricalCrossentropy(label_smoothing=0.2),
     ],
     ids=repr,
@@ -240,6 +246,20 @@ def test_arguments_bind_in_any_order_and_to_records():
         ("huber", {"delta": 0.0}, ValueError, "delta"),
         ("pinball", {"quantile": 1.0}, ValueError, "quantile"),
         ("pinball", {"quantile": "half"}, TypeError, "quantile"),
+        ("pinball", {"quantile": (0.5, 0.1)}, ValueError, "quantile must rise"),
+        ("pinball", {"quantile": (0.5, 0.5)}, ValueError, "quantile must rise"),
+        ("pinball", {"quantile": (0.0, 0.5)}, ValueError, r"quantile must lie in \(0, 1\)"),
+        ("pinball", {"quantile": (0.5, 1.0)}, ValueError, r"quantile must lie in \(0, 1\)"),
+        ("pinball", {"quantile": (0.5, float("nan"))}, ValueError, r"quantile must lie in \(0, 1\)"),
+        ("pinball", {"quantile": ()}, ValueError, "quantile must be 1 to 32 numbers, got 0"),
+        ("pinball", {"quantile": np.linspace(0.01, 0.9, 33)}, ValueError, "quantile must be 1 to 32 numbers, got 33"),
+        ("pinball", {"quantile": [[0.1, 0.9]]}, TypeError, "quantile"),
+        ("pinball", {"quantile": ["0.1", 0.9]}, TypeError, "quantile"),
+        ("huber", {"delta": (0.1, 0.9)}, TypeError, "delta"),
+        ("binary_focal_crossentropy", {"gamma": -0.1}, ValueError, r"gamma must lie in \[0, inf\)"),
+        ("categorical_focal_crossentropy", {"gamma": float("inf")}, ValueError, "gamma"),
+        ("categorical_focal_crossentropy", {"alpha": 0.25}, ValueError, "alpha"),
+        ("poisson_deviance", {"gamma": 1.0}, ValueError, "gamma"),
         (None, {}, TypeError, "loss"),
         ("sparse_categorical_crossentropy", {"label_smoothing": 0.1}, ValueError, "label_smoothing"),
         ("binary_crossentropy", {"label_smoothing": 1.5}, ValueError, "label_smoothing"),

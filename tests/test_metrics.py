@@ -32,6 +32,14 @@ def weight(request, rng):
     return draw(rng, ROWS) ** 2 if request.param else None
 
 
+OF_CLASSES = (
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "sparse_categorical_focal_crossentropy",
+)
+
+
 def check(got, right):
     assert_close(got, right, np.float64, ROWS, magnitude=1.0)
 
@@ -50,7 +58,7 @@ def test_tables_of_yes_and_no_equal_scikit_learn(rng, weight, name, score, n_out
 @pytest.mark.parametrize(
     ("name", "score"), [("precision", oracle.precision_score), ("recall", oracle.recall_score), ("f1", oracle.f1_score)]
 )
-@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+@pytest.mark.parametrize("loss", OF_CLASSES)
 def test_tables_of_classes_equal_scikit_learn(rng, weight, name, score, loss):
     classes, y = rng.integers(0, 4, ROWS), rng.random((ROWS, 5))  # the last class never occurs
     target = classes.astype(np.int32) if loss.startswith("sparse") else np.eye(5)[classes]
@@ -59,7 +67,7 @@ def test_tables_of_classes_equal_scikit_learn(rng, weight, name, score, loss):
     check(summed(metric, target, y, weight), right)
 
 
-@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+@pytest.mark.parametrize("loss", OF_CLASSES)
 def test_accuracy_and_top_k_equal_scikit_learn(rng, weight, loss):
     classes, y = rng.integers(0, 6, ROWS), rng.random((ROWS, 6))
     target = classes.astype(np.int32) if loss.startswith("sparse") else np.eye(6)[classes]
@@ -72,7 +80,13 @@ def test_accuracy_and_top_k_equal_scikit_learn(rng, weight, loss):
 
 @pytest.mark.parametrize(
     ("loss", "threshold"),
-    [("binary_crossentropy", 0.5), (losses.BinaryCrossentropy(from_logits=True), 0.0), ("hinge", 0.0)],
+    [
+        ("binary_crossentropy", 0.5),
+        (losses.BinaryCrossentropy(from_logits=True), 0.0),
+        ("binary_focal_crossentropy", 0.5),
+        (losses.BinaryFocalCrossentropy(from_logits=True), 0.0),
+        ("hinge", 0.0),
+    ],
 )
 def test_accuracy_of_yes_and_no_counts_every_output(rng, weight, loss, threshold):
     y = draw(rng, (ROWS, 3)) + threshold

@@ -138,6 +138,12 @@ def test_dropout_keeps_the_stream_of_its_layer(rng):
         ([Dense(3)], "categorical_crossentropy", None),
         ([Dense(3, "sigmoid")], losses.BinaryCrossentropy(from_logits=True), None),
         ([Activation("sigmoid")], "binary_crossentropy", "SIGMOID"),
+        ([Dense(3, "sigmoid")], "binary_focal_crossentropy", "SIGMOID"),
+        ([Dense(3, "softmax")], "categorical_focal_crossentropy", "SOFTMAX"),
+        ([Dense(3, "softmax")], "sparse_categorical_focal_crossentropy", "SOFTMAX"),
+        ([Dense(3, "softmax")], "binary_focal_crossentropy", None),
+        ([Dense(3, "exponential")], "poisson_deviance", "EXPONENTIAL"),
+        ([Dense(3, "exponential")], "poisson", None),
     ],
 )
 def test_a_cross_entropy_takes_the_activation_it_belongs_to(rng, layers, loss, fused):
@@ -188,7 +194,7 @@ def test_tables_hold_what_was_compiled(rng):
         batch_size=10,
         seed=2**63 + 5,
     ).plan
-    assert compiled.loss["parameter"] == 0.7
+    assert (compiled.loss["n_parameters"], compiled.loss["parameters"][0]) == (1, 0.7)
     assert (compiled.optimizer["code"], compiled.optimizer["clip"]) == (OptimizerCode.ADAM, ClipCode.NORM)
     assert (compiled.optimizer["clip_at"], compiled.optimizer["weight_decay"], compiled.optimizer["hyper"][0]) == (
         0.5,

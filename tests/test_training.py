@@ -134,6 +134,9 @@ CLASS_TARGETS = {
     "one-hot": ("categorical_crossentropy", 3, "softmax", lambda y: np.eye(3)[y]),
     "smoothed": (fastnn.losses.CategoricalCrossentropy(label_smoothing=0.1), 3, "softmax", lambda y: np.eye(3)[y]),
     "binary": ("binary_crossentropy", 1, "sigmoid", lambda y: y > 0),
+    "focal": ("sparse_categorical_focal_crossentropy", 3, "softmax", lambda y: y),
+    "focal one-hot": ("categorical_focal_crossentropy", 3, "softmax", lambda y: np.eye(3)[y]),
+    "focal binary": ("binary_focal_crossentropy", 1, "sigmoid", lambda y: y > 0),
     "hinge": ("hinge", 1, "tanh", lambda y: y > 0),
 }
 

@@ -10,10 +10,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from networks import Network, Stage, dense, draw
+from networks import Network, Stage, dense, draw, draw_target
 from tolerance import trajectory_limit
 
-from fastnn import random
+from fastnn import losses, random
 from fastnn.optimizers import SGD, Adam, AdamW
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -41,7 +41,23 @@ LOSSES = {  # name: the output's activation and PyTorch's loss of what comes bef
         "softplus",
         lambda z, t: functional.poisson_nll_loss(functional.softplus(z), t, log_input=False, eps=1e-7),
     ),
+    "poisson_deviance": ("exponential", functional.poisson_nll_loss),  # but for what does not depend on z
+    "binary_focal_crossentropy": ("sigmoid", lambda z, t: binary_focal(torch.sigmoid(z), t)),
+    "categorical_focal_crossentropy": ("softmax", lambda z, t: categorical_focal(torch.softmax(z, -1), t)),
 }
+
+
+def binary_focal(p, t):
+    """Keras' formula with its gamma of 2."""
+    p_t = t * p + (1 - t) * (1 - p)
+    return ((1 - p_t) ** 2 * -(t * torch.log(p) + (1 - t) * torch.log(1 - p))).mean()
+
+
+def categorical_focal(p, t):
+    """Keras' formula with its gamma of 2."""
+    return -(t * (1 - p) ** 2 * torch.log(p)).sum(-1).mean()
+
+
 OPTIMIZERS = {
     "sgd": (SGD(RATE), lambda w: torch.optim.SGD(w, RATE)),
     "momentum": (SGD(RATE, momentum=0.9), lambda w: torch.optim.SGD(w, RATE, momentum=0.9)),
@@ -82,8 +98,10 @@ def case(activation, loss, optimizer, number):
     x, target = draw(rng, (n, widths[0])), draw(rng, (n, widths[-1]))
     if loss == "sparse_categorical_crossentropy":
         target = rng.integers(0, widths[-1], (n, 1)).astype(np.int32)
-    elif loss in ("binary_crossentropy", "poisson"):
+    elif loss in ("binary_crossentropy", "poisson", "poisson_deviance"):
         target = rng.integers(0, 2 if loss == "binary_crossentropy" else 5, target.shape) * 1.0
+    elif "focal" in loss:
+        target = draw_target(rng, losses.get(loss), n, (widths[-1],))
     return net, x, target, train_torch(net, x, target, activation, LOSSES[loss][1], OPTIMIZERS[optimizer][1])
 
 

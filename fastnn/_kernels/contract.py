@@ -1,8 +1,9 @@
 """The contract: what a backend module offers. Every backend has exactly these functions.
 
 Arrays: ``arenas`` holds 64-byte aligned C-contiguous vectors of the model's dtype (float32 or
-float64). ``x`` is C-contiguous ``(rows, n_input)`` of that dtype. ``target`` is C-contiguous
-``(rows, n_output)`` of that dtype, or ``(rows, repeat)`` int32 when the loss is sparse. ``weight`` is
+float64). ``x`` is C-contiguous ``(rows, n_input)`` of that dtype; ``train_epochs`` and ``predict`` also
+take :class:`fastnn.sparse.SparseRows`, of which they write out a block at a time as dense rows. ``target``
+is C-contiguous ``(rows, n_output)`` of that dtype, or ``(rows, repeat)`` int32 when the loss is sparse. ``weight`` is
 ``(rows,)`` of that dtype, or None for ones. ``sums`` are float64. Callers guarantee all this; backends
 check nothing. A block is at most ``header.block_rows`` rows.
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from fastnn import random
 from fastnn.plan import Arenas, Plan
+from fastnn.sparse import SparseRows, dense, take_rows
 
 FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train_epochs", "predict")
 
@@ -82,7 +84,7 @@ def gradient(
 def train_epochs(
     plan: Plan,
     arenas: Arenas,
-    x: np.ndarray,
+    x: np.ndarray | SparseRows,
     target: np.ndarray,
     weight: np.ndarray | None,
     order: np.ndarray,
@@ -106,7 +108,7 @@ def train_epochs(
     raise NotImplementedError
 
 
-def predict(plan: Plan, arenas: Arenas, x: np.ndarray, out: np.ndarray) -> None:
+def predict(plan: Plan, arenas: Arenas, x: np.ndarray | SparseRows, out: np.ndarray) -> None:
     """Predict all rows of ``x`` ``(n, n_input)`` into ``out`` ``(n, n_output)``, block by block."""
     raise NotImplementedError
 
@@ -141,9 +143,10 @@ def gradient_loop(
     share = float(plan.header["loss_scale"]) / total
     for first in range(0, len(x), block):
         rows = slice(first, first + block)
-        backend.forward(plan, arenas, x[rows], True, 0, first)
+        inputs = dense(x[rows], arenas.workspace[int(plan.header["x"]) :])
+        backend.forward(plan, arenas, inputs, True, 0, first)
         (loss or backend.loss)(plan, arenas, target[rows], None if weight is None else weight[rows], sums, share)
-        backend.backward(plan, arenas, x[rows], first > 0)
+        backend.backward(plan, arenas, inputs, first > 0)
     report(plan, sums, before, len(x), total)
 
 
@@ -151,7 +154,7 @@ def train_step(
     backend: ModuleType,
     plan: Plan,
     arenas: Arenas,
-    x: np.ndarray,
+    x: np.ndarray | SparseRows,
     target: np.ndarray,
     weight: np.ndarray | None,
     rows: np.ndarray,
@@ -171,7 +174,7 @@ def train_step(
     for first in range(0, len(rows), block):
         chosen = rows[first : first + block]
         inputs = gathered[: len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
-        np.take(x, chosen, axis=0, out=inputs)
+        take_rows(x, chosen, inputs)
         backend.forward(plan, arenas, inputs, True, step, first)
         share = float(head["loss_scale"]) / total
         (loss or backend.loss)(plan, arenas, target[chosen], None if weight is None else weight[chosen], sums, share)
@@ -188,7 +191,7 @@ def train_loop(
     backend: ModuleType,
     plan: Plan,
     arenas: Arenas,
-    x: np.ndarray,
+    x: np.ndarray | SparseRows,
     target: np.ndarray,
     weight: np.ndarray | None,
     order: np.ndarray,

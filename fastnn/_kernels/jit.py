@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numba import njit, typeof, types
 
-from fastnn import activations, loss_formulas, losses, metrics, optimizers, random, updates
+from fastnn import activations, loss_formulas, loss_records, metrics, optimizers, random, updates
 from fastnn._kernels import (
     jit_activations,
     jit_compile,
@@ -32,6 +32,7 @@ from fastnn._kernels import (
     jit_optimizers,
     jit_products,
     jit_random,
+    jit_rows,
     jit_statistics,
     jit_table,
     jit_tile,
@@ -42,17 +43,18 @@ from fastnn._kernels import (
 from fastnn._kernels.jit_compile import OPTIONS
 from fastnn._kernels.jit_denormals import flush_denormals, restore
 from fastnn._kernels.jit_walk import Data, Memory, Tables
+from fastnn.sparse import SparseRows
 
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 SOURCES = (
-    *(activations, loss_formulas, losses, metrics, optimizers, random, updates, tables),
+    *(activations, loss_formulas, loss_records, metrics, optimizers, random, updates, tables),
     *(jit_activations, jit_compile, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers, jit_products),
-    *(jit_random, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
+    *(jit_random, jit_rows, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
 )
-NONE = {np.dtype(name): np.empty(0, name) for name in ("float32", "float64", "int32")}
+NONE = {np.dtype(name): np.empty(0, name) for name in ("float32", "float64", "int32", "int64")}
 NO_RUN = np.zeros((), tables.RUN)
 NO_SUMS = np.empty((0, 0))
-FLOAT64, INT32 = np.dtype("float64"), np.dtype("int32")
+FLOAT64, INT32, INT64 = np.dtype("float64"), np.dtype("int32"), np.dtype("int64")
 
 
 def supports(plan):
@@ -124,17 +126,18 @@ def _run(
 ):
     """Hand one task to ``execute``, with empty arrays for what it does not need; returns ``execute``'s number."""
     dtype = arenas.params.dtype
-    compiled, none, sparse = _compiled(dtype), NONE[dtype], plan.loss["sparse"]
+    compiled, none, sparse, sparse_x = _compiled(dtype), NONE[dtype], plan.loss["sparse"], type(x) is SparseRows
     compiled.prepare(plan)
     return compiled.execute(
         task,
         Tables(plan.ops, plan.header, plan.loss, plan.optimizer, plan.metrics, plan.segments, compiled.kernels),
         Memory(arenas.params, arenas.grads, arenas.slots, arenas.workspace),
         Data(
-            none if x is None else x.reshape(-1),
+            none if x is None or sparse_x else x.reshape(-1),
             none if sparse or target is None else target.reshape(-1),
             target.reshape(-1) if sparse and target is not None else NONE[INT32],
             none if weight is None else weight,
+            *((x.values, x.columns, x.starts) if sparse_x else (none, NONE[INT32], NONE[INT64])),
         ),
         *(stand or (NONE[INT32], NO_RUN, NONE[FLOAT64])),
         sums,
@@ -151,11 +154,12 @@ def _run(
 def execute(task, tables, memory, data, order, run, rates, sums, out, n_rows, flag, step, first_row, number, scale):
     block = jit_walk.new_block(tables, memory, data) if task == TRAIN else data
     spare = jit_walk.new_spare(tables, memory, flag) if task in (TRAIN, BACKWARD, GRADIENT) else memory.params[:0]
+    room = jit_rows.new_room(tables, memory, data) if task == PREDICT else memory.params[:0]
     result, control = 0.0, flush_denormals()  # behind all that takes memory, which may raise
     if task == TRAIN:
         jit_walk.train(tables, memory, data, block, spare, order, run, rates, sums)
     elif task == PREDICT:
-        jit_walk.predict(tables, memory, data.x, out)
+        jit_walk.predict(tables, memory, data, room, out)
     elif task == FORWARD:
         jit_walk.forward(tables, memory, data.x, n_rows, flag, step, first_row)
     elif task == LOSS:
@@ -228,7 +232,7 @@ def _signature(dtype: np.dtype) -> tuple:
         integer,
         types.NamedTuple((ops, header, loss_table, optimizer, metric, segments, types.int64[::1]), Tables),
         types.NamedTuple((vector, vector, types.Array(number, 2, "C"), vector), Memory),
-        types.NamedTuple((vector, vector, types.int32[::1], vector), Data),
+        types.NamedTuple((vector, vector, types.int32[::1], vector, vector, types.int32[::1], types.int64[::1]), Data),
         types.int32[::1],
         run,
         types.float64[::1],

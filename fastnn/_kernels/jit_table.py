@@ -4,7 +4,7 @@ A ``Family`` has one kernel for each code of an enum, all with the same argument
 other in a table of addresses, int64; ``call(table, code, arguments)`` of a family calls the kernel of a code. A kernel
 that was not compiled is address 0: ``jit.py`` fills in what a plan needs before it calls.
 
-Design: a network uses about six of 66 kernels. With all of them inside one function (rejected) the first step waited
+Design: a network uses about six of the kernels. With 66 of them inside one function (rejected) the first step waited
 18 s for the compiler, now 7 to 9 s; through addresses, the walk over the plan is compiled without its kernels and once
 for all networks. The product stands here too, because LLVM compiles a function again in each that calls it.
 """
@@ -105,7 +105,7 @@ def _activation_gradient(number):
 
 def _loss(number):
     vector = number[::1]
-    return vector, LABELS, vector, vector, vector, INTEGER, INTEGER, DOUBLE, number
+    return vector, LABELS, vector, vector, vector, INTEGER, INTEGER, DOUBLE, SUMS
 
 
 def _statistic(number):

@@ -13,6 +13,7 @@ import numpy as np
 from fastnn._kernels.jit_compile import inlined, kernel
 from fastnn._kernels.jit_products import add_rows, transpose
 from fastnn._kernels.jit_random import dropout_factors, fill_order
+from fastnn._kernels.jit_rows import copy, gather, rows_between, take_rows
 from fastnn._kernels.jit_table import activate, activation_gradient, block_loss, block_statistic, product
 from fastnn._kernels.jit_update import update_params
 from fastnn.activations import ActivationCode
@@ -46,19 +47,18 @@ class Memory(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Rows and what belongs to them, flat; ``target`` or ``labels`` and perhaps ``weight`` are empty."""
+    """Rows and what belongs to them, flat; ``target`` or ``labels`` and perhaps ``weight`` are empty.
+
+    Sparse rows are ``values``, ``columns`` and ``starts``, with an empty ``x``; else those three are empty.
+    """
 
     x: np.ndarray
     target: np.ndarray
     labels: np.ndarray
     weight: np.ndarray
-
-
-@kernel
-def copy(out, values):
-    """``out = values``; Numba's own assignment of slices compiles its error message too, for a second."""
-    for i in range(out.shape[0]):
-        out[i] = values[i]
+    values: np.ndarray
+    columns: np.ndarray
+    starts: np.ndarray
 
 
 @inlined
@@ -119,7 +119,7 @@ def loss(tables, memory, data, n_rows, sums, scale):
     width, repeat, size = table.n_out, table.repeat, n_rows * header.n_output
     y, dy = memory.workspace[header.y : header.y + size], memory.workspace[header.dy : header.dy + size]
     target, labels, weight = data.target, data.labels, data.weight
-    arguments = target, labels, weight, y, dy, width, repeat, scale, table.parameter
+    arguments = target, labels, weight, y, dy, width, repeat, scale, table.parameters[: table.n_parameters]
     sums[0] += block_loss(tables.kernels, table.code, arguments)
     if table.fused >= 0:
         activate(tables.kernels, table.fused, (y, width, 0.0))
@@ -184,16 +184,6 @@ def input_gradient(kernels, op, memory, dz, dx, rows):
     product(kernels, 0, (dx[:0], dz, n_out, 1, transposed, dx, rows, n_out, n_in))
 
 
-@kernel
-def gather(given, order, width, out):
-    """Rows of ``given`` by their indices, to the front of ``out``; an empty ``given`` leaves ``out`` empty."""
-    if given.shape[0]:
-        for i in range(order.shape[0]):
-            copy(out[i * width : (i + 1) * width], given[order[i] * width : (order[i] + 1) * width])
-        return out[: order.shape[0] * width]
-    return out[:0]
-
-
 @inlined
 def new_block(tables, memory, data):
     """Room for the rows of a block; what ``data`` lacks stays empty."""
@@ -203,6 +193,9 @@ def new_block(tables, memory, data):
         np.empty(rows * header.n_output if data.target.shape[0] else 0, memory.params.dtype),
         np.empty(rows * tables.loss[()].repeat if data.labels.shape[0] else 0, np.int32),
         np.empty(rows if data.weight.shape[0] else 0, memory.params.dtype),
+        data.values[:0],
+        data.columns[:0],
+        data.starts[:0],
     )
 
 
@@ -275,12 +268,13 @@ def train_batch(tables, memory, data, block, spare, rows, step, rate, sums):
     for first in range(0, rows.shape[0], header.block_rows):
         chosen = rows[first : first + header.block_rows]
         n = chosen.shape[0]
-        x = gather(data.x, chosen, header.n_input, block.x)
+        x = take_rows(data, chosen, header.n_input, block.x)
         target = gather(data.target, chosen, header.n_output, block.target)
         labels = gather(data.labels, chosen, tables.loss[()].repeat, block.labels)
         weight = gather(data.weight, chosen, np.int64(1), block.weight)
         forward(tables, memory, x, n, np.int64(1), step, first)
-        loss(tables, memory, Data(x, target, labels, weight), n, sums, header.loss_scale / total)
+        here = Data(x, target, labels, weight, data.values, data.columns, data.starts)
+        loss(tables, memory, here, n, sums, header.loss_scale / total)
         backward(tables, memory, x, n, np.int64(first > 0), spare)
     if not np.isfinite(sums[0] - before):
         return False
@@ -304,10 +298,13 @@ def gradient(tables, memory, data, n_rows, spare, sums):
     for first in range(0, n_rows, header.block_rows):
         last = min(first + header.block_rows, n_rows)
         block = Data(
-            part(data.x, first, last, header.n_input),
+            rows_between(data, first, last, header.n_input, memory.workspace[header.x :]),
             part(data.target, first, last, header.n_output),
             part(data.labels, first, last, tables.loss[()].repeat),
             part(data.weight, first, last, np.int64(1)),
+            data.values,
+            data.columns,
+            data.starts,
         )
         forward(tables, memory, block.x, last - first, np.int64(1), np.int64(0), first)
         loss(tables, memory, block, last - first, sums, header.loss_scale / total)
@@ -316,15 +313,14 @@ def gradient(tables, memory, data, n_rows, spare, sums):
 
 
 @inlined
-def predict(tables, memory, x, out):
-    """Predict all rows of ``x``, a block at a time."""
+def predict(tables, memory, data, room, out):
+    """Predict all rows of x, a block at a time; ``room`` is for sparse ones."""
     header = tables.header[()]
     n_input, n_output = header.n_input, header.n_output
     n_rows = out.shape[0] // n_output
     for first in range(0, n_rows, header.block_rows):
         last = min(first + header.block_rows, n_rows)
-        forward(
-            tables, memory, x[first * n_input : last * n_input], last - first, np.int64(0), np.int64(0), np.int64(0)
-        )
+        x = rows_between(data, first, last, n_input, room)
+        forward(tables, memory, x, last - first, np.int64(0), np.int64(0), np.int64(0))
         size = (last - first) * n_output
         copy(out[first * n_output : last * n_output], memory.workspace[header.y : header.y + size])

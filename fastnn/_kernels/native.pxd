@@ -51,6 +51,11 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef void (*rows_kernel)(
         const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end) noexcept nogil
 
+    ctypedef struct fnn_sparse:
+        const void *values
+        const int32_t *columns
+        const int64_t *starts
+
     ctypedef struct fnn_kernels:
         rows_kernel *backward_rows
         void (*loss)(const fnn_model *, const void *target, const void *weight, const int32_t *rows, int64_t begin,
@@ -79,6 +84,7 @@ cdef extern from "c/walk.h" nogil:
         const void *x
         const void *target
         const void *weight
+        fnn_sparse sparse
 
     ctypedef struct fnn_rates:
         const double *rates
@@ -92,6 +98,8 @@ cdef extern from "c/walk.h" nogil:
     void fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
                    int threads) noexcept
     void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads) noexcept
+    void fnn_predict_sparse(const fnn_network *, const fnn_sparse *x, int64_t n_rows, void *room, void *out,
+                            int threads) noexcept
     int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
     double fnn_flop_a_thread
 

@@ -1,11 +1,14 @@
 """The backend "cython": hands a plan and its arenas to the C walk, without the GIL.
 
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
-``isa`` and ``use_isa`` choose the instruction set; ``hooks.pxi`` runs single kernels for tests and benches.
+``isa`` and ``use_isa`` choose the instruction set; ``predictor.pxi`` predicts in hot loops, ``hooks.pxi`` runs
+single kernels for tests and benches.
 
 Design: addresses of a plan's tables and arenas are taken once and kept on the arenas (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
-identity (rejected), would keep the last model's memory alive.
+identity (rejected), would keep the last model's memory alive. Room to write out sparse rows for a prediction is taken
+and kept there too when first wanted: in the workspace (rejected) all models would pay for it, and the scratch memory of
+a thread is what its products pack their operands into.
 """
 
 cimport numpy
@@ -13,6 +16,8 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffe
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 
+from fastnn.plan import aligned
+from fastnn.sparse import SparseRows
 from fastnn.threads import get_num_threads
 
 numpy.import_array()
@@ -64,7 +69,7 @@ cdef char *_address(object array, Py_ssize_t *n_bytes, int flags=PyBUF_SIMPLE) e
 cdef class Prepared:
     """Addresses of the tables of a plan and of its arenas, with the kernels for their dtype."""
 
-    cdef object plan, kept
+    cdef object plan, kept, room
     cdef fnn_network network
     cdef const fnn_header *header
     cdef int32_t *all_rows
@@ -112,6 +117,13 @@ cdef class Prepared:
         """Rows of x in so many bytes."""
         return n_bytes // (self.header.n_input * self.item_size)
 
+    cdef void *room_for_rows(self) except NULL:
+        """Room for a block of rows of x."""
+        cdef Py_ssize_t n
+        if self.room is None:
+            self.room = aligned(self.header.block_rows * self.header.n_input, self.kept[0].dtype)
+        return _address(self.room, &n)
+
     cdef int threads(self, int64_t rows, int passes) except -1:
         """Upper bound on threads; the user's wish is asked for only where there is work for two."""
         if fnn_threads_for(&self.network, rows, passes, 2) < 2:
@@ -121,6 +133,31 @@ cdef class Prepared:
 
 def _nothing():
     return None
+
+
+cdef fnn_sparse _sparse(x) except *:
+    """Addresses of ``SparseRows`` that the caller keeps alive."""
+    cdef Py_ssize_t n
+    cdef fnn_sparse rows
+    rows.values = _address(x.values, &n)
+    rows.columns = <const int32_t *>_address(x.columns, &n)
+    rows.starts = <const int64_t *>_address(x.starts, &n)
+    return rows
+
+
+cdef fnn_data _fit_data(x, target, weight) except *:
+    """Addresses of the rows of a fit, which the caller keeps alive."""
+    cdef Py_ssize_t n
+    cdef fnn_data data
+    data.x = data.sparse.values = NULL
+    data.sparse.columns, data.sparse.starts = NULL, NULL
+    if type(x) is SparseRows:
+        data.sparse = _sparse(x)
+    else:
+        data.x = _address(x, &n)
+    data.target = _address(target, &n)
+    data.weight = NULL if weight is None else _address(weight, &n)
+    return data
 
 
 cdef Prepared _prepared(plan, arenas):
@@ -199,10 +236,8 @@ def update(plan, arenas, int64_t step, double learning_rate, double penalty_scal
 def gradient(plan, arenas, x, target, weight, sums):
     cdef Prepared p = _prepared(plan, arenas)
     cdef Py_ssize_t n_bytes = 0
-    cdef fnn_data data
+    cdef fnn_data data = _fit_data(x, target, weight)
     cdef int64_t n_rows = len(x)
-    data.x, data.target = _address(x, &n_bytes), _address(target, &n_bytes)
-    data.weight = NULL if weight is None else _address(weight, &n_bytes)
     cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
     cdef int32_t *rows = p.rows_to(n_rows)
     cdef int threads = p.threads(min(p.header.block_rows, n_rows), 3)
@@ -213,10 +248,8 @@ def gradient(plan, arenas, x, target, weight, sums):
 def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
     cdef Prepared p = _prepared(plan, arenas)
     cdef Py_ssize_t n_bytes = 0
-    cdef fnn_data data
+    cdef fnn_data data = _fit_data(x, target, weight)
     cdef fnn_rates rates
-    data.x, data.target = _address(x, &n_bytes), _address(target, &n_bytes)
-    data.weight = NULL if weight is None else _address(weight, &n_bytes)
     cdef int32_t *rows = <int32_t *>_address(order, &n_bytes, PyBUF_WRITABLE)
     cdef fnn_run *at = <fnn_run *>_address(run, &n_bytes, PyBUF_WRITABLE)
     cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
@@ -231,8 +264,21 @@ def predict(plan, arenas, x, out):
     cdef Prepared p = _prepared(plan, arenas)
     cdef Py_ssize_t n_bytes = 0
     cdef char *to = _address(out, &n_bytes, PyBUF_WRITABLE)
+    if type(x) is SparseRows:
+        _predict_sparse(p, x, to)
+        return
     cdef const char *rows = _address(x, &n_bytes)
     _predict(p, rows, p.rows_in(n_bytes), to)
+
+
+cdef int _predict_sparse(Prepared p, x, void *out) except -1:
+    cdef fnn_sparse rows = _sparse(x)
+    cdef int64_t n_rows = len(x)
+    cdef void *room = p.room_for_rows()
+    cdef int threads = p.threads(n_rows, 1)
+    with nogil:
+        fnn_predict_sparse(&p.network, &rows, n_rows, room, out, threads)
+    return 0
 
 
 cdef int _predict(Prepared p, const void *x, int64_t n_rows, void *out) except -1:
@@ -245,69 +291,7 @@ cdef int _predict(Prepared p, const void *x, int64_t n_rows, void *out) except -
     return 0
 
 
-cdef class Predictor:
-    """``predictor.Predictor`` for this backend: checks through the C API, then the walk.
-
-    ``fallback(x, out)`` takes every call with arguments out of the ordinary and finds the words for what is wrong.
-    """
-
-    cdef object plan, arenas, fallback, dtype
-    cdef tuple output_shape
-    cdef int type_number, n_in_dims, n_out_dims
-    cdef numpy.npy_intp in_dims[MOST_DIMS]
-    cdef numpy.npy_intp out_dims[MOST_DIMS + 1]
-
-    def __init__(self, plan, arenas, tuple input_shape, tuple output_shape, fallback):
-        self.plan, self.arenas, self.fallback = plan, arenas, fallback
-        self.dtype = arenas.params.dtype
-        self.type_number = self.dtype.num
-        self.n_in_dims, self.n_out_dims = len(input_shape), len(output_shape)
-        for i, size in enumerate(input_shape):
-            self.in_dims[i] = size
-        for i, size in enumerate(output_shape):
-            self.out_dims[i + 1] = size
-
-    def __call__(self, x, out=None):
-        cdef Py_ssize_t rows = self._rows(x)
-        if rows < 0:
-            return self.fallback(x, out)
-        cdef bint single = numpy.PyArray_NDIM(x) == self.n_in_dims
-        if out is None:
-            self.out_dims[0] = rows
-            out = numpy.PyArray_EMPTY(
-                self.n_out_dims + (not single), &self.out_dims[single], self.type_number, 0
-            )
-        elif not self._fits(out, rows, single):
-            return self.fallback(x, out)
-        _predict(_prepared(self.plan, self.arenas), numpy.PyArray_DATA(x), rows, numpy.PyArray_DATA(out))
-        return out
-
-    cdef Py_ssize_t _rows(self, x) noexcept:
-        """Rows in x, one for a single row; -1 when x is not as it should be."""
-        if not numpy.PyArray_CheckExact(x) or numpy.PyArray_TYPE(x) != self.type_number:
-            return -1
-        if not numpy.PyArray_ISCARRAY_RO(x):
-            return -1
-        cdef int dims = numpy.PyArray_NDIM(x), first = dims - self.n_in_dims, i
-        if first != 0 and first != 1:
-            return -1
-        for i in range(self.n_in_dims):
-            if numpy.PyArray_DIM(x, first + i) != self.in_dims[i]:
-                return -1
-        return numpy.PyArray_DIM(x, 0) if first else 1
-
-    cdef bint _fits(self, out, Py_ssize_t rows, bint single) noexcept:
-        if not numpy.PyArray_CheckExact(out) or numpy.PyArray_TYPE(out) != self.type_number:
-            return False
-        if not numpy.PyArray_ISCARRAY(out) or numpy.PyArray_NDIM(out) != self.n_out_dims + (not single):
-            return False
-        cdef int i
-        for i in range(self.n_out_dims):
-            if numpy.PyArray_DIM(out, (not single) + i) != self.out_dims[i + 1]:
-                return False
-        return single or numpy.PyArray_DIM(out, 0) == rows
-
-
+include "predictor.pxi"
 include "hooks.pxi"
 
 use_isa()

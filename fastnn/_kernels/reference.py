@@ -16,6 +16,7 @@ from fastnn._kernels import contract
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers.base import OpKind
 from fastnn.metrics import STATISTICS
+from fastnn.sparse import SparseRows, dense
 from fastnn.updates import UPDATES, ClipCode
 
 ACTIVATION = {a.code: a for a in ACTIVATIONS.values()}
@@ -102,8 +103,9 @@ def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, su
 @np.errstate(all="ignore")  # as the other backends: infinities are an answer
 def predict(plan, arenas, x, out):
     block = int(plan.header["block_rows"])
+    room = np.empty(block * x.n_columns if isinstance(x, SparseRows) else 0, out.dtype)
     for first in range(0, len(x), block):
-        out[first : first + block] = forward(plan, arenas, x[first : first + block])
+        out[first : first + block] = forward(plan, arenas, dense(x[first : first + block], room))
 
 
 def _rows(arenas, offset, rows, width, x=None):

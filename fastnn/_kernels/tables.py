@@ -10,6 +10,7 @@ so that such a kind does not change the struct.
 
 import numpy as np
 
+from fastnn.loss_records import N_PARAMETERS
 from fastnn.updates import N_HYPER
 
 OP = np.dtype(
@@ -42,10 +43,10 @@ LOSS = np.dtype(
         ("code", np.int32),  # LossCode
         ("fused", np.int32),  # ActivationCode that the loss applies to the logits, -1 for none
         ("sparse", np.int32),  # 1: the target is int32 class indices (rows, repeat)
-        ("unused", np.int32),
+        ("n_parameters", np.int32),  # at least 1; n_out is a multiple of it
         ("n_out", np.int64),  # width of a row of the output
         ("repeat", np.int64),  # rows a sample
-        ("parameter", np.float64),
+        ("parameters", np.float64, (N_PARAMETERS,)),  # of column j: parameters[j % n_parameters]
     ],
     align=True,
 )

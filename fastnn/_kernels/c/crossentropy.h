@@ -11,7 +11,8 @@ typedef struct {
     real *y, *dy;
     int store_share; /* turn logits into shares in y */
     vf largest, sum, dot, target_sum, factor;
-    vf kept, spread; /* label smoothing: the target is taken as t * kept + spread */
+    vf kept, spread;  /* label smoothing: the target is taken as t * kept + spread */
+    vf gamma, others; /* of the focal losses: their power, and the sum of all but one of the largest exponentials */
 } entropy_row;
 
 /* Part of the target; of a class index as the one-hot row it stands for. */

@@ -18,6 +18,16 @@ static void gather(const void *x, const int32_t *rows, int64_t n_rows, int64_t w
     for (int64_t i = 0; i < n_rows; i++) copy_row(from + rows[i] * width, width, to + i * width);
 }
 
+static void scatter(const fnn_sparse *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
+    const real *values = x->values;
+    for (int64_t i = 0; i < n_rows; i++) {
+        const int64_t row = rows ? rows[i] : i;
+        real *to = (real *)out + i * width;
+        memset(to, 0, (size_t)width * sizeof(real));
+        for (int64_t j = x->starts[row]; j < x->starts[row + 1]; j++) to[x->columns[j]] += values[j];
+    }
+}
+
 static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
                  int64_t b_row, void *c, int64_t c_row, int accumulate) {
     const product g = {.m = m,
@@ -49,6 +59,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
      .clip = fnn_clip,                                                                                                 \
      .update = fnn_update_kernel,                                                                                      \
      .gather = gather,                                                                                                 \
+     .scatter = scatter,                                                                                               \
      .gemm = gemm,                                                                                                     \
      .activate = fnn_activate,                                                                                         \
      .activate_back = fnn_activate_back,                                                                               \

@@ -9,6 +9,13 @@
 
 #include "plan.h"
 
+/* Rows in compressed form: row i has the numbers values[j] in columns[j] for j from starts[i] to starts[i + 1]. */
+typedef struct {
+    const void *values;
+    const int32_t *columns;
+    const int64_t *starts;
+} fnn_sparse;
+
 typedef struct {
     const char *isa; /* "portable", "avx2", "avx512", "neon" */
     int item_size;   /* 4 or 8 */
@@ -39,6 +46,8 @@ typedef struct {
                                   int64_t begin, int64_t end);
     /* Copies rows of x, (n_samples, width), to out. */
     void (*gather)(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
+    /* Writes sparse rows out, dense; rows may be NULL for the first n_rows. */
+    void (*scatter)(const fnn_sparse *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
 
     /* For tests and benches: one piece at a time. */
     /* c (m, n) += or = a (m, k) @ b (k, n); a has any strides (in elements), rows of b and c are dense. */

@@ -7,6 +7,8 @@
 #define CLIP ((real)1e-7)
 #define ABOVE_CLIP ((real)(1 - 1e-7))
 #define LOG_2 ((real)0.6931471805599453)
+#define FAR ((real)1e4)           /* exp(-FAR) is 0 */
+#define LARGE_EXPONENT ((real)40) /* beside exp(40) its exponent is less than a unit in the last place */
 
 typedef struct {
     vf term, slope;
@@ -37,6 +39,33 @@ static inline loss_value l_binary_crossentropy_logits(vf t, vf z, vf p) {
     return (loss_value){vf_fnma(t, z, vf_softplus(z)), vf_sub(vf_sigmoid(z), t)};
 }
 
+static inline loss_value l_binary_focal_crossentropy(vf t, vf y, vf p) {
+    vf q = vec_clip(y, CLIP, ABOVE_CLIP), no = vec_rest(t), low = vec_rest(q);
+    vm inside = vm_and(vf_ge(y, vf_set1(CLIP)), vf_le(y, vf_set1(ABOVE_CLIP)));
+    vf left = vf_fma(t, low, vf_mul(no, q)), factor = vf_exp(vf_mul(p, vf_log(left)));
+    vf entropy = vf_neg(vf_fma(t, vf_log(q), vf_mul(no, vf_log(low))));
+    vf by_factor = vf_div(vf_mul(vf_mul(p, vf_sub(no, t)), entropy), left);
+    vf slope = vf_mul(factor, vf_add(vf_div(vf_sub(q, t), vf_mul(q, low)), by_factor));
+    return (loss_value){vf_mul(factor, entropy), vf_select(inside, slope, vf_zero())};
+}
+
+/* w: the target's share on the side that z speaks against. All depends on it and |z|, but for the slope's sign. */
+static inline loss_value l_binary_focal_crossentropy_logits(vf t, vf z, vf p) {
+    vf a = vf_abs(z), in_range = vf_min(vf_set1(FAR), a), e = vf_exp(vf_neg(in_range)), rest = vec_log1p_in_range(e);
+    vm below = vf_lt(z, vf_zero());
+    vf w = vf_select(below, t, vec_rest(t)), right = vec_rest(w);
+    vm some = vf_gt(w, vf_zero());
+    vf unsure = vf_select(some, vf_fma(right, e, w), vec_one());
+    vf log_left = vf_sub(vf_sub(vf_log(unsure), vf_select(some, vf_zero(), in_range)), rest);
+    vf factor = vf_exp(vf_mul(p, log_left));
+    vf balance = vf_div(vf_select(some, e, vec_one()), unsure);
+    vf by_factor = vf_mul(vf_mul(vf_mul(p, vf_sub(w, right)), balance), vf_fma(w, in_range, rest));
+    vf size = vf_add(vf_fnma(right, e, w), by_factor);
+    vf slope = vf_div(vf_mul(factor, size), vf_add(e, vec_one()));
+    vf entropy = vf_add(rest, vf_select(some, vf_mul(w, a), vf_zero()));
+    return (loss_value){vf_mul(factor, entropy), vf_select(below, vf_neg(slope), slope)};
+}
+
 static inline loss_value l_mean_squared_error(vf t, vf y, vf p) {
     vf e = vf_sub(y, t);
     return (void)p, (loss_value){vf_mul(e, e), vf_add(e, e)};
@@ -62,6 +91,22 @@ static inline loss_value l_log_cosh(vf t, vf y, vf p) {
 static inline loss_value l_poisson(vf t, vf y, vf p) {
     vf above = vf_add(y, vf_set1(CLIP));
     return (void)p, (loss_value){vf_fnma(t, vf_log(above), y), vec_rest(vf_div(t, above))};
+}
+
+static inline loss_value l_poisson_deviance(vf t, vf y, vf p) {
+    vm some = vf_gt(t, vf_zero());
+    vf ratio = vf_div(t, y), log_ratio = vf_log(vf_select(some, ratio, vec_one()));
+    vf slope = vec_rest(vf_select(some, ratio, vf_zero()));
+    return (void)p, (loss_value){vf_fma(t, log_ratio, vf_sub(y, t)), slope};
+}
+
+/* t (e**d - 1 - d) with d = z - log t, which cancels less than e**z - t z + t log t - t. */
+static inline loss_value l_poisson_deviance_logits(vf t, vf z, vf p) {
+    vm some = vf_gt(t, vf_zero());
+    vf e = vf_exp(z), above = vf_sub(z, vf_log(vf_select(some, t, vec_one())));
+    vf d = vf_select(some, vf_min(vf_set1(LARGE_EXPONENT), above), vf_set1(2));
+    vf near = vf_mul(t, vf_sub(vf_expm1(vf_min(vec_one(), d)), d)), far = vf_fnma(t, vf_add(d, vec_one()), e);
+    return (void)p, (loss_value){vf_select(vf_le(d, vec_one()), near, far), vf_sub(e, t)};
 }
 
 static inline loss_value l_kl_divergence(vf t, vf y, vf p) {

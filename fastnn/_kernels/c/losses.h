@@ -8,6 +8,7 @@
 #ifndef FNN_LOSSES_H
 #define FNN_LOSSES_H
 
+#include "focal.h"
 #include "narrow_crossentropy.h"
 
 #define RUN_LENGTH 256
@@ -17,12 +18,15 @@ typedef struct {
     const real *t, *y, *factors; /* factors: one a number, or NULL for `factor` */
     real *terms, *dy;
     vf factor, p;
+    const real *turns; /* parameters that numbers take in turn, one period and LANES more; not read when period is 0 */
+    int64_t period;
     loss_value (*formula)(vf, vf, vf);
 } loss_run;
 
 INLINE vf loss_part(const void *context, int64_t i, int some) {
     const loss_run *run = context;
-    loss_value l = run->formula(vec_load(run->t + i, some), vec_load(run->y + i, some), run->p);
+    vf p = run->period ? vf_load(run->turns + i % run->period) : run->p;
+    loss_value l = run->formula(vec_load(run->t + i, some), vec_load(run->y + i, some), p);
     vf factor = run->factors ? vec_load(run->factors + i, some) : run->factor;
     vec_store(run->dy + i, vf_mul(l.slope, factor), some);
     return l.term;
@@ -80,12 +84,26 @@ INLINE double wide_rows(loss_run run, const loss_rows *rows, int64_t begin, int6
     return total;
 }
 
+INLINE double elementwise_run(loss_run run, const loss_rows *rows, int64_t begin, int64_t end, real share, real scale) {
+    return rows->n_out < NARROW ? narrow_rows(run, rows, begin, end, share, share * scale)
+                                : wide_rows(run, rows, begin, end, share, share * scale);
+}
+
 /* share is 1 for losses that sum over a row and 1 / n for those that average. */
 INLINE double elementwise(loss_value (*formula)(vf, vf, vf), const loss_rows *rows, int64_t begin, int64_t end,
                           double parameter, real share, real scale) {
     const loss_run run = {.p = vf_set1((real)parameter), .formula = formula};
-    return rows->n_out < NARROW ? narrow_rows(run, rows, begin, end, share, share * scale)
-                                : wide_rows(run, rows, begin, end, share, share * scale);
+    return elementwise_run(run, rows, begin, end, share, scale);
+}
+
+/* The same with parameters that the columns take in turn. Rows are whole periods, so that a run of rows is too. */
+INLINE double elementwise_in_turn(loss_value (*formula)(vf, vf, vf), const fnn_loss *loss, const loss_rows *rows,
+                                  int64_t begin, int64_t end, real share, real scale) {
+    real turns[FNN_N_PARAMETERS + LANES];
+    const int n = loss->n_parameters;
+    for (int i = 0; i < n + LANES; i++) turns[i] = (real)loss->parameters[i % n];
+    const loss_run run = {.turns = turns, .period = n, .formula = formula};
+    return elementwise_run(run, rows, begin, end, share, scale);
 }
 
 /* total + weight * loss of rows [begin, end). */
@@ -102,6 +120,7 @@ INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *
             row.t = (const real *)rows->target + at * n;
         row.factor = vf_set1(w * scale);
         row.kept = vf_set1(1 - rows->smoothing), row.spread = vf_set1(rows->smoothing / (real)n);
+        row.gamma = vf_set1(rows->gamma);
         total += w * entropy(&row, n);
     }
     return total;
@@ -117,7 +136,7 @@ static double entropies_of_logits(const loss_rows *rows, int64_t begin, int64_t 
 
 /* Sum of weight * loss over rows [begin, end); fills their dy. */
 static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
-    const double p = loss->parameter;
+    const double p = loss->parameters[0];
     const real mean = 1 / (real)loss->n_out;
     switch (loss->code) {
     case FNN_BINARY_CROSSENTROPY: return elementwise(l_binary_crossentropy, rows, begin, end, p, mean, scale);
@@ -135,9 +154,27 @@ static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begi
     case FNN_POISSON: return elementwise(l_poisson, rows, begin, end, p, mean, scale);
     case FNN_KL_DIVERGENCE: return elementwise(l_kl_divergence, rows, begin, end, p, 1, scale);
     case FNN_HINGE: return elementwise(l_hinge, rows, begin, end, p, mean, scale);
-    case FNN_PINBALL: return elementwise(l_pinball, rows, begin, end, p, mean, scale);
+    case FNN_PINBALL:
+        if (loss->n_parameters > 1) return elementwise_in_turn(l_pinball, loss, rows, begin, end, mean, scale);
+        return elementwise(l_pinball, rows, begin, end, p, mean, scale);
+    case FNN_POISSON_DEVIANCE: return elementwise(l_poisson_deviance, rows, begin, end, p, mean, scale);
+    case FNN_POISSON_DEVIANCE_LOGITS: return elementwise(l_poisson_deviance_logits, rows, begin, end, p, mean, scale);
+    case FNN_BINARY_FOCAL_CROSSENTROPY:
+        return elementwise(l_binary_focal_crossentropy, rows, begin, end, p, mean, scale);
+    case FNN_BINARY_FOCAL_CROSSENTROPY_LOGITS:
+        return elementwise(l_binary_focal_crossentropy_logits, rows, begin, end, p, mean, scale);
+    case FNN_CATEGORICAL_FOCAL_CROSSENTROPY:
+    case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY: return rowwise(focal_of_shares, rows, begin, end, scale, 0, 0);
+    case FNN_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
+    case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
+        return rowwise(focal_of_logits, rows, begin, end, scale, loss->fused == FNN_SOFTMAX, 0);
     }
     return 0;
+}
+
+/* Whether the parameter is the label smoothing of a row. */
+static int is_smoothed(int code) {
+    return code == FNN_CATEGORICAL_CROSSENTROPY || code == FNN_CATEGORICAL_CROSSENTROPY_LOGITS;
 }
 
 static void fnn_loss_kernel(const fnn_model *model, const void *target, const void *weight, const int32_t *samples,
@@ -152,7 +189,8 @@ static void fnn_loss_kernel(const fnn_model *model, const void *target, const vo
                             .n_out = n,
                             .repeat = loss->repeat,
                             .sparse = loss->sparse,
-                            .smoothing = (real)loss->parameter};
+                            .smoothing = is_smoothed(loss->code) ? (real)loss->parameters[0] : 0,
+                            .gamma = (real)loss->parameters[0]};
     sums[0] += run_loss(loss, &rows, first, last, (real)(scale / (double)loss->repeat)) / (double)loss->repeat;
     if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)
         fnn_activate(loss->fused, 0, last - first, n, rows.y + first * n, rows.y + first * n);

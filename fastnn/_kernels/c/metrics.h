@@ -14,6 +14,7 @@ typedef struct {
     int64_t n_out, repeat;
     int sparse;
     real smoothing; /* of the categorical cross-entropies' dense targets */
+    real gamma;     /* of the categorical focal losses */
 } loss_rows;
 
 static inline real row_weight(const loss_rows *rows, int64_t i) {

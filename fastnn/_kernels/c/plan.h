@@ -42,6 +42,14 @@ enum fnn_loss_code {
     FNN_KL_DIVERGENCE,
     FNN_HINGE,
     FNN_PINBALL,
+    FNN_POISSON_DEVIANCE,
+    FNN_POISSON_DEVIANCE_LOGITS,
+    FNN_BINARY_FOCAL_CROSSENTROPY,
+    FNN_BINARY_FOCAL_CROSSENTROPY_LOGITS,
+    FNN_CATEGORICAL_FOCAL_CROSSENTROPY,
+    FNN_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS,
+    FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY,
+    FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS,
     FNN_N_LOSSES
 };
 
@@ -75,7 +83,7 @@ enum fnn_statistic_code {
     FNN_N_STATISTICS
 };
 
-enum { FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_THRESHOLDS = 200, FNN_N_GEOMETRY = 8 };
+enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_THRESHOLDS = 200, FNN_N_GEOMETRY = 8 };
 
 typedef struct {
     int32_t kind, activation, layer, unused;
@@ -86,9 +94,9 @@ typedef struct {
 } fnn_op;
 
 typedef struct {
-    int32_t code, fused, sparse, unused;
+    int32_t code, fused, sparse, n_parameters;
     int64_t n_out, repeat;
-    double parameter;
+    double parameters[FNN_N_PARAMETERS];
 } fnn_loss;
 
 typedef struct {

@@ -7,13 +7,15 @@
 /* Of longer rows the start: the processor sees the rest coming, and more would push out what the network needs. */
 enum { FNN_LINE_BYTES = 64, FNN_FETCHED_BYTES = 512 };
 
+static inline void fnn_fetch(const void *array, int64_t offset, int64_t n_bytes) {
+    const uintptr_t begin = (uintptr_t)array + (uintptr_t)offset;
+    const uintptr_t end = begin + (uintptr_t)(n_bytes < FNN_FETCHED_BYTES ? n_bytes : FNN_FETCHED_BYTES);
+    for (uintptr_t at = begin & -(uintptr_t)FNN_LINE_BYTES; at < end; at += FNN_LINE_BYTES)
+        __builtin_prefetch((const void *)at);
+}
+
 static inline void fnn_fetch_rows(const void *array, int64_t row_bytes, const int32_t *rows, int64_t n_rows) {
-    const int64_t n_bytes = row_bytes < FNN_FETCHED_BYTES ? row_bytes : FNN_FETCHED_BYTES;
-    for (int64_t i = 0; i < n_rows; i++) {
-        const uintptr_t begin = (uintptr_t)array + (uintptr_t)(rows[i] * row_bytes);
-        for (uintptr_t at = begin & -(uintptr_t)FNN_LINE_BYTES; at < begin + (uintptr_t)n_bytes; at += FNN_LINE_BYTES)
-            __builtin_prefetch((const void *)at);
-    }
+    for (int64_t i = 0; i < n_rows; i++) fnn_fetch(array, rows[i] * row_bytes, row_bytes);
 }
 
 #endif

@@ -154,6 +154,26 @@ static int learns_at_once(const fnn_network *network) {
            header->n_params * network->kernels->item_size > LEARN_BYTES;
 }
 
+/* Bytes of x, of sparse rows of what they keep. */
+static int64_t bytes_of_x(const training *t) {
+    const int64_t size = t->network->kernels->item_size, *starts = t->data->sparse.starts;
+    if (starts) return (starts[t->run->n_samples] - starts[0]) * (size + (int64_t)sizeof(int32_t));
+    return t->run->n_samples * t->network->model.header->n_input * size;
+}
+
+/* Where a row begins must have come before memory can be asked for the row: it is asked for twice as far ahead. */
+static void fetch_sparse(const training *t, const int32_t *first, int64_t n_rows) {
+    const fnn_sparse *x = &t->data->sparse;
+    const int64_t size = t->network->kernels->item_size;
+    const int64_t further = at_most(n_rows, t->order + t->run->n_samples - first - FETCH_AHEAD);
+    fnn_fetch_rows(x->starts, sizeof(int64_t), first + FETCH_AHEAD, further);
+    for (int64_t i = 0; i < n_rows; i++) {
+        const int64_t begin = x->starts[first[i]], n = x->starts[first[i] + 1] - begin;
+        fnn_fetch(x->values, begin * size, n * size);
+        fnn_fetch(x->columns, begin * (int64_t)sizeof(int32_t), n * (int64_t)sizeof(int32_t));
+    }
+}
+
 /* Ask memory for as many rows of the data as a thread's share has, some places later in the order. */
 static void fetch_ahead(const training *t, const int32_t *rows, range own) {
     const fnn_header *header = t->network->model.header;
@@ -163,23 +183,30 @@ static void fetch_ahead(const training *t, const int32_t *rows, range own) {
                                      : header->n_output * size;
     const int32_t *first = rows + own.begin + FETCH_AHEAD;
     const int64_t n_rows = at_most(own.end - own.begin, t->order + t->run->n_samples - first);
-    fnn_fetch_rows(t->data->x, header->n_input * size, first, n_rows);
+    if (t->data->sparse.starts)
+        fetch_sparse(t, first, n_rows);
+    else
+        fnn_fetch_rows(t->data->x, header->n_input * size, first, n_rows);
     fnn_fetch_rows(t->data->target, target_bytes, first, n_rows);
     if (t->data->weight) fnn_fetch_rows(t->data->weight, size, first, n_rows);
 }
 
-/* The block's rows of x: where they are when they follow each other, else gathered, each thread its share. */
+/* The block's rows of x: where they are when they are dense and follow each other, else written into the workspace,
+ * each thread its share. */
 static const void *rows_of_x(const training *t, const int32_t *rows, int64_t n_rows, range own) {
     const fnn_header *header = t->network->model.header;
     const int64_t row_bytes = header->n_input * t->network->kernels->item_size;
     int64_t i = 1;
     while (i < n_rows && rows[i] == rows[0] + i) i++;
     const int is_scattered = i < n_rows || n_rows == 1; /* else the processor sees what comes next */
-    if (is_scattered && t->run->n_samples * row_bytes > FETCH_ABOVE) fetch_ahead(t, rows, own);
-    if (i == n_rows) return (const char *)t->data->x + rows[0] * row_bytes;
+    if (is_scattered && bytes_of_x(t) > FETCH_ABOVE) fetch_ahead(t, rows, own);
+    if (i == n_rows && !t->data->sparse.starts) return (const char *)t->data->x + rows[0] * row_bytes;
     char *gathered = number_at(t->network, t->network->model.workspace, header->x);
-    t->network->kernels->gather(t->data->x, rows + own.begin, own.end - own.begin, header->n_input,
-                                gathered + own.begin * row_bytes);
+    char *to = gathered + own.begin * row_bytes;
+    if (t->data->sparse.starts)
+        t->network->kernels->scatter(&t->data->sparse, rows + own.begin, own.end - own.begin, header->n_input, to);
+    else
+        t->network->kernels->gather(t->data->x, rows + own.begin, own.end - own.begin, header->n_input, to);
     return gathered;
 }
 
@@ -362,6 +389,8 @@ double fnn_update(const fnn_network *network, int64_t step, double learning_rate
 typedef struct {
     const fnn_network *network;
     const char *x;
+    const fnn_sparse *sparse; /* in place of x, or NULL */
+    char *room;               /* for a block of sparse rows */
     char *out;
     int64_t n_rows;
 } prediction;
@@ -376,17 +405,27 @@ static int64_t predict_rows(const fnn_network *network, const fnn_team *team) {
     return at_most(most, network->model.header->block_rows / team->size);
 }
 
+/* The block of rows from `first` on: where they are, or sparse ones written into the room, each thread its own. */
+static const void *rows_to_predict(const prediction *p, int64_t first, range own) {
+    const int64_t width = p->network->model.header->n_input, row_bytes = width * p->network->kernels->item_size;
+    if (!p->sparse) return p->x + first * row_bytes;
+    const fnn_sparse rows = {p->sparse->values, p->sparse->columns, p->sparse->starts + first + own.begin};
+    p->network->kernels->scatter(&rows, NULL, own.end - own.begin, width, p->room + own.begin * row_bytes);
+    return p->room;
+}
+
 /* Each thread has its own rows of the workspace, so that none waits for another. */
 static void predict_task(void *argument, fnn_team *team, int thread) {
     const prediction *p = argument;
     const fnn_header *header = p->network->model.header;
     const int64_t item = p->network->kernels->item_size, step = predict_rows(p->network, team);
-    const int64_t x_bytes = header->n_input * item, y_bytes = header->n_output * item;
+    const int64_t y_bytes = header->n_output * item;
     const char *y = number_at(p->network, p->network->model.workspace, header->y);
     const uint64_t control = fnn_flush_denormals();
     for (int64_t first = 0; first < p->n_rows; first += step * team->size) {
-        const fnn_block block = {.x = p->x + first * x_bytes, .rows = at_most(step * team->size, p->n_rows - first)};
+        fnn_block block = {.rows = at_most(step * team->size, p->n_rows - first)};
         const range own = {at_most(step * thread, block.rows), at_most(step * (thread + 1), block.rows)};
+        block.x = rows_to_predict(p, first, own);
         forward_rows(p->network, &block, own);
         memcpy(p->out + (first + own.begin) * y_bytes, y + own.begin * y_bytes,
                (size_t)((own.end - own.begin) * y_bytes));
@@ -395,6 +434,12 @@ static void predict_task(void *argument, fnn_team *team, int thread) {
 }
 
 void fnn_predict(const fnn_network *network, const void *x, int64_t n_rows, void *out, int threads) {
-    prediction p = {network, x, out, n_rows};
+    prediction p = {.network = network, .x = x, .out = out, .n_rows = n_rows};
+    fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
+}
+
+void fnn_predict_sparse(const fnn_network *network, const fnn_sparse *x, int64_t n_rows, void *room, void *out,
+                        int threads) {
+    prediction p = {.network = network, .sparse = x, .room = room, .out = out, .n_rows = n_rows};
     fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
 }

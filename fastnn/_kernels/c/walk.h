@@ -10,9 +10,10 @@ typedef struct {
     fnn_model model;
 } fnn_network;
 
-/* The rows of a fit; weight may be NULL. */
+/* The rows of a fit; weight may be NULL. Without sparse.starts the rows are x. */
 typedef struct {
     const void *x, *target, *weight;
+    fnn_sparse sparse;
 } fnn_data;
 
 /* Learning rates of a call: one for each update, or one for all. */
@@ -29,6 +30,8 @@ double fnn_update(const fnn_network *, int64_t step, double learning_rate, doubl
 void fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums, int threads);
 void fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
 void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads);
+/* Room is for header.block_rows dense rows. */
+void fnn_predict_sparse(const fnn_network *, const fnn_sparse *x, int64_t n_rows, void *room, void *out, int threads);
 
 /* Threads worth using for this many rows at a time, of at most `limit`. */
 int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit);

@@ -1,0 +1,64 @@
+# Predictions in hot loops; a part of native.pyx.
+
+
+cdef class Predictor:
+    """``predictor.Predictor`` for this backend: checks through the C API, then the walk.
+
+    ``fallback(x, out)`` takes every call with arguments out of the ordinary and finds the words for what is wrong.
+    """
+
+    cdef object plan, arenas, fallback, dtype
+    cdef tuple output_shape
+    cdef int type_number, n_in_dims, n_out_dims
+    cdef numpy.npy_intp in_dims[MOST_DIMS]
+    cdef numpy.npy_intp out_dims[MOST_DIMS + 1]
+
+    def __init__(self, plan, arenas, tuple input_shape, tuple output_shape, fallback):
+        self.plan, self.arenas, self.fallback = plan, arenas, fallback
+        self.dtype = arenas.params.dtype
+        self.type_number = self.dtype.num
+        self.n_in_dims, self.n_out_dims = len(input_shape), len(output_shape)
+        for i, size in enumerate(input_shape):
+            self.in_dims[i] = size
+        for i, size in enumerate(output_shape):
+            self.out_dims[i + 1] = size
+
+    def __call__(self, x, out=None):
+        cdef Py_ssize_t rows = self._rows(x)
+        if rows < 0:
+            return self.fallback(x, out)
+        cdef bint single = numpy.PyArray_NDIM(x) == self.n_in_dims
+        if out is None:
+            self.out_dims[0] = rows
+            out = numpy.PyArray_EMPTY(
+                self.n_out_dims + (not single), &self.out_dims[single], self.type_number, 0
+            )
+        elif not self._fits(out, rows, single):
+            return self.fallback(x, out)
+        _predict(_prepared(self.plan, self.arenas), numpy.PyArray_DATA(x), rows, numpy.PyArray_DATA(out))
+        return out
+
+    cdef Py_ssize_t _rows(self, x) noexcept:
+        """Rows in x, one for a single row; -1 when x is not as it should be."""
+        if not numpy.PyArray_CheckExact(x) or numpy.PyArray_TYPE(x) != self.type_number:
+            return -1
+        if not numpy.PyArray_ISCARRAY_RO(x):
+            return -1
+        cdef int dims = numpy.PyArray_NDIM(x), first = dims - self.n_in_dims, i
+        if first != 0 and first != 1:
+            return -1
+        for i in range(self.n_in_dims):
+            if numpy.PyArray_DIM(x, first + i) != self.in_dims[i]:
+                return -1
+        return numpy.PyArray_DIM(x, 0) if first else 1
+
+    cdef bint _fits(self, out, Py_ssize_t rows, bint single) noexcept:
+        if not numpy.PyArray_CheckExact(out) or numpy.PyArray_TYPE(out) != self.type_number:
+            return False
+        if not numpy.PyArray_ISCARRAY(out) or numpy.PyArray_NDIM(out) != self.n_out_dims + (not single):
+            return False
+        cdef int i
+        for i in range(self.n_out_dims):
+            if numpy.PyArray_DIM(out, (not single) + i) != self.out_dims[i + 1]:
+                return False
+        return single or numpy.PyArray_DIM(out, 0) == rows

@@ -1,0 +1,147 @@
+"""Rows in compressed form (CSR), which backends write out as dense blocks one at a time.
+
+What :func:`from_scipy` returns may be trusted: every index lies inside, every value is finite. It shares the arrays of
+the matrix where they are right already, so a matrix must not be changed while a model trains on it.
+
+Design: only the block at hand is dense, so that every kernel serves both kinds of rows and sparse ones give the bits of
+dense ones. Products that skip zeros (rejected) would be a second text of the largest kernels in each backend.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MAX_COLUMNS = 2**31  # indices are int32
+COMPRESSED = ("csr", "csc", "bsr")  # formats with indptr and indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseRows:
+    """Rows ``(n, n_columns)``; several values at one place of a row add up, in the order in which they are kept."""
+
+    values: np.ndarray  # (n_values,)
+    columns: np.ndarray  # int32 (n_values,)
+    starts: np.ndarray  # int64 (n + 1,); row i has values[starts[i] : starts[i + 1]]
+    n_columns: int
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the dense array of all rows."""
+        return len(self), self.n_columns
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the values, the model's."""
+        return self.values.dtype
+
+    def __getitem__(self, rows: slice) -> SparseRows:
+        """Rows that follow each other, without a copy."""
+        first, last, step = rows.indices(len(self))
+        if step != 1:
+            raise ValueError(f"sparse rows are cut where they follow each other, got the step {step}")
+        return SparseRows(self.values, self.columns, self.starts[first : max(first, last) + 1], self.n_columns)
+
+    def take(self, rows: np.ndarray, out: np.ndarray) -> None:
+        """Write the rows of these indices into ``out``, C-contiguous ``(len(rows), n_columns)``."""
+        first = self.starts[rows]
+        sizes = self.starts[1:][rows] - first
+        row = np.repeat(np.arange(len(rows)), sizes)
+        place = np.arange(len(row)) + (first - np.cumsum(sizes) + sizes)[row]
+        out[...] = 0
+        np.add.at(out.reshape(-1), row * self.n_columns + self.columns[place], self.values[place])
+
+
+def take_rows(x: np.ndarray | SparseRows, rows: np.ndarray, out: np.ndarray) -> None:
+    """Write the rows of ``x`` of these indices into ``out`` ``(len(rows), n_columns)``."""
+    if isinstance(x, SparseRows):
+        x.take(rows, out)
+    else:
+        np.take(x, rows, axis=0, out=out)
+
+
+def dense(x: np.ndarray | SparseRows, room: np.ndarray) -> np.ndarray:
+    """``x`` as it is, or sparse rows written out at the front of ``room``, a flat vector of their dtype."""
+    if not isinstance(x, SparseRows):
+        return x
+    out = room[: len(x) * x.n_columns].reshape(x.shape)
+    x.take(np.arange(len(x)), out)
+    return out
+
+
+def from_scipy(name: str, came: Any, dtype: np.dtype) -> SparseRows:
+    """Rows of a two-axis sparse matrix or array of SciPy, in any of its formats, as values of ``dtype``.
+
+    Raises
+    ------
+    ValueError
+        a value is not finite, or the matrix is damaged: its indices point outside.
+    """
+    _check_places(name, came)
+    csr = came.tocsr()
+    if csr is not came:
+        _check_places(name, csr)
+    if csr.shape[1] > MAX_COLUMNS:
+        raise ValueError(f"{name} has {csr.shape[1]} columns; sparse rows have at most {MAX_COLUMNS}")
+    starts = np.require(csr.indptr, np.int64, ("C", "A"))
+    columns = np.require(csr.indices[: starts[-1]], np.int32, ("C", "A"))
+    with np.errstate(over="ignore"):  # what overflows in the model's dtype is infinite, and refused below
+        values = np.require(csr.data[: starts[-1]], dtype, ("C", "A"))
+    rows = SparseRows(values, columns, starts, csr.shape[1])
+    _check_finite(name, rows)
+    return rows
+
+
+def _check_places(name: str, came: Any) -> None:
+    """Raise where an index points outside, before anything follows it; SciPy's conversions do not look."""
+    kind, n_values = getattr(came, "format", None), len(getattr(came, "data", ()))
+    if kind == "coo":
+        for indices, size in zip((came.row, came.col), came.shape, strict=True):
+            if len(indices) != n_values:
+                raise _damaged(name, f"it has {len(indices)} indices for {n_values} values")
+            _check_indices(name, indices, size)
+    elif kind in COMPRESSED:
+        blocks = came.blocksize if kind == "bsr" else (1, 1)
+        major, minor = (size // block for size, block in zip(came.shape, blocks, strict=True))
+        if kind == "csc":
+            major, minor = minor, major
+        _check_starts(name, came.indptr, major, min(len(came.indices), n_values))
+        _check_indices(name, came.indices[: came.indptr[-1]], minor)
+
+
+def _check_starts(name: str, starts: np.ndarray, n: int, n_values: int) -> None:
+    if starts.dtype.kind not in "iu" or starts.shape != (n + 1,):
+        raise _damaged(name, f"indptr must hold {n + 1} whole numbers, got {starts.dtype} {starts.shape}")
+    if starts[0] != 0 or starts[-1] > n_values or (starts[1:] < starts[:-1]).any():
+        raise _damaged(name, f"indptr must grow from 0 to at most {n_values}, the number of values")
+
+
+def _check_indices(name: str, indices: np.ndarray, size: int) -> None:
+    if indices.dtype.kind not in "iu" or indices.ndim != 1:
+        raise _damaged(name, f"indices must be whole numbers in one axis, got {indices.dtype} {indices.shape}")
+    low, high = (indices.min(), indices.max()) if len(indices) else (0, 0)
+    if low < 0 or high >= max(size, 1):
+        raise _damaged(name, f"indices must lie in 0 to {size - 1}, got {low} to {high}")
+
+
+def _damaged(name: str, fault: str) -> ValueError:
+    return ValueError(f"{name} is a damaged sparse matrix: {fault}; make it anew from its dense rows or its triplets")
+
+
+def _check_finite(name: str, rows: SparseRows) -> None:
+    """Raise when a value is NaN or infinite, and say where the first one is."""
+    values = rows.values
+    if not len(values) or (math.isfinite(values.min()) and math.isfinite(values.max())):  # NaN goes through both
+        return
+    bad = np.flatnonzero(~np.isfinite(values))
+    where = int(np.searchsorted(rows.starts, bad[0], "right")) - 1, int(rows.columns[bad[0]])
+    raise ValueError(
+        f"{name} must be finite, got {values[bad[0]]} at index {where} and {len(bad)} such "
+        f"value{'s' if len(bad) > 1 else ''} in all; replace or drop them"
+    )
