@@ -1,0 +1,300 @@
+"""What the estimators share: parameters, the way from raw rows to a trained model, and pickles.
+
+``coefs_`` and ``intercepts_`` are views of the flat parameters that train. An array that a user puts in the place of
+one is copied into the model before it is used next, and a view takes its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.callback import CallbackSupportMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from fastnn import threads
+from fastnn.data import Data
+from fastnn.sklearn import networks
+from fastnn.sklearn.lbfgs import Solver
+from fastnn.sklearn.networks import Output
+from fastnn.sklearn.tasks import Epochs
+from fastnn.sklearn.training import HeldOut, Stochastic
+from fastnn.sparse import from_scipy
+
+Validation = tuple[Any, Any, Any]  # X, y, sample_weight
+
+
+class BaseMLP(CallbackSupportMixin, BaseEstimator):
+    """Multi-layer perceptrons; what a target is, is said by :class:`MLPClassifier` and :class:`MLPRegressor`."""
+
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float]
+    validation_scores_: list[float] | None
+    best_loss_: float | None
+    best_validation_score_: float | None
+
+    # -- what the kinds of estimators say --------------------------------------------------------
+
+    def _validate_y(self, y: Any, learn: bool) -> np.ndarray:
+        """Check a target, and learn from it what has to be known or compare it with that; returns it as an array."""
+        raise NotImplementedError
+
+    def _output(self) -> Output:
+        """The last layer, after :meth:`_validate_y`."""
+        raise NotImplementedError
+
+    def _target(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """A checked target as the model's loss takes it."""
+        raise NotImplementedError
+
+    def _score_outputs(self, y: np.ndarray, outputs: np.ndarray, weight: np.ndarray | None) -> float:
+        """The score of a model's outputs for a checked target."""
+        raise NotImplementedError
+
+    def _stratify(self, y: np.ndarray) -> np.ndarray | None:
+        """Groups whose shares a validation split keeps."""
+        return None
+
+    def _class_weights(self, y: np.ndarray, incremental: bool) -> np.ndarray | None:
+        """Weights of the rows by their class."""
+        return None
+
+    # -- fit ------------------------------------------------------------------------------------
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool = False, validation: Validation | None = None
+    ) -> Any:
+        training = self._prepare(X, y, sample_weight, incremental, validation)
+        with self._threads():
+            training()
+        self._callback_fit_ctx.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+        return self
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: Validation | None
+    ) -> Stochastic | Solver:
+        """All of a fit that comes before training, and most of what can be wrong."""
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        given = X, y, sample_weight
+        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, y = self._validate(X, y, reset=first_pass)
+        y = self._validate_y(y, learn=not (self.warm_start or incremental))
+        weight = self._weights(sample_weight, X, y, incremental)
+        random_state = self._random_state = check_random_state(self.random_state)
+        self._ready(X, first_pass, incremental, random_state)
+        if weight is not None and not weight.all():
+            X, y, weight = X[weight != 0], y[weight != 0], weight[weight != 0]
+        X, y, weight, held_out = self._hold_out(X, y, weight, validation, random_state)
+        data = Data(self._rows(X), self._target(y, self.model_.dtype), weight)
+        if first_pass:
+            self.model_.seed = int(random_state.randint(2**31))
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        context.call_on_fit_task_begin(estimator=self, X=given[0], y=given[1])
+        task = Epochs(self, context, *given) if getattr(self, "_skl_callbacks", None) else None
+        self.n_iter_ = 0
+        if self.solver == "lbfgs":
+            return Solver(self, data, task)
+        return Stochastic(self, data, held_out, incremental, task)
+
+    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": is_regressor(self)}
+        X, y = validate_data(self, X, y, dtype=self._dtypes(), reset=reset, **rules)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _dtypes(self) -> Any:
+        return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
+
+    def _weights(self, sample_weight: Any, X: Any, y: np.ndarray, incremental: bool) -> np.ndarray | None:
+        """Sample and class weights as one, of the rows' dtype."""
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        by_class = self._class_weights(y, incremental)
+        if by_class is None:
+            return weight
+        return (by_class if weight is None else weight * by_class).astype(X.dtype)
+
+    def _ready(self, X: Any, first_pass: bool, incremental: bool, random_state: Any) -> None:
+        """Have a compiled model of the shape that parameters and data ask for."""
+        output = self._output()
+        layers = networks.make_layers(self, X.shape[1], output)
+        there = getattr(self, "model_", None)
+        if first_pass or there is None or list(layers) != there.layers:
+            model = networks.make_model(layers, output, np.dtype(X.dtype), self.backend)
+            if first_pass:
+                networks.draw(model, self, random_state)
+                self._start_records()
+            else:
+                _take_weights(model, self.coefs_, self.intercepts_, there)
+            self._adopt(model)
+        self._synchronize()
+        self.model_.backend = self.backend
+        if self.model_.loss is None or not incremental:
+            self.model_.compile(networks.make_optimizer(self), output.loss)
+        self._optimizer = self.model_.optimizer
+        self.out_activation_ = {"sigmoid": "logistic", "linear": "identity", "exponential": "exp"}.get(
+            output.activation, output.activation
+        )
+        if self.early_stopping and (first_pass or self.best_validation_score_ is None):
+            self.validation_scores_, self.best_validation_score_ = [], -np.inf
+            self.best_loss_, self._best_params = None, self.model_.params.copy()
+
+    def _start_records(self) -> None:
+        self.t_ = 0
+        self._no_improvement_count = 0
+        if self.solver == "lbfgs":
+            return
+        self.loss_curve_, self.validation_loss_curve_ = [], []
+        self.best_loss_, self.validation_scores_, self.best_validation_score_ = np.inf, None, None
+
+    def _adopt(self, model: Any) -> None:
+        """Take a model as this estimator's own."""
+        for name, value in self._of_model(model).items():
+            setattr(self, name, value)
+
+    def _of_model(self, model: Any) -> dict[str, Any]:
+        """The attributes that belong to a model."""
+        views = networks.dense_views(model)
+        coefs, intercepts = [view[0] for view in views], [view[1] for view in views if len(view) > 1]
+        return {
+            "model_": model,
+            "coefs_": coefs,
+            "intercepts_": intercepts,
+            "n_layers_": len(coefs) + 1,
+            "_views": (*coefs, *intercepts),
+        }
+
+    def _hold_out(
+        self, X: Any, y: np.ndarray, weight: Any, validation: Validation | None, random_state: Any
+    ) -> tuple[Any, np.ndarray, Any, HeldOut | None]:
+        """Training rows and the validation rows that are given, or split off for early stopping."""
+        if validation is not None and validation[0] is not None:
+            return X, y, weight, self._held_out(*self._validate_held_out(*validation))
+        if not self.early_stopping or self.solver == "lbfgs":
+            return X, y, weight, None
+        arrays = [X, y] if weight is None else [X, y, weight]
+        parts = train_test_split(
+            *arrays, random_state=random_state, test_size=self.validation_fraction, stratify=self._stratify(y)
+        )
+        X, X_val, y, y_val, weight, weight_val = (*parts, None, None)[:6]
+        if X_val.shape[0] < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        return X, y, weight, self._held_out(X_val, y_val, weight_val)
+
+    def _validate_held_out(self, X: Any, y: Any, weight: Any) -> Validation:
+        X, y = self._validate(X, y, reset=False)
+        y = self._validate_y(y, learn=False)
+        return X, y, None if weight is None else _check_sample_weight(weight, X, ensure_non_negative=True)
+
+    def _held_out(self, X: Any, y: np.ndarray, weight: Any) -> HeldOut:
+        output = self._output()
+        target = self._target(y, self.model_.dtype)
+        target = target.reshape(-1) if output.loss.sparse else target
+
+        def loss(outputs: np.ndarray) -> float:
+            return float(np.average(output.loss.value(target, outputs), weights=weight) * output.reported)
+
+        return HeldOut(self._rows(X), lambda outputs: self._score_outputs(y, outputs, weight), loss)
+
+    def _rows(self, X: Any) -> Any:
+        """Checked rows as backends take them."""
+        if hasattr(X, "tocsr"):
+            return from_scipy("X", X, self.model_.dtype)
+        return np.require(X, self.model_.dtype, ("C", "A"))
+
+    @contextlib.contextmanager
+    def _threads(self) -> Any:
+        """Threads of a fit: ``n_threads``, else one inside a joblib worker thread, else fastnn's bound."""
+        active = joblib.parallel.get_active_backend()[0]
+        crowded = active.nesting_level and active.supports_sharedmem
+        n = self.n_threads or (1 if crowded else None)
+        with contextlib.nullcontext() if n is None else threads.limited(int(n)):
+            yield
+
+    # -- prediction -----------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """What the last layer gives for raw rows, ``(n, units)``."""
+        if "model_" not in self.__dict__:
+            check_is_fitted(self)
+        model = self.model_
+        self._synchronize()
+        if not self._as_fitted(X):
+            X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=self._dtypes())
+        if self.n_threads is None:
+            return model.predict(X)
+        with threads.limited(int(self.n_threads)):
+            return model.predict(X)
+
+    def _as_fitted(self, X: Any) -> bool:
+        """Whether rows need no look, by the user's word and their type; scikit-learn's own look takes 20 us."""
+        return (
+            type(X) is np.ndarray
+            and X.dtype == self.model_.dtype
+            and X.ndim == 2
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and get_config()["assume_finite"]
+        )
+
+    def _synchronize(self) -> None:
+        """Copy into the model what a user has put in the place of a view."""
+        given = (*self.coefs_, *self.intercepts_)
+        if len(given) == len(self._views) and all(a is b for a, b in zip(given, self._views, strict=True)):
+            return
+        _take_weights(self.model_, self.coefs_, self.intercepts_, None)
+        self._adopt(self.model_)
+
+    # -- copies and tags ------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            self._synchronize()
+            for name in ("coefs_", "intercepts_", "_views"):
+                state.pop(name)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "model_" in state:
+            self._adopt(self.model_)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coefs_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_solver(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError(f"partial_fit is only available for stochastic optimizers. {self.solver} is not.")
+        return True
+
+
+def _take_weights(model: Any, coefs: list, intercepts: list, before: Any) -> None:
+    """Copy a user's weights into a model, with the optimiser's state of the model before where it fits."""
+    views = networks.dense_views(model)
+    wanted = [*(view[0] for view in views), *(view[1] for view in views if len(view) > 1)]
+    given = [np.asarray(array) for array in (*coefs, *intercepts)]
+    if [a.shape for a in given] != [w.shape for w in wanted]:
+        raise ValueError(
+            f"the weights have shapes {[a.shape for a in given]}, but the parameters ask for "
+            f"{[w.shape for w in wanted]}; set warm_start=False to begin anew"
+        )
+    for array, place in zip(given, wanted, strict=True):
+        place[...] = array
+    if before is not None and before.layout.n_params == model.layout.n_params and before.loss is not None:
+        model.compile(before.optimizer, before.loss)
+        model.seed, model.epoch, model.step, model.slots = before.seed, before.epoch, before.step, before.slots

@@ -1,0 +1,281 @@
+"""``MLPClassifier``: targets that are classes or labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+
+from fastnn import losses
+from fastnn.sklearn import parameters
+from fastnn.sklearn.base import BaseMLP
+from fastnn.sklearn.networks import Output
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """Multi-layer perceptron classifier: ``sklearn.neural_network.MLPClassifier``, trained by fastnn.
+
+    All parameters up to ``max_fun`` mean what they mean in scikit-learn 1.9, with the same defaults; the same
+    ``random_state`` gives the same initial weights and the same validation split. The order of rows in an epoch comes
+    from fastnn's generator, so with ``shuffle=True`` trained weights differ as those of two seeds do.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : units of each hidden layer.
+    activation : of the hidden layers: "identity", "logistic", "tanh", "relu" or any of :mod:`fastnn.activations`; a
+        list gives each hidden layer its own.
+    solver : "lbfgs" (SciPy's), "sgd", "adam", another name of :mod:`fastnn.optimizers` (with ``learning_rate_init``),
+        or an optimiser object, which keeps its own numbers.
+    alpha : L2 penalty, divided by the batch's rows (or weights) as in scikit-learn.
+    batch_size : "auto" is ``min(200, n_samples)``.
+    learning_rate : "constant", "invscaling" (``power_t``) or "adaptive"; for "sgd".
+    learning_rate_init, power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon : of the optimiser.
+    max_iter : epochs, or iterations of "lbfgs".   max_fun : calls of the loss by "lbfgs".
+    shuffle, random_state, verbose, warm_start : as everywhere in scikit-learn.
+    tol, n_iter_no_change : training ends when the loss (or with ``early_stopping`` the validation score) has not
+        improved by ``tol`` for more than ``n_iter_no_change`` epochs.
+    early_stopping, validation_fraction : hold out a share of the rows, keeping the shares of classes, and go back to
+        the weights that scored best on it.
+    dropout : share of each hidden layer's outputs that is dropped in training; a list gives each layer its own.
+    class_weight : weight of each class, ``{class: weight}`` or "balanced" (``n / (n_classes * count)``).
+    loss : "log_loss" or "focal" (Lin et al. 2017), which with ``gamma`` counts certain rows less.
+    layers : layers of :mod:`fastnn.layers` in place of ``hidden_layer_sizes``, ``activation`` and ``dropout``; the
+        output layer is added.
+    dtype : "float32" or "float64"; None trains in the dtype of X, as scikit-learn does. float32 is faster.
+    callbacks : of :mod:`fastnn.callbacks`; logs hold ``loss``, and ``val_loss`` and ``val_score`` of held-out rows.
+        scikit-learn's own callbacks are set by ``set_callbacks``.
+    time_limit : seconds after which training ends.
+    n_threads : threads of this estimator; None leaves it to fastnn, and to one in a joblib worker thread.
+    backend : backend of fastnn, None for the best.
+
+    Attributes
+    ----------
+    classes_, loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_, n_layers_, \
+n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-learn.
+    coefs_, intercepts_ : weights ``(n_in, n_out)`` and biases ``(n_out,)`` of the layers, views of what trains.
+    validation_loss_curve_ : loss on the held-out rows after each epoch (empty without any).
+    model_ : the trained :class:`fastnn.Sequential`, which can be saved and loaded without scikit-learn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from fastnn.sklearn import MLPClassifier
+    >>> x, y = make_classification(n_samples=100, random_state=1)
+    >>> classifier = MLPClassifier(random_state=1, max_iter=300).fit(x, y)
+    >>> classifier.predict_proba(x[:1]).shape
+    (1, 2)
+    """
+
+    _parameter_constraints: dict = parameters.CLASSIFIER
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dropout=0.0,
+        class_weight=None,
+        loss="log_loss",
+        gamma=2.0,
+        layers=None,
+        dtype=None,
+        callbacks=None,
+        time_limit=None,
+        n_threads=None,
+        backend=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.class_weight = class_weight
+        self.loss = loss
+        self.gamma = gamma
+        self.layers = layers
+        self.dtype = dtype
+        self.callbacks = callbacks
+        self.time_limit = time_limit
+        self.n_threads = n_threads
+        self.backend = backend
+
+    # -- training -------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix ``(n, n_features)``; sparse rows are made dense block by block.
+        y : classes ``(n,)``, or a label indicator ``(n, n_labels)``.
+        sample_weight : ``(n,)``; a weight of zero is the row's absence.
+        X_val, y_val, sample_weight_val : rows to watch (``validation_loss_curve_``), and with ``early_stopping`` to
+            decide by, in place of a share of X.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @available_if(lambda estimator: estimator._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch on the rows given, going on from where training stands.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in :meth:`fit`.
+        classes : all classes there will ever be; needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _validate_y(self, y, learn):
+        if learn or not hasattr(self, "classes_"):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+            return y
+        self._check_classes(unique_labels(y))
+        return y
+
+    def _check_classes(self, classes: np.ndarray) -> None:
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    f"warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                    f"Previously got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+
+    @property
+    def _kind(self) -> str:
+        """ "binary", "multiclass" or "multilabel-indicator"; one class alone is binary."""
+        return self._label_binarizer.y_type_
+
+    def _output(self):
+        n = 1 if self._kind == "binary" else len(self.classes_)
+        self.n_outputs_ = n
+        focal = {"gamma": float(self.gamma)} if self.loss == "focal" else {}
+        middle = "_focal" if focal else ""
+        if self._kind == "multiclass":
+            return Output(n, "softmax", losses.get(f"sparse_categorical{middle}_crossentropy", **focal))
+        return Output(n, "sigmoid", losses.get(f"binary{middle}_crossentropy", **focal), scale=n, reported=n)
+
+    def _target(self, y, dtype):
+        if self._kind == "multiclass":
+            return np.searchsorted(self.classes_, y).astype(np.int32).reshape(-1, 1)
+        if self._kind == "binary":
+            return (y == self.classes_[-1]).astype(dtype).reshape(-1, 1) * (len(self.classes_) > 1)
+        return np.ascontiguousarray(y.toarray() if hasattr(y, "toarray") else y, dtype)
+
+    def _class_weights(self, y, incremental):
+        if self.class_weight is None:
+            return None
+        if self._kind not in ("binary", "multiclass"):
+            raise ValueError("class_weight is for one class a row; for multi-label targets use sample_weight")
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' cannot be used in partial_fit, which sees only a part of the rows; "
+                "give the weights as a dict {class: weight}"
+            )
+        return compute_sample_weight(self.class_weight, y)
+
+    def _stratify(self, y):
+        """As documented by scikit-learn; of three classes or more it holds only where there are rows enough."""
+        if self._kind == "multilabel-indicator":
+            return None
+        if self._kind == "binary":
+            return (y == self.classes_[-1]).reshape(-1, 1)
+        counts = np.unique(y, return_counts=True)[1]
+        return y if counts.min() >= 2 and len(y) * self.validation_fraction >= len(counts) else None
+
+    def _score_outputs(self, y, outputs, weight):
+        """Accuracy; of labels the share of rows without a fault."""
+        if not np.isfinite(outputs).all():
+            return np.nan
+        right = self._decode(outputs) == (y.toarray() if hasattr(y, "toarray") else y)
+        return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=weight))
+
+    # -- prediction -----------------------------------------------------------------------------
+
+    def _decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Classes of a model's outputs."""
+        if self._kind == "multiclass":
+            return self.classes_[outputs.argmax(axis=1)]
+        yes = (outputs > 0.5).astype(int)
+        if self._kind != "binary":
+            return yes
+        return self.classes_[yes[:, 0] if len(self.classes_) > 1 else np.zeros(len(yes), int)]
+
+    def predict(self, X):
+        """Classes ``(n,)``, or a label indicator ``(n, n_labels)``, for rows ``(n, n_features)``."""
+        return self._decode(self._outputs(X))
+
+    def predict_proba(self, X):
+        """Probabilities ``(n, n_classes)`` in the order of ``classes_``; of labels each on its own."""
+        outputs = self._outputs(X)
+        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+
+    def predict_log_proba(self, X):
+        """Logarithms of :meth:`predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,139 @@
+"""Several networks that differ in their seeds, trained side by side: better predictions, and how far they agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, _fit_context, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastnn.many import side_by_side
+from fastnn.sklearn import parameters
+from fastnn.sklearn.classifier import MLPClassifier
+from fastnn.sklearn.regressor import MLPRegressor
+from fastnn.threads import get_num_threads
+
+
+class _Ensemble(MetaEstimatorMixin, BaseEstimator):
+    """Training and the members' answers; see the public classes."""
+
+    _member: type
+
+    def __init__(self, estimator=None, n_estimators=5, *, random_state=None, n_threads=None):
+        self.estimator = estimator
+        self.n_estimators = n_estimators
+        self.random_state = random_state
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Train all members on the same rows, one on each thread; arguments as of the members' ``fit``."""
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", multi_output=True, dtype=(np.float64, np.float32), y_numeric=self._numeric
+        )
+        random_state = check_random_state(self.random_state)
+        pattern = self._member() if self.estimator is None else self.estimator
+        members = [
+            clone(pattern).set_params(random_state=int(random_state.randint(2**31))) for _ in range(self.n_estimators)
+        ]
+
+        def stop() -> None:
+            for member in members:
+                if hasattr(member, "model_"):
+                    member.model_.stop_training = True
+
+        tasks = [lambda member=member: member.fit(X, y, sample_weight) for member in members]
+        side_by_side(tasks, self.n_threads or get_num_threads(), range(len(members)), stop)
+        self.estimators_ = members
+        self.n_outputs_ = members[0].n_outputs_
+        return self
+
+    _numeric = False
+
+    def _answers(self, X: Any, method: str) -> np.ndarray:
+        """What each member says, ``(n_estimators, n, ...)``."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=(np.float64, np.float32))
+        return np.stack([getattr(member, method)(X) for member in self.estimators_])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
+    """Mean of several :class:`MLPRegressor` that differ in their seeds (Lakshminarayanan et al. 2017).
+
+    Parameters
+    ----------
+    estimator : the member, an ``MLPRegressor`` that is not fitted; None is one with its defaults.
+    n_estimators : number of members.
+    random_state : draws the members' seeds.
+    n_threads : members trained at a time; None for ``fastnn.get_num_threads()``.
+
+    Attributes
+    ----------
+    estimators_ : the fitted members.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.sklearn import MLPEnsembleRegressor, MLPRegressor
+    >>> x = np.linspace(-1, 1, 50).reshape(-1, 1)
+    >>> member = MLPRegressor(solver="lbfgs", activation="tanh", max_iter=1000)
+    >>> ensemble = MLPEnsembleRegressor(member, random_state=1).fit(x, np.sin(3 * x[:, 0]))
+    >>> mean, std = ensemble.predict([[0.5], [5.0]], return_std=True)
+    >>> bool(std[0] < std[1])  # far from the rows it has seen, the members disagree
+    True
+    """
+
+    _parameter_constraints: dict = parameters.ENSEMBLE
+    _member = MLPRegressor
+    _numeric = True
+
+    def predict(self, X, return_std=False):
+        """Mean of the members' predictions; with ``return_std`` also their standard deviation, of the same shape."""
+        answers = self._answers(X, "predict")
+        mean = answers.mean(axis=0)
+        return (mean, answers.std(axis=0)) if return_std else mean
+
+    def predict_quantiles(self, X):
+        """Mean of the members' :meth:`MLPRegressor.predict_quantiles`."""
+        return self._answers(X, "predict_quantiles").mean(axis=0)
+
+
+class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
+    """Mean of the probabilities of several :class:`MLPClassifier`; parameters as of :class:`MLPEnsembleRegressor`.
+
+    Attributes
+    ----------
+    classes_, estimators_ : the classes; the fitted members.
+    """
+
+    _parameter_constraints: dict = parameters.ENSEMBLE
+    _member = MLPClassifier
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The classes, in the order of the probabilities."""
+        return self.estimators_[0].classes_
+
+    def predict_proba(self, X, return_std=False):
+        """Mean of the members' probabilities; with ``return_std`` also their standard deviation, of the same shape."""
+        answers = self._answers(X, "predict_proba")
+        mean = answers.mean(axis=0)
+        return (mean, answers.std(axis=0)) if return_std else mean
+
+    def predict(self, X):
+        """The classes of the mean probabilities, or a label indicator."""
+        proba = self.predict_proba(X)
+        first = self.estimators_[0]
+        return first._decode(proba[:, 1:] if first._kind == "binary" else proba)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,136 @@
+"""The solver "lbfgs": SciPy's L-BFGS-B, as in scikit-learn, on the loss and gradient of a backend.
+
+Design: SciPy comes with scikit-learn and stops where its users know it to; ``fastnn.optimizers.LBFGS``, which as an
+object is a solver too, needs no SciPy and has rules of its own.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+from sklearn.utils.optimize import _check_optimize_result
+
+from fastnn import _kernels
+from fastnn.data import Data
+from fastnn.model import Sequential
+from fastnn.plan_cache import take_arenas
+from fastnn.sklearn.training import NOT_FINITE
+
+
+class Objective:
+    """Loss (penalty included) of all rows and its gradient, of the model's flat parameters in float64."""
+
+    def __init__(self, model: Sequential, data: Data, backend: str | None):
+        self.model, self.data = model, data
+        self.plan, self.pool = model.training_plan(len(data))
+        self.name, self.backend = _kernels.select(self.plan, backend or model.backend)
+        self.arenas = take_arenas(model, self.plan, self.pool, training=True)
+        self.total = len(data) if data.weight is None else float(data.weight.sum(dtype=np.float64))
+
+    def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray]:
+        self.arenas.params[...] = w
+        data, sums = self.data, np.zeros(int(self.plan.header["n_sums"]))
+        self.backend.gradient(self.plan, self.arenas, data.x, data.target, data.weight, sums)
+        gradient = self.arenas.grads.astype(np.float64)
+        # SciPy's line search needs the loss whose gradient this is; scikit-learn's may differ by a factor.
+        reduction = self.model.reduction
+        loss = sums[0] / len(data) * (reduction.scale / reduction.reported)
+        return loss + self._penalize(w, gradient), gradient
+
+    def _penalize(self, w: np.ndarray, gradient: np.ndarray) -> float:
+        penalty = 0.0
+        for offset, size, l1, l2 in self.plan.segments:
+            own = slice(offset, offset + size)
+            gradient[own] += (l1 * np.sign(w[own]) + 2 * l2 * w[own]) / self.total
+            penalty += l1 * np.abs(w[own]).sum() + l2 * np.square(w[own]).sum()
+        return float(penalty) / self.total
+
+    def reported(self, w: np.ndarray, loss: float) -> float:
+        """``loss_`` of a loss: as scikit-learn counts outputs."""
+        reduction, penalty = self.model.reduction, self._penalize(w, np.zeros_like(w))
+        return (loss - penalty) * (reduction.reported / reduction.scale) + penalty
+
+
+class Solver:
+    """One call of ``fit``."""
+
+    def __init__(self, estimator: Any, data: Data, task: Any = None):
+        self.estimator, self.task = estimator, task
+        self.objective = Objective(estimator.model_, data, estimator.backend)
+        self.iteration = 0
+        self.stopped = False
+
+    def __call__(self) -> None:
+        est, model = self.estimator, self.estimator.model_
+        self.accepted = model.params.astype(np.float64)
+        self.deadline = None if est.time_limit is None else time.monotonic() + est.time_limit
+        model.stop_training = False
+        self._begin()
+        try:
+            with np.errstate(all="ignore"):
+                result = self._minimize()
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=5)
+            self.stopped = True
+        finally:
+            model.params[...] = self.accepted
+            model.epoch, model.backend_ = model.epoch + self.iteration, self.objective.name
+            self.objective.pool.append(self.objective.arenas)
+            self._end()
+        if self.stopped:
+            est.n_iter_ = self.iteration
+        else:
+            model.params[...] = result.x
+            est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
+            est.loss_ = self.objective.reported(result.x, result.fun)
+        if not np.isfinite(model.params).all():
+            raise ValueError(NOT_FINITE)
+
+    def _minimize(self) -> Any:
+        est = self.estimator
+        options = {"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol}
+        return scipy.optimize.minimize(
+            self.objective, self.accepted, jac=True, method="L-BFGS-B", options=options, callback=self._iterated
+        )
+
+    def _begin(self) -> None:
+        for callback in self.estimator.callbacks or ():
+            callback.model, callback.params = self.estimator.model_, {"epochs": self.estimator.max_iter}
+            callback.on_train_begin()
+        self._epoch_begin()
+
+    def _epoch_begin(self) -> None:
+        if self.task is not None:
+            self.task.epoch_begin()
+        for callback in self.estimator.callbacks or ():
+            callback.on_epoch_begin(self.iteration)
+
+    def _iterated(self, intermediate_result: Any) -> None:
+        """Between iterations: what listens is told, and may stop the fit."""
+        est = self.estimator
+        self.accepted = intermediate_result.x.copy()
+        est.model_.params[...] = self.accepted
+        est.loss_ = self.objective.reported(self.accepted, intermediate_result.fun)
+        self.iteration += 1
+        if est.verbose:
+            print(f"Iteration {self.iteration}, loss = {est.loss_:.8f}")
+        for callback in est.callbacks or ():
+            callback.on_epoch_end(self.iteration - 1, {"loss": est.loss_})
+        ends = self.task is not None and self.task.epoch_end()
+        late = self.deadline is not None and time.monotonic() >= self.deadline
+        if ends or late or est.model_.stop_training:
+            self.stopped = True
+            raise StopIteration
+        if self.iteration < est.max_iter:
+            self._epoch_begin()
+
+    def _end(self) -> None:
+        if self.task is not None:
+            self.task.close()
+        for callback in self.estimator.callbacks or ():
+            callback.on_train_end()
+            callback.model = None

@@ -1,0 +1,140 @@
+"""From an estimator's parameters to a compiled ``Sequential`` with scikit-learn's initial weights.
+
+Design: what a network looks like is worked out anew at each fit and compared with the model that is there, so that
+``set_params`` between warm starts takes effect, as it does in scikit-learn, and weights stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fastnn import activations, optimizers
+from fastnn.layers import Dense, Dropout, Input, Layer
+from fastnn.losses import Loss, Reduction
+from fastnn.model import Sequential
+from fastnn.optimizers import LBFGS, SGD, Adam, Optimizer
+from fastnn.regularizers import L1L2
+
+
+@dataclass(frozen=True)
+class Output:
+    """The last layer and what is minimised there.
+
+    Attributes
+    ----------
+    units, activation : of the last layer.
+    loss : with its mean over the outputs.
+    scale : factor of the loss's gradient, the number of outputs where scikit-learn adds their gradients up.
+    reported : factor of the loss in ``loss_``, which for regression is the mean over the outputs.
+    """
+
+    units: int
+    activation: str
+    loss: Loss
+    scale: float = 1.0
+    reported: float = 1.0
+
+
+def hidden_sizes(came: Any) -> list[int]:
+    """``hidden_layer_sizes`` as a list."""
+    sizes = list(came) if isinstance(came, Iterable) else [came]
+    if any(np.asarray(size) <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return sizes
+
+
+def make_layers(estimator: Any, n_in: int, output: Output) -> tuple[Layer, ...]:
+    """The layers of an estimator's network: those it lists, or Dense ones by its sizes, and the last one."""
+    penalty = L1L2(l2=0.5 * float(estimator.alpha))
+    last = Dense(output.units, output.activation, kernel_regularizer=penalty)
+    if estimator.layers is not None:
+        return (Input((n_in,)), *_penalized(estimator.layers, penalty), last)
+    sizes = hidden_sizes(estimator.hidden_layer_sizes)
+    chosen = _for_each("activation", estimator.activation, sizes)
+    rates = _for_each("dropout", estimator.dropout, sizes)
+    layers: list[Layer] = [Input((n_in,))]
+    for size, activation, rate in zip(sizes, chosen, rates, strict=True):
+        layers.append(Dense(int(size), activation, kernel_regularizer=penalty))
+        if rate:
+            layers.append(Dropout(float(rate)))
+    return (*layers, last)
+
+
+def _penalized(came: Any, penalty: L1L2) -> list[Layer]:
+    """A user's layers; Dense ones without a penalty of their own get the estimator's."""
+    layers = list(came)
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layers must hold layers of fastnn.layers, got {layer!r}")
+    return [
+        replace(layer, kernel_regularizer=penalty)
+        if isinstance(layer, Dense) and layer.kernel_regularizer == L1L2()
+        else layer
+        for layer in layers
+    ]
+
+
+def _for_each(name: str, came: Any, sizes: list[int]) -> list[Any]:
+    """One value for all hidden layers, or one for each."""
+    if isinstance(came, str | float | int | activations.Activation):
+        return [came] * len(sizes)
+    if len(came) != len(sizes):
+        raise ValueError(f"{name} must be one value or one for each of the {len(sizes)} hidden layers, got {came!r}")
+    return list(came)
+
+
+def make_optimizer(estimator: Any) -> Optimizer:
+    """The optimiser that ``solver`` names, with the estimator's numbers; an object is taken with its own."""
+    solver, rate = estimator.solver, float(estimator.learning_rate_init)
+    if isinstance(solver, Optimizer):
+        return solver
+    if solver == "lbfgs":
+        return LBFGS()
+    if solver == "sgd":
+        return SGD(rate, momentum=float(estimator.momentum), nesterov=bool(estimator.nesterovs_momentum))
+    if solver == "adam":
+        moments = {"beta_1": float(estimator.beta_1), "beta_2": float(estimator.beta_2)}
+        return Adam(rate, **moments, epsilon=float(estimator.epsilon), form="keras")
+    optimizer = optimizers.get(solver)
+    optimizer.learning_rate = rate
+    return optimizer
+
+
+def make_model(layers: tuple[Layer, ...], output: Output, dtype: np.dtype, backend: str | None) -> Sequential:
+    """A model that is built and not yet compiled."""
+    model = Sequential(layers, dtype=dtype.name, seed=0, backend=backend)
+    model.reduction = Reduction(output.scale, by_weight=True, reported=output.reported)
+    return model
+
+
+def draw(model: Sequential, estimator: Any, random_state: np.random.RandomState) -> None:
+    """Initial weights and biases as scikit-learn draws them, in its order (Glorot and Bengio 2010).
+
+    A user's own layers keep their initialisers, seeded by ``random_state``.
+    """
+    if estimator.layers is not None:
+        model.seed = int(random_state.randint(2**31))
+        model.build()
+        return
+    hidden = hidden_sizes(estimator.hidden_layer_sizes)
+    chosen = _for_each("activation", estimator.activation, hidden)
+    chosen += chosen[-1:] or [estimator.activation]
+    for (kernel, bias), activation in zip(dense_views(model), chosen, strict=True):
+        factor = 2.0 if activations.get(activation).name == "sigmoid" else 6.0
+        bound = np.sqrt(factor / sum(kernel.shape))
+        kernel[...] = random_state.uniform(-bound, bound, kernel.shape)
+        bias[...] = random_state.uniform(-bound, bound, bias.shape)
+
+
+def dense_views(model: Sequential) -> list[list[np.ndarray]]:
+    """Kernel and bias (where there is one) of each Dense layer, as views of the model's parameters."""
+    views: dict[int, list[np.ndarray]] = {}
+    for variable in model.layout.variables:
+        if isinstance(model.layout.layers[variable.layer], Dense):
+            place = slice(variable.offset, variable.offset + variable.size)
+            views.setdefault(variable.layer, []).append(model.params[place].reshape(variable.parameter.shape))
+    return list(views.values())

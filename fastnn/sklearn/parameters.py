@@ -1,0 +1,65 @@
+"""What the estimators' parameters may be, in the form that scikit-learn checks them with before a fit."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+
+from fastnn.activations import ACTIVATIONS, ALIASES, Activation
+from fastnn.losses import Loss
+from fastnn.optimizers import OPTIMIZERS, Optimizer
+
+SHARED: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions({*ACTIVATIONS, *ALIASES}), Activation, "array-like"],
+    "solver": [StrOptions(set(OPTIMIZERS)), Optimizer],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "beta_1": [Interval(Real, 0, 1, closed="left")],
+    "beta_2": [Interval(Real, 0, 1, closed="left")],
+    "epsilon": [Interval(Real, 0, None, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+    "layers": ["array-like", None],
+    "dtype": [StrOptions({"float32", "float64"}), type, np.dtype, None],
+    "callbacks": [list, tuple, None],
+    "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+    "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+    "backend": [str, None],
+}
+
+CLASSIFIER: dict[str, list[Any]] = SHARED | {
+    "loss": [StrOptions({"log_loss", "focal"})],
+    "gamma": [Interval(Real, 0, None, closed="left")],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+}
+
+REGRESSOR: dict[str, list[Any]] = SHARED | {
+    "loss": [StrOptions({"squared_error", "absolute_error", "huber", "poisson", "pinball"}), Loss],
+    "delta": [Interval(Real, 0, None, closed="neither")],
+    "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+}
+
+ENSEMBLE: dict[str, list[Any]] = {
+    "estimator": [HasMethods("fit"), None],
+    "n_estimators": [Interval(Integral, 1, None, closed="left")],
+    "random_state": ["random_state"],
+    "n_threads": SHARED["n_threads"],
+}
