@@ -289,6 +289,12 @@ def get(activation: object, **parameter: float) -> Activation:
     ValueError
         an unknown name or parameter, or a negative slope below zero (the derivative is taken
         from ``y``, whose sign must be that of ``z``).
+
+    >>> from fastnn import activations
+    >>> activations.get("elu", alpha=0.5)
+    <activation elu(alpha=0.5)>
+    >>> round(float(activations.get("elu", alpha=0.5)(-2.0)), 4)
+    -0.4323
     """
     if isinstance(activation, dict):
         parameter = {k: v for k, v in activation.items() if k != "name"} | parameter

@@ -143,7 +143,7 @@ def _evaluate(commands: Any) -> None:
 
 
 def _info(commands: Any) -> None:
-    p = _command(commands, "info", "fastnn.cli_commands", "describe a model file; without one, this installation")
+    p = _command(commands, "info", "fastnn.cli_info", "describe a model file; without one, this installation")
     p.add_argument("model", metavar="MODEL", nargs="?", help="file that train or Sequential.save wrote")
 
 

@@ -1,4 +1,4 @@
-"""``fastnn predict``, ``evaluate`` and ``info``."""
+"""``fastnn predict`` and ``evaluate``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ import numpy as np
 import fastnn
 from fastnn.cli_data import Source, check_output, read_source, require_target
 from fastnn.cli_train import measure
-from fastnn.config import config_lines
 from fastnn.serialization import write_atomically
 from fastnn.tables import Encoding
-from fastnn.tables.features import CategoryFeature, Pixels
 from fastnn.tables.target import Classes, Quantity
 
 BLOCK = 65536  # rows written at a time
@@ -60,27 +58,6 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def info(arguments: argparse.Namespace) -> int:
-    """What a model is and how to use it; without a model, what this installation is."""
-    if not arguments.model:
-        print("\n".join(config_lines()))
-        return 0
-    model = fastnn.load(arguments.model)
-    model.summary()
-    try:
-        encoding = Encoding.of(model)
-    except ValueError as error:
-        print(f"\n{error}")
-        return 0
-    print()
-    for name, value in encoding.trained.items():
-        print(f"{name}: {value}")
-    print(f"predicts: {_target_line(encoding.target)}")
-    print(f"from: {_features_line(encoding)}")
-    print(f"\nuse: fastnn predict {arguments.model} DATA\n     fastnn evaluate {arguments.model} DATA")
-    return 0
-
-
 def _opened(arguments: argparse.Namespace) -> tuple[Any, Encoding, Source]:
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
@@ -115,23 +92,3 @@ def _csv(rows: list[list[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
-
-
-def _target_line(target: Classes | Quantity) -> str:
-    if isinstance(target, Quantity):
-        return f"{target.name}, a number (mean {target.mean:.5g}, standard deviation {target.spread:.5g} in training)"
-    return (
-        f"{target.name}, one of {', '.join(map(str, target.labels[:20]))}{', ...' if len(target.labels) > 20 else ''}"
-    )
-
-
-def _features_line(encoding: Encoding) -> str:
-    features = encoding.features
-    if isinstance(features, Pixels):
-        return f"images of {' x '.join(map(str, features.shape))} pixels, 0 to 255"
-    described = [
-        f"{f.name} ({len(f.values)} categories)" if isinstance(f, CategoryFeature) else f.name
-        for f in features.features
-    ]
-    shown = ", ".join(described[:40]) + (f" and {len(described) - 40} more" if len(described) > 40 else "")
-    return f"{len(described)} columns: {shown}"

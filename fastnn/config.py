@@ -12,7 +12,13 @@ from fastnn.threads import get_num_threads
 
 
 def show_config() -> None:
-    """Print version, backends (and why not), instruction sets, threads, Python and NumPy."""
+    """Print version, backends (and why not), instruction sets, threads, Python and NumPy.
+
+    >>> import fastnn
+    >>> fastnn.show_config()  # doctest: +ELLIPSIS
+    fastnn ..., Python ..., NumPy ...
+    backend in use: ...
+    """
     print("\n".join(config_lines()))
 
 

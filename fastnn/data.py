@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn import checks
 from fastnn.definitions import number
+from fastnn.reprs import call_of
 from fastnn.sparse import SparseRows
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class Data:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     def part(self, rows: slice) -> Data:
         """Some of the rows, without a copy."""

@@ -2,7 +2,12 @@
 
 
 class BackendError(RuntimeError):
-    """A backend that was named is missing or cannot run the plan; the message says why."""
+    """A backend that was named is missing or cannot run the plan; the message says why.
+
+    >>> import fastnn
+    >>> isinstance(fastnn.BackendError("why"), RuntimeError)
+    True
+    """
 
 
 class DivergenceError(ArithmeticError):
@@ -11,6 +16,15 @@ class DivergenceError(ArithmeticError):
     Attributes
     ----------
     epoch : the epoch, from 1, in which it happened.
+
+    >>> import fastnn
+    >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(1,))], seed=1)
+    >>> model.compile("sgd", "mse")
+    >>> try:
+    ...     history = model.fit([[1e18]], [1.0], epochs=9)
+    ... except fastnn.DivergenceError as error:
+    ...     print(error)  # doctest: +ELLIPSIS
+    the loss is not finite in epoch ...
     """
 
     def __init__(self, message: str, epoch: int = 0):

@@ -18,6 +18,7 @@ import numpy as np
 from fastnn import random
 from fastnn.definitions import lookup, number
 from fastnn.elementary import logarithm
+from fastnn.reprs import call_of
 
 TRUNCATED_STDDEV = 0.87962566103423978  # of a normal cut at two standard deviations
 TRUNCATED_TAIL = 0.022750131948179209  # its weight beyond them on one side, erfc(sqrt(2)) / 2
@@ -91,12 +92,15 @@ class Initializer:
         """Float64 array of ``shape``; ``stream`` is the number of the parameter in its model."""
         raise NotImplementedError
 
+    def __repr__(self) -> str:
+        return call_of(self)
+
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
         return {"name": NAMES[type(self)], **{f.name: getattr(self, f.name) for f in fields(self)}}  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Constant(Initializer):
     """The same value everywhere."""
 
@@ -109,7 +113,7 @@ class Constant(Initializer):
         return np.full(shape, float(self.value))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Zeros(Initializer):
     """All zeros."""
 
@@ -117,7 +121,7 @@ class Zeros(Initializer):
         return np.zeros(shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ones(Initializer):
     """All ones."""
 
@@ -125,9 +129,15 @@ class Ones(Initializer):
         return np.ones(shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RandomUniform(Initializer):
-    """Uniform in [minval, maxval)."""
+    """Uniform in [minval, maxval).
+
+    >>> from fastnn.initializers import RandomUniform
+    >>> drawn = RandomUniform(-1.0, 1.0)((100, 100), seed=1, stream=0)
+    >>> bool((abs(drawn) <= 1).all()), abs(round(float(drawn.mean()), 1))
+    (True, 0.0)
+    """
 
     minval: float = -0.05
     maxval: float = 0.05
@@ -141,7 +151,7 @@ class RandomUniform(Initializer):
         return self.minval + (self.maxval - self.minval) * drawn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RandomNormal(Initializer):
     """Normal with the given mean and standard deviation."""
 
@@ -156,7 +166,7 @@ class RandomNormal(Initializer):
         return self.mean + self.stddev * normal_quantile(random.uniform(seed, stream, math.prod(shape))).reshape(shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TruncatedNormal(Initializer):
     """Normal cut at two standard deviations from the mean."""
 
@@ -172,7 +182,7 @@ class TruncatedNormal(Initializer):
         return self.mean + self.stddev * normal_quantile(drawn).reshape(shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VarianceScaling(Initializer):
     """Variance ``scale / fan`` (Glorot and Bengio 2010; He et al. 2015).
 
@@ -181,6 +191,13 @@ class VarianceScaling(Initializer):
     scale : float > 0.
     mode : ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
     distribution : ``"uniform"``, ``"truncated_normal"`` or ``"untruncated_normal"``.
+
+    >>> from fastnn import initializers
+    >>> initializers.get("he_normal")
+    VarianceScaling(scale=2.0)
+    >>> drawn = initializers.get("he_normal")((200, 300), seed=1, stream=0)
+    >>> round(float(drawn.std()), 3)  # sqrt(2 / 200)
+    0.1
     """
 
     scale: float = 1.0
@@ -204,11 +221,17 @@ class VarianceScaling(Initializer):
         return RandomNormal(0.0, deviation)(shape, seed, stream)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Orthogonal(Initializer):
     """Orthonormal rows or columns, times ``gain`` (Saxe et al. 2014).
 
     The decomposition is LAPACK's, so its last bits may differ between builds of NumPy.
+
+    >>> import numpy as np
+    >>> from fastnn.initializers import Orthogonal
+    >>> w = Orthogonal()((5, 3), seed=1, stream=0)
+    >>> bool(np.allclose(w.T @ w, np.eye(3)))
+    True
     """
 
     gain: float = 1.0
@@ -255,7 +278,12 @@ NAMES = {
 
 
 def get(initializer: object) -> Initializer:
-    """Turn what a user wrote (name, object, stored config) into an initialiser."""
+    """Turn what a user wrote (name, object, stored config) into an initialiser.
+
+    >>> from fastnn import initializers
+    >>> initializers.get("glorot_uniform")
+    VarianceScaling(mode='fan_avg', distribution='uniform')
+    """
     if isinstance(initializer, Initializer):
         return initializer
     if isinstance(initializer, dict):

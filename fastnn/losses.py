@@ -64,6 +64,12 @@ def get(loss: object, **arguments: Any) -> Loss | CustomLoss:
     ----------
     loss : str, Loss, dict as from :meth:`Loss.config`, or a function ``f(target, prediction)``.
     **arguments : ``from_logits``, ``label_smoothing``, ``gamma`` (focal), ``delta`` (huber), ``quantile`` (pinball).
+
+    >>> from fastnn import losses
+    >>> losses.get("huber", delta=0.5)
+    <loss huber(delta=0.5)>
+    >>> losses.get("mse")([0.0, 2.0], [1.0, 5.0])
+    5.0
     """
     if isinstance(loss, dict):
         arguments = {k: v for k, v in loss.items() if k != "name"} | arguments
@@ -110,7 +116,13 @@ def BinaryCrossentropy(from_logits: bool = False, label_smoothing: float = 0.0) 
 
 
 def CategoricalCrossentropy(from_logits: bool = False, label_smoothing: float = 0.0) -> Loss:
-    """One of n classes, target one-hot: ``-sum(t log(y / sum y))``."""
+    """One of n classes, target one-hot: ``-sum(t log(y / sum y))``.
+
+    >>> from fastnn import losses
+    >>> loss = losses.CategoricalCrossentropy(label_smoothing=0.1)
+    >>> round(loss([[0.0, 1.0]], [[0.25, 0.75]]), 4)
+    0.3426
+    """
     return _bind(LOSSES["categorical_crossentropy"], {"from_logits": from_logits, "label_smoothing": label_smoothing})
 
 
@@ -188,5 +200,10 @@ def Pinball(quantile: float | Sequence[float] = 0.5) -> Loss:
 
     ``quantile`` is one number, or up to 32 in rising order that the columns of the output take in turn: with 3
     quantiles, columns 0, 3, 6 ... are of the first. The target is as wide as the output.
+
+    >>> from fastnn import losses
+    >>> upper = losses.Pinball(0.9)
+    >>> round(upper([10.0], [8.0]), 3), round(upper([10.0], [12.0]), 3)  # too low costs nine times as much as too high
+    (1.8, 0.2)
     """
     return _bind(LOSSES["pinball"], {"quantile": quantile})

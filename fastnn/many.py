@@ -69,6 +69,17 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
         an argument is wrong for one of the models; none has changed.
     DivergenceError
         of the first model that diverged, with a note which; the others are trained to their end all the same.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential, fit_many
+    >>> from fastnn.layers import Dense
+    >>> x = np.linspace(-1, 1, 100).reshape(-1, 1)
+    >>> models = [Sequential([Dense(8, "tanh", input_shape=(1,)), Dense(1)], seed=seed) for seed in range(3)]
+    >>> for model in models:
+    ...     model.compile("adam", "mse")
+    >>> histories = fit_many(models, x, x**2, epochs=5)
+    >>> [len(history.epoch) for history in histories]
+    [5, 5, 5]
     """
     models = _check_models(models)
     n_threads = get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1)

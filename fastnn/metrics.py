@@ -187,6 +187,12 @@ class Metric:
         statistic = None if self.statistic is None else self.statistic.name.lower()
         return {"name": self.name, "parameter": self.parameter, "statistic": statistic}
 
+    def __repr__(self) -> str:
+        argument = "k" if self.statistic == StatisticCode.TOP_K_HITS else "threshold"
+        plain = METRICS.get(ALIASES.get(self.name, self.name))
+        usual = plain is not None and plain.parameter == self.parameter
+        return f"<metric {self.name}{'' if usual else f'({argument}={self.parameter:g})'}>"
+
 
 METRICS: Mapping[str, Metric] = {
     m.name: m
@@ -228,7 +234,17 @@ def _thresholded(name: str, threshold: float) -> Metric:
 
 
 def Precision(threshold: float = 0.5) -> Metric:
-    """True positives among predicted positives, at a threshold."""
+    """True positives among predicted positives, at a threshold.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential, metrics
+    >>> from fastnn.layers import Activation
+    >>> model = Sequential([Activation("linear", input_shape=(1,))])
+    >>> model.compile("sgd", "binary_crossentropy", metrics=[metrics.Precision(0.8), metrics.Recall(0.8)])
+    >>> told = model.evaluate([[0.9], [0.85], [0.7], [0.1]], [1, 0, 1, 0], return_dict=True)
+    >>> round(told["precision"], 3), round(told["recall"], 3)
+    (0.5, 0.5)
+    """
     return _thresholded("precision", threshold)
 
 

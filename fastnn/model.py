@@ -48,6 +48,17 @@ class Sequential(Stack):
     built, backend_ : whether parameters exist; the name of the backend that ran last.
     epoch, step : epochs and updates trained so far.
     reduction : how the losses of a batch's rows become one number, a :class:`fastnn.losses.Reduction`.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense
+    >>> x = np.linspace(-1, 1, 200).reshape(-1, 1)
+    >>> model = Sequential([Dense(16, activation="tanh", input_shape=(1,)), Dense(1)], seed=1)
+    >>> model.compile(optimizer="adam", loss="mse", metrics=["mae"])
+    >>> history = model.fit(x, x**2, epochs=200, batch_size=20, validation_data=(x, x**2))
+    >>> loss, mae = model.evaluate(x, x**2)
+    >>> mae < 0.1, model.predict([[0.5], [1.0]]).shape
+    (True, (2, 1))
     """
 
     def __init__(
@@ -124,7 +135,7 @@ class Sequential(Stack):
         y : targets: ``(n, *output_shape)``, also ``(n,)`` for one output; class indices for a sparse loss.
         batch_size : rows of one update; the last batch of an epoch may be smaller.
         epochs, initial_epoch : train from ``initial_epoch`` up to ``epochs``.
-        verbose : ``"auto"`` (a bar on long fits in a terminal), 0, 1 (a bar) or 2 (a line an epoch), on stderr.
+        verbose : ``"auto"`` (a bar on long fits in a terminal or notebook), 0, 1 (a bar) or 2 (a line an epoch).
         callbacks : objects of :mod:`fastnn.callbacks`.
         validation_split : share of the rows, taken from the end as Keras does, that is only evaluated.
         validation_data : ``(x, y)`` or ``(x, y, sample_weight)``, in place of a split.

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn.definitions import integer, lookup, number
+from fastnn.reprs import call_of
 from fastnn.schedules import Schedule, schedule_from_config
 from fastnn.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
 
@@ -28,7 +29,7 @@ def power(base: float, exponent: int) -> float:
     return result
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Optimizer:
     """What all optimisers take; defaults and names are those of Keras 3.
 
@@ -38,6 +39,12 @@ class Optimizer:
     weight_decay : decoupled decay of all parameters, ``w -= learning_rate * weight_decay * w``.
     clipvalue, clipnorm, global_clipnorm : at most one; clip each gradient, the norm of each
         variable's gradient, or the norm of all gradients together.
+
+    >>> from fastnn import optimizers, schedules
+    >>> optimizers.Adam(0.01, clipnorm=1.0)
+    Adam(learning_rate=0.01, clipnorm=1.0)
+    >>> optimizers.SGD(schedules.CosineDecay(0.1, 1000), momentum=0.9)
+    SGD(learning_rate=CosineDecay(0.1, 1000), momentum=0.9)
     """
 
     learning_rate: float | Schedule = field(default=0.001, kw_only=False)
@@ -50,6 +57,9 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         self.check()
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     @property
     def name(self) -> str:
@@ -87,7 +97,8 @@ class Optimizer:
             raise ValueError(f"give one of clipvalue, clipnorm and global_clipnorm, not {' and '.join(clips)}")
         for name in ("beta_1", "beta_2", "rho", "momentum"):
             if hasattr(self, name):
-                number(name, getattr(self, name), low=0.0, high=1.0, open_high=name != "momentum")
+                below = name != "momentum" or not isinstance(self, SGD)
+                number(name, getattr(self, name), low=0.0, high=1.0, open_high=below)
         if hasattr(self, "epsilon"):
             number("epsilon", self.epsilon, low=0.0, open_low=True)
 
@@ -122,7 +133,7 @@ class Optimizer:
         return stored
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class SGD(Optimizer):
     """Gradient descent: ``v = momentum v - lr g; w += v`` (Nesterov: ``w += momentum v - lr g``)."""
 
@@ -143,7 +154,7 @@ class SGD(Optimizer):
         return (self.momentum, learning_rate) if self.momentum else (learning_rate,)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class RMSprop(Optimizer):
     """``v = rho v + (1-rho) g**2; w -= lr g / sqrt(v + eps)``, eps inside the root (Keras)."""
 
@@ -164,7 +175,7 @@ class RMSprop(Optimizer):
         return (self.rho, 1 - self.rho, learning_rate, self.epsilon, float(self.centered), self.momentum)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Adagrad(Optimizer):
     """``a += g**2; w -= lr g / sqrt(a + eps)``, a from 0.1 (Duchi et al. 2011)."""
 
@@ -178,7 +189,7 @@ class Adagrad(Optimizer):
         return (learning_rate, self.epsilon)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Adadelta(Optimizer):
     """Zeiler 2012, algorithm 1, times a learning rate."""
 
@@ -192,7 +203,7 @@ class Adadelta(Optimizer):
         return (self.rho, 1 - self.rho, learning_rate, self.epsilon)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Adam(Optimizer):
     """Kingma and Ba 2015.
 
@@ -227,14 +238,14 @@ class Adam(Optimizer):
         return (self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2, size, root, self.epsilon)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019), 0.004 as in Keras."""
 
     weight_decay: float | None = 0.004
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Nadam(Optimizer):
     """Adam with Nesterov momentum (Dozat 2016), in Keras' form."""
 
@@ -268,7 +279,7 @@ class Nadam(Optimizer):
         return self.beta_1 * (1 - 0.5 * power(0.96, step))
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Adamax(Optimizer):
     """Adam with the infinity norm (Kingma and Ba 2015, algorithm 2)."""
 
@@ -283,7 +294,7 @@ class Adamax(Optimizer):
         return (self.beta_1, 1 - self.beta_1, self.beta_2, learning_rate / (1 - power(self.beta_1, step)), self.epsilon)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Lion(Optimizer):
     """Sign of an interpolated momentum (Chen et al. 2023)."""
 
@@ -297,13 +308,23 @@ class Lion(Optimizer):
         return (learning_rate, self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class LBFGS(Optimizer):
     """Limited-memory BFGS on all rows at once, for small data (Liu and Nocedal 1989).
 
     One epoch is one iteration: a direction from the last ``history_size`` steps and a line search
     that meets the strong Wolfe conditions. It needs neither a batch size nor a learning rate
     schedule; ``learning_rate`` is the first step tried.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential, optimizers
+    >>> from fastnn.layers import Dense
+    >>> x = np.linspace(-1, 1, 50).reshape(-1, 1)
+    >>> model = Sequential([Dense(8, "tanh", input_shape=(1,)), Dense(1)], dtype="float64", seed=1)
+    >>> model.compile(optimizers.LBFGS(), "mse")
+    >>> history = model.fit(x, np.sin(3 * x), epochs=100)
+    >>> history.history["loss"][-1] < 1e-4
+    True
     """
 
     learning_rate: float | Schedule = field(default=1.0, kw_only=False)

@@ -25,6 +25,7 @@ from fastnn.layers.base import Layer, Operation, OpKind, Parameter, Shape
 from fastnn.losses import Loss, Reduction
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
+from fastnn.reprs import call_of
 
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
 BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
@@ -34,7 +35,7 @@ INPUT_BYTES = 256 * 1024 * 1024  # of a block's input: of sparse rows with a mil
 WEIGHT_BYTES = 1024 * 1024  # of a layer; beyond them rows do not stay in the cache, and many share a pass over weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Variable:
     """A parameter of a layer with its place in ``params``."""
 
@@ -45,6 +46,9 @@ class Variable:
     @property
     def size(self) -> int:
         return math.prod(self.parameter.shape)
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,9 @@ class Layout:
     shapes: tuple[Shape, ...]
     variables: tuple[Variable, ...]
     n_params: int
+
+    def __repr__(self) -> str:
+        return f"<Layout of {len(self.layers)} layers, {self.shapes[0]} -> {self.shapes[-1]}, {self.n_params} params>"
 
 
 def lay_out(layers: Sequence[Layer], input_shape: Shape) -> Layout:
@@ -94,12 +101,17 @@ class Plan:
     faults: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
     """What each backend said when it was asked whether it supports the plan."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         head = self.header
         kind = f"training, batch {head['batch_size']}" if self.training else "prediction"
+        return (
+            f"<plan: {kind}, blocks of {head['block_rows']} rows; {len(self.ops)} ops, "
+            f"{head['n_params']} params, {self.workspace_size} workspace>"
+        )
+
+    def __str__(self) -> str:
         lines = [
-            f"plan: {kind}, blocks of {head['block_rows']} rows; {len(self.ops)} ops, "
-            f"{head['n_params']} params, {self.workspace_size} workspace",
+            repr(self).strip("<>"),
             f"{'op':>3} {'kind':10} {'layer':>5} {'rows x in -> out':>20} {'activation':12} "
             + " ".join(f"{name:>8}" for name in _SHOWN),
         ]
@@ -125,6 +137,9 @@ class Arenas:
     slots: np.ndarray  # (n_slots, n_params)
     state: np.ndarray  # running statistics
     workspace: np.ndarray  # (workspace_size,)
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
 
 def aligned(size: int, dtype: np.dtype) -> np.ndarray:

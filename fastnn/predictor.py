@@ -33,6 +33,16 @@ class Predictor:
     ``x`` is one row ``input_shape`` or a batch ``(n, *input_shape)``, C-contiguous and of the model's dtype;
     anything else is a ``TypeError`` or ``ValueError``. NaN and infinities go through. A predictor works in
     arrays of its own: give each thread one.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense
+    >>> predict = Sequential([Dense(1, kernel_initializer="ones", input_shape=(2,))], backend="numpy").predictor()
+    >>> predict
+    <Predictor (2,) -> (1,), float32, on numpy>
+    >>> out = np.empty((3, 1), np.float32)
+    >>> predict(np.ones((3, 2), np.float32), out=out) is out, out.ravel().tolist()
+    (True, [2.0, 2.0, 2.0])
     """
 
     def __init__(self, model: Sequential):
@@ -58,6 +68,9 @@ class Predictor:
                 raise ValueError(f"out must be writable and have shape {shape}, got {out.shape}")
         self.backend.predict(self.plan, self.arenas, x.reshape(-1, self.n_input), out.reshape(-1, self.n_output))
         return out
+
+    def __repr__(self) -> str:
+        return f"<Predictor {self.shape} -> {self.output_shape}, {self.dtype}, on {self.name}>"
 
     def _check(self, name: str, array: np.ndarray) -> None:
         if not isinstance(array, np.ndarray):

@@ -13,10 +13,17 @@ import numpy as np
 
 from fastnn.definitions import integer, lookup, number
 from fastnn.elementary import cosine_of_pi, power
+from fastnn.reprs import call_of
 
 
 class Schedule:
-    """A learning rate that depends on the step (counted from 0, over all epochs)."""
+    """A learning rate that depends on the step (counted from 0, over all epochs).
+
+    >>> import numpy as np
+    >>> from fastnn import schedules
+    >>> schedules.Constant(0.01).rates(np.arange(3)).tolist()
+    [0.01, 0.01, 0.01]
+    """
 
     def rates(self, steps: np.ndarray) -> np.ndarray:
         """Learning rates, float64, one for each of ``steps`` (int64)."""
@@ -30,6 +37,9 @@ class Schedule:
         """Whether :meth:`on_epoch_end` must be called, which ends a stretch at every epoch."""
         return type(self).on_epoch_end is not Schedule.on_epoch_end
 
+    def __repr__(self) -> str:
+        return call_of(self)
+
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
         stored: dict[str, Any] = {"name": type(self).__name__}
@@ -39,7 +49,7 @@ class Schedule:
         return stored
 
 
-@dataclass
+@dataclass(repr=False)
 class Constant(Schedule):
     """The same rate at every step."""
 
@@ -52,9 +62,15 @@ class Constant(Schedule):
         return np.full(len(steps), float(self.learning_rate))
 
 
-@dataclass
+@dataclass(repr=False)
 class ExponentialDecay(Schedule):
-    """``initial * decay_rate ** (step / decay_steps)``, in whole powers when ``staircase``."""
+    """``initial * decay_rate ** (step / decay_steps)``, in whole powers when ``staircase``.
+
+    >>> import numpy as np
+    >>> from fastnn.schedules import ExponentialDecay
+    >>> ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5).rates(np.array([0, 10, 20])).round(4).tolist()
+    [0.1, 0.05, 0.025]
+    """
 
     initial_learning_rate: float
     decay_steps: int
@@ -72,7 +88,13 @@ class ExponentialDecay(Schedule):
 
 
 class StepDecay(ExponentialDecay):
-    """Times ``decay_rate`` after every ``decay_steps`` steps."""
+    """Times ``decay_rate`` after every ``decay_steps`` steps.
+
+    >>> import numpy as np
+    >>> from fastnn.schedules import StepDecay
+    >>> StepDecay(0.1, decay_steps=10).rates(np.array([0, 9, 10, 25])).round(4).tolist()
+    [0.1, 0.1, 0.01, 0.001]
+    """
 
     def __init__(self, initial_learning_rate: float, decay_steps: int, decay_rate: float = 0.1):
         super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase=True)
@@ -81,9 +103,15 @@ class StepDecay(ExponentialDecay):
         return {k: v for k, v in super().config().items() if k != "staircase"}
 
 
-@dataclass
+@dataclass(repr=False)
 class PiecewiseConstantDecay(Schedule):
-    """``values[i]`` up to and with step ``boundaries[i]``, the last value after all boundaries."""
+    """``values[i]`` up to and with step ``boundaries[i]``, the last value after all boundaries.
+
+    >>> import numpy as np
+    >>> from fastnn.schedules import PiecewiseConstantDecay
+    >>> PiecewiseConstantDecay([10, 20], [1.0, 0.5, 0.1]).rates(np.array([10, 11, 21])).tolist()
+    [1.0, 0.5, 0.1]
+    """
 
     boundaries: tuple[int, ...]
     values: tuple[float, ...]
@@ -103,12 +131,17 @@ class PiecewiseConstantDecay(Schedule):
         return np.asarray(self.values, np.float64)[np.searchsorted(self.boundaries, steps, side="left")]
 
 
-@dataclass
+@dataclass(repr=False)
 class CosineDecay(Schedule):
     """Half a cosine down to ``alpha`` times the peak (Loshchilov and Hutter 2017), after a warm-up.
 
     Without ``warmup_target`` the peak is ``initial_learning_rate``; with it, the rate first rises in
     a line from ``initial_learning_rate`` to ``warmup_target`` over ``warmup_steps``.
+
+    >>> import numpy as np
+    >>> from fastnn.schedules import CosineDecay
+    >>> CosineDecay(0.0, 100, warmup_target=0.1, warmup_steps=10).rates(np.array([0, 5, 10, 60, 110])).round(4).tolist()
+    [0.0, 0.05, 0.1, 0.05, 0.0]
     """
 
     initial_learning_rate: float
@@ -134,9 +167,19 @@ class CosineDecay(Schedule):
         return np.where(steps < warm, up, down)
 
 
-@dataclass
+@dataclass(repr=False)
 class Plateau(Schedule):
-    """Times ``factor`` when the loss has not improved by ``min_delta`` for ``patience`` epochs."""
+    """Times ``factor`` when the loss has not improved by ``min_delta`` for ``patience`` epochs.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential, optimizers, schedules
+    >>> from fastnn.layers import Dense
+    >>> model = Sequential([Dense(1, input_shape=(1,))], seed=1)
+    >>> model.compile(optimizers.SGD(schedules.Plateau(0.01, factor=0.5, patience=2, min_delta=10.0)), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=5)
+    >>> model.optimizer.learning_rate.learning_rate
+    0.0025
+    """
 
     learning_rate: float = 0.001
     factor: float = 0.1

@@ -81,6 +81,16 @@ def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
         there is no such file.
     ValueError
         it is no fastnn model, is cut short, or was written by a newer version.
+
+    >>> import fastnn
+    >>> from fastnn.layers import Dense
+    >>> model = fastnn.Sequential([Dense(1, input_shape=(2,))], seed=1)
+    >>> model.compile("adam", "mse")
+    >>> history = model.fit([[1.0, 2.0]], [3.0], epochs=4)
+    >>> model.save("model.safetensors")
+    >>> again = fastnn.load("model.safetensors")
+    >>> again.epoch, again.optimizer, bool((again.params == model.params).all())
+    (4, Adam(), True)
     """
     described, metadata, tensors = _read(os.fspath(path))
     try:

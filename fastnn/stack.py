@@ -129,7 +129,20 @@ class Stack:
         return sum(variable.size for variable in self.layout.variables)
 
     def summary(self, print_fn: Any = print) -> None:
-        """Print a table of the layers, their output shapes and parameters."""
+        """Print a table of the layers, their output shapes and parameters.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense, Dropout
+        >>> Sequential([Dense(64, "relu", input_shape=(20,)), Dropout(0.25), Dense(1)]).summary()
+        #  layer    output   params  settings
+        --------------------------------------
+        0  Dense    (n, 64)   1,344  relu
+        1  Dropout  (n, 64)       0  rate=0.25
+        2  Dense    (n, 1)       65
+        --------------------------------------
+        input (n, 20), 1,409 params in float32 (5.5 KiB)
+        not compiled
+        """
         print_fn(summary(cast("Sequential", self)))
 
     def __repr__(self) -> str:
@@ -149,7 +162,17 @@ class Stack:
         ]
 
     def set_weights(self, weights: Iterable[Any]) -> None:
-        """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change."""
+        """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> model = Sequential([Dense(1, input_shape=(2,))])
+        >>> model.weight_names()
+        ['0.kernel', '0.bias']
+        >>> model.set_weights([[[1.0], [2.0]], [0.5]])
+        >>> model.predict([[1.0, 1.0]]).tolist()
+        [[3.5]]
+        """
         variables, weights = self.layout.variables, checks.listed("weights", weights, "arrays")
         if len(weights) != len(variables):
             raise ValueError(

@@ -15,7 +15,15 @@ _inner = threading.local()
 
 
 def set_num_threads(n: int) -> None:
-    """Set the upper bound on threads, over ``FASTNN_NUM_THREADS`` and what the machine has."""
+    """Set the upper bound on threads, over ``FASTNN_NUM_THREADS`` and what the machine has.
+
+    >>> import fastnn
+    >>> before = fastnn.get_num_threads()
+    >>> fastnn.set_num_threads(1)
+    >>> fastnn.get_num_threads()
+    1
+    >>> fastnn.set_num_threads(before)
+    """
     global _chosen
     _chosen = integer("n", n, low=1)
 

@@ -175,7 +175,7 @@ class Fit:
             self._diverge(int(run["epoch"]))
             return
         if self.progress:
-            self.progress.update(self._steps_done(), self.logs)
+            self.progress.update(self._steps_done(), self.logs, self._running)
         self._tell("on_progress", self._steps_done(), self.logs)
 
     def _follow(self, stop: Stop) -> None:
@@ -223,10 +223,15 @@ class Fit:
         columns = read_sums(self.metrics, self.plan, self.sums[: len(finished)], len(self.data))
         if self.validate:
             columns |= {f"val_{name}": [value] for name, value in self.validate().items()}
-        self.history.extend(range(finished.start + self.offset, finished.stop + self.offset), columns)
         self.logs = {name: values[-1] for name, values in columns.items()}
-        if self.per_epoch:
-            self._tell_epoch(finished[-1] + self.offset)
+        epochs = range(finished.start + self.offset, finished.stop + self.offset)
+        if not self.per_epoch:
+            self.history.extend(epochs, columns)
+            return
+        try:
+            self._tell_epoch(epochs[-1])
+        finally:  # with what callbacks put into the logs, also when one of them raised
+            self.history.extend(epochs, {name: [value] for name, value in self.logs.items()})
 
     def _tell_epoch(self, epoch: int) -> None:
         if self.schedule and self.schedule.listens:
@@ -239,6 +244,11 @@ class Fit:
         """The running values of the epoch at hand."""
         columns = read_sums(self.metrics, self.plan, self.sums[:1], n_samples)
         return {name: values[0] for name, values in columns.items()}
+
+    def _running(self) -> Logs:
+        """What the bar shows before the first epoch is whole: the values so far; nothing where no row is counted."""
+        done = int(self.run["batch"]) * int(self.plan.header["batch_size"])
+        return self._read(done) if done and self.sums[0].any() else {}
 
     def _keep(self) -> None:
         """Copy the weights if they are finite."""
@@ -260,7 +270,7 @@ class Fit:
             np.copyto(self.arenas.params, self.kept)
         self.model.slots, self.run["step"] = None, 0  # moments may hold infinities; the next fit starts afresh
         self.model.stop_training = True
-        if any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
+        if any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.callbacks):
             return
         number = epoch + self.offset + 1
         raise DivergenceError(

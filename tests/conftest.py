@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,11 @@ def data_folder() -> Path:
 def rng():
     """NumPy's generator with a fixed seed: every run sees the same numbers."""
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def no_figures_left():
+    """Closes what a test left open in pyplot, which warns of many open figures."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

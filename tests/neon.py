@@ -164,9 +164,9 @@ class Emulated:
         rows = np.arange(len(target), dtype=np.int32)
         self._with_model(LOSS, plan, arenas, [target, weight, rows, sums], real=(scale,))
 
-    def update(self, plan, arenas, step, learning_rate):
+    def update(self, plan, arenas, step, learning_rate, penalty_scale=1.0):
         penalty = np.zeros(1)
-        self._with_model(UPDATE, plan, arenas, [penalty], (step,), (learning_rate,))
+        self._with_model(UPDATE, plan, arenas, [penalty], (step,), (learning_rate, penalty_scale))
         return penalty[0]
 
     def train_epochs(self, plan, arenas, *own):

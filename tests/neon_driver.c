@@ -96,7 +96,7 @@ static void serve_model(const fnn_kernels *kernels, const request *asked, const 
     switch (asked->command) {
     case FORWARD: forward_block(&network, own); break;
     case LOSS: loss(&network, own, asked->r[0]); break;
-    case UPDATE: *(double *)own[0].data = fnn_update(&network, asked->i[0], asked->r[0]); break;
+    case UPDATE: *(double *)own[0].data = fnn_update(&network, asked->i[0], asked->r[0], asked->r[1]); break;
     case TRAIN: train(&network, own); break;
     case PREDICT: fnn_predict(&network, own[0].data, rows_in(&network, own), own[1].data, THREADS); break;
     }

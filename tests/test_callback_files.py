@@ -44,6 +44,45 @@ def test_a_checkpoint_keeps_the_best(rng, tmp_path):
     assert fastnn.load(path).epoch == 2
 
 
+def test_a_checkpoint_goes_on_from_the_best_of_the_last_fit(rng, tmp_path):
+    model, path = model_of(), tmp_path / "new" / "best.safetensors"  # the folder is made
+    keep = ModelCheckpoint(path, save_best_only=True)
+    model.fit(*regression(rng), epochs=3, callbacks=[Script([3, 1, 2]), keep], verbose=0)
+    model.fit(*regression(rng), epochs=2, callbacks=[Script([1.5, 1.2]), keep], verbose=0)
+    assert (fastnn.load(path).epoch, keep.best) == (2, 1)
+
+
+def test_a_checkpoint_is_not_worse_than_the_threshold(rng, tmp_path):
+    path = tmp_path / "{epoch}.safetensors"
+    keep = ModelCheckpoint(path, save_best_only=True, initial_value_threshold=2.0)
+    model_of().fit(*regression(rng), epochs=4, callbacks=[Script([3, 2, 1.5, 1.7]), keep], verbose=0)
+    assert [file.name for file in tmp_path.iterdir()] == ["3.safetensors"]
+
+
+@EVERY_BACKEND
+def test_a_checkpoint_after_every_third_update(rng, name, tmp_path):
+    x, y = regression(rng)
+    model = model_of(name=name)
+    keep = ModelCheckpoint(tmp_path / "{epoch}-{batch}-{loss:.4f}", save_freq=3)
+    model.fit(x, y, epochs=4, batch_size=15, callbacks=[keep], verbose=0)  # four updates an epoch
+    files = sorted(tmp_path.iterdir())
+    assert [file.name[:3] for file in files] == ["1-3", "2-2", "3-1", "3-4", "4-3"]
+    assert [fastnn.load(file).step for file in files] == [3, 6, 9, 12, 15]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"save_weights_only": True}, "holds layers, weights and optimizer"),
+        ({"save_freq": 0}, "save_freq must be at least 1"),
+        ({"initial_value_threshold": 1.0}, "needs save_best_only"),
+    ],
+)
+def test_a_checkpoint_says_what_it_does_not_do(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        ModelCheckpoint("m.safetensors", **arguments)
+
+
 def test_a_checkpoint_whose_name_asks_for_what_is_not_logged(rng, tmp_path):
     keep = ModelCheckpoint(tmp_path / "{val_loss}")
     with pytest.raises(ValueError, match=r"filepath .*'val_loss'; there are epoch, loss"):
@@ -70,6 +109,37 @@ def test_csv_logger_writes_a_row_an_epoch_and_appends(rng, tmp_path):
     assert len(path.read_text().splitlines()) == 2
 
 
+def test_csv_logger_appends_under_the_header_that_is_there(rng, tmp_path):
+    x, y = regression(rng)
+    path = tmp_path / "log.csv"
+    path.write_text("mae,epoch,loss,old\n0.5,0,0.25,7\n")
+    history = model_of(metrics=["mae"]).fit(x, y, callbacks=[CSVLogger(path, append=True)], verbose=0).history
+    with path.open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert (last["epoch"], last["old"]) == ("0", "NA")
+    assert [float(last[name]) for name in ("loss", "mae")] == [history[name][0] for name in ("loss", "mae")]
+    with pytest.raises(ValueError, match=r"columns mae, epoch, loss, old, and this fit logs epoch, loss, val_loss"):
+        model_of().fit(x, y, validation_split=0.2, callbacks=[CSVLogger(path, append=True)], verbose=0)
+
+
+def test_csv_logger_keeps_its_columns_when_values_come_and_go(rng, tmp_path):
+    def change(epoch, logs):
+        logs[f"only_{epoch}"] = 1.0
+
+    path = tmp_path / "log.csv"
+    callbacks = [LambdaCallback(on_epoch_end=change), CSVLogger(path)]
+    model_of().fit(*regression(rng), epochs=2, callbacks=callbacks, verbose=0)
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    assert rows[0] == ["epoch", "loss", "only_0"]
+    assert (rows[1][2], rows[2][2]) == ("1.0", "NA")
+
+
+@pytest.mark.parametrize("separator", ["", ", ", '"', "\n", 5])
+def test_csv_logger_takes_one_character_as_separator(separator):
+    with pytest.raises(ValueError, match="separator must be one character"):
+        CSVLogger("log.csv", separator)
+
+
 def test_csv_logger_leaves_whole_rows_and_no_open_file_after_an_error(rng, tmp_path):
     def fail(epoch, logs):
         raise KeyboardInterrupt
@@ -93,7 +163,7 @@ def test_a_log_that_cannot_be_written_is_an_error_before_any_update(rng, tmp_pat
 def test_callbacks_say_what_they_do_when_asked(rng, capsys, tmp_path):
     x, y = regression(rng)
     told = [
-        EarlyStopping("val_loss", verbose=1),
+        EarlyStopping("val_loss", verbose=1, restore_best_weights=True),
         ReduceLROnPlateau(patience=1, verbose=1),
         LearningRateScheduler(lambda epoch, rate: rate, verbose=1),
         ModelCheckpoint(tmp_path / "m.safetensors", verbose=1),
@@ -101,7 +171,13 @@ def test_callbacks_say_what_they_do_when_asked(rng, capsys, tmp_path):
     model_of().fit(x, y, epochs=5, callbacks=[Script([2, 2, 2, 2, 2]), *told], verbose=0)
     out, err = capsys.readouterr()
     assert out == ""
-    for words in ("epoch 1: learning rate", "epoch 1: saved", "epoch 2: learning rate 0.0001", "stopped at epoch 2"):
+    for words in (
+        "epoch 1: learning rate",
+        "epoch 1: saved",
+        "epoch 2: learning rate 0.0001",
+        "stopped at epoch 2",
+        "weights of epoch 1",
+    ):
         assert words in err
 
 

@@ -146,9 +146,13 @@ STOPS = [
     ({"patience": 2}, [3, 2, 2.5, 1.9, 5, 5, 5], 6),
     ({"patience": 1, "min_delta": 0.5}, [3, 2.6, 2.5, 1], 2),
     ({"patience": 1, "mode": "max"}, [1, 2, 3, 2, 9], 4),
-    ({"patience": 1, "baseline": 2}, [4, 3, 1], 1),
+    ({"patience": 2, "baseline": 2}, [4, 3, 1, 1.5, 1, 9], 5),
+    ({"patience": 2, "baseline": 2}, [4, 3, 2.5, 2.1, 2.2, 1], 5),
+    ({"patience": 2, "baseline": 2}, [4, 4, 1], 2),
     ({"patience": 0, "start_from_epoch": 2}, [1, 2, 3, 4, 5], 4),
     ({"patience": 1}, [3, float("nan"), 2], 2),
+    ({"patience": 1}, [float("nan"), 3, 2, 2.5], 4),
+    ({"patience": 1, "min_delta": -0.5}, [3, 2.6, 1], 2),
     ({"patience": 1, "monitor": "val_accuracy"}, [0.1, 0.2, 0.1, 0.9], 3),
     ({"patience": 1, "monitor": "val_auc"}, [0.1, 0.2, 0.1, 0.9], 3),
 ]
@@ -164,12 +168,15 @@ def test_early_stopping_counts_epochs_without_improvement(rng, arguments, values
         assert stopping.stopped_epoch == epochs - 1
 
 
+RESTORED = [([3, 1, 2, 2, 2], 1, None), ([3, 2, 1], 2, None), ([9, 8, 8.5, 8.6], 1, 1.0), ([np.nan, np.nan], 0, None)]
+
+
 @EVERY_BACKEND
-@pytest.mark.parametrize(("values", "best"), [([3, 1, 2, 2, 2], 1), ([3, 2, 1], 2)])
-def test_early_stopping_restores_the_weights_of_the_best_epoch(rng, name, values, best):
+@pytest.mark.parametrize(("values", "best", "baseline"), RESTORED)
+def test_early_stopping_restores_the_weights_of_the_best_epoch(rng, name, values, best, baseline):
     x, y = regression(rng)
     model, same = model_of(name=name), model_of(name=name)
-    stopping = EarlyStopping(patience=3, restore_best_weights=True)
+    stopping = EarlyStopping(patience=3, baseline=baseline, restore_best_weights=True)
     model.fit(x, y, epochs=len(values), callbacks=[Script(values), stopping], verbose=0)
     same.fit(x, y, epochs=best + 1, verbose=0)
     assert stopping.best_epoch == best
@@ -184,12 +191,71 @@ def test_a_value_that_nobody_gives_is_named_with_those_there_are(rng, make):
     assert model.epoch == 1
 
 
+def test_which_direction_is_better_follows_from_the_metric(rng):
+    x, y = regression(rng)
+    for name, best in (("loss", 1), ("val_loss", 1), ("mae", 1), ("weighted_mae", 1), ("val_r2", 2), ("f1_score", 2)):
+        model = model_of()
+        model.compile("adam", "mse", metrics=["mae", "r2"], weighted_metrics=["mae"])
+        stopping = EarlyStopping(name, patience=5)
+        model.fit(x, y, epochs=3, callbacks=[Script([2, 1, 3], name), stopping], verbose=0)
+        assert stopping.best_epoch == best, name
+
+
+@pytest.mark.parametrize(
+    "make", [EarlyStopping, ReduceLROnPlateau, lambda name: ModelCheckpoint("x", name, save_best_only=True)]
+)
+def test_a_value_of_unknown_direction_is_refused_before_any_update(rng, make):
+    model, script = model_of(), Script([1, 2], "score")
+    with pytest.raises(ValueError, match=r"'score' is better high or low.*mode=\"max\""):
+        model.fit(*regression(rng), epochs=2, callbacks=[script, make("score")], verbose=0)
+    assert model.step == 0
+
+
+# -- the history ------------------------------------------------------------------------------------
+
+
+def test_what_callbacks_put_into_the_logs_is_recorded(rng):
+    class Sometimes(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch % 2:
+                logs["odd"] = float(epoch)
+
+    seen = []
+    look = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(list(logs)))
+    history = model_of().fit(*regression(rng), epochs=4, callbacks=[Sometimes(), look], verbose=0).history
+    np.testing.assert_array_equal(history["odd"], [np.nan, 1, np.nan, 3])
+    assert len(history["loss"]) == 4
+    assert seen == [["loss"], ["loss", "odd"]] * 2
+
+
+@pytest.mark.parametrize("make", [lambda: LearningRateScheduler(lambda epoch: 0.1 / 2**epoch), None])
+def test_the_learning_rate_of_each_epoch_is_recorded(rng, make):
+    callback = make() if make else ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9)
+    model = model_of(optimizer=fastnn.optimizers.SGD(0.1))
+    history = model.fit(*regression(rng), epochs=4, callbacks=[callback], verbose=0).history
+    assert history["learning_rate"] == ([0.1, 0.05, 0.025, 0.0125] if make else [0.1, 0.1, 0.05, 0.025])
+
+
+def test_an_epoch_in_which_a_callback_fails_is_in_the_history(rng):
+    def fail(epoch, logs):
+        logs["mine"] = 1.0
+        raise KeyboardInterrupt
+
+    model = model_of()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*regression(rng), epochs=3, callbacks=[LambdaCallback(on_epoch_end=fail)], verbose=0)
+    assert model.history.epoch == [0]
+    assert list(model.history.history) == ["loss", "mine"]
+
+
 # -- learning rates ---------------------------------------------------------------------------------
 
 PLATEAUS = [
     ({"patience": 1}, [3, 3, 3, 3], [1, 0.1, 0.01, 0.001]),
     ({"patience": 2, "factor": 0.5}, [3, 2, 2, 2, 2, 2], [1, 1, 1, 0.5, 0.5, 0.25]),
     ({"patience": 1, "cooldown": 2}, [3, 3, 3, 3, 3, 3], [1, 0.1, 0.1, 0.01, 0.01, 0.001]),
+    ({"patience": 2, "cooldown": 3}, [3] * 9, [1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01]),
+    ({"patience": 1, "cooldown": 1}, [3, 3, 2, 2.5, 2], [1, 0.1, 0.1, 0.01, 0.001]),
     ({"patience": 1, "min_lr": 0.05}, [3, 3, 3, 3], [1, 0.1, 0.05, 0.05]),
     ({"patience": 1, "min_delta": 0.5}, [3, 2.6, 2], [1, 0.1, 0.1]),
 ]
@@ -204,11 +270,12 @@ def test_the_rate_falls_on_a_plateau(rng, arguments, values, rates):
     np.testing.assert_allclose(seen, rates)
 
 
-def test_a_schedule_has_no_rate_to_reduce(rng):
+@pytest.mark.parametrize("callback", [ReduceLROnPlateau("loss"), LearningRateScheduler(lambda epoch: 0.1)])
+def test_a_schedule_has_no_rate_to_set(rng, callback):
     model = model_of(optimizer=fastnn.optimizers.SGD(schedules.CosineDecay(0.1, 100)))
     before = weights_of(model)
-    with pytest.raises(ValueError, match=r"ReduceLROnPlateau.*learning_rate"):
-        model.fit(*regression(rng), callbacks=[ReduceLROnPlateau("loss")], verbose=0)
+    with pytest.raises(ValueError, match=rf"{type(callback).__name__}.*learning_rate"):
+        model.fit(*regression(rng), callbacks=[callback], verbose=0)
     assert weights_of(model).tobytes() == before.tobytes()
 
 
@@ -237,6 +304,11 @@ def test_a_scheduled_rate_must_be_a_rate(rng, rate, error):
     with pytest.raises(error, match="learning rate"):
         model.fit(*regression(rng), callbacks=[LearningRateScheduler(lambda *_: rate)], verbose=0)
     assert weights_of(model).tobytes() == before.tobytes()
+
+
+def test_a_mistake_in_a_schedule_comes_out(rng):
+    with pytest.raises(TypeError, match="NoneType"):
+        model_of().fit(*regression(rng), callbacks=[LearningRateScheduler(lambda epoch, rate: rate + None)], verbose=0)
 
 
 @EVERY_BACKEND

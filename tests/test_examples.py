@@ -13,6 +13,7 @@ from models import EVERY_BACKEND
 from tolerance import assert_close
 
 import fastnn
+from fastnn import plot
 from fastnn.layers import Dense
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,6 +65,15 @@ def test_xor_draws_its_regions(example, tmp_path):
     xor = example("xor")
     xor.draw(xor.learn(0), tmp_path / "xor.png")
     assert (tmp_path / "xor.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_picture_is_on_the_sheet(example, tmp_path):
+    figure = pytest.importorskip("matplotlib.figure", reason="needs the extra plot").Figure()
+    pictures = example("pictures")
+    assert sorted(pictures.NAMES) == sorted({*plot.__all__} - {"check_picture", "save_history"})
+    assert all(ax.has_data() for ax in pictures.draw(figure))
+    pictures.main(out=tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
 @EVERY_BACKEND

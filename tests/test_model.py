@@ -92,11 +92,34 @@ def test_summary_names_layers_shapes_and_totals(capsys):
     model = Sequential([Dense(5, "relu", input_shape=(3,), name="first"), Dropout(0.5), Dense(2)])
     model.summary()
     text = capsys.readouterr().out
-    for part in ("0 first", "(n, 5)", "relu", "1 Dropout", "2 Dense", "(n, 2)", "20", "12", "32 params in float32"):
-        assert part in text
+    assert text.splitlines() == [
+        "#  layer          output  params  settings",
+        "------------------------------------------",
+        "0  first (Dense)  (n, 5)      20  relu",
+        "1  Dropout        (n, 5)       0  rate=0.5",
+        "2  Dense          (n, 2)      12",
+        "------------------------------------------",
+        "input (n, 3), 32 params in float32 (128 bytes)",
+        "not compiled",
+    ]
     lines = []
     model.summary(print_fn=lines.append)
     assert "".join(lines) == text.rstrip("\n")
+
+
+def test_summary_tells_how_a_model_is_trained_and_what_is_not_known_yet(capsys):
+    model = Sequential([Dense(2, kernel_regularizer="l2")])
+    model.compile(fastnn.optimizers.Adam(0.01), "mse", metrics=["mae"], weighted_metrics=["r2"])
+    model.summary()
+    assert capsys.readouterr().out.splitlines() == [
+        "#  layer  settings",
+        "------------------------------------------",
+        "0  Dense  kernel_regularizer=L1L2(l2=0.01)",
+        "not built: the input's shape is not known",
+        "loss mean_squared_error, optimizer Adam(learning_rate=0.01), metrics mae, r2",
+    ]
+    Sequential().summary()
+    assert "not built" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -269,6 +269,14 @@ def test_a_worker_thread_of_joblib_uses_no_others(wave):
     assert joblib.Parallel(n_jobs=2, backend="threading")(joblib.delayed(fit)() for _ in range(3)) == [1, 1, 1]
 
 
+def test_worker_processes_of_joblib_share_the_processors():
+    import joblib
+
+    n = threads.machine_threads()
+    seen = joblib.Parallel(n_jobs=max(2, n))(joblib.delayed(threads.get_num_threads)() for _ in range(4))
+    assert set(seen) == {1}
+
+
 def test_backend_is_a_choice_and_wrong_ones_are_named(wave):
     assert MLPRegressor(backend="numpy", max_iter=1).fit(*wave).model_.backend_ == "numpy"
     with pytest.raises((ValueError, fastnn.BackendError), match="cuda"):

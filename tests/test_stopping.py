@@ -167,6 +167,12 @@ def test_terminate_on_nan_ends_quietly_with_the_epochs_before(rng, name):
     assert np.isfinite(weights_of(model)).all()
 
 
+def test_terminate_on_nan_raises_when_told_to(rng):
+    model = model_of(Dense(1), optimizer=fastnn.optimizers.SGD(1e6))
+    with pytest.raises(fastnn.DivergenceError):
+        model.fit(*regression(rng), epochs=100, callbacks=[fastnn.callbacks.TerminateOnNaN(True)], verbose=0)
+
+
 def test_a_divergence_error_travels_between_processes():
     import pickle
 

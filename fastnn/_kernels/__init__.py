@@ -66,7 +66,13 @@ def set_backend(name: str) -> None:
 
 @contextlib.contextmanager
 def use_backend(name: str) -> Iterator[None]:
-    """Choose the backend inside a ``with`` block (of this thread or task alone)."""
+    """Choose the backend inside a ``with`` block (of this thread or task alone).
+
+    >>> import fastnn
+    >>> with fastnn.use_backend("numpy"):
+    ...     fastnn.get_backend()
+    'numpy'
+    """
     token = _block.set(check_name(name))
     try:
         yield

@@ -23,6 +23,9 @@ cdef class Predictor:
         for i, size in enumerate(output_shape):
             self.out_dims[i + 1] = size
 
+    def __repr__(self):
+        return repr(self.fallback)
+
     def __call__(self, x, out=None):
         cdef Py_ssize_t rows = self._rows(x)
         if rows < 0:

@@ -31,6 +31,11 @@ def load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.n
     Returns
     -------
     (x_train, y_train), (x_test, y_test) : ``(n, 8, 8)`` float32 from 0 to 1, and ``(n,)`` int64 from 0 to 9.
+
+    >>> from fastnn.datasets import load_digits
+    >>> (x_train, y_train), (x_test, y_test) = load_digits()
+    >>> x_train.shape, y_train.shape, x_test.shape
+    ((3823, 8, 8), (3823,), (1797, 8, 8))
     """
     train, test = (_arrays(digits_table(part)) for part in ("train", "test"))
     return train, test

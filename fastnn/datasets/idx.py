@@ -25,6 +25,12 @@ def read_idx(path: Any) -> np.ndarray:
     ------
     ValueError
         it is no IDX file, or its length is not what its header says.
+
+    >>> from fastnn.datasets import read_idx
+    >>> with open("labels-idx1-ubyte", "wb") as file:
+    ...     written = file.write(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+    >>> read_idx("labels-idx1-ubyte").tolist()
+    [7, 2, 1]
     """
     path = Path(path)
     try:

@@ -20,6 +20,13 @@ def read_npz(path: Any, part: str = "train") -> tuple[np.ndarray, np.ndarray | N
     ------
     ValueError
         the file is no NPZ archive, lacks the arrays, holds Python objects, or has rows that do not match.
+
+    >>> import numpy as np
+    >>> from fastnn.datasets import read_npz
+    >>> np.savez("data.npz", x_train=np.ones((6, 2)), y_train=np.arange(6), x_test=np.ones((3, 2)), y_test=range(3))
+    >>> x, y = read_npz("data.npz", "test")
+    >>> x.shape, y.tolist()
+    ((3, 2), [0, 1, 2])
     """
     path = Path(path)
     try:

@@ -15,8 +15,9 @@ from typing import Any
 
 from fastnn import activations
 from fastnn.activations import Activation as ActivationRecord
-from fastnn.initializers import Initializer
+from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.regularizers import L1L2
+from fastnn.reprs import brief, call_of, cut
 
 Shape = tuple[int, ...]
 NO_PENALTY = L1L2()
@@ -30,7 +31,7 @@ class OpKind(IntEnum):
     DROPOUT = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Parameter:
     """One trainable array: its name in the layer, its shape, how it starts and what it costs."""
 
@@ -39,8 +40,11 @@ class Parameter:
     initializer: Initializer
     regularizer: L1L2 = NO_PENALTY
 
+    def __repr__(self) -> str:
+        return call_of(self)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Operation:
     """One operation on ``repeat`` rows a sample, each ``n_in`` numbers wide, giving ``n_out``.
 
@@ -55,6 +59,9 @@ class Operation:
     w: int = -1
     b: int = -1
     rate: float = 0.0
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
 
 class Layer:
@@ -84,21 +91,28 @@ class Layer:
                 stored[field.name] = value.config() if hasattr(value, "config") else value
         return stored
 
-    def __repr__(self) -> str:
-        """The call that makes the layer, without arguments at their defaults."""
+    def settings(self) -> dict[str, str]:
+        """The arguments that are not at their defaults, as text."""
         required = {f.name: getattr(self, f.name) for f in fields(self) if f.default is MISSING}  # type: ignore[arg-type]
         plain = type(self)(**required)
-        given = {
-            f.name: getattr(self, f.name)
+        return {
+            f.name: _short(getattr(self, f.name))
             for f in fields(self)  # type: ignore[arg-type]
             if f.name in required or getattr(self, f.name) != getattr(plain, f.name)
         }
-        inside = ", ".join(f"{name}={_short(value)}" for name, value in given.items())
-        return f"{type(self).__name__}({inside})"
+
+    def __repr__(self) -> str:
+        """The call that makes the layer, without arguments at their defaults."""
+        inside = ", ".join(f"{name}={value}" for name, value in self.settings().items())
+        return cut(f"{type(self).__name__}({inside})")
 
 
 def _short(value: Any) -> str:
-    return repr(value.name) if isinstance(value, ActivationRecord) and value.parameter_name is None else repr(value)
+    if isinstance(value, ActivationRecord) and value == activations.ACTIVATIONS.get(value.name):
+        return repr(value.name)
+    if isinstance(value, Initializer):
+        return next((repr(name) for name, known in INITIALIZERS.items() if known == value), repr(value))
+    return brief(value)
 
 
 def check_shape(argument: str, came: object) -> Shape:

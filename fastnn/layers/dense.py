@@ -26,6 +26,12 @@ class Dense(Layer):
     name : shown in summaries and files.
 
     Shapes: ``(..., n_in)`` -> ``(..., units)``; kernel ``(n_in, units)``, bias ``(units,)``.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense
+    >>> model = Sequential([Dense(64, "relu", kernel_initializer="he_normal", input_shape=(20,)), Dense(1)], seed=1)
+    >>> [w.shape for w in model.get_weights()]
+    [(20, 64), (64,), (64, 1), (1,)]
     """
 
     units: int
@@ -77,7 +83,13 @@ class Dense(Layer):
 
 @dataclass(frozen=True, repr=False)
 class Activation(Layer):
-    """An activation as a layer of its own; after a linear Dense the plan joins the two."""
+    """An activation as a layer of its own; after a linear Dense the plan joins the two.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Activation
+    >>> Sequential([Activation("relu", input_shape=(2,))]).predict([[-1.0, 3.0]]).tolist()
+    [[0.0, 3.0]]
+    """
 
     activation: Any
     input_shape: Any = None

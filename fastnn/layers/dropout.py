@@ -16,6 +16,12 @@ class Dropout(Layer):
 
     The mask follows from the model's seed, the layer's place, the step and the element's index, so
     every backend draws the same one. In prediction the layer does nothing.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense, Dropout
+    >>> model = Sequential([Dense(64, "relu", input_shape=(20,)), Dropout(0.5), Dense(1)], seed=1)
+    >>> model.layers[1]
+    Dropout(rate=0.5)
     """
 
     rate: float

@@ -11,7 +11,13 @@ from fastnn.layers.base import Layer, check_shape
 
 @dataclass(frozen=True, repr=False)
 class Input(Layer):
-    """States the shape of one sample: ``Input((20,))``."""
+    """States the shape of one sample: ``Input((20,))``.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense, Input
+    >>> Sequential([Input((20,)), Dense(3)]).output_shape
+    (3,)
+    """
 
     shape: Any
     name: str | None = None
@@ -31,7 +37,14 @@ class Input(Layer):
 
 @dataclass(frozen=True, repr=False)
 class Flatten(Layer):
-    """``(a, b, ...)`` -> ``(a * b * ...,)``; rows stay where they are."""
+    """``(a, b, ...)`` -> ``(a * b * ...,)``; rows stay where they are.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense, Flatten
+    >>> model = Sequential([Flatten(input_shape=(28, 28)), Dense(10)], seed=1)
+    >>> model.get_weights()[0].shape
+    (784, 10)
+    """
 
     input_shape: Any = None
     name: str | None = None
@@ -46,7 +59,13 @@ class Flatten(Layer):
 
 @dataclass(frozen=True, repr=False)
 class Reshape(Layer):
-    """Another shape for the same numbers; one size may be -1 and follows from the others."""
+    """Another shape for the same numbers; one size may be -1 and follows from the others.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Reshape
+    >>> Sequential([Reshape((2, -1), input_shape=(6,))]).output_shape
+    (2, 3)
+    """
 
     target_shape: Any
     input_shape: Any = None

@@ -35,6 +35,13 @@ def read_table(path: Any, as_text: Collection[str] = ()) -> Table:
     ----------
     path : a file of one of the endings :data:`SUFFIXES`.
     as_text : columns that stay text even if all their values parse as numbers.
+
+    >>> from fastnn.tables import read_table
+    >>> with open("people.csv", "w") as file:
+    ...     written = file.write("age,city\\n31,Bern\\n,Oslo\\n")
+    >>> table = read_table("people.csv")
+    >>> table, table.columns["age"]
+    (<Table people.csv: 2 rows, 2 columns age, city>, <Numbers of 2 rows, 1 gaps>)
     """
     path = Path(path)
     name = path.name.lower()

@@ -2,12 +2,16 @@
 
 Stored as JSON under one key of the model's metadata.
 
->>> import fastnn
->>> from fastnn.tables import Encoding, read_table
->>> model = fastnn.load("model.safetensors")                      # doctest: +SKIP
->>> encoding = Encoding.of(model)                                 # doctest: +SKIP
->>> rows = read_table("new.csv", encoding.text_columns())         # doctest: +SKIP
->>> encoding.target.decode(model.predict(encoding.features.encode(rows)))   # doctest: +SKIP
+>>> from fastnn import tables
+>>> with open("people.csv", "w") as file:
+...     written = file.write("age,city\\n30,Bern\\n50,Oslo\\n40,Bern\\n")
+>>> table = tables.read_table("people.csv")
+>>> features, notes = tables.fit_features(table.without("city"))
+>>> encoding = tables.Encoding(features, tables.fit_classes("city", table.columns["city"]))
+>>> [round(float(value), 4) for value in encoding.features.encode(table)[:, 0]]
+[-1.2247, 1.2247, 0.0]
+>>> encoding.target.encode(table.columns["city"]).tolist()
+[0, 1, 0]
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastnn.reprs import cut
 from fastnn.tables.features import Features, features_from_config
 from fastnn.tables.target import Classes, Target, target_from_config
 
@@ -32,6 +37,9 @@ class Encoding:
     features: Features
     target: Target
     trained: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return cut(f"<Encoding of {self.target!r} from {self.features!r}>")
 
     def text_columns(self) -> list[str]:
         """Columns to read as text, whatever their values look like."""

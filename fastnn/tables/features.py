@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.reprs import call_of
 from fastnn.tables.table import NUMBER, Column, Numbers, Table, Text
 
 MOST_CATEGORIES = 1000
@@ -44,6 +45,9 @@ class NumberFeature:
     def width(self) -> int:
         return 1 + self.gaps
 
+    def __repr__(self) -> str:
+        return call_of(self)
+
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the encoded column to ``out`` ``(n, width)``."""
         values = truth_values(column) if self.truth else _numbers(self.name, column)
@@ -66,6 +70,9 @@ class CategoryFeature:
     @property
     def width(self) -> int:
         return len(self.values) + self.gaps + self.bucket
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the encoded column to ``out`` ``(n, width)``, which is zero."""
@@ -94,6 +101,9 @@ class TableFeatures:
     def width(self) -> int:
         """How many numbers an encoded row has."""
         return sum(feature.width for feature in self.features)
+
+    def __repr__(self) -> str:
+        return f"<TableFeatures of {len(self.features)} columns, {self.width} numbers a row>"
 
     def encode(self, table: Any) -> np.ndarray:
         """Rows for the network, ``(n, width)`` float32, from a table with columns in any order."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fastnn.reprs import cut
+
 GAPS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "?")
 NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
 WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
@@ -36,6 +38,9 @@ class Numbers:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"<Numbers of {len(self)} rows, {int(self.gaps.sum())} gaps>"
 
     def take(self, rows: np.ndarray) -> Numbers:
         """The column with these rows alone."""
@@ -63,6 +68,9 @@ class Text:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def __repr__(self) -> str:
+        return f"<Text of {len(self)} rows, {len(self.values)} values, {int(self.gaps.sum())} gaps>"
+
     def take(self, rows: np.ndarray) -> Text:
         """The column with these rows alone; values that no row has any more stay in ``values``."""
         return Text(self.codes[rows], self.values)
@@ -85,6 +93,9 @@ class Table:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    def __repr__(self) -> str:
+        return cut(f"<Table {self.source}: {len(self)} rows, {len(self.columns)} columns {', '.join(self.columns)}>")
 
     def take(self, rows: np.ndarray) -> Table:
         """The table with these rows alone."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.reprs import call_of
 from fastnn.tables.features import check_finite
 from fastnn.tables.table import Column, Numbers, Text
 
@@ -30,6 +31,9 @@ class Classes:
 
     name: str
     labels: Sequence[Label]
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     @property
     def n_out(self) -> int:
@@ -78,6 +82,9 @@ class Quantity:
     spread: float
 
     n_out = 1
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     def encode(self, column: Column) -> np.ndarray:
         """Standardised values, ``(n,)`` float64; the column has no gaps."""

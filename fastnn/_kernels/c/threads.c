@@ -17,8 +17,8 @@
 #define relax() ((void)0)
 #endif
 
-/* A worker sleeps after longer than the pause between two calls of a busy program; a thread at a barrier lets others run
- * after a while, because there may be more threads than processors. */
+/* A worker sleeps after longer than the pause between two calls of a busy program; a thread at a barrier lets others
+ * run after a while, because there may be more threads than processors. */
 enum { SPINS_BEFORE_PARK = 2000, SPINS_BEFORE_YIELD = 1000 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -1,0 +1,106 @@
+"""All pictures of ``fastnn.plot`` on one sheet, drawn from three networks that train in about a second.
+
+python examples/pictures.py [--backend cython] [--out pictures.png]
+"""
+
+import argparse
+
+import numpy as np
+from planar import wave
+
+import fastnn
+from fastnn import plot
+from fastnn.datasets import load_digits
+from fastnn.layers import Dense, Flatten
+
+NAMES = (
+    *("decision_regions", "network", "calibration", "history", "confusion_matrix", "first_layer_images"),
+    *("weights", "learning_rate", "residuals"),
+)
+
+
+def noisy_wave(n, seed):
+    """The wave's points with every tenth class drawn by lot, so that no model can be certain."""
+    x, y = wave(n, seed)
+    rng = np.random.default_rng(seed)
+    return x, np.where(rng.random((n, 1)) < 0.1, rng.integers(0, 2, (n, 1)), y)
+
+
+def wave_model(x, y, backend=None):
+    """Two inputs, one probability."""
+    model = fastnn.Sequential(
+        [Dense(10, activation="tanh", input_shape=(2,)), Dense(6, activation="tanh"), Dense(1, activation="sigmoid")],
+        seed=1,
+        backend=backend,
+    )
+    model.compile(fastnn.optimizers.Adam(0.02), "binary_crossentropy")
+    model.fit(x, y, epochs=80, verbose=0)
+    return model
+
+
+def digits_model(x, y, backend=None):
+    """Images of 8 x 8 pixels, ten classes; the penalty keeps a unit's weights smooth."""
+    rate = fastnn.schedules.CosineDecay(0.0, 1700, warmup_target=0.01, warmup_steps=200)
+    penalty = fastnn.regularizers.L2(0.002)
+    model = fastnn.Sequential(
+        [
+            Flatten(input_shape=(8, 8)),
+            Dense(16, activation="tanh", kernel_regularizer=penalty),
+            Dense(10, activation="softmax"),
+        ],
+        seed=1,
+        backend=backend,
+    )
+    model.compile(fastnn.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, epochs=20, validation_split=0.2, verbose=0)
+    return model
+
+
+def product_model(x, y, backend=None):
+    """A number: the product of two others."""
+    model = fastnn.Sequential([Dense(16, activation="tanh", input_shape=(2,)), Dense(1)], seed=1, backend=backend)
+    model.compile(fastnn.optimizers.Adam(0.01), "mean_squared_error")
+    model.fit(x, y, epochs=3, verbose=0)
+    return model
+
+
+def draw(figure, backend=None):
+    """A picture of each name in NAMES; returns their Axes."""
+    axes = figure.subplots(3, 3).ravel()
+    x, y = noisy_wave(400, seed=0)
+    points = wave_model(x, y, backend)
+    plot.decision_regions(points, x, y, axes[0])
+    plot.network(points, axes[1])
+    unseen, truth = noisy_wave(4000, seed=1)
+    plot.calibration(truth, points.predict(unseen), axes[2])
+
+    (images, classes), (new_images, new_classes) = load_digits()  # of some people, and of others
+    model = digits_model(images, classes, backend)
+    plot.history(model, axes[3])
+    plot.confusion_matrix(new_classes, model.predict(new_images), ax=axes[4])
+    plot.first_layer_images(model, (8, 8), ax=axes[5])
+    plot.weights(model, -1, axes[6])
+    plot.learning_rate(model, ax=axes[7])
+
+    x = np.random.default_rng(0).uniform(-2, 2, (20000, 2))
+    y = x[:, :1] * x[:, 1:] + np.random.default_rng(1).normal(0, 0.2, (20000, 1))
+    plot.residuals(y, product_model(x, y, backend).predict(x), axes[8])
+    return axes
+
+
+def main(backend=None, out="pictures.png"):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12.5, 10.5), layout="constrained")
+    figure.get_layout_engine().set(hspace=0.08)
+    for ax, name in zip(draw(figure, backend), NAMES, strict=True):
+        ax.set_title(f"plot.{name}", fontsize=10)
+    figure.savefig(out, dpi=75)
+    print(f"wrote {out}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backend")
+    parser.add_argument("--out", default="pictures.png")
+    main(**vars(parser.parse_args()))

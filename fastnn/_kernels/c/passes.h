@@ -1,0 +1,70 @@
+/* A pass over one block, as the threads of a team see it: what walk.c and train.c share.
+ *
+ * Design: inline in both files; calls between them would be felt where a step has few numbers. */
+#ifndef FNN_PASSES_H
+#define FNN_PASSES_H
+
+#include "threads.h"
+#include "walk.h"
+
+enum {
+    ROW_UNIT = 8,   /* rows a thread takes are a multiple of this */
+    PARAM_UNIT = 16 /* parameters likewise: a cache line of float */
+};
+
+typedef struct {
+    int64_t begin, end;
+} range;
+
+static inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static inline range share(int64_t n, int64_t unit, const fnn_team *team, int thread) {
+    const int64_t units = (n + unit - 1) / unit;
+    return (range){at_most(units * thread / team->size * unit, n),
+                   at_most(units * (thread + 1) / team->size * unit, n)};
+}
+
+static inline void *number_at(const fnn_network *network, void *arena, int64_t offset) {
+    return (char *)arena + offset * network->kernels->item_size;
+}
+
+static inline void forward_rows(const fnn_network *network, const fnn_block *block, range rows) {
+    const fnn_model *model = &network->model;
+    if (rows.begin == rows.end) return;
+    for (int i = 0; i < model->header->n_ops; i++)
+        network->kernels->forward[model->ops[i].kind](&model->ops[i], model, block, rows.begin, rows.end);
+}
+
+static inline void backward_rows(const fnn_network *network, const fnn_block *block, range rows) {
+    const fnn_model *model = &network->model;
+    if (rows.begin == rows.end) return;
+    for (int i = model->header->n_ops - 1; i >= 0; i--) {
+        const fnn_op *op = &model->ops[i];
+        network->kernels->backward_rows[op->kind](op, model, block, rows.begin, rows.end);
+        if (op->dx < 0) break;
+    }
+}
+
+/* An update: c as in optimizers.py, and what penalties are multiplied by. */
+typedef struct {
+    double c[FNN_N_SCALARS], penalty_scale;
+} update_scalars;
+
+/* dw and db, or with scalars the update of these parameters at once. */
+static inline void params_of_block(const fnn_network *network, const fnn_block *block, int accumulate,
+                                   const update_scalars *scalars, const fnn_team *team, int thread) {
+    const fnn_model *model = &network->model;
+    for (int i = 0; i < model->header->n_ops; i++) {
+        const fnn_op *op = &model->ops[i];
+        if (op->w < 0) continue;
+        const range features = share(op->n_in, ROW_UNIT, team, thread);
+        if (features.begin == features.end) continue;
+        if (scalars)
+            network->kernels->learn[op->kind](op, model, block, scalars->c, scalars->penalty_scale, features.begin,
+                                              features.end);
+        else
+            network->kernels->backward_params[op->kind](op, model, block, accumulate, features.begin, features.end);
+    }
+}
+
+#endif

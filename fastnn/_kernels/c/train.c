@@ -1,0 +1,246 @@
+/* Training: epochs of updates, and the gradient over all rows, by one thread or by a team of them (see walk.c). */
+#include <math.h>
+#include <stddef.h>
+
+#include "cpu.h"
+#include "passes.h"
+#include "prefetch.h"
+
+enum {
+    FETCH_AHEAD = 32,      /* places in the order between the row at hand and the one memory is asked for */
+    FETCH_ABOVE = 1 << 20, /* bytes of x; fewer stay in the second-level cache */
+    LEARN_BYTES = 131072   /* gradients beyond this do not stay in the cache until the update */
+};
+
+typedef struct {
+    const fnn_network *network;
+    const fnn_data *data;
+    int32_t *order;
+    fnn_run *run;
+    fnn_rates rates;
+    double *sums;
+    int learns;     /* update with dw, without a pass over grads */
+    int is_finite;  /* the loss of the batch at hand; thread 0 writes it */
+    int stalled;    /* the stop rule's word after an epoch, likewise */
+    double penalty; /* of the parameters before the update at hand; the team's last thread writes it */
+} training;
+
+/* May updates be made op by op? Not when something needs all gradients first. */
+static int learns_at_once(const fnn_network *network) {
+    const fnn_header *header = network->model.header;
+    return !network->model.optimizer->clip && header->batch_size <= header->block_rows &&
+           header->n_params * network->kernels->item_size > LEARN_BYTES;
+}
+
+/* Bytes of x, of sparse rows of what they keep. */
+static int64_t bytes_of_x(const training *t) {
+    const int64_t size = t->network->kernels->item_size, *starts = t->data->sparse.starts;
+    if (starts) return (starts[t->run->n_samples] - starts[0]) * (size + (int64_t)sizeof(int32_t));
+    return t->run->n_samples * t->network->model.header->n_input * size;
+}
+
+/* Where a row begins must have come before memory can be asked for the row: it is asked for twice as far ahead. */
+static void fetch_sparse(const training *t, const int32_t *first, int64_t n_rows) {
+    const fnn_sparse *x = &t->data->sparse;
+    const int64_t size = t->network->kernels->item_size;
+    const int64_t further = at_most(n_rows, t->order + t->run->n_samples - first - FETCH_AHEAD);
+    fnn_fetch_rows(x->starts, sizeof(int64_t), first + FETCH_AHEAD, further);
+    for (int64_t i = 0; i < n_rows; i++) {
+        const int64_t begin = x->starts[first[i]], n = x->starts[first[i] + 1] - begin;
+        fnn_fetch(x->values, begin * size, n * size);
+        fnn_fetch(x->columns, begin * (int64_t)sizeof(int32_t), n * (int64_t)sizeof(int32_t));
+    }
+}
+
+/* Ask memory for as many rows of the data as a thread's share has, some places later in the order. */
+static void fetch_ahead(const training *t, const int32_t *rows, range own) {
+    const fnn_header *header = t->network->model.header;
+    const int64_t size = t->network->kernels->item_size;
+    const int64_t target_bytes = t->network->model.loss->sparse
+                                     ? t->network->model.loss->repeat * (int64_t)sizeof(int32_t)
+                                     : header->n_output * size;
+    const int32_t *first = rows + own.begin + FETCH_AHEAD;
+    const int64_t n_rows = at_most(own.end - own.begin, t->order + t->run->n_samples - first);
+    if (t->data->sparse.starts)
+        fetch_sparse(t, first, n_rows);
+    else
+        fnn_fetch_rows(t->data->x, header->n_input * size, first, n_rows);
+    fnn_fetch_rows(t->data->target, target_bytes, first, n_rows);
+    if (t->data->weight) fnn_fetch_rows(t->data->weight, size, first, n_rows);
+}
+
+/* The block's rows of x: where they are when they are dense and follow each other, else written into the workspace,
+ * each thread its share. */
+static const void *rows_of_x(const training *t, const int32_t *rows, int64_t n_rows, range own) {
+    const fnn_header *header = t->network->model.header;
+    const int64_t row_bytes = header->n_input * t->network->kernels->item_size;
+    int64_t i = 1;
+    while (i < n_rows && rows[i] == rows[0] + i) i++;
+    const int is_scattered = i < n_rows || n_rows == 1; /* else the processor sees what comes next */
+    if (is_scattered && bytes_of_x(t) > FETCH_ABOVE) fetch_ahead(t, rows, own);
+    if (i == n_rows && !t->data->sparse.starts) return (const char *)t->data->x + rows[0] * row_bytes;
+    char *gathered = number_at(t->network, t->network->model.workspace, header->x);
+    char *to = gathered + own.begin * row_bytes;
+    if (t->data->sparse.starts)
+        t->network->kernels->scatter(&t->data->sparse, rows + own.begin, own.end - own.begin, header->n_input, to);
+    else
+        t->network->kernels->gather(t->data->x, rows + own.begin, own.end - own.begin, header->n_input, to);
+    return gathered;
+}
+
+/* What divides the loss of a batch: its rows, or the weight of all of them, added in their order. */
+static double total_of(const training *t, const int32_t *rows, int64_t n_rows) {
+    const void *weight = t->data->weight;
+    if (!t->network->model.header->by_weight || !weight) return (double)n_rows;
+    double total = 0;
+    for (int64_t i = 0; i < n_rows; i++)
+        total += t->network->kernels->item_size == 8 ? ((const double *)weight)[rows[i]]
+                                                     : (double)((const float *)weight)[rows[i]];
+    return total;
+}
+
+/* The loss of a batch as it is reported; sums[0] was `before` without it. */
+static void report(const training *t, double *sums, double before, int64_t n_rows, double total) {
+    const fnn_header *header = t->network->model.header;
+    if (header->by_weight || header->loss_reported != 1)
+        sums[0] = before + (sums[0] - before) * (header->loss_reported * (double)n_rows / total);
+}
+
+static void block_loss(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
+    const double before = sums[0];
+    t->network->kernels->loss(&t->network->model, t->data->target, t->data->weight, rows, 0, block->rows, factor, sums);
+    t->is_finite &= isfinite(sums[0] - before) != 0;
+}
+
+/* factor is of the loss's gradients; scalars are given when the block's parameters are to be updated at once. */
+static void train_block(training *t, fnn_block *block, const int32_t *rows, double factor,
+                        const update_scalars *scalars, double *sums, fnn_team *team, int thread) {
+    const range own = share(block->rows, ROW_UNIT, team, thread);
+    block->x = rows_of_x(t, rows, block->rows, own);
+    forward_rows(t->network, block, own);
+    fnn_barrier(team);
+    if (thread == 0) block_loss(t, block, rows, factor, sums);
+    if (thread == team->size - 1 && block->first_row == 0 && t->network->model.header->has_penalty)
+        t->penalty = t->network->kernels->penalty(&t->network->model);
+    fnn_barrier(team);
+    if (!t->is_finite) return;
+    backward_rows(t->network, block, own);
+    fnn_barrier(team);
+    params_of_block(t->network, block, block->first_row > 0, scalars, team, thread);
+    fnn_barrier(team);
+}
+
+/* Clipping needs all gradients, with those of the penalties; else both go along with the update. */
+static void update_params(training *t, const update_scalars *scalars, fnn_team *team, int thread) {
+    const fnn_model *model = &t->network->model;
+    const fnn_kernels *kernels = t->network->kernels;
+    const range own = share(model->header->n_params, PARAM_UNIT, team, thread);
+    double scale = scalars->penalty_scale;
+    if (model->optimizer->clip) {
+        kernels->penalize(model, scale, own.begin, own.end);
+        fnn_barrier(team);
+        if (thread == 0) kernels->clip(model);
+        fnn_barrier(team);
+        scale = 0;
+    }
+    kernels->update(model, scalars->c, scale, own.begin, own.end);
+    fnn_barrier(team);
+}
+
+/* contract.train_step. */
+static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t step, double rate, double *sums,
+                        fnn_team *team, int thread) {
+    const fnn_header *header = t->network->model.header;
+    const int64_t block_rows = header->block_rows;
+    const double before = sums[0], total = total_of(t, rows, n_rows);
+    update_scalars scalars = {.penalty_scale = header->by_weight ? 1 / total : 1};
+    fnn_scalars(t->network->model.optimizer, step + 1, rate, scalars.c);
+    for (int64_t first = 0; first < n_rows && t->is_finite; first += block_rows) {
+        fnn_block block = {
+            .rows = at_most(block_rows, n_rows - first), .first_row = first, .step = step, .training = 1};
+        train_block(t, &block, rows + first, header->loss_scale / total, t->learns ? &scalars : NULL, sums, team,
+                    thread);
+    }
+    if (!t->is_finite) return;
+    if (!t->learns) update_params(t, &scalars, team, thread);
+    if (thread != 0) return;
+    report(t, sums, before, n_rows, total);
+    sums[0] += (double)n_rows * scalars.penalty_scale * t->penalty;
+}
+
+/* The stop rule. Thread 0 alone has the sums; the barrier is for its word, which it says again an epoch later. */
+static void end_epoch(training *t, fnn_run *run, const double *sums, fnn_team *team, int thread) {
+    if (thread == 0) {
+        const double loss = sums[0] / (double)run->n_samples;
+        run->wait = loss > run->best - run->tol ? run->wait + 1 : 0;
+        if (loss < run->best) run->best = loss;
+        if (run->patience >= 0) t->stalled = run->wait > run->patience;
+    }
+    if (run->patience >= 0) fnn_barrier(team);
+}
+
+static void advance(fnn_run *run, int64_t batch_size) {
+    run->step++;
+    run->batch++;
+    if (run->batch * batch_size < run->n_samples) return;
+    run->batch = 0;
+    run->epoch++;
+}
+
+/* Every thread keeps count in a run of its own; thread 0 writes the shared one back. */
+static void train_task(void *argument, fnn_team *team, int thread) {
+    training *t = argument;
+    const fnn_header *header = t->network->model.header;
+    fnn_run run = *t->run;
+    const uint64_t control = fnn_flush_denormals();
+    for (int64_t done = 0; done < run.max_steps && run.epoch < run.last_epoch; done++) {
+        if (run.batch == 0 && run.shuffle) {
+            if (thread == 0) fnn_fill_order(t->order, run.n_samples, header->seed, run.epoch);
+            fnn_barrier(team);
+        }
+        const int64_t first = run.batch * header->batch_size;
+        double *sums = t->sums + (run.epoch - run.first_epoch) * header->n_sums;
+        train_batch(t, t->order + first, at_most(header->batch_size, run.n_samples - first), run.step,
+                    t->rates.rates[t->rates.one ? 0 : done], sums, team, thread);
+        if (!t->is_finite) break;
+        advance(&run, header->batch_size);
+        if (run.batch == 0) end_epoch(t, &run, sums, team, thread);
+        if (t->stalled) break;
+    }
+    fnn_restore(control);
+    run.status = !t->is_finite ? 1 : t->stalled ? 2 : 0;
+    fnn_barrier(team);
+    if (thread == 0) *t->run = run;
+}
+
+void fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, fnn_run *run, fnn_rates rates,
+               double *sums, int threads) {
+    const fnn_header *header = network->model.header;
+    training t = {.network = network, .data = data, .order = order, .run = run, .rates = rates, .sums = sums};
+    t.learns = learns_at_once(network);
+    t.is_finite = 1;
+    const int64_t rows = at_most(at_most(header->batch_size, header->block_rows), run->n_samples);
+    fnn_parallel(fnn_threads_for(network, rows, 3, threads), train_task, &t);
+}
+
+static void gradient_task(void *argument, fnn_team *team, int thread) {
+    training *t = argument;
+    const fnn_header *header = t->network->model.header;
+    const int64_t n_rows = t->run->n_samples;
+    const double before = t->sums[0], total = total_of(t, t->order, n_rows);
+    const uint64_t control = fnn_flush_denormals();
+    for (int64_t first = 0; first < n_rows && t->is_finite; first += header->block_rows) {
+        fnn_block block = {.rows = at_most(header->block_rows, n_rows - first), .first_row = first, .training = 1};
+        train_block(t, &block, t->order + first, header->loss_scale / total, NULL, t->sums, team, thread);
+    }
+    fnn_restore(control);
+    if (thread == 0) report(t, t->sums, before, n_rows, total);
+}
+
+void fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows, int64_t n_rows, double *sums,
+                  int threads) {
+    fnn_run run = {.n_samples = n_rows};
+    training t = {.network = network, .data = data, .order = rows, .run = &run, .sums = sums, .is_finite = 1};
+    const int64_t together = at_most(network->model.header->block_rows, n_rows);
+    fnn_parallel(fnn_threads_for(network, together, 3, threads), gradient_task, &t);
+}

@@ -1,0 +1,156 @@
+"""Callbacks that write files: models and tables of the logs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fastnn.callbacks.base import Callback
+from fastnn.callbacks.monitor import Monitor
+from fastnn.definitions import integer, number
+from fastnn.progress import say
+
+
+class ModelCheckpoint(Monitor):
+    """Save the model after epochs; :func:`fastnn.load` reads it, and training goes on from there.
+
+    Parameters
+    ----------
+    filepath : may hold ``{epoch}`` (from 1) and the logs' names, as in ``"m-{epoch:02d}-{val_loss:.3f}.safetensors"``;
+        with a number for ``save_freq`` also ``{batch}`` (from 1). Folders that are missing are made.
+    monitor, mode, verbose : as in :class:`fastnn.callbacks.EarlyStopping`; for ``save_best_only``.
+    save_best_only : only when the monitored value improved. What counts is kept from one fit to the next.
+    save_weights_only : only False: a model file always holds weights, layers and the optimiser's state.
+    save_freq : ``"epoch"``, or a number of updates; that makes each update a native call of its own, and the values
+        are those of the epoch so far.
+    initial_value_threshold : with ``save_best_only``, what the first saved value must be better than.
+
+    >>> import numpy as np
+    >>> import fastnn
+    >>> from fastnn.callbacks import ModelCheckpoint
+    >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(1,))], seed=1)
+    >>> model.compile("sgd", "mse")
+    >>> keep = ModelCheckpoint("best.safetensors", monitor="loss", save_best_only=True)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=3, callbacks=[keep])
+    >>> fastnn.load("best.safetensors").epoch
+    3
+    """
+
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        save_freq="epoch",
+        initial_value_threshold=None,
+    ) -> None:
+        super().__init__(monitor, mode)
+        if save_weights_only:
+            raise ValueError(
+                "save_weights_only=True is not offered: a model file holds layers, weights and optimizer, and "
+                "fastnn.load(path).get_weights() gives the weights; leave save_weights_only out"
+            )
+        if initial_value_threshold is not None:
+            if not save_best_only:
+                raise ValueError("initial_value_threshold needs save_best_only=True; every model is saved without it")
+            self.best = number("initial_value_threshold", initial_value_threshold)
+        self.filepath, self.verbose, self.save_best_only = os.fspath(filepath), verbose, save_best_only
+        self.save_weights_only, self.initial_value_threshold = False, initial_value_threshold
+        self.save_freq = save_freq if save_freq == "epoch" else integer("save_freq", save_freq, low=1)
+        self.epoch = self.updates = 0
+        if save_freq != "epoch":
+            vars(self)["on_train_batch_end"] = self._after_batch  # a hook in the class would make all users pay
+
+    def on_train_begin(self, logs=None):
+        if self.save_best_only:
+            self.find_direction()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.save_freq == "epoch":
+            self._save(logs, epoch=epoch + 1)
+
+    def _after_batch(self, batch: int, logs: Any = None) -> None:
+        self.updates += 1
+        if self.updates == self.save_freq:
+            self.updates = 0
+            self._save(logs, epoch=self.epoch + 1, batch=batch + 1)
+
+    def _save(self, logs: Any, **places: int) -> None:
+        if self.save_best_only:
+            value = self.value(logs)
+            if not self.improves(value, self.best):
+                return
+            self.best = value
+        known = {**places, **logs, **places}
+        try:
+            path = self.filepath.format(**known)
+        except KeyError as error:
+            raise ValueError(f"filepath {self.filepath!r} names {error}; there are {', '.join(known)}") from None
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        self.model.save(path)
+        if self.verbose:
+            say(f"epoch {places['epoch']}: saved {path}")
+
+
+class CSVLogger(Callback):
+    """Write the logs of each epoch as a row of a CSV file, which is closed between epochs.
+
+    Parameters
+    ----------
+    filename : the file; its folder must be there.
+    separator : one character between columns.
+    append : go on with the file that is there, under its own header; False begins a new one.
+
+    The columns are ``epoch`` (from 0) and the values of the first epoch in the order of the logs; a value that an epoch
+    does not have is ``NA``.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.callbacks import CSVLogger
+    >>> from fastnn.layers import Dense
+    >>> model = Sequential([Dense(1, input_shape=(1,))], seed=1)
+    >>> model.compile("sgd", "mse", metrics=["mae"])
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2, callbacks=[CSVLogger("log.csv")])
+    >>> with open("log.csv") as file:
+    ...     len(file.readlines()), file.seek(0), file.readline()
+    (3, 0, 'epoch,loss,mae\\n')
+    """
+
+    def __init__(self, filename, separator=",", append=False) -> None:
+        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
+            raise ValueError(f"separator must be one character that quotes nothing and ends no line, got {separator!r}")
+        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self.columns: list[str] = []
+
+    def on_train_begin(self, logs=None):
+        import csv
+
+        with open(self.filename, "a+" if self.append else "w+", newline="", encoding="utf-8") as file:
+            file.seek(0)
+            self.columns = next(csv.reader(file, delimiter=self.separator), [])
+        self.there = bool(self.columns)
+
+    def on_epoch_end(self, epoch, logs=None):
+        values = {"epoch": epoch, **logs}
+        if not self.columns:
+            self.columns = list(values)
+            self._write(self.columns)
+        elif self.there and not values.keys() <= set(self.columns):
+            raise ValueError(
+                f"{self.filename} has the columns {', '.join(self.columns)}, and this fit logs {', '.join(values)}; "
+                f"append to a file of the same columns, or begin another file"
+            )
+        self.there = False
+        self._write([values.get(name, "NA") for name in self.columns])
+
+    def _write(self, row: list[Any]) -> None:
+        import csv
+
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=self.separator).writerow(row)

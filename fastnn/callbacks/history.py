@@ -1,0 +1,51 @@
+"""What ``fit`` returns."""
+
+from __future__ import annotations
+
+from fastnn.callbacks.base import Callback
+from fastnn.reprs import cut
+
+NAN = float("nan")
+
+
+class History(Callback):
+    """What ``fit`` returns.
+
+    Attributes
+    ----------
+    history : dict of lists, a value an epoch for ``loss``, each metric, their ``val_`` twins, and what callbacks put
+        into the logs (``learning_rate``); NaN for an epoch in which a callback put nothing.
+    epoch : the epochs' numbers, from ``initial_epoch``.
+    params : ``epochs``, ``steps`` (batches an epoch), ``batch_size``, ``n_samples``.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense
+    >>> model = Sequential([Dense(1, input_shape=(1,))], seed=1)
+    >>> model.compile("sgd", "mse", metrics=["mae"])
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2)
+    >>> list(history.history), history.epoch
+    (['loss', 'mae'], [0, 1])
+    >>> history.history["loss"][1] < history.history["loss"][0]
+    True
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+        self.params = {}
+
+    def extend(self, epochs: range, columns: dict[str, list[float]]) -> None:
+        """Append the values of some epochs; every list stays as long as :attr:`epoch`."""
+        for key in columns.keys() - self.history.keys() if self.epoch else ():
+            self.history[key] = [NAN] * len(self.epoch)
+        for key, values in columns.items():
+            self.history.setdefault(key, []).extend(values)
+        for key in self.history.keys() - columns.keys():
+            self.history[key].extend([NAN] * len(epochs))
+        self.epoch.extend(epochs)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{k} {v[-1]:.4g}" for k, v in self.history.items() if v)
+        count = f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"
+        return cut(f"<History of {count}{': ' + last if last else ''}>")

@@ -1,0 +1,38 @@
+"""Pictures written to files, for the command line."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fastnn.plot import curves, style
+
+
+def save_history(fitted: Any, path: Any) -> None:
+    """Write the curves of the loss and of each metric of a fit to a picture file, or that it had no whole epoch.
+
+    Parameters
+    ----------
+    fitted : what ``fit`` returned, or its dict.
+    path : the file; its ending says which kind.
+    """
+    with style.styled():
+        from matplotlib.figure import Figure
+
+        figure = Figure(layout="constrained")
+        if getattr(fitted, "history", fitted):
+            curves.draw_panels(figure, curves.Curves(fitted), "auto")
+        else:  # stopped within the first epoch
+            figure.subplots().set(title="no whole epoch was trained", xlabel="epoch", ylabel="loss")
+        figure.savefig(path, dpi=120)
+
+
+def check_picture(path: Any) -> None:
+    """Raise ``ImportError`` when matplotlib is missing, ``ValueError`` when it cannot write that kind of file."""
+    with style.styled():
+        from matplotlib.figure import Figure
+
+        kinds = Figure().canvas.get_supported_filetypes()
+    ending = os.path.splitext(path)[1].lower().lstrip(".")
+    if ending not in kinds:
+        raise ValueError(f"{path}: the name of a picture must end in .{', .'.join(sorted(kinds))}")
