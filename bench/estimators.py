@@ -22,8 +22,12 @@ import numpy as np
 from turns import Worker
 
 SOLVERS = ("adam", "sgd", "lbfgs")
-LIBRARIES = ("fastnn", "sklearn")
-SCORES = ("fastnn score", "sklearn score")
+LIBRARIES = ("fastnn", "float32", "sklearn")  # float32 is fastnn with dtype="float32"
+SETTLE = 0.5  # seconds between turns: waiting threads of the last library spin for a while
+HEADS = (
+    *("data", "rows x columns", "solver", "iterations", "fastnn s", "float32 s", "sklearn s", "ratio", "ratio float32"),
+    *("fastnn score", "float32 score", "sklearn score"),
+)
 MAX_ITER = {"adult": 20, "houses": 50, "optdigits": 50, "mnist": 10}
 LBFGS_ITER = {"adult": 50, "houses": 200, "optdigits": 200, "mnist": 20}
 
@@ -86,13 +90,14 @@ def _split(x: np.ndarray, y: np.ndarray, scale: bool) -> tuple:
 def fit_and_score(library: str, arrays: tuple, name: str, solver: str, seed: int) -> dict[str, float]:
     """Seconds of one fit and the score on the test rows."""
     x, y, x_test, y_test = arrays
-    if library == "fastnn":
-        from fastnn.sklearn import MLPClassifier, MLPRegressor
-    else:
+    if library == "sklearn":
         from sklearn.neural_network import MLPClassifier, MLPRegressor
+    else:
+        from fastnn.sklearn import MLPClassifier, MLPRegressor
     kind = MLPRegressor if name == "houses" else MLPClassifier
     limit = (LBFGS_ITER if solver == "lbfgs" else MAX_ITER)[name]
-    estimator = kind(solver=solver, max_iter=limit, random_state=seed)
+    more = {"dtype": "float32"} if library == "float32" else {}
+    estimator = kind(solver=solver, max_iter=limit, random_state=seed, **more)
     began = time.perf_counter()
     estimator.fit(x, y)
     spent = time.perf_counter() - began
@@ -117,6 +122,7 @@ def compare(workers: dict[str, Worker], folder: str, name: str, solver: str, see
     results: dict[str, list[dict]] = {library: [] for library in workers}
     for seed in (0, *range(seeds)):
         for library, worker in workers.items():
+            time.sleep(SETTLE)
             results[library].append(worker.ask(folder=folder, name=name, solver=solver, seed=seed))
     return {
         library: {key: [result[key] for result in found[1:]] for key in ("seconds", "score", "n_iter")}
@@ -124,17 +130,15 @@ def compare(workers: dict[str, Worker], folder: str, name: str, solver: str, see
     }
 
 
-def row(name: str, solver: str, shape: str, found: dict[str, dict]) -> tuple[str, float]:
-    """A line of the table and the ratio of the fit times."""
-    ours, theirs = found["fastnn"], found["sklearn"]
-    times = [statistics.median(result["seconds"]) for result in (ours, theirs)]
-    scores = [f"{np.mean(r['score']):.4f} ± {np.std(r['score']):.4f}" for r in (ours, theirs)]
-    iterations = [f"{statistics.median(r['n_iter']):g}" for r in (ours, theirs)]
-    ratio = times[1] / times[0]
-    return (
-        f"| {name} | {shape} | {solver} | {iterations[0]} / {iterations[1]} | {times[0]:.3f} | {times[1]:.3f} | "
-        f"{ratio:.1f} | {scores[0]} | {scores[1]} |"
-    ), ratio
+def row(name: str, solver: str, shape: str, found: dict[str, dict]) -> tuple[str, list[float]]:
+    """A line of the table, and how many times as long scikit-learn's fit takes as each of ours."""
+    results = [found[library] for library in LIBRARIES]
+    times = [statistics.median(result["seconds"]) for result in results]
+    ratios = [times[-1] / own for own in times[:-1]]
+    iterations = " / ".join(f"{statistics.median(result['n_iter']):g}" for result in results)
+    cells = [name, shape, solver, iterations, *(f"{spent:.3f}" for spent in times), *(f"{r:.1f}" for r in ratios)]
+    cells += [f"{np.mean(result['score']):.4f} ± {np.std(result['score']):.4f}" for result in results]
+    return f"| {' | '.join(cells)} |", ratios
 
 
 def main() -> None:
@@ -147,18 +151,18 @@ def main() -> None:
     arguments = parser.parse_args()
     workers = {name: Worker(name, arguments.threads, "-", sys.executable, "estimators.py") for name in LIBRARIES}
     print(f"{arguments.threads} threads, {arguments.seeds} seeds, median seconds of a fit, mean score ± deviation\n")
-    heads = ("data", "rows x columns", "solver", "iterations", "fastnn s", "sklearn s", "ratio", *SCORES)
-    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}", flush=True)
-    ratios: dict[str, list[float]] = {}
+    print(f"| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}", flush=True)
+    ratios: dict[str, list[list[float]]] = {}
     for name in arguments.data:
         x = read(name, Path(arguments.folder))[0]
         shape = f"{x.shape[0]:,} x {x.shape[1]} {x.dtype}"
         for solver in arguments.solvers:
-            line, ratio = row(name, solver, shape, compare(workers, arguments.folder, name, solver, arguments.seeds))
-            ratios.setdefault("lbfgs" if solver == "lbfgs" else "adam and sgd", []).append(ratio)
+            line, own = row(name, solver, shape, compare(workers, arguments.folder, name, solver, arguments.seeds))
+            ratios.setdefault("lbfgs" if solver == "lbfgs" else "adam and sgd", []).append(own)
             print(line, flush=True)
     for group, values in ratios.items():
-        print(f"\n{group}: geometric mean of the ratios {statistics.geometric_mean(values):.2f}")
+        means = [f"{statistics.geometric_mean(column):.2f}" for column in zip(*values, strict=True)]
+        print(f"\n{group}: geometric means of the ratios {means[0]}, with dtype float32 {means[1]}")
     for worker in workers.values():
         worker.close()
 

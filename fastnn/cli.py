@@ -30,6 +30,12 @@ encoding: numbers are standardised, gaps become the mean and an indicator column
           each; it is fitted on the training rows, and saved in the model file, so that predict takes raw rows
 digits:   3,823 rows of 30 writers to train, 1,797 rows of 13 other writers to test
 """
+WATCH_PORT = 8470
+WATCH_HELP = (
+    f"show the training on a live page of this machine's, http://127.0.0.1:PORT/ (default {WATCH_PORT}; the next free "
+    "one if it is busy; 0: any): curves, speed, the network, and for two columns of numbers what it predicts all over "
+    "their plane. The page ends with the training and keeps what it shows"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,6 +130,7 @@ def _train(commands: Any) -> None:
     )
     p.add_argument("--out", default="model.safetensors", metavar="FILE", help="default: model.safetensors")
     p.add_argument("--plot", metavar="PICTURE", help="draw loss and metric over the epochs (.png, .svg, .pdf)")
+    p.add_argument("--watch", type=_port, nargs="?", const=WATCH_PORT, metavar="PORT", help=WATCH_HELP)
 
 
 def _predict(commands: Any) -> None:
@@ -194,6 +201,13 @@ def _real(low: float, high: float | None = None, open_low: bool = False) -> Call
         return number("the value", value, low=low, high=high, open_low=open_low, open_high=True)
 
     return _checked(check)
+
+
+@_checked
+def _port(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) > 65535:
+        raise ValueError(f"must be a port of 0 to 65535, got {text!r} (DATA stands before --watch)")
+    return int(text)
 
 
 @_checked

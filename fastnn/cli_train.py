@@ -6,6 +6,7 @@ Rows are split before anything is fitted, so that the held-out rows tell how the
 from __future__ import annotations
 
 import argparse
+import contextlib
 import secrets
 import sys
 import time
@@ -45,9 +46,12 @@ def train(arguments: argparse.Namespace) -> int:
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
     prepared = prepare(source, arguments, seed)
     model = build(prepared, arguments, seed)
-    seconds, interrupted = _fit(model, prepared, arguments)
-    result = measure(model, prepared.encoding.target, *(prepared.held_out or (prepared.x, prepared.y)))
     where = f"{len(prepared.held_out[1]):,} held-out rows" if prepared.held_out else "the training rows"
+    with _watching(prepared, arguments) as watch:
+        seconds, interrupted = _fit(model, prepared, arguments, watch)
+        result = measure(model, prepared.encoding.target, *(prepared.held_out or (prepared.x, prepared.y)))
+        if watch:
+            watch.tell({f"on {where}": told(result)}, "interrupted" if interrupted else "finished")
     epochs = f"{model.epoch} epoch{'s' * (model.epoch != 1)}"
     print(f"trained {epochs}, {model.step:,} updates, in {seconds:.1f} s on the backend {model.backend_}")
     print(f"on {where}: {told(result)}{_baseline(prepared)}")
@@ -156,7 +160,18 @@ def _optimizer(arguments: argparse.Namespace, n_samples: int) -> optimizers.Opti
     return optimizer
 
 
-def _fit(model: fastnn.Sequential, prepared: Prepared, arguments: argparse.Namespace) -> tuple[float, bool]:
+def _watching(prepared: Prepared, arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
+    """A block with the page that --watch wants; it gives the callback, or None."""
+    if arguments.watch is None:
+        return contextlib.nullcontext()
+    from fastnn.watch.command import watching
+
+    return watching(arguments.watch, prepared.encoding, prepared.x, prepared.y)
+
+
+def _fit(
+    model: fastnn.Sequential, prepared: Prepared, arguments: argparse.Namespace, callbacks: Any
+) -> tuple[float, bool]:
     """Train; the seconds it took, and whether Ctrl-C ended it (the model then is as far as it came)."""
     started = time.perf_counter()
     try:
@@ -167,6 +182,7 @@ def _fit(model: fastnn.Sequential, prepared: Prepared, arguments: argparse.Names
             epochs=arguments.epochs,
             validation_data=prepared.held_out,
             time_limit=arguments.time_limit,
+            callbacks=callbacks,
             verbose=1 if sys.stderr.isatty() else "auto",  # a person sees the bar from the start
         )
     except KeyboardInterrupt:

@@ -106,6 +106,7 @@ class Fit:
         self.kept = self.arenas.params.copy()
         self.history.params = {
             "epochs": self.epochs[1],
+            "initial_epoch": self.epochs[0],
             "steps": self.steps,
             "n_samples": len(self.data),
             "batch_size": int(self.plan.header["batch_size"]),

@@ -1,0 +1,89 @@
+"""From a fit to the messages on the board.
+
+The thread that trains stores one number between two native calls, and a copy of the weights when a picture is due. A
+thread of this module makes messages of them, four times a second at most and only while a page is connected.
+
+Design: curves are read from ``model.history``, whose lists only grow, so that the thread that trains copies nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from fastnn.threads import alone
+from fastnn.watch.board import Board
+from fastnn.watch.curves import Curves
+from fastnn.watch.messages import Clock, setup
+from fastnn.watch.plane import Painter, Plane
+
+PERIOD = 0.25  # seconds between two messages
+REST = 100  # times as long as a picture took, nothing is painted
+LONGEST_REST = 5.0  # seconds; the first picture may have had to wait for a compiler
+
+
+class Show:
+    """One fit on a board: what is known of it, and the thread that makes messages while a page is connected."""
+
+    def __init__(self, board: Board, model: Any, params: dict[str, Any], settings: dict[str, str], plane: Plane | None):
+        self.board, self.model, self.clock = board, model, Clock(params)
+        self.history = model.history
+        self.curves = Curves(self.clock.first + 1)
+        self.done, self.asked, self.over = 0, False, False
+        self.params: np.ndarray | None = None
+        self.painter = Painter(plane, model) if plane is not None and Painter.fits(model) else None
+        board.remove("picture")
+        described = {"plane": self.painter.describe() if self.painter else None}
+        board.post("setup", setup(model, params, settings) | described)
+        self.paint()
+        self.post("training")
+        self.thread = threading.Thread(target=self._run, name="fastnn-watch", daemon=True)
+        self.thread.start()
+
+    def post(self, phase: str, note: str = "", results: dict[str, str] | None = None) -> None:
+        """Post the state of the fit."""
+        done = self.done
+        self.curves.update(self.history.history, done // max(1, self.clock.params["steps"]))
+        state = self.clock.message(done, over=self.over)
+        words = {"phase": phase, "note": note, "results": list((results or {}).items())}
+        self.board.post("state", state | words | {"curves": self.curves.message()})
+
+    def paint(self, params: np.ndarray | None = None) -> None:
+        """Post the picture with these parameters, or the model's, if there is one and somebody to see it."""
+        if self.painter and self.board.readers:
+            self.board.post("picture", self.painter.paint(self.model.params if params is None else params))
+
+    def end(self) -> None:
+        """Return when the thread has ended; nothing is posted any more except by the caller."""
+        if not self.over:
+            self.over = True
+            self.board.wake()
+            self.thread.join()
+            self.done = max(self.done, len(self.history.epoch) * self.clock.params["steps"])  # an error tells no more
+            self.paint()
+
+    def _run(self) -> None:
+        """Post while somebody looks; the first time at once, for what is on the board may be old."""
+        posted, rested = -1, 0.0
+        with alone():  # the other processors are the training's
+            while self.board.wait(lambda: self.over or self.board.readers > 0) and not self.over:
+                if self.done != posted:
+                    posted = self.done
+                    self.post("training")
+                rested = self._paint_if_due(rested)
+                self.board.wait(lambda: self.over, PERIOD)
+
+    def _paint_if_due(self, rested: float) -> float:
+        """Paint what the fit has handed over, and ask for more when there has been rest enough; returns until when."""
+        params, began = self.params, time.monotonic()
+        if params is not None:
+            self.params = None
+            self.paint(params)
+            took = time.monotonic() - began
+            rested = began + took + min(REST * took, LONGEST_REST)
+        if self.painter and not self.asked and time.monotonic() >= rested:
+            self.asked = True
+        return rested
