@@ -18,6 +18,7 @@ from fastnn.callbacks import History, Logs
 from fastnn.custom_loss import CustomLoss
 from fastnn.data import Data, make_data, split_data
 from fastnn.definitions import integer
+from fastnn.evaluation import evaluate
 from fastnn.fitting import check_arguments, prepare
 from fastnn.layers.base import Layer
 from fastnn.losses import Loss, Reduction
@@ -26,7 +27,6 @@ from fastnn.optimizers import Optimizer
 from fastnn.plan import Layout, Plan, aligned
 from fastnn.plan_cache import Entry, PlanCache, take_arenas
 from fastnn.stack import Stack
-from fastnn.training import evaluate
 
 Metrics = list[tuple[Metric, bool]]
 

@@ -24,12 +24,12 @@ from fastnn.callbacks import Callback, History, Logs, TerminateOnNaN, listens
 from fastnn.custom_loss import CustomLoss
 from fastnn.data import Data
 from fastnn.errors import DivergenceError
+from fastnn.evaluation import read_sums
 from fastnn.lbfgs import Solver
 from fastnn.optimizers import LBFGS
 from fastnn.plan import Arenas, Plan, new_run
 from fastnn.progress import Progress
 from fastnn.schedules import Schedule
-from fastnn.sparse import dense
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
@@ -286,39 +286,3 @@ class Fit:
     def _tell(self, hook: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
-
-
-@np.errstate(all="ignore")
-def read_sums(
-    metrics: Sequence[tuple[Any, bool]], plan: Plan, sums: np.ndarray, n_samples: int
-) -> dict[str, list[float]]:
-    """Loss and metrics from rows of sums ``(epochs, n_sums)`` over ``n_samples`` rows each: a value a row."""
-    columns = {"loss": (sums[:, 0] / n_samples).tolist()}
-    for (metric, _), place in zip(metrics, plan.metrics, strict=True):
-        own = sums[:, int(place["first"]) : int(place["first"] + place["n_sums"])]
-        columns[metric.name] = [float(metric.result(row)) for row in own]
-    return columns
-
-
-@np.errstate(all="ignore")  # as in training; only the reference would warn
-def evaluate(plan: Plan, arenas: Arenas, backend: Any, data: Data, metrics: Sequence[tuple[Any, bool]]) -> Logs:
-    """Loss (with penalties) and metrics of the model as it predicts, block by block."""
-    sums = np.zeros((1, int(plan.header["n_sums"])))
-    loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else backend.loss
-    block, room = int(plan.header["block_rows"]), arenas.workspace[int(plan.header["x"]) :]
-    for first in range(0, len(data), block):
-        part = data.part(slice(first, first + block))
-        backend.forward(plan, arenas, dense(part.x, room))
-        loss(plan, arenas, part.target, part.weight, sums[0], 1.0)
-    sums[0, 0] += len(data) * penalty(plan, arenas.params)
-    return {name: values[0] for name, values in read_sums(metrics, plan, sums, len(data)).items()}
-
-
-def penalty(plan: Plan, params: np.ndarray) -> float:
-    """The l1 and l2 penalties of all parameters."""
-    total = 0.0
-    for offset, size, l1, l2 in plan.segments:
-        w = params[offset : offset + size]
-        if l1 or l2:
-            total += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
-    return float(total)

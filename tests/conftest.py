@@ -119,3 +119,18 @@ def no_figures_left():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def wave(rng):
+    """Rows ``(200, 3)`` and a number each."""
+    x = rng.uniform(-1, 1, (200, 3))
+    return x, np.sin(3 * x[:, 0]) + x[:, 1]
+
+
+@pytest.fixture
+def blobs(rng):
+    """Rows ``(210, 2)`` of three classes named by words."""
+    labels = np.array(["ape", "bee", "cat"])[np.arange(210) % 3]
+    centres = {"ape": (0, 0), "bee": (3, 0), "cat": (0, 3)}
+    return np.array([centres[label] for label in labels]) + rng.normal(scale=0.5, size=(210, 2)), labels

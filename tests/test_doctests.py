@@ -25,7 +25,9 @@ INTERFACE = {  # modules whose docstrings users read
     *(f"fastnn.callbacks.{name}" for name in ("base", "files", "history", "loggers", "monitor", "rates", "simple")),
     *(f"fastnn.layers.{name}" for name in ("dense", "dropout", "shape")),
     *(f"fastnn.datasets.{name}" for name in ("digits", "idx", "npz")),
-    *("fastnn.tables", "fastnn.tables.encoding"),
+    *("fastnn.tables", "fastnn.tables.encoding", "fastnn.sklearn", "fastnn.plot"),
+    *(f"fastnn.sklearn.{name}" for name in ("classifier", "regressor", "ensemble")),
+    *(f"fastnn.plot.{name}" for name in ("curves", "regions", "classes", "diagram", "images", "predictions", "rates")),
 }
 
 

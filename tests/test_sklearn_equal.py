@@ -20,8 +20,8 @@ SOLVERS = {
     "sgd": {"solver": "sgd", "learning_rate_init": 0.05, "momentum": 0.5, "nesterovs_momentum": False},
     "nesterov": {"solver": "sgd", "learning_rate_init": 0.05},
     "plain": {"solver": "sgd", "learning_rate_init": 0.1, "momentum": 0},
-    "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.5, "power_t": 0.3},
-    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.3, "tol": 1e-2},
+    "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.1, "power_t": 0.3},
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.1, "tol": 1e-2},
     "lbfgs": {"solver": "lbfgs"},
 }
 TASKS = ("binary", "multiclass", "multilabel", "regression", "several outputs", "poisson")

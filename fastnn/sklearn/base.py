@@ -41,8 +41,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     # -- what the kinds of estimators say --------------------------------------------------------
 
-    def _validate_y(self, y: Any, learn: bool) -> np.ndarray:
-        """Check a target, and learn from it what has to be known or compare it with that; returns it as an array."""
+    def _validate_y(self, y: Any, learn: bool, exact: bool) -> np.ndarray:
+        """Check a target, and learn from it what has to be known, or else compare it with that.
+
+        ``exact`` wants all that is known to be in it, as warm starts do.
+        """
         raise NotImplementedError
 
     def _output(self) -> Output:
@@ -85,7 +88,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         given = X, y, sample_weight
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validate(X, y, reset=first_pass)
-        y = self._validate_y(y, learn=not (self.warm_start or incremental))
+        y = self._validate_y(y, not (self.warm_start or incremental), exact=self.warm_start)
         weight = self._weights(sample_weight, X, y, incremental)
         random_state = self._random_state = check_random_state(self.random_state)
         self._ready(X, first_pass, incremental, random_state)
@@ -192,7 +195,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _validate_held_out(self, X: Any, y: Any, weight: Any) -> Validation:
         X, y = self._validate(X, y, reset=False)
-        y = self._validate_y(y, learn=False)
+        y = self._validate_y(y, learn=False, exact=False)
         return X, y, None if weight is None else _check_sample_weight(weight, X, ensure_non_negative=True)
 
     def _held_out(self, X: Any, y: np.ndarray, weight: Any) -> HeldOut:

@@ -181,16 +181,16 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
             self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _validate_y(self, y, learn):
+    def _validate_y(self, y, learn, exact):
         if learn or not hasattr(self, "classes_"):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
             return y
-        self._check_classes(unique_labels(y))
+        self._check_classes(unique_labels(y), exact)
         return y
 
-    def _check_classes(self, classes: np.ndarray) -> None:
-        if self.warm_start:
+    def _check_classes(self, classes: np.ndarray, exact: bool) -> None:
+        if exact:
             if set(classes) != set(self.classes_):
                 raise ValueError(
                     f"warm_start can only be used where `y` has the same classes as in the previous call to fit. "

@@ -15,6 +15,7 @@ import scipy.optimize
 from sklearn.utils.optimize import _check_optimize_result
 
 from fastnn import _kernels
+from fastnn.callbacks import History
 from fastnn.data import Data
 from fastnn.model import Sequential
 from fastnn.plan_cache import take_arenas
@@ -61,6 +62,7 @@ class Solver:
     def __init__(self, estimator: Any, data: Data, task: Any = None):
         self.estimator, self.task = estimator, task
         self.objective = Objective(estimator.model_, data, estimator.backend)
+        self.history = History()
         self.iteration = 0
         self.stopped = False
 
@@ -98,8 +100,12 @@ class Solver:
         )
 
     def _begin(self) -> None:
+        n = len(self.objective.data)
+        counts = {"initial_epoch": 0, "steps": 1, "n_samples": n, "batch_size": n}
+        self.history.params = {"epochs": self.estimator.max_iter, **counts}
+        self.estimator.model_.history = self.history
         for callback in self.estimator.callbacks or ():
-            callback.model, callback.params = self.estimator.model_, {"epochs": self.estimator.max_iter}
+            callback.model, callback.params = self.estimator.model_, self.history.params
             callback.on_train_begin()
         self._epoch_begin()
 
@@ -118,8 +124,12 @@ class Solver:
         self.iteration += 1
         if est.verbose:
             print(f"Iteration {self.iteration}, loss = {est.loss_:.8f}")
+        logs = {"loss": est.loss_}
         for callback in est.callbacks or ():
-            callback.on_epoch_end(self.iteration - 1, {"loss": est.loss_})
+            callback.on_epoch_end(self.iteration - 1, logs)
+        self.history.extend(range(self.iteration - 1, self.iteration), {name: [value] for name, value in logs.items()})
+        for callback in est.callbacks or ():
+            callback.on_progress(self.iteration, logs)
         ends = self.task is not None and self.task.epoch_end()
         late = self.deadline is not None and time.monotonic() >= self.deadline
         if ends or late or est.model_.stop_training:

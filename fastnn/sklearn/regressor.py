@@ -139,7 +139,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """Train for one epoch on the rows given, going on from where training stands; arguments as in :meth:`fit`."""
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _validate_y(self, y, learn):
+    def _validate_y(self, y, learn, exact):
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
         if learn or not hasattr(self, "model_"):
             self.n_outputs_ = n_outputs

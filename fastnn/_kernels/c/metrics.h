@@ -33,13 +33,21 @@ typedef struct {
     double w, p;
 } metric_row;
 
-/* Index of the first largest number; the first NaN counts as largest. */
+/* Index of the first largest number; the first NaN counts as largest. Without branches in between, for which number is
+ * largest cannot be foretold. */
 static int64_t argmax(const real *a, int64_t n) {
     int64_t best = 0;
+    int nans = 0;
+    real largest = a[0];
     for (int64_t j = 0; j < n; j++) {
-        if (a[j] != a[j]) return j;
-        if (a[j] > a[best]) best = j;
+        const int better = a[j] > largest;
+        best = better ? j : best;
+        largest = better ? a[j] : largest;
+        nans |= a[j] != a[j];
     }
+    if (!nans) return best;
+    best = 0;
+    while (a[best] == a[best]) best++;
     return best;
 }
 
@@ -52,8 +60,11 @@ static void add_mean(double *out, double value, double w) {
 
 static void s_hits(const metric_row *row, double *out) {
     int64_t hits = 0;
-    for (int64_t j = 0; j < row->n; j++) hits += (double)row->y[j] > row->p ? row->t[j] == 1 : row->t[j] <= 0;
-    add_mean(out, (double)hits / (double)row->n, row->w);
+    for (int64_t j = 0; j < row->n; j++) {
+        const int yes = (double)row->y[j] > row->p;
+        hits += (yes & (row->t[j] == 1)) | (!yes & (row->t[j] <= 0));
+    }
+    add_mean(out, row->n == 1 ? (double)hits : (double)hits / (double)row->n, row->w);
 }
 
 static void s_argmax_hits(const metric_row *row, double *out) {
@@ -87,7 +98,7 @@ static void s_absolute_error(const metric_row *row, double *out) {
 
 /* Column j of the table: true positives, predicted, actual. */
 static void add_confusion(const metric_row *row, double *out, int64_t j, int actual, int predicted) {
-    out[j] += (actual && predicted) * row->w;
+    out[j] += (actual & predicted) * row->w;
     out[row->n + j] += predicted * row->w;
     out[2 * row->n + j] += actual * row->w;
 }
@@ -99,7 +110,7 @@ static void s_confusion(const metric_row *row, double *out) {
 static void s_argmax_confusion(const metric_row *row, double *out) {
     const int64_t actual = label_of(row), predicted = argmax(row->y, row->n);
     add_confusion(row, out, actual, 1, predicted == actual);
-    if (predicted != actual) add_confusion(row, out, predicted, 0, 1);
+    add_confusion(row, out, predicted, 0, predicted != actual);
 }
 
 /* Column j of the table: weight, sum, sum of squares, squared error. */

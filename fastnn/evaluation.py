@@ -1,0 +1,51 @@
+"""Values from sums: the loss and metrics of epochs that were trained, and of a model as it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn._kernels import reference
+from fastnn.callbacks import Logs
+from fastnn.custom_loss import CustomLoss
+from fastnn.data import Data
+from fastnn.plan import Arenas, Plan
+from fastnn.sparse import dense
+
+
+@np.errstate(all="ignore")
+def read_sums(
+    metrics: Sequence[tuple[Any, bool]], plan: Plan, sums: np.ndarray, n_samples: int
+) -> dict[str, list[float]]:
+    """Loss and metrics from rows of sums ``(epochs, n_sums)`` over ``n_samples`` rows each: a value a row."""
+    columns = {"loss": (sums[:, 0] / n_samples).tolist()}
+    for (metric, _), place in zip(metrics, plan.metrics, strict=True):
+        own = sums[:, int(place["first"]) : int(place["first"] + place["n_sums"])]
+        columns[metric.name] = [float(metric.result(row)) for row in own]
+    return columns
+
+
+@np.errstate(all="ignore")  # as in training; only the reference would warn
+def evaluate(plan: Plan, arenas: Arenas, backend: Any, data: Data, metrics: Sequence[tuple[Any, bool]]) -> Logs:
+    """Loss (with penalties) and metrics of the model as it predicts, block by block."""
+    sums = np.zeros((1, int(plan.header["n_sums"])))
+    loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else backend.loss
+    block, room = int(plan.header["block_rows"]), arenas.workspace[int(plan.header["x"]) :]
+    for first in range(0, len(data), block):
+        part = data.part(slice(first, first + block))
+        backend.forward(plan, arenas, dense(part.x, room))
+        loss(plan, arenas, part.target, part.weight, sums[0], 1.0)
+    sums[0, 0] += len(data) * penalty(plan, arenas.params)
+    return {name: values[0] for name, values in read_sums(metrics, plan, sums, len(data)).items()}
+
+
+def penalty(plan: Plan, params: np.ndarray) -> float:
+    """The l1 and l2 penalties of all parameters."""
+    total = 0.0
+    for offset, size, l1, l2 in plan.segments:
+        w = params[offset : offset + size]
+        if l1 or l2:
+            total += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
+    return float(total)
