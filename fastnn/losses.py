@@ -42,7 +42,7 @@ __all__ = [
     "get",
 ]
 
-_RANGES: Mapping[str, Mapping[str, Any]] = {
+RANGES: Mapping[str, Mapping[str, Any]] = {
     SMOOTHING: {"low": 0.0, "high": 1.0},
     "delta": {"low": 0.0, "open_low": True},
     "gamma": {"low": 0.0},
@@ -93,7 +93,7 @@ def _bind(loss: Loss, arguments: dict[str, Any]) -> Loss:
             loss = loss.on_logits() if value else loss
         elif name == loss.parameter_name:
             several = name == "quantile" and isinstance(value, list | tuple | np.ndarray) and np.ndim(value)
-            bound = _rising(name, value) if several else number(name, value, **_RANGES[name])
+            bound = _rising(name, value) if several else number(name, value, **RANGES[name])
             loss = replace(loss, parameter=bound)
         else:
             raise ValueError(f"loss {loss.name!r} has no argument {name!r}")
@@ -102,7 +102,7 @@ def _bind(loss: Loss, arguments: dict[str, Any]) -> Loss:
 
 def _rising(name: str, came: Any) -> tuple[float, ...]:
     """Several values of a parameter, each in its range and larger than the one before."""
-    values = tuple(number(name, value, **_RANGES[name]) for value in came)
+    values = tuple(number(name, value, **RANGES[name]) for value in came)
     if not 1 <= len(values) <= N_PARAMETERS:
         raise ValueError(f"{name} must be 1 to {N_PARAMETERS} numbers, got {len(values)}")
     if any(low >= high for low, high in itertools.pairwise(values)):

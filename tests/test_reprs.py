@@ -58,7 +58,9 @@ def made_of(module) -> dict[str, object]:
             found[name] = value(*REQUIRED.get(name, ()))
         if isinstance(value, dict) and name.isupper():
             found |= {
-                f"{name}[{key!r}]": record for key, record in value.items() if not isinstance(record, str | type | int)
+                f"{name}[{key!r}]": record
+                for key, record in value.items()
+                if not isinstance(record, str | type | int | dict)
             }
     return found
 
