@@ -319,6 +319,16 @@ def test_parameters_may_change_between_warm_starts(wave):
         regressor.set_params(hidden_layer_sizes=(7,)).fit(x, y)
 
 
+def test_another_loss_takes_effect_in_a_partial_fit(wave):
+    x, y = wave
+    one = MLPRegressor(random_state=0).partial_fit(x, y).set_params(loss="absolute_error").partial_fit(x, y)
+    assert one.model_.loss.name == "mean_absolute_error"
+    assert one.model_.reduction.scale == 1.0
+    two = MLPRegressor(random_state=0, alpha=0.1).partial_fit(x, y)
+    step = two.model_.step
+    assert two.set_params(alpha=0.2).partial_fit(x, y).model_.step == 2 * step  # the optimiser goes on
+
+
 def test_what_is_not_fitted_says_so(wave):
     with pytest.raises(NotFittedError, match="not fitted"):
         MLPRegressor().predict(wave[0])

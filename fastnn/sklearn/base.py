@@ -20,6 +20,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastnn import threads
 from fastnn.data import Data
+from fastnn.losses import Reduction
+from fastnn.model import Sequential
 from fastnn.sklearn import networks
 from fastnn.sklearn.lbfgs import Solver
 from fastnn.sklearn.networks import Output
@@ -130,16 +132,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         layers = networks.make_layers(self, X.shape[1], output)
         there = getattr(self, "model_", None)
         if first_pass or there is None or list(layers) != there.layers:
-            model = networks.make_model(layers, output, np.dtype(X.dtype), self.backend)
+            model = Sequential(layers, dtype=X.dtype.name, seed=0, backend=self.backend)
             if first_pass:
                 networks.draw(model, self, random_state)
                 self._start_records()
             else:
-                _take_weights(model, self.coefs_, self.intercepts_, there)
+                networks.take_weights(model, self.coefs_, self.intercepts_, there)
             self._adopt(model)
         self._synchronize()
         self.model_.backend = self.backend
-        if self.model_.loss is None or not incremental:
+        if not incremental or self.model_.loss != output.loss:
+            self.model_.reduction = Reduction(output.scale, by_weight=True, reported=output.reported)
             self.model_.compile(networks.make_optimizer(self), output.loss)
         self._optimizer = self.model_.optimizer
         self.out_activation_ = {"sigmoid": "logistic", "linear": "identity", "exponential": "exp"}.get(
@@ -254,7 +257,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         given = (*self.coefs_, *self.intercepts_)
         if len(given) == len(self._views) and all(a is b for a, b in zip(given, self._views, strict=True)):
             return
-        _take_weights(self.model_, self.coefs_, self.intercepts_, None)
+        networks.take_weights(self.model_, self.coefs_, self.intercepts_, None)
         self._adopt(self.model_)
 
     # -- copies and tags ------------------------------------------------------------------------
@@ -284,20 +287,3 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         if self.solver == "lbfgs":
             raise AttributeError(f"partial_fit is only available for stochastic optimizers. {self.solver} is not.")
         return True
-
-
-def _take_weights(model: Any, coefs: list, intercepts: list, before: Any) -> None:
-    """Copy a user's weights into a model, with the optimiser's state of the model before where it fits."""
-    views = networks.dense_views(model)
-    wanted = [*(view[0] for view in views), *(view[1] for view in views if len(view) > 1)]
-    given = [np.asarray(array) for array in (*coefs, *intercepts)]
-    if [a.shape for a in given] != [w.shape for w in wanted]:
-        raise ValueError(
-            f"the weights have shapes {[a.shape for a in given]}, but the parameters ask for "
-            f"{[w.shape for w in wanted]}; set warm_start=False to begin anew"
-        )
-    for array, place in zip(given, wanted, strict=True):
-        place[...] = array
-    if before is not None and before.layout.n_params == model.layout.n_params and before.loss is not None:
-        model.compile(before.optimizer, before.loss)
-        model.seed, model.epoch, model.step, model.slots = before.seed, before.epoch, before.step, before.slots

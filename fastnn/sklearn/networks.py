@@ -14,7 +14,7 @@ import numpy as np
 
 from fastnn import activations, optimizers
 from fastnn.layers import Dense, Dropout, Input, Layer
-from fastnn.losses import Loss, Reduction
+from fastnn.losses import Loss
 from fastnn.model import Sequential
 from fastnn.optimizers import LBFGS, SGD, Adam, Optimizer
 from fastnn.regularizers import L1L2
@@ -104,13 +104,6 @@ def make_optimizer(estimator: Any) -> Optimizer:
     return optimizer
 
 
-def make_model(layers: tuple[Layer, ...], output: Output, dtype: np.dtype, backend: str | None) -> Sequential:
-    """A model that is built and not yet compiled."""
-    model = Sequential(layers, dtype=dtype.name, seed=0, backend=backend)
-    model.reduction = Reduction(output.scale, by_weight=True, reported=output.reported)
-    return model
-
-
 def draw(model: Sequential, estimator: Any, random_state: np.random.RandomState) -> None:
     """Initial weights and biases as scikit-learn draws them, in its order (Glorot and Bengio 2010).
 
@@ -138,3 +131,21 @@ def dense_views(model: Sequential) -> list[list[np.ndarray]]:
             place = slice(variable.offset, variable.offset + variable.size)
             views.setdefault(variable.layer, []).append(model.params[place].reshape(variable.parameter.shape))
     return list(views.values())
+
+
+def take_weights(model: Sequential, coefs: list, intercepts: list, before: Sequential | None) -> None:
+    """Copy a user's weights into a model, with the optimiser's state of the model before where it fits."""
+    views = dense_views(model)
+    wanted = [*(view[0] for view in views), *(view[1] for view in views if len(view) > 1)]
+    given = [np.asarray(array) for array in (*coefs, *intercepts)]
+    if [a.shape for a in given] != [w.shape for w in wanted]:
+        raise ValueError(
+            f"the weights have shapes {[a.shape for a in given]}, but the parameters ask for "
+            f"{[w.shape for w in wanted]}; set warm_start=False to begin anew"
+        )
+    for array, place in zip(given, wanted, strict=True):
+        place[...] = array
+    if before is not None and before.layout.n_params == model.layout.n_params and before.loss is not None:
+        model.reduction = before.reduction
+        model.compile(before.optimizer, before.loss)
+        model.seed, model.epoch, model.step, model.slots = before.seed, before.epoch, before.step, before.slots

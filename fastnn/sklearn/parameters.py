@@ -63,3 +63,13 @@ ENSEMBLE: dict[str, list[Any]] = {
     "random_state": ["random_state"],
     "n_threads": SHARED["n_threads"],
 }
+
+
+def keep(estimator: Any, given: dict[str, Any]) -> None:
+    """Keep the arguments of a constructor under their names, as scikit-learn wants them: untouched.
+
+    ``given`` are the constructor's ``locals()``, whose list of names it must spell out for ``get_params``.
+    """
+    for name, value in given.items():
+        if name not in ("self", "__class__"):
+            setattr(estimator, name, value)

@@ -79,39 +79,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         n_threads=None,
         backend=None,
     ):
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dropout = dropout
-        self.delta = delta
-        self.quantile = quantile
-        self.layers = layers
-        self.dtype = dtype
-        self.callbacks = callbacks
-        self.time_limit = time_limit
-        self.n_threads = n_threads
-        self.backend = backend
+        parameters.keep(self, locals())
 
     # -- training -------------------------------------------------------------------------------
 
