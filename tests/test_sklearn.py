@@ -181,6 +181,21 @@ def test_lbfgs_records_a_history_and_tells_of_progress(wave):
     np.testing.assert_allclose(seen[-1][1], regressor.loss_)
 
 
+def test_lbfgs_leaves_blas_its_threads(wave):
+    from threadpoolctl import threadpool_info
+
+    def threads_of_blas():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before, seen = threads_of_blas(), []
+    look = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(set(threads_of_blas())))
+    MLPRegressor(solver="lbfgs", max_iter=5, callbacks=[look], n_threads=2).fit(*wave)
+    assert seen == [{1}] * 5
+    assert threads_of_blas() == before
+    MLPEnsembleRegressor(MLPRegressor(solver="lbfgs", max_iter=5), n_estimators=4, n_threads=2).fit(*wave)
+    assert threads_of_blas() == before
+
+
 def test_early_stopping_keeps_shares_of_classes(blobs):
     x, y = blobs
     seen = []

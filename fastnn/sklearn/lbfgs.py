@@ -6,13 +6,18 @@ object is a solver too, needs no SciPy and has rules of its own.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 import warnings
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 import scipy.optimize
 from sklearn.utils.optimize import _check_optimize_result
+from threadpoolctl import ThreadpoolController
 
 from fastnn import _kernels
 from fastnn.callbacks import History
@@ -20,6 +25,32 @@ from fastnn.data import Data
 from fastnn.model import Sequential
 from fastnn.plan_cache import take_arenas
 from fastnn.sklearn.training import NOT_FINITE
+from fastnn.threads import get_num_threads
+
+_limiting = threading.Lock()
+
+
+@contextlib.contextmanager
+def _blas_alone() -> Iterator[None]:
+    """A block in which BLAS has one thread, unless the fit has no more, or another fit is in such a block.
+
+    SciPy's vectors are short work, and BLAS' other threads would wait for more of it on the processors that the
+    objective uses. One block at a time: two that overlap would restore each other's limits.
+    """
+    if get_num_threads() == 1 or not _limiting.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _blas().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _limiting.release()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """What limits the threads of the process's BLAS libraries; to find them takes milliseconds."""
+    return ThreadpoolController()
 
 
 class Objective:
@@ -73,7 +104,7 @@ class Solver:
         model.stop_training = False
         self._begin()
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), _blas_alone():
                 result = self._minimize()
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
