@@ -20,8 +20,10 @@ from sklearn.utils.optimize import _check_optimize_result
 from threadpoolctl import ThreadpoolController
 
 from fastnn import _kernels
+from fastnn._kernels import contract, reference
 from fastnn.callbacks import History
 from fastnn.data import Data
+from fastnn.evaluation import penalty as penalty_of
 from fastnn.model import Sequential
 from fastnn.plan_cache import take_arenas
 from fastnn.sklearn.training import NOT_FINITE
@@ -61,7 +63,7 @@ class Objective:
         self.plan, self.pool = model.training_plan(len(data))
         self.name, self.backend = _kernels.select(self.plan, backend or model.backend)
         self.arenas = take_arenas(model, self.plan, self.pool, training=True)
-        self.total = len(data) if data.weight is None else float(data.weight.sum(dtype=np.float64))
+        self.penalty_scale = 1.0 / contract.total_weight(self.plan, data.weight, len(data))
 
     def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         self.arenas.params[...] = w
@@ -71,19 +73,11 @@ class Objective:
         # SciPy's line search needs the loss whose gradient this is; scikit-learn's may differ by a factor.
         reduction = self.model.reduction
         loss = sums[0] / len(data) * (reduction.scale / reduction.reported)
-        return loss + self._penalize(w, gradient), gradient
-
-    def _penalize(self, w: np.ndarray, gradient: np.ndarray) -> float:
-        penalty = 0.0
-        for offset, size, l1, l2 in self.plan.segments:
-            own = slice(offset, offset + size)
-            gradient[own] += (l1 * np.sign(w[own]) + 2 * l2 * w[own]) / self.total
-            penalty += l1 * np.abs(w[own]).sum() + l2 * np.square(w[own]).sum()
-        return float(penalty) / self.total
+        return loss + reference.penalize(self.plan, w, gradient, self.penalty_scale), gradient
 
     def reported(self, w: np.ndarray, loss: float) -> float:
         """``loss_`` of a loss: as scikit-learn counts outputs."""
-        reduction, penalty = self.model.reduction, self._penalize(w, np.zeros_like(w))
+        reduction, penalty = self.model.reduction, self.penalty_scale * penalty_of(self.plan, w)
         return (loss - penalty) * (reduction.reported / reduction.scale) + penalty
 
 
@@ -137,14 +131,13 @@ class Solver:
         self.estimator.model_.history = self.history
         for callback in self.estimator.callbacks or ():
             callback.model, callback.params = self.estimator.model_, self.history.params
-            callback.on_train_begin()
+        self._tell("on_train_begin")
         self._epoch_begin()
 
     def _epoch_begin(self) -> None:
         if self.task is not None:
             self.task.epoch_begin()
-        for callback in self.estimator.callbacks or ():
-            callback.on_epoch_begin(self.iteration)
+        self._tell("on_epoch_begin", self.iteration)
 
     def _iterated(self, intermediate_result: Any) -> None:
         """Between iterations: what listens is told, and may stop the fit."""
@@ -156,11 +149,9 @@ class Solver:
         if est.verbose:
             print(f"Iteration {self.iteration}, loss = {est.loss_:.8f}")
         logs = {"loss": est.loss_}
-        for callback in est.callbacks or ():
-            callback.on_epoch_end(self.iteration - 1, logs)
+        self._tell("on_epoch_end", self.iteration - 1, logs)
         self.history.extend(range(self.iteration - 1, self.iteration), {name: [value] for name, value in logs.items()})
-        for callback in est.callbacks or ():
-            callback.on_progress(self.iteration, logs)
+        self._tell("on_progress", self.iteration, logs)
         ends = self.task is not None and self.task.epoch_end()
         late = self.deadline is not None and time.monotonic() >= self.deadline
         if ends or late or est.model_.stop_training:
@@ -172,6 +163,10 @@ class Solver:
     def _end(self) -> None:
         if self.task is not None:
             self.task.close()
+        self._tell("on_train_end")
         for callback in self.estimator.callbacks or ():
-            callback.on_train_end()
             callback.model = None
+
+    def _tell(self, hook: str, *arguments: Any) -> None:
+        for callback in self.estimator.callbacks or ():
+            getattr(callback, hook)(*arguments)

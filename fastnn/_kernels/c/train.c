@@ -152,7 +152,8 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
                         fnn_team *team, int thread) {
     const fnn_header *header = t->network->model.header;
     const int64_t block_rows = header->block_rows;
-    const double before = sums[0], total = total_of(t, rows, n_rows);
+    const double before = thread ? 0 : sums[0]; /* thread 0 alone reads and writes sums */
+    const double total = total_of(t, rows, n_rows);
     update_scalars scalars = {.penalty_scale = header->by_weight ? 1 / total : 1};
     fnn_scalars(t->network->model.optimizer, step + 1, rate, scalars.c);
     for (int64_t first = 0; first < n_rows && t->is_finite; first += block_rows) {
@@ -227,7 +228,7 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     training *t = argument;
     const fnn_header *header = t->network->model.header;
     const int64_t n_rows = t->run->n_samples;
-    const double before = t->sums[0], total = total_of(t, t->order, n_rows);
+    const double before = thread ? 0 : t->sums[0], total = total_of(t, t->order, n_rows);
     const uint64_t control = fnn_flush_denormals();
     for (int64_t first = 0; first < n_rows && t->is_finite; first += header->block_rows) {
         fnn_block block = {.rows = at_most(header->block_rows, n_rows - first), .first_row = first, .training = 1};
