@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 Record = TypeVar("Record")
+EMPTY: Mapping[str, str] = {}
 
 
 def shown(came: object) -> str:
@@ -30,12 +31,39 @@ def unknown_name(kind: str, came: object, names: Iterable[str]) -> ValueError:
     return ValueError(f"unknown {kind} {came!r}{hint}; known: {', '.join(known)}")
 
 
-def lookup(kind: str, came: Any, table: Mapping[str, Record]) -> Record:
-    """Find ``came`` in a table of definitions, or raise the error that lists the right names."""
-    try:
+def squeezed(name: str) -> str:
+    """What all spellings of a name have in common: ``"HeNormal"``, ``"he_normal"`` and ``"HE_NORMAL"`` are one."""
+    return name.replace("_", "").lower()
+
+
+def lookup(kind: str, came: Any, table: Mapping[str, Record], aliases: Mapping[str, str] = EMPTY) -> Record:
+    """Find ``came`` in a table of definitions, in any of the spellings that Keras' users know.
+
+    Parameters
+    ----------
+    kind : what the table holds, for the error.
+    came : a name: as in the table, in CamelCase, in upper case, or one of ``aliases`` in any of these.
+    table, aliases : definitions by name, and other names for some of them.
+
+    Raises
+    ------
+    ValueError
+        no such name; it lists the right ones.
+
+    >>> from fastnn import initializers
+    >>> lookup("initializer", "HeNormal", initializers.INITIALIZERS) is initializers.INITIALIZERS["he_normal"]
+    True
+    """
+    if not isinstance(came, str):
+        raise unknown_name(kind, came, table)
+    if came in table:
         return table[came]
-    except KeyError:
-        raise unknown_name(kind, came, table) from None
+    wanted = squeezed(came)
+    wanted = next((squeezed(name) for alias, name in aliases.items() if squeezed(alias) == wanted), wanted)
+    for name, record in table.items():
+        if squeezed(name) == wanted:
+            return record
+    raise unknown_name(kind, came, table)
 
 
 def number(

@@ -265,6 +265,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "lecun_uniform": VarianceScaling(1.0, "fan_in", "uniform"),
     "lecun_normal": VarianceScaling(1.0, "fan_in", "truncated_normal"),
 }
+ALIASES = {"zero": "zeros", "one": "ones", "uniform": "random_uniform", "normal": "random_normal"}
 NAMES = {
     Zeros: "zeros",
     Ones: "ones",
@@ -290,5 +291,5 @@ def get(initializer: object) -> Initializer:
         kind = type(lookup("initializer", initializer.get("name"), INITIALIZERS))
         return kind(**{k: v for k, v in initializer.items() if k != "name"})
     if isinstance(initializer, str):
-        return lookup("initializer", initializer.lower(), INITIALIZERS)
+        return lookup("initializer", initializer, INITIALIZERS, ALIASES)
     raise TypeError(f"an initializer must be a name or an object of fastnn.initializers, got {initializer!r}")

@@ -77,7 +77,7 @@ def get(loss: object, **arguments: Any) -> Loss | CustomLoss:
     if isinstance(loss, Loss | CustomLoss) and not arguments:
         return loss
     if isinstance(loss, str):
-        return _bind(lookup("loss", ALIASES.get(loss, loss), LOSSES), arguments)
+        return _bind(lookup("loss", loss, LOSSES, ALIASES), arguments)
     if isinstance(loss, Loss):
         return _bind(loss, arguments)
     if getattr(loss, "__module__", None) == __name__ and callable(loss):

@@ -262,7 +262,7 @@ def get(metric: object) -> Metric:
         code = None if statistic is None else StatisticCode[statistic.upper()]
         return replace(get(metric.get("name")), parameter=metric["parameter"], statistic=code)
     if isinstance(metric, str):
-        return replace(lookup("metric", ALIASES.get(metric, metric), METRICS), name=metric)
+        return replace(lookup("metric", metric, METRICS, ALIASES), name=metric)
     raise TypeError(f"metrics must be names or records of fastnn.metrics, got {metric!r}")
 
 

@@ -366,5 +366,5 @@ def get(optimizer: object) -> Optimizer:
             arguments["learning_rate"] = schedule_from_config(rate)
         return lookup("optimizer", optimizer.get("name"), OPTIMIZERS)(**arguments)
     if isinstance(optimizer, str):
-        return lookup("optimizer", optimizer.lower(), OPTIMIZERS)()
+        return lookup("optimizer", optimizer, OPTIMIZERS)()
     raise TypeError(f"optimizer must be a name or an object of fastnn.optimizers, got {optimizer!r}")
