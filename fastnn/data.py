@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,9 +35,7 @@ class Data:
         return Data(self.x[rows], self.target[rows], None if self.weight is None else self.weight[rows])
 
 
-def make_data(
-    model: Sequential, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, prefix: str = ""
-) -> Data:
+def make_data(model: Sequential, x: Any, y: Any, sample_weight: Any = None, prefix: str = "") -> Data:
     """Check and convert for a model that is built."""
     if model.loss is None:
         raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
@@ -45,21 +43,25 @@ def make_data(
     rows = checks.inputs(f"{prefix}x", x, model.input_shape, model.dtype)
     shape = model.output_shape
     target = checks.targets(y, len(rows), shape, model.loss, model.dtype)
-    weight = checks.weights(sample_weight, class_weight, target, shape, model.loss.sparse, model.dtype)
+    weight = checks.weights(sample_weight, None, target, shape, model.loss.sparse, model.dtype)
     return Data(rows, target, weight)
 
 
 def split_data(model: Sequential, given: tuple, share: Any, validation: Any) -> tuple[Data, Data | None]:
-    """Training and validation data: the last ``share`` of the rows, or ``validation``, or none."""
+    """Training and validation data: the last ``share`` of the rows, or ``validation``, or none.
+
+    ``given`` is ``(x, y, sample_weight, class_weight)``; class weights are for the rows that train.
+    """
     share = number("validation_split", share, low=0.0, high=1.0, open_high=True)
-    data = make_data(model, *given)
+    x, y, sample_weight, class_weight = given
+    data = make_data(model, x, y, sample_weight)
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
         x, y, weight = (*validation, None)[:3]
-        return data, make_data(model, x, y, weight, prefix="validation ")
+        return _weighted(model, data, class_weight), make_data(model, x, y, weight, prefix="validation ")
     if not share:
-        return data, None
+        return _weighted(model, data, class_weight), None
     first = int(len(data) * (1 - share))
     if not 0 < first < len(data):
         raise ValueError(
@@ -67,4 +69,13 @@ def split_data(model: Sequential, given: tuple, share: Any, validation: Any) -> 
             f"{'training' if first == 0 else 'validation'}"
         )
     checks.warn_when_sorted(data.target)
-    return data.part(slice(None, first)), data.part(slice(first, None))
+    return _weighted(model, data.part(slice(None, first)), class_weight), data.part(slice(first, None))
+
+
+def _weighted(model: Sequential, data: Data, class_weight: Any) -> Data:
+    """The same rows with the weights of their classes."""
+    if class_weight is None:
+        return data
+    assert model.loss is not None
+    shape, sparse = model.output_shape, model.loss.sparse
+    return replace(data, weight=checks.weights(data.weight, class_weight, data.target, shape, sparse, model.dtype))

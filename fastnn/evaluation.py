@@ -27,18 +27,30 @@ def read_sums(
     return columns
 
 
-@np.errstate(all="ignore")  # as in training; only the reference would warn
-def evaluate(plan: Plan, arenas: Arenas, backend: Any, data: Data, metrics: Sequence[tuple[Any, bool]]) -> Logs:
-    """Loss (with penalties) and metrics of the model as it predicts, block by block."""
-    sums = np.zeros((1, int(plan.header["n_sums"])))
-    loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else backend.loss
-    block, room = int(plan.header["block_rows"]), arenas.workspace[int(plan.header["x"]) :]
-    for first in range(0, len(data), block):
-        part = data.part(slice(first, first + block))
-        backend.forward(plan, arenas, dense(part.x, room))
-        loss(plan, arenas, part.target, part.weight, sums[0], 1.0)
-    sums[0, 0] += len(data) * penalty(plan, arenas.params)
-    return {name: values[0] for name, values in read_sums(metrics, plan, sums, len(data)).items()}
+class Evaluation:
+    """Loss (with penalties) and metrics of the model as it predicts, of rows that come part by part."""
+
+    def __init__(self, plan: Plan, arenas: Arenas, backend: Any, metrics: Sequence[tuple[Any, bool]]):
+        self.plan, self.arenas, self.backend, self.metrics = plan, arenas, backend, metrics
+        self.loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else backend.loss
+        self.sums, self.n_rows = np.zeros((1, int(plan.header["n_sums"]))), 0
+
+    @np.errstate(all="ignore")  # as in training; only the reference would warn
+    def add(self, data: Data) -> None:
+        """Push rows through, block by block."""
+        plan, arenas = self.plan, self.arenas
+        block, room = int(plan.header["block_rows"]), arenas.workspace[int(plan.header["x"]) :]
+        for first in range(0, len(data), block):
+            part = data.part(slice(first, first + block))
+            self.backend.forward(plan, arenas, dense(part.x, room))
+            self.loss(plan, arenas, part.target, part.weight, self.sums[0], 1.0)
+        self.n_rows += len(data)
+
+    def logs(self) -> Logs:
+        """Values over all rows so far."""
+        sums = self.sums.copy()
+        sums[0, 0] += self.n_rows * penalty(self.plan, self.arenas.params)
+        return {name: values[0] for name, values in read_sums(self.metrics, self.plan, sums, self.n_rows).items()}
 
 
 def penalty(plan: Plan, params: np.ndarray) -> float:

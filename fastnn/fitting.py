@@ -16,13 +16,15 @@ from fastnn.callbacks import Callback, ProgressBar
 from fastnn.callbacks import check as check_callbacks
 from fastnn.data import Data
 from fastnn.definitions import integer, number
+from fastnn.listeners import Listeners
 from fastnn.optimizers import LBFGS
-from fastnn.plan_cache import take_arenas
 from fastnn.progress import Progress
 from fastnn.training import Fit, Stop
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
+
+BATCH_SIZE = 32  # where none is given, as in Keras
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def check_arguments(
 ) -> Arguments:
     """As ``Sequential.fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
     epochs, initial_epoch = integer("epochs", epochs, low=0), integer("initial_epoch", initial_epoch, low=0)
-    batch_size = integer("batch_size", batch_size, low=1)
+    batch_size = checked_batch_size(batch_size)
     if time_limit is not None:
         number("time_limit", time_limit, low=0.0, open_low=True)
     if not isinstance(shuffle, bool | np.bool_):
@@ -62,6 +64,11 @@ def check_arguments(
     return Arguments(batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend)
 
 
+def checked_batch_size(came: Any) -> int:
+    """Rows of a batch, :data:`BATCH_SIZE` where none are given."""
+    return BATCH_SIZE if came is None else integer("batch_size", came, low=1)
+
+
 def prepare(
     model: Sequential, data: Data, validation: Data | None, arguments: Arguments, stop: Stop | None = None
 ) -> Fit:
@@ -69,24 +76,20 @@ def prepare(
     batch_size = len(data) if isinstance(model.optimizer, LBFGS) else min(arguments.batch_size, len(data))
     steps, count = -(-len(data) // batch_size), max(0, arguments.epochs - arguments.initial_epoch)
     progress = Progress(arguments.verbose, count, steps, len(data), arguments.initial_epoch)
-    plan, pool = model.training_plan(batch_size)
-    name, backend = _kernels.select(plan, arguments.backend or model.backend)
-    arenas = take_arenas(model, plan, pool, training=True)
-    model.backend_ = name
+    listeners = Listeners(arguments.callbacks)
+    name, backend = _kernels.select(model.training_plan(batch_size)[0], arguments.backend or model.backend)
     fit = Fit(
         model,
-        plan,
-        arenas,
         backend,
         data,
+        batch_size,
         (arguments.initial_epoch, arguments.epochs),
-        arguments.callbacks,
-        None if validation is None else lambda: model.evaluate_data(validation, name),
+        listeners,
         progress,
+        None if validation is None else lambda: model.evaluate_data(validation, name, listeners, batch_size),
         arguments.shuffle,
         arguments.time_limit,
-        pool=pool,
-        stop=stop,
+        stop,
     )
-    model.history = fit.history
+    model.backend_, model.history = name, fit.history
     return fit

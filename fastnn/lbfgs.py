@@ -45,7 +45,9 @@ class Solver:
     def __call__(self, plan, arenas, x, target, weight, order, run, learning_rates, sums) -> None:
         """Iterate ``run.max_steps`` times at most; ends the run early when the gradient vanishes."""
         self.problem = plan, arenas, x, target, weight
-        self.here = self.here or self._evaluate(arenas.params.astype(np.float64))
+        if self.here is None or not np.array_equal(self.here.w.astype(arenas.params.dtype), arenas.params):
+            self.pairs.clear()  # the curvature elsewhere, where a callback has set weights
+            self.here = self._evaluate(arenas.params.astype(np.float64))
         for _ in range(min(int(run["max_steps"]), int(run["last_epoch"] - run["epoch"]))):
             if not np.isfinite(self.here.loss):
                 run["status"] = 1

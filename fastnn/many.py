@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import checks
+from fastnn import checks, exclusive
 from fastnn.data import Data, split_data
 from fastnn.definitions import integer
-from fastnn.fitting import check_arguments, prepare
+from fastnn.fitting import Arguments, check_arguments, prepare
 from fastnn.sparse import SparseRows
 from fastnn.threads import alone, get_num_threads
 
@@ -32,7 +32,7 @@ def fit_many(
     models: Iterable[Sequential],
     x: Any,
     y: Any,
-    batch_size: Any = 32,
+    batch_size: Any = None,
     epochs: Any = 1,
     callbacks: Any = None,
     validation_split: float = 0.0,
@@ -67,6 +67,8 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
     ------
     ValueError, TypeError
         an argument is wrong for one of the models; none has changed.
+    RuntimeError
+        one of the models is in a fit already; none has changed.
     DivergenceError
         of the first model that diverged, with a note which; the others are trained to their end all the same.
 
@@ -84,6 +86,18 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
     models = _check_models(models)
     n_threads = get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1)
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
+    with contextlib.ExitStack() as in_fits:
+        for model in models:
+            in_fits.enter_context(exclusive.training(model))
+        given = x, y, sample_weight, class_weight
+        return _run(_prepare(models, given, validation_split, validation_data, arguments), n_threads)
+
+
+def _prepare(
+    models: list[Sequential], given: tuple, validation_split: Any, validation_data: Any, arguments: Arguments
+) -> list[Fit]:
+    """The fits of all models, on data that those of a kind share; an error leaves all models as they were."""
+    x, *others = given
     rows: dict[Any, np.ndarray | SparseRows] = {}
     shared: dict[Any, tuple[Data, Data | None]] = {}
     fits = []
@@ -98,11 +112,10 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
                 rows[kind] = checked
             key = (*kind, model.output_shape, model.loss)
             if key not in shared:
-                given = rows[kind], y, sample_weight, class_weight
-                shared[key] = split_data(model, given, validation_split, validation_data)
+                shared[key] = split_data(model, (rows[kind], *others), validation_split, validation_data)
             own = replace(arguments, callbacks=copy.deepcopy(arguments.callbacks))
             fits.append(prepare(model, *shared[key], own))
-    return _run(fits, n_threads)
+    return fits
 
 
 def _check_models(came: Any) -> list[Sequential]:

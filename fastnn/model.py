@@ -6,26 +6,25 @@ sizes in use are compiled once and kept.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from fastnn import _kernels, checks, losses, optimizers, serialization
+from fastnn import _kernels, checks, exclusive, inference, losses, optimizers, serialization
 from fastnn import metrics as metric_definitions
 from fastnn.callbacks import History, Logs
+from fastnn.callbacks import check as check_callbacks
 from fastnn.custom_loss import CustomLoss
 from fastnn.data import Data, make_data, split_data
-from fastnn.definitions import integer
-from fastnn.evaluation import evaluate
-from fastnn.fitting import check_arguments, prepare
+from fastnn.fitting import BATCH_SIZE, check_arguments, checked_batch_size, prepare
 from fastnn.layers.base import Layer
+from fastnn.listeners import SILENT, Listeners
 from fastnn.losses import Loss, Reduction
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 from fastnn.plan import Layout, Plan, aligned
-from fastnn.plan_cache import Entry, PlanCache, take_arenas
+from fastnn.plan_cache import Entry, PlanCache
 from fastnn.stack import Stack
 
 Metrics = list[tuple[Metric, bool]]
@@ -80,7 +79,7 @@ class Sequential(Stack):
         self.weighted_metrics: list[Metric] = []
         self.reduction = Reduction()
         self.metadata: dict[str, str] = {}
-        self.stop_training = False
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
         self.history: History | None = None
 
     def _forget(self, drawn: tuple[Layout, np.ndarray] | None = None) -> None:
@@ -94,7 +93,7 @@ class Sequential(Stack):
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None
     ) -> None:
-        """Choose how to train; optimiser state starts afresh.
+        """Choose how to train; optimiser state starts afresh. Not within a fit.
 
         Parameters
         ----------
@@ -104,6 +103,7 @@ class Sequential(Stack):
         """
         if loss is None:
             raise ValueError("compile needs a loss, such as loss='mean_squared_error'")
+        exclusive.check_idle(self, "compile")
         made = optimizers.get(optimizer), losses.get(loss), _metrics(metrics), _metrics(weighted_metrics)
         self.optimizer, self.loss, self.metrics, self.weighted_metrics = made
         self.slots, self.step = None, 0
@@ -113,7 +113,7 @@ class Sequential(Stack):
         self,
         x: Any,
         y: Any,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         epochs: int = 1,
         verbose: Any = "auto",
         callbacks: Any = None,
@@ -133,7 +133,7 @@ class Sequential(Stack):
         x : ``(n, *input_shape)``, anything NumPy turns into finite numbers; or, for one axis of inputs, a sparse matrix
             or array of SciPy in any format. Only a block of its rows is dense at a time, with the same results.
         y : targets: ``(n, *output_shape)``, also ``(n,)`` for one output; class indices for a sparse loss.
-        batch_size : rows of one update; the last batch of an epoch may be smaller.
+        batch_size : rows of one update, None for 32; the last batch of an epoch may be smaller.
         epochs, initial_epoch : train from ``initial_epoch`` up to ``epochs``.
         verbose : ``"auto"`` (a bar on long fits in a terminal or notebook), 0, 1 (a bar) or 2 (a line an epoch).
         callbacks : objects of :mod:`fastnn.callbacks`.
@@ -150,13 +150,19 @@ class Sequential(Stack):
             an argument is wrong; nothing has changed.
         DivergenceError
             the loss was not finite; the model keeps its last finite weights.
+        RuntimeError
+            the model is in a fit already.
+
+        Whatever ends the fit, callbacks hear ``on_train_end``, and ``model.history`` has an entry for every epoch that
+        began an update (see :class:`fastnn.callbacks.History`).
         """
         arguments = check_arguments(batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend)
-        self.compiled_optimizer.check()  # users change its numbers between fits
-        with self.built_for(x):
-            given = x, y, sample_weight, class_weight
-            fit = prepare(self, *split_data(self, given, validation_split, validation_data), arguments)
-        return fit()
+        with exclusive.training(self):
+            self.compiled_optimizer.check()  # users change its numbers between fits
+            with self.built_for(x):
+                given = x, y, sample_weight, class_weight
+                fit = prepare(self, *split_data(self, given, validation_split, validation_data), arguments)
+            return fit()
 
     def evaluate(
         self,
@@ -167,28 +173,28 @@ class Sequential(Stack):
         sample_weight: Any = None,
         return_dict: bool = False,
         backend: str | None = None,
+        callbacks: Any = None,
     ) -> Any:
         """Loss and metrics on data: the loss, ``[loss, *metrics]``, or a dict with ``return_dict``.
 
-        ``batch_size`` and ``verbose`` are taken for Keras' sake, as in :meth:`predict`.
+        ``callbacks`` hear ``on_test_begin``, ``on_test_end`` and, of ``batch_size`` rows each (None for 32),
+        ``on_test_batch_begin`` and ``on_test_batch_end``. ``verbose`` is taken for Keras' sake.
         """
-        _check_batch_size(batch_size)
+        batch_size, listeners = checked_batch_size(batch_size), Listeners(check_callbacks(callbacks))
         with self.built_for(x):
-            logs = self.evaluate_data(make_data(self, x, y, sample_weight), backend)
+            data = make_data(self, x, y, sample_weight)
+            listeners.introduce(self, {"epochs": 1, "steps": -(-len(data) // batch_size)})
+            logs = self.evaluate_data(data, backend, listeners, batch_size)
         if return_dict:
             return logs
         values = list(logs.values())
         return values if len(values) > 1 else values[0]
 
-    def evaluate_data(self, data: Data, backend: str | None) -> Logs:
+    def evaluate_data(
+        self, data: Data, backend: str | None, listeners: Listeners = SILENT, batch_size: int = BATCH_SIZE
+    ) -> Logs:
         """:meth:`evaluate` on data that is checked."""
-        plan, pool = self._plans.evaluation(self)
-        self.backend_, module = _kernels.select(plan, backend or self.backend)
-        arenas = take_arenas(self, plan, pool)
-        try:
-            return evaluate(plan, arenas, module, data, self.resolved_metrics())
-        finally:
-            pool.append(arenas)
+        return inference.evaluate(self, data, batch_size, backend, listeners)
 
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -214,24 +220,26 @@ class Sequential(Stack):
     # -- prediction -----------------------------------------------------------------------------
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = 0, backend: str | None = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        backend: str | None = None,
+        callbacks: Any = None,
     ) -> np.ndarray:
         """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, dense or sparse, of the model's dtype.
 
-        ``batch_size`` and ``verbose`` are taken for Keras' sake: rows go through in blocks of the plan's choice.
+        ``callbacks`` hear ``on_predict_begin``, ``on_predict_end`` and, of ``batch_size`` rows each (None for 32),
+        ``on_predict_batch_begin`` and ``on_predict_batch_end``; without those rows go through in blocks of the plan's
+        choice. ``verbose`` is taken for Keras' sake.
         """
-        _check_batch_size(batch_size)
+        batch_size = checked_batch_size(batch_size)
+        listeners = Listeners(check_callbacks(callbacks)) if callbacks else SILENT
         with self.built_for(x):
             x = checks.inputs("x", x, self.input_shape, self.dtype, empty=True)
-            plan, pool = self._plans.prediction(self)
-            self.backend_, module = _kernels.select(plan, backend or self.backend)
-        out = np.empty((len(x), *self.output_shape), self.dtype)
-        arenas = take_arenas(self, plan, pool)
-        try:
-            module.predict(plan, arenas, x, out.reshape(len(x), math.prod(self.output_shape)))
-        finally:
-            pool.append(arenas)
-        return out
+            _kernels.select(self._plans.prediction(self)[0], backend or self.backend)  # an error forgets the build
+        listeners.introduce(self, {"epochs": 1, "steps": -(-len(x) // batch_size)})
+        return inference.predict(self, x, batch_size, backend, listeners)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """:meth:`predict` under the name Keras gives it for one batch."""
@@ -293,8 +301,3 @@ def _metrics(came: Any) -> list[Metric]:
     single = isinstance(came, str | Metric)
     listed = checks.listed("metrics", [came] if single else () if came is None else came, "names or metrics")
     return [metric_definitions.get(metric) for metric in listed]
-
-
-def _check_batch_size(came: Any) -> None:
-    if came is not None:
-        integer("batch_size", came, low=1)

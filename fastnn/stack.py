@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from fastnn import checks
+from fastnn import checks, exclusive
 from fastnn.definitions import integer
 from fastnn.layers.base import Layer, Shape, check_shape
 from fastnn.plan import Layout, aligned, lay_out
@@ -61,6 +61,7 @@ class Stack:
 
     def _stack(self, layers: list[Layer]) -> None:
         """Have these layers, built where the input's shape is known; an error changes nothing."""
+        exclusive.check_idle(self, "add or pop")
         shape = layers[0].input_shape if layers else None
         if shape is None and layers and self._layout is not None:
             shape = self.input_shape
@@ -69,7 +70,11 @@ class Stack:
         self._forget(drawn)
 
     def build(self, input_shape: Any = None) -> None:
-        """Draw the initial parameters for samples of ``input_shape`` (without the batch axis)."""
+        """Draw the initial parameters for samples of ``input_shape`` (without the batch axis). Not within a fit."""
+        exclusive.check_idle(self, "build")
+        self._build(input_shape)
+
+    def _build(self, input_shape: Any) -> None:
         known = self._layers[0].input_shape if self._layers else None
         shape = known if input_shape is None else check_shape("input_shape", input_shape)
         if not self._layers:
@@ -94,7 +99,7 @@ class Stack:
         """A block in which the model is built, by the rows of ``x`` if need be; an error inside takes that back."""
         waiting = not self.built
         if waiting:
-            self.build(checks.sample_shape("x", x))
+            self._build(checks.sample_shape("x", x))
         try:
             yield
         except BaseException:
@@ -110,7 +115,7 @@ class Stack:
     def layout(self) -> Layout:
         """Shapes and places of the parameters; builds the model when it can."""
         if self._layout is None:
-            self.build()
+            self._build(None)
         assert self._layout is not None
         return self._layout
 

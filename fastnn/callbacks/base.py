@@ -12,8 +12,11 @@ Logs = dict[str, float]
 class Callback:
     """Base of all callbacks; ``self.model`` and ``self.params`` are set before training begins.
 
-    Setting ``self.model.stop_training = True`` ends the fit after the epoch (or batch) at hand. What is put into
-    ``logs`` at an epoch's end is seen by the callbacks after this one, and recorded in the history.
+    Hooks get a dict of logs. Setting ``self.model.stop_training = True`` ends the fit before its next update
+    (``stop_evaluating`` and ``stop_predicting`` end those after the batch at hand). Learning rates, other numbers of
+    the optimiser and weights that a hook sets are those of the next update. What is put into ``logs`` at an epoch's end
+    is seen by the callbacks after this one, and recorded in the history. A hook that raises ends the call, when all
+    callbacks have had the same hook.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -33,23 +36,66 @@ class Callback:
     model: Any = None
     params: dict[str, Any]
 
+    def set_model(self, model: Any) -> None:
+        """Told the model before the first hook."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Told the numbers of the call (``epochs``, ``steps`` ...) before the first hook."""
+        self.params = params
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """After the last epoch, also when training was stopped; not after an error."""
+        """Once after the last epoch, whatever ended the fit; ``logs`` are those of the last epoch.
+
+        ``model.history.failed`` tells whether it was an error.
+        """
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Before epoch ``epoch`` (from 0)."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """After an epoch; ``logs`` holds loss, metrics and their ``val_`` twins."""
+        """After an epoch, also one that ended early; ``logs`` holds loss, metrics and their ``val_`` twins."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before batch ``batch`` of the epoch."""
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a batch; ``logs`` holds the epoch's running loss and metrics."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name of :meth:`on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name of :meth:`on_train_batch_end`."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Before an evaluation, of validation data in a fit too."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """After an evaluation; ``logs`` holds loss and metrics."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before batch ``batch`` of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of an evaluation; ``logs`` holds running values."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Before a prediction."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """After a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before batch ``batch`` of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """After a batch of a prediction; ``logs["outputs"]`` are its predictions."""
 
     def on_progress(self, done: int, logs: Logs | None = None) -> None:
         """Between native calls: ``done`` updates of this fit have run; ``logs`` are those of the last whole epoch."""
@@ -58,9 +104,13 @@ class Callback:
         return call_of(self)
 
 
+SYNONYMS = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+
+
 def listens(callback: Callback, *hooks: str) -> bool:
     """Whether a callback overrides one of the hooks, in its class or by itself."""
     kind = type(callback)
+    hooks += tuple(SYNONYMS[hook] for hook in hooks if hook in SYNONYMS)
     return any(getattr(kind, hook) is not getattr(Callback, hook) or hook in vars(callback) for hook in hooks)
 
 

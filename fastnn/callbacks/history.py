@@ -14,9 +14,11 @@ class History(Callback):
     Attributes
     ----------
     history : dict of lists, a value an epoch for ``loss``, each metric, their ``val_`` twins, and what callbacks put
-        into the logs (``learning_rate``); NaN for an epoch in which a callback put nothing.
+        into the logs (``learning_rate``); NaN for an epoch in which a callback put nothing. An epoch that ended early
+        has the values over its batches; NaN where there are none, and where training diverged.
     epoch : the epochs' numbers, from ``initial_epoch``.
     params : ``epochs``, ``steps`` (batches an epoch), ``batch_size``, ``n_samples``.
+    failed : whether an error ended the fit.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -34,6 +36,7 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.params = {}
+        self.failed = False
 
     def extend(self, epochs: range, columns: dict[str, list[float]]) -> None:
         """Append the values of some epochs; every list stays as long as :attr:`epoch`."""

@@ -87,7 +87,7 @@ class MLflowLogger(Callback):
     """Log a fit as an MLflow run, which needs the extra ``mlflow``.
 
     Inside ``with mlflow.start_run():`` and without arguments it logs to that run. Else it makes a run of its own, which
-    is FINISHED at the end of training, and FAILED when the fit ended in an error (as soon as the logger is gone).
+    is FINISHED at the end of training, and FAILED when the fit ended in an error.
     Parameters of the run are those of the fit, the optimiser and the model; metrics are the logs, with the epoch
     (from 0) as their step. Where nothing has imported MLflow before, its own telemetry is switched off, unless the
     environment sets ``MLFLOW_DISABLE_TELEMETRY``.
@@ -134,7 +134,7 @@ class MLflowLogger(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self._unfinished:
             self._unfinished.detach()
-            self._client.set_terminated(self.run_id, "FINISHED")
+            self._client.set_terminated(self.run_id, "FAILED" if self.model.history.failed else "FINISHED")
         self._client = self._unfinished = None
 
     def _experiment_id(self) -> str:

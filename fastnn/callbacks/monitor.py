@@ -122,9 +122,9 @@ class EarlyStopping(Monitor):
         self.best_weights: Any = None
 
     def on_train_begin(self, logs=None):
-        self.find_direction()
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None
+        self.find_direction()
 
     def on_epoch_end(self, epoch, logs=None):
         value = self.value(logs)

@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnn import threads
+from fastnn import exclusive, threads
 from fastnn.data import Data
 from fastnn.losses import Reduction
 from fastnn.model import Sequential
@@ -30,6 +30,22 @@ from fastnn.sklearn.training import HeldOut, Stochastic
 from fastnn.sparse import from_scipy
 
 Validation = tuple[Any, Any, Any]  # X, y, sample_weight
+Rows = tuple[Any, ...]  # X, y, weights by sample and by class, which may be None
+
+
+def _weighing(rows: Rows, weight: np.ndarray | None) -> Rows:
+    """The rows whose weight is not zero."""
+    if weight is None or weight.all():
+        return rows
+    return tuple(None if array is None else array[weight != 0] for array in rows)
+
+
+def _weighted(X: Any, y: np.ndarray, weight: Any, by_class: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Rows that train, with both weights as one."""
+    if by_class is not None:
+        weight = (by_class if weight is None else weight * by_class).astype(X.dtype)
+    X, y, weight = _weighing((X, y, weight), weight)
+    return X, y, weight
 
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator):
@@ -75,9 +91,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool = False, validation: Validation | None = None
     ) -> Any:
-        training = self._prepare(X, y, sample_weight, incremental, validation)
-        with self._threads():
-            training()
+        with exclusive.training(self, "estimator"):
+            training = self._prepare(X, y, sample_weight, incremental, validation)
+            with self._threads(), exclusive.training(self.model_):
+                training()
         self._callback_fit_ctx.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
 
@@ -91,12 +108,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validate(X, y, reset=first_pass)
         y = self._validate_y(y, not (self.warm_start or incremental), exact=self.warm_start)
-        weight = self._weights(sample_weight, X, y, incremental)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        rows = X, y, sample_weight, self._class_weights(y, incremental)
         random_state = self._random_state = check_random_state(self.random_state)
         self._ready(X, first_pass, incremental, random_state)
-        if weight is not None and not weight.all():
-            X, y, weight = X[weight != 0], y[weight != 0], weight[weight != 0]
-        X, y, weight, held_out = self._hold_out(X, y, weight, validation, random_state)
+        rows, held_out = self._hold_out(_weighing(rows, sample_weight), validation, random_state)
+        X, y, weight = _weighted(*rows)
         data = Data(self._rows(X), self._target(y, self.model_.dtype), weight)
         if first_pass:
             self.model_.seed = int(random_state.randint(2**31))
@@ -115,16 +133,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _dtypes(self) -> Any:
         return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
-
-    def _weights(self, sample_weight: Any, X: Any, y: np.ndarray, incremental: bool) -> np.ndarray | None:
-        """Sample and class weights as one, of the rows' dtype."""
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-        by_class = self._class_weights(y, incremental)
-        if by_class is None:
-            return weight
-        return (by_class if weight is None else weight * by_class).astype(X.dtype)
 
     def _ready(self, X: Any, first_pass: bool, incremental: bool, random_state: Any) -> None:
         """Have a compiled model of the shape that parameters and data ask for."""
@@ -177,31 +185,35 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             "_views": (*coefs, *intercepts),
         }
 
-    def _hold_out(
-        self, X: Any, y: np.ndarray, weight: Any, validation: Validation | None, random_state: Any
-    ) -> tuple[Any, np.ndarray, Any, HeldOut | None]:
-        """Training rows and the validation rows that are given, or split off for early stopping."""
+    def _hold_out(self, rows: Rows, validation: Validation | None, random_state: Any) -> tuple[Rows, HeldOut | None]:
+        """Training rows and the validation rows that are given, or split off for early stopping.
+
+        Validation rows have the weights of samples, as in scikit-learn, and never those of classes.
+        """
         if validation is not None and validation[0] is not None:
-            return X, y, weight, self._held_out(*self._validate_held_out(*validation))
+            return rows, self._held_out(*self._validate_held_out(*validation))
         if not self.early_stopping or self.solver == "lbfgs":
-            return X, y, weight, None
-        arrays = [X, y] if weight is None else [X, y, weight]
+            return rows, None
+        given = [array for array in rows if array is not None]
         parts = train_test_split(
-            *arrays, random_state=random_state, test_size=self.validation_fraction, stratify=self._stratify(y)
+            *given, random_state=random_state, test_size=self.validation_fraction, stratify=self._stratify(rows[1])
         )
-        X, X_val, y, y_val, weight, weight_val = (*parts, None, None)[:6]
-        if X_val.shape[0] < 2:
+        if parts[1].shape[0] < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
-        return X, y, weight, self._held_out(X_val, y_val, weight_val)
+        left, right = iter(parts[::2]), iter(parts[1::2])
+        rows, (X, y, weight, _) = (
+            tuple(None if array is None else next(part) for array in rows) for part in (left, right)
+        )
+        return rows, self._held_out(X, y, weight)
 
     def _validate_held_out(self, X: Any, y: Any, weight: Any) -> Validation:
         X, y = self._validate(X, y, reset=False)
         y = self._validate_y(y, learn=False, exact=False)
         return X, y, None if weight is None else _check_sample_weight(weight, X, ensure_non_negative=True)
 
-    def _held_out(self, X: Any, y: np.ndarray, weight: Any) -> HeldOut:
+    def _held_out(self, X: Any, y: Any, weight: Any) -> HeldOut:
         output = self._output()
         target = self._target(y, self.model_.dtype)
         target = target.reshape(-1) if output.loss.sparse else target

@@ -21,11 +21,13 @@ from threadpoolctl import ThreadpoolController
 
 from fastnn import _kernels
 from fastnn._kernels import contract, reference
-from fastnn.callbacks import History
+from fastnn.callbacks import History, Logs
 from fastnn.data import Data
 from fastnn.evaluation import penalty as penalty_of
+from fastnn.listeners import Errors, Listeners
 from fastnn.model import Sequential
 from fastnn.plan_cache import take_arenas
+from fastnn.records import NAN
 from fastnn.sklearn.training import NOT_FINITE
 from fastnn.threads import get_num_threads
 
@@ -87,35 +89,59 @@ class Solver:
     def __init__(self, estimator: Any, data: Data, task: Any = None):
         self.estimator, self.task = estimator, task
         self.objective = Objective(estimator.model_, data, estimator.backend)
+        self.listeners = Listeners(estimator.callbacks or ())
         self.history = History()
+        self.logs: Logs = {}
         self.iteration = 0
-        self.stopped = False
+        self.stopped = self.began = False
 
     def __call__(self) -> None:
-        est, model = self.estimator, self.estimator.model_
-        self.accepted = model.params.astype(np.float64)
-        self.deadline = None if est.time_limit is None else time.monotonic() + est.time_limit
-        model.stop_training = False
-        self._begin()
+        """Train; Ctrl-C ends it with the weights of the last iteration."""
+        errors, result = Errors(), None
+        self.accepted = self.estimator.model_.params.astype(np.float64)
         try:
-            with np.errstate(all="ignore"), _blas_alone():
-                result = self._minimize()
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
-            self.stopped = True
+            with errors:
+                self._begin()
+                with np.errstate(all="ignore"), _blas_alone():
+                    result = None if self.stopped else self._minimize()
         finally:
-            model.params[...] = self.accepted
-            model.epoch, model.backend_ = model.epoch + self.iteration, self.objective.name
-            self.objective.pool.append(self.objective.arenas)
-            self._end()
-        if self.stopped:
-            est.n_iter_ = self.iteration
-        else:
-            model.params[...] = result.x
-            est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
-            est.loss_ = self.objective.reported(result.x, result.fun)
-        if not np.isfinite(model.params).all():
+            self._end(errors, result)
+        if isinstance(errors.first, KeyboardInterrupt):
+            warnings.warn("Training interrupted by user.", stacklevel=5)
+            return
+        errors.raise_first()
+
+    def _end(self, errors: Errors, result: Any) -> None:
+        """The weights that stay, the iteration that did not end, and the word that all is over."""
+        est, model = self.estimator, self.estimator.model_
+        self.history.failed = errors.first is not None
+        with errors:
+            self._settle(result)
+        model.epoch, model.backend_ = model.epoch + self.iteration, self.objective.name
+        self.objective.pool.append(self.objective.arenas)
+        with errors:
+            if self.began and self.history.failed:
+                self._enter({"loss": NAN})
+        with errors:
+            if self.task is not None:
+                self.task.close()
+        with errors:
+            self.listeners.tell("on_train_end", self.logs)
+        for callback in est.callbacks or ():
+            callback.model = None  # a callback is a parameter, and clones copy parameters deeply
+
+    def _settle(self, result: Any) -> None:
+        """Weights and records of the estimator; those of the last iteration where the fit was stopped."""
+        est, params = self.estimator, self.estimator.model_.params
+        params[...] = self.accepted
+        est.n_iter_ = self.iteration
+        if result is None or self.stopped:
+            return
+        if not np.isfinite(result.x).all():
             raise ValueError(NOT_FINITE)
+        params[...] = result.x
+        est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
+        est.loss_ = self.objective.reported(result.x, result.fun)
 
     def _minimize(self) -> Any:
         est = self.estimator
@@ -125,19 +151,21 @@ class Solver:
         )
 
     def _begin(self) -> None:
-        n = len(self.objective.data)
+        est, n = self.estimator, len(self.objective.data)
+        self.deadline = None if est.time_limit is None else time.monotonic() + est.time_limit
         counts = {"initial_epoch": 0, "steps": 1, "n_samples": n, "batch_size": n}
-        self.history.params = {"epochs": self.estimator.max_iter, **counts}
-        self.estimator.model_.history = self.history
-        for callback in self.estimator.callbacks or ():
-            callback.model, callback.params = self.estimator.model_, self.history.params
-        self._tell("on_train_begin")
+        self.history.params = {"epochs": est.max_iter, **counts}
+        est.model_.history, est.model_.stop_training = self.history, False
+        self.listeners.introduce(est.model_, self.history.params)
+        self.listeners.tell("on_train_begin", {})
         self._epoch_begin()
+        self.stopped = est.model_.stop_training
 
     def _epoch_begin(self) -> None:
         if self.task is not None:
             self.task.epoch_begin()
-        self._tell("on_epoch_begin", self.iteration)
+        self.listeners.tell("on_epoch_begin", self.iteration, {})
+        self.began = True
 
     def _iterated(self, intermediate_result: Any) -> None:
         """Between iterations: what listens is told, and may stop the fit."""
@@ -145,28 +173,32 @@ class Solver:
         self.accepted = intermediate_result.x.copy()
         est.model_.params[...] = self.accepted
         est.loss_ = self.objective.reported(self.accepted, intermediate_result.fun)
-        self.iteration += 1
         if est.verbose:
-            print(f"Iteration {self.iteration}, loss = {est.loss_:.8f}")
-        logs = {"loss": est.loss_}
-        self._tell("on_epoch_end", self.iteration - 1, logs)
-        self.history.extend(range(self.iteration - 1, self.iteration), {name: [value] for name, value in logs.items()})
-        self._tell("on_progress", self.iteration, logs)
+            print(f"Iteration {self.iteration + 1}, loss = {est.loss_:.8f}")
+        self._enter({"loss": est.loss_})
+        self.listeners.tell("on_progress", self.iteration, self.logs)
+        self._check_weights()
         ends = self.task is not None and self.task.epoch_end()
         late = self.deadline is not None and time.monotonic() >= self.deadline
+        if not (ends or late or est.model_.stop_training) and self.iteration < est.max_iter:
+            self._epoch_begin()
         if ends or late or est.model_.stop_training:
             self.stopped = True
             raise StopIteration
-        if self.iteration < est.max_iter:
-            self._epoch_begin()
 
-    def _end(self) -> None:
-        if self.task is not None:
-            self.task.close()
-        self._tell("on_train_end")
-        for callback in self.estimator.callbacks or ():
-            callback.model = None
+    def _enter(self, logs: Logs) -> None:
+        """Tell of an iteration and put it into the history."""
+        number, self.logs, self.began = self.iteration, logs, False
+        self.iteration += 1
+        try:
+            self.listeners.tell("on_epoch_end", number, logs)
+        finally:
+            self.history.extend(range(number, number + 1), {name: [value] for name, value in logs.items()})
 
-    def _tell(self, hook: str, *arguments: Any) -> None:
-        for callback in self.estimator.callbacks or ():
-            getattr(callback, hook)(*arguments)
+    def _check_weights(self) -> None:
+        """Raise when a callback has set weights, from which SciPy would not go on."""
+        model = self.estimator.model_
+        if not np.array_equal(model.params, self.accepted.astype(model.dtype), equal_nan=True):
+            raise RuntimeError(
+                "the solver 'lbfgs' cannot go on from weights that a callback sets; set stop_training and warm-start"
+            )

@@ -107,7 +107,7 @@ class Stochastic:
             est.best_loss_, est._no_improvement_count = self.fit.stop.best, self.fit.stop.wait
         if est.early_stopping:
             est.model_.params[...] = est._best_params
-        for callback in self.fit.callbacks:
+        for callback in self.fit.listeners.callbacks:
             callback.model = None  # a callback is a parameter, and clones copy parameters deeply
 
     def _diverged(self, error: DivergenceError) -> None:
@@ -115,9 +115,6 @@ class Stochastic:
         self.converged = True
         if not est.early_stopping:
             raise ValueError(NOT_FINITE) from error
-        self.count([math.nan])
-        est.validation_scores_.append(math.nan)
-        est.validation_loss_curve_.append(math.nan)
         warnings.warn(f"{error} The best weights are restored.", ConvergenceWarning, stacklevel=6)
 
     def count(self, losses: list[float]) -> None:
@@ -165,8 +162,10 @@ class Stochastic:
         """Loss and score of the held-out rows; with early stopping they decide."""
         est, held_out = self.estimator, self.held_out
         assert held_out is not None
-        outputs = est.model_.predict(held_out.rows)
-        logs["val_loss"], logs["val_score"] = held_out.loss(outputs), held_out.score(outputs)
+        logs["val_loss"] = logs["val_score"] = math.nan
+        if not self.fit.failed:
+            outputs = est.model_.predict(held_out.rows)
+            logs["val_loss"], logs["val_score"] = held_out.loss(outputs), held_out.score(outputs)
         est.validation_loss_curve_.append(logs["val_loss"])
         if not est.early_stopping:
             return

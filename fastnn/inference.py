@@ -1,0 +1,91 @@
+"""Evaluation and prediction of a model: in one pass, or batch by batch for callbacks that listen to batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn.callbacks import Logs
+from fastnn.data import Data
+from fastnn.evaluation import Evaluation
+from fastnn.listeners import Errors, Listeners
+from fastnn.plan_cache import take_arenas
+
+if TYPE_CHECKING:
+    from fastnn.model import Sequential
+
+
+def evaluate(model: Sequential, data: Data, batch_size: int, backend: str | None, listeners: Listeners) -> Logs:
+    """Loss and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
+    plan, pool = model._plans.evaluation(model)
+    model.backend_, module = _kernels.select(plan, backend or model.backend)
+    arenas = take_arenas(model, plan, pool)
+    model.stop_evaluating = False
+    evaluation = Evaluation(plan, arenas, module, model.resolved_metrics())
+
+    def part(rows: slice) -> Logs:
+        evaluation.add(data.part(rows))
+        return evaluation.logs()
+
+    try:
+        return _told(listeners, "test", part, _batches(len(data), batch_size), lambda: model.stop_evaluating)
+    finally:
+        pool.append(arenas)
+
+
+def predict(model: Sequential, x: Any, batch_size: int, backend: str | None, listeners: Listeners) -> np.ndarray:
+    """Predictions ``(n, *output_shape)`` for rows that are checked, those before a hook set ``stop_predicting``."""
+    plan, pool = model._plans.prediction(model)
+    model.backend_, module = _kernels.select(plan, backend or model.backend)
+    out = np.empty((len(x), *model.output_shape), model.dtype)
+    flat = out.reshape(len(x), math.prod(model.output_shape))
+    arenas = take_arenas(model, plan, pool)
+    if not listeners.callbacks:  # the rest takes longer than a small network
+        try:
+            module.predict(plan, arenas, x, flat)
+            return out
+        finally:
+            pool.append(arenas)
+    done = 0
+    model.stop_predicting = False
+
+    def part(rows: slice) -> dict[str, Any]:
+        nonlocal done
+        module.predict(plan, arenas, x[rows], flat[rows])
+        done += len(flat[rows])
+        return {"outputs": out[rows]}
+
+    try:
+        _told(listeners, "predict", part, _batches(len(x), batch_size), lambda: model.stop_predicting)
+    finally:
+        pool.append(arenas)
+    return out[:done]
+
+
+def _batches(n_rows: int, batch_size: int) -> list[slice]:
+    return [slice(first, first + batch_size) for first in range(0, n_rows, batch_size)]
+
+
+def _told(
+    listeners: Listeners, kind: str, part: Callable[[slice], Any], batches: list[slice], stopped: Callable[[], bool]
+) -> Any:
+    """The logs of the last ``part``, with the hooks of a kind around it all and around each batch."""
+    errors, logs = Errors(), {}
+    with errors:
+        listeners.tell(f"on_{kind}_begin", {})
+        if not listeners.hear(f"on_{kind}_batch_begin", f"on_{kind}_batch_end"):
+            batches = [slice(None)]
+        for number, rows in enumerate(batches):
+            listeners.tell(f"on_{kind}_batch_begin", number, {})
+            logs = part(rows)
+            listeners.tell(f"on_{kind}_batch_end", number, logs)
+            if stopped():
+                break
+    with errors:
+        listeners.tell(f"on_{kind}_end", logs if kind == "test" else {})
+    errors.raise_first()
+    return logs

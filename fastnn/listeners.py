@@ -1,0 +1,79 @@
+"""Who listens to a call, and that all of them hear all of it, whatever one of them raises.
+
+Design: a hook reaches every callback before an error of one of them is raised, so that a file is closed and weights are
+restored though another callback failed. To stop at the first error (rejected) leaves the others in the middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from fastnn.callbacks.base import Callback, listens
+
+
+class Errors:
+    """Steps that are all taken, each in a ``with`` block: the first error is raised in the end, others are its notes.
+
+    >>> errors = Errors()
+    >>> with errors:
+    ...     raise ValueError("first")
+    >>> with errors:
+    ...     raise TypeError("second")
+    >>> try:
+    ...     errors.raise_first()
+    ... except ValueError as error:
+    ...     print(error, error.__notes__)
+    first ["(then TypeError('second') was raised)"]
+    """
+
+    def __init__(self) -> None:
+        self.first: BaseException | None = None
+
+    def __enter__(self) -> Errors:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Literal[True]:
+        if self.first is None:
+            self.first = error
+        elif error is not None and error is not self.first:
+            self.first.add_note(f"(then {error!r} was raised)")
+        return True
+
+    def raise_first(self) -> None:
+        """Raise the first error, if there was one."""
+        first, self.first = self.first, None
+        if first is None:
+            return
+        try:
+            raise first
+        finally:
+            del first  # its traceback holds this frame
+
+
+class Listeners:
+    """The callbacks of one call of ``fit``, ``evaluate`` or ``predict``."""
+
+    def __init__(self, callbacks: Iterable[Callback] = ()):
+        self.callbacks = tuple(callbacks)
+
+    def introduce(self, model: Any, params: dict[str, Any]) -> None:
+        """Tell each callback its model and the numbers of the call."""
+        for callback in self.callbacks:
+            callback.set_params(params)
+            callback.set_model(model)
+
+    def hear(self, *hooks: str) -> bool:
+        """Whether any of them has one of these hooks."""
+        return any(listens(callback, *hooks) for callback in self.callbacks)
+
+    def tell(self, hook: str, *arguments: Any) -> None:
+        """Call a hook of all; the first error is raised when all have been called."""
+        errors = Errors()
+        for callback in self.callbacks:
+            with errors:
+                getattr(callback, hook)(*arguments)
+        errors.raise_first()
+
+
+SILENT = Listeners()  # of calls that nobody listens to

@@ -1,0 +1,64 @@
+"""What becomes of the sums of a fit: logs, and an entry in the history for every epoch that began an update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn.callbacks import History, Logs
+from fastnn.evaluation import read_sums
+from fastnn.plan import Plan
+
+NAN = float("nan")
+
+
+class Records:
+    """The history of one fit, whose epochs the user counts from ``offset`` more than the model does.
+
+    Attributes
+    ----------
+    logs : values of the last epoch that was entered.
+    next : the first epoch without an entry, as the model counts.
+    """
+
+    def __init__(self, metrics: Sequence[tuple[Any, bool]], batch_size: int, n_samples: int, first: int, offset: int):
+        self.metrics, self.batch_size, self.n_samples, self.offset = metrics, batch_size, n_samples, offset
+        self.history, self.next = History(), first
+        self.logs: Logs = {}
+
+    def running(self, plan: Plan, sums: np.ndarray, batches: int) -> Logs:
+        """Values over the first batches of an epoch; the loss is NaN where it is not finite."""
+        return {name: values[0] for name, values in self._values(plan, sums[:1], batches).items()}
+
+    def columns(self, plan: Plan, sums: np.ndarray, batches: int, spoilt: bool = False) -> dict[str, list[float]]:
+        """Values of epochs that trained on so many batches; NaN in the last one when it is spoilt."""
+        found = self._values(plan, sums, batches)
+        return {name: [*values[:-1], NAN] for name, values in found.items()} if spoilt else found
+
+    def _values(self, plan: Plan, sums: np.ndarray, batches: int) -> dict[str, list[float]]:
+        if not batches:
+            return {name: [NAN] * len(sums) for name in self.names()}
+        found = read_sums(self.metrics, plan, sums, min(batches * self.batch_size, self.n_samples))
+        found["loss"] = [value if np.isfinite(value) else NAN for value in found["loss"]]
+        return found
+
+    def names(self) -> list[str]:
+        """Names of the values that training gives."""
+        return ["loss", *(metric.name for metric, _ in self.metrics)]
+
+    def enter(self, columns: dict[str, list[float]], tell: Callable[[int, Logs], Any] | None) -> None:
+        """Add epochs to the history, the last one with what ``tell`` has put into its logs, also when that raises."""
+        n_epochs = len(columns["loss"])
+        epochs = range(self.next + self.offset, self.next + self.offset + n_epochs)
+        self.next += n_epochs
+        self.logs = {name: values[-1] for name, values in columns.items()}
+        if tell is None:
+            self.history.extend(epochs, columns)
+            return
+        self.history.extend(epochs[:-1], {name: values[:-1] for name, values in columns.items()})
+        try:
+            tell(epochs[-1], self.logs)
+        finally:
+            self.history.extend(epochs[-1:], {name: [value] for name, value in self.logs.items()})
