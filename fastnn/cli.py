@@ -17,15 +17,17 @@ from typing import Any
 from fastnn._version import __version__
 
 DATA_HELP = (
-    "CSV or TSV with a header line (.csv, .tsv, also .gz), Parquet, NPZ (arrays x and y, or x_train y_train x_test "
-    "y_test), a folder of IDX files (MNIST's format; predict also takes one file of images), or the bundled set "
-    "'digits'. Where DATA has rows to train and rows to test, train takes the former, predict and evaluate take "
-    "the latter."
+    "CSV with a header line, Parquet or Excel (.xlsx), plain or compressed (gzip, bzip2, xz, zip of one file, zstd); "
+    "NPZ (arrays x and y, or x_train y_train x_test y_test), a folder of IDX files (MNIST's format; predict also takes "
+    "one file of images), - for standard input, or the bundled set 'digits'. A file's first bytes tell what it is, not "
+    "its name. Where DATA has rows to train and rows to test, train takes the former, predict and evaluate take the "
+    "latter."
 )
 RULES = """\
-columns:  numeric if all values parse as numbers, else categories; gaps are empty fields, NA, NaN, null and ?
-target:   text, and whole numbers with at most 20 different values, are classes; other numbers are regressed;
-          --task overrides this
+columns:  numeric if nearly all values are numbers (also 1,234.50, 1 234, $5, 3 %; a few words among them are gaps),
+          else categories; gaps are what pandas takes for missing (empty, NA, NaN, None, null, <NA> ...), ? and -
+target:   text, and whole numbers with at most 20 different values that repeat, are classes; other numbers are
+          regressed; --task overrides this. Labels keep their text: 007 is not 7
 encoding: numbers are standardised, gaps become the mean and an indicator column, categories become one column
           each; it is fitted on the training rows, and saved in the model file, so that predict takes raw rows
 digits:   3,823 rows of 30 writers to train, 1,797 rows of 13 other writers to test
@@ -124,6 +126,7 @@ def _train(commands: Any) -> None:
         "--validation", type=_real(0, high=1), default=0.2, metavar="SHARE", help="of rows held out, default 0.2"
     )
     p.add_argument("--seed", type=_whole(low=0), help="fixes everything random; default: drawn, and printed")
+    _reading(p)
     _machine(p)
     p.add_argument(
         "--time-limit", type=_real(0, open_low=True), metavar="SECONDS", help="stop training after this time"
@@ -139,6 +142,7 @@ def _predict(commands: Any) -> None:
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
     p.add_argument("--out", metavar="FILE", help="default: standard output")
     p.add_argument("--probabilities", action="store_true", help="add a column with each class's probability")
+    _reading(p)
     _machine(p)
 
 
@@ -146,6 +150,7 @@ def _evaluate(commands: Any) -> None:
     p = _command(commands, "evaluate", "fastnn.cli_commands", "compare predictions with known targets")
     p.add_argument("model", metavar="MODEL", help="file that train wrote")
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    _reading(p)
     _machine(p)
 
 
@@ -158,6 +163,15 @@ def _bench(commands: Any) -> None:
     p = _command(commands, "bench", "fastnn.cli_bench", "time one-row prediction and training on each backend")
     p.add_argument("model", metavar="MODEL", nargs="?", help="default: a small network of random weights")
     _threads(p)
+
+
+def _reading(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--sep", type=_separator, dest="separator", metavar="SIGN", help="between fields of CSV: , ; tab |")
+    p.add_argument("--decimal", choices=(".", ","), help="before fractions in CSV")
+    p.add_argument("--encoding", type=_encoding, metavar="NAME", help="of CSV, such as utf-8, latin-1, utf-16")
+    p.add_argument(
+        "--max-bytes", type=_whole(low=1), metavar="N", help="what a compressed file may become, default 1 GiB"
+    )
 
 
 def _machine(p: argparse.ArgumentParser) -> None:
@@ -229,6 +243,20 @@ def _named(module: str) -> Callable[[str], str]:
         return name
 
     return _checked(check)
+
+
+@_checked
+def _separator(text: str) -> str:
+    from fastnn.tables.reading import Reading
+
+    return Reading(separator={"tab": "\t", "\\t": "\t"}.get(text, text)).separator or ","
+
+
+@_checked
+def _encoding(name: str) -> str:
+    from fastnn.tables.reading import check_encoding
+
+    return check_encoding(name)
 
 
 @_checked

@@ -6,13 +6,13 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 import fastnn
-from fastnn.cli_data import Source, check_output, read_source, require_target
+from fastnn.cli_data import Source, check_output, read_source, reading_options, require_target
 from fastnn.cli_train import measure
 from fastnn.serialization import write_atomically
 from fastnn.tables import Encoding
@@ -27,6 +27,7 @@ def predict(arguments: argparse.Namespace) -> int:
         check_output(arguments.out, arguments.data, arguments.model)
     model, encoding, source = _opened(arguments)
     output = model.predict(encoding.features.encode(source.features))
+    _tell((*source.notes, *encoding.notes(source.features)))
     if arguments.probabilities and isinstance(encoding.target, Quantity):
         raise ValueError("--probabilities needs a model of classes; this one predicts numbers")
     if not arguments.out:
@@ -50,7 +51,13 @@ def evaluate(arguments: argparse.Namespace) -> int:
         )
     x = encoding.features.encode(source.features)
     y = encoding.target.encode(column.take(known))
-    result = measure(model, encoding.target, x[known], y)
+    _tell((*source.notes, *encoding.notes(source.features), *encoding.target.notes(column)))
+    told = y >= 0 if isinstance(encoding.target, Classes) else np.ones(len(y), bool)
+    if not told.any():
+        raise ValueError(f"{source.name}: the model knows none of the {source.target_name!r} there")
+    result = measure(model, encoding.target, x[known[told]], y[told])
+    if "accuracy" in result:
+        result["accuracy"] *= told.mean()  # labels that the model does not know are wrong
     left_out = f" ({len(source) - len(known):,} without {source.target_name!r} left out)"
     print(f"{source.name}: {len(known):,} rows{left_out if len(known) < len(source) else ''}")
     for name, value in result.items():
@@ -65,7 +72,14 @@ def _opened(arguments: argparse.Namespace) -> tuple[Any, Encoding, Source]:
         fastnn.set_backend(arguments.backend)
     model = fastnn.load(arguments.model)
     encoding = Encoding.of(model)
-    return model, encoding, read_source(arguments.data, "test", encoding.target.name, encoding.text_columns())
+    reading = encoding.reading(**reading_options(arguments))
+    return model, encoding, read_source(arguments.data, "test", encoding.target.name, reading)
+
+
+def _tell(notes: Iterable[str]) -> None:
+    """Print notes where they do not mix with predictions."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _lines(encoding: Encoding, output: np.ndarray, probabilities: bool) -> Iterator[str]:

@@ -5,22 +5,27 @@ All become a :class:`Source`: features (a table, or uint8 images), and the colum
 
 from __future__ import annotations
 
+import argparse
 import os
+import sys
 import tempfile
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fastnn.datasets import read_idx, read_idx_folder, read_npz
+from fastnn.datasets import read_idx_folder
 from fastnn.datasets.digits import TARGET, digits_table
+from fastnn.datasets.idx import idx_array, is_idx
+from fastnn.datasets.npz import is_npz, npz_arrays
 from fastnn.definitions import unknown_name
-from fastnn.tables import Table, read_table
+from fastnn.tables import Reading, Table, table_of
+from fastnn.tables.excel import is_workbook
 from fastnn.tables.table import Column, column_from_array
+from fastnn.tables.unpack import unpack
 
 BUNDLED = ("digits",)
-SUFFIXES = (".csv", ".tsv", ".parquet", ".npz")
 ARRAY_TARGET = "y"
 
 
@@ -42,39 +47,60 @@ class Source:
         return Source(self.name, features, None if self.target is None else self.target.take(rows), self.target_name)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about how DATA was read."""
+        return self.features.notes if isinstance(self.features, Table) else ()
+
+    @property
     def n_columns(self) -> int:
         """Columns beside the target; pixels of an image."""
         return len(self.features.columns) if isinstance(self.features, Table) else int(self.features[0].size)
 
 
-def read_source(data: str, part: str, target: str | None = None, as_text: Collection[str] = ()) -> Source:
+def read_source(data: str, part: str, target: str | None = None, reading: Reading | None = None) -> Source:
     """Read DATA.
 
     Parameters
     ----------
-    data : file, folder, or name of a bundled set (a file of the same name goes before it); one IDX file
-        holds images without targets.
+    data : file, ``-`` for standard input, folder, or name of a bundled set (a file of the same name goes before it);
+        one IDX file holds images without targets.
     part : ``"train"`` or ``"test"``: which rows, where DATA has both.
     target : the column to predict; None where DATA itself knows.
-    as_text : columns that stay text.
+    reading : what is known of the file and its columns; the target is read as text where it says nothing.
     """
     path = Path(data)
+    if reading is None:
+        reading = Reading()
+    if target is not None and target not in (*reading.keep, *reading.as_text):
+        reading = replace(reading, as_text=[*reading.as_text, target], keep=[*reading.keep, target])
+    if data == "-":
+        return _from_bytes("standard input", "standard input", sys.stdin.buffer.read(), part, target, reading)
     if path.is_dir():
-        images, labels = read_idx_folder(path, part)
-        return _from_arrays(data, images, labels)
-    if "ubyte" in path.name and path.is_file():
-        return _from_arrays(data, read_idx(path), None)
-    if data.lower().endswith(".npz") and path.is_file():
-        return _from_arrays(data, *read_npz(path, part))
+        return _from_arrays(path.name or data, *read_idx_folder(path, part, reading.max_bytes))
     if data in BUNDLED and not path.exists():
         return _from_table(digits_table(part), target or TARGET)
     if not path.exists() and not path.suffix and not path.parent.name:
         raise ValueError(f"no such file: {data}; and {unknown_name('bundled set', data, BUNDLED)}")
     if not path.exists():
         raise FileNotFoundError(f"no such file: {data}")
-    if not path.name.lower().removesuffix(".gz").endswith(SUFFIXES):
-        raise ValueError(f"{data}: DATA must end in {', '.join(SUFFIXES)} (.csv.gz, .tsv.gz), or be an IDX folder")
-    return _from_table(read_table(path, as_text), target)
+    return _from_bytes(data, path.name, path.read_bytes(), part, target, reading)
+
+
+def _from_bytes(name: str, source: str, data: bytes, part: str, target: str | None, reading: Reading) -> Source:
+    """The rows in the bytes of a file, whose kind they tell."""
+    if is_npz(data) or (name.lower().endswith(".npz") and data.startswith(b"PK")):
+        return _from_arrays(source, *npz_arrays(name, data, part, reading.max_bytes))
+    if not is_workbook(data):
+        data = unpack(name, data, reading.max_bytes)
+    if is_idx(data) or "ubyte" in source:
+        return _from_arrays(source, idx_array(name, data), None)
+    return _from_table(table_of(name, source, data, reading), target)
+
+
+def reading_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of how to read DATA."""
+    options = {name: getattr(arguments, name) for name in ("separator", "decimal", "encoding", "max_bytes")}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _from_table(table: Table, target: str | None) -> Source:
@@ -110,13 +136,15 @@ def check_output(path: str, *inputs: str) -> None:
             raise ValueError(f"{path} would be overwritten; name another file to write to")
 
 
-def _from_arrays(data: str, x: np.ndarray, y: np.ndarray | None) -> Source:
-    target = None if y is None else column_from_array(y)
-    name = Path(data).name or data
-    if x.dtype == np.uint8:
-        return Source(name, x, target, ARRAY_TARGET)
-    flat = x.reshape(len(x), -1)
-    columns = {f"x{index}": column_from_array(flat[:, index]) for index in range(flat.shape[1])}
+def _from_arrays(name: str, x: np.ndarray, y: np.ndarray | None) -> Source:
+    try:
+        target = None if y is None else column_from_array(y, as_text=True)
+        if x.dtype == np.uint8:
+            return Source(name, x, target, ARRAY_TARGET)
+        flat = x.reshape(len(x), -1)
+        columns = {f"x{index}": column_from_array(flat[:, index]) for index in range(flat.shape[1])}
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     return Source(name, Table(columns, name), target, ARRAY_TARGET)
 
 

@@ -10,19 +10,20 @@ import contextlib
 import secrets
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import fastnn
 from fastnn import optimizers, plot
-from fastnn.cli_data import Source, check_output, read_source, require_target
+from fastnn.cli_data import Source, check_output, read_source, reading_options, require_target
 from fastnn.layers import Dense
 from fastnn.schedules import CosineDecay
-from fastnn.tables import Encoding, Table, choose_task, fit_classes, fit_features, fit_quantity
-from fastnn.tables.features import check_finite
-from fastnn.tables.target import Classes, Target
+from fastnn.tables import Encoding, Reading, Table, choose_task, fit_classes, fit_features, fit_quantity
+from fastnn.tables.notes import odd_note
+from fastnn.tables.ranges import check_finite
+from fastnn.tables.target import Classes, Target, as_numbers
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
     seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
-    source = read_source(arguments.data, "train", arguments.target)
+    source = read_source(arguments.data, "train", arguments.target, Reading(**reading_options(arguments)))
     if arguments.target not in (None, source.target_name):
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
     prepared = prepare(source, arguments, seed)
@@ -71,13 +72,17 @@ def train(arguments: argparse.Namespace) -> int:
 def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepared:
     """Choose the task, split, fit the encoding on the training rows, encode; prints what it found."""
     column = require_target(source)
+    task, reason = (arguments.task, "as --task says") if arguments.task else choose_task(column)
+    if task == "regress":
+        column = as_numbers(column) or column
     n_rows, keep = len(column), ~column.gaps
     if not keep.any():
         raise ValueError(f"the target {source.target_name!r} is empty in every row")
     _check_features(source)
-    source = source.take(np.flatnonzero(keep))
-    task, reason = (arguments.task, "as --task says") if arguments.task else choose_task(column)
+    source = replace(source, target=column).take(np.flatnonzero(keep))
     print(f"{source.name}: {n_rows:,} rows, {source.n_columns} columns to predict {source.target_name!r} from")
+    for note in (*source.notes, *odd_note(source.target_name, column)):
+        print(f"note: {note}")
     if n_rows > len(source):
         print(f"note: {n_rows - len(source):,} rows have no {source.target_name!r} and are left out")
     classes = fit_classes(source.target_name, require_target(source)) if task == "classify" else None
@@ -114,12 +119,17 @@ def split_rows(n: int, share: float, seed: int, groups: np.ndarray | None) -> tu
 
     A group keeps at least one row to train on.
     """
+    if share and n < 2:
+        raise ValueError("one row cannot be both trained on and held out; give more rows, or --validation 0")
     random = np.random.default_rng(seed)
     members = [np.arange(n)] if groups is None else [np.flatnonzero(groups == g) for g in np.unique(groups)]
     held_out = [random.permutation(rows)[: min(round(share * len(rows)), len(rows) - 1)] for rows in members]
     held = np.sort(np.concatenate(held_out))
-    if share and not len(held):
-        raise ValueError(f"--validation {share:g} of {n} rows holds out none; give more rows or --validation 0")
+    if share and not len(
+        held
+    ):  # few rows, or none of a class has enough: as many of all as the share says, at least one
+        spare = np.concatenate([random.permutation(rows)[1:] for rows in members])
+        held = np.sort(random.permutation(spare)[: max(1, round(share * n))])
     return np.setdiff1d(np.arange(n), held), held
 
 

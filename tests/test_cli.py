@@ -252,14 +252,14 @@ def test_user_errors_are_one_line_on_stderr_with_exit_code_1(people, tmp_path, c
     lacking, wrong = tmp_path / "lacking.csv", tmp_path / "wrong.csv"
     write(lacking, [row[1:] for row in rows])
     write(wrong, [*rows[:3], ["old", *rows[3][1:]]])
-    (tmp_path / "a.txt").write_text("a,b\n1,2\n")
+    (tmp_path / "a.parquet").write_text("a,b\n1,2\n")
     before = model.read_bytes()
     cases = [
         (("train", path), "--target"),
         (("train", path, "--target", "bus"), "'bus'"),
         (("train", "digit"), "did you mean 'digits'"),
         (("train", tmp_path / "no.csv", "--target", "a"), "no such file"),
-        (("train", tmp_path / "a.txt", "--target", "a"), "must end in"),
+        (("train", tmp_path / "a.parquet", "--target", "a"), "no Parquet file"),
         (("train", path, "--target", "city", "--task", "regress"), "text"),
         (("train", path, "--target", "buys", "--out", tmp_path / "no" / "m.safetensors"), "no such folder"),
         (("train", path, "--target", "buys", "--out", path), "overwritten"),

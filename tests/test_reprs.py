@@ -183,7 +183,7 @@ def test_the_native_predictor_shows_itself():
 
 def test_tables_and_encodings():
     many = [f"city number {i}" for i in range(300)]
-    columns = {"age": tables.Numbers(np.arange(300.0)), "city": tables.table.column_from_values(many * 1)}
+    columns = {"age": tables.Numbers(np.arange(600.0)), "city": tables.table.column_from_values(many * 2)}
     table = tables.Table(columns, "people.csv")
     fitted, _ = tables.fit_features(table)
     labels = tables.fit_classes("city", columns["city"])
@@ -200,8 +200,8 @@ def test_tables_and_encodings():
     seen += [features.Pixels((28, 28)), features.CategoryFeature("city", tuple(many), True, False)]
     for one in seen:
         check_line(repr(one))
-    assert repr(table) == "<Table people.csv: 300 rows, 2 columns age, city>"
-    assert repr(columns["city"]) == "<Text of 300 rows, 300 values, 0 gaps>"
+    assert repr(table) == "<Table people.csv: 600 rows, 2 columns age, city>"
+    assert repr(columns["city"]) == "<Text of 600 rows, 300 values, 0 gaps>"
     assert repr(features.NumberFeature("age", 1.0, 2.0, False)) == "NumberFeature('age', 1.0, 2.0, False)"
 
 

@@ -1,164 +1,142 @@
-"""CSV and TSV, plain or gzipped, in UTF-8 with a header line.
+"""CSV with a header line, its separator, decimal sign and encoding found out where they are not given.
 
 pyarrow reads when it is installed, the standard library's ``csv`` otherwise; both give the same table.
-Separators are the comma (``.csv``) and the tab (``.tsv``); another one is an error that says so.
 
-Design: pyarrow is only a fast path. A column whose type it infers differently from our rule is read
-again as text and settled by that rule, and a file it refuses goes to the ``csv`` reader, whose
+Design: pyarrow is only a fast path (:mod:`fastnn.tables.arrow_csv`). A column whose type it infers differently from
+our rule is read again as text and settled by that rule, and a file it refuses goes to the ``csv`` reader, whose
 errors name the line. So there is one set of rules and one set of messages.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
-from collections.abc import Collection, Iterator
+import io
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import numpy as np
+from fastnn.tables import arrow_csv
+from fastnn.tables.charset import decoded
+from fastnn.tables.header import find_separator, header, without_index
+from fastnn.tables.numerals import decimal_sign
+from fastnn.tables.quotes import check_quotes
+from fastnn.tables.reading import Reading
+from fastnn.tables.table import Column, Numbers, Table, Text, coded, listed, settle, text_column
+from fastnn.tables.unpack import Unreadable, unpack
 
-from fastnn.tables.table import GAPS, Column, Numbers, Table, column_from_text, column_from_values
+_LIMIT = threading.Lock()
 
 
-def read_delimited(path: Path, as_text: Collection[str] = (), fast: bool | None = None) -> Table:
-    """Read a CSV or TSV file.
+def read_delimited(
+    path: Path, as_text: Collection[str] = (), fast: bool | None = None, *, reading: Reading | None = None
+) -> Table:
+    """Read a CSV file.
 
     Parameters
     ----------
-    path : file, whose name ends in .csv, .tsv, or these with .gz.
+    path : file, plain or compressed.
     as_text : columns that stay text even if all their values parse as numbers.
     fast : use pyarrow; None does so when it is installed.
+    reading : all else that is known of the file, in place of ``as_text``.
 
     Raises
     ------
     ValueError
-        the file has no header, no rows, lines of different length, another separator or encoding.
+        the file has no header, no rows, lines of different length, a quote without an end; or is no text.
     """
-    separator = "\t" if ".tsv" in path.name.lower() else ","
-    names = _header(path, separator)
+    reading = reading or Reading(as_text)
+    data = unpack(str(path), path.read_bytes(), reading.max_bytes)
+    return delimited_table(str(path), path.name, data, reading, fast)
+
+
+def delimited_table(name: str, source: str, data: bytes, reading: Reading, fast: bool | None = None) -> Table:
+    """The table in the bytes of a CSV file; ``name`` stands in errors, ``source`` is what the table is called."""
+    text, notes = decoded(name, data, reading.encoding)
+    separator = reading.separator or find_separator(text)
+    if not data.isascii():
+        data = text.encode(errors="surrogatepass")
+    check_quotes(name, data, separator.encode())
+    names = header(name, _lines(name, text, separator))
     columns = None
     if fast is None or fast:
-        columns = _read_fast(path, separator, names, as_text, required=bool(fast))
+        columns = arrow_csv.read(data, separator, names, reading.as_text, required=bool(fast))
     if columns is None:
-        columns = _read_slowly(path, separator, names, as_text)
-    table = Table(columns, path.name)
-    if not len(table):
-        raise ValueError(f"{path} has a header line but no rows")
-    return table
+        columns = _read_slowly(name, text, separator, names)
+    if not len(next(iter(columns.values()))):
+        raise Unreadable(f"{name} has a header line but no rows")
+    columns, dropped = without_index(name, columns, reading.keep)
+    signs = _signs(columns)
+    if reading.decimal == "," or (reading.decimal is None and "," in signs.values()):
+        # points in columns that were read as numbers may separate thousands
+        typed = [column for column, c in columns.items() if isinstance(c, Numbers)]
+        columns |= arrow_csv.read_texts(data, separator, names, typed) if typed else {}
+        signs = _signs(columns)
+    decimals = {column: _decimal(columns[column], signs, sign, separator, reading) for column, sign in signs.items()}
+    settled = {column: _settled(column, c, decimals.get(column, "."), reading) for column, c in columns.items()}
+    return Table(settled, source, (*notes, *dropped, *_told(columns, settled, decimals)))
 
 
-def _open(path: Path) -> TextIO:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
+def _signs(columns: Mapping[str, Column]) -> dict[str, str]:
+    """What stands before fractions in each column of text, "" where that is open."""
+    return {name: decimal_sign(column.values) for name, column in columns.items() if isinstance(column, Text)}
 
 
-def _lines(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _decimal(column: Column, signs: Mapping[str, str], sign: str, separator: str, reading: Reading) -> str:
+    """What is given, else the column's own sign, else that of most columns, else what the separator leaves."""
+    if reading.decimal or sign:
+        return reading.decimal or sign
+    n_points, n_commas = (sum(other == mark for other in signs.values()) for mark in ".,")
+    if n_points != n_commas:
+        return ".,"[n_commas > n_points]
+    return "," if separator != "," and isinstance(column, Text) and any("," in v for v in column.values) else "."
+
+
+def _settled(name: str, column: Column, decimal: str, reading: Reading) -> Column:
+    if isinstance(column, Numbers):
+        return column
+    return settle(Text(column.codes, column.values, decimal), name in reading.as_text, reading.as_numbers.get(name))
+
+
+def _told(columns: Mapping[str, Column], settled: Mapping[str, Column], decimals: Mapping[str, str]) -> list[str]:
+    """A note on the columns whose numbers have decimal commas."""
+    names = []
+    for name, column in columns.items():
+        if isinstance(column, Text) and decimals[name] == "," and isinstance(settled[name], Numbers):
+            names += [name] if any("," in value for value in column.values) else []
+    return [f"{listed(names)}: the comma stands before fractions; --decimal says otherwise"] if names else []
+
+
+def _lines(name: str, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of each line that is not blank."""
-    with _open(path) as file:
-        reader = csv.reader(file, delimiter=separator)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    with _fields_up_to(len(text)):
         try:
             for fields in reader:
                 if fields:
                     yield reader.line_num, fields
-        except UnicodeDecodeError:
-            raise ValueError(f"{path} is not in UTF-8; save it in that encoding") from None
         except csv.Error as error:
-            raise ValueError(f"{path} line {reader.line_num}: {error}") from None
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise ValueError(f"{path} is cut short or no gzip file ({error})") from None
+            raise Unreadable(f"{name} line {reader.line_num}: {error}") from None
 
 
-def _header(path: Path, separator: str) -> list[str]:
-    fields = next(_lines(path, separator), (0, []))[1]
-    names = [name.strip() for name in fields]
-    if not names:
-        raise ValueError(f"{path} is empty")
-    if len(names) == 1:
-        for other, word, mend in (
-            (";", "semicolons", "save it with commas"),
-            ("\t", "tabs", "name it .tsv"),
-            (",", "commas", "name it .csv"),
-        ):
-            if other in names[0] and other != separator:
-                raise ValueError(f"{path} separates its columns by {word}; {mend}")
-    if "" in names:
-        raise ValueError(f"{path}: column {names.index('') + 1} has no name; the first line must name the columns")
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double is not None:
-        raise ValueError(f"{path} has two columns named {double!r}; the first line must name each column once")
-    return names
+@contextmanager
+def _fields_up_to(length: int) -> Iterator[None]:
+    """A block in which ``csv``, whose limit is the process's, takes fields of this length."""
+    with _LIMIT:
+        before = csv.field_size_limit()
+        csv.field_size_limit(max(before, length))
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
 
 
-def _read_slowly(path: Path, separator: str, names: list[str], as_text: Collection[str]) -> dict[str, Column]:
+def _read_slowly(name: str, text: str, separator: str, names: list[str]) -> dict[str, Column]:
     rows = []
-    for line, fields in _lines(path, separator):
+    for line, fields in _lines(name, text, separator):
         if len(fields) != len(names):
-            raise ValueError(f"{path} line {line} has {len(fields)} fields, the first line has {len(names)}")
+            raise Unreadable(f"{name} line {line} has {len(fields)} fields, the first line has {len(names)}")
         rows.append(fields)
     by_column: Any = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(names)
-    return {name: column_from_values(values, name in as_text) for name, values in zip(names, by_column, strict=True)}
-
-
-def _read_fast(
-    path: Path, separator: str, names: list[str], as_text: Collection[str], required: bool
-) -> dict[str, Column] | None:
-    """The columns as pyarrow reads them; None without pyarrow, or for a file it refuses or may read differently."""
-    try:
-        import pyarrow
-    except ImportError:
-        if required:
-            raise
-        return None
-    try:
-        data = _bytes(path)
-        if data.lstrip(b"\xef\xbb\xbf")[:1] in (b"\n", b"\r") or b"\0" in data:
-            return None
-        hexadecimal = b"0x" in data or b"0X" in data  # numbers to pyarrow, text to us
-        table = _arrow(data, separator, names, {name: pyarrow.string() for name in as_text if name in names})
-        columns = {name: _from_arrow(table.column(name), name in as_text, hexadecimal) for name in names}
-        odd = [name for name, column in columns.items() if column is None]
-        if odd:
-            table = _arrow(data, separator, names, {name: pyarrow.string() for name in odd}, include=odd)
-            columns |= {name: _from_arrow(table.column(name), name in as_text) for name in odd}
-    except (pyarrow.ArrowInvalid, OSError, EOFError):
-        return None
-    return columns  # type: ignore[return-value]
-
-
-def _bytes(path: Path) -> bytes:
-    data = path.read_bytes()
-    return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
-
-
-def _arrow(data: bytes, separator: str, names: list[str], types: dict[str, Any], include: list[str] | None = None):
-    import pyarrow
-    from pyarrow import csv as arrow_csv
-
-    return arrow_csv.read_csv(
-        pyarrow.BufferReader(data),
-        read_options=arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1),
-        parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-        convert_options=arrow_csv.ConvertOptions(
-            null_values=list(GAPS), strings_can_be_null=True, column_types=types, include_columns=include
-        ),
-    )
-
-
-def _from_arrow(column: Any, as_text: bool, doubtful: bool = False) -> Column | None:
-    """Our column from pyarrow's; None where pyarrow's idea of the type is not ours (dates, booleans, "-nan")."""
-    import pyarrow.types as kinds
-    from pyarrow import compute
-
-    whole = kinds.is_int64(column.type)
-    if whole or kinds.is_float64(column.type):
-        values = np.array(compute.cast(column, "float64", safe=False).to_numpy())
-        finite = np.isfinite(values).sum() == len(column) - column.null_count
-        settled = finite and not (whole and (doubtful or np.nanmax(np.abs(values), initial=0) >= 1e18))
-        return Numbers(values, whole) if settled else None
-    if not kinds.is_string(column.type):
-        return None
-    coded = column.combine_chunks().dictionary_encode()
-    codes = compute.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
-    return column_from_text(codes, coded.dictionary.to_pylist(), as_text)
+    return {name: text_column(*coded(values)) for name, values in zip(names, by_column, strict=True)}

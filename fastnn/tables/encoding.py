@@ -22,6 +22,7 @@ from typing import Any
 
 from fastnn.reprs import cut
 from fastnn.tables.features import Features, features_from_config
+from fastnn.tables.reading import Reading
 from fastnn.tables.target import Classes, Target, target_from_config
 
 KEY, VERSION = "table", 1
@@ -41,11 +42,17 @@ class Encoding:
     def __repr__(self) -> str:
         return cut(f"<Encoding of {self.target!r} from {self.features!r}>")
 
-    def text_columns(self) -> list[str]:
-        """Columns to read as text, whatever their values look like."""
-        target = self.target
-        labels = target.labels if isinstance(target, Classes) else ()
-        return self.features.text_columns() + [target.name for _ in labels[:1] if isinstance(labels[0], str)]
+    def reading(self, **known: Any) -> Reading:
+        """How to read a table for this model, with what else is ``known`` of the file."""
+        target, features = self.target, self.features
+        labels = [target.name] if isinstance(target, Classes) else []
+        numbers = features.number_columns()
+        as_text = features.text_columns() + labels
+        return Reading(as_text, numbers, [*as_text, *numbers, target.name], **known)
+
+    def notes(self, table: Any) -> list[str]:
+        """What a user should know about rows that this encoding takes."""
+        return self.features.notes(table)
 
     def metadata(self) -> dict[str, str]:
         """What to hand to ``Sequential.save``."""

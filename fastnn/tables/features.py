@@ -19,12 +19,16 @@ from typing import Any
 import numpy as np
 
 from fastnn.reprs import call_of
-from fastnn.tables.table import NUMBER, Column, Numbers, Table, Text
+from fastnn.tables.notes import odd_note, shortened
+from fastnn.tables.numerals import numbers
+from fastnn.tables.ranges import check_finite, check_range
+from fastnn.tables.table import Column, Numbers, Table, Text, listed
 
 MOST_CATEGORIES = 1000
 MANY_CATEGORIES = 100  # from here on a value that one row has goes to the bucket
 CONSTANT = "not more than one value in the training rows, counts as zero"
 UNIQUE = "another text in every row (what names a row?), left out"
+TINY = 1e-300  # a spread whose reciprocal overflows
 TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -32,7 +36,7 @@ TRUTH = {"true": 1.0, "false": 0.0}
 class NumberFeature:
     """``(value - mean) * scale``, and 1 for a gap in a second column if ``gaps``.
 
-    ``truth`` marks a column of true and false.
+    ``truth`` marks a column of true and false; ``words`` count as gaps.
     """
 
     name: str
@@ -40,6 +44,7 @@ class NumberFeature:
     scale: float
     gaps: bool
     truth: bool = False
+    words: Sequence[str] = ()
 
     @property
     def width(self) -> int:
@@ -50,10 +55,12 @@ class NumberFeature:
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the encoded column to ``out`` ``(n, width)``."""
-        values = truth_values(column) if self.truth else _numbers(self.name, column)
+        values = truth_values(self.name, column) if self.truth else _numbers(self.name, column)
         missing = np.isnan(values)
-        standard = (values - self.mean) * self.scale
-        out[:, 0] = np.where(missing, 0.0, standard) if self.scale else 0.0
+        with np.errstate(over="ignore"):  # refused below
+            standard = np.where(missing, 0.0, values - self.mean) * self.scale
+        check_range(self.name, values, standard)
+        out[:, 0] = standard
         if self.gaps:
             out[:, 1] = missing
 
@@ -76,16 +83,28 @@ class CategoryFeature:
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the encoded column to ``out`` ``(n, width)``, which is zero."""
-        if isinstance(column, Numbers):
-            if not column.gaps.all():
-                raise ValueError(f"column {self.name!r} holds numbers; the model was trained on text there")
-            column = Text(np.full(len(column), -1), ())
+        column = self._text(column)
         place = {value: index for index, value in enumerate(self.values)}
         unseen = len(self.values) + self.gaps if self.bucket else -1
         gap = len(self.values) if self.gaps else unseen
         target = np.array([place.get(value, unseen) for value in column.values] + [gap])[column.codes]
         rows = np.flatnonzero(target >= 0)
         out[rows, target[rows]] = 1.0
+
+    def unseen(self, column: Column) -> tuple[int, list[str]]:
+        """How many rows have a value that training rows had not, and which values, the most frequent first."""
+        column = self._text(column)
+        counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+        known = set(self.values)
+        new = [i for i in np.argsort(-counts, kind="stable") if counts[i] and column.values[i] not in known]
+        return int(counts[new].sum()), [column.values[i] for i in new]
+
+    def _text(self, column: Column) -> Text:
+        if isinstance(column, Text):
+            return column
+        if not column.gaps.all():
+            raise ValueError(f"column {self.name!r} holds numbers; the model was trained on text there")
+        return Text(np.full(len(column), -1), ())
 
 
 Feature = NumberFeature | CategoryFeature
@@ -122,9 +141,29 @@ class TableFeatures:
             first += feature.width
         return out
 
+    def notes(self, table: Table) -> list[str]:
+        """What a user should know about rows of a table that :meth:`encode` takes: unseen categories, odd words."""
+        told = []
+        for feature in self.features:
+            column = table.columns[feature.name]
+            if isinstance(feature, NumberFeature):
+                told += odd_note(feature.name, column)
+                continue
+            n_rows, values = feature.unseen(column)
+            if n_rows and not feature.bucket:
+                told.append(
+                    f"column {feature.name!r}: {n_rows:,} of {len(table):,} rows have a category that training rows "
+                    f"had not ({shortened(values)})"
+                )
+        return told
+
     def text_columns(self) -> list[str]:
         """Columns to read as text, whatever their values look like."""
         return [f.name for f in self.features if isinstance(f, CategoryFeature) or f.truth]
+
+    def number_columns(self) -> dict[str, Sequence[str]]:
+        """Columns to read as numbers, each with the words that count as gaps there."""
+        return {f.name: f.words for f in self.features if isinstance(f, NumberFeature) and not f.truth}
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
@@ -152,9 +191,17 @@ class Pixels:
         rows /= 255
         return rows
 
+    def notes(self, images: Any) -> list[str]:
+        """Nothing."""
+        return []
+
     def text_columns(self) -> list[str]:
         """Images have no columns."""
         return []
+
+    def number_columns(self) -> dict[str, Sequence[str]]:
+        """Images have no columns."""
+        return {}
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
@@ -170,20 +217,17 @@ def fit_features(data: Table | np.ndarray) -> tuple[Features, list[str]]:
         return Pixels(data.shape[1:]), []
     features: list[Feature] = []
     notes: dict[str, list[str]] = {}
+    odd: list[str] = []
     for name, column in data.columns.items():
         feature, note = _fit_column(name, column)
         notes.setdefault(note, []).append(name)
+        odd += odd_note(name, column)
         if feature.width:
             features.append(feature)
     if not features:
         raise ValueError(f"{data.source} has no column to learn from besides the target")
     notes.pop("", None)
-    return TableFeatures(features), [f"{_listed(names)}: {note}" for note, names in notes.items()]
-
-
-def _listed(names: list[str]) -> str:
-    word = "column" if len(names) == 1 else f"{len(names)} columns"
-    return f"{word} {', '.join(map(repr, names[:10]))}{', ...' if len(names) > 10 else ''}"
+    return TableFeatures(features), odd + [f"{listed(names)}: {note}" for note, names in notes.items()]
 
 
 def features_from_config(stored: dict[str, Any]) -> Features:
@@ -201,22 +245,24 @@ def _rebuilt(columns: list[dict[str, Any]], kinds: dict[str, Any]) -> Iterator[F
 
 def _fit_column(name: str, column: Column) -> tuple[Feature, str]:
     if isinstance(column, Numbers):
-        return _fit_numbers(name, _numbers(name, column), truth=False)
+        return _fit_numbers(name, _numbers(name, column), tuple(word for word, _ in column.odd))
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
     present = [value for value, count in zip(column.values, counts, strict=True) if count]
     if present and all(value.lower() in TRUTH for value in present):
-        return _fit_numbers(name, truth_values(column), truth=True)
+        return _fit_numbers(name, truth_values(name, column), truth=True)
     return _fit_categories(name, column, counts)
 
 
-def _fit_numbers(name: str, values: np.ndarray, truth: bool) -> tuple[Feature, str]:
+def _fit_numbers(
+    name: str, values: np.ndarray, words: tuple[str, ...] = (), truth: bool = False
+) -> tuple[Feature, str]:
     known = values[~np.isnan(values)]
     gaps = 0 < len(known) < len(values)
     mean = float(known.mean()) if len(known) else 0.0
     spread = float(known.std()) if len(known) else 0.0
-    constant = spread <= 1e-12 * abs(mean)
+    constant = spread <= max(1e-12 * abs(mean), TINY)
     note = CONSTANT if constant else ""
-    return NumberFeature(name, mean, 0.0 if constant else 1 / spread, gaps, truth), note
+    return NumberFeature(name, mean, 0.0 if constant else 1 / spread, gaps, truth, words), note
 
 
 def _fit_categories(name: str, column: Text, counts: np.ndarray) -> tuple[Feature, str]:
@@ -237,7 +283,8 @@ def _numbers(name: str, column: Column) -> np.ndarray:
     if isinstance(column, Text):
         if column.gaps.all():
             return np.full(len(column), np.nan)
-        worded = np.array([not NUMBER.fullmatch(value) for value in column.values] + [False])[column.codes]
+        words = np.isnan(numbers(column.values, column.decimal))
+        worded = np.append(words, False)[column.codes]
         row = int((worded if worded.any() else ~column.gaps).argmax())
         raise ValueError(
             f"column {name!r} holds text ({column.values[column.codes[row]]!r} in row {row + 1}); "
@@ -247,17 +294,8 @@ def _numbers(name: str, column: Column) -> np.ndarray:
     return column.values
 
 
-def check_finite(name: str, column: Column) -> None:
-    """Raise when a number is infinite, and say in which row."""
-    infinite = np.isinf(column.values) if isinstance(column, Numbers) else np.zeros(1, bool)
-    if infinite.any():
-        raise ValueError(
-            f"column {name!r} is infinite in row {int(infinite.argmax()) + 1}; write a number, or nothing for a gap"
-        )
-
-
-def truth_values(column: Column) -> np.ndarray:
+def truth_values(name: str, column: Column) -> np.ndarray:
     """1 for true, 0 for false, NaN for all else, ``(n,)`` float64; numbers pass as they are."""
     if isinstance(column, Numbers):
-        return column.values
+        return _numbers(name, column)
     return np.array([TRUTH.get(value.lower(), np.nan) for value in column.values] + [np.nan])[column.codes]

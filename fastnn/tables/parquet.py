@@ -1,59 +1,99 @@
 """Parquet files, read by pyarrow (the extra ``table``).
 
 Numbers stay numbers, booleans and dates become text, and text goes by the rule of
-:mod:`fastnn.tables.table`, so that a model trained on a Parquet file predicts from a CSV file.
+:mod:`fastnn.tables.table`, so that a model trained on a Parquet file predicts from a CSV file. What pandas wrote as the
+index of the rows is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
+import json
 from typing import Any
 
 import numpy as np
 
-from fastnn.tables.table import Column, Numbers, Table, Text, column_from_text
+from fastnn.tables.numerals import EXACT
+from fastnn.tables.reading import Reading
+from fastnn.tables.table import Column, Numbers, Table, Text, column_from_array, listed, settle, text_column
+from fastnn.tables.unpack import Unreadable, reading, too_large
+
+MAGIC = b"PAR1"
 
 
-def read_parquet(path: Path, as_text: Collection[str] = ()) -> Table:
-    """Read a Parquet file; columns in ``as_text`` stay text even if all their values parse as numbers."""
+def parquet_table(name: str, source: str, file: Any, how: Reading) -> Table:
+    """The table of a Parquet file.
+
+    Parameters
+    ----------
+    name, source : what errors call the file, and what the table is called.
+    file : path, or binary file object.
+    how : what is known of the columns.
+
+    Raises
+    ------
+    ValueError
+        pyarrow is missing; the file is damaged, has no rows, names twice, or columns that are no numbers and no text.
+    """
     try:
-        import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise ValueError(f"{path}: reading Parquet needs pyarrow; install the extra fastnn-native[table]") from None
-    try:
-        table = parquet.read_table(path, partitioning=None)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise ValueError(f"{path} is no Parquet file, or is cut short ({error})") from None
+        raise Unreadable(f"{name}: reading Parquet needs pyarrow; install the extra fastnn-native[table]") from None
+    with reading(name, "Parquet file"):
+        opened = parquet.ParquetFile(file)
+        about = opened.metadata
+        unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+        if max(unpacked, 8 * about.num_rows * about.num_columns) > how.max_bytes:
+            raise too_large(name, how.max_bytes)
+        table = opened.read()
+        table.validate(full=True)
+        index = [column for column in _index(table.schema.metadata) if column not in how.keep]
     if not len(table):
-        raise ValueError(f"{path} has no rows")
-    if len(set(table.column_names)) < len(table.column_names):
-        raise ValueError(f"{path} has two columns of the same name")
-    columns = {
-        name: _column(path, name, table.column(name).combine_chunks(), name in as_text) for name in table.column_names
-    }
-    return Table(columns, path.name)
+        raise Unreadable(f"{name} has no rows")
+    names = [column for column in table.column_names if column not in index]
+    if len(set(names)) < len(names):
+        raise Unreadable(f"{name} has two columns of the same name")
+    columns = {column: _column(name, column, table.column(column), how) for column in names}
+    left_out = [column for column in index if column in table.column_names]
+    notes = (f"{listed(left_out)}: pandas' index of the rows, left out",) if left_out else ()
+    return Table(columns, source, notes)
 
 
-def _column(path: Path, name: str, array: Any, as_text: bool) -> Column:
-    import pyarrow
+def _index(metadata: dict[bytes, bytes] | None) -> list[str]:
+    """Columns that pandas wrote as the index of the rows."""
+    try:
+        stored = json.loads((metadata or {}).get(b"pandas", b"{}"))
+    except ValueError:
+        return []
+    names = stored.get("index_columns", []) if isinstance(stored, dict) else []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _column(file: str, name: str, chunks: Any, how: Reading) -> Column:
     import pyarrow.types as kinds
+
+    as_text = name in how.as_text
+    try:
+        array = chunks.combine_chunks()
+        array = array.dictionary_decode() if kinds.is_dictionary(array.type) else array
+        kind = array.type
+        if kinds.is_boolean(kind):
+            return Text(_codes(array.cast("int32")).astype(np.int32), ("False", "True"))
+        if kinds.is_floating(kind) and as_text:
+            return column_from_array(array.to_numpy(zero_copy_only=False), as_text=True)
+        if (kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind)) and not as_text:
+            values = np.array(array.cast("float64", safe=False).to_numpy(zero_copy_only=False))
+            if kinds.is_floating(kind) or not np.nanmax(np.abs(values), initial=0) >= EXACT:
+                return Numbers(values)
+        coded = array.cast("string").dictionary_encode()
+        text = text_column(_codes(coded.indices), coded.dictionary.to_pylist())
+    except Exception as error:  # pyarrow promises no kind of it
+        raise Unreadable(
+            f"{file}: column {name!r} holds {chunks.type}, which is neither numbers nor text ({type(error).__name__})"
+        ) from None
+    return settle(text, as_text, how.as_numbers.get(name))
+
+
+def _codes(array: Any) -> np.ndarray:
     from pyarrow import compute
 
-    if kinds.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    kind = array.type
-    if kinds.is_boolean(kind) and not as_text:
-        codes = compute.fill_null(array.cast("int32"), -1).to_numpy(zero_copy_only=False)
-        return Text(codes.astype(np.int32), ("False", "True"))
-    numeric = kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind)
-    try:
-        if numeric and not as_text:
-            values = compute.cast(array, "float64", safe=False).to_numpy(zero_copy_only=False)
-            return Numbers(np.array(values), kinds.is_integer(kind))
-        coded = array.cast("string").dictionary_encode()
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
-        raise ValueError(f"{path}: column {name!r} holds {kind}, which is neither numbers nor text") from None
-    codes = compute.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
-    return column_from_text(codes, coded.dictionary.to_pylist(), as_text)
+    return compute.fill_null(array, -1).to_numpy(zero_copy_only=False)

@@ -1,8 +1,8 @@
-"""What a table is: named columns of numbers or of text, and the rule that tells the two apart.
+"""What a table is: named columns of numbers or of text, and how a column of texts becomes either.
 
-A column is numeric when every value that is no gap parses as a number. Gaps are empty fields and the
-words of :data:`GAPS`. Spaces around a value do not count. All readers end in :func:`column_from_text`
-or give what it would give, so a table does not depend on which reader was installed.
+A column is numeric when nearly every value that is no gap is a number (:mod:`fastnn.tables.numerals`). Spaces around a
+value do not count. All readers end in :func:`settle` or give what it would give, so a table does not depend on which
+reader was installed.
 
 Design: text is kept as codes into its distinct values. Encoding works on the few distinct values and
 gathers, which is some hundred times less work than looking at every row (an array of strings was rejected).
@@ -10,17 +10,18 @@ gathers, which is some hundred times less work than looking at every row (an arr
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from fastnn.reprs import cut
+from fastnn.tables.numerals import GAPS, are_codes, numbers
 
-GAPS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "?")
-NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
-WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+FEW_ODD = 0.01  # share of rows with words among numbers below which they count as gaps
+MANY_NUMBERS = 20  # different numbers from which a column with a few words more often is one of numbers
+MANY_A_WORD = 10  # so many different numbers a word, at least
+BLOCK = 1000  # texts looked at together
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class Numbers:
     Attributes
     ----------
     values : ``(n,)`` float64, NaN for a gap.
-    whole : whether every value was written as a whole number (``1``, not ``1.0``).
+    odd : words among the numbers that count as gaps, with how many rows of the table they stood in.
     """
 
     values: np.ndarray
-    whole: bool = False
+    odd: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -44,7 +45,7 @@ class Numbers:
 
     def take(self, rows: np.ndarray) -> Numbers:
         """The column with these rows alone."""
-        return Numbers(self.values[rows], self.whole)
+        return Numbers(self.values[rows], self.odd)
 
     @property
     def gaps(self) -> np.ndarray:
@@ -60,10 +61,12 @@ class Text:
     ----------
     codes : ``(n,)`` int32, index into ``values``, -1 for a gap.
     values : the distinct texts, sorted.
+    decimal : what stands before fractions, where the texts write numbers.
     """
 
     codes: np.ndarray
     values: tuple[str, ...]
+    decimal: str = "."
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -73,12 +76,23 @@ class Text:
 
     def take(self, rows: np.ndarray) -> Text:
         """The column with these rows alone; values that no row has any more stay in ``values``."""
-        return Text(self.codes[rows], self.values)
+        return Text(self.codes[rows], self.values, self.decimal)
 
     @property
     def gaps(self) -> np.ndarray:
         """``(n,)`` bool, where a value is missing."""
         return self.codes < 0
+
+    def as_numbers(self, words: Collection[str] = ()) -> Numbers | None:
+        """The numbers that the texts write; None when too many values are words that are not among ``words``."""
+        counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        value = _numbers_or_none(self.values, counts, self.decimal, words)
+        if value is None:
+            return None
+        odd = np.flatnonzero(np.isnan(value) & (counts > 0))
+        frequent = odd[np.argsort(-counts[odd], kind="stable")]
+        told = tuple((self.values[i], int(counts[i])) for i in frequent)
+        return Numbers(np.append(value, np.nan)[self.codes], told)
 
 
 Column = Numbers | Text
@@ -86,10 +100,14 @@ Column = Numbers | Text
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length by name; ``source`` is what messages call the table."""
+    """Columns of equal length by name; ``source`` is what messages call the table.
+
+    ``notes`` are what a user should know about how it was read.
+    """
 
     columns: dict[str, Column] = field(default_factory=dict)
     source: str = "table"
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -99,41 +117,88 @@ class Table:
 
     def take(self, rows: np.ndarray) -> Table:
         """The table with these rows alone."""
-        return Table({name: column.take(rows) for name, column in self.columns.items()}, self.source)
+        return Table({name: column.take(rows) for name, column in self.columns.items()}, self.source, self.notes)
 
     def without(self, name: str) -> Table:
         """The table without one column."""
-        return Table({n: c for n, c in self.columns.items() if n != name}, self.source)
+        return Table({n: c for n, c in self.columns.items() if n != name}, self.source, self.notes)
+
+
+def _numbers_or_none(
+    values: Sequence[str], counts: np.ndarray, decimal: str, words: Collection[str]
+) -> np.ndarray | None:
+    """The number of each text, NaN for a word; None, without a look at the rest, when the words are too many."""
+    parts, rows, odd_rows, n_odd = [], int(counts.sum()), 0, 0
+    for first in range(0, len(values), BLOCK):
+        part = values[first : first + BLOCK]
+        parts.append(numbers(part, decimal))
+        odd = [i for i in np.flatnonzero(np.isnan(parts[-1])).tolist() if part[i] not in words and counts[first + i]]
+        n_odd += len(odd)
+        odd_rows += int(counts[first : first + BLOCK][odd].sum())
+        many = len(values) - n_odd > max(MANY_NUMBERS, MANY_A_WORD * n_odd) and 2 * odd_rows <= rows
+        if n_odd and odd_rows >= FEW_ODD * rows and not many:
+            return None
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def text_column(codes: np.ndarray, values: Sequence[str], decimal: str = ".") -> Text:
+    """A column from dictionary-coded text: ``codes`` ``(n,)`` into ``values``, negative for a gap."""
+    stripped = [value.strip() for value in values]
+    kept = sorted(set(stripped) - GAPS)
+    place = {value: code for code, value in enumerate(kept)}
+    recoded = np.array([place.get(value, -1) for value in stripped] + [-1], dtype=np.int32)
+    return Text(recoded[codes], tuple(kept), decimal)
+
+
+def settle(column: Text, as_text: bool = False, words: Collection[str] | None = None) -> Column:
+    """Numbers or text, by the column's values.
+
+    Parameters
+    ----------
+    column : values as they were written.
+    as_text : keep text that would be numbers, such as labels.
+    words : words that count as gaps of a column that is known to hold numbers; None where it is not known.
+    """
+    found = None if as_text else column.as_numbers(words or ())
+    if found is None:
+        return column
+    repeated = 2 * len(column.values) <= len(column)
+    return column if words is None and repeated and are_codes(column.values) else found
 
 
 def column_from_text(codes: np.ndarray, values: Sequence[str], as_text: bool = False) -> Column:
-    """A column from dictionary-coded text: ``codes`` ``(n,)`` into ``values``, negative for a gap.
-
-    ``as_text`` keeps text that would parse as numbers, such as the codes ``"007"`` of a category.
-    """
-    stripped = [value.strip() for value in values]
-    kept = sorted(set(stripped) - set(GAPS))
-    if not as_text and all(NUMBER.fullmatch(value) for value in kept):
-        numbers = np.array([float("nan") if value in GAPS else float(value) for value in stripped] + [np.nan])
-        return Numbers(numbers[codes], bool(kept) and all(WHOLE.fullmatch(value) for value in kept))
-    place = {value: code for code, value in enumerate(kept)}
-    recoded = np.array([place.get(value, -1) for value in stripped] + [-1], dtype=np.int32)
-    return Text(recoded[codes], tuple(kept))
+    """A column from dictionary-coded text, of the kind that its values have."""
+    return settle(text_column(codes, values), as_text)
 
 
 def column_from_values(values: Sequence[str], as_text: bool = False) -> Column:
     """A column from one text a row."""
+    return column_from_text(*coded(values), as_text)
+
+
+def coded(values: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Codes of the rows, and the distinct texts in the order in which they come."""
     place: dict[str, int] = {}
     codes = np.fromiter((place.setdefault(value, len(place)) for value in values), dtype=np.int64, count=len(values))
-    return column_from_text(codes, list(place), as_text)
+    return codes, list(place)
 
 
-def column_from_array(array: np.ndarray) -> Column:
-    """A column from a NumPy array ``(n,)`` of numbers, booleans or text."""
-    if array.dtype.kind in "fiu":
-        return Numbers(array.astype(np.float64), array.dtype.kind in "iu")
-    if array.dtype.kind == "b":
+def column_from_array(array: np.ndarray, as_text: bool = False) -> Column:
+    """A column from a NumPy array ``(n,)`` of numbers, booleans or text; ``as_text`` writes numbers out."""
+    kind = array.dtype.kind
+    if kind == "b":
         return Text(array.astype(np.int32), ("False", "True"))
-    if array.dtype.kind == "U":
-        return column_from_values(array.tolist())
-    raise ValueError(f"arrays must hold numbers, booleans or text, got dtype {array.dtype}")
+    if kind == "U":
+        return column_from_values(array.tolist(), as_text)
+    if kind not in "fiu":
+        raise ValueError(f"arrays must hold numbers, booleans or text, got dtype {array.dtype}")
+    if not as_text:
+        return Numbers(array.astype(np.float64))
+    distinct, codes = np.unique(array, return_inverse=True)
+    return text_column(codes.reshape(-1), [str(value) for value in distinct])  # NumPy's shortest exact digits
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Columns by name, for a message."""
+    word = "column" if len(names) == 1 else f"{len(names)} columns"
+    return f"{word} {', '.join(map(repr, names[:most]))}{', ...' if len(names) > most else ''}"

@@ -5,6 +5,7 @@ Classes keep their labels as they were written; numbers are standardised for tra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,20 @@ from typing import Any
 import numpy as np
 
 from fastnn.reprs import call_of
-from fastnn.tables.features import check_finite
-from fastnn.tables.table import Column, Numbers, Text
+from fastnn.tables.notes import odd_note, shortened
+from fastnn.tables.numerals import number, numbers
+from fastnn.tables.ranges import check_finite
+from fastnn.tables.table import Column, Numbers, Text, column_from_array
 
 FEW = 20  # distinct whole numbers up to which a column is taken for classes
+ROWS_A_CLASS = 5  # rows with each whole number, on average, from which they are taken for classes
 MOST_CLASSES = 1000
-RULE = f"text, and whole numbers with at most {FEW} different values, are classes; other numbers are regressed"
-
-Label = str | int | float
+RULE = (
+    f"text, and whole numbers with at most {FEW} different values that repeat ({ROWS_A_CLASS} rows each on average, or "
+    "two values), are classes; other numbers are regressed"
+)
+_WHOLE = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?", re.ASCII)
+_PADDED = re.compile(r"[+-]?0\d", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Classes:
     """
 
     name: str
-    labels: Sequence[Label]
+    labels: Sequence[str]
 
     def __repr__(self) -> str:
         return call_of(self)
@@ -40,27 +47,35 @@ class Classes:
         return len(self.labels) if len(self.labels) > 2 else 1
 
     def encode(self, column: Column) -> np.ndarray:
-        """Class index of each row, ``(n,)`` int64; the column has no gaps.
+        """Class index of each row, ``(n,)`` int64, -1 for a label that is none of these; the column has no gaps.
 
-        Labels that differ only in case or a closing dot are the same when no other label is.
+        Labels that differ only in case, a closing dot or zeros after a decimal point are the same when no other label
+        is.
         """
-        if isinstance(column, Numbers):
-            values, codes = np.unique(column.values, return_inverse=True)
-            written: list[Label] = [_number_label(value, whole=column.whole) for value in values]
-        else:
-            written, codes = list(column.values), column.codes
-        exact = {_key(label): index for index, label in enumerate(self.labels)}
+        text = as_text(column)
+        exact = {label: index for index, label in enumerate(self.labels)}
         loose: dict[str, int] = {}
         for index, label in enumerate(self.labels):
             loose[_loose(label)] = -1 if _loose(label) in loose else index
-        table = np.array([exact.get(_key(label), loose.get(_loose(label), -1)) for label in written] + [-1])
-        classes = table[codes]
-        if (classes < 0).any():
-            label = written[int(codes[int((classes < 0).argmax())])]
-            raise ValueError(f"{self.name!r} has the value {label!r}; the model knows {_listed(self.labels)}")
-        return classes
+        found = [exact.get(value, loose.get(_loose(value), -1)) for value in text.values]
+        return np.array([*found, -1])[text.codes]
 
-    def decode(self, output: np.ndarray) -> list[Label]:
+    def notes(self, column: Column) -> list[str]:
+        """A note on labels that are none of these."""
+        text = as_text(column)
+        known = self.encode(Text(np.arange(len(text.values)), text.values)) >= 0
+        counts = np.bincount(text.codes[text.codes >= 0], minlength=len(text.values))
+        unknown = [i for i in np.argsort(-counts, kind="stable") if counts[i] and not known[i]]
+        if not unknown:
+            return []
+        rows = int(counts[unknown].sum())
+        labels = shortened([repr(text.values[i]) for i in unknown])
+        return [
+            f"{rows:,} of {int(counts.sum()):,} rows have a {self.name!r} that the model does not know ({labels}); "
+            "they count as wrong"
+        ]
+
+    def decode(self, output: np.ndarray) -> list[str]:
         """The most probable label of each row of ``output`` ``(n, n_out)``."""
         return [self.labels[i] for i in self.probabilities(output).argmax(axis=1)]
 
@@ -92,10 +107,16 @@ class Quantity:
 
     def values(self, column: Column) -> np.ndarray:
         """The values as they are, ``(n,)`` float64."""
-        if isinstance(column, Text):
-            raise ValueError(f"{self.name!r} holds text ({column.values[0]!r}); the model predicts numbers")
-        check_finite(self.name, column)
-        return column.values
+        found = as_numbers(column)
+        if found is None:
+            raise ValueError(f"{self.name!r} holds text ({_word(column)!r}); the model predicts numbers")
+        check_finite(self.name, found)
+        return found.values
+
+    def notes(self, column: Column) -> list[str]:
+        """A note on words among the numbers, whose rows are left out."""
+        found = as_numbers(column)
+        return [] if found is None else odd_note(self.name, found)
 
     def decode(self, output: np.ndarray) -> np.ndarray:
         """Predicted values ``(n,)`` float64 from ``output`` ``(n, 1)``."""
@@ -111,35 +132,59 @@ Target = Classes | Quantity
 
 def choose_task(column: Column) -> tuple[str, str]:
     """``"classify"`` or ``"regress"`` by :data:`RULE`, and the reason in words."""
-    if isinstance(column, Text):
+    numbers = as_numbers(column)
+    if numbers is None:
         return "classify", "it is text"
-    values = np.unique(column.values[~column.gaps])
-    if len(values) > FEW:
-        return "regress", f"numbers with {len(values):,} different values"
-    if np.array_equal(values, np.round(values)):
-        return "classify", f"whole numbers with {len(values)} different values"
-    return "regress", "numbers with fractions"
+    values, counts = np.unique(numbers.values[~numbers.gaps], return_counts=True)
+    n = len(values)
+    if n > FEW:
+        return "regress", f"numbers with {n:,} different values; {OTHERWISE['regress']}"
+    if not np.array_equal(values, np.round(values)):
+        return "regress", f"numbers with fractions; {OTHERWISE['regress']}"
+    rows, once = int(counts.sum()), int((counts == 1).sum())
+    repeated = 2 * once <= n and (n <= 2 or rows >= ROWS_A_CLASS * n)
+    what = f"whole numbers with {n} different values in {rows:,} rows"
+    if repeated or (n == 2 and rows > 2):
+        return "classify", f"{what}; {OTHERWISE['classify']}"
+    return "regress", f"{what}, too few rows each for classes; {OTHERWISE['regress']}"
+
+
+OTHERWISE = {
+    "regress": "--task classify takes them as classes",
+    "classify": "--task regress predicts them as numbers",
+}
+
+
+def as_text(column: Column) -> Text:
+    """The column as labels; numbers as Python writes them."""
+    return column if isinstance(column, Text) else column_from_array(column.values, as_text=True)  # type: ignore[return-value]
+
+
+def as_numbers(column: Column) -> Numbers | None:
+    """The column as numbers; None where it is text."""
+    return column if isinstance(column, Numbers) else column.as_numbers()
 
 
 def fit_classes(name: str, column: Column) -> Classes:
-    """The classes that the rows have; the column has no gaps."""
-    labels: list[Label]
-    if isinstance(column, Numbers):
-        labels = [_number_label(value, whole=column.whole) for value in np.unique(column.values)]
-    else:
-        labels = [column.values[i] for i in np.unique(column.codes)]
+    """The classes that the rows have, numbers in their order; the column has no gaps."""
+    text = as_text(column)
+    counts = np.bincount(text.codes, minlength=len(text.values))
+    labels = [value for value, count in zip(text.values, counts, strict=True) if count]
+    mend = "" if as_numbers(text) is None else "; --task regress predicts it as a number"
     if len(labels) < 2:
         raise ValueError(f"the target {name!r} has the value {labels[0]!r} in every row: there is nothing to learn")
     if len(labels) > MOST_CLASSES:
-        mend = "; --task regress predicts it as a number" if isinstance(column, Numbers) else ""
         raise ValueError(f"the target {name!r} has {len(labels):,} classes, at most {MOST_CLASSES} can be told{mend}")
-    return Classes(name, labels)
+    if len(labels) == len(column) > FEW:
+        raise ValueError(f"the target {name!r} has another text in each of {len(column):,} rows: no classes{mend}")
+    order = numbers(labels, text.decimal)
+    return Classes(name, labels if np.isnan(order).any() else [labels[i] for i in np.argsort(order, kind="stable")])
 
 
 def fit_quantity(name: str, column: Column) -> Quantity:
     """Mean and spread of these training rows; the column has no gaps."""
-    if isinstance(column, Text):
-        raise ValueError(f"the target {name!r} holds text ({column.values[0]!r}), which cannot be regressed")
+    if isinstance(column, Text) and column.as_numbers() is None:
+        raise ValueError(f"the target {name!r} holds text ({_word(column)!r}), which cannot be regressed")
     values = Quantity(name, 0.0, 1.0).values(column)
     mean, spread = float(values.mean()), float(values.std())
     if spread <= 1e-12 * abs(mean):
@@ -150,22 +195,16 @@ def fit_quantity(name: str, column: Column) -> Quantity:
 def target_from_config(stored: dict[str, Any]) -> Target:
     """The target that :meth:`config` described."""
     if stored["kind"] == "classes":
-        return Classes(stored["name"], stored["labels"])
+        return Classes(stored["name"], [str(label) for label in stored["labels"]])  # once numbers were kept as such
     return Quantity(stored["name"], stored["mean"], stored["spread"])
 
 
-def _number_label(value: float, whole: bool) -> Label:
-    return int(value) if whole else float(value)
+def _word(column: Column) -> str:
+    """The first text that is no number."""
+    return "" if isinstance(column, Numbers) else next(v for v in column.values if np.isnan(number(v, column.decimal)))
 
 
-def _key(label: Label) -> Label:
-    return label if isinstance(label, str) else float(label)
-
-
-def _loose(label: Label) -> str:
-    return str(label).strip().rstrip(".").casefold() if isinstance(label, str) else str(float(label))
-
-
-def _listed(labels: Sequence[Label]) -> str:
-    shown = ", ".join(repr(label) for label in labels[:10])
-    return shown + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
+def _loose(label: str) -> str:
+    """What is the same for labels that mean the same: ``Yes.`` and ``yes``, ``1`` and ``1.0``, but not ``01``."""
+    found = None if _PADDED.match(label) else _WHOLE.fullmatch(label)
+    return found[1].replace("+", "") + found[2] if found else label.rstrip(".").casefold()

@@ -1,0 +1,98 @@
+"""CSV through pyarrow: numbers where its idea of a number is ours, the texts as they were written elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from fastnn.tables.numerals import EXACT, GAPS
+from fastnn.tables.table import Column, Numbers, Text, text_column
+
+
+def read(
+    data: bytes, separator: str, names: list[str], as_text: Collection[str], required: bool
+) -> dict[str, Column] | None:
+    """The columns; None without pyarrow, or for a file it refuses or may read differently."""
+    try:
+        import pyarrow
+    except ImportError:
+        if required:
+            raise
+        return None
+    if data[:1] in (b"\n", b"\r"):
+        return None
+    try:
+        table = _table(data, separator, names, {name: pyarrow.string() for name in as_text if name in names})
+        columns: dict[str, Any] = {name: _plain_numbers(table.column(name)) for name in names}
+        columns |= {
+            name: _text(table.column(name)) for name in names if pyarrow.types.is_string(table.column(name).type)
+        }
+        doubtful = [name for name, column in columns.items() if column is None]
+        doubtful += _codes(data, separator, names, [n for n, c in columns.items() if isinstance(c, Numbers)])
+        columns |= read_texts(data, separator, names, doubtful) if doubtful else {}
+    except (pyarrow.ArrowException, OSError):
+        return None
+    return columns
+
+
+def read_texts(data: bytes, separator: str, names: list[str], wanted: list[str]) -> dict[str, Column]:
+    """These columns as they were written."""
+    table = _texts(data, separator, names, wanted)
+    return {name: _text(table.column(name)) for name in wanted}
+
+
+def _texts(data: bytes, separator: str, names: list[str], wanted: list[str]) -> Any:
+    import pyarrow
+
+    return _table(data, separator, names, {name: pyarrow.string() for name in wanted}, include=wanted)
+
+
+def _table(
+    data: bytes, separator: str, names: list[str], types: dict[str, Any], include: list[str] | None = None
+) -> Any:
+    import pyarrow
+    from pyarrow import csv
+
+    return csv.read_csv(
+        pyarrow.BufferReader(data),
+        read_options=csv.ReadOptions(column_names=names, skip_rows_after_names=1),
+        parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            null_values=list(GAPS), strings_can_be_null=True, column_types=types, include_columns=include
+        ),
+    )
+
+
+def _plain_numbers(column: Any) -> Numbers | None:
+    """The numbers of a column; None where pyarrow's type is not ours (dates, booleans), or numbers are not exact."""
+    import pyarrow.types as kinds
+    from pyarrow import compute
+
+    if not (kinds.is_int64(column.type) or kinds.is_float64(column.type)):
+        return None
+    values = np.array(compute.cast(column, "float64", safe=False).to_numpy())
+    finite = np.isfinite(values).sum() == len(column) - column.null_count
+    return Numbers(values) if finite and np.nanmax(np.abs(values), initial=0) < EXACT else None
+
+
+def _text(column: Any) -> Text:
+    from pyarrow import compute
+
+    coded = column.combine_chunks().dictionary_encode()
+    codes = compute.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
+    return text_column(codes, coded.dictionary.to_pylist())
+
+
+def _codes(data: bytes, separator: str, names: list[str], numeric: list[str]) -> list[str]:
+    """Columns of numbers in which one has a leading zero or is hexadecimal: numbers to pyarrow, doubtful to us."""
+    from pyarrow import compute
+
+    odd = rb"(?:\A|[\s\"+\-" + re.escape(separator.encode()) + rb"])0[0-9xX]"
+    if not numeric or not re.search(odd, data):
+        return []
+    table = _texts(data, separator, names, numeric)
+    found = (compute.match_substring_regex(table.column(name), r"^\s*[+-]?0[0-9xX]") for name in numeric)
+    return [name for name, hit in zip(numeric, found, strict=True) if compute.any(hit).as_py()]

@@ -1,0 +1,26 @@
+"""What a user should know about columns, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastnn.reprs import cut
+from fastnn.tables.table import Column, Numbers
+
+
+def odd_note(name: str, column: Column) -> list[str]:
+    """The note on words among a column's numbers, none where there are none."""
+    if not isinstance(column, Numbers) or not column.odd:
+        return []
+    n_rows = sum(count for _, count in column.odd)
+    words = shortened(
+        [f"{word!r} in {count:,} rows" if count > 1 else f"{word!r} in one" for word, count in column.odd]
+    )
+    return [f"column {name!r} holds numbers; words in {n_rows:,} of its rows count as gaps ({words})"]
+
+
+def shortened(texts: Sequence[str], most: int = 5) -> str:
+    """The first of some texts."""
+    return ", ".join(cut(text, 60) for text in texts[:most]) + (
+        f" and {len(texts) - most} more" if len(texts) > most else ""
+    )

@@ -1,0 +1,75 @@
+"""How numbers and gaps are written in text, and how many of a column's values are such.
+
+Gaps are what pandas takes for missing, ``?`` and a lone ``-``. Numbers may carry thousands separators, a currency
+or a percent sign (``-1,234.50``, ``1 234``, ``$5``, ``12 EUR``, ``3 %``: the number before the sign counts as it
+stands), and have a point or a comma before their fraction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+GAPS = frozenset(
+    ["", "?", "-", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"]
+    + ["<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
+)
+NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
+CODE = re.compile(r"[+-]?0\d+", re.ASCII)  # a whole number with a leading zero: a name, not a quantity
+EXACT = 2.0**53  # whole numbers below are themselves in float64
+_LONG = 16  # digits from which two whole numbers may be one float64
+_SPACES = " \u00a0\u2009\u202f"
+_SIGN = "[+\\-\u2212]?"
+_MONEY = "(?:[$€£¥₹]|US\\$|EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN)"
+_BODY = (
+    r"(?:[1-9]\d{{0,2}}(?P<group>[{groups}])\d{{3}}(?:(?P=group)\d{{3}})*(?:{sign}\d*)?"
+    r"|\d+{sign}?\d*(?:e[+-]?\d+)?|{sign}\d+(?:e[+-]?\d+)?)"
+)
+
+
+def _pattern(sign: str, groups: str) -> re.Pattern[str]:
+    body = _BODY.format(sign=sign, groups=groups + "'\u2019" + _SPACES)
+    spaces = f"[{_SPACES}]?"
+    text = f"(?P<minus>{_SIGN}){spaces}{_MONEY}?{spaces}(?P<inner>{_SIGN})(?P<body>{body}){spaces}(?:%|{_MONEY})?"
+    return re.compile(text, re.IGNORECASE | re.ASCII)
+
+
+_WRITTEN = {".": _pattern(r"\.", ","), ",": _pattern(",", ".")}
+
+
+def number(text: str, decimal: str = ".") -> float:
+    """The number that a text writes, NaN where it writes none; ``decimal`` stands before fractions."""
+    if decimal == "." and NUMBER.fullmatch(text):
+        return float(text)
+    found = _WRITTEN[decimal].fullmatch(text)
+    if found is None or (found["minus"] and found["inner"]):
+        return float(text) if NUMBER.fullmatch(text) and "." not in text else float("nan")
+    body = found["body"]
+    if found["group"]:
+        body = body.replace(found["group"], "")
+    value = float(body.replace(",", "."))
+    return -value if (found["minus"] or found["inner"]) in ("-", "\u2212") else value
+
+
+def numbers(values: Sequence[str], decimal: str = ".") -> np.ndarray:
+    """The number of each text, ``(n,)`` float64, NaN where it is none."""
+    if decimal == "." and all(map(NUMBER.fullmatch, values)):
+        return np.array(list(map(float, values)), dtype=np.float64)
+    return np.array([number(value, decimal) for value in values], dtype=np.float64)
+
+
+def are_codes(values: Collection[str]) -> bool:
+    """Whether whole numbers are names: one has a leading zero, or two are one number in float64."""
+    if any(map(CODE.fullmatch, values)):
+        return all(value.lstrip("+-").isdigit() for value in values)
+    long = [value for value in values if len(value) >= _LONG and value.lstrip("+-").isdigit()]
+    return len(set(map(int, long))) > len(set(map(float, long)))
+
+
+def decimal_sign(values: Sequence[str]) -> str:
+    """``"."`` or ``","`` where more of the texts are numbers with that before a fraction, ``""`` where it is open."""
+    doubtful = [value for value in values if "," in value or "." in value]
+    counts = [int(np.isfinite([number(value, sign) for value in doubtful]).sum()) for sign in ".,"]
+    return "" if counts[0] == counts[1] else ".,"[counts[1] > counts[0]]
