@@ -17,6 +17,7 @@ import numpy as np
 from fastnn import Sequential, checks, threads
 from fastnn._kernels import native
 from fastnn.layers import Dense
+from fastnn.writing import write_atomically
 
 WIDTH, FEW, BATCH = 20, 100_000, 32
 EPOCHS = 1, 3  # of the fits
@@ -85,7 +86,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:42} {value:10.1f}")
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+        write_atomically(options.json, json.dumps(figures, indent=1).encode())
 
 
 def measure(mapped: np.ndarray, rounds: int) -> dict[str, float]:

@@ -23,6 +23,8 @@ import report
 import turns
 from cases import NETWORKS, PREDICTED, ROWS
 
+from fastnn.writing import write_atomically
+
 PARTS = ("train", "predict", "updates", "products")
 FORMAT = 1  # of the JSON file
 
@@ -120,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     print("\n".join(report.lines(result)))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_atomically(options.json, (json.dumps(result, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

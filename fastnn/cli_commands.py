@@ -14,9 +14,9 @@ import numpy as np
 import fastnn
 from fastnn.cli_data import Source, check_output, read_source, reading_options, require_target
 from fastnn.cli_train import measure
-from fastnn.serialization import write_atomically
 from fastnn.tables import Encoding
 from fastnn.tables.target import Classes, Quantity
+from fastnn.writing import write_atomically
 
 BLOCK = 65536  # rows written at a time
 

@@ -12,6 +12,8 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from fastnn.reprs import cut
+
 Record = TypeVar("Record")
 EMPTY: Mapping[str, str] = {}
 
@@ -26,9 +28,9 @@ def unknown_name(kind: str, came: object, names: Iterable[str]) -> ValueError:
     from difflib import get_close_matches
 
     known = sorted(names)
-    near = get_close_matches(str(came), known, n=1)
+    near = get_close_matches(str(came)[:100], known, n=1)  # a file may name what it likes
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return ValueError(f"unknown {kind} {came!r}{hint}; known: {', '.join(known)}")
+    return ValueError(f"unknown {kind} {cut(repr(came))}{hint}; known: {', '.join(known)}")
 
 
 def squeezed(name: str) -> str:

@@ -21,12 +21,14 @@ from fastnn import plan_tables
 from fastnn._kernels.tables import HEADER, OP, RUN
 from fastnn.activations import ActivationCode, linear
 from fastnn.custom_loss import CustomLoss
+from fastnn.definitions import shown
 from fastnn.layers.base import Layer, Operation, OpKind, Parameter, Shape
 from fastnn.losses import Loss, Reduction
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 from fastnn.reprs import call_of
 
+MOST_NUMBERS = 2**40  # of a sample or a parameter: more than any machine holds, and far within int64
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
 BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1024
@@ -75,12 +77,20 @@ class Layout:
 def lay_out(layers: Sequence[Layer], input_shape: Shape) -> Layout:
     """Walk the shapes and give every parameter its place."""
     shapes, variables, offset = [input_shape], [], 0
+    _check_size("the input", input_shape)
     for index, layer in enumerate(layers):
         for parameter in layer.parameters(shapes[-1]):
+            _check_size(f"{parameter.name} of layer {index}", parameter.shape)
             variables.append(Variable(index, parameter, offset))
             offset += _padded(math.prod(parameter.shape))
         shapes.append(layer.output_shape(shapes[-1]))
+        _check_size(f"the output of layer {index}", shapes[-1])
     return Layout(tuple(layers), tuple(shapes), tuple(variables), offset)
+
+
+def _check_size(name: str, shape: Shape) -> None:
+    if math.prod(shape) > MOST_NUMBERS:
+        raise ValueError(f"{name} may hold 2**40 numbers, got the shape {shown(shape)}")
 
 
 @dataclass(frozen=True)

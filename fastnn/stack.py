@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from fastnn import checks, exclusive
+from fastnn import checks, exclusive, serialization
 from fastnn.definitions import integer
 from fastnn.layers.base import Layer, Shape, check_shape
 from fastnn.plan import Layout, aligned, lay_out
@@ -93,6 +93,11 @@ class Stack:
             drawn = parameter.initializer(parameter.shape, self.seed, stream)
             params[variable.offset : variable.offset + variable.size] = drawn.ravel()
         return layout, params
+
+    def restore(self, layers: list[Layer], layout: Layout, params: np.ndarray) -> None:
+        """Have layers with parameters that are there, from a file: nothing is drawn."""
+        self._layers = layers
+        self._forget((layout, params))
 
     @contextlib.contextmanager
     def built_for(self, x: Any) -> Iterator[None]:
@@ -192,6 +197,39 @@ class Stack:
             checked.append(array)
         for variable, array in zip(variables, checked, strict=True):
             self.params[variable.offset : variable.offset + variable.size] = array.ravel()
+
+    def save_weights(self, path: Any) -> None:
+        """Write the weights alone to a safetensors file, for :meth:`load_weights`.
+
+        Raises
+        ------
+        OSError
+            the file cannot be written; what stands at ``path`` is as it was.
+        ValueError
+            the ending of its name is another format's, such as .h5.
+        """
+        serialization.save_weights(self, path)
+
+    def load_weights(self, path: Any) -> None:
+        """Set all weights from a file of :meth:`save_weights` or of :meth:`Sequential.save`; all or none change.
+
+        Arrays go by their order, as in :meth:`set_weights`, whatever the layers are called; each must have the shape
+        that the model wants. Optimiser state and counters stay.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            there is no such file; it is none of fastnn's, is damaged, or is of other shapes.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> first, second = (Sequential([Dense(1, input_shape=(2,))], seed=seed) for seed in (1, 2))
+        >>> first.save_weights("first.weights.safetensors")
+        >>> second.load_weights("first.weights.safetensors")
+        >>> bool((first.params == second.params).all())
+        True
+        """
+        serialization.load_weights(self, path)
 
 
 def _layers(came: Any) -> list[Layer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import pytest
 from models import EVERY_BACKEND, model_of, regression, weights_of
@@ -73,7 +74,6 @@ def test_a_checkpoint_after_every_third_update(rng, name, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"save_weights_only": True}, "holds layers, weights and optimizer"),
         ({"save_freq": 0}, "save_freq must be at least 1"),
         ({"initial_value_threshold": 1.0}, "needs save_best_only"),
     ],
@@ -81,6 +81,18 @@ def test_a_checkpoint_after_every_third_update(rng, name, tmp_path):
 def test_a_checkpoint_says_what_it_does_not_do(arguments, words):
     with pytest.raises(ValueError, match=words):
         ModelCheckpoint("m.safetensors", **arguments)
+
+
+def test_a_checkpoint_of_the_weights_alone_is_read_by_load_weights(rng, tmp_path):
+    model = model_of()
+    keep = ModelCheckpoint(tmp_path / "{epoch}.weights.safetensors", save_weights_only=True)
+    model.fit(*regression(rng), epochs=2, callbacks=[keep], verbose=0)
+    other = model_of(seed=77)
+    other.load_weights(tmp_path / "2.weights.safetensors")
+    assert weights_of(other).tobytes() == weights_of(model).tobytes()
+    assert other.step == 0
+    with pytest.raises(ValueError, match="not of a fastnn model"):
+        fastnn.load(tmp_path / "1.weights.safetensors")
 
 
 def test_a_checkpoint_whose_name_asks_for_what_is_not_logged(rng, tmp_path):
@@ -120,6 +132,29 @@ def test_csv_logger_appends_under_the_header_that_is_there(rng, tmp_path):
     assert [float(last[name]) for name in ("loss", "mae")] == [history[name][0] for name in ("loss", "mae")]
     with pytest.raises(ValueError, match=r"columns mae, epoch, loss, old, and this fit logs epoch, loss, val_loss"):
         model_of().fit(x, y, validation_split=0.2, callbacks=[CSVLogger(path, append=True)], verbose=0)
+
+
+def test_csv_logger_ends_a_line_that_was_cut_short_and_reads_a_byte_order_mark(rng, tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"\xef\xbb\xbfepoch,loss\r\n0,0.5")
+    model_of().fit(*regression(rng), epochs=2, initial_epoch=1, callbacks=[CSVLogger(path, append=True)], verbose=0)
+    rows = path.read_text("utf-8-sig").splitlines()
+    assert (rows[0], rows[1], rows[2][:2]) == ("epoch,loss", "0,0.5", "1,")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00a\n", b'"' + b"a" * 200_000])
+def test_csv_logger_says_what_it_cannot_append_to(rng, tmp_path, content):
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"log\.csv is no table to append to"):
+        model_of().fit(*regression(rng), callbacks=[CSVLogger(path, append=True)], verbose=0)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_log_that_cannot_be_written_to_its_end_names_the_file(rng):
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        model_of().fit(*regression(rng), callbacks=[CSVLogger("/dev/full")], verbose=0)
 
 
 def test_csv_logger_keeps_its_columns_when_values_come_and_go(rng, tmp_path):

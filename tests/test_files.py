@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 import pickletools
 import re
-import stat
 from pathlib import Path
 
 import numpy as np
 import pytest
 from models import EVERY_BACKEND, classes, model_of, regression, state_of, weights_of
+from safetensors import safe_open
 
 import fastnn
-from fastnn import Sequential, initializers, losses, metrics, optimizers, regularizers, schedules, serialization
+from fastnn import Sequential, initializers, losses, metrics, optimizers, regularizers, schedules
+from fastnn.callbacks import ModelCheckpoint
 from fastnn.layers import Activation, Dense, Dropout, Flatten, Input, Reshape
 
 
@@ -147,76 +145,6 @@ def test_a_custom_loss_is_asked_for_again(rng, tmp_path):
 # -- writing ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("broken", ["write", "replace", "chmod"])
-def test_an_error_while_writing_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, broken):
-    model = model_of()
-    path = saved(model, tmp_path)
-    before = path.read_bytes()
-    model.set_weights([w + 1 for w in model.get_weights()])
-
-    def fail(*_, **__):
-        raise OSError("the disk is full")
-
-    if broken == "write":
-        whole = os.fdopen
-        monkeypatch.setattr(serialization.os, "fdopen", lambda *arguments: _Failing(whole(*arguments)))
-    else:
-        monkeypatch.setattr(serialization.os, broken, fail)
-    with pytest.raises(OSError, match="disk is full"):
-        model.save(path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_bytes_are_on_the_disk_before_the_name_points_to_them_and_the_name_after(monkeypatch, tmp_path):
-    """What a power cut needs; only the order of the calls can be seen without one."""
-    path, calls = tmp_path / "file", []
-
-    def noted(name, of):
-        real = getattr(os, name)
-        monkeypatch.setattr(serialization.os, name, lambda *given: (calls.append((name, of(*given))), real(*given))[1])
-
-    noted("fsync", lambda handle: "folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else os.fstat(handle).st_size)
-    noted("replace", lambda old, new: (os.path.getsize(old), new))
-    serialization.write_atomically(path, b"12345")
-    folder = [("fsync", "folder")] if os.name == "posix" else []
-    assert calls == [("fsync", 5), ("replace", (5, path)), *folder]
-    assert path.read_bytes() == b"12345"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="folders are synchronised on POSIX systems only")
-@pytest.mark.parametrize(("number", "told"), [(errno.EINVAL, False), (errno.EIO, True)])
-def test_a_folder_that_cannot_be_synchronised_is_no_error_but_a_failing_disk_is(monkeypatch, tmp_path, number, told):
-    real = os.fsync
-
-    def fsync(handle):
-        if stat.S_ISDIR(os.fstat(handle).st_mode):
-            raise OSError(number, os.strerror(number))
-        real(handle)
-
-    monkeypatch.setattr(serialization.os, "fsync", fsync)
-    with pytest.raises(OSError, match=os.strerror(number)) if told else contextlib.nullcontext():
-        serialization.write_atomically(tmp_path / "file", b"12345")
-    assert (tmp_path / "file").read_bytes() == b"12345"
-
-
-class _Failing:
-    """A file that takes a few bytes and fails."""
-
-    def __init__(self, file):
-        self.file = file
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-
-    def write(self, data):
-        self.file.write(data[:10])
-        raise OSError("the disk is full")
-
-
 def test_a_model_that_cannot_be_described_leaves_the_old_file(tmp_path):
     model = model_of()
     path = saved(model, tmp_path)
@@ -229,18 +157,6 @@ def test_a_model_that_cannot_be_described_leaves_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o007])
-def test_permissions_follow_the_umask(tmp_path, umask):
-    before = os.umask(umask)
-    try:
-        path = saved(model_of(), tmp_path)
-        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
-        assert os.umask(umask) == umask
-    finally:
-        os.umask(before)
-
-
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / "missing"))):
         model_of().save(tmp_path / "missing" / "m.safetensors")
@@ -250,6 +166,40 @@ def test_a_relative_name_and_a_text_name_will_do(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     model_of().save("plain")
     assert fastnn.load("plain").count_params() == model_of().count_params()
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.keras", "M.PKL", "m.onnx", b"m.pt", "m.joblib", "m.weights.h5", "m.npz"])
+def test_a_name_that_promises_another_format_is_refused_before_anything_is_written(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    model = model_of()
+    for refuse in (model.save, model.save_weights, ModelCheckpoint):
+        with pytest.raises(ValueError, match=r"in the format safetensors and in no other; name it .*\.safetensors"):
+            refuse(name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_same_model_gives_the_same_bytes(rng, tmp_path):
+    model = model_of(metrics=["mae"])
+    model.fit(*regression(rng), verbose=0)
+    model.metadata.update(unit="kg", note="grün", z="1", a="2")
+    first, again = saved(model, tmp_path).read_bytes(), saved(model, tmp_path).read_bytes()
+    assert first == again == saved(fastnn.load(tmp_path / "model.safetensors"), tmp_path).read_bytes()
+
+
+def test_the_package_of_the_format_reads_what_is_written(rng, tmp_path):
+    model = model_of()
+    model.fit(*regression(rng), verbose=0)
+    with safe_open(saved(model, tmp_path), framework="numpy") as file:
+        assert file.metadata()["format"] == "fastnn"
+        for name, weights in zip(model.weight_names(), model.get_weights(), strict=True):
+            assert file.get_tensor(name).tobytes() == weights.tobytes()
+
+
+@pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": "\udc80"}, {1: "a", "1": "b"}, {"a": object()}])
+def test_metadata_that_could_not_be_read_again_is_refused(tmp_path, metadata):
+    with pytest.raises((ValueError, TypeError), match="a model file cannot hold"):
+        model_of().save(tmp_path / "m", metadata=metadata)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_pickle_in_the_file_and_none_is_read(rng, tmp_path):

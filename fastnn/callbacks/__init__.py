@@ -13,7 +13,7 @@ another machine.
 
 Names, arguments and semantics are those of Keras 3. What differs: a wrong ``mode`` is an error; a value that is not in
 the logs is an error and no warning; NaN never counts as an improvement; words go to stderr; ``LambdaCallback`` refuses
-hooks that nothing calls; ``ModelCheckpoint`` has no ``save_weights_only``, for a model file always holds all.
+hooks that nothing calls; ``ModelCheckpoint`` writes safetensors, whose names do not end in ``.keras`` or ``.h5``.
 """
 
 from fastnn.callbacks.base import Callback, Logs, check, listens

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from io import StringIO, TextIOWrapper
+from typing import Any, BinaryIO
 
 from fastnn.callbacks.base import Callback
 from fastnn.callbacks.monitor import Monitor
 from fastnn.definitions import integer, number
 from fastnn.progress import say
+from fastnn.tensor_file import check_name
+from fastnn.writing import append
 
 
 class ModelCheckpoint(Monitor):
     """Save the model after epochs; :func:`fastnn.load` reads it, and training goes on from there.
+
+    A file that is there is replaced as a whole or stays as it was.
 
     Parameters
     ----------
@@ -20,7 +25,8 @@ class ModelCheckpoint(Monitor):
         with a number for ``save_freq`` also ``{batch}`` (from 1). Folders that are missing are made.
     monitor, mode, verbose : as in :class:`fastnn.callbacks.EarlyStopping`; for ``save_best_only``.
     save_best_only : only when the monitored value improved. What counts is kept from one fit to the next.
-    save_weights_only : only False: a model file always holds weights, layers and the optimiser's state.
+    save_weights_only : write the weights alone, for :meth:`fastnn.Sequential.load_weights`; the other way a file holds
+        layers, weights and the optimiser's state.
     save_freq : ``"epoch"``, or a number of updates; that makes each update a native call of its own, and the values
         are those of the epoch so far.
     initial_value_threshold : with ``save_best_only``, what the first saved value must be better than.
@@ -48,17 +54,12 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold=None,
     ) -> None:
         super().__init__(monitor, mode)
-        if save_weights_only:
-            raise ValueError(
-                "save_weights_only=True is not offered: a model file holds layers, weights and optimizer, and "
-                "fastnn.load(path).get_weights() gives the weights; leave save_weights_only out"
-            )
         if initial_value_threshold is not None:
             if not save_best_only:
                 raise ValueError("initial_value_threshold needs save_best_only=True; every model is saved without it")
             self.best = number("initial_value_threshold", initial_value_threshold)
-        self.filepath, self.verbose, self.save_best_only = os.fspath(filepath), verbose, save_best_only
-        self.save_weights_only, self.initial_value_threshold = False, initial_value_threshold
+        self.filepath, self.verbose, self.save_best_only = check_name(filepath), verbose, save_best_only
+        self.save_weights_only, self.initial_value_threshold = bool(save_weights_only), initial_value_threshold
         self.save_freq = save_freq if save_freq == "epoch" else integer("save_freq", save_freq, low=1)
         self.epoch = self.updates = 0
         if save_freq != "epoch":
@@ -93,7 +94,7 @@ class ModelCheckpoint(Monitor):
         except KeyError as error:
             raise ValueError(f"filepath {self.filepath!r} names {error}; there are {', '.join(known)}") from None
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        self.model.save(path)
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
             say(f"epoch {places['epoch']}: saved {path}")
 
@@ -106,6 +107,8 @@ class CSVLogger(Callback):
     filename : the file; its folder must be there.
     separator : one character between columns.
     append : go on with the file that is there, under its own header; False begins a new one.
+
+    A row that cannot be written whole, as on a full disk, is taken back, and an error.
 
     The columns are ``epoch`` (from 0) and the values of the first epoch in the order of the logs; a value that an epoch
     does not have is ``NA``.
@@ -125,16 +128,30 @@ class CSVLogger(Callback):
     def __init__(self, filename, separator=",", append=False) -> None:
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"separator must be one character that quotes nothing and ends no line, got {separator!r}")
-        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self.filename, self.separator, self.append = os.fsdecode(filename), separator, append
         self.columns: list[str] = []
 
     def on_train_begin(self, logs=None):
+        going_on = self.append and os.path.isfile(self.filename)  # not so a pipe or a terminal, which cannot be read
+        with open(self.filename, "rb+" if going_on else "wb") as file:
+            self.columns = self._header(file) if going_on else []
+        self.there = bool(self.columns)
+
+    def _header(self, file: BinaryIO) -> list[str]:
+        """The columns of a file that is there; a line that a killed process left without its end gets it."""
         import csv
 
-        with open(self.filename, "a+" if self.append else "w+", newline="", encoding="utf-8") as file:
-            file.seek(0)
-            self.columns = next(csv.reader(file, delimiter=self.separator), [])
-        self.there = bool(self.columns)
+        lines = TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        try:
+            columns = next(csv.reader(lines, delimiter=self.separator), [])
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{self.filename} is no table to append to: {error}; begin another file") from None
+        lines.detach()
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        return columns
 
     def on_epoch_end(self, epoch, logs=None):
         values = {"epoch": epoch, **logs}
@@ -150,7 +167,9 @@ class CSVLogger(Callback):
         self._write([values.get(name, "NA") for name in self.columns])
 
     def _write(self, row: list[Any]) -> None:
+        """Append a row, whole or not at all."""
         import csv
 
-        with open(self.filename, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, delimiter=self.separator).writerow(row)
+        text = StringIO(newline="")
+        csv.writer(text, delimiter=self.separator).writerow(row)
+        append(self.filename, text.getvalue().encode())

@@ -21,6 +21,7 @@ from fastnn.reprs import brief, call_of, cut
 
 Shape = tuple[int, ...]
 NO_PENALTY = L1L2()
+MOST_AXES = 31  # of a sample; NumPy's arrays have 32 in its older releases, one of which is the batch
 
 
 class OpKind(IntEnum):
@@ -124,4 +125,6 @@ def check_shape(argument: str, came: object) -> Shape:
     for size in came:
         if isinstance(size, bool) or not hasattr(size, "__index__") or size.__index__() < 1:
             raise ValueError(f"{argument} must hold whole sizes of at least 1, got {came!r}")
+    if len(came) > MOST_AXES:
+        raise ValueError(f"{argument} may have {MOST_AXES} axes, got {len(came)}")
     return tuple(size.__index__() for size in came)

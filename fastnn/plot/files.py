@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
 from fastnn.plot import curves, style
+from fastnn.writing import write_atomically
 
 
 def save_history(fitted: Any, path: Any) -> None:
@@ -24,7 +26,10 @@ def save_history(fitted: Any, path: Any) -> None:
             curves.draw_panels(figure, curves.Curves(fitted), "auto")
         else:  # stopped within the first epoch
             figure.subplots().set(title="no whole epoch was trained", xlabel="epoch", ylabel="loss")
-        figure.savefig(path, dpi=120)
+        ending = os.path.splitext(os.fsdecode(path))[1].lower().lstrip(".")
+        picture = io.BytesIO()
+        figure.savefig(picture, dpi=120, format=ending or None)
+    write_atomically(path, picture.getvalue())
 
 
 def check_picture(path: Any) -> None:
@@ -33,6 +38,6 @@ def check_picture(path: Any) -> None:
         from matplotlib.figure import Figure
 
         kinds = Figure().canvas.get_supported_filetypes()
-    ending = os.path.splitext(path)[1].lower().lstrip(".")
+    ending = os.path.splitext(os.fsdecode(path))[1].lower().lstrip(".")
     if ending not in kinds:
-        raise ValueError(f"{path}: the name of a picture must end in .{', .'.join(sorted(kinds))}")
+        raise ValueError(f"{os.fsdecode(path)}: the name of a picture must end in .{', .'.join(sorted(kinds))}")
