@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.custom_loss import CustomLoss
 from fastnn.definitions import number, shown
 from fastnn.layers.base import Shape
-from fastnn.losses import Loss
+from fastnn.losses import CustomLoss, Loss
 from fastnn.sparse import SparseRows, from_scipy
 
 MAX_SAMPLES = 2**31 - 1  # the order of rows is int32

@@ -9,8 +9,8 @@ import numpy as np
 
 from fastnn._kernels import reference
 from fastnn.callbacks import Logs
-from fastnn.custom_loss import CustomLoss
 from fastnn.data import Data
+from fastnn.losses import CustomLoss
 from fastnn.plan import Arenas, Plan
 from fastnn.sparse import dense
 

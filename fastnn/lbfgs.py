@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._kernels import contract, reference
-from fastnn.custom_loss import CustomLoss
+from fastnn.losses import CustomLoss
 from fastnn.optimizers import LBFGS
 
 SUFFICIENT, CURVATURE = 1e-4, 0.9  # c1 and c2 of the Wolfe conditions

@@ -15,12 +15,11 @@ from fastnn import _kernels, checks, exclusive, inference, losses, optimizers, s
 from fastnn import metrics as metric_definitions
 from fastnn.callbacks import History, Logs
 from fastnn.callbacks import check as check_callbacks
-from fastnn.custom_loss import CustomLoss
 from fastnn.data import Data, make_data, split_data
 from fastnn.fitting import BATCH_SIZE, check_arguments, checked_batch_size, prepare
 from fastnn.layers.base import Layer
 from fastnn.listeners import SILENT, Listeners
-from fastnn.losses import Loss, Reduction
+from fastnn.losses import CustomLoss, Loss, Reduction
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 from fastnn.plan import Layout, Plan, aligned
@@ -98,7 +97,7 @@ class Sequential(Stack):
         Parameters
         ----------
         optimizer, loss, metrics : names or objects of the modules of these names; ``loss`` may be a function
-            ``f(target, prediction)`` (see :class:`fastnn.custom_loss.CustomLoss`).
+            ``f(target, prediction)`` (see :class:`fastnn.losses.custom.CustomLoss`).
         weighted_metrics : metrics in which rows count by their sample and class weights.
         """
         if loss is None:

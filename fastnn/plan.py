@@ -20,10 +20,9 @@ import numpy as np
 from fastnn import plan_tables
 from fastnn._kernels.tables import HEADER, OP, RUN
 from fastnn.activations import ActivationCode, linear
-from fastnn.custom_loss import CustomLoss
 from fastnn.definitions import shown
 from fastnn.layers.base import Layer, Operation, OpKind, Parameter, Shape
-from fastnn.losses import Loss, Reduction
+from fastnn.losses import CustomLoss, Loss, Reduction
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 from fastnn.reprs import call_of

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn._kernels.tables import LOSS, METRIC, OPTIMIZER, SEGMENT
-from fastnn.custom_loss import CustomLoss
 from fastnn.layers.base import Shape
-from fastnn.losses import Loss
+from fastnn.losses import CustomLoss, Loss
 from fastnn.metrics import Metric, n_sums
 from fastnn.optimizers import Optimizer
 

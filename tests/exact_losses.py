@@ -1,6 +1,6 @@
 """The losses' formulas in 40 digits, by the names of their codes: ``f(target, prediction, parameter)`` of one row.
 
-They are written from the definitions, without the steps by which :mod:`fastnn.loss_formulas` keeps digits.
+They are written from the definitions, without the steps by which :mod:`fastnn.losses.formulas` keeps digits.
 """
 
 from __future__ import annotations

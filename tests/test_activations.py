@@ -30,11 +30,32 @@ FORMULAS = {
     "hard_sigmoid": lambda z, p: min(max(z / 6 + mp.mpf(1) / 2, mp.zero), mp.one),
     "hard_swish": lambda z, p: z * min(max(z / 6 + mp.mpf(1) / 2, mp.zero), mp.one),
     "exponential": lambda z, p: mp.exp(z),
+    "relu6": lambda z, p: min(max(z, mp.zero), p),
+    "hard_tanh": lambda z, p: min(max(z, -mp.one), mp.one),
+    "celu": lambda z, p: z if z > 0 else p * mp.expm1(z / p),
+    "log_sigmoid": lambda z, p: -mp.log1p(mp.exp(-z)),
+    "gelu_tanh": lambda z, p: z / 2 * (1 + mp.tanh(mp.sqrt(2 / mp.pi) * (z + mp.mpf("0.044715") * z**3))),
+    "mish": lambda z, p: z * mp.tanh(mp.log1p(mp.exp(z))),
+    "tanh_shrink": lambda z, p: z - mp.tanh(z),
+    "hard_shrink": lambda z, p: z if abs(z) > p else mp.zero,
+    "soft_shrink": lambda z, p: mp.sign(z) * max(abs(z) - p, mp.zero),
+    "sparse_plus": lambda z, p: mp.zero if z <= -1 else z if z >= 1 else (z + 1) ** 2 / 4,
+    "sparse_sigmoid": lambda z, p: min(max((z + 1) / 2, mp.zero), mp.one),
+    "squareplus": lambda z, p: (z + mp.sqrt(z * z + p)) / 2,
 }
+CANCEL = ("gelu", "gelu_tanh", "tanh_shrink", "sparse_plus")  # rounded as their argument is
 POINTS = np.array(
-    [-80.0, -20.5, -6.1, -3.1, -2.9, -1.25, -0.5, -1e-3, -1e-9, 1e-9, 1e-3, 0.3, 1.0, 2.9, 3.1, 7.7, 19.0, 60.0]
+    [-80.0, -20.5, -6.1, -3.1, -2.9, -1.25, -0.51, -1e-3, -1e-9, 1e-9, 1e-3, 0.3, 0.99, 2.9, 3.1, 7.7, 19.0, 60.0]
 )
-DEFAULTS = {"leaky_relu": 0.2, "elu": 1.0}  # of keras.activations
+DEFAULTS = {  # of keras.activations
+    "leaky_relu": 0.2,
+    "elu": 1.0,
+    "relu6": 6.0,
+    "celu": 1.0,
+    "hard_shrink": 0.5,
+    "soft_shrink": 0.5,
+    "squareplus": 4.0,
+}
 ROWWISE = ("softmax", "log_softmax")
 
 
@@ -56,7 +77,7 @@ def test_values_equal_the_formula(name, dtype):
         got,
         right,
         dtype,
-        magnitude=np.maximum(np.abs(right), np.abs(points) if name in ("gelu",) else 0) + np.minimum(np.abs(right), 1),
+        magnitude=np.maximum(np.abs(right), np.abs(points) if name in CANCEL else 0) + np.minimum(np.abs(right), 1),
     )
 
 
@@ -69,9 +90,16 @@ def test_derivatives_equal_those_of_the_formula(name):
     assert_close(got, dy * right, np.float64, magnitude=np.maximum(np.abs(right), 1) * dy)
 
 
-@pytest.mark.parametrize(("name", "argument"), [("leaky_relu", "negative_slope"), ("elu", "alpha")])
+PARAMETERS = [(name, record.parameter_name) for name, record in ACTIVATIONS.items() if record.parameter_name]
+
+
+@pytest.mark.parametrize(("name", "argument"), PARAMETERS)
 @pytest.mark.parametrize("value", [0.0, 0.01, 0.7, 1.9])
 def test_parameters_enter_value_and_derivative(name, argument, value):
+    if value == 0 and ACTIVATIONS[name].positive:
+        with pytest.raises(ValueError, match=rf"{argument} must lie in \(0, inf\)"):
+            activations.get(name, **{argument: value})
+        return
     record = activations.get(name, **{argument: value})
     assert_close(record(POINTS), exact(name, POINTS, value), np.float64)
     ahead, behind = exact(name, POINTS + DIFFERENCE_STEP, value), exact(name, POINTS - DIFFERENCE_STEP, value)
@@ -162,3 +190,32 @@ def test_other_names_of_an_activation(alias, name):
 def test_wrong_activations_are_refused_by_name(came, arguments, error, words):
     with pytest.raises(error, match=words):
         activations.get(came, **arguments)
+
+
+def test_arguments_of_keras_functions_choose_the_formula():
+    z = np.linspace(-3, 9, 25)
+    assert activations.get("gelu", approximate=True) is activations.gelu_tanh
+    assert activations.get("gelu", approximate=False) is activations.gelu
+    np.testing.assert_array_equal(activations.gelu(z, approximate=True), activations.gelu_tanh(z))
+    np.testing.assert_array_equal(activations.relu(z, max_value=2.0), np.clip(z, 0, 2))
+    np.testing.assert_array_equal(activations.relu(z, negative_slope=0.5), np.where(z < 0, z / 2, z))
+    assert activations.get("relu", max_value=None) is activations.relu
+    with pytest.raises(TypeError, match="approximate must be True or False, got 'tanh'"):
+        activations.get("gelu", approximate="tanh")
+
+
+KINKS = {  # as PyTorch, and so Keras, takes the slope where it jumps
+    "relu6": ([0.0, 6.0], [0, 0]),
+    "hard_tanh": ([-1.0, 1.0], [0, 0]),
+    "hard_shrink": ([-0.5, 0.5], [0, 0]),
+    "soft_shrink": ([-0.5, 0.5], [0, 0]),
+    "sparse_plus": ([-1.0, 1.0], [0, 1]),
+    "celu": ([0.0], [1]),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_slopes_at_kinks(name, dtype):
+    z = np.array(KINKS[name][0], dtype)
+    record = ACTIVATIONS[name]
+    np.testing.assert_array_equal(record.backward(z, record(z), np.ones_like(z)), KINKS[name][1])

@@ -19,7 +19,7 @@ MODULES = sorted(
 INTERFACE = {  # modules whose docstrings users read
     "fastnn",
     "fastnn._kernels",
-    *(f"fastnn.{name}" for name in ("activations", "custom_loss", "losses", "metrics", "optimizers", "initializers")),
+    *(f"fastnn.{name}" for name in ("activations", "losses", "losses.custom", "metrics", "optimizers", "initializers")),
     *(f"fastnn.{name}" for name in ("regularizers", "schedules", "model", "stack", "many", "serialization")),
     *(f"fastnn.{name}" for name in ("predictor", "threads", "config", "errors")),
     *(f"fastnn.callbacks.{name}" for name in ("base", "files", "history", "loggers", "monitor", "rates", "simple")),

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numba import njit, typeof, types
 
-from fastnn import activations, loss_formulas, loss_records, metrics, optimizers, random, updates
+from fastnn import metrics, optimizers, random, updates
 from fastnn._kernels import (
     jit_activations,
     jit_compile,
@@ -43,11 +43,16 @@ from fastnn._kernels import (
 from fastnn._kernels.jit_compile import OPTIONS
 from fastnn._kernels.jit_denormals import flush_denormals, restore
 from fastnn._kernels.jit_walk import Data, Memory, Tables
+from fastnn.activations import formulas as activation_formulas
+from fastnn.activations import records as activation_records
+from fastnn.losses import formulas as loss_formulas
+from fastnn.losses import records as loss_records
 from fastnn.sparse import SparseRows
 
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 SOURCES = (
-    *(activations, loss_formulas, loss_records, metrics, optimizers, random, updates, tables),
+    *(activation_formulas, activation_records, loss_formulas, loss_records),
+    *(metrics, optimizers, random, updates, tables),
     *(jit_activations, jit_compile, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers, jit_products),
     *(jit_random, jit_rows, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
 )

@@ -1,7 +1,7 @@
 """Activations on whole rows: ``KERNELS`` overwrite ``z`` by ``y``, ``GRADIENTS`` overwrite ``dy`` by ``dz``.
 
-Both take flat vectors of whole rows ``(rows * width,)``. Elementwise formulas are those of :mod:`fastnn.activations`;
-the row-wise ones are written here as loops.
+Both take flat vectors of whole rows ``(rows * width,)``. Elementwise formulas are those of
+:mod:`fastnn.activations.formulas`; the row-wise ones are written here as loops.
 """
 
 from __future__ import annotations

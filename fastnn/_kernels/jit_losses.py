@@ -1,6 +1,6 @@
 """Losses on a block: a kernel returns the sum of weighted losses and writes the gradient to ``dy``.
 
-Elementwise formulas are those of :mod:`fastnn.loss_formulas`; the cross-entropies over a row are written here
+Elementwise formulas are those of :mod:`fastnn.losses.formulas`; the cross-entropies over a row are written here
 as loops. The target is a flat vector as wide as the output, or class indices: whichever is not empty. The columns of
 a row take the ``parameters`` in turn; the loops over a row have one.
 """
@@ -13,9 +13,9 @@ from fastnn._kernels.jit_activations import exponentials, largest
 from fastnn._kernels.jit_compile import inlined
 from fastnn._kernels.jit_formulas import compiled, maximum, minimum
 from fastnn._kernels.jit_math import exp
-from fastnn.loss_formulas import CLIP, FAR
-from fastnn.loss_formulas import smoothed as formula_smoothed
-from fastnn.loss_records import ALL_LOSSES
+from fastnn.losses.formulas import CLIP, FAR
+from fastnn.losses.formulas import smoothed as formula_smoothed
+from fastnn.losses.records import ALL_LOSSES
 
 smoothed = compiled(formula_smoothed)
 ARGUMENTS = "target, labels, weight, y, dy, width, repeat, scale, parameters"

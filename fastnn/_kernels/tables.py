@@ -10,7 +10,7 @@ so that such a kind does not change the struct.
 
 import numpy as np
 
-from fastnn.loss_records import N_PARAMETERS
+from fastnn.losses.records import N_PARAMETERS
 from fastnn.updates import N_HYPER
 
 OP = np.dtype(

@@ -1,4 +1,4 @@
-/* The elementwise losses: for each output its term and the slope of the term, as in loss_formulas.py. */
+/* The elementwise losses: for each output its term and the slope of the term, as in losses/formulas.py. */
 #ifndef FNN_LOSS_FORMULAS_H
 #define FNN_LOSS_FORMULAS_H
 
@@ -13,9 +13,6 @@
 typedef struct {
     vf term, slope;
 } loss_value;
-
-/* low <= a <= high, NaN let through. */
-static inline vf vec_clip(vf a, real low, real high) { return vf_min(vf_set1(high), vf_max(vf_set1(low), a)); }
 
 static inline vf vec_sign(vf a) {
     vf not_above = vf_select(vf_lt(a, vf_zero()), vf_set1(-1), a); /* zero and NaN stay */

@@ -1,6 +1,6 @@
 """What a loss is: its record, with its value for a row and the gradient of that value, and the table of all losses.
 
-The formulas are in :mod:`fastnn.loss_formulas`. Elementwise losses give a term and its slope for each
+The formulas are in :mod:`fastnn.losses.formulas`. Elementwise losses give a term and its slope for each
 output, averaged (or summed) over the last axis; row-wise ones give the row's value and its gradient. Rows are
 averaged by the training loop, weights included: ``sum(w * loss) / rows``, as Keras 3 does.
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import loss_formulas as formulas
+from fastnn.losses import formulas
 
 
 class LossCode(IntEnum):

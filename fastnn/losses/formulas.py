@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from fastnn.activations import f_log_softmax, f_sigmoid, f_softmax
+from fastnn.activations.formulas import f_log_softmax, f_sigmoid, f_softmax
 
 CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1
 LOG_2 = math.log(2.0)

@@ -1,6 +1,6 @@
 """Losses as users write them: by name with :func:`get`, or made by a function with Keras' name.
 
-Each returns a record of :mod:`fastnn.loss_records`, with its parameters checked and bound.
+Each returns a record of :mod:`fastnn.losses.records`, with its parameters checked and bound.
 """
 
 from __future__ import annotations
@@ -12,9 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.custom_loss import CustomLoss
 from fastnn.definitions import lookup, number
-from fastnn.loss_records import ALL_LOSSES, LOSSES, LOSSES_ON_LOGITS, N_PARAMETERS, SMOOTHING, Loss, LossCode, Reduction
+from fastnn.losses.custom import CustomLoss
+from fastnn.losses.records import (
+    ALL_LOSSES,
+    LOSSES,
+    LOSSES_ON_LOGITS,
+    N_PARAMETERS,
+    SMOOTHING,
+    Loss,
+    LossCode,
+    Reduction,
+)
 
 __all__ = [
     "ALL_LOSSES",

@@ -1,0 +1,167 @@
+"""What an activation is: its record, and the table of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from fastnn.activations import formulas
+from fastnn.definitions import number, shown
+
+
+class ActivationCode(IntEnum):
+    """Number of each activation in the plan; the C enum ``fnn_activation_code`` is the same."""
+
+    LINEAR = 0
+    SIGMOID = 1
+    TANH = 2
+    RELU = 3
+    LEAKY_RELU = 4
+    ELU = 5
+    SELU = 6
+    GELU = 7
+    SILU = 8
+    SOFTPLUS = 9
+    SOFTSIGN = 10
+    HARD_SIGMOID = 11
+    HARD_SWISH = 12
+    EXPONENTIAL = 13
+    SOFTMAX = 14
+    LOG_SOFTMAX = 15
+    RELU6 = 16
+    HARD_TANH = 17
+    CELU = 18
+    LOG_SIGMOID = 19
+    GELU_TANH = 20
+    MISH = 21
+    TANH_SHRINK = 22
+    HARD_SHRINK = 23
+    SOFT_SHRINK = 24
+    SPARSE_PLUS = 25
+    SPARSE_SIGMOID = 26
+    SQUAREPLUS = 27
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation with its parameter bound; called, it maps ``z`` to ``y``.
+
+    Attributes
+    ----------
+    name, code : its name in the interface and its number in the plan.
+    function : ``(z, p) -> y``.
+    derivative : ``(z, y, p) -> dy/dz``, or ``(y, dy) -> dz`` for a row-wise one.
+    keeps_z : the derivative reads ``z``.
+    rowwise : works along the last axis instead of on each number.
+    parameter_name, parameter : the one free number (``negative_slope``, ``alpha``), 0.0 where none.
+    positive : the parameter must be larger than 0, not only no less.
+    """
+
+    name: str
+    code: ActivationCode
+    function: Callable[..., Any]
+    derivative: Callable[..., Any]
+    keeps_z: bool = False
+    rowwise: bool = False
+    parameter_name: str | None = None
+    parameter: float = 0.0
+    positive: bool = False
+
+    def __call__(self, z, **parameter):
+        bound = self.bind(**parameter) if parameter else self
+        z = np.asarray(z)
+        dtype = z.dtype if z.dtype.kind == "f" else np.float64
+        return bound.function(z.astype(dtype, copy=False), bound.parameter).astype(dtype, copy=False)
+
+    def bind(self, **parameter: Any) -> Activation:
+        """The same activation with its parameter set."""
+        bound = self
+        for name, value in parameter.items():
+            bound = bound._with(name, value)
+        return bound
+
+    def _with(self, name: str, value: Any) -> Activation:
+        if name == self.parameter_name:
+            return replace(self, parameter=number(name, value, low=0.0, open_low=self.positive))
+        if (self.name, name) in VARIANTS:
+            return VARIANTS[self.name, name](value)
+        raise ValueError(f"activation {self.name!r} has no parameter {name!r}")
+
+    def backward(self, z, y, dy):
+        """The gradient before the activation: ``dz`` from ``dy``, all of the shape of ``y``."""
+        if self.rowwise:
+            return self.derivative(y, dy)
+        return dy * self.derivative(z, y, self.parameter)
+
+    def config(self) -> str | dict[str, Any]:
+        """What the model file stores: the name, with the parameter where there is one."""
+        if self.parameter_name is None:
+            return self.name
+        return {"name": self.name, self.parameter_name: self.parameter}
+
+    def __repr__(self) -> str:
+        inside = "" if self.parameter_name is None else f"({self.parameter_name}={self.parameter:g})"
+        return f"<activation {self.name}{inside}>"
+
+
+def _record(name: str, **more: Any) -> Activation:
+    """The activation with the formulas of its name."""
+    derivative = getattr(formulas, f"backward_{name}" if more.get("rowwise") else f"d_{name}")
+    return Activation(name, ActivationCode[name.upper()], getattr(formulas, f"f_{name}"), derivative, **more)
+
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    record.name: record
+    for record in (
+        _record("linear"),
+        _record("sigmoid"),
+        _record("tanh"),
+        _record("relu"),
+        _record("leaky_relu", parameter_name="negative_slope", parameter=0.2),
+        _record("elu", parameter_name="alpha", parameter=1.0),
+        _record("selu"),
+        _record("gelu", keeps_z=True),
+        _record("silu", keeps_z=True),
+        _record("softplus"),
+        _record("softsign"),
+        _record("hard_sigmoid"),
+        _record("hard_swish", keeps_z=True),
+        _record("exponential"),
+        _record("softmax", rowwise=True),
+        _record("log_softmax", rowwise=True),
+        _record("relu6", parameter_name="max_value", parameter=6.0),
+        _record("hard_tanh"),
+        _record("celu", parameter_name="alpha", parameter=1.0, positive=True),
+        _record("log_sigmoid"),
+        _record("gelu_tanh", keeps_z=True),
+        _record("mish", keeps_z=True),
+        _record("tanh_shrink", keeps_z=True),
+        _record("hard_shrink", parameter_name="threshold", parameter=0.5),
+        _record("soft_shrink", parameter_name="threshold", parameter=0.5),
+        _record("sparse_plus"),
+        _record("sparse_sigmoid"),
+        _record("squareplus", parameter_name="b", parameter=4.0, positive=True),
+    )
+}
+
+
+def _gelu(approximate: Any) -> Activation:
+    if not isinstance(approximate, bool | np.bool_):
+        raise TypeError(f"approximate must be True or False, got {shown(approximate)}")
+    return ACTIVATIONS["gelu_tanh" if approximate else "gelu"]
+
+
+def _bounded_relu(max_value: Any) -> Activation:
+    return ACTIVATIONS["relu"] if max_value is None else ACTIVATIONS["relu6"].bind(max_value=max_value)
+
+
+VARIANTS: Mapping[tuple[str, str], Callable[[Any], Activation]] = {
+    ("gelu", "approximate"): _gelu,
+    ("relu", "max_value"): _bounded_relu,
+    ("relu", "negative_slope"): lambda slope: ACTIVATIONS["leaky_relu"].bind(negative_slope=slope),
+}
+"""Arguments of Keras' functions that choose another record."""
