@@ -69,7 +69,7 @@ def get(activation: object, **parameter: float) -> Activation:
     if activation is None:
         activation = "linear"
     if isinstance(activation, str):
-        activation = lookup("activation", ALIASES.get(activation, activation), ACTIVATIONS)
+        activation = lookup("activation", activation, ACTIVATIONS, ALIASES)
     if not isinstance(activation, Activation):
         raise TypeError(
             f"activation must be a name or a record of fastnn.activations, got {activation!r}; "
