@@ -18,9 +18,9 @@ import numpy as np
 
 from fastnn import layers as layer_definitions
 from fastnn.checks import check_finite, listed
-from fastnn.custom_loss import CustomLoss
 from fastnn.definitions import integer, shown
 from fastnn.layers.base import Layer, check_shape
+from fastnn.losses import CustomLoss
 from fastnn.plan import Layout, aligned, lay_out
 from fastnn.reprs import cut
 from fastnn.stored import check_types, difference, parse

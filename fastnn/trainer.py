@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._kernels import contract, reference
-from fastnn.custom_loss import CustomLoss
 from fastnn.data import Data
 from fastnn.lbfgs import Solver
+from fastnn.losses import CustomLoss
 from fastnn.optimizers import LBFGS
 from fastnn.plan_cache import take_arenas
 from fastnn.schedules import Schedule
