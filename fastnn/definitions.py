@@ -114,3 +114,23 @@ def integer(argument: str, came: Any, *, low: int | None = None) -> int:
     if low is not None and value < low:
         raise ValueError(f"{argument} must be at least {low}, got {value}")
     return value
+
+
+def refuse_subclass(cls: type, kind: str, why: str) -> None:
+    """Raise ``TypeError`` for a subclass from outside of fastnn, whose methods nothing would call."""
+    if cls.__module__.partition(".")[0] != "fastnn":
+        raise TypeError(f"{cls.__name__} cannot be {kind} of your own: {why}")
+
+
+def unknown_attribute(
+    owner: object, name: str, known: Iterable[str], replaced: Mapping[str, str] = EMPTY
+) -> AttributeError:
+    """The error for an attribute that an object does not have: what it has, or what took its place."""
+    from difflib import get_close_matches
+
+    what, known = f"{type(owner).__name__} has no {name}", list(known)
+    if name in replaced:
+        return AttributeError(f"{what}: {replaced[name]}")
+    near = get_close_matches(name, known, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return AttributeError(f"{what}{hint}; it has {', '.join(known)}")

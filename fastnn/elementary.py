@@ -9,6 +9,7 @@ instruction set, and a learning rate or a first weight that differs changes all 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -42,14 +43,17 @@ def exponential(x: np.ndarray) -> np.ndarray:
 
 
 @np.errstate(over="ignore")
-def power(base: float, exponent: np.ndarray) -> np.ndarray:
-    """``base ** exponent`` for a positive base and exponents from 0 on: squaring for the whole part."""
+def power(base: Any, exponent: Any) -> np.ndarray:
+    """``base ** exponent`` for bases and exponents from 0 on, numbers or arrays: squaring for the whole part."""
+    base, exponent = np.broadcast_arrays(np.asarray(base, np.float64), np.asarray(exponent, np.float64))
     whole = np.floor(exponent)
-    bits, square, result = whole.astype(np.int64), float(base), np.ones_like(whole)
+    bits, square, result = whole.astype(np.int64), base, np.ones_like(whole)
     while bits.any():
         result = np.where(bits & 1, result * square, result)
         bits, square = bits >> 1, square * square
-    return result * exponential((exponent - whole) * logarithm(np.asarray(base, np.float64)))
+    positive = np.where(base > 0, base, 1.0)
+    rest = np.where(base > 0, exponential((exponent - whole) * logarithm(positive)), exponent == whole)
+    return result * rest
 
 
 def cosine_of_pi(x: np.ndarray) -> np.ndarray:

@@ -178,7 +178,7 @@ def new_slots(plan: Plan, dtype: np.dtype) -> np.ndarray:
     if record is None:
         return aligned(0, dtype).reshape(0, n_params)
     slots = aligned(record.n_slots * n_params, dtype).reshape(record.n_slots, n_params)
-    slots[...] = record.slot_start
+    slots[...] = np.reshape(record.slot_starts, (-1, 1))
     return slots
 
 

@@ -61,9 +61,9 @@ def optimizers_in_all_forms() -> list:
         (optimizers.RMSprop, {"momentum": 0.5, "centered": True}),
         (optimizers.Adagrad, {}),
         (optimizers.Adadelta, {}),
+        (optimizers.Adam, {"form": "paper"}),
         (optimizers.Adam, {}),
-        (optimizers.Adam, {"form": "keras"}),
-        (optimizers.AdamW, {}),
+        (optimizers.AdamW, {"form": "paper"}),
         (optimizers.Nadam, {}),
         (optimizers.Adamax, {}),
         (optimizers.Lion, {}),
@@ -76,6 +76,11 @@ def optimizers_in_all_forms() -> list:
 
 
 OPTIMIZERS = optimizers_in_all_forms()
+LATER_OPTIMIZERS = [  # with cases of their own, so that the first records stay
+    optimizers.Adam(0.01, amsgrad=True, weight_decay=0.02),
+    optimizers.Adam(0.005, amsgrad=True, form="paper", clipnorm=0.05),
+    optimizers.Ftrl(0.1, beta=0.5, l1_regularization_strength=0.01, l2_regularization_strength=0.02),
+]
 FIRST_LOSSES = [loss for loss in losses.ALL_LOSSES if loss.code <= losses.LossCode.PINBALL]
 
 
@@ -127,7 +132,7 @@ def _around_updates() -> list[Case]:
     """Every optimiser over more parameters than stay in a cache, where it may be joined with the gradients."""
     common = {"shape": (183,), "rows": 80, "batch_size": 37, "epochs": 2}
     made = []
-    for optimizer in OPTIMIZERS:
+    for optimizer in (*OPTIMIZERS, *LATER_OPTIMIZERS):
         free = replace(optimizer, clipvalue=None, clipnorm=None, global_clipnorm=None)  # clipping needs all gradients
         made.append(
             Case(f"many-parameters-{len(made)}-{optimizer.code.name.lower()}", _dense(187, 3), optimizer=free, **common)
@@ -159,6 +164,7 @@ CASES = (
     *_around_definitions(),
     *_around_updates(),
     *_around_later_losses(),
+    *(Case(f"update-{i}", _dense(13, 3), (7,), optimizer=later) for i, later in enumerate(LATER_OPTIMIZERS)),
     Case("odd", _dense(13, 5), (7,)),
     Case("odd-deep", _dense(50, 23, 3, activation="relu"), (37,)),
     Case("ones", _dense(1, 1), (1,), optimizer="sgd"),
@@ -169,7 +175,12 @@ CASES = (
     Case("in-order", _dense(15, 1), (31,), shuffle=False),
     Case("two-fits", _dense(15, 2), (6,), fits=2, optimizer=optimizers.Nadam(0.01)),
     Case("rates", _dense(15, 2), (6,), optimizer=optimizers.Adam(_RATES)),
-    Case("cosine", _dense(15, 2), (6,), optimizer=optimizers.Adam(CosineDecay(0.01, 19, 0.1, 0.02, 3))),
+    Case(
+        "cosine",
+        _dense(15, 2),
+        (6,),
+        optimizer=optimizers.Adam(CosineDecay(0.01, 19, 0.1, warmup_target=0.02, warmup_steps=3)),
+    ),
     Case("decay", _dense(15, 2), (6,), optimizer=optimizers.Adam(ExponentialDecay(0.02, 7, 0.3))),
     Case("underflow-single", shape=(5,), dtypes=("float32",), **_underflow(1e-20)),
     Case("underflow-double", shape=(5,), dtypes=("float64",), **_underflow(1e-160)),

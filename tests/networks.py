@@ -160,7 +160,7 @@ class Stage:
         self.memory, n_params = Memory(), len(net.params)
         record = net.plan.optimizer_record
         slots = self.memory.array(
-            (record.n_slots if record else 0, n_params), dtype, record.slot_start if record else 0
+            (record.n_slots if record else 0, n_params), dtype, np.reshape(record.slot_starts, (-1, 1)) if record else 0
         )
         self.arenas = plan.Arenas(
             self.memory.copy(net.params, dtype),

@@ -68,7 +68,7 @@ WRONG_MODEL = {
     "form": (lambda: optimizers.Adam(form="x"), ValueError, ("form", "paper", "keras", "'x'")),
     "history": (lambda: optimizers.LBFGS(history_size=0), ValueError, ("history_size", "at least 1", "0")),
     "lbfgs clip": (lambda: optimizers.LBFGS(clipnorm=1.0), ValueError, ("LBFGS", "clipping")),
-    "decay": (lambda: schedules.ExponentialDecay(0.1, 0, 0.9), ValueError, ("decay_steps", "at least 1", "0")),
+    "decay": (lambda: schedules.ExponentialDecay(0.1, 0, 0.9), ValueError, ("decay_steps", "(0, inf)", "0")),
     "boundaries": (lambda: schedules.PiecewiseConstantDecay([5, 5], [1, 2, 3]), ValueError, ("boundaries", "rise")),
     "values": (lambda: schedules.PiecewiseConstantDecay([5], [1]), ValueError, ("values", "one more")),
     "delta": (lambda: losses.Huber(0), ValueError, ("delta", "(0, inf)", "0")),

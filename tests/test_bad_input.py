@@ -195,12 +195,11 @@ def test_the_area_under_the_curve_needs_probabilities():
 
 
 @pytest.mark.parametrize("rate", [-0.1, float("nan"), "fast"])
-def test_a_learning_rate_that_was_spoilt_after_compile(rate):
+def test_a_wrong_learning_rate_is_refused_where_it_is_set(rate):
     model = trained()
-    before = state_of(model)
-    model.optimizer.learning_rate = rate
-    refused(lambda: model.fit(X, Y), TypeError if rate == "fast" else ValueError, ("learning_rate", rate))
-    model.optimizer.learning_rate = 0.001
+    before, error = state_of(model), TypeError if rate == "fast" else ValueError
+    refused(lambda: setattr(model.optimizer, "learning_rate", rate), error, ("learning_rate", rate))
+    refused(lambda: model.optimizer.learning_rate.assign(rate), error, ("learning_rate", rate))
     assert state_of(model) == before
 
 

@@ -16,7 +16,7 @@ from fastnn.layers.base import OpKind
 from fastnn.losses import ALL_LOSSES, LossCode
 from fastnn.metrics import STATISTICS, StatisticCode
 from fastnn.optimizers import OPTIMIZERS
-from fastnn.updates import N_SLOTS, UPDATES, ClipCode, OptimizerCode
+from fastnn.optimizers.updates import N_SLOTS, UPDATES, ClipCode, OptimizerCode
 
 ENUMS = {
     "fnn_op_kind": OpKind,

@@ -52,7 +52,7 @@ CONFIGURED = {
     "ExponentialDecay": optimizers.SGD(schedules.ExponentialDecay(0.02, 7, 0.9, staircase=True)),
     "StepDecay": optimizers.SGD(schedules.StepDecay(0.02, 7)),
     "Piecewise": optimizers.SGD(schedules.PiecewiseConstantDecay([2, 5], [0.1, 0.02, 0.01])),
-    "CosineDecay": optimizers.SGD(schedules.CosineDecay(0.02, 70, 0.1, 0.5, 9)),
+    "CosineDecay": optimizers.SGD(schedules.CosineDecay(0.02, 70, 0.1, warmup_target=0.5, warmup_steps=9)),
     "Plateau": optimizers.SGD(schedules.Plateau(0.02, 0.5, 3)),
 }
 

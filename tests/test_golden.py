@@ -20,7 +20,7 @@ from fastnn.activations import ACTIVATIONS
 from fastnn.layers import Dropout
 from fastnn.layers.base import OpKind
 from fastnn.metrics import StatisticCode
-from fastnn.updates import ClipCode, OptimizerCode
+from fastnn.optimizers.updates import ClipCode, OptimizerCode
 
 THREADS = (1, 2, 3, 5, 8)
 RECORDS = golden.load()

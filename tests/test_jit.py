@@ -26,7 +26,7 @@ from fastnn.layers.base import OpKind
 from fastnn.losses import LossCode
 from fastnn.metrics import METRICS, StatisticCode
 from fastnn.optimizers import SGD, Adam, RMSprop
-from fastnn.updates import N_HYPER, ClipCode, OptimizerCode
+from fastnn.optimizers.updates import N_HYPER, ClipCode, OptimizerCode
 
 pytest.importorskip("numba", reason="numba is not installed")
 
@@ -56,7 +56,7 @@ FILL_ORDER = njit(lambda order, seed, epoch: jit_random.fill_order(order, seed, 
 OPTIMIZERS = [
     *(SGD(0.1), SGD(0.1, momentum=0.9), SGD(0.1, momentum=0.9, nesterov=True)),
     *("rmsprop", RMSprop(centered=True, momentum=0.8), "adagrad", "adadelta"),
-    *("adam", Adam(form="keras"), "adamw", "nadam", "adamax", "lion"),
+    *("adam", Adam(form="paper"), Adam(amsgrad=True), "adamw", "nadam", "adamax", "lion", "ftrl"),
 ]
 
 

@@ -15,8 +15,8 @@ from fastnn.layers import Activation, Dense, Dropout, Flatten, Input, Reshape
 from fastnn.layers.base import OpKind
 from fastnn.losses import LossCode
 from fastnn.optimizers import Adam
+from fastnn.optimizers.updates import ClipCode, OptimizerCode
 from fastnn.regularizers import L1L2
-from fastnn.updates import ClipCode, OptimizerCode
 
 STACKS = {
     "dense": ([Dense(17, "relu"), Dense(3)], (5,)),

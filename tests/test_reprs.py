@@ -35,12 +35,15 @@ REQUIRED = {  # arguments of the definitions that have no default
     "ExponentialDecay": (0.1, 100, 0.5),
     "StepDecay": (0.1, 100),
     "PiecewiseConstantDecay": ((10, 20), (0.1, 0.2, 0.3)),
+    "PolynomialDecay": (0.1, 1000),
+    "InverseTimeDecay": (0.1, 1000, 0.5),
     "CosineDecay": (0.1, 1000),
+    "CosineDecayRestarts": (0.1, 1000),
     "ModelCheckpoint": ("best-{epoch}.safetensors",),
     "CSVLogger": ("log.csv",),
     "LearningRateScheduler": (lambda epoch, rate: rate,),
 }
-ABSTRACT = ("Initializer", "Layer", "Optimizer", "Schedule")
+ABSTRACT = ("Initializer", "Layer", "LearningRate", "LearningRateSchedule", "Optimizer", "Schedule")
 MODULES = (activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules)
 SPACE = {name: value for module in (*MODULES, features, target) for name, value in vars(module).items()}
 

@@ -65,16 +65,20 @@ OPTIMIZERS = {
         SGD(RATE, momentum=0.9, nesterov=True),
         lambda w: torch.optim.SGD(w, RATE, momentum=0.9, nesterov=True),
     ),
-    "adam": (Adam(RATE, epsilon=1e-4), lambda w: torch.optim.Adam(w, RATE, eps=1e-4)),
+    "adam": (Adam(RATE, epsilon=1e-4, form="paper"), lambda w: torch.optim.Adam(w, RATE, eps=1e-4)),
+    "amsgrad": (
+        Adam(RATE, epsilon=1e-4, amsgrad=True, form="paper"),
+        lambda w: torch.optim.Adam(w, RATE, eps=1e-4, amsgrad=True),
+    ),
     "adamw": (
-        AdamW(RATE, epsilon=1e-4, weight_decay=0.1),
+        AdamW(RATE, epsilon=1e-4, weight_decay=0.1, form="paper"),
         lambda w: torch.optim.AdamW(w, RATE, eps=1e-4, weight_decay=0.1),
     ),
 }
 WIDTHS = ((5, 1, 3), (7, 9, 2), (3, 16, 17, 4), (1, 33, 5), (13, 8, 15, 31, 2), (20, 64, 32, 3), (6, 5))
 DATA = ((50, 16), (33, 32), (70, 7), (17, 64), (40, 13))
 CASES = [
-    (activation, loss, tuple(OPTIMIZERS)[(i + j) % 5], i + 3 * j)
+    (activation, loss, tuple(OPTIMIZERS)[(i + j) % len(OPTIMIZERS)], i + 3 * j)
     for i, activation in enumerate(ACTIVATE)
     for j, loss in enumerate(LOSSES)
 ]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numba import njit, typeof, types
 
-from fastnn import metrics, optimizers, random, updates
+from fastnn import metrics, random
 from fastnn._kernels import (
     jit_activations,
     jit_compile,
@@ -47,12 +47,13 @@ from fastnn.activations import formulas as activation_formulas
 from fastnn.activations import records as activation_records
 from fastnn.losses import formulas as loss_formulas
 from fastnn.losses import records as loss_records
+from fastnn.optimizers import base, updates
 from fastnn.sparse import SparseRows
 
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 SOURCES = (
     *(activation_formulas, activation_records, loss_formulas, loss_records),
-    *(metrics, optimizers, random, updates, tables),
+    *(metrics, base, updates, random, tables),
     *(jit_activations, jit_compile, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers, jit_products),
     *(jit_random, jit_rows, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
 )

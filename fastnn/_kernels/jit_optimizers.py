@@ -1,6 +1,6 @@
 """The optimisers: each a kernel that finds the scalars of a step and then updates the whole vector.
 
-Formulas are those of :mod:`fastnn.updates`; the scalars repeat ``Optimizer.scalars`` from the numbers of the
+Formulas are those of :mod:`fastnn.optimizers.updates`; the scalars repeat ``Optimizer.scalars`` from the numbers of the
 OPTIMIZER record, in the order of ``hyper()``.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from fastnn._kernels.jit_compile import inlined, kernel
 from fastnn._kernels.jit_formulas import compiled
 from fastnn.optimizers import power as python_power
-from fastnn.updates import N_SLOTS, UPDATES, OptimizerCode
+from fastnn.optimizers.updates import N_SLOTS, UPDATES, OptimizerCode
 
 ARGUMENTS = "w, g, slots, optimizer, step, rate"
 power = kernel(python_power)
@@ -85,6 +87,13 @@ def lion(hyper, step, rate):
     return rate, beta_1, 1 - beta_1, beta_2, 1 - beta_2, 0.0, 0.0, 0.0, 0.0
 
 
+@inlined
+def ftrl(hyper, step, rate):
+    l1, l2, shrinkage, beta = hyper[0], hyper[1], hyper[2], hyper[3]
+    inverse = 1 / rate if rate else np.inf
+    return inverse, 2 * shrinkage, 2 * l2 + beta * inverse, l1, 0.0, 0.0, 0.0, 0.0, 0.0
+
+
 SCALARS = {
     OptimizerCode.SGD: sgd,
     OptimizerCode.MOMENTUM: momentum,
@@ -97,6 +106,8 @@ SCALARS = {
     OptimizerCode.NADAM: nadam,
     OptimizerCode.ADAMAX: adamax,
     OptimizerCode.LION: lion,
+    OptimizerCode.AMSGRAD: adam,
+    OptimizerCode.FTRL: ftrl,
 }
 
 

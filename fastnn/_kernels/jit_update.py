@@ -9,7 +9,7 @@ import math
 
 from fastnn._kernels import jit_table
 from fastnn._kernels.jit_compile import inlined, kernel
-from fastnn.updates import ClipCode
+from fastnn.optimizers.updates import ClipCode
 
 CLIP_VALUE, CLIP_NORM, CLIP_GLOBAL_NORM = int(ClipCode.VALUE), int(ClipCode.NORM), int(ClipCode.GLOBAL_NORM)
 CLIPS = tuple(int(code) for code in ClipCode)

@@ -16,8 +16,8 @@ from fastnn._kernels import contract
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers.base import OpKind
 from fastnn.metrics import STATISTICS
+from fastnn.optimizers.updates import UPDATES, ClipCode
 from fastnn.sparse import SparseRows, dense
-from fastnn.updates import UPDATES, ClipCode
 
 ACTIVATION = {a.code: a for a in ACTIVATIONS.values()}
 THIS = sys.modules[__name__]

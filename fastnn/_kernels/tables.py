@@ -11,7 +11,7 @@ so that such a kind does not change the struct.
 import numpy as np
 
 from fastnn.losses.records import N_PARAMETERS
-from fastnn.updates import N_HYPER
+from fastnn.optimizers.updates import N_HYPER
 
 OP = np.dtype(
     [

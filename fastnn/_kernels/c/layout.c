@@ -158,6 +158,8 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_optimizer_code, FNN_NADAM),
     CODE(fnn_optimizer_code, FNN_ADAMAX),
     CODE(fnn_optimizer_code, FNN_LION),
+    CODE(fnn_optimizer_code, FNN_AMSGRAD),
+    CODE(fnn_optimizer_code, FNN_FTRL),
     CODE(fnn_clip_code, FNN_CLIP_NONE),
     CODE(fnn_clip_code, FNN_CLIP_VALUE),
     CODE(fnn_clip_code, FNN_CLIP_NORM),

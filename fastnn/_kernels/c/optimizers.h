@@ -78,6 +78,22 @@ static inline vf u_lion(vf w, vf g, vf *s, const vf *c) {
     return vf_fnma(c[1], sign, vec_decayed(w, c));
 }
 
+static inline vf u_amsgrad(vf w, vf g, vf *s, const vf *c) {
+    s[0] = vec_mix(c[1], s[0], c[2], g);
+    s[1] = vec_mix_square(c[3], s[1], c[4], g);
+    s[2] = vf_select(vf_isnan(s[2]), s[2], vf_max(s[2], s[1])); /* as in u_adamax */
+    return vf_sub(vec_decayed(w, c), vf_div(vf_mul(c[5], s[0]), vf_fma(vf_sqrt(s[2]), c[6], c[7])));
+}
+
+static inline vf u_ftrl(vf w, vf g, vf *s, const vf *c) {
+    const vf kept = vec_decayed(w, c), total = vf_fma(g, g, s[0]), root = vf_sqrt(total);
+    const vf grown = vf_mul(c[1], vf_sub(root, vf_sqrt(s[0])));
+    s[0] = total;
+    s[1] = vf_fnma(grown, kept, vf_add(s[1], vf_fma(c[2], kept, g)));
+    const vf clipped = vf_min(vf_max(s[1], vf_neg(c[4])), c[4]);
+    return vf_div(vf_sub(clipped, s[1]), vf_fma(c[1], root, c[3]));
+}
+
 /* Where a range of parameters lies; slots are stride apart. */
 typedef struct {
     real *w, *slots;
@@ -126,6 +142,8 @@ static void update_range(const fnn_model *model, const real *g, const double *c,
     case FNN_NADAM: update_with(u_nadam, 2, model, g, c, begin, end); break;
     case FNN_ADAMAX: update_with(u_adamax, 2, model, g, c, begin, end); break;
     case FNN_LION: update_with(u_lion, 1, model, g, c, begin, end); break;
+    case FNN_AMSGRAD: update_with(u_amsgrad, 3, model, g, c, begin, end); break;
+    case FNN_FTRL: update_with(u_ftrl, 2, model, g, c, begin, end); break;
     }
 }
 

@@ -77,6 +77,8 @@ enum fnn_optimizer_code {
     FNN_NADAM,
     FNN_ADAMAX,
     FNN_LION,
+    FNN_AMSGRAD,
+    FNN_FTRL,
     FNN_N_OPTIMIZERS
 };
 

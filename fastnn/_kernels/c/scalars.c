@@ -62,7 +62,8 @@ void fnn_scalars(const fnn_optimizer *optimizer, int64_t step, double learning_r
         break;
     case FNN_ADAGRAD: c[1] = learning_rate, c[2] = hyper[0]; break;
     case FNN_ADADELTA: c[1] = hyper[0], c[2] = 1 - hyper[0], c[3] = learning_rate, c[4] = hyper[1]; break;
-    case FNN_ADAM: adam_scalars(hyper, step, learning_rate, c); break;
+    case FNN_ADAM:
+    case FNN_AMSGRAD: adam_scalars(hyper, step, learning_rate, c); break;
     case FNN_NADAM: nadam_scalars(hyper, step, learning_rate, c); break;
     case FNN_ADAMAX:
         c[1] = hyper[0], c[2] = 1 - hyper[0], c[3] = hyper[1];
@@ -70,6 +71,9 @@ void fnn_scalars(const fnn_optimizer *optimizer, int64_t step, double learning_r
         break;
     case FNN_LION:
         c[1] = learning_rate, c[2] = hyper[0], c[3] = 1 - hyper[0], c[4] = hyper[1], c[5] = 1 - hyper[1];
+        break;
+    case FNN_FTRL:
+        c[1] = 1 / learning_rate, c[2] = 2 * hyper[2], c[3] = 2 * hyper[1] + hyper[3] * c[1], c[4] = hyper[0];
         break;
     }
 }

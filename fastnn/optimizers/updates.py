@@ -32,6 +32,8 @@ class OptimizerCode(IntEnum):
     NADAM = 8
     ADAMAX = 9
     LION = 10
+    AMSGRAD = 11
+    FTRL = 12
 
 
 class ClipCode(IntEnum):
@@ -106,6 +108,20 @@ def u_lion(w, g, s, c):
     return w - c[0] * w - c[1] * np.sign(c[2] * s[0] + c[3] * g), (c[4] * s[0] + c[5] * g,)
 
 
+def u_amsgrad(w, g, s, c):
+    m = c[1] * s[0] + c[2] * g
+    v = c[3] * s[1] + c[4] * g * g
+    largest = np.maximum(s[2], v)
+    return w - c[0] * w - c[5] * m / (np.sqrt(largest) * c[6] + c[7]), (m, v, largest)
+
+
+def u_ftrl(w, g, s, c):
+    kept, total = w - c[0] * w, s[0] + g * g
+    linear = s[1] + (g + c[2] * kept) - c[1] * (np.sqrt(total) - np.sqrt(s[0])) * kept
+    clipped = np.minimum(np.maximum(linear, -c[4]), c[4])
+    return (clipped - linear) / (c[1] * np.sqrt(total) + c[3]), (total, linear)
+
+
 UPDATES: dict[OptimizerCode, Callable[..., Any]] = {
     OptimizerCode.SGD: u_sgd,
     OptimizerCode.MOMENTUM: u_momentum,
@@ -118,5 +134,7 @@ UPDATES: dict[OptimizerCode, Callable[..., Any]] = {
     OptimizerCode.NADAM: u_nadam,
     OptimizerCode.ADAMAX: u_adamax,
     OptimizerCode.LION: u_lion,
+    OptimizerCode.AMSGRAD: u_amsgrad,
+    OptimizerCode.FTRL: u_ftrl,
 }
-N_SLOTS = dict(zip(OptimizerCode, (0, 1, 1, 1, 3, 1, 2, 2, 2, 2, 1), strict=True))
+N_SLOTS = dict(zip(OptimizerCode, (0, 1, 1, 1, 3, 1, 2, 2, 2, 2, 1, 3, 2), strict=True))

@@ -1,0 +1,69 @@
+"""Optimisers: one class each, with its arguments and the step-dependent scalars of its update.
+
+Names, arguments and defaults are those of Keras 3; ``schedules`` holds learning rates that change.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from fastnn.definitions import lookup
+from fastnn.optimizers import schedules
+from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
+from fastnn.optimizers.base import Optimizer, power
+from fastnn.optimizers.descent import SGD
+from fastnn.optimizers.moments import Adam, Adamax, AdamW, Lion, Nadam
+from fastnn.optimizers.quasi_newton import LBFGS
+from fastnn.optimizers.rate import LearningRate
+from fastnn.schedules import Schedule
+
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "LearningRate",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "get",
+    "power",
+    "schedules",
+]
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion, Ftrl, LBFGS)
+}
+
+
+def get(optimizer: object) -> Optimizer:
+    """Turn what a user wrote (name, object, configuration) into an optimiser of its own.
+
+    An object is copied with its schedule, so that two models never share one learning rate. A configuration is what
+    a model file holds, ``{"name": ..., argument: value}``, or what Keras serialises, ``{"class_name": ...,
+    "config": {...}}``.
+
+    >>> from fastnn import optimizers
+    >>> optimizers.get({"class_name": "Adam", "config": {"name": "adam", "learning_rate": 0.01}})
+    Adam(learning_rate=0.01)
+    """
+    if isinstance(optimizer, Optimizer):
+        made = copy.copy(optimizer)
+        if isinstance(optimizer.learning_rate, Schedule):
+            made.learning_rate = copy.copy(optimizer.learning_rate)
+        made.check()
+        return made
+    if isinstance(optimizer, dict):
+        if "class_name" in optimizer:
+            return lookup("optimizer", optimizer["class_name"], OPTIMIZERS).from_config(optimizer.get("config", {}))
+        arguments = {k: v for k, v in optimizer.items() if k != "name"}
+        return lookup("optimizer", optimizer.get("name"), OPTIMIZERS).from_config(arguments)
+    if isinstance(optimizer, str):
+        return lookup("optimizer", optimizer, OPTIMIZERS)()
+    raise TypeError(f"optimizer must be a name or an object of fastnn.optimizers, got {optimizer!r}")

@@ -1,0 +1,210 @@
+"""What all optimisers share: their common arguments, the checks, and how they are stored.
+
+``scalars(step, learning_rate)`` gives the ``c`` of the formulas in :mod:`fastnn.optimizers.updates` in float64,
+once a step; steps count from 1. Names, order and defaults of arguments are those of Keras 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, InitVar, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from fastnn.definitions import number, refuse_subclass, unknown_attribute
+from fastnn.optimizers.rate import Rate
+from fastnn.optimizers.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
+from fastnn.reprs import call_of
+from fastnn.schedules import Schedule, schedule_from_config
+
+_REPLACED = {
+    "lr": "it is called learning_rate, as in Keras 3",
+    "decay": "give a schedule of fastnn.optimizers.schedules as learning_rate",
+    "iterations": "the model counts its updates: model.step",
+    "variables": "the state is model.slots",
+}
+_ONLY_DEFAULT = {
+    "use_ema": (False, "averages of the weights are not kept"),
+    "ema_momentum": (0.99, "averages of the weights are not kept"),
+    "ema_overwrite_frequency": (None, "averages of the weights are not kept"),
+    "loss_scale_factor": (None, "float32 and float64 need no scaling of the loss"),
+    "gradient_accumulation_steps": (None, "give fit a larger batch_size, which takes no more memory"),
+}
+
+
+def power(base: float, exponent: int) -> float:
+    """``base ** exponent`` by squaring: only products, so the same bits on every machine."""
+    result = 1.0
+    while exponent:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
+@dataclass(repr=False)
+class Optimizer:
+    """What all optimisers take; names and defaults are those of Keras 3.
+
+    Parameters
+    ----------
+    learning_rate : float or a schedule of :mod:`fastnn.optimizers.schedules`.
+    weight_decay : decoupled decay of all parameters, ``w -= learning_rate * weight_decay * w``, before the update.
+    clipvalue, clipnorm, global_clipnorm : at most one; clip each gradient, the norm of each
+        variable's gradient, or the norm of all gradients together.
+    name : a word of yours for it.
+    use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps : for Keras' sake;
+        fastnn does none of this and takes the defaults alone.
+
+    Attributes
+    ----------
+    learning_rate : a :class:`fastnn.optimizers.LearningRate`, or the schedule. It and the other arguments can be set
+        to other values, which act from the next fit on at the latest.
+
+    Raises
+    ------
+    ValueError, TypeError
+        an argument is wrong; the message names it.
+    AttributeError
+        what is set is no argument.
+
+    >>> from fastnn import optimizers
+    >>> optimizers.Adam(0.01, clipnorm=1.0)
+    Adam(learning_rate=0.01, clipnorm=1.0)
+    >>> optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 1000), momentum=0.9)
+    SGD(learning_rate=CosineDecay(0.1, 1000), momentum=0.9)
+    """
+
+    learning_rate: Any = Rate(0.001)  # noqa: RUF009 (a descriptor)
+    _: KW_ONLY
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    clipvalue: float | None = None
+    global_clipnorm: float | None = None
+    use_ema: InitVar[bool] = False
+    ema_momentum: InitVar[float] = 0.99
+    ema_overwrite_frequency: InitVar[int | None] = None
+    loss_scale_factor: InitVar[float | None] = None
+    gradient_accumulation_steps: InitVar[int | None] = None
+    name: InitVar[str | None] = None
+
+    def __post_init__(self, *options: Any) -> None:
+        *others, name = options
+        for (option, (default, why)), came in zip(_ONLY_DEFAULT.items(), others, strict=True):
+            if came != default:
+                raise ValueError(f"{option}={came!r} cannot be had: {why}; leave it at {default!r}")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a text, got {name!r}")
+        self.name = name or self.kind
+        self.check()
+
+    def __init_subclass__(cls) -> None:
+        refuse_subclass(cls, "an optimizer", "the compiled kernels could not run it; choose one of fastnn.optimizers")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in {"name", *(f.name for f in fields(self))}:
+            raise self._unknown(name)
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> AttributeError:
+        return unknown_attribute(self, name, [f.name for f in fields(self)], _REPLACED)
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+    @property
+    def kind(self) -> str:
+        """The name under which :func:`fastnn.optimizers.get` knows its class."""
+        return type(self).__name__.lower()
+
+    @property
+    def code(self) -> OptimizerCode:
+        return OptimizerCode[self.kind.upper()]
+
+    @property
+    def n_slots(self) -> int:
+        return N_SLOTS[self.code]
+
+    @property
+    def slot_starts(self) -> tuple[float, ...]:
+        """What each slot holds before the first update."""
+        return (0.0,) * self.n_slots
+
+    @property
+    def clip(self) -> tuple[ClipCode, float]:
+        """How to clip and at what."""
+        for code, bound in (
+            (ClipCode.VALUE, self.clipvalue),
+            (ClipCode.NORM, self.clipnorm),
+            (ClipCode.GLOBAL_NORM, self.global_clipnorm),
+        ):
+            if bound is not None:
+                return code, float(bound)
+        return ClipCode.NONE, 0.0
+
+    def check(self) -> None:
+        """Raise ``ValueError``/``TypeError`` that names the argument which is wrong."""
+        for name in ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm"):
+            if getattr(self, name) is not None:
+                number(name, getattr(self, name), low=0.0, open_low=name != "weight_decay")
+        clips = [n for n in ("clipvalue", "clipnorm", "global_clipnorm") if getattr(self, n) is not None]
+        if len(clips) > 1:
+            raise ValueError(f"give one of clipvalue, clipnorm and global_clipnorm, not {' and '.join(clips)}")
+        for name in ("beta_1", "beta_2", "rho", "momentum"):
+            if name in vars(self):
+                number(name, getattr(self, name), low=0.0, high=1.0, open_high=name != "momentum" or self.kind != "sgd")
+        if "epsilon" in vars(self):
+            number("epsilon", vars(self)["epsilon"], low=0.0, open_low=True)
+
+    def hyper(self) -> tuple[float, ...]:
+        """The numbers that the plan hands to the backends, in the order of ``scalars``' formula."""
+        return ()
+
+    def scalars(self, step: int, learning_rate: float) -> tuple[float, ...]:
+        """``c[1:]`` of the update formula at ``step`` (from 1)."""
+        raise NotImplementedError
+
+    def all_scalars(self, step: int, learning_rate: float) -> np.ndarray:
+        """``c`` of the update formula, float64, zero-padded to :data:`N_SCALARS`."""
+        c = np.zeros(N_SCALARS)
+        c[0] = learning_rate * (self.weight_decay or 0.0)
+        rest = self.scalars(step, learning_rate)
+        c[1 : 1 + len(rest)] = rest
+        return c
+
+    def learning_rates(self, first_step: int, n_steps: int) -> np.ndarray:
+        """Learning rate of each step from ``first_step`` (from 0), float64, ``(n_steps,)``."""
+        if isinstance(self.learning_rate, Schedule):
+            return self.learning_rate.rates(np.arange(first_step, first_step + n_steps))
+        return np.full(n_steps, float(self.learning_rate))
+
+    def config(self) -> dict[str, Any]:
+        """What the model file stores: the name of the class and all arguments."""
+        stored: dict[str, Any] = {"name": self.kind}
+        for entry in fields(self):
+            value = vars(self)[entry.name]
+            stored[entry.name] = value.config() if isinstance(value, Schedule) else value
+        return stored
+
+    def get_config(self) -> dict[str, Any]:
+        """All arguments by name, as Keras gives them; :meth:`from_config` takes them back."""
+        rate = self.learning_rate
+        given = {f.name: vars(self)[f.name] for f in fields(self)}
+        given["learning_rate"] = (
+            {"class_name": type(rate).__name__, "config": rate.get_config()}
+            if isinstance(rate, Schedule)
+            else float(rate)
+        )
+        return {"name": self.name, **given}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The optimiser with these arguments, also those that Keras' ``get_config`` gave."""
+        arguments = dict(config)
+        if isinstance(arguments.get("learning_rate"), dict):
+            arguments["learning_rate"] = schedule_from_config(arguments["learning_rate"])
+        return cls(**arguments)

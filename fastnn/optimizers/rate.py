@@ -1,0 +1,87 @@
+"""The learning rate of an optimiser: a number with the methods of Keras' variable, or a schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn.definitions import number
+from fastnn.schedules import Schedule
+
+if TYPE_CHECKING:
+    from fastnn.optimizers.base import Optimizer
+
+_OPERATIONS = (
+    *("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow"),
+    *("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rdivmod", "rpow"),
+    *("eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "abs", "bool", "int", "trunc", "round", "floor", "ceil"),
+    *("repr", "str", "format", "hash"),
+)
+
+
+class LearningRate(float):
+    """The rate as it was read: a float that can also be assigned, as Keras' variable can.
+
+    Design: a float and not a live variable, so that a rate kept in a history or read before a fit stays what it was;
+    only :meth:`assign` changes the number in hand too.
+
+    >>> from fastnn import optimizers
+    >>> optimizer = optimizers.SGD(0.1)
+    >>> optimizer.learning_rate.assign(0.5 * optimizer.learning_rate)
+    >>> optimizer.learning_rate, float(optimizer.learning_rate.numpy())
+    (0.05, 0.05)
+    """
+
+    _now: float
+    _optimizer: Optimizer
+
+    def __new__(cls, value: float, optimizer: Optimizer) -> LearningRate:
+        made = super().__new__(cls, value)
+        made._now, made._optimizer = value, optimizer
+        return made
+
+    def assign(self, value: Any) -> None:
+        """Make ``value``, a number >= 0, the optimiser's rate from its next update on."""
+        self._optimizer.learning_rate = value
+        self._now = number("learning_rate", value, low=0.0)
+
+    def numpy(self) -> np.float64:
+        """The rate as NumPy's scalar."""
+        return np.float64(self._now)
+
+    def __float__(self) -> float:
+        return self._now
+
+    def __reduce__(self) -> tuple[type, tuple[float]]:
+        return float, (self._now,)  # a copy belongs to no optimiser
+
+
+def _on_value(name: str) -> Any:
+    method = getattr(float, name)
+
+    def operation(self: LearningRate, *others: Any) -> Any:
+        return method(self._now, *(other._now if isinstance(other, LearningRate) else other for other in others))
+
+    return operation
+
+
+for _name in _OPERATIONS:
+    setattr(LearningRate, f"__{_name}__", _on_value(f"__{_name}__"))
+
+
+class Rate:
+    """The field ``learning_rate``: takes a number or a schedule, gives a :class:`LearningRate` or the schedule."""
+
+    def __init__(self, default: float):
+        self.default = default
+
+    def __get__(self, optimizer: Optimizer | None, kind: type) -> Any:
+        if optimizer is None:
+            return self.default  # what the constructor's argument defaults to
+        kept = vars(optimizer)["learning_rate"]
+        return kept if isinstance(kept, Schedule) else LearningRate(kept, optimizer)
+
+    def __set__(self, optimizer: Optimizer, came: Any) -> None:
+        rate = came if isinstance(came, Schedule) else number("learning_rate", came, low=0.0)
+        vars(optimizer)["learning_rate"] = rate

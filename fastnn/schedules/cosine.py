@@ -1,0 +1,93 @@
+"""Rates that fall as half a cosine."""
+
+from __future__ import annotations
+
+from dataclasses import InitVar, dataclass
+
+import numpy as np
+
+from fastnn.definitions import number
+from fastnn.elementary import cosine_of_pi, logarithm, power
+from fastnn.schedules.base import Schedule
+
+
+@dataclass(repr=False)
+class CosineDecay(Schedule):
+    """Half a cosine down to ``alpha`` times the peak (Loshchilov and Hutter 2017), after a warm-up.
+
+    Without ``warmup_target`` the peak is ``initial_learning_rate``; with it, the rate first rises in
+    a line from ``initial_learning_rate`` to ``warmup_target`` over ``warmup_steps``.
+
+    >>> import numpy as np
+    >>> from fastnn.schedules import CosineDecay
+    >>> CosineDecay(0.0, 100, warmup_target=0.1, warmup_steps=10).rates(np.array([0, 5, 10, 60, 110])).round(4).tolist()
+    [0.0, 0.05, 0.1, 0.05, 0.0]
+    """
+
+    initial_learning_rate: float
+    decay_steps: float
+    alpha: float = 0.0
+    name: InitVar[str | None] = None
+    warmup_target: float | None = None
+    warmup_steps: float = 0
+
+    def check(self):
+        number("initial_learning_rate", self.initial_learning_rate, low=0.0)
+        number("decay_steps", self.decay_steps, low=0.0, open_low=True)
+        number("warmup_steps", self.warmup_steps, low=0.0)
+        number("alpha", self.alpha, low=0.0)
+        if self.warmup_target is not None:
+            number("warmup_target", self.warmup_target, low=0.0)
+
+    def rates(self, steps):
+        warm = 0 if self.warmup_target is None else self.warmup_steps
+        peak = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
+        share = np.clip((steps - warm) / self.decay_steps, 0, 1)
+        down = peak * ((1 - self.alpha) * 0.5 * (1 + cosine_of_pi(share)) + self.alpha)
+        up = self.initial_learning_rate + (peak - self.initial_learning_rate) * steps / max(warm, 1)
+        return np.where(steps < warm, up, down)
+
+
+@dataclass(repr=False)
+class CosineDecayRestarts(Schedule):
+    """Half a cosine again and again (Loshchilov and Hutter 2017): each ``t_mul`` times as long as the one before.
+
+    Each begins at ``m_mul`` times the rate that the one before began at; ``alpha`` times the first rate is the least.
+
+    >>> import numpy as np
+    >>> from fastnn.schedules import CosineDecayRestarts
+    >>> CosineDecayRestarts(0.1, 10, m_mul=0.5).rates(np.array([0, 5, 10, 20, 30])).round(4).tolist()
+    [0.1, 0.05, 0.05, 0.025, 0.025]
+    """
+
+    initial_learning_rate: float
+    first_decay_steps: float
+    t_mul: float = 2.0
+    m_mul: float = 1.0
+    alpha: float = 0.0
+    name: InitVar[str | None] = None
+
+    def check(self):
+        number("initial_learning_rate", self.initial_learning_rate, low=0.0)
+        number("first_decay_steps", self.first_decay_steps, low=0.0, open_low=True)
+        number("t_mul", self.t_mul, low=1.0)
+        number("m_mul", self.m_mul, low=0.0, open_low=True)
+        number("alpha", self.alpha, low=0.0)
+
+    def rates(self, steps):
+        restart, share = self._place(steps / self.first_decay_steps)
+        cosine = 0.5 * power(self.m_mul, restart) * (1 + cosine_of_pi(share))
+        return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
+
+    def _place(self, passed):
+        """How many restarts came before, and the share of the stretch at hand; ``passed`` counts first stretches."""
+        if self.t_mul == 1:
+            return np.floor(passed), passed - np.floor(passed)
+
+        def begin(restart):
+            return (power(self.t_mul, restart) - 1) / (self.t_mul - 1)
+
+        restart = np.floor(logarithm(1 + passed * (self.t_mul - 1)) / logarithm(np.float64(self.t_mul)))
+        restart = np.where(begin(restart + 1) <= passed, restart + 1, restart)  # a logarithm rounds
+        restart = np.where(begin(restart) > passed, restart - 1, restart)
+        return restart, (passed - begin(restart)) / power(self.t_mul, restart)
