@@ -55,7 +55,7 @@ bench: $(VENV)/built
 	$(RUN) bench/picture.py build/bench.json build/bench.png
 
 clean:
-	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native.c fastnn/_kernels/*.so
+	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native.c fastnn/_kernels/native_missing.txt fastnn/_kernels/*.so
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fastnn needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }

@@ -1,7 +1,8 @@
 """Builds the native backend: one extension, each kernel file with the flags of its instruction set.
 
 Everything else about the package stands in pyproject.toml. Without a C compiler, or when compiling fails, the
-package installs without the native backend and says so; ``FASTNN_REQUIRE_NATIVE=1`` makes that an error.
+package installs without the native backend and says so, on the spot and, for pip shows nothing of that without ``-v``,
+in a file that ``fastnn info`` reads; ``FASTNN_REQUIRE_NATIVE=1`` makes that an error.
 ``FASTNN_WERROR=1`` turns compiler warnings into errors.
 
 Design: flags for each file, given through setuptools' own compiler object, instead of target pragmas in the
@@ -33,12 +34,15 @@ ISAS = {
 }
 FAMILY = {"x86_64": "x86", "amd64": "x86", "aarch64": "arm", "arm64": "arm"}
 JOBS = 2
+NOTE = "native_missing.txt"  # beside the extension's place: why there is none
 
 
 class BuildNative(build_ext):
     """Compiles the C files by themselves, then lets setuptools build and link the Cython module."""
 
     def build_extension(self, ext):
+        note = Path(self.get_ext_fullpath(ext.name)).with_name(NOTE)
+        note.unlink(missing_ok=True)
         try:
             self._cythonize(ext)
             ext.extra_objects = self._compile_all()
@@ -48,6 +52,18 @@ class BuildNative(build_ext):
             if os.environ.get("FASTNN_REQUIRE_NATIVE") == "1":
                 raise
             print(f"\nfastnn: the native backend is missing, it could not be built: {error}\n", file=sys.stderr)
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+
+    def copy_extensions_to_source(self):
+        """Of a build in place: the note goes where the extension would."""
+        super().copy_extensions_to_source()
+        here = C.parent / NOTE
+        here.unlink(missing_ok=True)
+        for ext in self.extensions:
+            note = Path(self.build_lib, *ext.name.split(".")[:-1], NOTE)
+            if note.exists():
+                here.write_bytes(note.read_bytes())
 
     def _cythonize(self, ext):
         import numpy

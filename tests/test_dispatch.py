@@ -166,9 +166,8 @@ def test_a_missing_backend_comes_with_the_way_to_get_it(monkeypatch):
 def test_auto_passes_over_whole_backends_and_says_so_once(monkeypatch, caplog):
     lose(monkeypatch, "cython", "not compiled")
     monkeypatch.setitem(_kernels._loaded, "numba", backend(supports=lambda plan: "there is a Dense layer"))
-    with caplog.at_level(logging.INFO, logger="fastnn"):
-        for _ in range(3):
-            assert ran() == "numpy"
+    with caplog.at_level(logging.INFO, logger="fastnn"), pytest.warns(UserWarning, match="fastnn info says why"):
+        assert [ran() for _ in range(3)] == ["numpy"] * 3
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
     assert "not compiled" in told[0]
@@ -190,8 +189,41 @@ def test_a_named_backend_that_does_not_support_the_model_is_an_error_and_changes
 def test_no_backend_at_all(monkeypatch):
     for name in _kernels.PREFERENCE:
         lose(monkeypatch, name)
-    with pytest.raises(BackendError, match="no backend"):
+    with pytest.raises(BackendError, match="no backend"), pytest.warns(UserWarning, match="native backend is missing"):
         ran()
+
+
+def test_who_has_no_native_backend_hears_of_it_once_and_in_his_own_line(monkeypatch):
+    lose(monkeypatch, "cython", "not compiled")
+    with pytest.warns(UserWarning, match="missing") as told:
+        assert [ran() for _ in range(3)] == ["numba"] * 3
+    assert [str(warning.message) for warning in told] == [
+        "fastnn: the native backend is missing, training is many times slower; fastnn info says why"
+    ]
+    assert told[0].filename == __file__
+
+
+def test_who_chose_a_backend_or_only_asks_hears_nothing(monkeypatch):
+    lose(monkeypatch, "cython", "not compiled")
+    assert ran(backend="numba") == "numba"
+    fastnn.set_backend("numpy")
+    assert ran() == "numpy"
+    monkeypatch.setattr(_kernels, "_default", None)
+    monkeypatch.setenv("FASTNN_BACKEND", "numba")
+    assert ran() == "numba"
+    monkeypatch.delenv("FASTNN_BACKEND")
+    assert (fastnn.get_backend(), fastnn.available_backends()) == ("numba", ["numba", "numpy"])
+
+
+def test_why_the_native_backend_was_not_built_is_told(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(_kernels, "_loaded", {})
+    monkeypatch.setattr(_kernels, "MODULES", _kernels.MODULES | {"cython": "fastnn._kernels.nowhere"})
+    assert "No module named 'fastnn._kernels.nowhere'" in _kernels.why_not("cython")
+    monkeypatch.setattr(_kernels, "_loaded", {})
+    monkeypatch.setattr(_kernels, "__file__", str(tmp_path / "__init__.py"))
+    (tmp_path / _kernels.NOTE).write_text("CompileError: command 'cc'\nfailed")
+    fastnn.show_config()
+    assert "it could not be built: CompileError: command 'cc' failed); install" in capsys.readouterr().out
 
 
 # -- wrong names ------------------------------------------------------------------------------------

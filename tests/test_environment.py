@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import fastnn
-from fastnn import threads
+from fastnn import _kernels, threads
 
 ABSENT = ("numba", "scipy", "sklearn", "matplotlib", "pyarrow", "tqdm", "pandas", "torch")
 
@@ -75,6 +77,42 @@ assert not found, found
 """
     done = run(script)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.long
+def test_a_build_without_a_compiler_succeeds_and_leaves_word_of_why(tmp_path):
+    """A copy of the sources, built with a compiler that is not there, and asked what it is."""
+    root = Path(fastnn.__file__).resolve().parents[1]
+    if not (root / "setup.py").exists():
+        pytest.skip("these are not the sources")
+    pytest.importorskip("Cython")
+    left_out = shutil.ignore_patterns("*.so", "__pycache__", "native.c")
+    shutil.copytree(root / "fastnn", tmp_path / "fastnn", ignore=left_out)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, tmp_path / name)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("FASTNN_", "PYTHONPATH"))}
+    for command in (["build"], ["build_ext", "--inplace"]):
+        subprocess.run(
+            [sys.executable, "setup.py", "-q", *command],
+            cwd=tmp_path,
+            env=environment | {"CC": "/nonexistent/cc"},
+            check=True,
+            capture_output=True,
+        )
+    (built,) = (tmp_path / "build").glob("lib*/fastnn/_kernels")
+    for place in (built, tmp_path / "fastnn" / "_kernels"):
+        assert "/nonexistent/cc" in (place / _kernels.NOTE).read_text()
+    for place in (built.parents[1], tmp_path):
+        done = subprocess.run(
+            [sys.executable, "-m", "fastnn", "info"],
+            cwd=place,
+            env=environment | {"PYTHONPATH": str(place)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "it could not be built: " in done.stdout
+        assert "/nonexistent/cc" in done.stdout
 
 
 def test_number_of_threads(monkeypatch):

@@ -174,6 +174,75 @@ def test_the_best_isa_is_taken_by_itself():
     native.use_isa(before)
 
 
+X86 = pytest.mark.skipif("avx2" not in [name for name, built, _ in native.isas() if built], reason="not an x86 build")
+V2, AVX, FMA, SAVES = (1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 23), 1 << 27 | 1 << 28, 1 << 12, 0b111
+AVX2, AVX512 = 1 << 5, 1 << 5 | 1 << 16 | 1 << 17 | 1 << 28 | 1 << 30 | 1 << 31
+EVERYTHING = V2 | AVX | FMA, AVX512, 0b11100111
+
+
+def runs_on(features, extended, saved) -> list[str]:
+    return [name for name, _, runs in native.isas_of(features, extended, saved) if runs]
+
+
+@X86
+@pytest.mark.parametrize(
+    ("processor", "runs"),
+    [
+        (EVERYTHING, ["avx512", "avx2", "portable"]),
+        ((V2 | AVX | FMA, AVX2, SAVES), ["avx2", "portable"]),
+        ((V2 | AVX | FMA, AVX512, SAVES), ["avx2", "portable"]),  # the system does not save ZMM
+        ((V2 | AVX | FMA, AVX512, 0b1100111), ["avx2", "portable"]),  # nor half of it
+        ((V2 | AVX | FMA, AVX512, 0b011), ["portable"]),  # nor YMM
+        ((V2 | AVX | FMA, AVX512, 0), ["portable"]),  # no XGETBV
+        ((V2 | AVX, AVX512, 0b11100111), ["portable"]),  # no FMA
+        ((V2, 0, 0), ["portable"]),
+        ((V2 & ~(1 << 20), 0, 0), []),  # no SSE4.2
+        ((0, 0, 0), []),
+    ],
+)
+def test_what_a_processor_and_the_system_say_decides_which_isas_run(processor, runs):
+    assert runs_on(*processor) == runs
+
+
+@X86
+@pytest.mark.parametrize("bit", [16, 17, 28, 30, 31])
+def test_each_part_of_avx512_is_needed(bit):
+    features, extended, saved = EVERYTHING
+    assert runs_on(features, extended & ~(1 << bit), saved) == ["avx2", "portable"]
+
+
+def test_detection_agrees_with_the_system():
+    try:
+        with open("/proc/cpuinfo", encoding="ascii") as file:
+            flags = next(set(line.split()) for line in file if line.startswith("flags"))
+    except (OSError, StopIteration):
+        pytest.skip("this system does not list the processor's flags")
+    wanted = {
+        "avx512": {"avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl", "avx2", "fma"},
+        "avx2": {"avx2", "fma"},
+        "portable": {"ssse3", "sse4_2", "popcnt"},
+    }
+    assert [name for name, parts in wanted.items() if parts <= flags] == RUNS
+
+
+def test_a_machine_that_runs_none_of_the_isas_is_told_so_and_does_without(monkeypatch):
+    nothing = [("avx2", True, False), ("neon", False, False), ("portable", True, False)]
+    with pytest.raises(ImportError, match=r"none of the instruction sets of this build: avx2, portable$") as told:
+        native.running(nothing)
+
+    def fail(name):
+        raise told.value
+
+    monkeypatch.setattr(_kernels, "_loaded", {})
+    monkeypatch.setattr(_kernels.importlib, "import_module", fail)
+    assert "missing (this machine runs none of the instruction sets" in _kernels.why_not("cython")
+
+
+def test_the_build_asks_no_library_of_the_compiler_for_instruction_sets():
+    sources = Path(_kernels.__file__).parent.rglob("*.[ch]")
+    assert not [source.name for source in sources if "cpu_supports(" in source.read_text()]
+
+
 def test_arenas_follow_a_change_of_isa(rng, dtype):
     net = dense(rng, (5, 3), loss="mse")
     stage, x, before = Stage(native, net, dtype), draw(rng, (4, 5)), native.isa()

@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import sys
+import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 PREFERENCE = ("cython", "numba", "numpy")
 MODULES = {"cython": "fastnn._kernels.native", "numba": "fastnn._kernels.jit", "numpy": "fastnn._kernels.reference"}
 HOW_TO_GET = {
-    "cython": "build it with a C compiler: pip install --no-build-isolation --force-reinstall .",
+    "cython": "install fastnn-native anew where there is a C compiler; pip install -v shows what the compiler says",
     "numba": "install the extra fastnn-native[numba]",
 }
 ISAS = ("portable", "avx2", "avx512", "neon")
 GROUP = "fastnn.backends"
+NOTE = "native_missing.txt"  # that setup.py leaves when it could not build the native backend
+SLOW = "fastnn: the native backend is missing, training is many times slower; fastnn info says why"
 
 _loaded: dict[str, ModuleType | BackendError] = {}
 _told: set[str] = set()
@@ -138,6 +142,8 @@ def select(plan: Plan, argument: str | None = None) -> tuple[str, ModuleType]:
         if reason not in _told:
             _told.add(reason)
             _log("backend %r is passed over: %s", candidate, reason)
+            if candidate == "cython" and why_not(candidate):
+                warnings.warn(SLOW, stacklevel=_depth())
     raise BackendError("no backend supports this model")
 
 
@@ -152,6 +158,14 @@ def _log(message: str, *arguments: object) -> None:
     from logging import getLogger
 
     getLogger("fastnn").info(message, *arguments)
+
+
+def _depth() -> int:
+    """How many frames the caller's warning stands above the user's line."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "fastnn":
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def get_backend() -> str:
@@ -177,13 +191,24 @@ def _complete(module: ModuleType) -> ModuleType:
     return module
 
 
+def _not_built(name: str) -> str | None:
+    """Why the build left no native backend, when it did."""
+    if name != "cython":
+        return None
+    try:
+        with open(os.path.join(os.path.dirname(__file__), NOTE), encoding="utf-8", errors="replace") as file:
+            return f"it could not be built: {' '.join(file.read(2000).split())}"
+    except OSError:
+        return None
+
+
 def _import(name: str) -> ModuleType | BackendError:
     isa = wanted_isa() if name == "cython" else ""
     try:
         module = importlib.import_module(MODULES[name]) if name in MODULES else _complete(third_party()[name].load())
     except Exception as error:  # a broken installation of another package must not stop "auto"
         hint = f"; {HOW_TO_GET[name]}" if name in HOW_TO_GET else ""
-        return BackendError(f"backend {name!r} is missing ({error}){hint}")
+        return BackendError(f"backend {name!r} is missing ({_not_built(name) or error}){hint}")
     if name == "cython":
         try:
             module.use_isa(isa)

@@ -93,6 +93,13 @@ def flop_a_thread(double flop):
     return before
 
 
+def isas_of(uint32_t features, uint32_t extended, uint64_t saved):
+    """``isas()`` of a machine whose processor says this of itself: ECX of CPUID 1, EBX of CPUID 7, XCR0."""
+    cdef fnn_cpu cpu
+    cpu.features, cpu.extended, cpu.saved = features, extended, saved
+    return _isas_of(cpu)
+
+
 def compiler():
     """The C compiler that built this module, with its version."""
     return FNN_COMPILER.decode()

@@ -72,7 +72,6 @@ cdef extern from "c/kernels.h" nogil:
     void fnn_philox(uint64_t seed, const uint32_t *counter, uint32_t *words) noexcept
     const fnn_kernels *fnn_select(const char *isa, int item_size, const char **why) noexcept
     const char *fnn_isa_name(int i) noexcept
-    int fnn_isa_runs(int i) noexcept
     int fnn_isa_count() noexcept
 
 cdef extern from "c/walk.h" nogil:
@@ -104,6 +103,12 @@ cdef extern from "c/walk.h" nogil:
     double fnn_flop_a_thread
 
 cdef extern from "c/cpu.h" nogil:
+    ctypedef struct fnn_cpu:
+        uint32_t features, extended
+        uint64_t saved
+
+    fnn_cpu fnn_read_cpu() noexcept
+    int fnn_isa_runs(int i, const fnn_cpu *) noexcept
     uint64_t fnn_flush_denormals() noexcept
     void fnn_restore(uint64_t control) noexcept
 

@@ -35,9 +35,22 @@ cdef const fnn_kernels *_f64 = NULL
 
 def isas():
     """``(name, compiled, runs)`` of each instruction set: in this build, and on this machine."""
+    return _isas_of(fnn_read_cpu())
+
+
+cdef _isas_of(fnn_cpu cpu):
     cdef int i
-    runs = {fnn_isa_name(i).decode(): bool(fnn_isa_runs(i)) for i in range(fnn_isa_count())}
+    runs = {fnn_isa_name(i).decode(): bool(fnn_isa_runs(i, &cpu)) for i in range(fnn_isa_count())}
     return [(name, name in runs, runs.get(name, False)) for name in ISAS]
+
+
+def running(found):
+    """Names of those of ``isas()`` that run, the best first; ``ImportError`` when none does."""
+    runs = [name for name, _, does in found if does]
+    if not runs:
+        compiled = ", ".join(name for name, built, _ in found if built)
+        raise ImportError(f"this machine runs none of the instruction sets of this build: {compiled}")
+    return runs
 
 
 def isa():
@@ -49,7 +62,7 @@ def use_isa(name=""):
     """Use an instruction set from now on, "" for the best; ``ValueError`` when it does not run here."""
     global _isa, _f32, _f64
     cdef const char *why = NULL
-    runs = [known for known, _, does in isas() if does]
+    runs = running(isas())
     wanted = (name or runs[0]).encode()
     cdef const fnn_kernels *f32 = fnn_select(wanted, 4, &why)
     if f32 == NULL:

@@ -10,7 +10,7 @@
 
 typedef struct {
     const char *name;
-    int (*runs)(void);
+    int (*runs)(const fnn_cpu *);
     const fnn_kernels *f32, *f64;
 } isa;
 
@@ -20,19 +20,52 @@ typedef struct {
 TABLES(portable);
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <xmmintrin.h>
+
 TABLES(avx512);
 TABLES(avx2);
 
-/* __builtin_cpu_supports asks XGETBV too: an ISA whose registers the system does not save is not there. */
-static int avx512_runs(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("fma");
+enum { SSSE3 = 9, FMA = 12, CX16 = 13, SSE41 = 19, SSE42 = 20, POPCNT = 23, OSXSAVE = 27, AVX = 28 }; /* features */
+enum { AVX2 = 5, AVX512F = 16, AVX512DQ = 17, AVX512CD = 28, AVX512BW = 30, AVX512VL = 31 };           /* extended */
+enum { XMM = 1, YMM = 2, OPMASK = 5, ZMM_HALVES = 6, ZMM_HIGH = 7 };                                   /* saved */
+#define HAS(word, bit) ((word) >> (bit)&1)
+
+/* By CPUID and XGETBV themselves: __builtin_cpu_supports (rejected) asks a library of the compiler's, which some link
+ * without, or in a form that says no to everything. */
+fnn_cpu fnn_read_cpu(void) {
+    fnn_cpu cpu = {0, 0, 0};
+    uint32_t eax, ebx, ecx, edx;
+    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx)) cpu.features = ecx;
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) cpu.extended = ebx;
+    if (HAS(cpu.features, OSXSAVE)) {
+        __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+        cpu.saved = (uint64_t)edx << 32 | eax;
+    }
+    return cpu;
 }
-static int avx2_runs(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-static int portable_runs(void) {
-    return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+
+/* x86-64-v2 */
+static int portable_runs(const fnn_cpu *cpu) {
+    return HAS(cpu->features, SSSE3) && HAS(cpu->features, CX16) && HAS(cpu->features, SSE41) &&
+           HAS(cpu->features, SSE42) && HAS(cpu->features, POPCNT);
+}
+
+/* An instruction set whose registers the system does not save is not there. */
+static int avx2_runs(const fnn_cpu *cpu) {
+    return portable_runs(cpu) && HAS(cpu->features, AVX) && HAS(cpu->features, FMA) && HAS(cpu->extended, AVX2) &&
+           HAS(cpu->saved, XMM) && HAS(cpu->saved, YMM);
+}
+
+static int avx512_runs(const fnn_cpu *cpu) {
+    int parts = HAS(cpu->extended, AVX512F) && HAS(cpu->extended, AVX512DQ) && HAS(cpu->extended, AVX512CD) &&
+                HAS(cpu->extended, AVX512BW) && HAS(cpu->extended, AVX512VL);
+#ifdef __APPLE__ /* saves these registers from their first use on, and says so from then on */
+    return avx2_runs(cpu) && parts;
+#else
+    return avx2_runs(cpu) && parts && HAS(cpu->saved, OPMASK) && HAS(cpu->saved, ZMM_HALVES) &&
+           HAS(cpu->saved, ZMM_HIGH);
+#endif
 }
 
 static const isa isas[] = {ROW(avx512, avx512_runs), ROW(avx2, avx2_runs), ROW(portable, portable_runs)};
@@ -46,7 +79,11 @@ uint64_t fnn_flush_denormals(void) {
 void fnn_restore(uint64_t control) { _mm_setcsr((uint32_t)control); }
 
 #else
-static int always_runs(void) { return 1; }
+static int always_runs(const fnn_cpu *cpu) {
+    (void)cpu;
+    return 1;
+}
+fnn_cpu fnn_read_cpu(void) { return (fnn_cpu){0, 0, 0}; }
 
 #if defined(__aarch64__)
 TABLES(neon);
@@ -72,13 +109,14 @@ void fnn_restore(uint64_t control) { (void)control; }
 
 int fnn_isa_count(void) { return sizeof isas / sizeof *isas; }
 const char *fnn_isa_name(int i) { return isas[i].name; }
-int fnn_isa_runs(int i) { return isas[i].runs(); }
+int fnn_isa_runs(int i, const fnn_cpu *cpu) { return isas[i].runs(cpu); }
 
 const fnn_kernels *fnn_select(const char *wanted, int item_size, const char **why) {
+    fnn_cpu cpu = fnn_read_cpu();
     *why = "it is not in this build";
     for (int i = 0; i < fnn_isa_count(); i++) {
         if (wanted && *wanted && strcmp(wanted, isas[i].name)) continue;
-        if (isas[i].runs()) return item_size == 8 ? isas[i].f64 : isas[i].f32;
+        if (isas[i].runs(&cpu)) return item_size == 8 ? isas[i].f64 : isas[i].f32;
         *why = "this machine does not run it";
     }
     return NULL;

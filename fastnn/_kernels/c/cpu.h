@@ -4,6 +4,15 @@
 
 #include <stdint.h>
 
+/* What an x86 processor says of itself: ECX of CPUID's leaf 1, EBX of its leaf 7, XCR0. All zero elsewhere. */
+typedef struct {
+    uint32_t features, extended;
+    uint64_t saved;
+} fnn_cpu;
+
+fnn_cpu fnn_read_cpu(void);
+int fnn_isa_runs(int i, const fnn_cpu *cpu);
+
 /* Makes this thread treat denormals as zero; returns the control register's value, for fnn_restore. */
 uint64_t fnn_flush_denormals(void);
 void fnn_restore(uint64_t control);

@@ -81,9 +81,8 @@ void fnn_philox(uint64_t seed, const uint32_t counter[4], uint32_t words[4]);
 
 /* Tables of the ISA wanted ("" or NULL: the best this machine has), or NULL with *why set. */
 const fnn_kernels *fnn_select(const char *isa, int item_size, const char **why);
-/* ISAs compiled into this build, best first, and whether this machine can run the i-th. */
+/* ISAs compiled into this build, best first; cpu.h has which of them run. */
 const char *fnn_isa_name(int i);
-int fnn_isa_runs(int i);
 int fnn_isa_count(void);
 
 #endif
