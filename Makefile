@@ -1,6 +1,6 @@
 # make demo    build, train on the bundled digits, show accuracy, model and curve
 # make test    run the tests (PYTEST_ARGS=--long for the exhaustive cases too)
-# make lint    ruff, mypy, and the C code with warnings as errors
+# make lint    ruff, mypy, hidden and unused modules, and the C code with warnings as errors
 # make format  put Python files into the form that lint wants
 # make bench   time kernels, epochs and predictions, then fastnn beside its peers and the machine's bounds: a table,
 #              build/suites.json, build/bench.json and build/bench.png (PEERS_PYTHON=python with torch, jax, ...)
@@ -40,6 +40,7 @@ lint: $(VENV)/linters
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy fastnn
+	$(RUN) tests/house.py
 	rm -rf build/lint
 	FASTNN_WERROR=1 FASTNN_REQUIRE_NATIVE=1 $(RUN) setup.py -q build_ext --build-temp build/lint --build-lib build/lint
 

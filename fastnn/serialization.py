@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -40,7 +41,8 @@ DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 
 def save(model: Sequential, path: Any, metadata: Mapping[str, Any] | None = None) -> None:
     """Write a built model; the file at ``path`` changes only when all is written."""
-    name = check_name(path)
+    name, told = check_name(path), {**model.metadata, **(metadata or {})}
+    _check_encoding(model, told)
     tensors = dict(zip(model.weight_names(), model.get_weights(), strict=True))
     if model.slots is not None and len(model.slots) == model.compiled_optimizer.n_slots:
         tensors |= {f"optimizer.{i}": slot for i, slot in enumerate(model.slots)}
@@ -48,7 +50,7 @@ def save(model: Sequential, path: Any, metadata: Mapping[str, Any] | None = None
         "format": FORMAT,
         "version": str(VERSION),
         "model": _text("model", describe(model)),
-        "metadata": _text("metadata", {**model.metadata, **(metadata or {})}),
+        "metadata": _text("metadata", told),
     }
     write_atomically(name, _in_order(tensors, stored))
 
@@ -171,8 +173,8 @@ def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
             raise TypeError(f"the metadata must be an object, got {shown(metadata)}")
         file.find_arrays()
         model = _rebuild(described, file, custom_objects or {})
+        _check_encoding(model, metadata)
         model.metadata = metadata
-        _check_encoding(model)
     return model
 
 
@@ -307,9 +309,9 @@ def _check_meaning(described: dict[str, Any], model: Sequential) -> None:
         raise ValueError(differs)
 
 
-def _check_encoding(model: Sequential) -> None:
-    """Raise when a model says how it encodes rows of tables, and that is damaged."""
-    if ENCODING in model.metadata:
+def _check_encoding(model: Sequential, metadata: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` when the encoding of rows of tables in metadata is damaged, or another network's."""
+    if ENCODING in metadata:
         from fastnn.tables import Encoding
 
-        Encoding.of(model)
+        Encoding.read(metadata[ENCODING], math.prod(model.input_shape), math.prod(model.output_shape))

@@ -17,10 +17,13 @@ Stored as JSON under one key of the model's metadata.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastnn.definitions import integer
 from fastnn.reprs import cut
+from fastnn.stored import check_types, parse
 from fastnn.tables.features import Features, features_from_config
 from fastnn.tables.reading import Reading
 from fastnn.tables.target import Classes, Target, target_from_config
@@ -78,11 +81,32 @@ class Encoding:
                 "this model carries no encoding of raw rows, for it was not made by `fastnn train`; "
                 "use fastnn.load(path).predict(x) in Python"
             )
+        return Encoding.read(model.metadata[KEY], math.prod(model.input_shape), math.prod(model.output_shape))
+
+    @staticmethod
+    def read(text: Any, n_in: int, n_out: int) -> Encoding:
+        """The encoding in a model's metadata, which must be whole and fit a network of ``n_in`` inputs."""
         try:
-            stored = json.loads(model.metadata[KEY])
-            if stored["version"] > VERSION:
-                raise ValueError("this model's encoding was written by a newer fastnn; update fastnn")
-            features, target = features_from_config(stored["features"]), target_from_config(stored["target"])
-            return Encoding(features, target, stored["trained"])
-        except (KeyError, TypeError, IndexError, json.JSONDecodeError) as error:
-            raise ValueError(f"this model's encoding is damaged ({error!r})") from None
+            stored = parse("encoding", text)
+            newer = integer("version", stored["version"], low=1) > VERSION
+            encoding = None if newer else _made(stored, n_in, n_out)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise ValueError(f"this model's encoding is damaged ({cut(repr(error))})") from None
+        if encoding is None:
+            raise ValueError("this model's encoding was written by a newer fastnn; update fastnn")
+        return encoding
+
+
+def _made(stored: dict[str, Any], n_in: int, n_out: int) -> Encoding:
+    features, target = features_from_config(stored["features"]), target_from_config(stored["target"])
+    encoding = check_types(Encoding(features, target, stored["trained"]))
+    unread = stored.keys() - {"version", "features", "target", "trained"}
+    if unread:
+        raise ValueError(f"nothing reads {', '.join(sorted(unread))}")
+    features.check()
+    target.check()
+    if (features.width, target.n_out) != (n_in, n_out):
+        raise ValueError(
+            f"it makes {features.width} inputs and {target.n_out} outputs, and the network has {n_in} and {n_out}"
+        )
+    return encoding

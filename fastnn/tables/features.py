@@ -12,12 +12,14 @@ whose weights no training row moved from zero, where randomly drawn ones (reject
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from fastnn.definitions import number, shown, unknown_name
 from fastnn.reprs import call_of
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import numbers
@@ -53,6 +55,11 @@ class NumberFeature:
     def __repr__(self) -> str:
         return call_of(self)
 
+    def check(self) -> None:
+        """Raise ``ValueError`` where a file has put what no training gives."""
+        number(f"mean of {self.name!r}", self.mean)
+        number(f"scale of {self.name!r}", self.scale, low=0.0)
+
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the encoded column to ``out`` ``(n, width)``."""
         values = truth_values(self.name, column) if self.truth else _numbers(self.name, column)
@@ -80,6 +87,11 @@ class CategoryFeature:
 
     def __repr__(self) -> str:
         return call_of(self)
+
+    def check(self) -> None:
+        """Raise ``ValueError`` where a file has put what no training gives."""
+        if not self.width or len(set(self.values)) < len(self.values):
+            raise ValueError(f"the categories of {self.name!r} must be there, and differ")
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the encoded column to ``out`` ``(n, width)``, which is zero."""
@@ -123,6 +135,13 @@ class TableFeatures:
 
     def __repr__(self) -> str:
         return f"<TableFeatures of {len(self.features)} columns, {self.width} numbers a row>"
+
+    def check(self) -> None:
+        """Raise ``ValueError`` where a file has put what no training gives."""
+        if len({feature.name for feature in self.features}) < len(self.features):
+            raise ValueError("two columns have one name")
+        for feature in self.features:
+            feature.check()
 
     def encode(self, table: Any) -> np.ndarray:
         """Rows for the network, ``(n, width)`` float32, from a table with columns in any order."""
@@ -179,7 +198,12 @@ class Pixels:
     @property
     def width(self) -> int:
         """How many numbers an encoded row has."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
+
+    def check(self) -> None:
+        """Raise ``ValueError`` where a file has put what no training gives."""
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(f"images have sizes of at least 1, got {shown(self.shape)}")
 
     def encode(self, images: Any) -> np.ndarray:
         """Rows for the network, ``(n, width)`` float32, from uint8 ``(n, *shape)``."""
@@ -234,6 +258,8 @@ def features_from_config(stored: dict[str, Any]) -> Features:
     """The encoding that :meth:`config` described."""
     if stored["kind"] == "pixels":
         return Pixels(tuple(stored["shape"]))
+    if stored["kind"] != "table":
+        raise unknown_name("kind of features", stored["kind"], ("pixels", "table"))
     kinds = {"NumberFeature": NumberFeature, "CategoryFeature": CategoryFeature}
     return TableFeatures(list(_rebuilt(stored["columns"], kinds)))
 

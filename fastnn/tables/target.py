@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import definitions
 from fastnn.reprs import call_of
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import number, numbers
@@ -83,6 +84,11 @@ class Classes:
         """Probability of each class, ``(n, n_classes)``."""
         return np.hstack([1 - output, output]) if self.n_out == 1 else output
 
+    def check(self) -> None:
+        """Raise ``ValueError`` where a file has put what no training gives."""
+        if len(set(self.labels)) < max(2, len(self.labels)):
+            raise ValueError("classes must be two or more, and differ")
+
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
         return {"kind": "classes", "name": self.name, "labels": list(self.labels)}
@@ -121,6 +127,11 @@ class Quantity:
     def decode(self, output: np.ndarray) -> np.ndarray:
         """Predicted values ``(n,)`` float64 from ``output`` ``(n, 1)``."""
         return output[:, 0].astype(np.float64) * self.spread + self.mean
+
+    def check(self) -> None:
+        """Raise ``ValueError`` where a file has put what no training gives."""
+        definitions.number("mean", self.mean)
+        definitions.number("spread", self.spread, low=0.0, open_low=True)
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
@@ -195,7 +206,12 @@ def fit_quantity(name: str, column: Column) -> Quantity:
 def target_from_config(stored: dict[str, Any]) -> Target:
     """The target that :meth:`config` described."""
     if stored["kind"] == "classes":
-        return Classes(stored["name"], [str(label) for label in stored["labels"]])  # once numbers were kept as such
+        labels = stored["labels"] if isinstance(stored["labels"], list) else []
+        return Classes(
+            stored["name"], [str(x) if type(x) in (int, float) else x for x in labels]
+        )  # old files have numbers
+    if stored["kind"] != "numbers":
+        raise definitions.unknown_name("kind of target", stored["kind"], ("classes", "numbers"))
     return Quantity(stored["name"], stored["mean"], stored["spread"])
 
 

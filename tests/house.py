@@ -1,0 +1,79 @@
+"""The order of the house, which ``make lint`` asks for: no module hides behind a package, and none is without a use.
+
+A module ``x.py`` beside a package ``x/`` is never imported, and reads as if it were. A module that nothing reaches from
+what users import or run is dead, whatever tests say of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "fastnn"
+DOORS = ("fastnn", "fastnn.__main__", "fastnn.cli")  # the package, python -m, and the command
+ALSO_PUBLIC = ("fastnn.models", "fastnn.plot", "fastnn.sklearn", "fastnn.watch", "fastnn.tables", "fastnn.datasets")
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Files of the package by the names they are imported under."""
+    found = {}
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def twins(root: Path) -> list[str]:
+    """Modules that a package, or a compiled module, of the same name hides."""
+    found = []
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        package, compiled = path.with_suffix(""), path.with_suffix(".pyx")
+        if (package.is_dir() and any(package.glob("*.py"))) or compiled.exists():
+            found.append(str(path.relative_to(root)))
+    return found
+
+
+def unreferenced(root: Path) -> list[str]:
+    """Modules that nothing reaches from what users import or run."""
+    known = modules(root)
+    waiting = [name for name in (*DOORS, *ALSO_PUBLIC) if name in known]
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += [other for other in _named_in(known[name], name) if other in known]
+    return sorted(known.keys() - reached)
+
+
+def _named_in(path: Path, name: str) -> list[str]:
+    """Modules that a file imports or, as who imports by a name does, names in a text; with their packages."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            up = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            source = ".".join([*up, *([node.module] if node.module else [])])
+            found |= {source} | {f"{source}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            found.add(f"{package}.{node.value}")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return sorted(found | {other.rpartition(".")[0] for other in found})
+
+
+def faults(root: Path = ROOT) -> list[str]:
+    """What is not in order, a line each."""
+    hidden = [f"{path}: hidden by what has its name; remove one of the two" for path in twins(root)]
+    dead = [f"{modules(root)[name].relative_to(root)}: nothing imports it" for name in unreferenced(root)]
+    return hidden + dead
+
+
+if __name__ == "__main__":
+    told = faults()
+    print("\n".join(told), file=sys.stderr)
+    sys.exit(bool(told))

@@ -1,0 +1,392 @@
+"""Files from strangers: whatever the bytes, ``load`` gives a model or the documented error, in little memory and time.
+
+Mutations of good files, with a fixed seed: of bytes, of texts, and of the values in the JSON. ``--long`` tries more.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import random
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import model_of, regression
+from safetensors import safe_open
+from test_damaged_files import saved, with_changes
+
+import fastnn
+from fastnn import Sequential, tables
+from fastnn.layers import Activation, Dense, Dropout, Flatten, Reshape
+
+TEXTS = ["", "Dense", "relu", "\ud800", "a" * 1000, "__proto__", "1", "../x", "é", "\x00", "nan"]
+NUMBERS = [0, 1, -1, 3, 2**31, 2**53 + 1, 2**63, 2**64, 2**70, 10**12, 10**400, -3, 0.5, 1e308, -1e-320, True, False]
+OTHERS = [None, [], {}, [[]], [None], {"name": "adam"}, [1] * 40, {"a": {"b": []}}, "NaN", "Infinity"]
+
+
+def raw_parts(path: Path) -> tuple[dict, bytes]:
+    """Header and arrays of a file."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+def file_of(header: str | bytes | dict, arrays: bytes) -> bytes:
+    text = json.dumps(header) if isinstance(header, dict) else header
+    text = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return len(text).to_bytes(8, "little") + text + arrays
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory) -> list[bytes]:
+    """Good files: trained, compiled in other ways, of unusual layers, and of tables."""
+    folder = tmp_path_factory.mktemp("samples")
+    x, y = regression(np.random.default_rng(1))
+    trained = model_of(metrics=["mae"])
+    trained.fit(x, y, verbose=0)
+    layers = [Reshape((2, -1), input_shape=(4,)), Dense(3, "elu"), Flatten(), Dropout(0.5), Activation("softmax")]
+    shaped = Sequential(layers, dtype="float64", seed=2**64 - 1)
+    rate = fastnn.schedules.PiecewiseConstantDecay([2, 5], [0.1, 0.02, 0.01])
+    shaped.compile(fastnn.optimizers.SGD(rate, momentum=0.5), fastnn.losses.Huber(0.5), ["accuracy"])
+    (folder / "rows.csv").write_text("a,b,c\n1,x,yes\n2,y,no\n3,x,yes\n,y,no\n")
+    rows = tables.read_table(folder / "rows.csv")
+    features, _ = tables.fit_features(rows.without("c"))
+    encoding = tables.Encoding(features, tables.fit_classes("c", rows.columns["c"]), {"rows": "4"})
+    table = model_of(n_in=features.width)
+    table.metadata.update(encoding.metadata())
+    for i, model in enumerate((trained, shaped, table)):
+        model.save(folder / f"{i}.safetensors")
+    return [(folder / f"{i}.safetensors").read_bytes() for i in range(3)]
+
+
+def mutated(content: bytes, draw: random.Random) -> bytes:
+    """One of the ways in which a file may be wrong."""
+    way = draw.randrange(6)
+    if way == 0:
+        return _with_bytes(content, draw)
+    length = int.from_bytes(content[:8], "little")
+    header, arrays = json.loads(content[8 : 8 + length]), content[8 + length :]
+    if way == 1:
+        return file_of(_with_text(json.dumps(header), draw), arrays)
+    if way == 2:
+        return file_of(_with_value(header, draw), arrays)
+    key = draw.choice(["model", "model", "metadata"])
+    described = json.loads(header["__metadata__"][key])
+    if way == 3:
+        header["__metadata__"][key] = _with_text(json.dumps(described), draw)
+    elif key == "metadata" and "table" in described and draw.random() < 0.9:
+        described["table"] = json.dumps(_with_value(json.loads(described["table"]), draw))
+        header["__metadata__"][key] = json.dumps(described)
+    else:
+        header["__metadata__"][key] = json.dumps(_with_value(described, draw))
+    return file_of(header, arrays)
+
+
+def _with_bytes(content: bytes, draw: random.Random) -> bytes:
+    at, length = draw.randrange(len(content)), draw.choice([1, 1, 1, 2, 8, 50])
+    piece = draw.choice([b"", draw.randbytes(length), content[at : at + length] * 2, b"\xff" * length, b"\0" * length])
+    return content[:at] + piece + content[at + length :]
+
+
+def _with_text(text: str, draw: random.Random) -> str:
+    at = draw.randrange(len(text))
+    pieces = ["", '"', "[", "[" * 5000, "{", "}", ",", "NaN", "Infinity", "1e999", "-", "\\ud800", "9" * 5000]
+    piece = draw.choice(pieces)
+    return text[:at] + piece + text[at + draw.choice([0, 1, 3]) :]
+
+
+def _with_value(value, draw: random.Random):
+    """A copy with something somewhere in it replaced, left out, added, or there twice."""
+    value = copy.deepcopy(value)
+    places = list(_places(value))
+    if not places:
+        return draw.choice(OTHERS)
+    inside, key = draw.choice(places)
+    way = draw.randrange(5)
+    if way == 0:
+        del inside[key]
+    elif way == 1 and isinstance(inside, list):
+        inside.insert(0, copy.deepcopy(inside[key]))
+    elif way == 1:
+        inside[draw.choice([*TEXTS, "name", "parameter"])] = inside[key]
+    elif way == 2 and isinstance(inside[key], int | float):
+        was = inside[key]
+        inside[key] = draw.choice([-was, was + 1, was * 10**9, float(was), str(was)])
+    else:
+        inside[key] = copy.deepcopy(draw.choice([*TEXTS, *NUMBERS, *OTHERS]))
+    return value
+
+
+def _places(value):
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield value, key
+        yield from _places(inner)
+
+
+@pytest.mark.parametrize("count", [1000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_no_mutation_gives_another_error_or_takes_much(samples, tmp_path, count):
+    path, refused = tmp_path / "m.safetensors", 0
+    for seed in range(count):
+        draw = random.Random(seed)
+        content = mutated(draw.choice(samples), draw)
+        path.unlink(missing_ok=True)  # quicker than cutting it to nothing
+        path.write_bytes(_with_bytes(content, draw) if draw.random() < 0.2 and content else content)
+        began = time.process_time()
+        error = error_of(path)
+        refused += error is not None
+        assert error is None or (type(error) is ValueError and str(error).startswith(str(path))), (seed, error)
+        assert len(str(error)) < 600, seed
+        assert time.process_time() - began < 2, seed
+    assert count / 50 < refused < count * 49 / 50
+
+
+def error_of(path: Path) -> Exception | None:
+    """What loading raises; a model that it gives can be looked at."""
+    try:
+        fastnn.load(path).summary(print_fn=str)
+    except Exception as error:
+        return error
+    return None
+
+
+def cost(path: Path, error=ValueError) -> int:
+    """The most memory that was taken at once while a file was refused."""
+    for _ in range(2):  # the first time imports
+        tracemalloc.start()
+        try:
+            with pytest.raises(error, match=r"cannot be loaded|is no fastnn model"):
+                fastnn.load(path)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    return peak
+
+
+def layer(units, **more):
+    return {"class": "Dense", "units": units, **more}
+
+
+BOMBS = {
+    "one wide layer": [layer(10**12)],
+    "a layer that fits memory": [layer(30_000_000)],
+    "wide layers": [layer(10**6)] * 20,
+    "layers as wide as numbers go": [layer(10**300)] * 5,
+    "many axes": [{"class": "Reshape", "target_shape": [1] * 3000}, *[{"class": "Flatten"}] * 100],
+    "a constant": [layer(10**11, kernel_initializer={"name": "constant", "value": 1.0})],
+    "an orthogonal kernel": [layer(50_000, kernel_initializer={"name": "orthogonal", "gain": 1.0})],
+}
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_nothing_is_made_as_large_as_a_file_only_says(tmp_path, case):
+    path = saved(model_of(), tmp_path)
+    with_changes(path, described=lambda described: described | {"layers": BOMBS[case]})
+    overhead = 100_000  # of Python itself: frames, the parts of an error
+    assert cost(path) < 10 * path.stat().st_size + overhead
+
+
+def test_layers_without_arrays_cost_what_their_text_costs_as_json(tmp_path):
+    path = saved(model_of(), tmp_path)
+    with_changes(path, described=lambda described: described | {"layers": [{"class": "Flatten"}] * 2000})
+    assert cost(path) < 20 * path.stat().st_size
+
+
+@pytest.mark.parametrize("shape", [[10**12], [10**6, 10**6], [2**40], [1] * 500, [10**300], [0], [-4], [4.0], ["4"], 4])
+def test_a_wrong_shape_of_the_input_is_found_by_load(tmp_path, shape):
+    path = saved(model_of(), tmp_path)
+    with_changes(path, described=lambda described: described | {"input_shape": shape})
+    assert cost(path) < 10 * path.stat().st_size + 100_000
+
+
+@pytest.mark.parametrize("version", ["one", "-3", "", "0", "1.0", "true", "٣", str(2**70), "1" * 5000, " 1", "01"])
+def test_a_wrong_version_is_an_error(tmp_path, version):
+    path = saved(model_of(), tmp_path)
+    with_changes(path, version=version)
+    with pytest.raises(ValueError, match="version") as told:
+        fastnn.load(path)
+    assert len(str(told.value)) < 600
+
+
+@pytest.mark.parametrize("name", ["step", "epoch"])
+@pytest.mark.parametrize("count", [2**63, 2**63 - 1, 2**64, 2**53 + 1, -1, 1.0, True, "3", None, [3]])
+def test_counters_that_no_training_reaches_are_found_by_load(tmp_path, name, count):
+    path = saved(model_of(), tmp_path)
+    with_changes(path, described=lambda described: described | {name: count})
+    with pytest.raises(ValueError, match=f"cannot be loaded: .*{name}"):
+        fastnn.load(path)
+
+
+HEADERS = {
+    "two keys of one name": ('"format": "fastnn"', '"format": "fastnn", "format": "fastnn"', "twice"),
+    "NaN": ('"shape": [8]', '"shape": [NaN]', "NaN is no number"),
+    "nested": ('"shape": [8]', '"shape": ' + "[" * 50_000, "nested too deeply"),
+    "a size of text": ('"shape": [8]', '"shape": ["8"]', "whole sizes"),
+    "a negative size": ('"shape": [8]', '"shape": [-8]', "whole sizes"),
+    "a truth as size": ('"shape": [1]', '"shape": [true]', "whole sizes"),
+    "a huge size": ('"shape": [8]', '"shape": [1000000000000]', "cannot stand at"),
+    "another dtype": ('"dtype": "F32"', '"dtype": "I32"', "F32 or F64"),
+    "text of another encoding": ('"format"', '"form\xff"', "is no valid JSON|utf-8"),
+    "metadata of numbers": ('"version": "1"', '"version": 1', "texts by name"),
+    "no metadata": ('"__metadata__"', '"metadata"', "not of a fastnn model|needs dtype"),
+    "half a pair": ('"version"', '"a": "\\ud800", "version"', "surrogates"),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_a_header_is_read_to_the_letter(tmp_path, case):
+    path = saved(model_of(), tmp_path)
+    header, arrays = raw_parts(path)
+    good, bad, words = HEADERS[case]
+    text = json.dumps(header)
+    assert good in text
+    path.write_bytes(file_of(text.replace(good, bad, 1).encode("latin-1"), arrays))
+    with pytest.raises(ValueError, match=words):
+        fastnn.load(path)
+
+
+def shifted(header, name, **changes):
+    header = copy.deepcopy(header)
+    header[name] |= changes
+    return header
+
+
+def test_arrays_fill_the_file_without_a_gap_an_overlap_or_a_rest(tmp_path):
+    path = saved(model_of(), tmp_path)
+    header, arrays = raw_parts(path)
+    start, end = header["2.kernel" if "2.kernel" in header else "1.kernel"]["data_offsets"]
+    for changed in (
+        file_of(header, arrays + b"\0"),
+        file_of(header, arrays[:-1]),
+        file_of(shifted(header, "1.kernel", data_offsets=[start + 4, end + 4]), arrays),
+        file_of(shifted(header, "1.kernel", data_offsets=[-4, 4]), arrays),
+        file_of(shifted(header, "1.kernel", data_offsets=[end, start]), arrays),
+        file_of(shifted(header, "1.kernel", data_offsets=[2**63, 2**63 + end - start]), arrays),
+        (2**64 - 1).to_bytes(8, "little") + arrays,
+    ):
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match=r"cannot be loaded|is no fastnn model"):
+            fastnn.load(path)
+
+
+WRONG = {
+    "a bias that is a word": lambda d: d["layers"][1].update(use_bias="yes"),
+    "a bias that is a number": lambda d: d["layers"][1].update(use_bias=1),
+    "a name that is a list": lambda d: d["layers"][1].update(name=["a"]),
+    "a truth as units": lambda d: d["layers"][2].update(units=True),
+    "units with a point": lambda d: d["layers"][2].update(units=1.0),
+    "another spelling of the dtype": lambda d: d.update(dtype="<f4"),
+    "no seed": lambda d: d.update(seed=None),
+    "a seed that is a truth": lambda d: d.update(seed=True),
+    "something that nothing reads": lambda d: d.update(extra=1),
+    "an optimizer's argument of text": lambda d: d["compile"]["optimizer"].update(learning_rate="0.1"),
+    "something more to compile": lambda d: d["compile"].update(extra=1),
+    "a metric's number of text": lambda d: d["compile"].update(
+        metrics=[{"name": "mae", "parameter": "x", "statistic": None}]
+    ),
+    "metrics that are no list": lambda d: d["compile"].update(metrics="mae"),
+    "compiled as nothing": lambda d: d.update(compile=None),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_a_description_does_not_mean_is_found_by_load(tmp_path, case):
+    path = saved(model_of(metrics=["mae"]), tmp_path)
+
+    def change(described):
+        WRONG[case](described)
+        return described
+
+    with_changes(path, described=change)
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        fastnn.load(path)
+
+
+ENCODINGS = {
+    "version": lambda e: e.update(version="one"),
+    "no columns": lambda e: e["features"].update(columns=[]),
+    "a mean of text": lambda e: e["features"]["columns"][0].update(mean="3"),
+    "a gap that is a number": lambda e: e["features"]["columns"][0].update(gaps=1),
+    "a huge mean": lambda e: e["features"]["columns"][0].update(mean=10**400),
+    "categories that are the same": lambda e: e["features"]["columns"][1].update(values=["x", "x"]),
+    "categories of numbers": lambda e: e["features"]["columns"][1].update(values=[1, 2]),
+    "categories that are a word": lambda e: e["features"]["columns"][1].update(values="xy"),
+    "one label": lambda e: e["target"].update(labels=["yes"]),
+    "labels that are lists": lambda e: e["target"].update(labels=[["yes"], ["no"]]),
+    "more labels than outputs": lambda e: e["target"].update(labels=["a", "b", "c"]),
+    "another kind": lambda e: e["target"].update(kind="magic"),
+    "pixels": lambda e: e.update(features={"kind": "pixels", "shape": [10**12]}),
+    "words of numbers": lambda e: e.update(trained={"rows": 4}),
+    "something that nothing reads": lambda e: e.update(extra=1),
+}
+
+
+@pytest.mark.parametrize("case", ENCODINGS)
+def test_an_encoding_that_is_damaged_is_found_by_load(samples, tmp_path, case):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(samples[2])
+    assert "table" in fastnn.load(path).metadata
+    header, arrays = raw_parts(path)
+    metadata = json.loads(header["__metadata__"]["metadata"])
+    encoding = json.loads(metadata["table"])
+    ENCODINGS[case](encoding)
+    header["__metadata__"]["metadata"] = json.dumps(metadata | {"table": json.dumps(encoding)})
+    path.write_bytes(file_of(header, arrays))
+    with pytest.raises(ValueError, match="cannot be loaded: this model's encoding is damaged"):
+        fastnn.load(path)
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/null"):
+        with pytest.raises(ValueError, match=r"is no fastnn model.*no regular file"):
+            fastnn.load(path)
+
+
+# -- weights alone ----------------------------------------------------------------------------------
+
+
+def test_weights_go_by_their_order_whatever_stands_between_them(tmp_path):
+    first = Sequential([Dense(5, input_shape=(3,)), *[Dropout(0.1)] * 9, Dense(4), Dense(2)], seed=1)
+    second = Sequential([Dense(5, "relu", input_shape=(3,)), Dense(4, name="x"), Dense(2)], seed=2)
+    first.compile("sgd", "mse")
+    for write in (first.save_weights, first.save):
+        write(tmp_path / "w")
+        second.set_weights([w * 0 for w in second.get_weights()])
+        second.load_weights(tmp_path / "w")
+        for ours, theirs in zip(first.get_weights(), second.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_weights_of_other_shapes_or_another_number_change_nothing(tmp_path):
+    model = Sequential([Dense(5, input_shape=(3,)), Dense(2)], seed=1)
+    before = model.params.tobytes()
+    for other, words in (
+        (
+            Sequential([Dense(5, input_shape=(3,)), Dense(3)]),
+            r"its 1.kernel has the shape \(5, 3\), and 1.kernel of the",
+        ),
+        (Sequential([Dense(5, input_shape=(3,))]), "it has 2 arrays of weights, and the model takes 4"),
+    ):
+        other.save_weights(tmp_path / "w")
+        with pytest.raises(ValueError, match=words):
+            model.load_weights(tmp_path / "w")
+    with safe_open(tmp_path / "w", framework="numpy") as file:
+        assert file.metadata()["format"] == "fastnn weights"
+    (tmp_path / "w").write_bytes((tmp_path / "w").read_bytes()[:-1])
+    with pytest.raises(ValueError, match="w cannot be loaded: its arrays end"):
+        model.load_weights(tmp_path / "w")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        model.load_weights(tmp_path / "nothing")
+    assert model.params.tobytes() == before
+
+
+def test_weights_of_the_other_precision_are_converted(tmp_path):
+    wide = Sequential([Dense(2, input_shape=(3,))], seed=1, dtype="float64")
+    wide.save_weights(tmp_path / "w")
+    narrow = Sequential([Dense(2, input_shape=(3,))], seed=2)
+    narrow.load_weights(tmp_path / "w")
+    np.testing.assert_array_equal(narrow.get_weights()[0], wide.get_weights()[0].astype(np.float32))
