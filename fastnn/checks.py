@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.definitions import number, shown
+from fastnn.foreign import REAL, as_array
 from fastnn.layers.base import Shape
 from fastnn.losses import CustomLoss, Loss
 from fastnn.sparse import SparseRows, from_scipy
@@ -69,20 +70,16 @@ def real_array(name: str, came: Any, dtype: np.dtype) -> np.ndarray:
 def numbers(name: str, came: Any) -> np.ndarray:
     """``came`` as an array of real numbers of its own dtype, layout and at least one axis; no copy of an array."""
     array = _as_array(name, came)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}; {_mend(array)}")
+    if array.dtype.kind not in REAL:
+        of = f" (a {type(came).__name__})" if array.dtype.kind == "O" and not array.ndim else ""
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}{of}; {_mend(array)}")
     return np.atleast_1d(array)
 
 
 def _as_array(name: str, came: Any) -> np.ndarray:
-    if np.ma.is_masked(came):
-        raise ValueError(f"{name} has masked values; fill or drop them")
     if is_sparse(came):
         raise TypeError(f"{name} must be a dense array, got {type(came).__name__}; make it one with .toarray()")
-    try:
-        return np.asarray(came)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    return as_array(name, came)
 
 
 def _mend(array: np.ndarray) -> str:
@@ -148,17 +145,20 @@ def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: b
 
 def sample_shape(name: str, came: Any) -> Shape:
     """Shape of one row, for a model that takes its input shape from its data."""
-    return (came.shape if is_sparse(came) else numbers(name, came).shape)[1:] or (1,)
+    shape = came.shape if is_sparse(came) else numbers(name, came).shape
+    if 0 in shape[1:]:
+        raise ValueError(f"{name} has no columns, got shape {tuple(shape)}; at least one is needed")
+    return shape[1:] or (1,)
 
 
 def targets(came: Any, n_samples: int, shape: Shape, loss: Loss | CustomLoss, dtype: np.dtype) -> np.ndarray:
     """Targets for an output ``shape``: ``(n, prod(shape))``, or int32 ``(n, repeat)`` for a sparse loss."""
-    array = came if isinstance(came, np.ndarray) else _as_array("y", came)
+    array = _as_array("y", came)
     if array.ndim and len(array) != n_samples:
         raise ValueError(f"x and y must have the same number of rows, got {n_samples} and {len(array)}")
     if loss.sparse:
         return _class_indices(array, n_samples, shape, loss.name)
-    real = real_array("y", came, dtype)
+    real = real_array("y", array, dtype)
     narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
     if real.shape not in ((n_samples, *shape), narrow):
         raise ValueError(_target_shape(real.shape, n_samples, shape, loss))

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastnn import exclusive, threads
 from fastnn.data import Data
+from fastnn.foreign import plain
 from fastnn.losses import Reduction
 from fastnn.model import Sequential
 from fastnn.sklearn import networks
@@ -109,6 +110,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         X, y = self._validate(X, y, reset=first_pass)
         y = self._validate_y(y, not (self.warm_start or incremental), exact=self.warm_start)
         if sample_weight is not None:
+            sample_weight = plain("sample_weight", sample_weight)
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         rows = X, y, sample_weight, self._class_weights(y, incremental)
         random_state = self._random_state = check_random_state(self.random_state)
@@ -128,7 +130,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": is_regressor(self)}
-        X, y = validate_data(self, X, y, dtype=self._dtypes(), reset=reset, **rules)
+        X, y = validate_data(
+            self, plain("X", X), plain("y", y, dates=not is_regressor(self)), dtype=self._dtypes(), reset=reset, **rules
+        )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _dtypes(self) -> Any:
@@ -211,6 +215,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _validate_held_out(self, X: Any, y: Any, weight: Any) -> Validation:
         X, y = self._validate(X, y, reset=False)
         y = self._validate_y(y, learn=False, exact=False)
+        weight = plain("sample_weight", weight)
         return X, y, None if weight is None else _check_sample_weight(weight, X, ensure_non_negative=True)
 
     def _held_out(self, X: Any, y: Any, weight: Any) -> HeldOut:
@@ -247,7 +252,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         model = self.model_
         self._synchronize()
         if not self._as_fitted(X):
-            X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=self._dtypes())
+            X = validate_data(self, plain("X", X), accept_sparse="csr", reset=False, dtype=self._dtypes())
         if self.n_threads is None:
             return model.predict(X)
         with threads.limited(int(self.n_threads)):

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, Reg
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastnn.foreign import plain
 from fastnn.many import side_by_side
 from fastnn.sklearn import parameters
 from fastnn.sklearn.classifier import MLPClassifier
@@ -30,8 +31,9 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
         """Train all members on the same rows, one on each thread; arguments as of the members' ``fit``."""
+        rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": self._numeric}
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, dtype=(np.float64, np.float32), y_numeric=self._numeric
+            self, plain("X", X), plain("y", y, dates=not self._numeric), dtype=(np.float64, np.float32), **rules
         )
         random_state = check_random_state(self.random_state)
         pattern = self._member() if self.estimator is None else self.estimator
@@ -55,7 +57,7 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
     def _answers(self, X: Any, method: str) -> np.ndarray:
         """What each member says, ``(n_estimators, n, ...)``."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=(np.float64, np.float32))
+        X = validate_data(self, plain("X", X), accept_sparse="csr", reset=False, dtype=(np.float64, np.float32))
         return np.stack([getattr(member, method)(X) for member in self.estimators_])
 
     def __sklearn_tags__(self) -> Any:
