@@ -12,7 +12,18 @@
 [0, 1, 1, 0]
 """
 
-from fastnn import activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules
+from fastnn import (
+    activations,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
 from fastnn._kernels import available as available_backends
 from fastnn._kernels import get_backend, set_backend, use_backend
 from fastnn._version import __version__
@@ -31,6 +42,7 @@ __all__ = [
     "activations",
     "available_backends",
     "callbacks",
+    "constraints",
     "fit_many",
     "get_backend",
     "get_num_threads",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._kernels import reference
+from fastnn._kernels import activity, reference
 from fastnn.callbacks import Logs
 from fastnn.data import Data
 from fastnn.losses import CustomLoss
@@ -44,6 +44,7 @@ class Evaluation:
             part = data.part(slice(first, first + block))
             self.backend.forward(plan, arenas, dense(part.x, room))
             self.loss(plan, arenas, part.target, part.weight, self.sums[0], 1.0)
+            self.sums[0, 0] += activity.penalty(plan, arenas, len(part))
         self.n_rows += len(data)
 
     def logs(self) -> Logs:
@@ -56,7 +57,7 @@ class Evaluation:
 def penalty(plan: Plan, params: np.ndarray) -> float:
     """The l1 and l2 penalties of all parameters."""
     total = 0.0
-    for offset, size, l1, l2 in plan.segments:
+    for offset, size, l1, l2, *_ in plan.segments:
         w = params[offset : offset + size]
         if l1 or l2:
             total += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)

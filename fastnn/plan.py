@@ -21,7 +21,7 @@ from fastnn import plan_tables
 from fastnn._kernels.tables import HEADER, OP, RUN
 from fastnn.activations import ActivationCode, linear
 from fastnn.definitions import shown
-from fastnn.layers.base import Layer, Operation, OpKind, Parameter, Shape
+from fastnn.layers.base import NO_PENALTY, Layer, Operation, OpKind, Parameter, Shape
 from fastnn.losses import CustomLoss, Loss, Reduction
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
@@ -233,6 +233,8 @@ def compile_plan(
     header["by_weight"] = reduction.by_weight
     segments = plan_tables.segments(layout)
     header["n_segments"], header["has_penalty"] = len(segments), bool(np.any(segments["l1"] + segments["l2"]))
+    header["has_constraint"] = bool(segments["constraint"].any())
+    header["has_activity"] = bool(ops["activity_l1"].any() or ops["activity_l2"].any())
     loss_table = plan_tables.loss_table(loss, fused, layout.shapes[-1])
     optimizer_table = plan_tables.optimizer_table(optimizer)
     for table in (ops, header, loss_table, optimizer_table, metric_table, segments):
@@ -269,7 +271,8 @@ def _join_activations(operations: list[tuple[int, Operation]]) -> list[tuple[int
 
 def _takes_activation(before: Operation, operation: Operation) -> bool:
     same_rows = (before.n_out, before.repeat) == (operation.n_in, operation.repeat)
-    return same_rows and before.kind == OpKind.DENSE and before.activation.code == ActivationCode.LINEAR
+    plain = before.activation.code == ActivationCode.LINEAR and before.activity == NO_PENALTY
+    return same_rows and before.kind == OpKind.DENSE and plain
 
 
 def _take_logits(loss, operations, shape: Shape):
@@ -284,6 +287,7 @@ def _take_logits(loss, operations, shape: Shape):
         or loss.from_logits
         or last.activation.name != loss.activation
         or last.n_out != shape[-1]
+        or last.activity != NO_PENALTY  # whose gradient is of the activation's output
     ):
         return loss, operations, -1
     fused = int(last.activation.code)
@@ -346,6 +350,7 @@ class _Builder:
         op["kind"], op["activation"], op["layer"] = operation.kind, operation.activation.code, layer
         op["n_in"], op["n_out"], op["repeat"] = operation.n_in, operation.n_out, operation.repeat
         op["parameter"], op["rate"] = operation.activation.parameter, operation.rate
+        op["activity_l1"], op["activity_l2"] = operation.activity.l1, operation.activity.l2
         if operation.w >= 0:
             op["w"] = self.offsets[layer, operation.w]
         if operation.b >= 0:

@@ -29,6 +29,8 @@ class PlanCache:
         optimizer = model.compiled_optimizer
         numbers = [value for name, value in optimizer.config().items() if name != "learning_rate"]
         fused = None if isinstance(optimizer, LBFGS) else optimizer
+        if fused is None and any(v.parameter.constraint for v in model.layout.variables):
+            raise ValueError("L-BFGS keeps no constraints; choose another optimizer, or layers without them")
         return self._entry(
             ("train", batch_size, repr(numbers), model.reduction),
             lambda: compile_plan(

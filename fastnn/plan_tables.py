@@ -30,8 +30,16 @@ def metric_table(metrics: Sequence[tuple[Metric, bool]], n_out: int) -> np.ndarr
 
 
 def segments(layout: Layout) -> np.ndarray:
-    rows = [(v.offset, v.size, v.parameter.regularizer.l1, v.parameter.regularizer.l2) for v in layout.variables]
-    return np.array(rows, SEGMENT)
+    table = np.zeros(len(layout.variables), SEGMENT)
+    for row, variable in zip(table, layout.variables, strict=True):
+        regularizer, constraint = variable.parameter.regularizer, variable.parameter.constraint
+        row["offset"], row["size"], row["columns"] = variable.offset, variable.size, variable.size
+        row["l1"], row["l2"] = regularizer.l1, regularizer.l2
+        if constraint is not None:
+            row["constraint"] = constraint.code
+            row["columns"], row["by_row"] = constraint.matrix(variable.parameter.shape)
+            row["least"], row["most"], row["rate"] = constraint.bounds()
+    return table
 
 
 def loss_table(loss: Loss | CustomLoss | None, fused: int, shape: Shape) -> np.ndarray:

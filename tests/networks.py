@@ -203,8 +203,8 @@ class Stage:
             self.arenas.workspace[int(head["y"]) :][: rows * int(head["n_output"])].reshape(rows, -1).astype(np.float64)
         )
 
-    def backward(self, accumulate: bool = False):
-        self.backend.backward(self.plan, self.arenas, self.x, accumulate)
+    def backward(self, accumulate: bool = False, activity_scale: float = 0.0):
+        self.backend.backward(self.plan, self.arenas, self.x, accumulate, activity_scale)
         return self.arenas.grads.astype(np.float64)
 
     def update(self, step: int, learning_rate: float):

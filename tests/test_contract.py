@@ -11,6 +11,7 @@ from networks import Stage, dense, draw, draw_target, network, output_activation
 from fastnn import plan
 from fastnn._kernels import contract, tables
 from fastnn.activations import ACTIVATIONS, ActivationCode
+from fastnn.constraints import ConstraintCode
 from fastnn.layers import Activation, Dense
 from fastnn.layers.base import OpKind
 from fastnn.losses import ALL_LOSSES, LossCode
@@ -25,6 +26,7 @@ ENUMS = {
     "fnn_optimizer_code": OptimizerCode,
     "fnn_clip_code": ClipCode,
     "fnn_statistic_code": StatisticCode,
+    "fnn_constraint_code": ConstraintCode,
 }
 
 

@@ -22,6 +22,7 @@ from types import ModuleType
 import numpy as np
 
 from fastnn import random
+from fastnn._kernels.activity import penalty
 from fastnn.plan import Arenas, Plan
 from fastnn.sparse import SparseRows, dense, take_rows
 
@@ -57,13 +58,18 @@ def loss(
     raise NotImplementedError
 
 
-def backward(plan: Plan, arenas: Arenas, x: np.ndarray, accumulate: bool = False) -> None:
-    """Gradients of the block from the output's ``dy``: set in ``grads``, or added when ``accumulate``."""
+def backward(plan: Plan, arenas: Arenas, x: np.ndarray, accumulate: bool = False, activity_scale: float = 0.0) -> None:
+    """Gradients of the block from the output's ``dy``: set in ``grads``, or added when ``accumulate``.
+
+    ``activity_scale`` is what penalties on the ops' outputs are multiplied by: 1 over the rows of the batch.
+    """
     raise NotImplementedError
 
 
 def update(plan: Plan, arenas: Arenas, step: int, learning_rate: float, penalty_scale: float = 1.0) -> float:
-    """Add ``penalty_scale`` times the penalties' gradients, clip, update ``params`` and ``slots``; steps count from 1.
+    """Add ``penalty_scale`` times the penalties' gradients, clip, update ``params`` and ``slots``, project ``params``.
+
+    Steps count from 1; the projections are those of the constraints.
 
     Returns ``penalty_scale`` times the penalty (l1 and l2) of the parameters before the update. With penalties, what
     is left in ``grads`` is not specified.
@@ -74,7 +80,7 @@ def update(plan: Plan, arenas: Arenas, step: int, learning_rate: float, penalty_
 def gradient(
     plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None, sums: np.ndarray
 ) -> None:
-    """Loss and its gradient, without penalties, over all rows at once, as :func:`train_step` has them for a batch.
+    """Loss and its gradient, with penalties on outputs but not on parameters, over all rows at once, as :func:`train_step` has them for a batch.
 
     Adds to ``sums`` ``(n_sums,)`` and sets ``grads``, which are not specified when the loss is not finite.
     """
@@ -138,7 +144,7 @@ def gradient_loop(
     loss=None,
 ) -> None:
     """``gradient`` in Python, for any backend; ``loss`` as in :func:`train_step`."""
-    before, block = float(sums[0]), int(plan.header["block_rows"])
+    before, block, activity = float(sums[0]), int(plan.header["block_rows"]), 0.0
     total = total_weight(plan, weight, len(x))
     share = float(plan.header["loss_scale"]) / total
     for first in range(0, len(x), block):
@@ -146,8 +152,10 @@ def gradient_loop(
         inputs = dense(x[rows], arenas.workspace[int(plan.header["x"]) :])
         backend.forward(plan, arenas, inputs, True, 0, first)
         (loss or backend.loss)(plan, arenas, target[rows], None if weight is None else weight[rows], sums, share)
-        backend.backward(plan, arenas, inputs, first > 0)
+        activity += penalty(plan, arenas, len(inputs))
+        backend.backward(plan, arenas, inputs, first > 0, 1 / len(x))
     report(plan, sums, before, len(x), total)
+    sums[0] += activity
 
 
 def train_step(
@@ -168,7 +176,7 @@ def train_step(
     ``step`` counts the updates done before. ``loss`` replaces the backend's own (a custom loss is
     computed by the reference, whatever backend does the rest).
     """
-    head, before = plan.header, float(sums[0])
+    head, before, activity = plan.header, float(sums[0]), 0.0
     block, total = int(head["block_rows"]), total_weight(plan, None if weight is None else weight[rows], len(rows))
     gathered = arenas.workspace[int(head["x"]) :]
     for first in range(0, len(rows), block):
@@ -178,12 +186,13 @@ def train_step(
         backend.forward(plan, arenas, inputs, True, step, first)
         share = float(head["loss_scale"]) / total
         (loss or backend.loss)(plan, arenas, target[chosen], None if weight is None else weight[chosen], sums, share)
-        backend.backward(plan, arenas, inputs, first > 0)
-    if not np.isfinite(sums[0] - before):
+        activity += penalty(plan, arenas, len(inputs))
+        backend.backward(plan, arenas, inputs, first > 0, 1 / len(rows))
+    if not np.isfinite(sums[0] - before + activity):
         return False
     report(plan, sums, before, len(rows), total)
     penalty_scale = 1.0 / total if head["by_weight"] else 1.0
-    sums[0] += len(rows) * backend.update(plan, arenas, step + 1, learning_rate, penalty_scale)
+    sums[0] += activity + len(rows) * backend.update(plan, arenas, step + 1, learning_rate, penalty_scale)
     return True
 
 

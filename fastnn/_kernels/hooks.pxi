@@ -72,6 +72,7 @@ def backward_op(plan, arenas, int op, int64_t rows):
     cdef Prepared p = _prepared(plan, arenas)
     cdef fnn_block block
     block.x, block.rows, block.first_row, block.step, block.training = NULL, rows, 0, 0, 1
+    block.activity_scale = 0
     with nogil:
         p.network.kernels.backward_rows[p.network.model.ops[op].kind](
             &p.network.model.ops[op], &p.network.model, &block, 0, rows)

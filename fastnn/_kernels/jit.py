@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from numba import njit, typeof, types
 
-from fastnn import metrics, random
+from fastnn import constraints, metrics, random
 from fastnn._kernels import (
     jit_activations,
     jit_compile,
+    jit_constraints,
     jit_denormals,
     jit_formulas,
     jit_losses,
@@ -53,9 +54,9 @@ from fastnn.sparse import SparseRows
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 SOURCES = (
     *(activation_formulas, activation_records, loss_formulas, loss_records),
-    *(metrics, base, updates, random, tables),
-    *(jit_activations, jit_compile, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers, jit_products),
-    *(jit_random, jit_rows, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
+    *(metrics, base, updates, constraints, random, tables),
+    *(jit_activations, jit_compile, jit_constraints, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers),
+    *(jit_products, jit_random, jit_rows, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
 )
 NONE = {np.dtype(name): np.empty(0, name) for name in ("float32", "float64", "int32", "int64")}
 NO_RUN = np.zeros((), tables.RUN)
@@ -71,6 +72,7 @@ def supports(plan):
         (plan.loss["code"], (*jit_losses.KERNELS, -1), "loss"),
         (plan.optimizer["code"], (*jit_optimizers.KERNELS, -1), "optimizer"),
         (plan.optimizer["clip"], jit_update.CLIPS, "clipping"),
+        *((segment["constraint"], jit_constraints.CONSTRAINTS, "constraint") for segment in plan.segments),
     ):
         if int(code) not in kernels:
             return f"the numba backend has no kernel for {what} {int(code)}"
@@ -88,8 +90,8 @@ def loss(plan, arenas, target, weight, sums, scale):
     _run(LOSS, plan, arenas, target=target, weight=weight, sums=sums, n_rows=len(target), number=scale)
 
 
-def backward(plan, arenas, x, accumulate=False):
-    _run(BACKWARD, plan, arenas, x=x, n_rows=len(x), flag=int(accumulate))
+def backward(plan, arenas, x, accumulate=False, activity_scale=0.0):
+    _run(BACKWARD, plan, arenas, x=x, n_rows=len(x), flag=int(accumulate), number=activity_scale)
 
 
 def update(plan, arenas, step, learning_rate, penalty_scale=1.0):
@@ -171,7 +173,7 @@ def execute(task, tables, memory, data, order, run, rates, sums, out, n_rows, fl
     elif task == LOSS:
         jit_walk.loss(tables, memory, data, n_rows, sums[0], number)
     elif task == BACKWARD:
-        jit_walk.backward(tables, memory, data.x, n_rows, flag, spare)
+        jit_walk.backward(tables, memory, data.x, n_rows, flag, spare, number)
     elif task == UPDATE:
         result = jit_update.update_params(tables, memory, step, number, scale)
     elif task == GRADIENT:

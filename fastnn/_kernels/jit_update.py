@@ -1,4 +1,4 @@
-"""The update of all parameters: penalties, clipping, and the optimiser's kernel.
+"""The update of all parameters: penalties, clipping, the optimiser's kernel, and constraints.
 
 ``update_params`` is :func:`fastnn._kernels.reference.update`.
 """
@@ -9,6 +9,7 @@ import math
 
 from fastnn._kernels import jit_table
 from fastnn._kernels.jit_compile import inlined, kernel
+from fastnn._kernels.jit_constraints import constrain
 from fastnn.optimizers.updates import ClipCode
 
 CLIP_VALUE, CLIP_NORM, CLIP_GLOBAL_NORM = int(ClipCode.VALUE), int(ClipCode.NORM), int(ClipCode.GLOBAL_NORM)
@@ -65,4 +66,6 @@ def update_params(tables, memory, step, rate, scale):
         penalty = penalize(tables.segments, params, grads, scale)
     clip(optimizer.clip, optimizer.clip_at, tables.segments, grads)
     jit_table.update(tables.kernels, optimizer.code, (params, grads, memory.slots, tables.optimizer, step, rate))
+    if tables.header[()].has_constraint:
+        constrain(tables.segments, params)
     return penalty

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.jit_compile import inlined, kernel
+from fastnn._kernels.jit_constraints import activity_penalty, add_activity_gradient
 from fastnn._kernels.jit_products import add_rows, transpose
 from fastnn._kernels.jit_random import dropout_factors, fill_order
 from fastnn._kernels.jit_rows import copy, gather, rows_between, take_rows
@@ -131,7 +132,7 @@ def loss(tables, memory, data, n_rows, sums, scale):
 
 
 @kernel
-def backward(tables, memory, x, n_rows, accumulate, spare):
+def backward(tables, memory, x, n_rows, accumulate, spare, activity_scale):
     """Gradients of the block that ``forward`` has pushed."""
     for i in range(tables.ops.shape[0] - 1, -1, -1):
         op = tables.ops[i]
@@ -139,6 +140,7 @@ def backward(tables, memory, x, n_rows, accumulate, spare):
         dz = memory.workspace[op.dy : op.dy + rows * op.n_out]
         y = memory.workspace[op.y : op.y + rows * op.n_out]
         z = memory.workspace[op.z : op.z + rows * op.n_out] if op.z >= 0 else y
+        add_activity_gradient(op, y, dz, activity_scale)
         if op.kind == DROPOUT:
             for j in range(dz.shape[0]):
                 dz[j] *= z[j]
@@ -261,9 +263,15 @@ def report(header, sums, before, n_rows, total):
 
 
 @inlined
+def activity_of(tables, memory, n_rows):
+    """Penalties of what the ops gave for a block; 0 without looking where the plan has none."""
+    return activity_penalty(tables.ops, memory.workspace, n_rows) if tables.header[()].has_activity else 0.0
+
+
+@inlined
 def train_batch(tables, memory, data, block, spare, rows, step, rate, sums):
     """One update on ``rows``; False, and no update, when the loss is not finite."""
-    header, before = tables.header[()], sums[0]
+    header, before, activity = tables.header[()], sums[0], 0.0
     total = total_of(header, data.weight, rows)
     for first in range(0, rows.shape[0], header.block_rows):
         chosen = rows[first : first + header.block_rows]
@@ -275,12 +283,13 @@ def train_batch(tables, memory, data, block, spare, rows, step, rate, sums):
         forward(tables, memory, x, n, np.int64(1), step, first)
         here = Data(x, target, labels, weight, data.values, data.columns, data.starts)
         loss(tables, memory, here, n, sums, header.loss_scale / total)
-        backward(tables, memory, x, n, np.int64(first > 0), spare)
-    if not np.isfinite(sums[0] - before):
+        activity += activity_of(tables, memory, n)
+        backward(tables, memory, x, n, np.int64(first > 0), spare, 1.0 / rows.shape[0])
+    if not np.isfinite(sums[0] - before + activity):
         return False
     report(header, sums, before, rows.shape[0], total)
     scale = 1.0 / total if header.by_weight else 1.0
-    sums[0] += rows.shape[0] * update_params(tables, memory, step + 1, rate, scale)
+    sums[0] += activity + rows.shape[0] * update_params(tables, memory, step + 1, rate, scale)
     return True
 
 
@@ -293,7 +302,7 @@ def part(given, first, last, width):
 @inlined
 def gradient(tables, memory, data, n_rows, spare, sums):
     """:func:`fastnn._kernels.contract.gradient_loop`."""
-    header, before = tables.header[()], sums[0]
+    header, before, activity = tables.header[()], sums[0], 0.0
     total = total_of(header, data.weight, np.arange(n_rows))
     for first in range(0, n_rows, header.block_rows):
         last = min(first + header.block_rows, n_rows)
@@ -308,8 +317,10 @@ def gradient(tables, memory, data, n_rows, spare, sums):
         )
         forward(tables, memory, block.x, last - first, np.int64(1), np.int64(0), first)
         loss(tables, memory, block, last - first, sums, header.loss_scale / total)
-        backward(tables, memory, block.x, last - first, np.int64(first > 0), spare)
+        activity += activity_of(tables, memory, last - first)
+        backward(tables, memory, block.x, last - first, np.int64(first > 0), spare, 1.0 / n_rows)
     report(header, sums, before, n_rows, total)
+    sums[0] += activity
 
 
 @inlined

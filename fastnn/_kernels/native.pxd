@@ -8,6 +8,7 @@ cdef extern from "c/kernels.h" nogil:
         FNN_N_LOSSES
         FNN_N_OPTIMIZERS
         FNN_N_STATISTICS
+        FNN_N_CONSTRAINTS
 
     ctypedef struct fnn_op:
         int32_t kind
@@ -47,6 +48,7 @@ cdef extern from "c/kernels.h" nogil:
         const void *x
         int64_t rows, first_row, step
         int training
+        double activity_scale
 
     ctypedef void (*rows_kernel)(
         const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end) noexcept nogil

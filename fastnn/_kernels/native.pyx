@@ -191,6 +191,7 @@ def supports(plan):
         ("loss", plan.loss["code"], FNN_N_LOSSES),
         ("optimizer", plan.optimizer["code"], FNN_N_OPTIMIZERS),
         ("statistic", plan.metrics["statistic"], FNN_N_STATISTICS),
+        ("constraint", plan.segments["constraint"], FNN_N_CONSTRAINTS),
     )
     for what, codes, limit in limits:
         if codes.max(initial=-1) >= limit:
@@ -226,13 +227,13 @@ def loss(plan, arenas, target, weight, sums, double scale):
         fnn_restore(control)
 
 
-def backward(plan, arenas, x, bint accumulate=False):
+def backward(plan, arenas, x, bint accumulate=False, double activity_scale=0.0):
     cdef Prepared p = _prepared(plan, arenas)
     cdef Py_ssize_t n_bytes = 0
     cdef fnn_block block
     block.x = _address(x, &n_bytes)
     block.rows = p.rows_in(n_bytes)
-    block.training, block.step, block.first_row = 1, 0, 0
+    block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
     cdef int threads = p.threads(block.rows, 2)
     with nogil:
         fnn_backward(&p.network, &block, accumulate, threads)

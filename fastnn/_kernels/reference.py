@@ -13,7 +13,9 @@ import numpy as np
 
 from fastnn import random
 from fastnn._kernels import contract
+from fastnn._kernels.activity import add_gradient
 from fastnn.activations import ACTIVATIONS
+from fastnn.constraints import project
 from fastnn.layers.base import OpKind
 from fastnn.metrics import STATISTICS
 from fastnn.optimizers.updates import UPDATES, ClipCode
@@ -60,15 +62,16 @@ def loss(plan, arenas, target, weight, sums, scale):
         STATISTICS[_code(metric["statistic"])](target, y, counted, sums[place], metric["parameter"])
 
 
-def backward(plan, arenas, x, accumulate=False):
+def backward(plan, arenas, x, accumulate=False, activity_scale=0.0):
     for op in plan.ops[::-1]:
         rows = _rows(arenas, op["x"], len(x) * op["repeat"], op["n_in"], x)
         dz = _rows(arenas, op["dy"], len(rows), op["n_out"])
         z = _rows(arenas, op["z"], len(rows), op["n_out"]) if op["z"] >= 0 else None
+        y = _rows(arenas, op["y"], len(rows), op["n_out"])
+        add_gradient(op, y, dz, activity_scale)
         if _code(op["kind"]) == OpKind.DROPOUT:
             dz *= z
         else:
-            y = _rows(arenas, op["y"], len(rows), op["n_out"])
             dz[...] = _activation_gradient(op, z, y, dz)
         if _code(op["kind"]) == OpKind.DENSE:
             _accumulate(_kernel(arenas.grads, op), rows.T @ dz, accumulate)
@@ -93,6 +96,7 @@ def update(plan, arenas, step, learning_rate, penalty_scale=1.0):
     params[...] = new
     for slot, value in zip(slots, new_slots, strict=True):
         slot[...] = value
+    _constrain(plan, params)
     return penalty
 
 
@@ -159,7 +163,7 @@ def _accumulate(out, value, accumulate):
 def penalize(plan, params, grads, scale=1.0):
     """Add ``scale`` times the gradients of l1 and l2 to ``grads``; returns ``scale`` times the penalty."""
     penalty = 0.0
-    for offset, size, l1, l2 in plan.segments:
+    for offset, size, l1, l2, *_ in plan.segments:
         if l1 or l2:
             w, g = params[offset : offset + size], grads[offset : offset + size]
             penalty += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
@@ -175,8 +179,15 @@ def _clip(plan, grads):
     elif code == ClipCode.GLOBAL_NORM:
         _clip_norm(grads, bound)
     elif code == ClipCode.NORM:
-        for offset, size, _, _ in plan.segments:
+        for offset, size, *_ in plan.segments:
             _clip_norm(grads[offset : offset + size], bound)
+
+
+def _constrain(plan, params):
+    """Project each variable that has a constraint."""
+    for offset, size, _, _, code, by_row, columns, *bounds in plan.segments:
+        if code:
+            project(params[offset : offset + size], code, columns, by_row, *bounds)
 
 
 def _clip_norm(grads, bound):

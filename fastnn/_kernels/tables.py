@@ -33,6 +33,8 @@ OP = np.dtype(
         ("state", np.int64),  # state: running statistics
         ("parameter", np.float64),  # of the activation
         ("rate", np.float64),  # of dropout
+        ("activity_l1", np.float64),  # penalties on the output
+        ("activity_l2", np.float64),
         ("geometry", np.int64, (8,)),
     ],
     align=True,
@@ -81,6 +83,12 @@ SEGMENT = np.dtype(
         ("size", np.int64),
         ("l1", np.float64),
         ("l2", np.float64),
+        ("constraint", np.int32),  # ConstraintCode, applied after each update
+        ("by_row", np.int32),  # 1: norms are those of the rows of the matrix, 0: of its columns
+        ("columns", np.int64),  # of the matrix
+        ("least", np.float64),  # norms, and the share of the way to them
+        ("most", np.float64),
+        ("rate", np.float64),
     ],
     align=True,
 )
@@ -101,6 +109,8 @@ HEADER = np.dtype(
         ("n_params", np.int64),  # length of params, padding included
         ("n_sums", np.int64),  # length of a row of sums
         ("seed", np.uint64),
+        ("has_activity", np.int32),  # 1: some op has activity_l1 or activity_l2
+        ("has_constraint", np.int32),  # 1: some segment has a constraint
         ("loss_scale", np.float64),  # factor of the loss's gradient
         ("loss_reported", np.float64),  # factor of the loss in the sums
         ("by_weight", np.int64),  # 1: a batch's total weight divides loss and penalties, and not its rows the loss

@@ -15,6 +15,7 @@ from typing import Any
 
 from fastnn import activations
 from fastnn.activations import Activation as ActivationRecord
+from fastnn.constraints import Constraint
 from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.regularizers import L1L2
 from fastnn.reprs import brief, call_of, cut
@@ -40,6 +41,7 @@ class Parameter:
     shape: Shape
     initializer: Initializer
     regularizer: L1L2 = NO_PENALTY
+    constraint: Constraint | None = None
 
     def __repr__(self) -> str:
         return call_of(self)
@@ -60,6 +62,7 @@ class Operation:
     w: int = -1
     b: int = -1
     rate: float = 0.0
+    activity: L1L2 = NO_PENALTY
 
     def __repr__(self) -> str:
         return call_of(self)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from fastnn import activations, initializers, regularizers
+from fastnn import activations, constraints, initializers, regularizers
 from fastnn.definitions import integer
 from fastnn.layers.base import Layer, Operation, OpKind, Parameter, check_shape
 
@@ -22,6 +22,8 @@ class Dense(Layer):
     use_bias : whether there is a bias.
     kernel_initializer, bias_initializer : names or objects of :mod:`fastnn.initializers`.
     kernel_regularizer, bias_regularizer : names or objects of :mod:`fastnn.regularizers`.
+    activity_regularizer : likewise, of the layer's output; divided by the rows of a batch, as Keras does.
+    kernel_constraint, bias_constraint : names or objects of :mod:`fastnn.constraints`, applied after every update.
     input_shape : shape of one sample, for the first layer; ``input_dim=n`` means ``(n,)``.
     name : shown in summaries and files.
 
@@ -41,6 +43,9 @@ class Dense(Layer):
     bias_initializer: Any = "zeros"
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
     input_shape: Any = None
     input_dim: Any = None
     name: str | None = None
@@ -53,6 +58,12 @@ class Dense(Layer):
         settle(self, "bias_initializer", initializers.get(self.bias_initializer))
         settle(self, "kernel_regularizer", regularizers.get(self.kernel_regularizer))
         settle(self, "bias_regularizer", regularizers.get(self.bias_regularizer))
+        settle(self, "activity_regularizer", regularizers.get(self.activity_regularizer))
+        settle(self, "kernel_constraint", constraints.get(self.kernel_constraint))
+        settle(self, "bias_constraint", constraints.get(self.bias_constraint))
+        for constraint, shape in ((self.kernel_constraint, (1, self.units)), (self.bias_constraint, (self.units,))):
+            if constraint is not None:
+                constraint.matrix(shape)
         if self.input_dim is not None:
             settle(self, "input_shape", (integer("input_dim", self.input_dim, low=1),))
             settle(self, "input_dim", None)
@@ -63,8 +74,10 @@ class Dense(Layer):
         return (*shape[:-1], self.units)
 
     def parameters(self, shape):
-        kernel = Parameter("kernel", (shape[-1], self.units), self.kernel_initializer, self.kernel_regularizer)
-        bias = Parameter("bias", (self.units,), self.bias_initializer, self.bias_regularizer)
+        size = (shape[-1], self.units)
+        kernel = Parameter("kernel", size, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint)
+        size = (self.units,)
+        bias = Parameter("bias", size, self.bias_initializer, self.bias_regularizer, self.bias_constraint)
         return (kernel, bias) if self.use_bias else (kernel,)
 
     def operations(self, shape):
@@ -77,6 +90,7 @@ class Dense(Layer):
                 self.activation,
                 w=0,
                 b=1 if self.use_bias else -1,
+                activity=self.activity_regularizer,
             ),
         )
 

@@ -6,6 +6,7 @@
 #define FNN_ISA_H
 
 #include "kernels.h"
+#include "constraints.h"
 #include "dense.h"
 #include "dropout.h"
 #include "losses.h"
@@ -57,6 +58,9 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
      .penalty = fnn_penalty,                                                                                           \
      .penalize = fnn_penalize,                                                                                         \
      .clip = fnn_clip,                                                                                                 \
+     .activity = fnn_activity,                                                                                         \
+     .activity_back = fnn_activity_back,                                                                               \
+     .constrain = fnn_constrain,                                                                                       \
      .update = fnn_update_kernel,                                                                                      \
      .gather = gather,                                                                                                 \
      .scatter = scatter,                                                                                               \

@@ -39,6 +39,12 @@ typedef struct {
     /* Adds scale times the penalties' gradients of parameters [begin, end) to grads. */
     void (*penalize)(const fnn_model *, double scale, int64_t begin, int64_t end);
     void (*clip)(const fnn_model *);
+    /* The penalties of all ops' outputs of a block's rows, not divided. */
+    double (*activity)(const fnn_model *, int64_t rows);
+    /* Adds the gradient of an op's own penalty to dy, for samples [begin, end). */
+    void (*activity_back)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
+    /* Projects parameters after an update: a thread's share of them. */
+    void (*constrain)(const fnn_model *, int thread, int threads);
     /* Update of parameters [begin, end) from grads and scale times the penalties, with c as in optimizers.py. */
     void (*update)(const fnn_model *, const double *c, double scale, int64_t begin, int64_t end);
     /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. */

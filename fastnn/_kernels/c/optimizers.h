@@ -1,4 +1,4 @@
-/* The optimisers' updates, as in updates.py, and what comes before them: penalties and clipping.
+/* The optimisers' updates, as in updates.py, and clipping, which comes before them.
  *
  * An update takes w, g, the slots s (changed in place) and the scalars c of this step, and returns the new w.
  * Padding between parameters goes along: its gradients are zero. */
@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "loss_formulas.h"
+#include "penalties.h"
 
 #define MAX_SLOTS 3
 
@@ -145,58 +146,6 @@ static void update_range(const fnn_model *model, const real *g, const double *c,
     case FNN_AMSGRAD: update_with(u_amsgrad, 3, model, g, c, begin, end); break;
     case FNN_FTRL: update_with(u_ftrl, 2, model, g, c, begin, end); break;
     }
-}
-
-INLINE double magnitude_at(const void *numbers, int64_t i) {
-    const double a = ((const real *)numbers)[i];
-    return a < 0 ? -a : a;
-}
-
-INLINE double square_at(const void *numbers, int64_t i) {
-    const double a = ((const real *)numbers)[i];
-    return a * a;
-}
-
-static double fnn_penalty(const fnn_model *model) {
-    double penalty = 0;
-    for (int k = 0; k < model->header->n_segments; k++) {
-        const fnn_segment *segment = &model->segments[k];
-        const real *w = (const real *)model->params + segment->offset;
-        if (segment->l1 != 0) penalty += segment->l1 * vec_double_sum(magnitude_at, w, segment->size);
-        if (segment->l2 != 0) penalty += segment->l2 * vec_double_sum(square_at, w, segment->size);
-    }
-    return penalty;
-}
-
-typedef struct {
-    const real *w;
-    real *g;
-    vf l1, l2;
-} penalty_run;
-
-INLINE void penalty_part(const void *context, int64_t i, int some) {
-    const penalty_run *run = context;
-    const vf w = vec_load(run->w + i, some);
-    vec_store(run->g + i, vf_fma(run->l2, w, vf_fma(run->l1, vec_sign(w), vec_load(run->g + i, some))), some);
-}
-
-/* g += scale * (l1 sign(w) + 2 l2 w) for parameters [begin, end), g[0] being the first one's. */
-static void penalize_range(const fnn_model *model, double scale, real *g, int64_t begin, int64_t end) {
-    for (int k = 0; k < model->header->n_segments; k++) {
-        const fnn_segment *segment = &model->segments[k];
-        const int64_t first = begin > segment->offset ? begin : segment->offset;
-        const int64_t last = end < segment->offset + segment->size ? end : segment->offset + segment->size;
-        if (first >= last || (segment->l1 == 0 && segment->l2 == 0)) continue;
-        const penalty_run run = {.w = (const real *)model->params + first,
-                                 .g = g + first - begin,
-                                 .l1 = vf_set1((real)(scale * segment->l1)),
-                                 .l2 = vf_set1((real)(scale * 2 * segment->l2))};
-        vec_each(penalty_part, &run, last - first);
-    }
-}
-
-static void fnn_penalize(const fnn_model *model, double scale, int64_t begin, int64_t end) {
-    penalize_range(model, scale, (real *)model->grads + begin, begin, end);
 }
 
 enum { TOGETHER = 1024 }; /* parameters that stay in the first-level cache between their penalty and their update */

@@ -40,6 +40,8 @@ static inline void backward_rows(const fnn_network *network, const fnn_block *bl
     if (rows.begin == rows.end) return;
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
+        if (op->activity_l1 != 0 || op->activity_l2 != 0)
+            network->kernels->activity_back(op, model, block, rows.begin, rows.end);
         network->kernels->backward_rows[op->kind](op, model, block, rows.begin, rows.end);
         if (op->dx < 0) break;
     }

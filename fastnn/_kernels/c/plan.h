@@ -97,13 +97,15 @@ enum fnn_statistic_code {
     FNN_N_STATISTICS
 };
 
+enum fnn_constraint_code { FNN_UNCONSTRAINED, FNN_NON_NEG, FNN_NORM, FNN_N_CONSTRAINTS };
+
 enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_THRESHOLDS = 200, FNN_N_GEOMETRY = 8 };
 
 typedef struct {
     int32_t kind, activation, layer, unused;
     int64_t n_in, n_out, repeat;
     int64_t w, b, x, y, z, dx, dy, scratch, state;
-    double parameter, rate;
+    double parameter, rate, activity_l1, activity_l2;
     int64_t geometry[FNN_N_GEOMETRY];
 } fnn_op;
 
@@ -127,12 +129,16 @@ typedef struct {
 typedef struct {
     int64_t offset, size;
     double l1, l2;
+    int32_t constraint, by_row;
+    int64_t columns;
+    double least, most, rate;
 } fnn_segment;
 
 typedef struct {
     int32_t n_ops, n_segments, n_metrics, has_penalty;
     int64_t batch_size, block_rows, n_input, n_output, x, y, dy, n_params, n_sums;
     uint64_t seed;
+    int32_t has_activity, has_constraint;
     double loss_scale, loss_reported;
     int64_t by_weight;
 } fnn_header;
@@ -161,6 +167,7 @@ typedef struct {
     int64_t first_row; /* place of the first in its batch: dropout masks are drawn for that place */
     int64_t step;      /* updates done so far */
     int training;
+    double activity_scale; /* what the gradients of activity penalties are multiplied by: 1 over the rows of the batch */
 } fnn_block;
 
 #endif

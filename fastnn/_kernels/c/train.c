@@ -22,6 +22,7 @@ typedef struct {
     int learns;     /* update with dw, without a pass over grads */
     int is_finite;  /* the loss of the batch at hand; thread 0 writes it */
     int stalled;    /* the stop rule's word after an epoch, likewise */
+    double activity; /* penalty of what ops gave for the batch at hand; thread 0 alone reads and writes it */
     double penalty; /* of the parameters before the update at hand; the team's last thread writes it */
 } training;
 
@@ -109,7 +110,9 @@ static void report(const training *t, double *sums, double before, int64_t n_row
 static void block_loss(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
     const double before = sums[0];
     t->network->kernels->loss(&t->network->model, t->data->target, t->data->weight, rows, 0, block->rows, factor, sums);
-    t->is_finite &= isfinite(sums[0] - before) != 0;
+    if (t->network->model.header->has_activity)
+        t->activity += t->network->kernels->activity(&t->network->model, block->rows);
+    t->is_finite &= isfinite(sums[0] - before + t->activity) != 0;
 }
 
 /* factor is of the loss's gradients; scalars are given when the block's parameters are to be updated at once. */
@@ -147,6 +150,12 @@ static void update_params(training *t, const update_scalars *scalars, fnn_team *
     fnn_barrier(team);
 }
 
+static void constrain_params(const training *t, fnn_team *team, int thread) {
+    if (!t->network->model.header->has_constraint) return;
+    t->network->kernels->constrain(&t->network->model, thread, team->size);
+    fnn_barrier(team);
+}
+
 /* contract.train_step. */
 static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t step, double rate, double *sums,
                         fnn_team *team, int thread) {
@@ -156,17 +165,22 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     const double total = total_of(t, rows, n_rows);
     update_scalars scalars = {.penalty_scale = header->by_weight ? 1 / total : 1};
     fnn_scalars(t->network->model.optimizer, step + 1, rate, scalars.c);
+    if (thread == 0) t->activity = 0;
     for (int64_t first = 0; first < n_rows && t->is_finite; first += block_rows) {
-        fnn_block block = {
-            .rows = at_most(block_rows, n_rows - first), .first_row = first, .step = step, .training = 1};
+        fnn_block block = {.rows = at_most(block_rows, n_rows - first),
+                           .first_row = first,
+                           .step = step,
+                           .training = 1,
+                           .activity_scale = 1 / (double)n_rows};
         train_block(t, &block, rows + first, header->loss_scale / total, t->learns ? &scalars : NULL, sums, team,
                     thread);
     }
     if (!t->is_finite) return;
     if (!t->learns) update_params(t, &scalars, team, thread);
+    constrain_params(t, team, thread);
     if (thread != 0) return;
     report(t, sums, before, n_rows, total);
-    sums[0] += (double)n_rows * scalars.penalty_scale * t->penalty;
+    sums[0] += (double)n_rows * scalars.penalty_scale * t->penalty + t->activity;
 }
 
 /* The stop rule. Thread 0 alone has the sums; the barrier is for its word, which it says again an epoch later. */
@@ -231,11 +245,16 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     const double before = thread ? 0 : t->sums[0], total = total_of(t, t->order, n_rows);
     const uint64_t control = fnn_flush_denormals();
     for (int64_t first = 0; first < n_rows && t->is_finite; first += header->block_rows) {
-        fnn_block block = {.rows = at_most(header->block_rows, n_rows - first), .first_row = first, .training = 1};
+        fnn_block block = {.rows = at_most(header->block_rows, n_rows - first),
+                           .first_row = first,
+                           .training = 1,
+                           .activity_scale = 1 / (double)n_rows};
         train_block(t, &block, t->order + first, header->loss_scale / total, NULL, t->sums, team, thread);
     }
     fnn_restore(control);
-    if (thread == 0) report(t, t->sums, before, n_rows, total);
+    if (thread != 0) return;
+    report(t, t->sums, before, n_rows, total);
+    t->sums[0] += t->activity;
 }
 
 void fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows, int64_t n_rows, double *sums,

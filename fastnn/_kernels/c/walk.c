@@ -81,6 +81,7 @@ double fnn_update(const fnn_network *network, int64_t step, double learning_rate
     }
     fnn_scalars(model->optimizer, step, learning_rate, c);
     network->kernels->update(model, c, penalty_scale, 0, n);
+    if (model->header->has_constraint) network->kernels->constrain(model, 0, 1);
     fnn_restore(control);
     return penalty;
 }
