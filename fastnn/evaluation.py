@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import interrupts
 from fastnn._kernels import activity, reference
 from fastnn.callbacks import Logs
 from fastnn.data import Data
@@ -41,6 +42,7 @@ class Evaluation:
         plan, arenas = self.plan, self.arenas
         block, room = int(plan.header["block_rows"]), arenas.workspace[int(plan.header["x"]) :]
         for first in range(0, len(data), block):
+            interrupts.check()
             part = data.part(slice(first, first + block))
             self.backend.forward(plan, arenas, dense(part.x, room))
             self.loss(plan, arenas, part.target, part.weight, self.sums[0], 1.0)

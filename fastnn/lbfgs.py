@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import interrupts
 from fastnn._kernels import contract, reference
 from fastnn.losses import CustomLoss
 from fastnn.optimizers import LBFGS
@@ -56,10 +57,12 @@ class Solver:
             if found is None:
                 run["last_epoch"] = run["epoch"]
                 return
-            self.here = found
-            sums[int(run["epoch"] - run["first_epoch"])] = found.sums
-            run["epoch"] += 1
-            run["step"] += 1
+            with interrupts.whole():
+                self._set(found.w)
+                self.here = found
+                sums[int(run["epoch"] - run["first_epoch"])] = found.sums
+                run["epoch"] += 1
+                run["step"] += 1
 
     def _iterate(self, here: Point) -> Point | None:
         """The next point, or None when there is nothing left to gain."""
@@ -72,11 +75,11 @@ class Solver:
         first = float(self.optimizer.learning_rates(0, 1)[0])
         if not self.pairs:
             first = min(first, 1.0 / float(np.abs(here.gradient).sum()))
-        found = None
         try:
             found = self._search(here, direction, first)
         finally:  # trial weights must not stay, also after Ctrl-C
-            self._set(found.w if found else here.w)
+            with interrupts.whole():
+                self._set(here.w)
         if found is None:
             return None
         self._remember(found.w - here.w, found.gradient - here.gradient)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import checks, exclusive
+from fastnn import checks, exclusive, interrupts
 from fastnn.data import Data, split_data
 from fastnn.definitions import integer
 from fastnn.fitting import Arguments, check_arguments, prepare
@@ -133,30 +134,24 @@ def _check_models(came: Any) -> list[Sequential]:
 
 def _run(fits: list[Fit], n_threads: int) -> list[History]:
     """Call all fits, the largest models first, so that no thread is left with a long one at the end."""
-
-    def stop() -> None:
-        for fit in fits:
-            fit.model.stop_training = True
-
     order = sorted(range(len(fits)), key=lambda i: -fits[i].model.count_params())
-    side_by_side(fits, n_threads, order, stop)
+    side_by_side(fits, n_threads, order)
     return [fit.history for fit in fits]
 
 
-def side_by_side(
-    tasks: Sequence[Callable[[], Any]], n_threads: int, order: Iterable[int], stop: Callable[[], None]
-) -> None:
-    """Call all tasks, each on one thread, ``n_threads`` at a time, begun in ``order``; ``stop`` is for Ctrl-C.
+def side_by_side(tasks: Sequence[Callable[[], Any]], n_threads: int, order: Iterable[int]) -> None:
+    """Call all tasks, each on one thread, ``n_threads`` at a time, begun in ``order``; Ctrl-C calls them off.
 
     The first task's error is raised when all have ended, with a note which one it was.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     failures: dict[int, BaseException] = {}
+    called_off = threading.Event()
 
     def one(i: int) -> None:
         try:
-            with alone():
+            with alone(), interrupts.called_off_by(called_off):
                 tasks[i]()
         except Exception as error:
             error.add_note(f"(model {i} of the {len(tasks)} that were trained together)")
@@ -165,9 +160,9 @@ def side_by_side(
     with ThreadPoolExecutor(max(1, min(n_threads, len(tasks)))) as pool:
         try:
             list(pool.map(one, order))
-        except BaseException:  # Ctrl-C: what runs ends between two updates, what waits does not begin
+        except BaseException:  # Ctrl-C: what runs is called off, what waits does not begin
+            called_off.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            stop()
             raise
     if failures:
         raise failures[min(failures)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn import _kernels
 from fastnn.checks import is_sparse
-from fastnn.plan import allocate
+from fastnn.plan import Arenas, allocate
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
@@ -24,15 +24,18 @@ def make_predictor(model: Sequential) -> Predict:
     """
     own = Predictor(model)
     faster = getattr(own.backend, "Predictor", None)
-    return own if faster is None else faster(own.plan, own.arenas, own.shape, own.output_shape, own)
+    if faster is None:
+        own.free.append(own.arenas)
+        return own
+    return faster(own.plan, own.arenas, own.shape, own.output_shape, own)
 
 
 class Predictor:
     """``f(x)`` or ``f(x, out=)`` for one model; follows the model's parameters as they train.
 
     ``x`` is one row ``input_shape`` or a batch ``(n, *input_shape)``, C-contiguous and of the model's dtype;
-    anything else is a ``TypeError`` or ``ValueError``. NaN and infinities go through. A predictor works in
-    arrays of its own: give each thread one.
+    anything else is a ``TypeError`` or ``ValueError``. NaN and infinities go through. ``out`` may lie over ``x``.
+    Threads may share a predictor: a call that finds another one at work takes arrays of its own.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -48,7 +51,9 @@ class Predictor:
     def __init__(self, model: Sequential):
         self.plan = model.prediction_plan()
         self.name, self.backend = _kernels.select(self.plan, model.backend)
-        self.arenas = allocate(self.plan, model.params)
+        self.params = model.params
+        self.arenas = allocate(self.plan, self.params)
+        self.free: list[Arenas] = []  # for calls of more threads
         self.shape, self.dtype = model.input_shape, model.dtype
         self.output_shape = model.output_shape
         self.n_input, self.n_output = int(self.plan.header["n_input"]), int(self.plan.header["n_output"])
@@ -66,8 +71,21 @@ class Predictor:
             self._check("out", out)
             if out.shape != shape or not out.flags.writeable:
                 raise ValueError(f"out must be writable and have shape {shape}, got {out.shape}")
-        self.backend.predict(self.plan, self.arenas, x.reshape(-1, self.n_input), out.reshape(-1, self.n_output))
+            if np.may_share_memory(x, out):  # rows not yet read would be written over
+                x = x.copy()
+        arenas = self._take_arenas()
+        try:
+            self.backend.predict(self.plan, arenas, x.reshape(-1, self.n_input), out.reshape(-1, self.n_output))
+        finally:
+            self.free.append(arenas)
         return out
+
+    def _take_arenas(self) -> Arenas:
+        """Arenas that no other call works in."""
+        try:
+            return self.free.pop()
+        except IndexError:
+            return allocate(self.plan, self.params)
 
     def __repr__(self) -> str:
         return f"<Predictor {self.shape} -> {self.output_shape}, {self.dtype}, on {self.name}>"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn import interrupts
 from fastnn._kernels import contract, reference
 from fastnn.data import Data
 from fastnn.lbfgs import Solver
@@ -55,6 +56,7 @@ class Trainer:
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         """Make up to ``run.max_steps`` updates."""
+        interrupts.check()
         first, count = int(run["step"]), int(run["max_steps"])
         rates = self.optimizer.learning_rates(first, count if self.schedule else 1)
         data = self.data

@@ -11,8 +11,9 @@ check nothing. A block is at most ``header.block_rows`` rows.
 a callback for every batch. Native backends run ``train_epochs`` and ``predict`` without the GIL.
 
 Design: a call ends after ``run.max_steps`` updates, in the middle of an epoch if need be, and the next
-call goes on from ``run``. So Python hears Ctrl-C, keeps a time limit or moves a progress bar every
-50 ms, whatever the length of an epoch, and no backend handles signals or clocks.
+call goes on from ``run``. So Python keeps a time limit or moves a progress bar every 50 ms, whatever the
+length of an epoch. Within one long batch, and within a prediction of many rows, backends hear Ctrl-C
+themselves (see :mod:`fastnn.interrupts`): what they raise leaves parameters as before the batch.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from types import ModuleType
 
 import numpy as np
 
-from fastnn import random
+from fastnn import interrupts, random
 from fastnn._kernels.activity import penalty
 from fastnn.plan import Arenas, Plan
 from fastnn.sparse import SparseRows, dense, take_rows
@@ -148,6 +149,7 @@ def gradient_loop(
     total = total_weight(plan, weight, len(x))
     share = float(plan.header["loss_scale"]) / total
     for first in range(0, len(x), block):
+        interrupts.check()
         rows = slice(first, first + block)
         inputs = dense(x[rows], arenas.workspace[int(plan.header["x"]) :])
         backend.forward(plan, arenas, inputs, True, 0, first)
@@ -176,10 +178,21 @@ def train_step(
     ``step`` counts the updates done before. ``loss`` replaces the backend's own (a custom loss is
     computed by the reference, whatever backend does the rest).
     """
-    head, before, activity = plan.header, float(sums[0]), 0.0
+    before = float(sums[0])
+    total, activity = batch_gradient(backend, plan, arenas, x, target, weight, rows, step, sums, loss)
+    if not np.isfinite(sums[0] - before + activity):
+        return False
+    end_step(backend, plan, arenas, before, len(rows), total, activity, step, learning_rate, sums)
+    return True
+
+
+def batch_gradient(backend, plan, arenas, x, target, weight, rows, step, sums, loss=None) -> tuple[float, float]:
+    """The part of :func:`train_step` before the update; returns what divides the batch's loss, and what outputs cost."""
+    head, activity = plan.header, 0.0
     block, total = int(head["block_rows"]), total_weight(plan, None if weight is None else weight[rows], len(rows))
     gathered = arenas.workspace[int(head["x"]) :]
     for first in range(0, len(rows), block):
+        interrupts.check()
         chosen = rows[first : first + block]
         inputs = gathered[: len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
         take_rows(x, chosen, inputs)
@@ -188,12 +201,14 @@ def train_step(
         (loss or backend.loss)(plan, arenas, target[chosen], None if weight is None else weight[chosen], sums, share)
         activity += penalty(plan, arenas, len(inputs))
         backend.backward(plan, arenas, inputs, first > 0, 1 / len(rows))
-    if not np.isfinite(sums[0] - before + activity):
-        return False
-    report(plan, sums, before, len(rows), total)
-    penalty_scale = 1.0 / total if head["by_weight"] else 1.0
-    sums[0] += activity + len(rows) * backend.update(plan, arenas, step + 1, learning_rate, penalty_scale)
-    return True
+    return total, activity
+
+
+def end_step(backend, plan, arenas, before, n_rows, total, activity, step, learning_rate, sums) -> None:
+    """The part of :func:`train_step` that changes parameters, for a batch whose loss is finite."""
+    report(plan, sums, before, n_rows, total)
+    penalty_scale = 1.0 / total if plan.header["by_weight"] else 1.0
+    sums[0] += activity + n_rows * backend.update(plan, arenas, step + 1, learning_rate, penalty_scale)
 
 
 def train_loop(
@@ -209,19 +224,31 @@ def train_loop(
     sums: np.ndarray,
     loss=None,
 ) -> None:
-    """``train_epochs`` in Python, for any backend; arguments as there and in :func:`train_step`."""
+    """``train_epochs`` in Python, for any backend; arguments as there and in :func:`train_step`.
+
+    Ctrl-C in the middle of a batch leaves parameters, ``run`` and ``sums`` as they were before it.
+    """
     batch_size, done = int(plan.header["batch_size"]), 0
     while done < run["max_steps"] and run["epoch"] < run["last_epoch"]:
         if run["batch"] == 0 and run["shuffle"]:
             random.fill_order(order, int(plan.header["seed"]), int(run["epoch"]))
         rows = order[run["batch"] * batch_size : (run["batch"] + 1) * batch_size]
         rate = float(learning_rates[done if len(learning_rates) > 1 else 0])
-        row = sums[int(run["epoch"] - run["first_epoch"])]
-        if not train_step(backend, plan, arenas, x, target, weight, rows, int(run["step"]), rate, row, loss):
-            run["status"] = 1
-            return
+        row, step = sums[int(run["epoch"] - run["first_epoch"])], int(run["step"])
+        kept, ended = row.copy(), False
+        try:
+            total, activity = batch_gradient(backend, plan, arenas, x, target, weight, rows, step, row, loss)
+            if not np.isfinite(row[0] - kept[0] + activity):
+                run["status"], ended = 1, True
+                return
+            with interrupts.whole():
+                ended = True
+                end_step(backend, plan, arenas, float(kept[0]), len(rows), total, activity, step, rate, row)
+                _advance(run, batch_size)
+        finally:
+            if not ended:
+                row[...] = kept
         done += 1
-        _advance(run, batch_size)
         if run["batch"] == 0 and _stalls(run, float(row[0]) / int(run["n_samples"])):
             run["status"] = 2
             return

@@ -13,6 +13,7 @@ types there; the contract makes them certain.
 from __future__ import annotations
 
 import hashlib
+import sys
 import weakref
 from functools import cache
 from pathlib import Path
@@ -21,8 +22,9 @@ from typing import Any
 import numpy as np
 from numba import njit, typeof, types
 
-from fastnn import constraints, metrics, random
+from fastnn import constraints, interrupts, metrics, random
 from fastnn._kernels import (
+    contract,
     jit_activations,
     jit_compile,
     jit_constraints,
@@ -51,6 +53,8 @@ from fastnn.losses import records as loss_records
 from fastnn.optimizers import base, updates
 from fastnn.sparse import SparseRows
 
+SLICE_FLOP = 2e8  # about 50 ms
+FEW = 256  # rows that are soon predicted
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 SOURCES = (
     *(activation_formulas, activation_records, loss_formulas, loss_records),
@@ -59,6 +63,7 @@ SOURCES = (
     *(jit_products, jit_random, jit_rows, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
 )
 NONE = {np.dtype(name): np.empty(0, name) for name in ("float32", "float64", "int32", "int64")}
+THIS = sys.modules[__name__]
 NO_RUN = np.zeros((), tables.RUN)
 NO_SUMS = np.empty((0, 0))
 FLOAT64, INT32, INT64 = np.dtype("float64"), np.dtype("int32"), np.dtype("int64")
@@ -99,19 +104,41 @@ def update(plan, arenas, step, learning_rate, penalty_scale=1.0):
 
 
 def gradient(plan, arenas, x, target, weight, sums):
+    if _slice(plan, len(x), 3) < len(x):
+        contract.gradient_loop(THIS, plan, arenas, x, target, weight, sums)
+        return
     several = int(len(x) > plan.header["block_rows"])
     data = {"x": x, "target": target, "weight": weight, "sums": sums.reshape(1, -1)}
     _run(GRADIENT, plan, arenas, **data, n_rows=len(x), flag=several)
 
 
 def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
+    batch = min(int(plan.header["batch_size"]), len(x))
+    if _slice(plan, batch, 3) < batch:
+        contract.train_loop(THIS, plan, arenas, x, target, weight, order, run, learning_rates, sums)
+        return
     stand = order, run, learning_rates
     blocks = int(plan.header["batch_size"] > plan.header["block_rows"])
     _run(TRAIN, plan, arenas, x=x, target=target, weight=weight, stand=stand, sums=sums, flag=blocks)
 
 
 def predict(plan, arenas, x, out):
-    _run(PREDICT, plan, arenas, x=x, out=out)
+    if len(out) <= FEW:
+        _run(PREDICT, plan, arenas, x=x, out=out)
+        return
+    rows = _slice(plan, len(out), 1)
+    for first in range(0, len(out), rows):
+        interrupts.check()
+        _run(PREDICT, plan, arenas, x=x[first : first + rows], out=out[first : first + rows])
+
+
+def _slice(plan, n_rows, passes):
+    """Rows between two moments at which Python may hear Ctrl-C: whole blocks."""
+    block = int(plan.header["block_rows"])
+    if n_rows <= block:
+        return block
+    flop = passes * float((plan.ops["n_out"] * plan.ops["repeat"] * (2 * plan.ops["n_in"] + 32)).sum())
+    return max(1, int(SLICE_FLOP / flop) // block) * block
 
 
 def _run(

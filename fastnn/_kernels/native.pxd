@@ -1,4 +1,5 @@
 # What the C code offers to native.pyx: structs with the fields that Python's side reads, and functions.
+from cpython.ref cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "c/kernels.h" nogil:
@@ -94,15 +95,23 @@ cdef extern from "c/walk.h" nogil:
     void fnn_forward(const fnn_network *, const fnn_block *, int threads) noexcept
     void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads) noexcept
     double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale) noexcept
-    void fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums,
-                      int threads) noexcept
-    void fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
-                   int threads) noexcept
-    void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads) noexcept
-    void fnn_predict_sparse(const fnn_network *, const fnn_sparse *x, int64_t n_rows, void *room, void *out,
-                            int threads) noexcept
+    int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums,
+                     int threads) noexcept
+    int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
+                  int threads) noexcept
+    int fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads) noexcept
+    int fnn_predict_sparse(const fnn_network *, const fnn_sparse *x, int64_t n_rows, void *room, void *out,
+                           int threads) noexcept
     int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
     double fnn_flop_a_thread
+
+cdef extern from "c/pulse.h" nogil:
+    int (*fnn_is_called_off)() noexcept
+
+cdef extern from "Python.h":
+    # What these raise waits in the thread until native.pyx hands it on.
+    int PyErr_CheckSignals() noexcept
+    PyObject *PyObject_CallNoArgs(PyObject *) noexcept
 
 cdef extern from "c/cpu.h" nogil:
     ctypedef struct fnn_cpu:

@@ -12,10 +12,12 @@ a thread is what its products pack their operands into.
 """
 
 cimport numpy
+from cpython.ref cimport Py_XDECREF, PyObject
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 
+from fastnn import interrupts
 from fastnn.plan import aligned
 from fastnn.sparse import SparseRows
 from fastnn.threads import get_num_threads
@@ -148,6 +150,24 @@ def _nothing():
     return None
 
 
+cdef object _check = interrupts.check
+
+
+cdef int _called_off() noexcept with gil:
+    """1 when Ctrl-C, or the thread that waits for this one, ends the call; what was raised waits for ``_leave``."""
+    cdef PyObject *answer
+    if PyErr_CheckSignals():
+        return 1
+    answer = PyObject_CallNoArgs(<PyObject *>_check)
+    Py_XDECREF(answer)
+    return answer == NULL
+
+
+cdef int _leave(int called_off) except -1:
+    """Raise what has ended a call."""
+    return -called_off
+
+
 cdef fnn_sparse _sparse(x) except *:
     """Addresses of ``SparseRows`` that the caller keeps alive."""
     cdef Py_ssize_t n
@@ -255,8 +275,10 @@ def gradient(plan, arenas, x, target, weight, sums):
     cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
     cdef int32_t *rows = p.rows_to(n_rows)
     cdef int threads = p.threads(min(p.header.block_rows, n_rows), 3)
+    cdef int called_off
     with nogil:
-        fnn_gradient(&p.network, &data, rows, n_rows, into, threads)
+        called_off = fnn_gradient(&p.network, &data, rows, n_rows, into, threads)
+    _leave(called_off)
 
 
 def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
@@ -270,8 +292,10 @@ def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, su
     rates.rates = <const double *>_address(learning_rates, &n_bytes)
     rates.one = n_bytes == sizeof(double)
     cdef int threads = p.threads(min(p.header.block_rows, at.n_samples), 3)
+    cdef int called_off
     with nogil:
-        fnn_train(&p.network, &data, rows, at, rates, into, threads)
+        called_off = fnn_train(&p.network, &data, rows, at, rates, into, threads)
+    _leave(called_off)
 
 
 def predict(plan, arenas, x, out):
@@ -290,22 +314,25 @@ cdef int _predict_sparse(Prepared p, x, void *out) except -1:
     cdef int64_t n_rows = len(x)
     cdef void *room = p.room_for_rows()
     cdef int threads = p.threads(n_rows, 1)
+    cdef int called_off
     with nogil:
-        fnn_predict_sparse(&p.network, &rows, n_rows, room, out, threads)
-    return 0
+        called_off = fnn_predict_sparse(&p.network, &rows, n_rows, room, out, threads)
+    return _leave(called_off)
 
 
 cdef int _predict(Prepared p, const void *x, int64_t n_rows, void *out) except -1:
-    cdef int threads = p.threads(n_rows, 1)
+    cdef int called_off, threads = p.threads(n_rows, 1)
     if n_rows <= BRIEF_ROWS:  # giving up the GIL would cost more than it gives others
         fnn_predict(&p.network, x, n_rows, out, 1)
         return 0
     with nogil:
-        fnn_predict(&p.network, x, n_rows, out, threads)
-    return 0
+        called_off = fnn_predict(&p.network, x, n_rows, out, threads)
+    return _leave(called_off)
 
 
 include "predictor.pxi"
 include "hooks.pxi"
+
+fnn_is_called_off = _called_off
 
 use_isa()

@@ -4,10 +4,12 @@
 cdef class Predictor:
     """``predictor.Predictor`` for this backend: checks through the C API, then the walk.
 
-    ``fallback(x, out)`` takes every call with arguments out of the ordinary and finds the words for what is wrong.
+    ``fallback(x, out)`` takes every call with arguments out of the ordinary and finds the words for what is wrong;
+    it has arenas for calls that come while another thread works in the predictor's own.
     """
 
     cdef object plan, arenas, fallback, dtype
+    cdef bint busy  # a call works in the arenas without the GIL
     cdef tuple output_shape
     cdef int type_number, n_in_dims, n_out_dims
     cdef numpy.npy_intp in_dims[MOST_DIMS]
@@ -36,10 +38,28 @@ cdef class Predictor:
             out = numpy.PyArray_EMPTY(
                 self.n_out_dims + (not single), &self.out_dims[single], self.type_number, 0
             )
-        elif not self._fits(out, rows, single):
+        elif not self._fits(out, rows, single) or self._mixes(x, out):
             return self.fallback(x, out)
-        _predict(_prepared(self.plan, self.arenas), numpy.PyArray_DATA(x), rows, numpy.PyArray_DATA(out))
+        if self.busy:
+            return self.fallback(x, out)
+        if rows <= BRIEF_ROWS:  # with the GIL from here to the end
+            _predict(_prepared(self.plan, self.arenas), numpy.PyArray_DATA(x), rows, numpy.PyArray_DATA(out))
+            return out
+        self.busy = True
+        try:
+            _predict(_prepared(self.plan, self.arenas), numpy.PyArray_DATA(x), rows, numpy.PyArray_DATA(out))
+        finally:
+            self.busy = False
         return out
+
+    cdef bint _mixes(self, x, out) noexcept:
+        """Whether out lies over x but not row upon row, so that writing a block would change rows not yet read."""
+        cdef char *from_ = <char *>numpy.PyArray_DATA(x)
+        cdef char *to = <char *>numpy.PyArray_DATA(out)
+        cdef Py_ssize_t n_in = numpy.PyArray_NBYTES(x), n_out = numpy.PyArray_NBYTES(out)
+        if from_ == to and n_in == n_out:
+            return False
+        return from_ < to + n_out and to < from_ + n_in
 
     cdef Py_ssize_t _rows(self, x) noexcept:
         """Rows in x, one for a single row; -1 when x is not as it should be."""

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from fastnn import random
+from fastnn import interrupts, random
 from fastnn._kernels import contract
 from fastnn._kernels.activity import add_gradient
 from fastnn.activations import ACTIVATIONS
@@ -109,6 +109,7 @@ def predict(plan, arenas, x, out):
     block = int(plan.header["block_rows"])
     room = np.empty(block * x.n_columns if isinstance(x, SparseRows) else 0, out.dtype)
     for first in range(0, len(x), block):
+        interrupts.check()
         out[first : first + block] = forward(plan, arenas, dense(x[first : first + block], room))
 
 

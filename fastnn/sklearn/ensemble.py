@@ -41,13 +41,8 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
             clone(pattern).set_params(random_state=int(random_state.randint(2**31))) for _ in range(self.n_estimators)
         ]
 
-        def stop() -> None:
-            for member in members:
-                if hasattr(member, "model_"):
-                    member.model_.stop_training = True
-
         tasks = [lambda member=member: member.fit(X, y, sample_weight) for member in members]
-        side_by_side(tasks, self.n_threads or get_num_threads(), range(len(members)), stop)
+        side_by_side(tasks, self.n_threads or get_num_threads(), range(len(members)))
         self.estimators_ = members
         self.n_outputs_ = members[0].n_outputs_
         return self

@@ -19,7 +19,7 @@ import scipy.optimize
 from sklearn.utils.optimize import _check_optimize_result
 from threadpoolctl import ThreadpoolController
 
-from fastnn import _kernels
+from fastnn import _kernels, interrupts
 from fastnn._kernels import contract, reference
 from fastnn.callbacks import History, Logs
 from fastnn.data import Data
@@ -68,6 +68,7 @@ class Objective:
         self.penalty_scale = 1.0 / contract.total_weight(self.plan, data.weight, len(data))
 
     def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray]:
+        interrupts.check()
         self.arenas.params[...] = w
         data, sums = self.data, np.zeros(int(self.plan.header["n_sums"]))
         self.backend.gradient(self.plan, self.arenas, data.x, data.target, data.weight, sums)

@@ -4,13 +4,16 @@
 #ifndef FNN_PASSES_H
 #define FNN_PASSES_H
 
+#include "pulse.h"
 #include "threads.h"
 #include "walk.h"
 
 enum {
-    ROW_UNIT = 8,   /* rows a thread takes are a multiple of this */
-    PARAM_UNIT = 16 /* parameters likewise: a cache line of float */
+    ROW_UNIT = 8,    /* rows a thread takes are a multiple of this */
+    PARAM_UNIT = 16, /* parameters likewise: a cache line of float */
+    PIECE_ROWS = 256 /* least rows of a piece, so that they share a pass over large weights */
 };
+#define PIECE_FLOP 2e9 /* of an op between two questions whether the call shall end */
 
 typedef struct {
     int64_t begin, end;
@@ -43,6 +46,64 @@ static inline void backward_rows(const fnn_network *network, const fnn_block *bl
         if (op->activity_l1 != 0 || op->activity_l2 != 0)
             network->kernels->activity_back(op, model, block, rows.begin, rows.end);
         network->kernels->backward_rows[op->kind](op, model, block, rows.begin, rows.end);
+        if (op->dx < 0) break;
+    }
+}
+
+/* What ends a call early. The first thread asks between pieces of work; the others see its answer and leave, too. */
+typedef struct {
+    fnn_pulse pulse;
+    int answer;
+} fnn_exit;
+
+static inline int leaves(const fnn_exit *way) { return __atomic_load_n(&way->answer, __ATOMIC_RELAXED); }
+
+static inline void ask(fnn_exit *way, double flop) {
+    if (fnn_beat(&way->pulse, flop)) __atomic_store_n(&way->answer, 1, __ATOMIC_RELAXED);
+}
+
+/* Floating-point operations of a sample going forward, about. */
+static inline double flop_of_op(const fnn_op *op) {
+    const double outputs = (double)op->n_out * (double)op->repeat;
+    return outputs * (op->w >= 0 ? 2.0 * (double)op->n_in + 32 : 32);
+}
+
+static inline double flop_of_sample(const fnn_network *network) {
+    double flop = 0;
+    for (int i = 0; i < network->model.header->n_ops; i++) flop += flop_of_op(&network->model.ops[i]);
+    return flop;
+}
+
+typedef void (*fnn_rows_kernel)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
+
+/* An op's kernel on rows, in pieces; it stops between two when the call shall end. */
+static inline void run_pieces(fnn_rows_kernel kernel, const fnn_op *op, const fnn_model *model, const fnn_block *block,
+                              range rows, double flop, fnn_exit *way, int thread) {
+    const int64_t wanted = (int64_t)(PIECE_FLOP / flop) / ROW_UNIT * ROW_UNIT;
+    const int64_t piece = wanted > PIECE_ROWS ? wanted : PIECE_ROWS;
+    for (int64_t begin = rows.begin; begin < rows.end && !leaves(way); begin += piece) {
+        const int64_t end = at_most(begin + piece, rows.end);
+        kernel(op, model, block, begin, end);
+        if (thread == 0) ask(way, flop * (double)(end - begin));
+    }
+}
+
+/* forward_rows and backward_rows of long work; what they leave when the call shall end is of no use. */
+static inline void forward_pieces(const fnn_network *network, const fnn_block *block, range rows, fnn_exit *way,
+                                  int thread) {
+    const fnn_model *model = &network->model;
+    for (int i = 0; i < model->header->n_ops; i++) {
+        const fnn_op *op = &model->ops[i];
+        run_pieces(network->kernels->forward[op->kind], op, model, block, rows, flop_of_op(op), way, thread);
+    }
+}
+
+static inline void backward_pieces(const fnn_network *network, const fnn_block *block, range rows, fnn_exit *way,
+                                   int thread) {
+    const fnn_model *model = &network->model;
+    for (int i = model->header->n_ops - 1; i >= 0; i--) {
+        const fnn_op *op = &model->ops[i];
+        run_pieces(network->kernels->backward_rows[op->kind], op, model, block, rows, flop_of_op(op), way, thread);
         if (op->dx < 0) break;
     }
 }

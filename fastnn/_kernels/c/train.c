@@ -1,6 +1,8 @@
 /* Training: epochs of updates, and the gradient over all rows, by one thread or by a team of them (see walk.c). */
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cpu.h"
 #include "passes.h"
@@ -11,6 +13,7 @@ enum {
     FETCH_ABOVE = 1 << 20, /* bytes of x; fewer stay in the second-level cache */
     LEARN_BYTES = 131072   /* gradients beyond this do not stay in the cache until the update */
 };
+#define LONG_FLOP 1e8 /* of a batch; in longer ones the call may be called off between blocks and ops */
 
 typedef struct {
     const fnn_network *network;
@@ -23,6 +26,13 @@ typedef struct {
     int is_finite;  /* the loss of the batch at hand; thread 0 writes it */
     int stalled;    /* the stop rule's word after an epoch, likewise */
     double activity; /* penalty of what ops gave for the batch at hand; thread 0 alone reads and writes it */
+    /* The call shall end, as all threads agree behind the barrier of the loss and that of dx. Two, so that thread 0
+     * never writes one that others may still be reading. */
+    int off_at_loss, off_at_dx;
+    fnn_exit exit;
+    double flop;    /* of a sample going forward */
+    int is_long;    /* batches are */
+    double *before; /* sums before a long batch; thread 0's */
     double penalty; /* of the parameters before the update at hand; the team's last thread writes it */
 } training;
 
@@ -115,20 +125,40 @@ static void block_loss(training *t, const fnn_block *block, const int32_t *rows,
     t->is_finite &= isfinite(sums[0] - before + t->activity) != 0;
 }
 
+/* Did something end the batch before its update? Behind the barrier at the end of a block all threads say the same. */
+static int ends(const training *t) { return !t->is_finite || t->off_at_loss || t->off_at_dx; }
+
+/* Thread 0's part between the ways forward and back. Where earlier blocks have added to the sums of a short batch, it
+ * goes on to its end. */
+static void end_forward(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
+    if (!t->is_long && block->first_row == 0) ask(&t->exit, 3 * t->flop * (double)block->rows);
+    t->off_at_loss = leaves(&t->exit);
+    if (!t->off_at_loss) block_loss(t, block, rows, factor, sums);
+}
+
 /* factor is of the loss's gradients; scalars are given when the block's parameters are to be updated at once. */
 static void train_block(training *t, fnn_block *block, const int32_t *rows, double factor,
                         const update_scalars *scalars, double *sums, fnn_team *team, int thread) {
     const range own = share(block->rows, ROW_UNIT, team, thread);
     block->x = rows_of_x(t, rows, block->rows, own);
-    forward_rows(t->network, block, own);
+    if (t->is_long)
+        forward_pieces(t->network, block, own, &t->exit, thread);
+    else
+        forward_rows(t->network, block, own);
     fnn_barrier(team);
-    if (thread == 0) block_loss(t, block, rows, factor, sums);
+    if (thread == 0) end_forward(t, block, rows, factor, sums);
     if (thread == team->size - 1 && block->first_row == 0 && t->network->model.header->has_penalty)
         t->penalty = t->network->kernels->penalty(&t->network->model);
     fnn_barrier(team);
-    if (!t->is_finite) return;
-    backward_rows(t->network, block, own);
+    if (!t->is_finite || t->off_at_loss) return;
+    if (t->is_long) {
+        backward_pieces(t->network, block, own, &t->exit, thread);
+        if (thread == 0) t->off_at_dx = leaves(&t->exit);
+    } else {
+        backward_rows(t->network, block, own);
+    }
     fnn_barrier(team);
+    if (t->off_at_dx) return;
     params_of_block(t->network, block, block->first_row > 0, scalars, team, thread);
     fnn_barrier(team);
 }
@@ -162,11 +192,12 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     const fnn_header *header = t->network->model.header;
     const int64_t block_rows = header->block_rows;
     const double before = thread ? 0 : sums[0]; /* thread 0 alone reads and writes sums */
+    if (thread == 0 && t->is_long) memcpy(t->before, sums, (size_t)header->n_sums * sizeof(double));
     const double total = total_of(t, rows, n_rows);
     update_scalars scalars = {.penalty_scale = header->by_weight ? 1 / total : 1};
     fnn_scalars(t->network->model.optimizer, step + 1, rate, scalars.c);
     if (thread == 0) t->activity = 0;
-    for (int64_t first = 0; first < n_rows && t->is_finite; first += block_rows) {
+    for (int64_t first = 0; first < n_rows && !ends(t); first += block_rows) {
         fnn_block block = {.rows = at_most(block_rows, n_rows - first),
                            .first_row = first,
                            .step = step,
@@ -175,7 +206,11 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
         train_block(t, &block, rows + first, header->loss_scale / total, t->learns ? &scalars : NULL, sums, team,
                     thread);
     }
-    if (!t->is_finite) return;
+    if (ends(t)) {
+        if (thread == 0 && t->is_long && t->is_finite)
+            memcpy(sums, t->before, (size_t)header->n_sums * sizeof(double));
+        return;
+    }
     if (!t->learns) update_params(t, &scalars, team, thread);
     constrain_params(t, team, thread);
     if (thread != 0) return;
@@ -202,6 +237,15 @@ static void advance(fnn_run *run, int64_t batch_size) {
     run->epoch++;
 }
 
+/* Room for the sums before a batch, where a batch is so long that it may be called off in the middle. */
+static void prepare_exit(training *t, int64_t n_rows) {
+    const fnn_header *header = t->network->model.header;
+    t->flop = flop_of_sample(t->network);
+    if (3 * t->flop * (double)n_rows < LONG_FLOP) return;
+    t->before = malloc((size_t)header->n_sums * sizeof(double));
+    t->is_long = t->before != NULL;
+}
+
 /* Every thread keeps count in a run of its own; thread 0 writes the shared one back. */
 static void train_task(void *argument, fnn_team *team, int thread) {
     training *t = argument;
@@ -217,7 +261,7 @@ static void train_task(void *argument, fnn_team *team, int thread) {
         double *sums = t->sums + (run.epoch - run.first_epoch) * header->n_sums;
         train_batch(t, t->order + first, at_most(header->batch_size, run.n_samples - first), run.step,
                     t->rates.rates[t->rates.one ? 0 : done], sums, team, thread);
-        if (!t->is_finite) break;
+        if (ends(t)) break;
         advance(&run, header->batch_size);
         if (run.batch == 0) end_epoch(t, &run, sums, team, thread);
         if (t->stalled) break;
@@ -228,14 +272,17 @@ static void train_task(void *argument, fnn_team *team, int thread) {
     if (thread == 0) *t->run = run;
 }
 
-void fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, fnn_run *run, fnn_rates rates,
-               double *sums, int threads) {
+int fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, fnn_run *run, fnn_rates rates,
+              double *sums, int threads) {
     const fnn_header *header = network->model.header;
+    const int64_t batch_rows = at_most(header->batch_size, run->n_samples);
     training t = {.network = network, .data = data, .order = order, .run = run, .rates = rates, .sums = sums};
     t.learns = learns_at_once(network);
     t.is_finite = 1;
-    const int64_t rows = at_most(at_most(header->batch_size, header->block_rows), run->n_samples);
-    fnn_parallel(fnn_threads_for(network, rows, 3, threads), train_task, &t);
+    prepare_exit(&t, batch_rows);
+    fnn_parallel(fnn_threads_for(network, at_most(batch_rows, header->block_rows), 3, threads), train_task, &t);
+    free(t.before);
+    return t.is_finite && ends(&t);
 }
 
 static void gradient_task(void *argument, fnn_team *team, int thread) {
@@ -244,7 +291,7 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     const int64_t n_rows = t->run->n_samples;
     const double before = thread ? 0 : t->sums[0], total = total_of(t, t->order, n_rows);
     const uint64_t control = fnn_flush_denormals();
-    for (int64_t first = 0; first < n_rows && t->is_finite; first += header->block_rows) {
+    for (int64_t first = 0; first < n_rows && !ends(t); first += header->block_rows) {
         fnn_block block = {.rows = at_most(header->block_rows, n_rows - first),
                            .first_row = first,
                            .training = 1,
@@ -257,10 +304,13 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     t->sums[0] += t->activity;
 }
 
-void fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows, int64_t n_rows, double *sums,
-                  int threads) {
+int fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows, int64_t n_rows, double *sums,
+                 int threads) {
     fnn_run run = {.n_samples = n_rows};
     training t = {.network = network, .data = data, .order = rows, .run = &run, .sums = sums, .is_finite = 1};
     const int64_t together = at_most(network->model.header->block_rows, n_rows);
+    t.flop = flop_of_sample(network);
+    t.is_long = 3 * t.flop * (double)n_rows >= LONG_FLOP;
     fnn_parallel(fnn_threads_for(network, together, 3, threads), gradient_task, &t);
+    return t.is_finite && ends(&t);
 }

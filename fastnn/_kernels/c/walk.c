@@ -95,6 +95,8 @@ typedef struct {
     char *room;               /* for a block of sparse rows */
     char *out;
     int64_t n_rows;
+    double flop; /* of a row, where there are many */
+    fnn_exit exit;
 } prediction;
 
 /* Rows a thread pushes through all ops at a time. */
@@ -118,30 +120,48 @@ static const void *rows_to_predict(const prediction *p, int64_t first, range own
 
 /* Each thread has its own rows of the workspace, so that none waits for another. */
 static void predict_task(void *argument, fnn_team *team, int thread) {
-    const prediction *p = argument;
+    prediction *p = argument;
     const fnn_header *header = p->network->model.header;
     const int64_t item = p->network->kernels->item_size, step = predict_rows(p->network, team);
     const int64_t y_bytes = header->n_output * item;
     const char *y = number_at(p->network, p->network->model.workspace, header->y);
     const uint64_t control = fnn_flush_denormals();
-    for (int64_t first = 0; first < p->n_rows; first += step * team->size) {
+    for (int64_t first = 0; first < p->n_rows && !leaves(&p->exit); first += step * team->size) {
         fnn_block block = {.rows = at_most(step * team->size, p->n_rows - first)};
         const range own = {at_most(step * thread, block.rows), at_most(step * (thread + 1), block.rows)};
         block.x = rows_to_predict(p, first, own);
-        forward_rows(p->network, &block, own);
+        if (p->flop * (double)step < FNN_LOOK_FLOP) {
+            forward_rows(p->network, &block, own);
+            if (thread == 0) ask(&p->exit, p->flop * (double)step);
+        } else {
+            forward_pieces(p->network, &block, own, &p->exit, thread);
+        }
         memcpy(p->out + (first + own.begin) * y_bytes, y + own.begin * y_bytes,
                (size_t)((own.end - own.begin) * y_bytes));
     }
     fnn_restore(control);
 }
 
-void fnn_predict(const fnn_network *network, const void *x, int64_t n_rows, void *out, int threads) {
-    prediction p = {.network = network, .x = x, .out = out, .n_rows = n_rows};
-    fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
+/* One row is done before anybody could ask. */
+static double flop_to_watch(const fnn_network *network, int64_t n_rows) {
+    return n_rows > ROW_UNIT ? flop_of_sample(network) : 0;
 }
 
-void fnn_predict_sparse(const fnn_network *network, const fnn_sparse *x, int64_t n_rows, void *room, void *out,
-                        int threads) {
-    prediction p = {.network = network, .sparse = x, .room = room, .out = out, .n_rows = n_rows};
+int fnn_predict(const fnn_network *network, const void *x, int64_t n_rows, void *out, int threads) {
+    prediction p = {
+        .network = network, .x = x, .out = out, .n_rows = n_rows, .flop = flop_to_watch(network, n_rows)};
     fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
+    return p.exit.answer;
+}
+
+int fnn_predict_sparse(const fnn_network *network, const fnn_sparse *x, int64_t n_rows, void *room, void *out,
+                       int threads) {
+    prediction p = {.network = network,
+                    .sparse = x,
+                    .room = room,
+                    .out = out,
+                    .n_rows = n_rows,
+                    .flop = flop_to_watch(network, n_rows)};
+    fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
+    return p.exit.answer;
 }

@@ -22,16 +22,18 @@ typedef struct {
     int one;
 } fnn_rates;
 
-/* Each takes an upper bound on threads and uses fewer when the work is small. All flush denormals to zero. */
+/* Each takes an upper bound on threads and uses fewer when the work is small. All flush denormals to zero. Those that
+ * return an int say 1 when they were called off (pulse.h): an update that was begun has not changed parameters, and a
+ * run stands where it began; rows of a prediction are missing. */
 void fnn_forward(const fnn_network *, const fnn_block *, int threads);
 void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads);
 double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale);
 /* contract.gradient of rows[0], rows[1], ..., which are 0, 1, ... */
-void fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums, int threads);
-void fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
-void fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads);
+int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums, int threads);
+int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
+int fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads);
 /* Room is for header.block_rows dense rows. */
-void fnn_predict_sparse(const fnn_network *, const fnn_sparse *x, int64_t n_rows, void *room, void *out, int threads);
+int fnn_predict_sparse(const fnn_network *, const fnn_sparse *x, int64_t n_rows, void *room, void *out, int threads);
 
 /* Threads worth using for this many rows at a time, of at most `limit`. */
 int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit);
