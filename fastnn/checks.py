@@ -192,10 +192,17 @@ def _class_indices(array: np.ndarray, n_samples: int, shape: Shape, name: str) -
         raise ValueError(f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}")
     if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
         raise ValueError("y must hold class indices (whole numbers), got fractions or NaN")
-    low, high = (array.min(), array.max()) if array.size else (0, 0)
+    _check_classes(array, n_classes)
+    with np.errstate(invalid="ignore"):
+        own = array.astype(np.int32, order="C")  # kernels follow them: nobody may change them after this
+    _check_classes(own, n_classes)
+    return own.reshape(n_samples, math.prod(positions))
+
+
+def _check_classes(indices: np.ndarray, n_classes: int) -> None:
+    low, high = (indices.min(), indices.max()) if indices.size else (0, 0)
     if low < 0 or high >= n_classes:
         raise ValueError(f"y must hold class indices from 0 to {n_classes - 1}, got {low:g} to {high:g}")
-    return np.ascontiguousarray(array, dtype=np.int32).reshape(n_samples, math.prod(positions))
 
 
 def _domain(target: np.ndarray, loss: Loss | CustomLoss) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Rows in compressed form (CSR), which backends write out as dense blocks one at a time.
 
-What :func:`from_scipy` returns may be trusted: every index lies inside, every value is finite. It shares the arrays of
-the matrix where they are right already, so a matrix must not be changed while a model trains on it.
+What :func:`from_scipy` returns may be trusted: every index lies inside, every value is finite. Its indices are its own,
+so that nobody who changes the matrix while a model trains on it can make a kernel read outside; values are shared where
+they are of the right dtype.
 
 Design: only the block at hand is dense, so that every kernel serves both kinds of rows and sparse ones give the bits of
 dense ones. Products that skip zeros (rejected) would be a second text of the largest kernels in each backend.
@@ -83,19 +84,46 @@ def from_scipy(name: str, came: Any, dtype: np.dtype) -> SparseRows:
     ValueError
         a value is not finite, or the matrix is damaged: its indices point outside.
     """
-    _check_places(name, came)
-    csr = came.tocsr()
-    if csr is not came:
-        _check_places(name, csr)
+    csr = _own_csr(name, came)
     if csr.shape[1] > MAX_COLUMNS:
         raise ValueError(f"{name} has {csr.shape[1]} columns; sparse rows have at most {MAX_COLUMNS}")
-    starts = np.require(csr.indptr, np.int64, ("C", "A"))
-    columns = np.require(csr.indices[: starts[-1]], np.int32, ("C", "A"))
+    starts = csr.indptr.astype(np.int64, copy=False)
+    columns = csr.indices[: starts[-1]].astype(np.int32, copy=False)
     with np.errstate(over="ignore"):  # what overflows in the model's dtype is infinite, and refused below
         values = np.require(csr.data[: starts[-1]], dtype, ("C", "A"))
     rows = SparseRows(values, columns, starts, csr.shape[1])
     _check_finite(name, rows)
     return rows
+
+
+def _own_csr(name: str, came: Any) -> Any:
+    """A matrix in CSR with checked indices of its own; values may be those of ``came``.
+
+    Indices are copied before they are checked, or else another thread could change them in between.
+    """
+    if getattr(came, "format", None) == "csr":
+        own = CSR(came.data, np.array(came.indices, order="C"), np.array(came.indptr, order="C"), came.shape)
+        _check_places(name, own)
+        return own
+    _check_places(name, came)
+    if not hasattr(came, "copy"):  # of another package
+        return _own_csr(name, came.tocsr())
+    copied = came.copy()
+    _check_places(name, copied)
+    csr = copied.tocsr()
+    _check_places(name, csr)
+    return csr
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CSR:
+    """The arrays of a matrix of SciPy in CSR, under their names there."""
+
+    data: Any
+    indices: np.ndarray
+    indptr: np.ndarray
+    shape: tuple[int, int]
+    format: str = "csr"
 
 
 def _check_places(name: str, came: Any) -> None:
