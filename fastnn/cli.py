@@ -167,7 +167,7 @@ def _bench(commands: Any) -> None:
 
 def _reading(p: argparse.ArgumentParser) -> None:
     p.add_argument("--sep", type=_separator, dest="separator", metavar="SIGN", help="between fields of CSV: , ; tab |")
-    p.add_argument("--decimal", choices=(".", ","), help="before fractions in CSV")
+    p.add_argument("--decimal", choices=(".", ","), metavar="SIGN", help="before fractions in CSV: . or ,")
     p.add_argument("--encoding", type=_encoding, metavar="NAME", help="of CSV, such as utf-8, latin-1, utf-16")
     p.add_argument(
         "--max-bytes", type=_whole(low=1), metavar="N", help="what a compressed file may become, default 1 GiB"

@@ -105,7 +105,8 @@ def _check_features(source: Source) -> None:
     if not isinstance(source.features, Table):
         return
     if not source.features.columns:
-        raise ValueError(f"{source.name} has no column besides {source.target_name!r} to learn from")
+        why = "".join(f"; {note}" for note in source.notes)
+        raise ValueError(f"{source.name} has no column besides {source.target_name!r} to learn from{why}")
     for name, feature in source.features.columns.items():
         check_finite(name, feature)
 

@@ -102,7 +102,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("kind", READERS)
 def test_damaged_data_is_read_or_refused_by_name(kind):
     make, read, n = READERS[kind]
-    data, chance, refused = make(), random.Random(7), 0
+    data, chance = make(), random.Random(7)
     read(data)
     messages = [message for _ in range(n) if (message := said(read, damaged(data, chance)))]
     assert len(messages) > n / 10

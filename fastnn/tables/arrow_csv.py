@@ -73,7 +73,7 @@ def _plain_numbers(column: Any) -> Numbers | None:
 
     if not (kinds.is_int64(column.type) or kinds.is_float64(column.type)):
         return None
-    values = np.array(compute.cast(column, "float64", safe=False).to_numpy())
+    values = np.array(compute.cast(column.combine_chunks(), "float64", safe=False).to_numpy(zero_copy_only=False))
     finite = np.isfinite(values).sum() == len(column) - column.null_count
     return Numbers(values) if finite and np.nanmax(np.abs(values), initial=0) < EXACT else None
 

@@ -298,11 +298,21 @@ def _fit_categories(name: str, column: Text, counts: np.ndarray) -> tuple[Featur
     kept = sorted(column.values[i] for i in common if counts[i] >= least)
     gaps = bool(column.gaps.any())
     if n_values + gaps < 2 or not kept:
-        return CategoryFeature(name, (), False, False), UNIQUE if n_values > 1 else CONSTANT
+        return CategoryFeature(name, (), False, False), _mixed(column, counts) + UNIQUE if n_values > 1 else CONSTANT
     note = ""
     if len(kept) < n_values:
-        note = f"{n_values:,} different texts: the {len(kept):,} most frequent count, all others as one"
+        what = f"{n_values:,} different texts: the {len(kept):,} most frequent count, all others as one"
+        note = _mixed(column, counts) + what
     return CategoryFeature(name, tuple(kept), gaps, len(kept) < n_values), note
+
+
+def _mixed(column: Text, counts: np.ndarray) -> str:
+    """Where most values of a column of text are numbers: that they are, and what the others are."""
+    words = np.isnan(numbers(column.values, column.decimal)) & (counts > 0)
+    if 2 * counts[words].sum() > counts.sum():
+        return ""
+    others = shortened([repr(column.values[i]) for i in np.flatnonzero(words)])
+    return f"numbers, but also words in {counts[words].sum():,} of {counts.sum():,} rows ({others}), so read as text; "
 
 
 def _numbers(name: str, column: Column) -> np.ndarray:

@@ -18,6 +18,8 @@ GAPS = frozenset(
 )
 NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
 CODE = re.compile(r"[+-]?0\d+", re.ASCII)  # a whole number with a leading zero: a name, not a quantity
+_PLAIN_COMMA = re.compile(r"[+-]?\d+(?:,\d*)?", re.ASCII)
+ENOUGH = 500  # texts that tell the decimal sign of a column
 EXACT = 2.0**53  # whole numbers below are themselves in float64
 _LONG = 16  # digits from which two whole numbers may be one float64
 _SPACES = " \u00a0\u2009\u202f"
@@ -57,6 +59,8 @@ def numbers(values: Sequence[str], decimal: str = ".") -> np.ndarray:
     """The number of each text, ``(n,)`` float64, NaN where it is none."""
     if decimal == "." and all(map(NUMBER.fullmatch, values)):
         return np.array(list(map(float, values)), dtype=np.float64)
+    if decimal == "," and all(map(_PLAIN_COMMA.fullmatch, values)):
+        return np.array([float(value.replace(",", ".")) for value in values], dtype=np.float64)
     return np.array([number(value, decimal) for value in values], dtype=np.float64)
 
 
@@ -71,5 +75,10 @@ def are_codes(values: Collection[str]) -> bool:
 def decimal_sign(values: Sequence[str]) -> str:
     """``"."`` or ``","`` where more of the texts are numbers with that before a fraction, ``""`` where it is open."""
     doubtful = [value for value in values if "," in value or "." in value]
-    counts = [int(np.isfinite([number(value, sign) for value in doubtful]).sum()) for sign in ".,"]
+    few = doubtful[:: 1 + len(doubtful) // ENOUGH]  # from all of the order, the same for every reader
+    return _vote(few) or (_vote(doubtful) if len(few) < len(doubtful) else "")
+
+
+def _vote(values: Sequence[str]) -> str:
+    counts = [int(np.isfinite(numbers(values, sign)).sum()) for sign in ".,"]
     return "" if counts[0] == counts[1] else ".,"[counts[1] > counts[0]]

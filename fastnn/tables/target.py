@@ -15,7 +15,7 @@ import numpy as np
 from fastnn import definitions
 from fastnn.reprs import call_of
 from fastnn.tables.notes import odd_note, shortened
-from fastnn.tables.numerals import number, numbers
+from fastnn.tables.numerals import are_codes, number, numbers
 from fastnn.tables.ranges import check_finite
 from fastnn.tables.table import Column, Numbers, Text, column_from_array
 
@@ -146,6 +146,8 @@ def choose_task(column: Column) -> tuple[str, str]:
     numbers = as_numbers(column)
     if numbers is None:
         return "classify", "it is text"
+    if isinstance(column, Text) and are_codes(column.values) and 2 * len(column.values) <= len(column):
+        return "classify", f"whole numbers that are names, by leading zeros or length; {OTHERWISE['classify']}"
     values, counts = np.unique(numbers.values[~numbers.gaps], return_counts=True)
     n = len(values)
     if n > FEW:
