@@ -69,21 +69,38 @@ def _table(
 def _plain_numbers(column: Any) -> Numbers | None:
     """The numbers of a column; None where pyarrow's type is not ours (dates, booleans), or numbers are not exact."""
     import pyarrow.types as kinds
-    from pyarrow import compute
 
     if not (kinds.is_int64(column.type) or kinds.is_float64(column.type)):
         return None
-    values = np.array(compute.cast(column.combine_chunks(), "float64", safe=False).to_numpy(zero_copy_only=False))
+    values = floats(column.combine_chunks())
     finite = np.isfinite(values).sum() == len(column) - column.null_count
     return Numbers(values) if finite and np.nanmax(np.abs(values), initial=0) < EXACT else None
 
 
 def _text(column: Any) -> Text:
+    coded = column.combine_chunks().dictionary_encode()
+    return text_column(codes(coded.indices), coded.dictionary.to_pylist())
+
+
+def floats(array: Any) -> np.ndarray:
+    """Numbers of an Arrow array as float64, NaN for a null."""
     from pyarrow import compute
 
-    coded = column.combine_chunks().dictionary_encode()
-    codes = compute.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
-    return text_column(codes, coded.dictionary.to_pylist())
+    return _own(compute.fill_null(compute.cast(array, "float64", safe=False), float("nan")), np.dtype(np.float64))
+
+
+def codes(array: Any) -> np.ndarray:
+    """Indices of an Arrow array as int32, -1 for a null."""
+    from pyarrow import compute
+
+    return _own(compute.fill_null(compute.cast(array, "int32"), -1), np.dtype(np.int32))
+
+
+def _own(array: Any, dtype: np.dtype) -> np.ndarray:
+    """A copy of an array without nulls; Arrow's own ``to_numpy`` loads pandas, which takes as long as a large file."""
+    if not len(array):
+        return np.empty(0, dtype)
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize).copy()
 
 
 def _codes(data: bytes, separator: str, names: list[str], numeric: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.tables.arrow_csv import codes, floats
 from fastnn.tables.numerals import EXACT
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Column, Numbers, Table, Text, column_from_array, listed, settle, text_column
@@ -77,15 +78,15 @@ def _column(file: str, name: str, chunks: Any, how: Reading) -> Column:
         array = array.dictionary_decode() if kinds.is_dictionary(array.type) else array
         kind = array.type
         if kinds.is_boolean(kind):
-            return Text(_codes(array.cast("int32")).astype(np.int32), ("False", "True"))
+            return Text(codes(array), ("False", "True"))
         if kinds.is_floating(kind) and as_text:
-            return column_from_array(array.to_numpy(zero_copy_only=False), as_text=True)
+            return column_from_array(_as_wide(array), as_text=True)
         if (kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind)) and not as_text:
-            values = np.array(array.cast("float64", safe=False).to_numpy(zero_copy_only=False))
+            values = floats(array)
             if kinds.is_floating(kind) or not np.nanmax(np.abs(values), initial=0) >= EXACT:
                 return Numbers(values)
         coded = array.cast("string").dictionary_encode()
-        text = text_column(_codes(coded.indices), coded.dictionary.to_pylist())
+        text = text_column(codes(coded.indices), coded.dictionary.to_pylist())
     except Exception as error:  # pyarrow promises no kind of it
         raise Unreadable(
             f"{file}: column {name!r} holds {chunks.type}, which is neither numbers nor text ({type(error).__name__})"
@@ -93,7 +94,6 @@ def _column(file: str, name: str, chunks: Any, how: Reading) -> Column:
     return settle(text, as_text, how.as_numbers.get(name))
 
 
-def _codes(array: Any) -> np.ndarray:
-    from pyarrow import compute
-
-    return compute.fill_null(array, -1).to_numpy(zero_copy_only=False)
+def _as_wide(array: Any) -> np.ndarray:
+    """Floating numbers in their own width, whose digits are the fewest."""
+    return floats(array).astype({"float": np.float32, "halffloat": np.float16}.get(str(array.type), np.float64))

@@ -15,7 +15,7 @@ import numpy as np
 from fastnn import definitions
 from fastnn.reprs import call_of
 from fastnn.tables.notes import odd_note, shortened
-from fastnn.tables.numerals import are_codes, number, numbers
+from fastnn.tables.numerals import EXACT, are_codes, number, numbers
 from fastnn.tables.ranges import check_finite
 from fastnn.tables.table import Column, Numbers, Text, column_from_array
 
@@ -169,8 +169,12 @@ OTHERWISE = {
 
 
 def as_text(column: Column) -> Text:
-    """The column as labels; numbers as Python writes them."""
-    return column if isinstance(column, Text) else column_from_array(column.values, as_text=True)  # type: ignore[return-value]
+    """The column as labels; numbers as Python writes them, without a point where all are whole."""
+    if isinstance(column, Text):
+        return column
+    values = column.values
+    whole = np.array_equal(values, np.round(values)) and np.abs(values).max(initial=0) < EXACT
+    return column_from_array(values.astype(np.int64) if whole else values, as_text=True)  # type: ignore[return-value]
 
 
 def as_numbers(column: Column) -> Numbers | None:
