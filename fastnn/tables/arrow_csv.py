@@ -84,23 +84,24 @@ def _text(column: Any) -> Text:
 
 def floats(array: Any) -> np.ndarray:
     """Numbers of an Arrow array as float64, NaN for a null."""
-    from pyarrow import compute
-
-    return _own(compute.fill_null(compute.cast(array, "float64", safe=False), float("nan")), np.dtype(np.float64))
+    return _filled(array.cast("float64", safe=False), np.nan, np.dtype(np.float64))
 
 
 def codes(array: Any) -> np.ndarray:
     """Indices of an Arrow array as int32, -1 for a null."""
-    from pyarrow import compute
-
-    return _own(compute.fill_null(compute.cast(array, "int32"), -1), np.dtype(np.int32))
+    return _filled(array.cast("int32"), -1, np.dtype(np.int32))
 
 
-def _own(array: Any, dtype: np.dtype) -> np.ndarray:
-    """A copy of an array without nulls; Arrow's own ``to_numpy`` loads pandas, which takes as long as a large file."""
+def _filled(array: Any, null: float, dtype: np.dtype) -> np.ndarray:
+    """The values of an array; Arrow's own ``to_numpy`` loads pandas, which takes as long as a large file."""
     if not len(array):
         return np.empty(0, dtype)
-    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize).copy()
+    validity, data = array.buffers()
+    values = np.frombuffer(data, dtype, len(array), array.offset * dtype.itemsize).copy()
+    if array.null_count:
+        bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
+        values[bits[array.offset : array.offset + len(array)] == 0] = null
+    return values
 
 
 def _codes(data: bytes, separator: str, names: list[str], numeric: list[str]) -> list[str]:

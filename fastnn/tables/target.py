@@ -213,9 +213,8 @@ def target_from_config(stored: dict[str, Any]) -> Target:
     """The target that :meth:`config` described."""
     if stored["kind"] == "classes":
         labels = stored["labels"] if isinstance(stored["labels"], list) else []
-        return Classes(
-            stored["name"], [str(x) if type(x) in (int, float) else x for x in labels]
-        )  # old files have numbers
+        # old files have numbers
+        return Classes(stored["name"], [str(label) if type(label) in (int, float) else label for label in labels])
     if stored["kind"] != "numbers":
         raise definitions.unknown_name("kind of target", stored["kind"], ("classes", "numbers"))
     return Quantity(stored["name"], stored["mean"], stored["spread"])
