@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fastnn.tables import Encoding, Numbers, Table, choose_task, fit_classes, fit_features, fit_quantity
-from fastnn.tables.features import MOST_CATEGORIES, features_from_config
+from fastnn.tables.features import features_from_config
+from fastnn.tables.fit import MOST_CATEGORIES
 from fastnn.tables.table import column_from_array, column_from_values
 from fastnn.tables.target import FEW, Quantity, target_from_config
 

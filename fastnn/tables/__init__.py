@@ -10,7 +10,7 @@ from typing import Any
 from fastnn.tables import excel, parquet
 from fastnn.tables.delimited import delimited_table
 from fastnn.tables.encoding import Encoding
-from fastnn.tables.features import fit_features
+from fastnn.tables.fit import fit_features
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Numbers, Table, Text
 from fastnn.tables.target import choose_task, fit_classes, fit_quantity

@@ -1,13 +1,9 @@
-"""How raw rows become the numbers a network takes: fitted on training rows, stored as JSON in the model file.
+"""How raw rows become the numbers a network takes: encodings of columns, stored as JSON in the model file.
 
 - numbers are standardised; a gap becomes the mean, and an indicator column says so if training rows had gaps
 - text becomes one-hot columns: one a category, one for gaps if training rows had some
 - text columns that say true and false count as numbers 1 and 0
 - a column with one value becomes zero; images (uint8 arrays) are divided by 255
-
-Design: the bucket of the unseen has a column of its own only if training rows fall into it (rare values of a
-column with very many). Otherwise an unseen value is zero in all of the column's places: the same as a bucket
-whose weights no training row moved from zero, where randomly drawn ones (rejected) would add noise.
 """
 
 from __future__ import annotations
@@ -24,13 +20,8 @@ from fastnn.reprs import call_of
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import numbers
 from fastnn.tables.ranges import check_finite, check_range
-from fastnn.tables.table import Column, Numbers, Table, Text, listed
+from fastnn.tables.table import Column, Numbers, Table, Text
 
-MOST_CATEGORIES = 1000
-MANY_CATEGORIES = 100  # from here on a value that one row has goes to the bucket
-CONSTANT = "not more than one value in the training rows, counts as zero"
-UNIQUE = "another text in every row (what names a row?), left out"
-TINY = 1e-300  # a spread whose reciprocal overflows
 TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -62,7 +53,7 @@ class NumberFeature:
 
     def fill(self, column: Column, out: np.ndarray) -> None:
         """Write the encoded column to ``out`` ``(n, width)``."""
-        values = truth_values(self.name, column) if self.truth else _numbers(self.name, column)
+        values = truth_values(self.name, column) if self.truth else number_values(self.name, column)
         missing = np.isnan(values)
         with np.errstate(over="ignore"):  # refused below
             standard = np.where(missing, 0.0, values - self.mean) * self.scale
@@ -235,25 +226,6 @@ class Pixels:
 Features = TableFeatures | Pixels
 
 
-def fit_features(data: Table | np.ndarray) -> tuple[Features, list[str]]:
-    """The encoding for these training rows, and what a user should know about it."""
-    if not isinstance(data, Table):
-        return Pixels(data.shape[1:]), []
-    features: list[Feature] = []
-    notes: dict[str, list[str]] = {}
-    odd: list[str] = []
-    for name, column in data.columns.items():
-        feature, note = _fit_column(name, column)
-        notes.setdefault(note, []).append(name)
-        odd += odd_note(name, column)
-        if feature.width:
-            features.append(feature)
-    if not features:
-        raise ValueError(f"{data.source} has no column to learn from besides the target")
-    notes.pop("", None)
-    return TableFeatures(features), odd + [f"{listed(names)}: {note}" for note, names in notes.items()]
-
-
 def features_from_config(stored: dict[str, Any]) -> Features:
     """The encoding that :meth:`config` described."""
     if stored["kind"] == "pixels":
@@ -269,53 +241,8 @@ def _rebuilt(columns: list[dict[str, Any]], kinds: dict[str, Any]) -> Iterator[F
         yield kinds[column["kind"]](**{key: value for key, value in column.items() if key != "kind"})
 
 
-def _fit_column(name: str, column: Column) -> tuple[Feature, str]:
-    if isinstance(column, Numbers):
-        return _fit_numbers(name, _numbers(name, column), tuple(word for word, _ in column.odd))
-    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
-    present = [value for value, count in zip(column.values, counts, strict=True) if count]
-    if present and all(value.lower() in TRUTH for value in present):
-        return _fit_numbers(name, truth_values(name, column), truth=True)
-    return _fit_categories(name, column, counts)
-
-
-def _fit_numbers(
-    name: str, values: np.ndarray, words: tuple[str, ...] = (), truth: bool = False
-) -> tuple[Feature, str]:
-    known = values[~np.isnan(values)]
-    gaps = 0 < len(known) < len(values)
-    mean = float(known.mean()) if len(known) else 0.0
-    spread = float(known.std()) if len(known) else 0.0
-    constant = spread <= max(1e-12 * abs(mean), TINY)
-    note = CONSTANT if constant else ""
-    return NumberFeature(name, mean, 0.0 if constant else 1 / spread, gaps, truth, words), note
-
-
-def _fit_categories(name: str, column: Text, counts: np.ndarray) -> tuple[Feature, str]:
-    n_values = int((counts > 0).sum())
-    least = 2 if n_values > MANY_CATEGORIES else 1
-    common = np.argsort(-counts, kind="stable")[:MOST_CATEGORIES]
-    kept = sorted(column.values[i] for i in common if counts[i] >= least)
-    gaps = bool(column.gaps.any())
-    if n_values + gaps < 2 or not kept:
-        return CategoryFeature(name, (), False, False), _mixed(column, counts) + UNIQUE if n_values > 1 else CONSTANT
-    note = ""
-    if len(kept) < n_values:
-        what = f"{n_values:,} different texts: the {len(kept):,} most frequent count, all others as one"
-        note = _mixed(column, counts) + what
-    return CategoryFeature(name, tuple(kept), gaps, len(kept) < n_values), note
-
-
-def _mixed(column: Text, counts: np.ndarray) -> str:
-    """Where most values of a column of text are numbers: that they are, and what the others are."""
-    words = np.isnan(numbers(column.values, column.decimal)) & (counts > 0)
-    if 2 * counts[words].sum() > counts.sum():
-        return ""
-    others = shortened([repr(column.values[i]) for i in np.flatnonzero(words)])
-    return f"numbers, but also words in {counts[words].sum():,} of {counts.sum():,} rows ({others}), so read as text; "
-
-
-def _numbers(name: str, column: Column) -> np.ndarray:
+def number_values(name: str, column: Column) -> np.ndarray:
+    """The numbers of a column, ``(n,)`` float64, NaN for a gap; raises for words and for what float32 cannot hold."""
     if isinstance(column, Text):
         if column.gaps.all():
             return np.full(len(column), np.nan)
@@ -333,5 +260,5 @@ def _numbers(name: str, column: Column) -> np.ndarray:
 def truth_values(name: str, column: Column) -> np.ndarray:
     """1 for true, 0 for false, NaN for all else, ``(n,)`` float64; numbers pass as they are."""
     if isinstance(column, Numbers):
-        return _numbers(name, column)
+        return number_values(name, column)
     return np.array([TRUTH.get(value.lower(), np.nan) for value in column.values] + [np.nan])[column.codes]

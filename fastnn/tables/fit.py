@@ -1,0 +1,98 @@
+"""The encoding of features that training rows ask for, and notes on what was made of their columns.
+
+Design: the bucket of the unseen has a column of its own only if training rows fall into it (rare values of a
+column with very many). Otherwise an unseen value is zero in all of the column's places: the same as a bucket
+whose weights no training row moved from zero, where randomly drawn ones (rejected) would add noise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn.tables.features import (
+    TRUTH,
+    CategoryFeature,
+    Feature,
+    Features,
+    NumberFeature,
+    Pixels,
+    TableFeatures,
+    number_values,
+    truth_values,
+)
+from fastnn.tables.notes import odd_note, shortened
+from fastnn.tables.numerals import numbers
+from fastnn.tables.table import Column, Numbers, Table, Text, listed
+
+MOST_CATEGORIES = 1000
+MANY_CATEGORIES = 100  # from here on a value that one row has goes to the bucket
+CONSTANT = "not more than one value in the training rows, counts as zero"
+UNIQUE = "another text in every row (what names a row?), left out"
+TINY = 1e-300  # a spread whose reciprocal overflows
+
+
+def fit_features(data: Table | np.ndarray) -> tuple[Features, list[str]]:
+    """The encoding for these training rows, and what a user should know about it."""
+    if not isinstance(data, Table):
+        return Pixels(data.shape[1:]), []
+    features: list[Feature] = []
+    notes: dict[str, list[str]] = {}
+    odd: list[str] = []
+    for name, column in data.columns.items():
+        feature, note = _fit_column(name, column)
+        notes.setdefault(note, []).append(name)
+        odd += odd_note(name, column)
+        if feature.width:
+            features.append(feature)
+    notes.pop("", None)
+    told = odd + [f"{listed(names)}: {note}" for note, names in notes.items()]
+    if not features:
+        why = "".join(f"; {note}" for note in told)
+        raise ValueError(f"{data.source} has no column to learn from besides the target{why}")
+    return TableFeatures(features), told
+
+
+def _fit_column(name: str, column: Column) -> tuple[Feature, str]:
+    if isinstance(column, Numbers):
+        return _fit_numbers(name, number_values(name, column), tuple(word for word, _ in column.odd))
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+    present = [value for value, count in zip(column.values, counts, strict=True) if count]
+    if present and all(value.lower() in TRUTH for value in present):
+        return _fit_numbers(name, truth_values(name, column), truth=True)
+    return _fit_categories(name, column, counts)
+
+
+def _fit_numbers(
+    name: str, values: np.ndarray, words: tuple[str, ...] = (), truth: bool = False
+) -> tuple[Feature, str]:
+    known = values[~np.isnan(values)]
+    gaps = 0 < len(known) < len(values)
+    mean = float(known.mean()) if len(known) else 0.0
+    spread = float(known.std()) if len(known) else 0.0
+    constant = spread <= max(1e-12 * abs(mean), TINY)
+    note = CONSTANT if constant else ""
+    return NumberFeature(name, mean, 0.0 if constant else 1 / spread, gaps, truth, words), note
+
+
+def _fit_categories(name: str, column: Text, counts: np.ndarray) -> tuple[Feature, str]:
+    n_values = int((counts > 0).sum())
+    least = 2 if n_values > MANY_CATEGORIES else 1
+    common = np.argsort(-counts, kind="stable")[:MOST_CATEGORIES]
+    kept = sorted(column.values[i] for i in common if counts[i] >= least)
+    gaps = bool(column.gaps.any())
+    if n_values + gaps < 2 or not kept:
+        return CategoryFeature(name, (), False, False), _mixed(column, counts) + UNIQUE if n_values > 1 else CONSTANT
+    note = ""
+    if len(kept) < n_values:
+        what = f"{n_values:,} different texts: the {len(kept):,} most frequent count, all others as one"
+        note = _mixed(column, counts) + what
+    return CategoryFeature(name, tuple(kept), gaps, len(kept) < n_values), note
+
+
+def _mixed(column: Text, counts: np.ndarray) -> str:
+    """Where most values of a column of text are numbers: that they are, and what the others are."""
+    words = np.isnan(numbers(column.values, column.decimal)) & (counts > 0)
+    if not words.any() or 2 * counts[words].sum() > counts.sum():
+        return ""
+    others = shortened([repr(column.values[i]) for i in np.flatnonzero(words)])
+    return f"numbers, but also words in {counts[words].sum():,} of {counts.sum():,} rows ({others}), so read as text; "
