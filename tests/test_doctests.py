@@ -22,7 +22,10 @@ INTERFACE = {  # modules whose docstrings users read
     *(f"fastnn.{name}" for name in ("activations", "losses", "losses.custom", "metrics", "optimizers", "initializers")),
     *(f"fastnn.{name}" for name in ("regularizers", "schedules", "model", "stack", "many", "serialization")),
     *(f"fastnn.{name}" for name in ("predictor", "threads", "config", "errors")),
-    *(f"fastnn.callbacks.{name}" for name in ("base", "files", "history", "loggers", "monitor", "rates", "simple")),
+    *(
+        f"fastnn.callbacks.{name}"
+        for name in ("base", "files", "history", "loggers", "monitor", "rates", "simple", "tensorboard")
+    ),
     *(f"fastnn.layers.{name}" for name in ("dense", "dropout", "shape")),
     *(f"fastnn.datasets.{name}" for name in ("digits", "idx", "npz")),
     *("fastnn.tables", "fastnn.tables.encoding", "fastnn.sklearn", "fastnn.plot"),

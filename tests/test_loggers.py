@@ -10,7 +10,7 @@ import pytest
 from models import model_of, regression
 
 import fastnn
-from fastnn.callbacks import LambdaCallback, MLflowLogger, TensorBoardLogger
+from fastnn.callbacks import LambdaCallback, MLflowLogger, TensorBoard, TensorBoardLogger, listens
 
 
 def test_tensorboard_reads_back_the_history(rng, tmp_path):
@@ -47,6 +47,50 @@ def test_tensorboard_has_every_epoch_that_was_whole_when_a_fit_fails(rng, tmp_pa
     assert [s.step for s in events.Scalars("epoch_loss")] == [0, 1, 2]
     model.fit(*regression(rng), epochs=1, callbacks=[logger], verbose=0)
     assert logger.writers == {}
+
+
+def events_of(folder):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(folder), size_guidance=dict.fromkeys(("scalars", "histograms"), 0))
+    events.Reload()
+    return events
+
+
+def test_tensorboard_of_keras_writes_updates_speeds_and_histograms(rng, tmp_path):
+    x, y = regression(rng)
+    model = model_of(metrics=["mae"])
+    board = TensorBoard(tmp_path, histogram_freq=2, write_graph=False, write_steps_per_second=True, update_freq=2)
+    history = model.fit(x, y, epochs=4, batch_size=10, validation_split=0.2, callbacks=[board], verbose=0)
+    events = events_of(tmp_path / "train")
+    for name in ("batch_loss", "batch_mae", "batch_steps_per_second"):
+        assert [s.step for s in events.Scalars(name)] == [2, 4, 6, 8, 10, 12, 14, 16]
+    assert [s.value for s in events.Scalars("batch_loss")][1::2] == [np.float32(v) for v in history.history["loss"]]
+    assert all(s.value > 0 for s in events.Scalars("epoch_steps_per_second"))
+    assert len(events.Scalars("epoch_loss")) == 4
+    for name, weights in zip(model.weight_names(), model.get_weights(), strict=True):
+        kept = events.Histograms(f"{name}/histogram")
+        assert [h.step for h in kept] == [1, 3]
+        assert kept[-1].histogram_value.num == sum(kept[-1].histogram_value.bucket) == weights.size
+    assert events_of(tmp_path / "validation").Tags()["scalars"] == ["epoch_loss", "epoch_mae"]
+
+
+def test_tensorboard_makes_no_update_a_call_unless_asked():
+    assert not listens(TensorBoard("logs"), "on_train_batch_end")
+    assert listens(TensorBoard("logs", update_freq="batch"), "on_train_batch_end")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *({name: True} for name in ("write_images", "histogram_freq", "update_freq")),
+        *({"profile_batch": (2, 5)}, {"profile_batch": 2}, {"embeddings_freq": 1}, {"embeddings_metadata": "m.tsv"}),
+        *({"update_freq": 0}, {"update_freq": "step"}, {"histogram_freq": -1}),
+    ],
+    ids=str,
+)
+def test_tensorboard_refuses_what_it_cannot_do(argument):
+    with pytest.raises((ValueError, TypeError), match=next(iter(argument))):
+        TensorBoard("logs", **argument)
 
 
 @pytest.fixture(scope="module")

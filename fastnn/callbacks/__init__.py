@@ -23,6 +23,7 @@ from fastnn.callbacks.loggers import MLflowLogger, TensorBoardLogger
 from fastnn.callbacks.monitor import EarlyStopping
 from fastnn.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from fastnn.callbacks.simple import LambdaCallback, ProgressBar, TerminateOnNaN
+from fastnn.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "CSVLogger",
@@ -36,6 +37,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgressBar",
     "ReduceLROnPlateau",
+    "TensorBoard",
     "TensorBoardLogger",
     "TerminateOnNaN",
     "check",

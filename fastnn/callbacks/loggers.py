@@ -42,7 +42,7 @@ class TensorBoardLogger(Callback):
     """
 
     def __init__(self, log_dir: Any = "logs"):
-        self.log_dir = os.fspath(log_dir)
+        self.log_dir = os.fsdecode(log_dir)
         self.writers: dict[str, Any] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -50,17 +50,23 @@ class TensorBoardLogger(Callback):
         self._close()  # of a fit that ended in an error
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        for run in ("train", "validation"):
+            named = {k: v for k, v in (logs or {}).items() if k.startswith("val_") == (run == "validation")}
+            self._scalars(run, epoch, {f"epoch_{name.removeprefix('val_')}": value for name, value in named.items()})
+
+    def _scalars(self, run: str, step: int, values: Logs) -> None:
+        self._write(run, step, [{"tag": tag, "simple_value": float(value)} for tag, value in values.items()])
+
+    def _write(self, run: str, step: int, values: list[dict[str, Any]]) -> None:
+        """Have values of one step on the disk."""
+        if not values:
+            return
         event, summary, new_writer = _tensorboard()
-        runs: dict[str, list[Any]] = {}
-        for name, value in (logs or {}).items():
-            run = "validation" if name.startswith("val_") else "train"
-            tag = f"epoch_{name.removeprefix('val_')}"
-            runs.setdefault(run, []).append(summary.Value(tag=tag, simple_value=float(value)))
-        for run, values in runs.items():
-            if run not in self.writers:
-                self.writers[run] = new_writer(os.path.join(self.log_dir, run))
-            self.writers[run].add_event(event(wall_time=time.time(), step=epoch, summary=summary(value=values)))
-            self.writers[run].flush()
+        if run not in self.writers:
+            self.writers[run] = new_writer(os.path.join(self.log_dir, run))
+        made = summary(value=[summary.Value(**value) for value in values])
+        self.writers[run].add_event(event(wall_time=time.time(), step=step, summary=made))
+        self.writers[run].flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._close()
