@@ -81,7 +81,9 @@ def update(plan: Plan, arenas: Arenas, step: int, learning_rate: float, penalty_
 def gradient(
     plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None, sums: np.ndarray
 ) -> None:
-    """Loss and its gradient, with penalties on outputs but not on parameters, over all rows at once, as :func:`train_step` has them for a batch.
+    """Loss and its gradient over all rows at once, as :func:`train_step` has them for a batch.
+
+    Penalties on outputs are part of both, those on parameters are not.
 
     Adds to ``sums`` ``(n_sums,)`` and sets ``grads``, which are not specified when the loss is not finite.
     """

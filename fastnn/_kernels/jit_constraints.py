@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from fastnn._kernels.jit_compile import inlined, kernel
 from fastnn._kernels.jit_formulas import compiled
 from fastnn.constraints import ConstraintCode, factor
@@ -64,5 +66,4 @@ def add_activity_gradient(op, y, dy, scale):
     l1, l2 = op.activity_l1, op.activity_l2
     if l1 or l2:
         for i in range(dy.shape[0]):
-            sign = float(y[i] > 0) - float(y[i] < 0) + 0 * y[i]  # NaN stays
-            dy[i] += scale * (l1 * sign + 2 * l2 * y[i])
+            dy[i] += scale * (l1 * np.sign(y[i]) + 2 * l2 * y[i])
