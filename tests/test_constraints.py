@@ -100,6 +100,16 @@ def test_training_keeps_constraints_and_adds_penalties_on_outputs_as_the_referen
     assert_close(results[0][1], results[1][1], dtype, 40 * net.depth)
 
 
+def test_batches_long_enough_to_be_called_off_have_the_penalties_of_short_ones(backend, dtype, rng):
+    layers = [Dense(64, "tanh", activity_regularizer=L1L2(0.01, 0.02)), Dense(2, activity_regularizer="l2")]
+    net = network(rng, layers, (60,), loss="mse", optimizer=optimizers.SGD(1.0), batch_size=6000)
+    data = draw(rng, (6000, 60)), draw(rng, (6000, 2)), None
+    ours, right = both(backend, net, dtype)
+    got, expected = (stage.train(*data, epochs=1)[0][0, 0] for stage in (ours, right))
+    assert_close(got, expected, dtype, 6000 * net.depth)
+    assert_close(ours.params(), right.params(), dtype, 6000 + net.depth)
+
+
 def mean_penalty(w, x, regularizer):
     """Penalty of the outputs of one linear layer, ``w`` ``(n_in, n_out)``, a row."""
     y = x @ w

@@ -38,13 +38,18 @@ static inline void forward_rows(const fnn_network *network, const fnn_block *blo
         network->kernels->forward[model->ops[i].kind](&model->ops[i], model, block, rows.begin, rows.end);
 }
 
+/* The gradient of an op's own penalty, where it has one. */
+static inline void penalize_output(const fnn_network *network, const fnn_op *op, const fnn_block *block, range rows) {
+    if (op->activity_l1 != 0 || op->activity_l2 != 0)
+        network->kernels->activity_back(op, &network->model, block, rows.begin, rows.end);
+}
+
 static inline void backward_rows(const fnn_network *network, const fnn_block *block, range rows) {
     const fnn_model *model = &network->model;
     if (rows.begin == rows.end) return;
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
-        if (op->activity_l1 != 0 || op->activity_l2 != 0)
-            network->kernels->activity_back(op, model, block, rows.begin, rows.end);
+        penalize_output(network, op, block, rows);
         network->kernels->backward_rows[op->kind](op, model, block, rows.begin, rows.end);
         if (op->dx < 0) break;
     }
@@ -103,6 +108,7 @@ static inline void backward_pieces(const fnn_network *network, const fnn_block *
     const fnn_model *model = &network->model;
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
+        penalize_output(network, op, block, rows);
         run_pieces(network->kernels->backward_rows[op->kind], op, model, block, rows, flop_of_op(op), way, thread);
         if (op->dx < 0) break;
     }
