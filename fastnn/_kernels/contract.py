@@ -189,7 +189,7 @@ def train_step(
 
 
 def batch_gradient(backend, plan, arenas, x, target, weight, rows, step, sums, loss=None) -> tuple[float, float]:
-    """The part of :func:`train_step` before the update; returns what divides the batch's loss, and what outputs cost."""
+    """The part of :func:`train_step` before the update; returns what divides the loss, and the outputs' penalty."""
     head, activity = plan.header, 0.0
     block, total = int(head["block_rows"]), total_weight(plan, None if weight is None else weight[rows], len(rows))
     gathered = arenas.workspace[int(head["x"]) :]
