@@ -33,6 +33,7 @@ NOT_NEGATIVE = (  # losses, by their targets
     "categorical_focal_crossentropy",
 )
 PROBABILITIES = ("binary_crossentropy", "binary_focal_crossentropy")
+MANY = 2**22  # numbers converted together
 BLOCK = 2**18  # numbers looked at together; smaller blocks cost more calls, larger ones leave the cache
 
 
@@ -64,7 +65,13 @@ def real_array(name: str, came: Any, dtype: np.dtype) -> np.ndarray:
         return came  # nothing to do; the rest takes longer than a small network
     array = numbers(name, came)
     with np.errstate(over="ignore"):  # what overflows in the model's dtype is infinite, and refused below
-        return np.require(array, dtype, ("C", "A"))
+        if array.size <= MANY or (array.dtype == dtype and array.flags.carray):
+            return np.require(array, dtype, ("C", "A"))
+        made = np.empty(array.shape, dtype)
+        rows = max(1, MANY * len(array) // array.size)
+        for first in range(0, len(array), rows):  # Ctrl-C is heard in between
+            made[first : first + rows] = array[first : first + rows]
+        return made
 
 
 def numbers(name: str, came: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from fastnn import checks, exclusive, serialization
+from fastnn import checks, exclusive, interrupts, serialization
 from fastnn.definitions import integer
 from fastnn.layers.base import Layer, Shape, check_shape
 from fastnn.plan import Layout, aligned, lay_out
@@ -195,8 +195,9 @@ class Stack:
                 raise ValueError(f"weights of {name} must have shape {variable.parameter.shape}, got {array.shape}")
             checks.check_finite(f"weights of {name}", array)
             checked.append(array)
-        for variable, array in zip(variables, checked, strict=True):
-            self.params[variable.offset : variable.offset + variable.size] = array.ravel()
+        with interrupts.whole():
+            for variable, array in zip(variables, checked, strict=True):
+                self.params[variable.offset : variable.offset + variable.size] = array.ravel()
 
     def save_weights(self, path: Any) -> None:
         """Write the weights alone to a safetensors file, for :meth:`load_weights`.

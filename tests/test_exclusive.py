@@ -213,3 +213,15 @@ def test_a_fork_in_a_fit_leaves_the_child_free_to_train(rng):
 
     model.fit(x, y, callbacks=LambdaCallback(on_epoch_end=fork), verbose=0)
     assert codes == [0]
+
+
+def test_arrays_that_are_converted_in_parts_are_converted_whole(rng, monkeypatch):
+    from fastnn import checks
+
+    arrays = [rng.normal(size=(37, 3, 2)), np.asfortranarray(rng.normal(size=(50, 4))), np.arange(99)[::2]]
+    whole = [checks.real_array("x", array, np.dtype("float32")) for array in arrays]
+    monkeypatch.setattr(checks, "MANY", 16)
+    for array, right in zip(arrays, whole, strict=True):
+        found = checks.real_array("x", array, np.dtype("float32"))
+        np.testing.assert_array_equal(found, right)
+        assert found.flags.carray
