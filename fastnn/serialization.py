@@ -256,11 +256,23 @@ def _recompile(model: Sequential, stored: Any, custom: dict[str, Any]) -> None:
         if loss["custom"] not in custom:
             return
         loss = CustomLoss(custom[loss["custom"]])
+    optimizer = stored["optimizer"]
+    schedule = _own_schedule(optimizer)
+    if schedule:
+        if schedule not in custom:
+            return
+        optimizer = optimizer | {"learning_rate": custom[schedule]}
     model.compile(
-        optimizer=stored["optimizer"], loss=loss, metrics=stored["metrics"], weighted_metrics=stored["weighted_metrics"]
+        optimizer=optimizer, loss=loss, metrics=stored["metrics"], weighted_metrics=stored["weighted_metrics"]
     )
     for record in (model.optimizer, model.loss, *model.metrics, *model.weighted_metrics):
         check_types(record)
+
+
+def _own_schedule(optimizer: Any) -> Any:
+    """The name of a user's own schedule that a stored optimiser follows, else None."""
+    rate = optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
+    return rate.get("custom") if isinstance(rate, dict) else None
 
 
 def _check_arrays(file: TensorFile, layout: Layout, model: Sequential) -> None:
@@ -304,6 +316,8 @@ def _check_meaning(described: dict[str, Any], model: Sequential) -> None:
     compiled = described.get("compile", {})
     if isinstance(compiled, dict) and "custom" in compiled.get("loss", {}):  # under the name it has now, or missing
         made["compile"] = made.get("compile", compiled) | {"loss": compiled["loss"]}
+    if isinstance(compiled, dict) and _own_schedule(compiled.get("optimizer")):
+        made["compile"] = made.get("compile", compiled) | {"optimizer": compiled["optimizer"]}
     differs = difference(described, made)
     if differs:
         raise ValueError(differs)

@@ -144,7 +144,7 @@ def test_a_call_that_is_shown_makes_the_same_object(made):
         (metrics.TopK(3), "<metric top_k(k=3)>"),
         (metrics.Precision(0.75), "<metric precision(threshold=0.75)>"),
         (metrics.Precision(), "<metric precision>"),
-        (regularizers.L2(), "L1L2(l2=0.01)"),
+        (regularizers.L2(), "L2()"),
         (callbacks.EarlyStopping("val_accuracy", patience=3), "EarlyStopping(monitor='val_accuracy', patience=3)"),
         (callbacks.ModelCheckpoint("m", save_freq=5), "ModelCheckpoint('m', save_freq=5)"),
         (callbacks.LambdaCallback(on_epoch_end=print), "LambdaCallback(on_epoch_end=...)"),

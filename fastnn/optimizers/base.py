@@ -157,6 +157,9 @@ class Optimizer:
         for name in ("beta_1", "beta_2", "rho", "momentum"):
             if name in vars(self):
                 number(name, getattr(self, name), low=0.0, high=1.0, open_high=name != "momentum" or self.kind != "sgd")
+        for name in ("amsgrad", "nesterov", "centered"):
+            if name in vars(self) and not isinstance(getattr(self, name), bool | np.bool_):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if "epsilon" in vars(self):
             number("epsilon", vars(self)["epsilon"], low=0.0, open_low=True)
 

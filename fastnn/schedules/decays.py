@@ -63,7 +63,7 @@ class PiecewiseConstantDecay(Schedule):
     [1.0, 0.5, 0.1]
     """
 
-    boundaries: tuple[int, ...]
+    boundaries: tuple[float, ...]
     values: tuple[float, ...]
     name: InitVar[str | None] = None
 

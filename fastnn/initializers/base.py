@@ -1,0 +1,95 @@
+"""What all initialisers are, and those that draw nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fastnn.definitions import integer, number, refuse_subclass
+from fastnn.reprs import call_of
+
+
+class Initializer:
+    """Base of all initialisers; an object is called with a shape, a seed and a stream.
+
+    Random ones take ``seed``, a whole number that replaces the model's; None leaves the draw to the model.
+    """
+
+    stored_name: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        refuse_subclass(cls, "an initializer", "draw the weights yourself and hand them to model.set_weights")
+
+    def __call__(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+        """Float64 array of ``shape``; ``stream`` is the number of the parameter in its model."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+    def config(self) -> dict[str, Any]:
+        """What the model file stores."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        if given.get("seed", 0) is None:
+            del given["seed"]
+        return {"name": self.stored_name, **given}
+
+
+@dataclass(frozen=True, repr=False)
+class Constant(Initializer):
+    """The same value everywhere."""
+
+    stored_name = "constant"
+
+    value: float = 0.0
+
+    def __post_init__(self):
+        number("value", self.value)
+
+    def __call__(self, shape, seed, stream):
+        return np.full(shape, float(self.value))
+
+
+@dataclass(frozen=True, repr=False)
+class Zeros(Initializer):
+    """All zeros."""
+
+    stored_name = "zeros"
+
+    def __call__(self, shape, seed, stream):
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True, repr=False)
+class Ones(Initializer):
+    """All ones."""
+
+    stored_name = "ones"
+
+    def __call__(self, shape, seed, stream):
+        return np.ones(shape)
+
+
+@dataclass(frozen=True, repr=False)
+class Identity(Initializer):
+    """``gain`` times the identity, for parameters of rank 2."""
+
+    stored_name = "identity"
+
+    gain: float = 1.0
+
+    def __post_init__(self):
+        number("gain", self.gain)
+
+    def __call__(self, shape, seed, stream):
+        if len(shape) != 2:
+            raise ValueError(f"identity needs a parameter of rank 2, got shape {shape}")
+        return self.gain * np.eye(*shape)
+
+
+def check_seed(seed: int | None) -> None:
+    """Refuse what is no seed."""
+    if seed is not None:
+        integer("seed", seed, low=0)

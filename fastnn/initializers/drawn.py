@@ -1,0 +1,114 @@
+"""Parameters drawn uniform, normal or orthogonal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastnn import random
+from fastnn.definitions import number
+from fastnn.initializers.base import Initializer, check_seed
+from fastnn.initializers.quantile import TRUNCATED_TAIL, normal_quantile
+
+
+@dataclass(frozen=True, repr=False)
+class RandomUniform(Initializer):
+    """Uniform in [minval, maxval).
+
+    >>> from fastnn.initializers import RandomUniform
+    >>> drawn = RandomUniform(-1.0, 1.0)((100, 100), seed=1, stream=0)
+    >>> bool((abs(drawn) <= 1).all()), abs(round(float(drawn.mean()), 1))
+    (True, 0.0)
+    """
+
+    stored_name = "random_uniform"
+
+    minval: float = -0.05
+    maxval: float = 0.05
+    seed: int | None = None
+
+    def __post_init__(self):
+        check_seed(self.seed)
+        number("minval", self.minval)
+        number("maxval", self.maxval)
+
+    def __call__(self, shape, seed, stream):
+        seed = seed if self.seed is None else self.seed
+        drawn = random.uniform(seed, stream, math.prod(shape)).reshape(shape)
+        return self.minval + (self.maxval - self.minval) * drawn
+
+
+@dataclass(frozen=True, repr=False)
+class RandomNormal(Initializer):
+    """Normal with the given mean and standard deviation."""
+
+    stored_name = "random_normal"
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: int | None = None
+
+    def __post_init__(self):
+        check_seed(self.seed)
+        number("mean", self.mean)
+        number("stddev", self.stddev, low=0.0)
+
+    def __call__(self, shape, seed, stream):
+        seed = seed if self.seed is None else self.seed
+        return self.mean + self.stddev * normal_quantile(random.uniform(seed, stream, math.prod(shape))).reshape(shape)
+
+
+@dataclass(frozen=True, repr=False)
+class TruncatedNormal(Initializer):
+    """Normal cut at two standard deviations from the mean."""
+
+    stored_name = "truncated_normal"
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: int | None = None
+
+    def __post_init__(self):
+        check_seed(self.seed)
+        number("mean", self.mean)
+        number("stddev", self.stddev, low=0.0)
+
+    def __call__(self, shape, seed, stream):
+        seed = seed if self.seed is None else self.seed
+        drawn = TRUNCATED_TAIL + (1 - 2 * TRUNCATED_TAIL) * random.uniform(seed, stream, math.prod(shape))
+        return self.mean + self.stddev * normal_quantile(drawn).reshape(shape)
+
+
+@dataclass(frozen=True, repr=False)
+class Orthogonal(Initializer):
+    """Orthonormal rows or columns, times ``gain`` (Saxe et al. 2014).
+
+    The decomposition is LAPACK's, so its last bits may differ between builds of NumPy.
+
+    >>> import numpy as np
+    >>> from fastnn.initializers import Orthogonal
+    >>> w = Orthogonal()((5, 3), seed=1, stream=0)
+    >>> bool(np.allclose(w.T @ w, np.eye(3)))
+    True
+    """
+
+    stored_name = "orthogonal"
+
+    gain: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self):
+        check_seed(self.seed)
+        number("gain", self.gain)
+
+    def __call__(self, shape, seed, stream):
+        seed = seed if self.seed is None else self.seed
+        if len(shape) < 2:
+            raise ValueError(f"orthogonal needs a parameter of rank 2 or more, got shape {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        drawn = RandomNormal(0.0, 1.0)((max(rows, columns), min(rows, columns)), seed, stream)
+        q, r = np.linalg.qr(drawn)
+        q = q * np.sign(np.diag(r))
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)
