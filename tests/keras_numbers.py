@@ -87,7 +87,7 @@ def main() -> None:
     import keras
 
     keras.config.set_floatx("float64")
-    keras.backend.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     records: dict[str, list] = {"keras": [keras.__version__], "optimizers": [], "schedules": [], "fits": []}
     for name, forms in OPTIMIZERS.items():
         for arguments in forms:

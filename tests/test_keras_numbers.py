@@ -63,8 +63,8 @@ def test_fits_with_constraints_and_penalties_on_outputs_are_those_of_keras(recor
     model.set_weights(keras_numbers.fit_start())
     model.compile(AdamW(0.02, weight_decay=0.01), "mse")
     x, y = keras_numbers.data()
-    assert_close(model.evaluate(x, y), record["evaluated"], np.float32, 20)  # Keras adds losses in single precision
+    assert_close(model.evaluate(x, y), record["evaluated"], np.float32, 20)  # Keras computes losses in single precision
     losses = model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0).history["loss"]
     assert_close(losses, record["losses"], np.float32, 20)
     for w, right in zip(model.get_weights(), record["weights"], strict=True):
-        assert_close(w, right, np.float64, 1000)
+        assert_close(w, right, np.float32, 20)
