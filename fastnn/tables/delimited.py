@@ -68,7 +68,8 @@ def delimited_table(name: str, source: str, data: bytes, reading: Reading, fast:
         raise Unreadable(f"{name} has a header line but no rows")
     columns, dropped = without_index(name, columns, reading.keep)
     signs = _signs(columns)
-    if reading.decimal == "," or (reading.decimal is None and "," in signs.values()):
+    open_to_commas = {","} if separator == "," else {",", "?"}
+    if reading.decimal == "," or (reading.decimal is None and not open_to_commas.isdisjoint(signs.values())):
         # points in columns that were read as numbers may separate thousands
         typed = [column for column, c in columns.items() if isinstance(c, Numbers)]
         columns |= arrow_csv.read_texts(data, separator, names, typed) if typed else {}
@@ -79,13 +80,13 @@ def delimited_table(name: str, source: str, data: bytes, reading: Reading, fast:
 
 
 def _signs(columns: Mapping[str, Column]) -> dict[str, str]:
-    """What stands before fractions in each column of text, "" where that is open."""
+    """What stands before fractions in each column of text, as :func:`decimal_sign` says it."""
     return {name: decimal_sign(column.values) for name, column in columns.items() if isinstance(column, Text)}
 
 
 def _decimal(column: Column, signs: Mapping[str, str], sign: str, separator: str, reading: Reading) -> str:
     """What is given, else the column's own sign, else that of most columns, else what the separator leaves."""
-    if reading.decimal or sign:
+    if reading.decimal or sign in (".", ","):
         return reading.decimal or sign
     n_points, n_commas = (sum(other == mark for other in signs.values()) for mark in ".,")
     if n_points != n_commas:

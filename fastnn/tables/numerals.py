@@ -73,12 +73,18 @@ def are_codes(values: Collection[str]) -> bool:
 
 
 def decimal_sign(values: Sequence[str]) -> str:
-    """``"."`` or ``","`` where more of the texts are numbers with that before a fraction, ``""`` where it is open."""
+    """``"."`` or ``","`` where more of the texts are numbers with that before a fraction.
+
+    ``"?"`` where as many are with one as with the other, as ``1,234`` is; ``""`` where none has either sign.
+    """
     doubtful = [value for value in values if "," in value or "." in value]
     few = doubtful[:: 1 + len(doubtful) // ENOUGH]  # from all of the order, the same for every reader
-    return _vote(few) or (_vote(doubtful) if len(few) < len(doubtful) else "")
+    sign = _vote(few)
+    return sign if sign in (".", ",") or len(few) == len(doubtful) else _vote(doubtful)
 
 
 def _vote(values: Sequence[str]) -> str:
-    counts = [int(np.isfinite(numbers(values, sign)).sum()) for sign in ".,"]
-    return "" if counts[0] == counts[1] else ".,"[counts[1] > counts[0]]
+    points, commas = (int(np.isfinite(numbers(values, sign)).sum()) for sign in ".,")
+    if points == commas:
+        return "?" if points else ""
+    return "," if commas > points else "."
