@@ -114,7 +114,8 @@ def require_target(source: Source) -> Column:
     if source.target is not None:
         return source.target
     if isinstance(source.features, Table):
-        raise ValueError(f"{source.name} has no column {source.target_name!r}; it has {_listed(source.features)}")
+        hint = "; --sep names what stands between columns" if len(source.features.columns) == 1 else ""
+        raise ValueError(f"{source.name} has no column {source.target_name!r}; it has {_listed(source.features)}{hint}")
     raise ValueError(f"{source.name} has no array y of targets")
 
 

@@ -21,7 +21,7 @@ from fastnn.cli_data import Source, check_output, read_source, reading_options, 
 from fastnn.layers import Dense
 from fastnn.schedules import CosineDecay
 from fastnn.tables import Encoding, Reading, Table, choose_task, fit_classes, fit_features, fit_quantity
-from fastnn.tables.notes import odd_note
+from fastnn.tables.notes import gap_words, odd_note
 from fastnn.tables.ranges import check_finite
 from fastnn.tables.target import Classes, Target, as_numbers
 
@@ -84,7 +84,8 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
     for note in (*source.notes, *odd_note(source.target_name, column)):
         print(f"note: {note}")
     if n_rows > len(source):
-        print(f"note: {n_rows - len(source):,} rows have no {source.target_name!r} and are left out")
+        words = gap_words(require_target(source))
+        print(f"note: {n_rows - len(source):,} rows have no {source.target_name!r}{words} and are left out")
     classes = fit_classes(source.target_name, require_target(source)) if task == "classify" else None
     groups = None if classes is None else classes.encode(require_target(source))
     training, held_out = split_rows(len(source), arguments.validation, seed, groups)

@@ -106,6 +106,11 @@ def test_a_gap_as_pandas_has_it_keeps_a_column_of_numbers(word, capsys):
     assert value(out, "accuracy") > 0.8
 
 
+def test_rows_left_out_for_a_word_in_the_target_name_it(capsys):
+    table("d.csv", [f"{x},{('None', 'minor', 'major', '')[i % 4]}" for i, x in enumerate(X)])
+    assert "150 rows have no 't' ('None' in 75) and are left out" in notes(learn(capsys, epochs=1))
+
+
 def test_words_among_numbers_are_gaps_that_a_note_names_and_the_model_remembers(capsys):
     table("d.csv", [*by_sign("a", "b"), "unknown,a", "missing,b", "unknown,b"])
     out = learn(capsys, epochs=10)

@@ -33,25 +33,34 @@ def read(
         doubtful = [name for name, column in columns.items() if column is None]
         doubtful += _codes(data, separator, names, [n for n, c in columns.items() if isinstance(c, Numbers)])
         columns |= read_texts(data, separator, names, doubtful) if doubtful else {}
+        gappy = [name for name in as_text if name in names and table.column(name).null_count]
+        columns |= read_texts(data, separator, names, gappy, nulls=()) if gappy else {}
     except (pyarrow.ArrowException, OSError):
         return None
     return columns
 
 
-def read_texts(data: bytes, separator: str, names: list[str], wanted: list[str]) -> dict[str, Column]:
-    """These columns as they were written."""
-    table = _texts(data, separator, names, wanted)
+def read_texts(
+    data: bytes, separator: str, names: list[str], wanted: list[str], nulls: Collection[str] = GAPS
+) -> dict[str, Column]:
+    """These columns as they were written; the words ``nulls`` are gaps at once, others once they are looked at."""
+    table = _texts(data, separator, names, wanted, nulls)
     return {name: _text(table.column(name)) for name in wanted}
 
 
-def _texts(data: bytes, separator: str, names: list[str], wanted: list[str]) -> Any:
+def _texts(data: bytes, separator: str, names: list[str], wanted: list[str], nulls: Collection[str] = GAPS) -> Any:
     import pyarrow
 
-    return _table(data, separator, names, {name: pyarrow.string() for name in wanted}, include=wanted)
+    return _table(data, separator, names, {name: pyarrow.string() for name in wanted}, wanted, nulls)
 
 
 def _table(
-    data: bytes, separator: str, names: list[str], types: dict[str, Any], include: list[str] | None = None
+    data: bytes,
+    separator: str,
+    names: list[str],
+    types: dict[str, Any],
+    include: list[str] | None = None,
+    nulls: Collection[str] = GAPS,
 ) -> Any:
     import pyarrow
     from pyarrow import csv
@@ -61,7 +70,7 @@ def _table(
         read_options=csv.ReadOptions(column_names=names, skip_rows_after_names=1),
         parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
         convert_options=csv.ConvertOptions(
-            null_values=list(GAPS), strings_can_be_null=True, column_types=types, include_columns=include
+            null_values=list(nulls), strings_can_be_null=True, column_types=types, include_columns=include
         ),
     )
 

@@ -14,6 +14,7 @@ import io
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def _decimal(column: Column, signs: Mapping[str, str], sign: str, separator: str
 def _settled(name: str, column: Column, decimal: str, reading: Reading) -> Column:
     if isinstance(column, Numbers):
         return column
-    return settle(Text(column.codes, column.values, decimal), name in reading.as_text, reading.as_numbers.get(name))
+    return settle(replace(column, decimal=decimal), name in reading.as_text, reading.as_numbers.get(name))
 
 
 def _told(columns: Mapping[str, Column], settled: Mapping[str, Column], decimals: Mapping[str, str]) -> list[str]:

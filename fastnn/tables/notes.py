@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastnn.reprs import cut
-from fastnn.tables.table import Column, Numbers
+from fastnn.tables.table import Column, Numbers, Text
 
 
 def odd_note(name: str, column: Column) -> list[str]:
@@ -17,6 +17,12 @@ def odd_note(name: str, column: Column) -> list[str]:
         [f"{word!r} in {count:,} rows" if count > 1 else f"{word!r} in one" for word, count in column.odd]
     )
     return [f"column {name!r} holds numbers; words in {n_rows:,} of its rows count as gaps ({words})"]
+
+
+def gap_words(column: Column) -> str:
+    """Words for a gap in a column, in brackets."""
+    words = column.gap_words if isinstance(column, Text) else ()
+    return f" ({shortened([f'{word!r} in {count:,}' for word, count in words])})" if words else ""
 
 
 def shortened(texts: Sequence[str], most: int = 5) -> str:

@@ -62,11 +62,13 @@ class Text:
     codes : ``(n,)`` int32, index into ``values``, -1 for a gap.
     values : the distinct texts, sorted.
     decimal : what stands before fractions, where the texts write numbers.
+    gap_words : words for a gap, with how many rows of the table they stood in; those of columns read as text.
     """
 
     codes: np.ndarray
     values: tuple[str, ...]
     decimal: str = "."
+    gap_words: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -76,7 +78,7 @@ class Text:
 
     def take(self, rows: np.ndarray) -> Text:
         """The column with these rows alone; values that no row has any more stay in ``values``."""
-        return Text(self.codes[rows], self.values, self.decimal)
+        return Text(self.codes[rows], self.values, self.decimal, self.gap_words)
 
     @property
     def gaps(self) -> np.ndarray:
@@ -147,7 +149,15 @@ def text_column(codes: np.ndarray, values: Sequence[str], decimal: str = ".") ->
     kept = sorted(set(stripped) - GAPS)
     place = {value: code for code, value in enumerate(kept)}
     recoded = np.array([place.get(value, -1) for value in stripped] + [-1], dtype=np.int32)
-    return Text(recoded[codes], tuple(kept), decimal)
+    return Text(recoded[codes], tuple(kept), decimal, _gap_words(codes, stripped))
+
+
+def _gap_words(codes: np.ndarray, values: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    words = [(index, value) for index, value in enumerate(values) if value in GAPS and value]
+    counts: dict[str, int] = {}
+    for index, word in words:
+        counts[word] = counts.get(word, 0) + int((codes == index).sum())
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def settle(column: Text, as_text: bool = False, words: Collection[str] | None = None) -> Column:
