@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from fastnn.tables import Reading, Table, table_of
 from fastnn.tables.excel import is_workbook
 from fastnn.tables.table import Column, column_from_array
 from fastnn.tables.unpack import unpack
+from fastnn.writing import check_writable
 
 BUNDLED = ("digits",)
 ARRAY_TARGET = "y"
@@ -127,9 +127,9 @@ def check_output(path: str, *inputs: str) -> None:
     if os.path.isdir(path):
         raise ValueError(f"{path} is a folder; name a file")
     try:
-        tempfile.NamedTemporaryFile(dir=folder).close()
+        check_writable(path)
     except OSError as error:
-        raise ValueError(f"the folder {folder} cannot be written to ({error.strerror})") from None
+        raise ValueError(f"{path} cannot be written ({error.strerror})") from None
     for name in inputs:
         if os.path.abspath(name) == os.path.abspath(path) or (
             os.path.exists(name) and os.path.exists(path) and os.path.samefile(name, path)

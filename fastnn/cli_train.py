@@ -24,6 +24,7 @@ from fastnn.tables import Encoding, Reading, Table, choose_task, fit_classes, fi
 from fastnn.tables.notes import gap_words, odd_note
 from fastnn.tables.ranges import check_finite
 from fastnn.tables.target import Classes, Target, as_numbers
+from fastnn.tensor_file import check_name
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _baseline(prepared: Prepared) -> str:
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """Refuse before training what would fail after it."""
-    check_output(arguments.out, arguments.data)
+    check_output(check_name(arguments.out), arguments.data)
     if arguments.plot:
         check_output(arguments.plot, arguments.data, arguments.out)
         plot.check_picture(arguments.plot)

@@ -25,6 +25,7 @@ from fastnn.optimizers import Optimizer
 from fastnn.plan import Layout, Plan, aligned
 from fastnn.plan_cache import Entry, PlanCache
 from fastnn.stack import Stack
+from fastnn.stored import check_types
 
 Metrics = list[tuple[Metric, bool]]
 
@@ -104,6 +105,8 @@ class Sequential(Stack):
             raise ValueError("compile needs a loss, such as loss='mean_squared_error'")
         exclusive.check_idle(self, "compile")
         made = optimizers.get(optimizer), losses.get(loss), _metrics(metrics), _metrics(weighted_metrics)
+        for record in (*made[:2], *made[2], *made[3]):
+            check_types(record)
         self.optimizer, self.loss, self.metrics, self.weighted_metrics = made
         self.slots, self.step = None, 0
         self._plans = PlanCache()

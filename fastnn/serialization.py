@@ -265,8 +265,6 @@ def _recompile(model: Sequential, stored: Any, custom: dict[str, Any]) -> None:
     model.compile(
         optimizer=optimizer, loss=loss, metrics=stored["metrics"], weighted_metrics=stored["weighted_metrics"]
     )
-    for record in (model.optimizer, model.loss, *model.metrics, *model.weighted_metrics):
-        check_types(record)
 
 
 def _own_schedule(optimizer: Any) -> Any:

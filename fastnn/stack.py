@@ -13,6 +13,7 @@ from fastnn import checks, exclusive, interrupts, serialization
 from fastnn.definitions import integer
 from fastnn.layers.base import Layer, Shape, check_shape
 from fastnn.plan import Layout, aligned, lay_out
+from fastnn.stored import check_types
 from fastnn.summary import summary
 
 if TYPE_CHECKING:
@@ -238,4 +239,5 @@ def _layers(came: Any) -> list[Layer]:
     for layer in listed:
         if not isinstance(layer, Layer):
             raise TypeError(f"a model takes layers of fastnn.layers, got {layer!r}")
+        check_types(layer)
     return listed

@@ -14,6 +14,8 @@ from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from fastnn.definitions import shown
 
 PLAIN = (bool, int, str, NoneType)
@@ -55,7 +57,10 @@ def _no_number(text: str) -> Any:
 
 
 def check_types(record: Any) -> Any:
-    """A dataclass object, whose fields (and theirs) must be what their annotations say; ``TypeError`` else."""
+    """A dataclass object, whose fields (and theirs) must be what their annotations say; ``TypeError`` else.
+
+    Models ask this of what users hand in, too: what is taken can be saved, and what is saved can be loaded.
+    """
     kind: Any = type(record)
     for name, hint in _hints(kind).items():
         value = getattr(record, name)
@@ -70,12 +75,19 @@ def check_types(record: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _hints(kind: Any) -> dict[str, Any]:
-    hints = get_type_hints(kind)
+    if not is_dataclass(kind):
+        return {}
+    try:
+        hints = get_type_hints(kind)
+    except NameError:  # a user's own class, of types that only a checker of types sees
+        return {}
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def conforms(value: Any, hint: Any) -> bool:
-    """Whether a value is of the annotated type; a bool is no number, and a whole number is a real one."""
+    """Whether a value is of the annotated type; a bool is no number, a whole number is a real one, as are NumPy's."""
+    if isinstance(value, np.generic):
+        value = value.item()
     origin, inside = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(conforms(value, option) for option in inside)

@@ -339,6 +339,20 @@ def test_an_encoding_that_is_damaged_is_found_by_load(samples, tmp_path, case):
         fastnn.load(path)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: model_of(Dense(1, use_bias=1)),
+        lambda: model_of(Dense(1, name=5)),
+        lambda: model_of(optimizer=fastnn.optimizers.SGD(nesterov="yes")),
+        lambda: model_of(optimizer=fastnn.optimizers.SGD(fastnn.schedules.ExponentialDecay(0.1, 3, 0.5, staircase=1))),
+    ],
+)
+def test_what_load_would_refuse_no_model_takes(made):
+    with pytest.raises((TypeError, ValueError), match=r"must be|True or False"):
+        made()
+
+
 def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/null"):
