@@ -17,14 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import layers as layer_definitions
-from fastnn.checks import check_finite, listed
-from fastnn.definitions import integer, shown
-from fastnn.layers.base import Layer, check_shape
-from fastnn.losses import CustomLoss
-from fastnn.plan import Layout, aligned, lay_out
+from fastnn.checks import listed
+from fastnn.definitions import shown
+from fastnn.description import architecture, describe, names, rebuild, text_of
 from fastnn.reprs import cut
-from fastnn.stored import check_types, difference, parse
+from fastnn.stored import parse
 from fastnn.tensor_file import TensorFile, check_name
 from fastnn.writing import write_atomically
 
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
 
 FORMAT, WEIGHTS, VERSION = "fastnn", "fastnn weights", 1
 VERSIONS = re.compile("[1-9][0-9]*")
-MOST_STEPS = 2**53  # updates or epochs; no training has as many, and a few more would leave int64
 ENCODING = "table"  # the metadata's key under which fastnn.tables keeps how rows are encoded
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -49,8 +45,8 @@ def save(model: Sequential, path: Any, metadata: Mapping[str, Any] | None = None
     stored = {
         "format": FORMAT,
         "version": str(VERSION),
-        "model": _text("model", describe(model)),
-        "metadata": _text("metadata", told),
+        "model": text_of("model", describe(model)),
+        "metadata": text_of("metadata", told),
     }
     write_atomically(name, _in_order(tensors, stored))
 
@@ -59,7 +55,7 @@ def save_weights(model: Stack, path: Any) -> None:
     """Write the arrays of :meth:`Sequential.get_weights` alone."""
     name = check_name(path)
     names = model.weight_names()
-    stored = {"format": WEIGHTS, "version": str(VERSION), "order": _text("order", names)}
+    stored = {"format": WEIGHTS, "version": str(VERSION), "order": text_of("order", names)}
     write_atomically(name, _in_order(dict(zip(names, model.get_weights(), strict=True)), stored))
 
 
@@ -84,47 +80,8 @@ def _order(file: TensorFile) -> list[str]:
     """Names of the weights in a file in the order of ``get_weights``."""
     if _check_kind(file, WEIGHTS, FORMAT) == WEIGHTS:
         return listed("order", parse("order", file.metadata["order"]), "names")
-    layout = _architecture(parse("model", file.metadata["model"]))[1]
-    return [f"{v.layer}.{v.parameter.name}" for v in layout.variables]
-
-
-def describe(model: Sequential) -> dict[str, Any]:
-    """The model as JSON can hold it."""
-    described: dict[str, Any] = {
-        "layers": [layer.config() for layer in model.layers],
-        "input_shape": list(model.input_shape),
-        "dtype": model.dtype.name,
-        "seed": model.seed,
-        "epoch": model.epoch,
-        "step": model.step,
-    }
-    if model.loss is not None and model.optimizer is not None:
-        described["compile"] = {
-            "optimizer": model.optimizer.config(),
-            "loss": model.loss.config(),
-            "metrics": [m.config() for m in model.metrics],
-            "weighted_metrics": [m.config() for m in model.weighted_metrics],
-        }
-    return described
-
-
-def _text(name: str, value: Any) -> str:
-    """A value as JSON that :func:`parse` takes; ``ValueError`` or ``TypeError`` else."""
-    try:
-        text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False)
-        text.encode()
-        if name == "metadata":
-            parse(name, text)  # keys that users put there may be the same as text
-    except ValueError as error:
-        raise ValueError(f"a model file cannot hold this {name}: {error}") from None
-    return text
-
-
-def _plain(value: Any) -> Any:
-    """A number of NumPy's, which users hand to definitions, as JSON knows it."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"a model file cannot hold {value!r}")
+    layout = architecture(parse("model", file.metadata["model"]))[1]
+    return names(layout)
 
 
 def _in_order(tensors: dict[str, np.ndarray], stored: dict[str, str]) -> list[bytes | memoryview]:
@@ -172,7 +129,7 @@ def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
         if not isinstance(metadata, dict):
             raise TypeError(f"the metadata must be an object, got {shown(metadata)}")
         file.find_arrays()
-        model = _rebuild(described, file, custom_objects or {})
+        model = rebuild(described, file, custom_objects or {})
         _check_encoding(model, metadata)
         model.metadata = metadata
     return model
@@ -213,112 +170,6 @@ def _check_kind(file: TensorFile, *kinds: str) -> str:
             f"update fastnn"
         )
     return kind
-
-
-def _architecture(described: Any) -> tuple[list[Layer], Layout]:
-    """The layers that a file describes, with the shapes and places of their parameters; no array is made."""
-    if not isinstance(described, dict):
-        raise TypeError(f"the model must be an object, got {shown(described)}")
-    stored = listed("layers", described["layers"], "layers")
-    layers = [check_types(layer_definitions.from_config(layer)) for layer in stored]
-    shape = check_shape("input_shape", described["input_shape"])
-    known = layers[0].input_shape if layers else None
-    if known not in (None, shape):
-        raise ValueError(f"input_shape is {shape}, and the first layer's {known}")
-    return layers, lay_out(layers, shape)
-
-
-def _rebuild(described: Any, file: TensorFile, custom: dict[str, Any]) -> Sequential:
-    from fastnn.model import Sequential
-
-    layers, layout = _architecture(described)
-    dtype, seed = described["dtype"], integer("seed", described["seed"], low=0)
-    model = Sequential(dtype=dtype if dtype in ("float32", "float64") else repr(dtype), seed=seed)
-    if "compile" in described:
-        _recompile(model, described["compile"], custom)
-    _check_arrays(file, layout, model)
-    model.restore(layers, layout, _parameters(file, layout, model.dtype))
-    model.slots = _slots(file, model)
-    model.epoch, model.step = (_count(name, described[name]) for name in ("epoch", "step"))
-    _check_meaning(described, model)
-    return model
-
-
-def _count(name: str, came: Any) -> int:
-    if integer(name, came, low=0) > MOST_STEPS:
-        raise ValueError(f"{name} must be at most {MOST_STEPS}, got {shown(came)}")
-    return came
-
-
-def _recompile(model: Sequential, stored: Any, custom: dict[str, Any]) -> None:
-    loss = stored["loss"]
-    if "custom" in loss:
-        if loss["custom"] not in custom:
-            return
-        loss = CustomLoss(custom[loss["custom"]])
-    optimizer = stored["optimizer"]
-    schedule = _own_schedule(optimizer)
-    if schedule:
-        if schedule not in custom:
-            return
-        optimizer = optimizer | {"learning_rate": custom[schedule]}
-    model.compile(
-        optimizer=optimizer, loss=loss, metrics=stored["metrics"], weighted_metrics=stored["weighted_metrics"]
-    )
-
-
-def _own_schedule(optimizer: Any) -> Any:
-    """The name of a user's own schedule that a stored optimiser follows, else None."""
-    rate = optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
-    return rate.get("custom") if isinstance(rate, dict) else None
-
-
-def _check_arrays(file: TensorFile, layout: Layout, model: Sequential) -> None:
-    """Raise when the arrays of a file are not just those of the model and of its optimiser."""
-    wanted = {f"{v.layer}.{v.parameter.name}": v.parameter.shape for v in layout.variables}
-    slots = [name for name in file.entries if name.startswith("optimizer.")]
-    n_slots = len(slots) if model.optimizer is None else model.optimizer.n_slots
-    if slots:
-        wanted |= {f"optimizer.{i}": (layout.n_params,) for i in range(n_slots)}
-    if file.entries.keys() != wanted.keys():
-        odd = min(file.entries.keys() ^ wanted.keys())
-        raise ValueError(f"the array {shown(odd)} {'is missing' if odd in wanted else 'belongs to nothing'}")
-    for name, shape in wanted.items():
-        entry = file.entries[name]
-        if (entry.shape, entry.dtype) != (shape, model.dtype):
-            raise ValueError(f"{name} must be {shape} {model.dtype}, got {entry.shape} {entry.dtype}")
-
-
-def _parameters(file: TensorFile, layout: Layout, dtype: np.dtype) -> np.ndarray:
-    params = aligned(layout.n_params, dtype)
-    for v in layout.variables:
-        name = f"{v.layer}.{v.parameter.name}"
-        file.read(name, params[v.offset : v.offset + v.size])
-        check_finite(f"weights of {name}", params[v.offset : v.offset + v.size])
-    return params
-
-
-def _slots(file: TensorFile, model: Sequential) -> np.ndarray | None:
-    if model.optimizer is None or "optimizer.0" not in file.entries:
-        return None
-    n_slots = model.optimizer.n_slots
-    slots = aligned(n_slots * len(model.params), model.dtype).reshape(n_slots, -1)
-    for i, slot in enumerate(slots):
-        file.read(f"optimizer.{i}", slot)
-    return slots
-
-
-def _check_meaning(described: dict[str, Any], model: Sequential) -> None:
-    """Raise when the model that was made is not the one that is described, word for word."""
-    made = json.loads(_text("model", describe(model)))
-    compiled = described.get("compile", {})
-    if isinstance(compiled, dict) and "custom" in compiled.get("loss", {}):  # under the name it has now, or missing
-        made["compile"] = made.get("compile", compiled) | {"loss": compiled["loss"]}
-    if isinstance(compiled, dict) and _own_schedule(compiled.get("optimizer")):
-        made["compile"] = made.get("compile", compiled) | {"optimizer": compiled["optimizer"]}
-    differs = difference(described, made)
-    if differs:
-        raise ValueError(differs)
 
 
 def _check_encoding(model: Sequential, metadata: Mapping[str, Any]) -> None:
