@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn import _kernels
 from fastnn.checks import is_sparse
+from fastnn.foreign import check_mask
 from fastnn.plan import Arenas, allocate
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class Predictor:
                 x = x.copy()
         arenas = self._take_arenas()
         try:
-            self.backend.predict(self.plan, arenas, x.reshape(-1, self.n_input), out.reshape(-1, self.n_output))
+            rows, places = np.asarray(x), np.asarray(out)  # without the ways of a subclass
+            self.backend.predict(self.plan, arenas, rows.reshape(-1, self.n_input), places.reshape(-1, self.n_output))
         finally:
             self.free.append(arenas)
         return out
@@ -94,6 +96,7 @@ class Predictor:
         if not isinstance(array, np.ndarray):
             hint = "; sparse rows go to model.predict" if is_sparse(array) else ""
             raise TypeError(f"{name} must be an array, got {type(array).__name__}{hint}")
+        check_mask(name, array)
         flags = array.flags
         if array.dtype != self.dtype or not (flags.c_contiguous and flags.aligned):
             fault = "" if flags.aligned else ", not aligned"

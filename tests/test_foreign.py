@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models import model_of, refused, regression, weights_of
+from models import EVERY_BACKEND, model_of, refused, regression, weights_of
 
 from fastnn import Sequential
 from fastnn.foreign import as_array
@@ -130,6 +130,16 @@ def test_what_raises_in_becoming_an_array_is_named(call):
         "weights": (lambda: model.fit(x, Y, sample_weight=Broken()), "sample_weight must"),
     }
     refused(calls[call][0], ValueError, (calls[call][1], "Broken", "RuntimeError: no array today"))
+
+
+@EVERY_BACKEND
+def test_a_predictor_takes_an_empty_mask_and_refuses_hidden_values(name):
+    x = regression(np.random.default_rng(1), n=N)[0]
+    model = model_of(name=name)
+    predict = model.predictor()
+    assert predict(np.ma.masked_array(x)).tobytes() == predict(x).tobytes()
+    for hidden in ({"x": np.ma.masked_greater(x, 0)}, {"x": x, "out": np.ma.masked_less(np.zeros((N, 1), x.dtype), 1)}):
+        refused(lambda given=hidden: predict(**given), ValueError, ("masked values",))
 
 
 MASKED = {
