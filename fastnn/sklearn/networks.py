@@ -97,8 +97,7 @@ def make_optimizer(estimator: Any) -> Optimizer:
     if solver == "sgd":
         return SGD(rate, momentum=float(estimator.momentum), nesterov=bool(estimator.nesterovs_momentum))
     if solver == "adam":
-        moments = {"beta_1": float(estimator.beta_1), "beta_2": float(estimator.beta_2)}
-        return Adam(rate, **moments, epsilon=float(estimator.epsilon), form="keras")
+        return Adam(rate, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon), form="keras")
     optimizer = optimizers.get(solver)
     optimizer.learning_rate = rate
     return optimizer
