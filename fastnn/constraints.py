@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import lookup, number, refuse_subclass
+from fastnn.definitions import fixed, lookup, number, refuse_subclass
 from fastnn.reprs import call_of
 
 EPSILON = 1e-7  # keeps the quotient of norms finite
@@ -102,6 +102,7 @@ def project(w, code, columns, by_row, least, most, rate):
         matrix *= factor(norm, least, most, rate).astype(w.dtype)
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class NonNeg(Constraint):
     """``max(w, 0)``."""
@@ -109,6 +110,7 @@ class NonNeg(Constraint):
     code = ConstraintCode.NON_NEG
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class MaxNorm(Constraint):
     """Norms of at most ``max_value`` (Srivastava et al. 2014).
@@ -131,6 +133,7 @@ class MaxNorm(Constraint):
         return 0.0, float(self.max_value), 1.0
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class UnitNorm(Constraint):
     """Norms of 1; ``axis`` as in :class:`MaxNorm`."""
@@ -144,6 +147,7 @@ class UnitNorm(Constraint):
         return 1.0, 1.0, 1.0
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class MinMaxNorm(Constraint):
     """Norms between two bounds.

@@ -10,12 +10,15 @@ from __future__ import annotations
 import operator
 import reprlib
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from fastnn.reprs import cut
 
 Record = TypeVar("Record")
+Class = TypeVar("Class", bound=type)
 EMPTY: Mapping[str, str] = {}
+NO_FREEZING = "freezing layers is not there yet: every parameter is trained"
 
 
 def shown(came: object) -> str:
@@ -25,12 +28,16 @@ def shown(came: object) -> str:
 
 def unknown_name(kind: str, came: object, names: Iterable[str]) -> ValueError:
     """The error for a name that no definition has: what came, what there is, the nearest guess."""
+    known = sorted(names)
+    return ValueError(f"unknown {kind} {cut(repr(came))}{nearest(str(came), known)}; known: {', '.join(known)}")
+
+
+def nearest(came: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'name'?)`` for the known name that is most like ``came``, or nothing."""
     from difflib import get_close_matches
 
-    known = sorted(names)
-    near = get_close_matches(str(came)[:100], known, n=1)  # a file may name what it likes
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return ValueError(f"unknown {kind} {cut(repr(came))}{hint}; known: {', '.join(known)}")
+    near = get_close_matches(came[:100], sorted(known), n=1)  # a file may name what it likes
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def squeezed(name: str) -> str:
@@ -126,11 +133,26 @@ def unknown_attribute(
     owner: object, name: str, known: Iterable[str], replaced: Mapping[str, str] = EMPTY
 ) -> AttributeError:
     """The error for an attribute that an object does not have: what it has, or what took its place."""
-    from difflib import get_close_matches
-
     what, known = f"{type(owner).__name__} has no {name}", list(known)
     if name in replaced:
         return AttributeError(f"{what}: {replaced[name]}")
-    near = get_close_matches(name, known, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return AttributeError(f"{what}{hint}; it has {', '.join(known)}")
+    return AttributeError(f"{what}{nearest(name, known)}; it has {', '.join(known)}")
+
+
+def fixed(cls: Class) -> Class:
+    """Decorate a frozen dataclass: who assigns to an attribute is told which argument to give in its place."""
+
+    def refuse(self: Any, name: str, value: Any = None) -> None:
+        raise _how_to_have(self, name, value)
+
+    cls.__setattr__ = cls.__delattr__ = refuse  # type: ignore[assignment]
+    return cls
+
+
+def _how_to_have(made: Any, name: str, value: Any) -> AttributeError:
+    kind, names = type(made).__name__, [field.name for field in fields(made)]
+    if name == "trainable":
+        return AttributeError(f"{kind} cannot take trainable = {shown(value)}: {NO_FREEZING}")
+    if name in names:
+        return AttributeError(f"{kind} stays as it was made; make another one and give it {name}={shown(value)}")
+    return unknown_attribute(made, name, names)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import lookup, number, refuse_subclass
+from fastnn.definitions import fixed, lookup, number, refuse_subclass
 from fastnn.reprs import call_of
 
 
+@fixed
 @dataclass(frozen=True, repr=False, eq=False)
 class L1L2:
     """Both penalties; a factor of zero is none. Called on an array, it gives the penalty.

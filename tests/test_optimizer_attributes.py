@@ -11,7 +11,7 @@ import pytest
 from models import model_of, regression, weights_of
 
 import fastnn
-from fastnn import initializers, optimizers, regularizers
+from fastnn import constraints, initializers, optimizers, regularizers
 from fastnn.optimizers import SGD, Adam, AdamW, Ftrl, schedules
 
 
@@ -111,7 +111,7 @@ def test_a_file_of_the_form_before_trains_on_in_it():
 @pytest.mark.parametrize(
     ("act", "error", "words"),
     [
-        (lambda: setattr(Adam(), "learning_rte", 1), AttributeError, "did you mean learning_rate"),
+        (lambda: setattr(Adam(), "learning_rte", 1), AttributeError, "did you mean 'learning_rate'"),
         (lambda: setattr(Adam(), "lr", 1), AttributeError, "learning_rate"),
         (lambda: Adam().lr, AttributeError, "learning_rate"),
         (lambda: Adam().iterations, AttributeError, "model.step"),
@@ -125,6 +125,10 @@ def test_a_file_of_the_form_before_trains_on_in_it():
         (lambda: Adam(amsgrad="yes"), TypeError, "amsgrad"),
         (lambda: SGD(nesterov=1), TypeError, "nesterov"),
         (lambda: Ftrl(learning_rate_power=-0.3), ValueError, "learning_rate_power"),
+        (lambda: setattr(regularizers.L2(), "l2", 0.5), AttributeError, "give it l2=0.5"),
+        (lambda: setattr(initializers.HeNormal(), "seed", 5), AttributeError, "give it seed=5"),
+        (lambda: setattr(constraints.MaxNorm(), "max_value", 3), AttributeError, "give it max_value=3"),
+        (lambda: setattr(constraints.MaxNorm(), "max", 3), AttributeError, "max_value"),
         (lambda: type("Own", (Adam,), {}), TypeError, "compiled"),
         (lambda: type("Own", (regularizers.L2,), {}), TypeError, "custom loss"),
         (lambda: type("Own", (initializers.Zeros,), {}), TypeError, "set_weights"),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastnn.definitions import integer, number, refuse_subclass
+from fastnn.definitions import fixed, integer, number, refuse_subclass
 from fastnn.reprs import call_of
 
 
@@ -37,6 +37,7 @@ class Initializer:
         return {"name": self.stored_name, **given}
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class Constant(Initializer):
     """The same value everywhere."""
@@ -52,6 +53,7 @@ class Constant(Initializer):
         return np.full(shape, float(self.value))
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class Zeros(Initializer):
     """All zeros."""
@@ -62,6 +64,7 @@ class Zeros(Initializer):
         return np.zeros(shape)
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class Ones(Initializer):
     """All ones."""
@@ -72,6 +75,7 @@ class Ones(Initializer):
         return np.ones(shape)
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class Identity(Initializer):
     """``gain`` times the identity, for parameters of rank 2."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastnn import random
-from fastnn.definitions import number
+from fastnn.definitions import fixed, number
 from fastnn.initializers.base import Initializer, check_seed
 from fastnn.initializers.quantile import TRUNCATED_TAIL, normal_quantile
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class RandomUniform(Initializer):
     """Uniform in [minval, maxval).
@@ -40,6 +41,7 @@ class RandomUniform(Initializer):
         return self.minval + (self.maxval - self.minval) * drawn
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class RandomNormal(Initializer):
     """Normal with the given mean and standard deviation."""
@@ -60,6 +62,7 @@ class RandomNormal(Initializer):
         return self.mean + self.stddev * normal_quantile(random.uniform(seed, stream, math.prod(shape))).reshape(shape)
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class TruncatedNormal(Initializer):
     """Normal cut at two standard deviations from the mean."""
@@ -81,6 +84,7 @@ class TruncatedNormal(Initializer):
         return self.mean + self.stddev * normal_quantile(drawn).reshape(shape)
 
 
+@fixed
 @dataclass(frozen=True, repr=False)
 class Orthogonal(Initializer):
     """Orthonormal rows or columns, times ``gain`` (Saxe et al. 2014).

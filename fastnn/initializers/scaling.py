@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fastnn.definitions import lookup, number
+from fastnn.definitions import fixed, lookup, number
 from fastnn.initializers.base import Initializer, check_seed
 from fastnn.initializers.drawn import RandomNormal, RandomUniform, TruncatedNormal
 from fastnn.initializers.quantile import TRUNCATED_STDDEV
@@ -19,6 +19,7 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
     return float(field * shape[-2]), float(field * shape[-1])
 
 
+@fixed
 @dataclass(frozen=True, repr=False, eq=False)
 class VarianceScaling(Initializer):
     """Variance ``scale / fan`` (Glorot and Bengio 2010; He et al. 2015).
