@@ -76,6 +76,7 @@ def prepare(
     batch_size = len(data) if isinstance(model.optimizer, LBFGS) else min(arguments.batch_size, len(data))
     steps, count = -(-len(data) // batch_size), max(0, arguments.epochs - arguments.initial_epoch)
     progress = Progress(arguments.verbose, count, steps, len(data), arguments.initial_epoch)
+    progress.open_ended = any(callback.open_ended for callback in arguments.callbacks)
     listeners = Listeners(arguments.callbacks)
     name, backend = _kernels.select(model.training_plan(batch_size)[0], arguments.backend or model.backend)
     fit = Fit(

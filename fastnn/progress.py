@@ -38,6 +38,7 @@ class Progress:
         auto = verbose == "auto"
         self.verbose = int(screens.watched()) if auto else int(verbose)
         self.hidden_until = PATIENCE if auto else 0.0
+        self.open_ended = False  # the last epoch is a bound, and says nothing of the time left
         self.epochs, self.steps, self.rows, self.first = epochs, max(1, steps), rows, first
         self.started = self.shown = time.monotonic()
         self.anchor: tuple[float, int] | None = None  # time and updates at the first look
@@ -90,16 +91,20 @@ class Progress:
         if done <= before or now <= since:
             since, before = self.started, 0
         step_seconds = (now - since) / max(done - before, 1)
-        head = f"epoch {self.first - (-done // self.steps)}/{self.first + self.epochs}"
+        head = f"epoch {self.first - (-done // self.steps)}"
+        if not self.open_ended:
+            head += f"/{self.first + self.epochs}"
         if done % self.steps and step_seconds * self.steps >= SLOW_EPOCH:
             head += f" ({100 * (done % self.steps) // self.steps}%)"
         if over or done >= total:
             clock = f"in {duration(now - self.started)}"
+        elif self.open_ended:
+            clock = duration(now - self.started)
         else:
             clock = f"{duration((total - done) * step_seconds)} left" if done else ""
         values = tuple(f"{name} {shown(value)}" for name, value in logs.items())
         speed = f"{self.rows / self.steps / max(step_seconds, 1e-9):,.0f} rows/s" if done else ""
-        return screens.Status(done / total, head, clock, values, speed)
+        return screens.Status(None if self.open_ended else done / total, head, clock, values, speed)
 
 
 def shown(value: Any) -> str:

@@ -21,9 +21,9 @@ BLOCKS = " ▏▎▍▌▋▊▉█"  # eighths of a column
 
 @dataclass(frozen=True)
 class Status:
-    """What there is to show: the share of the fit that is done, and words."""
+    """What there is to show: the share of the fit that is done, None where nobody knows it, and words."""
 
-    share: float
+    share: float | None
     head: str
     clock: str
     values: tuple[str, ...]
@@ -45,7 +45,8 @@ class Status:
             right = "  ".join(words)
             free = columns - len(self.head) - len(right) - 2 * bool(words)
             if free >= 0:
-                return self.head, min(MOST_BAR, free - 2) if free - 2 >= LEAST_BAR and speed else 0, right
+                room = free - 2 >= LEAST_BAR and speed and self.share is not None
+                return self.head, min(MOST_BAR, free - 2) if room else 0, right
         return self.head[:columns], 0, ""
 
 
@@ -78,7 +79,7 @@ class Terminal(Screen):
 
     def draw(self, status: Status) -> None:
         left, width, right = status.fitted(columns() - 1)
-        line = "  ".join(part for part in (left, bar(status.share, width), right) if part)
+        line = "  ".join(part for part in (left, bar(status.share or 0.0, width), right) if part)
         self._write("\r" + line + " " * min(self.length - len(line), columns() - 1 - len(line)))
         self.length = len(line)
 
@@ -110,7 +111,7 @@ class TqdmTerminal(Screen):
         if self.bar.ncols != columns() - 1:
             self.bar.ncols = columns() - 1
             self.bar.sp = self.bar.status_printer(self.bar.fp)  # else it blanks out the old, wider line, which wraps
-        self.bar.n = status.share
+        self.bar.n = status.share or 0.0
         self.bar.refresh()
 
     def clear(self) -> None:
@@ -138,7 +139,8 @@ class Notebook(Screen):
 
         from IPython.display import display
 
-        meter = f'<progress value="{status.share:.4f}" max="1" style="width: 20em; vertical-align: middle"></progress>'
+        value = "" if status.share is None else f'value="{status.share:.4f}" '
+        meter = f'<progress {value}max="1" style="width: 20em; vertical-align: middle"></progress>'
         words = "&ensp;".join(escape(part) for part in status.parts())
         shown = {"text/plain": status.line(), "text/html": f"<div>{meter}&ensp;{words}</div>"}
         if self.handle is None:

@@ -35,6 +35,7 @@ class Callback:
 
     model: Any = None
     params: dict[str, Any]
+    open_ended = False  # whether this callback ends fits, so that their last epoch is but a bound
 
     def set_model(self, model: Any) -> None:
         """Told the model before the first hook."""

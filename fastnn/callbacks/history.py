@@ -17,6 +17,7 @@ class History(Callback):
         into the logs (``learning_rate``); NaN for an epoch in which a callback put nothing. An epoch that ended early
         has the values over its batches; NaN where there are none, and where training diverged.
     epoch : the epochs' numbers, from ``initial_epoch``.
+    kept_epoch : index of the epoch whose weights the model has; None when no callback has settled it.
     params : ``epochs``, ``steps`` (batches an epoch), ``batch_size``, ``n_samples``.
     failed : whether an error ended the fit.
 
@@ -37,6 +38,7 @@ class History(Callback):
         self.epoch: list[int] = []
         self.params = {}
         self.failed = False
+        self.kept_epoch: int | None = None
 
     def extend(self, epochs: range, columns: dict[str, list[float]]) -> None:
         """Append the values of some epochs; every list stays as long as :attr:`epoch`."""

@@ -146,5 +146,6 @@ class EarlyStopping(Monitor):
             say(f"stopped at epoch {self.stopped_epoch + 1}: {self.monitor} has not improved")
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
+            self.model.history.kept_epoch = self.best_epoch - self.params["initial_epoch"]
             if self.verbose:
                 say(f"restored the weights of epoch {self.best_epoch + 1}")

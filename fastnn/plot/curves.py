@@ -30,6 +30,7 @@ class Curves:
     epochs : their numbers, from 1.
     names : ``"loss"`` and the metrics, without the ``val_`` twins.
     best : index of the epoch with the lowest validation loss (or the highest validation score); None without one.
+    kept : index of the epoch whose weights the model has; None where nothing tells.
     """
 
     def __init__(self, source: Any):
@@ -39,6 +40,7 @@ class Curves:
         losses = self.columns.get("val_loss", -self.columns.get("val_score", np.full(1, np.nan)))
         finite = np.where(np.isfinite(losses), losses, np.inf)
         self.best = int(finite.argmin()) if np.isfinite(finite).any() else None
+        self.kept = sources.kept_epoch(source, len(self.epochs))
 
     def check(self, name: str) -> None:
         """Raise unless there is a column of this name."""
@@ -54,8 +56,9 @@ class Curves:
 def history(history: Any, ax: Any = None, *, metric: str | None = None, log: Any = "auto") -> Axes:
     """Draw the training and validation curves of a fit over its epochs.
 
-    The epoch with the lowest validation loss (without one, the highest validation score) is marked by a ring. A run
-    that diverged is drawn as far as its values are finite, and a dotted line says where they first were not.
+    A ring marks the epoch whose weights the model has, where the history tells it (``History.kept_epoch``); else the
+    one with the lowest validation loss, or without one the highest validation score. A run that diverged is drawn as
+    far as its values are finite, and a dotted line says where they first were not.
 
     Parameters
     ----------
@@ -134,15 +137,24 @@ def _panel(ax: Axes, curves: Curves, name: str, logarithmic: bool) -> None:
     for label, values in shown.items():
         colour = style.VALIDATION if label == "validation" else style.TRAINING
         line(ax, curves.epochs, values, color=colour, label=label)
-    if curves.best is not None and "validation" in shown and np.isfinite(shown["validation"][curves.best]):
-        best = curves.epochs[curves.best]
-        ring: dict[str, Any] = {"marker": "o", "markersize": 8, "markerfacecolor": "none", "linestyle": "none"}
-        ax.plot([best], [shown["validation"][curves.best]], color=style.VALIDATION, label=f"best: epoch {best}", **ring)
+    _mark_epoch(ax, curves, shown)
     _mark_divergence(ax, curves.epochs, list(shown.values()))
     if logarithmic:
         ax.set_yscale("log")
     label_axes(ax, "epoch", style.shown(name))
     style.legend(ax, loc="best" if len(curves.epochs) < style.MANY else "upper right")
+
+
+def _mark_epoch(ax: Axes, curves: Curves, shown: dict[str, np.ndarray]) -> None:
+    """A ring at the epoch that was kept, or would have been the one to keep."""
+    place, word = (curves.best, "best") if curves.kept is None else (curves.kept, "kept")
+    label = "validation" if "validation" in shown else "training"
+    if place is None or (word == "best" and label == "training") or not np.isfinite(shown[label][place]):
+        return
+    colour = style.VALIDATION if label == "validation" else style.TRAINING
+    ring: dict[str, Any] = {"marker": "o", "markersize": 8, "markerfacecolor": "none", "linestyle": "none"}
+    epoch = curves.epochs[place]
+    ax.plot([epoch], [shown[label][place]], color=colour, label=f"{word}: epoch {epoch}", **ring)
 
 
 def line(ax: Axes, x: np.ndarray, values: np.ndarray, **more: Any) -> None:

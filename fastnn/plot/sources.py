@@ -34,8 +34,7 @@ def columns(source: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     inside = getattr(source, "history", None)
     if hasattr(inside, "history"):  # of a model
         source = inside
-    kept = _kept(source)
-    values = {name: _column(name, column) for name, column in kept.items()}
+    values = {name: _column(name, column) for name, column in _values(source).items()}
     lengths = {name: len(column) for name, column in values.items()}
     n_epochs = max(lengths.values(), default=0)
     if not n_epochs:
@@ -48,7 +47,14 @@ def columns(source: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return np.asarray(epochs if numbered else range(n_epochs)) + 1, values
 
 
-def _kept(source: Any) -> dict[str, Any]:
+def kept_epoch(source: Any, n_epochs: int) -> int | None:
+    """The index of the epoch whose weights a model has, of its History or of the model; None where nothing tells."""
+    inside = getattr(source, "history", None)
+    kept = getattr(inside if hasattr(inside, "history") else source, "kept_epoch", None)
+    return kept if isinstance(kept, int) and 0 <= kept < n_epochs else None
+
+
+def _values(source: Any) -> dict[str, Any]:
     if isinstance(source, dict):
         return source
     if getattr(source, "loss_curve_", None) is not None:
