@@ -23,6 +23,28 @@ DATA_HELP = (
     "its name. Where DATA has rows to train and rows to test, train takes the former, predict and evaluate take the "
     "latter."
 )
+PREDICTIONS_HELP = (
+    "default: standard output, as CSV; the ending decides: .csv, .tsv (also .gz, .bz2, .xz), .parquet (extra table), "
+    ".xlsx (extra excel)"
+)
+EPOCHS_HELP = (
+    "passes over the rows, of which the last is kept; default: until the loss of the held-out rows has stopped "
+    "improving, and the best is kept"
+)
+PATIENCE_HELP = (
+    "epochs without improvement before the learning rate falls, and at the third time training ends; with --epochs N "
+    "after N at the latest; default: by the number of rows"
+)
+WEIGHT_DECAY_HELP = (
+    "how much weights shrink, w -= rate * W * w an update; default: the optimizer's own, and with adam on up to 5,000 "
+    "rows two are tried, of which the held-out rows choose"
+)
+VALIDATION_HELP = "of the rows held out, default 0.2, or 0 where that is fewer than 5 rows"
+CLASS_WEIGHT_HELP = (
+    "how much the rows of each class count: balanced (all classes alike in sum), or weights by name such as "
+    "yes=5,no=1, or JSON; a class that is not named counts 1"
+)
+KEEP_HELP = "columns of DATA to write before the predictions, with commas between; all keeps every column"
 RULES = """\
 columns:  numeric if nearly all values are numbers (also 1,234.50, 1 234, $5, 3 %; a few words among them are gaps),
           else categories; gaps are what pandas takes for missing (empty, NA, NaN, None, null, <NA> ...), ? and -
@@ -36,7 +58,7 @@ WATCH_PORT = 8470
 WATCH_HELP = (
     f"show the training on a live page of this machine's, http://127.0.0.1:PORT/ (default {WATCH_PORT}; the next free "
     "one if it is busy; 0: any): curves, speed, the network, and for two columns of numbers what it predicts all over "
-    "their plane. The page ends with the training and keeps what it shows"
+    "their plane. On a terminal the page stays until Ctrl-C; elsewhere it ends with the command and keeps what it shows"
 )
 
 
@@ -118,13 +140,20 @@ def _train(commands: Any) -> None:
         "--learning-rate",
         type=_real(0, open_low=True),
         metavar="RATE",
-        help="at the start, default: the optimizer's own; it falls along a cosine to 0 at the last epoch",
+        help="at the start, default: the optimizer's own; it falls where training makes no progress, and with --epochs "
+        "alone along a cosine to 0 at the last epoch",
     )
-    p.add_argument("--epochs", type=_whole(low=1), default=20, help="passes over the rows, default 20")
-    p.add_argument("--batch-size", type=_whole(low=1), default=32, metavar="ROWS", help="rows an update, default 32")
+    p.add_argument("--epochs", type=_whole(low=1), metavar="N", help=EPOCHS_HELP)
+    p.add_argument("--patience", type=_whole(low=1), metavar="EPOCHS", help=PATIENCE_HELP)
     p.add_argument(
-        "--validation", type=_real(0, high=1), default=0.2, metavar="SHARE", help="of rows held out, default 0.2"
+        "--batch-size",
+        type=_whole(low=1),
+        metavar="ROWS",
+        help="rows an update, default: 16 to 256 by the number of rows, 32 with --epochs alone",
     )
+    p.add_argument("--weight-decay", type=_real(0), metavar="W", help=WEIGHT_DECAY_HELP)
+    p.add_argument("--validation", type=_real(0, high=1), metavar="SHARE", help=VALIDATION_HELP)
+    p.add_argument("--class-weight", type=_class_weight, metavar="WEIGHTS", help=CLASS_WEIGHT_HELP)
     p.add_argument("--seed", type=_whole(low=0), help="fixes everything random; default: drawn, and printed")
     _reading(p)
     _machine(p)
@@ -134,20 +163,25 @@ def _train(commands: Any) -> None:
     p.add_argument("--out", default="model.safetensors", metavar="FILE", help="default: model.safetensors")
     p.add_argument("--plot", metavar="PICTURE", help="draw loss and metric over the epochs (.png, .svg, .pdf)")
     p.add_argument("--watch", type=_port, nargs="?", const=WATCH_PORT, metavar="PORT", help=WATCH_HELP)
+    p.add_argument(
+        "--watch-seconds", type=_real(0), metavar="N", help="keep the page so long after training (or until Ctrl-C)"
+    )
+    p.add_argument("--open", action="store_true", help="open the page in the browser")
 
 
 def _predict(commands: Any) -> None:
-    p = _command(commands, "predict", "fastnn.cli_commands", "predict raw rows; writes CSV, a line a row")
+    p = _command(commands, "predict", "fastnn.cli_predict", "predict raw rows; writes a line a row")
     p.add_argument("model", metavar="MODEL", help="file that train wrote")
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
-    p.add_argument("--out", metavar="FILE", help="default: standard output")
+    p.add_argument("--out", metavar="FILE", help=PREDICTIONS_HELP)
+    p.add_argument("--keep", metavar="COLUMNS", action="append", help=KEEP_HELP)
     p.add_argument("--probabilities", action="store_true", help="add a column with each class's probability")
     _reading(p)
     _machine(p)
 
 
 def _evaluate(commands: Any) -> None:
-    p = _command(commands, "evaluate", "fastnn.cli_commands", "compare predictions with known targets")
+    p = _command(commands, "evaluate", "fastnn.cli_evaluate", "compare predictions with known targets")
     p.add_argument("model", metavar="MODEL", help="file that train wrote")
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
     _reading(p)
@@ -233,6 +267,13 @@ def _widths(text: str) -> list[int]:
     if any(width < 1 for width in widths):
         raise ValueError(f"must be widths with commas between, such as 64,32, got {text!r}")
     return widths
+
+
+@_checked
+def _class_weight(text: str) -> Any:
+    from fastnn.cli_weights import parse_weights
+
+    return parse_weights(text)
 
 
 def _named(module: str) -> Callable[[str], str]:

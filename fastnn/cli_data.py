@@ -6,7 +6,6 @@ All become a :class:`Source`: features (a table, or uint8 images), and the colum
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from fastnn.tables import Reading, Table, table_of
 from fastnn.tables.excel import is_workbook
 from fastnn.tables.table import Column, column_from_array
 from fastnn.tables.unpack import unpack
-from fastnn.writing import check_writable
 
 BUNDLED = ("digits",)
 ARRAY_TARGET = "y"
@@ -71,7 +69,7 @@ def read_source(data: str, part: str, target: str | None = None, reading: Readin
     path = Path(data)
     if reading is None:
         reading = Reading()
-    if target is not None and target not in (*reading.keep, *reading.as_text):
+    if target is not None and target not in reading.keep and target not in reading.as_text:
         reading = replace(reading, as_text=[*reading.as_text, target], keep=[*reading.keep, target])
     if data == "-":
         return _from_bytes("standard input", "standard input", sys.stdin.buffer.read(), part, target, reading)
@@ -117,24 +115,6 @@ def require_target(source: Source) -> Column:
         hint = "; --sep names what stands between columns" if len(source.features.columns) == 1 else ""
         raise ValueError(f"{source.name} has no column {source.target_name!r}; it has {_listed(source.features)}{hint}")
     raise ValueError(f"{source.name} has no array y of targets")
-
-
-def check_output(path: str, *inputs: str) -> None:
-    """Refuse a file that cannot be written, or that would overwrite what the command reads."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise ValueError(f"no such folder: {folder}")
-    if os.path.isdir(path):
-        raise ValueError(f"{path} is a folder; name a file")
-    try:
-        check_writable(path)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written ({error.strerror})") from None
-    for name in inputs:
-        if os.path.abspath(name) == os.path.abspath(path) or (
-            os.path.exists(name) and os.path.exists(path) and os.path.samefile(name, path)
-        ):
-            raise ValueError(f"{path} would be overwritten; name another file to write to")
 
 
 def _from_arrays(name: str, x: np.ndarray, y: np.ndarray | None) -> Source:

@@ -344,8 +344,9 @@ def test_layers_and_settings_are_told(rng):
     settings = dict(told["settings"])
     assert next(iter(settings)) == "data"
     assert settings["batch"] == "16 of 60 rows, 4 updates an epoch"
-    assert settings["optimizer"].startswith("adamw (weight_decay 0.004, ")
-    assert settings["learning rate"].startswith("CosineDecay (initial_learning_rate 0.01, decay_steps 100")
+    assert settings["optimizer"].startswith("adamw (weight decay 0.004, ")
+    assert settings["learning rate"] == "0.01, falling along a cosine to 0 over 100 updates"
+    assert settings["loss"] == "sparse categorical crossentropy"
     assert (settings["backend"], settings["seed"], settings["parameters"]) == ("numpy", "3", "59 in float32")
 
 

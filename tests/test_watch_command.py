@@ -10,15 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pages import Reader, Stuck, get
+from pages import Reader, Stuck, get, until
 
 from fastnn import cli
 from fastnn.cli_train import prepare
 from fastnn.watch import server
-from fastnn.watch.command import plane_of
+from fastnn.watch.command import open_browser, plane_of, serve
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("weight <b>x</b>", "height, m", "<script>alert(1)</script>")
@@ -71,7 +72,8 @@ def test_the_page_follows_the_command_and_ends_with_it(table):
         out, err = process.communicate(timeout=60)
         stuck.close()
     assert (process.returncode, err) == (0, "")
-    assert "network: 2 - 64 - 32 - 1" in printed
+    assert printed.startswith("watch the training at")  # before anything is read
+    assert "network: 2 - 64 - 32 - 1" in out
     setup = dict(events)["setup"]
     assert setup["plane"]["columns"] == list(NAMES[:2])
     assert setup["plane"]["labels"] == ["<img src=x>", "out"]
@@ -102,6 +104,78 @@ def test_ctrl_c_ends_as_without_a_page_and_is_told(table):
     assert last["phase"] == "interrupted"
     assert last["results"]
     assert table.with_name("m.safetensors").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT as a terminal does")
+def test_the_page_stays_for_its_seconds_or_until_ctrl_c(table):
+    options = ("--watch", 0, "--watch-seconds", 600, "--epochs", 3)
+    with training(table, *options) as (process, port, _):
+        while "the page stays" not in (line := process.stdout.readline()):
+            assert line, process.stderr.read()
+        assert table.with_name("m.safetensors").exists()
+        last = dict(Reader(port).events_now())  # of a page that was opened when all was over
+        assert last["state"]["phase"] == "finished"
+        assert last["state"]["mark"]["word"] == "kept"
+        assert last["state"]["mark"]["epoch"] == 3
+        assert last["picture"]["classes"]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    with training(table, "--watch", 0, "--watch-seconds", 0.2, "--epochs", 3) as (process, _, _):
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out.splitlines()[-1].endswith("for 0.2 s or until Ctrl-C")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals are POSIX")
+def test_on_a_terminal_the_page_stays_until_ctrl_c(table, monkeypatch, capsys):
+    served: list[float | None] = []
+    watch = SimpleNamespace(address="http://x/", serve=served.append, finish=lambda: None)
+    for there in (False, True):
+        monkeypatch.setattr("fastnn.watch.command.on_terminal", lambda there=there: there)
+        serve(watch, None)
+    serve(watch, 2.0)
+    assert served == [None, 2.0]
+    assert capsys.readouterr().out.splitlines()[0] == "the page stays at http://x/ until Ctrl-C"
+
+
+def test_open_opens_the_address_in_the_browser(table, tmp_path):
+    told = tmp_path / "told"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {told}\n')
+    browser.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BROWSER", f"{browser} %s")
+        with training(table, "--watch", 0, "--open", "--watch-seconds", 600, "--epochs", 2) as (_, port, _):
+            until(lambda: told.exists() and told.read_text())
+    assert told.read_text() == f"http://127.0.0.1:{port}/\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is a browser")
+def test_without_a_browser_the_address_is_told(monkeypatch, capsys):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    open_browser("http://x/")
+    assert "open http://x/ yourself" in capsys.readouterr().err
+
+
+def test_of_several_fits_the_page_ends_with_the_one_that_was_kept(tmp_path):
+    path = write_table(tmp_path / "table.csv", "numbers")
+    with training(path, "--watch", 0) as (process, port, _):
+        events = list(Reader(port).events())
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    kept = re.search(r"kept epoch (\d+), of the lowest validation loss, (\S+); weight decay (\S+)", out)
+    last = events[-1][1]
+    assert last["epochs"] is None  # nobody knew how many
+    assert (last["mark"]["word"], last["mark"]["epoch"]) == ("kept", int(kept.group(1)))
+    assert last["mark"]["values"]["val_loss"] == pytest.approx(float(kept.group(2)), rel=1e-3)
+
+
+@pytest.mark.parametrize("option", [("--open",), ("--watch-seconds", "3")])
+def test_options_of_the_page_need_the_page(table, capsys, option):
+    assert cli.main(["train", str(table), "--target", NAMES[2], *option, "--out", str(table) + ".m"]) == 1
+    assert "need --watch" in capsys.readouterr().err
 
 
 def test_a_divergence_ends_with_its_one_line(table):

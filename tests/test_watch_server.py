@@ -95,6 +95,22 @@ class TestWhoIsAnswered:
         request = f"GET {path.format(port=server.port)} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"
         assert b" 404 " in raw(server.port, request).splitlines()[0]
 
+    def test_a_request_that_drips_is_cut_off_after_a_total_time(self, server, monkeypatch):
+        monkeypatch.setattr(Handler, "timeout", 0.5)
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as drip:
+            drip.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+
+            def cut() -> bool:
+                time.sleep(0.05)
+                try:
+                    drip.sendall(b"x")  # each comes well within the time for one read
+                except ConnectionError:
+                    return True
+                return False
+
+            until(cut)
+        assert get(server.port).status == 200
+
     def test_only_this_machine_reaches_it(self, server):
         assert server.socket.getsockname()[0] == "127.0.0.1"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -25,7 +25,7 @@ def read(
     if data[:1] in (b"\n", b"\r"):
         return None
     try:
-        table = _table(data, separator, names, {name: pyarrow.string() for name in as_text if name in names})
+        table = _table(data, separator, names, {name: pyarrow.string() for name in names if name in as_text})
         columns: dict[str, Any] = {name: _plain_numbers(table.column(name)) for name in names}
         columns |= {
             name: _text(table.column(name)) for name in names if pyarrow.types.is_string(table.column(name).type)

@@ -7,9 +7,11 @@ Design: ``on_progress`` is the only hook in a fit, for it changes nothing in how
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
+import time
 from typing import Any
 
 from fastnn.callbacks import Callback, Logs
@@ -71,9 +73,30 @@ class Watch(Callback):
         """Where the page is; None before and after."""
         return self._server.address if self._server else None
 
-    def tell(self, results: dict[str, str], phase: str = "finished") -> None:
-        """In a ``with`` block: words for the page's end, by name, and what it calls that end."""
+    def tell(self, results: dict[str, str], phase: str = "finished", model: Any = None) -> None:
+        """In a ``with`` block: words for the page's end, by name, what it calls that end, and whose fit it shows there.
+
+        ``model`` is one of those that were trained in the block on the same rows; None for the last one.
+        """
         self._results, self._phase = self._results | results, phase
+        if model is not None and self._show:
+            self._show.settle(model)
+
+    def finish(self) -> None:
+        """In a ``with`` block: no fit follows, so the page shows the end, also to those who open it later."""
+        if self._show:
+            self._show.stays = True
+            self._show.end()
+            self._show.paint()
+            self._show.post(self._phase, "", self._results)
+
+    def serve(self, seconds: float | None = None) -> None:
+        """In a ``with`` block: :meth:`finish`, and keep the page until Ctrl-C, or for so many seconds."""
+        self.finish()
+        with contextlib.suppress(KeyboardInterrupt):
+            deadline = None if seconds is None else time.monotonic() + seconds
+            while deadline is None or time.monotonic() < deadline:
+                time.sleep(0.1 if deadline is None else min(0.1, max(0.0, deadline - time.monotonic())))
 
     # -- hooks ----------------------------------------------------------------------------------
 
@@ -84,7 +107,9 @@ class Watch(Callback):
         assert self._server is not None
         if self._show:
             self._show.end()
-        self._show = Show(self._server.board, self.model, self.params, self.settings, self.plane)
+        self._show = Show(
+            self._server.board, self.model, self.params, self.settings, self.plane, open_ended=self.open_ended
+        )
 
     def on_progress(self, done: int, logs: Logs | None = None) -> None:
         """Note how far the fit is."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import os
+import sys
+import threading
+import webbrowser
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from fastnn.screens import on_terminal
 from fastnn.tables import Encoding
 from fastnn.tables.features import NumberFeature, TableFeatures
 from fastnn.tables.target import Classes
@@ -16,12 +22,44 @@ from fastnn.watch.plane import Plane
 
 
 @contextlib.contextmanager
-def watching(port: int, encoding: Encoding, x: np.ndarray, y: np.ndarray) -> Iterator[Watch]:
-    """A block with a page for the fit in it, whose address is printed."""
-    settings = {"data": encoding.trained["data"]}
-    with Watch(port, plane=plane_of(encoding, x, y), settings=settings, verbose=0) as watch:
+def watching(arguments: argparse.Namespace) -> Iterator[Watch]:
+    """A block with a page for the fits in it, whose address is printed, and opened with --open."""
+    with Watch(arguments.watch, verbose=0) as watch:
+        assert watch.address
         print(f"watch the training at {watch.address}", flush=True)
+        if arguments.open:
+            open_browser(watch.address)
         yield watch
+
+
+def describe(watch: Watch, encoding: Encoding, x: np.ndarray, y: np.ndarray, open_ended: bool) -> None:
+    """Give the page what it shows of the rows; ``open_ended`` is whether the last epoch is but a bound."""
+    watch.settings = {"data": encoding.trained["data"]}
+    watch.plane, watch.open_ended = plane_of(encoding, x, y), open_ended
+
+
+def serve(watch: Watch, seconds: float | None) -> None:
+    """Keep the page: for so many seconds, else until Ctrl-C if there is a terminal for it, else not at all."""
+    if seconds is None and not on_terminal():
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        _serve(watch, seconds)
+
+
+def _serve(watch: Watch, seconds: float | None) -> None:
+    until = "until Ctrl-C" if seconds is None else f"for {seconds:g} s or until Ctrl-C"
+    watch.finish()
+    print(f"the page stays at {watch.address} {until}", flush=True)
+    watch.serve(seconds)
+
+
+def open_browser(address: str) -> None:
+    """Open a page in the user's browser, which is not waited for; say so where there is none."""
+    graphic = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("BROWSER")
+    if sys.platform.startswith("linux") and not graphic:  # what is left are browsers that would take the terminal
+        print(f"note: there is no browser to open here; open {address} yourself", file=sys.stderr)
+        return
+    threading.Thread(target=webbrowser.open, args=(address,), name="fastnn-open", daemon=True).start()
 
 
 def plane_of(encoding: Encoding, x: np.ndarray, y: np.ndarray) -> Plane | None:

@@ -27,6 +27,8 @@ class Curves:
 
     def __init__(self, first: int = 1):
         self.first, self.stride, self.count = first, 1, 0
+        self.best: tuple[int, float] | None = None  # index and value of the lowest validation loss so far
+        self._looked = 0
         self._kept: dict[str, Points] = {}
         self._late: dict[str, Points] = {}
         self._newest: dict[str, float | None] = {}
@@ -40,6 +42,7 @@ class Curves:
         while count > MOST * self.stride:
             self.stride *= 2
             self._kept = {name: kept[::2] for name, kept in self._kept.items()}
+        self._follow_best(history.get("val_loss", []))
         for (name, values), length in zip(columns, lengths, strict=True):
             if count:
                 self._take(name, values, lengths[0] - length)
@@ -54,6 +57,21 @@ class Curves:
             kept += map(finite, values[len(kept) * self.stride : self.count : self.stride])
         last = self.count - 1 - missing
         self._newest[name] = finite(values[last]) if last >= 0 else None
+
+    def _follow_best(self, losses: list[float]) -> None:
+        until = min(self.count, len(losses))
+        for index in range(self._looked, until):
+            if math.isfinite(losses[index]) and (self.best is None or losses[index] < self.best[1]):
+                self.best = index, losses[index]
+        self._looked = max(self._looked, until)
+
+    def mark(self, history: dict[str, list[float]], kept: int | None) -> dict[str, Any] | None:
+        """The epoch to mark with its values: the one that was ``kept`` (an index), else the best; None without any."""
+        index = kept if kept is not None else self.best[0] if self.best else None
+        if index is None or not 0 <= index < self.count:
+            return None
+        values = {name: finite(column[index]) for name, column in history.items() if index < len(column)}
+        return {"epoch": self.first + index, "word": "best" if kept is None else "kept", "values": values}
 
     def message(self) -> dict[str, Any]:
         """``epochs``, the ``series`` by name with a value an epoch, and ``stride``, the epochs between two points."""

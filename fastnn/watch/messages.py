@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,9 @@ def setup(model: Sequential, params: dict[str, Any], settings: dict[str, str]) -
     told = settings | {
         "input": _shape(layout.shapes[0]),
         "parameters": f"{model.count_params():,} in {model.dtype.name}",
-        "loss": str(getattr(model.loss, "name", model.loss)),
+        "loss": _words(str(getattr(model.loss, "name", model.loss))),
         "optimizer": _optimizer(model.compiled_optimizer.config()),
-        "learning rate": _value(model.compiled_optimizer.config()["learning_rate"]),
+        "learning rate": _rate(model.compiled_optimizer.config()["learning_rate"]),
         "batch": f"{params['batch_size']:,} of {params['n_samples']:,} rows, {params['steps']:,} updates an epoch",
         "backend": str(model.backend_),
         "seed": str(model.seed),
@@ -40,21 +41,40 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 def _optimizer(config: dict[str, Any]) -> str:
     others = {key: value for key, value in config.items() if key not in ("name", "learning_rate")}
-    told = [f"{key} {_value(value)}" for key, value in others.items() if value is not None and value is not False]
+    told = [
+        f"{_words(key)} {_value(value)}" for key, value in others.items() if value is not None and value is not False
+    ]
     return f"{config['name']} ({', '.join(told)})" if told else str(config["name"])
 
 
+def _rate(stored: Any) -> str:
+    """A learning rate, or how it changes."""
+    if not isinstance(stored, dict):
+        return _value(stored)
+    if stored["name"] == "CosineDecay" and stored["warmup_target"] is None:
+        first, last = stored["initial_learning_rate"], stored["initial_learning_rate"] * stored["alpha"]
+        return f"{first:g}, falling along a cosine to {last:g} over {stored['decay_steps']:,} updates"
+    name = _words(re.sub("(?<=[a-z])(?=[A-Z])", "_", stored["name"]).lower())
+    told = [f"{_words(key)} {_value(value)}" for key, value in stored.items() if key != "name" and value is not None]
+    return f"{name} ({', '.join(told)})"
+
+
 def _value(value: Any) -> str:
-    if isinstance(value, dict):  # a schedule
-        told = [f"{key} {_value(v)}" for key, v in value.items() if key != "name" and v is not None]
-        return f"{value['name']} ({', '.join(told)})"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-class Clock:
-    """How far a fit has come, how fast it goes and how long it may take; ``params`` are those of a callback."""
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
-    def __init__(self, params: dict[str, Any]):
+
+class Clock:
+    """How far a fit has come, how fast it goes and how long it may take; ``params`` are those of a callback.
+
+    Of a fit that is ``open_ended`` nobody knows how long it takes: None stands for what follows from its last epoch.
+    """
+
+    def __init__(self, params: dict[str, Any], open_ended: bool = False):
+        self.open_ended = open_ended
         self.params, self.first = params, params["initial_epoch"]
         self.began = time.monotonic()
         self.ended: float | None = None
@@ -72,10 +92,10 @@ class Clock:
         total = max(0, self.params["epochs"] - self.first) * steps
         return {
             "epoch": self.first + done // steps,
-            "epochs": self.params["epochs"],
-            "share": done / total if total else 1.0,
+            "epochs": None if self.open_ended else self.params["epochs"],
+            "share": None if self.open_ended else done / total if total else 1.0,
             "within": done % steps / steps,
             "seconds": round(now - self.began, 3),
-            "left": round((total - done) / speed, 3) if speed and not over else None,
+            "left": round((total - done) / speed, 3) if speed and not over and not self.open_ended else None,
             "speed": round(speed / steps * self.params["n_samples"], 1),
         }

@@ -9,17 +9,20 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import io
 import re
+import socket
 import socketserver
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
-from typing import cast
+from typing import Any, cast
 
 from fastnn.watch.board import Board
 
 PORT, PORTS = 8470, 20  # the first port that is tried, as the command line names it too, and how many
-PATIENCE = 5.0  # seconds that a request or a write to a page may take
+PATIENCE = 5.0  # seconds that a whole request, however it drips, or a write to a page may take
 QUIET = 5.0  # seconds after which a page that has no news is written to, to see if it is still there
 LOADING = 1.0  # seconds after which a page that was asked for should have asked for the events
 TAKEN = (errno.EADDRINUSE, errno.EACCES)  # EACCES: the system keeps the port for itself
@@ -94,10 +97,41 @@ class Server(ThreadingHTTPServer):
         self._thread.join()
 
 
+class Request(io.RawIOBase):
+    """What a connection sends, until ``seconds`` after it was opened; then reading is a ``TimeoutError``."""
+
+    def __init__(self, connection: socket.socket, seconds: float):
+        self.connection, self.deadline = connection, time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Take what has come, and wait for it no longer than the time that is left."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        self.connection.settimeout(left)
+        return self.connection.recv_into(buffer)
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
     timeout = PATIENCE
+
+    def setup(self) -> None:
+        """Read the request against one clock: a timeout a byte (the base class) lets it drip for ever."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(Request(self.connection, self.timeout))
+
+    def parse_request(self) -> bool:
+        """Read the header; from then on each write has its own time."""
+        parsed = super().parse_request()
+        self.connection.settimeout(self.timeout)
+        return parsed
 
     def do_GET(self) -> None:
         """Serve one of the two addresses."""

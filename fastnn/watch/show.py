@@ -28,32 +28,56 @@ LONGEST_REST = 5.0  # seconds; the first picture may have had to wait for a comp
 class Show:
     """One fit on a board: what is known of it, and the thread that makes messages while a page is connected."""
 
-    def __init__(self, board: Board, model: Any, params: dict[str, Any], settings: dict[str, str], plane: Plane | None):
-        self.board, self.model, self.clock = board, model, Clock(params)
+    def __init__(
+        self,
+        board: Board,
+        model: Any,
+        params: dict[str, Any],
+        settings: dict[str, str],
+        plane: Plane | None,
+        open_ended: bool = False,
+    ):
+        self.board, self.model, self.clock = board, model, Clock(params, open_ended)
         self.history = model.history
         self.curves = Curves(self.clock.first + 1)
         self.done, self.asked, self.over = 0, False, False
+        self.stays = False  # whether pages may come that have not seen the fit
         self.params: np.ndarray | None = None
         self.painter = Painter(plane, model) if plane is not None and Painter.fits(model) else None
         board.remove("picture")
-        described = {"plane": self.painter.describe() if self.painter else None}
-        board.post("setup", setup(model, params, settings) | described)
+        self.settings = settings
+        self._post_setup()
         self.paint()
         self.post("training")
         self.thread = threading.Thread(target=self._run, name="fastnn-watch", daemon=True)
         self.thread.start()
+
+    def _post_setup(self) -> None:
+        described = {"plane": self.painter.describe() if self.painter else None}
+        self.board.post("setup", setup(self.model, self.clock.params, self.settings) | described)
+
+    def settle(self, model: Any) -> None:
+        """Show another model of the same layers and rows, which was trained before, in place of the last one."""
+        self.end()
+        if model is not self.model:
+            self.model, self.history, self.curves = model, model.history, Curves(self.clock.first + 1)
+            self.done = len(self.history.epoch) * self.clock.params["steps"]
+            self._post_setup()
+            self.paint()
 
     def post(self, phase: str, note: str = "", results: dict[str, str] | None = None) -> None:
         """Post the state of the fit."""
         done = self.done
         self.curves.update(self.history.history, done // max(1, self.clock.params["steps"]))
         state = self.clock.message(done, over=self.over)
-        words = {"phase": phase, "note": note, "results": list((results or {}).items())}
+        words: dict[str, Any] = {"phase": phase, "note": note, "results": list((results or {}).items())}
+        kept = getattr(self.history, "kept_epoch", None) if self.over else None
+        words["mark"] = self.curves.mark(self.history.history, kept)
         self.board.post("state", state | words | {"curves": self.curves.message()})
 
     def paint(self, params: np.ndarray | None = None) -> None:
         """Post the picture with these parameters, or the model's, if there is one and somebody to see it."""
-        if self.painter and self.board.readers:
+        if self.painter and (self.board.readers or self.stays):
             self.board.post("picture", self.painter.paint(self.model.params if params is None else params))
 
     def end(self) -> None:
