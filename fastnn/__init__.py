@@ -12,6 +12,10 @@
 [0, 1, 1, 0]
 """
 
+from __future__ import annotations
+
+from types import ModuleType
+
 from fastnn import (
     activations,
     callbacks,
@@ -28,7 +32,8 @@ from fastnn._kernels import available as available_backends
 from fastnn._kernels import get_backend, set_backend, use_backend
 from fastnn._version import __version__
 from fastnn.config import show_config
-from fastnn.errors import BackendError, DivergenceError
+from fastnn.errors import BackendError, DivergenceError, NotReadyError
+from fastnn.layers import Input
 from fastnn.many import fit_many
 from fastnn.model import Sequential
 from fastnn.serialization import load
@@ -37,6 +42,8 @@ from fastnn.threads import get_num_threads, set_num_threads
 __all__ = [
     "BackendError",
     "DivergenceError",
+    "Input",
+    "NotReadyError",
     "Sequential",
     "__version__",
     "activations",
@@ -59,3 +66,26 @@ __all__ = [
     "show_config",
     "use_backend",
 ]
+
+_WHEN_WANTED = ("backend", "datasets", "models", "plot", "sklearn", "tables", "utils", "watch")
+_NOT_HERE = {
+    "Model": "networks are Sequential stacks, and graphs of layers are not there yet",
+    "ops": "arrays are NumPy's",
+    "preprocessing": "pad_sequences and to_categorical are in fastnn.utils",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a module when it is wanted: with all that few programs need, importing fastnn would take longer."""
+    if name in _WHEN_WANTED:
+        from importlib import import_module
+
+        return import_module(f"fastnn.{name}")
+    from fastnn.definitions import nearest
+
+    hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else nearest(name, __dir__())
+    raise AttributeError(f"module 'fastnn' has no attribute {name!r}{hint}")
+
+
+def __dir__() -> list[str]:
+    return sorted((*__all__, *_WHEN_WANTED))

@@ -125,7 +125,9 @@ def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool =
 
 def _check_rows(name: str, came: Shape, shape: Shape, empty: bool) -> None:
     """Raise when rows of a shape are none for a model with input ``shape``."""
-    if came[1:] != shape and not (shape == (1,) and len(came) == 1):
+    if (
+        came[1:] != shape and (*came[1:], 1) != shape and came[1:] != (*shape, 1)
+    ):  # Keras adds or drops a last axis of 1
         wanted = "(n, " + ", ".join(map(str, shape)) + ")"
         hint = f"; one row is x[None], shape {(1, *came)}" if came == shape else ""
         raise ValueError(f"{name} must have shape {wanted}, got {came}{hint}")

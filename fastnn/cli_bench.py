@@ -53,8 +53,8 @@ def _timed(model: fastnn.Sequential, backend: str) -> str:
 
 def _predict_seconds(model: fastnn.Sequential) -> float:
     predictor = model.predictor()
-    row = np.random.default_rng(0).random(model.input_shape).astype(model.dtype)
-    out = np.empty(model.output_shape, model.dtype)
+    row = np.random.default_rng(0).random(model.layout.input_shape).astype(model.dtype)
+    out = np.empty(model.layout.output_shape, model.dtype)
     return _median(lambda: predictor(row, out=out), 1)
 
 
@@ -64,8 +64,8 @@ def _update_text(model: fastnn.Sequential) -> str:
         return "not compiled"
     learner = copy.deepcopy(model)  # the model's own weights must not change
     random = np.random.default_rng(0)
-    x = random.random((ROWS * STEPS, *model.input_shape)).astype(model.dtype)
-    y: Any = random.integers(0, 2, len(x)) if loss.sparse else random.random((len(x), *model.output_shape))
+    x = random.random((ROWS * STEPS, *model.layout.input_shape)).astype(model.dtype)
+    y: Any = random.integers(0, 2, len(x)) if loss.sparse else random.random((len(x), *model.layout.output_shape))
     seconds = _median(lambda: learner.fit(x, y, batch_size=ROWS, verbose=0), STEPS)
     return f"{seconds * 1e6:.1f} us"
 

@@ -40,8 +40,8 @@ def make_data(model: Sequential, x: Any, y: Any, sample_weight: Any = None, pref
     if model.loss is None:
         raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
     model.resolved_metrics()  # a metric that does not fit the loss is an error before any work
-    rows = checks.inputs(f"{prefix}x", x, model.input_shape, model.dtype)
-    shape = model.output_shape
+    rows = checks.inputs(f"{prefix}x", x, model.layout.input_shape, model.dtype)
+    shape = model.layout.output_shape
     target = checks.targets(y, len(rows), shape, model.loss, model.dtype)
     weight = checks.weights(sample_weight, None, target, shape, model.loss.sparse, model.dtype)
     return Data(rows, target, weight)
@@ -77,5 +77,5 @@ def _weighted(model: Sequential, data: Data, class_weight: Any) -> Data:
     if class_weight is None:
         return data
     assert model.loss is not None
-    shape, sparse = model.output_shape, model.loss.sparse
+    shape, sparse = model.layout.output_shape, model.loss.sparse
     return replace(data, weight=checks.weights(data.weight, class_weight, data.target, shape, sparse, model.dtype))

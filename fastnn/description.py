@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import layers as layer_definitions
+from fastnn.attributes import UNNAMED
 from fastnn.checks import check_finite, listed
 from fastnn.definitions import integer, shown
 from fastnn.layers.base import Layer, check_shape
@@ -28,9 +29,10 @@ MOST_STEPS = 2**53  # updates or epochs; no training has as many, and a few more
 
 def describe(model: Sequential) -> dict[str, Any]:
     """The model as JSON can hold it."""
-    described: dict[str, Any] = {
-        "layers": [layer.config() for layer in model.layers],
-        "input_shape": list(model.input_shape),
+    described: dict[str, Any] = {} if model.name == UNNAMED else {"name": model.name}
+    described |= {
+        "layers": [layer.config() for layer in model.stacked],
+        "input_shape": list(model.layout.input_shape),
         "dtype": model.dtype.name,
         "seed": model.seed,
         "epoch": model.epoch,
@@ -66,7 +68,7 @@ def _plain(value: Any) -> Any:
 
 
 def names(layout: Layout) -> list[str]:
-    """``"layer.parameter"`` for each array of ``get_weights``."""
+    """``"layer.parameter"`` for each array of ``get_weights``; places count from the Input, where there is one."""
     return [f"{v.layer}.{v.parameter.name}" for v in layout.variables]
 
 
@@ -88,7 +90,8 @@ def rebuild(described: Any, file: TensorFile, custom: dict[str, Any]) -> Sequent
 
     layers, layout = architecture(described)
     dtype, seed = described["dtype"], integer("seed", described["seed"], low=0)
-    model = Sequential(dtype=dtype if dtype in ("float32", "float64") else repr(dtype), seed=seed)
+    dtype = dtype if dtype in ("float32", "float64") else repr(dtype)
+    model = Sequential(dtype=dtype, seed=seed, name=described.get("name"))
     if "compile" in described:
         _recompile(model, described["compile"], custom)
     _check_arrays(file, layout, model)

@@ -10,6 +10,15 @@ class BackendError(RuntimeError):
     """
 
 
+class NotReadyError(ValueError, AttributeError):
+    """The model is not built or not compiled yet; the message says what to call. ``hasattr`` then says no.
+
+    >>> from fastnn import Sequential
+    >>> hasattr(Sequential(), "input_shape")
+    False
+    """
+
+
 class DivergenceError(ArithmeticError):
     """The loss was not finite. The model keeps its last finite weights.
 

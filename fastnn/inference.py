@@ -41,8 +41,8 @@ def predict(model: Sequential, x: Any, batch_size: int, backend: str | None, lis
     """Predictions ``(n, *output_shape)`` for rows that are checked, those before a hook set ``stop_predicting``."""
     plan, pool = model._plans.prediction(model)
     model.backend_, module = _kernels.select(plan, backend or model.backend)
-    out = np.empty((len(x), *model.output_shape), model.dtype)
-    flat = out.reshape(len(x), math.prod(model.output_shape))
+    out = np.empty((len(x), *model.layout.output_shape), model.dtype)
+    flat = out.reshape(len(x), math.prod(model.layout.output_shape))
     arenas = take_arenas(model, plan, pool)
     if not listeners.callbacks:  # the rest takes longer than a small network
         try:

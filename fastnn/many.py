@@ -89,7 +89,7 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
     with contextlib.ExitStack() as in_fits:
         for model in models:
-            in_fits.enter_context(exclusive.training(model))
+            in_fits.enter_context(exclusive.training(model.whole))
         given = x, y, sample_weight, class_weight
         return _run(_prepare(models, given, validation_split, validation_data, arguments), n_threads)
 
@@ -105,13 +105,13 @@ def _prepare(
     with contextlib.ExitStack() as stack:
         for model in models:
             stack.enter_context(model.built_for(x))
-            kind = model.dtype, model.input_shape
+            kind = model.dtype, model.layout.input_shape
             if kind not in rows:
-                checked = checks.inputs("x", x, model.input_shape, model.dtype)
+                checked = checks.inputs("x", x, model.layout.input_shape, model.dtype)
                 if isinstance(checked, np.ndarray):
-                    checked = checked.reshape(-1, *model.input_shape)
+                    checked = checked.reshape(-1, *model.layout.input_shape)
                 rows[kind] = checked
-            key = (*kind, model.output_shape, model.loss)
+            key = (*kind, model.layout.output_shape, model.loss)
             if key not in shared:
                 shared[key] = split_data(model, (rows[kind], *others), validation_split, validation_data)
             own = replace(arguments, callbacks=copy.deepcopy(arguments.callbacks))

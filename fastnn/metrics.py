@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import integer, lookup, number
+from fastnn.definitions import fixed, integer, lookup, number
 
 
 class StatisticCode(IntEnum):
@@ -165,6 +165,7 @@ def r_auc(sums):
     return _ratio(area, negative.sum(-1) * positive.sum(-1)).mean()
 
 
+@fixed
 @dataclass(frozen=True)
 class Metric:
     """One metric.

@@ -11,36 +11,33 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _kernels, checks, exclusive, inference, losses, optimizers, serialization
-from fastnn import metrics as metric_definitions
+from fastnn import _kernels, checks, exclusive, inference, serialization
+from fastnn.arguments import refuse, refuse_for
 from fastnn.callbacks import History, Logs
 from fastnn.callbacks import check as check_callbacks
+from fastnn.compiled import Compiled
 from fastnn.data import Data, make_data, split_data
 from fastnn.fitting import BATCH_SIZE, check_arguments, checked_batch_size, prepare
 from fastnn.layers.base import Layer
 from fastnn.listeners import SILENT, Listeners
-from fastnn.losses import CustomLoss, Loss, Reduction
-from fastnn.metrics import Metric
-from fastnn.optimizers import Optimizer
-from fastnn.plan import Layout, Plan, aligned
-from fastnn.plan_cache import Entry, PlanCache
 from fastnn.stack import Stack
-from fastnn.stored import check_types
 
-Metrics = list[tuple[Metric, bool]]
+STOPS = {"stop_evaluating", "stop_predicting", "stop_training"}  # what callbacks set
 
 
-class Sequential(Stack):
+class Sequential(Compiled):
     """A stack of layers.
 
     Parameters
     ----------
-    layers : layers of :mod:`fastnn.layers`; more can be added with :meth:`add`.
+    layers : layers of :mod:`fastnn.layers`, also those of other models, whose weights are copied when the model is
+        built; or models, which stay what they are and train together with this one. More can be added with :meth:`add`.
     dtype : ``"float32"`` or ``"float64"``, of parameters and all computation.
     seed : whole number from which everything random follows (initial parameters, the order of rows, dropout);
         None draws one, found as ``model.seed``.
     backend : ``"auto"``, ``"cython"``, ``"numba"``, ``"numpy"`` or another package's; None leaves the choice
         to ``use_backend``, ``set_backend`` and ``FASTNN_BACKEND``.
+    name : shown in summaries.
 
     Attributes
     ----------
@@ -60,56 +57,28 @@ class Sequential(Stack):
     (True, (2, 1))
     """
 
+    SETTABLE = Compiled.SETTABLE | {"backend", "backend_", "history", "metadata"} | STOPS
+
     def __init__(
         self,
-        layers: Iterable[Layer] | None = None,
+        layers: Iterable[Layer | Stack] | None = None,
         *,
         dtype: str = "float32",
         seed: int | None = None,
         backend: str | None = None,
+        name: str | None = None,
+        **unknown: Any,
     ):
+        if unknown:
+            refuse("Sequential", unknown, ("layers", "dtype", "seed", "backend", "name"))
         if backend is not None:
             _kernels.check_name(backend)
-        super().__init__(layers, dtype, seed)
+        super().__init__(layers, dtype, seed, name)
         self.backend = backend
         self.backend_: str | None = None
-        self.loss: Loss | CustomLoss | None = None
-        self.optimizer: Optimizer | None = None
-        self.metrics: list[Metric] = []
-        self.weighted_metrics: list[Metric] = []
-        self.reduction = Reduction()
         self.metadata: dict[str, str] = {}
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
         self.history: History | None = None
-
-    def _forget(self, drawn: tuple[Layout, np.ndarray] | None = None) -> None:
-        super()._forget(drawn)
-        self.slots: np.ndarray | None = None
-        self.epoch = self.step = 0
-        self._plans = PlanCache()
-
-    # -- training -------------------------------------------------------------------------------
-
-    def compile(
-        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None
-    ) -> None:
-        """Choose how to train; optimiser state starts afresh. Not within a fit.
-
-        Parameters
-        ----------
-        optimizer, loss, metrics : names or objects of the modules of these names; ``loss`` may be a function
-            ``f(target, prediction)`` (see :class:`fastnn.losses.custom.CustomLoss`).
-        weighted_metrics : metrics in which rows count by their sample and class weights.
-        """
-        if loss is None:
-            raise ValueError("compile needs a loss, such as loss='mean_squared_error'")
-        exclusive.check_idle(self, "compile")
-        made = optimizers.get(optimizer), losses.get(loss), _metrics(metrics), _metrics(weighted_metrics)
-        for record in (*made[:2], *made[2], *made[3]):
-            check_types(record)
-        self.optimizer, self.loss, self.metrics, self.weighted_metrics = made
-        self.slots, self.step = None, 0
-        self._plans = PlanCache()
 
     def fit(
         self,
@@ -127,6 +96,7 @@ class Sequential(Stack):
         initial_epoch: int = 0,
         time_limit: float | None = None,
         backend: str | None = None,
+        **unknown: Any,
     ) -> History:
         """Train.
 
@@ -158,8 +128,10 @@ class Sequential(Stack):
         Whatever ends the fit, callbacks hear ``on_train_end``, and ``model.history`` has an entry for every epoch that
         began an update (see :class:`fastnn.callbacks.History`).
         """
+        if unknown:
+            refuse_for(Sequential.fit, unknown)
         arguments = check_arguments(batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend)
-        with exclusive.training(self):
+        with exclusive.training(self.whole):
             self.compiled_optimizer.check()  # users change its numbers between fits
             with self.built_for(x):
                 given = x, y, sample_weight, class_weight
@@ -176,12 +148,15 @@ class Sequential(Stack):
         return_dict: bool = False,
         backend: str | None = None,
         callbacks: Any = None,
+        **unknown: Any,
     ) -> Any:
         """Loss and metrics on data: the loss, ``[loss, *metrics]``, or a dict with ``return_dict``.
 
         ``callbacks`` hear ``on_test_begin``, ``on_test_end`` and, of ``batch_size`` rows each (None for 32),
         ``on_test_batch_begin`` and ``on_test_batch_end``. ``verbose`` is taken for Keras' sake.
         """
+        if unknown:
+            refuse_for(Sequential.evaluate, unknown)
         batch_size, listeners = checked_batch_size(batch_size), Listeners(check_callbacks(callbacks))
         with self.built_for(x):
             data = make_data(self, x, y, sample_weight)
@@ -228,6 +203,7 @@ class Sequential(Stack):
         verbose: Any = 0,
         backend: str | None = None,
         callbacks: Any = None,
+        **unknown: Any,
     ) -> np.ndarray:
         """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, dense or sparse, of the model's dtype.
 
@@ -235,13 +211,21 @@ class Sequential(Stack):
         ``on_predict_batch_begin`` and ``on_predict_batch_end``; without those rows go through in blocks of the plan's
         choice. ``verbose`` is taken for Keras' sake.
         """
+        if unknown:
+            refuse_for(Sequential.predict, unknown)
         batch_size = checked_batch_size(batch_size)
         listeners = Listeners(check_callbacks(callbacks)) if callbacks else SILENT
         with self.built_for(x):
-            x = checks.inputs("x", x, self.input_shape, self.dtype, empty=True)
+            x = checks.inputs("x", x, self.layout.input_shape, self.dtype, empty=True)
             _kernels.select(self._plans.prediction(self)[0], backend or self.backend)  # an error forgets the build
         listeners.introduce(self, {"epochs": 1, "steps": -(-len(x) // batch_size)})
         return inference.predict(self, x, batch_size, backend, listeners)
+
+    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+        """:meth:`predict`; a pass as in training, with dropout, is not there yet and refused."""
+        if training:
+            raise ValueError("training=True is not there yet: a model that is called predicts; fit trains it")
+        return self.predict(x)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """:meth:`predict` under the name Keras gives it for one batch."""
@@ -258,48 +242,3 @@ class Sequential(Stack):
     def save(self, path: Any, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one safetensors file; ``metadata`` is added to ``model.metadata`` there."""
         serialization.save(self, path, metadata)
-
-    # -- plans ----------------------------------------------------------------------------------
-
-    @property
-    def plan(self) -> Plan:
-        """The plan last used for training, or the one for prediction when the model is not compiled; printable."""
-        if self.loss is None:
-            return self.prediction_plan()
-        return self.training_plan(self._plans.last_batch_size)[0]
-
-    def training_plan(self, batch_size: int) -> Entry:
-        """The plan that :meth:`fit` executes, with the arenas that are free for it."""
-        return self._plans.training(self, batch_size)
-
-    def prediction_plan(self) -> Plan:
-        """The plan that :meth:`predict` executes."""
-        return self._plans.prediction(self)[0]
-
-    @property
-    def compiled_optimizer(self) -> Optimizer:
-        """The optimiser of a compiled model."""
-        if self.optimizer is None:
-            raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
-        return self.optimizer
-
-    def resolved_metrics(self) -> Metrics:
-        """Metrics with the statistic that the loss decides, and whether weights count in them."""
-        return metric_definitions.resolve_all(self.metrics, self.weighted_metrics, self.loss, self.output_shape[-1])
-
-    # -- copies ---------------------------------------------------------------------------------
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plans": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.params = aligned(len(state["params"]), self.dtype)  # a copy of an array loses its alignment
-        self.params[...] = state["params"]
-        self._plans = PlanCache()
-
-
-def _metrics(came: Any) -> list[Metric]:
-    single = isinstance(came, str | Metric)
-    listed = checks.listed("metrics", [came] if single else () if came is None else came, "names or metrics")
-    return [metric_definitions.get(metric) for metric in listed]

@@ -21,6 +21,7 @@ from fastnn import plan_tables
 from fastnn._kernels.tables import HEADER, OP, RUN
 from fastnn.activations import ActivationCode, linear
 from fastnn.definitions import shown
+from fastnn.errors import NotReadyError
 from fastnn.layers.base import NO_PENALTY, Layer, Operation, OpKind, Parameter, Shape
 from fastnn.losses import CustomLoss, Loss, Reduction
 from fastnn.metrics import Metric
@@ -69,6 +70,20 @@ class Layout:
     variables: tuple[Variable, ...]
     n_params: int
 
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one sample."""
+        return self.shapes[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of one prediction."""
+        return self.shapes[-1]
+
+    def of_layer(self, index: int) -> tuple[Variable, ...]:
+        """The parameters of one layer."""
+        return tuple(v for v in self.variables if v.layer == index)
+
     def __repr__(self) -> str:
         return f"<Layout of {len(self.layers)} layers, {self.shapes[0]} -> {self.shapes[-1]}, {self.n_params} params>"
 
@@ -82,7 +97,10 @@ def lay_out(layers: Sequence[Layer], input_shape: Shape) -> Layout:
             _check_size(f"{parameter.name} of layer {index}", parameter.shape)
             variables.append(Variable(index, parameter, offset))
             offset += _padded(math.prod(parameter.shape))
-        shapes.append(layer.output_shape(shapes[-1]))
+        shape = layer.output_shape(shapes[-1])
+        if index and layer.input_shape not in (None, shapes[-1]):
+            raise ValueError(f"layer {index} was given the input_shape {layer.input_shape}, and gets {shapes[-1]} here")
+        shapes.append(shape)
         _check_size(f"the output of layer {index}", shapes[-1])
     return Layout(tuple(layers), tuple(shapes), tuple(variables), offset)
 
@@ -220,7 +238,7 @@ def compile_plan(
     """
     operations = _join_activations(_operations(layout))
     if not operations:
-        raise ValueError("the model has no layer that computes anything; add a Dense layer")
+        raise NotReadyError("the model has no layer that computes anything; add a Dense layer")
     training = loss is not None
     loss, operations, fused = _take_logits(loss, operations, layout.shapes[-1])
     build = _Builder(layout, operations, training, _block_rows(operations, batch_size))

@@ -55,8 +55,8 @@ class Predictor:
         self.params = model.params
         self.arenas = allocate(self.plan, self.params)
         self.free: list[Arenas] = []  # for calls of more threads
-        self.shape, self.dtype = model.input_shape, model.dtype
-        self.output_shape = model.output_shape
+        self.shape, self.dtype = model.layout.input_shape, model.dtype
+        self.output_shape = model.layout.output_shape
         self.n_input, self.n_output = int(self.plan.header["n_input"]), int(self.plan.header["n_output"])
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

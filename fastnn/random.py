@@ -13,9 +13,13 @@ promise across versions and cannot be entered in the middle by a kernel.
 
 from __future__ import annotations
 
+import itertools
+import os
+
 import numpy as np
 
 ORDER = 0
+_given: itertools.count | None = None  # seeds of the models to come, when a program has asked for it
 INITIAL = 0x80000000
 
 _MULTIPLY = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -76,3 +80,14 @@ def dropout_scale(seed: int, layer: int, step: int, rate: float, first: int, cou
 def uniform(seed: int, stream: int, count: int) -> np.ndarray:
     """Numbers in (0, 1), float64, from 32 bits each; never 0 or 1."""
     return (words(seed, INITIAL + stream, 0, 0, count) + 0.5) / 4294967296.0
+
+
+def new_seed() -> int:
+    """A seed for a model that was given none: from the system, or the next one after :func:`seed_models`."""
+    return int.from_bytes(os.urandom(8)) >> 1 if _given is None else next(_given)
+
+
+def seed_models(first: int) -> None:
+    """Give models that are made without a seed this one, then the numbers after it."""
+    global _given
+    _given = itertools.count(first)

@@ -39,7 +39,7 @@ def save(model: Sequential, path: Any, metadata: Mapping[str, Any] | None = None
     """Write a built model; the file at ``path`` changes only when all is written."""
     name, told = check_name(path), {**model.metadata, **(metadata or {})}
     _check_encoding(model, told)
-    tensors = dict(zip(model.weight_names(), model.get_weights(), strict=True))
+    tensors = dict(zip(names(model.layout), model.get_weights(), strict=True))
     if model.slots is not None and len(model.slots) == model.compiled_optimizer.n_slots:
         tensors |= {f"optimizer.{i}": slot for i, slot in enumerate(model.slots)}
     stored = {
@@ -177,4 +177,4 @@ def _check_encoding(model: Sequential, metadata: Mapping[str, Any]) -> None:
     if ENCODING in metadata:
         from fastnn.tables import Encoding
 
-        Encoding.read(metadata[ENCODING], math.prod(model.input_shape), math.prod(model.output_shape))
+        Encoding.read(metadata[ENCODING], math.prod(model.layout.input_shape), math.prod(model.layout.output_shape))

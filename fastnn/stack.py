@@ -3,101 +3,164 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import copy
+import weakref
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 
-from fastnn import checks, exclusive, interrupts, serialization
+from fastnn import checks, exclusive
+from fastnn.attributes import UNNAMED
 from fastnn.definitions import integer
-from fastnn.layers.base import Layer, Shape, check_shape
+from fastnn.errors import NotReadyError
+from fastnn.layers.base import Layer, Shape, check_shape, without_batch
+from fastnn.layers.place import Place
+from fastnn.outline import Outline
+from fastnn.parts import Part, check_parts, kept_weights, name_layers, place_layers, take_in
 from fastnn.plan import Layout, aligned, lay_out
-from fastnn.stored import check_types
-from fastnn.summary import summary
+from fastnn.random import new_seed
 
-if TYPE_CHECKING:
-    from fastnn.model import Sequential
+NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
-class Stack:
+class Stack(Outline):
     """Layers, their layout and one flat vector ``params``; :class:`fastnn.Sequential` adds training.
 
     Parameters
     ----------
-    layers, dtype, seed : see :class:`fastnn.Sequential`.
+    layers, dtype, seed, name : see :class:`fastnn.Sequential`.
     """
 
-    def __init__(self, layers: Iterable[Layer] | None, dtype: Any, seed: int | None):
-        self.dtype = checks.model_dtype(dtype)
-        self.seed = int.from_bytes(os.urandom(8)) >> 1 if seed is None else integer("seed", seed, low=0)
-        if self.seed >= 2**64:
-            raise ValueError(f"seed must be below 2**64, got {seed}")
+    SETTABLE = frozenset({"name", "seed"})
+
+    def __new__(cls, *arguments: Any, **given: Any):
+        """Refuse a class of a user's whose own training or computation nothing would call."""
+        own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
+        if own:
+            raise TypeError(
+                f"{cls.__name__}.{own} would never be called: steps of your own are not there yet. Give compile a "
+                f"loss that is a function f(target, prediction), or fit callbacks"
+            )
+        return super().__new__(cls)
+
+    def __init__(self, layers: Iterable[Any] | None, dtype: Any, seed: int | None, name: str | None):
+        self._set(dtype=checks.model_dtype(dtype))
+        self.seed = new_seed() if seed is None else seed
+        self.name = UNNAMED if name is None else name
         self._layers: list[Layer] = []
+        self._parts: list[Part] = []
+        self._within: weakref.ref[Stack] | None = None
         self._layout: Layout | None = None
         self._forget()
-        self._stack(_layers(layers))
+        self._stack(*take_in(self, layers))
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers, a copy of the list."""
-        return list(self._layers)
+    def name(self) -> str:
+        """Shown in summaries, and the key of :meth:`get_layer` in a model around this one."""
+        return self._name
+
+    @name.setter
+    def name(self, came: Any) -> None:
+        if not (isinstance(came, str) and came):
+            raise TypeError(f"name must be a text, got {came!r}")
+        self._name = came
 
     @property
-    def built(self) -> bool:
-        """Whether the input's shape is known and parameters exist."""
-        return self._layout is not None
+    def seed(self) -> int:
+        """What everything random follows from; set, it decides the order of rows and the dropout from then on."""
+        return self._seed
 
-    def add(self, layer: Layer) -> None:
-        """Append a layer. Parameters that exist are drawn anew when the model is built again."""
-        self._stack([*self._layers, *_layers([layer])])
+    @seed.setter
+    def seed(self, came: Any) -> None:
+        if integer("seed", came, low=0) >= 2**64:
+            raise ValueError(f"seed must be below 2**64, got {came}")
+        self._seed = integer("seed", came)
+        self._drop_plans()
 
-    def pop(self) -> Layer:
-        """Take the last layer off and return it."""
-        if not self._layers:
+    def add(self, layer: Layer | Stack) -> None:
+        """Append a layer or a model. Layers that are there keep their weights; training begins anew."""
+        self._stack(*take_in(self, [layer]))
+
+    def pop(self) -> Layer | Stack:
+        """Take the last layer (or the model that was added last) off and return it; the others keep their weights."""
+        if not self.layers:
             raise ValueError("the model has no layer to pop")
-        layer = self._layers[-1]
-        self._stack(self._layers[:-1])
-        return layer
+        last = next((part for part in self._parts if part.end == len(self._layers)), None)
+        parts = [part for part in self._parts if part is not last]
+        first = len(self._layers) - 1 if last is None else last.first
+        gone = self._layers[-1] if last is None else last.model
+        self._stack(self._layers[:first], parts)
+        if last is not None:
+            last.model._within = None
+        return gone
 
-    def _stack(self, layers: list[Layer]) -> None:
+    def _stack(self, layers: list[Layer], parts: list[Part]) -> None:
         """Have these layers, built where the input's shape is known; an error changes nothing."""
-        exclusive.check_idle(self, "add or pop")
+        exclusive.check_idle(self.whole, "add or pop")
+        self._check_free()
         shape = layers[0].input_shape if layers else None
         if shape is None and layers and self._layout is not None:
-            shape = self.input_shape
-        drawn = None if shape is None else self._draw(layers, shape)
-        self._layers = layers
+            shape = self._layout.input_shape
+        drawn = None if shape is None else self._draw(layers, parts, shape)
+        self._layers, self._parts = layers, parts
+        name_layers(layers)
+        for part in parts:
+            part.model._within = weakref.ref(self)
         self._forget(drawn)
+        self._let_go()
+
+    def _check_free(self) -> None:
+        if self.within is not None:
+            raise ValueError(f"{self!r} is a part of {self.within!r} and keeps its layers and shapes")
 
     def build(self, input_shape: Any = None) -> None:
-        """Draw the initial parameters for samples of ``input_shape`` (without the batch axis). Not within a fit."""
-        exclusive.check_idle(self, "build")
+        """Draw the initial parameters for samples of ``input_shape``, with ``None`` for the batch axis or without it.
+
+        A model that is built for this shape already stays as it is; layers that bring weights keep them. Not within a
+        fit.
+        """
+        exclusive.check_idle(self.whole, "build")
         self._build(input_shape)
+        self._let_go()
 
     def _build(self, input_shape: Any) -> None:
         known = self._layers[0].input_shape if self._layers else None
-        shape = known if input_shape is None else check_shape("input_shape", input_shape)
+        shape = known if input_shape is None else check_shape("input_shape", without_batch(input_shape))
         if not self._layers:
-            raise ValueError("the model has no layers")
+            raise NotReadyError("the model has no layers")
         if shape is None:
-            raise ValueError("the input's shape is not known; give input_shape to the first layer or to build()")
+            raise NotReadyError("the input's shape is not known; give input_shape to the first layer or to build()")
         if known is not None and shape != known:
             raise ValueError(f"input_shape {shape} differs from the first layer's {known}")
-        self._forget(self._draw(self._layers, shape))
+        if self._layout is None:
+            self._forget(self._draw(self._layers, self._parts, shape))
+        elif shape != self._layout.input_shape:
+            self._check_free()
+            self._forget(self._draw(self._layers, self._parts, shape))
 
-    def _draw(self, layers: list[Layer], shape: Shape) -> tuple[Layout, np.ndarray]:
+    def draw_anew(self, seed: Any) -> None:
+        """Build again from another seed, with weights that nothing has trained."""
+        self.seed = seed
+        for layer in self._layers:
+            layer.stand(Place(names=layer.given_name is None))
+        self._forget(self._draw(self._layers, self._parts, self.layout.input_shape))
+
+    def _draw(self, layers: list[Layer], parts: list[Part], shape: Shape) -> tuple[Layout, np.ndarray]:
         layout = lay_out(layers, shape)
+        check_parts(parts, layout)
         params = aligned(layout.n_params, self.dtype)
-        for stream, variable in enumerate(layout.variables):
+        kept = kept_weights(layers, layout)
+        for stream, (variable, weights) in enumerate(zip(layout.variables, kept, strict=True)):
             parameter = variable.parameter
-            drawn = parameter.initializer(parameter.shape, self.seed, stream)
+            drawn = parameter.initializer(parameter.shape, self.seed, stream) if weights is None else weights
             params[variable.offset : variable.offset + variable.size] = drawn.ravel()
         return layout, params
 
     def restore(self, layers: list[Layer], layout: Layout, params: np.ndarray) -> None:
         """Have layers with parameters that are there, from a file: nothing is drawn."""
         self._layers = layers
+        name_layers(layers)
         self._forget((layout, params))
 
     @contextlib.contextmanager
@@ -112,10 +175,28 @@ class Stack:
             if waiting:
                 self._forget()
             raise
+        if waiting:
+            self._let_go()
 
     def _forget(self, drawn: tuple[Layout, np.ndarray] | None = None) -> None:
         """Start afresh, not built or with new parameters."""
-        self._layout, self.params = drawn or (None, aligned(0, self.dtype))
+        self.stand_in(*(drawn or (None, None)))
+
+    def stand_in(self, layout: Layout | None, params: np.ndarray | None) -> None:
+        """Have these parameters, or none; layers and parts are told."""
+        self._layout = layout
+        self._set(params=aligned(0, self.dtype) if params is None else params)
+        self._drop_plans()
+        place_layers(self, layout)
+
+    def _drop_plans(self) -> None:
+        """Compile plans anew when they are wanted."""
+
+    def _let_go(self) -> None:
+        """Hold the models no longer that layers brought their weights from."""
+        if self.built:
+            for layer in self._layers:
+                layer.place.source = None  # type: ignore[union-attr]
 
     @property
     def layout(self) -> Layout:
@@ -125,119 +206,19 @@ class Stack:
         assert self._layout is not None
         return self._layout
 
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of one sample."""
-        return self.layout.shapes[0]
+    # -- copies ---------------------------------------------------------------------------------
 
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of one prediction."""
-        return self.layout.shapes[-1]
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_plans": None, "_within": None}
 
-    def count_params(self) -> int:
-        """Number of trainable parameters."""
-        return sum(variable.size for variable in self.layout.variables)
-
-    def summary(self, print_fn: Any = print) -> None:
-        """Print a table of the layers, their output shapes and parameters.
-
-        >>> from fastnn import Sequential
-        >>> from fastnn.layers import Dense, Dropout
-        >>> Sequential([Dense(64, "relu", input_shape=(20,)), Dropout(0.25), Dense(1)]).summary()
-        #  layer    output   params  settings
-        --------------------------------------
-        0  Dense    (n, 64)   1,344  relu
-        1  Dropout  (n, 64)       0  rate=0.25
-        2  Dense    (n, 1)       65
-        --------------------------------------
-        input (n, 20), 1,409 params in float32 (5.5 KiB)
-        not compiled
-        """
-        print_fn(summary(cast("Sequential", self)))
-
-    def __repr__(self) -> str:
-        shapes = (
-            f"{self.input_shape} -> {self.output_shape}, {self.count_params()} params" if self.built else "not built"
-        )
-        return f"<{type(self).__name__} of {len(self._layers)} layers, {shapes}>"
-
-    def weight_names(self) -> list[str]:
-        """``"layer.parameter"`` for each array of :meth:`get_weights`."""
-        return [f"{v.layer}.{v.parameter.name}" for v in self.layout.variables]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all parameters: kernel ``(n_in, n_out)`` and bias ``(n_out,)`` of each layer in turn."""
-        return [
-            self.params[v.offset : v.offset + v.size].reshape(v.parameter.shape).copy() for v in self.layout.variables
-        ]
-
-    def set_weights(self, weights: Iterable[Any]) -> None:
-        """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change.
-
-        >>> from fastnn import Sequential
-        >>> from fastnn.layers import Dense
-        >>> model = Sequential([Dense(1, input_shape=(2,))])
-        >>> model.weight_names()
-        ['0.kernel', '0.bias']
-        >>> model.set_weights([[[1.0], [2.0]], [0.5]])
-        >>> model.predict([[1.0, 1.0]]).tolist()
-        [[3.5]]
-        """
-        variables, weights = self.layout.variables, checks.listed("weights", weights, "arrays")
-        if len(weights) != len(variables):
-            raise ValueError(
-                f"weights must hold {len(variables)} arrays ({', '.join(self.weight_names())}), got {len(weights)}"
-            )
-        checked = []
-        for name, variable, came in zip(self.weight_names(), variables, weights, strict=True):
-            array = checks.real_array(f"weights of {name}", came, self.dtype)
-            if array.shape != variable.parameter.shape:
-                raise ValueError(f"weights of {name} must have shape {variable.parameter.shape}, got {array.shape}")
-            checks.check_finite(f"weights of {name}", array)
-            checked.append(array)
-        with interrupts.whole():
-            for variable, array in zip(variables, checked, strict=True):
-                self.params[variable.offset : variable.offset + variable.size] = array.ravel()
-
-    def save_weights(self, path: Any) -> None:
-        """Write the weights alone to a safetensors file, for :meth:`load_weights`.
-
-        Raises
-        ------
-        OSError
-            the file cannot be written; what stands at ``path`` is as it was.
-        ValueError
-            the ending of its name is another format's, such as .h5.
-        """
-        serialization.save_weights(self, path)
-
-    def load_weights(self, path: Any) -> None:
-        """Set all weights from a file of :meth:`save_weights` or of :meth:`Sequential.save`; all or none change.
-
-        Arrays go by their order, as in :meth:`set_weights`, whatever the layers are called; each must have the shape
-        that the model wants. Optimiser state and counters stay.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            there is no such file; it is none of fastnn's, is damaged, or is of other shapes.
-
-        >>> from fastnn import Sequential
-        >>> from fastnn.layers import Dense
-        >>> first, second = (Sequential([Dense(1, input_shape=(2,))], seed=seed) for seed in (1, 2))
-        >>> first.save_weights("first.weights.safetensors")
-        >>> second.load_weights("first.weights.safetensors")
-        >>> bool((first.params == second.params).all())
-        True
-        """
-        serialization.load_weights(self, path)
-
-
-def _layers(came: Any) -> list[Layer]:
-    listed = checks.listed("layers", () if came is None else came, "layers of fastnn.layers")
-    for layer in listed:
-        if not isinstance(layer, Layer):
-            raise TypeError(f"a model takes layers of fastnn.layers, got {layer!r}")
-        check_types(layer)
-    return listed
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        params = aligned(len(state["params"]), state["dtype"])  # a copy of an array loses its alignment
+        params[...] = state["params"]
+        free = [part for part in state["_parts"] if part.model.within is None]
+        layers = [copy.copy(layer) for layer in state["_layers"]]
+        self._set(**{**state, "_layers": layers, "_parts": free})
+        name_layers(layers)
+        for part in free:
+            part.model._within = weakref.ref(self)
+        shapes = self._layout and self._layout.shapes
+        self.stand_in(lay_out(layers, shapes[0]) if shapes else None, params)

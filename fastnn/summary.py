@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fastnn.definitions import integer
 from fastnn.reprs import cut
 
 if TYPE_CHECKING:
@@ -25,31 +26,37 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]
     return lines
 
 
-def summary(model: Sequential) -> str:
+def summary(model: Sequential, line_length: int | None = None) -> str:
     """Layers with output shapes, parameters and settings, the totals, and how the model is trained."""
-    if not model.built and (not model.layers or model.layers[0].input_shape is None):
-        rows = [("#", "layer", "settings"), *((str(i), _name(x), _settings(x)) for i, x in enumerate(model.layers))]
-        return "\n".join([*table(rows), "not built: the input's shape is not known", *_training(model)])
+    lines = [f'Model: "{model.name}"', *_layers(model), *_training(model)]
+    width = max(map(len, lines)) if line_length is None else integer("line_length", line_length, low=20)
+    return "\n".join(line[:width] if set(line) == {"-"} else cut(line, width) for line in lines)
+
+
+def _layers(model: Sequential) -> list[str]:
+    if not model.built and (not model.layers or model.stacked[0].input_shape is None):
+        named = [(str(i), f"{x.name} ({type(x).__name__})", _settings(x)) for i, x in enumerate(model.layers)]
+        return [*table([("#", "Layer (type)", "Settings"), *named]), "not built: the input's shape is not known"]
     layout = model.layout
-    shown = [("#", "layer", "output", "params", "settings")]
-    for index, layer in enumerate(layout.layers):
-        count = sum(v.size for v in layout.variables if v.layer == index)
-        shown.append((str(index), _name(layer), shape(layout.shapes[index + 1]), f"{count:,}", _settings(layer)))
+    shown = [("#", "Layer (type)", "Output Shape", "Param #", "Settings")]
+    first = len(layout.layers) - len(model.layers)
+    for index, layer in enumerate(layout.layers[first:], first):
+        count = sum(v.size for v in layout.of_layer(index))
+        kind = f"{layer.name} ({type(layer).__name__})"
+        shown.append((str(index - first), kind, shape(layout.shapes[index + 1]), f"{count:,}", _settings(layer)))
     lines = table(shown, right=(0, 3))
-    lines.append(lines[1])
-    lines.append(f"input {shape(layout.shapes[0])}, {size(model)}")
-    return "\n".join([*lines, *_training(model)])
+    return [*lines, lines[1], f"Input shape: {shape(layout.input_shape)}", f"Total params: {size(model)}"]
 
 
 def size(model: Sequential) -> str:
     """Parameters and their bytes, in words."""
     count = model.count_params()
-    return f"{count:,} params in {model.dtype.name} ({in_bytes(count * model.dtype.itemsize)})"
+    return f"{count:,} ({in_bytes(count * model.dtype.itemsize)} in {model.dtype.name})"
 
 
 def shape(sizes: tuple[int, ...]) -> str:
     """A shape with the batch axis."""
-    return f"(n, {', '.join(map(str, sizes))})"
+    return str((None, *sizes))
 
 
 def in_bytes(count: int) -> str:
@@ -57,11 +64,6 @@ def in_bytes(count: int) -> str:
     if count < 1024:
         return f"{count} bytes"
     return f"{count / 1024:.1f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
-
-
-def _name(layer: Layer) -> str:
-    kind = type(layer).__name__
-    return f"{layer.name} ({kind})" if layer.name else kind
 
 
 def _settings(layer: Layer) -> str:

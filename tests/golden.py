@@ -56,7 +56,9 @@ def targets(loss, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def model_of(case: Case, dtype: str, backend: str) -> fastnn.Sequential:
-    model = fastnn.Sequential([Input(case.shape), *case.layers], dtype=dtype, seed=DATA_SEED, backend=backend)
+    model = fastnn.Sequential(
+        [Input(case.shape), *map(copy.copy, case.layers)], dtype=dtype, seed=DATA_SEED, backend=backend
+    )
     model.compile(copy.deepcopy(case.optimizer), case.loss, metrics=list(case.metrics))
     return model
 
@@ -65,7 +67,7 @@ def train(case: Case, dtype: str, backend: str = "cython") -> dict:
     """Train a case and predict its inputs; the record of ``golden.json``."""
     model = model_of(case, dtype, backend)
     x = fractions(0, (case.rows, *case.shape))
-    y = targets(losses.get(case.loss), (case.rows, *model.output_shape))
+    y = targets(losses.get(case.loss), (case.rows, *model.layout.output_shape))
     weight = (whole(1, case.rows, 5) + 1) / 4 if case.weighted else None
     history: dict[str, list[str]] = {}
     for _ in range(case.fits):

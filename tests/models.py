@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 
@@ -26,7 +27,7 @@ def model_of(
 ) -> Sequential:
     """A compiled model over ``n_in`` inputs; without layers, one hidden layer and one output."""
     layers = layers or (Dense(8, "tanh"), Dense(1))
-    model = Sequential([fastnn.layers.Input((n_in,)), *layers], seed=seed, backend=name, dtype=dtype)
+    model = Sequential([fastnn.layers.Input((n_in,)), *map(copy.copy, layers)], seed=seed, backend=name, dtype=dtype)
     model.compile(optimizer, loss, metrics=metrics)
     return model
 

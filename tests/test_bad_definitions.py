@@ -8,6 +8,7 @@ from models import model_of, refused, regression, state_of
 
 import fastnn
 from fastnn import Sequential, activations, callbacks, initializers, layers, losses, optimizers, regularizers, schedules
+from fastnn.errors import NotReadyError
 from fastnn.layers import Dense
 
 X, Y = regression(np.random.default_rng(1), n=20)
@@ -24,15 +25,15 @@ WRONG_MODEL = {
     "layer alone": (lambda: Sequential(Dense(3)), TypeError, ("layers", "list", "Dense")),
     "layers text": (lambda: Sequential("Dense"), TypeError, ("layers", "list", "'Dense'")),
     "layer class": (lambda: Sequential([Dense]), TypeError, ("layers", "Dense")),
-    "build nothing": (lambda: Sequential().build((3,)), ValueError, ("no layers",)),
-    "build unknown": (lambda: Sequential([Dense(2)]).build(), ValueError, ("input", "not known", "input_shape")),
-    "build batch": (lambda: Sequential([Dense(2)]).build((None, 3)), ValueError, ("input_shape", "(None, 3)")),
+    "build nothing": (lambda: Sequential().build((3,)), NotReadyError, ("no layers",)),
+    "build unknown": (lambda: Sequential([Dense(2)]).build(), NotReadyError, ("input", "not known", "input_shape")),
+    "build batch": (lambda: Sequential([Dense(2)]).build((None, None)), ValueError, ("input_shape", "(None,)")),
     "build empty": (lambda: Sequential([Dense(2)]).build(()), ValueError, ("input_shape", "()")),
     "build other": (lambda: model_of().build((5,)), ValueError, ("input_shape", "(5,)", "(4,)")),
     "pop": (lambda: Sequential().pop(), ValueError, ("no layer",)),
-    "count": (lambda: Sequential([Dense(2)]).count_params(), ValueError, ("input", "not known")),
-    "only a shape": (lambda: Sequential([layers.Input((3,))]).predict(X[:, :3]), ValueError, ("no layer", "Dense")),
-    "fit": (lambda: Sequential([Dense(1)]).fit(X, Y), ValueError, ("not compiled", "compile(")),
+    "count": (lambda: Sequential([Dense(2)]).count_params(), NotReadyError, ("input", "not known")),
+    "only a shape": (lambda: Sequential([layers.Input((3,))]).predict(X[:, :3]), NotReadyError, ("no layer", "Dense")),
+    "fit": (lambda: Sequential([Dense(1)]).fit(X, Y), NotReadyError, ("not compiled", "compile(")),
     "evaluate": (lambda: Sequential([Dense(1)]).evaluate(X, Y), ValueError, ("not compiled", "compile(")),
     "predict batch": (lambda: model_of().predict(X, batch_size=0), ValueError, ("batch_size", "at least 1", "0")),
     "predict backend": (lambda: model_of().predict(X, backend="x"), ValueError, ("backend", "'x'", "numpy")),

@@ -41,9 +41,9 @@ model.compile(eval(case["optimizer"]), case["loss"], metrics=case["metrics"])
 rng = np.random.default_rng(1)
 x = rng.standard_normal((rows, case["n_in"])).astype(case["dtype"])
 if "sparse" in case["loss"]:
-    y = rng.integers(0, model.output_shape[-1], (rows, 1)).astype(np.int32)
+    y = rng.integers(0, model.layout.output_shape[-1], (rows, 1)).astype(np.int32)
 else:
-    y = rng.uniform(0, 1, (rows, model.output_shape[-1])).astype(case["dtype"])
+    y = rng.uniform(0, 1, (rows, model.layout.output_shape[-1])).astype(case["dtype"])
 weight = np.ones(rows, case["dtype"])
 plan, pool = model._plans.training(model, batch_size)
 arenas = take_arenas(model, plan, pool, training=True)
@@ -209,7 +209,7 @@ def test_building_a_model_for_data_converts_none_of_it(rng):
     model = model_of(Dense(1), n_in=20)
     fresh = type(model)([Dense(1)], seed=1)
     with fresh.built_for(x):
-        assert fresh.input_shape == (20,)
+        assert fresh.input_shape == (None, 20)
     fresh = type(model)([Dense(1)], seed=1)
 
     def build():

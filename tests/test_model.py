@@ -35,10 +35,10 @@ def test_the_name_that_keras_users_import_is_the_same_class():
 def test_shapes_and_number_of_parameters():
     model = Sequential([Input((3,)), Dense(5), Dense(2, use_bias=False)])
     assert model.built
-    assert (model.input_shape, model.output_shape) == ((3,), (2,))
+    assert (model.input_shape, model.output_shape) == ((None, 3), (None, 2))
     assert model.count_params() == 3 * 5 + 5 + 5 * 2
     assert [w.shape for w in model.get_weights()] == [(3, 5), (5,), (5, 2)]
-    assert model.weight_names() == ["1.kernel", "1.bias", "2.kernel"]
+    assert model.weight_names() == ["0.kernel", "0.bias", "1.kernel"]
 
 
 def test_layers_is_a_copy():
@@ -51,7 +51,7 @@ def test_pop_undoes_add():
     model = Sequential([Dense(5, input_shape=(3,)), Dense(2)], seed=4)
     before = state_of(model)
     model.add(Dense(7))
-    assert model.output_shape == (7,)
+    assert model.output_shape == (None, 7)
     assert model.pop() == Dense(7)
     assert state_of(model) == before
 
@@ -75,9 +75,9 @@ def test_a_built_model_keeps_its_input_shape_when_layers_come_and_go():
     model = Sequential([Dense(3)], seed=1)
     model.build((4,))
     model.add(Dense(2))
-    assert (model.input_shape, model.output_shape) == ((4,), (2,))
+    assert (model.input_shape, model.output_shape) == ((None, 4), (None, 2))
     model.pop()
-    assert (model.input_shape, model.output_shape) == ((4,), (3,))
+    assert (model.input_shape, model.output_shape) == ((None, 4), (None, 3))
 
 
 def test_changed_layers_start_training_afresh(rng):
@@ -93,13 +93,15 @@ def test_summary_names_layers_shapes_and_totals(capsys):
     model.summary()
     text = capsys.readouterr().out
     assert text.splitlines() == [
-        "#  layer          output  params  settings",
-        "------------------------------------------",
-        "0  first (Dense)  (n, 5)      20  relu",
-        "1  Dropout        (n, 5)       0  rate=0.5",
-        "2  Dense          (n, 2)      12",
-        "------------------------------------------",
-        "input (n, 3), 32 params in float32 (128 bytes)",
+        'Model: "sequential"',
+        "#  Layer (type)       Output Shape  Param #  Settings",
+        "-----------------------------------------------------",
+        "0  first (Dense)      (None, 5)          20  relu",
+        "1  dropout (Dropout)  (None, 5)           0  rate=0.5",
+        "2  dense (Dense)      (None, 2)          12",
+        "-----------------------------------------------------",
+        "Input shape: (None, 3)",
+        "Total params: 32 (128 bytes in float32)",
         "not compiled",
     ]
     lines = []
@@ -112,9 +114,10 @@ def test_summary_tells_how_a_model_is_trained_and_what_is_not_known_yet(capsys):
     model.compile(fastnn.optimizers.Adam(0.01), "mse", metrics=["mae"], weighted_metrics=["r2"])
     model.summary()
     assert capsys.readouterr().out.splitlines() == [
-        "#  layer  settings",
-        "------------------------------------------",
-        "0  Dense  kernel_regularizer=L1L2(l2=0.01)",
+        'Model: "sequential"',
+        "#  Layer (type)   Settings",
+        "--------------------------------------------------",
+        "0  dense (Dense)  kernel_regularizer=L1L2(l2=0.01)",
         "not built: the input's shape is not known",
         "loss mean_squared_error, optimizer Adam(learning_rate=0.01), metrics mae, r2",
     ]
@@ -209,7 +212,7 @@ def test_flatten_and_reshape_keep_the_numbers_in_their_order(rng, name):
     )
     w1, b1, w2, b2 = shaped.get_weights()
     hidden = np.tanh(x.reshape(10, 12) @ w1 + b1)
-    assert shaped.output_shape == (4,)
+    assert shaped.output_shape == (None, 4)
     assert_close(shaped.predict(x), (hidden.reshape(10, 2, 3) @ w2 + b2).reshape(10, 4), "float32", k=15)
 
 

@@ -31,6 +31,7 @@ REQUIRED = {  # arguments of the definitions that have no default
     "Dense": (64,),
     "Dropout": (0.5,),
     "Input": ((28, 28),),
+    "InputLayer": ((28, 28),),
     "Reshape": ((4, -1),),
     "ExponentialDecay": (0.1, 100, 0.5),
     "StepDecay": (0.1, 100),
@@ -56,7 +57,7 @@ def made_of(module) -> dict[str, object]:
         own = getattr(value, "__module__", "").startswith(package)
         maker = inspect.isclass(value) or (inspect.isfunction(value) and name[0].isupper())
         if own and maker and name[0] != "_" and name not in ABSTRACT and not name.endswith("Code"):
-            if name in ("Metric", "Loss", "Activation") and module is not layers:
+            if name in ("Metric", "Loss", "CustomLoss", "Activation") and module is not layers:
                 continue  # records, which the tables below hold
             found[name] = value(*REQUIRED.get(name, ()))
         if isinstance(value, dict) and name.isupper():

@@ -180,7 +180,7 @@ def test_a_model_takes_its_input_shape_from_sparse_rows(rng):
     model = Sequential([Dense(3, "tanh"), Dense(1)], seed=1, backend="numpy")
     model.compile("adam", "mse")
     model.fit(x, y, verbose=0)
-    assert model.input_shape == (WIDTH,)
+    assert model.input_shape == (None, WIDTH)
 
 
 @EVERY_BACKEND

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.activations import formulas
-from fastnn.definitions import number, shown
+from fastnn.definitions import fixed, number, shown
 
 
 class ActivationCode(IntEnum):
@@ -46,6 +46,7 @@ class ActivationCode(IntEnum):
     SQUAREPLUS = 27
 
 
+@fixed
 @dataclass(frozen=True)
 class Activation:
     """One activation with its parameter bound; called, it maps ``z`` to ``y``.

@@ -1,7 +1,8 @@
-"""Data sets: the bundled digits, and readers of MNIST's IDX format and of NPZ archives."""
+"""Data sets: the bundled digits, MNIST and its like from copies on this machine, and readers of IDX and NPZ files."""
 
+from fastnn.datasets import fashion_mnist, mnist
 from fastnn.datasets.digits import load_digits
 from fastnn.datasets.idx import read_idx, read_idx_folder
 from fastnn.datasets.npz import read_npz
 
-__all__ = ["load_digits", "read_idx", "read_idx_folder", "read_npz"]
+__all__ = ["fashion_mnist", "load_digits", "mnist", "read_idx", "read_idx_folder", "read_npz"]

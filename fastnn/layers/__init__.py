@@ -1,14 +1,43 @@
 """The layers: frozen descriptions of shapes, parameters and operations. See ``base.py``."""
 
-from fastnn.definitions import lookup
+from typing import Any
+
+from fastnn.definitions import lookup, nearest
+from fastnn.layers.activation import ELU, Identity, LeakyReLU, ReLU, Softmax
 from fastnn.layers.base import Layer
 from fastnn.layers.dense import Activation, Dense
 from fastnn.layers.dropout import Dropout
 from fastnn.layers.shape import Flatten, Input, Reshape
 
-LAYERS: dict[str, type[Layer]] = {c.__name__: c for c in (Input, Dense, Activation, Dropout, Flatten, Reshape)}
+LAYERS: dict[str, type[Layer]] = {
+    c.__name__: c
+    for c in (Input, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Identity, Dropout, Flatten, Reshape)
+}
+InputLayer = Input  # Keras' name for it where it is listed among the layers
 
-__all__ = ["LAYERS", "Activation", "Dense", "Dropout", "Flatten", "Input", "Layer", "Reshape", "from_config"]
+__all__ = [
+    "ELU",
+    "LAYERS",
+    "Activation",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+    "from_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Say which layers there are to who asks for one of Keras' others."""
+    hint = nearest(name, LAYERS)
+    raise AttributeError(f"fastnn.layers has no layer {name!r}{hint}; it has {', '.join(LAYERS)}")
 
 
 def from_config(stored: dict) -> Layer:

@@ -9,20 +9,30 @@ kind touches one file here, one branch in each backend and one C kernel.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+import functools
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar, dataclass_transform
+
+import numpy as np
 
 from fastnn import activations
 from fastnn.activations import Activation as ActivationRecord
 from fastnn.constraints import Constraint
+from fastnn.definitions import fixed
+from fastnn.errors import NotReadyError
 from fastnn.initializers import INITIALIZERS, Initializer
+from fastnn.layers import words
+from fastnn.layers.place import Place
 from fastnn.regularizers import L1L2
 from fastnn.reprs import brief, call_of, cut
 
+Class = TypeVar("Class", bound=type)
 Shape = tuple[int, ...]
 NO_PENALTY = L1L2()
 MOST_AXES = 31  # of a sample; NumPy's arrays have 32 in its older releases, one of which is the batch
+NEVER_CALLED = ("call", "build", "forward", "compute_output_shape")  # what Keras and PyTorch would call
 
 
 class OpKind(IntEnum):
@@ -68,11 +78,121 @@ class Operation:
         return call_of(self)
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def described(cls: Class) -> Class:
+    """Decorate a layer's class: a frozen dataclass that knows Keras' arguments for layers, and says what to do."""
+    fixed(dataclass(frozen=True, repr=False)(cls))
+    names = tuple(f.name for f in fields(cls))
+    settle = cls.__init__  # type: ignore[misc]
+
+    @functools.wraps(settle)
+    def settle_known(self: Layer, *arguments: Any, **given: Any) -> None:
+        settle(self, *arguments, **words.of_layer(cls.__name__, names, given))
+        if self.name is not None and not (isinstance(self.name, str) and self.name):
+            raise TypeError(f"name must be a text, got {self.name!r}")
+        object.__setattr__(self, "_dtype", given.get("dtype"))
+
+    cls.__init__ = settle_known  # type: ignore[misc]
+    return cls
+
+
 class Layer:
-    """Base of all layers. Subclasses are frozen dataclasses whose last fields are these two."""
+    """Base of all layers. Subclasses are :func:`described` classes whose last fields are these two.
+
+    A layer belongs to the first model that it is put into; ``place`` is where it stands there.
+    """
 
     name: str | None
     input_shape: Shape | None
+    _place: Place | None = None
+    _dtype: Any = None
+
+    def __new__(cls, *arguments: Any, **given: Any):
+        """Refuse a class of a user's whose own computation nothing would call."""
+        own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
+        if own:
+            raise TypeError(
+                f"{cls.__name__}.{own} would never be called: layers with computations of their own are not there yet. "
+                f"Compose layers of fastnn.layers, or do that step in NumPy on the data"
+            )
+        return super().__new__(cls)
+
+    @property
+    def trainable(self) -> bool:
+        """True: every parameter is trained."""
+        return True
+
+    @property
+    def place(self) -> Place | None:
+        """Where the layer stands in its model; None before it is put into one."""
+        return self._place
+
+    def stand(self, place: Place | None) -> None:
+        """Have a place in a model."""
+        object.__setattr__(self, "_place", place)
+
+    def rename(self, name: str) -> None:
+        """Have the name that a model chose."""
+        object.__setattr__(self, "name", name)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype that the layer was given, None without; its model has to have the same."""
+        return self._dtype
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the layer's parameters, none before its model is built.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> layer = Dense(1, kernel_initializer="ones", input_shape=(2,))
+        >>> model = Sequential([layer])
+        >>> [weights.tolist() for weights in layer.get_weights()]
+        [[[1.0], [1.0]], [0.0]]
+        """
+        return [] if self._place is None else [weights.copy() for weights in self._place.own()]
+
+    def set_weights(self, weights: Any) -> None:
+        """Set the layer's parameters, in the order and shapes of :meth:`get_weights`; all or none change."""
+        if self._place is None or self._place.params is None:
+            raise ValueError(f"{self!r} has no weights yet; build its model first, by build(input_shape) or fit")
+        variables = self._place.variables
+        names = [f"{self.name}.{variable.parameter.name}" for variable in variables]
+        for view, array in zip(self._place.own(), check_weights(names, self._place.own(), weights), strict=True):
+            view[...] = array
+
+    @property
+    def built(self) -> bool:
+        """Whether the layer has its parameters."""
+        return self._place is not None and self._place.params is not None
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """The layer's parameters as they are now, not to be written to; see :meth:`set_weights`."""
+        return [] if self._place is None else [read_only(view) for view in self._place.own()]
+
+    def parameter(self, name: str) -> np.ndarray:
+        """The parameter of a name as it is now, not to be written to."""
+        for variable, array in zip(self._place.variables if self._place else (), self.weights, strict=True):
+            if variable.parameter.name == name:
+                return array
+        raise NotReadyError(
+            f"{self!r} has no {name} yet, or none at all; its model is built by build(input_shape) or fit"
+        )
+
+    def count_params(self) -> int:
+        """Number of the layer's parameters, 0 before its model is built."""
+        return sum(weights.size for weights in self.get_weights())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the description, without a place in a model and the name that one gave."""
+        stored = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {**stored, "name": self.given_name, "_dtype": self._dtype}
+
+    @property
+    def given_name(self) -> str | None:
+        """The name that the user gave, None where the model chose one."""
+        return None if self._place is not None and self._place.names else self.name
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of one sample's output for one sample's input; raises ``ValueError`` if they do not fit."""
@@ -88,27 +208,35 @@ class Layer:
 
     def config(self) -> dict[str, Any]:
         """What the model file stores: the class and every argument that is not None."""
-        stored: dict[str, Any] = {"class": type(self).__name__}
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
+        stored: dict[str, Any] = {"class": _described_class(self).__name__}
+        for f in fields(self):  # type: ignore[arg-type]
+            value = self.given_name if f.name == "name" else getattr(self, f.name)
             if value is not None:
-                stored[field.name] = value.config() if hasattr(value, "config") else value
+                stored[f.name] = value.config() if hasattr(value, "config") else value
         return stored
 
     def settings(self) -> dict[str, str]:
         """The arguments that are not at their defaults, as text."""
         required = {f.name: getattr(self, f.name) for f in fields(self) if f.default is MISSING}  # type: ignore[arg-type]
-        plain = type(self)(**required)
-        return {
+        plain = _described_class(self)(**required)
+        shown = {
             f.name: _short(getattr(self, f.name))
             for f in fields(self)  # type: ignore[arg-type]
             if f.name in required or getattr(self, f.name) != getattr(plain, f.name)
         }
+        if self.given_name is None:
+            shown.pop("name", None)
+        return shown
 
     def __repr__(self) -> str:
         """The call that makes the layer, without arguments at their defaults."""
         inside = ", ".join(f"{name}={value}" for name, value in self.settings().items())
         return cut(f"{type(self).__name__}({inside})")
+
+
+def _described_class(layer: Layer) -> type[Layer]:
+    """The class that says what a layer computes: its own, or the one that a user derived it from."""
+    return next(cls for cls in type(layer).__mro__ if "__dataclass_fields__" in vars(cls))
 
 
 def _short(value: Any) -> str:
@@ -117,6 +245,47 @@ def _short(value: Any) -> str:
     if isinstance(value, Initializer):
         return next((repr(name) for name, known in INITIALIZERS.items() if known == value), repr(value))
     return brief(value)
+
+
+def activation_of(came: Any) -> ActivationRecord:
+    """An activation from its name, its record, or a layer that is one, as in ``Dense(8, LeakyReLU(0.1))``."""
+    if not isinstance(came, Layer):
+        return activations.get(came)
+    operations = came.operations((1,))
+    if [operation.kind for operation in operations] != [OpKind.ACTIVATION]:
+        raise TypeError(
+            f"activation must be a name, a record of fastnn.activations or a layer that is one, got {came!r}"
+        )
+    return operations[0].activation
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def check_weights(names: Sequence[str], views: Sequence[np.ndarray], came: Any) -> list[np.ndarray]:
+    """A user's weights as arrays that fit the ``views`` of parameters, or one error and nothing has changed."""
+    from fastnn import checks
+
+    listed = checks.listed("weights", came, "arrays")
+    if len(listed) != len(views):
+        raise ValueError(f"weights must hold {len(views)} arrays ({', '.join(names)}), got {len(listed)}")
+    arrays = []
+    for name, view, one in zip(names, views, listed, strict=True):
+        array = checks.real_array(f"weights of {name}", one, view.dtype)
+        if array.shape != view.shape:
+            raise ValueError(f"weights of {name} must have shape {view.shape}, got {array.shape}")
+        checks.check_finite(f"weights of {name}", array)
+        arrays.append(array)
+    return arrays
+
+
+def without_batch(came: Any) -> Any:
+    """A shape as Keras writes it, ``(None, 20)``, without the axis that stands for the batch."""
+    return tuple(came[1:]) if isinstance(came, tuple | list) and len(came) > 1 and came[0] is None else came
 
 
 def check_shape(argument: str, came: object) -> Shape:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 
-from fastnn import activations, constraints, initializers, regularizers
+from fastnn import constraints, initializers, regularizers
 from fastnn.definitions import integer
-from fastnn.layers.base import Layer, Operation, OpKind, Parameter, check_shape
+from fastnn.layers.base import Layer, Operation, OpKind, Parameter, activation_of, check_shape, described
 
 
-@dataclass(frozen=True, repr=False)
+@described
 class Dense(Layer):
     """``y = activation(x @ kernel + bias)`` along the last axis.
 
@@ -48,12 +48,12 @@ class Dense(Layer):
     bias_constraint: Any = None
     input_shape: Any = None
     input_dim: Any = None
-    name: str | None = None
+    name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
         settle = object.__setattr__
         settle(self, "units", integer("units", self.units, low=1))
-        settle(self, "activation", activations.get(self.activation))
+        settle(self, "activation", activation_of(self.activation))
         settle(self, "kernel_initializer", initializers.get(self.kernel_initializer))
         settle(self, "bias_initializer", initializers.get(self.bias_initializer))
         settle(self, "kernel_regularizer", regularizers.get(self.kernel_regularizer))
@@ -69,6 +69,16 @@ class Dense(Layer):
             settle(self, "input_dim", None)
         if self.input_shape is not None:
             settle(self, "input_shape", check_shape("input_shape", self.input_shape))
+
+    @property
+    def kernel(self):
+        """The kernel as it is now, ``(n_in, units)``, not to be written to."""
+        return self.parameter("kernel")
+
+    @property
+    def bias(self):
+        """The bias as it is now, ``(units,)``, not to be written to; None without one."""
+        return self.parameter("bias") if self.use_bias else None
 
     def output_shape(self, shape):
         return (*shape[:-1], self.units)
@@ -95,7 +105,7 @@ class Dense(Layer):
         )
 
 
-@dataclass(frozen=True, repr=False)
+@described
 class Activation(Layer):
     """An activation as a layer of its own; after a linear Dense the plan joins the two.
 
@@ -107,10 +117,10 @@ class Activation(Layer):
 
     activation: Any
     input_shape: Any = None
-    name: str | None = None
+    name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "activation", activations.get(self.activation))
+        object.__setattr__(self, "activation", activation_of(self.activation))
         if self.input_shape is not None:
             object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 
 from fastnn.definitions import number
-from fastnn.layers.base import Layer, Operation, OpKind, check_shape
+from fastnn.layers.base import Layer, Operation, OpKind, check_shape, described
 
 
-@dataclass(frozen=True, repr=False)
+@described
 class Dropout(Layer):
     """Zeroes a share ``rate`` of its inputs in training and scales the rest by ``1 / (1 - rate)``.
 
@@ -26,7 +26,7 @@ class Dropout(Layer):
 
     rate: float
     input_shape: Any = None
-    name: str | None = None
+    name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
         object.__setattr__(self, "rate", number("rate", self.rate, low=0.0, high=1.0, open_high=True))

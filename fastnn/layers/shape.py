@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 
-from fastnn.layers.base import Layer, check_shape
+from fastnn.layers.base import Layer, check_shape, described
 
 
-@dataclass(frozen=True, repr=False)
+@described
 class Input(Layer):
     """States the shape of one sample: ``Input((20,))``.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense, Input
     >>> Sequential([Input((20,)), Dense(3)]).output_shape
-    (3,)
+    (None, 3)
     """
 
     shape: Any
-    name: str | None = None
+    name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
         object.__setattr__(self, "shape", check_shape("shape", self.shape))
@@ -35,7 +35,7 @@ class Input(Layer):
         return shape
 
 
-@dataclass(frozen=True, repr=False)
+@described
 class Flatten(Layer):
     """``(a, b, ...)`` -> ``(a * b * ...,)``; rows stay where they are.
 
@@ -47,7 +47,7 @@ class Flatten(Layer):
     """
 
     input_shape: Any = None
-    name: str | None = None
+    name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
         if self.input_shape is not None:
@@ -57,19 +57,19 @@ class Flatten(Layer):
         return (math.prod(shape),)
 
 
-@dataclass(frozen=True, repr=False)
+@described
 class Reshape(Layer):
     """Another shape for the same numbers; one size may be -1 and follows from the others.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Reshape
     >>> Sequential([Reshape((2, -1), input_shape=(6,))]).output_shape
-    (2, 3)
+    (None, 2, 3)
     """
 
     target_shape: Any
     input_shape: Any = None
-    name: str | None = None
+    name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
         sizes = self.target_shape if isinstance(self.target_shape, tuple | list) else (self.target_shape,)

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.definitions import fixed
 
+
+@fixed
 @dataclass(frozen=True)
 class CustomLoss:
     """A user's function ``f(target, prediction)``, differentiated by central differences.

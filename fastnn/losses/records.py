@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.definitions import fixed
 from fastnn.losses import formulas
 
 
@@ -51,6 +52,7 @@ class LossCode(IntEnum):
 N_PARAMETERS = 32  # of one loss at most
 
 
+@fixed
 @dataclass(frozen=True)
 class Reduction:
     """How the losses of a batch's rows become the one number that is minimised.
@@ -68,6 +70,7 @@ class Reduction:
     reported: float = 1.0
 
 
+@fixed
 @dataclass(frozen=True)
 class Loss:
     """One loss with its parameters bound; called with ``(target, prediction)`` it gives the mean.

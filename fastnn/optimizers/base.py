@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.arguments import refuse
 from fastnn.definitions import number, refuse_subclass, unknown_attribute
 from fastnn.optimizers.rate import Rate
 from fastnn.optimizers.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
@@ -98,6 +99,13 @@ class Optimizer:
             raise TypeError(f"name must be a text, got {name!r}")
         self.name = name or self.kind
         self.check()
+
+    def __new__(cls, *arguments: Any, **given: Any):
+        """Refuse arguments by names that there are not, with a word on what took their place."""
+        known = [name for name in cls.__init__.__code__.co_varnames if name != "self"]
+        unknown = {name: value for name, value in given.items() if name not in known}
+        refuse(cls.__name__, unknown, known, words=_REPLACED, neutral={})
+        return super().__new__(cls)
 
     def __init_subclass__(cls) -> None:
         refuse_subclass(cls, "an optimizer", "the compiled kernels could not run it; choose one of fastnn.optimizers")

@@ -144,7 +144,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         output = self._output()
         layers = networks.make_layers(self, X.shape[1], output)
         there = getattr(self, "model_", None)
-        if first_pass or there is None or list(layers) != there.layers:
+        if first_pass or there is None or list(layers) != list(there.stacked):
             model = Sequential(layers, dtype=X.dtype.name, seed=0, backend=self.backend)
             if first_pass:
                 networks.draw(model, self, random_state)

@@ -6,6 +6,7 @@ Design: what a network looks like is worked out anew at each fit and compared wi
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -65,7 +66,7 @@ def make_layers(estimator: Any, n_in: int, output: Output) -> tuple[Layer, ...]:
 
 
 def _penalized(came: Any, penalty: L1L2) -> list[Layer]:
-    """A user's layers; Dense ones without a penalty of their own get the estimator's."""
+    """Copies of a user's layers, which a fit must not train; Dense ones without a penalty get the estimator's."""
     layers = list(came)
     for layer in layers:
         if not isinstance(layer, Layer):
@@ -73,7 +74,7 @@ def _penalized(came: Any, penalty: L1L2) -> list[Layer]:
     return [
         replace(layer, kernel_regularizer=penalty)
         if isinstance(layer, Dense) and layer.kernel_regularizer == L1L2()
-        else layer
+        else copy.copy(layer)
         for layer in layers
     ]
 
@@ -109,8 +110,7 @@ def draw(model: Sequential, estimator: Any, random_state: np.random.RandomState)
     A user's own layers keep their initialisers, seeded by ``random_state``.
     """
     if estimator.layers is not None:
-        model.seed = int(random_state.randint(2**31))
-        model.build()
+        model.draw_anew(int(random_state.randint(2**31)))
         return
     hidden = hidden_sizes(estimator.hidden_layer_sizes)
     chosen = _for_each("activation", estimator.activation, hidden)

@@ -81,7 +81,9 @@ class Encoding:
                 "this model carries no encoding of raw rows, for it was not made by `fastnn train`; "
                 "use fastnn.load(path).predict(x) in Python"
             )
-        return Encoding.read(model.metadata[KEY], math.prod(model.input_shape), math.prod(model.output_shape))
+        return Encoding.read(
+            model.metadata[KEY], math.prod(model.layout.input_shape), math.prod(model.layout.output_shape)
+        )
 
     @staticmethod
     def read(text: Any, n_in: int, n_out: int) -> Encoding:

@@ -21,7 +21,7 @@ def setup(model: Sequential, params: dict[str, Any], settings: dict[str, str]) -
         count = sum(v.size for v in layout.variables if v.layer == index)
         activation = getattr(getattr(layer, "activation", None), "name", "")
         shape = _shape(layout.shapes[index + 1])
-        layers.append([layer.name or type(layer).__name__, shape, f"{count:,}", activation])
+        layers.append([layer.given_name or type(layer).__name__, shape, f"{count:,}", activation])
     told = settings | {
         "input": _shape(layout.shapes[0]),
         "parameters": f"{model.count_params():,} in {model.dtype.name}",

@@ -77,7 +77,7 @@ class Painter:
         self.plan = model.prediction_plan()
         self.backend = _kernels.select(self.plan, model.backend_ or model.backend)[1]
         self.arenas = allocate(self.plan, model.params.copy())
-        self.n_out = model.output_shape[-1]
+        self.n_out = model.layout.output_shape[-1]
         activation = getattr(model.layout.layers[-1], "activation", None)
         self.logits = bool(getattr(model.loss, "from_logits", False))
         self.classes = self.logits or getattr(activation, "name", "") in ("sigmoid", "softmax")
@@ -101,7 +101,7 @@ class Painter:
     @staticmethod
     def fits(model: Sequential) -> bool:
         """Whether a model has two inputs and one row of outputs."""
-        return model.input_shape == (2,) and len(model.output_shape) == 1
+        return model.layout.input_shape == (2,) and len(model.layout.output_shape) == 1
 
     def describe(self) -> dict[str, Any]:
         """What stays the same: axes, scale, and the rows as ``[x, y, class or value]``."""

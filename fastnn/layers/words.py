@@ -1,0 +1,80 @@
+"""Keras' arguments of layers: those that say the same in other words, those that change nothing, and the refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from fastnn import arguments
+
+SEED = "everything random follows from Sequential(..., seed=)"
+SIZES = "batches of every size pass; leave it out"
+WORDS: dict[str, str] = {
+    "trainable": "freezing layers is not there yet: every parameter is trained",
+    "weights": "give them to set_weights of the built layer or model",
+    "seed": SEED,
+    "noise_shape": "each number is kept or dropped for itself",
+    "data_format": "images have their channels last",
+    "batch_size": SIZES,
+    "tensor": "an Input names a shape alone",
+    "input_tensor": "an Input names a shape alone",
+    "ragged": "every row has the same shape; pad sequences with fastnn.utils.pad_sequences",
+    "lora_rank": "low-rank adapters are not there",
+    "lora_alpha": "low-rank adapters are not there",
+    "quantization_config": "parameters are float32 or float64",
+}
+RENAMED = {  # in Keras 2 or 1
+    "alpha": "negative_slope",
+    "p": "rate",
+    "output_dim": "units",
+    "nb_units": "units",
+    "init": "kernel_initializer",
+    "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "bias": "use_bias",
+    "input_shape": "shape",
+    "dims": "target_shape",
+}
+NOTHING = (None,)
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "trainable": (True,),
+    "autocast": (True, False),
+    "weights": NOTHING,
+    "seed": NOTHING,
+    "noise_shape": NOTHING,
+    "data_format": (None, "channels_last"),
+    "batch_size": NOTHING,
+    "sparse": (None, False, True),  # sparse rows are taken by every model
+    "ragged": (None, False),
+    "tensor": NOTHING,
+    "input_tensor": NOTHING,
+    "optional": (False,),
+    "lora_rank": NOTHING,
+    "lora_alpha": NOTHING,
+    "quantization_config": NOTHING,
+}
+SHAPES = ("batch_input_shape", "batch_shape")
+ELSEWHERE = ("dtype", *SHAPES, "input_dim")
+
+
+def of_layer(kind: str, known: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a layer that its description keeps, from those that a user gave by name."""
+    kept = {name: value for name, value in given.items() if name in known}
+    others = {name: value for name, value in given.items() if name not in known}
+    shape = "input_shape" if "input_shape" in known else "shape"
+    for name in SHAPES:
+        if others.get(name) is not None:
+            kept[shape] = _of_sample(name, others[name])
+    if others.get("input_dim") is not None:
+        kept[shape] = others["input_dim"]
+    refused = {name: value for name, value in others.items() if name not in ELSEWHERE}
+    renamed = {old: f"it is called {new}" for old, new in RENAMED.items() if new in known}
+    arguments.refuse(kind, refused, known, words=WORDS | renamed, neutral=NEUTRAL)
+    return kept
+
+
+def _of_sample(name: str, came: Any) -> tuple[Any, ...]:
+    """A shape without the batch axis, which has to be left open."""
+    if not isinstance(came, tuple | list) or not came or came[0] is not None:
+        raise ValueError(f"{name} must begin with None for the batch axis, such as (None, 20), got {came!r}; {SIZES}")
+    return tuple(came[1:])

@@ -1,0 +1,145 @@
+"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences of one length, rows of norm 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn.backend import clear_session
+from fastnn.checks import listed, numbers
+from fastnn.definitions import integer, shown
+from fastnn.random import seed_models
+
+__all__ = ["clear_session", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
+SIDES = ("pre", "post")
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's and NumPy's global generators, and the models that are made without a seed from now on.
+
+    The next model gets ``seed`` itself, the one after it ``seed + 1`` and so on.
+
+    >>> import fastnn
+    >>> fastnn.utils.set_random_seed(7)
+    >>> fastnn.Sequential().seed, fastnn.Sequential().seed, fastnn.Sequential(seed=3).seed
+    (7, 8, 3)
+    """
+    import random
+
+    if integer("seed", seed, low=0) >= 2**32:
+        raise ValueError(f"seed must be below 2**32, as NumPy's generator wants it, got {seed}")
+    random.seed(seed)
+    np.random.seed(seed)
+    seed_models(seed)
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Class indices as one-hot rows.
+
+    Parameters
+    ----------
+    x : whole numbers from 0, of any shape; a last axis of 1 is dropped.
+    num_classes : width of the rows; None for the largest index and one.
+
+    Returns
+    -------
+    array of the shape of ``x`` with one more axis, of NumPy's default float64 as in Keras.
+
+    Raises
+    ------
+    ValueError, TypeError
+        ``x`` holds other things than class indices, or one beyond ``num_classes``.
+
+    >>> from fastnn.utils import to_categorical
+    >>> to_categorical([0, 2, 1], num_classes=3).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+    classes = _class_indices(x)
+    width = int(classes.max(initial=-1)) + 1 if num_classes is None else integer("num_classes", num_classes, low=1)
+    if classes.size and classes.max() >= width:
+        raise ValueError(f"num_classes is {width}, and x has the class {classes.max()}; classes count from 0")
+    rows = np.zeros((classes.size, width))
+    rows[np.arange(classes.size), classes.ravel()] = 1
+    return rows.reshape(*(() if np.ndim(x) == 0 else classes.shape), width)
+
+
+def _class_indices(came: Any) -> np.ndarray:
+    array = numbers("x", came)
+    if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
+        raise ValueError("x must hold class indices (whole numbers), got fractions or NaN")
+    if array.size and array.min() < 0:
+        raise ValueError(f"x must hold class indices from 0 on, got {array.min():g}")
+    return (array[..., 0] if array.ndim > 1 and array.shape[-1] == 1 else array).astype(np.intp)
+
+
+def pad_sequences(
+    sequences: Any,
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: Any = 0.0,
+) -> np.ndarray:
+    """Sequences of different lengths as one array.
+
+    Parameters
+    ----------
+    sequences : sequences of numbers, or of arrays of one shape.
+    maxlen : length of all rows; None for that of the longest.
+    dtype : of the result.
+    padding, truncating : ``"pre"`` or ``"post"``, the end at which short ones are filled and long ones are cut.
+    value : what they are filled with.
+
+    Returns
+    -------
+    array ``(n, maxlen, ...)``
+
+    >>> from fastnn.utils import pad_sequences
+    >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2).tolist()
+    [[0, 1], [2, 3], [5, 6]]
+    """
+    for name, side in (("padding", padding), ("truncating", truncating)):
+        if side not in SIDES:
+            raise ValueError(f'{name} must be "pre" or "post", got {side!r}')
+    rows = [_sequence(i, row) for i, row in enumerate(listed("sequences", sequences, "sequences"))]
+    longest = max(map(len, rows), default=0)
+    length = longest if maxlen is None else integer("maxlen", maxlen, low=1)
+    inner = next((row.shape[1:] for row in rows if len(row)), ())
+    padded = np.full((len(rows), length, *inner), value, np.dtype(dtype))
+    for place, row in zip(padded, rows, strict=True):
+        kept = row[-length:] if truncating == "pre" else row[:length]
+        if not len(kept):
+            continue
+        if kept.shape[1:] != inner:
+            raise ValueError(f"all steps of sequences must have one shape, got {inner} and {kept.shape[1:]}")
+        _part(place, len(kept), padding)[...] = kept
+    return padded
+
+
+def _part(row: np.ndarray, length: int, padding: str) -> np.ndarray:
+    return row[len(row) - length :] if padding == "pre" else row[:length]
+
+
+def _sequence(index: int, came: Any) -> np.ndarray:
+    if isinstance(came, str) or not hasattr(came, "__len__"):
+        raise TypeError(f"sequences must hold sequences of numbers, got {shown(came)} at index {index}")
+    return np.asarray(came)
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+    """``x`` divided by its norms along an axis; where a norm is 0 the numbers stay 0.
+
+    Parameters
+    ----------
+    x : numbers of any shape; of one axis, they are one row.
+    axis : along which the norms are taken.
+    order : of the norm, at least 1.
+
+    >>> from fastnn.utils import normalize
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]]).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    array = np.atleast_2d(numbers("x", x))
+    norms = np.linalg.norm(array, integer("order", order, low=1), integer("axis", axis), keepdims=True)
+    return array / np.where(norms == 0, 1, norms)
