@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,9 +15,9 @@ from fastnn.definitions import integer, shown
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
 from fastnn.losses import CustomLoss, Loss, Reduction
-from fastnn.metrics import Metric
+from fastnn.metrics import Metric, Reading
 from fastnn.optimizers import Optimizer
-from fastnn.plan import Layout, Plan
+from fastnn.plan import Layout, Plan, last_activation
 from fastnn.plan_cache import Entry, PlanCache
 from fastnn.stack import Stack
 from fastnn.stored import check_types
@@ -24,7 +25,7 @@ from fastnn.stored import check_types
 if TYPE_CHECKING:
     from fastnn.model import Sequential
 
-Metrics = list[tuple[Metric, bool]]
+Metrics = list[tuple[Reading, bool]]
 
 
 class Compiled(Stack):
@@ -91,7 +92,8 @@ class Compiled(Stack):
         Parameters
         ----------
         optimizer, loss, metrics : names or objects of the modules of these names; ``loss`` may be a function
-            ``f(target, prediction)`` (see :class:`fastnn.losses.custom.CustomLoss`).
+            ``f(target, prediction)`` (see :class:`fastnn.losses.custom.CustomLoss`), and so may each of the metrics
+            (see :class:`fastnn.metrics.MeanMetricWrapper`).
         weighted_metrics : metrics in which rows count by their sample and class weights.
         loss_weights : None or 1, as number, list or dict: there is one output, whose loss counts whole.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : taken for Keras' sake; results do not depend
@@ -106,7 +108,8 @@ class Compiled(Stack):
         exclusive.check_idle(self.whole, "compile")
         made = optimizers.get(optimizer), losses.get(loss), _metrics(metrics), _metrics(weighted_metrics)
         for record in (*made[:2], *made[2], *made[3]):
-            check_types(record)
+            if is_dataclass(record):  # but for the user's own
+                check_types(record)
         self._optimizer, chosen = made[0], zip(("loss", "metrics", "weighted_metrics"), made[1:], strict=True)
         self._set(**dict(chosen))
         self.slots, self.step = None, 0
@@ -121,9 +124,9 @@ class Compiled(Stack):
             return self.prediction_plan()
         return self.training_plan(self._plans.last_batch_size)[0]
 
-    def training_plan(self, batch_size: int) -> Entry:
-        """The plan that :meth:`fit` executes, with the arenas that are free for it."""
-        return self._plans.training(cast("Sequential", self), batch_size)
+    def training_plan(self, batch_size: int, n_samples: int = 0) -> Entry:
+        """The plan that :meth:`fit` executes on so many rows, with the arenas that are free for it."""
+        return self._plans.training(cast("Sequential", self), batch_size, n_samples)
 
     def prediction_plan(self) -> Plan:
         """The plan that :meth:`predict` executes."""
@@ -142,16 +145,17 @@ class Compiled(Stack):
         return ["loss", *(metric.name for metric, _ in self.resolved_metrics())]
 
     def resolved_metrics(self) -> Metrics:
-        """Metrics with the statistic that the loss decides, and whether weights count in them."""
+        """Metrics as loss and last activation decide what they mean, and whether weights count in them."""
         if self.loss is None:
             raise NotReadyError("the model is not compiled; call compile(optimizer=..., loss=...) first")
-        return metric_definitions.resolve_all(
-            self.metrics, self.weighted_metrics, self.loss, self.layout.output_shape[-1]
-        )
+        if not (self.metrics or self.weighted_metrics):
+            return []
+        task = metric_definitions.task_of(self.loss, last_activation(self.layout), self.layout.output_shape[-1])
+        return metric_definitions.resolve_all(self.metrics, self.weighted_metrics, task)
 
 
 def _metrics(came: Any) -> list[Metric]:
-    single = isinstance(came, str | Metric)
+    single = isinstance(came, str) or callable(came)
     listed = checks.listed("metrics", [came] if single else () if came is None else came, "names or metrics")
     return [metric_definitions.get(metric) for metric in listed]
 

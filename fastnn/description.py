@@ -7,11 +7,13 @@ arrays in the file. What was made must mean, word for word, what the file says.
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import layers as layer_definitions
+from fastnn import metrics as metric_definitions
 from fastnn.attributes import UNNAMED
 from fastnn.checks import check_finite, listed
 from fastnn.definitions import integer, shown
@@ -121,8 +123,29 @@ def _recompile(model: Sequential, stored: Any, custom: dict[str, Any]) -> None:
             return
         optimizer = optimizer | {"learning_rate": custom[schedule]}
     model.compile(
-        optimizer=optimizer, loss=loss, metrics=stored["metrics"], weighted_metrics=stored["weighted_metrics"]
+        optimizer=optimizer,
+        loss=loss,
+        metrics=_metrics(stored["metrics"], custom),
+        weighted_metrics=_metrics(stored["weighted_metrics"], custom),
     )
+
+
+def _metrics(stored: Any, custom: dict[str, Any]) -> list[Any]:
+    """The metrics of a file; of the user's own only those that are given again."""
+    found = []
+    for config in listed("metrics", stored, "metrics"):
+        if not isinstance(config, dict):
+            raise TypeError(f"a metric must be an object, got {shown(config)}")
+        name = config.get("custom")
+        if name is None or name in custom:
+            found.append(metric_definitions.get(config, custom))
+            continue
+        warnings.warn(
+            f"the model was saved with a metric of your own, {name!r}, and goes on without it; "
+            f"give load(..., custom_objects={{{name!r}: ...}}) to keep it",
+            stacklevel=6,
+        )
+    return found
 
 
 def _own_schedule(optimizer: Any) -> Any:
@@ -165,6 +188,11 @@ def _slots(file: TensorFile, model: Sequential) -> np.ndarray | None:
     return slots
 
 
+def _meant(stored: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of the metric that a configuration makes, as a file would have it."""
+    return json.loads(text_of("model", metric_definitions.get(stored).config()))
+
+
 def _check_meaning(described: dict[str, Any], model: Sequential) -> None:
     """Raise when the model that was made is not the one that is described, word for word."""
     made = json.loads(text_of("model", describe(model)))
@@ -173,6 +201,8 @@ def _check_meaning(described: dict[str, Any], model: Sequential) -> None:
         made["compile"] = made.get("compile", compiled) | {"loss": compiled["loss"]}
     if isinstance(compiled, dict) and _own_schedule(compiled.get("optimizer")):
         made["compile"] = made.get("compile", compiled) | {"optimizer": compiled["optimizer"]}
+    for name in ("metrics", "weighted_metrics") if "compile" in made else ():
+        made["compile"][name] = [_meant(stored) if "class" in stored else stored for stored in compiled[name]]
     differs = difference(described, made)
     if differs:
         raise ValueError(differs)

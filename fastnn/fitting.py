@@ -78,7 +78,7 @@ def prepare(
     progress = Progress(arguments.verbose, count, steps, len(data), arguments.initial_epoch)
     progress.open_ended = any(callback.open_ended for callback in arguments.callbacks)
     listeners = Listeners(arguments.callbacks)
-    name, backend = _kernels.select(model.training_plan(batch_size)[0], arguments.backend or model.backend)
+    name, backend = _kernels.select(model.training_plan(batch_size, len(data))[0], arguments.backend or model.backend)
     fit = Fit(
         model,
         backend,

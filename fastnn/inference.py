@@ -32,7 +32,8 @@ def evaluate(model: Sequential, data: Data, batch_size: int, backend: str | None
         return evaluation.logs()
 
     try:
-        return _told(listeners, "test", part, _batches(len(data), batch_size), lambda: model.stop_evaluating)
+        hooks = part, lambda: evaluation.logs(whole=True), lambda: model.stop_evaluating
+        return _told(listeners, "test", _batches(len(data), batch_size), *hooks)
     finally:
         pool.append(arenas)
 
@@ -60,7 +61,7 @@ def predict(model: Sequential, x: Any, batch_size: int, backend: str | None, lis
         return {"outputs": out[rows]}
 
     try:
-        _told(listeners, "predict", part, _batches(len(x), batch_size), lambda: model.stop_predicting)
+        _told(listeners, "predict", _batches(len(x), batch_size), part, dict, lambda: model.stop_predicting)
     finally:
         pool.append(arenas)
     return out[:done]
@@ -71,9 +72,14 @@ def _batches(n_rows: int, batch_size: int) -> list[slice]:
 
 
 def _told(
-    listeners: Listeners, kind: str, part: Callable[[slice], Any], batches: list[slice], stopped: Callable[[], bool]
+    listeners: Listeners,
+    kind: str,
+    batches: list[slice],
+    part: Callable[[slice], Any],
+    whole: Callable[[], Any],
+    stopped: Callable[[], bool],
 ) -> Any:
-    """The logs of the last ``part``, with the hooks of a kind around it all and around each batch."""
+    """The logs of the ``whole``, with the hooks of a kind around it and around each ``part``, a batch."""
     errors, logs = Errors(), {}
     with errors:
         listeners.tell(f"on_{kind}_begin", {})
@@ -85,7 +91,8 @@ def _told(
             listeners.tell(f"on_{kind}_batch_end", number, logs)
             if stopped():
                 break
+        logs = whole()
     with errors:
-        listeners.tell(f"on_{kind}_end", logs if kind == "test" else {})
+        listeners.tell(f"on_{kind}_end", logs)
     errors.raise_first()
     return logs

@@ -24,7 +24,7 @@ from fastnn.definitions import shown
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import NO_PENALTY, Layer, Operation, OpKind, Parameter, Shape
 from fastnn.losses import CustomLoss, Loss, Reduction
-from fastnn.metrics import Metric
+from fastnn.metrics import Reading
 from fastnn.optimizers import Optimizer
 from fastnn.reprs import call_of
 
@@ -216,7 +216,8 @@ def compile_plan(
     batch_size: int,
     loss: Loss | CustomLoss | None = None,
     optimizer: Optimizer | None = None,
-    metrics: Sequence[tuple[Metric, bool]] = (),
+    metrics: Sequence[tuple[Reading, bool]] = (),
+    n_samples: int = 0,
     seed: int = 0,
     reduction: Reduction = KERAS,
 ) -> Plan:
@@ -228,6 +229,7 @@ def compile_plan(
     batch_size : rows of one update, or rows predicted together.
     loss, optimizer : definitions; a loss without an optimiser serves evaluation and L-BFGS.
     metrics : resolved metrics, each with whether sample weights count.
+    n_samples : rows of an epoch at most, for metrics that need its predictions.
     seed : key of the dropout masks and the order of rows.
     reduction : how the losses of a batch's rows are divided and scaled.
 
@@ -244,8 +246,8 @@ def compile_plan(
     build = _Builder(layout, operations, training, _block_rows(operations, batch_size))
     ops = build.ops()
     header = build.header(ops, batch_size, seed)
-    metric_table = plan_tables.metric_table(metrics, layout.shapes[-1][-1])
-    header["n_metrics"] = len(metrics)
+    metric_table = plan_tables.metric_table(metrics, layout.shapes[-1], n_samples)
+    header["n_metrics"] = len(metric_table)
     header["n_sums"] = 1 + int(metric_table["n_sums"].sum())
     header["loss_scale"], header["loss_reported"] = reduction.scale, reduction.reported
     header["by_weight"] = reduction.by_weight
@@ -274,6 +276,12 @@ def compile_plan(
 
 def _operations(layout: Layout) -> list[tuple[int, Operation]]:
     return [(i, operation) for i, layer in enumerate(layout.layers) for operation in layer.operations(layout.shapes[i])]
+
+
+def last_activation(layout: Layout) -> str | None:
+    """Name of the activation that the outputs come from; dropout after it changes nothing of what they mean."""
+    kinds = [operation for _, operation in _operations(layout) if operation.kind != OpKind.DROPOUT]
+    return kinds[-1].activation.name if kinds else None
 
 
 def _join_activations(operations: list[tuple[int, Operation]]) -> list[tuple[int, Operation]]:

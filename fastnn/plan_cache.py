@@ -23,22 +23,28 @@ class PlanCache:
         self.entries: dict[Any, Entry] = {}
         self.last_batch_size = 32
 
-    def training(self, model: Sequential, batch_size: int) -> Entry:
-        """The plan of ``fit``; the optimiser's numbers are part of the key, for users change them."""
+    def training(self, model: Sequential, batch_size: int, n_samples: int) -> Entry:
+        """The plan of ``fit``; the optimiser's numbers are part of the key, for users change them.
+
+        So is the number of rows where a metric needs all predictions.
+        """
         self.last_batch_size = batch_size
         optimizer = model.compiled_optimizer
         numbers = [value for name, value in optimizer.config().items() if name != "learning_rate"]
         fused = None if isinstance(optimizer, LBFGS) else optimizer
         if fused is None and any(v.parameter.constraint for v in model.layout.variables):
             raise ValueError("L-BFGS keeps no constraints; choose another optimizer, or layers without them")
+        metrics = model.resolved_metrics()
+        kept = n_samples if any(reading.keeps for reading, _ in metrics) else 0
         return self._entry(
-            ("train", batch_size, repr(numbers), model.reduction),
+            ("train", batch_size, repr(numbers), model.reduction, kept),
             lambda: compile_plan(
                 model.layout,
                 batch_size=batch_size,
                 loss=model.loss,
                 optimizer=fused,
-                metrics=model.resolved_metrics(),
+                metrics=metrics,
+                n_samples=kept,
                 seed=model.seed,
                 reduction=model.reduction,
             ),
@@ -49,7 +55,12 @@ class PlanCache:
         return self._entry(
             "evaluate",
             lambda: compile_plan(
-                model.layout, batch_size=MAX_BLOCK, loss=model.loss, metrics=model.resolved_metrics(), seed=model.seed
+                model.layout,
+                batch_size=MAX_BLOCK,
+                loss=model.loss,
+                metrics=model.resolved_metrics(),
+                n_samples=MAX_BLOCK,
+                seed=model.seed,
             ),
         )
 

@@ -11,20 +11,24 @@ import numpy as np
 from fastnn._kernels.tables import LOSS, METRIC, OPTIMIZER, SEGMENT
 from fastnn.layers.base import Shape
 from fastnn.losses import CustomLoss, Loss
-from fastnn.metrics import Metric, n_sums
+from fastnn.metrics import Reading, StatisticCode, n_sums
 from fastnn.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from fastnn.plan import Layout
 
 
-def metric_table(metrics: Sequence[tuple[Metric, bool]], n_out: int) -> np.ndarray:
-    table, first = np.zeros(len(metrics), METRIC), 1
-    for row, (metric, weighted) in zip(table, metrics, strict=True):
-        if metric.statistic is None:
-            raise ValueError(f"metric {metric.name!r} must be resolved before it is compiled")
-        row["statistic"], row["weighted"], row["parameter"] = metric.statistic, weighted, metric.parameter
-        row["first"], row["n_sums"] = first, n_sums(metric.statistic, n_out)
+def metric_table(metrics: Sequence[tuple[Reading, bool]], shape: Shape, n_samples: int) -> np.ndarray:
+    """A row for each metric that is summed, then one for the predictions, where some metric needs them."""
+    summed = [(reading, weighted) for reading, weighted in metrics if not reading.keeps]
+    table, first = np.zeros(len(summed) + any(reading.keeps for reading, _ in metrics), METRIC), 1
+    if len(table) > len(summed):
+        table[-1]["statistic"] = StatisticCode.PREDICTIONS
+    for row, (reading, weighted) in zip(table, summed, strict=False):
+        row["statistic"], row["weighted"], row["parameter"] = reading.statistic, weighted, reading.parameter
+    for row in table:
+        row["first"] = first
+        row["n_sums"] = n_sums(row["statistic"], shape[-1], n_samples * math.prod(shape[:-1]))
         first += int(row["n_sums"])
     return table
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastnn.callbacks import History, Logs
-from fastnn.evaluation import read_sums
+from fastnn.evaluation import Rows, read_sums
+from fastnn.metrics import Reading
 from fastnn.plan import Plan
 
 NAN = float("nan")
@@ -21,32 +22,41 @@ class Records:
     ----------
     logs : values of the last epoch that was entered.
     next : the first epoch without an entry, as the model counts.
+    keeps : whether a metric needs all predictions of an epoch; logs of batches do not hold it.
     """
 
-    def __init__(self, metrics: Sequence[tuple[Any, bool]], batch_size: int, n_samples: int, first: int, offset: int):
+    def __init__(
+        self, metrics: Sequence[tuple[Reading, bool]], batch_size: int, n_samples: int, first: int, offset: int
+    ):
         self.metrics, self.batch_size, self.n_samples, self.offset = metrics, batch_size, n_samples, offset
         self.history, self.next = History(), first
+        self.keeps = any(reading.keeps for reading, _ in metrics)
         self.logs: Logs = {}
 
     def running(self, plan: Plan, sums: np.ndarray, batches: int) -> Logs:
         """Values over the first batches of an epoch; the loss is NaN where it is not finite."""
         return {name: values[0] for name, values in self._values(plan, sums[:1], batches).items()}
 
-    def columns(self, plan: Plan, sums: np.ndarray, batches: int, spoilt: bool = False) -> dict[str, list[float]]:
-        """Values of epochs that trained on so many batches; NaN in the last one when it is spoilt."""
-        found = self._values(plan, sums, batches)
+    def columns(
+        self, plan: Plan, sums: np.ndarray, batches: int, spoilt: bool = False, rows: Rows | None = None
+    ) -> dict[str, list[float]]:
+        """Values of epochs that trained on so many batches; NaN in the last one when it is spoilt.
+
+        ``rows`` are what the one epoch has kept for metrics that need all predictions.
+        """
+        found = self._values(plan, sums, 0 if spoilt and self.keeps else batches, rows)
         return {name: [*values[:-1], NAN] for name, values in found.items()} if spoilt else found
 
-    def _values(self, plan: Plan, sums: np.ndarray, batches: int) -> dict[str, list[float]]:
+    def _values(self, plan: Plan, sums: np.ndarray, batches: int, rows: Rows | None = None) -> dict[str, list[float]]:
         if not batches:
             return {name: [NAN] * len(sums) for name in self.names()}
-        found = read_sums(self.metrics, plan, sums, min(batches * self.batch_size, self.n_samples))
+        found = read_sums(self.metrics, plan, sums, min(batches * self.batch_size, self.n_samples), rows)
         found["loss"] = [value if np.isfinite(value) else NAN for value in found["loss"]]
         return found
 
     def names(self) -> list[str]:
         """Names of the values that training gives."""
-        return ["loss", *(metric.name for metric, _ in self.metrics)]
+        return ["loss", *(key for reading, _ in self.metrics for key in reading.keys)]
 
     def enter(self, columns: dict[str, list[float]], tell: Callable[[int, Logs], Any] | None) -> None:
         """Add epochs to the history, the last one with what ``tell`` has put into its logs, also when that raises."""

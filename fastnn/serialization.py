@@ -103,7 +103,8 @@ def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
     ----------
     path : file name.
     custom_objects : functions by name, for a model that was trained with a custom loss; without them
-        such a model is loaded for prediction and must be compiled again to train.
+        such a model is loaded for prediction and must be compiled again to train. Also functions and classes of
+        metrics of your own; without them the model goes on with its other metrics, and a warning says so.
 
     Raises
     ------

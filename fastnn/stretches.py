@@ -45,6 +45,8 @@ class Stretches:
 
     def _prepare_sums(self, run: np.ndarray, per_epoch: bool) -> None:
         """Rows from the epoch at hand on, the first one going on where the last call stopped."""
+        if run["batch"] and per_epoch and len(self.sums) == 1 and run["epoch"] == run["first_epoch"]:
+            return  # all is in its place, and may be as long as the data
         wanted = 1 if per_epoch else 1 + -(-self.length // self.steps)
         rows = min(wanted, int(run["last_epoch"] - run["epoch"]))
         going_on = self.sums[int(run["epoch"] - run["first_epoch"])].copy() if run["batch"] else None

@@ -68,7 +68,7 @@ class Trainer:
         self.pool.append(self.arenas)
 
     def _take_plan(self) -> None:
-        self.plan, self.pool = self.model.training_plan(self.batch_size)
+        self.plan, self.pool = self.model.training_plan(self.batch_size, len(self.data))
         self.arenas = take_arenas(self.model, self.plan, self.pool, training=True)
 
     def _read_optimizer(self) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn.callbacks import History, Logs, TerminateOnNaN
 from fastnn.data import Data
 from fastnn.errors import DivergenceError
+from fastnn.evaluation import kept_rows
 from fastnn.finite import Finite
 from fastnn.listeners import Errors, Listeners
 from fastnn.plan import new_run
@@ -133,7 +134,8 @@ class Fit:
     def per_epoch(self) -> bool:
         """Whether something has to be done after each epoch."""
         schedule = self.trainer.schedule
-        return bool(self.validate or self.progress.every_epoch or self.at_epochs or (schedule and schedule.listens))
+        listens = self.progress.every_epoch or self.at_epochs or (schedule and schedule.listens)
+        return bool(self.validate or listens or self.records.keeps)
 
     def _begin(self) -> bool:
         """Tell what begins; False when a callback ends the fit, which must not see another update."""
@@ -234,7 +236,10 @@ class Fit:
         """Enter epochs that trained on so many batches: one when something listens at epochs, else any number."""
         first = self.records.next - int(self.run["first_epoch"])
         sums = self.stretches.sums[first : first + n_epochs]
-        columns = self.records.columns(self.trainer.plan, sums, batches, spoilt)
+        rows = None
+        if self.records.keeps and not spoilt:
+            rows = kept_rows(self.trainer.plan, sums[0], self.data, self.trainer.order)
+        columns = self.records.columns(self.trainer.plan, sums, batches, spoilt, rows)
         if self.validate:
             values = dict.fromkeys(self.records.names(), NAN) if self.failed else self.validate()
             columns |= {f"val_{name}": [value] for name, value in values.items()}

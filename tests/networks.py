@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fastnn import losses, optimizers, plan
+from fastnn import losses, metrics, optimizers, plan
 from fastnn._kernels import reference
 from fastnn.layers import Dense
 from fastnn.sparse import SparseRows
@@ -33,6 +33,11 @@ EVERY_LOSS = (
     *(*SMOOTHED, *(loss.on_logits() for loss in SMOOTHED)),
     *(*FOCAL, *(loss.on_logits() for loss in FOCAL)),
 )
+
+
+def reading(name: str) -> metrics.Reading:
+    """A metric as a regression reads it."""
+    return metrics.resolve(metrics.get(name), metrics.Task())
 
 
 def loss_id(loss) -> str:
@@ -95,7 +100,17 @@ class Network:
 
 
 def network(
-    rng, layers, input_shape, *, loss=None, optimizer=None, metrics=(), batch_size=64, seed=5, reduction=plan.KERAS
+    rng,
+    layers,
+    input_shape,
+    *,
+    loss=None,
+    optimizer=None,
+    metrics=(),
+    batch_size=64,
+    n_samples=None,
+    seed=5,
+    reduction=plan.KERAS,
 ) -> Network:
     """Lay out and compile; names become definitions, parameters are normal with variance ``1 / fan_in``."""
     layout = plan.lay_out(layers, input_shape)
@@ -107,6 +122,7 @@ def network(
         loss=loss,
         optimizer=optimizer,
         metrics=metrics,
+        n_samples=n_samples or batch_size,
         seed=seed,
         reduction=reduction,
     )

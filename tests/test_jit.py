@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import Memory, Stage, dense, draw, network
+from networks import Memory, Stage, dense, draw, network, reading
 from tolerance import assert_close, limit
 
 from fastnn import losses, optimizers, plan, random
@@ -24,7 +24,7 @@ from fastnn.activations import ActivationCode
 from fastnn.layers import Dense, Dropout
 from fastnn.layers.base import OpKind
 from fastnn.losses import LossCode
-from fastnn.metrics import METRICS, StatisticCode
+from fastnn.metrics import StatisticCode
 from fastnn.optimizers import SGD, Adam, RMSprop
 from fastnn.optimizers.updates import N_HYPER, ClipCode, OptimizerCode
 
@@ -86,7 +86,7 @@ def test_every_code_has_a_kernel(kernels, codes):
     ],
 )
 def test_a_plan_with_an_unknown_code_is_not_supported(rng, table, field):
-    metrics = [(METRICS["mse"], False)]
+    metrics = [(reading("mse"), False)]
     compiled = dense(rng, (3, 2), loss="mse", optimizer="adam", metrics=metrics).plan
     assert jit.supports(compiled) is None
     changed = getattr(compiled, table).copy()
@@ -104,7 +104,7 @@ def test_a_plan_needs_the_kernels_of_its_codes_alone(rng):
     def names(compiled):
         return sorted(f"{family.name} {code}" for family, code in jit_table.needed(compiled))
 
-    net = dense(rng, (3, 4, 2), "relu", "sigmoid", loss="mse", optimizer="adam", metrics=[(METRICS["mae"], False)])
+    net = dense(rng, (3, 4, 2), "relu", "sigmoid", loss="mse", optimizer="adam", metrics=[(reading("mae"), False)])
     relu, sigmoid = int(ActivationCode.RELU), int(ActivationCode.SIGMOID)
     training = [f"activate {sigmoid}", f"activate {relu}", f"activation_gradient {sigmoid}"]
     training += [f"activation_gradient {relu}", f"loss {int(LossCode.MEAN_SQUARED_ERROR)}", "product 0"]
@@ -296,7 +296,7 @@ def test_training_in_blocks_equals_reference(monkeypatch, rng, dtype, block, cli
     small_blocks(monkeypatch, block)
     layers = [Dropout(0.1), Dense(17, "tanh"), Dropout(0.5), Dense(9, "gelu", use_bias=False), Dense(1)]
     net = network(
-        rng, layers, (6,), loss="huber", optimizer=Adam(**clip), batch_size=32, metrics=[(METRICS["mse"], True)]
+        rng, layers, (6,), loss="huber", optimizer=Adam(**clip), batch_size=32, metrics=[(reading("mse"), True)]
     )
     assert net.plan.header["block_rows"] == min(block, 32)
     data = draw(rng, (75, 6)), draw(rng, (75, 1)), draw(rng, 75) ** 2

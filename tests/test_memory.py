@@ -45,7 +45,7 @@ if "sparse" in case["loss"]:
 else:
     y = rng.uniform(0, 1, (rows, model.layout.output_shape[-1])).astype(case["dtype"])
 weight = np.ones(rows, case["dtype"])
-plan, pool = model._plans.training(model, batch_size)
+plan, pool = model.training_plan(batch_size, rows)
 arenas = take_arenas(model, plan, pool, training=True)
 name, backend = fastnn._kernels.select(plan, "cython")
 sums, rates, order = np.zeros((4, int(plan.header["n_sums"]))), np.array([1e-3]), np.arange(rows, dtype=np.int32)
@@ -54,6 +54,7 @@ sums, rates, order = np.zeros((4, int(plan.header["n_sums"]))), np.array([1e-3])
 def count(batches):
     run = new_run(rows, (0, 4), step=0, shuffle=True)
     run["max_steps"] = batches
+    sums[...] = 0
     before = requests()
     backend.train_epochs(plan, arenas, x, y, weight, order, run, rates, sums)
     return requests() - before

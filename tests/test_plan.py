@@ -6,14 +6,15 @@ import dataclasses
 
 import numpy as np
 import pytest
-from networks import network
+from networks import network, reading
 
-from fastnn import losses, metrics, plan
+from fastnn import losses, plan
 from fastnn._kernels import tables
 from fastnn.activations import ActivationCode
 from fastnn.layers import Activation, Dense, Dropout, Flatten, Input, Reshape
 from fastnn.layers.base import OpKind
 from fastnn.losses import LossCode
+from fastnn.metrics import StatisticCode
 from fastnn.optimizers import Adam
 from fastnn.optimizers.updates import ClipCode, OptimizerCode
 from fastnn.regularizers import L1L2
@@ -181,7 +182,7 @@ def test_repeat_counts_the_rows_of_a_sample(rng):
 
 
 def test_tables_hold_what_was_compiled(rng):
-    metric = metrics.METRICS["mse"], metrics.METRICS["r2"]
+    metric = [reading("mse"), reading("r2")]
     optimizer = Adam(beta_1=0.8, clipnorm=0.5, weight_decay=0.1)
     layers = [Dense(3, kernel_regularizer=L1L2(0.1, 0.2)), Dense(2)]
     compiled = network(
@@ -254,9 +255,12 @@ def test_models_that_cannot_be_compiled_say_why(rng, layers, shape, words):
         network(rng, layers, shape)
 
 
-def test_metrics_must_be_resolved(rng):
-    with pytest.raises(ValueError, match="resolved"):
-        network(rng, [Dense(2)], (2,), loss="mse", metrics=[(metrics.METRICS["accuracy"], False)])
+def test_metrics_of_all_predictions_share_one_place_behind_the_sums(rng):
+    wanted = [(reading("auc"), False), (reading("mse"), False), (reading("huber"), True)]
+    compiled = network(rng, [Dense(2)], (2,), loss="mse", metrics=wanted, batch_size=7).plan
+    places = [(int(row["statistic"]), int(row["first"]), int(row["n_sums"])) for row in compiled.metrics]
+    assert places == [(StatisticCode.SQUARED_ERROR, 1, 2), (StatisticCode.PREDICTIONS, 3, 1 + 7 * 2)]
+    assert compiled.header["n_sums"] == 3 + 1 + 7 * 2
 
 
 def test_new_runs_stand_before_the_first_batch():

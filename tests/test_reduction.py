@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import Stage, both, dense, draw, network
+from networks import Stage, both, dense, draw, network, reading
 from tolerance import assert_close, limit
 
 from fastnn import Sequential, _kernels, optimizers, threads
@@ -14,7 +14,6 @@ from fastnn.data import make_data
 from fastnn.fitting import check_arguments, prepare
 from fastnn.layers import Dense, Dropout
 from fastnn.losses import Reduction
-from fastnn.metrics import METRICS
 from fastnn.optimizers import SGD, Adam
 from fastnn.plan import new_run
 from fastnn.regularizers import L1L2
@@ -27,7 +26,7 @@ DOUBLE = np.dtype("float64")
 def penalized(rng, reduction, batch_size, optimizer, widths=(5, 19, 3)):
     """Two Dense layers with penalties, the mean squared error and a metric."""
     layers = [Dense(widths[1], "tanh", kernel_regularizer=L1L2(0.02, 0.03)), Dense(widths[2], bias_regularizer="l2")]
-    compiled = {"loss": "mse", "metrics": [(METRICS["mae"], True)], "batch_size": batch_size, "optimizer": optimizer}
+    compiled = {"loss": "mse", "metrics": [(reading("mae"), True)], "batch_size": batch_size, "optimizer": optimizer}
     return network(rng, layers, (widths[0],), reduction=reduction, **compiled)
 
 

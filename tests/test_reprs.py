@@ -43,8 +43,19 @@ REQUIRED = {  # arguments of the definitions that have no default
     "ModelCheckpoint": ("best-{epoch}.safetensors",),
     "CSVLogger": ("log.csv",),
     "LearningRateScheduler": (lambda epoch, rate: rate,),
+    "CustomLoss": (max,),
+    "MeanMetricWrapper": (np.hypot,),
 }
-ABSTRACT = ("Initializer", "Layer", "LearningRate", "LearningRateSchedule", "Optimizer", "Schedule")
+ABSTRACT = (
+    "Definition",
+    "Reading",
+    "Initializer",
+    "Layer",
+    "LearningRate",
+    "LearningRateSchedule",
+    "Optimizer",
+    "Schedule",
+)
 MODULES = (activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules)
 SPACE = {name: value for module in (*MODULES, features, target) for name, value in vars(module).items()}
 
@@ -103,6 +114,7 @@ SHOWN_AS_CALLS = (
     schedules.Schedule,
     initializers.Initializer,
     regularizers.L1L2,
+    metrics.Definition,
 )
 CALLS = {name: made for name, made in DEFINITIONS.items() if isinstance(made, SHOWN_AS_CALLS)}
 CHANGED = [
@@ -141,10 +153,12 @@ def test_a_call_that_is_shown_makes_the_same_object(made):
         (losses.Huber(0.5), "<loss huber(delta=0.5)>"),
         (losses.get(lambda t, y: (t - y) ** 2), "<loss function <lambda>>"),
         (activations.get("elu", alpha=0.5), "<activation elu(alpha=0.5)>"),
-        (metrics.get("acc"), "<metric acc>"),
-        (metrics.TopK(3), "<metric top_k(k=3)>"),
-        (metrics.Precision(0.75), "<metric precision(threshold=0.75)>"),
-        (metrics.Precision(), "<metric precision>"),
+        (metrics.get("acc"), "ResolvedAccuracy(name='acc')"),
+        (metrics.TopK(3), "TopK(k=3)"),
+        (metrics.Precision(0.75), "Precision(thresholds=0.75)"),
+        (metrics.AUC(curve="PR", name="area"), "AUC(curve='PR', name='area')"),
+        (metrics.Precision(), "Precision()"),
+        (metrics.get(np.hypot), "<metric function hypot>"),
         (regularizers.L2(), "L2()"),
         (callbacks.EarlyStopping("val_accuracy", patience=3), "EarlyStopping(monitor='val_accuracy', patience=3)"),
         (callbacks.ModelCheckpoint("m", save_freq=5), "ModelCheckpoint('m', save_freq=5)"),

@@ -112,7 +112,8 @@ def train_epochs(
         exceeds a ``patience`` that is not negative, ``status`` becomes 2 and the call returns.
     learning_rates : float64, one for each update of this call, or a single one for all.
     sums : float64 ``(epochs touched at most, n_sums)``; row ``epoch - run.first_epoch`` is added to. The
-        loss's sum includes ``penalty * rows`` of every batch.
+        loss's sum includes ``penalty * rows`` of every batch. Where a metric needs all
+        predictions, callers keep to one epoch a call and hand in a row of zeros at its start.
     """
     raise NotImplementedError
 

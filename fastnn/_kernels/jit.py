@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numba import njit, typeof, types
 
-from fastnn import constraints, interrupts, metrics, random
+from fastnn import constraints, interrupts, random
 from fastnn._kernels import (
     contract,
     jit_activations,
@@ -50,6 +50,7 @@ from fastnn.activations import formulas as activation_formulas
 from fastnn.activations import records as activation_records
 from fastnn.losses import formulas as loss_formulas
 from fastnn.losses import records as loss_records
+from fastnn.metrics import statistics
 from fastnn.optimizers import base, updates
 from fastnn.sparse import SparseRows
 
@@ -58,7 +59,7 @@ FEW = 256  # rows that are soon predicted
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 SOURCES = (
     *(activation_formulas, activation_records, loss_formulas, loss_records),
-    *(metrics, base, updates, constraints, random, tables),
+    *(statistics, base, updates, constraints, random, tables),
     *(jit_activations, jit_compile, jit_constraints, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers),
     *(jit_products, jit_random, jit_rows, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fastnn._kernels.jit_compile import inlined, kernel
 from fastnn._kernels.jit_losses import weight_at
-from fastnn.metrics import N_THRESHOLDS, StatisticCode
+from fastnn.metrics.statistics import StatisticCode
 
 ARGUMENTS = "target, labels, weight, y, width, repeat, out, p"
 
@@ -83,7 +83,8 @@ def absolute_error(target, labels, y, row, width, p):
 def confusion(target, labels, weight, y, width, repeat, out, p):
     for i in range(y.shape[0]):
         w, j = weight_at(weight, i // width // repeat), i % width
-        actual, predicted = target[i] > 0, y[i] > p
+        actual = int(labels[i // width]) == j if labels.shape[0] else target[i] > 0
+        predicted = y[i] > p
         out[j] += w * (actual and predicted)
         out[width + j] += w * predicted
         out[2 * width + j] += w * actual
@@ -104,21 +105,43 @@ def moments(target, labels, weight, y, width, repeat, out, p):
     for i in range(y.shape[0]):
         w, j, t = weight_at(weight, i // width // repeat), i % width, float(target[i])
         out[j] += w
-        out[width + j] += w * t
-        out[2 * width + j] += w * t * t
+        from_mean = t - out[width + j]
+        if out[j] != 0:
+            out[width + j] += from_mean * (w / out[j])
+        out[2 * width + j] += w * from_mean * (t - out[width + j])
         out[3 * width + j] += w * (t - y[i]) * (t - y[i])
 
 
 @inlined
-def roc(target, labels, weight, y, width, repeat, out, p):
+def predictions(target, labels, weight, y, width, repeat, out, p):
+    first = 1 + int(out[0])
     for i in range(y.shape[0]):
-        scaled, place = y.dtype.type(y[i] * N_THRESHOLDS), 0  # rounded as the reference does, for the same bin
-        if scaled >= N_THRESHOLDS:
-            place = N_THRESHOLDS - 1
-        elif scaled > 0:
-            place = int(scaled)
-        table = width + i % width if target[i] > 0 else i % width
-        out[table * N_THRESHOLDS + place] += weight_at(weight, i // width // repeat)
+        out[first + i] = y[i]
+    out[0] += y.shape[0]
+
+
+@inlined
+def number_hits(target, labels, weight, y, width, repeat, out, p):
+    for row in range(y.shape[0] // width):
+        w = weight_at(weight, row // repeat)
+        half, sign, equal, ones, zeros, nones = 0, 0, 0, 0, 0, 0
+        for i in range(row * width, (row + 1) * width):
+            t, yes = target[i], target[i] == 1
+            half += (y[i] > 0.5) == yes
+            sign += (y[i] > 0) == yes
+            equal += y[i] == t
+            ones += yes
+            zeros += t == 0
+            nones += t == -1
+        largest = argmax(target, row * width, width) == argmax(y, row * width, width)
+        out[0] += w * (half / width)
+        out[1] += w * (sign / width)
+        out[2] += w * (equal / width)
+        out[3] += w * largest
+        out[4] += w
+        out[5] += width - ones - zeros
+        out[6] += width - ones - nones
+        out[7] += width == 1 or ones != 1 or zeros != width - 1
 
 
 KERNELS = {
@@ -130,5 +153,6 @@ KERNELS = {
     StatisticCode.CONFUSION: confusion,
     StatisticCode.ARGMAX_CONFUSION: argmax_confusion,
     StatisticCode.MOMENTS: moments,
-    StatisticCode.ROC: roc,
+    StatisticCode.PREDICTIONS: predictions,
+    StatisticCode.NUMBER_HITS: number_hits,
 }

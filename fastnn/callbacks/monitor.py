@@ -11,10 +11,7 @@ from typing import Any
 from fastnn import metrics
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.definitions import integer, number
-from fastnn.metrics import StatisticCode
 from fastnn.progress import say
-
-FALLING = (StatisticCode.SQUARED_ERROR, StatisticCode.ABSOLUTE_ERROR)
 
 
 class Monitor(Callback):
@@ -66,9 +63,14 @@ def rises(monitor: str, model: Any) -> bool | None:
     name = monitor.removeprefix("val_")
     if name == "loss":
         return False
-    own = {metric.name: metric for metric, _ in model.resolved_metrics()} if model is not None else {}
-    metric = own.get(name) or metrics.METRICS.get(metrics.ALIASES.get(name, name))
-    return None if metric is None else metric.statistic not in FALLING
+    own = {reading.name: reading.rises for reading, _ in model.resolved_metrics()} if model is not None else {}
+    for known in (name, name.rpartition("_")[0]):  # of several numbers each has the metric's name and its place
+        if known in own:
+            return own[known]
+    try:
+        return metrics.get(name).rises
+    except ValueError:
+        return None
 
 
 class EarlyStopping(Monitor):

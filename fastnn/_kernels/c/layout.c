@@ -185,6 +185,7 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_statistic_code, FNN_CONFUSION),
     CODE(fnn_statistic_code, FNN_ARGMAX_CONFUSION),
     CODE(fnn_statistic_code, FNN_MOMENTS),
-    CODE(fnn_statistic_code, FNN_ROC),
+    CODE(fnn_statistic_code, FNN_PREDICTIONS),
+    CODE(fnn_statistic_code, FNN_NUMBER_HITS),
     {0},
 };

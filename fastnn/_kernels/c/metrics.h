@@ -1,4 +1,4 @@
-/* The statistics behind the metrics, as in metrics.py: rows one by one, in double, in their order. */
+/* The statistics behind the metrics, as in metrics/statistics.py: rows one by one, in double, in their order. */
 #ifndef FNN_METRICS_H
 #define FNN_METRICS_H
 
@@ -104,7 +104,10 @@ static void add_confusion(const metric_row *row, double *out, int64_t j, int act
 }
 
 static void s_confusion(const metric_row *row, double *out) {
-    for (int64_t j = 0; j < row->n; j++) add_confusion(row, out, j, row->t[j] > 0, (double)row->y[j] > row->p);
+    for (int64_t j = 0; j < row->n; j++) {
+        const int actual = row->t ? row->t[j] > 0 : row->label == j;
+        add_confusion(row, out, j, actual, (double)row->y[j] > row->p);
+    }
 }
 
 static void s_argmax_confusion(const metric_row *row, double *out) {
@@ -113,25 +116,48 @@ static void s_argmax_confusion(const metric_row *row, double *out) {
     add_confusion(row, out, predicted, 0, predicted != actual);
 }
 
-/* Column j of the table: weight, sum, sum of squares, squared error. */
+/* Column j of the table: weight, mean of targets, their squared deviations from it, squared error. */
 static void s_moments(const metric_row *row, double *out) {
     for (int64_t j = 0; j < row->n; j++) {
-        const double t = row->t[j], e = t - row->y[j];
-        out[j] += row->w;
-        out[row->n + j] += row->w * t;
-        out[2 * row->n + j] += row->w * t * t;
-        out[3 * row->n + j] += row->w * (e * e);
+        const double t = row->t[j], e = t - row->y[j], w = row->w;
+        double *weight = out + j, *mean = weight + row->n, *spread = mean + row->n;
+        const double from_mean = t - *mean;
+        *weight += w;
+        if (*weight != 0) *mean += from_mean * (w / *weight);
+        *spread += w * from_mean * (t - *mean);
+        spread[row->n] += w * (e * e);
     }
 }
 
-/* Histograms of y (negatives, then positives) with FNN_N_THRESHOLDS bins an output. */
-static void s_roc(const metric_row *row, double *out) {
+/* The predictions themselves, behind their count. */
+static void s_predictions(const metric_row *row, double *out) {
+    double *next = out + 1 + (int64_t)out[0];
+    for (int64_t j = 0; j < row->n; j++) next[j] = row->y[j];
+    out[0] += (double)row->n;
+}
+
+/* Hits by four rules (halves, signs, equal numbers, largest outputs), the weight, and how many targets speak against
+ * the rules: numbers that are not 0 or 1, numbers that are not -1 or 1, rows that have not a single 1 beside zeros. */
+static void s_number_hits(const metric_row *row, double *out) {
+    int64_t half = 0, sign = 0, equal = 0, ones = 0, zeros = 0, nones = 0;
     for (int64_t j = 0; j < row->n; j++) {
-        const real place = row->y[j] * FNN_N_THRESHOLDS;
-        const int64_t bin = place < FNN_N_THRESHOLDS - 1 ? (place >= 1 ? (int64_t)place : 0) : FNN_N_THRESHOLDS - 1;
-        const int64_t column = (row->t[j] > 0 ? row->n : 0) + j;
-        out[column * FNN_N_THRESHOLDS + (place == place ? bin : 0)] += row->w;
+        const real t = row->t[j], y = row->y[j];
+        half += (y > (real)0.5) == (t == 1);
+        sign += (y > 0) == (t == 1);
+        equal += y == t;
+        ones += t == 1;
+        zeros += t == 0;
+        nones += t == -1;
     }
+    const double n = (double)row->n, w = row->w;
+    out[0] += w * ((double)half / n);
+    out[1] += w * ((double)sign / n);
+    out[2] += w * ((double)equal / n);
+    out[3] += w * (argmax(row->t, row->n) == argmax(row->y, row->n));
+    out[4] += w;
+    out[5] += n - (double)(ones + zeros);
+    out[6] += n - (double)(ones + nones);
+    out[7] += row->n == 1 || ones != 1 || zeros != row->n - 1;
 }
 
 INLINE void add_rows(void (*statistic)(const metric_row *, double *), const fnn_metric *metric, const loss_rows *rows,
@@ -161,7 +187,8 @@ static void add_statistic(const fnn_metric *metric, const loss_rows *rows, int64
     case FNN_CONFUSION: add_rows(s_confusion, metric, rows, begin, end, out); break;
     case FNN_ARGMAX_CONFUSION: add_rows(s_argmax_confusion, metric, rows, begin, end, out); break;
     case FNN_MOMENTS: add_rows(s_moments, metric, rows, begin, end, out); break;
-    case FNN_ROC: add_rows(s_roc, metric, rows, begin, end, out); break;
+    case FNN_PREDICTIONS: add_rows(s_predictions, metric, rows, begin, end, out); break;
+    case FNN_NUMBER_HITS: add_rows(s_number_hits, metric, rows, begin, end, out); break;
     }
 }
 

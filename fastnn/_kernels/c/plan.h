@@ -93,13 +93,14 @@ enum fnn_statistic_code {
     FNN_CONFUSION,
     FNN_ARGMAX_CONFUSION,
     FNN_MOMENTS,
-    FNN_ROC,
+    FNN_PREDICTIONS,
+    FNN_NUMBER_HITS,
     FNN_N_STATISTICS
 };
 
 enum fnn_constraint_code { FNN_UNCONSTRAINED, FNN_NON_NEG, FNN_NORM, FNN_N_CONSTRAINTS };
 
-enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_THRESHOLDS = 200, FNN_N_GEOMETRY = 8 };
+enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_GEOMETRY = 8 };
 
 typedef struct {
     int32_t kind, activation, layer, unused;

@@ -1,0 +1,93 @@
+"""Metrics as functions on arrays, with Keras' names and results: ``f(y_true, y_pred)`` gives a value for each row.
+
+Rows lie along the last axis: two arrays ``(n, k)`` give ``(n,)``, two of ``(n,)`` one number. Where one array has a
+last axis of 1 more than the other, that axis is left out. The classes of :mod:`fastnn.metrics` give the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastnn import losses
+
+
+def arrays(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Target and prediction as arrays of floats of the same number of axes."""
+    y, t = np.asarray(y_pred), np.asarray(y_true)
+    y = y if y.dtype.kind == "f" else y.astype(np.float64)
+    if y.ndim == t.ndim + 1 and y.shape[-1] == 1:
+        y = y[..., 0]
+    if t.ndim == y.ndim + 1 and t.shape[-1] == 1:
+        t = t[..., 0]
+    return t, y
+
+
+def _of(name: str, formula: str) -> Callable[[Any, Any], Any]:
+    def function(y_true, y_pred):
+        t, y = arrays(y_true, y_pred)
+        record = losses.get(name)
+        return record.value(t if record.sparse else t.astype(y.dtype), y)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{formula} for each row: ``(..., n)`` -> ``(...)``."
+    return function
+
+
+mean_squared_error = mse = _of("mean_squared_error", "Mean of ``(y - t)**2``")
+mean_absolute_error = mae = _of("mean_absolute_error", "Mean of ``|y - t|``")
+mean_absolute_percentage_error = mape = _of("mean_absolute_percentage_error", "Mean of ``100 |t - y| / |t|``")
+mean_squared_logarithmic_error = msle = _of("mean_squared_logarithmic_error", "Mean of ``(log(1+t) - log(1+y))**2``")
+log_cosh = _of("log_cosh", "Mean of ``log(cosh(y - t))``")
+huber = _of("huber", "Mean of Huber's loss")
+poisson = _of("poisson", "Mean of ``y - t log y``")
+kl_divergence = _of("kl_divergence", "Sum of ``t log(t / y)``")
+hinge = _of("hinge", "Mean of ``max(1 - t y, 0)``")
+squared_hinge = _of("squared_hinge", "Mean of ``max(1 - t y, 0)**2``")
+categorical_hinge = _of("categorical_hinge", "``max(1 + max((1 - t) y) - sum(t y), 0)``")
+binary_crossentropy = _of("binary_crossentropy", "Mean of ``-(t log y + (1-t) log(1-y))``")
+categorical_crossentropy = _of("categorical_crossentropy", "``-sum(t log(y / sum y))``")
+
+
+def sparse_categorical_crossentropy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """``-log(y[t] / sum y)`` for each row, of class indices ``(n,)`` or ``(n, 1)``."""
+    y = np.asarray(y_pred)
+    y = y if y.dtype.kind == "f" else y.astype(np.float64)
+    return losses.get("sparse_categorical_crossentropy").value(_indices(y_true, y), y)
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
+    """1 for each number that is above ``threshold`` where its target is 1, or not where it is 0; else 0."""
+    t, y = arrays(y_true, y_pred)
+    return ((y > threshold) == t).astype(y.dtype)
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """1 for each row whose largest output is where its target is largest; else 0."""
+    y = np.asarray(y_pred)
+    return (np.asarray(y_true).argmax(axis=-1) == y.argmax(axis=-1)).astype(np.float64)
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """1 for each row whose largest output is its class index; else 0."""
+    y = np.asarray(y_pred)
+    return (_indices(y_true, y) == y.argmax(axis=-1)).astype(np.float64)
+
+
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+    """1 for each row whose target's largest place is among the ``k`` largest outputs; else 0."""
+    return sparse_top_k_categorical_accuracy(np.asarray(y_true).argmax(axis=-1), y_pred, k)
+
+
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+    """1 for each row whose class index is among the ``k`` largest outputs; else 0."""
+    y = np.asarray(y_pred)
+    hit = np.take_along_axis(y, _indices(y_true, y)[..., None], axis=-1)
+    return ((y > hit).sum(axis=-1) < k).astype(np.float64)
+
+
+def _indices(y_true: Any, y: np.ndarray) -> np.ndarray:
+    t = np.asarray(y_true)
+    return (t[..., 0] if t.ndim == y.ndim and t.shape[-1] == 1 else t).astype(np.int64)
