@@ -1,8 +1,8 @@
 """Ctrl-C in the middle of work: what may be called off, and what must be whole.
 
 Python runs the handlers of signals in the main thread alone, between two steps of Python. Native code asks for them
-about every 50 ms (``c/pulse.h``). Work that one thread does for another is called off through an event, which the same
-question looks at.
+about every 50 ms (``c/pulse.h``). Work that threads do for another one is a task, which that one can call off; the same
+question looks for that.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from collections.abc import Iterator
 from typing import Any
 
 _inner = threading.local()
+called_off: set[object] = set()  # tasks that shall end and have not; native code looks whether there are any
 
 
 def check() -> None:
-    """Raise ``KeyboardInterrupt`` where the work of this thread has been called off."""
-    event = getattr(_inner, "event", None)
-    if event is not None and event.is_set():
+    """Raise ``KeyboardInterrupt`` where the task of this thread has been called off."""
+    if called_off and getattr(_inner, "task", None) in called_off:
         raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def called_off_by(event: threading.Event) -> Iterator[None]:
-    """A block that another thread can end by setting an event."""
-    outer, _inner.event = getattr(_inner, "event", None), event
+def part_of(task: object) -> Iterator[None]:
+    """A block that ends when ``task`` is added to :data:`called_off`."""
+    outer, _inner.task = getattr(_inner, "task", None), task
     try:
         yield
     finally:
-        _inner.event = outer
+        _inner.task = outer
 
 
 @contextlib.contextmanager

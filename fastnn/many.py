@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -147,22 +146,25 @@ def side_by_side(tasks: Sequence[Callable[[], Any]], n_threads: int, order: Iter
     from concurrent.futures import ThreadPoolExecutor
 
     failures: dict[int, BaseException] = {}
-    called_off = threading.Event()
+    task = object()
 
     def one(i: int) -> None:
         try:
-            with alone(), interrupts.called_off_by(called_off):
+            with alone(), interrupts.part_of(task):
                 tasks[i]()
         except Exception as error:
             error.add_note(f"(model {i} of the {len(tasks)} that were trained together)")
             failures[i] = error
 
-    with ThreadPoolExecutor(max(1, min(n_threads, len(tasks)))) as pool:
-        try:
-            list(pool.map(one, order))
-        except BaseException:  # Ctrl-C: what runs is called off, what waits does not begin
-            called_off.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    try:
+        with ThreadPoolExecutor(max(1, min(n_threads, len(tasks)))) as pool:
+            try:
+                list(pool.map(one, order))
+            except BaseException:  # Ctrl-C: what runs is called off, what waits does not begin
+                interrupts.called_off.add(task)
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    finally:
+        interrupts.called_off.discard(task)
     if failures:
         raise failures[min(failures)]

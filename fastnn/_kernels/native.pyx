@@ -13,6 +13,7 @@ a thread is what its products pack their operands into.
 
 cimport numpy
 from cpython.ref cimport Py_XDECREF, PyObject
+from cpython.set cimport PySet_GET_SIZE
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -151,6 +152,7 @@ def _nothing():
 
 
 cdef object _check = interrupts.check
+cdef set _tasks_off = interrupts.called_off
 
 
 cdef int _called_off() noexcept with gil:
@@ -158,6 +160,8 @@ cdef int _called_off() noexcept with gil:
     cdef PyObject *answer
     if PyErr_CheckSignals():
         return 1
+    if not PySet_GET_SIZE(_tasks_off):
+        return 0
     answer = PyObject_CallNoArgs(<PyObject *>_check)
     Py_XDECREF(answer)
     return answer == NULL
