@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any
 
@@ -117,9 +116,19 @@ def _codes(data: bytes, separator: str, names: list[str], numeric: list[str]) ->
     """Columns of numbers in which one has a leading zero or is hexadecimal: numbers to pyarrow, doubtful to us."""
     from pyarrow import compute
 
-    odd = rb"(?:\A|[\s\"+\-" + re.escape(separator.encode()) + rb"])0[0-9xX]"
-    if not numeric or not re.search(odd, data):
+    if not numeric or not _has_leading_zero(data, separator):
         return []
     table = _texts(data, separator, names, numeric)
     found = (compute.match_substring_regex(table.column(name), r"^\s*[+-]?0[0-9xX]") for name in numeric)
     return [name for name, hit in zip(numeric, found, strict=True) if compute.any(hit).as_py()]
+
+
+def _has_leading_zero(data: bytes, separator: str) -> bool:
+    """Whether a field may begin with a zero before a digit or an x."""
+    array = np.frombuffer(data, np.uint8)
+    before, after = np.zeros(256, bool), np.zeros(256, bool)
+    before[list(b' \t\r\n"+-' + separator.encode())] = True
+    after[list(b"0123456789xX")] = True
+    zeros = np.flatnonzero(array[:-1] == ord("0"))
+    zeros = zeros[after[array[zeros + 1]]]
+    return bool((before[array[zeros - 1]] | (zeros == 0)).any())

@@ -80,7 +80,7 @@ def decimal_sign(values: Sequence[str]) -> str:
     doubtful = [value for value in values if "," in value or "." in value]
     few = doubtful[:: 1 + len(doubtful) // ENOUGH]  # from all of the order, the same for every reader
     sign = _vote(few)
-    return sign if sign in (".", ",") or len(few) == len(doubtful) else _vote(doubtful)
+    return _vote(doubtful) if sign == "?" and len(few) < len(doubtful) else sign
 
 
 def _vote(values: Sequence[str]) -> str:
