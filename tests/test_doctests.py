@@ -20,8 +20,8 @@ INTERFACE = {  # modules whose docstrings users read
     "fastnn",
     "fastnn._kernels",
     *(f"fastnn.{name}" for name in ("activations", "losses", "losses.custom", "metrics", "optimizers", "initializers")),
-    *(f"fastnn.{name}" for name in ("constraints", "regularizers", "schedules", "model", "stack", "many", "serialization")),
-    *(f"fastnn.{name}" for name in ("predictor", "threads", "config", "errors")),
+    *(f"fastnn.{name}" for name in ("regularizers", "schedules", "model", "stack", "many", "serialization")),
+    *(f"fastnn.{name}" for name in ("constraints", "predictor", "threads", "config", "errors")),
     *(
         f"fastnn.callbacks.{name}"
         for name in ("base", "files", "history", "loggers", "monitor", "rates", "simple", "tensorboard")
