@@ -28,8 +28,6 @@ def evaluate(arguments: argparse.Namespace) -> int:
     x = encoding.features.encode(source.features)
     y = target.encode(column.take(known))
     tell((*source.notes, *encoding.notes(source.features), *target.notes(column)))
-    if not (isinstance(target, Quantity) or (y >= 0).any()):
-        raise ValueError(f"{source.name}: the model knows none of the {source.target_name!r} there")
     left_out = f" ({len(source) - len(known):,} without {source.target_name!r} left out)"
     print(f"{source.name}: {len(known):,} rows{left_out if len(known) < len(source) else ''}")
     print("\n".join(Report(target, y, model.predict(x[known])).text()))

@@ -83,6 +83,9 @@ def test_labels_that_the_model_does_not_know_count_as_wrong_and_are_told(capsys)
     assert code == 0
     assert value(out, "accuracy") == 0.5
     assert "2 of 4 rows have a 't' that the model does not know ('c', 'zz')" in err
+    table("new.csv", ["2,c", "2,zz"])
+    code, out, err = run(capsys, "evaluate", "m.st", "new.csv")
+    assert (code, value(out, "accuracy")) == (0, 0.0)
 
 
 def test_the_task_line_says_why_and_how_to_choose_otherwise(capsys):
@@ -182,6 +185,14 @@ def test_the_index_that_pandas_writes_is_left_out_with_a_note(capsys):
         assert value(out, "accuracy") < 0.8
     code, _, err = run(capsys, "train", "d.parquet", "--target", "__index_level_0__", "--out", "m.st", "--epochs", 1)
     assert (code, err) == (0, "")
+
+
+def test_an_index_without_a_name_is_not_kept_beside_predictions(capsys):
+    table("d.csv", [f"{i},{row}" for i, row in enumerate(by_sign("01", "1"))], header=",x,t")
+    learn(capsys, "d.csv", "t", 1)
+    out = run(capsys, "predict", "m.st", "d.csv", "--keep", "all")[1].splitlines()
+    assert out[0] == "x,t,predicted t"
+    assert out[1].split(",")[1] in ("01", "1")
 
 
 def test_categories_that_training_had_not_are_told_with_their_count(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -208,7 +209,7 @@ def test_a_target_of_one_value_is_an_error(fit):
 def test_an_encoding_lives_in_a_models_metadata():
     class Model:
         metadata: dict[str, str]
-        input_shape, output_shape = (3,), (1,)
+        layout = SimpleNamespace(input_shape=(3,), output_shape=(1,))
 
     model = Model()
     features, _ = fit_features(table(a=["1", "2"], b=["007", "x"]))

@@ -60,7 +60,8 @@ def without_index(
     notes, kept = [], dict(columns)
     for index, column in enumerate(columns):
         unnamed = _UNNAMED.fullmatch(column)
-        if column in keep or not (unnamed or (column == first and _WRITTEN_UNNAMED.fullmatch(column))):
+        indexed = column == first and column not in keep and _WRITTEN_UNNAMED.fullmatch(column)
+        if not (unnamed or indexed):
             continue
         if column == first and len(columns) > 1:
             told = "without a name" if unnamed else repr(column)
