@@ -39,8 +39,9 @@ class Report:
         return _class_lines(scores, target) if isinstance(target, Classes) else _number_lines(scores, target.spread)
 
     def in_line(self) -> str:
-        """The scores in one line, as ``loss 0.1, accuracy 0.97``."""
-        return ", ".join(f"{name} {value:.5g}" for name, value, _ in self.lines())
+        """The scores in one line, as ``loss 0.1, accuracy 0.97``, the accuracy at its end with no comma behind it."""
+        lines = sorted(self.lines(), key=lambda line: line[0] == "accuracy")
+        return ", ".join(f"{name} {value:.5g}" for name, value, _ in lines)
 
     def baseline(self) -> str:
         """What the constant answer is and what it reaches, in a few words."""

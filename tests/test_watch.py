@@ -421,17 +421,14 @@ def test_ctrl_c_is_the_end_of_the_page(rng):
     assert list(readers[0].states())[-1]["phase"] == "interrupted"
 
 
-def test_a_fit_that_an_error_ended_without_a_block_makes_room_for_the_next(rng, capfd):
+def test_a_fit_that_an_error_ends_without_a_block_ends_its_page(rng):
     x, y = regression(rng)
-    first = Watch(0, verbose=0)
+    watch, readers = Watch(0, verbose=0), []
+    look = LambdaCallback(on_train_begin=lambda logs=None: readers.append(Reader(port(watch))))
     with pytest.raises(fastnn.DivergenceError):
-        diverging().fit(x, y, epochs=100, callbacks=first)
-    place = port(first)
-    reader = Reader(place)
-    model_of().fit(x, y, callbacks=Watch(place))
-    assert list(reader.states())[-1]["phase"] == "interrupted"
-    assert capfd.readouterr().err == f"watch the training at http://127.0.0.1:{place}/\n"
-    assert first.address is None
+        diverging().fit(x, y, epochs=100, callbacks=[watch, look])
+    assert list(readers[0].states())[-1]["phase"] == "failed"
+    assert watch.address is None
     assert not callback._without_block
 
 

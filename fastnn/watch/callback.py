@@ -123,7 +123,7 @@ class Watch(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Show the last state; outside a ``with`` block the page ends here."""
         if not self._block:
-            self.close()
+            self.close("failed" if self.model.history.failed else None)
         elif self._show:
             self._show.end()
             self._show.post("trained")
