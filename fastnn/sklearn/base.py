@@ -28,25 +28,10 @@ from fastnn.sklearn.lbfgs import Solver
 from fastnn.sklearn.networks import Output
 from fastnn.sklearn.tasks import Epochs
 from fastnn.sklearn.training import HeldOut, Stochastic
+from fastnn.sklearn.weights import Rows, weighing, weighted
 from fastnn.sparse import from_scipy
 
 Validation = tuple[Any, Any, Any]  # X, y, sample_weight
-Rows = tuple[Any, ...]  # X, y, weights by sample and by class, which may be None
-
-
-def _weighing(rows: Rows, weight: np.ndarray | None) -> Rows:
-    """The rows whose weight is not zero."""
-    if weight is None or weight.all():
-        return rows
-    return tuple(None if array is None else array[weight != 0] for array in rows)
-
-
-def _weighted(X: Any, y: np.ndarray, weight: Any, by_class: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
-    """Rows that train, with both weights as one."""
-    if by_class is not None:
-        weight = (by_class if weight is None else weight * by_class).astype(X.dtype)
-    X, y, weight = _weighing((X, y, weight), weight)
-    return X, y, weight
 
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator):
@@ -116,8 +101,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         rows = X, y, sample_weight, self._class_weights(y, incremental)
         random_state = self._random_state = check_random_state(self.random_state)
         self._ready(X, first_pass, incremental, random_state)
-        rows, held_out = self._hold_out(_weighing(rows, sample_weight), validation, random_state)
-        X, y, weight = _weighted(*rows)
+        rows, held_out = self._hold_out(weighing(rows, sample_weight), validation, random_state)
+        X, y, weight = weighted(*rows)
         data = Data(self._rows(X), self._target(y, self.model_.dtype), weight)
         if first_pass:
             self.model_.seed = int(random_state.randint(2**31))
