@@ -13,6 +13,7 @@ import fastnn
 from fastnn import (
     activations,
     callbacks,
+    constraints,
     initializers,
     layers,
     losses,
@@ -56,7 +57,18 @@ ABSTRACT = (
     "Optimizer",
     "Schedule",
 )
-MODULES = (activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules)
+MODULES = (
+    activations,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
 SPACE = {name: value for module in (*MODULES, features, target) for name, value in vars(module).items()}
 
 
