@@ -6,11 +6,8 @@ import base64
 import copy
 import json
 import math
-import os
 import pickle
 import socket
-import subprocess
-import sys
 import threading
 
 import numpy as np
@@ -21,7 +18,7 @@ from pages import Reader, Stuck, until
 import fastnn
 from fastnn.callbacks import LambdaCallback, listens
 from fastnn.layers import Dense
-from fastnn.watch import Plane, Watch, callback
+from fastnn.watch import Plane, Watch
 from fastnn.watch.board import Board
 from fastnn.watch.curves import MOST, Curves, finite
 from fastnn.watch.plane import POINTS, SIDES, Painter
@@ -429,7 +426,6 @@ def test_a_fit_that_an_error_ends_without_a_block_ends_its_page(rng):
         diverging().fit(x, y, epochs=100, callbacks=[watch, look])
     assert list(readers[0].states())[-1]["phase"] == "failed"
     assert watch.address is None
-    assert not callback._without_block
 
 
 def test_copies_have_pages_of_their_own(rng):
@@ -441,7 +437,6 @@ def test_copies_have_pages_of_their_own(rng):
             model_of(n_in=2).fit(x, y, callbacks=other)
         fastnn.fit_many([model_of(n_in=2, seed=1), model_of(n_in=2, seed=2)], x, y, callbacks=watch, epochs=2)
         assert watch.address is not None
-    assert not callback._without_block
 
 
 @pytest.mark.parametrize(
@@ -494,43 +489,3 @@ def test_the_time_that_a_fit_took_stands_still(rng):
     last = list(states)[-1]
     assert last["phase"] == "finished"
     assert last["seconds"] == trained["seconds"]
-
-
-LEFT = """
-import os, sys
-import numpy as np
-import fastnn
-from fastnn.layers import Dense
-from fastnn.watch import Watch
-
-model = fastnn.Sequential([Dense(4, input_shape=(2,)), Dense(1)], seed=1, backend="numpy")
-model.compile(fastnn.optimizers.SGD(1e9), "mse")
-watch = Watch(0)
-try:
-    model.fit(np.ones((9, 2)), np.ones(9), epochs=99, callbacks=watch)
-except fastnn.DivergenceError:
-    print(watch.address, flush=True)
-if sys.argv[1] == "fork" and not os.fork():
-    sys.exit(3)
-if sys.argv[1] == "fork":
-    print(os.waitstatus_to_exitcode(os.wait()[1]))
-sys.stdin.readline()
-"""
-
-
-@pytest.mark.parametrize("how", ["fork", "end"])
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_page_that_was_left_ends_with_the_program_and_not_with_its_forks(how):
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", LEFT, how], **pipes) as process:
-        try:
-            address = process.stdout.readline().strip()
-            if how == "fork":
-                assert process.stdout.readline() == "3\n"
-            states = Reader(int(address.rstrip("/").rsplit(":", 1)[1])).states()
-            assert next(states)["phase"] == "training"
-            _, err = process.communicate("\n", timeout=60)
-        finally:
-            process.kill()
-    assert (process.returncode, err) == (0, f"watch the training at {address}\n")
-    assert list(states)[-1]["phase"] == "interrupted"

@@ -6,11 +6,8 @@ Design: ``on_progress`` is the only hook in a fit, for it changes nothing in how
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import os
 import sys
-import threading
 import time
 from typing import Any
 
@@ -131,11 +128,6 @@ class Watch(Callback):
     # -- the page -------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        if not self._block:  # a thread has one fit at a time: an error has ended the one before
-            before = _without_block.pop(_here(), None)
-            if before is not None:
-                before.close("interrupted")
-            _without_block[_here()] = self
         self._server = Server(Board(), self.port)
         if self.port and self._server.port != self.port:
             print(f"note: port {self.port} is busy, {self._server.port} is free", file=sys.stderr)
@@ -151,8 +143,6 @@ class Watch(Callback):
                 show.post(phase or self._phase, note, self._results)
             self._forget()
             server.stop()
-        if _without_block.get(_here()) is self:
-            del _without_block[_here()]
 
     def __enter__(self) -> Watch:
         self.close()
@@ -167,17 +157,3 @@ class Watch(Callback):
             self.close("interrupted")
         else:
             self.close("failed", " ".join(str(error).split()))
-
-
-_without_block: dict[tuple[int, int], Watch] = {}  # by process and thread: whose fit runs, or was ended by an error
-
-
-def _here() -> tuple[int, int]:
-    return os.getpid(), threading.get_ident()
-
-
-@atexit.register
-def _close_those_left() -> None:
-    for (process, _), watch in list(_without_block.items()):
-        if process == os.getpid():  # a fork of the process has no threads that could end
-            watch.close("interrupted")
