@@ -20,7 +20,7 @@ INTERFACE = {  # modules whose docstrings users read
     "fastnn",
     "fastnn._kernels",
     *(f"fastnn.{name}" for name in ("activations", "losses", "losses.custom", "metrics", "optimizers", "initializers")),
-    *(f"fastnn.{name}" for name in ("regularizers", "schedules", "model", "stack", "many", "serialization")),
+    *(f"fastnn.{name}" for name in ("regularizers", "schedules", "model", "weights", "many", "serialization")),
     *(f"fastnn.{name}" for name in ("constraints", "predictor", "threads", "config", "errors")),
     *(
         f"fastnn.callbacks.{name}"

@@ -364,7 +364,7 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path):
 
 
 def test_weights_go_by_their_order_whatever_stands_between_them(tmp_path):
-    first = Sequential([Dense(5, input_shape=(3,)), *[Dropout(0.1)] * 9, Dense(4), Dense(2)], seed=1)
+    first = Sequential([Dense(5, input_shape=(3,)), *(Dropout(0.1) for _ in range(9)), Dense(4), Dense(2)], seed=1)
     second = Sequential([Dense(5, "relu", input_shape=(3,)), Dense(4, name="x"), Dense(2)], seed=2)
     first.compile("sgd", "mse")
     for write in (first.save_weights, first.save):
