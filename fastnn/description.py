@@ -140,9 +140,11 @@ def _metrics(stored: Any, custom: dict[str, Any]) -> list[Any]:
         if name is None or name in custom:
             found.append(metric_definitions.get(config, custom))
             continue
+        if not isinstance(name, str):
+            raise TypeError(f"a metric of a user's own must have a name, got {shown(name)}")
         warnings.warn(
-            f"the model was saved with a metric of your own, {name!r}, and goes on without it; "
-            f"give load(..., custom_objects={{{name!r}: ...}}) to keep it",
+            f"the model was saved with a metric of your own, {shown(name)}, and goes on without it; "
+            f"give load(..., custom_objects={{{shown(name)}: ...}}) to keep it",
             stacklevel=6,
         )
     return found

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastnn import losses
-from fastnn.definitions import lookup, shown, unknown_name
+from fastnn.definitions import lookup, number, shown, unknown_name
 from fastnn.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -256,7 +256,7 @@ def _from_first_format(stored: dict[str, Any]) -> Metric:
     """A metric of a file that has a statistic and a parameter: averages were means over outputs then."""
     made: Any = _named(stored.get("name"))  # type: ignore[arg-type]
     fixed = stored["statistic"] == "confusion"
-    parameter = stored["parameter"]
+    parameter = number("parameter", stored["parameter"])
     if isinstance(made, Precision | Recall):
         return replace(made, average="macro", thresholds=parameter if fixed else None)
     if isinstance(made, F1Score):
