@@ -142,7 +142,7 @@ class Compiled(Stack):
     @property
     def metrics_names(self) -> list[str]:
         """Names of the numbers that ``evaluate`` gives, ``"loss"`` first."""
-        return ["loss", *(metric.name for metric, _ in self.resolved_metrics())]
+        return ["loss", *(key for reading, _ in self.resolved_metrics() for key in reading.keys)]
 
     def resolved_metrics(self) -> Metrics:
         """Metrics as loss and last activation decide what they mean, and whether weights count in them."""

@@ -128,6 +128,14 @@ def test_subclasses_say_what_they_lack():
             use(metrics.Metric())
 
 
+def test_numbers_of_numpy_are_arguments_of_metrics(rng):
+    chosen = [metrics.Precision(np.float32(0.25)), metrics.F1Score("macro", np.float64(0.5)), metrics.TopK(np.int64(2))]
+    model = Sequential([Dense(3, "sigmoid", input_shape=(4,))], seed=1)
+    model.compile("sgd", "binary_crossentropy", metrics=[*chosen, metrics.Recall(average=None)])
+    logs = model.evaluate(rng.normal(size=(9, 4)), rng.integers(0, 2, (9, 3)), return_dict=True)
+    assert model.metrics_names == list(logs)
+
+
 @pytest.mark.parametrize("loss", ["huber", "log_cosh", losses.Pinball(0.9), losses.Huber(0.5)], ids=str)
 def test_losses_are_metrics_by_name_and_as_objects(rng, loss):
     x, y = regression(rng)

@@ -108,7 +108,7 @@ class BinaryAccuracy(_Accuracy):
     threshold: float = 0.5
 
     def check(self):
-        number("threshold", self.threshold)
+        self.threshold = number("threshold", self.threshold)
 
     def reading(self, task: Task) -> Reading:
         return self._hits(StatisticCode.HITS, parameter=float(self.threshold))
@@ -139,7 +139,7 @@ class TopKCategoricalAccuracy(_Accuracy):
     dtype: Any = None
 
     def check(self):
-        integer("k", self.k, low=1)
+        self.k = integer("k", self.k, low=1)
 
     def reading(self, task: Task) -> Reading:
         return self._hits(StatisticCode.TOP_K_HITS, parameter=int(self.k))

@@ -76,15 +76,15 @@ class _Thresholded(Definition):
     def check(self):
         check_average(self.average)
         if self.top_k is not None:
-            integer("top_k", self.top_k, low=1)
+            self.top_k = integer("top_k", self.top_k, low=1)
         if self.class_id is not None:
-            integer("class_id", self.class_id, low=0)
+            self.class_id = integer("class_id", self.class_id, low=0)
         if isinstance(self.thresholds, list | tuple | np.ndarray):
             self.thresholds = tuple(number("thresholds", one) for one in self.thresholds)
             if not self.thresholds:
                 raise ValueError("thresholds must be a number or some of them, got none")
         elif self.thresholds is not None:
-            number("thresholds", self.thresholds)
+            self.thresholds = number("thresholds", self.thresholds)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         if self.top_k is not None and np.ndim(y_pred) == 1:  # Keras takes one axis for the classes of one row
@@ -185,9 +185,8 @@ class _FScore(Definition):
 
     def check(self):
         check_average(self.average)
-        number("beta", self.beta, low=0.0, open_low=True)
         if self.threshold is not None:
-            number("threshold", self.threshold)
+            self.threshold = number("threshold", self.threshold)
 
     def reading(self, task: Task) -> Reading:
         alone = task.n_out == 1 or (task.answers and not task.classes)
@@ -220,6 +219,10 @@ class FBetaScore(_FScore):
     name: Any = None
     dtype: Any = None
     usual_name: ClassVar[str] = "fbeta_score"
+
+    def check(self):
+        super().check()
+        self.beta = number("beta", self.beta, low=0.0, open_low=True)
 
 
 @dataclass(repr=False)

@@ -128,7 +128,7 @@ class AUC(_Curve):
     average: str | None = "auto"
 
     def check(self):
-        integer("num_thresholds", self.num_thresholds, low=2)
+        self.num_thresholds = integer("num_thresholds", self.num_thresholds, low=2)
         if not isinstance(self.curve, str) or self.curve.upper() not in ("ROC", "PR"):
             raise ValueError(f'curve must be "ROC" or "PR", got {self.curve!r}')
         if self.summation_method != "interpolation":

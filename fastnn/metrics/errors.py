@@ -92,7 +92,7 @@ class R2Score(Definition):
     rises: ClassVar[bool | None] = True
 
     def check(self):
-        integer("num_regressors", self.num_regressors, low=0)
+        self.num_regressors = integer("num_regressors", self.num_regressors, low=0)
         if self.class_aggregation not in AGGREGATIONS:
             raise ValueError(f"class_aggregation must be one of {AGGREGATIONS}, got {self.class_aggregation!r}")
 
