@@ -26,7 +26,8 @@ INTERFACE = {  # modules whose docstrings users read
         f"fastnn.callbacks.{name}"
         for name in ("base", "files", "history", "loggers", "monitor", "rates", "simple", "tensorboard")
     ),
-    *(f"fastnn.layers.{name}" for name in ("dense", "dropout", "shape")),
+    *(f"fastnn.{name}" for name in ("backend", "models", "outline", "utils", "weights")),
+    *(f"fastnn.layers.{name}" for name in ("activation", "base", "dense", "dropout", "shape")),
     *(f"fastnn.datasets.{name}" for name in ("digits", "idx", "npz")),
     *("fastnn.tables", "fastnn.tables.encoding", "fastnn.sklearn", "fastnn.plot"),
     *(f"fastnn.sklearn.{name}" for name in ("classifier", "regressor", "ensemble")),

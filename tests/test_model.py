@@ -116,8 +116,8 @@ def test_summary_tells_how_a_model_is_trained_and_what_is_not_known_yet(capsys):
     assert capsys.readouterr().out.splitlines() == [
         'Model: "sequential"',
         "#  Layer (type)   Settings",
-        "--------------------------------------------------",
-        "0  dense (Dense)  kernel_regularizer=L1L2(l2=0.01)",
+        "-----------------------------------------",
+        "0  dense (Dense)  kernel_regularizer=L2()",
         "not built: the input's shape is not known",
         "loss mean_squared_error, optimizer Adam(learning_rate=0.01), metrics mae, r2",
     ]
