@@ -154,6 +154,21 @@ def board(page):
     server.stop()
 
 
+@pytest.mark.parametrize(("word", "epochs"), [("best", 10), ("kept", None)])
+def test_a_ring_marks_the_epoch(page, board, word, epochs):
+    series = {"loss": [4.0, 3.0, 2.0], "val_loss": [4.0, 2.5, 3.5], "rate_now": [1.0, 1.0, 1.0]}
+    mark = {"epoch": 2, "word": word, "values": {"loss": 3.0, "val_loss": 2.5}}
+    curves = {"epochs": [1, 2, 3], "stride": 1, "series": series}
+    board.post("state", state(epoch=3, epochs=epochs, share=epochs and 0.3, left=None, curves=curves, mark=mark))
+    page.wait("document.querySelectorAll('circle.mark').length == 1")  # of the loss; the other has no such value
+    assert page.ask("document.querySelector('text.mark').textContent") == f"{word} epoch: 2"
+    tiles = page.text("#tiles")
+    assert f"{word} epoch" in tiles
+    assert "loss, validation" in tiles
+    assert "rate now" in tiles
+    assert page.ask("document.querySelector('#bar').hidden") == (epochs is None)
+
+
 @pytest.mark.parametrize(
     ("values", "path"),
     [
