@@ -30,8 +30,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 def test_dropout_puts_a_layer_behind_each_hidden_one(blobs):
     model = MLPClassifier((8, 6), dropout=[0.25, 0.0], max_iter=2).fit(*blobs).model_
-    assert [type(layer).__name__ for layer in model.layers] == ["Input", "Dense", "Dropout", "Dense", "Dense"]
-    assert model.layers[2].rate == 0.25
+    assert [type(layer).__name__ for layer in model.layers] == ["Dense", "Dropout", "Dense", "Dense"]
+    assert model.layers[1].rate == 0.25
     one = MLPClassifier(dropout=0.5, max_iter=3, random_state=0, shuffle=False).fit(*blobs)
     none = MLPClassifier(max_iter=3, random_state=0, shuffle=False).fit(*blobs)
     assert one.loss_ != none.loss_
@@ -40,7 +40,7 @@ def test_dropout_puts_a_layer_behind_each_hidden_one(blobs):
 def test_each_hidden_layer_may_have_its_own_activation(blobs):
     activations = ["gelu", fastnn.activations.get("leaky_relu", negative_slope=0.1), "logistic"]
     model = MLPClassifier((5, 5, 5), activation=activations, max_iter=1).fit(*blobs).model_
-    assert [layer.activation.name for layer in model.layers[1:]] == ["gelu", "leaky_relu", "sigmoid", "softmax"]
+    assert [layer.activation.name for layer in model.layers] == ["gelu", "leaky_relu", "sigmoid", "softmax"]
 
 
 @pytest.mark.parametrize("parameters", [{"activation": ["relu"]}, {"dropout": [0.1, 0.1, 0.1]}])
@@ -54,7 +54,7 @@ def test_layers_take_the_place_of_sizes(blobs):
     classifier = MLPClassifier(layers=layers, alpha=0.5, max_iter=3, random_state=1).fit(*blobs)
     assert [coef.shape for coef in classifier.coefs_] == [(2, 7), (7, 4), (4, 3)]
     assert [bias.shape for bias in classifier.intercepts_] == [(7,), (3,)]
-    assert [classifier.model_.layers[i].kernel_regularizer.l2 for i in (1, 3, 4)] == [0.01, 0.25, 0.25]
+    assert [classifier.model_.layers[i].kernel_regularizer.l2 for i in (0, 2, 3)] == [0.01, 0.25, 0.25]
     again = MLPClassifier(layers=layers, alpha=0.5, max_iter=3, random_state=1).fit(*blobs)
     np.testing.assert_array_equal(again.coefs_[0], classifier.coefs_[0])
     with pytest.raises(TypeError, match=r"layers of fastnn\.layers"):
