@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,19 +21,12 @@ import numpy as np
 from fastnn.definitions import number, shown
 from fastnn.foreign import REAL, as_array
 from fastnn.layers.base import Shape
-from fastnn.losses import CustomLoss, Loss
+from fastnn.losses import CustomLoss, LossRecord
+from fastnn.metrics import TAKES_LABELS, Reading
 from fastnn.sparse import SparseRows, from_scipy
 
 MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
 FEW = 8192  # numbers for which one call into BLAS is quicker than two of NumPy, and stays on one thread
-NOT_NEGATIVE = (  # losses, by their targets
-    "poisson",
-    "poisson_deviance",
-    "kl_divergence",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-)
-PROBABILITIES = ("binary_crossentropy", "binary_focal_crossentropy")
 MANY = 2**22  # numbers converted together
 BLOCK = 2**18  # numbers looked at together; smaller blocks cost more calls, larger ones leave the cache
 
@@ -160,26 +154,39 @@ def sample_shape(name: str, came: Any) -> Shape:
     return shape[1:] or (1,)
 
 
-def targets(came: Any, n_samples: int, shape: Shape, loss: Loss | CustomLoss, dtype: np.dtype) -> np.ndarray:
-    """Targets for an output ``shape``: ``(n, prod(shape))``, or int32 ``(n, repeat)`` for a sparse loss."""
+def targets(came: Any, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss, dtype: np.dtype) -> np.ndarray:
+    """Targets for an output ``shape``: ``(n, prod(shape))``, or int32 ``(n, repeat)`` for a sparse loss.
+
+    A custom loss takes targets of any other shape as they are.
+    """
     array = _as_array("y", came)
     if array.ndim and len(array) != n_samples:
         raise ValueError(f"x and y must have the same number of rows, got {n_samples} and {len(array)}")
     if loss.sparse:
-        return _class_indices(array, n_samples, shape, loss.name)
-    real = real_array("y", array, dtype)
+        return _class_indices(array, n_samples, shape, str(loss.definition))
     narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
+    if isinstance(loss, CustomLoss) and array.shape not in ((n_samples, *shape), narrow):
+        return _own_targets(array)
+    real = real_array("y", array, dtype)
     if real.shape not in ((n_samples, *shape), narrow):
         raise ValueError(_target_shape(real.shape, n_samples, shape, loss))
     check_finite("y", real)
     real = real.reshape(n_samples, math.prod(shape))
-    return _domain(real, loss)
+    return real if isinstance(loss, CustomLoss) else _domain(real, loss)
 
 
-def _target_shape(came: Shape, n_samples: int, shape: Shape, loss: Loss | CustomLoss) -> str:
+def _own_targets(came: np.ndarray) -> np.ndarray:
+    """Targets of a custom loss that are not as wide as the output: C-contiguous, of the dtype they came in."""
+    array = np.ascontiguousarray(numbers("y", came))
+    if array.dtype.kind == "f":
+        check_finite("y", array)
+    return array
+
+
+def _target_shape(came: Shape, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss) -> str:
     message = f"y must have shape {(n_samples, *shape)}, got {came}"
     if loss.activation == "softmax" and came in ((n_samples,), (n_samples, 1)):
-        return message + f"; class indices belong to the loss sparse_{loss.name}"
+        return message + f"; class indices belong to the loss sparse_{loss.definition}"
     return message
 
 
@@ -214,22 +221,34 @@ def _check_classes(indices: np.ndarray, n_classes: int) -> None:
         raise ValueError(f"y must hold class indices from 0 to {n_classes - 1}, got {low:g} to {high:g}")
 
 
-def _domain(target: np.ndarray, loss: Loss | CustomLoss) -> np.ndarray:
-    """Check the loss's domain; for hinge, 0 and 1 become -1 and 1."""
-    if isinstance(loss, CustomLoss):  # whatever its name
-        return target
-    if loss.name not in (*NOT_NEGATIVE, *PROBABILITIES, "hinge"):
+def _domain(target: np.ndarray, loss: LossRecord) -> np.ndarray:
+    """Check the loss's domain; where it is made of signs, 0 and 1 become -1 and 1."""
+    if not loss.signs and loss.low == -math.inf:
         return target
     low, high = (target.min(), target.max()) if target.size else (0.0, 0.0)
-    if loss.name in PROBABILITIES and (low < 0 or high > 1):
-        raise ValueError(f"y must lie in [0, 1] for {loss.name}, got {low:g} to {high:g}")
-    if loss.name in NOT_NEGATIVE and low < 0:
-        raise ValueError(f"y must not be negative for {loss.name}, got {low:g}")
-    if loss.name == "hinge":
+    if loss.signs:
         if not np.isin(target, (-1, 0, 1)).all():
-            raise ValueError("y must hold -1 and 1 (or 0 and 1) for hinge")
+            raise ValueError(f"y must hold -1 and 1 (or 0 and 1) for {loss.name}")
         return target if low < 0 else _scaled(target, 2, -1)
+    if loss.high < math.inf and (low < loss.low or high > loss.high):
+        raise ValueError(f"y must lie in [{loss.low:g}, {loss.high:g}] for {loss.name}, got {low:g} to {high:g}")
+    if low < loss.low:
+        raise ValueError(f"y must not be negative for {loss.name}, got {low:g}")
     return target
+
+
+def metrics(resolved: Sequence[tuple[Reading, bool]], target: np.ndarray, shape: Shape, loss: Any) -> None:
+    """Raise where a metric cannot read the targets of a custom loss, which are neither outputs nor classes."""
+    if not isinstance(loss, CustomLoss) or target.shape[1:] == (math.prod(shape),):
+        return
+    labels = target.shape == (len(target),) and target.dtype.kind in "iu" and len(shape) == 1 < shape[0]
+    classes = labels and target.min() >= 0 and target.max() < shape[0]
+    for metric, _ in resolved:
+        if not (classes and metric.statistic in TAKES_LABELS):
+            raise ValueError(
+                f"metric {metric.name!r} needs a target as wide as the output, {(len(target), *shape)}; the loss "
+                f"{loss.name!r} was given y of shape {target.shape}, so compile without that metric"
+            )
 
 
 def _scaled(target: np.ndarray, factor: float, shift: float) -> np.ndarray:
@@ -240,42 +259,70 @@ def _scaled(target: np.ndarray, factor: float, shift: float) -> np.ndarray:
 
 
 def weights(
-    sample_weight: Any, class_weight: Any, target: np.ndarray, shape: Shape, sparse: bool, dtype: np.dtype
+    sample_weight: Any,
+    class_weight: Any,
+    target: np.ndarray,
+    shape: Shape,
+    loss: LossRecord | CustomLoss,
+    dtype: np.dtype,
 ) -> np.ndarray | None:
-    """Weights of rows from both arguments, ``(n,)``, or None where there are none."""
+    """Weights of rows from both arguments, ``(n,)``, or None where there are none; they may be negative."""
     combined = None
     if sample_weight is not None:
         combined = real_array("sample_weight", sample_weight, dtype)
+        if combined.shape == (len(target), 1):
+            combined = combined[:, 0]
         if combined.shape != (len(target),):
             raise ValueError(f"sample_weight must have shape {(len(target),)}, got {combined.shape}")
         check_finite("sample_weight", combined)
-        if combined.min() < 0:
-            raise ValueError(f"sample_weight must not be negative, got {combined.min():g}")
     if class_weight is not None:
-        by_class = _class_weights(class_weight, target, shape, sparse).astype(dtype)
+        by_class = _class_weights(class_weight, target, shape, loss).astype(dtype)
         combined = by_class if combined is None else combined * by_class
     return combined
 
 
-def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, sparse: bool) -> np.ndarray:
+def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, loss: LossRecord | CustomLoss) -> np.ndarray:
     if not isinstance(class_weight, dict):
         raise TypeError(f"class_weight must be a dict {{class index: weight}}, got {class_weight!r}")
+    classes, n_classes = _classes(target, shape, loss)
+    table = {_class_index(index): number(f"class_weight[{index}]", w, low=0.0) for index, w in class_weight.items()}
+    unknown = sorted(index for index in table if not 0 <= index < n_classes)
+    if unknown:
+        several = f"classes {str(unknown)[1:-1]}" if len(unknown) > 1 else f"class {unknown[0]}"
+        raise ValueError(f"class_weight has the {several}; classes are 0 to {n_classes - 1}")
+    result = np.ones(len(target))
+    for index, weight in table.items():
+        result[classes == index] = weight
+    return result
+
+
+def _class_index(came: Any) -> int:
+    """A key of ``class_weight``, any whole number, as an int."""
+    if hasattr(came, "__index__"):
+        return int(came)
+    if isinstance(came, float | np.floating) and float(came).is_integer():
+        return int(came)
+    raise ValueError(f"class_weight has the class {came!r}; classes are whole numbers")
+
+
+def _classes(target: np.ndarray, shape: Shape, loss: LossRecord | CustomLoss) -> tuple[np.ndarray, int]:
+    """Class of each row, and how many there are; any number where the target is no class of the output's."""
     if len(shape) > 1:
         raise ValueError("class_weight needs one class a row; give sample_weight for sequences")
-    if sparse:
-        classes, n_classes = target[:, 0], shape[-1]
-    elif shape[-1] == 1:
-        classes, n_classes = (target[:, 0] > 0.5).astype(int), 2
-    elif np.allclose(target.sum(axis=1), 1.0):  # soft labels add up to one within rounding
-        classes, n_classes = target.argmax(axis=1), shape[-1]
-    else:
-        raise ValueError("class_weight needs one class a row; these targets have several, give sample_weight")
-    table = np.ones(n_classes)
-    for index, weight in class_weight.items():
-        if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= index.__index__() < n_classes:
-            raise ValueError(f"class_weight has the class {index!r}; classes are 0 to {n_classes - 1}")
-        table[index] = number(f"class_weight[{index}]", weight, low=0.0)
-    return table[classes]
+    if loss.sparse:
+        return target[:, 0], shape[-1]
+    column = target.reshape(len(target), -1)
+    if isinstance(loss, CustomLoss) and column.shape[1] != shape[-1]:
+        if column.shape[1] == 1 and np.array_equal(column, np.rint(column)):
+            return column[:, 0], MAX_SAMPLES
+        raise ValueError("class_weight needs one class a row; these targets have none, give sample_weight")
+    if shape[-1] == 1:
+        if isinstance(loss, LossRecord) and (loss.signs or loss.high == 1):
+            return (column[:, 0] > 0.5).astype(int), 2
+        return np.rint(column[:, 0]), MAX_SAMPLES  # as Keras, which asks no loss
+    if np.allclose(target.sum(axis=1), 1.0):  # soft labels add up to one within rounding
+        return target.argmax(axis=1), shape[-1]
+    raise ValueError("class_weight needs one class a row; these targets have several, give sample_weight")
 
 
 def warn_when_sorted(target: np.ndarray) -> None:

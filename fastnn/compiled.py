@@ -11,10 +11,10 @@ import numpy as np
 from fastnn import checks, exclusive, losses, optimizers
 from fastnn import metrics as metric_definitions
 from fastnn.arguments import refuse_for
-from fastnn.definitions import integer, shown
+from fastnn.definitions import integer
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
-from fastnn.losses import CustomLoss, Loss, Reduction
+from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Metric, Reading
 from fastnn.optimizers import Optimizer
 from fastnn.plan import Layout, Plan, last_activation
@@ -32,15 +32,16 @@ class Compiled(Stack):
     """What :meth:`compile` chooses; :class:`fastnn.Sequential` trains with it."""
 
     SETTABLE = Stack.SETTABLE | {"epoch", "optimizer", "reduction", "slots", "step"}
-    loss: Loss | CustomLoss | None
+    loss: LossRecord | CustomLoss | None
     metrics: list[Metric]
     weighted_metrics: list[Metric]
+    loss_weights: float | None
     _plans: PlanCache
 
     def __init__(self, layers: Iterable[Layer | Stack] | None, dtype: Any, seed: int | None, name: str | None):
         super().__init__(layers, dtype, seed, name)
         self._optimizer: Optimizer | None = None
-        self._set(loss=None, metrics=[], weighted_metrics=[])
+        self._set(loss=None, metrics=[], weighted_metrics=[], loss_weights=None)
         self.reduction = Reduction()
 
     def _forget(self, drawn: tuple[Layout, np.ndarray] | None = None) -> None:
@@ -52,7 +53,7 @@ class Compiled(Stack):
         """Forget how to train; the weights stay."""
         exclusive.check_idle(self.whole, "uncompile")
         self._optimizer, self.slots, self.step = None, None, 0
-        self._set(loss=None, metrics=[], weighted_metrics=[])
+        self._set(loss=None, metrics=[], weighted_metrics=[], loss_weights=None)
         self._drop_plans()
 
     @property
@@ -95,14 +96,14 @@ class Compiled(Stack):
             ``f(target, prediction)`` (see :class:`fastnn.losses.custom.CustomLoss`), and so may each of the metrics
             (see :class:`fastnn.metrics.MeanMetricWrapper`).
         weighted_metrics : metrics in which rows count by their sample and class weights.
-        loss_weights : None or 1, as number, list or dict: there is one output, whose loss counts whole.
+        loss_weights : factor of the loss, but not of the penalties; also as a list or dict of one, for the one output.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : taken for Keras' sake; results do not depend
             on them there, and here the backend decides how updates are executed.
         """
         if unknown:
             refuse_for(Compiled.compile, unknown)
         integer("steps_per_execution", steps_per_execution, low=1)
-        _check_loss_weights(loss_weights)
+        weight = losses.weight_of(loss_weights)
         if loss is None:
             raise ValueError("compile needs a loss, such as loss='mean_squared_error'")
         exclusive.check_idle(self.whole, "compile")
@@ -110,6 +111,8 @@ class Compiled(Stack):
         for record in (*made[:2], *made[2], *made[3]):
             if is_dataclass(record):  # but for the user's own
                 check_types(record)
+        self.reduction = losses.reduction_of(made[1], weight)
+        self._set(loss_weights=None if weight == 1 else weight)
         self._optimizer, chosen = made[0], zip(("loss", "metrics", "weighted_metrics"), made[1:], strict=True)
         self._set(**dict(chosen))
         self.slots, self.step = None, 0
@@ -158,13 +161,3 @@ def _metrics(came: Any) -> list[Metric]:
     single = isinstance(came, str) or callable(came)
     listed = checks.listed("metrics", [came] if single else () if came is None else came, "names or metrics")
     return [metric_definitions.get(metric) for metric in listed]
-
-
-def _check_loss_weights(came: Any) -> None:
-    """Refuse weights that would have to act: losses of several outputs are not there yet."""
-    weights = came.values() if isinstance(came, dict) else came if isinstance(came, list | tuple) else (came,)
-    if came is not None and [float(weight) for weight in weights] != [1.0]:
-        raise ValueError(
-            f"loss_weights must be None or 1 for the one output, got {shown(came)}; give fit a sample_weight to scale "
-            f"the loss beside penalties"
-        )

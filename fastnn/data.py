@@ -43,7 +43,8 @@ def make_data(model: Sequential, x: Any, y: Any, sample_weight: Any = None, pref
     rows = checks.inputs(f"{prefix}x", x, model.layout.input_shape, model.dtype)
     shape = model.layout.output_shape
     target = checks.targets(y, len(rows), shape, model.loss, model.dtype)
-    weight = checks.weights(sample_weight, None, target, shape, model.loss.sparse, model.dtype)
+    checks.metrics(model.resolved_metrics(), target, shape, model.loss)
+    weight = checks.weights(sample_weight, None, target, shape, model.loss, model.dtype)
     return Data(rows, target, weight)
 
 
@@ -77,5 +78,5 @@ def _weighted(model: Sequential, data: Data, class_weight: Any) -> Data:
     if class_weight is None:
         return data
     assert model.loss is not None
-    shape, sparse = model.layout.output_shape, model.loss.sparse
-    return replace(data, weight=checks.weights(data.weight, class_weight, data.target, shape, sparse, model.dtype))
+    shape, loss = model.layout.output_shape, model.loss
+    return replace(data, weight=checks.weights(data.weight, class_weight, data.target, shape, loss, model.dtype))

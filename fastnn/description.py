@@ -18,7 +18,6 @@ from fastnn.attributes import UNNAMED
 from fastnn.checks import check_finite, listed
 from fastnn.definitions import integer, shown
 from fastnn.layers.base import Layer, check_shape
-from fastnn.losses import CustomLoss
 from fastnn.plan import Layout, aligned, lay_out
 from fastnn.stored import check_types, difference, parse
 from fastnn.tensor_file import TensorFile
@@ -47,6 +46,8 @@ def describe(model: Sequential) -> dict[str, Any]:
             "metrics": [m.config() for m in model.metrics],
             "weighted_metrics": [m.config() for m in model.weighted_metrics],
         }
+        if model.loss_weights is not None:
+            described["compile"]["loss_weights"] = model.loss_weights
     return described
 
 
@@ -115,7 +116,7 @@ def _recompile(model: Sequential, stored: Any, custom: dict[str, Any]) -> None:
     if "custom" in loss:
         if loss["custom"] not in custom:
             return
-        loss = CustomLoss(custom[loss["custom"]])
+        loss = custom[loss["custom"]]
     optimizer = stored["optimizer"]
     schedule = _own_schedule(optimizer)
     if schedule:
@@ -127,6 +128,7 @@ def _recompile(model: Sequential, stored: Any, custom: dict[str, Any]) -> None:
         loss=loss,
         metrics=_metrics(stored["metrics"], custom),
         weighted_metrics=_metrics(stored["weighted_metrics"], custom),
+        loss_weights=stored.get("loss_weights"),
     )
 
 

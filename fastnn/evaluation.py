@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import interrupts
-from fastnn._kernels import activity, reference
+from fastnn._kernels import activity, contract, reference
 from fastnn.callbacks import Logs
 from fastnn.data import Data
 from fastnn.losses import CustomLoss
@@ -100,17 +100,20 @@ class Evaluation:
 
     @np.errstate(all="ignore")  # as in training; only the reference would warn
     def add(self, data: Data) -> None:
-        """Push rows through, block by block."""
-        plan, arenas = self.plan, self.arenas
+        """Push the rows of a batch through, block by block."""
+        plan, arenas, before, extra = self.plan, self.arenas, float(self.sums[0, 0]), 0.0
         block, room = int(plan.header["block_rows"]), arenas.workspace[int(plan.header["x"]) :]
         for first in range(0, len(data), block):
             interrupts.check()
             part = data.part(slice(first, first + block))
             self.backend.forward(plan, arenas, dense(part.x, room))
             self.loss(plan, arenas, part.target, part.weight, self.sums[0], 1.0)
-            self.sums[0, 0] += activity.penalty(plan, arenas, len(part))
+            extra += activity.penalty(plan, arenas, len(part))
             if self.keeps:
                 self.rows.append(kept_rows(plan, self.sums[0], part))
+        total = contract.total_weight(plan, data.weight, len(data))
+        contract.report(plan, self.sums[0], before, len(data), total)
+        self.sums[0, 0] += extra
         self.n_rows += len(data)
 
     def logs(self, whole: bool = False) -> Logs:

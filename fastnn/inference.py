@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _kernels
+from fastnn._kernels.tables import BY_ROWS
 from fastnn.callbacks import Logs
 from fastnn.data import Data
 from fastnn.evaluation import Evaluation
@@ -26,9 +27,12 @@ def evaluate(model: Sequential, data: Data, batch_size: int, backend: str | None
     arenas = take_arenas(model, plan, pool)
     model.stop_evaluating = False
     evaluation = Evaluation(plan, arenas, module, model.resolved_metrics())
+    together = len(data) if plan.header["divisor"] == BY_ROWS else batch_size  # what a loss that is no mean depends on
 
     def part(rows: slice) -> Logs:
-        evaluation.add(data.part(rows))
+        given = data.part(rows)
+        for batch in _batches(len(given), together):
+            evaluation.add(given.part(batch))
         return evaluation.logs()
 
     try:

@@ -139,7 +139,8 @@ class Solver:
             contract.gradient_loop(self.backend, plan, arenas, x, target, weight, sums, reference.loss)
         else:
             self.backend.gradient(plan, arenas, x, target, weight, sums)
-        scale = 1.0 / contract.total_weight(plan, weight, len(x)) if plan.header["by_weight"] else 1.0
+        total = contract.total_weight(plan, weight, len(x))
+        scale = contract.over(1.0, total) if plan.header["divides_penalties"] else 1.0
         sums[0] += len(x) * reference.penalize(plan, arenas.params, arenas.grads, scale)
         return Point(w, sums[0] / len(x), arenas.grads.astype(np.float64), sums)
 

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fastnn import plan_tables
-from fastnn._kernels.tables import HEADER, OP, RUN
+from fastnn._kernels.tables import BY_NOTHING, BY_ROWS, BY_WEIGHT, HEADER, OP, RUN
 from fastnn.activations import ActivationCode, linear
 from fastnn.definitions import shown
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import NO_PENALTY, Layer, Operation, OpKind, Parameter, Shape
-from fastnn.losses import CustomLoss, Loss, Reduction
+from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Reading
 from fastnn.optimizers import Optimizer
 from fastnn.reprs import call_of
@@ -123,7 +123,7 @@ class Plan:
     metrics: np.ndarray
     segments: np.ndarray
     workspace_size: int
-    loss_record: Loss | CustomLoss | None = field(repr=False)
+    loss_record: LossRecord | CustomLoss | None = field(repr=False)
     optimizer_record: Optimizer | None = field(repr=False)
     faults: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
     """What each backend said when it was asked whether it supports the plan."""
@@ -214,7 +214,7 @@ def compile_plan(
     layout: Layout,
     *,
     batch_size: int,
-    loss: Loss | CustomLoss | None = None,
+    loss: LossRecord | CustomLoss | None = None,
     optimizer: Optimizer | None = None,
     metrics: Sequence[tuple[Reading, bool]] = (),
     n_samples: int = 0,
@@ -250,7 +250,8 @@ def compile_plan(
     header["n_metrics"] = len(metric_table)
     header["n_sums"] = 1 + int(metric_table["n_sums"].sum())
     header["loss_scale"], header["loss_reported"] = reduction.scale, reduction.reported
-    header["by_weight"] = reduction.by_weight
+    header["divisor"] = BY_NOTHING if reduction.summed else BY_WEIGHT if reduction.by_weight else BY_ROWS
+    header["divides_penalties"] = reduction.by_weight and not reduction.whole_penalties
     segments = plan_tables.segments(layout)
     header["n_segments"], header["has_penalty"] = len(segments), bool(np.any(segments["l1"] + segments["l2"]))
     header["has_constraint"] = bool(segments["constraint"].any())

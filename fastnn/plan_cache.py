@@ -53,7 +53,7 @@ class PlanCache:
     def evaluation(self, model: Sequential) -> Entry:
         """The plan of ``evaluate``: a loss without an optimiser."""
         return self._entry(
-            "evaluate",
+            ("evaluate", model.reduction),
             lambda: compile_plan(
                 model.layout,
                 batch_size=MAX_BLOCK,
@@ -61,6 +61,7 @@ class PlanCache:
                 metrics=model.resolved_metrics(),
                 n_samples=MAX_BLOCK,
                 seed=model.seed,
+                reduction=model.reduction,
             ),
         )
 

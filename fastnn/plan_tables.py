@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnn._kernels.tables import LOSS, METRIC, OPTIMIZER, SEGMENT
 from fastnn.layers.base import Shape
-from fastnn.losses import CustomLoss, Loss
+from fastnn.losses import CustomLoss, LossRecord
 from fastnn.metrics import Reading, StatisticCode, n_sums
 from fastnn.optimizers import Optimizer
 
@@ -46,11 +46,11 @@ def segments(layout: Layout) -> np.ndarray:
     return table
 
 
-def loss_table(loss: Loss | CustomLoss | None, fused: int, shape: Shape) -> np.ndarray:
+def loss_table(loss: LossRecord | CustomLoss | None, fused: int, shape: Shape) -> np.ndarray:
     table = np.zeros((), LOSS)
     table["code"], table["fused"] = -1, fused
     table["n_out"], table["repeat"] = shape[-1], math.prod(shape[:-1])
-    if isinstance(loss, Loss):
+    if isinstance(loss, LossRecord):
         loss.check_width(shape[-1])
         table["code"], table["sparse"], table["n_parameters"] = loss.code, loss.sparse, len(loss.parameters)
         table["parameters"][: len(loss.parameters)] = loss.parameters

@@ -51,6 +51,25 @@ def one_minus(t, y):
     return t * (1 - y) + (1 - t) * y
 
 
+def dot(a, b):
+    return mp.fsum(x * y for x, y in zip(a, b, strict=True))
+
+
+def binary_focal(t, y, p, surprise_yes=None, surprise_no=None):
+    """Of a yes/no output ``y``; its surprises ``-log y`` and ``-log(1 - y)`` may be known to more digits."""
+    gamma, smoothing, yes, no = p
+    t = t * (1 - smoothing) + mp.mpf(smoothing) / 2
+    surprise_yes, surprise_no = surprise_yes or -mp.log(y), surprise_no or -mp.log(1 - y)
+    balance = t * yes + (1 - t) * no
+    return balance * one_minus(t, y) ** gamma * (t * surprise_yes + (1 - t) * surprise_no)
+
+
+def weighed(t, p):
+    """The target after label smoothing, each class times its alpha."""
+    alphas = p[2:] if len(p) > 3 else [p[2]] * len(t)
+    return [(v * (1 - p[1]) + p[1] / len(t)) * alpha for v, alpha in zip(t, alphas, strict=True)]
+
+
 def focal(t, y, p):
     """The sum over classes of ``-t (1 - y)**p log y``, 1 - y as the sum of the other classes."""
     rest = [mp.fsum(y[:j]) + mp.fsum(y[j + 1 :]) for j in range(len(y))]
@@ -89,12 +108,21 @@ FORMULAS = {
     "pinball": pairs(lambda t, y, p: p * (t - y) if t > y else (1 - p) * (y - t)),
     "poisson_deviance": pairs(lambda t, y, p: half_deviance(t, y)),
     "poisson_deviance_logits": pairs(lambda t, y, p: half_deviance(t, mp.exp(y))),
-    "binary_focal_crossentropy": pairs(lambda t, y, p: one_minus(t, kept(y)) ** p * binary(t, kept(y), 0)),
+    "binary_focal_crossentropy": pairs(lambda t, y, p: binary_focal(t, kept(y), p)),
     "binary_focal_crossentropy_logits": pairs(
-        lambda t, z, p: one_minus(t, sigmoid(z)) ** p * (t * mp.log1p(mp.exp(-z)) + (1 - t) * mp.log1p(mp.exp(z)))
+        lambda t, z, p: binary_focal(t, sigmoid(z), p, mp.log1p(mp.exp(-z)), mp.log1p(mp.exp(z)))
     ),
-    "categorical_focal_crossentropy": focal_of_shares,
-    "categorical_focal_crossentropy_logits": lambda t, y, p: focal(t, softmax(y), p),
-    "sparse_categorical_focal_crossentropy": lambda t, y, p: focal_of_shares(one_hot(t, len(y)), y, p),
-    "sparse_categorical_focal_crossentropy_logits": lambda t, y, p: focal(one_hot(t, len(y)), softmax(y), p),
+    "categorical_focal_crossentropy": lambda t, y, p: focal_of_shares(weighed(t, p), y, p[0]),
+    "categorical_focal_crossentropy_logits": lambda t, y, p: focal(weighed(t, p), softmax(y), p[0]),
+    "sparse_categorical_focal_crossentropy": lambda t, y, p: focal_of_shares(weighed(one_hot(t, len(y)), p), y, p[0]),
+    "sparse_categorical_focal_crossentropy_logits": lambda t, y, p: focal(
+        weighed(one_hot(t, len(y)), p), softmax(y), p[0]
+    ),
+    "mean_absolute_percentage_error": pairs(lambda t, y, p: 100 * abs(t - y) / max(abs(t), TINY)),
+    "mean_squared_logarithmic_error": pairs(lambda t, y, p: (mp.log(max(y, TINY) + 1) - mp.log(max(t, TINY) + 1)) ** 2),
+    "squared_hinge": pairs(lambda t, y, p: max(1 - t * y, mp.zero) ** 2),
+    "categorical_hinge": lambda t, y, p: max(
+        max((1 - a) * b for a, b in zip(t, y, strict=True)) - dot(t, y) + 1, mp.zero
+    ),
+    "cosine_similarity": lambda t, y, p: -dot(t, y) / (max(mp.sqrt(dot(t, t)), TINY) * max(mp.sqrt(dot(y, y)), TINY)),
 }

@@ -42,14 +42,17 @@ def targets(loss, shape: tuple[int, ...]) -> np.ndarray:
     n_out, rows = shape[-1], int(np.prod(shape[:-1]))
     if loss.sparse:
         return whole(2, rows, n_out).reshape(shape[:-1])
-    if loss.activation == "softmax" or loss.name == "kl_divergence":  # a quarter on one class, the rest on another
+    if loss.activation == "softmax" or loss.name in (
+        "kl_divergence",
+        "categorical_hinge",
+    ):  # a quarter on one class, the rest on another
         full = np.zeros((rows, n_out))
         for stream, share in ((2, 0.25), (3, 0.75)):
             full[np.arange(rows), whole(stream, rows, n_out)] += share
         return full.reshape(shape)
     if loss.activation == "sigmoid":
         return whole(2, rows * n_out, 2).reshape(shape) * 1.0
-    if loss.name == "hinge":
+    if loss.signs:
         return whole(2, rows * n_out, 2).reshape(shape) * 2.0 - 1
     counts = loss.name in ("poisson", "poisson_deviance")
     return whole(2, rows * n_out, 5).reshape(shape) * 1.0 if counts else fractions(2, shape)

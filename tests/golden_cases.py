@@ -115,13 +115,22 @@ def _around_definitions() -> list[Case]:
 
 def _around_later_losses() -> list[Case]:
     """Losses that go round with no other definition, by themselves and taken together with their activation."""
+    second = losses.LossCode.SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS
     later = [loss for loss in losses.ALL_LOSSES if loss not in FIRST_LOSSES]
+    later.sort(key=lambda loss: loss.code > second)  # behind those whose records are there
     cases = [_alone(i, loss) for i, loss in enumerate(later)]
-    for i, loss in enumerate(loss for loss in later if not loss.from_logits):
+    for i, loss in enumerate(loss for loss in later if loss.activation and not loss.from_logits):
         layers = _dense(13, (3, 21, 5, 16)[i % 4], output=loss.activation)
         cases.append(Case(f"fused-{loss.code.name.lower()}", layers, (6,), loss, metrics=("accuracy",), weighted=i < 2))
-    less = losses.CategoricalFocalCrossentropy(0.5)
+    less = losses.CategoricalFocalCrossentropy(1.0, gamma=0.5)
     cases.append(Case("little-focus", _dense(8, 7, output="softmax"), (5,), less))
+    each = losses.CategoricalFocalCrossentropy((0.25, 0.5, 1.0, 1.0, 2.0, 0.75, 1.5), label_smoothing=0.1)
+    cases.append(Case("alpha-of-each-class", _dense(8, 7, output="softmax"), (5,), each))
+    balanced = losses.BinaryFocalCrossentropy(apply_class_balancing=True, label_smoothing=0.125)
+    cases.append(Case("balanced-focus", _dense(8, 3, output="sigmoid"), (5,), balanced))
+    for reduction in ("sum", "mean_with_sample_weight"):
+        loss = losses.MeanSquaredError(reduction=reduction)
+        cases.append(Case(f"reduction-{reduction}", _dense(8, 3), (5,), loss, weighted=True, validation=0.2))
     for quantiles in ((0.1, 0.5, 0.9), tuple(i / 64 for i in range(1, 33))):
         width = 3 * len(quantiles)
         cases.append(Case(f"quantiles-{width}", _dense(11, width), (4,), losses.Pinball(quantiles), weighted=True))

@@ -23,10 +23,10 @@ SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 19, 31, 33, 37, 67)  # around the vector 
 
 SMOOTHED = (losses.BinaryCrossentropy(label_smoothing=0.1), losses.CategoricalCrossentropy(label_smoothing=0.3))
 FOCAL = (
-    losses.BinaryFocalCrossentropy(0.0),
-    losses.BinaryFocalCrossentropy(0.5),
-    losses.CategoricalFocalCrossentropy(0.5),
-    losses.SparseCategoricalFocalCrossentropy(3.5),
+    losses.BinaryFocalCrossentropy(gamma=0.0),
+    losses.BinaryFocalCrossentropy(True, alpha=0.3, gamma=0.5, label_smoothing=0.2),
+    losses.CategoricalFocalCrossentropy(gamma=0.5, label_smoothing=0.2),
+    losses.SparseCategoricalFocalCrossentropy(0.75, gamma=3.5),
 )
 EVERY_LOSS = (
     *(*losses.ALL_LOSSES, losses.Huber(0.3), losses.Pinball(0.8)),
@@ -42,7 +42,7 @@ def reading(name: str) -> metrics.Reading:
 
 def loss_id(loss) -> str:
     """What a case is called after its loss."""
-    return loss.code.name.lower() + (f"-{loss.parameter}" if loss.parameter else "")
+    return "-".join([loss.code.name.lower(), *(str(value) for value in loss.parameters if value)])
 
 
 def output_activation(loss) -> str:
@@ -59,6 +59,7 @@ def output_activation(loss) -> str:
         "sparse_categorical_crossentropy": "softplus",
         "sparse_categorical_focal_crossentropy": "softplus",
         "kl_divergence": "softmax",
+        "mean_squared_logarithmic_error": "softplus",
     }.get(loss.name, "linear")
 
 
@@ -77,7 +78,11 @@ def draw_target(rng, loss, rows: int, shape) -> np.ndarray:
         target = rng.dirichlet(np.ones(n_out), full[:2])
     elif loss.name in ("binary_crossentropy", "binary_focal_crossentropy"):
         target = rng.random(full)
-    elif loss.name == "hinge":
+    elif loss.name == "categorical_hinge":
+        target = np.eye(n_out)[rng.integers(0, n_out, full[:2])]
+    elif loss.name == "mean_absolute_percentage_error":
+        target = np.where(rng.random(full) < 0.5, -1, 1) * (0.5 + rng.random(full))
+    elif loss.signs:
         target = rng.integers(0, 2, full) * 2.0 - 1.0
     elif loss.name in ("poisson", "poisson_deviance"):
         target = rng.integers(0, 5, full) * 1.0

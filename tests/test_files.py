@@ -97,7 +97,7 @@ def test_layers_and_definitions_come_back(tmp_path):
         losses.Huber(np.float32(0.5)),
         losses.Pinball(0.9),
         losses.Pinball(np.array([0.1, 0.5, 0.9], np.float32)),
-        losses.BinaryFocalCrossentropy(0),
+        losses.BinaryFocalCrossentropy(gamma=0),
     ],
     ids=repr,
 )

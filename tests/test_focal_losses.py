@@ -18,7 +18,8 @@ FOCAL_NAMES = ("binary_focal_crossentropy", "categorical_focal_crossentropy", "s
 @pytest.mark.parametrize("name", FOCAL_NAMES)
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_focal_loss_without_focus_is_the_cross_entropy(rng, dtype, name, from_logits):
-    one = losses.get(name, gamma=0.0, from_logits=from_logits)
+    alpha = {} if name.startswith("binary") else {"alpha": 1.0}
+    one = losses.get(name, gamma=0.0, from_logits=from_logits, **alpha)
     other = losses.get(name.replace("_focal", ""), from_logits=from_logits)
     target, y = draw_target(rng, one, 7, (5,)), rng.random((7, 5)) * 0.9 + 0.05
     target = target[:, 0] if one.sparse else target
@@ -44,12 +45,12 @@ def test_focal_losses_equal_the_formulas_of_keras(rng, gamma):
     y = rng.random((20, 4)) * 0.9 + 0.05
     hard, soft = rng.integers(0, 2, y.shape) * 1.0, rng.random(y.shape)
     for target in (hard, soft):
-        got = losses.BinaryFocalCrossentropy(gamma).value(target, y)
+        got = losses.BinaryFocalCrossentropy(gamma=gamma).value(target, y)
         assert_close(got, keras_binary(target, y, gamma), np.float64, 4)
     index = rng.integers(0, 4, 20)
     right = keras_categorical(np.eye(4)[index], y, gamma)
-    assert_close(losses.CategoricalFocalCrossentropy(gamma).value(np.eye(4)[index], y), right, np.float64, 4)
-    assert_close(losses.SparseCategoricalFocalCrossentropy(gamma).value(index, y), right, np.float64, 4)
+    assert_close(losses.CategoricalFocalCrossentropy(1.0, gamma=gamma).value(np.eye(4)[index], y), right, np.float64, 4)
+    assert_close(losses.SparseCategoricalFocalCrossentropy(1.0, gamma=gamma).value(index, y), right, np.float64, 4)
 
 
 EXTREME = (-np.inf, -1e6, -1e3, -90.0, -17.0, -1.0, 0.0, 1.0, 17.0, 90.0, 1e3, 1e6, np.inf)
@@ -70,13 +71,13 @@ def focal_limit(dtype, gamma, size, magnitude):
 @pytest.mark.parametrize("gamma", [0.0, 0.25, 1.0, 2.0])
 @pytest.mark.parametrize("t", [0.0, 1.0, 0.3])
 def test_binary_focal_loss_keeps_its_digits_at_extreme_logits(dtype, gamma, t):
-    loss = losses.BinaryFocalCrossentropy(gamma, from_logits=True)
+    loss = losses.BinaryFocalCrossentropy(gamma=gamma, from_logits=True)
     exact_t, p = mp.mpf(float(dtype.type(t))), mp.mpf(gamma)
     for z in (z for z in EXTREME if abs(z) <= 90):
         with mp.workdps(700):
 
             def formula(z):
-                return FORMULAS["binary_focal_crossentropy_logits"]([exact_t], [z], p)
+                return FORMULAS["binary_focal_crossentropy_logits"]([exact_t], [z], (p, 0, 1, 1))
 
             right, slope = float(formula(mp.mpf(z))), slope_of(formula, mp.mpf(z))
         magnitude = abs(slope) if t in (0.0, 1.0) else 1.0  # between, the slope goes through zero
@@ -88,7 +89,7 @@ def test_binary_focal_loss_keeps_its_digits_at_extreme_logits(dtype, gamma, t):
 @pytest.mark.parametrize("gamma", [0.0, 0.25, 1.0, 2.0])
 @pytest.mark.parametrize("label", [0, 1, 2])
 def test_categorical_focal_loss_keeps_its_digits_at_extreme_logits(dtype, gamma, label):
-    loss = losses.SparseCategoricalFocalCrossentropy(gamma, from_logits=True)
+    loss = losses.SparseCategoricalFocalCrossentropy(1.0, gamma=gamma, from_logits=True)
     for row in ([0.0, 17.0, -3.0], [60.0, 0.0, 60.0], [-80.0, -81.0, 0.0], [25.0, 25.0, 25.0], [40.0, 39.0, -40.0]):
 
         def formula(z, j, row=row):
@@ -108,7 +109,8 @@ def test_categorical_focal_loss_keeps_its_digits_at_extreme_logits(dtype, gamma,
 @pytest.mark.parametrize("gamma", [0.0, 0.25, 1.0, 2.0])
 @np.errstate(invalid="ignore", over="ignore")
 def test_focal_losses_have_their_limits_at_infinity(dtype, name, gamma):
-    loss = losses.get(name, gamma=gamma, from_logits=True)
+    alpha = {} if name.startswith("binary") else {"alpha": 1.0}
+    loss = losses.get(name, gamma=gamma, from_logits=True, **alpha)
     for size in (1e3, 1e6, np.inf):
         z = np.array([[size, -size], [-size, size]], dtype)
         target = np.array([[1.0, 0.0], [1.0, 0.0]], dtype)

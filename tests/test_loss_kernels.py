@@ -12,7 +12,7 @@ from fastnn._kernels import reference
 from fastnn.layers import Activation
 
 FOCAL = [
-    make(gamma, from_logits=True)
+    make(gamma=gamma, from_logits=True)
     for make in (
         losses.BinaryFocalCrossentropy,
         losses.CategoricalFocalCrossentropy,
@@ -146,12 +146,17 @@ def test_a_quantile_in_a_tuple_is_the_quantile(backend, dtype, rng, width):
 TRAININGS = (
     ("exponential", losses.PoissonDeviance()),
     ("softplus", losses.PoissonDeviance()),
-    ("sigmoid", losses.BinaryFocalCrossentropy(1.5)),
-    ("linear", losses.BinaryFocalCrossentropy(0.5, from_logits=True)),
+    ("sigmoid", losses.BinaryFocalCrossentropy(True, gamma=1.5)),
+    ("linear", losses.BinaryFocalCrossentropy(gamma=0.5, from_logits=True)),
     ("softmax", losses.CategoricalFocalCrossentropy()),
-    ("softmax", losses.SparseCategoricalFocalCrossentropy(0.5)),
+    ("softmax", losses.SparseCategoricalFocalCrossentropy((0.5, 0.25, 1.0), gamma=0.5)),
     ("softplus", losses.SparseCategoricalFocalCrossentropy()),
     ("linear", losses.Pinball((0.25, 0.5, 0.75))),
+    ("linear", losses.MeanAbsolutePercentageError()),
+    ("softplus", losses.MeanSquaredLogarithmicError()),
+    ("tanh", losses.SquaredHinge()),
+    ("linear", losses.CategoricalHinge()),
+    ("linear", losses.CosineSimilarity()),
 )
 
 

@@ -36,6 +36,11 @@ def case(rng, loss, n=4, rows=7):
     return target[:, 0] if loss.sparse else target, prediction(rng, loss, (rows, n)).astype(np.float64)
 
 
+def exact_parameter(loss):
+    """All numbers of a focal loss, the one of the others."""
+    return [mp.mpf(p) for p in loss.parameters] if loss.more else mp.mpf(loss.parameter)
+
+
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 def test_values_equal_the_formula(rng, loss):
     target, y = case(rng, loss)
@@ -43,7 +48,7 @@ def test_values_equal_the_formula(rng, loss):
     for t, row in zip(target, y, strict=True):
         exact = int(t) if loss.sparse else [mp.mpf(float(v)) for v in t]
         right.append(
-            float(FORMULAS[loss.code.name.lower()](exact, [mp.mpf(float(v)) for v in row], mp.mpf(loss.parameter)))
+            float(FORMULAS[loss.code.name.lower()](exact, [mp.mpf(float(v)) for v in row], exact_parameter(loss)))
         )
     assert_close(loss.value(target, y), right, np.float64, 4, magnitude=np.abs(y).max() + np.abs(right).max())
     assert_close(loss(target, y), np.mean(right), np.float64, len(y), magnitude=np.abs(y).max() + np.abs(right).max())
@@ -214,8 +219,8 @@ def test_custom_losses_of_wrong_shape_are_refused(rng):
         losses.Pinball((0.1, 0.5, 0.9)),
         losses.Pinball([0.3]),
         losses.BinaryCrossentropy(True, 0.1),
-        losses.BinaryFocalCrossentropy(0.0),
-        losses.SparseCategoricalFocalCrossentropy(0.5, from_logits=True),
+        losses.BinaryFocalCrossentropy(True, alpha=0.1, gamma=0.0),
+        losses.SparseCategoricalFocalCrossentropy((0.5, 1.0), gamma=0.5, from_logits=True),
         losses.CategoricalCrossentropy(label_smoothing=0.2),
     ],
     ids=repr,
@@ -258,7 +263,14 @@ def test_arguments_bind_in_any_order_and_to_records():
         ("huber", {"delta": (0.1, 0.9)}, TypeError, "delta"),
         ("binary_focal_crossentropy", {"gamma": -0.1}, ValueError, r"gamma must lie in \[0, inf\)"),
         ("categorical_focal_crossentropy", {"gamma": float("inf")}, ValueError, "gamma"),
-        ("categorical_focal_crossentropy", {"alpha": 0.25}, ValueError, "alpha"),
+        ("categorical_focal_crossentropy", {"alpha": -0.25}, ValueError, "alpha"),
+        ("categorical_focal_crossentropy", {"alpha": [1.0] * 31}, ValueError, "alpha must be 1 to 30 numbers, got 31"),
+        ("binary_focal_crossentropy", {"alpha": 1.5}, ValueError, "alpha"),
+        ("binary_focal_crossentropy", {"apply_class_balancing": 1}, TypeError, "apply_class_balancing"),
+        ("mse", {"reduction": "average"}, ValueError, "sum_over_batch_size"),
+        ("mse", {"dtype": "float16"}, ValueError, "dtype must be None"),
+        ("mse", {"name": 3}, TypeError, "name"),
+        ("cosine_similarity", {"axis": 0}, ValueError, "axis must be -1"),
         ("poisson_deviance", {"gamma": 1.0}, ValueError, "gamma"),
         (None, {}, TypeError, "loss"),
         ("sparse_categorical_crossentropy", {"label_smoothing": 0.1}, ValueError, "label_smoothing"),

@@ -78,9 +78,9 @@ def made_of(module) -> dict[str, object]:
     package = module.__name__
     for name, value in vars(module).items():
         own = getattr(value, "__module__", "").startswith(package)
-        maker = inspect.isclass(value) or (inspect.isfunction(value) and name[0].isupper())
+        maker = inspect.isclass(value) or (inspect.isfunction(value) and value.__name__[0].isupper())
         if own and maker and name[0] != "_" and name not in ABSTRACT and not name.endswith("Code"):
-            if name in ("Metric", "Loss", "CustomLoss", "Activation") and module is not layers:
+            if name in ("Metric", "LossRecord", "CustomLoss", "Activation") and module is not layers:
                 continue  # records, which the tables below hold
             found[name] = value(*REQUIRED.get(name, ()))
         if isinstance(value, dict) and name.isupper():

@@ -24,6 +24,7 @@ import numpy as np
 
 from fastnn import interrupts, random
 from fastnn._kernels.activity import penalty
+from fastnn._kernels.tables import BY_NOTHING, BY_ROWS
 from fastnn.plan import Arenas, Plan
 from fastnn.sparse import SparseRows, dense, take_rows
 
@@ -124,17 +125,24 @@ def predict(plan: Plan, arenas: Arenas, x: np.ndarray | SparseRows, out: np.ndar
 
 
 def total_weight(plan: Plan, weight: np.ndarray | None, n_rows: int) -> float:
-    """What divides the loss of a batch: its rows, or their weights' sum (which must be positive)."""
-    if weight is None or not plan.header["by_weight"]:
+    """What divides the loss of a batch: its rows, their weights' sum (0 makes loss and gradient 0), or nothing."""
+    if plan.header["divisor"] == BY_NOTHING:
+        return 1.0
+    if weight is None or plan.header["divisor"] == BY_ROWS:
         return float(n_rows)
     return float(np.cumsum(weight, dtype=np.float64)[-1])  # added in the order of the rows
+
+
+def over(number: float, total: float) -> float:
+    """``number / total``, 0 where the total is 0."""
+    return number / total if total else 0.0
 
 
 def report(plan: Plan, sums: np.ndarray, before: float, n_rows: int, total: float) -> None:
     """Scale a batch's part of ``sums[0]``, which was ``before`` without it, as the plan reports losses."""
     reported = float(plan.header["loss_reported"])
-    if plan.header["by_weight"] or reported != 1:
-        sums[0] = before + (sums[0] - before) * (reported * n_rows / total)
+    if plan.header["divisor"] or reported != 1:
+        sums[0] = before + (sums[0] - before) * over(reported * n_rows, total)
 
 
 def gradient_loop(
@@ -150,7 +158,7 @@ def gradient_loop(
     """``gradient`` in Python, for any backend; ``loss`` as in :func:`train_step`."""
     before, block, activity = float(sums[0]), int(plan.header["block_rows"]), 0.0
     total = total_weight(plan, weight, len(x))
-    share = float(plan.header["loss_scale"]) / total
+    share = over(float(plan.header["loss_scale"]), total)
     for first in range(0, len(x), block):
         interrupts.check()
         rows = slice(first, first + block)
@@ -200,7 +208,7 @@ def batch_gradient(backend, plan, arenas, x, target, weight, rows, step, sums, l
         inputs = gathered[: len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
         take_rows(x, chosen, inputs)
         backend.forward(plan, arenas, inputs, True, step, first)
-        share = float(head["loss_scale"]) / total
+        share = over(float(head["loss_scale"]), total)
         (loss or backend.loss)(plan, arenas, target[chosen], None if weight is None else weight[chosen], sums, share)
         activity += penalty(plan, arenas, len(inputs))
         backend.backward(plan, arenas, inputs, first > 0, 1 / len(rows))
@@ -210,7 +218,7 @@ def batch_gradient(backend, plan, arenas, x, target, weight, rows, step, sums, l
 def end_step(backend, plan, arenas, before, n_rows, total, activity, step, learning_rate, sums) -> None:
     """The part of :func:`train_step` that changes parameters, for a batch whose loss is finite."""
     report(plan, sums, before, n_rows, total)
-    penalty_scale = 1.0 / total if plan.header["by_weight"] else 1.0
+    penalty_scale = over(1.0, total) if plan.header["divides_penalties"] else 1.0
     sums[0] += activity + n_rows * backend.update(plan, arenas, step + 1, learning_rate, penalty_scale)
 
 

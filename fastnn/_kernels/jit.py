@@ -48,6 +48,8 @@ from fastnn._kernels.jit_denormals import flush_denormals, restore
 from fastnn._kernels.jit_walk import Data, Memory, Tables
 from fastnn.activations import formulas as activation_formulas
 from fastnn.activations import records as activation_records
+from fastnn.losses import base as loss_base
+from fastnn.losses import focal as loss_focal
 from fastnn.losses import formulas as loss_formulas
 from fastnn.losses import records as loss_records
 from fastnn.metrics import statistics
@@ -58,7 +60,7 @@ SLICE_FLOP = 2e8  # about 50 ms
 FEW = 256  # rows that are soon predicted
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 SOURCES = (
-    *(activation_formulas, activation_records, loss_formulas, loss_records),
+    *(activation_formulas, activation_records, loss_base, loss_focal, loss_formulas, loss_records),
     *(statistics, base, updates, constraints, random, tables),
     *(jit_activations, jit_compile, jit_constraints, jit_denormals, jit_formulas, jit_losses, jit_math, jit_optimizers),
     *(jit_products, jit_random, jit_rows, jit_statistics, jit_table, jit_tile, jit_update, jit_walk),

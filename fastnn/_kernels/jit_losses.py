@@ -13,9 +13,10 @@ from fastnn._kernels.jit_activations import exponentials, largest
 from fastnn._kernels.jit_compile import inlined
 from fastnn._kernels.jit_formulas import compiled, maximum, minimum
 from fastnn._kernels.jit_math import exp
-from fastnn.losses.formulas import CLIP, FAR
+from fastnn.losses.focal import FAR
+from fastnn.losses.formulas import CLIP
 from fastnn.losses.formulas import smoothed as formula_smoothed
-from fastnn.losses.records import ALL_LOSSES
+from fastnn.losses.records import ALL_LOSSES, LossCode
 
 smoothed = compiled(formula_smoothed)
 ARGUMENTS = "target, labels, weight, y, dy, width, repeat, scale, parameters"
@@ -36,6 +37,13 @@ def target_at(target, labels, row, j, width, smoothing):
     return float(smoothed(target[row * width + j], smoothing, width))
 
 
+@inlined
+def focal_target(target, labels, row, j, width, parameters):
+    """:func:`target_at` times the alpha of the class."""
+    alpha = parameters[2 + j] if parameters.shape[0] > 3 else parameters[2]
+    return alpha * target_at(target, labels, row, j, width, parameters[1])
+
+
 def _elementwise(term, slope, sums):
     term_of, slope_of = compiled(term), compiled(slope)
 
@@ -53,6 +61,26 @@ def _elementwise(term, slope, sums):
                     value += term_of(target[i], y[i], p)
                     dy[i] = factor * slope_of(target[i], y[i], p)
             total += w * value * share
+        return total / repeat
+
+    return loop
+
+
+def _with_all_parameters(term, slope):
+    """An elementwise loss whose formulas take all of its four parameters."""
+    term_of, slope_of = compiled(term), compiled(slope)
+
+    @inlined
+    def loop(target, labels, weight, y, dy, width, repeat, scale, parameters):
+        number, total = y.dtype.type, 0.0
+        p = number(parameters[0]), number(parameters[1]), number(parameters[2]), number(parameters[3])
+        for row in range(y.shape[0] // width):
+            w, value = weight_at(weight, row // repeat), 0.0
+            factor = w * scale / repeat / width
+            for i in range(row * width, (row + 1) * width):
+                value += term_of(target[i], y[i], p)
+                dy[i] = factor * slope_of(target[i], y[i], p)
+            total += w * value / width
         return total / repeat
 
     return loop
@@ -109,7 +137,7 @@ def focal(target, labels, weight, y, dy, width, repeat, scale, parameters):
         for j in range(width):
             whole += y[first + j]
         for j in range(width):
-            t, share = target_at(target, labels, row, j, width, 0.0), y[first + j] / whole
+            t, share = focal_target(target, labels, row, j, width, parameters), y[first + j] / whole
             q = minimum(maximum(share, CLIP), 1 - CLIP)
             power, log_q = t * exp(gamma * math.log(1 - q)), math.log(q)
             value -= power * log_q
@@ -124,7 +152,7 @@ def focal(target, labels, weight, y, dy, width, repeat, scale, parameters):
 
 @inlined
 def focal_pull(t, e, surprise, summed, others, gamma):
-    """Of a class: ``1 - share``, its value and its pull, as in ``loss_formulas``; ``e`` is exp(z - largest z)."""
+    """Of a class: ``1 - share``, its value and its pull, as in ``losses/focal.py``; ``e`` is exp(z - largest z)."""
     share = e / summed
     left = others / summed if share > 0.5 else 1 - share
     if t == 0:
@@ -148,12 +176,12 @@ def focal_logits(target, labels, weight, y, dy, width, repeat, scale, parameters
         others = rest if summed < 2 else summed - 1
         base = math.log1p(others)
         for j in range(width):
-            t, i = target_at(target, labels, row, j, width, 0.0), first + j
+            t, i = focal_target(target, labels, row, j, width, parameters), first + j
             surprise = base if y[i] == top else base + (top - y[i])
             _, term, pull = focal_pull(t, dy[i], surprise, summed, others, gamma)
             value, pulls = value + term, pulls + pull
         for j in range(width):
-            t, i = target_at(target, labels, row, j, width, 0.0), first + j
+            t, i = focal_target(target, labels, row, j, width, parameters), first + j
             surprise = base if y[i] == top else base + (top - y[i])
             left, _, pull = focal_pull(t, dy[i], surprise, summed, others, gamma)
             dy[i] = w * scale / repeat * (dy[i] / summed * (pulls - pull) - pull * left)
@@ -161,7 +189,55 @@ def focal_logits(target, labels, weight, y, dy, width, repeat, scale, parameters
     return total / repeat
 
 
+@inlined
+def categorical_hinge(target, labels, weight, y, dy, width, repeat, scale, parameters):
+    """``max(max((1 - t) y) - sum(t y) + 1, 0)``; classes that tie for the largest share its slope."""
+    total = 0.0
+    for row in range(y.shape[0] // width):
+        w, first = weight_at(weight, row // repeat), row * width
+        right, worst, ties = 0.0, -math.inf, 0
+        for i in range(first, first + width):
+            wrong = (1 - target[i]) * y[i]
+            right += target[i] * y[i]
+            ties = 1 if wrong > worst else ties + (wrong == worst)
+            worst = max(worst, wrong)
+        value = worst - right + 1
+        factor = 0.0 if value <= 0 else w * scale / repeat
+        for i in range(first, first + width):
+            rest = 1 - target[i]
+            dy[i] = factor * ((rest / ties if rest * y[i] == worst else 0.0) - target[i])
+        total += w * (0.0 if value <= 0 else value)
+    return total / repeat
+
+
+@inlined
+def cosine_similarity(target, labels, weight, y, dy, width, repeat, scale, parameters):
+    """``-sum(t y)`` of rows of unit length."""
+    total = 0.0
+    for row in range(y.shape[0] // width):
+        w, first = weight_at(weight, row // repeat), row * width
+        tt, yy, similarity = 0.0, 0.0, 0.0
+        for i in range(first, first + width):
+            tt += target[i] * target[i]
+            yy += y[i] * y[i]
+        t_length, y_length = maximum(math.sqrt(tt), CLIP), maximum(math.sqrt(yy), CLIP)
+        for i in range(first, first + width):
+            similarity += target[i] / t_length * (y[i] / y_length)
+        along = similarity if y_length > CLIP else 0.0
+        for i in range(first, first + width):
+            dy[i] = w * scale / repeat * ((along * (y[i] / y_length) - target[i] / t_length) / y_length)
+        total -= w * similarity
+    return total / repeat
+
+
+OWN = {LossCode.CATEGORICAL_HINGE: categorical_hinge, LossCode.COSINE_SIMILARITY: cosine_similarity}
+
+
 def _loop(record):
+    if record.code in OWN:
+        return OWN[record.code]
+    if record.more and not record.rowwise:
+        return _with_all_parameters(record.term, record.slope)
     if not record.rowwise:
         return _elementwise(record.term, record.slope, record.sums)
     if record.parameter_name == "gamma":

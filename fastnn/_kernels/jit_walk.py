@@ -17,6 +17,7 @@ from fastnn._kernels.jit_random import dropout_factors, fill_order
 from fastnn._kernels.jit_rows import copy, gather, rows_between, take_rows
 from fastnn._kernels.jit_table import activate, activation_gradient, block_loss, block_statistic, product
 from fastnn._kernels.jit_update import update_params
+from fastnn._kernels.tables import BY_NOTHING, BY_ROWS
 from fastnn.activations import ActivationCode
 from fastnn.layers.base import OpKind
 
@@ -246,8 +247,10 @@ def stalls(run, loss):
 
 @inlined
 def total_of(header, weight, rows):
-    """What divides the loss of a batch: its rows, or their weights' sum."""
-    if not header.by_weight or weight.shape[0] == 0:
+    """What divides the loss of a batch: its rows, their weights' sum, or nothing."""
+    if header.divisor == BY_NOTHING:
+        return 1.0
+    if header.divisor == BY_ROWS or weight.shape[0] == 0:
         return float(rows.shape[0])
     total = 0.0
     for row in rows:
@@ -256,10 +259,16 @@ def total_of(header, weight, rows):
 
 
 @inlined
+def over(number, total):
+    """``number / total``, 0 where the total is 0."""
+    return number / total if total != 0 else 0.0
+
+
+@inlined
 def report(header, sums, before, n_rows, total):
     """Scale a batch's part of the loss's sum, as :func:`fastnn._kernels.contract.report`."""
-    if header.by_weight or header.loss_reported != 1:
-        sums[0] = before + (sums[0] - before) * (header.loss_reported * n_rows / total)
+    if header.divisor != BY_ROWS or header.loss_reported != 1:
+        sums[0] = before + (sums[0] - before) * over(header.loss_reported * n_rows, total)
 
 
 @inlined
@@ -282,13 +291,13 @@ def train_batch(tables, memory, data, block, spare, rows, step, rate, sums):
         weight = gather(data.weight, chosen, np.int64(1), block.weight)
         forward(tables, memory, x, n, np.int64(1), step, first)
         here = Data(x, target, labels, weight, data.values, data.columns, data.starts)
-        loss(tables, memory, here, n, sums, header.loss_scale / total)
+        loss(tables, memory, here, n, sums, over(header.loss_scale, total))
         activity += activity_of(tables, memory, n)
         backward(tables, memory, x, n, np.int64(first > 0), spare, 1.0 / rows.shape[0])
     if not np.isfinite(sums[0] - before + activity):
         return False
     report(header, sums, before, rows.shape[0], total)
-    scale = 1.0 / total if header.by_weight else 1.0
+    scale = over(1.0, total) if header.divides_penalties else 1.0
     sums[0] += activity + rows.shape[0] * update_params(tables, memory, step + 1, rate, scale)
     return True
 
@@ -316,7 +325,7 @@ def gradient(tables, memory, data, n_rows, spare, sums):
             data.starts,
         )
         forward(tables, memory, block.x, last - first, np.int64(1), np.int64(0), first)
-        loss(tables, memory, block, last - first, sums, header.loss_scale / total)
+        loss(tables, memory, block, last - first, sums, over(header.loss_scale, total))
         activity += activity_of(tables, memory, last - first)
         backward(tables, memory, block.x, last - first, np.int64(first > 0), spare, 1.0 / n_rows)
     report(header, sums, before, n_rows, total)

@@ -48,12 +48,16 @@ def loss(plan, arenas, target, weight, sums, scale):
     n_rows, n_out, repeat = len(target), table["n_out"], table["repeat"]
     y = _rows(arenas, plan.header["y"], n_rows * repeat, n_out)
     dy = _rows(arenas, plan.header["dy"], n_rows * repeat, n_out)
-    target = target.reshape(-1) if table["sparse"] else target.reshape(-1, n_out)
-    ones = np.ones(n_rows, y.dtype)
+    ones, seen = np.ones(n_rows, y.dtype), y
+    if table["sparse"] or target.shape[1:] == (repeat * n_out,):
+        target = target.reshape(-1) if table["sparse"] else target.reshape(-1, n_out)
+    else:  # targets of a custom loss's own: a value for each sample, whatever positions it has
+        seen, repeat = y.reshape(n_rows, *plan.layout.shapes[-1]), 1
     w = np.repeat(ones if weight is None else weight, repeat)
-    record = plan.loss_record
-    sums[0] += (w * record.value(target, y)).sum(dtype=np.float64) / repeat
-    dy[...] = record.gradient(target, y) * (w * y.dtype.type(scale / repeat))[:, None]
+    value, gradient = plan.loss_record.value_and_gradient(target, seen)
+    sums[0] += (w * value).sum(dtype=np.float64) / repeat
+    factors = (w * y.dtype.type(scale / repeat)).reshape(-1, *[1] * (seen.ndim - 1))
+    dy[...] = (gradient * factors).reshape(dy.shape)
     if table["fused"] >= 0:
         y[...] = _activate(table["fused"], y, 0.0)
     for metric in plan.metrics:

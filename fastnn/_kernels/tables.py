@@ -13,6 +13,8 @@ import numpy as np
 from fastnn.losses.records import N_PARAMETERS
 from fastnn.optimizers.updates import N_HYPER
 
+DIVISORS = BY_ROWS, BY_WEIGHT, BY_NOTHING = range(3)
+
 OP = np.dtype(
     [
         ("kind", np.int32),  # OpKind
@@ -45,10 +47,10 @@ LOSS = np.dtype(
         ("code", np.int32),  # LossCode
         ("fused", np.int32),  # ActivationCode that the loss applies to the logits, -1 for none
         ("sparse", np.int32),  # 1: the target is int32 class indices (rows, repeat)
-        ("n_parameters", np.int32),  # at least 1; n_out is a multiple of it
+        ("n_parameters", np.int32),  # at least 1
         ("n_out", np.int64),  # width of a row of the output
         ("repeat", np.int64),  # rows a sample
-        ("parameters", np.float64, (N_PARAMETERS,)),  # of column j: parameters[j % n_parameters]
+        ("parameters", np.float64, (N_PARAMETERS,)),  # column j: [j % n_parameters]; focal: all of them
     ],
     align=True,
 )
@@ -113,7 +115,8 @@ HEADER = np.dtype(
         ("has_constraint", np.int32),  # 1: some segment has a constraint
         ("loss_scale", np.float64),  # factor of the loss's gradient
         ("loss_reported", np.float64),  # factor of the loss in the sums
-        ("by_weight", np.int64),  # 1: a batch's total weight divides loss and penalties, and not its rows the loss
+        ("divisor", np.int32),  # DIVISORS: what divides the loss of a batch
+        ("divides_penalties", np.int32),  # 1: and its penalties
     ],
     align=True,
 )

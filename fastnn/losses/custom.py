@@ -1,25 +1,30 @@
-"""A user's own loss function and its gradient without an autograd tape."""
+"""A user's own loss and its gradient without an autograd tape."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from fastnn.definitions import fixed
+from fastnn.losses.base import MEAN, Loss
 
 
 @fixed
-@dataclass(frozen=True)
-class CustomLoss:
+@dataclass(frozen=True, repr=False)
+class CustomLoss(Loss):
     """A user's function ``f(target, prediction)``, differentiated by central differences.
 
-    The function sees arrays of shape ``(rows, n)`` and returns one loss a row ``(rows,)``, one a
+    The function sees predictions ``(rows, n)`` and returns one loss a row ``(rows,)``, one a
     number ``(rows, n)`` (averaged), or the pair ``(loss, gradient)`` with the gradient of each
     row's loss in the shape of the prediction, which is exact and cheapest. A function that returns
     one number for all rows is called row by row, which is slow.
+
+    Targets as wide as the output come as ``(rows, n)`` of the model's dtype; all others (whole numbers, old
+    probabilities and advantages beside actions) as they were given, some rows at a time. Where the output has more
+    axes, predictions come as ``(rows, *output_shape)`` beside such targets, else as rows of the last axis.
 
     Design: rows do not depend on each other, so one output column of all rows is moved at once and
     a gradient costs ``2 n`` calls, not ``2 n rows``. An autograd tape (rejected) is a second library.
@@ -39,27 +44,70 @@ class CustomLoss:
     """
 
     function: Callable[..., Any]
-    sparse: bool = False
-    activation: str | None = None
-    from_logits: bool = False
+    name: str = ""
+    reduction: str | None = MEAN
+
+    definition: ClassVar[None] = None  # whatever its name, it is none of ours
+    sparse: ClassVar[bool] = False
+    activation: ClassVar[None] = None
+    from_logits: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.key)
 
     @property
-    def name(self) -> str:
-        return getattr(self.function, "__name__", "custom")
+    def key(self) -> str:
+        """What the model file calls it: the function's name, or the class's of a :class:`fastnn.losses.Loss`."""
+        owner = getattr(self.function, "__self__", None)
+        return type(owner).__name__ if isinstance(owner, Loss) else getattr(self.function, "__name__", "custom")
+
+    def call(self, y_true, y_pred):
+        """What the function returns."""
+        return self._ask(y_true, y_pred)
 
     def value(self, target, y):
         """Loss of each row, ``(rows,)``."""
-        result = self.function(target, y)
-        return self._rows(result[0] if isinstance(result, tuple) else result, target, y)
+        result = self._ask(target, y)
+        if not isinstance(result, tuple):
+            return self._rows(result, target, y)
+        return self._pair(result, y)[0]
 
     def gradient(self, target, y):
         """Derivative of each row's loss by ``y``."""
-        result = self.function(target, y)
+        return self.value_and_gradient(target, y)[1]
+
+    def value_and_gradient(self, target, y):
+        """Both; one call of a function that returns both."""
+        result = self._ask(target, y)
         if isinstance(result, tuple):
-            gradient = np.asarray(result[1])
-            if gradient.shape != y.shape:
-                raise ValueError(f"the gradient of loss {self.name!r} must have shape {y.shape}, got {gradient.shape}")
-            return gradient
+            return self._pair(result, y)
+        return self._rows(result, target, y), self._differences(target, y)
+
+    def _ask(self, target, y):
+        """The function's answer; an error of shapes or types in it names the loss and what it was given."""
+        try:
+            return self.function(target, y)
+        except (ValueError, IndexError, TypeError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"loss {self.name!r} failed on a target of shape {target.shape} and a prediction of shape {y.shape}: "
+                f"{error}"
+            ) from error
+
+    def _pair(self, result, y):
+        if len(result) != 2:
+            raise ValueError(f"loss {self.name!r} must return a loss or (loss, gradient), got {len(result)} things")
+        value, gradient = np.asarray(result[0]), np.asarray(result[1])
+        if gradient.shape != y.shape:
+            raise ValueError(f"the gradient of loss {self.name!r} must have shape {y.shape}, got {gradient.shape}")
+        if value.shape[:1] != y.shape[:1]:
+            raise ValueError(
+                f"loss {self.name!r} must return one value a row ({len(y)},) beside its gradient, got shape "
+                f"{value.shape}"
+            )
+        return value.reshape(len(y), -1).mean(axis=1), gradient
+
+    def _differences(self, target, y):
         y = y.astype(np.float64)
         target = target.astype(np.float64) if target.dtype.kind == "f" else target
         gradient = np.empty_like(y)
@@ -87,7 +135,7 @@ class CustomLoss:
 
     def config(self) -> dict[str, Any]:
         """A function cannot be stored; the model file names it, and loading asks for it again."""
-        return {"custom": self.name}
+        return {"custom": self.key}
 
     def __repr__(self) -> str:
         return f"<loss function {self.name}>"

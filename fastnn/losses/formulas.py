@@ -1,12 +1,10 @@
 """The formulas of the losses: ``t_name`` is the loss, ``s_name`` its slope by the prediction.
 
 A formula takes ``t`` (target), ``y`` (prediction, or logits ``z`` where the name says so) and the loss's
-parameter ``p`` (the label smoothing of the cross-entropies, gamma of the focal ones; a number, or one for each
-column). Elementwise formulas give a value for each output and are also compiled by Numba for single numbers; those
-of the categorical cross-entropies work along the last axis.
-
-Design: ``1 - p`` of the focal losses on logits is never a difference from 1. It is the other classes' share, which
-keeps its digits when it is small, as the power ``(1 - p)**gamma`` with a gamma below 1 needs.
+parameter ``p`` (the label smoothing of the cross-entropies; a number, or one for each column). Elementwise formulas
+give a value for each output and are also compiled by Numba for single numbers; those of the categorical
+cross-entropies, of the categorical hinge and of the cosine similarity work along the last axis. The focal losses are
+in :mod:`fastnn.losses.focal`.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from fastnn.activations.formulas import f_log_softmax, f_sigmoid, f_softmax
 
 CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1
 LOG_2 = math.log(2.0)
-FAR = 1e4  # e**-FAR is 0 in every dtype
 LARGE_EXPONENT = 40.0  # beside e**40 its exponent is less than a unit in the last place
 
 
@@ -68,90 +65,6 @@ def t_categorical_crossentropy_logits(t, z, p):
 def s_categorical_crossentropy_logits(t, z, p):
     t = smoothed(t, p, z.shape[-1])
     return f_softmax(z, p) * t.sum(axis=-1, keepdims=True) - t
-
-
-def t_binary_focal_crossentropy(t, y, p):
-    q = np.minimum(np.maximum(y, CLIP), 1 - CLIP)
-    left = t * (1 - q) + (1 - t) * q
-    return -np.exp(p * np.log(left)) * (t * np.log(q) + (1 - t) * np.log(1 - q))
-
-
-def s_binary_focal_crossentropy(t, y, p):
-    q = np.minimum(np.maximum(y, CLIP), 1 - CLIP)
-    left = t * (1 - q) + (1 - t) * q
-    entropy = -(t * np.log(q) + (1 - t) * np.log(1 - q))
-    slope = np.exp(p * np.log(left)) * ((q - t) / (q * (1 - q)) + p * (1 - 2 * t) * entropy / left)
-    return np.where((y >= CLIP) & (y <= 1 - CLIP), slope, 0)
-
-
-def against(t, z):
-    """Share of the target on the side that ``z`` speaks against: the focal loss depends on it and ``|z|`` alone."""
-    return np.where(z < 0, t, 1 - t)
-
-
-def unsure(w, e):
-    """``1 - p_t`` over the larger probability, with ``e = e**-|z|``; over both probabilities where ``w`` is 0."""
-    return np.where(w > 0, w + (1 - w) * e, 1)
-
-
-def focal_factor(w, z, p):
-    """``(1 - p_t)**p`` by its logarithm, which does not underflow before the result does."""
-    a = np.minimum(np.abs(z), FAR)
-    e = np.exp(-a)
-    return np.exp(p * (np.log(unsure(w, e)) - np.where(w > 0, 0, a) - np.log1p(e)))
-
-
-def t_binary_focal_crossentropy_logits(t, z, p):
-    w = against(t, z)
-    return focal_factor(w, z, p) * (np.log1p(np.exp(-np.abs(z))) + np.where(w > 0, w * np.abs(z), 0))
-
-
-def s_binary_focal_crossentropy_logits(t, z, p):
-    w, a = against(t, z), np.minimum(np.abs(z), FAR)
-    e = np.exp(-a)
-    balance = np.where(w > 0, e, 1) / unsure(w, e)  # p (1 - p) / (1 - p_t), times 1 + e
-    size = w - (1 - w) * e + p * (2 * w - 1) * balance * (np.log1p(e) + w * a)
-    slope = focal_factor(w, z, p) * size / (1 + e)
-    return np.where(z < 0, -slope, slope)
-
-
-def t_categorical_focal_crossentropy(t, y, p):
-    q = np.clip(y / y.sum(axis=-1, keepdims=True), CLIP, 1 - CLIP)
-    return -(t * (1 - q) ** p * np.log(q)).sum(axis=-1)
-
-
-def s_categorical_focal_crossentropy(t, y, p):
-    total = y.sum(axis=-1, keepdims=True)
-    share = y / total
-    q = np.clip(share, CLIP, 1 - CLIP)
-    slope = np.where(share == q, t * (1 - q) ** p * (p * np.log(q) / (1 - q) - 1 / q), 0)
-    return (slope - (slope * share).sum(axis=-1, keepdims=True)) / total
-
-
-def focal_parts(z, p):
-    """Softmax ``s`` of logits, ``1 - s``, ``-log s`` and ``(1 - s)**p``, each to its last digits."""
-    top = z.max(axis=-1, keepdims=True)
-    below = np.subtract(z, top, out=np.zeros_like(z), where=z != top)
-    e = np.exp(below)
-    total = e.sum(axis=-1, keepdims=True)
-    rest = np.where(z < top, e, 0).sum(axis=-1, keepdims=True)
-    others = np.where(total < 2, rest, total - 1)  # all but one of the largest
-    share = e / total
-    left = np.where(share > 0.5, others / total, 1 - share)
-    power = np.exp(p * np.log(np.maximum(left, np.finfo(left.dtype).tiny)))
-    return share, left, np.log1p(others) - below, power
-
-
-def t_categorical_focal_crossentropy_logits(t, z, p):
-    _, _, surprise, power = focal_parts(z, p)
-    return np.where(t == 0, 0, t * power * surprise).sum(axis=-1)
-
-
-def s_categorical_focal_crossentropy_logits(t, z, p):
-    share, left, surprise, power = focal_parts(z, p)
-    ratio = share * np.minimum(surprise, FAR) / np.maximum(left, np.finfo(left.dtype).tiny)
-    pull = t * power * (1 + p * ratio)
-    return share * (pull.sum(axis=-1, keepdims=True) - pull) - pull * left
 
 
 def t_mean_squared_error(t, y, p):
@@ -239,3 +152,56 @@ def t_pinball(t, y, p):
 
 def s_pinball(t, y, p):
     return np.where(y < t, -p, np.where(y > t, 1 - p, 0))
+
+
+def t_mean_absolute_percentage_error(t, y, p):
+    return 100 * np.abs((y - t) / np.maximum(np.abs(t), CLIP))
+
+
+def s_mean_absolute_percentage_error(t, y, p):
+    return 100 * np.sign(y - t) / np.maximum(np.abs(t), CLIP)
+
+
+def t_mean_squared_logarithmic_error(t, y, p):
+    e = np.log1p(np.maximum(y, CLIP)) - np.log1p(np.maximum(t, CLIP))
+    return e * e
+
+
+def s_mean_squared_logarithmic_error(t, y, p):
+    e = np.log1p(np.maximum(y, CLIP)) - np.log1p(np.maximum(t, CLIP))
+    return np.where(y >= CLIP, 2 * e / (1 + np.maximum(y, CLIP)), 0)
+
+
+def t_squared_hinge(t, y, p):
+    return np.maximum(1 - t * y, 0) * np.maximum(1 - t * y, 0)
+
+
+def s_squared_hinge(t, y, p):
+    return -2 * t * np.maximum(1 - t * y, 0)
+
+
+def t_categorical_hinge(t, y, p):
+    return np.maximum(((1 - t) * y).max(axis=-1) - (t * y).sum(axis=-1) + 1, 0)
+
+
+def s_categorical_hinge(t, y, p):
+    wrong = (1 - t) * y
+    largest = wrong == wrong.max(axis=-1, keepdims=True)  # classes that tie for it share its slope
+    slope = np.where(largest, (1 - t) / largest.sum(axis=-1, keepdims=True).astype(y.dtype), 0) - t
+    return np.where((t_categorical_hinge(t, y, p) <= 0)[..., None], 0, slope)
+
+
+def norm(a):
+    """Length of each row, kept from zero."""
+    return np.maximum(np.sqrt((a * a).sum(axis=-1, keepdims=True)), CLIP)
+
+
+def t_cosine_similarity(t, y, p):
+    return -(t / norm(t) * (y / norm(y))).sum(axis=-1)
+
+
+def s_cosine_similarity(t, y, p):
+    length = norm(y)
+    similarity = (t / norm(t) * (y / length)).sum(axis=-1, keepdims=True)
+    along = np.where(length > CLIP, similarity * (y / length), 0)
+    return (along - t / norm(t)) / length

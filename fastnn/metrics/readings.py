@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn.losses import CustomLoss
 from fastnn.metrics.statistics import TAKES_LABELS, StatisticCode
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class Reading:
 
 def task_of(loss: Any, activation: str | None, n_out: int) -> Task:
     """The task of a model with a loss record and the name of its last activation."""
-    name = "" if isinstance(loss, CustomLoss) else loss.name
+    name = loss.definition or ""
     return Task(name, bool(loss.sparse), bool(loss.from_logits), activation, n_out)
 
 

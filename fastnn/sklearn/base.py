@@ -140,8 +140,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         self._synchronize()
         self.model_.backend = self.backend
         if not incremental or self.model_.loss != output.loss:
-            self.model_.reduction = Reduction(output.scale, by_weight=True, reported=output.reported)
             self.model_.compile(networks.make_optimizer(self), output.loss)
+            self.model_.reduction = Reduction(output.scale, by_weight=True, reported=output.reported)
         self._optimizer = self.model_.optimizer
         self.out_activation_ = {"sigmoid": "logistic", "linear": "identity", "exponential": "exp"}.get(
             output.activation, output.activation

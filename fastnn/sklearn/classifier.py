@@ -180,7 +180,8 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         focal = {"gamma": float(self.gamma)} if self.loss == "focal" else {}
         middle = "_focal" if focal else ""
         if self._kind == "multiclass":
-            return Output(n, "softmax", losses.get(f"sparse_categorical{middle}_crossentropy", **focal))
+            alpha = {"alpha": 1.0} if focal else {}
+            return Output(n, "softmax", losses.get(f"sparse_categorical{middle}_crossentropy", **focal, **alpha))
         return Output(n, "sigmoid", losses.get(f"binary{middle}_crossentropy", **focal), scale=n, reported=n)
 
     def _target(self, y, dtype):

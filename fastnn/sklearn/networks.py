@@ -15,7 +15,7 @@ import numpy as np
 
 from fastnn import activations, optimizers
 from fastnn.layers import Dense, Dropout, Input, Layer
-from fastnn.losses import Loss
+from fastnn.losses import LossRecord
 from fastnn.model import Sequential
 from fastnn.optimizers import LBFGS, SGD, Adam, Optimizer
 from fastnn.regularizers import L1L2
@@ -35,7 +35,7 @@ class Output:
 
     units: int
     activation: str
-    loss: Loss
+    loss: LossRecord
     scale: float = 1.0
     reported: float = 1.0
 
@@ -145,6 +145,6 @@ def take_weights(model: Sequential, coefs: list, intercepts: list, before: Seque
     for array, place in zip(given, wanted, strict=True):
         place[...] = array
     if before is not None and before.layout.n_params == model.layout.n_params and before.loss is not None:
-        model.reduction = before.reduction
         model.compile(before.optimizer, before.loss)
+        model.reduction = before.reduction
         model.seed, model.epoch, model.step, model.slots = before.seed, before.epoch, before.step, before.slots

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
 from fastnn.activations import ACTIVATIONS, ALIASES, Activation
-from fastnn.losses import Loss
+from fastnn.losses import LossRecord
 from fastnn.optimizers import OPTIMIZERS, Optimizer
 
 SHARED: dict[str, list[Any]] = {
@@ -52,7 +52,7 @@ CLASSIFIER: dict[str, list[Any]] = SHARED | {
 }
 
 REGRESSOR: dict[str, list[Any]] = SHARED | {
-    "loss": [StrOptions({"squared_error", "absolute_error", "huber", "poisson", "pinball"}), Loss],
+    "loss": [StrOptions({"squared_error", "absolute_error", "huber", "poisson", "pinball"}), LossRecord],
     "delta": [Interval(Real, 0, None, closed="neither")],
     "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
 }

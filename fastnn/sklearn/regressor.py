@@ -7,7 +7,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 
 from fastnn import losses
-from fastnn.losses import Loss
+from fastnn.losses import LossRecord
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
@@ -119,7 +119,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _output(self):
         n = self.n_outputs_
-        if isinstance(self.loss, Loss):
+        if isinstance(self.loss, LossRecord):
             return Output(n, self.loss.activation or "linear", self.loss, scale=n)
         if self.loss == "squared_error":
             return Output(n, "linear", losses.MeanSquaredError(), scale=0.5 * n, reported=0.5)

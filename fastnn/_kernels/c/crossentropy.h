@@ -13,6 +13,8 @@ typedef struct {
     vf largest, sum, dot, target_sum, factor;
     vf kept, spread;  /* label smoothing: the target is taken as t * kept + spread */
     vf gamma, others; /* of the focal losses: their power, and the sum of all but one of the largest exponentials */
+    vf alpha;
+    const real *alphas; /* of the focal losses' classes: one for each, or NULL for `alpha` of all */
 } entropy_row;
 
 /* Part of the target; of a class index as the one-hot row it stands for. */

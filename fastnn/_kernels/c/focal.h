@@ -39,13 +39,18 @@ INLINE focal_part focal_of(const entropy_row *row, int64_t i, int some) {
     return (focal_part){share, left, vf_sub(vec_log1p_in_range(row->others), below)};
 }
 
+INLINE vf focal_target(const entropy_row *row, int64_t i, int some) {
+    vf alpha = row->alphas ? vec_load(row->alphas + i, some) : row->alpha;
+    return vf_mul(entropy_target(row, i, some), alpha);
+}
+
 INLINE vf focal_least(vf left) { return vf_max(vf_set1(SMALLEST_NORMAL), left); }
 
 /* t (1 - s)**gamma goes to dy; its product with -log s comes back. */
 INLINE vf focal_term_part(const void *context, int64_t i, int some) {
     const entropy_row *row = context;
     focal_part part = focal_of(row, i, some);
-    vf t = entropy_target(row, i, some);
+    vf t = focal_target(row, i, some);
     vm none = vf_eq(t, vf_zero());
     vf power = vf_mul(t, vf_exp(vf_mul(row->gamma, vf_log(focal_least(part.left)))));
     vec_store(row->dy + i, power, some);
@@ -85,14 +90,14 @@ INLINE vf focal_log_part(const void *context, int64_t i, int some) {
     const entropy_row *row = context;
     vf q = vec_clip(entropy_share(row, i, some), CLIP, ABOVE_CLIP);
     vf power = vf_exp(vf_mul(row->gamma, vf_log(vec_rest(q))));
-    return vf_mul(vf_mul(entropy_target(row, i, some), power), vf_log(q));
+    return vf_mul(vf_mul(focal_target(row, i, some), power), vf_log(q));
 }
 
 /* The slope by the share goes to dy; its product with the share comes back. */
 INLINE vf focal_share_slope(const void *context, int64_t i, int some) {
     const entropy_row *row = context;
     vf share = entropy_share(row, i, some), q = vec_clip(share, CLIP, ABOVE_CLIP), left = vec_rest(q);
-    vf power = vf_mul(entropy_target(row, i, some), vf_exp(vf_mul(row->gamma, vf_log(left))));
+    vf power = vf_mul(focal_target(row, i, some), vf_exp(vf_mul(row->gamma, vf_log(left))));
     vf by_share = vf_sub(vf_div(vf_mul(row->gamma, vf_log(q)), left), vf_div(vec_one(), q));
     vf slope = vf_select(vf_eq(share, q), vf_mul(power, by_share), vf_zero());
     vec_store(row->dy + i, slope, some);

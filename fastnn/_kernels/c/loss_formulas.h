@@ -1,4 +1,5 @@
-/* The elementwise losses: for each output its term and the slope of the term, as in losses/formulas.py. */
+/* The elementwise losses: for each output its term and the slope of the term, as in losses/formulas.py and focal.py.
+ * What a focal loss does to its target before and to its value after stands in losses.h. */
 #ifndef FNN_LOSS_FORMULAS_H
 #define FNN_LOSS_FORMULAS_H
 
@@ -123,6 +124,24 @@ static inline loss_value l_pinball(vf t, vf y, vf p) {
     vf e = vf_sub(t, y), above = vf_mul(vf_sub(p, vec_one()), e);
     vf below_or_equal = vf_select(vf_gt(y, t), vec_rest(p), vf_zero());
     return (loss_value){vf_max(vf_mul(p, e), above), vf_select(vf_lt(y, t), vf_neg(p), below_or_equal)};
+}
+
+static inline loss_value l_mean_absolute_percentage_error(vf t, vf y, vf p) {
+    vf e = vf_sub(y, t), size = vf_max(vf_set1(CLIP), vf_abs(t)), hundred = vf_set1(100);
+    vf slope = vf_div(vf_mul(hundred, vec_sign(e)), size);
+    return (void)p, (loss_value){vf_mul(hundred, vf_abs(vf_div(e, size))), slope};
+}
+
+static inline loss_value l_mean_squared_logarithmic_error(vf t, vf y, vf p) {
+    vf q = vf_max(vf_set1(CLIP), y), low = vf_max(vf_set1(CLIP), t);
+    vf e = vf_sub(vec_log1p_in_range(q), vec_log1p_in_range(low));
+    vf slope = vf_div(vf_add(e, e), vf_add(q, vec_one()));
+    return (void)p, (loss_value){vf_mul(e, e), vf_select(vf_ge(y, vf_set1(CLIP)), slope, vf_zero())};
+}
+
+static inline loss_value l_squared_hinge(vf t, vf y, vf p) {
+    vf lack = vec_relu(vec_rest(vf_mul(t, y)));
+    return (void)p, (loss_value){vf_mul(lack, lack), vf_mul(vf_mul(vf_set1(-2), t), lack)};
 }
 
 #endif

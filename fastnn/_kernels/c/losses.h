@@ -10,6 +10,7 @@
 
 #include "focal.h"
 #include "narrow_crossentropy.h"
+#include "row_losses.h"
 
 #define RUN_LENGTH 256
 
@@ -20,13 +21,21 @@ typedef struct {
     vf factor, p;
     const real *turns; /* parameters that numbers take in turn, one period and LANES more; not read when period is 0 */
     int64_t period;
+    int is_focal; /* 1: t is smoothed before the formula, and its value times the balance of t */
+    vf kept, spread, no, tilt;
     loss_value (*formula)(vf, vf, vf);
 } loss_run;
 
 INLINE vf loss_part(const void *context, int64_t i, int some) {
     const loss_run *run = context;
     vf p = run->period ? vf_load(run->turns + i % run->period) : run->p;
-    loss_value l = run->formula(vec_load(run->t + i, some), vec_load(run->y + i, some), p);
+    vf t = vec_load(run->t + i, some);
+    if (run->is_focal) t = vf_fma(t, run->kept, run->spread);
+    loss_value l = run->formula(t, vec_load(run->y + i, some), p);
+    if (run->is_focal) {
+        vf balance = vf_fma(t, run->tilt, run->no);
+        l.term = vf_mul(l.term, balance), l.slope = vf_mul(l.slope, balance);
+    }
     vf factor = run->factors ? vec_load(run->factors + i, some) : run->factor;
     vec_store(run->dy + i, vf_mul(l.slope, factor), some);
     return l.term;
@@ -106,6 +115,20 @@ INLINE double elementwise_in_turn(loss_value (*formula)(vf, vf, vf), const fnn_l
     return elementwise_run(run, rows, begin, end, share, scale);
 }
 
+/* The focal losses of yes/no outputs; parameters: gamma, label smoothing, what a yes counts and what a no. */
+INLINE double elementwise_focal(loss_value (*formula)(vf, vf, vf), const fnn_loss *loss, const loss_rows *rows,
+                                int64_t begin, int64_t end, real share, real scale) {
+    const double *p = loss->parameters;
+    const loss_run run = {.p = vf_set1((real)p[0]),
+                          .is_focal = 1,
+                          .kept = vf_set1((real)(1 - p[1])),
+                          .spread = vf_set1((real)(p[1] / 2)),
+                          .no = vf_set1((real)p[3]),
+                          .tilt = vf_set1((real)(p[2] - p[3])),
+                          .formula = formula};
+    return elementwise_run(run, rows, begin, end, share, scale);
+}
+
 /* total + weight * loss of rows [begin, end). */
 INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *rows, int64_t begin, int64_t end,
                       real scale, int store_share, double total) {
@@ -120,7 +143,7 @@ INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *
             row.t = (const real *)rows->target + at * n;
         row.factor = vf_set1(w * scale);
         row.kept = vf_set1(1 - rows->smoothing), row.spread = vf_set1(rows->smoothing / (real)n);
-        row.gamma = vf_set1(rows->gamma);
+        row.gamma = vf_set1(rows->gamma), row.alpha = vf_set1(rows->alpha), row.alphas = rows->alphas;
         total += w * entropy(&row, n);
     }
     return total;
@@ -160,27 +183,42 @@ static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begi
     case FNN_POISSON_DEVIANCE: return elementwise(l_poisson_deviance, rows, begin, end, p, mean, scale);
     case FNN_POISSON_DEVIANCE_LOGITS: return elementwise(l_poisson_deviance_logits, rows, begin, end, p, mean, scale);
     case FNN_BINARY_FOCAL_CROSSENTROPY:
-        return elementwise(l_binary_focal_crossentropy, rows, begin, end, p, mean, scale);
+        return elementwise_focal(l_binary_focal_crossentropy, loss, rows, begin, end, mean, scale);
     case FNN_BINARY_FOCAL_CROSSENTROPY_LOGITS:
-        return elementwise(l_binary_focal_crossentropy_logits, rows, begin, end, p, mean, scale);
+        return elementwise_focal(l_binary_focal_crossentropy_logits, loss, rows, begin, end, mean, scale);
     case FNN_CATEGORICAL_FOCAL_CROSSENTROPY:
     case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY: return rowwise(focal_of_shares, rows, begin, end, scale, 0, 0);
     case FNN_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
     case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
         return rowwise(focal_of_logits, rows, begin, end, scale, loss->fused == FNN_SOFTMAX, 0);
+    case FNN_MEAN_ABSOLUTE_PERCENTAGE_ERROR:
+        return elementwise(l_mean_absolute_percentage_error, rows, begin, end, p, mean, scale);
+    case FNN_MEAN_SQUARED_LOGARITHMIC_ERROR:
+        return elementwise(l_mean_squared_logarithmic_error, rows, begin, end, p, mean, scale);
+    case FNN_SQUARED_HINGE: return elementwise(l_squared_hinge, rows, begin, end, p, mean, scale);
+    case FNN_CATEGORICAL_HINGE: return rowwise(categorical_hinge, rows, begin, end, scale, 0, 0);
+    case FNN_COSINE_SIMILARITY: return rowwise(cosine_similarity, rows, begin, end, scale, 0, 0);
     }
     return 0;
 }
 
-/* Whether the parameter is the label smoothing of a row. */
-static int is_smoothed(int code) {
-    return code == FNN_CATEGORICAL_CROSSENTROPY || code == FNN_CATEGORICAL_CROSSENTROPY_LOGITS;
+/* The label smoothing of a row's dense target. */
+static double smoothing_of(const fnn_loss *loss) {
+    switch (loss->code) {
+    case FNN_CATEGORICAL_CROSSENTROPY:
+    case FNN_CATEGORICAL_CROSSENTROPY_LOGITS: return loss->parameters[0];
+    case FNN_CATEGORICAL_FOCAL_CROSSENTROPY:
+    case FNN_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS: return loss->parameters[1];
+    }
+    return 0;
 }
 
 static void fnn_loss_kernel(const fnn_model *model, const void *target, const void *weight, const int32_t *samples,
                             int64_t begin, int64_t end, double scale, double *sums) {
     const fnn_loss *loss = model->loss;
     const int64_t n = loss->n_out, first = begin * loss->repeat, last = end * loss->repeat;
+    real alphas[FNN_N_PARAMETERS];
+    for (int i = 2; i < loss->n_parameters; i++) alphas[i - 2] = (real)loss->parameters[i];
     const loss_rows rows = {.target = target,
                             .weight = weight,
                             .samples = samples,
@@ -189,8 +227,10 @@ static void fnn_loss_kernel(const fnn_model *model, const void *target, const vo
                             .n_out = n,
                             .repeat = loss->repeat,
                             .sparse = loss->sparse,
-                            .smoothing = is_smoothed(loss->code) ? (real)loss->parameters[0] : 0,
-                            .gamma = (real)loss->parameters[0]};
+                            .smoothing = (real)smoothing_of(loss),
+                            .gamma = (real)loss->parameters[0],
+                            .alpha = (real)loss->parameters[2],
+                            .alphas = loss->n_parameters > 3 ? alphas : NULL};
     sums[0] += run_loss(loss, &rows, first, last, (real)(scale / (double)loss->repeat)) / (double)loss->repeat;
     if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)
         fnn_activate(loss->fused, 0, last - first, n, rows.y + first * n, rows.y + first * n);

@@ -15,6 +15,8 @@ typedef struct {
     int sparse;
     real smoothing; /* of the categorical cross-entropies' dense targets */
     real gamma;     /* of the categorical focal losses */
+    real alpha;     /* of their classes alike, or */
+    const real *alphas; /* of each class, else NULL */
 } loss_rows;
 
 static inline real row_weight(const loss_rows *rows, int64_t i) {

@@ -62,6 +62,11 @@ enum fnn_loss_code {
     FNN_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS,
     FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY,
     FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS,
+    FNN_MEAN_ABSOLUTE_PERCENTAGE_ERROR,
+    FNN_MEAN_SQUARED_LOGARITHMIC_ERROR,
+    FNN_SQUARED_HINGE,
+    FNN_CATEGORICAL_HINGE,
+    FNN_COSINE_SIMILARITY,
     FNN_N_LOSSES
 };
 
@@ -99,6 +104,7 @@ enum fnn_statistic_code {
 };
 
 enum fnn_constraint_code { FNN_UNCONSTRAINED, FNN_NON_NEG, FNN_NORM, FNN_N_CONSTRAINTS };
+enum fnn_divisor { FNN_BY_ROWS, FNN_BY_WEIGHT, FNN_BY_NOTHING, FNN_N_DIVISORS };
 
 enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_GEOMETRY = 8 };
 
@@ -141,7 +147,7 @@ typedef struct {
     uint64_t seed;
     int32_t has_activity, has_constraint;
     double loss_scale, loss_reported;
-    int64_t by_weight;
+    int32_t divisor, divides_penalties;
 } fnn_header;
 
 typedef struct {

@@ -99,10 +99,12 @@ static const void *rows_of_x(const training *t, const int32_t *rows, int64_t n_r
     return gathered;
 }
 
-/* What divides the loss of a batch: its rows, or the weight of all of them, added in their order. */
+/* What divides the loss of a batch: its rows, the weight of all of them added in their order, or nothing. */
 static double total_of(const training *t, const int32_t *rows, int64_t n_rows) {
     const void *weight = t->data->weight;
-    if (!t->network->model.header->by_weight || !weight) return (double)n_rows;
+    const int32_t divisor = t->network->model.header->divisor;
+    if (divisor == FNN_BY_NOTHING) return 1;
+    if (divisor == FNN_BY_ROWS || !weight) return (double)n_rows;
     double total = 0;
     for (int64_t i = 0; i < n_rows; i++)
         total += t->network->kernels->item_size == 8 ? ((const double *)weight)[rows[i]]
@@ -110,11 +112,14 @@ static double total_of(const training *t, const int32_t *rows, int64_t n_rows) {
     return total;
 }
 
+/* number / total, 0 where the total is 0. */
+static double over(double number, double total) { return total != 0 ? number / total : 0; }
+
 /* The loss of a batch as it is reported; sums[0] was `before` without it. */
 static void report(const training *t, double *sums, double before, int64_t n_rows, double total) {
     const fnn_header *header = t->network->model.header;
-    if (header->by_weight || header->loss_reported != 1)
-        sums[0] = before + (sums[0] - before) * (header->loss_reported * (double)n_rows / total);
+    if (header->divisor != FNN_BY_ROWS || header->loss_reported != 1)
+        sums[0] = before + (sums[0] - before) * over(header->loss_reported * (double)n_rows, total);
 }
 
 static void block_loss(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
@@ -194,7 +199,7 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     const double before = thread ? 0 : sums[0]; /* thread 0 alone reads and writes sums */
     if (thread == 0 && t->is_long) memcpy(t->before, sums, (size_t)header->n_sums * sizeof(double));
     const double total = total_of(t, rows, n_rows);
-    update_scalars scalars = {.penalty_scale = header->by_weight ? 1 / total : 1};
+    update_scalars scalars = {.penalty_scale = header->divides_penalties ? over(1, total) : 1};
     fnn_scalars(t->network->model.optimizer, step + 1, rate, scalars.c);
     if (thread == 0) t->activity = 0;
     for (int64_t first = 0; first < n_rows && !ends(t); first += block_rows) {
@@ -203,7 +208,7 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
                            .step = step,
                            .training = 1,
                            .activity_scale = 1 / (double)n_rows};
-        train_block(t, &block, rows + first, header->loss_scale / total, t->learns ? &scalars : NULL, sums, team,
+        train_block(t, &block, rows + first, over(header->loss_scale, total), t->learns ? &scalars : NULL, sums, team,
                     thread);
     }
     if (ends(t)) {
