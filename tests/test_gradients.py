@@ -27,6 +27,7 @@ DOMAIN = {
     "binary_focal_crossentropy": SHARES,
     "categorical_crossentropy": POSITIVE,
     "categorical_focal_crossentropy": POSITIVE,
+    "mean_squared_logarithmic_error": POSITIVE,  # less than 0 counts as 0, and has no slope
     "poisson": POSITIVE,
     "poisson_deviance": POSITIVE,
     "kl_divergence": SHARES,
