@@ -1,14 +1,20 @@
 """What all tests share: the backends that run here, the data folder, and no session that is green by being empty.
 
-A test that takes ``backend`` runs on every backend and, for cython, on every instruction set; what
-cannot run is reported as skipped with its reason.
+A test that takes ``backend`` runs on every backend and, for cython, on every instruction set that runs here; those
+that do not are named at the head of every session, and test_contract.py skips once for each.
+
+Design: cases are full products, of which a session without ``--long`` runs a covering set: with the mark
+``covering("weighting", "dtype")`` those two take turns over the product of all else, and each of their values must
+meet each value of every other argument. Sets of pairs would be smaller still, but nobody could see what meets what.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +31,55 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
+    config.addinivalue_line("markers", "covering(*names): without --long these arguments take turns over all others")
     config.executed = 0
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header(config):
+    return [f"not run: {name}, {reason}" for name, reason in _absent()]
 
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
         if any("empty parameter set" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skip")):
             raise pytest.UsageError(f"{item.nodeid} has no cases")
-        if "long" in item.keywords and not config.getoption("--long"):
-            item.add_marker(pytest.mark.skip(reason="exhaustive; run with --long"))
+    if not config.getoption("--long") and not any("[" in argument for argument in config.args):
+        left = {item for item in items if "long" in item.keywords} | _waiting(items)
+        config.hook.pytest_deselected(items=[item for item in items if item in left])
+        items[:] = [item for item in items if item not in left]
+
+
+def _waiting(items) -> set:
+    """The cases of tests marked ``covering`` that only --long runs."""
+    groups = defaultdict(list)
+    for item in items:
+        if mark := item.get_closest_marker("covering"):
+            groups[item.nodeid.partition("[")[0], mark.args].append(item)
+    return {item for (_, names), group in groups.items() for item in set(group) - set(_covering(names, group))}
+
+
+def _covering(names, group) -> list:
+    """One case for all values of the arguments but ``names``: that in which most pairs and threes meet anew."""
+    choices = defaultdict(list)
+    for item in group:
+        choices[tuple(id(value) for name, value in item.callspec.params.items() if name not in names)].append(item)
+    meetings = {item: _meetings(names, item) for item in group}
+    taken, met = [], Counter()
+    for cases in choices.values():
+        taken.append(max(cases, key=lambda item: sum(1 / (1 + met[met_here]) for met_here in meetings[item])))
+        met.update(meetings[taken[-1]])
+    if any(len(values) == 2 and values not in met for values in set().union(*meetings.values())):
+        raise pytest.UsageError(f"{group[0].nodeid}: {names} cannot meet each value of every other argument in turns")
+    return taken
+
+
+def _meetings(names, item) -> set:
+    """The pairs and threes of values that the case brings together, of which one is of ``names``."""
+    values = [(name, id(value)) for name, value in item.callspec.params.items()]
+    together = (*itertools.combinations(values, 2), *itertools.combinations(values, 3))
+    return {some for some in together if any(name in names for name, _ in some)}
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -54,28 +98,30 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line("no test was executed: that is a failure", red=True)
 
 
-def _cases(name: str) -> list:
-    reason = _kernels.why_not(name)
-    if reason is not None:
-        return [pytest.param((name, None), id=name, marks=pytest.mark.skip(reason=reason))]
-    if name != "cython":
-        return [pytest.param((name, None), id=name)]
-    return [_isa_case(*entry) for entry in _kernels.load(name).isas()]
+def _runs(name: str) -> list:
+    """The backend with each instruction set that runs here, as pytest's parameters."""
+    if _kernels.why_not(name) is not None:
+        return []
+    sets = [isa for isa, _, runs in _kernels.load(name).isas() if runs] if name == "cython" else [None]
+    return [pytest.param((name, isa), id=name if isa is None else f"{name}-{isa}") for isa in sets]
 
 
-def _isa_case(isa: str, compiled: bool, runs: bool):
-    reason = (
-        f"instruction set {isa} {'does not run on this machine' if compiled else 'is not compiled for this machine'}"
-    )
-    marks = () if compiled and runs else pytest.mark.skip(reason=reason)
-    return pytest.param(("cython", isa), id=f"cython-{isa}", marks=marks)
+def _absent() -> list[tuple[str, str]]:
+    """Names and reasons of the backends and instruction sets that do not run here."""
+    reasons = [(name, _kernels.why_not(name)) for name in _kernels.PREFERENCE]
+    isas = [] if _kernels.why_not("cython") else _kernels.load("cython").isas()
+    for isa, compiled, runs in isas:
+        why = None if runs else "not run by this machine" if compiled else "not compiled for this machine"
+        reasons.append((f"cython-{isa}", why))
+    return [(name, why) for name, why in reasons if why is not None]
 
 
 def pytest_generate_tests(metafunc):
     if "backend" in metafunc.fixturenames:
-        metafunc.parametrize(
-            "backend", [case for name in reversed(_kernels.PREFERENCE) for case in _cases(name)], indirect=True
-        )
+        cases = [case for name in reversed(_kernels.PREFERENCE) for case in _runs(name)]
+        metafunc.parametrize("backend", cases, indirect=True)
+    if "absent" in metafunc.fixturenames:
+        metafunc.parametrize("absent", [pytest.param(absent, id=absent[0]) for absent in _absent()] or [None])
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ def compare_step(backend, net, dtype, batch, *, scale=None, training=False):
     return ours, right
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("shape", SHAPES[::3], ids=str)
 def test_step_with_activation_equals_reference(backend, dtype, rng, name, shape):
@@ -102,6 +103,7 @@ def test_parameter_of_an_activation_reaches_the_backend(backend, dtype, rng, nam
     compare_step(backend, net, dtype, (draw(rng, (13, 7)), draw(rng, (13, 9)), None))
 
 
+@pytest.mark.covering("weighting", "dtype")
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize(("n_out", "rows"), [(1, 13), (3, 17), (15, 5), (16, 5), (37, 2), (2, 300)])
 @pytest.mark.parametrize("weighting", ["none", "given", "zero"])
@@ -113,6 +115,7 @@ def test_loss_and_its_gradient_equal_reference(backend, dtype, rng, loss, n_out,
     compare_step(backend, net, dtype, batch, scale=0.25)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize(
     ("name", "output"),
     [
@@ -136,6 +139,7 @@ def test_loss_fused_with_its_activation_leaves_the_prediction(backend, dtype, rn
     assert_close(ours.output(rows), plain, dtype, net.depth)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 def test_network_over_time_steps_equals_reference(backend, dtype, rng, loss):
     layers = [Dense(9, "tanh"), Activation("softsign"), Dense(4, output_activation(loss))]
@@ -214,6 +218,7 @@ def test_step_with_dropout_equals_reference(backend, dtype, rng):
     compare_step(backend, net, dtype, (draw(rng, (19, 7)), draw(rng, (19, 3)), None), training=True)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("rows", [0, 1, 2, 255, 256, 257, 700])
 @pytest.mark.parametrize("name", ["softmax", "sigmoid", "linear"])
 def test_prediction_of_many_blocks_equals_forward(backend, dtype, rng, rows, name):

@@ -108,3 +108,8 @@ def test_workspace_of_a_plan_is_what_arenas_get(rng, dtype):
     arenas = plan.allocate(net.plan, plan.aligned(len(net.params), dtype))
     assert arenas.workspace.size == net.plan.workspace_size
     assert arenas.slots.shape == (2, len(net.params))
+
+
+def test_every_backend_and_instruction_set_runs_here(absent):
+    if absent:
+        pytest.skip(": ".join(absent))

@@ -94,6 +94,7 @@ def pairs():
         yield pytest.param(name, loss, id=f"{name}-{loss_id(loss)}", marks=() if always else pytest.mark.long)
 
 
+@pytest.mark.covering("backend")
 @pytest.mark.parametrize(("name", "loss"), list(pairs()))
 def test_gradient_of_activation_before_loss(backend, rng, name, loss):
     fits = loss.from_logits or name in DOMAIN.get(loss.name, ACTIVATIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import Stage, both, dense, draw, draw_target, loss_id, network
+from networks import EVERY_LOSS, Stage, both, dense, draw, draw_target, loss_id, network
 from tolerance import assert_close
 
 from fastnn import losses
@@ -22,6 +22,10 @@ FOCAL = [
 ]
 EXTREMES = (-np.inf, -1e6, -1e3, -90.0, -17.0, -1.0, 0.0, 1.0, 17.0, 90.0, 1e3, 1e6, np.inf)
 FINITE = EXTREMES[1:-1]
+
+
+def test_all_losses_are_among_those_compared():
+    assert {loss.code for loss in EVERY_LOSS} == {loss.code for loss in losses.ALL_LOSSES}
 
 
 def hard_target(rng, loss, rows, width):
@@ -46,6 +50,7 @@ def check_rows(backend, dtype, loss, z, target):
         ours.check()
 
 
+@pytest.mark.covering("numbers", "dtype")
 @pytest.mark.parametrize("loss", FOCAL, ids=loss_id)
 @pytest.mark.parametrize("width", [2, 3, 17, 37])
 @pytest.mark.parametrize("numbers", [FINITE, EXTREMES], ids=["finite", "infinite"])
@@ -54,6 +59,7 @@ def test_focal_losses_at_extreme_logits_equal_reference(backend, dtype, rng, los
     check_rows(backend, dtype, loss, z, hard_target(rng, loss, len(z), width))
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("loss", FOCAL, ids=loss_id)
 @pytest.mark.parametrize("width", [2, 37])
 def test_focal_losses_of_sure_predictions_keep_their_digits(backend, dtype, rng, loss, width):
@@ -113,6 +119,7 @@ def test_poisson_deviance_of_a_large_count_keeps_its_digits(backend, dtype, rng,
 QUANTILES = {2: (0.1, 0.9), 3: (0.05, 0.5, 0.95), 5: (0.1, 0.2, 0.3, 0.4, 0.9), 32: tuple(np.arange(1, 33) / 40)}
 
 
+@pytest.mark.covering("periods", "dtype")
 @pytest.mark.parametrize("count", QUANTILES)
 @pytest.mark.parametrize("periods", [1, 2, 3, 7, 11])
 @pytest.mark.parametrize(("rows", "repeat"), [(1, 1), (13, 1), (256, 1), (7, 3)])

@@ -60,6 +60,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize(("n", "batch_size"), [(50, 16), (33, 32), (64, 32), (7, 100), (5, 1)])
 def test_train_epochs_equals_the_loop_of_steps(backend, dtype, rng, kind, n, batch_size):
@@ -105,6 +106,7 @@ def test_training_goes_on_where_an_earlier_call_ended(backend, dtype, rng):
     parts.check()
 
 
+@pytest.mark.covering("weighted", "dtype")
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_training_under_every_loss_equals_reference(backend, dtype, rng, loss, weighted):

@@ -133,6 +133,7 @@ def train_torch(net: Network, x, target, activation, loss, optimizer):
     return params
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize(("activation", "loss", "optimizer", "number"), CASES)
 def test_training_ends_where_pytorch_ends(backend, dtype, activation, loss, optimizer, number):
     net, x, target, expected = case(activation, loss, optimizer, number)

@@ -57,6 +57,7 @@ def compare_updates(backend, dtype, rng, optimizer, layers=None, steps=4):
     ours.check()
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("clip", CLIPS, ids=str)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_update_equals_reference(backend, dtype, rng, optimizer, clip):
@@ -121,6 +122,7 @@ def test_the_penalty_is_part_of_the_loss_of_every_batch(backend, dtype, rng):
     assert_close(sums[0] - sums[1], owed, dtype, 20 + net.depth, magnitude=sums[0])
 
 
+@pytest.mark.covering("bad", "dtype")
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("clip", CLIPS[:4], ids=str)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
