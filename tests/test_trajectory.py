@@ -54,8 +54,8 @@ def binary_focal(p, t):
 
 
 def categorical_focal(p, t):
-    """Keras' formula with its gamma of 2."""
-    return -(t * (1 - p) ** 2 * torch.log(p)).sum(-1).mean()
+    """Keras' formula with its alpha of 0.25 and gamma of 2."""
+    return -(0.25 * t * (1 - p) ** 2 * torch.log(p)).sum(-1).mean()
 
 
 OPTIMIZERS = {
