@@ -20,7 +20,7 @@ class NotReadyError(ValueError, AttributeError):
 
 
 class DivergenceError(ArithmeticError):
-    """The loss was not finite. The model keeps its last finite weights.
+    """The loss was not finite. The model goes back to weights from before that epoch.
 
     Attributes
     ----------

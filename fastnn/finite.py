@@ -1,7 +1,8 @@
-"""Finite weights to go back to when training diverges.
+"""Weights to go back to when training diverges: those of before the epoch.
 
 Design: weights are copied when an epoch begins (at most once a stretch). The copy is a fraction of one update's memory
-traffic; looking at every update for NaN (rejected) is not.
+traffic; looking at every update for NaN (rejected) is not. Weights of 1e30 that are finite still (also rejected) are of
+no more use than NaN once the loss is not.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 
 
 class Finite:
-    """Keeps a copy of the last weights ``params`` that were finite."""
+    """Keeps a copy of weights ``params`` with which training can begin again."""
 
     def __init__(self, params: np.ndarray):
         self.params, self.kept = params, params.copy()
@@ -25,6 +26,5 @@ class Finite:
             return bool(np.isfinite(self.params.sum()) or np.isfinite(self.params).all())
 
     def go_back(self) -> None:
-        """To the copy, unless the weights are finite."""
-        if not self.holds():
-            np.copyto(self.params, self.kept)
+        """To the copy."""
+        np.copyto(self.params, self.kept)

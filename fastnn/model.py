@@ -121,7 +121,7 @@ class Sequential(Compiled):
         ValueError, TypeError
             an argument is wrong; nothing has changed.
         DivergenceError
-            the loss was not finite; the model keeps its last finite weights.
+            the loss was not finite; the model goes back to weights from before that epoch.
         RuntimeError
             the model is in a fit already.
 

@@ -189,15 +189,15 @@ class Fit:
         self.model.epoch, self.model.step = int(self.run["epoch"]), int(self.run["step"])
 
     def _diverge(self) -> None:
-        """Back to finite weights; then raise, or end the fit when TerminateOnNaN asked for that."""
+        """Back to the weights of before the epoch; then raise, or end the fit when TerminateOnNaN asked for that."""
         self._go_back()
         self.model.stop_training = True
         if any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.listeners.callbacks):
             return
         number = int(self.run["epoch"]) + int(self.began) + self.records.offset
         raise DivergenceError(
-            f"the loss is not finite in epoch {number}: training diverged. The model keeps its last "
-            f"finite weights. Try a smaller learning_rate, clipnorm=1.0, or inputs of unit scale.",
+            f"the loss is not finite in epoch {number}: training diverged. The model has gone back to weights from "
+            f"before that epoch. Try a smaller learning_rate, clipnorm=1.0, or inputs of unit scale.",
             number,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -155,6 +156,18 @@ def test_an_update_that_breaks_the_weights_at_the_very_end_is_divergence_too(rng
     model.optimizer.learning_rate = 0.001
     model.fit(x, y, epochs=2, verbose=0)
     assert np.isfinite(weights_of(model)).all()
+
+
+@EVERY_BACKEND
+@pytest.mark.parametrize("quiet", [True, False])
+def test_blown_up_weights_do_not_stay_though_they_are_finite(rng, name, quiet):
+    x, y = regression(rng)
+    model = model_of(Dense(1), name=name, optimizer=fastnn.optimizers.SGD(1e22))
+    start = weights_of(model)
+    listed = [fastnn.callbacks.TerminateOnNaN()] * quiet
+    with contextlib.nullcontext() if quiet else pytest.raises(fastnn.DivergenceError, match="from before that epoch"):
+        model.fit(x, y, batch_size=len(x) // 2, epochs=9, callbacks=listed, verbose=0)
+    assert weights_of(model).tobytes() == start.tobytes()
 
 
 @EVERY_BACKEND

@@ -61,7 +61,7 @@ class LambdaCallback(Callback):
 class TerminateOnNaN(Callback):
     """End the fit quietly when the loss is not finite, where it would raise ``DivergenceError``.
 
-    The model goes back to its last finite weights either way, and the history's last values are NaN.
+    The model goes back to weights from before that epoch either way, and the history's last values are NaN.
     ``raise_error=True`` is as without the callback.
 
     >>> import numpy as np
