@@ -25,6 +25,7 @@ from fastnn.metrics.accuracy import (
 )
 from fastnn.metrics.base import Definition, Metric
 from fastnn.metrics.confusion import F1Score, FBetaScore, Precision, Recall
+from fastnn.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from fastnn.metrics.curves import AUC, AveragePrecision
 from fastnn.metrics.errors import (
     CosineSimilarity,
@@ -36,8 +37,10 @@ from fastnn.metrics.errors import (
 from fastnn.metrics.functions import (
     binary_accuracy,
     binary_crossentropy,
+    binary_focal_crossentropy,
     categorical_accuracy,
     categorical_crossentropy,
+    categorical_focal_crossentropy,
     categorical_hinge,
     hinge,
     huber,
@@ -95,6 +98,8 @@ __all__ = [
     "Definition",
     "F1Score",
     "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
     "Hinge",
     "KLDivergence",
     "LogCoshError",
@@ -121,10 +126,14 @@ __all__ = [
     "Task",
     "TopK",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "binary_accuracy",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_accuracy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
     "categorical_hinge",
     "get",
     "hinge",
@@ -166,6 +175,10 @@ METRICS: Mapping[str, Any] = {
         F1Score("macro", name="f1"),
         F1Score(),
         FBetaScore(),
+        TruePositives(),
+        FalsePositives(),
+        TrueNegatives(),
+        FalseNegatives(),
         AUC(),
         AUC(curve="PR", name="pr_auc"),
         AveragePrecision(),

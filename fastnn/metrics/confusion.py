@@ -56,6 +56,15 @@ def score_of(sums: np.ndarray, score: Score, average: str | None, column: int | 
     return averaged(values, (table[1] + table[2]) != 0, table[2], None if average == "micro" else average)
 
 
+def checked_thresholds(came: Any) -> Any:
+    """A number, a tuple of some, or None; ``ValueError`` or ``TypeError`` for anything else."""
+    if not isinstance(came, list | tuple | np.ndarray):
+        return None if came is None else number("thresholds", came)
+    if not len(came):
+        raise ValueError("thresholds must be a number or some of them, got none")
+    return tuple(number("thresholds", one) for one in came)
+
+
 def _single(value: Any) -> Any:
     return value[0] if np.shape(value) == (1,) else value
 
@@ -79,12 +88,7 @@ class _Thresholded(Definition):
             self.top_k = integer("top_k", self.top_k, low=1)
         if self.class_id is not None:
             self.class_id = integer("class_id", self.class_id, low=0)
-        if isinstance(self.thresholds, list | tuple | np.ndarray):
-            self.thresholds = tuple(number("thresholds", one) for one in self.thresholds)
-            if not self.thresholds:
-                raise ValueError("thresholds must be a number or some of them, got none")
-        elif self.thresholds is not None:
-            self.thresholds = number("thresholds", self.thresholds)
+        self.thresholds = checked_thresholds(self.thresholds)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         if self.top_k is not None and np.ndim(y_pred) == 1:  # Keras takes one axis for the classes of one row

@@ -49,6 +49,8 @@ squared_hinge = _of("squared_hinge", "Mean of ``max(1 - t y, 0)**2``")
 categorical_hinge = _of("categorical_hinge", "``max(1 + max((1 - t) y) - sum(t y), 0)``")
 binary_crossentropy = _of("binary_crossentropy", "Mean of ``-(t log y + (1-t) log(1-y))``")
 categorical_crossentropy = _of("categorical_crossentropy", "``-sum(t log(y / sum y))``")
+binary_focal_crossentropy = _of("binary_focal_crossentropy", "Mean of ``-(1 - p)**2 log p``, ``p`` of the target")
+categorical_focal_crossentropy = _of("categorical_focal_crossentropy", "``-sum(0.25 t (1 - y)**2 log y)``")
 
 
 def sparse_categorical_crossentropy(y_true: Any, y_pred: Any) -> np.ndarray:
