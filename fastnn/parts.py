@@ -57,6 +57,8 @@ def take_in(outer: Stack, came: Any) -> tuple[list[Layer], list[Part]]:
         if isinstance(item, Stack):
             _check_part(outer, item, parts)
             inner = item.layers if layers else item.stacked  # an Input stands first or not at all
+            for layer in inner:
+                _check_once(layer, layers)
             parts.append(Part(item, len(layers), len(layers) + len(inner)))
             layers += map(copy_of, inner)
         elif isinstance(item, Layer):
@@ -70,13 +72,19 @@ def take_in(outer: Stack, came: Any) -> tuple[list[Layer], list[Part]]:
 
 def _check_layer(outer: Stack, layer: Layer, before: Sequence[Layer]) -> None:
     check_types(layer)
-    if any(layer is other for other in before):
+    _check_once(layer, before)
+    if layer.dtype is not None and checks.model_dtype(layer.dtype) != outer.dtype:
+        raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {outer.dtype}, give it dtype=")
+
+
+def _check_once(layer: Layer, before: Sequence[Layer]) -> None:
+    """``ValueError`` when the layer, or a copy of it, is there already."""
+    places = [other.place for other in before if other.place] if layer.place else []
+    if any(layer is other for other in before) or any(place.is_of(layer.place) for place in places):
         raise ValueError(
             f"{layer!r} is in the model twice, and layers cannot share their weights yet; "
             f"make two layers, or put copy.copy(layer) there"
         )
-    if layer.dtype is not None and checks.model_dtype(layer.dtype) != outer.dtype:
-        raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {outer.dtype}, give it dtype=")
 
 
 def _check_part(outer: Stack, part: Stack, before: Sequence[Part]) -> None:

@@ -40,19 +40,21 @@ class Trainer:
         self._take_plan()
         self._read_optimizer()
 
-    def heed(self) -> None:
-        """Take over what has been set on the optimiser since the last call."""
+    def heed(self) -> bool:
+        """Take over what has been set on the optimiser since the last call; True for another one, which begins anew."""
         optimizer = self.model.compiled_optimizer
         if optimizer is self.optimizer and vars(optimizer) == self.numbers:
-            return
+            return False
         optimizer.check()
         if isinstance(optimizer, LBFGS) != isinstance(self.optimizer, LBFGS):
             raise RuntimeError("within a fit the optimizer cannot become LBFGS or another one than it; compile between")
-        if optimizer is not self.optimizer:
+        another = optimizer is not self.optimizer
+        if another:
             self.model.slots = None  # the state of another optimiser
         self.close()
         self._take_plan()
         self._read_optimizer()
+        return another
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         """Make up to ``run.max_steps`` updates."""

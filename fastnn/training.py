@@ -164,7 +164,8 @@ class Fit:
 
     def _update(self) -> None:
         run = self.run
-        self.trainer.heed()
+        if self.trainer.heed():
+            run["step"] = 0
         self.stretches.begin(run, self.per_epoch, self.per_batch)
         self.began = True
         began, step = time.perf_counter(), int(run["step"])

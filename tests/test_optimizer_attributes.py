@@ -11,7 +11,7 @@ import pytest
 from models import model_of, regression, weights_of
 
 import fastnn
-from fastnn import constraints, initializers, optimizers, regularizers
+from fastnn import callbacks, constraints, initializers, optimizers, regularizers
 from fastnn.optimizers import SGD, Adam, AdamW, Ftrl, schedules
 
 
@@ -57,6 +57,22 @@ def test_an_assigned_rate_acts_on_the_next_fit(rng):
     before = weights_of(model)
     model.fit(x, y, verbose=0)
     np.testing.assert_array_equal(weights_of(model), before)
+
+
+def test_another_optimizer_begins_anew_within_a_fit_as_between_two(rng):
+    x, y = regression(rng)
+    models = [model_of(optimizer=SGD(0.01, momentum=0.9)) for _ in range(2)]
+
+    def exchange(epoch, logs):
+        if epoch == 1:
+            models[0].optimizer = Adam(0.01)
+
+    models[0].fit(x, y, epochs=4, verbose=0, callbacks=[callbacks.LambdaCallback(on_epoch_end=exchange)])
+    models[1].fit(x, y, epochs=2, verbose=0)
+    models[1].optimizer = Adam(0.01)
+    models[1].fit(x, y, epochs=2, verbose=0)
+    assert weights_of(models[0]).tobytes() == weights_of(models[1]).tobytes()
+    assert models[0].step == models[1].step
 
 
 def test_own_schedules_give_a_rate_a_step(rng):

@@ -96,6 +96,22 @@ def test_a_layer_twice_in_a_model_is_refused():
     assert Sequential([layer, copy.copy(layer)]).count_params() == 2 * 20
 
 
+def test_a_layer_of_another_model_is_in_a_model_once():
+    old = Sequential([Dense(4, input_shape=(4,)), Dense(4)])
+    layer = old.layers[0]
+    refused(lambda: Sequential([layer, layer]), ValueError, ("twice", "copy.copy"))
+    refused(lambda: Sequential([layer, Dense(4), old]), ValueError, ("twice",))
+    refused(lambda: Sequential([old, layer]), ValueError, ("twice",))
+    new = Sequential([layer])
+    refused(lambda: new.add(layer), ValueError, ("twice",))
+    new.pop()
+    new.add(layer)
+    assert same(new.get_weights(), old.get_weights()[:2])
+    waiting = Dense(4)
+    inner = Sequential([waiting])
+    refused(lambda: Sequential([waiting, inner]), ValueError, ("twice",))
+
+
 def test_chains_of_models_hold_only_the_last(rng):
     model = trained(rng)
     first = weakref.ref(model.params.base)

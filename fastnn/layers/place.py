@@ -6,6 +6,7 @@ description still and training touches one vector. A layer that holds the vector
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,14 +21,20 @@ class Place:
     Attributes
     ----------
     source : the place of the layer that this one is a copy of, until that layer's weights have been taken over.
+    origin : gives that place also afterwards, while its layer is there; None for the first place of a layer.
     names : whether the model chooses the layer's name.
     params, variables : the model's parameters and those of them that are the layer's, once there are any.
     """
 
     def __init__(self, source: Place | None = None, names: bool = False):
         self.source, self.names = source, names
+        self.origin = None if source is None else weakref.ref(source)
         self.params: np.ndarray | None = None
         self.variables: tuple[Variable, ...] = ()
+
+    def is_of(self, other: Place) -> bool:
+        """Whether this is the place ``other``, or that of a copy of the layer there."""
+        return self is other or (self.origin is not None and self.origin() is other)
 
     def own(self) -> list[np.ndarray]:
         """Views of the layer's parameters."""
