@@ -18,6 +18,7 @@ import numpy as np
 import fastnn
 from fastnn import _kernels
 from fastnn.layers import Dense
+from fastnn.reprs import counted
 
 ROWS, STEPS = 32, 50  # rows an update, updates a fit
 RUNS, SECONDS = 7, 0.05
@@ -29,7 +30,9 @@ def bench(arguments: argparse.Namespace) -> int:
         fastnn.set_num_threads(arguments.threads)
     model = fastnn.load(arguments.model) if arguments.model else _example()
     name = arguments.model or "no MODEL given: dense layers 20 - 64 - 32 - 1 of random weights"
-    print(f"{name}; {model.count_params():,} parameters, at most {fastnn.get_num_threads()} threads")
+    print(
+        f"{name}; {counted(model.count_params(), 'parameter')}, at most {counted(fastnn.get_num_threads(), 'thread')}"
+    )
     print(f"{'backend':8}  {'one row':>12}  {f'update, {ROWS} rows':>17}")
     for backend in _kernels.PREFERENCE:
         reason = _kernels.why_not(backend)

@@ -72,7 +72,7 @@ def read_source(data: str, part: str, target: str | None = None, reading: Readin
     if target is not None and target not in reading.keep and target not in reading.as_text:
         reading = replace(reading, as_text=[*reading.as_text, target], keep=[*reading.keep, target])
     if data == "-":
-        return _from_bytes("standard input", "standard input", sys.stdin.buffer.read(), part, target, reading)
+        return _from_bytes("standard input", "standard input", _standard_input(), part, target, reading)
     if path.is_dir():
         return _from_arrays(path.name or data, *read_idx_folder(path, part, reading.max_bytes))
     if data in BUNDLED and not path.exists():
@@ -82,6 +82,13 @@ def read_source(data: str, part: str, target: str | None = None, reading: Readin
     if not path.exists():
         raise FileNotFoundError(f"no such file: {data}")
     return _from_bytes(data, path.name, path.read_bytes(), part, target, reading)
+
+
+def _standard_input() -> bytes:
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard input") from None
 
 
 def _from_bytes(name: str, source: str, data: bytes, part: str, target: str | None, reading: Reading) -> Source:

@@ -9,6 +9,7 @@ import numpy as np
 from fastnn.cli_data import read_source, reading_options, require_target
 from fastnn.cli_predict import open_model, tell
 from fastnn.cli_report import Report
+from fastnn.reprs import counted
 from fastnn.tables.target import Quantity, as_numbers
 
 
@@ -26,9 +27,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
             f"{source.name}: {source.target_name!r} is empty in every row; there is nothing to compare with"
         )
     x = encoding.features.encode(source.features)
-    y = target.encode(column.take(known))
+    y = target.encode(column)[known]  # of all rows, for errors count them
     tell((*source.notes, *encoding.notes(source.features), *target.notes(column)))
     left_out = f" ({len(source) - len(known):,} without {source.target_name!r} left out)"
-    print(f"{source.name}: {len(known):,} rows{left_out if len(known) < len(source) else ''}")
+    print(f"{source.name}: {counted(len(known), 'row')}{left_out if len(known) < len(source) else ''}")
     print("\n".join(Report(target, y, model.predict(x[known])).text()))
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastnn
 from fastnn.config import config_lines
-from fastnn.reprs import cut
+from fastnn.reprs import counted, cut
 from fastnn.summary import in_bytes, summary, table
 from fastnn.tables import Encoding
 from fastnn.tables.features import CategoryFeature, Feature, Pixels
@@ -42,7 +42,7 @@ def _facts(path: str, model: Any, encoding: Encoding | None) -> list[str]:
     if encoding:
         facts |= {"predicts": target_line(encoding.target), **encoding.trained, "updates": f"{model.step:,}"}
     else:
-        facts["trained"] = f"{model.epoch:,} epochs, {model.step:,} updates, seed {model.seed}"
+        facts["trained"] = f"{counted(model.epoch, 'epoch')}, {counted(model.step, 'update')}, seed {model.seed}"
     width = max(map(len, facts))
     return [f"{name:{width}}  {value}" for name, value in facts.items()]
 
@@ -64,7 +64,7 @@ def inputs_table(encoding: Encoding) -> list[str]:
     described = [(cut(f.name, 40), str(f.width), encoded(f)) for f in features.features]
     lines = table([("column", "inputs", "encoding"), *described[:MOST_COLUMNS]], right=(1,))
     if len(described) > MOST_COLUMNS:
-        lines.append(f"and {len(described) - MOST_COLUMNS} more columns, {features.width} inputs in all")
+        lines.append(f"and {counted(len(described) - MOST_COLUMNS, 'more column')}, {features.width} inputs in all")
     return lines
 
 
@@ -72,7 +72,7 @@ def encoded(feature: Feature) -> str:
     """The encoding of a column in words."""
     if isinstance(feature, CategoryFeature):
         extra = "; gaps" * feature.gaps + "; all others" * feature.bucket
-        return f"{len(feature.values)} categories: {first_of(feature.values)}{extra}"
+        return f"{counted(len(feature.values), 'category', 'categories')}: {first_of(feature.values)}{extra}"
     if not feature.scale:
         return "constant in training, counts as zero"
     kind = "true or false" if feature.truth else "number"

@@ -41,10 +41,17 @@ def predict(arguments: argparse.Namespace) -> int:
         write_atomically(arguments.out, table_bytes(arguments.out, columns))
         print(f"wrote {len(source):,} predictions to {arguments.out}", file=sys.stderr)
         return 0
-    for text in csv_blocks(columns):
+    _print(csv_blocks(columns))
+    return 0
+
+
+def _print(blocks: Iterable[str]) -> None:
+    """CSV to standard output, in UTF-8 as in a file; on a terminal in the terminal's encoding."""
+    if hasattr(sys.stdout, "reconfigure") and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
+    for text in blocks:
         sys.stdout.write(text)
     sys.stdout.flush()
-    return 0
 
 
 def open_model(arguments: argparse.Namespace) -> tuple[Any, Encoding]:
@@ -73,6 +80,8 @@ def _read(arguments: argparse.Namespace, encoding: Encoding) -> tuple[Source, di
     if not arguments.keep:
         return read_source(arguments.data, "test", encoding.target.name, known), {}
     wanted = _names(arguments.keep)
+    if not any(wanted):
+        raise ValueError("--keep names no column; write names with commas between, or all")
     every = wanted == [ALL]
     as_text, keep = ((_Everything(),) * 2) if every else ([*known.as_text, *wanted], [*known.keep, *wanted])
     reading = replace(known, as_text=as_text, keep=keep)

@@ -15,6 +15,7 @@ import argparse
 from dataclasses import dataclass
 
 from fastnn import optimizers
+from fastnn.reprs import counted
 
 SHARE = 0.2  # of the rows held out
 FEWEST_HELD_OUT = 5  # rows whose mean loss says anything about when to stop
@@ -52,10 +53,9 @@ class Recipe:
     def in_words(self) -> str:
         """For the line that describes the network."""
         if self.patience is None:
-            return f"batches of {self.batch_size}, {self.epochs} epoch{'s' * (self.epochs != 1)}"
-        return (
-            f"batches of {self.batch_size}, until the validation loss stops improving (at most {self.epochs:,} epochs)"
-        )
+            return f"batches of {self.batch_size}, {counted(self.epochs, 'epoch')}"
+        bound = counted(self.epochs, "epoch")
+        return f"batches of {self.batch_size}, until the validation loss stops improving (at most {bound})"
 
 
 def choose_recipe(arguments: argparse.Namespace, n_rows: int, held_out: bool) -> Recipe:

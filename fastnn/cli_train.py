@@ -24,6 +24,7 @@ from fastnn.cli_recipe import FEWEST_HELD_OUT, SHARE, Recipe, choose_recipe
 from fastnn.cli_report import Report
 from fastnn.cli_weights import class_weights
 from fastnn.layers import Dense
+from fastnn.reprs import counted
 from fastnn.schedules import CosineDecay
 from fastnn.tables import Encoding, Reading, Table, choose_task, fit_classes, fit_features, fit_quantity
 from fastnn.tables.notes import gap_words, odd_note
@@ -97,12 +98,12 @@ def _finish(
     best, *others = trained
     model, interrupted = best.model, any(each.interrupted for each in trained)
     report = _report(model, prepared)
-    where = f"{len(prepared.held_out[1]):,} held-out rows" if prepared.held_out else "the training rows"
+    where = f"{counted(len(prepared.held_out[1]), 'held-out row')}" if prepared.held_out else "the training rows"
     if watch:
         watch.tell({f"on {where}": report.in_line()}, "interrupted" if interrupted else "finished", model)
-    epochs = f"{model.epoch} epoch{'s' * (model.epoch != 1)}"
+    epochs = f"{counted(model.epoch, 'epoch')}"
     print("interrupted: the model is kept as far as it was trained\n" * interrupted, end="")
-    print(f"trained {epochs}, {model.step:,} updates, in {seconds:.1f} s on the backend {model.backend_}")
+    print(f"trained {epochs}, {counted(model.step, 'update')}, in {seconds:.1f} s on the backend {model.backend_}")
     for line in kept_lines(best, others):
         print(line)
     print(f"on {where}: {report.in_line()} ({report.baseline()})")
@@ -125,17 +126,20 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
     task, reason = (arguments.task, "as --task says") if arguments.task else choose_task(column)
     if task == "regress":
         column = as_numbers(column) or column
-    n_rows, keep = len(column), ~column.gaps
+    n_rows, keep, columns = len(column), ~column.gaps, counted(source.n_columns, "column")
     if not keep.any():
         raise ValueError(f"the target {source.target_name!r} is empty in every row")
-    _check_features(source)
-    source = replace(source, target=column).take(np.flatnonzero(keep))
-    print(f"{source.name}: {n_rows:,} rows, {source.n_columns} columns to predict {source.target_name!r} from")
+    source = replace(source, target=column)
+    _check_numbers(source, task)
+    source = source.take(np.flatnonzero(keep))
+    print(f"{source.name}: {counted(n_rows, 'row')}, {columns} to predict {source.target_name!r} from")
     for note in (*source.notes, *odd_note(source.target_name, column)):
         print(f"note: {note}")
     if n_rows > len(source):
         words = gap_words(require_target(source))
-        print(f"note: {n_rows - len(source):,} rows have no {source.target_name!r}{words} and are left out")
+        n_without = n_rows - len(source)
+        have, are = ("has", "is") if n_without == 1 else ("have", "are")
+        print(f"note: {counted(n_without, 'row')} {have} no {source.target_name!r}{words} and {are} left out")
     classes = fit_classes(source.target_name, require_target(source)) if task == "classify" else None
     groups = None if classes is None else classes.encode(require_target(source))
     training, held_out = _split(len(source), arguments, seed, groups)
@@ -145,7 +149,7 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
     features, notes = fit_features(learned.features)
     for note in notes:
         print(f"note: {note}")
-    trained = {"data": f"{source.name}, {len(training):,} rows of {source.n_columns} columns, task {task}"}
+    trained = {"data": f"{source.name}, {counted(len(training), 'row')} of {columns}, task {task}"}
     encoding = Encoding(features, target, trained)
     validation = _encode(encoding, source.take(held_out)) if len(held_out) else None
     x, y = _encode(encoding, learned)
@@ -163,8 +167,10 @@ def _class_weights(arguments: argparse.Namespace, target: Target, y: np.ndarray)
     return weights
 
 
-def _check_features(source: Source) -> None:
+def _check_numbers(source: Source, task: str) -> None:
     """Find what is wrong while row numbers are still those of the file."""
+    if task == "regress":
+        check_finite(source.target_name, require_target(source))
     if not isinstance(source.features, Table):
         return
     if not source.features.columns:
@@ -185,7 +191,8 @@ def _split(
     share = SHARE if arguments.validation is None else arguments.validation
     training, held_out = split_rows(n, share, seed, groups)
     if arguments.validation is None and len(held_out) < FEWEST_HELD_OUT:
-        print(f"note: {n} rows are too few to hold some out: what is said of the model is on rows it has seen")
+        few = f"{counted(n, 'row')} {'is' if n == 1 else 'are'} too few to hold some out"
+        print(f"note: {few}: what is said of the model is on rows it has seen")
         return split_rows(n, 0.0, seed, groups)
     return training, held_out
 
@@ -251,8 +258,8 @@ def network_line(prepared: Prepared, arguments: argparse.Namespace, recipe: Reci
     widths = [prepared.x.shape[1], *arguments.hidden, prepared.encoding.target.n_out]
     count = sum((a + 1) * b for a, b in itertools.pairwise(widths))
     return (
-        f"network: {' - '.join(map(str, widths))}, {count:,} parameters; {arguments.optimizer}, {recipe.in_words()}, "
-        f"seed {seed}"
+        f"network: {' - '.join(map(str, widths))}, {counted(count, 'parameter')}; {arguments.optimizer}, "
+        f"{recipe.in_words()}, seed {seed}"
     )
 
 

@@ -11,6 +11,7 @@ from fastnn.layers.base import Layer
 from fastnn.layers.shape import Input
 from fastnn.parts import Part
 from fastnn.plan import Layout
+from fastnn.reprs import counted
 from fastnn.summary import summary
 from fastnn.weights import Weights
 
@@ -145,5 +146,7 @@ class Outline(Weights):
     def __repr__(self) -> str:
         shapes = "not built"
         if self._layout is not None:
-            shapes = f"{self._layout.input_shape} -> {self._layout.output_shape}, {self.count_params()} params"
-        return f"<{type(self).__name__} of {len(self.layers)} layers, {shapes}>"
+            shapes = (
+                f"{self._layout.input_shape} -> {self._layout.output_shape}, {counted(self.count_params(), 'param')}"
+            )
+        return f"<{type(self).__name__} of {counted(len(self.layers), 'layer')}, {shapes}>"

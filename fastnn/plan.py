@@ -26,7 +26,7 @@ from fastnn.layers.base import NO_PENALTY, Layer, Operation, OpKind, Parameter, 
 from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Reading
 from fastnn.optimizers import Optimizer
-from fastnn.reprs import call_of
+from fastnn.reprs import call_of, counted
 
 MOST_NUMBERS = 2**40  # of a sample or a parameter: more than any machine holds, and far within int64
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
@@ -85,7 +85,8 @@ class Layout:
         return tuple(v for v in self.variables if v.layer == index)
 
     def __repr__(self) -> str:
-        return f"<Layout of {len(self.layers)} layers, {self.shapes[0]} -> {self.shapes[-1]}, {self.n_params} params>"
+        shapes = f"{self.shapes[0]} -> {self.shapes[-1]}"
+        return f"<Layout of {counted(len(self.layers), 'layer')}, {shapes}, {counted(self.n_params, 'param')}>"
 
 
 def lay_out(layers: Sequence[Layer], input_shape: Shape) -> Layout:

@@ -47,6 +47,11 @@ def cut(text: str, width: int = WIDTH) -> str:
     return text if len(text) <= width else f"{text[: kept - kept // 3]} ... {text[-(kept // 3) :]}"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: ``1 row``, ``1,234 rows``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def call_of(made: Any) -> str:
     """The call that makes an object, without arguments at their defaults; it keeps them under their names."""
     from inspect import signature

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fastnn.definitions import shown
-from fastnn.reprs import call_of
+from fastnn.reprs import call_of, counted
 from fastnn.stored import parse
 
 LENGTH = 8  # bytes in front of the header
@@ -92,7 +92,7 @@ class TensorFile:
         self.file.close()
 
     def __repr__(self) -> str:
-        return f"<TensorFile of {len(self.header)} arrays>"
+        return f"<TensorFile of {counted(len(self.header), 'array')}>"
 
     def _header(self) -> tuple[dict[str, Any], int]:
         length = int.from_bytes(self._bytes(LENGTH), "little")

@@ -118,13 +118,13 @@ def test_words_among_numbers_are_gaps_that_a_note_names_and_the_model_remembers(
     table("d.csv", [*by_sign("a", "b"), "unknown,a", "missing,b", "unknown,b"])
     out = learn(capsys, epochs=10)
     assert value(out, "accuracy") > 0.8
-    assert "'x' holds numbers; words in 3 of its rows count as gaps ('unknown' in 2 rows, 'missing' in one)" in notes(
+    assert "'x' holds numbers; words in 3 of its rows count as gaps ('unknown' in 2 rows, 'missing' in 1 row)" in notes(
         out
     )
     table("new.csv", ["unknown", "1.5"], header="x")
     code, out, err = run(capsys, "predict", "m.st", "new.csv")
     assert (code, len(out.split())) == (0, 3)
-    assert "'unknown' in one" in err
+    assert "a word in one of its rows counts as a gap ('unknown')" in err
     table("new.csv", ["odd", "1.5"], header="x")
     assert "'odd' in row 1" in run(capsys, "predict", "m.st", "new.csv")[2]
 

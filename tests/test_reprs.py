@@ -187,7 +187,7 @@ def test_what_is_shown(made, shown):
 def test_models_and_what_they_give(rng):
     x, y = regression(rng)
     model = fastnn.Sequential([layers.Dense(2)])
-    assert repr(model) == "<Sequential of 1 layers, not built>"
+    assert repr(model) == "<Sequential of 1 layer, not built>"
     model = model_of(metrics=["mae"])
     history = model.fit(x, y, epochs=2, verbose=0)
     seen = [model, history, model.plan, model.prediction_plan(), model.layout, model.predictor()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastnn.callbacks.base import Callback
-from fastnn.reprs import cut
+from fastnn.reprs import counted, cut
 
 NAN = float("nan")
 
@@ -52,5 +52,5 @@ class History(Callback):
 
     def __repr__(self) -> str:
         last = ", ".join(f"{k} {v[-1]:.4g}" for k, v in self.history.items() if v)
-        count = f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"
+        count = f"{counted(len(self.epoch), 'epoch')}"
         return cut(f"<History of {count}{': ' + last if last else ''}>")

@@ -55,7 +55,7 @@ def read_table(path: Any, as_text: Collection[str] = (), **known: Any) -> Table:
     ...     written = file.write("age,city\\n31,Bern\\n,Oslo\\n")
     >>> table = read_table("people.csv")
     >>> table, table.columns["age"]
-    (<Table people.csv: 2 rows, 2 columns age, city>, <Numbers of 2 rows, 1 gaps>)
+    (<Table people.csv: 2 rows, 2 columns age, city>, <Numbers of 2 rows, 1 gap>)
     """
     reading = Reading(as_text, **known)
     path = Path(path)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.definitions import number, shown, unknown_name
-from fastnn.reprs import call_of
+from fastnn.reprs import call_of, counted
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import numbers
 from fastnn.tables.ranges import check_finite, check_range
@@ -125,7 +125,7 @@ class TableFeatures:
         return sum(feature.width for feature in self.features)
 
     def __repr__(self) -> str:
-        return f"<TableFeatures of {len(self.features)} columns, {self.width} numbers a row>"
+        return f"<TableFeatures of {counted(len(self.features), 'column')}, {counted(self.width, 'number')} a row>"
 
     def check(self) -> None:
         """Raise ``ValueError`` where a file has put what no training gives."""
@@ -161,9 +161,10 @@ class TableFeatures:
                 continue
             n_rows, values = feature.unseen(column)
             if n_rows and not feature.bucket:
+                have = "has" if n_rows == 1 else "have"
                 told.append(
-                    f"column {feature.name!r}: {n_rows:,} of {len(table):,} rows have a category that training rows "
-                    f"had not ({shortened(values)})"
+                    f"column {feature.name!r}: {n_rows:,} of {counted(len(table), 'row')} {have} a category that "
+                    f"training rows had not ({shortened(values)})"
                 )
         return told
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastnn.reprs import cut
+from fastnn.reprs import counted, cut
 from fastnn.tables.table import Column, Numbers, Text
 
 
@@ -13,9 +13,9 @@ def odd_note(name: str, column: Column) -> list[str]:
     if not isinstance(column, Numbers) or not column.odd:
         return []
     n_rows = sum(count for _, count in column.odd)
-    words = shortened(
-        [f"{word!r} in {count:,} rows" if count > 1 else f"{word!r} in one" for word, count in column.odd]
-    )
+    if n_rows == 1:
+        return [f"column {name!r} holds numbers; a word in one of its rows counts as a gap ({column.odd[0][0]!r})"]
+    words = shortened([f"{word!r} in {counted(count, 'row')}" for word, count in column.odd])
     return [f"column {name!r} holds numbers; words in {n_rows:,} of its rows count as gaps ({words})"]
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastnn.reprs import cut
+from fastnn.reprs import counted, cut
 from fastnn.tables.numerals import GAPS, are_codes, numbers
 
 FEW_ODD = 0.01  # share of rows with words among numbers below which they count as gaps
@@ -41,7 +41,7 @@ class Numbers:
         return len(self.values)
 
     def __repr__(self) -> str:
-        return f"<Numbers of {len(self)} rows, {int(self.gaps.sum())} gaps>"
+        return f"<Numbers of {counted(len(self), 'row')}, {counted(int(self.gaps.sum()), 'gap')}>"
 
     def take(self, rows: np.ndarray) -> Numbers:
         """The column with these rows alone."""
@@ -74,7 +74,8 @@ class Text:
         return len(self.codes)
 
     def __repr__(self) -> str:
-        return f"<Text of {len(self)} rows, {len(self.values)} values, {int(self.gaps.sum())} gaps>"
+        held = f"{counted(len(self.values), 'value')}, {counted(int(self.gaps.sum()), 'gap')}"
+        return f"<Text of {counted(len(self), 'row')}, {held}>"
 
     def take(self, rows: np.ndarray) -> Text:
         """The column with these rows alone; values that no row has any more stay in ``values``."""
@@ -115,7 +116,8 @@ class Table:
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
     def __repr__(self) -> str:
-        return cut(f"<Table {self.source}: {len(self)} rows, {len(self.columns)} columns {', '.join(self.columns)}>")
+        size = f"{counted(len(self), 'row')}, {counted(len(self.columns), 'column')}"
+        return cut(f"<Table {self.source}: {size} {', '.join(self.columns)}>")
 
     def take(self, rows: np.ndarray) -> Table:
         """The table with these rows alone."""

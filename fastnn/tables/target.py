@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import definitions
-from fastnn.reprs import call_of
+from fastnn.reprs import call_of, counted
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import EXACT, are_codes, number, numbers
 from fastnn.tables.ranges import check_finite
@@ -71,9 +71,10 @@ class Classes:
             return []
         rows = int(counts[unknown].sum())
         labels = shortened([repr(text.values[i]) for i in unknown])
+        have, count = ("has", "it counts") if rows == 1 else ("have", "they count")
         return [
-            f"{rows:,} of {int(counts.sum()):,} rows have a {self.name!r} that the model does not know ({labels}); "
-            "they count as wrong"
+            f"{rows:,} of {counted(int(counts.sum()), 'row')} {have} a {self.name!r} that the model does not know "
+            f"({labels}); {count} as wrong"
         ]
 
     def decode(self, output: np.ndarray) -> list[str]:
@@ -151,12 +152,12 @@ def choose_task(column: Column) -> tuple[str, str]:
     values, counts = np.unique(numbers.values[~numbers.gaps], return_counts=True)
     n = len(values)
     if n > FEW:
-        return "regress", f"numbers with {n:,} different values; {OTHERWISE['regress']}"
+        return "regress", f"numbers with {counted(n, 'different value')}; {OTHERWISE['regress']}"
     if not np.array_equal(values, np.round(values)):
         return "regress", f"numbers with fractions; {OTHERWISE['regress']}"
     rows, once = int(counts.sum()), int((counts == 1).sum())
     repeated = 2 * once <= n and (n <= 2 or rows >= ROWS_A_CLASS * n)
-    what = f"whole numbers with {n} different values in {rows:,} rows"
+    what = f"whole numbers with {counted(n, 'different value')} in {counted(rows, 'row')}"
     if repeated or (n == 2 and rows > 2):
         return "classify", f"{what}; {OTHERWISE['classify']}"
     return "regress", f"{what}, too few rows each for classes; {OTHERWISE['regress']}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from fastnn.reprs import counted
 from fastnn.tables.reading import MAX_BYTES
 
 CHUNK = 2**20
@@ -89,7 +90,7 @@ def _zip(name: str, data: bytes) -> BinaryIO:
     if len(members) != 1:
         listed = ", ".join(m.filename for m in members[:10]) + (", ..." if len(members) > 10 else "")
         raise Unreadable(
-            f"{name} is a zip archive of {len(members)} files ({listed or 'none'}); give one of them alone"
+            f"{name} is a zip archive of {counted(len(members), 'file')} ({listed or 'none'}); give one of them alone"
         )
     return archive.open(members[0])  # type: ignore[return-value]
 
