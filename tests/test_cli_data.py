@@ -248,3 +248,37 @@ def test_few_rows_are_split_all_the_same():
     with open("d.csv", "w", encoding="utf-8") as file:
         file.write("x,t\n1,a\n2,b\n3,a\n4,b\n")
     assert main(["train", "d.csv", "--target", "t", "--epochs", "1", "--out", "m.st"]) == 0
+
+
+def test_a_first_line_that_names_the_separator_is_obeyed_and_counts_as_a_line(capsys):
+    table("d.csv", ["x;t", *(row.replace(",", ";") for row in by_sign("a", "b"))], header="sep=;")
+    assert value(learn(capsys), "accuracy") > 0.8
+    table("d.csv", ["x;t", "1;2;3"], header="sep=;")
+    assert "d.csv line 3 has 3 fields" in run(capsys, "train", "d.csv", "--target", "t")[2]
+
+
+def test_an_overflow_is_told_with_its_row_in_the_file(capsys):
+    numbers = [f"{x:.4f},{x:.5f}" for x in X]
+    table("d.csv", numbers)
+    learn(capsys, "d.csv", "t", 1)
+    table("d.csv", ["1,NA", *numbers[:250], "1,1e39", *numbers[250:]])
+    for command in (("train", "d.csv", "--target", "t", "--out", "other.st"), ("evaluate", "m.st", "d.csv")):
+        code, _, err = run(capsys, *command)
+        assert code == 1
+        assert "column 't' has 1e+39" in err
+        assert "in row 252;" in err
+
+
+def test_one_row_one_column_one_update_are_told_in_the_singular(capsys):
+    table("d.csv", ["1,a", "2,b"])
+    out = learn(capsys, "d.csv", "t", 1)
+    assert "d.csv: 2 rows, 1 column to predict 't' from" in out
+    assert "trained 1 epoch, 1 update, in" in out
+    table("one.csv", ["1,a"])
+    assert run(capsys, "evaluate", "m.st", "one.csv")[1].startswith("one.csv: 1 row\n")
+
+
+def test_a_model_given_as_data_is_called_one(capsys):
+    table("d.csv", by_sign("a", "b"))
+    learn(capsys, epochs=1)
+    assert "m.st is a safetensors file, as models are, and no table" in run(capsys, "predict", "m.st", "m.st")[2]

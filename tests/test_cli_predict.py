@@ -8,6 +8,8 @@ import gzip
 import io
 import lzma
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -192,3 +194,31 @@ def test_a_pipe_is_written_into_and_stays_one(tmp_path, orders, capsys):
     reader.join()
     assert came == [run(capsys, "predict", model, table)[1]]
     assert pipe.is_fifo()
+
+
+def test_keep_without_a_name_is_refused(orders, capsys):
+    code, _, err = run(capsys, "predict", orders[1], orders[0], "--keep", "")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "--keep names no column" in err
+
+
+def test_output_is_utf8_whatever_the_locale(orders):
+    table, model, _ = orders
+    command = [sys.executable, "-m", "fastnn", "predict", model, table, "--keep", "note"]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=True)
+    assert "Müller, Hans" in done.stdout.decode("utf-8")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_closed_streams_and_full_disks_end_without_a_traceback(orders):
+    table, model, _ = orders
+    for command, words in (
+        (f'"$PY" -m fastnn predict {model} {table} >&-', ""),
+        (f'"$PY" -m fastnn predict {model} - <&-', "fastnn: standard input is empty"),
+        (f'"$PY" -m fastnn predict {model} {table} >/dev/full', "fastnn: No space left on device"),
+    ):
+        done = subprocess.run(
+            ["sh", "-c", command], capture_output=True, text=True, env=os.environ | {"PY": sys.executable}, check=False
+        )
+        assert done.returncode == int(bool(words))
+        assert done.stderr.strip() == words

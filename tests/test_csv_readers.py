@@ -14,7 +14,23 @@ VALUES = (
     ["1", "2", "-3", "1.5", "007", "0", "00", "1,5", "1.234", "1,234", "1.234,5", "1 234", "$5", "5%", "x", "y z"]
     + ["", " ", "NA", "None", "-", "?", "true", "False", "2020-01-01", "12:00", "0x1f", "1e5", "1E400", "inf", "-nan"]
     + ["+1", ".5", "5.", "9007199254740993", "99999999999999999999", '"q"', '"a,b"', '"a;b"', '"two\nlines"', '5"']
-    + ['"say ""hi"""', 'x"q"z', '"a"b', ' "c"', "ä", "\u00a01", "1_000", "\u0663", "1e-400", "-0", "(5)", "1;2", "\tx"]
+    + [
+        '"say ""hi"""',
+        'x"q"z',
+        '"a"b',
+        ' "c"',
+        "ä",
+        "\u00a01",
+        "1_000",
+        "\u0663",
+        "1e-400",
+        "-0",
+        "(5)",
+        "1;2",
+        "\tx",
+        "(1,2)",
+        "1,00,000",
+    ]
 )
 
 
@@ -27,6 +43,8 @@ def table(chance: random.Random) -> bytes:
     rows = [separator.join(names), *(separator.join(map(chance.choice, columns)) for _ in range(n))]
     if chance.random() < 0.1:
         rows.insert(chance.randrange(n + 2), chance.choice(["", " ", separator, '"']))
+    if chance.random() < 0.1:
+        rows.insert(0, f"sep={separator}")
     return end.join([*rows, ""]).encode()
 
 

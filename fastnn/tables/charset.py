@@ -43,6 +43,8 @@ def decoded(name: str, data: bytes, encoding: str | None = None) -> tuple[str, l
     for magic, kind in BINARY.items():
         if data.startswith(magic):
             raise Unreadable(f"{name} is a {kind} file; tables are read from CSV, Parquet, Excel (.xlsx) and NPZ")
+    if data[8:10] == b'{"' and data[6:8] == b"\0\0":
+        raise Unreadable(f"{name} is a safetensors file, as models are, and no table")
     marked = next((name for mark, name in MARKS if data.startswith(mark)), None)
     text, notes = _text(name, data, encoding or marked or "utf-8", given=bool(encoding or marked))
     if "\0" in text:

@@ -20,7 +20,7 @@ from typing import Any
 
 from fastnn.tables import arrow_csv
 from fastnn.tables.charset import decoded
-from fastnn.tables.header import find_separator, header, without_index
+from fastnn.tables.header import find_separator, header, separator_line, without_index
 from fastnn.tables.numerals import decimal_sign
 from fastnn.tables.quotes import check_quotes
 from fastnn.tables.reading import Reading
@@ -55,8 +55,9 @@ def read_delimited(
 def delimited_table(name: str, source: str, data: bytes, reading: Reading, fast: bool | None = None) -> Table:
     """The table in the bytes of a CSV file; ``name`` stands in errors, ``source`` is what the table is called."""
     text, notes = decoded(name, data, reading.encoding)
-    separator = reading.separator or find_separator(text)
-    if not data.isascii():
+    text, said = separator_line(text)
+    separator = reading.separator or said or find_separator(text)
+    if said or not data.isascii():
         data = text.encode(errors="surrogatepass")
     check_quotes(name, data, separator.encode())
     names = header(name, _lines(name, text, separator))

@@ -14,7 +14,14 @@ from fastnn.tables.unpack import Unreadable
 LOOKED_AT = 50  # lines that tell the separator
 MOST_CHARACTERS = 2**16
 _UNNAMED = re.compile(r"\0(\d+)")  # stands for the name of a column without one; no file has it
+_SEPARATOR_LINE = re.compile(r"\"?sep=([,;\t|])\"?(?=[\r\n])", re.IGNORECASE)
 _WRITTEN_UNNAMED = re.compile(r"Unnamed: 0(_level_0)?|__index_level_\d+__")  # what pandas makes of an index
+
+
+def separator_line(text: str) -> tuple[str, str | None]:
+    """The text with its first line emptied where that is ``sep=;`` for Excel, and the separator that it names."""
+    found = _SEPARATOR_LINE.match(text)
+    return (text[found.end() :], found[1]) if found else (text, None)
 
 
 def find_separator(text: str) -> str:

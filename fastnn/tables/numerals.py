@@ -1,12 +1,14 @@
 """How numbers and gaps are written in text, and how many of a column's values are such.
 
 Gaps are what pandas takes for missing, ``?`` and a lone ``-``. Numbers may carry thousands separators, a currency
-or a percent sign (``-1,234.50``, ``1 234``, ``$5``, ``12 EUR``, ``3 %``: the number before the sign counts as it
-stands), and have a point or a comma before their fraction.
+or a percent sign (``-1,234.50``, ``1 234``, ``12,34,567``, ``$5``, ``12 EUR``, ``3 %``: the number before the sign
+counts as it stands), stand in brackets for a minus (``(12.50)``, as accounts have it), and have a point or a comma
+before their fraction.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Sequence
 
@@ -24,9 +26,13 @@ EXACT = 2.0**53  # whole numbers below are themselves in float64
 _LONG = 16  # digits from which two whole numbers may be one float64
 _SPACES = " \u00a0\u2009\u202f"
 _SIGN = "[+\\-\u2212]?"
-_MONEY = "(?:[$€£¥₹]|US\\$|EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN)"
+_MONEY = (
+    "(?:(?:US|CA?|AU?|NZ|HK|S|R|MX)?\\$|[€£¥₹₽₩₺₫₴₦₪฿¢₱₿]|kr|zł|Kč|Ft|Rs\\.?|Fr\\.|EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD"
+    "|HKD|SGD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|BRL|MXN|ZAR|KRW|THB|ILS)"
+)
 _BODY = (
     r"(?:[1-9]\d{{0,2}}(?P<group>[{groups}])\d{{3}}(?:(?P=group)\d{{3}})*(?:{sign}\d*)?"
+    r"|[1-9]\d?(?:(?!{sign})(?P<indian>,)\d\d)+,\d{{3}}(?:{sign}\d*)?"
     r"|\d+{sign}?\d*(?:e[+-]?\d+)?|{sign}\d+(?:e[+-]?\d+)?)"
 )
 
@@ -45,12 +51,15 @@ def number(text: str, decimal: str = ".") -> float:
     """The number that a text writes, NaN where it writes none; ``decimal`` stands before fractions."""
     if decimal == "." and NUMBER.fullmatch(text):
         return float(text)
+    if text[:1] == "(" and text[-1:] == ")":
+        value = number(text[1:-1].strip(), decimal)
+        return -value if math.copysign(1.0, value) > 0 else float("nan")
     found = _WRITTEN[decimal].fullmatch(text)
     if found is None or (found["minus"] and found["inner"]):
         return float(text) if NUMBER.fullmatch(text) and "." not in text else float("nan")
     body = found["body"]
-    if found["group"]:
-        body = body.replace(found["group"], "")
+    if group := found["group"] or found["indian"]:
+        body = body.replace(group, "")
     value = float(body.replace(",", "."))
     return -value if (found["minus"] or found["inner"]) in ("-", "\u2212") else value
 
