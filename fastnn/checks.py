@@ -89,8 +89,8 @@ def _mend(array: np.ndarray) -> str:
     return "take its real part" if array.dtype.kind == "c" else "convert it with .astype(float)"
 
 
-def check_finite(name: str, array: np.ndarray) -> None:
-    """Raise when a C-contiguous array has a NaN or an infinity, and say where the first one is."""
+def check_finite(name: str, array: np.ndarray, came: Any = None) -> None:
+    """Raise when a C-contiguous array, made of ``came``, has a NaN or an infinity, and say where the first one is."""
     if array.size <= FEW and math.isfinite(np.vdot(array, array)):  # an overflow only costs the next look
         return
     flat = array.reshape(-1)
@@ -101,9 +101,17 @@ def check_finite(name: str, array: np.ndarray) -> None:
     first = next(i + int(finite.argmin()) for i in blocks if not (finite := np.isfinite(flat[i : i + BLOCK])).all())
     where = tuple(int(i) for i in np.unravel_index(first, array.shape))
     raise ValueError(
-        f"{name} must be finite, got {flat[first]} at index {where} and {n_bad} such "
+        f"{name} must be finite, got {flat[first]}{_before(came, where, array)} at index {where} and {n_bad} such "
         f"value{'s' if n_bad > 1 else ''} in all; replace or drop them"
     )
+
+
+def _before(came: Any, where: tuple[int, ...], array: np.ndarray) -> str:
+    """What an infinity in ``array`` was before the model's dtype could not hold it; nothing where it was one."""
+    if came is None:
+        return ""
+    value = numbers("x", came).reshape(array.shape)[where]
+    return f" ({value:g} in {array.dtype})" if np.isfinite(value) else ""
 
 
 def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool = False) -> np.ndarray | SparseRows:
@@ -113,7 +121,7 @@ def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool =
     array = real_array(name, came, dtype)
     if array.shape[1:] != shape or not 0 < len(array) <= MAX_SAMPLES:  # the call would be felt in one row's prediction
         _check_rows(name, array.shape, shape, empty)
-    check_finite(name, array)
+    check_finite(name, array, came)
     return array if array.ndim == 2 else array.reshape(len(array), math.prod(shape))
 
 
@@ -170,7 +178,7 @@ def targets(came: Any, n_samples: int, shape: Shape, loss: LossRecord | CustomLo
     real = real_array("y", array, dtype)
     if real.shape not in ((n_samples, *shape), narrow):
         raise ValueError(_target_shape(real.shape, n_samples, shape, loss))
-    check_finite("y", real)
+    check_finite("y", real, came)
     real = real.reshape(n_samples, math.prod(shape))
     return real if isinstance(loss, CustomLoss) else _domain(real, loss)
 
@@ -274,7 +282,7 @@ def weights(
             combined = combined[:, 0]
         if combined.shape != (len(target),):
             raise ValueError(f"sample_weight must have shape {(len(target),)}, got {combined.shape}")
-        check_finite("sample_weight", combined)
+        check_finite("sample_weight", combined, sample_weight)
     if class_weight is not None:
         by_class = _class_weights(class_weight, target, shape, loss).astype(dtype)
         combined = by_class if combined is None else combined * by_class

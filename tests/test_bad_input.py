@@ -27,7 +27,7 @@ WRONG_X = {
     "width": (X[:, :3], ValueError, ("x", "(n, 4)", "(20, 3)")),
     "NaN": (changed(X, np.nan), ValueError, ("x", "finite", "nan", "(3, 0)", "4 such")),
     "infinity": (changed(X, -np.inf), ValueError, ("x", "finite", "-inf", "(3, 0)")),
-    "too large": (changed(X, 1e300), ValueError, ("x", "finite", "inf")),
+    "too large": (changed(X, 1e300), ValueError, ("x", "finite", "inf (1e+300 in float32)", "(3, 0)")),
     "text": ([["a", "b", "c", "d"]], TypeError, ("x", "real numbers", "<U1")),
     "digits as text": (X.astype(str), TypeError, ("x", "real numbers", "text")),
     "complex": (X.astype(complex), TypeError, ("x", "real numbers", "complex128", "real part")),
