@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tolerance import assert_close
 
-from fastnn import elementary, initializers
+from fastnn import elementary
+from fastnn.initializers import quantile
 
 mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
 mp = mpmath.mp.clone()
@@ -47,4 +48,4 @@ def test_powers_out_of_range_go_to_zero_and_infinity():
 
 
 def test_the_tail_of_the_truncated_normal():
-    assert float(mp.erfc(mp.sqrt(2)) / 2) == initializers.TRUNCATED_TAIL
+    assert float(mp.erfc(mp.sqrt(2)) / 2) == quantile.TRUNCATED_TAIL
