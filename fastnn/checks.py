@@ -291,13 +291,16 @@ def weights(
 
 def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, loss: LossRecord | CustomLoss) -> np.ndarray:
     if not isinstance(class_weight, dict):
-        raise TypeError(f"class_weight must be a dict {{class index: weight}}, got {class_weight!r}")
+        raise TypeError(
+            f"class_weight must be a dict {{class index: weight}}, got {class_weight!r}; of a list or array of weights "
+            f"that is dict(enumerate(weights))"
+        )
     classes, n_classes = _classes(target, shape, loss)
     table = {_class_index(index): number(f"class_weight[{index}]", w, low=0.0) for index, w in class_weight.items()}
     unknown = sorted(index for index in table if not 0 <= index < n_classes)
     if unknown:
         several = f"classes {str(unknown)[1:-1]}" if len(unknown) > 1 else f"class {unknown[0]}"
-        raise ValueError(f"class_weight has the {several}; classes are 0 to {n_classes - 1}")
+        raise ValueError(f"class_weight has the {several}; classes are 0 to {n_classes - 1}, so leave that out")
     result = np.ones(len(target))
     for index, weight in table.items():
         result[classes == index] = weight

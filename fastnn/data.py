@@ -35,10 +35,20 @@ class Data:
         return Data(self.x[rows], self.target[rows], None if self.weight is None else self.weight[rows])
 
 
+def check_given(x: Any, y: Any) -> None:
+    """``TypeError`` where targets are missing, as beside a generator or a data set that has them."""
+    if y is None:
+        raise TypeError(
+            f"y is missing beside x, a {type(x).__name__}: targets come as an array; generators and data sets are not "
+            f"taken yet, so collect their batches first, such as by np.concatenate"
+        )
+
+
 def make_data(model: Sequential, x: Any, y: Any, sample_weight: Any = None, prefix: str = "") -> Data:
     """Check and convert for a model that is built."""
     if model.loss is None:
         raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
+    check_given(x, y)
     model.resolved_metrics()  # a metric that does not fit the loss is an error before any work
     rows = checks.inputs(f"{prefix}x", x, model.layout.input_shape, model.dtype)
     shape = model.layout.output_shape

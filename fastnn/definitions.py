@@ -19,6 +19,7 @@ Record = TypeVar("Record")
 Class = TypeVar("Class", bound=type)
 EMPTY: Mapping[str, str] = {}
 NO_FREEZING = "freezing layers is not there yet: every parameter is trained"
+WEIGHTS = ("kernel", "bias", "weights")  # of layers, as views
 
 
 def shown(came: object) -> str:
@@ -153,6 +154,8 @@ def _how_to_have(made: Any, name: str, value: Any) -> AttributeError:
     kind, names = type(made).__name__, [field.name for field in fields(made)]
     if name == "trainable":
         return AttributeError(f"{kind} cannot take trainable = {shown(value)}: {NO_FREEZING}")
+    if name in WEIGHTS and hasattr(made, "set_weights"):
+        return AttributeError(f"{kind}.{name} = {shown(value)} would not act: call set_weights of the layer or model")
     if name in names:
         return AttributeError(f"{kind} stays as it was made; make another one and give it {name}={shown(value)}")
     return unknown_attribute(made, name, names)

@@ -16,7 +16,7 @@ from fastnn.arguments import refuse, refuse_for
 from fastnn.callbacks import History, Logs
 from fastnn.callbacks import check as check_callbacks
 from fastnn.compiled import Compiled
-from fastnn.data import Data, make_data, split_data
+from fastnn.data import Data, check_given, make_data, split_data
 from fastnn.fitting import BATCH_SIZE, check_arguments, checked_batch_size, prepare
 from fastnn.layers.base import Layer
 from fastnn.listeners import SILENT, Listeners
@@ -83,7 +83,7 @@ class Sequential(Compiled):
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: Any = "auto",
@@ -130,6 +130,7 @@ class Sequential(Compiled):
         """
         if unknown:
             refuse_for(Sequential.fit, unknown)
+        check_given(x, y)
         arguments = check_arguments(batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend)
         with exclusive.training(self.whole):
             self.compiled_optimizer.check()  # users change its numbers between fits
@@ -141,7 +142,7 @@ class Sequential(Compiled):
     def evaluate(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         batch_size: int | None = None,
         verbose: Any = 0,
         sample_weight: Any = None,
@@ -157,6 +158,7 @@ class Sequential(Compiled):
         """
         if unknown:
             refuse_for(Sequential.evaluate, unknown)
+        check_given(x, y)
         batch_size, listeners = checked_batch_size(batch_size), Listeners(check_callbacks(callbacks))
         with self.built_for(x):
             data = make_data(self, x, y, sample_weight)

@@ -79,8 +79,8 @@ def _check_layer(outer: Stack, layer: Layer, before: Sequence[Layer]) -> None:
 
 def _check_once(layer: Layer, before: Sequence[Layer]) -> None:
     """``ValueError`` when the layer, or a copy of it, is there already."""
-    places = [other.place for other in before if other.place] if layer.place else []
-    if any(layer is other for other in before) or any(place.is_of(layer.place) for place in places):
+    own = layer.place
+    if any(layer is other or (own and other.place and other.place.is_of(own)) for other in before):
         raise ValueError(
             f"{layer!r} is in the model twice, and layers cannot share their weights yet; "
             f"make two layers, or put copy.copy(layer) there"

@@ -273,7 +273,7 @@ def test_a_layer_that_only_fixes_arguments_is_its_base(tmp_path):
 
 RECORDS = [
     (Dense(3), "units", 5, "units=5"),
-    (Dense(3), "kernel", 1, "no kernel"),
+    (Dense(3), "kernel", 1, "set_weights"),
     (Dense(3), "trainable", False, "freezing"),
     (Dense(3), "unit", 5, "did you mean 'units'"),
     (fastnn.losses.get("mse"), "reduction", "sum", "reduction='sum'"),
@@ -409,3 +409,12 @@ def test_summary_takes_the_options_of_keras(capsys):
     refused(lambda: model.summary(positions=[1]), ValueError, ("positions",))
     refused(lambda: model.summary(layer_range=("a", "b")), ValueError, ("layer_range",))
     refused(lambda: model.summary(show_trainable=True), ValueError, ("show_trainable",))
+
+
+@pytest.mark.parametrize("x", [np.zeros((4, 2)), (part for part in range(3))])
+def test_missing_targets_are_named_with_what_came(x):
+    model = Sequential([Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    for call in (model.fit, model.evaluate):
+        with pytest.raises(TypeError, match=f"y is missing beside x, a {type(x).__name__}"):
+            call(x)

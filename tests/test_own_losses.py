@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from models import model_of, regression
 from tolerance import assert_close, difference_limit
 
 import fastnn
@@ -138,3 +139,16 @@ def test_a_function_named_as_one_of_ours_is_a_users():
 
     assert losses.get(hinge).definition is None
     policy(hinge).fit(X, RNG.normal(size=(40, 4)), verbose=0)
+
+
+@pytest.mark.parametrize("came", [None, "a", [None], (None, None)])
+def test_what_is_no_number_is_named_with_the_loss(rng, came):
+    x, y = regression(rng)
+    model = model_of(loss=lambda target, prediction: came)
+    with pytest.raises((TypeError, ValueError), match="loss '<lambda>' must return"):
+        model.fit(x, y, verbose=0)
+
+
+def test_a_dict_of_losses_by_output_is_refused_with_a_word():
+    with pytest.raises(TypeError, match=r"one output.*\{'dense': 'mse'\}"):
+        model_of(loss={"dense": "mse"})

@@ -191,4 +191,6 @@ def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss:
 def _of_config(config: dict[str, Any], arguments: dict[str, Any]) -> LossRecord | CustomLoss:
     if "class_name" in config:
         return get(config["class_name"], **(config.get("config") or {}) | arguments)
+    if "name" not in config:
+        raise TypeError(f"a model has one output: give its loss alone, not a dict of outputs, got {config!r}")
     return get(config.get("name"), **{k: v for k, v in config.items() if k != "name"} | arguments)

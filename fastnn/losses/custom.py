@@ -94,16 +94,24 @@ class CustomLoss(Loss):
                 f"{error}"
             ) from error
 
+    def _numbers(self, result):
+        array = np.asarray(result)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(
+                f"loss {self.name!r} must return numbers, one a row, or (loss, gradient), got {type(result).__name__}"
+            )
+        return array
+
     def _pair(self, result, y):
         if len(result) != 2:
             raise ValueError(f"loss {self.name!r} must return a loss or (loss, gradient), got {len(result)} things")
-        value, gradient = np.asarray(result[0]), np.asarray(result[1])
+        value, gradient = map(self._numbers, result)
         if gradient.shape != y.shape:
             raise ValueError(f"the gradient of loss {self.name!r} must have shape {y.shape}, got {gradient.shape}")
         if value.shape[:1] != y.shape[:1]:
             raise ValueError(
                 f"loss {self.name!r} must return one value a row ({len(y)},) beside its gradient, got shape "
-                f"{value.shape}"
+                f"{value.shape}; take means over axis=-1 only"
             )
         return value.reshape(len(y), -1).mean(axis=1), gradient
 
@@ -124,7 +132,7 @@ class CustomLoss(Loss):
         return gradient
 
     def _rows(self, result, target, y):
-        result = np.asarray(result)
+        result = self._numbers(result)
         if result.ndim == 0:
             if len(y) == 1:
                 return result.reshape(1)
