@@ -156,6 +156,11 @@ def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: b
 
 def sample_shape(name: str, came: Any) -> Shape:
     """Shape of one row, for a model that takes its input shape from its data."""
+    if isinstance(came, list | tuple) and len(came) == 1 and np.ndim(came[0]) > 1:  # Keras takes a list for its inputs
+        raise ValueError(
+            f"{name} is a list of one array of shape {np.shape(came[0])}, which could be all rows or a single one; "
+            f"give the array itself, or np.stack of a single row"
+        )
     shape = came.shape if is_sparse(came) else numbers(name, came).shape
     if 0 in shape[1:]:
         raise ValueError(f"{name} has no columns, got shape {tuple(shape)}; at least one is needed")

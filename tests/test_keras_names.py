@@ -418,3 +418,11 @@ def test_missing_targets_are_named_with_what_came(x):
     for call in (model.fit, model.evaluate):
         with pytest.raises(TypeError, match=f"y is missing beside x, a {type(x).__name__}"):
             call(x)
+
+
+def test_a_list_of_one_array_never_becomes_a_single_row_in_silence():
+    model = Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    for x in ([X], (X,)):
+        refused(lambda x=x: model.fit(x, [Y]), ValueError, ("x is a list of one array", "np.stack"))
+    assert not model.built
