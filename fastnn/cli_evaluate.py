@@ -10,6 +10,7 @@ from fastnn.cli_data import read_source, reading_options, require_target
 from fastnn.cli_predict import open_model, tell
 from fastnn.cli_report import Report
 from fastnn.reprs import counted
+from fastnn.tables.table import Text, with_gaps
 from fastnn.tables.target import Quantity, as_numbers
 
 
@@ -21,6 +22,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     column = require_target(source)
     if isinstance(target, Quantity):
         column = as_numbers(column) or column
+    elif isinstance(column, Text):
+        column = with_gaps(column, target.labels)
     known = np.flatnonzero(~column.gaps)
     if not len(known):
         raise ValueError(

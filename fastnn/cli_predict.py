@@ -16,7 +16,7 @@ from fastnn.cli_data import Source, read_source, reading_options
 from fastnn.cli_output import check_output
 from fastnn.tables import Encoding, Table
 from fastnn.tables.reading import Reading
-from fastnn.tables.table import Text, settle
+from fastnn.tables.table import Text, settle, with_gaps
 from fastnn.tables.target import Classes, Quantity
 from fastnn.tables.write import Values, check_ending, csv_blocks, kept_values, table_bytes
 from fastnn.writing import write_atomically
@@ -84,7 +84,7 @@ def _read(arguments: argparse.Namespace, encoding: Encoding) -> tuple[Source, di
         raise ValueError("--keep names no column; write names with commas between, or all")
     every = wanted == [ALL]
     as_text, keep = ((_Everything(),) * 2) if every else ([*known.as_text, *wanted], [*known.keep, *wanted])
-    reading = replace(known, as_text=as_text, keep=keep)
+    reading = replace(known, as_text=as_text, keep=keep, verbatim=_Everything() if every else wanted)
     source = read_source(arguments.data, "test", encoding.target.name, reading)
     if not isinstance(source.features, Table):
         raise ValueError(f"--keep needs columns with names; {source.name} holds images")
@@ -103,7 +103,7 @@ def _read(arguments: argparse.Namespace, encoding: Encoding) -> tuple[Source, di
 def _settled(table: Table, known: Reading, kept: dict[str, Values]) -> Table:
     """The table with kept columns as they would have been read."""
     columns = {
-        name: settle(column, name in known.as_text, known.as_numbers.get(name))
+        name: settle(with_gaps(column), name in known.as_text, known.as_numbers.get(name))
         if name in kept and isinstance(column, Text)
         else column
         for name, column in table.columns.items()

@@ -29,7 +29,7 @@ from fastnn.schedules import CosineDecay
 from fastnn.tables import Encoding, Reading, Table, choose_task, fit_classes, fit_features, fit_quantity
 from fastnn.tables.notes import gap_words, odd_note
 from fastnn.tables.ranges import check_finite
-from fastnn.tables.target import Classes, Target, as_numbers
+from fastnn.tables.target import Classes, Target, as_numbers, told_labels
 from fastnn.tensor_file import check_name
 
 
@@ -76,7 +76,8 @@ def train(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
-    source = read_source(arguments.data, "train", arguments.target, Reading(**reading_options(arguments)))
+    reading = Reading(verbatim=[arguments.target], **reading_options(arguments))
+    source = read_source(arguments.data, "train", arguments.target, reading)
     if arguments.target not in (None, source.target_name):
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
     prepared = prepare(source, arguments, seed)
@@ -122,7 +123,7 @@ def _finish(
 
 def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepared:
     """Choose the task, split, fit the encoding on the training rows, encode; prints what it found."""
-    column = require_target(source)
+    column, told = told_labels(require_target(source))
     task, reason = (arguments.task, "as --task says") if arguments.task else choose_task(column)
     if task == "regress":
         column = as_numbers(column) or column
@@ -133,7 +134,7 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
     _check_numbers(source, task)
     source = source.take(np.flatnonzero(keep))
     print(f"{source.name}: {counted(n_rows, 'row')}, {columns} to predict {source.target_name!r} from")
-    for note in (*source.notes, *odd_note(source.target_name, column)):
+    for note in (*source.notes, *told, *odd_note(source.target_name, column)):
         print(f"note: {note}")
     if n_rows > len(source):
         words = gap_words(require_target(source))

@@ -282,3 +282,20 @@ def test_a_model_given_as_data_is_called_one(capsys):
     table("d.csv", by_sign("a", "b"))
     learn(capsys, epochs=1)
     assert "m.st is a safetensors file, as models are, and no table" in run(capsys, "predict", "m.st", "m.st")[2]
+
+
+@pytest.mark.parametrize(("low", "high"), [("-", "+"), ("None", "Some"), ("?", "!")])
+def test_words_for_a_gap_are_labels_where_else_one_label_is_left(low, high, capsys):
+    table("d.csv", by_sign(low, high))
+    out = learn(capsys)
+    assert f"{low!r} in the target counts as a label beside {high!r}, not as a gap" in notes(out)
+    assert value(out, "accuracy") > 0.8
+    code, out, err = run(capsys, "evaluate", "m.st", "d.csv")
+    assert (code, err) == (0, "")
+    assert "300 rows\n" in out
+
+
+def test_words_for_a_gap_stay_gaps_beside_two_labels(capsys):
+    table("d.csv", [*by_sign("a", "b"), *("1,None" for _ in range(9))])
+    assert "9 rows have no 't' ('None' in 9) and are left out" in notes(learn(capsys, epochs=1))
+    assert "d.csv: 300 rows (9 without 't' left out)" in run(capsys, "evaluate", "m.st", "d.csv")[1]

@@ -222,3 +222,15 @@ def test_closed_streams_and_full_disks_end_without_a_traceback(orders):
         )
         assert done.returncode == int(bool(words))
         assert done.stderr.strip() == words
+
+
+@pytest.mark.parametrize("kept", ["note,a", "all"])
+def test_kept_columns_keep_words_that_are_gaps_elsewhere(orders, capsys, tmp_path, kept):
+    words = ["NULL", "NA", "007", "-", "", "n/a"]
+    (tmp_path / "new.csv").write_text("note,a,b\n" + "".join(f"{w},{w if w != '007' else 1},u\n" for w in words))
+    code, out, err = run(capsys, "predict", orders[1], tmp_path / "new.csv", "--keep", kept)
+    assert (code, err) == (0, "")
+    assert [row[0] for row in read(out)[1:]] == words
+    assert [row[1] for row in read(out)[1:]] == ["NULL", "NA", "1", "-", "", "n/a"]
+    _, plain, _ = run(capsys, "predict", orders[1], tmp_path / "new.csv")
+    assert [row[-1] for row in read(out)] == [row[0] for row in read(plain)]

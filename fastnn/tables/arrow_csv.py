@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from fastnn.tables.numerals import EXACT, GAPS
+from fastnn.tables.reading import Reading
 from fastnn.tables.table import Column, Numbers, Text, text_column
 
 
-def read(
-    data: bytes, separator: str, names: list[str], as_text: Collection[str], required: bool
-) -> dict[str, Column] | None:
+def read(data: bytes, separator: str, names: list[str], reading: Reading, required: bool) -> dict[str, Column] | None:
     """The columns; None without pyarrow, or for a file it refuses or may read differently."""
     try:
         import pyarrow
@@ -24,7 +23,7 @@ def read(
     if data[:1] in (b"\n", b"\r"):
         return None
     try:
-        table = _table(data, separator, names, {name: pyarrow.string() for name in names if name in as_text})
+        table = _table(data, separator, names, {name: pyarrow.string() for name in names if name in reading.as_text})
         columns: dict[str, Any] = {name: _plain_numbers(table.column(name)) for name in names}
         columns |= {
             name: _text(table.column(name)) for name in names if pyarrow.types.is_string(table.column(name).type)
@@ -32,8 +31,10 @@ def read(
         doubtful = [name for name, column in columns.items() if column is None]
         doubtful += _codes(data, separator, names, [n for n, c in columns.items() if isinstance(c, Numbers)])
         columns |= read_texts(data, separator, names, doubtful) if doubtful else {}
-        gappy = [name for name in as_text if name in names and table.column(name).null_count]
-        columns |= read_texts(data, separator, names, gappy, nulls=()) if gappy else {}
+        gappy = [name for name in names if name in reading.as_text and table.column(name).null_count]
+        if gappy:
+            written = _texts(data, separator, names, gappy, nulls=())
+            columns |= {name: _text(written.column(name), reading.gaps(name)) for name in gappy}
     except (pyarrow.ArrowException, OSError):
         return None
     return columns
@@ -85,9 +86,9 @@ def _plain_numbers(column: Any) -> Numbers | None:
     return Numbers(values) if finite and np.nanmax(np.abs(values), initial=0) < EXACT else None
 
 
-def _text(column: Any) -> Text:
+def _text(column: Any, gaps: Collection[str] = GAPS) -> Text:
     coded = column.combine_chunks().dictionary_encode()
-    return text_column(codes(coded.indices), coded.dictionary.to_pylist())
+    return text_column(codes(coded.indices), coded.dictionary.to_pylist(), gaps=gaps)
 
 
 def floats(array: Any) -> np.ndarray:

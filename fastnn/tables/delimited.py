@@ -63,9 +63,9 @@ def delimited_table(name: str, source: str, data: bytes, reading: Reading, fast:
     names = header(name, _lines(name, text, separator))
     columns = None
     if fast is None or fast:
-        columns = arrow_csv.read(data, separator, names, reading.as_text, required=bool(fast))
+        columns = arrow_csv.read(data, separator, names, reading, required=bool(fast))
     if columns is None:
-        columns = _read_slowly(name, text, separator, names)
+        columns = _read_slowly(name, text, separator, names, reading)
     if not len(next(iter(columns.values()))):
         raise Unreadable(f"{name} has a header line but no rows")
     columns, dropped = without_index(name, columns, reading.keep)
@@ -135,11 +135,14 @@ def _fields_up_to(length: int) -> Iterator[None]:
             csv.field_size_limit(before)
 
 
-def _read_slowly(name: str, text: str, separator: str, names: list[str]) -> dict[str, Column]:
+def _read_slowly(name: str, text: str, separator: str, names: list[str], reading: Reading) -> dict[str, Column]:
     rows = []
     for line, fields in _lines(name, text, separator):
         if len(fields) != len(names):
             raise Unreadable(f"{name} line {line} has {len(fields)} fields, the first line has {len(names)}")
         rows.append(fields)
     by_column: Any = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(names)
-    return {name: text_column(*coded(values)) for name, values in zip(names, by_column, strict=True)}
+    return {
+        name: text_column(*coded(values), gaps=reading.gaps(name))
+        for name, values in zip(names, by_column, strict=True)
+    }

@@ -51,7 +51,7 @@ class Encoding:
         labels = [target.name] if isinstance(target, Classes) else []
         numbers = features.number_columns()
         as_text = features.text_columns() + labels
-        return Reading(as_text, numbers, [*as_text, *numbers, target.name], **known)
+        return Reading(as_text, numbers, [*as_text, *numbers, target.name], verbatim=labels, **known)
 
     def notes(self, table: Any) -> list[str]:
         """What a user should know about rows that this encoding takes."""

@@ -50,7 +50,9 @@ def excel_table(name: str, source: str, data: bytes, how: Reading) -> Table:
     if len(rows) < 2:
         raise Unreadable(f"{name} has a header line but no rows")
     by_column = zip(*(row + [""] * (width - len(row)) for row in rows[1:]), strict=True)
-    columns: dict[str, Column] = {n: text_column(*coded(values)) for n, values in zip(names, by_column, strict=True)}
+    columns: dict[str, Column] = {
+        n: text_column(*coded(values), gaps=how.gaps(n)) for n, values in zip(names, by_column, strict=True)
+    }
     columns, dropped = without_index(name, columns, how.keep)
     settled = {n: settle(c, n in how.as_text, how.as_numbers.get(n)) for n, c in columns.items() if isinstance(c, Text)}
     return Table(settled, source, (*notes, *dropped))

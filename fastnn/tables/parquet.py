@@ -86,7 +86,7 @@ def _column(file: str, name: str, chunks: Any, how: Reading) -> Column:
             if kinds.is_floating(kind) or not np.nanmax(np.abs(values), initial=0) >= EXACT:
                 return Numbers(values)
         coded = array.cast("string").dictionary_encode()
-        text = text_column(codes(coded.indices), coded.dictionary.to_pylist())
+        text = text_column(codes(coded.indices), coded.dictionary.to_pylist(), gaps=how.gaps(name))
     except Exception as error:  # pyarrow promises no kind of it
         raise Unreadable(
             f"{file}: column {name!r} holds {chunks.type}, which is neither numbers nor text ({type(error).__name__})"

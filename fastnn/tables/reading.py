@@ -6,6 +6,9 @@ import codecs
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from fastnn.tables.numerals import GAPS
+
+EMPTY = ("",)
 MAX_BYTES = 2**30  # of what a compressed file may become, unless the user says otherwise
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 
@@ -17,6 +20,7 @@ class Reading:
     Parameters
     ----------
     as_text : columns that stay text even if all their values are numbers.
+    verbatim : those of them in which the words for a gap stay text, too; only what is empty is a gap.
     as_numbers : columns that hold numbers, each with the words that count as gaps there.
     keep : columns that are wanted even where they look like the index of the rows.
     separator, decimal, encoding : of CSV; found out where they are None.
@@ -24,12 +28,17 @@ class Reading:
     """
 
     as_text: Collection[str] = ()
+    verbatim: Collection[str] = field(default=(), kw_only=True)
     as_numbers: Mapping[str, Collection[str]] = field(default_factory=dict)
     keep: Collection[str] = ()
     separator: str | None = None
     decimal: str | None = None
     encoding: str | None = None
     max_bytes: int = MAX_BYTES
+
+    def gaps(self, column: str) -> Collection[str]:
+        """What is a gap in a column."""
+        return EMPTY if column in self.verbatim else GAPS
 
     def __post_init__(self) -> None:
         if self.separator is not None and (

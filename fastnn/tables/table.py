@@ -145,17 +145,22 @@ def _numbers_or_none(
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def text_column(codes: np.ndarray, values: Sequence[str], decimal: str = ".") -> Text:
-    """A column from dictionary-coded text: ``codes`` ``(n,)`` into ``values``, negative for a gap."""
+def text_column(codes: np.ndarray, values: Sequence[str], decimal: str = ".", gaps: Collection[str] = GAPS) -> Text:
+    """A column from dictionary-coded text: ``codes`` ``(n,)`` into ``values``, negative for a gap, as ``gaps`` are."""
     stripped = [value.strip() for value in values]
-    kept = sorted(set(stripped) - GAPS)
+    kept = sorted(set(stripped).difference(gaps))
     place = {value: code for code, value in enumerate(kept)}
     recoded = np.array([place.get(value, -1) for value in stripped] + [-1], dtype=np.int32)
-    return Text(recoded[codes], tuple(kept), decimal, _gap_words(codes, stripped))
+    return Text(recoded[codes], tuple(kept), decimal, _gap_words(codes, stripped, gaps))
 
 
-def _gap_words(codes: np.ndarray, values: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    words = [(index, value) for index, value in enumerate(values) if value in GAPS and value]
+def with_gaps(column: Text, labels: Collection[str] = ()) -> Text:
+    """A column that was read verbatim with the words for a gap as gaps, but for those that are ``labels``."""
+    return text_column(column.codes, column.values, column.decimal, GAPS.difference(labels))
+
+
+def _gap_words(codes: np.ndarray, values: Sequence[str], gaps: Collection[str]) -> tuple[tuple[str, int], ...]:
+    words = [(index, value) for index, value in enumerate(values) if value in gaps and value]
     counts: dict[str, int] = {}
     for index, word in words:
         counts[word] = counts.get(word, 0) + int((codes == index).sum())

@@ -17,7 +17,7 @@ from fastnn.reprs import call_of, counted
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import EXACT, are_codes, number, numbers
 from fastnn.tables.ranges import check_finite
-from fastnn.tables.table import Column, Numbers, Text, column_from_array
+from fastnn.tables.table import Column, Numbers, Text, column_from_array, with_gaps
 
 FEW = 20  # distinct whole numbers up to which a column is taken for classes
 ROWS_A_CLASS = 5  # rows with each whole number, on average, from which they are taken for classes
@@ -161,6 +161,23 @@ def choose_task(column: Column) -> tuple[str, str]:
     if repeated or (n == 2 and rows > 2):
         return "classify", f"{what}; {OTHERWISE['classify']}"
     return "regress", f"{what}, too few rows each for classes; {OTHERWISE['regress']}"
+
+
+def told_labels(column: Column) -> tuple[Column, list[str]]:
+    """A target that was read verbatim with its gaps, and a note where words for a gap are labels.
+
+    They are where else one text alone would be left: ``+`` beside ``-``, ``None`` beside ``Some``.
+    """
+    if not isinstance(column, Text):
+        return column, []
+    plain = with_gaps(column)
+    words = [word for word, _ in plain.gap_words]
+    if len(plain.values) != 1 or not words or not np.isnan(number(plain.values[0], plain.decimal)):
+        return plain, []
+    labels = shortened([repr(word) for word in words])
+    return with_gaps(column, words), [
+        f"{labels} in the target counts as a label beside {plain.values[0]!r}, not as a gap"
+    ]
 
 
 OTHERWISE = {
