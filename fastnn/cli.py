@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
     except MemoryError as error:
-        return _fail(f"not enough memory ({error}); take fewer rows or columns")
+        return _fail(f"not enough memory ({error}); take fewer rows or columns, or narrower layers")
     except (ValueError, ImportError) as error:
         return _fail(str(error))
 
@@ -100,8 +100,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
     try:
         return arguments.run(arguments)
-    except (BackendError, DivergenceError) as error:
+    except BackendError as error:
         return _fail(str(error))
+    except DivergenceError as error:
+        return _fail(
+            f"training diverged: the loss is not finite in epoch {error.epoch}; take a smaller --learning-rate "
+            "(no model was written)"
+        )
 
 
 def _fail(message: str, code: int = 1) -> int:

@@ -299,3 +299,14 @@ def test_words_for_a_gap_stay_gaps_beside_two_labels(capsys):
     table("d.csv", [*by_sign("a", "b"), *("1,None" for _ in range(9))])
     assert "9 rows have no 't' ('None' in 9) and are left out" in notes(learn(capsys, epochs=1))
     assert "d.csv: 300 rows (9 without 't' left out)" in run(capsys, "evaluate", "m.st", "d.csv")[1]
+
+
+def test_a_training_that_diverges_names_the_option_that_mends_it_and_writes_nothing(capsys):
+    table("d.csv", [f"{x:.4f},{x:.5f}" for x in X])
+    code, _, err = run(
+        capsys, "train", "d.csv", "--target", "t", "--optimizer", "sgd", "--learning-rate", "1e9", "--out", "m.st"
+    )
+    assert (code, err.count("\n")) == (1, 1)
+    assert "training diverged" in err
+    assert "--learning-rate" in err
+    assert not Path("m.st").exists()
