@@ -15,17 +15,15 @@ from fastnn.definitions import integer
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
 from fastnn.losses import CustomLoss, LossRecord, Reduction
-from fastnn.metrics import Metric, Reading
+from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 from fastnn.plan import Layout, Plan, last_activation
-from fastnn.plan_cache import Entry, PlanCache
+from fastnn.plan_cache import Entry, Metrics, PlanCache
 from fastnn.stack import Stack
 from fastnn.stored import check_types
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
-
-Metrics = list[tuple[Reading, bool]]
 
 
 class Compiled(Stack):
@@ -153,8 +151,10 @@ class Compiled(Stack):
             raise NotReadyError("the model is not compiled; call compile(optimizer=..., loss=...) first")
         if not (self.metrics or self.weighted_metrics):
             return []
-        task = metric_definitions.task_of(self.loss, last_activation(self.layout), self.layout.output_shape[-1])
-        return metric_definitions.resolve_all(self.metrics, self.weighted_metrics, task)
+        if self._plans.metrics is None:  # calls on small data take less time than this
+            task = metric_definitions.task_of(self.loss, last_activation(self.layout), self.layout.output_shape[-1])
+            self._plans.metrics = metric_definitions.resolve_all(self.metrics, self.weighted_metrics, task)
+        return self._plans.metrics
 
 
 def _metrics(came: Any) -> list[Metric]:

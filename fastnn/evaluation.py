@@ -36,7 +36,11 @@ def read_sums(
         if not reading.keeps:
             place = next(places)
             own = sums[:, int(place["first"]) : int(place["first"] + place["n_sums"])]
-            found = [named(reading.name, reading.read(row)) for row in own]
+            read = [reading.read(row) for row in own]
+            if isinstance(read[0], float):  # most are; the rest takes longer
+                columns[reading.name] = [float(value) for value in read]
+                continue
+            found = [named(reading.name, value) for value in read]
             columns |= {name: [values[name] for values in found] for name in found[0]}
         elif rows is not None:
             value = reading.read(rows.target, rows.prediction, rows.weight if weighted else None)
@@ -127,6 +131,8 @@ class Evaluation:
 def penalty(plan: Plan, params: np.ndarray) -> float:
     """The l1 and l2 penalties of all parameters."""
     total = 0.0
+    if not plan.header["has_penalty"]:
+        return total
     for offset, size, l1, l2, *_ in plan.segments:
         w = params[offset : offset + size]
         if l1 or l2:

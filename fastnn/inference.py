@@ -14,7 +14,7 @@ from fastnn.callbacks import Logs
 from fastnn.data import Data
 from fastnn.evaluation import Evaluation
 from fastnn.listeners import Errors, Listeners
-from fastnn.plan_cache import take_arenas
+from fastnn.plan_cache import Entry, take_arenas
 
 if TYPE_CHECKING:
     from fastnn.model import Sequential
@@ -29,23 +29,28 @@ def evaluate(model: Sequential, data: Data, batch_size: int, backend: str | None
     evaluation = Evaluation(plan, arenas, module, model.resolved_metrics())
     together = len(data) if plan.header["divisor"] == BY_ROWS else batch_size  # what a loss that is no mean depends on
 
-    def part(rows: slice) -> Logs:
+    def add(rows: slice) -> None:
         given = data.part(rows)
         for batch in _batches(len(given), together):
             evaluation.add(given.part(batch))
+
+    def part(rows: slice) -> Logs:
+        add(rows)
         return evaluation.logs()
 
     try:
+        if not listeners.callbacks:
+            add(slice(None))
+            return evaluation.logs(whole=True)
         hooks = part, lambda: evaluation.logs(whole=True), lambda: model.stop_evaluating
         return _told(listeners, "test", _batches(len(data), batch_size), *hooks)
     finally:
         pool.append(arenas)
 
 
-def predict(model: Sequential, x: Any, batch_size: int, backend: str | None, listeners: Listeners) -> np.ndarray:
+def predict(model: Sequential, x: Any, batch_size: int, entry: Entry, module: Any, listeners: Listeners) -> np.ndarray:
     """Predictions ``(n, *output_shape)`` for rows that are checked, those before a hook set ``stop_predicting``."""
-    plan, pool = model._plans.prediction(model)
-    model.backend_, module = _kernels.select(plan, backend or model.backend)
+    plan, pool = entry
     out = np.empty((len(x), *model.layout.output_shape), model.dtype)
     flat = out.reshape(len(x), math.prod(model.layout.output_shape))
     arenas = take_arenas(model, plan, pool)

@@ -219,9 +219,10 @@ class Sequential(Compiled):
         listeners = Listeners(check_callbacks(callbacks)) if callbacks else SILENT
         with self.built_for(x):
             x = checks.inputs("x", x, self.layout.input_shape, self.dtype, empty=True)
-            _kernels.select(self._plans.prediction(self)[0], backend or self.backend)  # an error forgets the build
+            entry = self._plans.prediction(self)
+            self.backend_, module = _kernels.select(entry[0], backend or self.backend)  # an error forgets the build
         listeners.introduce(self, {"epochs": 1, "steps": -(-len(x) // batch_size)})
-        return inference.predict(self, x, batch_size, backend, listeners)
+        return inference.predict(self, x, batch_size, entry, module, listeners)
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
         """:meth:`predict`; a pass as in training, with dropout, is not there yet and refused."""

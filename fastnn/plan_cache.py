@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from fastnn.metrics import Reading
 from fastnn.optimizers import LBFGS
 from fastnn.plan import MAX_BLOCK, Arenas, Plan, allocate, compile_plan, new_slots
 
@@ -13,15 +14,22 @@ if TYPE_CHECKING:
     from fastnn.model import Sequential
 
 Entry = tuple[Plan, list[Arenas]]
+Metrics = list[tuple[Reading, bool]]
 MOST = 8  # plans kept; a fit per batch size must not pile up workspaces
 
 
 class PlanCache:
-    """Plans by purpose and batch size, compiled when first wanted."""
+    """Plans by purpose and batch size, compiled when first wanted.
+
+    Attributes
+    ----------
+    metrics : those of the model as they are computed, None until they have been resolved.
+    """
 
     def __init__(self) -> None:
         self.entries: dict[Any, Entry] = {}
         self.last_batch_size = 32
+        self.metrics: Metrics | None = None
 
     def training(self, model: Sequential, batch_size: int, n_samples: int) -> Entry:
         """The plan of ``fit``; the optimiser's numbers are part of the key, for users change them.
@@ -30,7 +38,7 @@ class PlanCache:
         """
         self.last_batch_size = batch_size
         optimizer = model.compiled_optimizer
-        numbers = [value for name, value in optimizer.config().items() if name != "learning_rate"]
+        numbers = [type(optimizer), *(value for name, value in vars(optimizer).items() if name != "learning_rate")]
         fused = None if isinstance(optimizer, LBFGS) else optimizer
         if fused is None and any(v.parameter.constraint for v in model.layout.variables):
             raise ValueError("L-BFGS keeps no constraints; choose another optimizer, or layers without them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,7 +52,7 @@ class Records:
         if not batches:
             return {name: [NAN] * len(sums) for name in self.names()}
         found = read_sums(self.metrics, plan, sums, min(batches * self.batch_size, self.n_samples), rows)
-        found["loss"] = [value if np.isfinite(value) else NAN for value in found["loss"]]
+        found["loss"] = [value if math.isfinite(value) else NAN for value in found["loss"]]
         return found
 
     def names(self) -> list[str]:

@@ -97,6 +97,7 @@ class Fit:
         }
         self.began = False  # whether the epoch at hand began an update
         self.diverged = self.per_batch = self.at_epochs = False
+        self.looked = False  # whether the weights have been looked at since the last update
 
     @property
     def history(self) -> History:
@@ -129,6 +130,7 @@ class Fit:
                 break
         if not self.diverged and not self.weights.holds():  # no later batch has seen what the last update did
             self._diverge()
+        self.looked = True
 
     @property
     def per_epoch(self) -> bool:
@@ -211,7 +213,7 @@ class Fit:
 
     def _end(self, errors: Errors) -> None:
         """Enter the epoch that ended early, and tell callbacks that all is over."""
-        if not self.weights.holds():  # an error came before this was looked at
+        if not (self.looked or self.weights.holds()):  # an error came before
             self._go_back()
         self.history.failed = errors.first is not None
         self.failed = self.diverged or self.history.failed
