@@ -22,7 +22,7 @@ from fastnn.layers.base import OpKind
 from fastnn.metrics import StatisticCode
 from fastnn.optimizers.updates import ClipCode, OptimizerCode
 
-THREADS = (1, 2, 3, 5, 8)
+THREADS = (1, 2, 5, *(pytest.param(n, marks=pytest.mark.long) for n in (3, 8)))
 RECORDS = golden.load()
 reason = _kernels.why_not("cython")
 NATIVE = {} if reason else {name: runs for name, _, runs in _kernels.load("cython").isas()}
