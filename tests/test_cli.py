@@ -265,7 +265,7 @@ def test_user_errors_are_one_line_on_stderr_with_exit_code_1(people, tmp_path, c
         (("train", path, "--target", "buys", "--out", path), "overwritten"),
         (("train", path, "--target", "buys", "--out", tmp_path / "m.h5"), "in the format safetensors"),
         (("train", path, "--target", "buys", "--plot", tmp_path / "a.xyz"), "picture"),
-        (("train", path, "--target", "buys", "--learning-rate", "1e30", "--out", tmp_path / "x"), "learning_rate"),
+        (("train", path, "--target", "buys", "--learning-rate", "1e30", "--out", tmp_path / "x"), "--learning-rate"),
         (("predict", tmp_path / "no.safetensors", path), "no such file"),
         (("predict", short, path), "arrays end at byte"),
         (("predict", foreign, path), "no fastnn model"),

@@ -185,7 +185,7 @@ def test_a_divergence_ends_with_its_one_line(table):
             Reader(port)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert re.fullmatch(r"fastnn: the loss is not finite [^\n]+\n", err)
+    assert re.fullmatch(r"fastnn: training diverged: the loss is not finite [^\n]+\n", err)
 
 
 def test_a_busy_port_is_told_on_stderr(table):
