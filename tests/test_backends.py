@@ -39,8 +39,11 @@ SHAPES = [
 ]
 
 
-def compare_step(backend, net, dtype, batch, *, scale=None, training=False):
-    """Forward, loss, backward of one block; returns both stages for more."""
+def compare_step(backend, net, dtype, batch, *, scale=None, training=False, least=0.0):
+    """Forward, loss, backward of one block; returns both stages for more.
+
+    ``least`` is the size of what outputs are differences of, where they may be small beside it.
+    """
     x, target, weight = batch
     ours, right = both(backend, net, dtype)
     scale = 1.0 / len(x) if scale is None else scale
@@ -50,7 +53,8 @@ def compare_step(backend, net, dtype, batch, *, scale=None, training=False):
         sums, dy = stage.loss(target, weight, scale)
         results.append((y, sums, dy, stage.backward()))
     for got, expected in zip(*results, strict=True):
-        assert_close(got, expected, dtype, net.depth + len(x))
+        magnitude = max(least, np.abs(expected).max()) if least else None
+        assert_close(got, expected, dtype, net.depth + len(x), magnitude)
     ours.check()
     return ours, right
 
@@ -78,7 +82,8 @@ def test_step_of_ragged_sizes_equals_reference(backend, dtype, rng, shape):
 def test_all_sizes_with_all_activations(backend, dtype, rng, name):
     for width, rows in itertools.product(SIZES, ROWS):
         net = dense(rng, (5, width, width), name, loss="mse", batch_size=64)
-        compare_step(backend, net, dtype, (draw(rng, (rows, 5)), draw(rng, (rows, width)), None))
+        least = 0.1 if name == "tanh_shrink" else 0.0  # z - tanh(z) of a small z is what is left of its rounding
+        compare_step(backend, net, dtype, (draw(rng, (rows, 5)), draw(rng, (rows, width)), None), least=least)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
