@@ -13,7 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 EXTRAS := numba,table,plot,progress,test,bench
-NATIVE := setup.py pyproject.toml fastnn/_kernels/native.pyx fastnn/_kernels/native.pxd $(wildcard fastnn/_kernels/*.pxi fastnn/_kernels/c/*.[ch])
+NATIVE := setup.py pyproject.toml fastnn/_kernels/native/native.pyx fastnn/_kernels/native/native.pxd $(wildcard fastnn/_kernels/native/*.pxi fastnn/_kernels/native/c/*.[ch])
 # As pyproject.toml names them: with them in .venv a build downloads nothing, and tests can compile.
 BUILDERS := "setuptools>=77" "cython>=3" "numpy>=2.0"
 # Another release formats other lines or finds other faults; the gate must not depend on the day.
@@ -56,7 +56,7 @@ bench: $(VENV)/built
 	$(RUN) bench/picture.py build/bench.json build/bench.png
 
 clean:
-	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native.c fastnn/_kernels/native_missing.txt fastnn/_kernels/*.so
+	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native/native.c fastnn/_kernels/native/native_missing.txt fastnn/_kernels/native/*.so
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fastnn needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }

@@ -19,7 +19,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-C = Path("fastnn/_kernels/c")
+C = Path("fastnn/_kernels/native/c")
 BASELINE = ("cpu", "layout", "pulse", "random", "scalars", "scratch", "threads", "train", "walk")
 COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
@@ -95,11 +95,14 @@ def _werror():
 
 
 native = Extension(
-    "fastnn._kernels.native",
-    ["fastnn/_kernels/native.pyx"],
-    include_dirs=["fastnn/_kernels"],
+    "fastnn._kernels.native.native",
+    ["fastnn/_kernels/native/native.pyx"],
+    include_dirs=["fastnn/_kernels/native"],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
-    depends=["fastnn/_kernels/native.pxd", *(str(path) for path in (*C.parent.glob("*.pxi"), *C.glob("*.[ch]")))],
+    depends=[
+        "fastnn/_kernels/native/native.pxd",
+        *(str(path) for path in (*C.parent.glob("*.pxi"), *C.glob("*.[ch]"))),
+    ],
     optional=os.environ.get("FASTNN_REQUIRE_NATIVE") != "1",
 )
 setup(ext_modules=[native], cmdclass={"build_ext": BuildNative})

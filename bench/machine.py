@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import fastnn
-from fastnn import _kernels, threads
+from fastnn import _kernels
+from fastnn._base import threads
 
 UNKNOWN_CACHE = 32 * 2**20
 

@@ -25,7 +25,7 @@ import numpy as np
 from turns import environment
 
 from fastnn import _kernels
-from fastnn import plan as plans
+from fastnn._plan import plan as plans
 from fastnn.layers import Dense
 from fastnn.losses import LOSSES
 

@@ -23,7 +23,7 @@ import report
 import turns
 from cases import NETWORKS, PREDICTED, ROWS
 
-from fastnn.writing import write_atomically
+from fastnn._base.writing import write_atomically
 
 PARTS = ("train", "predict", "updates", "products")
 FORMAT = 1  # of the JSON file

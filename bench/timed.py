@@ -6,7 +6,7 @@ import numpy as np
 from cases import OUTPUT, Network
 
 from fastnn import Sequential, optimizers
-from fastnn import plan as plans
+from fastnn._plan import plan as plans
 from fastnn.layers import Dense
 from fastnn.losses import LOSSES
 

@@ -28,16 +28,16 @@ from fastnn import (
     regularizers,
     schedules,
 )
+from fastnn._base.threads import get_num_threads, set_num_threads
 from fastnn._kernels import available as available_backends
 from fastnn._kernels import get_backend, set_backend, use_backend
 from fastnn._version import __version__
 from fastnn.config import show_config
 from fastnn.errors import BackendError, DivergenceError, NotReadyError
 from fastnn.layers import Input
-from fastnn.many import fit_many
-from fastnn.model import Sequential
-from fastnn.serialization import load
-from fastnn.threads import get_num_threads, set_num_threads
+from fastnn.models.files import load
+from fastnn.models.fit_many import fit_many
+from fastnn.models.sequential import Sequential
 
 __all__ = [
     "BackendError",
@@ -67,7 +67,7 @@ __all__ = [
     "use_backend",
 ]
 
-_WHEN_WANTED = ("backend", "datasets", "models", "plot", "sklearn", "tables", "utils", "watch")
+_WHEN_WANTED = ("backend", "datasets", "plot", "sklearn", "tables", "utils", "watch")
 _NOT_HERE = {
     "Model": "networks are Sequential stacks, and graphs of layers are not there yet",
     "ops": "arrays are NumPy's",
@@ -81,7 +81,7 @@ def __getattr__(name: str) -> ModuleType:
         from importlib import import_module
 
         return import_module(f"fastnn.{name}")
-    from fastnn.definitions import nearest
+    from fastnn._base.arguments import nearest
 
     hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else nearest(name, __dir__())
     raise AttributeError(f"module 'fastnn' has no attribute {name!r}{hint}")

@@ -7,8 +7,8 @@ import platform
 import numpy as np
 
 from fastnn import _kernels
+from fastnn._base.threads import get_num_threads
 from fastnn._version import __version__
-from fastnn.threads import get_num_threads
 
 
 def show_config() -> None:

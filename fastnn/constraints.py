@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import fixed, lookup, number, refuse_subclass
-from fastnn.reprs import call_of
+from fastnn._base.arguments import fixed, lookup, number, refuse_subclass
+from fastnn._base.reprs import call_of
 
 EPSILON = 1e-7  # keeps the quotient of norms finite
 

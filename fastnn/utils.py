@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arguments import integer, shown
+from fastnn._base.random import seed_models
+from fastnn._engine.convert import listed, numbers
 from fastnn.backend import clear_session
-from fastnn.checks import listed, numbers
-from fastnn.definitions import integer, shown
-from fastnn.random import seed_models
 
 __all__ = ["clear_session", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
 SIDES = ("pre", "post")

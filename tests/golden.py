@@ -18,7 +18,8 @@ import numpy as np
 from golden_cases import PAIRS, Case
 
 import fastnn
-from fastnn import _kernels, losses, random
+from fastnn import _kernels, losses
+from fastnn._base import random
 from fastnn.layers import Input
 
 FILE = Path(__file__).with_name("golden.json")

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ROOT / "fastnn/_kernels/c"
+SOURCES = ROOT / "fastnn/_kernels/native/c"
 DRIVER = Path(__file__).with_name("neon_driver.c")
 COMPILER = "aarch64-linux-gnu-gcc"
 EMULATORS = ("qemu-aarch64", "qemu-aarch64-static")

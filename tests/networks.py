@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fastnn import losses, metrics, optimizers, plan
+from fastnn import losses, metrics, optimizers
+from fastnn._base.sparse import SparseRows
 from fastnn._kernels import reference
+from fastnn._plan import plan
 from fastnn.layers import Dense
-from fastnn.sparse import SparseRows
 
 GUARD = 256  # bytes before and behind every array
 SPARSE_ARRAYS = ("values", "columns", "starts")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import draw
 
-from fastnn.sparse import SparseRows, from_scipy
+from fastnn._base.sparse import SparseRows, from_scipy
 
 scipy_sparse = pytest.importorskip("scipy.sparse", reason="SciPy is missing, and sparse matrices are its own")
 WIDTH = 37

@@ -21,16 +21,20 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fastnn.definitions import unknown_name
+from fastnn._base.arguments import unknown_name
 from fastnn.errors import BackendError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from fastnn.plan import Plan
+    from fastnn._plan.plan import Plan
 
 PREFERENCE = ("cython", "numba", "numpy")
-MODULES = {"cython": "fastnn._kernels.native", "numba": "fastnn._kernels.jit", "numpy": "fastnn._kernels.reference"}
+MODULES = {
+    "cython": "fastnn._kernels.native.native",
+    "numba": "fastnn._kernels.numba.backend",
+    "numpy": "fastnn._kernels.reference",
+}
 HOW_TO_GET = {
     "cython": "install fastnn-native anew where there is a C compiler; pip install -v shows what the compiler says",
     "numba": "install the extra fastnn-native[numba]",
@@ -196,7 +200,7 @@ def _not_built(name: str) -> str | None:
     if name != "cython":
         return None
     try:
-        with open(os.path.join(os.path.dirname(__file__), NOTE), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(os.path.dirname(__file__), "native", NOTE), encoding="utf-8", errors="replace") as file:
             return f"it could not be built: {' '.join(file.read(2000).split())}"
     except OSError:
         return None

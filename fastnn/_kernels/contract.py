@@ -2,7 +2,7 @@
 
 Arrays: ``arenas`` holds 64-byte aligned C-contiguous vectors of the model's dtype (float32 or
 float64). ``x`` is C-contiguous ``(rows, n_input)`` of that dtype; ``train_epochs`` and ``predict`` also
-take :class:`fastnn.sparse.SparseRows`, of which they write out a block at a time as dense rows. ``target``
+take :class:`fastnn._base.sparse.SparseRows`, of which they write out a block at a time as dense rows. ``target``
 is C-contiguous ``(rows, n_output)`` of that dtype, or ``(rows, repeat)`` int32 when the loss is sparse. ``weight`` is
 ``(rows,)`` of that dtype, or None for ones. ``sums`` are float64. Callers guarantee all this; backends
 check nothing. A block is at most ``header.block_rows`` rows.
@@ -13,7 +13,7 @@ a callback for every batch. Native backends run ``train_epochs`` and ``predict``
 Design: a call ends after ``run.max_steps`` updates, in the middle of an epoch if need be, and the next
 call goes on from ``run``. So Python keeps a time limit or moves a progress bar every 50 ms, whatever the
 length of an epoch. Within one long batch, and within a prediction of many rows, backends hear Ctrl-C
-themselves (see :mod:`fastnn.interrupts`): what they raise leaves parameters as before the batch.
+themselves (see :mod:`fastnn._base.interrupts`): what they raise leaves parameters as before the batch.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from types import ModuleType
 
 import numpy as np
 
-from fastnn import interrupts, random
+from fastnn._base import interrupts, random
+from fastnn._base.sparse import SparseRows, dense, take_rows
 from fastnn._kernels.activity import penalty
-from fastnn._kernels.tables import BY_NOTHING, BY_ROWS
-from fastnn.plan import Arenas, Plan
-from fastnn.sparse import SparseRows, dense, take_rows
+from fastnn._plan.plan import Arenas, Plan
+from fastnn._plan.records import BY_NOTHING, BY_ROWS
 
 FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train_epochs", "predict")
 

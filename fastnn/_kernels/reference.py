@@ -11,7 +11,8 @@ import sys
 
 import numpy as np
 
-from fastnn import interrupts, random
+from fastnn._base import interrupts, random
+from fastnn._base.sparse import SparseRows, dense
 from fastnn._kernels import contract
 from fastnn._kernels.activity import add_gradient
 from fastnn.activations import ACTIVATIONS
@@ -19,7 +20,6 @@ from fastnn.constraints import project
 from fastnn.layers.base import OpKind
 from fastnn.metrics import STATISTICS
 from fastnn.optimizers.updates import UPDATES, ClipCode
-from fastnn.sparse import SparseRows, dense
 
 ACTIVATION = {a.code: a for a in ACTIVATIONS.values()}
 THIS = sys.modules[__name__]

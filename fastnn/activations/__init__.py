@@ -6,8 +6,8 @@ is ``leaky_relu``: each is a formula of its own.
 
 from __future__ import annotations
 
+from fastnn._base.arguments import lookup
 from fastnn.activations.records import ACTIVATIONS, Activation, ActivationCode
-from fastnn.definitions import lookup
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "ActivationCode", "get", *ACTIVATIONS]
 

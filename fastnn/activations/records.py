@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arguments import fixed, number, shown
 from fastnn.activations import formulas
-from fastnn.definitions import fixed, number, shown
 
 
 class ActivationCode(IntEnum):

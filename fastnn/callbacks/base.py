@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn.reprs import call_of
+from fastnn._base.reprs import call_of
 
 Logs = dict[str, float]
 

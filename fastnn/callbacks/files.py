@@ -6,12 +6,12 @@ import os
 from io import StringIO, TextIOWrapper
 from typing import Any, BinaryIO
 
+from fastnn._base.arguments import integer, number
+from fastnn._base.tensor_file import check_name
+from fastnn._base.writing import append
 from fastnn.callbacks.base import Callback
 from fastnn.callbacks.monitor import Monitor
-from fastnn.definitions import integer, number
-from fastnn.progress import say
-from fastnn.tensor_file import check_name
-from fastnn.writing import append
+from fastnn.callbacks.progress import say
 
 
 class ModelCheckpoint(Monitor):

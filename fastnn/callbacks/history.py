@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fastnn._base.reprs import counted, cut
 from fastnn.callbacks.base import Callback
-from fastnn.reprs import counted, cut
 
 NAN = float("nan")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn import metrics
+from fastnn._base.arguments import integer, number
 from fastnn.callbacks.base import Callback, Logs
-from fastnn.definitions import integer, number
-from fastnn.progress import say
+from fastnn.callbacks.progress import say
 
 
 class Monitor(Callback):

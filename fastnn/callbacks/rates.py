@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fastnn._base.arguments import integer, number
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.monitor import Monitor
-from fastnn.definitions import integer, number
-from fastnn.progress import say
+from fastnn.callbacks.progress import say
 from fastnn.schedules import Schedule
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arguments import integer
 from fastnn.callbacks.base import Logs
 from fastnn.callbacks.loggers import TensorBoardLogger
-from fastnn.definitions import integer
 
 BINS = 30  # of a histogram, as TensorBoard draws
 

@@ -6,7 +6,7 @@ Names, arguments and formulas are those of Keras 3; ``fan_in`` and ``fan_out`` o
 
 from __future__ import annotations
 
-from fastnn.definitions import lookup
+from fastnn._base.arguments import lookup
 from fastnn.initializers.base import Constant, Identity, Initializer, Ones, Zeros
 from fastnn.initializers.drawn import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
 from fastnn.initializers.quantile import TRUNCATED_STDDEV, normal_quantile

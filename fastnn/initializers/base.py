@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastnn.definitions import fixed, integer, number, refuse_subclass
-from fastnn.reprs import call_of
+from fastnn._base.arguments import fixed, integer, number, refuse_subclass
+from fastnn._base.reprs import call_of
 
 
 class Initializer:

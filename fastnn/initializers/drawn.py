@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastnn import random
-from fastnn.definitions import fixed, number
+from fastnn._base import random
+from fastnn._base.arguments import fixed, number
 from fastnn.initializers.base import Initializer, check_seed
 from fastnn.initializers.quantile import TRUNCATED_TAIL, normal_quantile
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnn.elementary import logarithm
+from fastnn._base.portable_math import logarithm
 
 TRUNCATED_STDDEV = 0.87962566103423978  # of a normal cut at two standard deviations
 TRUNCATED_TAIL = 0.022750131948179209  # its weight beyond them on one side, erfc(sqrt(2)) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fastnn.definitions import fixed, lookup, number
+from fastnn._base.arguments import fixed, lookup, number
 from fastnn.initializers.base import Initializer, check_seed
 from fastnn.initializers.drawn import RandomNormal, RandomUniform, TruncatedNormal
 from fastnn.initializers.quantile import TRUNCATED_STDDEV

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastnn.definitions import lookup, nearest
+from fastnn._base.arguments import lookup, nearest
 from fastnn.layers.activation import ELU, Identity, LeakyReLU, ReLU, Softmax
 from fastnn.layers.base import Layer
 from fastnn.layers.dense import Activation, Dense

@@ -7,8 +7,8 @@ from dataclasses import field
 from typing import Any
 
 from fastnn import activations
+from fastnn._base.arguments import number
 from fastnn.activations import Activation as ActivationRecord
-from fastnn.definitions import number
 from fastnn.layers.base import Layer, Operation, OpKind, check_shape, described
 
 

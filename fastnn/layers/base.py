@@ -18,15 +18,15 @@ from typing import Any, TypeVar, dataclass_transform
 import numpy as np
 
 from fastnn import activations
+from fastnn._base.arguments import fixed
+from fastnn._base.reprs import brief, call_of, cut
 from fastnn.activations import Activation as ActivationRecord
 from fastnn.constraints import Constraint
-from fastnn.definitions import fixed
 from fastnn.errors import NotReadyError
 from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.layers import words
 from fastnn.layers.place import Place
 from fastnn.regularizers import L1L2
-from fastnn.reprs import brief, call_of, cut
 
 Class = TypeVar("Class", bound=type)
 Shape = tuple[int, ...]
@@ -268,17 +268,17 @@ def read_only(array: np.ndarray) -> np.ndarray:
 
 def check_weights(names: Sequence[str], views: Sequence[np.ndarray], came: Any) -> list[np.ndarray]:
     """A user's weights as arrays that fit the ``views`` of parameters, or one error and nothing has changed."""
-    from fastnn import checks
+    from fastnn._engine import convert
 
-    listed = checks.listed("weights", came, "arrays")
+    listed = convert.listed("weights", came, "arrays")
     if len(listed) != len(views):
         raise ValueError(f"weights must hold {len(views)} arrays ({', '.join(names)}), got {len(listed)}")
     arrays = []
     for name, view, one in zip(names, views, listed, strict=True):
-        array = checks.real_array(f"weights of {name}", one, view.dtype)
+        array = convert.real_array(f"weights of {name}", one, view.dtype)
         if array.shape != view.shape:
             raise ValueError(f"weights of {name} must have shape {view.shape}, got {array.shape}")
-        checks.check_finite(f"weights of {name}", array)
+        convert.check_finite(f"weights of {name}", array)
         arrays.append(array)
     return arrays
 

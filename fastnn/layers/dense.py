@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from fastnn import constraints, initializers, regularizers
-from fastnn.definitions import integer
+from fastnn._base.arguments import integer
 from fastnn.layers.base import Layer, Operation, OpKind, Parameter, activation_of, check_shape, described
 
 

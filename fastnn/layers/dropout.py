@@ -6,7 +6,7 @@ import math
 from dataclasses import field
 from typing import Any
 
-from fastnn.definitions import number
+from fastnn._base.arguments import number
 from fastnn.layers.base import Layer, Operation, OpKind, check_shape, described
 
 

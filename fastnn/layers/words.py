@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from fastnn import arguments
+from fastnn._base import keywords
 
 SEED = "everything random follows from Sequential(..., seed=)"
 SIZES = "batches of every size pass; leave it out"
@@ -69,7 +69,7 @@ def of_layer(kind: str, known: Collection[str], given: Mapping[str, Any]) -> dic
         kept[shape] = others["input_dim"]
     refused = {name: value for name, value in others.items() if name not in ELSEWHERE}
     renamed = {old: f"it is called {new}" for old, new in RENAMED.items() if new in known}
-    arguments.refuse(kind, refused, known, words=WORDS | renamed, neutral=NEUTRAL)
+    keywords.refuse(kind, refused, known, words=WORDS | renamed, neutral=NEUTRAL)
     return kept
 
 

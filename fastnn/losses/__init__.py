@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
-from fastnn.definitions import lookup
+from fastnn._base.arguments import lookup
 from fastnn.losses import classes
 from fastnn.losses.base import Loss, Reduction, check_reduction, reduction_of, snake_case, weight_of
 from fastnn.losses.classes import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import fixed, number, shown
+from fastnn._base.arguments import fixed, number, shown
 
 MEAN = "sum_over_batch_size"
 REDUCTIONS = (MEAN, "mean", "sum", "mean_with_sample_weight", "none", None)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import number, shown
+from fastnn._base.arguments import number, shown
 from fastnn.losses.base import MEAN, check_dtype, check_reduction
 from fastnn.losses.records import LOSSES, N_PARAMETERS, SMOOTHING, LossRecord
 

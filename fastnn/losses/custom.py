@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastnn.definitions import fixed
+from fastnn._base.arguments import fixed
 from fastnn.losses.base import MEAN, Loss
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import fixed
+from fastnn._base.arguments import fixed
 from fastnn.losses import focal, formulas
 from fastnn.losses.base import MEAN, Loss
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastnn import losses
-from fastnn.definitions import lookup, number, shown, unknown_name
+from fastnn._base.arguments import lookup, number, shown, unknown_name
 from fastnn.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,

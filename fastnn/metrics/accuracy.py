@@ -29,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from fastnn.definitions import integer, number
+from fastnn._base.arguments import integer, number
 from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fastnn._base.reprs import call_of
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
-from fastnn.reprs import call_of
 
 
 class Variable(np.ndarray):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastnn.definitions import integer, number
+from fastnn._base.arguments import integer, number
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastnn.definitions import integer
+from fastnn._base.arguments import integer
 from fastnn.metrics.accuracy import r_mean
 from fastnn.metrics.base import Definition
 from fastnn.metrics.confusion import ratio

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 
-from fastnn.definitions import lookup
+from fastnn._base.arguments import lookup
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from fastnn.optimizers.base import Optimizer, power

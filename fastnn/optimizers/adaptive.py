@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastnn.definitions import number
+from fastnn._base.arguments import number
 from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.updates import OptimizerCode
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.arguments import refuse
-from fastnn.definitions import number, refuse_subclass, unknown_attribute
+from fastnn._base.arguments import number, refuse_subclass, unknown_attribute
+from fastnn._base.keywords import refuse
+from fastnn._base.reprs import call_of
 from fastnn.optimizers.rate import Rate
 from fastnn.optimizers.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
-from fastnn.reprs import call_of
 from fastnn.schedules import Schedule, schedule_from_config
 
 _REPLACED = {

@@ -1,11 +1,11 @@
-"""L-BFGS, which :mod:`fastnn.lbfgs` runs."""
+"""L-BFGS, which :mod:`fastnn._engine.lbfgs` runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from fastnn.definitions import integer, number
+from fastnn._base.arguments import integer, number
 from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.rate import Rate
 from fastnn.schedules import Schedule
@@ -43,7 +43,7 @@ class LBFGS(Optimizer):
 
     @property
     def code(self):
-        raise NotImplementedError("LBFGS is no fused update; fastnn.lbfgs runs it")
+        raise NotImplementedError("LBFGS is no fused update; fastnn._engine.lbfgs runs it")
 
     @property
     def n_slots(self) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn.definitions import number
+from fastnn._base.arguments import number
 from fastnn.schedules import Schedule
 
 if TYPE_CHECKING:

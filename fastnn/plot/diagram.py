@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn.definitions import integer
+from fastnn._base.arguments import integer
 from fastnn.plot import sources, style
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import io
 import os
 from typing import Any
 
+from fastnn._base.writing import write_atomically
 from fastnn.plot import curves, style
-from fastnn.writing import write_atomically
 
 
 def save_history(fitted: Any, path: Any) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._base.arguments import integer, shown
 from fastnn.callbacks import History
-from fastnn.definitions import integer, shown
-from fastnn.model import Sequential
+from fastnn.models.sequential import Sequential
 from fastnn.optimizers import Optimizer
 from fastnn.plot import sources, style
 from fastnn.plot.curves import RATES, label_axes, line, spans_decades

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import checks
-from fastnn.definitions import shown
-from fastnn.model import Sequential
+from fastnn._base.arguments import shown
+from fastnn._engine import convert
+from fastnn.models.sequential import Sequential
 
 LARGEST = 1e150  # what is beyond counts as infinite: ranges of an axis would overflow
 CURVES = {"loss_curve_": "loss", "validation_loss_curve_": "val_loss", "validation_scores_": "val_score"}
@@ -96,7 +96,7 @@ def dense_layers(model: Any) -> list[Dense]:
     if not found:
         raise ValueError("the model has no layer with a kernel")
     for layer in found:
-        checks.check_finite(f"the kernel of {layer.name}", np.ascontiguousarray(layer.kernel))
+        convert.check_finite(f"the kernel of {layer.name}", np.ascontiguousarray(layer.kernel))
     return found
 
 

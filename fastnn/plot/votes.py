@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import shown
-from fastnn.model import Sequential
+from fastnn._base.arguments import shown
+from fastnn.models.sequential import Sequential
 from fastnn.plot import inputs
 
 MEND = "wrap the model in a function that gives them, such as lambda x: 1 / (1 + np.exp(-model.predict(x)))"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn.definitions import lookup
+from fastnn._base.arguments import lookup
 from fastnn.schedules.base import Constant, Schedule
 from fastnn.schedules.cosine import CosineDecay, CosineDecayRestarts
 from fastnn.schedules.decays import (

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import number, unknown_attribute
-from fastnn.reprs import call_of
+from fastnn._base.arguments import number, unknown_attribute
+from fastnn._base.reprs import call_of
 
 
 class Schedule:

@@ -6,8 +6,8 @@ from dataclasses import InitVar, dataclass
 
 import numpy as np
 
-from fastnn.definitions import number
-from fastnn.elementary import cosine_of_pi, logarithm, power
+from fastnn._base.arguments import number
+from fastnn._base.portable_math import cosine_of_pi, logarithm, power
 from fastnn.schedules.base import Schedule
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastnn.definitions import integer, number
+from fastnn._base.arguments import integer, number
 from fastnn.schedules.base import Schedule
 
 

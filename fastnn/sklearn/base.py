@@ -18,18 +18,19 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnn import exclusive, threads
-from fastnn.data import Data
-from fastnn.foreign import plain
+from fastnn._base import threads
+from fastnn._base.foreign import plain
+from fastnn._base.sparse import from_scipy
+from fastnn._engine import exclusive
+from fastnn._engine.data import Data
 from fastnn.losses import Reduction
-from fastnn.model import Sequential
+from fastnn.models.sequential import Sequential
 from fastnn.sklearn import networks
 from fastnn.sklearn.lbfgs import Solver
 from fastnn.sklearn.networks import Output
 from fastnn.sklearn.tasks import Epochs
 from fastnn.sklearn.training import HeldOut, Stochastic
 from fastnn.sklearn.weights import Rows, weighing, weighted
-from fastnn.sparse import from_scipy
 
 Validation = tuple[Any, Any, Any]  # X, y, sample_weight
 

@@ -9,12 +9,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, Reg
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastnn.foreign import plain
-from fastnn.many import side_by_side
+from fastnn._base.foreign import plain
+from fastnn._base.threads import get_num_threads
+from fastnn.models.fit_many import side_by_side
 from fastnn.sklearn import parameters
 from fastnn.sklearn.classifier import MLPClassifier
 from fastnn.sklearn.regressor import MLPRegressor
-from fastnn.threads import get_num_threads
 
 
 class _Ensemble(MetaEstimatorMixin, BaseEstimator):

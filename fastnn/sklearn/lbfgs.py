@@ -19,17 +19,18 @@ import scipy.optimize
 from sklearn.utils.optimize import _check_optimize_result
 from threadpoolctl import ThreadpoolController
 
-from fastnn import _kernels, interrupts
+from fastnn import _kernels
+from fastnn._base import interrupts
+from fastnn._base.threads import get_num_threads
+from fastnn._engine.data import Data
+from fastnn._engine.entries import NAN
+from fastnn._engine.evaluate import penalty as penalty_of
+from fastnn._engine.listeners import Errors, Listeners
+from fastnn._engine.plans import take_arenas
 from fastnn._kernels import contract, reference
 from fastnn.callbacks import History, Logs
-from fastnn.data import Data
-from fastnn.evaluation import penalty as penalty_of
-from fastnn.listeners import Errors, Listeners
-from fastnn.model import Sequential
-from fastnn.plan_cache import take_arenas
-from fastnn.records import NAN
+from fastnn.models.sequential import Sequential
 from fastnn.sklearn.training import NOT_FINITE
-from fastnn.threads import get_num_threads
 
 _limiting = threading.Lock()
 

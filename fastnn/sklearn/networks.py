@@ -16,7 +16,7 @@ import numpy as np
 from fastnn import activations, optimizers
 from fastnn.layers import Dense, Dropout, Input, Layer
 from fastnn.losses import LossRecord
-from fastnn.model import Sequential
+from fastnn.models.sequential import Sequential
 from fastnn.optimizers import LBFGS, SGD, Adam, Optimizer
 from fastnn.regularizers import L1L2
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn._engine.data import Data
+from fastnn._engine.fit import Fit, Stop
+from fastnn._engine.prepare import check_arguments, prepare
 from fastnn.callbacks import Callback, Logs
-from fastnn.data import Data
 from fastnn.errors import DivergenceError
-from fastnn.fitting import check_arguments, prepare
-from fastnn.training import Fit, Stop
 
 SMALLEST_RATE = 1e-6  # "adaptive" ends the fit below it
 NOT_FINITE = (

@@ -21,9 +21,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastnn.definitions import integer
-from fastnn.reprs import cut
-from fastnn.stored import check_types, parse
+from fastnn._base.arguments import integer
+from fastnn._base.reprs import cut
+from fastnn._base.stored import check_types, parse
 from fastnn.tables.features import Features, features_from_config
 from fastnn.tables.reading import Reading
 from fastnn.tables.target import Classes, Target, target_from_config

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.definitions import number, shown, unknown_name
-from fastnn.reprs import call_of, counted
+from fastnn._base.arguments import number, shown, unknown_name
+from fastnn._base.reprs import call_of, counted
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import numbers
 from fastnn.tables.ranges import check_finite, check_range

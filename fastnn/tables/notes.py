@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastnn.reprs import counted, cut
+from fastnn._base.reprs import counted, cut
 from fastnn.tables.table import Column, Numbers, Text
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastnn.reprs import counted, cut
+from fastnn._base.reprs import counted, cut
 from fastnn.tables.numerals import GAPS, are_codes, numbers
 
 FEW_ODD = 0.01  # share of rows with words among numbers below which they count as gaps

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import definitions
-from fastnn.reprs import call_of, counted
+from fastnn._base import arguments
+from fastnn._base.reprs import call_of, counted
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import EXACT, are_codes, number, numbers
 from fastnn.tables.ranges import check_finite
@@ -131,8 +131,8 @@ class Quantity:
 
     def check(self) -> None:
         """Raise ``ValueError`` where a file has put what no training gives."""
-        definitions.number("mean", self.mean)
-        definitions.number("spread", self.spread, low=0.0, open_low=True)
+        arguments.number("mean", self.mean)
+        arguments.number("spread", self.spread, low=0.0, open_low=True)
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
@@ -234,7 +234,7 @@ def target_from_config(stored: dict[str, Any]) -> Target:
         # old files have numbers
         return Classes(stored["name"], [str(label) if type(label) in (int, float) else label for label in labels])
     if stored["kind"] != "numbers":
-        raise definitions.unknown_name("kind of target", stored["kind"], ("classes", "numbers"))
+        raise arguments.unknown_name("kind of target", stored["kind"], ("classes", "numbers"))
     return Quantity(stored["name"], stored["mean"], stored["spread"])
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from fastnn.reprs import counted
+from fastnn._base.reprs import counted
 from fastnn.tables.reading import MAX_BYTES
 
 CHUNK = 2**20

@@ -11,8 +11,8 @@ import sys
 import time
 from typing import Any
 
+from fastnn._base.arguments import integer
 from fastnn.callbacks import Callback, Logs
-from fastnn.definitions import integer
 from fastnn.watch.board import Board
 from fastnn.watch.plane import Plane
 from fastnn.watch.server import PORT, Server

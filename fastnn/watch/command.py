@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.screens import on_terminal
+from fastnn.callbacks.screens import on_terminal
 from fastnn.tables import Encoding
 from fastnn.tables.features import NumberFeature, TableFeatures
 from fastnn.tables.target import Classes

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastnn.model import Sequential
+    from fastnn.models.sequential import Sequential
 
 WINDOW = 2.0  # seconds over which the speed is taken
 

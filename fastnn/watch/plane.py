@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _kernels
-from fastnn.plan import allocate
+from fastnn._plan.plan import allocate
 from fastnn.watch.curves import finite
 
 if TYPE_CHECKING:
-    from fastnn.model import Sequential
+    from fastnn.models.sequential import Sequential
 
 POINTS = 400  # rows drawn, chosen by chance
 SIDES = 24, 80  # least and greatest number of places along each axis

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.threads import alone
+from fastnn._base.threads import alone
 from fastnn.watch.board import Board
 from fastnn.watch.curves import Curves
 from fastnn.watch.messages import Clock, setup

@@ -1,0 +1,85 @@
+"""Keyword arguments that a call does not have: what stands in their place here.
+
+Programs for Keras 1, 2 and 3 name arguments that have another name, cannot act, or are not needed here. One whose
+value changes nothing passes; each other one is a ``TypeError`` with a word on what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from fastnn._base.arguments import nearest, shown
+
+ONE_PASS = "an epoch is one pass over all rows; give the rows that an epoch shall have"
+NO_QUEUE = "the data are arrays, and no queue prepares them"
+EVERY_EPOCH = "all validation rows are evaluated after every epoch"
+CALLS: dict[str, str] = {
+    "nb_epoch": "it is called epochs",
+    "n_epochs": "it is called epochs",
+    "num_epochs": "it is called epochs",
+    "steps": "all rows that are given count; give fewer",
+    "steps_per_epoch": ONE_PASS,
+    "samples_per_epoch": ONE_PASS,
+    "validation_steps": EVERY_EPOCH,
+    "nb_val_samples": EVERY_EPOCH,
+    "validation_freq": EVERY_EPOCH,
+    "show_accuracy": "give metrics=['accuracy'] to compile",
+    "workers": NO_QUEUE,
+    "use_multiprocessing": NO_QUEUE,
+    "max_queue_size": NO_QUEUE,
+    "lr": "give the rate to the optimizer, as in optimizers.Adam(learning_rate=0.001)",
+    "learning_rate": "give the rate to the optimizer, as in optimizers.Adam(learning_rate=0.001)",
+    "decay": "give the optimizer a schedule, as in Adam(schedules.InverseTimeDecay(0.001, 1000, 0.5))",
+    "sample_weight_mode": "sample_weight has a weight for each row",
+    "class_mode": "the loss says what the targets are",
+    "target_tensors": "targets are the y of fit",
+    "input_tensors": "inputs are the x of fit",
+    "trainable": "freezing layers is not there yet: every parameter is trained",
+    "distribute": "one machine's processors are used, see fastnn.set_num_threads",
+}
+NEUTRAL: dict[str, tuple[Any, ...]] = {  # values with which ignoring an argument changes nothing
+    "steps": (None,),
+    "steps_per_epoch": (None,),
+    "validation_steps": (None,),
+    "validation_freq": (1,),
+    "workers": (0, 1),
+    "use_multiprocessing": (False,),
+    "max_queue_size": (10,),
+    "sample_weight_mode": (None,),
+    "target_tensors": (None,),
+    "distribute": (None,),
+    "trainable": (True,),
+}
+TAKEN = ("validation_batch_size",)  # of any value: results do not depend on them
+
+
+def refuse(
+    call: str,
+    unknown: Mapping[str, Any],
+    known: Collection[str],
+    *,
+    words: Mapping[str, str] = CALLS,
+    neutral: Mapping[str, tuple[Any, ...]] = NEUTRAL,
+) -> None:
+    """``TypeError`` for the first of ``unknown`` that would have to act, with a word or the nearest known name."""
+    for name, value in unknown.items():
+        if name in TAKEN:
+            continue
+        if any(value is quiet or (type(value) is type(quiet) and value == quiet) for quiet in neutral.get(name, ())):
+            continue
+        if name in words:
+            raise TypeError(f"{call} does not take {name}={shown(value)}: {words[name]}")
+        raise TypeError(f"{call} has no argument {name!r}{nearest(name, known)}; it takes {', '.join(known)}")
+
+
+def refuse_for(method: Any, unknown: Mapping[str, Any]) -> None:
+    """:func:`refuse` for a public method that collects unknown keyword arguments."""
+    from inspect import Parameter, signature
+
+    parameters = signature(method).parameters.values()
+    refuse(
+        method.__name__,
+        unknown,
+        [p.name for p in parameters if p.kind is not Parameter.VAR_KEYWORD and p.name != "self"],
+    )

@@ -1,0 +1,125 @@
+"""What a file says, taken at its word: JSON without loopholes, and records whose fields have the types they name.
+
+Files come from strangers. Python's JSON reader lets two keys of one name, NaN and infinity pass, and the records take
+whatever duck looks like a number; here such things are errors, before anything is made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from fastnn._base.arguments import shown
+
+PLAIN = (bool, int, str, NoneType)
+
+
+def parse(name: str, text: str | bytes) -> Any:
+    """The value of a JSON text; ``ValueError`` that names what it is the text of."""
+    try:
+        if isinstance(text, bytes):
+            text = text.decode()
+        value = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_number)
+        if "\\ud" in text or "\\uD" in text:  # half of a pair of surrogates cannot be printed or written
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError(f"the {name} is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"the {name} is no valid JSON: {error}") from None
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise ValueError(f"it has {shown(name)} twice")
+        made[name] = value
+    return made
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{shown(text)} is too large")
+    return value
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def check_types(record: Any) -> Any:
+    """A dataclass object, whose fields (and theirs) must be what their annotations say; ``TypeError`` else.
+
+    Models ask this of what users hand in, too: what is taken can be saved, and what is saved can be loaded.
+    """
+    kind: Any = type(record)
+    for name, hint in _hints(kind).items():
+        value = getattr(record, name)
+        if not conforms(value, hint):
+            wanted = hint.__name__ if isinstance(hint, type) else hint
+            raise TypeError(f"{name} of {kind.__name__} must be {wanted}, got {shown(value)}")
+        for inner in value if isinstance(value, list | tuple) else (value,):
+            if is_dataclass(inner) and not isinstance(inner, type):
+                check_types(inner)
+    return record
+
+
+@lru_cache(maxsize=256)
+def _hints(kind: Any) -> dict[str, Any]:
+    if not is_dataclass(kind):
+        return {}
+    try:
+        hints = get_type_hints(kind)
+    except NameError:  # a user's own class, of types that only a checker of types sees
+        return {}
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def conforms(value: Any, hint: Any) -> bool:
+    """Whether a value is of the annotated type; a bool is no number, a whole number is a real one, as are NumPy's."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    origin, inside = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(conforms(value, option) for option in inside)
+    if origin in (list, tuple, Sequence):
+        return isinstance(value, list | tuple) and all(conforms(part, inside[0]) for part in value)
+    if origin in (dict, Mapping):
+        of_keys, of_values = inside
+        return isinstance(value, dict) and all(
+            conforms(k, of_keys) and conforms(v, of_values) for k, v in value.items()
+        )
+    if hint is float:
+        return type(value) is int or isinstance(value, float)
+    if hint in PLAIN:
+        return type(value) is hint
+    return hint is Any or not isinstance(hint, type) or isinstance(value, hint)
+
+
+def difference(stored: Any, made: Any, where: str = "") -> str | None:
+    """Where a stored value differs from what was made of it, in words, or None; what it leaves out has its default."""
+    if isinstance(stored, dict) and isinstance(made, dict):
+        parts = [(name, value, made[name]) for name, value in stored.items() if name in made]
+        if len(parts) < len(stored):
+            return f"{_place(where)} has {shown(next(n for n in stored if n not in made))}, which nothing reads"
+    elif isinstance(stored, list) and isinstance(made, list) and len(stored) == len(made):
+        parts = [(str(i), *pair) for i, pair in enumerate(zip(stored, made, strict=True))]
+    elif stored == made and (type(stored) is bool) == (type(made) is bool):
+        return None
+    else:
+        return f"{_place(where)} is {shown(stored)} and means {shown(made)}"
+    told = (difference(was, now, f"{where}.{name}" if where else name) for name, was, now in parts)
+    return next((words for words in told if words), None)
+
+
+def _place(where: str) -> str:
+    return where or "it"

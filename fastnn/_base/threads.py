@@ -1,0 +1,72 @@
+"""How many threads fastnn may use: an upper bound that the work may stay below."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import threading
+from collections.abc import Iterator
+
+from fastnn._base.arguments import integer
+
+_chosen: int | None = None
+_inner = threading.local()
+
+
+def set_num_threads(n: int) -> None:
+    """Set the upper bound on threads, over ``FASTNN_NUM_THREADS`` and what the machine has.
+
+    >>> import fastnn
+    >>> before = fastnn.get_num_threads()
+    >>> fastnn.set_num_threads(1)
+    >>> fastnn.get_num_threads()
+    1
+    >>> fastnn.set_num_threads(before)
+    """
+    global _chosen
+    _chosen = integer("n", n, low=1)
+
+
+def get_num_threads() -> int:
+    """The upper bound in force: ``set_num_threads``, ``FASTNN_NUM_THREADS``, ``OMP_NUM_THREADS``, the machine."""
+    limit: int | None = getattr(_inner, "limit", None)
+    if limit is not None:
+        return limit
+    if _chosen is not None:
+        return _chosen
+    for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").split(",")[0].strip()
+        if text.isdecimal() and int(text) > 0:
+            return int(text)
+        if text and name == "FASTNN_NUM_THREADS":
+            raise ValueError(f"FASTNN_NUM_THREADS must be a whole number of at least 1, got {text!r}")
+    return machine_threads()
+
+
+@contextlib.contextmanager
+def limited(n: int) -> Iterator[None]:
+    """A block in which this Python thread uses at most ``n`` threads, whatever the bound is; inner blocks narrow it."""
+    outer: int | None = getattr(_inner, "limit", None)
+    _inner.limit = n if outer is None else min(n, outer)
+    try:
+        yield
+    finally:
+        _inner.limit = outer
+
+
+def alone() -> contextlib.AbstractContextManager[None]:
+    """A block in which this Python thread uses no others, since there are others of its kind."""
+    return limited(1)
+
+
+def machine_threads() -> int:
+    """Processors this process may use: its affinity mask and its control group's share of time."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        count = min(count, max(1, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):
+        pass  # no control group of the second version, or no limit ("max")
+    return count

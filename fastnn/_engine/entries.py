@@ -1,0 +1,75 @@
+"""What becomes of the sums of a fit: logs, and an entry in the history for every epoch that began an update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn._engine.evaluate import Rows, read_sums
+from fastnn._plan.plan import Plan
+from fastnn.callbacks import History, Logs
+from fastnn.metrics import Reading
+
+NAN = float("nan")
+
+
+class Records:
+    """The history of one fit, whose epochs the user counts from ``offset`` more than the model does.
+
+    Attributes
+    ----------
+    logs : values of the last epoch that was entered.
+    next : the first epoch without an entry, as the model counts.
+    keeps : whether a metric needs all predictions of an epoch; logs of batches do not hold it.
+    """
+
+    def __init__(
+        self, metrics: Sequence[tuple[Reading, bool]], batch_size: int, n_samples: int, first: int, offset: int
+    ):
+        self.metrics, self.batch_size, self.n_samples, self.offset = metrics, batch_size, n_samples, offset
+        self.history, self.next = History(), first
+        self.keeps = any(reading.keeps for reading, _ in metrics)
+        self.logs: Logs = {}
+
+    def running(self, plan: Plan, sums: np.ndarray, batches: int) -> Logs:
+        """Values over the first batches of an epoch; the loss is NaN where it is not finite."""
+        return {name: values[0] for name, values in self._values(plan, sums[:1], batches).items()}
+
+    def columns(
+        self, plan: Plan, sums: np.ndarray, batches: int, spoilt: bool = False, rows: Rows | None = None
+    ) -> dict[str, list[float]]:
+        """Values of epochs that trained on so many batches; NaN in the last one when it is spoilt.
+
+        ``rows`` are what the one epoch has kept for metrics that need all predictions.
+        """
+        found = self._values(plan, sums, 0 if spoilt and self.keeps else batches, rows)
+        return {name: [*values[:-1], NAN] for name, values in found.items()} if spoilt else found
+
+    def _values(self, plan: Plan, sums: np.ndarray, batches: int, rows: Rows | None = None) -> dict[str, list[float]]:
+        if not batches:
+            return {name: [NAN] * len(sums) for name in self.names()}
+        found = read_sums(self.metrics, plan, sums, min(batches * self.batch_size, self.n_samples), rows)
+        found["loss"] = [value if math.isfinite(value) else NAN for value in found["loss"]]
+        return found
+
+    def names(self) -> list[str]:
+        """Names of the values that training gives."""
+        return ["loss", *(key for reading, _ in self.metrics for key in reading.keys)]
+
+    def enter(self, columns: dict[str, list[float]], tell: Callable[[int, Logs], Any] | None) -> None:
+        """Add epochs to the history, the last one with what ``tell`` has put into its logs, also when that raises."""
+        n_epochs = len(columns["loss"])
+        epochs = range(self.next + self.offset, self.next + self.offset + n_epochs)
+        self.next += n_epochs
+        self.logs = {name: values[-1] for name, values in columns.items()}
+        if tell is None:
+            self.history.extend(epochs, columns)
+            return
+        self.history.extend(epochs[:-1], {name: values[:-1] for name, values in columns.items()})
+        try:
+            tell(epochs[-1], self.logs)
+        finally:
+            self.history.extend(epochs[-1:], {name: [value] for name, value in self.logs.items()})

@@ -1,0 +1,269 @@
+"""The epoch loop: stretches of updates in the backend, what happens between them, and how a fit ends.
+
+Between stretches Python hears Ctrl-C, keeps the time limit, moves the progress bar and tells the callbacks.
+
+Whatever ends a fit (its last epoch, ``stop_training``, ``time_limit``, weights that are not finite, an error, Ctrl-C):
+every epoch that began an update has an entry in the history, which callbacks hear of in ``on_epoch_end``, and then
+every callback hears ``on_train_end`` once, with the last logs. The entry of an epoch that ended early holds the values
+over the batches it trained on: NaN where there are none, NaN for every value of an epoch that diverged, and NaN for
+the ``val_`` values of one that ended in an error.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastnn._engine.data import Data
+from fastnn._engine.entries import NAN, Records
+from fastnn._engine.evaluate import kept_rows
+from fastnn._engine.finite import Finite
+from fastnn._engine.listeners import Errors, Listeners
+from fastnn._engine.stretches import Stretches
+from fastnn._engine.trainer import Trainer
+from fastnn._plan.plan import new_run
+from fastnn.callbacks import History, Logs, TerminateOnNaN
+from fastnn.callbacks.progress import Progress
+from fastnn.errors import DivergenceError
+
+if TYPE_CHECKING:
+    from fastnn.models.sequential import Sequential
+
+DIVERGED, STALLED = 1, 2  # run.status
+
+
+@dataclass
+class Stop:
+    """A fit ends when an epoch's mean loss has not improved on the best by ``tol`` for more than ``patience`` epochs.
+
+    Attributes
+    ----------
+    patience : -1 never ends a fit.
+    best, wait : where the rule stands: the least loss, and the epochs since it improved. Kept up to date.
+    on_stall : asked then; False lets the fit go on, ``wait`` from 0.
+    """
+
+    patience: int
+    tol: float
+    best: float = math.inf
+    wait: int = 0
+    on_stall: Callable[[], bool] = lambda: True
+
+
+@dataclass
+class Fit:
+    """One call of ``Sequential.fit``, from its checked arguments to its history.
+
+    Attributes
+    ----------
+    failed : whether it diverged or an error ended it; then nothing is evaluated any more.
+    """
+
+    model: Sequential
+    backend: Any
+    data: Data
+    batch_size: int
+    epochs: tuple[int, int]  # first and last + 1, as the user counts them
+    listeners: Listeners
+    progress: Progress
+    validate: Callable[[], Logs] | None = None
+    shuffle: bool = True
+    time_limit: float | None = None
+    stop: Stop | None = None
+    failed: bool = False
+
+    def __post_init__(self) -> None:
+        n_samples, start = len(self.data), self.model.epoch
+        last = start + max(0, self.epochs[1] - self.epochs[0])
+        self.trainer = Trainer(self.model, self.backend, self.data, self.batch_size)
+        self.run = new_run(n_samples, (start, last), step=self.model.step, shuffle=self.shuffle)
+        if self.stop:
+            for name in ("patience", "tol", "best", "wait"):
+                self.run[name] = getattr(self.stop, name)
+        self.steps = -(-n_samples // self.batch_size)
+        self.stretches = Stretches(self.steps, int(self.trainer.plan.header["n_sums"]))
+        self.weights = Finite(self.trainer.arenas.params)
+        metrics, offset = self.model.resolved_metrics(), self.epochs[0] - start
+        self.records = Records(metrics, self.batch_size, n_samples, start, offset)
+        self.history.params = {
+            "epochs": self.epochs[1],
+            "initial_epoch": self.epochs[0],
+            "steps": self.steps,
+            "n_samples": n_samples,
+            "batch_size": self.batch_size,
+        }
+        self.began = False  # whether the epoch at hand began an update
+        self.diverged = self.per_batch = self.at_epochs = False
+        self.looked = False  # whether the weights have been looked at since the last update
+
+    @property
+    def history(self) -> History:
+        """What has been entered."""
+        return self.records.history
+
+    def __call__(self) -> History:
+        """Train until the last epoch, the time limit, a callback's word or a loss that is not finite."""
+        self.model.stop_training = False
+        self.history.set_model(self.model)
+        self.listeners.introduce(self.model, self.history.params)
+        errors = Errors()
+        try:
+            with errors:
+                self.listeners.tell("on_train_begin", {})
+                self._train()
+        finally:
+            self._end(errors)
+        errors.raise_first()
+        return self.history
+
+    def _train(self) -> None:
+        deadline = math.inf if self.time_limit is None else time.monotonic() + self.time_limit
+        self.per_batch = self.listeners.hear("on_train_batch_begin", "on_train_batch_end")
+        self.at_epochs = self.listeners.hear("on_epoch_begin", "on_epoch_end")
+        while self.run["epoch"] < self.run["last_epoch"] and not self.model.stop_training:
+            if self._begin():
+                self._stretch()
+            if time.monotonic() >= deadline:
+                break
+        if not self.diverged and not self.weights.holds():  # no later batch has seen what the last update did
+            self._diverge()
+        self.looked = True
+
+    @property
+    def per_epoch(self) -> bool:
+        """Whether something has to be done after each epoch."""
+        schedule = self.trainer.schedule
+        listens = self.progress.every_epoch or self.at_epochs or (schedule and schedule.listens)
+        return bool(self.validate or listens or self.records.keeps)
+
+    def _begin(self) -> bool:
+        """Tell what begins; False when a callback ends the fit, which must not see another update."""
+        if self.run["batch"] == 0:
+            if self.per_epoch:
+                self.listeners.tell("on_epoch_begin", int(self.run["epoch"]) + self.records.offset, {})
+            self.weights.keep()
+        if self.per_batch and not self.model.stop_training:
+            self.listeners.tell("on_train_batch_begin", int(self.run["batch"]), {})
+        return not self.model.stop_training
+
+    def _stretch(self) -> None:
+        """One backend call, and what is told after it."""
+        batch = int(self.run["batch"])
+        self._update()
+        if self.per_batch:
+            self.listeners.tell("on_train_batch_end", batch, self._running(batch + 1))
+        if self.run["status"] == DIVERGED or (self.run["batch"] == 0 and not self.weights.holds()):
+            self._diverge()
+            return
+        self._enter_finished()
+        if self.stop:
+            self._follow(self.stop)
+        self.progress.update(self._steps_done(), self.records.logs, self._shown)
+        self.listeners.tell("on_progress", self._steps_done(), self.records.logs)
+
+    def _update(self) -> None:
+        run = self.run
+        if self.trainer.heed():
+            run["step"] = 0
+        self.stretches.begin(run, self.per_epoch, self.per_batch)
+        self.began = True
+        began, step = time.perf_counter(), int(run["step"])
+        self.trainer.update(run, self.stretches.sums)
+        self.stretches.measure(time.perf_counter() - began, int(run["step"]) - step)
+        self.began = bool(run["batch"]) or run["status"] == DIVERGED
+        self._count()
+
+    def _follow(self, stop: Stop) -> None:
+        """Take over where the rule stands after a call, and ask what shall be when it has ended one."""
+        stop.best, stop.wait = float(self.run["best"]), int(self.run["wait"])
+        if self.run["status"] != STALLED:
+            return
+        self.run["status"] = 0
+        if stop.on_stall():
+            self.model.stop_training = True
+        else:
+            self.run["wait"] = 0
+
+    def _count(self) -> None:
+        """Callbacks that save or look at the model find its counters up to date."""
+        self.model.epoch, self.model.step = int(self.run["epoch"]), int(self.run["step"])
+
+    def _diverge(self) -> None:
+        """Back to the weights of before the epoch; then raise, or end the fit when TerminateOnNaN asked for that."""
+        self._go_back()
+        self.model.stop_training = True
+        if any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.listeners.callbacks):
+            return
+        number = int(self.run["epoch"]) + int(self.began) + self.records.offset
+        raise DivergenceError(
+            f"the loss is not finite in epoch {number}: training diverged. The model has gone back to weights from "
+            f"before that epoch. Try a smaller learning_rate, clipnorm=1.0, or inputs of unit scale.",
+            number,
+        )
+
+    def _go_back(self) -> None:
+        self.diverged = True
+        self.weights.go_back()
+        self.model.slots, self.run["step"] = None, 0  # moments may hold infinities; the next fit starts afresh
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def _end(self, errors: Errors) -> None:
+        """Enter the epoch that ended early, and tell callbacks that all is over."""
+        if not (self.looked or self.weights.holds()):  # an error came before
+            self._go_back()
+        self.history.failed = errors.first is not None
+        self.failed = self.diverged or self.history.failed
+        self._count()
+        with errors:
+            self._enter_finished(spoilt=self.diverged and not self.began)
+        with errors:
+            if self.began:
+                self._enter(1, int(self.run["batch"]), spoilt=self.diverged)
+        with errors:
+            self.progress.close(self._steps_done(), self.records.logs)
+        with errors:
+            self.listeners.tell("on_train_end", self.records.logs)
+        self.trainer.close()
+
+    def _enter_finished(self, spoilt: bool = False) -> None:
+        """Enter the epochs that have ended since the last entry."""
+        finished = int(self.run["epoch"]) - self.records.next
+        if finished:
+            self._enter(finished, self.steps, spoilt)
+
+    def _enter(self, n_epochs: int, batches: int, spoilt: bool) -> None:
+        """Enter epochs that trained on so many batches: one when something listens at epochs, else any number."""
+        first = self.records.next - int(self.run["first_epoch"])
+        sums = self.stretches.sums[first : first + n_epochs]
+        rows = None
+        if self.records.keeps and not spoilt:
+            rows = kept_rows(self.trainer.plan, sums[0], self.data, self.trainer.order)
+        columns = self.records.columns(self.trainer.plan, sums, batches, spoilt, rows)
+        if self.validate:
+            values = dict.fromkeys(self.records.names(), NAN) if self.failed else self.validate()
+            columns |= {f"val_{name}": [value] for name, value in values.items()}
+        self.records.enter(columns, self._tell_epoch if self.per_epoch else None)
+
+    def _tell_epoch(self, epoch: int, logs: Logs) -> None:
+        schedule = self.trainer.schedule
+        if schedule and schedule.listens:
+            schedule.on_epoch_end(logs.get("val_loss", logs["loss"]))
+        self.listeners.tell("on_epoch_end", epoch, logs)
+        self.progress.epoch_end(epoch - self.epochs[0], logs)
+
+    # -- what is shown --------------------------------------------------------------------------
+
+    def _steps_done(self) -> int:
+        return (int(self.run["epoch"]) + self.records.offset - self.epochs[0]) * self.steps + int(self.run["batch"])
+
+    def _running(self, batches: int) -> Logs:
+        return self.records.running(self.trainer.plan, self.stretches.sums, batches)
+
+    def _shown(self) -> Logs:
+        """What the bar shows before the first epoch is whole: the values so far; nothing where no row is counted."""
+        batches = int(self.run["batch"])
+        return self._running(batches) if batches and self.stretches.sums[0].any() else {}

@@ -1,0 +1,104 @@
+"""Predictions in hot loops: no conversion, no checks for NaN, arrays prepared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn._base.foreign import check_mask
+from fastnn._engine.convert import is_sparse
+from fastnn._plan.plan import Arenas, allocate
+
+if TYPE_CHECKING:
+    from fastnn.models.sequential import Sequential
+
+Predict = Callable[..., np.ndarray]
+
+
+def make_predictor(model: Sequential) -> Predict:
+    """The callable that ``Sequential.predictor`` returns; see :class:`Predictor`.
+
+    A backend may bring a ``Predictor`` of its own, which hands unusual arguments to the one here.
+    """
+    own = Predictor(model)
+    faster = getattr(own.backend, "Predictor", None)
+    if faster is None:
+        own.free.append(own.arenas)
+        return own
+    return faster(own.plan, own.arenas, own.shape, own.output_shape, own)
+
+
+class Predictor:
+    """``f(x)`` or ``f(x, out=)`` for one model; follows the model's parameters as they train.
+
+    ``x`` is one row ``input_shape`` or a batch ``(n, *input_shape)``, C-contiguous and of the model's dtype;
+    anything else is a ``TypeError`` or ``ValueError``. NaN and infinities go through. ``out`` may lie over ``x``.
+    Threads may share a predictor: a call that finds another one at work takes arrays of its own.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense
+    >>> predict = Sequential([Dense(1, kernel_initializer="ones", input_shape=(2,))], backend="numpy").predictor()
+    >>> predict
+    <Predictor (2,) -> (1,), float32, on numpy>
+    >>> out = np.empty((3, 1), np.float32)
+    >>> predict(np.ones((3, 2), np.float32), out=out) is out, out.ravel().tolist()
+    (True, [2.0, 2.0, 2.0])
+    """
+
+    def __init__(self, model: Sequential):
+        self.plan = model.prediction_plan()
+        self.name, self.backend = _kernels.select(self.plan, model.backend)
+        self.params = model.params
+        self.arenas = allocate(self.plan, self.params)
+        self.free: list[Arenas] = []  # for calls of more threads
+        self.shape, self.dtype = model.layout.input_shape, model.dtype
+        self.output_shape = model.layout.output_shape
+        self.n_input, self.n_output = int(self.plan.header["n_input"]), int(self.plan.header["n_output"])
+
+    def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Predict; returns ``out``, or a new array of shape ``output_shape`` or ``(n, *output_shape)``."""
+        self._check("x", x)
+        single = x.shape == self.shape
+        if not single and x.shape[1:] != self.shape:
+            raise ValueError(f"x must have shape {self.shape} or {('n', *self.shape)}, got {x.shape}")
+        shape = self.output_shape if single else (len(x), *self.output_shape)
+        if out is None:
+            out = np.empty(shape, self.dtype)
+        else:
+            self._check("out", out)
+            if out.shape != shape or not out.flags.writeable:
+                raise ValueError(f"out must be writable and have shape {shape}, got {out.shape}")
+            if np.may_share_memory(x, out):  # rows not yet read would be written over
+                x = x.copy()
+        arenas = self._take_arenas()
+        try:
+            rows, places = np.asarray(x), np.asarray(out)  # without the ways of a subclass
+            self.backend.predict(self.plan, arenas, rows.reshape(-1, self.n_input), places.reshape(-1, self.n_output))
+        finally:
+            self.free.append(arenas)
+        return out
+
+    def _take_arenas(self) -> Arenas:
+        """Arenas that no other call works in."""
+        try:
+            return self.free.pop()
+        except IndexError:
+            return allocate(self.plan, self.params)
+
+    def __repr__(self) -> str:
+        return f"<Predictor {self.shape} -> {self.output_shape}, {self.dtype}, on {self.name}>"
+
+    def _check(self, name: str, array: np.ndarray) -> None:
+        if not isinstance(array, np.ndarray):
+            hint = "; sparse rows go to model.predict" if is_sparse(array) else ""
+            raise TypeError(f"{name} must be an array, got {type(array).__name__}{hint}")
+        check_mask(name, array)
+        flags = array.flags
+        if array.dtype != self.dtype or not (flags.c_contiguous and flags.aligned):
+            fault = "" if flags.aligned else ", not aligned"
+            fault += "" if flags.c_contiguous else ", not contiguous"
+            raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}")

@@ -1,0 +1,342 @@
+"""The backend "cython": hands a plan and its arenas to the C walk, without the GIL.
+
+Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
+``isa`` and ``use_isa`` choose the instruction set; ``predictor.pxi`` predicts in hot loops, ``testing.pxi`` runs
+single kernels for tests and benches.
+
+Design: addresses of a plan's tables and arenas are taken once and kept on the arenas (:class:`Prepared`), because
+asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
+identity (rejected), would keep the last model's memory alive. Room to write out sparse rows for a prediction is taken
+and kept there too when first wanted: in the workspace (rejected) all models would pay for it, and the scratch memory of
+a thread is what its products pack their operands into.
+"""
+
+cimport numpy
+from cpython.ref cimport Py_XDECREF, PyObject
+from cpython.set cimport PySet_GET_SIZE
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+
+from fastnn._base import interrupts
+from fastnn._plan.plan import aligned
+from fastnn._base.sparse import SparseRows
+from fastnn._base.threads import get_num_threads
+
+numpy.import_array()
+
+ISAS = ("avx512", "avx2", "neon", "portable")
+
+cdef enum:
+    BRIEF_ROWS = 4  # so few rows are predicted with the GIL held
+    MOST_DIMS = 32
+
+cdef bytes _isa = b""
+cdef const fnn_kernels *_f32 = NULL
+cdef const fnn_kernels *_f64 = NULL
+
+
+def isas():
+    """``(name, compiled, runs)`` of each instruction set: in this build, and on this machine."""
+    return _isas_of(fnn_read_cpu())
+
+
+cdef _isas_of(fnn_cpu cpu):
+    cdef int i
+    runs = {fnn_isa_name(i).decode(): bool(fnn_isa_runs(i, &cpu)) for i in range(fnn_isa_count())}
+    return [(name, name in runs, runs.get(name, False)) for name in ISAS]
+
+
+def running(found):
+    """Names of those of ``isas()`` that run, the best first; ``ImportError`` when none does."""
+    runs = [name for name, _, does in found if does]
+    if not runs:
+        compiled = ", ".join(name for name, built, _ in found if built)
+        raise ImportError(f"this machine runs none of the instruction sets of this build: {compiled}")
+    return runs
+
+
+def isa():
+    """Name of the instruction set in use."""
+    return _isa.decode()
+
+
+def use_isa(name=""):
+    """Use an instruction set from now on, "" for the best; ``ValueError`` when it does not run here."""
+    global _isa, _f32, _f64
+    cdef const char *why = NULL
+    runs = running(isas())
+    wanted = (name or runs[0]).encode()
+    cdef const fnn_kernels *f32 = fnn_select(wanted, 4, &why)
+    if f32 == NULL:
+        raise ValueError(f"instruction set {name!r} cannot be used: {why.decode()}; known here: {', '.join(runs)}")
+    _isa, _f32, _f64 = wanted, f32, fnn_select(wanted, 8, &why)
+
+
+cdef char *_address(object array, Py_ssize_t *n_bytes, int flags=PyBUF_SIMPLE) except? NULL:
+    """Address of a C-contiguous array that the caller keeps alive."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, flags)
+    n_bytes[0] = view.len
+    PyBuffer_Release(&view)
+    return <char *>view.buf
+
+
+cdef class Prepared:
+    """Addresses of the tables of a plan and of its arenas, with the kernels for their dtype."""
+
+    cdef object plan, kept, room
+    cdef fnn_network network
+    cdef const fnn_header *header
+    cdef int32_t *all_rows
+    cdef int64_t n_rows
+    cdef Py_ssize_t item_size
+    cdef bytes isa
+
+    def __cinit__(self, plan, arenas):
+        cdef Py_ssize_t n
+        cdef fnn_model *model = &self.network.model
+        self.plan, self.isa = plan, _isa
+        self.kept = (arenas.params, arenas.grads, arenas.slots, arenas.state, arenas.workspace)
+        self.item_size = arenas.params.dtype.itemsize
+        self.network.kernels = _f64 if self.item_size == 8 else _f32
+        self.header = model.header = <const fnn_header *>_address(plan.header, &n)
+        model.ops = <const fnn_op *>_address(plan.ops, &n)
+        model.loss = <const fnn_loss *>_address(plan.loss, &n)
+        model.optimizer = <const fnn_optimizer *>_address(plan.optimizer, &n)
+        model.metrics = <const fnn_metric *>_address(plan.metrics, &n)
+        model.segments = <const fnn_segment *>_address(plan.segments, &n)
+        model.params, model.grads = _address(arenas.params, &n), _address(arenas.grads, &n)
+        model.slots, model.state = _address(arenas.slots, &n), _address(arenas.state, &n)
+        model.workspace = _address(arenas.workspace, &n)
+        self.rows_to(self.header.block_rows)
+
+    def __dealloc__(self):
+        free(self.all_rows)
+
+    def __reduce__(self):
+        return _nothing, ()  # a copy of the arenas prepares anew
+
+    cdef int32_t *rows_to(self, int64_t n) except NULL:
+        """Indices 0 to n - 1 at least."""
+        cdef int32_t *more
+        if n > self.n_rows:
+            more = <int32_t *>realloc(self.all_rows, n * sizeof(int32_t))
+            if more == NULL:
+                raise MemoryError
+            for i in range(self.n_rows, n):
+                more[i] = <int32_t>i
+            self.all_rows, self.n_rows = more, n
+        return self.all_rows
+
+    cdef int64_t rows_in(self, Py_ssize_t n_bytes) noexcept:
+        """Rows of x in so many bytes."""
+        return n_bytes // (self.header.n_input * self.item_size)
+
+    cdef void *room_for_rows(self) except NULL:
+        """Room for a block of rows of x."""
+        cdef Py_ssize_t n
+        if self.room is None:
+            self.room = aligned(self.header.block_rows * self.header.n_input, self.kept[0].dtype)
+        return _address(self.room, &n)
+
+    cdef int threads(self, int64_t rows, int passes) except -1:
+        """Upper bound on threads; the user's wish is asked for only where there is work for two."""
+        if fnn_threads_for(&self.network, rows, passes, 2) < 2:
+            return 1
+        return get_num_threads()
+
+
+def _nothing():
+    return None
+
+
+cdef object _check = interrupts.check
+cdef set _tasks_off = interrupts.called_off
+
+
+cdef int _called_off() noexcept with gil:
+    """1 when Ctrl-C, or the thread that waits for this one, ends the call; what was raised waits for ``_leave``."""
+    cdef PyObject *answer
+    if PyErr_CheckSignals():
+        return 1
+    if not PySet_GET_SIZE(_tasks_off):
+        return 0
+    answer = PyObject_CallNoArgs(<PyObject *>_check)
+    Py_XDECREF(answer)
+    return answer == NULL
+
+
+cdef int _leave(int called_off) except -1:
+    """Raise what has ended a call."""
+    return -called_off
+
+
+cdef fnn_sparse _sparse(x) except *:
+    """Addresses of ``SparseRows`` that the caller keeps alive."""
+    cdef Py_ssize_t n
+    cdef fnn_sparse rows
+    rows.values = _address(x.values, &n)
+    rows.columns = <const int32_t *>_address(x.columns, &n)
+    rows.starts = <const int64_t *>_address(x.starts, &n)
+    return rows
+
+
+cdef fnn_data _fit_data(x, target, weight) except *:
+    """Addresses of the rows of a fit, which the caller keeps alive."""
+    cdef Py_ssize_t n
+    cdef fnn_data data
+    data.x = data.sparse.values = NULL
+    data.sparse.columns, data.sparse.starts = NULL, NULL
+    if type(x) is SparseRows:
+        data.sparse = _sparse(x)
+    else:
+        data.x = _address(x, &n)
+    data.target = _address(target, &n)
+    data.weight = NULL if weight is None else _address(weight, &n)
+    return data
+
+
+cdef Prepared _prepared(plan, arenas):
+    cdef dict kept = arenas.__dict__
+    found = kept.get("_native")
+    if type(found) is Prepared and (<Prepared>found).plan is plan and (<Prepared>found).isa is _isa:
+        return <Prepared>found
+    made = Prepared(plan, arenas)
+    kept["_native"] = made
+    return made
+
+
+def supports(plan):
+    """None, or the first thing in the plan that no kernel is there for."""
+    limits = (
+        ("operation", plan.ops["kind"], FNN_N_OP_KINDS),
+        ("activation", plan.ops["activation"], FNN_N_ACTIVATIONS),
+        ("loss", plan.loss["code"], FNN_N_LOSSES),
+        ("optimizer", plan.optimizer["code"], FNN_N_OPTIMIZERS),
+        ("statistic", plan.metrics["statistic"], FNN_N_STATISTICS),
+        ("constraint", plan.segments["constraint"], FNN_N_CONSTRAINTS),
+    )
+    for what, codes, limit in limits:
+        if codes.max(initial=-1) >= limit:
+            return f"{what} {codes.max()} has no native kernel"
+    return None
+
+
+def forward(plan, arenas, x, bint training=False, int64_t step=0, int64_t first_row=0):
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef Py_ssize_t n_bytes = 0
+    cdef fnn_block block
+    block.x = _address(x, &n_bytes)
+    block.rows = p.rows_in(n_bytes)
+    block.training, block.step, block.first_row = training, step, first_row
+    cdef int threads = p.threads(block.rows, 1)
+    with nogil:
+        fnn_forward(&p.network, &block, threads)
+    cdef int64_t at = p.header.y, width = p.header.n_output
+    return arenas.workspace[at : at + block.rows * width].reshape(block.rows, width)
+
+
+def loss(plan, arenas, target, weight, sums, double scale):
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef Py_ssize_t n_bytes = 0
+    cdef const void *targets = _address(target, &n_bytes)
+    cdef int64_t rows = len(target)
+    cdef const void *weights = NULL if weight is None else _address(weight, &n_bytes)
+    cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
+    cdef uint64_t control
+    with nogil:
+        control = fnn_flush_denormals()
+        p.network.kernels.loss(&p.network.model, targets, weights, p.all_rows, 0, rows, scale, into)
+        fnn_restore(control)
+
+
+def backward(plan, arenas, x, bint accumulate=False, double activity_scale=0.0):
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef Py_ssize_t n_bytes = 0
+    cdef fnn_block block
+    block.x = _address(x, &n_bytes)
+    block.rows = p.rows_in(n_bytes)
+    block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
+    cdef int threads = p.threads(block.rows, 2)
+    with nogil:
+        fnn_backward(&p.network, &block, accumulate, threads)
+
+
+def update(plan, arenas, int64_t step, double learning_rate, double penalty_scale=1.0):
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef double penalty
+    with nogil:
+        penalty = fnn_update(&p.network, step, learning_rate, penalty_scale)
+    return penalty
+
+
+def gradient(plan, arenas, x, target, weight, sums):
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef Py_ssize_t n_bytes = 0
+    cdef fnn_data data = _fit_data(x, target, weight)
+    cdef int64_t n_rows = len(x)
+    cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
+    cdef int32_t *rows = p.rows_to(n_rows)
+    cdef int threads = p.threads(min(p.header.block_rows, n_rows), 3)
+    cdef int called_off
+    with nogil:
+        called_off = fnn_gradient(&p.network, &data, rows, n_rows, into, threads)
+    _leave(called_off)
+
+
+def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef Py_ssize_t n_bytes = 0
+    cdef fnn_data data = _fit_data(x, target, weight)
+    cdef fnn_rates rates
+    cdef int32_t *rows = <int32_t *>_address(order, &n_bytes, PyBUF_WRITABLE)
+    cdef fnn_run *at = <fnn_run *>_address(run, &n_bytes, PyBUF_WRITABLE)
+    cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
+    rates.rates = <const double *>_address(learning_rates, &n_bytes)
+    rates.one = n_bytes == sizeof(double)
+    cdef int threads = p.threads(min(p.header.block_rows, at.n_samples), 3)
+    cdef int called_off
+    with nogil:
+        called_off = fnn_train(&p.network, &data, rows, at, rates, into, threads)
+    _leave(called_off)
+
+
+def predict(plan, arenas, x, out):
+    cdef Prepared p = _prepared(plan, arenas)
+    cdef Py_ssize_t n_bytes = 0
+    cdef char *to = _address(out, &n_bytes, PyBUF_WRITABLE)
+    if type(x) is SparseRows:
+        _predict_sparse(p, x, to)
+        return
+    cdef const char *rows = _address(x, &n_bytes)
+    _predict(p, rows, p.rows_in(n_bytes), to)
+
+
+cdef int _predict_sparse(Prepared p, x, void *out) except -1:
+    cdef fnn_sparse rows = _sparse(x)
+    cdef int64_t n_rows = len(x)
+    cdef void *room = p.room_for_rows()
+    cdef int threads = p.threads(n_rows, 1)
+    cdef int called_off
+    with nogil:
+        called_off = fnn_predict_sparse(&p.network, &rows, n_rows, room, out, threads)
+    return _leave(called_off)
+
+
+cdef int _predict(Prepared p, const void *x, int64_t n_rows, void *out) except -1:
+    cdef int called_off, threads = p.threads(n_rows, 1)
+    if n_rows <= BRIEF_ROWS:  # giving up the GIL would cost more than it gives others
+        fnn_predict(&p.network, x, n_rows, out, 1)
+        return 0
+    with nogil:
+        called_off = fnn_predict(&p.network, x, n_rows, out, threads)
+    return _leave(called_off)
+
+
+include "predictor.pxi"
+include "testing.pxi"
+
+fnn_is_called_off = _called_off
+
+use_isa()

@@ -1,0 +1,88 @@
+"""Matrix products: one kernel serves ``x @ w + b``, ``x.T @ dz`` and ``dz @ w.T``; and sums of rows, a transpose.
+
+``a`` is read by strides, so that it may be a transposed view; ``b`` ``(k, n)`` and ``c`` ``(m, n)`` are flat and
+row-major. ``c`` is cut into tiles of some rows and two vectors, which stay in registers while ``k`` runs.
+
+Design: nothing is packed or blocked over ``k``. Rows of ``b`` come from the second-level cache for the layers this
+backend is meant for; ``np.dot`` needs SciPy inside Numba.
+"""
+
+from __future__ import annotations
+
+from fastnn._kernels.numba.compile import inlined, kernel, sum_kernel
+from fastnn._kernels.numba.vector.tile import VECTOR_BYTES, square_transpose, tile
+
+ARGUMENTS = "start, a, row_stride, k_stride, b, c, m, k, n"
+MANY = 8 if VECTOR_BYTES == 64 else 4  # rows of a tile; with two vectors each, half of the registers are sums
+FEW = MANY // 2
+
+
+def _strip(vectors, masked):
+    """A strip of ``c``, some vectors wide: tiles of ``MANY`` rows, then of ``FEW``, then of one."""
+    many, few, one = (tile(rows, vectors, masked=masked) for rows in (MANY, FEW, 1))
+
+    @inlined
+    def fill(start, a, row_stride, k_stride, b, c, m, k, n, width):
+        i = 0
+        while i + MANY <= m:
+            many(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            i += MANY
+        while i + FEW <= m:
+            few(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            i += FEW
+        while i < m:
+            one(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            i += 1
+
+    return fill
+
+
+wide_strip, edge_strip = _strip(2, masked=False), _strip(1, masked=True)
+
+
+@inlined
+def product(start, a, row_stride, k_stride, b, c, m, k, n):
+    """``c = start + a @ b`` with ``a[i, l]`` at ``a[i * row_stride + l * k_stride]``.
+
+    ``start`` ``(n,)`` is added to every row; empty, it stands for zeros. It must be empty for a transposed ``a``.
+    """
+    if n == 1 and k_stride == 1:
+        _dots(start, a, row_stride, b, c, m, k)
+        return
+    if n == 1:  # a column from a transposed a is a row from a as it lies
+        a, row_stride, k_stride, b, m, n = b, k, 1, a, 1, m
+    lanes = VECTOR_BYTES // a.itemsize
+    wide = n // (2 * lanes) * (2 * lanes)
+    for j in range(0, wide, 2 * lanes):
+        wide_strip(start[j:], a, row_stride, k_stride, b[j:], c[j:], m, k, n, 0)
+    for j in range(wide, n, lanes):
+        edge_strip(start[j:], a, row_stride, k_stride, b[j:], c[j:], m, k, n, n - j)
+
+
+@sum_kernel
+def _dots(start, a, row_stride, b, c, m, k):
+    """The case n = 1, along the rows of ``a``."""
+    first = start[0] if start.shape[0] else start.dtype.type(0)
+    for i in range(m):
+        row, total = a[i * row_stride : i * row_stride + k], first
+        for j in range(k):
+            total += row[j] * b[j]
+        c[i] = total
+
+
+@kernel
+def transpose(w, out, m, n):
+    """``out`` ``(n, m)`` becomes the transpose of ``w`` ``(m, n)``."""
+    lanes = VECTOR_BYTES // w.itemsize
+    for i in range(0, m, lanes):
+        for j in range(0, n, lanes):
+            square_transpose(w[i * n + j :], n, out[j * m + i :], m, m - i, n - j)
+
+
+@kernel
+def add_rows(c, a, m, n):
+    """Add all rows of ``a`` ``(m, n)`` to ``c`` ``(n,)``."""
+    for i in range(m):
+        row = a[i * n : (i + 1) * n]
+        for j in range(n):
+            c[j] += row[j]

@@ -1,0 +1,130 @@
+"""What a fit shows while it runs: epoch, time left, loss, metrics and rows a second.
+
+``verbose="auto"`` shows a bar on a terminal and in a notebook when the fit has taken a second; 0 never; 1 always (in a
+file: plain lines, the rarer the longer the fit runs); 2 prints one line an epoch. Everything goes to stderr, and in a
+notebook, which colours that as an error, to stdout.
+
+Design: the time left and the speed are taken from the second look on, because the first updates may hold the
+compilation of kernels, which would make the rest look hours long.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastnn.callbacks import screens
+
+PATIENCE = 1.0  # seconds before a bar appears by itself
+SLOW_EPOCH = 1.0  # seconds from which on the share of an epoch is shown
+
+_visible: list[screens.Screen] = []
+
+
+def say(text: str) -> None:
+    """Print a line that no bar is drawn over."""
+    for screen in list(_visible):
+        screen.clear()
+    print(text, file=screens.stream(), flush=True)
+
+
+class Progress:
+    """Told how far a fit of ``epochs`` from ``first`` has come; decides what to show."""
+
+    def __init__(self, verbose: Any, epochs: int, steps: int, rows: int, first: int = 0):
+        if verbose not in ("auto", 0, 1, 2):
+            raise ValueError(f'verbose must be "auto", 0, 1 or 2, got {verbose!r}')
+        auto = verbose == "auto"
+        self.verbose = int(screens.watched()) if auto else int(verbose)
+        self.hidden_until = PATIENCE if auto else 0.0
+        self.open_ended = False  # the last epoch is a bound, and says nothing of the time left
+        self.epochs, self.steps, self.rows, self.first = epochs, max(1, steps), rows, first
+        self.started = self.shown = time.monotonic()
+        self.anchor: tuple[float, int] | None = None  # time and updates at the first look
+        self.screen: screens.Screen | None = None
+
+    @property
+    def every_epoch(self) -> bool:
+        """Whether a line an epoch is wanted, so that each epoch must be a call of its own."""
+        return self.verbose == 2
+
+    def update(self, done: int, logs: Mapping[str, Any], running: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """``done`` steps of all epochs have run; ``logs`` are the last epoch's, ``running()`` gives the first one's."""
+        if not self.verbose:
+            return
+        now = time.monotonic()
+        if self.anchor is None:
+            self.anchor = now, done
+        if self.verbose == 2 or now - self.started < self.hidden_until:
+            return
+        if self.screen is None:
+            self.screen = screens.choose()
+        if now - self.shown >= self.screen.interval(now - self.started):
+            self.shown = now
+            self._draw(done, logs or running())
+
+    def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        """The line of one epoch, for ``verbose=2``."""
+        if self.verbose == 2:
+            say(self._status((epoch + 1) * self.steps, logs).line())
+
+    def close(self, done: int, logs: Mapping[str, Any]) -> None:
+        """The last state, where training ended, and the end of the line."""
+        if self.verbose != 1 or not self.epochs or (self.hidden_until and self.screen is None):
+            return
+        self.screen = self.screen or screens.choose()
+        self._draw(done, logs, over=True)
+        self.screen.end()
+        if self.screen in _visible:
+            _visible.remove(self.screen)
+
+    def _draw(self, done: int, logs: Mapping[str, Any], over: bool = False) -> None:
+        assert self.screen is not None
+        self.screen.draw(self._status(done, logs, over))
+        if self.screen not in _visible:
+            _visible.append(self.screen)
+
+    def _status(self, done: int, logs: Mapping[str, Any], over: bool = False) -> screens.Status:
+        now, total = time.monotonic(), self.epochs * self.steps
+        since, before = self.anchor or (self.started, 0)
+        if done <= before or now <= since:
+            since, before = self.started, 0
+        step_seconds = (now - since) / max(done - before, 1)
+        head = f"epoch {self.first - (-done // self.steps)}"
+        if not self.open_ended:
+            head += f"/{self.first + self.epochs}"
+        if done % self.steps and step_seconds * self.steps >= SLOW_EPOCH:
+            head += f" ({100 * (done % self.steps) // self.steps}%)"
+        if over or done >= total:
+            clock = f"in {duration(now - self.started)}"
+        elif self.open_ended:
+            clock = duration(now - self.started)
+        else:
+            clock = f"{duration((total - done) * step_seconds)} left" if done else ""
+        values = tuple(f"{name} {shown(value)}" for name, value in logs.items())
+        speed = f"{self.rows / self.steps / max(step_seconds, 1e-9):,.0f} rows/s" if done else ""
+        return screens.Status(None if self.open_ended else done / total, head, clock, values, speed)
+
+
+def shown(value: Any) -> str:
+    """A value of the logs, with four places where that says something."""
+    try:
+        size = abs(value)
+        return f"{value:.4f}" if size == 0 or 1e-3 <= size < 1e5 or size != size else f"{value:.3e}"
+    except (TypeError, ValueError):  # what a callback put there
+        return str(value)[:20]
+
+
+def duration(seconds: float) -> str:
+    """``1.2 s``, ``12 s``, ``3:05``, ``1:02:03``, ``2 d 3 h``."""
+    whole = round(seconds)
+    if whole < 10:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    if hours < 1:
+        return f"{minute}:{second:02}"
+    return f"{hours}:{minute:02}:{second:02}" if hours < 24 else f"{hours // 24} d {hours % 24} h"

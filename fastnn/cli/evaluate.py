@@ -1,0 +1,38 @@
+"""``fastnn evaluate``: predictions beside known targets."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from fastnn._base.reprs import counted
+from fastnn.cli.data import read_source, reading_options, require_target
+from fastnn.cli.predict import open_model, tell
+from fastnn.cli.report import Report
+from fastnn.tables.table import Text, with_gaps
+from fastnn.tables.target import Quantity, as_numbers
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Print the results on rows whose target is known."""
+    model, encoding = open_model(arguments)
+    target = encoding.target
+    source = read_source(arguments.data, "test", target.name, encoding.reading(**reading_options(arguments)))
+    column = require_target(source)
+    if isinstance(target, Quantity):
+        column = as_numbers(column) or column
+    elif isinstance(column, Text):
+        column = with_gaps(column, target.labels)
+    known = np.flatnonzero(~column.gaps)
+    if not len(known):
+        raise ValueError(
+            f"{source.name}: {source.target_name!r} is empty in every row; there is nothing to compare with"
+        )
+    x = encoding.features.encode(source.features)
+    y = target.encode(column)[known]  # of all rows, for errors count them
+    tell((*source.notes, *encoding.notes(source.features), *target.notes(column)))
+    left_out = f" ({len(source) - len(known):,} without {source.target_name!r} left out)"
+    print(f"{source.name}: {counted(len(known), 'row')}{left_out if len(known) < len(source) else ''}")
+    print("\n".join(Report(target, y, model.predict(x[known])).text()))
+    return 0

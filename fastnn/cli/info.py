@@ -1,0 +1,89 @@
+"""``fastnn info``: what a model file holds, as tables, or what this installation is."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import fastnn
+from fastnn._base.reprs import counted, cut
+from fastnn.config import config_lines
+from fastnn.models.summary import in_bytes, summary, table
+from fastnn.tables import Encoding
+from fastnn.tables.features import CategoryFeature, Feature, Pixels
+from fastnn.tables.target import Classes, Quantity
+
+MOST_COLUMNS = 24  # of the data, listed one by one
+MOST_LABELS = 20
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Print the tables; returns the exit code."""
+    if not arguments.model:
+        print("\n".join(config_lines()))
+        return 0
+    model = fastnn.load(arguments.model)
+    try:
+        encoding = Encoding.of(model)
+    except ValueError as error:
+        print("\n".join([*_facts(arguments.model, model, None), "", summary(model), "", str(error)]))
+        return 0
+    use = [f"use: fastnn predict {arguments.model} DATA", f"     fastnn evaluate {arguments.model} DATA"]
+    inputs = inputs_table(encoding)
+    print("\n".join([*_facts(arguments.model, model, encoding), "", summary(model), "", *inputs, "", *use]))
+    return 0
+
+
+def _facts(path: str, model: Any, encoding: Encoding | None) -> list[str]:
+    """A line a fact, their names in a column."""
+    facts = {"file": f"{os.path.basename(path)}, {in_bytes(os.path.getsize(path))}"}
+    if encoding:
+        facts |= {"predicts": target_line(encoding.target), **encoding.trained, "updates": f"{model.step:,}"}
+    else:
+        facts["trained"] = f"{counted(model.epoch, 'epoch')}, {counted(model.step, 'update')}, seed {model.seed}"
+    width = max(map(len, facts))
+    return [f"{name:{width}}  {value}" for name, value in facts.items()]
+
+
+def target_line(target: Classes | Quantity) -> str:
+    """What the model predicts."""
+    if isinstance(target, Quantity):
+        return f"{target.name}, a number (mean {target.mean:.5g}, standard deviation {target.spread:.5g} in training)"
+    labels = ", ".join(map(str, target.labels[:MOST_LABELS]))
+    more = ", ..." if len(target.labels) > MOST_LABELS else ""
+    return f"{target.name}, one of {len(target.labels)} classes: {labels}{more}"
+
+
+def inputs_table(encoding: Encoding) -> list[str]:
+    """How each column of the data becomes inputs of the network."""
+    features = encoding.features
+    if isinstance(features, Pixels):
+        return [f"inputs: images of {' x '.join(map(str, features.shape))} pixels, 0 to 255, divided by 255"]
+    described = [(cut(f.name, 40), str(f.width), encoded(f)) for f in features.features]
+    lines = table([("column", "inputs", "encoding"), *described[:MOST_COLUMNS]], right=(1,))
+    if len(described) > MOST_COLUMNS:
+        lines.append(f"and {counted(len(described) - MOST_COLUMNS, 'more column')}, {features.width} inputs in all")
+    return lines
+
+
+def encoded(feature: Feature) -> str:
+    """The encoding of a column in words."""
+    if isinstance(feature, CategoryFeature):
+        extra = "; gaps" * feature.gaps + "; all others" * feature.bucket
+        return f"{counted(len(feature.values), 'category', 'categories')}: {first_of(feature.values)}{extra}"
+    if not feature.scale:
+        return "constant in training, counts as zero"
+    kind = "true or false" if feature.truth else "number"
+    gaps = ", gaps marked" if feature.gaps else ""
+    return f"{kind}, mean {feature.mean:.5g}, standard deviation {1 / feature.scale:.5g}{gaps}"
+
+
+def first_of(values: Sequence[str], width: int = 50) -> str:
+    """As many of the values as ``width`` characters hold, at least one, and how many more there are."""
+    count = 1
+    while count < len(values) and len(", ".join(values[: count + 1])) <= width:
+        count += 1
+    shown = ", ".join(cut(value, width) for value in values[:count])
+    return shown + (f" and {len(values) - count} more" if count < len(values) else "")

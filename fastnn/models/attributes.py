@@ -1,0 +1,59 @@
+"""What happens when a program sets an attribute of a model: it acts, or an error says what would.
+
+Design: Python keeps whatever is assigned, so that ``model.trainable = False`` or a slip of the pen would pass in
+silence. A class derived from a model may keep attributes of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from fastnn._base.arguments import NO_FREEZING, shown, unknown_attribute
+
+UNNAMED = "sequential"  # the name of a model that was given none
+INSTEAD = {
+    "trainable": NO_FREEZING,
+    "loss": "call compile(loss=...)",
+    "metrics": "call compile(metrics=...)",
+    "weighted_metrics": "call compile(weighted_metrics=...)",
+    "learning_rate": "set model.optimizer.learning_rate",
+    "lr": "set model.optimizer.learning_rate",
+    "layers": "call add and pop, or make another Sequential",
+    "params": "call set_weights",
+    "weights": "call set_weights",
+    "dtype": "make the model with dtype=",
+    "built": "call build(input_shape)",
+    "input_shape": "call build(input_shape)",
+    "output_shape": "it follows from the layers",
+}
+
+
+class Guarded:
+    """A class whose attributes without an underscore can be set from outside where they are ``SETTABLE``."""
+
+    SETTABLE: ClassVar[frozenset[str]] = frozenset()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.SETTABLE or name[0] == "_" or self._is_own(name):
+            object.__setattr__(self, name, value)
+            return
+        kind = type(self).__name__
+        if name in INSTEAD:
+            raise AttributeError(f"{kind}.{name} = {shown(value)} would not act: {INSTEAD[name]}")
+        if hasattr(type(self), name):
+            raise AttributeError(f"{kind}.{name} cannot be set")
+        raise unknown_attribute(self, name, sorted(self.SETTABLE))
+
+    def _is_own(self, name: str) -> bool:
+        """Whether the attribute belongs to a class that a user derived."""
+        own = not type(self).__module__.startswith("fastnn.")
+        return own and name not in INSTEAD and name not in _names(type(self))
+
+    def _set(self, **values: Any) -> None:
+        """Set attributes that only the class itself sets."""
+        vars(self).update(values)
+
+
+def _names(cls: type) -> set[str]:
+    """What fastnn's own classes among the bases define."""
+    return {name for base in cls.__mro__ if base.__module__.startswith("fastnn.") for name in vars(base)}

@@ -1,0 +1,181 @@
+"""Model files: one safetensors file with the arrays, and the description as JSON in its metadata.
+
+Nothing in a file is ever executed, and nothing is made as large as a file says before its arrays agree with what it
+says. ``format`` and ``version`` come first; a file of a newer version is refused. Optimiser state and counters are
+stored too, so that training goes on where it stopped. The same model gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn._base.arguments import shown
+from fastnn._base.reprs import cut
+from fastnn._base.stored import parse
+from fastnn._base.tensor_file import TensorFile, check_name
+from fastnn._base.writing import write_atomically
+from fastnn._engine.convert import listed
+from fastnn.models.description import architecture, describe, names, rebuild, text_of
+
+if TYPE_CHECKING:
+    from fastnn.models.network import Stack
+    from fastnn.models.sequential import Sequential
+
+FORMAT, WEIGHTS, VERSION = "fastnn", "fastnn weights", 1
+VERSIONS = re.compile("[1-9][0-9]*")
+ENCODING = "table"  # the metadata's key under which fastnn.tables keeps how rows are encoded
+DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def save(model: Sequential, path: Any, metadata: Mapping[str, Any] | None = None) -> None:
+    """Write a built model; the file at ``path`` changes only when all is written."""
+    name, told = check_name(path), {**model.metadata, **(metadata or {})}
+    _check_encoding(model, told)
+    tensors = dict(zip(names(model.layout), model.get_weights(), strict=True))
+    if model.slots is not None and len(model.slots) == model.compiled_optimizer.n_slots:
+        tensors |= {f"optimizer.{i}": slot for i, slot in enumerate(model.slots)}
+    stored = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "model": text_of("model", describe(model)),
+        "metadata": text_of("metadata", told),
+    }
+    write_atomically(name, _in_order(tensors, stored))
+
+
+def save_weights(model: Stack, path: Any) -> None:
+    """Write the arrays of :meth:`Sequential.get_weights` alone."""
+    name = check_name(path)
+    names = model.weight_names()
+    stored = {"format": WEIGHTS, "version": str(VERSION), "order": text_of("order", names)}
+    write_atomically(name, _in_order(dict(zip(names, model.get_weights(), strict=True)), stored))
+
+
+def load_weights(model: Stack, path: Any) -> None:
+    """Set all weights from a file of weights or of a whole model, in their order; all change or none."""
+    wanted = list(zip(model.weight_names(), model.layout.variables, strict=True))
+    with _opened(path) as file:
+        stored = _order(file)
+        file.find_arrays()
+        if len(stored) != len(wanted):
+            raise ValueError(f"it has {len(stored)} arrays of weights, and the model takes {len(wanted)}")
+        for name, (ours, variable) in zip(stored, wanted, strict=True):
+            shape = variable.parameter.shape
+            if file.entries[name].shape != shape:
+                raise ValueError(
+                    f"its {name} has the shape {file.entries[name].shape}, and {ours} of the model {shape}"
+                )
+        model.set_weights([file.array(name) for name in stored])
+
+
+def _order(file: TensorFile) -> list[str]:
+    """Names of the weights in a file in the order of ``get_weights``."""
+    if _check_kind(file, WEIGHTS, FORMAT) == WEIGHTS:
+        return listed("order", parse("order", file.metadata["order"]), "names")
+    layout = architecture(parse("model", file.metadata["model"]))[1]
+    return names(layout)
+
+
+def _in_order(tensors: dict[str, np.ndarray], stored: dict[str, str]) -> list[bytes | memoryview]:
+    """The bytes of a safetensors file in pieces, its texts in their order; the package's own changes by chance."""
+    from safetensors.numpy import save as to_bytes
+
+    content = to_bytes(tensors)
+    length = int.from_bytes(content[:8], "little")
+    header = {"__metadata__": stored} | json.loads(content[8 : 8 + length])
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # as the format has it, so that the arrays are aligned
+    return [len(text).to_bytes(8, "little") + text, memoryview(content)[8 + length :]]
+
+
+def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
+    """Read a model that :meth:`Sequential.save` wrote.
+
+    Parameters
+    ----------
+    path : file name.
+    custom_objects : functions by name, for a model that was trained with a custom loss; without them
+        such a model is loaded for prediction and must be compiled again to train. Also functions and classes of
+        metrics of your own; without them the model goes on with its other metrics, and a warning says so.
+
+    Raises
+    ------
+    FileNotFoundError
+        there is no such file.
+    ValueError
+        it is no fastnn model, is cut short, damaged, or was written by a newer version. No memory is taken for
+        what it only claims to hold.
+
+    >>> import fastnn
+    >>> from fastnn.layers import Dense
+    >>> model = fastnn.Sequential([Dense(1, input_shape=(2,))], seed=1)
+    >>> model.compile("adam", "mse")
+    >>> history = model.fit([[1.0, 2.0]], [3.0], epochs=4)
+    >>> model.save("model.safetensors")
+    >>> again = fastnn.load("model.safetensors")
+    >>> again.epoch, again.optimizer, bool((again.params == model.params).all())
+    (4, Adam(), True)
+    """
+    with _opened(path) as file:
+        _check_kind(file, FORMAT)
+        described, metadata = parse("model", file.metadata["model"]), parse("metadata", file.metadata["metadata"])
+        if not isinstance(metadata, dict):
+            raise TypeError(f"the metadata must be an object, got {shown(metadata)}")
+        file.find_arrays()
+        model = rebuild(described, file, custom_objects or {})
+        _check_encoding(model, metadata)
+        model.metadata = metadata
+    return model
+
+
+@contextlib.contextmanager
+def _opened(path: Any) -> Iterator[TensorFile]:
+    """An open file for a block, in which whatever is wrong with its content becomes an error that names it."""
+    name = os.fsdecode(path)
+    try:
+        file = TensorFile(name)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no such file: {name}") from None
+    except ValueError as error:
+        raise ValueError(f"{name} is no fastnn model, or is cut short: {_line(error)}") from None
+    with file:
+        try:
+            yield file
+        except DAMAGED as error:
+            raise ValueError(f"{name} cannot be loaded: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    words = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return cut(" ".join(words.split()), 400)
+
+
+def _check_kind(file: TensorFile, *kinds: str) -> str:
+    """The format of a file, which must be one of ``kinds`` and of a version that is known here."""
+    kind, version = file.metadata.get("format"), file.metadata.get("version", "")
+    if kind not in kinds:
+        raise ValueError("it is a safetensors file, but not of a fastnn model")
+    if not VERSIONS.fullmatch(version):
+        raise ValueError(f"its version must be a whole number of at least 1, got {shown(version)}")
+    if len(version) > 9 or int(version) > VERSION:
+        raise ValueError(
+            f"it was written by a newer fastnn (file version {cut(version, 20)}, this one reads up to {VERSION}); "
+            f"update fastnn"
+        )
+    return kind
+
+
+def _check_encoding(model: Sequential, metadata: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` when the encoding of rows of tables in metadata is damaged, or another network's."""
+    if ENCODING in metadata:
+        from fastnn.tables import Encoding
+
+        Encoding.read(metadata[ENCODING], math.prod(model.layout.input_shape), math.prod(model.layout.output_shape))

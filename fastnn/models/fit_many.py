@@ -1,0 +1,171 @@
+"""Many networks at once: ``fit_many`` trains models side by side on the same data, one on each thread.
+
+Design: each fit runs on a Python thread and its updates run without the GIL, so that every model has what ``fit`` gives
+it alone (validation, early stopping, history, schedules, the same bits) with no second training loop. A native queue of
+runs (rejected) would need all of that again in C, to save some 50 us of Python for each stretch of 50 ms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn._base import interrupts
+from fastnn._base.arguments import integer
+from fastnn._base.sparse import SparseRows
+from fastnn._base.threads import alone, get_num_threads
+from fastnn._engine import convert, exclusive
+from fastnn._engine.data import Data, split_data
+from fastnn._engine.prepare import Arguments, check_arguments, prepare
+
+if TYPE_CHECKING:
+    from fastnn._engine.fit import Fit
+    from fastnn.callbacks import History
+    from fastnn.models.sequential import Sequential
+
+
+def fit_many(
+    models: Iterable[Sequential],
+    x: Any,
+    y: Any,
+    batch_size: Any = None,
+    epochs: Any = 1,
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    time_limit: float | None = None,
+    backend: str | None = None,
+    n_threads: int | None = None,
+) -> list[History]:
+    """Train several compiled models on the same data, side by side, one on each thread.
+
+    Every model ends with the same bits that ``model.fit`` with these arguments gives it alone.
+
+    Parameters
+    ----------
+    models : models of any layers, losses, optimisers, dtypes and seeds; each at most once.
+    x, y, batch_size, epochs, callbacks, validation_split, validation_data, shuffle, class_weight, sample_weight, \
+initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. Arrays that models can train on as
+        they are get shared; what has to be converted is converted once for all models alike. Each model gets
+        callbacks of its own, deep copies of those given. ``time_limit`` begins when a model's turn comes.
+    n_threads : models trained at a time; None for ``get_num_threads()``.
+
+    Returns
+    -------
+    list of History
+        in the order of ``models``; also found as ``model.history``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        an argument is wrong for one of the models; none has changed.
+    RuntimeError
+        one of the models is in a fit already; none has changed.
+    DivergenceError
+        of the first model that diverged, with a note which; the others are trained to their end all the same.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential, fit_many
+    >>> from fastnn.layers import Dense
+    >>> x = np.linspace(-1, 1, 100).reshape(-1, 1)
+    >>> models = [Sequential([Dense(8, "tanh", input_shape=(1,)), Dense(1)], seed=seed) for seed in range(3)]
+    >>> for model in models:
+    ...     model.compile("adam", "mse")
+    >>> histories = fit_many(models, x, x**2, epochs=5)
+    >>> [len(history.epoch) for history in histories]
+    [5, 5, 5]
+    """
+    models = _check_models(models)
+    n_threads = get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1)
+    arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
+    with contextlib.ExitStack() as in_fits:
+        for model in models:
+            in_fits.enter_context(exclusive.training(model.whole))
+        given = x, y, sample_weight, class_weight
+        return _run(_prepare(models, given, validation_split, validation_data, arguments), n_threads)
+
+
+def _prepare(
+    models: list[Sequential], given: tuple, validation_split: Any, validation_data: Any, arguments: Arguments
+) -> list[Fit]:
+    """The fits of all models, on data that those of a kind share; an error leaves all models as they were."""
+    x, *others = given
+    rows: dict[Any, np.ndarray | SparseRows] = {}
+    shared: dict[Any, tuple[Data, Data | None]] = {}
+    fits = []
+    with contextlib.ExitStack() as stack:
+        for model in models:
+            stack.enter_context(model.built_for(x))
+            kind = model.dtype, model.layout.input_shape
+            if kind not in rows:
+                checked = convert.inputs("x", x, model.layout.input_shape, model.dtype)
+                if isinstance(checked, np.ndarray):
+                    checked = checked.reshape(-1, *model.layout.input_shape)
+                rows[kind] = checked
+            key = (*kind, model.layout.output_shape, model.loss)
+            if key not in shared:
+                shared[key] = split_data(model, (rows[kind], *others), validation_split, validation_data)
+            own = replace(arguments, callbacks=copy.deepcopy(arguments.callbacks))
+            fits.append(prepare(model, *shared[key], own))
+    return fits
+
+
+def _check_models(came: Any) -> list[Sequential]:
+    from fastnn.models.sequential import Sequential
+
+    models = convert.listed("models", came, "compiled models")
+    for i, model in enumerate(models):
+        if not isinstance(model, Sequential):
+            raise TypeError(f"models must hold models, got {model!r}")
+        if any(model is other for other in models[:i]):
+            raise ValueError(f"model {i} is in models twice; a model can be trained once at a time, so copy it")
+        model.compiled_optimizer.check()
+    return models
+
+
+def _run(fits: list[Fit], n_threads: int) -> list[History]:
+    """Call all fits, the largest models first, so that no thread is left with a long one at the end."""
+    order = sorted(range(len(fits)), key=lambda i: -fits[i].model.count_params())
+    side_by_side(fits, n_threads, order)
+    return [fit.history for fit in fits]
+
+
+def side_by_side(tasks: Sequence[Callable[[], Any]], n_threads: int, order: Iterable[int]) -> None:
+    """Call all tasks, each on one thread, ``n_threads`` at a time, begun in ``order``; Ctrl-C calls them off.
+
+    The first task's error is raised when all have ended, with a note which one it was.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    failures: dict[int, BaseException] = {}
+    task = object()
+
+    def one(i: int) -> None:
+        try:
+            with alone(), interrupts.part_of(task):
+                tasks[i]()
+        except Exception as error:
+            error.add_note(f"(model {i} of the {len(tasks)} that were trained together)")
+            failures[i] = error
+
+    try:
+        with ThreadPoolExecutor(max(1, min(n_threads, len(tasks)))) as pool:
+            try:
+                list(pool.map(one, order))
+            except BaseException:  # Ctrl-C: what runs is called off, what waits does not begin
+                interrupts.called_off.add(task)
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    finally:
+        interrupts.called_off.discard(task)
+    if failures:
+        raise failures[min(failures)]

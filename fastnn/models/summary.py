@@ -1,0 +1,81 @@
+"""The table that ``model.summary()`` prints, and how tables of text are set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fastnn._base.arguments import integer
+from fastnn._base.reprs import cut
+
+if TYPE_CHECKING:
+    from fastnn.layers.base import Layer
+    from fastnn.models.sequential import Sequential
+
+ELSEWHERE = ("units", "input_shape", "shape", "name")  # arguments that other columns show
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """Lines of a table, the first row its header over a rule; the columns ``right`` are set to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(f"{cell:{'>' if i in right else '<'}{widths[i]}}" for i, cell in enumerate(row)).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "-" * max(map(len, lines)))
+    return lines
+
+
+def summary(model: Sequential, line_length: int | None = None) -> str:
+    """Layers with output shapes, parameters and settings, the totals, and how the model is trained."""
+    lines = [f'Model: "{model.name}"', *_layers(model), *_training(model)]
+    width = max(map(len, lines)) if line_length is None else integer("line_length", line_length, low=20)
+    return "\n".join(line[:width] if set(line) == {"-"} else cut(line, width) for line in lines)
+
+
+def _layers(model: Sequential) -> list[str]:
+    if not model.built and (not model.layers or model.stacked[0].input_shape is None):
+        named = [(str(i), f"{x.name} ({type(x).__name__})", _settings(x)) for i, x in enumerate(model.layers)]
+        return [*table([("#", "Layer (type)", "Settings"), *named]), "not built: the input's shape is not known"]
+    layout = model.layout
+    shown = [("#", "Layer (type)", "Output Shape", "Param #", "Settings")]
+    first = len(layout.layers) - len(model.layers)
+    for index, layer in enumerate(layout.layers[first:], first):
+        count = sum(v.size for v in layout.of_layer(index))
+        kind = f"{layer.name} ({type(layer).__name__})"
+        shown.append((str(index - first), kind, shape(layout.shapes[index + 1]), f"{count:,}", _settings(layer)))
+    lines = table(shown, right=(0, 3))
+    return [*lines, lines[1], f"Input shape: {shape(layout.input_shape)}", f"Total params: {size(model)}"]
+
+
+def size(model: Sequential) -> str:
+    """Parameters and their bytes, in words."""
+    count = model.count_params()
+    return f"{count:,} ({in_bytes(count * model.dtype.itemsize)} in {model.dtype.name})"
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    """A shape with the batch axis."""
+    return str((None, *sizes))
+
+
+def in_bytes(count: int) -> str:
+    """Bytes in a unit that people read."""
+    if count < 1024:
+        return f"{count} bytes"
+    return f"{count / 1024:.1f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
+
+
+def _settings(layer: Layer) -> str:
+    given = {name: text for name, text in layer.settings().items() if name not in ELSEWHERE}
+    activation = given.pop("activation", "").strip("'")
+    words = [activation] if activation else []
+    return cut(", ".join(words + [f"{name}={text}" for name, text in given.items()]), 70)
+
+
+def _training(model: Sequential) -> list[str]:
+    if model.loss is None or model.optimizer is None:
+        return ["not compiled"]
+    metrics = [metric.name for metric in (*model.metrics, *model.weighted_metrics)]
+    told = f"loss {model.loss.name}, optimizer {model.optimizer!r}"
+    return [told + (f", metrics {', '.join(metrics)}" if metrics else "")]

@@ -1,0 +1,115 @@
+"""The parameters of a model as arrays: how many, under which names, out and in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from fastnn._base import interrupts
+from fastnn._plan.plan import Layout
+from fastnn.layers.base import check_weights, read_only
+from fastnn.models import files
+from fastnn.models.attributes import Guarded
+
+if TYPE_CHECKING:
+    from fastnn.models.network import Stack
+
+
+class Weights(Guarded):
+    """A layout and one flat vector ``params``, with what users ask of them."""
+
+    params: np.ndarray
+    dtype: np.dtype
+
+    @property
+    def layout(self) -> Layout:
+        """Shapes and places of the parameters."""
+        raise NotImplementedError
+
+    @property
+    def built(self) -> bool:
+        """Whether there are parameters."""
+        raise NotImplementedError
+
+    @property
+    def _has_input(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """All parameters as they are now, not to be written to; none before the model is built."""
+        return [read_only(view) for view in self._views()] if self.built else []
+
+    @property
+    def trainable_weights(self) -> list[np.ndarray]:
+        """:attr:`weights`, for all are trained."""
+        return self.weights
+
+    def _views(self) -> list[np.ndarray]:
+        places = [(slice(v.offset, v.offset + v.size), v.parameter.shape) for v in self.layout.variables]
+        return [self.params[place].reshape(shape) for place, shape in places]
+
+    def count_params(self) -> int:
+        """Number of trainable parameters."""
+        return sum(variable.size for variable in self.layout.variables)
+
+    def weight_names(self) -> list[str]:
+        """``"layer.parameter"`` for each array of :meth:`get_weights`, the layer's place among :attr:`layers`."""
+        return [f"{v.layer - self._has_input}.{v.parameter.name}" for v in self.layout.variables]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all parameters: kernel ``(n_in, n_out)`` and bias ``(n_out,)`` of each layer in turn."""
+        return [view.copy() for view in self._views()]
+
+    def set_weights(self, weights: Iterable[Any]) -> None:
+        """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> model = Sequential([Dense(1, input_shape=(2,))])
+        >>> model.weight_names()
+        ['0.kernel', '0.bias']
+        >>> model.set_weights([[[1.0], [2.0]], [0.5]])
+        >>> model.predict([[1.0, 1.0]]).tolist()
+        [[3.5]]
+        """
+        views = self._views()
+        arrays = check_weights(self.weight_names(), views, weights)
+        with interrupts.whole():
+            for view, array in zip(views, arrays, strict=True):
+                view[...] = array
+
+    def save_weights(self, path: Any) -> None:
+        """Write the weights alone to a safetensors file, for :meth:`load_weights`.
+
+        Raises
+        ------
+        OSError
+            the file cannot be written; what stands at ``path`` is as it was.
+        ValueError
+            the ending of its name is another format's, such as .h5.
+        """
+        files.save_weights(cast("Stack", self), path)
+
+    def load_weights(self, path: Any) -> None:
+        """Set all weights from a file of :meth:`save_weights` or of :meth:`Sequential.save`; all or none change.
+
+        Arrays go by their order, as in :meth:`set_weights`, whatever the layers are called; each must have the shape
+        that the model wants. Optimiser state and counters stay.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            there is no such file; it is none of fastnn's, is damaged, or is of other shapes.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> first, second = (Sequential([Dense(1, input_shape=(2,))], seed=seed) for seed in (1, 2))
+        >>> first.save_weights("first.weights.safetensors")
+        >>> second.load_weights("first.weights.safetensors")
+        >>> bool((first.params == second.params).all())
+        True
+        """
+        files.load_weights(cast("Stack", self), path)

@@ -1,0 +1,92 @@
+"""The examples run on every backend and show what their texts claim."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import EVERY_BACKEND
+from tolerance import assert_close
+
+import fastnn
+from fastnn import plot
+from fastnn.layers import Dense
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+COSTS = ("classic", "squared_error")
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """Imports an example by its name, as its neighbours do."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module
+
+
+@EVERY_BACKEND
+@pytest.mark.parametrize("which", COSTS)
+def test_costs_are_numpys_at_every_printed_iteration(example, which, name, capsys):
+    costs, in_fastnn = example(which).main(name)
+    assert len(costs) == 10
+    assert_close(in_fastnn, costs, np.float64, example("classic").ITERATIONS)
+    assert costs[-1] < costs[0] / 5
+    assert f"(backend {name})" in capsys.readouterr().out
+
+
+def test_the_wave_needs_a_hidden_layer(example):
+    x, y = example("planar").wave()
+    model = fastnn.Sequential([Dense(1, activation="sigmoid", input_shape=(2,))], seed=0)
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, epochs=200, verbose=0)
+    classic = example("classic")
+    params, _ = classic.train(classic.initialise(2, classic.HIDDEN), x, y)
+    assert model.evaluate(x, y)[1] < 0.8
+    assert classic.accuracy(classic.predict(params, x), y) > 0.97
+
+
+@EVERY_BACKEND
+def test_xor_is_learned_with_every_seed(example, name):
+    assert example("xor").main(name) == [4] * 10
+
+
+@EVERY_BACKEND
+def test_a_single_neuron_cannot_learn_xor(example, name):
+    xor = example("xor")
+    assert max(xor.correct(xor.single_neuron(seed, name)) for seed in range(3)) < 4
+
+
+def test_xor_draws_its_regions(example, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra plot")
+    xor = example("xor")
+    xor.draw(xor.learn(0), tmp_path / "xor.png")
+    assert (tmp_path / "xor.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_picture_is_on_the_sheet(example, tmp_path):
+    figure = pytest.importorskip("matplotlib.figure", reason="needs the extra plot").Figure()
+    pictures = example("pictures")
+    assert sorted(pictures.NAMES) == sorted({*plot.__all__} - {"check_picture", "save_history"})
+    assert all(ax.has_data() for ax in pictures.draw(figure))
+    pictures.main(out=tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+@EVERY_BACKEND
+def test_keras_listing_learns(example, name, capsys):
+    history = example("keras_listing").main(name).history
+    assert history["accuracy"][-1] > 0.9
+    assert history["loss"][-1] < history["loss"][0] / 2
+    assert f"(backend {name})" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("which", [*COSTS, "keras_listing"])
+def test_examples_are_scripts_that_take_a_backend(which):
+    command = [sys.executable, str(EXAMPLES / f"{which}.py"), "--backend", "numpy"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert "(backend numpy)" in ran.stdout
