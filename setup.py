@@ -85,8 +85,9 @@ class BuildNative(build_ext):
         return self.compiler.compile(
             [str(C / f"{name}.c")],
             output_dir=self.build_temp,
+            include_dirs=[str(C)],
             extra_postargs=[*COMMON, *flags, *_werror()],
-            depends=[str(header) for header in C.glob("*.h")],
+            depends=[str(header) for header in (*C.rglob("*.h"), *C.glob("*.def"))],
         )
 
 
@@ -97,11 +98,11 @@ def _werror():
 native = Extension(
     "fastnn._kernels.native.native",
     ["fastnn/_kernels/native/native.pyx"],
-    include_dirs=["fastnn/_kernels/native"],
+    include_dirs=["fastnn/_kernels/native", str(C)],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
     depends=[
         "fastnn/_kernels/native/native.pxd",
-        *(str(path) for path in (*C.parent.glob("*.pxi"), *C.glob("*.[ch]"))),
+        *(str(path) for path in (*C.parent.glob("*.pxi"), *C.rglob("*.[ch]"), *C.glob("*.def"))),
     ],
     optional=os.environ.get("FASTNN_REQUIRE_NATIVE") != "1",
 )

@@ -11,6 +11,25 @@ from fastnn._base.arguments import fixed, lookup, number, refuse_subclass
 from fastnn._base.reprs import call_of
 
 
+def penalty(segments: np.ndarray, params: np.ndarray) -> float:
+    """The penalties of all parameters, from a plan's segments."""
+    total = 0.0
+    for offset, size, l1, l2, *_ in segments:
+        w = params[offset : offset + size]
+        if l1 or l2:
+            total += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
+    return float(total)
+
+
+def penalize(segments: np.ndarray, params: np.ndarray, grads: np.ndarray, scale: float = 1.0) -> float:
+    """Add ``scale`` times the penalties' gradients to ``grads``; returns ``scale`` times the penalties."""
+    for offset, size, l1, l2, *_ in segments:
+        if l1 or l2:
+            w, g = params[offset : offset + size], grads[offset : offset + size]
+            g += (scale * (l1 * np.sign(w) + 2 * l2 * w)).astype(g.dtype)
+    return scale * penalty(segments, params)
+
+
 @fixed
 @dataclass(frozen=True, repr=False, eq=False)
 class L1L2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from fastnn._base.arguments import number
 from fastnn._base.reprs import call_of
 from fastnn._base.sparse import SparseRows
 from fastnn._engine import convert
+from fastnn._kernels.contract import Rows
 
 if TYPE_CHECKING:
     from fastnn.models.sequential import Sequential
@@ -29,6 +31,11 @@ class Data:
 
     def __repr__(self) -> str:
         return call_of(self)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """As the contract has them."""
+        return Rows((self.x,), (self.target,), (self.weight,))
 
     def part(self, rows: slice) -> Data:
         """Some of the rows, without a copy."""

@@ -13,12 +13,14 @@ from fastnn._base import interrupts
 from fastnn._base.reprs import call_of
 from fastnn._base.sparse import dense
 from fastnn._engine.data import Data
-from fastnn._kernels import activity, contract, reference
-from fastnn._plan.plan import Arenas, Plan
+from fastnn._kernels import activity, reference, steps
+from fastnn._plan.memory import Memory
+from fastnn._plan.plan import Plan
 from fastnn.callbacks import Logs
 from fastnn.losses import CustomLoss
 from fastnn.metrics import Reading
 from fastnn.metrics.readings import named
+from fastnn.regularizers import penalty
 
 
 @np.errstate(all="ignore")
@@ -82,22 +84,22 @@ def kept_rows(plan: Plan, sums: np.ndarray, data: Data, order: np.ndarray | None
 
     They are the first ones of the data, or of its ``order``.
     """
-    place, shape = plan.metrics[-1], plan.layout.shapes[-1]
+    place, shape = plan.metrics[-1], plan.layout.output_shape
     own = sums[int(place["first"]) : int(place["first"] + place["n_sums"])]
     kept = own[1 : 1 + int(own[0])].astype(data.x.dtype)
     own[0] = 0.0
     n = len(kept) // math.prod(shape)
     chosen = slice(n) if order is None else order[:n]
-    target = data.target[chosen].reshape(n, *(shape[:-1] if plan.loss["sparse"] else shape))
+    target = data.target[chosen].reshape(n, *(shape[:-1] if plan.losses[0]["sparse"] else shape))
     return Rows(target, kept.reshape(n, *shape), None if data.weight is None else data.weight[chosen])
 
 
 class Evaluation:
     """Loss (with penalties) and metrics of the model as it predicts, of rows that come part by part."""
 
-    def __init__(self, plan: Plan, arenas: Arenas, backend: Any, metrics: Sequence[tuple[Reading, bool]]):
-        self.plan, self.arenas, self.backend, self.metrics = plan, arenas, backend, metrics
-        self.loss = reference.loss if isinstance(plan.loss_record, CustomLoss) else backend.loss
+    def __init__(self, plan: Plan, memory: Memory, backend: Any, metrics: Sequence[tuple[Reading, bool]]):
+        self.plan, self.memory, self.backend, self.metrics = plan, memory, backend, metrics
+        self.loss = reference.loss if isinstance(plan.loss_records[0], CustomLoss) else backend.loss
         self.sums, self.n_rows = np.zeros((1, int(plan.header["n_sums"]))), 0
         self.keeps = any(reading.keeps for reading, _ in metrics)
         self.rows: list[Rows] = []
@@ -105,36 +107,24 @@ class Evaluation:
     @np.errstate(all="ignore")  # as in training; only the reference would warn
     def add(self, data: Data) -> None:
         """Push the rows of a batch through, block by block."""
-        plan, arenas, before, extra = self.plan, self.arenas, float(self.sums[0, 0]), 0.0
-        block, room = int(plan.header["block_rows"]), arenas.workspace[int(plan.header["x"]) :]
+        plan, memory, before, extra = self.plan, self.memory, float(self.sums[0, 0]), 0.0
+        block, room = int(plan.header["block_rows"]), memory.workspace[int(plan.inputs[0]["offset"]) :]
         for first in range(0, len(data), block):
             interrupts.check()
             part = data.part(slice(first, first + block))
-            self.backend.forward(plan, arenas, dense(part.x, room))
-            self.loss(plan, arenas, part.target, part.weight, self.sums[0], 1.0)
-            extra += activity.penalty(plan, arenas, len(part))
+            self.backend.forward(plan, memory, (dense(part.x, room),))
+            self.loss(plan, memory, (part.target,), (part.weight,), self.sums[0], 1.0)
+            extra += activity.penalty(plan, memory, len(part))
             if self.keeps:
                 self.rows.append(kept_rows(plan, self.sums[0], part))
-        total = contract.total_weight(plan, data.weight, len(data))
-        contract.report(plan, self.sums[0], before, len(data), total)
+        total = steps.total_weight(plan, data.weight, len(data))
+        steps.report(plan, self.sums[0], before, len(data), total)
         self.sums[0, 0] += extra
         self.n_rows += len(data)
 
     def logs(self, whole: bool = False) -> Logs:
         """Values over all rows so far; of metrics that need all predictions only at the end of the ``whole``."""
         sums = self.sums.copy()
-        sums[0, 0] += self.n_rows * penalty(self.plan, self.arenas.params)
+        sums[0, 0] += self.n_rows * penalty(self.plan.segments, self.memory.params)
         rows = Rows.joined(self.rows) if whole and self.rows else None
         return {name: values[0] for name, values in read_sums(self.metrics, self.plan, sums, self.n_rows, rows).items()}
-
-
-def penalty(plan: Plan, params: np.ndarray) -> float:
-    """The l1 and l2 penalties of all parameters."""
-    total = 0.0
-    if not plan.header["has_penalty"]:
-        return total
-    for offset, size, l1, l2, *_ in plan.segments:
-        w = params[offset : offset + size]
-        if l1 or l2:
-            total += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
-    return float(total)

@@ -24,7 +24,7 @@ from fastnn._engine.finite import Finite
 from fastnn._engine.listeners import Errors, Listeners
 from fastnn._engine.stretches import Stretches
 from fastnn._engine.trainer import Trainer
-from fastnn._plan.plan import new_run
+from fastnn._plan.memory import new_run
 from fastnn.callbacks import History, Logs, TerminateOnNaN
 from fastnn.callbacks.progress import Progress
 from fastnn.errors import DivergenceError
@@ -85,7 +85,7 @@ class Fit:
                 self.run[name] = getattr(self.stop, name)
         self.steps = -(-n_samples // self.batch_size)
         self.stretches = Stretches(self.steps, int(self.trainer.plan.header["n_sums"]))
-        self.weights = Finite(self.trainer.arenas.params)
+        self.weights = Finite(self.trainer.memory.params)
         metrics, offset = self.model.resolved_metrics(), self.epochs[0] - start
         self.records = Records(metrics, self.batch_size, n_samples, start, offset)
         self.history.params = {

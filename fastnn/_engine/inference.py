@@ -12,7 +12,7 @@ from fastnn import _kernels
 from fastnn._engine.data import Data
 from fastnn._engine.evaluate import Evaluation
 from fastnn._engine.listeners import Errors, Listeners
-from fastnn._engine.plans import Entry, take_arenas
+from fastnn._engine.plans import Entry, take_memory
 from fastnn._plan.records import BY_ROWS
 from fastnn.callbacks import Logs
 
@@ -24,9 +24,9 @@ def evaluate(model: Sequential, data: Data, batch_size: int, backend: str | None
     """Loss and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
     plan, pool = model._plans.evaluation(model)
     model.backend_, module = _kernels.select(plan, backend or model.backend)
-    arenas = take_arenas(model, plan, pool)
+    memory = take_memory(model, plan, pool)
     model.stop_evaluating = False
-    evaluation = Evaluation(plan, arenas, module, model.resolved_metrics())
+    evaluation = Evaluation(plan, memory, module, model.resolved_metrics())
     together = len(data) if plan.header["divisor"] == BY_ROWS else batch_size  # what a loss that is no mean depends on
 
     def add(rows: slice) -> None:
@@ -45,7 +45,7 @@ def evaluate(model: Sequential, data: Data, batch_size: int, backend: str | None
         hooks = part, lambda: evaluation.logs(whole=True), lambda: model.stop_evaluating
         return _told(listeners, "test", _batches(len(data), batch_size), *hooks)
     finally:
-        pool.append(arenas)
+        pool.append(memory)
 
 
 def predict(model: Sequential, x: Any, batch_size: int, entry: Entry, module: Any, listeners: Listeners) -> np.ndarray:
@@ -53,26 +53,26 @@ def predict(model: Sequential, x: Any, batch_size: int, entry: Entry, module: An
     plan, pool = entry
     out = np.empty((len(x), *model.layout.output_shape), model.dtype)
     flat = out.reshape(len(x), math.prod(model.layout.output_shape))
-    arenas = take_arenas(model, plan, pool)
+    memory = take_memory(model, plan, pool)
     if not listeners.callbacks:  # the rest takes longer than a small network
         try:
-            module.predict(plan, arenas, x, flat)
+            module.predict(plan, memory, (x,), (flat,))
             return out
         finally:
-            pool.append(arenas)
+            pool.append(memory)
     done = 0
     model.stop_predicting = False
 
     def part(rows: slice) -> dict[str, Any]:
         nonlocal done
-        module.predict(plan, arenas, x[rows], flat[rows])
+        module.predict(plan, memory, (x[rows],), (flat[rows],))
         done += len(flat[rows])
         return {"outputs": out[rows]}
 
     try:
         _told(listeners, "predict", _batches(len(x), batch_size), part, dict, lambda: model.stop_predicting)
     finally:
-        pool.append(arenas)
+        pool.append(memory)
     return out[:done]
 
 

@@ -3,7 +3,7 @@
 Two-loop recursion and strong Wolfe line search after Nocedal and Wright, "Numerical Optimization" (2006),
 algorithms 7.4, 3.5 and 3.6. The vectors live in NumPy float64; loss and gradient come from the backend.
 
-Design: the solver has the signature of ``train_epochs``, so history, validation, callbacks, time limit and
+Design: the solver has the signature of ``train``, so history, validation, callbacks, time limit and
 Ctrl-C are those of every other optimiser. SciPy's solver (rejected) is no hard dependency and cannot pause.
 """
 
@@ -16,9 +16,13 @@ from typing import Any
 import numpy as np
 
 from fastnn._base import interrupts
-from fastnn._kernels import contract, reference
+from fastnn._kernels import reference, steps
+from fastnn._kernels.contract import Course, Rows
+from fastnn._plan.memory import Memory
+from fastnn._plan.plan import Plan
 from fastnn.losses import CustomLoss
 from fastnn.optimizers import LBFGS
+from fastnn.regularizers import penalize
 
 SUFFICIENT, CURVATURE = 1e-4, 0.9  # c1 and c2 of the Wolfe conditions
 MAX_TRIALS = 25
@@ -36,19 +40,19 @@ class Point:
 
 @dataclass
 class Solver:
-    """State of one fit; called like ``train_epochs``."""
+    """State of one fit; called like ``train``."""
 
     backend: Any
     optimizer: LBFGS
     pairs: deque = field(default_factory=deque)
     here: Point | None = None
 
-    def __call__(self, plan, arenas, x, target, weight, order, run, learning_rates, sums) -> None:
+    def __call__(self, plan: Plan, memory: Memory, rows: Rows, course: Course) -> None:
         """Iterate ``run.max_steps`` times at most; ends the run early when the gradient vanishes."""
-        self.problem = plan, arenas, x, target, weight
-        if self.here is None or not np.array_equal(self.here.w.astype(arenas.params.dtype), arenas.params):
+        self.problem, run = (plan, memory, rows), course.run
+        if self.here is None or not np.array_equal(self.here.w.astype(memory.params.dtype), memory.params):
             self.pairs.clear()  # the curvature elsewhere, where a callback has set weights
-            self.here = self._evaluate(arenas.params.astype(np.float64))
+            self.here = self._evaluate(memory.params.astype(np.float64))
         for _ in range(min(int(run["max_steps"]), int(run["last_epoch"] - run["epoch"]))):
             if not np.isfinite(self.here.loss):
                 run["status"] = 1
@@ -60,7 +64,7 @@ class Solver:
             with interrupts.whole():
                 self._set(found.w)
                 self.here = found
-                sums[int(run["epoch"] - run["first_epoch"])] = found.sums
+                course.sums[int(run["epoch"] - run["first_epoch"])] = found.sums
                 run["epoch"] += 1
                 run["step"] += 1
 
@@ -132,17 +136,17 @@ class Solver:
 
     def _evaluate(self, w: np.ndarray) -> Point:
         """Loss (mean, penalties included) and gradient of all rows at ``w``."""
-        plan, arenas, x, target, weight = self.problem
+        plan, memory, rows = self.problem
         self._set(w)
         sums = np.zeros(int(plan.header["n_sums"]))
-        if isinstance(plan.loss_record, CustomLoss):
-            contract.gradient_loop(self.backend, plan, arenas, x, target, weight, sums, reference.loss)
+        if isinstance(plan.loss_records[0], CustomLoss):
+            steps.gradient_loop(self.backend, plan, memory, rows, sums, reference.loss)
         else:
-            self.backend.gradient(plan, arenas, x, target, weight, sums)
-        total = contract.total_weight(plan, weight, len(x))
-        scale = contract.over(1.0, total) if plan.header["divides_penalties"] else 1.0
-        sums[0] += len(x) * reference.penalize(plan, arenas.params, arenas.grads, scale)
-        return Point(w, sums[0] / len(x), arenas.grads.astype(np.float64), sums)
+            self.backend.gradient(plan, memory, rows, sums)
+        total = steps.total_weight(plan, rows.weights[0], len(rows))
+        scale = steps.over(1.0, total) if plan.header["divides_penalties"] else 1.0
+        sums[0] += len(rows) * penalize(plan.segments, memory.params, memory.grads, scale)
+        return Point(w, sums[0] / len(rows), memory.grads.astype(np.float64), sums)
 
 
 def _between(low: tuple[float, Point, float], high: tuple[float, Point, float]) -> float:

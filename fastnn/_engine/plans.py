@@ -1,4 +1,4 @@
-"""The plans a model has in use, each with arenas that are free for the next call."""
+"""The plans a model has in use, each with memory that is free for the next call."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fastnn._plan.plan import MAX_BLOCK, Arenas, Plan, allocate, compile_plan, new_slots
+from fastnn._plan.compile import MAX_BLOCK, compile_plan
+from fastnn._plan.memory import Memory, allocate, new_slots
+from fastnn._plan.plan import Plan
 from fastnn.metrics import Reading
 from fastnn.optimizers import LBFGS
 
 if TYPE_CHECKING:
     from fastnn.models.sequential import Sequential
 
-Entry = tuple[Plan, list[Arenas]]
+Entry = tuple[Plan, list[Memory]]
 Metrics = list[tuple[Reading, bool]]
 MOST = 8  # plans kept; a fit per batch size must not pile up workspaces
 
@@ -49,9 +51,9 @@ class PlanCache:
             lambda: compile_plan(
                 model.layout,
                 batch_size=batch_size,
-                loss=model.loss,
+                losses=[model.loss] if model.loss else [],
                 optimizer=fused,
-                metrics=metrics,
+                metrics=[(*metric, 0) for metric in metrics],
                 n_samples=kept,
                 seed=model.seed,
                 reduction=model.reduction,
@@ -65,8 +67,8 @@ class PlanCache:
             lambda: compile_plan(
                 model.layout,
                 batch_size=MAX_BLOCK,
-                loss=model.loss,
-                metrics=model.resolved_metrics(),
+                losses=[model.loss] if model.loss else [],
+                metrics=[(*metric, 0) for metric in model.resolved_metrics()],
                 n_samples=MAX_BLOCK,
                 seed=model.seed,
                 reduction=model.reduction,
@@ -86,14 +88,14 @@ class PlanCache:
         return entry
 
 
-def take_arenas(model: Sequential, plan: Plan, pool: list[Arenas], training: bool = False) -> Arenas:
-    """Arenas around the model's parameters that no other thread works in; append them to ``pool`` after use."""
+def take_memory(model: Sequential, plan: Plan, pool: list[Memory], training: bool = False) -> Memory:
+    """Memory around the model's parameters that no other thread works in; append them to ``pool`` after use."""
     if training:
         _settle_slots(model, plan)
     with contextlib.suppress(IndexError):  # another thread may take the last one
-        while (arenas := pool.pop()) is not None:
-            if arenas.params is model.params and (not training or arenas.slots is model.slots):
-                return arenas
+        while (memory := pool.pop()) is not None:
+            if memory.params is model.params and (not training or memory.slots is model.slots):
+                return memory
     return allocate(plan, model.params, model.slots if training else None)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from fastnn import _kernels
 from fastnn._base.foreign import check_mask
 from fastnn._engine.convert import is_sparse
-from fastnn._plan.plan import Arenas, allocate
+from fastnn._plan.memory import Memory, allocate
 
 if TYPE_CHECKING:
     from fastnn.models.sequential import Sequential
@@ -26,9 +26,9 @@ def make_predictor(model: Sequential) -> Predict:
     own = Predictor(model)
     faster = getattr(own.backend, "Predictor", None)
     if faster is None:
-        own.free.append(own.arenas)
+        own.free.append(own.memory)
         return own
-    return faster(own.plan, own.arenas, own.shape, own.output_shape, own)
+    return faster(own.plan, own.memory, own.shape, own.output_shape, own)
 
 
 class Predictor:
@@ -53,11 +53,11 @@ class Predictor:
         self.plan = model.prediction_plan()
         self.name, self.backend = _kernels.select(self.plan, model.backend)
         self.params = model.params
-        self.arenas = allocate(self.plan, self.params)
-        self.free: list[Arenas] = []  # for calls of more threads
+        self.memory = allocate(self.plan, self.params)
+        self.free: list[Memory] = []  # for calls of more threads
         self.shape, self.dtype = model.layout.input_shape, model.dtype
         self.output_shape = model.layout.output_shape
-        self.n_input, self.n_output = int(self.plan.header["n_input"]), int(self.plan.header["n_output"])
+        self.n_input, self.n_output = int(self.plan.inputs[0]["size"]), int(self.plan.outputs[0]["size"])
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Predict; returns ``out``, or a new array of shape ``output_shape`` or ``(n, *output_shape)``."""
@@ -74,16 +74,18 @@ class Predictor:
                 raise ValueError(f"out must be writable and have shape {shape}, got {out.shape}")
             if np.may_share_memory(x, out):  # rows not yet read would be written over
                 x = x.copy()
-        arenas = self._take_arenas()
+        memory = self._take_memory()
         try:
             rows, places = np.asarray(x), np.asarray(out)  # without the ways of a subclass
-            self.backend.predict(self.plan, arenas, rows.reshape(-1, self.n_input), places.reshape(-1, self.n_output))
+            self.backend.predict(
+                self.plan, memory, (rows.reshape(-1, self.n_input),), (places.reshape(-1, self.n_output),)
+            )
         finally:
-            self.free.append(arenas)
+            self.free.append(memory)
         return out
 
-    def _take_arenas(self) -> Arenas:
-        """Arenas that no other call works in."""
+    def _take_memory(self) -> Memory:
+        """Memory that no other call works in."""
         try:
             return self.free.pop()
         except IndexError:

@@ -1,4 +1,4 @@
-"""The updates of a fit: which function of the backend makes them, with what plan, arenas and learning rates.
+"""The updates of a fit: which function of the backend makes them, with what plan, memory and learning rates.
 
 Numbers of the optimiser other than its rate are part of the plan. What a callback sets on the optimiser is looked for
 before every call, so that it acts on the very next update.
@@ -14,8 +14,9 @@ import numpy as np
 from fastnn._base import interrupts
 from fastnn._engine.data import Data
 from fastnn._engine.lbfgs import Solver
-from fastnn._engine.plans import take_arenas
-from fastnn._kernels import contract, reference
+from fastnn._engine.plans import take_memory
+from fastnn._kernels import reference, steps
+from fastnn._kernels.contract import Course
 from fastnn.losses import CustomLoss
 from fastnn.optimizers import LBFGS
 from fastnn.schedules import Schedule
@@ -29,7 +30,7 @@ class Trainer:
 
     Attributes
     ----------
-    plan, arenas : what the backend trains on; others after the optimiser has changed.
+    plan, memory : what the backend trains on; others after the optimiser has changed.
     schedule : of the learning rate, None for a number.
     """
 
@@ -63,15 +64,15 @@ class Trainer:
         rates = self.optimizer.learning_rates(first, count if self.schedule else 1)
         data = self.data
         with np.errstate(all="ignore"):  # a loss that is not finite is found and told, not warned of
-            self.train(self.plan, self.arenas, data.x, data.target, data.weight, self.order, run, rates, sums)
+            self.train(self.plan, self.memory, data.rows, Course(self.order, run, rates, sums))
 
     def close(self) -> None:
-        """Leave the arenas to the next fit."""
-        self.pool.append(self.arenas)
+        """Leave the memory to the next fit."""
+        self.pool.append(self.memory)
 
     def _take_plan(self) -> None:
         self.plan, self.pool = self.model.training_plan(self.batch_size, len(self.data))
-        self.arenas = take_arenas(self.model, self.plan, self.pool, training=True)
+        self.memory = take_memory(self.model, self.plan, self.pool, training=True)
 
     def _read_optimizer(self) -> None:
         self.optimizer = self.model.compiled_optimizer
@@ -81,7 +82,7 @@ class Trainer:
         if isinstance(self.optimizer, LBFGS):
             self.solver = self.solver or Solver(self.backend, self.optimizer)
             self.train: Any = self.solver
-        elif isinstance(self.plan.loss_record, CustomLoss):
-            self.train = partial(contract.train_loop, self.backend, loss=reference.loss)
+        elif isinstance(self.plan.loss_records[0], CustomLoss):
+            self.train = partial(steps.train_loop, self.backend, loss=reference.loss)
         else:
-            self.train = self.backend.train_epochs
+            self.train = self.backend.train

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 
-def penalty(plan: Any, arenas: Any, n_rows: int) -> float:
+def penalty(plan: Any, memory: Any, n_rows: int) -> float:
     """Sum of the penalties of all outputs of the block that ``forward`` has just pushed, not divided."""
     total = 0.0
     if not plan.header["has_activity"]:
@@ -19,7 +19,8 @@ def penalty(plan: Any, arenas: Any, n_rows: int) -> float:
     for op in plan.ops:
         l1, l2 = float(op["activity_l1"]), float(op["activity_l2"])
         if l1 or l2:
-            y = arenas.workspace[op["y"] : op["y"] + n_rows * op["repeat"] * op["n_out"]]
+            first = int(plan.values[op["output"]]["offset"])
+            y = memory.workspace[first : first + n_rows * int(op["repeat"] * op["n_out"])]
             total += l1 * np.abs(y).sum(dtype=np.float64) + l2 * np.square(y, dtype=np.float64).sum()
     return float(total)
 

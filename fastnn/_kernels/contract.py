@@ -1,14 +1,12 @@
 """The contract: what a backend module offers. Every backend has exactly these functions.
 
-Arrays: ``arenas`` holds 64-byte aligned C-contiguous vectors of the model's dtype (float32 or
-float64). ``x`` is C-contiguous ``(rows, n_input)`` of that dtype; ``train_epochs`` and ``predict`` also
-take :class:`fastnn._base.sparse.SparseRows`, of which they write out a block at a time as dense rows. ``target``
-is C-contiguous ``(rows, n_output)`` of that dtype, or ``(rows, repeat)`` int32 when the loss is sparse. ``weight`` is
-``(rows,)`` of that dtype, or None for ones. ``sums`` are float64. Callers guarantee all this; backends
-check nothing. A block is at most ``header.block_rows`` rows.
+Nouns: a :class:`fastnn._plan.plan.Plan`, the :class:`fastnn._plan.memory.Memory` it works in, :class:`Rows` of data and
+the :class:`Course` of a fit. All vectors of ``memory`` are 64-byte aligned, C-contiguous and of the model's dtype
+(float32 or float64). Callers guarantee all shapes and dtypes; backends check nothing. ``sums`` are float64. A block is
+at most ``header.block_rows`` samples.
 
-``train_epochs`` equals the loop of :func:`train_step`, which is also what runs under a custom loss or
-a callback for every batch. Native backends run ``train_epochs`` and ``predict`` without the GIL.
+``train`` equals the loop of :func:`fastnn._kernels.steps.train_step`, which is also what runs under a custom loss or
+a callback for every batch. Native backends run ``train`` and ``predict`` without the GIL.
 
 Design: a call ends after ``run.max_steps`` updates, in the middle of an epoch if need be, and the next
 call goes on from ``run``. So Python keeps a time limit or moves a progress bar every 50 ms, whatever the
@@ -18,17 +16,103 @@ themselves (see :mod:`fastnn._base.interrupts`): what they raise leaves paramete
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from fastnn._base import interrupts, random
-from fastnn._base.sparse import SparseRows, dense, take_rows
-from fastnn._kernels.activity import penalty
-from fastnn._plan.plan import Arenas, Plan
-from fastnn._plan.records import BY_NOTHING, BY_ROWS
+from fastnn._base.reprs import call_of
+from fastnn._base.sparse import SparseRows
+from fastnn._plan.memory import Memory
+from fastnn._plan.plan import Plan
+from fastnn._plan.records import ANSWER, SOURCE
 
-FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train_epochs", "predict")
+VERSION = 2  # of these functions; a backend of another package says in CONTRACT which it was written for
+FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train", "predict")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Data, row by row: inputs, targets and weights, one array for each input and output of the model.
+
+    Attributes
+    ----------
+    inputs : C-contiguous ``(n, numbers a sample)`` of the model's dtype, or sparse rows.
+    targets : ``(n, numbers a sample)`` of the dtype, or int32 ``(n, repeat)`` for a sparse loss.
+    weights : ``(n,)`` of the dtype, or None for ones.
+    """
+
+    inputs: tuple[np.ndarray | SparseRows, ...]
+    targets: tuple[np.ndarray, ...] = ()
+    weights: tuple[np.ndarray | None, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+    def part(self, rows: slice) -> Rows:
+        """Some of the rows, without a copy."""
+        return Rows(
+            tuple(x[rows] for x in self.inputs),
+            tuple(target[rows] for target in self.targets),
+            tuple(None if weight is None else weight[rows] for weight in self.weights),
+        )
+
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """SOURCE records of the inputs; they hold addresses, so the rows must outlive them."""
+        return sources(self.inputs)
+
+    @cached_property
+    def answers(self) -> np.ndarray:
+        """ANSWER records of targets and weights, likewise."""
+        table = np.zeros(len(self.targets), ANSWER)
+        for record, target, weight in zip(table, self.targets, self.weights, strict=True):
+            record["target"], record["weight"] = _address(target), 0 if weight is None else _address(weight)
+        return table
+
+
+def sources(inputs: Sequence[np.ndarray | SparseRows]) -> np.ndarray:
+    """SOURCE records of arrays that the caller keeps alive."""
+    table = np.zeros(len(inputs), SOURCE)
+    for record, x in zip(table, inputs, strict=True):
+        if isinstance(x, SparseRows):
+            record["values"], record["columns"], record["starts"] = map(_address, (x.values, x.columns, x.starts))
+        else:
+            record["x"] = _address(x)
+    return table
+
+
+def _address(array: np.ndarray) -> int:
+    return array.ctypes.data
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a fit goes on.
+
+    Attributes
+    ----------
+    order : int32 ``(n_samples,)``; filled at the start of each epoch (kept between calls), or left as it came when
+        ``run.shuffle`` is 0.
+    run : RUN record, advanced. ``status`` becomes 1 when a batch's loss is not finite; that update is not made and the
+        call returns. After each epoch ``wait`` and ``best`` follow its mean loss; when ``wait`` exceeds a ``patience``
+        that is not negative, ``status`` becomes 2 and the call returns.
+    rates : learning rates, float64, one for each update of this call, or a single one for all.
+    sums : float64 ``(epochs touched at most, n_sums)``; row ``epoch - run.first_epoch`` is added to. The loss's sum
+        includes ``penalty * rows`` of every batch.
+    """
+
+    order: np.ndarray
+    run: np.ndarray
+    rates: np.ndarray
+    sums: np.ndarray
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
 
 def supports(plan: Plan) -> str | None:
@@ -37,245 +121,74 @@ def supports(plan: Plan) -> str | None:
 
 
 def forward(
-    plan: Plan, arenas: Arenas, x: np.ndarray, training: bool = False, step: int = 0, first_row: int = 0
-) -> np.ndarray:
-    """Push a block through all ops; returns a view ``(rows, n_output)`` of the workspace.
+    plan: Plan,
+    memory: Memory,
+    inputs: Sequence[np.ndarray],
+    training: bool = False,
+    step: int = 0,
+    first_row: int = 0,
+) -> tuple[np.ndarray, ...]:
+    """Push a block through all ops; returns views ``(rows, numbers a sample)`` of the outputs in the workspace.
 
     ``training`` applies dropout with the mask of ``step`` (updates done so far) for rows
-    ``first_row ...`` of the batch. A plan whose loss has ``fused`` leaves logits in the output.
+    ``first_row ...`` of the batch. A loss that has ``fused`` leaves logits in its output.
     """
     raise NotImplementedError
 
 
 def loss(
-    plan: Plan, arenas: Arenas, target: np.ndarray, weight: np.ndarray | None, sums: np.ndarray, scale: float
+    plan: Plan,
+    memory: Memory,
+    targets: Sequence[np.ndarray],
+    weights: Sequence[np.ndarray | None],
+    sums: np.ndarray,
+    scale: float,
 ) -> None:
-    """Loss of the block that ``forward`` has just pushed.
+    """Losses of the block that ``forward`` has just pushed.
 
-    Adds ``sum(weight * loss)`` to ``sums[0]`` and the metrics' statistics behind it, writes ``scale *
-    weight`` times the gradient of each row's loss to the output's ``dy`` and, when the loss is fused,
-    turns the logits in the output into the prediction. Rows with ``repeat`` positions count each
-    position with weight ``1 / repeat`` in the loss and with the row's weight in the statistics.
+    Adds ``factor * sum(weight * loss)`` of each to ``sums[0]``, without the factor to its own place where there are
+    several, and the metrics' statistics behind them; writes ``factor * scale * weight`` times the gradient of each
+    row's loss to its output's gradient and, when the loss is fused, turns the logits there into the prediction. Rows
+    with ``repeat`` positions count each position with weight ``1 / repeat`` in the loss and with the row's weight in
+    the statistics.
     """
     raise NotImplementedError
 
 
-def backward(plan: Plan, arenas: Arenas, x: np.ndarray, accumulate: bool = False, activity_scale: float = 0.0) -> None:
-    """Gradients of the block from the output's ``dy``: set in ``grads``, or added when ``accumulate``.
+def backward(
+    plan: Plan, memory: Memory, inputs: Sequence[np.ndarray], accumulate: bool = False, activity_scale: float = 0.0
+) -> None:
+    """Gradients of the block from its outputs' gradients: set in ``grads``, or added when ``accumulate``.
 
     ``activity_scale`` is what penalties on the ops' outputs are multiplied by: 1 over the rows of the batch.
     """
     raise NotImplementedError
 
 
-def update(plan: Plan, arenas: Arenas, step: int, learning_rate: float, penalty_scale: float = 1.0) -> float:
+def update(plan: Plan, memory: Memory, step: int, learning_rate: float, penalty_scale: float = 1.0) -> float:
     """Add ``penalty_scale`` times the penalties' gradients, clip, update ``params`` and ``slots``, project ``params``.
 
-    Steps count from 1; the projections are those of the constraints.
-
-    Returns ``penalty_scale`` times the penalty (l1 and l2) of the parameters before the update. With penalties, what
-    is left in ``grads`` is not specified.
+    Steps count from 1; the projections are those of the constraints. Returns ``penalty_scale`` times the penalty (l1
+    and l2) of the parameters before the update. With penalties, what is left in ``grads`` is not specified.
+    Parameters that are not trained stay as they are.
     """
     raise NotImplementedError
 
 
-def gradient(
-    plan: Plan, arenas: Arenas, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None, sums: np.ndarray
-) -> None:
-    """Loss and its gradient over all rows at once, as :func:`train_step` has them for a batch.
+def gradient(plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray) -> None:
+    """Losses and their gradient over all rows at once, as for one batch.
 
-    Penalties on outputs are part of both, those on parameters are not.
-
-    Adds to ``sums`` ``(n_sums,)`` and sets ``grads``, which are not specified when the loss is not finite.
+    Penalties on outputs are part of both, those on parameters are not. Adds to ``sums`` ``(n_sums,)`` and sets
+    ``grads``, which are not specified when the loss is not finite.
     """
     raise NotImplementedError
 
 
-def train_epochs(
-    plan: Plan,
-    arenas: Arenas,
-    x: np.ndarray | SparseRows,
-    target: np.ndarray,
-    weight: np.ndarray | None,
-    order: np.ndarray,
-    run: np.ndarray,
-    learning_rates: np.ndarray,
-    sums: np.ndarray,
-) -> None:
-    """Train from where ``run`` stands until ``run.last_epoch`` or for ``run.max_steps`` updates.
-
-    Parameters
-    ----------
-    order : int32 ``(n_samples,)``; filled at the start of each epoch (kept between calls), or left as
-        it came when ``run.shuffle`` is 0.
-    run : RUN record, advanced. ``status`` becomes 1 when a batch's loss is not finite; that update is
-        not made and the call returns. After each epoch ``wait`` and ``best`` follow its mean loss; when ``wait``
-        exceeds a ``patience`` that is not negative, ``status`` becomes 2 and the call returns.
-    learning_rates : float64, one for each update of this call, or a single one for all.
-    sums : float64 ``(epochs touched at most, n_sums)``; row ``epoch - run.first_epoch`` is added to. The
-        loss's sum includes ``penalty * rows`` of every batch. Where a metric needs all
-        predictions, callers keep to one epoch a call and hand in a row of zeros at its start.
-    """
+def train(plan: Plan, memory: Memory, rows: Rows, course: Course) -> None:
+    """Train from where ``course.run`` stands until ``run.last_epoch`` or for ``run.max_steps`` updates."""
     raise NotImplementedError
 
 
-def predict(plan: Plan, arenas: Arenas, x: np.ndarray | SparseRows, out: np.ndarray) -> None:
-    """Predict all rows of ``x`` ``(n, n_input)`` into ``out`` ``(n, n_output)``, block by block."""
+def predict(plan: Plan, memory: Memory, inputs: Sequence[np.ndarray | SparseRows], out: Sequence[np.ndarray]) -> None:
+    """Predict all rows of the inputs into ``out``, an array ``(n, numbers a sample)`` for each output, by blocks."""
     raise NotImplementedError
-
-
-def total_weight(plan: Plan, weight: np.ndarray | None, n_rows: int) -> float:
-    """What divides the loss of a batch: its rows, their weights' sum (0 makes loss and gradient 0), or nothing."""
-    if plan.header["divisor"] == BY_NOTHING:
-        return 1.0
-    if weight is None or plan.header["divisor"] == BY_ROWS:
-        return float(n_rows)
-    return float(np.cumsum(weight, dtype=np.float64)[-1])  # added in the order of the rows
-
-
-def over(number: float, total: float) -> float:
-    """``number / total``, 0 where the total is 0."""
-    return number / total if total else 0.0
-
-
-def report(plan: Plan, sums: np.ndarray, before: float, n_rows: int, total: float) -> None:
-    """Scale a batch's part of ``sums[0]``, which was ``before`` without it, as the plan reports losses."""
-    reported = float(plan.header["loss_reported"])
-    if plan.header["divisor"] or reported != 1:
-        sums[0] = before + (sums[0] - before) * over(reported * n_rows, total)
-
-
-def gradient_loop(
-    backend: ModuleType,
-    plan: Plan,
-    arenas: Arenas,
-    x: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray | None,
-    sums: np.ndarray,
-    loss=None,
-) -> None:
-    """``gradient`` in Python, for any backend; ``loss`` as in :func:`train_step`."""
-    before, block, activity = float(sums[0]), int(plan.header["block_rows"]), 0.0
-    total = total_weight(plan, weight, len(x))
-    share = over(float(plan.header["loss_scale"]), total)
-    for first in range(0, len(x), block):
-        interrupts.check()
-        rows = slice(first, first + block)
-        inputs = dense(x[rows], arenas.workspace[int(plan.header["x"]) :])
-        backend.forward(plan, arenas, inputs, True, 0, first)
-        (loss or backend.loss)(plan, arenas, target[rows], None if weight is None else weight[rows], sums, share)
-        activity += penalty(plan, arenas, len(inputs))
-        backend.backward(plan, arenas, inputs, first > 0, 1 / len(x))
-    report(plan, sums, before, len(x), total)
-    sums[0] += activity
-
-
-def train_step(
-    backend: ModuleType,
-    plan: Plan,
-    arenas: Arenas,
-    x: np.ndarray | SparseRows,
-    target: np.ndarray,
-    weight: np.ndarray | None,
-    rows: np.ndarray,
-    step: int,
-    learning_rate: float,
-    sums: np.ndarray,
-    loss=None,
-) -> bool:
-    """One update on ``rows`` (indices) of the data, block by block; False when the loss is not finite.
-
-    ``step`` counts the updates done before. ``loss`` replaces the backend's own (a custom loss is
-    computed by the reference, whatever backend does the rest).
-    """
-    before = float(sums[0])
-    total, activity = batch_gradient(backend, plan, arenas, x, target, weight, rows, step, sums, loss)
-    if not np.isfinite(sums[0] - before + activity):
-        return False
-    end_step(backend, plan, arenas, before, len(rows), total, activity, step, learning_rate, sums)
-    return True
-
-
-def batch_gradient(backend, plan, arenas, x, target, weight, rows, step, sums, loss=None) -> tuple[float, float]:
-    """The part of :func:`train_step` before the update; returns what divides the loss, and the outputs' penalty."""
-    head, activity = plan.header, 0.0
-    block, total = int(head["block_rows"]), total_weight(plan, None if weight is None else weight[rows], len(rows))
-    gathered = arenas.workspace[int(head["x"]) :]
-    for first in range(0, len(rows), block):
-        interrupts.check()
-        chosen = rows[first : first + block]
-        inputs = gathered[: len(chosen) * int(head["n_input"])].reshape(len(chosen), -1)
-        take_rows(x, chosen, inputs)
-        backend.forward(plan, arenas, inputs, True, step, first)
-        share = over(float(head["loss_scale"]), total)
-        (loss or backend.loss)(plan, arenas, target[chosen], None if weight is None else weight[chosen], sums, share)
-        activity += penalty(plan, arenas, len(inputs))
-        backend.backward(plan, arenas, inputs, first > 0, 1 / len(rows))
-    return total, activity
-
-
-def end_step(backend, plan, arenas, before, n_rows, total, activity, step, learning_rate, sums) -> None:
-    """The part of :func:`train_step` that changes parameters, for a batch whose loss is finite."""
-    report(plan, sums, before, n_rows, total)
-    penalty_scale = over(1.0, total) if plan.header["divides_penalties"] else 1.0
-    sums[0] += activity + n_rows * backend.update(plan, arenas, step + 1, learning_rate, penalty_scale)
-
-
-def train_loop(
-    backend: ModuleType,
-    plan: Plan,
-    arenas: Arenas,
-    x: np.ndarray | SparseRows,
-    target: np.ndarray,
-    weight: np.ndarray | None,
-    order: np.ndarray,
-    run: np.ndarray,
-    learning_rates: np.ndarray,
-    sums: np.ndarray,
-    loss=None,
-) -> None:
-    """``train_epochs`` in Python, for any backend; arguments as there and in :func:`train_step`.
-
-    Ctrl-C in the middle of a batch leaves parameters, ``run`` and ``sums`` as they were before it.
-    """
-    batch_size, done = int(plan.header["batch_size"]), 0
-    while done < run["max_steps"] and run["epoch"] < run["last_epoch"]:
-        if run["batch"] == 0 and run["shuffle"]:
-            random.fill_order(order, int(plan.header["seed"]), int(run["epoch"]))
-        rows = order[run["batch"] * batch_size : (run["batch"] + 1) * batch_size]
-        rate = float(learning_rates[done if len(learning_rates) > 1 else 0])
-        row, step = sums[int(run["epoch"] - run["first_epoch"])], int(run["step"])
-        kept, ended = row.copy(), False
-        try:
-            total, activity = batch_gradient(backend, plan, arenas, x, target, weight, rows, step, row, loss)
-            if not np.isfinite(row[0] - kept[0] + activity):
-                run["status"], ended = 1, True
-                return
-            with interrupts.whole():
-                ended = True
-                end_step(backend, plan, arenas, float(kept[0]), len(rows), total, activity, step, rate, row)
-                _advance(run, batch_size)
-        finally:
-            if not ended:
-                row[...] = kept
-        done += 1
-        if run["batch"] == 0 and _stalls(run, float(row[0]) / int(run["n_samples"])):
-            run["status"] = 2
-            return
-
-
-def _stalls(run: np.ndarray, loss: float) -> bool:
-    """The stop rule, told the mean loss of an epoch."""
-    run["wait"] = run["wait"] + 1 if loss > run["best"] - run["tol"] else 0
-    run["best"] = min(float(run["best"]), loss)
-    return bool(0 <= run["patience"] < run["wait"])
-
-
-def _advance(run: np.ndarray, batch_size: int) -> None:
-    """Move ``run`` past the batch just trained, into the next epoch after the last one."""
-    run["step"] += 1
-    run["batch"] += 1
-    if run["batch"] * batch_size >= run["n_samples"]:
-        run["batch"] = 0
-        run["epoch"] += 1

@@ -2,7 +2,7 @@
 
 Read this file to learn how the whole thing works; the other backends do the same in the same order
 and are compared with it. Functions and arrays are those of ``contract.py``. Formulas are not here
-but in the definitions (activations, losses, metrics, optimizers), which this file only applies.
+but in the definitions (op kinds, activations, losses, metrics, optimizers), which this file only applies.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import sys
 
 import numpy as np
 
-from fastnn._base import interrupts, random
+from fastnn import regularizers
+from fastnn._base import interrupts
 from fastnn._base.sparse import SparseRows, dense
-from fastnn._kernels import contract
+from fastnn._kernels import steps
 from fastnn._kernels.activity import add_gradient
-from fastnn.activations import ACTIVATIONS
+from fastnn._ops import OPS, When, activation
+from fastnn._ops.views import Views
+from fastnn._plan.memory import outputs
 from fastnn.constraints import project
-from fastnn.layers.base import OpKind
 from fastnn.metrics import STATISTICS
 from fastnn.optimizers.updates import UPDATES, ClipCode
 
-ACTIVATION = {a.code: a for a in ACTIVATIONS.values()}
 THIS = sys.modules[__name__]
 
 
@@ -29,151 +30,86 @@ def supports(plan):
     return None
 
 
-def forward(plan, arenas, x, training=False, step=0, first_row=0):
+def forward(plan, memory, inputs, training=False, step=0, first_row=0):
+    when = When(training, int(plan.header["seed"]), step, first_row)
     for op in plan.ops:
-        rows = _rows(arenas, op["x"], len(x) * op["repeat"], op["n_in"], x)
-        y = _rows(arenas, op["y"], len(rows), op["n_out"])
-        if _code(op["kind"]) == OpKind.DROPOUT:
-            _dropout(plan, arenas, op, rows, y, training, step, first_row)
-            continue
-        z = rows @ _kernel(arenas.params, op) + _bias(arenas.params, op) if _code(op["kind"]) == OpKind.DENSE else rows
-        if op["z"] >= 0:
-            _rows(arenas, op["z"], len(rows), op["n_out"])[...] = z
-        y[...] = _activate(op["activation"], z, op["parameter"])
-    return _rows(arenas, plan.header["y"], len(x), plan.header["n_output"])
+        OPS[int(op["kind"])].forward(op, Views(plan, memory, op, inputs), when)
+    return outputs(plan, memory, len(inputs[0]))
 
 
-def loss(plan, arenas, target, weight, sums, scale):
-    table = plan.loss[()]
-    n_rows, n_out, repeat = len(target), table["n_out"], table["repeat"]
-    y = _rows(arenas, plan.header["y"], n_rows * repeat, n_out)
-    dy = _rows(arenas, plan.header["dy"], n_rows * repeat, n_out)
-    ones, seen = np.ones(n_rows, y.dtype), y
-    if table["sparse"] or target.shape[1:] == (repeat * n_out,):
-        target = target.reshape(-1) if table["sparse"] else target.reshape(-1, n_out)
-    else:  # targets of a custom loss's own: a value for each sample, whatever positions it has
-        seen, repeat = y.reshape(n_rows, *plan.layout.shapes[-1]), 1
-    w = np.repeat(ones if weight is None else weight, repeat)
-    value, gradient = plan.loss_record.value_and_gradient(target, seen)
-    sums[0] += (w * value).sum(dtype=np.float64) / repeat
-    factors = (w * y.dtype.type(scale / repeat)).reshape(-1, *[1] * (seen.ndim - 1))
-    dy[...] = (gradient * factors).reshape(dy.shape)
-    if table["fused"] >= 0:
-        y[...] = _activate(table["fused"], y, 0.0)
+def loss(plan, memory, targets, weights, sums, scale):
+    n_rows, counted = len(targets[0]), []
+    for i, (table, target, weight) in enumerate(zip(plan.losses, targets, weights, strict=True)):
+        repeat, value = int(table["repeat"]), plan.values[table["output"]]
+        y = _rows(memory, value["offset"], n_rows * repeat, table["n_out"])
+        dy = _rows(memory, value["grad"], *y.shape)
+        ones, seen = np.ones(n_rows, y.dtype), y
+        if table["sparse"] or target.shape[1:] == (repeat * y.shape[1],):
+            target = target.reshape(-1) if table["sparse"] else target.reshape(y.shape)
+        else:  # targets of a custom loss's own: a value for each sample, whatever positions it has
+            seen, repeat = y.reshape(n_rows, *plan.layout.output_shapes[i]), 1
+        w = np.repeat(ones if weight is None else weight, repeat)
+        value, gradient = plan.loss_records[i].value_and_gradient(target, seen)
+        total = (w * value).sum(dtype=np.float64) / repeat
+        sums[0] += table["factor"] * total
+        if table["place"]:
+            sums[table["place"]] += total
+        factors = (w * y.dtype.type(table["factor"] * scale / repeat)).reshape(-1, *[1] * (seen.ndim - 1))
+        dy[...] = (gradient * factors).reshape(dy.shape)
+        if table["fused"] >= 0:
+            y[...] = activation.apply(table["fused"], y)
+        counted.append((target, y, w, np.ones_like(w)))
     for metric in plan.metrics:
+        target, y, w, ones = counted[metric["loss"]]
         place = slice(metric["first"], metric["first"] + metric["n_sums"])
-        counted = w if metric["weighted"] else np.repeat(ones, repeat)
-        STATISTICS[_code(metric["statistic"])](target, y, counted, sums[place], metric["parameter"])
+        statistic = STATISTICS[int(metric["statistic"])]
+        statistic(target, y, w if metric["weighted"] else ones, sums[place], metric["parameter"])
 
 
-def backward(plan, arenas, x, accumulate=False, activity_scale=0.0):
+def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
+    when = When(True, int(plan.header["seed"]))
     for op in plan.ops[::-1]:
-        rows = _rows(arenas, op["x"], len(x) * op["repeat"], op["n_in"], x)
-        dz = _rows(arenas, op["dy"], len(rows), op["n_out"])
-        z = _rows(arenas, op["z"], len(rows), op["n_out"]) if op["z"] >= 0 else None
-        y = _rows(arenas, op["y"], len(rows), op["n_out"])
-        add_gradient(op, y, dz, activity_scale)
-        if _code(op["kind"]) == OpKind.DROPOUT:
-            dz *= z
-        else:
-            dz[...] = _activation_gradient(op, z, y, dz)
-        if _code(op["kind"]) == OpKind.DENSE:
-            _accumulate(_kernel(arenas.grads, op), rows.T @ dz, accumulate)
-            if op["b"] >= 0:
-                _accumulate(_bias(arenas.grads, op), dz.sum(axis=0), accumulate)
-        if op["dx"] < 0:
-            return
-        dx = _rows(arenas, op["dx"], len(rows), op["n_in"])
-        dx[...] = dz @ _kernel(arenas.params, op).T if _code(op["kind"]) == OpKind.DENSE else dz
+        if plan.values[op["output"]]["grad"] >= 0:
+            arrays = Views(plan, memory, op, inputs, accumulate)
+            add_gradient(op, arrays.y, arrays.dy, activity_scale)
+            OPS[int(op["kind"])].backward(op, arrays, when)
 
 
-def gradient(plan, arenas, x, target, weight, sums):
-    contract.gradient_loop(THIS, plan, arenas, x, target, weight, sums)
+def gradient(plan, memory, rows, sums):
+    steps.gradient_loop(THIS, plan, memory, rows, sums)
 
 
-def update(plan, arenas, step, learning_rate, penalty_scale=1.0):
-    params, grads, slots = arenas.params, arenas.grads, arenas.slots
-    penalty = penalize(plan, params, grads, penalty_scale)
+def update(plan, memory, step, learning_rate, penalty_scale=1.0):
+    params, grads = memory.params[: len(memory.grads)], memory.grads
+    penalty = regularizers.penalize(plan.segments, params, grads, penalty_scale)
     _clip(plan, grads)
     c = plan.optimizer_record.all_scalars(step, learning_rate).astype(params.dtype)
-    new, new_slots = UPDATES[plan.optimizer_record.code](params, grads, tuple(slots), c)
+    new, new_slots = UPDATES[plan.optimizer_record.code](params, grads, tuple(memory.slots), c)
     params[...] = new
-    for slot, value in zip(slots, new_slots, strict=True):
+    for slot, value in zip(memory.slots, new_slots, strict=True):
         slot[...] = value
     _constrain(plan, params)
     return penalty
 
 
-def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
-    contract.train_loop(THIS, plan, arenas, x, target, weight, order, run, learning_rates, sums)
+def train(plan, memory, rows, course):
+    steps.train_loop(THIS, plan, memory, rows, course)
 
 
 @np.errstate(all="ignore")  # as the other backends: infinities are an answer
-def predict(plan, arenas, x, out):
+def predict(plan, memory, inputs, out):
     block = int(plan.header["block_rows"])
-    room = np.empty(block * x.n_columns if isinstance(x, SparseRows) else 0, out.dtype)
-    for first in range(0, len(x), block):
+    rooms = [np.empty(block * x.n_columns if isinstance(x, SparseRows) else 0, memory.params.dtype) for x in inputs]
+    for first in range(0, len(inputs[0]), block):
         interrupts.check()
-        out[first : first + block] = forward(plan, arenas, dense(x[first : first + block], room))
+        part = slice(first, first + block)
+        found = forward(plan, memory, [dense(x[part], room) for x, room in zip(inputs, rooms, strict=True)])
+        for to, y in zip(out, found, strict=True):
+            to[part] = y
 
 
-def _rows(arenas, offset, rows, width, x=None):
-    """The ``(rows, width)`` array at an offset of the workspace; offset -1 is the block handed in."""
-    if offset < 0:
-        return x.reshape(rows, width)
-    return arenas.workspace[offset : offset + rows * width].reshape(rows, width)
-
-
-def _kernel(arena, op):
-    return arena[op["w"] : op["w"] + op["n_in"] * op["n_out"]].reshape(op["n_in"], op["n_out"])
-
-
-def _bias(arena, op):
-    return arena[op["b"] : op["b"] + op["n_out"]] if op["b"] >= 0 else arena.dtype.type(0)
-
-
-def _code(field):
-    """A code of the plan as an int: NumPy's own comparison with an enum can swallow Ctrl-C (Python 3.11)."""
-    return int(field)
-
-
-def _activate(code, z, parameter):
-    return ACTIVATION[_code(code)].function(z, z.dtype.type(parameter))
-
-
-def _activation_gradient(op, z, y, dy):
-    record = ACTIVATION[_code(op["activation"])]
-    if record.rowwise:
-        return record.derivative(y, dy)
-    return dy * record.derivative(z, y, y.dtype.type(op["parameter"]))
-
-
-def _dropout(plan, arenas, op, x, y, training, step, first_row):
-    """``y = x * factor``; the factors stay in ``z`` for the way back."""
-    if not training:
-        y[...] = x
-        return
-    first = first_row * int(op["repeat"] * op["n_out"])
-    factors = _rows(arenas, op["z"], *x.shape)
-    factors[...] = random.dropout_scale(
-        int(plan.header["seed"]), int(op["layer"]), step, float(op["rate"]), first, x.size
-    ).reshape(x.shape)
-    y[...] = x * factors
-
-
-def _accumulate(out, value, accumulate):
-    out[...] = out + value if accumulate else value
-
-
-def penalize(plan, params, grads, scale=1.0):
-    """Add ``scale`` times the gradients of l1 and l2 to ``grads``; returns ``scale`` times the penalty."""
-    penalty = 0.0
-    for offset, size, l1, l2, *_ in plan.segments:
-        if l1 or l2:
-            w, g = params[offset : offset + size], grads[offset : offset + size]
-            penalty += l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w).sum(dtype=np.float64)
-            g += (scale * (l1 * np.sign(w) + 2 * l2 * w)).astype(g.dtype)
-    return scale * float(penalty)
+def _rows(memory, offset, rows, width):
+    return memory.workspace[offset : offset + rows * width].reshape(rows, width)
 
 
 def _clip(plan, grads):
@@ -184,8 +120,8 @@ def _clip(plan, grads):
     elif code == ClipCode.GLOBAL_NORM:
         _clip_norm(grads, bound)
     elif code == ClipCode.NORM:
-        for offset, size, *_ in plan.segments:
-            _clip_norm(grads[offset : offset + size], bound)
+        for segment in plan.segments:
+            _clip_norm(grads[segment["offset"] :][: segment["size"]], bound)
 
 
 def _constrain(plan, params):

@@ -1,69 +1,235 @@
-"""The tables of a plan beside its ops, as records of ``_kernels/tables.py``: loss, optimiser, metrics, parameters."""
+"""Compiles a layout with losses and an optimiser into a plan: the only place where sizes and offsets are computed.
+
+Design: rows pass through all operations in blocks of ``block_rows`` (a batch may have many), so
+that the workspace fits the cache and does not grow with the batch; gradients of the blocks are
+added in order. The block depends on the plan alone, never on threads or instruction sets, because
+it takes part in how sums are rounded.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn._plan.records import LOSS, METRIC, OPTIMIZER, SEGMENT
-from fastnn.layers.base import Shape
-from fastnn.losses import CustomLoss, LossRecord
-from fastnn.metrics import Reading, StatisticCode, n_sums
+from fastnn._plan import tables
+from fastnn._plan.layout import ALIGN, Layout, padded
+from fastnn._plan.passes import Graph, Placed, copy_outputs, join_activations, operations_of, take_logits
+from fastnn._plan.plan import Plan
+from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, OP, VALUE
+from fastnn.errors import NotReadyError
+from fastnn.losses import LossRecord, Reduction
+from fastnn.losses.custom import CustomLoss
+from fastnn.metrics import Reading
 from fastnn.optimizers import Optimizer
 
-if TYPE_CHECKING:
-    from fastnn._plan.plan import Layout
+BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
+MIN_BLOCK, MAX_BLOCK = 256, 1024
+KERAS = Reduction()
+INPUT_BYTES = 256 * 1024 * 1024  # of a block's input: of sparse rows with a million columns only this much is dense
+WEIGHT_BYTES = 1024 * 1024  # of a layer; beyond them rows do not stay in the cache, and many share a pass over weights
+AnyLoss = LossRecord | CustomLoss
 
 
-def metric_table(metrics: Sequence[tuple[Reading, bool]], shape: Shape, n_samples: int) -> np.ndarray:
-    """A row for each metric that is summed, then one for the predictions, where some metric needs them."""
-    summed = [(reading, weighted) for reading, weighted in metrics if not reading.keeps]
-    table, first = np.zeros(len(summed) + any(reading.keeps for reading, _ in metrics), METRIC), 1
-    if len(table) > len(summed):
-        table[-1]["statistic"] = StatisticCode.PREDICTIONS
-    for row, (reading, weighted) in zip(table, summed, strict=False):
-        row["statistic"], row["weighted"], row["parameter"] = reading.statistic, weighted, reading.parameter
-    for row in table:
-        row["first"] = first
-        row["n_sums"] = n_sums(row["statistic"], shape[-1], n_samples * math.prod(shape[:-1]))
-        first += int(row["n_sums"])
-    return table
+def compile_plan(
+    layout: Layout,
+    *,
+    batch_size: int,
+    losses: Sequence[AnyLoss] = (),
+    loss_weights: Sequence[float] | None = None,
+    optimizer: Optimizer | None = None,
+    metrics: Sequence[tuple[Reading, bool, int]] = (),
+    n_samples: int = 0,
+    seed: int = 0,
+    reduction: Reduction = KERAS,
+    input_gradients: bool = False,
+) -> Plan:
+    """Compile a layout for training (with losses) or for prediction (without).
+
+    Parameters
+    ----------
+    layout : from :func:`fastnn._plan.layout.lay_out`.
+    batch_size : rows of one update, or rows predicted together.
+    losses, loss_weights : one for each output; without an optimiser they serve evaluation and L-BFGS.
+    metrics : resolved metrics, each with whether sample weights count, and the output it reads.
+    n_samples : rows of an epoch at most, for metrics that need its predictions.
+    seed : key of the dropout masks and the order of rows.
+    reduction : how the losses of a batch's rows are divided and scaled.
+    input_gradients : the inputs have gradients, too.
+
+    Raises
+    ------
+    ValueError
+        no layer computes anything.
+    """
+    graph = operations_of(layout)
+    if not graph.operations:
+        raise NotReadyError("the model has no layer that computes anything; add a Dense layer")
+    join_activations(graph)
+    copy_outputs(graph, layout.output_shapes)
+    training = bool(losses)
+    taken = take_logits(graph, losses, layout.output_shapes) if training else []
+    build = _Builder(layout, graph, training, block_rows(graph, layout, batch_size), input_gradients)
+    ops = build.ops()
+    header = build.header(batch_size, seed)
+    loss_table = tables.loss_table(taken, loss_weights, layout.output_shapes, build.outputs())
+    metric_table = tables.metric_table(metrics, layout.output_shapes, n_samples, tables.n_losses(taken))
+    segments = tables.segments(layout)
+    header["n_losses"], header["n_metrics"], header["n_segments"] = len(loss_table), len(metric_table), len(segments)
+    header["n_sums"] = tables.n_losses(taken) + int(metric_table["n_sums"].sum())
+    header["loss_scale"], header["loss_reported"] = reduction.scale, reduction.reported
+    header["divisor"] = BY_NOTHING if reduction.summed else BY_WEIGHT if reduction.by_weight else BY_ROWS
+    header["divides_penalties"] = reduction.by_weight and not reduction.whole_penalties
+    header["has_penalty"] = bool(np.any(segments["l1"] + segments["l2"]))
+    header["has_constraint"] = bool(segments["constraint"].any())
+    header["has_activity"] = bool(ops["activity_l1"].any() or ops["activity_l2"].any())
+    optimizer_table = tables.optimizer_table(optimizer)
+    made = (build.values, np.array(build.edges, EDGE), ops, header, loss_table, optimizer_table, metric_table, segments)
+    for table in made:
+        table.flags.writeable = False
+    records = tuple(loss for loss, _ in taken)
+    return Plan(layout, training, *made, build.size, loss_records=records, optimizer_record=optimizer)
 
 
-def segments(layout: Layout) -> np.ndarray:
-    table = np.zeros(len(layout.variables), SEGMENT)
-    for row, variable in zip(table, layout.variables, strict=True):
-        regularizer, constraint = variable.parameter.regularizer, variable.parameter.constraint
-        row["offset"], row["size"], row["columns"] = variable.offset, variable.size, variable.size
-        row["l1"], row["l2"] = regularizer.l1, regularizer.l2
-        if constraint is not None:
-            row["constraint"] = constraint.code
-            row["columns"], row["by_row"] = constraint.matrix(variable.parameter.shape)
-            row["least"], row["most"], row["rate"] = constraint.bounds()
-    return table
+def block_rows(graph: Graph, layout: Layout, batch_size: int) -> int:
+    """Samples that are pushed through all operations together."""
+    operations = [placed.operation for placed in graph.operations]
+    largest = max(operation.op.weights(operation) for operation in operations)
+    n_input = sum(math.prod(shape) for shape in layout.input_shapes)
+    most = min(MAX_BLOCK, max(ALIGN, INPUT_BYTES // (4 * n_input) // ALIGN * ALIGN))
+    if 4 * largest > WEIGHT_BYTES:
+        return min(batch_size, most)
+    numbers = sum(2 * operation.repeat * operation.n_out for operation in operations)
+    rows = BLOCK_BYTES // (4 * numbers) // ALIGN * ALIGN
+    return min(batch_size, most, max(MIN_BLOCK, rows))
 
 
-def loss_table(loss: LossRecord | CustomLoss | None, fused: int, shape: Shape) -> np.ndarray:
-    table = np.zeros((), LOSS)
-    table["code"], table["fused"] = -1, fused
-    table["n_out"], table["repeat"] = shape[-1], math.prod(shape[:-1])
-    if isinstance(loss, LossRecord):
-        loss.check_width(shape[-1])
-        table["code"], table["sparse"], table["n_parameters"] = loss.code, loss.sparse, len(loss.parameters)
-        table["parameters"][: len(loss.parameters)] = loss.parameters
-    return table
+class _Builder:
+    """Numbers the values and hands out workspace while the tables are written."""
+
+    def __init__(self, layout: Layout, graph: Graph, training: bool, rows: int, input_gradients: bool):
+        self.layout, self.graph, self.training, self.rows = layout, graph, training, rows
+        self.size = 0
+        self.edges: list[tuple[int, int]] = []
+        self.offsets = _offsets(layout)
+        inner = [placed.writes for placed in graph.operations if placed.writes not in graph.outputs]
+        self.number = {value: i for i, value in enumerate([*graph.inputs, *inner, *graph.outputs])}
+        self.wanted = _wanted(self.graph, self.offsets, input_gradients) if training else set()
+        self.values = np.zeros(len(self.number), VALUE)
+        self.values["offset"] = self.values["grad"] = -1
+        for value, shape in zip(graph.inputs, layout.input_shapes, strict=True):
+            record = self.values[self.number[value]]
+            record["size"] = math.prod(shape)
+            record["offset"] = self.take(rows * int(record["size"])) if training else -1
+            record["grad"] = self.take(rows * int(record["size"])) if value in self.wanted else -1
+
+    def take(self, size: int) -> int:
+        offset, self.size = self.size, self.size + padded(size)
+        return offset
+
+    def outputs(self) -> list[int]:
+        return [self.number[value] for value in self.graph.outputs]
+
+    def ops(self) -> np.ndarray:
+        ops = np.zeros(len(self.graph.operations), OP)
+        adds, adds_params = _who_adds(self.graph, self.wanted), _who_adds_params(self.graph, self.offsets)
+        for i, placed in enumerate(self.graph.operations):
+            self._describe(ops[i], placed, adds_params[i])
+            self._write_value(ops[i], placed)
+            self._take_scratch(ops[i], placed, any(adds[i]))
+            ops[i]["first_edge"], ops[i]["n_inputs"] = len(self.edges), len(placed.reads)
+            self.edges += [(self.number[value], added) for value, added in zip(placed.reads, adds[i], strict=True)]
+        return ops
+
+    def _describe(self, op, placed: Placed, adds_params: bool) -> None:
+        operation, layer = placed.operation, placed.node.layer
+        op["kind"], op["activation"], op["stream"] = operation.op.code, operation.activation.code, placed.node.stream
+        op["n_in"], op["n_out"], op["repeat"] = operation.n_in, operation.n_out, operation.repeat
+        op["parameter"], op["rate"] = operation.activation.parameter, operation.rate
+        op["activity_l1"], op["activity_l2"] = operation.activity.l1, operation.activity.l2
+        op["weights"], op["units"] = operation.op.weights(operation), operation.n_in
+        op["geometry"][: len(operation.geometry)] = operation.geometry
+        op["adds_params"] = adds_params
+        for name, index in (("w", operation.w), ("b", operation.b)):
+            op[name], trained = self.offsets.get((layer, index), (-1, False))
+            op[f"d{name}"] = op[name] if trained and self.training else -1
+
+    def _write_value(self, op, placed: Placed) -> None:
+        operation, rows = placed.operation, self.rows * placed.operation.repeat
+        op["output"], op["z"], op["scratch"] = self.number[placed.writes], -1, -1
+        value = self.values[op["output"]]
+        value["size"], value["offset"] = operation.repeat * operation.n_out, self.take(rows * operation.n_out)
+        if not self.training:
+            return
+        if operation.op.keeps(operation):
+            op["z"] = self.take(rows * operation.n_out)
+        if placed.writes in self.wanted:
+            value["grad"] = self.take(rows * operation.n_out)
+
+    def _take_scratch(self, op, placed: Placed, adds: bool) -> None:
+        """What the kind wants for the way back, and room for a gradient that is added."""
+        operation = placed.operation
+        size = operation.op.scratch(operation)
+        if self.training and size and any(read in self.wanted for read in placed.reads):
+            room = self.rows * operation.repeat * operation.n_in if adds else 0
+            op["scratch"] = self.take(size + room)
+
+    def header(self, batch_size: int, seed: int) -> np.ndarray:
+        header = np.zeros((), HEADER)
+        header["n_ops"], header["n_values"] = len(self.graph.operations), len(self.values)
+        header["n_inputs"], header["n_outputs"] = len(self.graph.inputs), len(self.graph.outputs)
+        header["batch_size"], header["block_rows"], header["seed"] = batch_size, self.rows, seed
+        header["n_params"], header["n_trained"] = self.layout.n_params, self.layout.n_trained
+        header["shares_params"] = any(_who_adds_params(self.graph, self.offsets))
+        return header
 
 
-def optimizer_table(optimizer: Optimizer | None) -> np.ndarray:
-    table = np.zeros((), OPTIMIZER)
-    table["code"] = -1
-    if optimizer is not None:
-        table["code"], table["n_slots"] = optimizer.code, optimizer.n_slots
-        table["clip"], table["clip_at"] = optimizer.clip
-        table["weight_decay"] = optimizer.weight_decay or 0.0
-        hyper = optimizer.hyper()
-        table["hyper"][: len(hyper)] = hyper
-    return table
+def _offsets(layout: Layout) -> dict[tuple[int, int], tuple[int, bool]]:
+    """By layer and index of a parameter: its place, and whether it is trained."""
+    seen: dict[int, int] = {}
+    found = {}
+    for variable in layout.variables:
+        index = seen.get(variable.layer, 0)
+        seen[variable.layer] = index + 1
+        found[variable.layer, index] = variable.offset, variable.trained
+    return found
+
+
+def _parameters(placed: Placed) -> list[tuple[int, int]]:
+    operation = placed.operation
+    return [(placed.node.layer, index) for index in (operation.w, operation.b) if index >= 0]
+
+
+def _wanted(graph: Graph, offsets: dict, input_gradients: bool) -> set[int]:
+    """Values with a gradient: what trained parameters or inputs lead to; of outputs the loss writes it anyway."""
+    wanted = set(graph.inputs) if input_gradients else set()
+    for placed in graph.operations:
+        trains = any(offsets[parameter][1] for parameter in _parameters(placed))
+        if trains or any(value in wanted for value in placed.reads):
+            wanted.add(placed.writes)
+    return wanted | set(graph.outputs)
+
+
+def _who_adds(graph: Graph, wanted: set[int]) -> list[list[bool]]:
+    """For each operation's inputs: whether a later operation, or the loss, has set the gradient before."""
+    written = set(graph.outputs)
+    adds = []
+    for placed in reversed(graph.operations):
+        own = []
+        for value in placed.reads:
+            own.append(value in written)
+            written.add(value)
+        adds.append(own)
+    return adds[::-1]
+
+
+def _who_adds_params(graph: Graph, offsets: dict) -> list[bool]:
+    """For each operation: whether a later one, whose way back comes first, has the same parameters."""
+    seen: set[tuple[int, int]] = set()
+    adds = []
+    for placed in reversed(graph.operations):
+        own = _parameters(placed)
+        adds.append(any(parameter in seen for parameter in own))
+        seen.update(own)
+    return adds[::-1]

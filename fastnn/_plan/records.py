@@ -1,11 +1,16 @@
 """Layouts of the tables that describe a plan to the backends; ``c/plan.h`` has their twins in C.
 
-Each dtype is one C struct, aligned alike. Offsets count elements of the model's dtype in the arena
+Each dtype is one C struct, aligned alike. Offsets count elements of the model's dtype in the vector
 that the field's comment names; -1 means none. A test compares every field with the compiled struct.
+
+Values are the arrays between ops: the first ``n_inputs`` are the model's inputs, the last ``n_outputs`` its outputs.
+An op names what it reads by a run of ``edges`` and what it writes by one value. An edge says whether the op sets
+the gradient of that value or adds to it, so that no backend needs to know who else reads it.
 
 Design: flat records instead of objects, because the numba and cython backends walk them without
 the interpreter. ``geometry`` keeps the sizes of kinds with more than two (windows, strides, gates),
-so that such a kind does not change the struct.
+so that such a kind does not change the struct; a kind gives them names (see ``_ops/base.py``). Addresses in SOURCE
+and ANSWER are numbers, so that both compiled backends take the same two tables, whatever the number of arrays.
 """
 
 import numpy as np
@@ -14,25 +19,44 @@ from fastnn.losses.records import N_PARAMETERS
 from fastnn.optimizers.updates import N_HYPER
 
 DIVISORS = BY_ROWS, BY_WEIGHT, BY_NOTHING = range(3)
+VALUE = np.dtype(
+    [  # the array of all rows of a block between two ops
+        ("offset", np.int64),  # workspace; of an input, where its rows are gathered in training
+        ("grad", np.int64),  # workspace: its gradient, -1 where nobody wants it
+        ("size", np.int64),  # numbers a sample
+    ],
+    align=True,
+)
+
+EDGE = np.dtype(
+    [  # one input of an op
+        ("value", np.int32),
+        ("adds", np.int32),  # 1: the op adds to the value's gradient, 0: it sets it
+    ],
+    align=True,
+)
 
 OP = np.dtype(
     [
         ("kind", np.int32),  # OpKind
         ("activation", np.int32),  # ActivationCode, applied to the output
-        ("layer", np.int32),  # index of the layer, names the dropout stream
+        ("stream", np.int32),  # of random numbers: place of the node
+        ("first_edge", np.int32),  # its inputs are edges[first_edge : first_edge + n_inputs]
+        ("n_inputs", np.int32),
+        ("output", np.int32),  # a value
+        ("adds_params", np.int32),  # 1: another op with the same parameters has set their gradient
         ("unused", np.int32),
-        ("n_in", np.int64),  # width of an input row
-        ("n_out", np.int64),  # width of an output row
+        ("n_in", np.int64),  # width of a row of the first input
+        ("n_out", np.int64),  # width of a row of the output
         ("repeat", np.int64),  # rows a sample
-        ("w", np.int64),  # params, grads: kernel (n_in, n_out)
-        ("b", np.int64),  # params, grads: bias (n_out,)
-        ("x", np.int64),  # workspace: input; -1 is the block of rows handed in
-        ("y", np.int64),  # workspace: output
+        ("w", np.int64),  # params: kernel (n_in, n_out)
+        ("b", np.int64),  # params: bias (n_out,)
+        ("dw", np.int64),  # grads: gradient of w, -1 where w is not trained
+        ("db", np.int64),  # grads: gradient of b
         ("z", np.int64),  # workspace: what the derivative needs beside y (z, or dropout's factors)
-        ("dx", np.int64),  # workspace: gradient of the input, = dy of the op before; -1 where nothing is before
-        ("dy", np.int64),  # workspace: gradient of the output, becomes dz in place
-        ("scratch", np.int64),  # workspace: n_in * n_out numbers for a transposed kernel
-        ("state", np.int64),  # state: running statistics
+        ("scratch", np.int64),  # workspace: see the kind
+        ("weights", np.int64),  # numbers of params that a row is multiplied with: half its floating-point operations
+        ("units", np.int64),  # what threads share of the parameters' gradients (rows of dw)
         ("parameter", np.float64),  # of the activation
         ("rate", np.float64),  # of dropout
         ("activity_l1", np.float64),  # penalties on the output
@@ -43,13 +67,16 @@ OP = np.dtype(
 )
 
 LOSS = np.dtype(
-    [
+    [  # one an output
         ("code", np.int32),  # LossCode
         ("fused", np.int32),  # ActivationCode that the loss applies to the logits, -1 for none
         ("sparse", np.int32),  # 1: the target is int32 class indices (rows, repeat)
         ("n_parameters", np.int32),  # at least 1
         ("n_out", np.int64),  # width of a row of the output
         ("repeat", np.int64),  # rows a sample
+        ("output", np.int32),  # a value
+        ("place", np.int32),  # of its sum in a row of sums: 0 for a single loss
+        ("factor", np.float64),  # of the loss in the total, in sums[0]; 1 for a single loss
         ("parameters", np.float64, (N_PARAMETERS,)),  # column j: [j % n_parameters]; focal: all of them
     ],
     align=True,
@@ -72,7 +99,9 @@ METRIC = np.dtype(
     [
         ("statistic", np.int32),  # StatisticCode
         ("weighted", np.int32),  # 1: rows count by their sample weight
-        ("first", np.int64),  # place of its sums in a row of sums (the loss is at 0)
+        ("loss", np.int32),  # the row of losses whose output, target and weight it reads
+        ("unused", np.int32),
+        ("first", np.int64),  # place of its sums in a row of sums
         ("n_sums", np.int64),
         ("parameter", np.float64),
     ],
@@ -98,17 +127,18 @@ SEGMENT = np.dtype(
 HEADER = np.dtype(
     [
         ("n_ops", np.int32),
+        ("n_values", np.int32),
+        ("n_inputs", np.int32),
+        ("n_outputs", np.int32),
         ("n_segments", np.int32),
+        ("n_losses", np.int32),
         ("n_metrics", np.int32),
         ("has_penalty", np.int32),  # 1: some segment has l1 or l2
         ("batch_size", np.int64),
         ("block_rows", np.int64),  # samples pushed through all ops together, at most
-        ("n_input", np.int64),  # numbers a sample
-        ("n_output", np.int64),  # numbers a sample
-        ("x", np.int64),  # workspace: gathered block (block_rows, n_input)
-        ("y", np.int64),  # workspace: output of the last op
-        ("dy", np.int64),  # workspace: its gradient
         ("n_params", np.int64),  # length of params, padding included
+        ("n_trained", np.int64),  # length of grads and of each slot: the first of params
+        ("shares_params", np.int64),  # 1: two ops have the same parameters
         ("n_sums", np.int64),  # length of a row of sums
         ("seed", np.uint64),
         ("has_activity", np.int32),  # 1: some op has activity_l1 or activity_l2
@@ -140,7 +170,27 @@ RUN = np.dtype(
     align=True,
 )
 
+SOURCE = np.dtype(
+    [  # rows of one input: x, or in compressed form values, columns and starts, with the others 0
+        ("x", np.uint64),
+        ("values", np.uint64),
+        ("columns", np.uint64),
+        ("starts", np.uint64),
+    ],
+    align=True,
+)
+
+ANSWER = np.dtype(
+    [  # what one output is compared with
+        ("target", np.uint64),
+        ("weight", np.uint64),  # of samples; 0 for ones
+    ],
+    align=True,
+)
+
 STRUCTS = {
+    "fnn_value": VALUE,
+    "fnn_edge": EDGE,
     "fnn_op": OP,
     "fnn_loss": LOSS,
     "fnn_optimizer": OPTIMIZER,
@@ -148,4 +198,6 @@ STRUCTS = {
     "fnn_segment": SEGMENT,
     "fnn_header": HEADER,
     "fnn_run": RUN,
+    "fnn_source": SOURCE,
+    "fnn_answer": ANSWER,
 }

@@ -8,8 +8,9 @@ from typing import Any
 
 from fastnn import activations
 from fastnn._base.arguments import number
+from fastnn._ops import Operation, activation
 from fastnn.activations import Activation as ActivationRecord
-from fastnn.layers.base import Layer, Operation, OpKind, check_shape, described
+from fastnn.layers.base import Layer, check_shape, described
 
 
 class Elementwise(Layer):
@@ -29,7 +30,7 @@ class Elementwise(Layer):
         """Check the layer's own arguments."""
 
     def operations(self, shape):
-        return (Operation(OpKind.ACTIVATION, shape[-1], shape[-1], math.prod(shape[:-1]), self.record),)
+        return (Operation(activation.OP, shape[-1], shape[-1], math.prod(shape[:-1]), self.record),)
 
 
 @described

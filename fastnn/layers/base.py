@@ -4,7 +4,7 @@ A layer holds no arrays and does no maths. It answers three questions for an inp
 the batch axis): the output's shape, the parameters, and the operations the plan shall contain.
 
 Design: layers speak in sizes and the plan alone turns sizes into offsets, so that a new layer
-kind touches one file here, one branch in each backend and one C kernel.
+kind touches one file here, and one in each backend if it needs an op kind of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from enum import IntEnum
 from typing import Any, TypeVar, dataclass_transform
 
 import numpy as np
@@ -20,6 +19,8 @@ import numpy as np
 from fastnn import activations
 from fastnn._base.arguments import fixed
 from fastnn._base.reprs import brief, call_of, cut
+from fastnn._ops import activation
+from fastnn._ops.base import NO_PENALTY, Operation
 from fastnn.activations import Activation as ActivationRecord
 from fastnn.constraints import Constraint
 from fastnn.errors import NotReadyError
@@ -30,17 +31,8 @@ from fastnn.regularizers import L1L2
 
 Class = TypeVar("Class", bound=type)
 Shape = tuple[int, ...]
-NO_PENALTY = L1L2()
 MOST_AXES = 31  # of a sample; NumPy's arrays have 32 in its older releases, one of which is the batch
 NEVER_CALLED = ("call", "build", "forward", "compute_output_shape")  # what Keras and PyTorch would call
-
-
-class OpKind(IntEnum):
-    """Number of each operation in the plan; the C enum ``fnn_op_kind`` is the same."""
-
-    DENSE = 0
-    ACTIVATION = 1
-    DROPOUT = 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,27 +44,6 @@ class Parameter:
     initializer: Initializer
     regularizer: L1L2 = NO_PENALTY
     constraint: Constraint | None = None
-
-    def __repr__(self) -> str:
-        return call_of(self)
-
-
-@dataclass(frozen=True, repr=False)
-class Operation:
-    """One operation on ``repeat`` rows a sample, each ``n_in`` numbers wide, giving ``n_out``.
-
-    ``w`` and ``b`` are indices into the layer's parameters, -1 for none.
-    """
-
-    kind: OpKind
-    n_in: int
-    n_out: int
-    repeat: int = 1
-    activation: ActivationRecord = activations.linear
-    w: int = -1
-    b: int = -1
-    rate: float = 0.0
-    activity: L1L2 = NO_PENALTY
 
     def __repr__(self) -> str:
         return call_of(self)
@@ -104,6 +75,7 @@ class Layer:
 
     name: str | None
     input_shape: Shape | None
+    states_input = False  # whether the layer only says what the model's input is
     _place: Place | None = None
     _dtype: Any = None
 
@@ -195,7 +167,10 @@ class Layer:
         return None if self._place is not None and self._place.names else self.name
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape of one sample's output for one sample's input; raises ``ValueError`` if they do not fit."""
+        """Shape of one sample's output for one sample's input; raises ``ValueError`` if they do not fit.
+
+        A layer with several inputs takes a shape for each, here and below.
+        """
         return shape
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
@@ -252,7 +227,7 @@ def activation_of(came: Any) -> ActivationRecord:
     if not isinstance(came, Layer):
         return activations.get(came)
     operations = came.operations((1,))
-    if [operation.kind for operation in operations] != [OpKind.ACTIVATION]:
+    if [operation.op for operation in operations] != [activation.OP]:
         raise TypeError(
             f"activation must be a name, a record of fastnn.activations or a layer that is one, got {came!r}"
         )

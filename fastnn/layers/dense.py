@@ -8,7 +8,8 @@ from typing import Any
 
 from fastnn import constraints, initializers, regularizers
 from fastnn._base.arguments import integer
-from fastnn.layers.base import Layer, Operation, OpKind, Parameter, activation_of, check_shape, described
+from fastnn._ops import Operation, activation, dense
+from fastnn.layers.base import Layer, Parameter, activation_of, check_shape, described
 
 
 @described
@@ -93,7 +94,7 @@ class Dense(Layer):
     def operations(self, shape):
         return (
             Operation(
-                OpKind.DENSE,
+                dense.OP,
                 shape[-1],
                 self.units,
                 math.prod(shape[:-1]),
@@ -125,4 +126,4 @@ class Activation(Layer):
             object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
 
     def operations(self, shape):
-        return (Operation(OpKind.ACTIVATION, shape[-1], shape[-1], math.prod(shape[:-1]), self.activation),)
+        return (Operation(activation.OP, shape[-1], shape[-1], math.prod(shape[:-1]), self.activation),)

@@ -7,7 +7,8 @@ from dataclasses import field
 from typing import Any
 
 from fastnn._base.arguments import number
-from fastnn.layers.base import Layer, Operation, OpKind, check_shape, described
+from fastnn._ops import Operation, dropout
+from fastnn.layers.base import Layer, check_shape, described
 
 
 @described
@@ -34,4 +35,4 @@ class Dropout(Layer):
             object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
 
     def operations(self, shape):
-        return (Operation(OpKind.DROPOUT, shape[-1], shape[-1], math.prod(shape[:-1]), rate=self.rate),)
+        return (Operation(dropout.OP, shape[-1], shape[-1], math.prod(shape[:-1]), rate=self.rate),)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from fastnn._plan.plan import Variable
+    from fastnn._plan.layout import Variable
 
 
 class Place:

@@ -21,6 +21,7 @@ class Input(Layer):
 
     shape: Any
     name: str | None = field(default=None, compare=False)
+    states_input = True
 
     def __post_init__(self):
         object.__setattr__(self, "shape", check_shape("shape", self.shape))

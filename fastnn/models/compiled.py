@@ -15,7 +15,9 @@ from fastnn._base.keywords import refuse_for
 from fastnn._base.stored import check_types
 from fastnn._engine import convert, exclusive
 from fastnn._engine.plans import Entry, Metrics, PlanCache
-from fastnn._plan.plan import Layout, Plan, last_activation
+from fastnn._plan.layout import Layout
+from fastnn._plan.passes import last_activation
+from fastnn._plan.plan import Plan
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
 from fastnn.losses import CustomLoss, LossRecord, Reduction

@@ -18,7 +18,8 @@ from fastnn._base.arguments import integer, shown
 from fastnn._base.stored import check_types, difference, parse
 from fastnn._base.tensor_file import TensorFile
 from fastnn._engine.convert import check_finite, listed
-from fastnn._plan.plan import Layout, aligned, lay_out
+from fastnn._plan.layout import Layout, lay_out
+from fastnn._plan.memory import aligned
 from fastnn.layers.base import Layer, check_shape
 from fastnn.models.attributes import UNNAMED
 

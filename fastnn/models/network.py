@@ -13,7 +13,8 @@ import numpy as np
 from fastnn._base.arguments import integer
 from fastnn._base.random import new_seed
 from fastnn._engine import convert, exclusive
-from fastnn._plan.plan import Layout, aligned, lay_out
+from fastnn._plan.layout import Layout, lay_out
+from fastnn._plan.memory import aligned
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer, Shape, check_shape, without_batch
 from fastnn.layers.place import Place

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fastnn._base.arguments import integer, lookup
 from fastnn._base.reprs import counted
-from fastnn._plan.plan import Layout
+from fastnn._plan.layout import Layout
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
 from fastnn.layers.shape import Input

@@ -19,7 +19,7 @@ import numpy as np
 
 from fastnn._base.stored import check_types
 from fastnn._engine import convert
-from fastnn._plan.plan import Layout, lay_out
+from fastnn._plan.layout import Layout, lay_out
 from fastnn.layers.base import Layer
 from fastnn.layers.place import Place
 

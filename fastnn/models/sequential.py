@@ -1,4 +1,4 @@
-"""``Sequential``: layers, plans and arenas of one model; the only object of fastnn that has a state.
+"""``Sequential``: layers, plans and memory of one model; the only object of fastnn that has a state.
 
 Names and defaults are those of Keras 3. The arrays are flat (``params``, ``slots``); plans for the batch
 sizes in use are compiled once and kept.

@@ -24,12 +24,12 @@ from fastnn._base import interrupts
 from fastnn._base.threads import get_num_threads
 from fastnn._engine.data import Data
 from fastnn._engine.entries import NAN
-from fastnn._engine.evaluate import penalty as penalty_of
 from fastnn._engine.listeners import Errors, Listeners
-from fastnn._engine.plans import take_arenas
-from fastnn._kernels import contract, reference
+from fastnn._engine.plans import take_memory
+from fastnn._kernels import steps
 from fastnn.callbacks import History, Logs
 from fastnn.models.sequential import Sequential
+from fastnn.regularizers import penalize, penalty
 from fastnn.sklearn.training import NOT_FINITE
 
 _limiting = threading.Lock()
@@ -65,24 +65,24 @@ class Objective:
         self.model, self.data = model, data
         self.plan, self.pool = model.training_plan(len(data))
         self.name, self.backend = _kernels.select(self.plan, backend or model.backend)
-        self.arenas = take_arenas(model, self.plan, self.pool, training=True)
-        self.penalty_scale = 1.0 / contract.total_weight(self.plan, data.weight, len(data))
+        self.memory = take_memory(model, self.plan, self.pool, training=True)
+        self.penalty_scale = 1.0 / steps.total_weight(self.plan, data.weight, len(data))
 
     def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         interrupts.check()
-        self.arenas.params[...] = w
+        self.memory.params[...] = w
         data, sums = self.data, np.zeros(int(self.plan.header["n_sums"]))
-        self.backend.gradient(self.plan, self.arenas, data.x, data.target, data.weight, sums)
-        gradient = self.arenas.grads.astype(np.float64)
+        self.backend.gradient(self.plan, self.memory, data.rows, sums)
+        gradient = self.memory.grads.astype(np.float64)
         # SciPy's line search needs the loss whose gradient this is; scikit-learn's may differ by a factor.
         reduction = self.model.reduction
         loss = sums[0] / len(data) * (reduction.scale / reduction.reported)
-        return loss + reference.penalize(self.plan, w, gradient, self.penalty_scale), gradient
+        return loss + penalize(self.plan.segments, w, gradient, self.penalty_scale), gradient
 
     def reported(self, w: np.ndarray, loss: float) -> float:
         """``loss_`` of a loss: as scikit-learn counts outputs."""
-        reduction, penalty = self.model.reduction, self.penalty_scale * penalty_of(self.plan, w)
-        return (loss - penalty) * (reduction.reported / reduction.scale) + penalty
+        reduction, cost = self.model.reduction, self.penalty_scale * penalty(self.plan.segments, w)
+        return (loss - cost) * (reduction.reported / reduction.scale) + cost
 
 
 class Solver:
@@ -120,7 +120,7 @@ class Solver:
         with errors:
             self._settle(result)
         model.epoch, model.backend_ = model.epoch + self.iteration, self.objective.name
-        self.objective.pool.append(self.objective.arenas)
+        self.objective.pool.append(self.objective.memory)
         with errors:
             if self.began and self.history.failed:
                 self._enter({"loss": NAN})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _kernels
-from fastnn._plan.plan import allocate
+from fastnn._plan.memory import allocate
 from fastnn.watch.curves import finite
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Painter:
         self.plane = plane
         self.plan = model.prediction_plan()
         self.backend = _kernels.select(self.plan, model.backend_ or model.backend)[1]
-        self.arenas = allocate(self.plan, model.params.copy())
+        self.memory = allocate(self.plan, model.params.copy())
         self.n_out = model.layout.output_shape[-1]
         activation = getattr(model.layout.layers[-1], "activation", None)
         self.logits = bool(getattr(model.loss, "from_logits", False))
@@ -123,9 +123,9 @@ class Painter:
 
     def paint(self, params: np.ndarray) -> dict[str, Any]:
         """The picture with these parameters: ``side`` rows of ``side`` bytes, the lowest first, as base64."""
-        np.copyto(self.arenas.params, params)
+        np.copyto(self.memory.params, params)
         with np.errstate(all="ignore"):
-            self.backend.predict(self.plan, self.arenas, self.x, self.out)
+            self.backend.predict(self.plan, self.memory, (self.x,), (self.out,))
             if not self.classes:
                 low, high = self.scale
                 return {"side": self.side, "values": _bytes((self.out[:, 0] - low) / ((high - low) or 1.0))}

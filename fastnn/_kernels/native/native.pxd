@@ -5,11 +5,18 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 cdef extern from "c/kernels.h" nogil:
     enum:
         FNN_N_OP_KINDS
+        FNN_MOST_INPUTS
         FNN_N_ACTIVATIONS
         FNN_N_LOSSES
         FNN_N_OPTIMIZERS
         FNN_N_STATISTICS
         FNN_N_CONSTRAINTS
+
+    ctypedef struct fnn_value:
+        int64_t offset, size
+
+    ctypedef struct fnn_edge:
+        pass
 
     ctypedef struct fnn_op:
         int32_t kind
@@ -27,26 +34,39 @@ cdef extern from "c/kernels.h" nogil:
         pass
 
     ctypedef struct fnn_header:
-        int64_t block_rows, n_input, n_output, y
+        int32_t n_inputs, n_outputs, n_values, n_losses
+        int64_t block_rows
 
     ctypedef struct fnn_run:
         int64_t n_samples
 
+    ctypedef struct fnn_source:
+        const void *x
+        const void *values
+        const int32_t *columns
+        const int64_t *starts
+
+    ctypedef struct fnn_answer:
+        const void *target
+        const void *weight
+
     ctypedef struct fnn_model:
         const fnn_header *header
+        const fnn_value *values
+        const fnn_edge *edges
         const fnn_op *ops
-        const fnn_loss *loss
+        const fnn_loss *losses
         const fnn_optimizer *optimizer
         const fnn_metric *metrics
         const fnn_segment *segments
         void *params
-        void *grads
         void *slots
-        void *state
+        void *statistics
+        void *grads
         void *workspace
 
     ctypedef struct fnn_block:
-        const void *x
+        const void *const *inputs
         int64_t rows, first_row, step
         int training
         double activity_scale
@@ -54,15 +74,13 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef void (*rows_kernel)(
         const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end) noexcept nogil
 
-    ctypedef struct fnn_sparse:
-        const void *values
-        const int32_t *columns
-        const int64_t *starts
+    ctypedef struct fnn_op_kernels:
+        rows_kernel backward_rows
 
     ctypedef struct fnn_kernels:
-        rows_kernel *backward_rows
-        void (*loss)(const fnn_model *, const void *target, const void *weight, const int32_t *rows, int64_t begin,
-                     int64_t end, double scale, double *sums) noexcept nogil
+        const fnn_op_kernels *const *ops
+        void (*loss)(const fnn_model *, const fnn_answer *, const int32_t *rows, int64_t begin, int64_t end,
+                     double scale, double *sums) noexcept nogil
         void (*gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
                      int64_t b_row, void *c, int64_t c_row, int accumulate) noexcept nogil
         void (*activate)(int code, double parameter, int64_t rows, int64_t n, const void *z, void *y) noexcept nogil
@@ -83,10 +101,8 @@ cdef extern from "c/walk.h" nogil:
         fnn_model model
 
     ctypedef struct fnn_data:
-        const void *x
-        const void *target
-        const void *weight
-        fnn_sparse sparse
+        const fnn_source *sources
+        const fnn_answer *answers
 
     ctypedef struct fnn_rates:
         const double *rates
@@ -99,9 +115,8 @@ cdef extern from "c/walk.h" nogil:
                      int threads) noexcept
     int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
                   int threads) noexcept
-    int fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads) noexcept
-    int fnn_predict_sparse(const fnn_network *, const fnn_sparse *x, int64_t n_rows, void *room, void *out,
-                           int threads) noexcept
+    int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms,
+                    void *const *outputs, int threads) noexcept
     int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
     double fnn_flop_a_thread
 

@@ -1,10 +1,10 @@
-"""The backend "cython": hands a plan and its arenas to the C walk, without the GIL.
+"""The backend "cython": hands a plan and its memory to the C walk, without the GIL.
 
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
 ``isa`` and ``use_isa`` choose the instruction set; ``predictor.pxi`` predicts in hot loops, ``testing.pxi`` runs
 single kernels for tests and benches.
 
-Design: addresses of a plan's tables and arenas are taken once and kept on the arenas (:class:`Prepared`), because
+Design: addresses of a plan's tables and vectors are taken once and kept on its memory (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
 identity (rejected), would keep the last model's memory alive. Room to write out sparse rows for a prediction is taken
 and kept there too when first wanted: in the workspace (rejected) all models would pay for it, and the scratch memory of
@@ -19,7 +19,9 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 
 from fastnn._base import interrupts
-from fastnn._plan.plan import aligned
+from fastnn._kernels.contract import sources as sources_of
+from fastnn._ops import OPS
+from fastnn._plan.memory import aligned, outputs
 from fastnn._base.sparse import SparseRows
 from fastnn._base.threads import get_num_threads
 
@@ -83,9 +85,10 @@ cdef char *_address(object array, Py_ssize_t *n_bytes, int flags=PyBUF_SIMPLE) e
 
 
 cdef class Prepared:
-    """Addresses of the tables of a plan and of its arenas, with the kernels for their dtype."""
+    """Addresses of the tables of a plan and of its memory, with the kernels for their dtype."""
 
-    cdef object plan, kept, room
+    cdef object plan, kept
+    cdef list room
     cdef fnn_network network
     cdef const fnn_header *header
     cdef int32_t *all_rows
@@ -93,29 +96,31 @@ cdef class Prepared:
     cdef Py_ssize_t item_size
     cdef bytes isa
 
-    def __cinit__(self, plan, arenas):
+    def __cinit__(self, plan, memory):
         cdef Py_ssize_t n
         cdef fnn_model *model = &self.network.model
         self.plan, self.isa = plan, _isa
-        self.kept = (arenas.params, arenas.grads, arenas.slots, arenas.state, arenas.workspace)
-        self.item_size = arenas.params.dtype.itemsize
+        self.kept = (memory.params, memory.slots, memory.statistics, memory.grads, memory.workspace)
+        self.room = [None] * len(plan.inputs)
+        self.item_size = memory.params.dtype.itemsize
         self.network.kernels = _f64 if self.item_size == 8 else _f32
         self.header = model.header = <const fnn_header *>_address(plan.header, &n)
+        model.values, model.edges = <const fnn_value *>_address(plan.values, &n), <const fnn_edge *>_address(plan.edges, &n)
         model.ops = <const fnn_op *>_address(plan.ops, &n)
-        model.loss = <const fnn_loss *>_address(plan.loss, &n)
+        model.losses = <const fnn_loss *>_address(plan.losses, &n)
         model.optimizer = <const fnn_optimizer *>_address(plan.optimizer, &n)
         model.metrics = <const fnn_metric *>_address(plan.metrics, &n)
         model.segments = <const fnn_segment *>_address(plan.segments, &n)
-        model.params, model.grads = _address(arenas.params, &n), _address(arenas.grads, &n)
-        model.slots, model.state = _address(arenas.slots, &n), _address(arenas.state, &n)
-        model.workspace = _address(arenas.workspace, &n)
+        model.params, model.grads = _address(memory.params, &n), _address(memory.grads, &n)
+        model.slots, model.statistics = _address(memory.slots, &n), _address(memory.statistics, &n)
+        model.workspace = _address(memory.workspace, &n)
         self.rows_to(self.header.block_rows)
 
     def __dealloc__(self):
         free(self.all_rows)
 
     def __reduce__(self):
-        return _nothing, ()  # a copy of the arenas prepares anew
+        return _nothing, ()  # a copy of the memory prepares anew
 
     cdef int32_t *rows_to(self, int64_t n) except NULL:
         """Indices 0 to n - 1 at least."""
@@ -129,16 +134,12 @@ cdef class Prepared:
             self.all_rows, self.n_rows = more, n
         return self.all_rows
 
-    cdef int64_t rows_in(self, Py_ssize_t n_bytes) noexcept:
-        """Rows of x in so many bytes."""
-        return n_bytes // (self.header.n_input * self.item_size)
-
-    cdef void *room_for_rows(self) except NULL:
-        """Room for a block of rows of x."""
+    cdef void *room_for_rows(self, int i) except NULL:
+        """Room for a block of rows of an input."""
         cdef Py_ssize_t n
-        if self.room is None:
-            self.room = aligned(self.header.block_rows * self.header.n_input, self.kept[0].dtype)
-        return _address(self.room, &n)
+        if self.room[i] is None:
+            self.room[i] = aligned(self.header.block_rows * self.network.model.values[i].size, self.kept[0].dtype)
+        return _address(self.room[i], &n)
 
     cdef int threads(self, int64_t rows, int passes) except -1:
         """Upper bound on threads; the user's wish is asked for only where there is work for two."""
@@ -172,37 +173,32 @@ cdef int _leave(int called_off) except -1:
     return -called_off
 
 
-cdef fnn_sparse _sparse(x) except *:
-    """Addresses of ``SparseRows`` that the caller keeps alive."""
-    cdef Py_ssize_t n
-    cdef fnn_sparse rows
-    rows.values = _address(x.values, &n)
-    rows.columns = <const int32_t *>_address(x.columns, &n)
-    rows.starts = <const int64_t *>_address(x.starts, &n)
-    return rows
-
-
-cdef fnn_data _fit_data(x, target, weight) except *:
+cdef fnn_data _fit_data(rows) except *:
     """Addresses of the rows of a fit, which the caller keeps alive."""
     cdef Py_ssize_t n
     cdef fnn_data data
-    data.x = data.sparse.values = NULL
-    data.sparse.columns, data.sparse.starts = NULL, NULL
-    if type(x) is SparseRows:
-        data.sparse = _sparse(x)
-    else:
-        data.x = _address(x, &n)
-    data.target = _address(target, &n)
-    data.weight = NULL if weight is None else _address(weight, &n)
+    data.sources = <const fnn_source *>_address(rows.sources, &n)
+    data.answers = <const fnn_answer *>_address(rows.answers, &n)
     return data
 
 
-cdef Prepared _prepared(plan, arenas):
-    cdef dict kept = arenas.__dict__
+cdef class Blocks:
+    """Addresses of a block of each input, which the caller keeps alive."""
+
+    cdef const void *inputs[FNN_MOST_INPUTS]
+
+    def __cinit__(self, inputs):
+        cdef Py_ssize_t n
+        for i, x in enumerate(inputs):
+            self.inputs[i] = _address(x, &n)
+
+
+cdef Prepared _prepared(plan, memory):
+    cdef dict kept = memory.__dict__
     found = kept.get("_native")
     if type(found) is Prepared and (<Prepared>found).plan is plan and (<Prepared>found).isa is _isa:
         return <Prepared>found
-    made = Prepared(plan, arenas)
+    made = Prepared(plan, memory)
     kept["_native"] = made
     return made
 
@@ -212,125 +208,119 @@ def supports(plan):
     limits = (
         ("operation", plan.ops["kind"], FNN_N_OP_KINDS),
         ("activation", plan.ops["activation"], FNN_N_ACTIVATIONS),
-        ("loss", plan.loss["code"], FNN_N_LOSSES),
+        ("loss", plan.losses["code"], FNN_N_LOSSES),
         ("optimizer", plan.optimizer["code"], FNN_N_OPTIMIZERS),
         ("statistic", plan.metrics["statistic"], FNN_N_STATISTICS),
         ("constraint", plan.segments["constraint"], FNN_N_CONSTRAINTS),
     )
     for what, codes, limit in limits:
         if codes.max(initial=-1) >= limit:
-            return f"{what} {codes.max()} has no native kernel"
+            name = getattr(OPS.get(int(codes.max())), "name", codes.max()) if what == "operation" else codes.max()
+            return f"{what} {name} has no native kernel"
+    if len(plan.inputs) > FNN_MOST_INPUTS:
+        return f"it has {len(plan.inputs)} inputs; the native kernels take {FNN_MOST_INPUTS} at most"
     return None
 
 
-def forward(plan, arenas, x, bint training=False, int64_t step=0, int64_t first_row=0):
-    cdef Prepared p = _prepared(plan, arenas)
-    cdef Py_ssize_t n_bytes = 0
+def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t first_row=0):
+    cdef Prepared p = _prepared(plan, memory)
+    cdef Blocks blocks = Blocks(inputs)
     cdef fnn_block block
-    block.x = _address(x, &n_bytes)
-    block.rows = p.rows_in(n_bytes)
+    block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row = training, step, first_row
     cdef int threads = p.threads(block.rows, 1)
     with nogil:
         fnn_forward(&p.network, &block, threads)
-    cdef int64_t at = p.header.y, width = p.header.n_output
-    return arenas.workspace[at : at + block.rows * width].reshape(block.rows, width)
+    return outputs(plan, memory, block.rows)
 
 
-def loss(plan, arenas, target, weight, sums, double scale):
-    cdef Prepared p = _prepared(plan, arenas)
+def loss(plan, memory, targets, weights, sums, double scale):
+    cdef Prepared p = _prepared(plan, memory)
     cdef Py_ssize_t n_bytes = 0
-    cdef const void *targets = _address(target, &n_bytes)
-    cdef int64_t rows = len(target)
-    cdef const void *weights = NULL if weight is None else _address(weight, &n_bytes)
+    cdef fnn_answer answers[FNN_MOST_INPUTS]
+    cdef int64_t rows = len(targets[0])
+    for i, (target, weight) in enumerate(zip(targets, weights, strict=True)):
+        answers[i].target = _address(target, &n_bytes)
+        answers[i].weight = NULL if weight is None else _address(weight, &n_bytes)
     cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
     cdef uint64_t control
     with nogil:
         control = fnn_flush_denormals()
-        p.network.kernels.loss(&p.network.model, targets, weights, p.all_rows, 0, rows, scale, into)
+        p.network.kernels.loss(&p.network.model, answers, p.all_rows, 0, rows, scale, into)
         fnn_restore(control)
 
 
-def backward(plan, arenas, x, bint accumulate=False, double activity_scale=0.0):
-    cdef Prepared p = _prepared(plan, arenas)
-    cdef Py_ssize_t n_bytes = 0
+def backward(plan, memory, inputs, bint accumulate=False, double activity_scale=0.0):
+    cdef Prepared p = _prepared(plan, memory)
+    cdef Blocks blocks = Blocks(inputs)
     cdef fnn_block block
-    block.x = _address(x, &n_bytes)
-    block.rows = p.rows_in(n_bytes)
+    block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
     cdef int threads = p.threads(block.rows, 2)
     with nogil:
         fnn_backward(&p.network, &block, accumulate, threads)
 
 
-def update(plan, arenas, int64_t step, double learning_rate, double penalty_scale=1.0):
-    cdef Prepared p = _prepared(plan, arenas)
+def update(plan, memory, int64_t step, double learning_rate, double penalty_scale=1.0):
+    cdef Prepared p = _prepared(plan, memory)
     cdef double penalty
     with nogil:
         penalty = fnn_update(&p.network, step, learning_rate, penalty_scale)
     return penalty
 
 
-def gradient(plan, arenas, x, target, weight, sums):
-    cdef Prepared p = _prepared(plan, arenas)
+def gradient(plan, memory, rows, sums):
+    cdef Prepared p = _prepared(plan, memory)
     cdef Py_ssize_t n_bytes = 0
-    cdef fnn_data data = _fit_data(x, target, weight)
-    cdef int64_t n_rows = len(x)
+    cdef fnn_data data = _fit_data(rows)
+    cdef int64_t n_rows = len(rows)
     cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
-    cdef int32_t *rows = p.rows_to(n_rows)
+    cdef int32_t *order = p.rows_to(n_rows)
     cdef int threads = p.threads(min(p.header.block_rows, n_rows), 3)
     cdef int called_off
     with nogil:
-        called_off = fnn_gradient(&p.network, &data, rows, n_rows, into, threads)
+        called_off = fnn_gradient(&p.network, &data, order, n_rows, into, threads)
     _leave(called_off)
 
 
-def train_epochs(plan, arenas, x, target, weight, order, run, learning_rates, sums):
-    cdef Prepared p = _prepared(plan, arenas)
+def train(plan, memory, rows, course):
+    cdef Prepared p = _prepared(plan, memory)
     cdef Py_ssize_t n_bytes = 0
-    cdef fnn_data data = _fit_data(x, target, weight)
+    cdef fnn_data data = _fit_data(rows)
     cdef fnn_rates rates
-    cdef int32_t *rows = <int32_t *>_address(order, &n_bytes, PyBUF_WRITABLE)
-    cdef fnn_run *at = <fnn_run *>_address(run, &n_bytes, PyBUF_WRITABLE)
-    cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
-    rates.rates = <const double *>_address(learning_rates, &n_bytes)
+    cdef int32_t *order = <int32_t *>_address(course.order, &n_bytes, PyBUF_WRITABLE)
+    cdef fnn_run *at = <fnn_run *>_address(course.run, &n_bytes, PyBUF_WRITABLE)
+    cdef double *into = <double *>_address(course.sums, &n_bytes, PyBUF_WRITABLE)
+    rates.rates = <const double *>_address(course.rates, &n_bytes)
     rates.one = n_bytes == sizeof(double)
     cdef int threads = p.threads(min(p.header.block_rows, at.n_samples), 3)
     cdef int called_off
     with nogil:
-        called_off = fnn_train(&p.network, &data, rows, at, rates, into, threads)
+        called_off = fnn_train(&p.network, &data, order, at, rates, into, threads)
     _leave(called_off)
 
 
-def predict(plan, arenas, x, out):
-    cdef Prepared p = _prepared(plan, arenas)
+def predict(plan, memory, inputs, out):
+    cdef Prepared p = _prepared(plan, memory)
     cdef Py_ssize_t n_bytes = 0
-    cdef char *to = _address(out, &n_bytes, PyBUF_WRITABLE)
-    if type(x) is SparseRows:
-        _predict_sparse(p, x, to)
-        return
-    cdef const char *rows = _address(x, &n_bytes)
-    _predict(p, rows, p.rows_in(n_bytes), to)
+    cdef void *rooms[FNN_MOST_INPUTS]
+    cdef void *to[FNN_MOST_INPUTS]
+    table = sources_of(inputs)
+    for i, x in enumerate(inputs):
+        rooms[i] = p.room_for_rows(i) if type(x) is SparseRows else NULL
+    for i, y in enumerate(out):
+        to[i] = _address(y, &n_bytes, PyBUF_WRITABLE)
+    cdef const fnn_source *rows = <const fnn_source *>_address(table, &n_bytes)
+    _predict(p, rows, len(inputs[0]), rooms, to)
 
 
-cdef int _predict_sparse(Prepared p, x, void *out) except -1:
-    cdef fnn_sparse rows = _sparse(x)
-    cdef int64_t n_rows = len(x)
-    cdef void *room = p.room_for_rows()
-    cdef int threads = p.threads(n_rows, 1)
-    cdef int called_off
-    with nogil:
-        called_off = fnn_predict_sparse(&p.network, &rows, n_rows, room, out, threads)
-    return _leave(called_off)
-
-
-cdef int _predict(Prepared p, const void *x, int64_t n_rows, void *out) except -1:
+cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **rooms, void **out) except -1:
     cdef int called_off, threads = p.threads(n_rows, 1)
     if n_rows <= BRIEF_ROWS:  # giving up the GIL would cost more than it gives others
-        fnn_predict(&p.network, x, n_rows, out, 1)
+        fnn_predict(&p.network, rows, n_rows, rooms, out, 1)
         return 0
     with nogil:
-        called_off = fnn_predict(&p.network, x, n_rows, out, threads)
+        called_off = fnn_predict(&p.network, rows, n_rows, rooms, out, threads)
     return _leave(called_off)
 
 

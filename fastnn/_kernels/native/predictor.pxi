@@ -5,19 +5,19 @@ cdef class Predictor:
     """``predictor.Predictor`` for this backend: checks through the C API, then the walk.
 
     ``fallback(x, out)`` takes every call with arguments out of the ordinary and finds the words for what is wrong;
-    it has arenas for calls that come while another thread works in the predictor's own.
+    it has memory for calls that come while another thread works in the predictor's own.
     """
 
-    cdef object plan, arenas, fallback, dtype
-    cdef bint busy  # a call works in the arenas without the GIL
+    cdef object plan, memory, fallback, dtype
+    cdef bint busy  # a call works in the memory without the GIL
     cdef tuple output_shape
     cdef int type_number, n_in_dims, n_out_dims
     cdef numpy.npy_intp in_dims[MOST_DIMS]
     cdef numpy.npy_intp out_dims[MOST_DIMS + 1]
 
-    def __init__(self, plan, arenas, tuple input_shape, tuple output_shape, fallback):
-        self.plan, self.arenas, self.fallback = plan, arenas, fallback
-        self.dtype = arenas.params.dtype
+    def __init__(self, plan, memory, tuple input_shape, tuple output_shape, fallback):
+        self.plan, self.memory, self.fallback = plan, memory, fallback
+        self.dtype = memory.params.dtype
         self.type_number = self.dtype.num
         self.n_in_dims, self.n_out_dims = len(input_shape), len(output_shape)
         for i, size in enumerate(input_shape):
@@ -43,14 +43,21 @@ cdef class Predictor:
         if self.busy:
             return self.fallback(x, out)
         if rows <= BRIEF_ROWS:  # with the GIL from here to the end
-            _predict(_prepared(self.plan, self.arenas), numpy.PyArray_DATA(x), rows, numpy.PyArray_DATA(out))
+            self._run(x, rows, out)
             return out
         self.busy = True
         try:
-            _predict(_prepared(self.plan, self.arenas), numpy.PyArray_DATA(x), rows, numpy.PyArray_DATA(out))
+            self._run(x, rows, out)
         finally:
             self.busy = False
         return out
+
+    cdef int _run(self, x, Py_ssize_t rows, out) except -1:
+        cdef fnn_source source
+        cdef void *room = NULL
+        cdef void *to = numpy.PyArray_DATA(out)
+        source.x, source.values, source.columns, source.starts = numpy.PyArray_DATA(x), NULL, NULL, NULL
+        return _predict(_prepared(self.plan, self.memory), &source, rows, &room, &to)
 
     cdef bint _mixes(self, x, out) noexcept:
         """Whether out lies over x but not row upon row, so that writing a block would change rows not yet read."""

@@ -67,14 +67,14 @@ def math(int function, x, y):
     kernels.math(function, x.size, _data(x), _data(y))
 
 
-def backward_op(plan, arenas, int op, int64_t rows):
+def backward_op(plan, memory, int op, int64_t rows):
     """The way back through one op, from ``dy`` to ``dx``, of the first ``rows`` samples of a block; no gradients."""
-    cdef Prepared p = _prepared(plan, arenas)
+    cdef Prepared p = _prepared(plan, memory)
     cdef fnn_block block
-    block.x, block.rows, block.first_row, block.step, block.training = NULL, rows, 0, 0, 1
+    block.inputs, block.rows, block.first_row, block.step, block.training = NULL, rows, 0, 0, 1
     block.activity_scale = 0
     with nogil:
-        p.network.kernels.backward_rows[p.network.model.ops[op].kind](
+        p.network.kernels.ops[p.network.model.ops[op].kind].backward_rows(
             &p.network.model.ops[op], &p.network.model, &block, 0, rows)
 
 

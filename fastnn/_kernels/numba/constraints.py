@@ -48,13 +48,14 @@ def constrain(segments, params):
 
 
 @kernel
-def activity_penalty(ops, workspace, n_rows):
+def activity_penalty(tables, workspace, n_rows):
     """Sum of the penalties of all outputs of a block, not divided."""
     penalty = 0.0
-    for op in ops:
+    for op in tables.ops:
         l1, l2 = op.activity_l1, op.activity_l2
         if l1 or l2:
-            for i in range(op.y, op.y + n_rows * op.repeat * op.n_out):
+            first = tables.values[op.output].offset
+            for i in range(first, first + n_rows * op.repeat * op.n_out):
                 y = float(workspace[i])
                 penalty += l1 * abs(y) + l2 * y * y
     return penalty

@@ -2,7 +2,7 @@
 
 A ``Family`` has one kernel for each code of an enum, all with the same arguments. The families stand one behind the
 other in a table of addresses, int64; ``call(table, code, arguments)`` of a family calls the kernel of a code. A kernel
-that was not compiled is address 0: ``jit.py`` fills in what a plan needs before it calls.
+that was not compiled is address 0: ``backend.py`` fills in what a plan needs before it calls.
 
 Design: a network uses about six of the kernels. With 66 of them inside one function (rejected) the first step waited
 18 s for the compiler, now 7 to 9 s; through addresses, the walk over the plan is compiled without its kernels and once
@@ -12,7 +12,7 @@ for all networks. The product stands here too, because LLVM compiles a function 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -28,7 +28,6 @@ from fastnn._kernels.numba import losses, optimizers, statistics
 from fastnn._kernels.numba.compile import OPTIONS
 from fastnn._kernels.numba.vector import products
 from fastnn._plan.records import OPTIMIZER
-from fastnn.activations import ActivationCode
 
 INTEGER, DOUBLE, LABELS, SUMS = types.int64, types.float64, types.int32[::1], types.float64[::1]
 
@@ -72,7 +71,7 @@ class Family:
 
         @intrinsic
         def call(typing, table, code, arguments):
-            number = next(kind.dtype for kind in arguments if isinstance(kind, types.Array))
+            number = next(_numbers(arguments))
             wanted = self.types_of(number)
             for came, kind in zip(arguments, wanted, strict=True):
                 if came != kind and isinstance(kind, types.Array):
@@ -80,6 +79,15 @@ class Family:
             return self.result(table, INTEGER, types.Tuple(wanted)), generate
 
         return call
+
+
+def _numbers(kinds: Any) -> Iterator[Any]:
+    """The types of the floating-point numbers in arrays among these types, also inside tuples."""
+    for kind in kinds:
+        if isinstance(kind, types.BaseTuple):
+            yield from _numbers(kind)
+        elif isinstance(kind, types.Array) and isinstance(kind.dtype, types.Float):
+            yield kind.dtype
 
 
 def renamed(function: Any, name: str) -> Any:
@@ -137,14 +145,3 @@ for _before, _after in itertools.pairwise(FAMILIES):
 SIZE = PRODUCT.first + PRODUCT.size()
 
 activate, activation_gradient, block_loss, block_statistic, update, product = (family.caller() for family in FAMILIES)
-
-
-def needed(plan: Any) -> list[tuple[Family, int]]:
-    """The kernels that a plan uses."""
-    activations = {int(op["activation"]) for op in plan.ops} - {int(ActivationCode.LINEAR)}  # the walk leaves it out
-    wanted = [(PRODUCT, {0}), (ACTIVATE, activations | {int(plan.loss["fused"])})]
-    if plan.training:
-        wanted += [(GRADIENT, activations), (LOSS, {int(plan.loss["code"])})]
-        wanted += [(STATISTIC, {int(metric["statistic"]) for metric in plan.metrics})]
-        wanted += [(UPDATE, {int(plan.optimizer["code"])})]
-    return [(family, code) for family, codes in wanted for code in codes if code >= 0]

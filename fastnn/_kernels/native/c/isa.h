@@ -7,8 +7,8 @@
 
 #include "kernels.h"
 #include "constraints.h"
-#include "dense.h"
-#include "dropout.h"
+#include "ops/dense.h"
+#include "ops/dropout.h"
 #include "losses.h"
 #include "optimizers.h"
 #include "peak.h"
@@ -19,7 +19,7 @@ static void gather(const void *x, const int32_t *rows, int64_t n_rows, int64_t w
     for (int64_t i = 0; i < n_rows; i++) copy_row(from + rows[i] * width, width, to + i * width);
 }
 
-static void scatter(const fnn_sparse *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
+static void scatter(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
     const real *values = x->values;
     for (int64_t i = 0; i < n_rows; i++) {
         const int64_t row = rows ? rows[i] : i;
@@ -45,15 +45,17 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
     multiply(&g);
 }
 
-/* Order of enum fnn_op_kind. */
+static const fnn_op_kernels *const op_kernels[FNN_N_OP_KINDS] = {
+#define FNN_OP(NAME, name) &name##_op,
+#include "ops.def"
+#undef FNN_OP
+};
+
 #define FNN_KERNELS                                                                                                    \
     {.isa = ISA_NAME,                                                                                                  \
      .item_size = REAL_BYTES,                                                                                          \
      .lanes = LANES,                                                                                                   \
-     .forward = {dense_forward, activation_forward, dropout_forward},                                                  \
-     .backward_rows = {dense_backward_rows, activation_backward_rows, dropout_backward_rows},                          \
-     .backward_params = {dense_backward_params, NULL, NULL},                                                           \
-     .learn = {dense_learn, NULL, NULL},                                                                               \
+     .ops = op_kernels,                                                                                                \
      .loss = fnn_loss_kernel,                                                                                          \
      .penalty = fnn_penalty,                                                                                           \
      .penalize = fnn_penalize,                                                                                         \

@@ -1,39 +1,38 @@
 /* The table of kernels, one for each instruction set and dtype.
  *
- * Design: kernels take the op record and find their arrays by its offsets, so the walk over the plan
- * is the same for every op kind. They work on a range (rows of the block, or rows of dw), so that
- * threads split outputs and never sums: forward and backward_rows are cut by samples, backward_params
- * and learn by input features, update by parameters. */
+ * Design: the walk over the plan is the same for every op kind. Kernels work on a range (rows of the block, or rows of
+ * dw), so that threads split outputs and never sums: forward and backward_rows are cut by samples, backward_params
+ * and learn by the op's units, update by parameters. */
 #ifndef FNN_KERNELS_H
 #define FNN_KERNELS_H
 
 #include "plan.h"
 
-/* Rows in compressed form: row i has the numbers values[j] in columns[j] for j from starts[i] to starts[i + 1]. */
+/* One op kind. A kernel finds its arrays by the op's record and the plan's values. */
 typedef struct {
-    const void *values;
-    const int32_t *columns;
-    const int64_t *starts;
-} fnn_sparse;
+    /* y (and z) of samples [begin, end) of the block. */
+    void (*forward)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
+    /* dz in place of dy, then the gradients of the inputs that have one, for samples [begin, end). */
+    void (*backward_rows)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
+    /* dw of units [begin, end), and db with the first of them, from x and dz of the whole block: set, or added to when
+     * accumulate. A block's own sum starts from zero and is added once. NULL for kinds without parameters. */
+    void (*backward_params)(const fnn_op *, const fnn_model *, const fnn_block *, int accumulate, int64_t begin,
+                            int64_t end);
+    /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. */
+    void (*learn)(const fnn_op *, const fnn_model *, const fnn_block *, const double *c, double scale, int64_t begin,
+                  int64_t end);
+} fnn_op_kernels;
 
 typedef struct {
     const char *isa; /* "portable", "avx2", "avx512", "neon" */
     int item_size;   /* 4 or 8 */
     int lanes;       /* numbers in a vector register */
 
-    /* y (and z) of samples [begin, end) of the block; indexed by fnn_op_kind. */
-    void (*forward[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
-    /* dz in place of dy, then dx where the op has one, for samples [begin, end). */
-    void (*backward_rows[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin,
-                                          int64_t end);
-    /* dw of input features [begin, end), and db with the first of them, from x and dz of the whole block:
-     * set, or added to when accumulate. A block's own sum starts from zero and is added once. */
-    void (*backward_params[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, int accumulate,
-                                            int64_t begin, int64_t end);
-    /* contract.loss for samples [begin, end) of the block. rows[i] is the sample's row in target and
-     * weight; weight may be NULL. target is int32 when the loss is sparse, else of the dtype. */
-    void (*loss)(const fnn_model *, const void *target, const void *weight, const int32_t *rows, int64_t begin,
-                 int64_t end, double scale, double *sums);
+    const fnn_op_kernels *const *ops; /* by fnn_op_kind */
+    /* contract.loss for samples [begin, end) of the block. rows[i] is the sample's row in targets and
+     * weights, which may be NULL. A target is int32 when its loss is sparse, else of the dtype. */
+    void (*loss)(const fnn_model *, const fnn_answer *, const int32_t *rows, int64_t begin, int64_t end, double scale,
+                 double *sums);
     /* The l1 and l2 penalties of all parameters. */
     double (*penalty)(const fnn_model *);
     /* Adds scale times the penalties' gradients of parameters [begin, end) to grads. */
@@ -47,13 +46,10 @@ typedef struct {
     void (*constrain)(const fnn_model *, int thread, int threads);
     /* Update of parameters [begin, end) from grads and scale times the penalties, with c as in optimizers.py. */
     void (*update)(const fnn_model *, const double *c, double scale, int64_t begin, int64_t end);
-    /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. */
-    void (*learn[FNN_N_OP_KINDS])(const fnn_op *, const fnn_model *, const fnn_block *, const double *c, double scale,
-                                  int64_t begin, int64_t end);
     /* Copies rows of x, (n_samples, width), to out. */
     void (*gather)(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
     /* Writes sparse rows out, dense; rows may be NULL for the first n_rows. */
-    void (*scatter)(const fnn_sparse *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
+    void (*scatter)(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
 
     /* For tests and benches: one piece at a time. */
     /* c (m, n) += or = a (m, k) @ b (k, n); a has any strides (in elements), rows of b and c are dense. */

@@ -213,28 +213,45 @@ static double smoothing_of(const fnn_loss *loss) {
     return 0;
 }
 
-static void fnn_loss_kernel(const fnn_model *model, const void *target, const void *weight, const int32_t *samples,
-                            int64_t begin, int64_t end, double scale, double *sums) {
-    const fnn_loss *loss = model->loss;
-    const int64_t n = loss->n_out, first = begin * loss->repeat, last = end * loss->repeat;
-    real alphas[FNN_N_PARAMETERS];
+/* The rows of one output as its loss and statistics see them. */
+static loss_rows rows_of_loss(const fnn_model *model, const fnn_loss *loss, const fnn_answer *answer,
+                              const int32_t *samples, real *alphas) {
     for (int i = 2; i < loss->n_parameters; i++) alphas[i - 2] = (real)loss->parameters[i];
-    const loss_rows rows = {.target = target,
-                            .weight = weight,
-                            .samples = samples,
-                            .y = (real *)model->workspace + model->header->y,
-                            .dy = (real *)model->workspace + model->header->dy,
-                            .n_out = n,
-                            .repeat = loss->repeat,
-                            .sparse = loss->sparse,
-                            .smoothing = (real)smoothing_of(loss),
-                            .gamma = (real)loss->parameters[0],
-                            .alpha = (real)loss->parameters[2],
-                            .alphas = loss->n_parameters > 3 ? alphas : NULL};
-    sums[0] += run_loss(loss, &rows, first, last, (real)(scale / (double)loss->repeat)) / (double)loss->repeat;
-    if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)
-        fnn_activate(loss->fused, 0, last - first, n, rows.y + first * n, rows.y + first * n);
-    for (int i = 0; i < model->header->n_metrics; i++) add_statistic(&model->metrics[i], &rows, first, last, sums);
+    const fnn_value *output = &model->values[loss->output];
+    return (loss_rows){.target = answer->target,
+                       .weight = answer->weight,
+                       .samples = samples,
+                       .y = (real *)model->workspace + output->offset,
+                       .dy = (real *)model->workspace + output->grad,
+                       .n_out = loss->n_out,
+                       .repeat = loss->repeat,
+                       .sparse = loss->sparse,
+                       .smoothing = (real)smoothing_of(loss),
+                       .gamma = (real)loss->parameters[0],
+                       .alpha = (real)loss->parameters[2],
+                       .alphas = loss->n_parameters > 3 ? alphas : NULL};
+}
+
+static void fnn_loss_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
+                            int64_t end, double scale, double *sums) {
+    real alphas[FNN_N_PARAMETERS];
+    for (int i = 0; i < model->header->n_losses; i++) {
+        const fnn_loss *loss = &model->losses[i];
+        const loss_rows rows = rows_of_loss(model, loss, &answers[i], samples, alphas);
+        const int64_t n = loss->n_out, first = begin * loss->repeat, last = end * loss->repeat;
+        const double factor = loss->factor * scale / (double)loss->repeat;
+        const double total = run_loss(loss, &rows, first, last, (real)factor) / (double)loss->repeat;
+        sums[0] += loss->factor * total;
+        if (loss->place) sums[loss->place] += total;
+        if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)
+            fnn_activate(loss->fused, 0, last - first, n, rows.y + first * n, rows.y + first * n);
+    }
+    for (int i = 0; i < model->header->n_metrics; i++) {
+        const fnn_metric *metric = &model->metrics[i];
+        const fnn_loss *loss = &model->losses[metric->loss];
+        const loss_rows rows = rows_of_loss(model, loss, &answers[metric->loss], samples, alphas);
+        add_statistic(metric, &rows, begin * loss->repeat, end * loss->repeat, sums);
+    }
 }
 
 #endif

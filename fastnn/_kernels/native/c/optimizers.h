@@ -120,7 +120,7 @@ INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, co
     const update_place at = {.w = (real *)model->params + begin,
                              .slots = (real *)model->slots + begin,
                              .g = g,
-                             .stride = model->header->n_params};
+                             .stride = model->header->n_trained};
     const int64_t n = end - begin;
     int64_t i = 0;
     vf c[FNN_N_SCALARS];
@@ -185,7 +185,7 @@ static void clip_norm(real *numbers, int64_t n, double bound) {
 static void fnn_clip(const fnn_model *model) {
     const double bound = model->optimizer->clip_at;
     real *grads = model->grads;
-    const int64_t n = model->header->n_params;
+    const int64_t n = model->header->n_trained;
     if (model->optimizer->clip == FNN_CLIP_VALUE) {
         const clip_run run = {.numbers = grads, .bound = vf_set1((real)bound)};
         vec_each(clip_part, &run, n);

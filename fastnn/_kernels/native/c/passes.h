@@ -35,7 +35,7 @@ static inline void forward_rows(const fnn_network *network, const fnn_block *blo
     const fnn_model *model = &network->model;
     if (rows.begin == rows.end) return;
     for (int i = 0; i < model->header->n_ops; i++)
-        network->kernels->forward[model->ops[i].kind](&model->ops[i], model, block, rows.begin, rows.end);
+        network->kernels->ops[model->ops[i].kind]->forward(&model->ops[i], model, block, rows.begin, rows.end);
 }
 
 /* The gradient of an op's own penalty, where it has one. */
@@ -49,9 +49,9 @@ static inline void backward_rows(const fnn_network *network, const fnn_block *bl
     if (rows.begin == rows.end) return;
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
+        if (model->values[op->output].grad < 0) continue;
         penalize_output(network, op, block, rows);
-        network->kernels->backward_rows[op->kind](op, model, block, rows.begin, rows.end);
-        if (op->dx < 0) break;
+        network->kernels->ops[op->kind]->backward_rows(op, model, block, rows.begin, rows.end);
     }
 }
 
@@ -69,8 +69,7 @@ static inline void ask(fnn_exit *way, double flop) {
 
 /* Floating-point operations of a sample going forward, about. */
 static inline double flop_of_op(const fnn_op *op) {
-    const double outputs = (double)op->n_out * (double)op->repeat;
-    return outputs * (op->w >= 0 ? 2.0 * (double)op->n_in + 32 : 32);
+    return (2.0 * (double)op->weights + 32 * (double)op->n_out) * (double)op->repeat;
 }
 
 static inline double flop_of_sample(const fnn_network *network) {
@@ -99,7 +98,7 @@ static inline void forward_pieces(const fnn_network *network, const fnn_block *b
     const fnn_model *model = &network->model;
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
-        run_pieces(network->kernels->forward[op->kind], op, model, block, rows, flop_of_op(op), way, thread);
+        run_pieces(network->kernels->ops[op->kind]->forward, op, model, block, rows, flop_of_op(op), way, thread);
     }
 }
 
@@ -108,9 +107,9 @@ static inline void backward_pieces(const fnn_network *network, const fnn_block *
     const fnn_model *model = &network->model;
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
+        if (model->values[op->output].grad < 0) continue;
         penalize_output(network, op, block, rows);
-        run_pieces(network->kernels->backward_rows[op->kind], op, model, block, rows, flop_of_op(op), way, thread);
-        if (op->dx < 0) break;
+        run_pieces(network->kernels->ops[op->kind]->backward_rows, op, model, block, rows, flop_of_op(op), way, thread);
     }
 }
 
@@ -125,14 +124,14 @@ static inline void params_of_block(const fnn_network *network, const fnn_block *
     const fnn_model *model = &network->model;
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
-        if (op->w < 0) continue;
-        const range features = share(op->n_in, ROW_UNIT, team, thread);
-        if (features.begin == features.end) continue;
+        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+        if (op->dw < 0 && op->db < 0) continue;
+        const range units = share(op->units, ROW_UNIT, team, thread);
+        if (units.begin == units.end) continue;
         if (scalars)
-            network->kernels->learn[op->kind](op, model, block, scalars->c, scalars->penalty_scale, features.begin,
-                                              features.end);
+            kernels->learn(op, model, block, scalars->c, scalars->penalty_scale, units.begin, units.end);
         else
-            network->kernels->backward_params[op->kind](op, model, block, accumulate, features.begin, features.end);
+            kernels->backward_params(op, model, block, accumulate || op->adds_params, units.begin, units.end);
     }
 }
 

@@ -3,7 +3,7 @@
 #define FNN_PENALTIES_H
 
 #include "loss_formulas.h"
-#include "ops.h"
+#include "ops/arrays.h"
 
 INLINE double magnitude_at(const void *numbers, int64_t i) {
     const double a = ((const real *)numbers)[i];
@@ -61,7 +61,7 @@ static double fnn_activity(const fnn_model *model, int64_t rows) {
     double penalty = 0;
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
-        const real *y = place(model, op->y);
+        const real *y = op_y(op, model);
         const int64_t n = rows * op->repeat * op->n_out;
         if (op->activity_l1 != 0) penalty += op->activity_l1 * vec_double_sum(magnitude_at, y, n);
         if (op->activity_l2 != 0) penalty += op->activity_l2 * vec_double_sum(square_at, y, n);
@@ -73,8 +73,8 @@ static void fnn_activity_back(const fnn_op *op, const fnn_model *model, const fn
                               int64_t end) {
     const int64_t width = op->repeat * op->n_out, at = begin * width;
     const double scale = block->activity_scale;
-    const penalty_run run = {.w = place(model, op->y) + at,
-                             .g = place(model, op->dy) + at,
+    const penalty_run run = {.w = op_y(op, model) + at,
+                             .g = op_dy(op, model) + at,
                              .l1 = vf_set1((real)(scale * op->activity_l1)),
                              .l2 = vf_set1((real)(scale * 2 * op->activity_l2))};
     vec_each(penalty_part, &run, (end - begin) * width);

@@ -1,11 +1,16 @@
-/* The plan as C sees it: twins of the enums of the definitions and of the records in tables.py.
+/* The plan as C sees it: twins of the enums of the definitions and of the records in records.py.
  * A test compares every value, offset and size with Python; change both together. */
 #ifndef FNN_PLAN_H
 #define FNN_PLAN_H
 
 #include <stdint.h>
 
-enum fnn_op_kind { FNN_DENSE, FNN_ACTIVATION, FNN_DROPOUT, FNN_N_OP_KINDS };
+enum fnn_op_kind {
+#define FNN_OP(NAME, name) FNN_##NAME,
+#include "ops.def"
+#undef FNN_OP
+    FNN_N_OP_KINDS
+};
 
 enum fnn_activation_code {
     FNN_LINEAR,
@@ -107,11 +112,22 @@ enum fnn_constraint_code { FNN_UNCONSTRAINED, FNN_NON_NEG, FNN_NORM, FNN_N_CONST
 enum fnn_divisor { FNN_BY_ROWS, FNN_BY_WEIGHT, FNN_BY_NOTHING, FNN_N_DIVISORS };
 
 enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_GEOMETRY = 8 };
+enum { FNN_MOST_INPUTS = 256 };
+
+/* The array of all rows of a block between two ops. */
+typedef struct {
+    int64_t offset, grad, size;
+} fnn_value;
+
+/* One input of an op. */
+typedef struct {
+    int32_t value, adds;
+} fnn_edge;
 
 typedef struct {
-    int32_t kind, activation, layer, unused;
+    int32_t kind, activation, stream, first_edge, n_inputs, output, adds_params, unused;
     int64_t n_in, n_out, repeat;
-    int64_t w, b, x, y, z, dx, dy, scratch, state;
+    int64_t w, b, dw, db, z, scratch, weights, units;
     double parameter, rate, activity_l1, activity_l2;
     int64_t geometry[FNN_N_GEOMETRY];
 } fnn_op;
@@ -119,7 +135,8 @@ typedef struct {
 typedef struct {
     int32_t code, fused, sparse, n_parameters;
     int64_t n_out, repeat;
-    double parameters[FNN_N_PARAMETERS];
+    int32_t output, place;
+    double factor, parameters[FNN_N_PARAMETERS];
 } fnn_loss;
 
 typedef struct {
@@ -128,7 +145,7 @@ typedef struct {
 } fnn_optimizer;
 
 typedef struct {
-    int32_t statistic, weighted;
+    int32_t statistic, weighted, loss, unused;
     int64_t first, n_sums;
     double parameter;
 } fnn_metric;
@@ -142,8 +159,8 @@ typedef struct {
 } fnn_segment;
 
 typedef struct {
-    int32_t n_ops, n_segments, n_metrics, has_penalty;
-    int64_t batch_size, block_rows, n_input, n_output, x, y, dy, n_params, n_sums;
+    int32_t n_ops, n_values, n_inputs, n_outputs, n_segments, n_losses, n_metrics, has_penalty;
+    int64_t batch_size, block_rows, n_params, n_trained, shares_params, n_sums;
     uint64_t seed;
     int32_t has_activity, has_constraint;
     double loss_scale, loss_reported;
@@ -156,23 +173,38 @@ typedef struct {
     int32_t shuffle, status;
 } fnn_run;
 
-/* All tables of a plan and its arenas; pointers only, owned by Python. */
+/* Rows of one input: x, or in compressed form: row i has the numbers values[j] in columns[j] for j from starts[i] to
+ * starts[i + 1]. */
+typedef struct {
+    const void *x, *values;
+    const int32_t *columns;
+    const int64_t *starts; /* NULL for dense rows */
+} fnn_source;
+
+/* What one output is compared with; weight may be NULL. */
+typedef struct {
+    const void *target, *weight;
+} fnn_answer;
+
+/* All tables of a plan and its memory; pointers only, owned by Python. */
 typedef struct {
     const fnn_header *header;
+    const fnn_value *values;
+    const fnn_edge *edges;
     const fnn_op *ops;
-    const fnn_loss *loss;
+    const fnn_loss *losses;
     const fnn_optimizer *optimizer;
     const fnn_metric *metrics;
     const fnn_segment *segments;
-    void *params, *grads, *slots, *state, *workspace; /* of the dtype of the kernels in use */
+    void *params, *slots, *statistics, *grads, *workspace; /* of the dtype of the kernels in use */
 } fnn_model;
 
 /* A block of rows on its way through the ops. */
 typedef struct {
-    const void *x;     /* (rows, n_input) */
-    int64_t rows;      /* samples in the block */
-    int64_t first_row; /* place of the first in its batch: dropout masks are drawn for that place */
-    int64_t step;      /* updates done so far */
+    const void *const *inputs; /* each (rows, numbers a sample) */
+    int64_t rows;              /* samples in the block */
+    int64_t first_row;         /* place of the first in its batch: dropout masks are drawn for that place */
+    int64_t step;              /* updates done so far */
     int training;
     double activity_scale; /* what the gradients of activity penalties are multiplied by: 1 over the rows of the batch */
 } fnn_block;

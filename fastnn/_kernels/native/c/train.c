@@ -39,20 +39,19 @@ typedef struct {
 /* May updates be made op by op? Not when something needs all gradients first. */
 static int learns_at_once(const fnn_network *network) {
     const fnn_header *header = network->model.header;
-    return !network->model.optimizer->clip && header->batch_size <= header->block_rows &&
-           header->n_params * network->kernels->item_size > LEARN_BYTES;
+    return !network->model.optimizer->clip && !header->shares_params && header->batch_size <= header->block_rows &&
+           header->n_trained * network->kernels->item_size > LEARN_BYTES;
 }
 
-/* Bytes of x, of sparse rows of what they keep. */
-static int64_t bytes_of_x(const training *t) {
-    const int64_t size = t->network->kernels->item_size, *starts = t->data->sparse.starts;
+/* Bytes of an input, of sparse rows of what they keep. */
+static int64_t bytes_of(const training *t, int input) {
+    const int64_t size = t->network->kernels->item_size, *starts = t->data->sources[input].starts;
     if (starts) return (starts[t->run->n_samples] - starts[0]) * (size + (int64_t)sizeof(int32_t));
-    return t->run->n_samples * t->network->model.header->n_input * size;
+    return t->run->n_samples * t->network->model.values[input].size * size;
 }
 
 /* Where a row begins must have come before memory can be asked for the row: it is asked for twice as far ahead. */
-static void fetch_sparse(const training *t, const int32_t *first, int64_t n_rows) {
-    const fnn_sparse *x = &t->data->sparse;
+static void fetch_sparse(const training *t, const fnn_source *x, const int32_t *first, int64_t n_rows) {
     const int64_t size = t->network->kernels->item_size;
     const int64_t further = at_most(n_rows, t->order + t->run->n_samples - first - FETCH_AHEAD);
     fnn_fetch_rows(x->starts, sizeof(int64_t), first + FETCH_AHEAD, further);
@@ -63,45 +62,59 @@ static void fetch_sparse(const training *t, const int32_t *first, int64_t n_rows
     }
 }
 
-/* Ask memory for as many rows of the data as a thread's share has, some places later in the order. */
-static void fetch_ahead(const training *t, const int32_t *rows, range own) {
-    const fnn_header *header = t->network->model.header;
+/* Targets and weights of rows to come. */
+static void fetch_answers(const training *t, const int32_t *first, int64_t n_rows) {
+    const fnn_model *model = &t->network->model;
     const int64_t size = t->network->kernels->item_size;
-    const int64_t target_bytes = t->network->model.loss->sparse
-                                     ? t->network->model.loss->repeat * (int64_t)sizeof(int32_t)
-                                     : header->n_output * size;
-    const int32_t *first = rows + own.begin + FETCH_AHEAD;
-    const int64_t n_rows = at_most(own.end - own.begin, t->order + t->run->n_samples - first);
-    if (t->data->sparse.starts)
-        fetch_sparse(t, first, n_rows);
-    else
-        fnn_fetch_rows(t->data->x, header->n_input * size, first, n_rows);
-    fnn_fetch_rows(t->data->target, target_bytes, first, n_rows);
-    if (t->data->weight) fnn_fetch_rows(t->data->weight, size, first, n_rows);
+    for (int i = 0; i < model->header->n_losses; i++) {
+        const fnn_loss *loss = &model->losses[i];
+        const int64_t bytes = loss->sparse ? loss->repeat * (int64_t)sizeof(int32_t) : loss->repeat * loss->n_out * size;
+        fnn_fetch_rows(t->data->answers[i].target, bytes, first, n_rows);
+        if (t->data->answers[i].weight) fnn_fetch_rows(t->data->answers[i].weight, size, first, n_rows);
+    }
 }
 
-/* The block's rows of x: where they are when they are dense and follow each other, else written into the workspace,
- * each thread its share. */
-static const void *rows_of_x(const training *t, const int32_t *rows, int64_t n_rows, range own) {
-    const fnn_header *header = t->network->model.header;
-    const int64_t row_bytes = header->n_input * t->network->kernels->item_size;
+/* Ask memory for as many rows of the data as a thread's share has, some places later in the order. */
+static void fetch_ahead(const training *t, int input, const int32_t *rows, range own) {
+    const fnn_source *x = &t->data->sources[input];
+    const int64_t row_bytes = t->network->model.values[input].size * t->network->kernels->item_size;
+    const int32_t *first = rows + own.begin + FETCH_AHEAD;
+    const int64_t n_rows = at_most(own.end - own.begin, t->order + t->run->n_samples - first);
+    if (x->starts)
+        fetch_sparse(t, x, first, n_rows);
+    else
+        fnn_fetch_rows(x->x, row_bytes, first, n_rows);
+    if (input == 0) fetch_answers(t, first, n_rows);
+}
+
+/* Whether rows follow each other in the data. */
+static int are_adjacent(const int32_t *rows, int64_t n_rows) {
     int64_t i = 1;
     while (i < n_rows && rows[i] == rows[0] + i) i++;
-    const int is_scattered = i < n_rows || n_rows == 1; /* else the processor sees what comes next */
-    if (is_scattered && bytes_of_x(t) > FETCH_ABOVE) fetch_ahead(t, rows, own);
-    if (i == n_rows && !t->data->sparse.starts) return (const char *)t->data->x + rows[0] * row_bytes;
-    char *gathered = number_at(t->network, t->network->model.workspace, header->x);
+    return i == n_rows;
+}
+
+/* The block's rows of an input: where they are when they are dense and follow each other, else written into the
+ * workspace, each thread its share. */
+static const void *rows_of(const training *t, int input, const int32_t *rows, int64_t n_rows, int adjacent, range own) {
+    const fnn_source *x = &t->data->sources[input];
+    const fnn_value *value = &t->network->model.values[input];
+    const int64_t row_bytes = value->size * t->network->kernels->item_size;
+    const int is_scattered = !adjacent || n_rows == 1; /* else the processor sees what comes next */
+    if (is_scattered && bytes_of(t, input) > FETCH_ABOVE) fetch_ahead(t, input, rows, own);
+    if (adjacent && !x->starts) return (const char *)x->x + rows[0] * row_bytes;
+    char *gathered = number_at(t->network, t->network->model.workspace, value->offset);
     char *to = gathered + own.begin * row_bytes;
-    if (t->data->sparse.starts)
-        t->network->kernels->scatter(&t->data->sparse, rows + own.begin, own.end - own.begin, header->n_input, to);
+    if (x->starts)
+        t->network->kernels->scatter(x, rows + own.begin, own.end - own.begin, value->size, to);
     else
-        t->network->kernels->gather(t->data->x, rows + own.begin, own.end - own.begin, header->n_input, to);
+        t->network->kernels->gather(x->x, rows + own.begin, own.end - own.begin, value->size, to);
     return gathered;
 }
 
 /* What divides the loss of a batch: its rows, the weight of all of them added in their order, or nothing. */
 static double total_of(const training *t, const int32_t *rows, int64_t n_rows) {
-    const void *weight = t->data->weight;
+    const void *weight = t->data->answers[0].weight;
     const int32_t divisor = t->network->model.header->divisor;
     if (divisor == FNN_BY_NOTHING) return 1;
     if (divisor == FNN_BY_ROWS || !weight) return (double)n_rows;
@@ -124,7 +137,7 @@ static void report(const training *t, double *sums, double before, int64_t n_row
 
 static void block_loss(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
     const double before = sums[0];
-    t->network->kernels->loss(&t->network->model, t->data->target, t->data->weight, rows, 0, block->rows, factor, sums);
+    t->network->kernels->loss(&t->network->model, t->data->answers, rows, 0, block->rows, factor, sums);
     if (t->network->model.header->has_activity)
         t->activity += t->network->kernels->activity(&t->network->model, block->rows);
     t->is_finite &= isfinite(sums[0] - before + t->activity) != 0;
@@ -145,7 +158,11 @@ static void end_forward(training *t, const fnn_block *block, const int32_t *rows
 static void train_block(training *t, fnn_block *block, const int32_t *rows, double factor,
                         const update_scalars *scalars, double *sums, fnn_team *team, int thread) {
     const range own = share(block->rows, ROW_UNIT, team, thread);
-    block->x = rows_of_x(t, rows, block->rows, own);
+    const void *inputs[FNN_MOST_INPUTS];
+    const int adjacent = are_adjacent(rows, block->rows);
+    block->inputs = inputs;
+    for (int i = 0; i < t->network->model.header->n_inputs; i++)
+        inputs[i] = rows_of(t, i, rows, block->rows, adjacent, own);
     if (t->is_long)
         forward_pieces(t->network, block, own, &t->exit, thread);
     else
@@ -172,7 +189,7 @@ static void train_block(training *t, fnn_block *block, const int32_t *rows, doub
 static void update_params(training *t, const update_scalars *scalars, fnn_team *team, int thread) {
     const fnn_model *model = &t->network->model;
     const fnn_kernels *kernels = t->network->kernels;
-    const range own = share(model->header->n_params, PARAM_UNIT, team, thread);
+    const range own = share(model->header->n_trained, PARAM_UNIT, team, thread);
     double scale = scalars->penalty_scale;
     if (model->optimizer->clip) {
         kernels->penalize(model, scale, own.begin, own.end);

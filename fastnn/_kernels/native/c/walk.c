@@ -24,7 +24,7 @@ static double flop_of_row(const fnn_network *network) {
     double flop = 0;
     for (int i = 0; i < network->model.header->n_ops; i++) {
         const fnn_op *op = &network->model.ops[i];
-        if (op->w >= 0) flop += 2.0 * (double)op->n_in * (double)op->n_out * (double)op->repeat;
+        flop += 2.0 * (double)op->weights * (double)op->repeat;
     }
     return flop;
 }
@@ -70,7 +70,7 @@ void fnn_backward(const fnn_network *network, const fnn_block *block, int accumu
 
 double fnn_update(const fnn_network *network, int64_t step, double learning_rate, double penalty_scale) {
     const fnn_model *model = &network->model;
-    const int64_t n = model->header->n_params;
+    const int64_t n = model->header->n_trained;
     double c[FNN_N_SCALARS];
     const uint64_t control = fnn_flush_denormals();
     const double penalty = penalty_scale * network->kernels->penalty(model);
@@ -90,10 +90,9 @@ double fnn_update(const fnn_network *network, int64_t step, double learning_rate
 
 typedef struct {
     const fnn_network *network;
-    const char *x;
-    const fnn_sparse *sparse; /* in place of x, or NULL */
-    char *room;               /* for a block of sparse rows */
-    char *out;
+    const fnn_source *sources;
+    void *const *rooms;   /* for blocks of sparse rows */
+    void *const *outputs;
     int64_t n_rows;
     double flop; /* of a row, where there are many */
     fnn_exit exit;
@@ -102,42 +101,55 @@ typedef struct {
 /* Rows a thread pushes through all ops at a time. */
 static int64_t predict_rows(const fnn_network *network, const fnn_team *team) {
     int64_t most = PREDICT_ROWS;
-    for (int i = 0; i < network->model.header->n_ops; i++) {
-        const fnn_op *op = &network->model.ops[i];
-        if (op->w >= 0 && op->n_in * op->n_out > LARGE_WEIGHTS) most = INT64_MAX;
-    }
+    for (int i = 0; i < network->model.header->n_ops; i++)
+        if (network->model.ops[i].weights > LARGE_WEIGHTS) most = INT64_MAX;
     return at_most(most, network->model.header->block_rows / team->size);
 }
 
-/* The block of rows from `first` on: where they are, or sparse ones written into the room, each thread its own. */
-static const void *rows_to_predict(const prediction *p, int64_t first, range own) {
-    const int64_t width = p->network->model.header->n_input, row_bytes = width * p->network->kernels->item_size;
-    if (!p->sparse) return p->x + first * row_bytes;
-    const fnn_sparse rows = {p->sparse->values, p->sparse->columns, p->sparse->starts + first + own.begin};
-    p->network->kernels->scatter(&rows, NULL, own.end - own.begin, width, p->room + own.begin * row_bytes);
-    return p->room;
+/* An input's block of rows from `first` on: where they are, or sparse ones written into the room, each thread its
+ * own. */
+static const void *rows_to_predict(const prediction *p, int input, int64_t first, range own) {
+    const fnn_source *source = &p->sources[input];
+    const int64_t width = p->network->model.values[input].size, row_bytes = width * p->network->kernels->item_size;
+    if (!source->starts) return (const char *)source->x + first * row_bytes;
+    char *room = p->rooms[input];
+    const fnn_source rows = {.values = source->values,
+                             .columns = source->columns,
+                             .starts = source->starts + first + own.begin};
+    p->network->kernels->scatter(&rows, NULL, own.end - own.begin, width, room + own.begin * row_bytes);
+    return room;
+}
+
+static void keep_outputs(const prediction *p, int64_t first, range own) {
+    const fnn_model *model = &p->network->model;
+    const int n_outputs = model->header->n_outputs;
+    const fnn_value *outputs = model->values + model->header->n_values - n_outputs;
+    for (int i = 0; i < n_outputs; i++) {
+        const int64_t row_bytes = outputs[i].size * p->network->kernels->item_size;
+        const char *y = number_at(p->network, model->workspace, outputs[i].offset);
+        memcpy((char *)p->outputs[i] + (first + own.begin) * row_bytes, y + own.begin * row_bytes,
+               (size_t)((own.end - own.begin) * row_bytes));
+    }
 }
 
 /* Each thread has its own rows of the workspace, so that none waits for another. */
 static void predict_task(void *argument, fnn_team *team, int thread) {
     prediction *p = argument;
     const fnn_header *header = p->network->model.header;
-    const int64_t item = p->network->kernels->item_size, step = predict_rows(p->network, team);
-    const int64_t y_bytes = header->n_output * item;
-    const char *y = number_at(p->network, p->network->model.workspace, header->y);
+    const int64_t step = predict_rows(p->network, team);
+    const void *inputs[FNN_MOST_INPUTS];
     const uint64_t control = fnn_flush_denormals();
     for (int64_t first = 0; first < p->n_rows && !leaves(&p->exit); first += step * team->size) {
-        fnn_block block = {.rows = at_most(step * team->size, p->n_rows - first)};
+        const fnn_block block = {.inputs = inputs, .rows = at_most(step * team->size, p->n_rows - first)};
         const range own = {at_most(step * thread, block.rows), at_most(step * (thread + 1), block.rows)};
-        block.x = rows_to_predict(p, first, own);
+        for (int i = 0; i < header->n_inputs; i++) inputs[i] = rows_to_predict(p, i, first, own);
         if (p->flop * (double)step < FNN_LOOK_FLOP) {
             forward_rows(p->network, &block, own);
             if (thread == 0) ask(&p->exit, p->flop * (double)step);
         } else {
             forward_pieces(p->network, &block, own, &p->exit, thread);
         }
-        memcpy(p->out + (first + own.begin) * y_bytes, y + own.begin * y_bytes,
-               (size_t)((own.end - own.begin) * y_bytes));
+        keep_outputs(p, first, own);
     }
     fnn_restore(control);
 }
@@ -147,19 +159,12 @@ static double flop_to_watch(const fnn_network *network, int64_t n_rows) {
     return n_rows > ROW_UNIT ? flop_of_sample(network) : 0;
 }
 
-int fnn_predict(const fnn_network *network, const void *x, int64_t n_rows, void *out, int threads) {
-    prediction p = {
-        .network = network, .x = x, .out = out, .n_rows = n_rows, .flop = flop_to_watch(network, n_rows)};
-    fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
-    return p.exit.answer;
-}
-
-int fnn_predict_sparse(const fnn_network *network, const fnn_sparse *x, int64_t n_rows, void *room, void *out,
-                       int threads) {
+int fnn_predict(const fnn_network *network, const fnn_source *sources, int64_t n_rows, void *const *rooms,
+                void *const *outputs, int threads) {
     prediction p = {.network = network,
-                    .sparse = x,
-                    .room = room,
-                    .out = out,
+                    .sources = sources,
+                    .rooms = rooms,
+                    .outputs = outputs,
                     .n_rows = n_rows,
                     .flop = flop_to_watch(network, n_rows)};
     fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);

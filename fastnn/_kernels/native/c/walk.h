@@ -10,10 +10,10 @@ typedef struct {
     fnn_model model;
 } fnn_network;
 
-/* The rows of a fit; weight may be NULL. Without sparse.starts the rows are x. */
+/* The rows of a fit: one source for each input and one answer for each loss. */
 typedef struct {
-    const void *x, *target, *weight;
-    fnn_sparse sparse;
+    const fnn_source *sources;
+    const fnn_answer *answers;
 } fnn_data;
 
 /* Learning rates of a call: one for each update, or one for all. */
@@ -31,9 +31,10 @@ double fnn_update(const fnn_network *, int64_t step, double learning_rate, doubl
 /* contract.gradient of rows[0], rows[1], ..., which are 0, 1, ... */
 int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums, int threads);
 int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
-int fnn_predict(const fnn_network *, const void *x, int64_t n_rows, void *out, int threads);
-/* Room is for header.block_rows dense rows. */
-int fnn_predict_sparse(const fnn_network *, const fnn_sparse *x, int64_t n_rows, void *room, void *out, int threads);
+/* outputs[i] takes the i-th output's rows. rooms[i] is for header.block_rows dense rows of the i-th input, NULL where
+ * the input is dense. */
+int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms, void *const *outputs,
+                int threads);
 
 /* Threads worth using for this many rows at a time, of at most `limit`. */
 int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit);

@@ -1,6 +1,6 @@
 """Rows of data for a block, compiled: copied by their indices, or written out dense when they are sparse.
 
-``data`` is ``jit_walk.Data``, whose ``starts`` are empty when x is dense.
+A ``source`` is a SOURCE record, whose ``starts`` are 0 when the rows are dense.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined, kernel
+from fastnn._kernels.numba.vector.addresses import at_address
+
+STARTS, COLUMNS = np.empty(0, np.int64), np.empty(0, np.int32)
 
 
 @kernel
@@ -28,36 +31,32 @@ def gather(given, order, width, out):
 
 
 @kernel
-def scatter(data, first, row, width, out):
-    """Write sparse row ``row`` to the place of row ``first`` in ``out``."""
-    to = out[first * width : (first + 1) * width]
-    to[:] = 0
-    for j in range(data.starts[row], data.starts[row + 1]):
-        to[data.columns[j]] += data.values[j]
+def scatter(source, row, width, out):
+    """Write a sparse row out, dense."""
+    starts = at_address(source.starts, row + 2, STARTS)
+    first, last = starts[row], starts[row + 1]
+    columns, values = at_address(source.columns, last, COLUMNS), at_address(source.values, last, out)
+    out[:] = 0
+    for j in range(first, last):
+        out[columns[j]] += values[j]
 
 
 @inlined
-def take_rows(data, order, width, out):
-    """Rows of x by their indices, dense, to the front of ``out``."""
-    if data.starts.shape[0]:
-        for i in range(order.shape[0]):
-            scatter(data, i, np.int64(order[i]), width, out)
-        return out[: order.shape[0] * width]
-    return gather(data.x, order, width, out)
+def take_rows(source, order, width, out):
+    """Rows of an input by their indices, dense, to the front of ``out``."""
+    for i in range(order.shape[0]):
+        row, to = np.int64(order[i]), out[i * width : (i + 1) * width]
+        if source.starts:
+            scatter(source, row, width, to)
+        else:
+            copy(to, at_address(source.x + row * width * out.itemsize, width, out))
 
 
 @inlined
-def rows_between(data, first, last, width, room):
-    """Rows ``first`` to ``last`` of x, dense: where they are, or written into ``room``."""
-    if data.starts.shape[0]:
+def rows_of_source(source, first, last, width, room):
+    """Address of rows ``first`` to ``last`` of an input, dense: where they are, or written into ``room``."""
+    if source.starts:
         for i in range(last - first):
-            scatter(data, i, first + i, width, room)
-        return room[: (last - first) * width]
-    return data.x[first * width : last * width]
-
-
-@inlined
-def new_room(tables, memory, data):
-    """Room to write out a block of sparse rows for a prediction, whose workspace has none."""
-    header = tables.header[()]
-    return np.empty(header.block_rows * header.n_input if data.starts.shape[0] else 0, memory.params.dtype)
+            scatter(source, first + i, width, room[i * width : (i + 1) * width])
+        return np.int64(room.ctypes.data)
+    return np.int64(source.x + first * width * room.itemsize)

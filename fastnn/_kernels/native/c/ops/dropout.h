@@ -1,11 +1,10 @@
-/* Dropout: y = x * factor, where an element's factor follows from seed, layer, step and place (random.py). */
-#ifndef FNN_DROPOUT_H
-#define FNN_DROPOUT_H
+/* Dropout: y = x * factor, where an element's factor follows from seed, node, step and place (random.py). */
+#ifndef FNN_OPS_DROPOUT_H
+#define FNN_OPS_DROPOUT_H
 
 #include <string.h>
 
-#include "gemm_packed.h"
-#include "ops.h"
+#include "arrays.h"
 #include "random.h"
 
 #define WORDS (4 * LOGICAL_LANES) /* drawn together, so that the compiler fills vectors with counters */
@@ -46,14 +45,14 @@ static uint32_t drop_below(double rate) {
     return threshold >= 4294967295.0 ? 0xFFFFFFFFu : (uint32_t)threshold;
 }
 
-/* Factors of elements first, first + 1, ... of a layer's stream. */
+/* Factors of elements first, first + 1, ... of a node's stream. */
 static void draw_factors(uint64_t seed, const fnn_op *op, uint64_t step, int64_t first, int64_t count, real *factors) {
     const uint32_t threshold = drop_below(op->rate);
     const real keep = (real)(1.0 / (1.0 - op->rate));
     uint32_t words[WORDS];
     for (int64_t i = 0; i < count;) {
-        const int64_t element = first + i, skip = element % 4, some = at_most(WORDS - skip, count - i);
-        draw_words(seed, (uint32_t)op->layer + 1, step, (uint64_t)element / 4, words);
+        const int64_t element = first + i, skip = element % 4, some = WORDS - skip < count - i ? WORDS - skip : count - i;
+        draw_words(seed, (uint32_t)op->stream + 1, step, (uint64_t)element / 4, words);
         for (int64_t j = 0; j < some; j++) factors[i + j] = words[skip + j] >= threshold ? keep : 0;
         i += some;
     }
@@ -62,8 +61,8 @@ static void draw_factors(uint64_t seed, const fnn_op *op, uint64_t step, int64_t
 static void dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                             int64_t end) {
     const int64_t width = op->repeat * op->n_out, at = begin * width, count = (end - begin) * width;
-    const real *x = op_input(op, model, block) + at;
-    real *y = place(model, op->y) + at;
+    const real *x = op_x(op, model, block, 0) + at;
+    real *y = op_y(op, model) + at;
     if (!block->training) {
         memcpy(y, x, (size_t)count * sizeof(real));
         return;
@@ -78,9 +77,11 @@ static void dropout_backward_rows(const fnn_op *op, const fnn_model *model, cons
     (void)block;
     const int64_t width = op->repeat * op->n_out, at = begin * width, count = (end - begin) * width;
     const real *factors = place(model, op->z) + at;
-    real *dz = place(model, op->dy) + at;
+    real *dz = op_dy(op, model) + at;
     for (int64_t i = 0; i < count; i++) dz[i] *= factors[i];
-    if (op->dx >= 0) memcpy(place(model, op->dx) + at, dz, (size_t)count * sizeof(real));
+    hand_on(op, model, 0, dz, at, count);
 }
+
+static const fnn_op_kernels dropout_op = {.forward = dropout_forward, .backward_rows = dropout_backward_rows};
 
 #endif

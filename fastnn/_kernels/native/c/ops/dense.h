@@ -2,10 +2,10 @@
  *
  * Design: the activation runs over a few rows just written, while they are in the first-level cache. Inside the
  * registers of the product (rejected) it would be compiled once for each tile and activation. */
-#ifndef FNN_DENSE_H
-#define FNN_DENSE_H
+#ifndef FNN_OPS_DENSE_H
+#define FNN_OPS_DENSE_H
 
-#include "activation_op.h"
+#include "activation.h"
 #include "gemm_packed.h"
 #include "optimizers.h"
 
@@ -15,7 +15,8 @@
 static void dense_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                           int64_t end) {
     const real *params = model->params;
-    real *y = place(model, op->y), *z = op->z < 0 ? y : place(model, op->z);
+    real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
+    const real *x = op_x(op, model, block, 0);
     const int64_t first = begin * op->repeat, rows = (end - begin) * op->repeat;
     product g = {.n = op->n_out,
                  .k = op->n_in,
@@ -29,7 +30,7 @@ static void dense_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
     const int64_t step = plain || is_large(rows, g.n, g.k) ? rows : ACTIVATE_ROWS;
     for (int64_t i = first; i < first + rows; i += step) {
         g.m = at_most(first + rows - i, step);
-        g.a = op_input(op, model, block) + i * op->n_in;
+        g.a = x + i * op->n_in;
         g.c = z + i * op->n_out;
         multiply(&g);
         if (!plain) fnn_activate(op->activation, op->parameter, g.m, op->n_out, g.c, y + i * op->n_out);
@@ -41,14 +42,15 @@ static void dense_dx(const fnn_op *op, const fnn_model *model, int64_t first, in
     const product g = {.m = rows,
                        .n = op->n_in,
                        .k = op->n_out,
-                       .a = place(model, op->dy) + first * op->n_out,
+                       .a = op_dy(op, model) + first * op->n_out,
                        .a_row = op->n_out,
                        .a_column = 1,
                        .b = (const real *)model->params + op->w,
                        .b_row = op->n_out,
                        .b_transposed = 1,
-                       .c = place(model, op->dx) + first * op->n_in,
-                       .c_row = op->n_in};
+                       .c = op_dx(op, model, 0) + first * op->n_in,
+                       .c_row = op->n_in,
+                       .add = op_edge(op, model, 0)->adds};
     multiply(&g);
 }
 
@@ -56,7 +58,7 @@ static void dense_backward_rows(const fnn_op *op, const fnn_model *model, const 
                                 int64_t end) {
     (void)block;
     activation_back(op, model, begin, end);
-    if (op->dx >= 0) dense_dx(op, model, begin * op->repeat, (end - begin) * op->repeat);
+    if (op_dx(op, model, 0)) dense_dx(op, model, begin * op->repeat, (end - begin) * op->repeat);
 }
 
 /* dw of input features [begin, end), set or added to. */
@@ -65,10 +67,10 @@ static void dense_dw(const fnn_op *op, const fnn_model *model, const fnn_block *
     const product g = {.m = end - begin,
                        .n = op->n_out,
                        .k = block->rows * op->repeat,
-                       .a = op_input(op, model, block) + begin,
+                       .a = op_x(op, model, block, 0) + begin,
                        .a_row = 1,
                        .a_column = op->n_in,
-                       .b = place(model, op->dy),
+                       .b = op_dy(op, model),
                        .b_row = op->n_out,
                        .c = dw,
                        .c_row = op->n_out,
@@ -77,13 +79,13 @@ static void dense_dw(const fnn_op *op, const fnn_model *model, const fnn_block *
 }
 
 static void dense_db(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate) {
-    sum_columns(block->rows * op->repeat, op->n_out, place(model, op->dy), (real *)model->grads + op->b, accumulate);
+    sum_columns(block->rows * op->repeat, op->n_out, op_dy(op, model), (real *)model->grads + op->db, accumulate);
 }
 
 static void dense_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
                                   int64_t begin, int64_t end) {
-    dense_dw(op, model, block, accumulate, begin, end, (real *)model->grads + op->w + begin * op->n_out);
-    if (begin == 0 && op->b >= 0) dense_db(op, model, block, accumulate);
+    dense_dw(op, model, block, accumulate, begin, end, (real *)model->grads + op->dw + begin * op->n_out);
+    if (begin == 0 && op->db >= 0) dense_db(op, model, block, accumulate);
 }
 
 /* Input features whose dw is made and used before the next ones' are: all, when their product is worth packing dz. */
@@ -98,7 +100,7 @@ static int64_t learn_step(const fnn_op *op, const fnn_block *block) {
  * slots alone. */
 static void dense_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c, double scale,
                         int64_t begin, int64_t end) {
-    real *dw = (real *)model->grads + op->w + begin * op->n_out;
+    real *dw = (real *)model->grads + op->dw + begin * op->n_out;
     const int64_t step = learn_step(op, block);
     for (int64_t i = begin; i < end; i += step) {
         const int64_t last = at_most(i + step, end);
@@ -107,10 +109,15 @@ static void dense_learn(const fnn_op *op, const fnn_model *model, const fnn_bloc
             penalize_range(model, scale, dw, op->w + i * op->n_out, op->w + last * op->n_out);
         update_range(model, dw, c, op->w + i * op->n_out, op->w + last * op->n_out);
     }
-    if (begin == 0 && op->b >= 0) {
+    if (begin == 0 && op->db >= 0) {
         dense_db(op, model, block, 0);
         fnn_update_kernel(model, c, scale, op->b, op->b + op->n_out);
     }
 }
+
+static const fnn_op_kernels dense_op = {.forward = dense_forward,
+                                        .backward_rows = dense_backward_rows,
+                                        .backward_params = dense_backward_params,
+                                        .learn = dense_learn};
 
 #endif

@@ -1,0 +1,51 @@
+"""The kernels of the op kinds, two families in the table of kernels: a network compiles only the kinds it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import from_dtype, types
+
+from fastnn._kernels.numba import table
+from fastnn._kernels.numba.ops import activation, dense, dropout
+from fastnn._kernels.numba.ops.arrays import Arrays, When
+from fastnn._kernels.numba.table import ACTIVATE, GRADIENT, LOSS, PRODUCT, STATISTIC, UPDATE, Family
+from fastnn._ops import activation as activation_kind
+from fastnn._ops import dense as dense_kind
+from fastnn._ops import dropout as dropout_kind
+from fastnn._plan.records import EDGE, OP, VALUE
+from fastnn.activations import ActivationCode
+
+KINDS = {dense_kind.OP: dense, activation_kind.OP: activation, dropout_kind.OP: dropout}
+
+
+def _arguments(number: Any) -> tuple:
+    vector, integer = number[::1], types.int64
+    values, edges = (types.Array(from_dtype(record), 1, "C") for record in (VALUE, EDGE))
+    arrays = (types.int64[::1], values, edges, vector, vector, vector, types.int64[::1], vector)
+    when = (integer, integer, types.uint64, integer, integer, integer)
+    return from_dtype(OP), types.NamedTuple(arrays, Arrays), types.NamedTuple(when, When)
+
+
+def _family(name: str) -> Family:
+    kernels = {op.code: getattr(kind, name) for op, kind in KINDS.items()}
+    return Family(name, kernels, "op, arrays, when", types.void, _arguments)
+
+
+FORWARD, BACKWARD = _family("forward"), _family("backward")
+FORWARD.first = table.SIZE
+BACKWARD.first = FORWARD.first + FORWARD.size()
+SIZE = BACKWARD.first + BACKWARD.size()
+forward, backward = FORWARD.caller(), BACKWARD.caller()
+
+
+def needed(plan: Any) -> list[tuple[Family, int]]:
+    """The kernels that a plan uses."""
+    kinds = {int(op["kind"]) for op in plan.ops}
+    activations = {int(op["activation"]) for op in plan.ops} - {int(ActivationCode.LINEAR)}  # left out by the ops
+    fused = {int(loss["fused"]) for loss in plan.losses}
+    wanted = [(PRODUCT, {0}), (ACTIVATE, activations | fused), (FORWARD, kinds)]
+    if plan.training:
+        wanted += [(GRADIENT, activations), (BACKWARD, kinds), (LOSS, set(map(int, plan.losses["code"])))]
+        wanted += [(STATISTIC, set(map(int, plan.metrics["statistic"]))), (UPDATE, {int(plan.optimizer["code"])})]
+    return [(family, code) for family, codes in wanted for code in codes if code >= 0]

@@ -1,0 +1,28 @@
+"""Dropout: ``y = x * factor`` in training."""
+
+from __future__ import annotations
+
+from fastnn._kernels.numba.compile import inlined
+from fastnn._kernels.numba.ops.arrays import hand_on, kept, output_gradient, read, written
+from fastnn._kernels.numba.vector.random import dropout_factors
+from fastnn._kernels.numba.vector.rows import copy
+
+
+@inlined
+def forward(op, arrays, when):
+    x, y = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows)
+    if not when.training:
+        copy(y, x)
+        return
+    factors = kept(op, arrays, when.n_rows)
+    dropout_factors(factors, when.seed, op.stream, when.step, op.rate, when.first_row * op.repeat * op.n_out)
+    for i in range(y.shape[0]):
+        y[i] = x[i] * factors[i]
+
+
+@inlined
+def backward(op, arrays, when):
+    dz, factors = output_gradient(op, arrays, when.n_rows), kept(op, arrays, when.n_rows)
+    for i in range(dz.shape[0]):
+        dz[i] *= factors[i]
+    hand_on(op, arrays, 0, dz, when.n_rows)

@@ -1,0 +1,195 @@
+"""One update, and the loop over updates, in Python for any backend; and the rules of a run.
+
+The rules are pure functions of numbers and of a RUN record, which Numba compiles as they stand here; ``train.c`` has
+their twins. :func:`train_step` is the meaning of ``train``: backends do the same in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+
+from fastnn._base import interrupts, random
+from fastnn._base.sparse import take_rows
+from fastnn._kernels.activity import penalty
+from fastnn._kernels.contract import Course, Rows
+from fastnn._plan.memory import Memory
+from fastnn._plan.plan import Plan
+from fastnn._plan.records import BY_NOTHING, BY_ROWS
+
+Loss = Callable[..., None]
+
+
+def total_weight(plan: Plan, weight: np.ndarray | None, n_rows: int) -> float:
+    """What divides the loss of a batch: its rows, their weights' sum (0 makes loss and gradient 0), or nothing."""
+    if plan.header["divisor"] == BY_NOTHING:
+        return 1.0
+    if weight is None or plan.header["divisor"] == BY_ROWS:
+        return float(n_rows)
+    return float(np.cumsum(weight, dtype=np.float64)[-1])  # added in the order of the rows
+
+
+def over(number, total):
+    """``number / total``, 0 where the total is 0."""
+    return number / total if total != 0 else 0.0
+
+
+def reported(header, before, after, n_rows, total):
+    """The loss's sum after a batch that took it from ``before`` to ``after``, as the plan reports losses."""
+    if header.divisor != BY_ROWS or header.loss_reported != 1:
+        return before + (after - before) * (header.loss_reported * n_rows / total if total != 0 else 0.0)
+    return after
+
+
+def report(plan: Plan, sums: np.ndarray, before: float, n_rows: int, total: float) -> None:
+    """Scale a batch's part of ``sums[0]``, which was ``before`` without it, as the plan reports losses."""
+    sums[0] = reported(_record(plan.header), before, float(sums[0]), n_rows, total)
+
+
+def stalls(run, loss):
+    """The stop rule, told the mean loss of an epoch."""
+    run.wait = run.wait + 1 if loss > run.best - run.tol else 0
+    run.best = min(run.best, loss)
+    return run.patience >= 0 and run.wait > run.patience
+
+
+def advance(run, batch_size):
+    """Move ``run`` past the batch just trained, into the next epoch after the last one."""
+    run.step += 1
+    run.batch += 1
+    if run.batch * batch_size >= run.n_samples:
+        run.batch = 0
+        run.epoch += 1
+
+
+def gradient_loop(
+    backend: ModuleType, plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray, loss: Loss | None = None
+) -> None:
+    """``gradient`` in Python; ``loss`` as in :func:`train_step`."""
+    before, order = float(sums[0]), np.arange(len(rows), dtype=np.int32)
+    total, activity = batch_gradient(backend, plan, memory, rows, order, 0, sums, loss)
+    report(plan, sums, before, len(rows), total)
+    sums[0] += activity
+
+
+def train_step(
+    backend: ModuleType,
+    plan: Plan,
+    memory: Memory,
+    rows: Rows,
+    step: int,
+    learning_rate: float,
+    sums: np.ndarray,
+    loss: Loss | None = None,
+    order: np.ndarray | None = None,
+) -> bool:
+    """One update on the rows of these indices (all of them without), block by block; False when the loss is not finite.
+
+    ``step`` counts the updates done before. ``loss`` replaces the backend's own (a custom loss is
+    computed by the reference, whatever backend does the rest).
+    """
+    before, order = float(sums[0]), np.arange(len(rows), dtype=np.int32) if order is None else order
+    total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss)
+    if not np.isfinite(sums[0] - before + activity):
+        return False
+    end_step(backend, plan, memory, (before, len(order), total, activity), step, learning_rate, sums)
+    return True
+
+
+def batch_gradient(
+    backend: ModuleType,
+    plan: Plan,
+    memory: Memory,
+    rows: Rows,
+    order: np.ndarray,
+    step: int,
+    sums: np.ndarray,
+    loss: Loss | None = None,
+) -> tuple[float, float]:
+    """The part of :func:`train_step` before the update: what divides the batch's loss, and what its outputs cost."""
+    block, activity, total = int(plan.header["block_rows"]), 0.0, _total(plan, rows, order)
+    scale = over(float(plan.header["loss_scale"]), total)
+    for first in range(0, len(order), block):
+        interrupts.check()
+        chosen = order[first : first + block]
+        inputs = [_gathered(memory, value, x, chosen) for value, x in zip(plan.inputs, rows.inputs, strict=True)]
+        targets = [target[chosen] for target in rows.targets]
+        weights = [None if weight is None else weight[chosen] for weight in rows.weights]
+        backend.forward(plan, memory, inputs, True, step, first)
+        (loss or backend.loss)(plan, memory, targets, weights, sums, scale)
+        activity += penalty(plan, memory, len(chosen))
+        backend.backward(plan, memory, inputs, first > 0, 1 / len(order))
+    return total, activity
+
+
+def end_step(
+    backend: ModuleType,
+    plan: Plan,
+    memory: Memory,
+    batch: tuple[float, int, float, float],
+    step: int,
+    learning_rate: float,
+    sums: np.ndarray,
+) -> None:
+    """The part of :func:`train_step` that changes parameters, for a batch whose loss is finite.
+
+    ``batch`` is the sum of losses before it, its rows, what divides its loss, and what its outputs cost.
+    """
+    before, n_rows, total, activity = batch
+    report(plan, sums, before, n_rows, total)
+    penalty_scale = over(1.0, total) if plan.header["divides_penalties"] else 1.0
+    sums[0] += activity + n_rows * backend.update(plan, memory, step + 1, learning_rate, penalty_scale)
+
+
+def train_loop(
+    backend: ModuleType, plan: Plan, memory: Memory, rows: Rows, course: Course, loss: Loss | None = None
+) -> None:
+    """``train`` in Python; ``loss`` as in :func:`train_step`.
+
+    Ctrl-C in the middle of a batch leaves parameters, ``run`` and ``sums`` as they were before it.
+    """
+    run, batch_size, done = _record(course.run), int(plan.header["batch_size"]), 0
+    while done < run.max_steps and run.epoch < run.last_epoch:
+        if run.batch == 0 and run.shuffle:
+            random.fill_order(course.order, int(plan.header["seed"]), int(run.epoch))
+        chosen = course.order[run.batch * batch_size : (run.batch + 1) * batch_size]
+        rate = float(course.rates[done if len(course.rates) > 1 else 0])
+        row, step = course.sums[int(run.epoch - run.first_epoch)], int(run.step)
+        kept, ended = row.copy(), False
+        try:
+            total, activity = batch_gradient(backend, plan, memory, rows, chosen, step, row, loss)
+            if not np.isfinite(row[0] - kept[0] + activity):
+                run.status, ended = 1, True
+                return
+            with interrupts.whole():
+                ended = True
+                end_step(backend, plan, memory, (float(kept[0]), len(chosen), total, activity), step, rate, row)
+                advance(run, batch_size)
+        finally:
+            if not ended:
+                row[...] = kept
+        done += 1
+        if run.batch == 0 and stalls(run, float(row[0]) / int(run.n_samples)):
+            run.status = 2
+            return
+
+
+def _gathered(memory: Memory, value, x, chosen: np.ndarray) -> np.ndarray:
+    """Rows of an input, written out at its place in the workspace."""
+    at, size = int(value["offset"]), int(value["size"])
+    out = memory.workspace[at : at + len(chosen) * size].reshape(len(chosen), size)
+    take_rows(x, chosen, out)
+    return out
+
+
+def _total(plan: Plan, rows: Rows, order: np.ndarray | None = None) -> float:
+    weight = rows.weights[0]
+    n_rows = len(rows) if order is None else len(order)
+    return total_weight(plan, weight if weight is None or order is None else weight[order], n_rows)
+
+
+def _record(table: np.ndarray):
+    """A record whose fields are attributes, as Numba has them; writing to them changes the table."""
+    return table.view(np.recarray).reshape(1)[0]

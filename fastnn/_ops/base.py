@@ -1,0 +1,88 @@
+"""What an op kind is: one record, with its NumPy formula and the way back; and what a layer asks of the plan.
+
+The walks over a plan know no kind. ``forward(op, a, when)`` reads the record ``op`` of the plan and the arrays ``a``
+(:class:`fastnn._ops.views.Views`) and writes ``a.y``; ``backward(op, a, when)`` turns ``a.dy`` into the gradients that
+somebody wants. Both stand side by side in the kind's file, and are what the other backends are compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fastnn import activations
+from fastnn._base.reprs import call_of
+from fastnn.activations import Activation
+from fastnn.regularizers import L1L2
+
+NO_PENALTY = L1L2()
+
+
+class When(NamedTuple):
+    """The update at hand: random numbers follow from it."""
+
+    training: bool = False
+    seed: int = 0
+    step: int = 0  # updates done before
+    first_row: int = 0  # place of the block's first sample in its batch
+
+
+@dataclass(frozen=True, repr=False)
+class Operation:
+    """One operation on ``repeat`` rows a sample, each ``n_in`` numbers wide, giving ``n_out``.
+
+    Attributes
+    ----------
+    w, b : indices into the layer's parameters, -1 for none.
+    inputs : what it reads: numbers below the layer's count of inputs mean those, the next ones the layer's earlier
+        operations. None: all inputs of the layer for its first operation, then the operation before.
+    activity : penalties on the output.
+    geometry : sizes under the kind's names.
+    """
+
+    op: Op
+    n_in: int
+    n_out: int
+    repeat: int = 1
+    activation: Activation = activations.linear
+    w: int = -1
+    b: int = -1
+    rate: float = 0.0
+    activity: L1L2 = NO_PENALTY
+    inputs: tuple[int, ...] | None = None
+    geometry: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+
+def _nothing(operation: Operation) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Op:
+    """One kind of operation.
+
+    Attributes
+    ----------
+    code : its number in plans; the C enum ``fnn_op_kind`` is made from the same list.
+    forward, backward : the NumPy text.
+    keeps : whether training keeps an array as large as the output for the way back, ``a.z``.
+    weights : numbers of parameters that a row is multiplied with; half its floating-point operations.
+    scratch : numbers of workspace that the way back to the input wants.
+    geometry : names of the sizes a plan's record keeps beside ``n_in``, ``n_out`` and ``repeat``.
+    """
+
+    code: int
+    name: str
+    forward: Callable[[Any, Any, When], None]
+    backward: Callable[[Any, Any, When], None]
+    keeps: Callable[[Operation], bool] = lambda operation: operation.activation.keeps_z
+    weights: Callable[[Operation], int] = _nothing
+    scratch: Callable[[Operation], int] = _nothing
+    geometry: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<op kind {self.name}>"

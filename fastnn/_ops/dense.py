@@ -1,0 +1,29 @@
+"""``y = activation(x @ w + b)`` for every row, and its way back."""
+
+from __future__ import annotations
+
+from fastnn._ops.activation import activate, activation_gradient
+from fastnn._ops.base import Op, Operation
+
+
+def forward(op, a, when):
+    z = a.x @ a.w + a.b
+    a.keep(z)
+    a.y[...] = activate(op, z)
+
+
+def backward(op, a, when):
+    dz = activation_gradient(op, a)
+    if a.dw:
+        a.dw.take(a.x.T @ dz)
+    if a.db:
+        a.db.take(dz.sum(axis=0))
+    if a.dx:
+        a.dx.take(dz @ a.w.T)
+
+
+def kernel_size(operation: Operation) -> int:
+    return operation.n_in * operation.n_out
+
+
+OP = Op(0, "dense", forward, backward, weights=kernel_size, scratch=kernel_size)

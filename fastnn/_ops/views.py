@@ -1,0 +1,123 @@
+"""The arrays of one op of a plan, by name: where a plan's offsets become NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+
+class Taker:
+    """A gradient that an op hands on: set, or added to what others have left; falsy where nobody wants it."""
+
+    def __init__(self, out: np.ndarray | None, adds: bool):
+        self.out, self.adds = out, adds
+
+    def __bool__(self) -> bool:
+        return self.out is not None
+
+    def take(self, value: np.ndarray) -> None:
+        """Set ``value`` or add it; in the model's dtype, a sum of its own first."""
+        if self.out is not None:
+            self.out[...] = self.out + value if self.adds else value
+
+
+class Views:
+    """What one op reads and writes for a block of samples.
+
+    Attributes
+    ----------
+    x, xs : the first input ``(rows, n_in)``; all of them, each ``(rows, numbers a row)``.
+    y, z, dy : the output ``(rows, n_out)``, what is kept for the way back, and the output's gradient.
+    w, b : kernel ``(n_in, n_out)`` and bias ``(n_out,)``; a missing bias is 0.
+    dx, dxs, dw, db : :class:`Taker` of each gradient.
+    """
+
+    def __init__(self, plan: Any, memory: Any, op: Any, inputs: Sequence[np.ndarray], accumulate: bool = False):
+        self.plan, self.memory, self.op, self.inputs, self.accumulate = plan, memory, op, inputs, accumulate
+        self.n_rows = len(inputs[0]) * int(op["repeat"])
+        first = int(op["first_edge"])
+        self.edges = plan.edges[first : first + int(op["n_inputs"])]
+
+    @cached_property
+    def xs(self) -> list[np.ndarray]:
+        return [self._value(edge["value"]) for edge in self.edges]
+
+    @property
+    def x(self) -> np.ndarray:
+        return self.xs[0]
+
+    @property
+    def y(self) -> np.ndarray:
+        return self._rows(self._output["offset"], self.op["n_out"])
+
+    @property
+    def z(self) -> np.ndarray:
+        return self._rows(self.op["z"], self.op["n_out"])
+
+    @property
+    def dy(self) -> np.ndarray:
+        return self._rows(self._output["grad"], self.op["n_out"])
+
+    def keep(self, z: np.ndarray) -> None:
+        """Keep ``z`` for the way back, where the plan has a place for it."""
+        if self.op["z"] >= 0:
+            self.z[...] = z
+
+    @property
+    def w(self) -> np.ndarray:
+        return self._kernel(self.memory.params, self.op["w"])
+
+    @property
+    def b(self) -> Any:
+        at, params = int(self.op["b"]), self.memory.params
+        return params[at : at + int(self.op["n_out"])] if at >= 0 else params.dtype.type(0)
+
+    @property
+    def dw(self) -> Taker:
+        at = int(self.op["dw"])
+        return Taker(self._kernel(self.memory.grads, at) if at >= 0 else None, self._adds_params)
+
+    @property
+    def db(self) -> Taker:
+        at = int(self.op["db"])
+        return Taker(self.memory.grads[at : at + int(self.op["n_out"])] if at >= 0 else None, self._adds_params)
+
+    @property
+    def dx(self) -> Taker:
+        return self._taker(self.edges[0])
+
+    @property
+    def dxs(self) -> list[Taker]:
+        return [self._taker(edge) for edge in self.edges]
+
+    @property
+    def _adds_params(self) -> bool:
+        return self.accumulate or bool(self.op["adds_params"])
+
+    @property
+    def _output(self) -> Any:
+        return self.plan.values[int(self.op["output"])]
+
+    def _taker(self, edge: Any) -> Taker:
+        value = self.plan.values[int(edge["value"])]
+        return Taker(self._whole(value["grad"], value) if value["grad"] >= 0 else None, bool(edge["adds"]))
+
+    def _value(self, number: Any) -> np.ndarray:
+        number, value = int(number), self.plan.values[int(number)]
+        if number < len(self.inputs):
+            return self.inputs[number].reshape(self.n_rows, -1)
+        return self._whole(value["offset"], value)
+
+    def _whole(self, offset: Any, value: Any) -> np.ndarray:
+        return self._rows(offset, int(value["size"]) // int(self.op["repeat"]))
+
+    def _rows(self, offset: Any, width: Any) -> np.ndarray:
+        offset, size = int(offset), self.n_rows * int(width)
+        return self.memory.workspace[offset : offset + size].reshape(self.n_rows, int(width))
+
+    def _kernel(self, vector: np.ndarray, at: Any) -> np.ndarray:
+        n_in, n_out = int(self.op["n_in"]), int(self.op["n_out"])
+        return vector[int(at) : int(at) + n_in * n_out].reshape(n_in, n_out)

@@ -1,0 +1,180 @@
+"""The layout: what depends on the layers alone. Who feeds whom, the shapes between, and the place of every parameter.
+
+A chain of layers and a graph have the same layout; a chain is the graph in which each layer reads the one before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from fastnn._base.arguments import shown
+from fastnn._base.reprs import call_of, counted
+from fastnn.layers.base import Layer, Parameter, Shape
+
+ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
+
+MOST_NUMBERS = 2**40  # of a sample or a parameter: more than any machine holds, and far within int64
+
+
+@dataclass(frozen=True, repr=False)
+class Variable:
+    """A parameter of a layer with its place in ``params``; those that are not trained stand behind all others."""
+
+    layer: int
+    parameter: Parameter
+    offset: int
+    trained: bool = True
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.parameter.shape)
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One use of a layer: which edges it reads and which it makes. A layer used twice has two nodes."""
+
+    layer: int
+    inputs: tuple[int, ...]
+    output: int
+    stream: int  # of its random numbers
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Shapes and places.
+
+    Attributes
+    ----------
+    layers : all layers, each once.
+    shapes : of every edge, one sample.
+    nodes : in an order in which every edge is made before it is read.
+    inputs, outputs : edges.
+    variables : the parameters in the order of ``get_weights``.
+    n_params, n_trained : length of ``params``, padding included, and of the part that is trained.
+    """
+
+    layers: tuple[Layer, ...]
+    shapes: tuple[Shape, ...]
+    nodes: tuple[Node, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    variables: tuple[Variable, ...]
+    n_params: int
+    n_trained: int
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        return tuple(self.shapes[edge] for edge in self.inputs)
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        return tuple(self.shapes[edge] for edge in self.outputs)
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one sample of the first input."""
+        return self.shapes[self.inputs[0]]
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of one prediction of the first output."""
+        return self.shapes[self.outputs[0]]
+
+    def of_layer(self, index: int) -> tuple[Variable, ...]:
+        """The parameters of one layer."""
+        return tuple(v for v in self.variables if v.layer == index)
+
+    def __repr__(self) -> str:
+        ins, outs = (", ".join(map(str, shapes)) for shapes in (self.input_shapes, self.output_shapes))
+        return f"<Layout of {counted(len(self.layers), 'layer')}, {ins} -> {outs}, {counted(self.n_params, 'param')}>"
+
+
+def lay_out(layers: Sequence[Layer], input_shape: Shape, frozen: Collection[int] = ()) -> Layout:
+    """The layout of a chain of layers."""
+    nodes = [(i, (i,)) for i in range(len(layers))]
+    return lay_out_graph(layers, nodes, [input_shape], [len(layers)], frozen)
+
+
+def lay_out_graph(
+    layers: Sequence[Layer],
+    nodes: Sequence[tuple[int, tuple[int, ...]]],
+    input_shapes: Sequence[Shape],
+    outputs: Sequence[int],
+    frozen: Collection[int] = (),
+    first_stream: int = 0,
+) -> Layout:
+    """The layout of a graph.
+
+    Parameters
+    ----------
+    layers : each once.
+    nodes : ``(layer, edges read)``; edges ``0 ... len(input_shapes) - 1`` are the inputs, and the i-th node makes the
+        i-th edge behind them.
+    outputs : edges.
+    frozen : layers whose parameters are not trained.
+    first_stream : random numbers of the i-th node come from stream ``first_stream + i``.
+
+    Raises
+    ------
+    ValueError
+        a shape does not fit a layer, or would hold more numbers than any machine.
+    """
+    shapes: list[Shape] = []
+    made: list[Node] = []
+    read: dict[int, tuple[Shape, ...]] = {}
+    for shape in input_shapes:
+        _check_size("the input", shape)
+        shapes.append(shape)
+    for number, (layer, edges) in enumerate(nodes):
+        came = tuple(shapes[edge] for edge in edges)
+        shape, given = layers[layer].output_shape(*came), layers[layer].input_shape
+        if number and given not in (None, came[0]):
+            raise ValueError(f"layer {layer} was given the input_shape {given}, and gets {came[0]} here")
+        shapes.append(shape)
+        _check_size(f"the output of layer {layer}", shapes[-1])
+        made.append(Node(layer, tuple(edges), len(input_shapes) + number, first_stream + number))
+        read.setdefault(layer, came)
+    variables, n_trained, n_params = _place(layers, read, frozen)
+    return Layout(
+        tuple(layers),
+        tuple(shapes),
+        tuple(made),
+        tuple(range(len(input_shapes))),
+        tuple(outputs),
+        variables,
+        n_params,
+        n_trained,
+    )
+
+
+def _place(layers: Sequence[Layer], read: dict[int, tuple[Shape, ...]], frozen: Collection[int]):
+    """Variables, and the lengths of the trained part and of all: what is trained first, else in the layers' order."""
+    listed = [(i, parameter) for i, layer in enumerate(layers) if i in read for parameter in layer.parameters(*read[i])]
+    for layer, parameter in listed:
+        _check_size(f"{parameter.name} of layer {layer}", parameter.shape)
+    offsets, at, n_trained = {}, 0, 0
+    for trained in (True, False):
+        for place, (layer, parameter) in enumerate(listed):
+            if (layer not in frozen) == trained:
+                offsets[place], at = at, at + padded(math.prod(parameter.shape))
+        n_trained = at if trained else n_trained
+    variables = tuple(
+        Variable(layer, parameter, offsets[place], layer not in frozen)
+        for place, (layer, parameter) in enumerate(listed)
+    )
+    return variables, n_trained, at
+
+
+def _check_size(name: str, shape: Shape) -> None:
+    if math.prod(shape) > MOST_NUMBERS:
+        raise ValueError(f"{name} may hold 2**40 numbers, got the shape {shown(shape)}")
+
+
+def padded(size: int) -> int:
+    return -(-size // ALIGN) * ALIGN

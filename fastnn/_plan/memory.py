@@ -1,0 +1,72 @@
+"""The flat vectors a plan works in, and the record of where a fit stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastnn._base.reprs import call_of
+from fastnn._plan.plan import Plan
+from fastnn._plan.records import RUN
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All of one dtype (float32 or float64), 64-byte aligned. The first three last; the others are room to work in."""
+
+    params: np.ndarray  # (n_params,)
+    slots: np.ndarray  # (n_slots, n_trained)
+    statistics: np.ndarray  # running statistics
+    grads: np.ndarray  # (n_trained,), empty for prediction
+    workspace: np.ndarray  # (workspace_size,)
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+
+def aligned(size: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros, ``(size,)``, whose first byte is a multiple of 64."""
+    raw = np.zeros(size * dtype.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+def allocate(
+    plan: Plan, params: np.ndarray, slots: np.ndarray | None = None, statistics: np.ndarray | None = None
+) -> Memory:
+    """Memory for a plan around a model's own ``params`` (and ``slots``, ``statistics``)."""
+    dtype = params.dtype
+    if slots is None:
+        slots = new_slots(plan, dtype)
+    if statistics is None:
+        statistics = aligned(0, dtype)
+    grads = aligned(int(plan.header["n_trained"]) if plan.training else 0, dtype)
+    return Memory(params, slots, statistics, grads, aligned(plan.workspace_size, dtype))
+
+
+def outputs(plan: Plan, memory: Memory, n_rows: int) -> tuple[np.ndarray, ...]:
+    """Views ``(n_rows, numbers a sample)`` of the outputs that the last block left."""
+    at = [(int(value["offset"]), int(value["size"])) for value in plan.outputs]
+    return tuple(memory.workspace[offset : offset + n_rows * size].reshape(n_rows, size) for offset, size in at)
+
+
+def new_slots(plan: Plan, dtype: np.dtype) -> np.ndarray:
+    """Fresh optimiser state, ``(n_slots, n_trained)``."""
+    record = plan.optimizer_record
+    n_trained = int(plan.header["n_trained"])
+    if record is None:
+        return aligned(0, dtype).reshape(0, n_trained)
+    slots = aligned(record.n_slots * n_trained, dtype).reshape(record.n_slots, n_trained)
+    slots[...] = np.reshape(record.slot_starts, (-1, 1))
+    return slots
+
+
+def new_run(n_samples: int, epochs: tuple[int, int], *, step: int = 0, shuffle: bool = True) -> np.ndarray:
+    """A RUN record that stands before the first batch of ``epochs[0]`` and ends before ``epochs[1]``."""
+    run = np.zeros((), RUN)
+    run["n_samples"], run["step"], run["shuffle"] = n_samples, step, shuffle
+    run["epoch"] = run["first_epoch"] = epochs[0]
+    run["patience"], run["best"] = -1, np.inf
+    run["last_epoch"], run["max_steps"] = epochs[1], np.iinfo(np.int64).max
+    return run

@@ -1,0 +1,131 @@
+"""From a layout to the list of operations that a plan contains: each layer's own, then joined where that is legal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fastnn._ops import Operation, activation, dense, dropout
+from fastnn._ops.base import NO_PENALTY
+from fastnn._plan.layout import Layout, Node
+from fastnn.activations import linear
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An operation in the graph: the values it reads and the one it writes."""
+
+    node: Node
+    operation: Operation
+    reads: tuple[int, ...]
+    writes: int
+
+
+@dataclass
+class Graph:
+    """Operations in the order in which they run, and the values that are the model's inputs and outputs."""
+
+    operations: list[Placed]
+    inputs: list[int]
+    outputs: list[int]
+
+    def readers(self) -> Counter:
+        """How many operations and outputs read each value."""
+        return Counter([value for placed in self.operations for value in placed.reads] + self.outputs)
+
+
+def operations_of(layout: Layout) -> Graph:
+    """Every layer's operations; a layer without any hands on the value it reads."""
+    value_of = {edge: edge for edge in layout.inputs}
+    placed, count = [], len(layout.shapes)
+    for node in layout.nodes:
+        came = [value_of[edge] for edge in node.inputs]
+        shapes = [layout.shapes[edge] for edge in node.inputs]
+        known = list(came)
+        for operation in layout.layers[node.layer].operations(*shapes):
+            after = len(known) > len(came)
+            reads = operation.inputs or ((len(known) - 1,) if after else tuple(range(len(came))))
+            placed.append(Placed(node, operation, tuple(known[i] for i in reads), count))
+            known.append(count)
+            count += 1
+        value_of[node.output] = known[-1]
+    return Graph(placed, list(layout.inputs), [value_of[edge] for edge in layout.outputs])
+
+
+def last_activation(layout: Layout) -> str | None:
+    """Name of the activation that the first output comes from; dropout after it changes nothing of what it means."""
+    graph = operations_of(layout)
+    made_by = {placed.writes: placed for placed in graph.operations}
+    placed = made_by.get(graph.outputs[0])
+    while placed is not None and placed.operation.op is dropout.OP:
+        placed = made_by.get(placed.reads[0])
+    return placed.operation.activation.name if placed else None
+
+
+def join_activations(graph: Graph) -> None:
+    """An activation that alone reads a linear Dense becomes the Dense's own: one pass less, and losses see the pair."""
+    readers = graph.readers()
+    joined: list[Placed] = []
+    makers: dict[int, int] = {}
+    for placed in graph.operations:
+        before = makers.get(placed.reads[0])
+        if before is not None and readers[placed.reads[0]] == 1 and _joins(joined[before].operation, placed.operation):
+            operation = replace(joined[before].operation, activation=placed.operation.activation)
+            joined[before] = replace(joined[before], operation=operation, writes=placed.writes)
+            makers[placed.writes] = before
+            continue
+        makers[placed.writes] = len(joined)
+        joined.append(placed)
+    graph.operations = joined
+
+
+def _joins(before: Operation, after: Operation) -> bool:
+    same_rows = (before.n_out, before.repeat) == (after.n_in, after.repeat)
+    plain = before.activation.code == linear.code and before.activity == NO_PENALTY
+    return after.op is activation.OP and before.op is dense.OP and same_rows and plain
+
+
+def copy_outputs(graph: Graph, sizes: Sequence[tuple[int, ...]]) -> None:
+    """An output that is an input, or is there already, becomes a copy: each has an array and a gradient of its own."""
+    taken = set(graph.inputs)
+    last = graph.operations[-1].node
+    for number, value in enumerate(graph.outputs):
+        if value in taken:
+            made = 1 + max([*graph.inputs, *graph.outputs, *(placed.writes for placed in graph.operations)])
+            width = 1
+            for size in sizes[number]:
+                width *= size
+            copy = Operation(activation.OP, width, width)
+            graph.operations.append(Placed(last, copy, (value,), made))
+            graph.outputs[number] = value = made
+        taken.add(value)
+
+
+def take_logits(graph: Graph, losses: Sequence, shapes: Sequence[tuple[int, ...]]) -> list[tuple]:
+    """Move the activation of an output into a cross-entropy that has a form on logits.
+
+    Returns the losses, each with the code of the activation that it now applies, or -1.
+    """
+    readers, taken = graph.readers(), []
+    for loss, value, shape in zip(losses, graph.outputs, shapes, strict=True):
+        at = next(i for i, placed in enumerate(graph.operations) if placed.writes == value)
+        last = graph.operations[at].operation
+        if readers[value] > 1 or not _fuses(loss, last, shape):
+            taken.append((loss, -1))
+            continue
+        graph.operations[at] = replace(graph.operations[at], operation=replace(last, activation=linear))
+        taken.append((loss.on_logits(), int(last.activation.code)))
+    return taken
+
+
+def _fuses(loss, last: Operation, shape: tuple[int, ...]) -> bool:
+    return (
+        loss is not None
+        and loss.activation is not None
+        and not loss.from_logits
+        and last.activation.name == loss.activation
+        and last.n_out == shape[-1]
+        and last.op in (dense.OP, activation.OP)
+        and last.activity == NO_PENALTY  # whose gradient is of the activation's output
+    )

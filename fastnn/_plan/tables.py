@@ -1,0 +1,85 @@
+"""The tables of a plan beside its ops and values: losses, optimiser, metrics, parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastnn._plan.layout import Layout
+from fastnn._plan.records import LOSS, METRIC, OPTIMIZER, SEGMENT
+from fastnn.layers.base import Shape
+from fastnn.losses import LossRecord
+from fastnn.metrics import Reading, StatisticCode, n_sums
+from fastnn.optimizers import Optimizer
+
+
+def n_losses(losses: Sequence) -> int:
+    """Sums before those of the metrics: the total loss, and where there are several losses each of them."""
+    return 1 + (len(losses) if len(losses) > 1 else 0)
+
+
+def metric_table(
+    metrics: Sequence[tuple[Reading, bool, int]], shapes: Sequence[Shape], n_samples: int, first: int
+) -> np.ndarray:
+    """A row for each metric that is summed, then one for each output whose predictions some metric needs."""
+    summed = [metric for metric in metrics if not metric[0].keeps]
+    kept = sorted({output for reading, _, output in metrics if reading.keeps})
+    table = np.zeros(len(summed) + len(kept), METRIC)
+    for row, (reading, weighted, output) in zip(table, summed, strict=False):
+        row["statistic"], row["weighted"], row["parameter"] = reading.statistic, weighted, reading.parameter
+        row["loss"] = output
+    for row, output in zip(table[len(summed) :], kept, strict=True):
+        row["statistic"], row["loss"] = StatisticCode.PREDICTIONS, output
+    for row in table:
+        shape = shapes[row["loss"]]
+        row["first"] = first
+        row["n_sums"] = n_sums(row["statistic"], shape[-1], n_samples * math.prod(shape[:-1]))
+        first += int(row["n_sums"])
+    return table
+
+
+def segments(layout: Layout) -> np.ndarray:
+    """Trained parameters alone: penalties, clipping and constraints of frozen ones are no concern of the update."""
+    trained = [variable for variable in layout.variables if variable.trained]
+    table = np.zeros(len(trained), SEGMENT)
+    for row, variable in zip(table, trained, strict=True):
+        regularizer, constraint = variable.parameter.regularizer, variable.parameter.constraint
+        row["offset"], row["size"], row["columns"] = variable.offset, variable.size, variable.size
+        row["l1"], row["l2"] = regularizer.l1, regularizer.l2
+        if constraint is not None:
+            row["constraint"] = constraint.code
+            row["columns"], row["by_row"] = constraint.matrix(variable.parameter.shape)
+            row["least"], row["most"], row["rate"] = constraint.bounds()
+    return table
+
+
+def loss_table(
+    losses: Sequence[tuple], weights: Sequence[float] | None, shapes: Sequence[Shape], outputs: Sequence[int]
+) -> np.ndarray:
+    """One row an output; ``losses`` come with the activation that each applies."""
+    table = np.zeros(len(losses), LOSS)
+    factors = weights or [1.0] * len(losses)
+    for number, (row, (loss, fused)) in enumerate(zip(table, losses, strict=True)):
+        shape = shapes[number]
+        row["code"], row["fused"], row["output"] = -1, fused, outputs[number]
+        row["n_out"], row["repeat"] = shape[-1], math.prod(shape[:-1])
+        row["place"], row["factor"] = (number + 1 if len(losses) > 1 else 0), factors[number]
+        if isinstance(loss, LossRecord):
+            loss.check_width(shape[-1])
+            row["code"], row["sparse"], row["n_parameters"] = loss.code, loss.sparse, len(loss.parameters)
+            row["parameters"][: len(loss.parameters)] = loss.parameters
+    return table
+
+
+def optimizer_table(optimizer: Optimizer | None) -> np.ndarray:
+    table = np.zeros((), OPTIMIZER)
+    table["code"] = -1
+    if optimizer is not None:
+        table["code"], table["n_slots"] = optimizer.code, optimizer.n_slots
+        table["clip"], table["clip_at"] = optimizer.clip
+        table["weight_decay"] = optimizer.weight_decay or 0.0
+        hyper = optimizer.hyper()
+        table["hyper"][: len(hyper)] = hyper
+    return table
