@@ -25,7 +25,7 @@ import numpy as np
 from turns import environment
 
 from fastnn import _kernels
-from fastnn._plan import plan as plans
+from fastnn import _plan as plans
 from fastnn.layers import Dense
 from fastnn.losses import LOSSES
 
@@ -71,14 +71,15 @@ def case(form: str, m: int, n: int, k: int, dtype: str) -> tuple[int, Callable, 
 def _way_back(native, rng, m: int, n: int, k: int, dtype: str) -> tuple[int, Callable, Callable]:
     """``dx (rows, n) = dz (rows, k) @ W (n, k).T`` of the second of two layers."""
     layout = plans.lay_out([Dense(n), Dense(k)], (1,))
-    plan = plans.compile_plan(layout, batch_size=m, loss=LOSSES["mean_squared_error"])
+    plan = plans.compile_plan(layout, batch_size=m, losses=[LOSSES["mean_squared_error"]])
     arenas = plans.allocate(plan, plans.aligned(layout.n_params, np.dtype(dtype)))
     op, rows = plan.ops[1], int(plan.header["block_rows"])
 
     def view(array, start, *shape):
         return array[start : start + shape[0] * shape[1]].reshape(shape)
 
-    dz, dx = view(arenas.workspace, op["dy"], rows, k), view(arenas.workspace, op["dx"], rows, n)
+    read, written = (plan.values[int(i)]["grad"] for i in (plan.edges[int(op["first_edge"])]["value"], op["output"]))
+    dz, dx = view(arenas.workspace, written, rows, k), view(arenas.workspace, read, rows, n)
     w = view(arenas.params, op["w"], n, k)
     dz[...], w[...] = rng.standard_normal((rows, k)), rng.standard_normal((n, k))
     theirs = np.empty_like(dx)

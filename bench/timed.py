@@ -6,7 +6,7 @@ import numpy as np
 from cases import OUTPUT, Network
 
 from fastnn import Sequential, optimizers
-from fastnn._plan import plan as plans
+from fastnn import _plan as plans
 from fastnn.layers import Dense
 from fastnn.losses import LOSSES
 
@@ -21,12 +21,12 @@ def make(network: Network, *, dtype: str = "float32", backend: str | None = None
     return model
 
 
-def update_case(optimizer: str, dtype: str, n_params: int) -> tuple[plans.Plan, plans.Arenas]:
-    """Plan and arenas for ``backend.update`` of about so many parameters."""
+def update_case(optimizer: str, dtype: str, n_params: int) -> tuple[plans.Plan, plans.Memory]:
+    """Plan and memory for ``backend.update`` of about so many parameters."""
     width = 1000
     layout = plans.lay_out([Dense(width)], (n_params // width,))
     plan = plans.compile_plan(
-        layout, batch_size=1, loss=LOSSES["mean_squared_error"], optimizer=optimizers.get(optimizer)
+        layout, batch_size=1, losses=[LOSSES["mean_squared_error"]], optimizer=optimizers.get(optimizer)
     )
     arenas = plans.allocate(plan, plans.aligned(layout.n_params, np.dtype(dtype)))
     arenas.params[...] = 0.1

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fastnn._plan import outputs
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "fastnn/_kernels/native/c"
 DRIVER = Path(__file__).with_name("neon_driver.c")
@@ -149,28 +151,39 @@ class Emulated:
         self._call(ACTIVATE_BACK, [NOTHING if z is None else z, y, dy], y.itemsize, (code, *y.shape), (parameter,))
 
     def _with_model(self, command, plan, arenas, own, whole=(), real=()):
-        tables = [plan.header, plan.ops, plan.loss, plan.optimizer, plan.metrics, plan.segments]
-        held = [arenas.params, arenas.grads, arenas.slots, arenas.state, arenas.workspace]
+        tables = [
+            plan.header,
+            plan.values,
+            plan.edges,
+            plan.ops,
+            plan.losses,
+            plan.optimizer,
+            plan.metrics,
+            plan.segments,
+        ]
+        held = [arenas.params, arenas.slots, arenas.statistics, arenas.grads, arenas.workspace]
         own = [NOTHING if array is None else array for array in own]
         self._call(command, [*tables, *held, *own], arenas.params.itemsize, whole, real)
 
     def supports(self, plan):
         return None
 
-    def forward(self, plan, arenas, x):
-        self._with_model(FORWARD, plan, arenas, [x])
+    def forward(self, plan, memory, inputs):
+        self._with_model(FORWARD, plan, memory, inputs)
+        return outputs(plan, memory, len(inputs[0]))
 
-    def loss(self, plan, arenas, target, weight, sums, scale):
-        rows = np.arange(len(target), dtype=np.int32)
-        self._with_model(LOSS, plan, arenas, [target, weight, rows, sums], real=(scale,))
+    def loss(self, plan, memory, targets, weights, sums, scale):
+        rows = np.arange(len(targets[0]), dtype=np.int32)
+        self._with_model(LOSS, plan, memory, [targets[0], weights[0], rows, sums], real=(scale,))
 
     def update(self, plan, arenas, step, learning_rate, penalty_scale=1.0):
         penalty = np.zeros(1)
         self._with_model(UPDATE, plan, arenas, [penalty], (step,), (learning_rate, penalty_scale))
         return penalty[0]
 
-    def train_epochs(self, plan, arenas, *own):
-        self._with_model(TRAIN, plan, arenas, own)
+    def train(self, plan, memory, rows, course):
+        own = [rows.inputs[0], rows.targets[0], rows.weights[0], course.order, course.run, course.rates, course.sums]
+        self._with_model(TRAIN, plan, memory, own)
 
-    def predict(self, plan, arenas, x, out):
-        self._with_model(PREDICT, plan, arenas, [x, out])
+    def predict(self, plan, memory, inputs, out):
+        self._with_model(PREDICT, plan, memory, [inputs[0], out[0]])

@@ -10,8 +10,9 @@
 #include "walk.h"
 
 enum { GEMM, MATH, ACTIVATE, ACTIVATE_BACK, FORWARD, LOSS, UPDATE, TRAIN, PREDICT };
-enum { HEADER, OPS, LOSS_TABLE, OPTIMIZER, METRICS, SEGMENTS, PARAMS, GRADS, SLOTS, STATE, WORKSPACE, FIRST_OWN };
-enum { MOST_ARRAYS = 20, N_NUMBERS = 8, THREADS = 2 };
+enum { HEADER, VALUES, EDGES, OPS, LOSSES, OPTIMIZER, METRICS, SEGMENTS };
+enum { PARAMS = SEGMENTS + 1, SLOTS, STATISTICS, GRADS, WORKSPACE, FIRST_OWN };
+enum { MOST_ARRAYS = 24, N_NUMBERS = 8, THREADS = 2 };
 
 typedef struct {
     int32_t command, item_size, n_arrays, unused;
@@ -53,41 +54,53 @@ static void write_arrays(const request *asked, array *arrays) {
 
 static fnn_model model_in(const array *a) {
     return (fnn_model){.header = a[HEADER].data,
+                       .values = a[VALUES].data,
+                       .edges = a[EDGES].data,
                        .ops = a[OPS].data,
-                       .loss = a[LOSS_TABLE].data,
+                       .losses = a[LOSSES].data,
                        .optimizer = a[OPTIMIZER].data,
                        .metrics = a[METRICS].data,
                        .segments = a[SEGMENTS].data,
                        .params = a[PARAMS].data,
-                       .grads = a[GRADS].data,
                        .slots = a[SLOTS].data,
-                       .state = a[STATE].data,
+                       .statistics = a[STATISTICS].data,
+                       .grads = a[GRADS].data,
                        .workspace = a[WORKSPACE].data};
 }
 
-/* own: x, target, weight, order, run, rates, sums, as contract.train_epochs has them. */
+/* own: x, target, weight, order, run, rates, sums; networks here have one input and one output. */
 static void train(const fnn_network *network, const array *own) {
-    const fnn_data data = {.x = own[0].data, .target = own[1].data, .weight = own[2].data};
+    const fnn_source source = {.x = own[0].data};
+    const fnn_answer answer = {.target = own[1].data, .weight = own[2].data};
+    const fnn_data data = {.sources = &source, .answers = &answer};
     const fnn_rates rates = {own[5].data, own[5].bytes == sizeof(double)};
     fnn_train(network, &data, own[3].data, own[4].data, rates, own[6].data, THREADS);
 }
 
 static int64_t rows_in(const fnn_network *network, const array *x) {
-    return x->bytes / (network->model.header->n_input * network->kernels->item_size);
+    return x->bytes / (network->model.values[0].size * network->kernels->item_size);
 }
 
 /* own: x; for prediction. */
 static void forward_block(const fnn_network *network, const array *own) {
-    const fnn_block block = {.x = own[0].data, .rows = rows_in(network, own)};
+    const void *inputs[] = {own[0].data};
+    const fnn_block block = {.inputs = inputs, .rows = rows_in(network, own)};
     fnn_forward(network, &block, THREADS);
 }
 
 /* own: target, weight, rows, sums; the output stands in the workspace. */
 static void loss(const fnn_network *network, const array *own, double scale) {
     const uint64_t control = fnn_flush_denormals();
-    network->kernels->loss(&network->model, own[0].data, own[1].data, own[2].data, 0, own[2].bytes / 4, scale,
-                           own[3].data);
+    const fnn_answer answer = {.target = own[0].data, .weight = own[1].data};
+    network->kernels->loss(&network->model, &answer, own[2].data, 0, own[2].bytes / 4, scale, own[3].data);
     fnn_restore(control);
+}
+
+/* own: x, out. */
+static void predict(const fnn_network *network, const array *own) {
+    const fnn_source source = {.x = own[0].data};
+    void *room = NULL, *out = own[1].data;
+    fnn_predict(network, &source, rows_in(network, own), &room, &out, THREADS);
 }
 
 static void serve_model(const fnn_kernels *kernels, const request *asked, const array *arrays) {
@@ -98,7 +111,7 @@ static void serve_model(const fnn_kernels *kernels, const request *asked, const 
     case LOSS: loss(&network, own, asked->r[0]); break;
     case UPDATE: *(double *)own[0].data = fnn_update(&network, asked->i[0], asked->r[0], asked->r[1]); break;
     case TRAIN: train(&network, own); break;
-    case PREDICT: fnn_predict(&network, own[0].data, rows_in(&network, own), own[1].data, THREADS); break;
+    case PREDICT: predict(&network, own); break;
     }
 }
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from fastnn import _plan as plan
 from fastnn import losses, metrics, optimizers
 from fastnn._base.sparse import SparseRows
 from fastnn._kernels import reference
-from fastnn._plan import plan
+from fastnn._kernels.contract import Course, Rows
 from fastnn.layers import Dense
 
 GUARD = 256  # bytes before and behind every array
@@ -119,21 +120,21 @@ def network(
     reduction=plan.KERAS,
 ) -> Network:
     """Lay out and compile; names become definitions, parameters are normal with variance ``1 / fan_in``."""
-    layout = plan.lay_out(layers, input_shape)
+    laid = plan.lay_out(layers, input_shape)
     loss = None if loss is None else losses.get(loss)
     optimizer = None if optimizer is None else optimizers.get(optimizer)
     compiled = plan.compile_plan(
-        layout,
+        laid,
         batch_size=batch_size,
-        loss=loss,
+        losses=[] if loss is None else [loss],
         optimizer=optimizer,
-        metrics=metrics,
+        metrics=[(*metric, 0) for metric in metrics],
         n_samples=n_samples or batch_size,
         seed=seed,
         reduction=reduction,
     )
-    params = np.zeros(layout.n_params)
-    for variable in layout.variables:
+    params = np.zeros(laid.n_params)
+    for variable in laid.variables:
         fan_in = variable.parameter.shape[0] if len(variable.parameter.shape) > 1 else 4
         params[variable.offset : variable.offset + variable.size] = draw(rng, variable.size, fan_in**-0.5)
     return Network(compiled, params)
@@ -184,11 +185,11 @@ class Stage:
         slots = self.memory.array(
             (record.n_slots if record else 0, n_params), dtype, np.reshape(record.slot_starts, (-1, 1)) if record else 0
         )
-        self.arenas = plan.Arenas(
+        self.arenas = plan.Memory(
             self.memory.copy(net.params, dtype),
-            self.memory.array(n_params if net.plan.training else 0, dtype, 0),
             slots,
             self.memory.array(0, dtype),
+            self.memory.array(n_params if net.plan.training else 0, dtype, 0),
             self.memory.array(net.plan.workspace_size, dtype),
         )
         self.sums = self.memory.array(int(net.plan.header["n_sums"]), np.float64, 0)
@@ -205,28 +206,25 @@ class Stage:
     def forward(self, x, **more):
         assert len(x) <= self.plan.header["block_rows"]
         self.x = self.place(x)
-        return self.backend.forward(self.plan, self.arenas, self.x, **more).astype(np.float64)
+        return self.backend.forward(self.plan, self.arenas, (self.x,), **more)[0].astype(np.float64)
 
     def loss(self, target, weight=None, scale=1.0):
         """Sums after the loss, and the gradient it left in the output's ``dy``."""
         self.sums[...] = 0
-        self.backend.loss(self.plan, self.arenas, self.place(target), self.place(weight), self.sums, scale)
+        self.backend.loss(self.plan, self.arenas, (self.place(target),), (self.place(weight),), self.sums, scale)
         return self.sums.copy(), self.dy(len(target)).astype(np.float64)
 
     def dy(self, rows: int):
         """View of the output's gradient, ``(rows, n_output)``."""
-        head = self.plan.header
-        return self.arenas.workspace[int(head["dy"]) :][: rows * int(head["n_output"])].reshape(rows, -1)
+        value = self.plan.outputs[0]
+        return self.arenas.workspace[int(value["grad"]) :][: rows * int(value["size"])].reshape(rows, -1)
 
     def output(self, rows: int):
         """Copy of what the last op left, ``(rows, n_output)``."""
-        head = self.plan.header
-        return (
-            self.arenas.workspace[int(head["y"]) :][: rows * int(head["n_output"])].reshape(rows, -1).astype(np.float64)
-        )
+        return plan.outputs(self.plan, self.arenas, rows)[0].astype(np.float64)
 
     def backward(self, accumulate: bool = False, activity_scale: float = 0.0):
-        self.backend.backward(self.plan, self.arenas, self.x, accumulate, activity_scale)
+        self.backend.backward(self.plan, self.arenas, (self.x,), accumulate, activity_scale)
         return self.arenas.grads.astype(np.float64)
 
     def update(self, step: int, learning_rate: float):
@@ -239,7 +237,7 @@ class Stage:
         Returns sums, order and the run.
         """
         n, most = len(x), np.iinfo(np.int64).max
-        data = [self.place(x), self.place(target), self.place(weight)]
+        data = Rows(*((self.place(array),) for array in (x, target, weight)))
         order = self.memory.copy(np.arange(n, dtype=np.int32))
         sums = self.memory.array((epochs, int(self.plan.header["n_sums"])), np.float64, 0)
         rates = np.atleast_1d(np.asarray(rate, np.float64))
@@ -247,7 +245,7 @@ class Stage:
         run["max_steps"] = max_steps or most
         while run["epoch"] < run["last_epoch"] and not run["status"]:
             some = rates if len(rates) == 1 else rates[int(run["step"]) - done[1] :]
-            self.backend.train_epochs(self.plan, self.arenas, *data, order, run, some, sums)
+            self.backend.train(self.plan, self.arenas, data, Course(order, run, some, sums))
         return sums, order, run
 
     def params(self):

@@ -11,6 +11,7 @@ from tolerance import assert_close
 import fastnn
 from fastnn import constraints, optimizers
 from fastnn._kernels import activity
+from fastnn._kernels.contract import Rows
 from fastnn.constraints import CONSTRAINTS, MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 from fastnn.layers import Activation, Dense, Dropout
 from fastnn.regularizers import L1L2
@@ -144,7 +145,7 @@ def test_penalties_of_positions_are_divided_by_rows_alone(rng):
 def test_an_output_with_a_penalty_keeps_its_activation_to_itself(rng):
     for layers in ([Dense(3, "softmax", activity_regularizer="l2")], [Dense(3, "softmax")]):
         plan = network(rng, layers, (4,), loss="categorical_crossentropy", optimizer="sgd").plan
-        assert (plan.loss["fused"] >= 0) == (len(layers[0].settings()) == 2)
+        assert (plan.losses[0]["fused"] >= 0) == (len(layers[0].settings()) == 2)
     apart = network(rng, [Dense(3, activity_regularizer="l2"), Activation("relu")], (4,)).plan
     assert len(apart.ops) == 2
 
@@ -156,7 +157,7 @@ def test_the_gradient_of_all_rows_has_the_penalties_on_outputs(backend, dtype, r
     results = []
     for stage in both(backend, net, dtype):
         sums = np.zeros(1)
-        stage.backend.gradient(stage.plan, stage.arenas, stage.place(x), stage.place(y), None, sums)
+        stage.backend.gradient(stage.plan, stage.arenas, Rows((stage.place(x),), (stage.place(y),), (None,)), sums)
         results.append((sums, stage.arenas.grads.astype(np.float64)))
     assert_close(results[0][0], results[1][0], dtype, 21 * 8)
     assert_close(results[0][1], results[1][1], dtype, 21 * 8)

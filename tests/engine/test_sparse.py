@@ -14,8 +14,8 @@ from sparse_rows import KINDS, WIDTH, rows_of_kind, scipy_sparse, triplets, writ
 
 import fastnn
 from fastnn import Sequential
+from fastnn import _plan as plan
 from fastnn._base.sparse import from_scipy, take_rows
-from fastnn._plan import plan
 from fastnn.layers import Dense, Dropout
 
 MATRICES = [

@@ -25,9 +25,10 @@ from networks import (
 )
 from tolerance import assert_close
 
+from fastnn import _plan as plan
 from fastnn._base import random
 from fastnn._kernels import reference
-from fastnn._plan import plan
+from fastnn._plan import compile as compiling
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from fastnn.metrics import TAKES_LABELS, Reading, StatisticCode
@@ -137,8 +138,8 @@ def test_loss_and_its_gradient_equal_reference(backend, dtype, rng, loss, n_out,
 @pytest.mark.parametrize(("n_out", "rows"), [(1, 9), (5, 17), (33, 3)])
 def test_loss_fused_with_its_activation_leaves_the_prediction(backend, dtype, rng, name, output, n_out, rows):
     net = dense(rng, (6, 8, n_out), "tanh", output, loss=name)
-    assert net.plan.loss["fused"] == ACTIVATIONS[output].code
-    x, target = draw(rng, (rows, 6)), draw_target(rng, net.plan.loss_record, rows, (n_out,))
+    assert net.plan.losses[0]["fused"] == ACTIVATIONS[output].code
+    x, target = draw(rng, (rows, 6)), draw_target(rng, net.plan.loss_records[0], rows, (n_out,))
     ours, right = compare_step(backend, net, dtype, (x, target, None))
     assert_close(ours.output(rows), right.output(rows), dtype, net.depth)
     plain = ACTIVATIONS[output](right.forward(x))
@@ -196,7 +197,7 @@ def test_statistics_equal_reference(backend, dtype, rng, n_out, rows, repeat, we
 def test_statistics_of_class_indices_equal_reference(backend, dtype, rng, n_out):
     taken = [(metric, i % 2 == 0) for i, metric in enumerate(STATISTICS) if metric.statistic in TAKES_LABELS]
     net = dense(rng, (4, n_out), loss="sparse_categorical_crossentropy", output="softmax", metrics=taken)
-    batch = draw(rng, (29, 4)), draw_target(rng, net.plan.loss_record, 29, (n_out,)), draw(rng, 29) ** 2
+    batch = draw(rng, (29, 4)), draw_target(rng, net.plan.loss_records[0], 29, (n_out,)), draw(rng, 29) ** 2
     compare_step(backend, net, dtype, batch)
 
 
@@ -233,7 +234,7 @@ def test_prediction_of_many_blocks_equals_forward(backend, dtype, rng, rows, nam
     ours, right = both(backend, net, dtype)
     x = draw(rng, (rows, 5))
     out = ours.memory.array((rows, 3), dtype, shift=1)
-    backend.predict(ours.plan, ours.arenas, ours.place(x), out)
+    backend.predict(ours.plan, ours.arenas, (ours.place(x),), (out,))
     expected = np.concatenate([right.forward(x[i : i + 256]) for i in range(0, rows, 256)] or [np.zeros((0, 3))])
     assert_close(out, expected, dtype, net.depth)
     np.testing.assert_array_equal(out[:256], ours.forward(x[:256]), "predict and forward differ")
@@ -241,7 +242,7 @@ def test_prediction_of_many_blocks_equals_forward(backend, dtype, rng, rows, nam
 
 
 def test_large_products_equal_reference(backend, dtype, rng, monkeypatch):
-    monkeypatch.setattr(plan, "MIN_BLOCK", 600)
+    monkeypatch.setattr(compiling, "MIN_BLOCK", 600)
     net = network(rng, [Dense(530, "relu"), Dense(401)], (770,), loss="mse", batch_size=600)
     compare_step(backend, net, dtype, (draw(rng, (487, 770)), draw(rng, (487, 401)), None))
 

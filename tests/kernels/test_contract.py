@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from networks import Stage, dense, draw, draw_target, network, output_activation
 
+from fastnn import _plan as plan
 from fastnn._kernels import contract
-from fastnn._plan import plan, records
+from fastnn._ops import OPS
+from fastnn._plan import records
 from fastnn.activations import ACTIVATIONS, ActivationCode
 from fastnn.constraints import ConstraintCode
 from fastnn.layers import Activation, Dense
-from fastnn.layers.base import OpKind
 from fastnn.losses import ALL_LOSSES, LossCode
 from fastnn.metrics import STATISTICS, StatisticCode
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.optimizers.updates import N_SLOTS, UPDATES, ClipCode, OptimizerCode
 
 ENUMS = {
-    "fnn_op_kind": OpKind,
     "fnn_activation_code": ActivationCode,
     "fnn_loss_code": LossCode,
     "fnn_optimizer_code": OptimizerCode,
@@ -62,7 +62,7 @@ def test_every_code_has_its_definition():
 def test_results_are_views_of_the_workspace(backend, dtype, rng):
     net = dense(rng, (3, 4, 2), loss="mse")
     stage = Stage(backend, net, dtype)
-    y = backend.forward(stage.plan, stage.arenas, stage.place(draw(rng, (5, 3))))
+    (y,) = backend.forward(stage.plan, stage.arenas, (stage.place(draw(rng, (5, 3))),))
     assert y.dtype == dtype
     assert y.shape == (5, 2)
     assert np.shares_memory(y, stage.arenas.workspace)
@@ -81,7 +81,7 @@ def test_evaluation_needs_no_optimizer(backend, dtype, rng):
     assert net.plan.optimizer_record is None
     stage = Stage(backend, net, dtype)
     stage.forward(draw(rng, (5, 3)))
-    sums, _ = stage.loss(draw_target(rng, net.plan.loss_record, 5, (2,)))
+    sums, _ = stage.loss(draw_target(rng, net.plan.loss_records[0], 5, (2,)))
     assert sums[0] > 0
 
 
@@ -98,6 +98,8 @@ def test_tables_of_c_equal_those_of_python():
 def test_codes_of_c_equal_those_of_python():
     native = pytest.importorskip("fastnn._kernels.native.native", reason="the native backend is not built")
     codes = native.codes()
+    kinds = codes.pop("fnn_op_kind")
+    assert kinds == {op.name.upper(): code for code, op in OPS.items()}
     assert set(codes) == set(ENUMS)
     for group, enum in ENUMS.items():
         assert codes[group] == {member.name: int(member) for member in enum}

@@ -12,7 +12,7 @@ from networks import SIZES, Stage, dense, draw, draw_target, network
 from tolerance import assert_close
 
 from fastnn._kernels import reference
-from fastnn._plan import plan
+from fastnn._plan import compile as compiling
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers import Activation, Dense, Dropout
 from fastnn.losses import ALL_LOSSES
@@ -46,7 +46,7 @@ def exact_pass(backend, net, dtype, x, dy):
 
 def compare_exactly(backend, dtype, rng, layers, n_in, rows):
     net = whole_network(rng, layers, (n_in,), loss="mse", batch_size=rows)
-    x, dy = whole(rng, (rows, n_in)), whole(rng, (rows, int(net.plan.header["n_output"])), 1)
+    x, dy = whole(rng, (rows, n_in)), whole(rng, (rows, int(net.plan.outputs[0]["size"])), 1)
     expected = exact_pass(reference, net, DOUBLE, x, dy)
     assert max(np.abs(part).max() for part in expected) < 2**24, "too large to be exact in float32"
     for got, right in zip(exact_pass(backend, net, dtype, x, dy), expected, strict=True):
@@ -65,7 +65,7 @@ def test_whole_numbers_give_equal_bits_for_all_sizes(backend, dtype, rng, width)
     ("n_in", "width", "n_out", "rows"), [(400, 1, 300, 500), (700, 129, 1, 3), (3, 801, 130, 97), (389, 260, 517, 167)]
 )
 def test_whole_numbers_give_equal_bits_in_large_products(backend, dtype, rng, monkeypatch, n_in, width, n_out, rows):
-    monkeypatch.setattr(plan, "MIN_BLOCK", rows)
+    monkeypatch.setattr(compiling, "MIN_BLOCK", rows)
     compare_exactly(backend, dtype, rng, [Dense(width, "relu"), Dense(n_out)], n_in, rows)
 
 
@@ -73,7 +73,7 @@ def test_whole_numbers_give_equal_bits_in_large_products(backend, dtype, rng, mo
     ("n_in", "n_out", "rows"), [(391, 3100, 13), (3100, 391, 13), (13, 4111, 500), (1024, 1024, 64)]
 )
 def test_whole_numbers_give_equal_bits_across_cache_blocks(backend, dtype, rng, monkeypatch, n_in, n_out, rows):
-    monkeypatch.setattr(plan, "MIN_BLOCK", rows)
+    monkeypatch.setattr(compiling, "MIN_BLOCK", rows)
     compare_exactly(backend, dtype, rng, [Activation("linear"), Dense(5), Dense(n_in, "relu"), Dense(n_out)], 7, rows)
 
 

@@ -16,9 +16,9 @@ from golden_cases import CASES, PAIRS, Case
 
 import fastnn
 from fastnn import _kernels, losses
+from fastnn._ops import OPS
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers import Dropout
-from fastnn.layers.base import OpKind
 from fastnn.metrics import StatisticCode
 from fastnn.optimizers.updates import ClipCode, OptimizerCode
 
@@ -100,12 +100,14 @@ def test_the_cases_meet_every_definition_and_every_way_through_the_plan():
     plans = [golden.model_of(case, "float32", "numpy").plan for case in CASES]
     rows = [case.rows for case in CASES]
     activations = {int(code) for plan in plans for code in plan.ops["activation"]}
-    fused = {int(plan.loss["fused"]) for plan in plans}
+    fused = {int(loss["fused"]) for plan in plans for loss in plan.losses}
     assert activations | fused >= {int(record.code) for record in ACTIVATIONS.values()}
-    assert {int(plan.loss["code"]) for plan in plans} == {int(loss.code) for loss in losses.ALL_LOSSES}
+    assert {int(loss["code"]) for plan in plans for loss in plan.losses} == {
+        int(loss.code) for loss in losses.ALL_LOSSES
+    }
     assert {int(plan.optimizer["code"]) for plan in plans} == set(map(int, OptimizerCode))
     assert {int(plan.optimizer["clip"]) for plan in plans} == set(map(int, ClipCode))
-    assert {int(code) for plan in plans for code in plan.ops["kind"]} == set(map(int, OpKind))
+    assert {int(code) for plan in plans for code in plan.ops["kind"]} == set(OPS)
     assert {int(code) for plan in plans for code in plan.metrics["statistic"]} == set(map(int, StatisticCode))
     assert any(plan.header["has_penalty"] for plan in plans)
     assert any(case.rows % case.batch_size == 1 for case in CASES)

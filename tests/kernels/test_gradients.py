@@ -55,9 +55,9 @@ def analytic(stage, x, target, weight, forward):
 def loss_of(stage, params, batch, forward):
     x, target, weight = batch
     stage.arenas.params[...] = params
-    stage.backend.forward(stage.plan, stage.arenas, x, **forward)
+    stage.backend.forward(stage.plan, stage.arenas, (x,), **forward)
     stage.sums[0] = 0
-    stage.backend.loss(stage.plan, stage.arenas, target, weight, stage.sums, SCALE)
+    stage.backend.loss(stage.plan, stage.arenas, (target,), (weight,), stage.sums, SCALE)
     return SCALE * stage.sums[0]
 
 
@@ -81,8 +81,8 @@ def smooth_case(rng, layers, input_shape, loss, **more):
     """A network and data without a kink nearby."""
     for _ in range(50):
         net = network(rng, layers, input_shape, loss=loss, **more)
-        x = draw(rng, (ROWS, int(net.plan.header["n_input"])))
-        target = draw_target(rng, loss, ROWS, net.plan.layout.shapes[-1])
+        x = draw(rng, (ROWS, int(net.plan.inputs[0]["size"])))
+        target = draw_target(rng, loss, ROWS, net.plan.layout.output_shapes[0])
         if not near_a_kink(net, x, target):
             return net, x, target
     raise AssertionError("every network drawn stands at a kink")

@@ -60,8 +60,8 @@ def train_and_predict(backend, net, dtype, data):
         None if values is None else edge.copy(values, None if values.dtype.kind == "i" else dtype)
     )
     stage.train(*data, epochs=1)
-    out = edge.array((len(data[0]), int(net.plan.header["n_output"])), dtype)
-    backend.predict(net.plan, stage.arenas, stage.place(data[0]), out)
+    out = edge.array((len(data[0]), int(net.plan.outputs[0]["size"])), dtype)
+    backend.predict(net.plan, stage.arenas, (stage.place(data[0]),), (out,))
 
 
 @pytest.mark.covering("dtype")
@@ -82,7 +82,7 @@ def test_nothing_behind_a_users_array_is_touched(backend, dtype, rng, loss, widt
     net = dense(rng, widths, "relu", loss=losses.get(loss), optimizer="adam")
     data = (
         draw(rng, (rows, widths[0])),
-        draw_target(rng, net.plan.loss_record, rows, (widths[-1],)),
+        draw_target(rng, net.plan.loss_records[0], rows, (widths[-1],)),
         draw(rng, rows) ** 2,
     )
     assert signal_of_child(lambda: train_and_predict(backend, net, dtype, data)) == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
-import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,13 +18,16 @@ import pytest
 from networks import Memory, Stage, dense, draw, network, reading
 from tolerance import assert_close, limit
 
+from fastnn import _plan as plan
 from fastnn import losses, optimizers
 from fastnn._base import random
 from fastnn._kernels import reference
-from fastnn._plan import plan
+from fastnn._kernels.contract import Course, Rows
+from fastnn._kernels.numba import ops
+from fastnn._ops import OPS
+from fastnn._plan import compile as compiling
 from fastnn.activations import ActivationCode
 from fastnn.layers import Dense, Dropout
-from fastnn.layers.base import OpKind
 from fastnn.losses import LossCode
 from fastnn.metrics import StatisticCode
 from fastnn.optimizers import SGD, Adam, RMSprop
@@ -35,7 +38,7 @@ pytest.importorskip("numba", reason="numba is not installed")
 from numba import njit
 from numba.core.errors import TypingError
 
-from fastnn._kernels.numba import activations, statistics, update, walk
+from fastnn._kernels.numba import activations, statistics, update
 from fastnn._kernels.numba import backend as jit
 from fastnn._kernels.numba import losses as jit_losses
 from fastnn._kernels.numba import optimizers as jit_optimizers
@@ -58,7 +61,8 @@ OPTIMIZERS = [
 @pytest.mark.parametrize(
     ("kernels", "codes"),
     [
-        (walk.KINDS, OpKind),
+        (ops.FORWARD.kernels, OPS),
+        (ops.BACKWARD.kernels, OPS),
         (activations.KERNELS, ActivationCode),
         (activations.GRADIENTS, ActivationCode),
         (jit_losses.KERNELS, LossCode),
@@ -76,7 +80,7 @@ def test_every_code_has_a_kernel(kernels, codes):
 @pytest.mark.parametrize(
     ("table", "field"),
     [
-        *(("ops", "kind"), ("ops", "activation"), ("loss", "code"), ("metrics", "statistic")),
+        *(("ops", "kind"), ("ops", "activation"), ("losses", "code"), ("metrics", "statistic")),
         *(("optimizer", "code"), ("optimizer", "clip")),
     ],
 )
@@ -90,22 +94,29 @@ def test_a_plan_with_an_unknown_code_is_not_supported(rng, table, field):
 
 
 def test_the_table_has_a_place_for_every_kernel():
-    places = [family.first + code for family in jit_table.FAMILIES for code in family.kernels]
+    places = [
+        family.first + code for family in (*jit_table.FAMILIES, ops.FORWARD, ops.BACKWARD) for code in family.kernels
+    ]
     assert len(set(places)) == len(places)
-    assert (min(places), max(places)) == (0, jit_table.SIZE - 1)
+    assert (min(places), max(places)) == (0, ops.SIZE - 1)
 
 
 def test_a_plan_needs_the_kernels_of_its_codes_alone(rng):
     def names(compiled):
-        return sorted(f"{family.name} {code}" for family, code in jit_table.needed(compiled))
+        return sorted(f"{family.name} {code}" for family, code in ops.needed(compiled))
 
     net = dense(rng, (3, 4, 2), "relu", "sigmoid", loss="mse", optimizer="adam", metrics=[(reading("mae"), False)])
     relu, sigmoid = int(ActivationCode.RELU), int(ActivationCode.SIGMOID)
     training = [f"activate {sigmoid}", f"activate {relu}", f"activation_gradient {sigmoid}"]
     training += [f"activation_gradient {relu}", f"loss {int(LossCode.MEAN_SQUARED_ERROR)}", "product 0"]
-    training += [f"statistic {int(StatisticCode.ABSOLUTE_ERROR)}", f"update {int(OptimizerCode.ADAM)}"]
+    training += [
+        "forward 0",
+        "backward 0",
+        f"statistic {int(StatisticCode.ABSOLUTE_ERROR)}",
+        f"update {int(OptimizerCode.ADAM)}",
+    ]
     assert names(net.plan) == sorted(training)
-    assert names(dense(rng, (3, 4, 2), "relu").plan) == [f"activate {relu}", "product 0"]
+    assert names(dense(rng, (3, 4, 2), "relu").plan) == [f"activate {relu}", "forward 0", "product 0"]
     fused = dense(rng, (3, 2), output="softmax", loss="categorical_crossentropy").plan
     assert f"activate {int(ActivationCode.SOFTMAX)}" in names(fused)
 
@@ -123,7 +134,7 @@ def test_networks_of_a_dtype_share_what_is_compiled(rng, dtype):
         held = len(compiled.held)
         for _ in range(2):
             stage.forward(draw(rng, (2, widths[0])))
-        assert held <= len(compiled.held) <= held + len(jit_table.needed(stage.plan))
+        assert held <= len(compiled.held) <= held + len(ops.needed(stage.plan))
     assert len(compiled.held) == held, "the second round compiled again"
     assert np.count_nonzero(compiled.kernels) == len(compiled.held)
 
@@ -139,18 +150,18 @@ def test_plans_are_forgotten_with_their_last_reference(rng, dtype):
 
 
 def test_a_change_of_any_source_changes_the_names_in_the_cache(monkeypatch, tmp_path):
-    before = jit._digest.__wrapped__()
-    copy = tmp_path / "changed.py"
-    copy.write_text(_text(math) + "# changed\n")
-    monkeypatch.setattr(math, "__file__", str(copy))
-    after = jit._digest.__wrapped__()
-    assert before != after
-    names = {jit_table.renamed(jit.execute, f"execute_{digest}").__qualname__ for digest in (before, after)}
-    assert len(names) == 2
-    named = {source.__name__ for source in jit.SOURCES}
-    imported = re.findall(r"^from (fastnn\S*) import", "".join(map(_text, jit.SOURCES)), re.MULTILINE)
-    formulas = {name for name in imported if "_kernels." in name or name.endswith("formulas")}
-    assert formulas - {"fastnn._kernels.numba", "fastnn._kernels.numba.vector"} <= named
+    package = Path(fastnn.__file__).parent
+    copy = shutil.copytree(package, tmp_path / "fastnn", ignore=shutil.ignore_patterns("*.c", "*.so", "__pycache__"))
+    monkeypatch.setattr(fastnn, "__file__", str(copy / "__init__.py"))
+    seen = {jit._digest.__wrapped__()}
+    changed = ("_kernels/numba/vector/math.py", "_kernels/steps.py", "_ops/dense.py", "_plan/records.py")
+    for name in (*changed, "_base/random.py", "losses/formulas.py", "activations/formulas.py", "optimizers/updates.py"):
+        with (copy / name).open("a") as file:
+            file.write("# changed\n")
+        seen.add(jit._digest.__wrapped__())
+    assert len(seen) == 9
+    names = {jit_table.renamed(jit.execute, f"execute_{digest}").__qualname__ for digest in seen}
+    assert len(names) == 9
 
 
 def test_kernels_come_from_the_disk_in_the_next_process(tmp_path):
@@ -262,21 +273,21 @@ def test_denormals_count_as_zero_inside_and_stay_outside(rng, dtype):
 
 def test_running_out_of_memory_leaves_denormals_as_they_are(rng, dtype):
     layout = plan.lay_out([Dense(1)], (1,))
-    compiled = plan.compile_plan(layout, batch_size=4, loss=losses.get("mse"), optimizer=optimizers.get("sgd"))
+    compiled = plan.compile_plan(layout, batch_size=4, losses=[losses.get("mse")], optimizer=optimizers.get("sgd"))
     header = compiled.header.copy()
     header["block_rows"] = 2**60
     broken, arenas = replace(compiled, header=header), plan.allocate(compiled, plan.aligned(layout.n_params, dtype))
     run, order = plan.new_run(4, (0, 1)), np.arange(4, dtype=np.int32)
-    data = np.ones((4, 1), dtype), np.ones((4, 1), dtype), None
+    rows = Rows((np.ones((4, 1), dtype),), (np.ones((4, 1), dtype),), (None,))
     with pytest.raises((MemoryError, ValueError)):
-        jit.train_epochs(broken, arenas, *data, order, run, np.array([0.1]), np.zeros((1, 1)))
+        jit.train(broken, arenas, rows, Course(order, run, np.array([0.1]), np.zeros((1, 1))))
     assert np.full(3, np.finfo(dtype).tiny, dtype)[0] * dtype.type(0.5) > 0
     assert run["step"] == 0
 
 
 def small_blocks(monkeypatch, rows):
-    monkeypatch.setattr(plan, "MIN_BLOCK", rows)
-    monkeypatch.setattr(plan, "MAX_BLOCK", rows)
+    monkeypatch.setattr(compiling, "MIN_BLOCK", rows)
+    monkeypatch.setattr(compiling, "MAX_BLOCK", rows)
 
 
 def trained(backend, net, dtype, data, **more):
@@ -335,11 +346,11 @@ def test_rows_that_cannot_be_written_are_read(rng, dtype):
     stage = Stage(jit, net, dtype)
     x, target = stage.place(draw(rng, (6, 4))), stage.place(draw(rng, (6, 3)))
     x.flags.writeable = target.flags.writeable = False
-    expected = reference.forward(stage.plan, stage.arenas, x).copy()
+    expected = reference.forward(stage.plan, stage.arenas, (x,))[0].copy()
     out = np.empty((6, 3), dtype)
-    jit.predict(stage.plan, stage.arenas, x, out)
+    jit.predict(stage.plan, stage.arenas, (x,), (out,))
     assert_close(out, expected, dtype, net.depth)
     run = plan.new_run(6, (0, 1))
     order, sums = np.arange(6, dtype=np.int32), np.zeros((1, 1))
-    jit.train_epochs(stage.plan, stage.arenas, x, target, None, order, run, np.array([0.1]), sums)
+    jit.train(stage.plan, stage.arenas, Rows((x,), (target,), (None,)), Course(order, run, np.array([0.1]), sums))
     assert run["step"] == 1

@@ -30,8 +30,9 @@ import numpy as np
 import fastnn
 from fastnn import Sequential
 from fastnn.layers import Activation, Dense, Dropout
-from fastnn._plan.plan import new_run
-from fastnn._engine.plans import take_arenas
+from fastnn._kernels.contract import Course, Rows
+from fastnn._plan import new_run
+from fastnn._engine.plans import take_memory
 
 requests = ctypes.CDLL(os.environ["LD_PRELOAD"]).requests_so_far
 requests.restype = ctypes.c_long
@@ -45,9 +46,9 @@ if "sparse" in case["loss"]:
     y = rng.integers(0, model.layout.output_shape[-1], (rows, 1)).astype(np.int32)
 else:
     y = rng.uniform(0, 1, (rows, model.layout.output_shape[-1])).astype(case["dtype"])
-weight = np.ones(rows, case["dtype"])
+rows_of = Rows((x,), (y,), (np.ones(rows, case["dtype"]),))
 plan, pool = model.training_plan(batch_size, rows)
-arenas = take_arenas(model, plan, pool, training=True)
+arenas = take_memory(model, plan, pool, training=True)
 name, backend = fastnn._kernels.select(plan, "cython")
 sums, rates, order = np.zeros((4, int(plan.header["n_sums"]))), np.array([1e-3]), np.arange(rows, dtype=np.int32)
 
@@ -57,7 +58,7 @@ def count(batches):
     run["max_steps"] = batches
     sums[...] = 0
     before = requests()
-    backend.train_epochs(plan, arenas, x, y, weight, order, run, rates, sums)
+    backend.train(plan, arenas, rows_of, Course(order, run, rates, sums))
     return requests() - before
 
 

@@ -23,7 +23,7 @@ from tolerance import assert_close
 
 from fastnn import _kernels
 from fastnn._base import random
-from fastnn._plan.plan import allocate
+from fastnn._plan import allocate
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers import Activation, Dense, Dropout
 from fastnn.losses import ALL_LOSSES
@@ -288,7 +288,7 @@ def test_arenas_can_be_copied_after_use(rng):
     net = dense(rng, (3, 2))
     arenas = allocate(net.plan, net.params.astype(np.float32))
     x, out = draw(rng, (2, 3)).astype(np.float32), np.empty((2, 2), np.float32)
-    native.predict(net.plan, arenas, x, out)
+    native.predict(net.plan, arenas, (x,), (out,))
     for again in (copy.deepcopy(arenas), pickle.loads(pickle.dumps(arenas))):
         second = np.empty_like(out)
         native.predict(net.plan, again, x, second)

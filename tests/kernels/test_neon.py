@@ -158,7 +158,7 @@ def test_losses(emulated, avx2, rng, dtype, loss):
         target, results = draw_target(rng, loss, rows, (width,)), []
         for module in (emulated, avx2):
             stage = Stage(module, net, dtype)
-            at = int(net.plan.header["y"])
+            at = int(net.plan.outputs[0]["offset"])
             stage.arenas.workspace[at : at + y.size] = y.ravel()
             sums, dy = stage.loss(target, weight, 0.01)
             results.append((sums, dy, stage.output(rows)))

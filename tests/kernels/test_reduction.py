@@ -12,8 +12,9 @@ from fastnn._base import threads
 from fastnn._engine.data import make_data
 from fastnn._engine.fit import Stop
 from fastnn._engine.prepare import check_arguments, prepare
-from fastnn._kernels import contract, reference
-from fastnn._plan.plan import new_run
+from fastnn._kernels import reference, steps
+from fastnn._kernels.contract import Course, Rows
+from fastnn._plan import new_run
 from fastnn.callbacks import LambdaCallback
 from fastnn.layers import Dense, Dropout
 from fastnn.losses import Reduction
@@ -133,7 +134,9 @@ def test_a_fit_ends_where_its_losses_say(backend, dtype, rng, patience, tol, max
     data = stage.place(x), stage.place(target), None
     got, order, rates = np.zeros_like(sums), np.arange(50, dtype=np.int32), np.array([0.2])
     while run["epoch"] < 25 and not run["status"]:
-        stage.backend.train_epochs(stage.plan, stage.arenas, *data, order, run, rates, got)
+        stage.backend.train(
+            stage.plan, stage.arenas, Rows(*((array,) for array in data)), Course(order, run, rates, got)
+        )
     assert (int(run["epoch"]), float(run["best"]), int(run["wait"])) == expected
     assert run["status"] == (2 if expected[0] < 25 or 0 <= patience < expected[2] else 0)
     assert (run["batch"], run["step"]) == (0, 4 * expected[0])
@@ -191,13 +194,15 @@ def test_gradient_equals_the_loop_over_blocks(backend, dtype, rng, n, weighted, 
     x, labels = draw(rng, (n, 5)), rng.integers(0, 4, (n, 1)).astype(np.int32)
     weight = draw(rng, n) ** 2 + 0.125 if weighted else None
     once, looped = Stage(backend, net, dtype), Stage(backend, net, dtype)
-    for stage, call in ((once, backend.gradient), (looped, lambda *a: contract.gradient_loop(backend, *a))):
-        call(stage.plan, stage.arenas, *(stage.place(part) for part in (x, labels, weight)), stage.sums)
+    for stage, call in ((once, backend.gradient), (looped, lambda *a: steps.gradient_loop(backend, *a))):
+        rows = Rows(*((stage.place(part),) for part in (x, labels, weight)))
+        call(stage.plan, stage.arenas, rows, stage.sums)
     np.testing.assert_array_equal(once.arenas.grads, looped.arenas.grads)
     assert_close(once.sums, looped.sums, DOUBLE, n)
     once.check()
     right = Stage(reference, net, DOUBLE)
-    reference.gradient(right.plan, right.arenas, right.place(x), labels, right.place(weight), right.sums)
+    rows = Rows((right.place(x),), (labels,), (right.place(weight),))
+    reference.gradient(right.plan, right.arenas, rows, right.sums)
     magnitude = np.abs(right.arenas.grads).max() + limit(dtype, 0)
     assert_close(once.arenas.grads, right.arenas.grads, dtype, net.depth + n, 4 * magnitude)
 
@@ -212,7 +217,7 @@ def test_gradient_has_the_same_bits_on_any_number_of_threads(rng):
         net = dense(np.random.default_rng(2), (97, 203, 11), "relu", loss="log_cosh", batch_size=3000)
         stage = Stage(native, net, np.float32)
         with threads.limited(n):
-            native.gradient(stage.plan, stage.arenas, x, target, None, stage.sums)
+            native.gradient(stage.plan, stage.arenas, Rows((x,), (target,), (None,)), stage.sums)
         found.append((stage.arenas.grads.copy(), stage.sums.copy()))
     for grads, sums in found[1:]:
         np.testing.assert_array_equal(grads, found[0][0])

@@ -12,8 +12,9 @@ from test_guard_pages import AtTheEdge, signal_of_child
 
 import fastnn
 from fastnn import _kernels
+from fastnn import _plan as plan
 from fastnn._base.sparse import from_scipy
-from fastnn._plan import plan
+from fastnn._kernels.contract import Rows
 
 BLOCK_SIZES = (1, 7, 16, 33, 64)
 
@@ -54,7 +55,7 @@ def test_prediction_gives_the_bits_of_dense_rows(backend, dtype, rng, kind, batc
     for x in (rows, written_out(rows)):
         stage = Stage(backend, net, dtype)
         out = stage.memory.array((len(rows), 3), dtype)
-        stage.backend.predict(net.plan, stage.arenas, stage.place(x), out)
+        stage.backend.predict(net.plan, stage.arenas, (stage.place(x),), (out,))
         stage.check()
         results.append(out.tobytes())
     assert results[0] == results[1]
@@ -63,7 +64,7 @@ def test_prediction_gives_the_bits_of_dense_rows(backend, dtype, rng, kind, batc
 def test_no_rows_are_predicted_as_none(backend, dtype, rng):
     net = dense(rng, (WIDTH, 3))
     stage, rows = Stage(backend, net, dtype), rows_of_kind(rng, "ragged", dtype)
-    stage.backend.predict(net.plan, stage.arenas, rows[5:5], stage.memory.array((0, 3), dtype))
+    stage.backend.predict(net.plan, stage.arenas, (rows[5:5],), (stage.memory.array((0, 3), dtype),))
     stage.check()
 
 
@@ -78,7 +79,7 @@ def test_nothing_behind_the_arrays_is_touched(backend, dtype, rng):
         stage = Stage(backend, net, dtype)
         stage.memory = AtTheEdge()
         stage.train(rows, target, None, epochs=1)
-        backend.predict(net.plan, stage.arenas, stage.place(rows), stage.memory.array((700, 3), dtype))
+        backend.predict(net.plan, stage.arenas, (stage.place(rows),), (stage.memory.array((700, 3), dtype),))
 
     assert signal_of_child(work) == 0
 
@@ -108,7 +109,7 @@ def test_the_number_of_threads_changes_no_bit(rng, dtype, threads, widths):
         for given in (rows, x):
             arenas = plan.allocate(predicting, net.params.astype(dtype))
             out = np.empty((1500, 3), dtype)
-            native.predict(predicting, arenas, given, out)
+            native.predict(predicting, arenas, (given,), (out,))
             results.append((trained(native, net, dtype, given, target, None), out.tobytes()))
     assert all(result == results[0] for result in results)
 
@@ -120,8 +121,8 @@ def test_prediction_uses_its_arenas_again(backend, dtype, rng):
     for kind in ("full rows", "nothing", "ragged", "empty rows"):
         rows = rows_of_kind(rng, kind, dtype)
         found, expected = np.empty((len(rows), 3), dtype), np.empty((len(rows), 3), dtype)
-        backend.predict(net.plan, stage.arenas, rows, found)
-        backend.predict(net.plan, stage.arenas, written_out(rows), expected)
+        backend.predict(net.plan, stage.arenas, (rows,), (found,))
+        backend.predict(net.plan, stage.arenas, (written_out(rows),), (expected,))
         assert found.tobytes() == expected.tobytes()
 
 
@@ -133,7 +134,7 @@ def test_gradient_over_all_rows_gives_the_bits_of_dense_rows(backend, dtype, rng
     target, results = draw(rng, (len(rows), 2)), []
     for x in (rows, written_out(rows)):
         stage = Stage(backend, net, dtype)
-        backend.gradient(stage.plan, stage.arenas, stage.place(x), stage.place(target), None, stage.sums)
+        backend.gradient(stage.plan, stage.arenas, Rows((stage.place(x),), (stage.place(target),), (None,)), stage.sums)
         stage.check()
         results.append((stage.arenas.grads.tobytes(), stage.sums.tobytes()))
     assert results[0] == results[1]

@@ -7,9 +7,11 @@ import pytest
 from networks import EVERY_LOSS, Memory, Stage, dense, draw, draw_target, loss_id, network, output_activation, reading
 from tolerance import assert_close
 
+from fastnn import _plan as plan
 from fastnn._base import random
-from fastnn._kernels import contract, reference
-from fastnn._plan import plan
+from fastnn._kernels import reference, steps
+from fastnn._kernels.contract import Rows
+from fastnn._plan import compile as compiling
 from fastnn.layers import Dense, Dropout
 from fastnn.metrics import Reading, StatisticCode
 from fastnn.optimizers import SGD, Adam
@@ -20,9 +22,9 @@ METRIC_PAIR = [(reading("mse"), True), (reading("mae"), False)]
 
 
 def loop_of_steps(stage, data, *, epochs, rates):
-    """What ``train_epochs`` promises to equal, written with the contract's own ``train_step``."""
-    x, target, weight = (stage.place(part) for part in data)
-    n, batch = len(x), int(stage.plan.header["batch_size"])
+    """What ``train`` promises to equal, written with ``steps.train_step``."""
+    rows_of = Rows(*((stage.place(part),) for part in data))
+    n, batch = len(rows_of), int(stage.plan.header["batch_size"])
     order = stage.memory.copy(np.arange(n, dtype=np.int32))
     sums, step = np.zeros((epochs, int(stage.plan.header["n_sums"]))), 0
     for epoch in range(epochs):
@@ -30,8 +32,8 @@ def loop_of_steps(stage, data, *, epochs, rates):
         for first in range(0, n, batch):
             rate = rates[min(step, len(rates) - 1)]
             rows = order[first : first + batch]
-            assert contract.train_step(
-                stage.backend, stage.plan, stage.arenas, x, target, weight, rows, step, rate, sums[epoch]
+            assert steps.train_step(
+                stage.backend, stage.plan, stage.arenas, rows_of, step, rate, sums[epoch], order=rows
             )
             step += 1
     return sums, order
@@ -124,13 +126,13 @@ def test_training_under_every_loss_equals_reference(backend, dtype, rng, loss, w
 @pytest.mark.parametrize("block", [1, 3, 16])
 def test_blocks_smaller_than_the_batch_equal_reference(backend, dtype, rng, monkeypatch, batch_size, n, block):
     whole = NETWORKS["dropout"](rng, batch_size=batch_size, optimizer=SGD(0.05), metrics=METRIC_PAIR)
-    monkeypatch.setattr(plan, "MIN_BLOCK", block)
-    monkeypatch.setattr(plan, "MAX_BLOCK", block)
+    monkeypatch.setattr(compiling, "MIN_BLOCK", block)
+    monkeypatch.setattr(compiling, "MAX_BLOCK", block)
     small = plan.compile_plan(
         whole.plan.layout,
         batch_size=batch_size,
-        loss=whole.plan.loss_record,
-        metrics=METRIC_PAIR,
+        losses=whole.plan.loss_records,
+        metrics=[(*metric, 0) for metric in METRIC_PAIR],
         optimizer=whole.plan.optimizer_record,
         seed=int(whole.plan.header["seed"]),
     )

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from networks import network, reading
 
+from fastnn import _plan as plan
 from fastnn import losses
-from fastnn._plan import plan, records
+from fastnn._ops import OPS
+from fastnn._plan import records
 from fastnn.activations import ActivationCode
 from fastnn.layers import Activation, Dense, Dropout, Flatten, Input, Reshape
-from fastnn.layers.base import OpKind
 from fastnn.losses import LossCode
 from fastnn.metrics import StatisticCode
 from fastnn.optimizers import Adam
@@ -29,15 +30,15 @@ STACKS = {
 
 
 def extents(compiled):
-    """(name, first, last + 1) of every buffer in the workspace; ``dx`` is the ``dy`` of the op before."""
-    head, block = compiled.header, int(compiled.header["block_rows"])
-    if head["x"] >= 0:
-        yield "gathered", int(head["x"]), int(head["x"] + block * head["n_input"])
+    """(name, first, last + 1) of every buffer in the workspace."""
+    block = int(compiled.header["block_rows"])
+    for i, value in enumerate(compiled.values):
+        for name in ("offset", "grad"):
+            if value[name] >= 0:
+                yield f"{name} of value {i}", int(value[name]), int(value[name] + block * value["size"])
     for i, op in enumerate(compiled.ops):
-        size = block * int(op["repeat"] * op["n_out"])
-        for name in ("y", "z", "dy"):
-            if op[name] >= 0:
-                yield f"{name} of op {i}", int(op[name]), int(op[name]) + size
+        if op["z"] >= 0:
+            yield f"z of op {i}", int(op["z"]), int(op["z"] + block * op["repeat"] * op["n_out"])
         if op["scratch"] >= 0:
             yield f"scratch of op {i}", int(op["scratch"]), int(op["scratch"] + op["n_in"] * op["n_out"])
 
@@ -60,16 +61,16 @@ def test_buffers_are_aligned_inside_and_apart(rng, stack, training, batch_size):
 def test_ops_are_linked_forward_and_backward(rng, stack):
     layers, shape = STACKS[stack]
     compiled = network(rng, layers, shape, loss="mse").plan
-    ops, head = compiled.ops, compiled.header
-    assert ops[0]["x"] == -1
-    assert (head["y"], head["dy"]) == (ops[-1]["y"], ops[-1]["dy"])
+    ops, values = compiled.ops, compiled.values
+    read = compiled.edges["value"][ops["first_edge"]]
+    assert list(read) == list(range(len(ops)))
+    assert list(ops["output"]) == list(range(1, len(ops) + 1))
     first_trained = next((i for i, op in enumerate(ops) if op["w"] >= 0), len(ops))
     for i, op in enumerate(ops):
-        if i:
-            assert op["x"] == ops[i - 1]["y"]
-            assert op["n_in"] * op["repeat"] == ops[i - 1]["n_out"] * ops[i - 1]["repeat"]
-        assert op["dx"] == (ops[i - 1]["dy"] if i > first_trained else -1)
-        assert (op["scratch"] >= 0) == (op["kind"] == OpKind.DENSE and op["dx"] >= 0)
+        assert op["n_in"] * op["repeat"] == values[i]["size"]
+        assert (values[i]["grad"] >= 0) == (i > first_trained)
+        assert (op["scratch"] >= 0) == (OPS[int(op["kind"])].name == "dense" and i > first_trained)
+    assert values[-1]["grad"] >= 0
 
 
 def test_parameters_are_aligned_and_apart(rng):
@@ -103,7 +104,7 @@ def test_workspace_does_not_grow_with_the_batch(rng):
 
 
 def kinds(compiled):
-    return [(OpKind(op["kind"]).name, ActivationCode(op["activation"]).name) for op in compiled.ops]
+    return [(OPS[int(op["kind"])].name.upper(), ActivationCode(op["activation"]).name) for op in compiled.ops]
 
 
 def test_an_activation_layer_joins_the_linear_dense_before_it(rng):
@@ -124,7 +125,7 @@ def test_an_activation_joins_through_a_layer_without_operations_only_on_the_same
 
 def test_dropout_keeps_the_stream_of_its_layer(rng):
     compiled = network(rng, [Input((3,)), Dense(4), Activation("relu"), Dropout(0.25)], (3,)).plan
-    assert [(op["layer"], op["rate"]) for op in compiled.ops] == [(1, 0.0), (3, 0.25)]
+    assert [(op["stream"], op["rate"]) for op in compiled.ops] == [(1, 0.0), (3, 0.25)]
 
 
 @pytest.mark.parametrize(
@@ -149,8 +150,8 @@ def test_dropout_keeps_the_stream_of_its_layer(rng):
 )
 def test_a_cross_entropy_takes_the_activation_it_belongs_to(rng, layers, loss, fused):
     compiled = network(rng, layers, (3,), loss=loss).plan
-    assert compiled.loss["fused"] == (-1 if fused is None else ActivationCode[fused])
-    assert LossCode(compiled.loss["code"]).name.endswith("_LOGITS") == (
+    assert compiled.losses[0]["fused"] == (-1 if fused is None else ActivationCode[fused])
+    assert LossCode(compiled.losses[0]["code"]).name.endswith("_LOGITS") == (
         fused is not None or "LOGITS" in losses.get(loss).code.name
     )
     assert (ActivationCode(compiled.ops[-1]["activation"]).name == "LINEAR") == (
@@ -160,14 +161,14 @@ def test_a_cross_entropy_takes_the_activation_it_belongs_to(rng, layers, loss, f
 
 def test_softmax_over_other_rows_than_the_output_is_not_fused(rng):
     compiled = network(rng, [Dense(3, "softmax"), Flatten()], (2, 4), loss="categorical_crossentropy").plan
-    assert compiled.loss["fused"] == -1
+    assert compiled.losses[0]["fused"] == -1
 
 
 def test_prediction_plans_apply_the_activation(rng):
     compiled = network(rng, [Dense(3, "softmax")], (4,)).plan
     assert kinds(compiled) == [("DENSE", "SOFTMAX")]
     assert not compiled.training
-    assert (compiled.ops["dy"] == -1).all()
+    assert (compiled.values["grad"] == -1).all()
 
 
 def test_repeat_counts_the_rows_of_a_sample(rng):
@@ -178,7 +179,7 @@ def test_repeat_counts_the_rows_of_a_sample(rng):
         (1, 28, 6),
         (2, 3, 2),
     ]
-    assert (compiled.loss["repeat"], compiled.loss["n_out"], compiled.header["n_output"]) == (2, 2, 4)
+    assert (compiled.losses[0]["repeat"], compiled.losses[0]["n_out"], compiled.outputs[0]["size"]) == (2, 2, 4)
 
 
 def test_tables_hold_what_was_compiled(rng):
@@ -195,16 +196,16 @@ def test_tables_hold_what_was_compiled(rng):
         batch_size=10,
         seed=2**63 + 5,
     ).plan
-    assert (compiled.loss["n_parameters"], compiled.loss["parameters"][0]) == (1, 0.7)
+    assert (compiled.losses[0]["n_parameters"], compiled.losses[0]["parameters"][0]) == (1, 0.7)
     assert (compiled.optimizer["code"], compiled.optimizer["clip"]) == (OptimizerCode.ADAM, ClipCode.NORM)
     assert (compiled.optimizer["clip_at"], compiled.optimizer["weight_decay"], compiled.optimizer["hyper"][0]) == (
         0.5,
         0.1,
         0.8,
     )
-    assert [tuple(row)[:4] for row in compiled.metrics] == [
-        (metric[0].statistic, 1, 1, 2),
-        (metric[1].statistic, 0, 3, 8),
+    assert [[row[name] for name in ("statistic", "weighted", "first", "n_sums")] for row in compiled.metrics] == [
+        [metric[0].statistic, 1, 1, 2],
+        [metric[1].statistic, 0, 3, 8],
     ]
     assert (compiled.header["n_sums"], compiled.header["seed"], compiled.header["batch_size"]) == (11, 2**63 + 5, 10)
     assert [(s["l1"], s["l2"]) for s in compiled.segments] == [(0.1, 0.2), (0, 0), (0, 0), (0, 0)]
