@@ -46,7 +46,12 @@ def why_not() -> str | None:
 
 def program() -> Path:
     """The driver with all kernels, from the folder ``build`` when it was made from these very sources."""
-    sources = [ROOT / "setup.py", DRIVER, Path(__file__), *sorted(SOURCES.iterdir())]
+    sources = [
+        ROOT / "setup.py",
+        DRIVER,
+        Path(__file__),
+        *sorted(path for path in SOURCES.rglob("*") if path.is_file()),
+    ]
     text = b"".join(path.read_bytes() for path in sources)
     kept = ROOT / "build/neon" / hashlib.sha256(text).hexdigest()[:16]
     if not kept.exists():

@@ -12,12 +12,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from networks import Memory, Stage, dense, draw, network, reading
 from tolerance import assert_close, limit
 
+import fastnn
 from fastnn import _plan as plan
 from fastnn import losses, optimizers
 from fastnn._base import random
