@@ -156,16 +156,7 @@ class Emulated:
         self._call(ACTIVATE_BACK, [NOTHING if z is None else z, y, dy], y.itemsize, (code, *y.shape), (parameter,))
 
     def _with_model(self, command, plan, arenas, own, whole=(), real=()):
-        tables = [
-            plan.header,
-            plan.values,
-            plan.edges,
-            plan.ops,
-            plan.losses,
-            plan.optimizer,
-            plan.metrics,
-            plan.segments,
-        ]
+        tables = plan.tables
         held = [arenas.params, arenas.slots, arenas.statistics, arenas.grads, arenas.workspace]
         own = [NOTHING if array is None else array for array in own]
         self._call(command, [*tables, *held, *own], arenas.params.itemsize, whole, real)

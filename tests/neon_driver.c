@@ -10,8 +10,8 @@
 #include "walk.h"
 
 enum { GEMM, MATH, ACTIVATE, ACTIVATE_BACK, FORWARD, LOSS, UPDATE, TRAIN, PREDICT };
-enum { HEADER, VALUES, EDGES, OPS, LOSSES, OPTIMIZER, METRICS, SEGMENTS };
-enum { PARAMS = SEGMENTS + 1, SLOTS, STATISTICS, GRADS, WORKSPACE, FIRST_OWN };
+enum { VALUES, EDGES, OPS, HEADER, LOSSES, OPTIMIZER, METRICS, SEGMENTS, SPANS };
+enum { PARAMS = SPANS + 1, SLOTS, STATISTICS, GRADS, WORKSPACE, FIRST_OWN };
 enum { MOST_ARRAYS = 24, N_NUMBERS = 8, THREADS = 2 };
 
 typedef struct {
@@ -61,6 +61,7 @@ static fnn_model model_in(const array *a) {
                        .optimizer = a[OPTIMIZER].data,
                        .metrics = a[METRICS].data,
                        .segments = a[SEGMENTS].data,
+                       .spans = a[SPANS].data,
                        .params = a[PARAMS].data,
                        .slots = a[SLOTS].data,
                        .statistics = a[STATISTICS].data,

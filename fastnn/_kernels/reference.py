@@ -80,14 +80,15 @@ def gradient(plan, memory, rows, sums):
 
 
 def update(plan, memory, step, learning_rate, penalty_scale=1.0):
-    params, grads = memory.params[: len(memory.grads)], memory.grads
+    params, grads = memory.params, memory.grads
     penalty = regularizers.penalize(plan.segments, params, grads, penalty_scale)
     _clip(plan, grads)
     c = plan.optimizer_record.all_scalars(step, learning_rate).astype(params.dtype)
-    new, new_slots = UPDATES[plan.optimizer_record.code](params, grads, tuple(memory.slots), c)
-    params[...] = new
-    for slot, value in zip(memory.slots, new_slots, strict=True):
-        slot[...] = value
+    for first, last in plan.spans:
+        w, slots = params[first:last], memory.slots[:, first:last]
+        w[...], new_slots = UPDATES[plan.optimizer_record.code](w, grads[first:last], tuple(slots), c)
+        for slot, value in zip(slots, new_slots, strict=True):
+            slot[...] = value
     _constrain(plan, params)
     return penalty
 

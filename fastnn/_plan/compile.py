@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -71,25 +72,35 @@ def compile_plan(
     training = bool(losses)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     build = _Builder(layout, graph, training, block_rows(graph, layout, batch_size), input_gradients)
-    ops = build.ops()
+    ops, first_sum = build.ops(), tables.n_losses(taken)
+    made: dict[str, Any] = {
+        "losses": tables.loss_table(taken, loss_weights, layout.output_shapes, build.outputs()),
+        "optimizer": tables.optimizer_table(optimizer),
+        "metrics": tables.metric_table(metrics, layout.output_shapes, n_samples, first_sum),
+        "segments": tables.segments(layout),
+        "spans": tables.spans(layout),
+    }
     header = build.header(batch_size, seed)
-    loss_table = tables.loss_table(taken, loss_weights, layout.output_shapes, build.outputs())
-    metric_table = tables.metric_table(metrics, layout.output_shapes, n_samples, tables.n_losses(taken))
-    segments = tables.segments(layout)
-    header["n_losses"], header["n_metrics"], header["n_segments"] = len(loss_table), len(metric_table), len(segments)
-    header["n_sums"] = tables.n_losses(taken) + int(metric_table["n_sums"].sum())
+    _describe(header, ops, made, reduction)
+    header["n_sums"] = first_sum + int(made["metrics"]["n_sums"].sum())
+    made |= {"values": build.values, "edges": np.array(build.edges, EDGE), "ops": ops, "header": header}
+    for table in made.values():
+        table.flags.writeable = False
+    records = tuple(loss for loss, _ in taken)
+    return Plan(layout, training, **made, workspace_size=build.size, loss_records=records, optimizer_record=optimizer)
+
+
+def _describe(header: np.ndarray, ops: np.ndarray, made: dict[str, Any], reduction: Reduction) -> None:
+    """What the header says of the tables, and of how losses are divided."""
+    segments = made["segments"]
+    for name in ("losses", "metrics", "segments", "spans"):
+        header[f"n_{name}"] = len(made[name])
     header["loss_scale"], header["loss_reported"] = reduction.scale, reduction.reported
     header["divisor"] = BY_NOTHING if reduction.summed else BY_WEIGHT if reduction.by_weight else BY_ROWS
     header["divides_penalties"] = reduction.by_weight and not reduction.whole_penalties
     header["has_penalty"] = bool(np.any(segments["l1"] + segments["l2"]))
     header["has_constraint"] = bool(segments["constraint"].any())
     header["has_activity"] = bool(ops["activity_l1"].any() or ops["activity_l2"].any())
-    optimizer_table = tables.optimizer_table(optimizer)
-    made = (build.values, np.array(build.edges, EDGE), ops, header, loss_table, optimizer_table, metric_table, segments)
-    for table in made:
-        table.flags.writeable = False
-    records = tuple(loss for loss, _ in taken)
-    return Plan(layout, training, *made, build.size, loss_records=records, optimizer_record=optimizer)
 
 
 def block_rows(graph: Graph, layout: Layout, batch_size: int) -> int:
@@ -180,7 +191,7 @@ class _Builder:
         header["n_ops"], header["n_values"] = len(self.graph.operations), len(self.values)
         header["n_inputs"], header["n_outputs"] = len(self.graph.inputs), len(self.graph.outputs)
         header["batch_size"], header["block_rows"], header["seed"] = batch_size, self.rows, seed
-        header["n_params"], header["n_trained"] = self.layout.n_params, self.layout.n_trained
+        header["n_params"] = self.layout.n_params
         header["shares_params"] = any(_who_adds_params(self.graph, self.offsets))
         return header
 

@@ -20,7 +20,7 @@ MOST_NUMBERS = 2**40  # of a sample or a parameter: more than any machine holds,
 
 @dataclass(frozen=True, repr=False)
 class Variable:
-    """A parameter of a layer with its place in ``params``; those that are not trained stand behind all others."""
+    """A parameter of a layer with its place in ``params``."""
 
     layer: int
     parameter: Parameter
@@ -56,7 +56,7 @@ class Layout:
     nodes : in an order in which every edge is made before it is read.
     inputs, outputs : edges.
     variables : the parameters in the order of ``get_weights``.
-    n_params, n_trained : length of ``params``, padding included, and of the part that is trained.
+    n_params : length of ``params``, padding included.
     """
 
     layers: tuple[Layer, ...]
@@ -66,7 +66,6 @@ class Layout:
     outputs: tuple[int, ...]
     variables: tuple[Variable, ...]
     n_params: int
-    n_trained: int
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
@@ -109,7 +108,7 @@ def lay_out_graph(
     frozen: Collection[int] = (),
     first_stream: int = 0,
 ) -> Layout:
-    """The layout of a graph.
+    """The layout of a graph whose parameters stand in a vector of their own, in the order of the layers.
 
     Parameters
     ----------
@@ -131,44 +130,33 @@ def lay_out_graph(
     for shape in input_shapes:
         _check_size("the input", shape)
         shapes.append(shape)
-    for number, (layer, edges) in enumerate(nodes):
+    for stream, (layer, edges) in enumerate(nodes, first_stream):
         came = tuple(shapes[edge] for edge in edges)
-        shape, given = layers[layer].output_shape(*came), layers[layer].input_shape
-        if number and given not in (None, came[0]):
-            raise ValueError(f"layer {layer} was given the input_shape {given}, and gets {came[0]} here")
-        shapes.append(shape)
-        _check_size(f"the output of layer {layer}", shapes[-1])
-        made.append(Node(layer, tuple(edges), len(input_shapes) + number, first_stream + number))
+        shapes.append(_output_shape(layer, layers[layer], came, first=not made))
+        made.append(Node(layer, tuple(edges), len(shapes) - 1, stream))
         read.setdefault(layer, came)
-    variables, n_trained, n_params = _place(layers, read, frozen)
-    return Layout(
-        tuple(layers),
-        tuple(shapes),
-        tuple(made),
-        tuple(range(len(input_shapes))),
-        tuple(outputs),
-        variables,
-        n_params,
-        n_trained,
-    )
+    variables, n_params = _place(layers, read, frozen)
+    inputs = tuple(range(len(input_shapes)))
+    return Layout(tuple(layers), tuple(shapes), tuple(made), inputs, tuple(outputs), variables, n_params)
+
+
+def _output_shape(number: int, layer: Layer, came: tuple[Shape, ...], first: bool) -> Shape:
+    shape = layer.output_shape(*came)
+    if not first and layer.input_shape not in (None, came[0]):
+        raise ValueError(f"layer {number} was given the input_shape {layer.input_shape}, and gets {came[0]} here")
+    _check_size(f"the output of layer {number}", shape)
+    return shape
 
 
 def _place(layers: Sequence[Layer], read: dict[int, tuple[Shape, ...]], frozen: Collection[int]):
-    """Variables, and the lengths of the trained part and of all: what is trained first, else in the layers' order."""
-    listed = [(i, parameter) for i, layer in enumerate(layers) if i in read for parameter in layer.parameters(*read[i])]
-    for layer, parameter in listed:
-        _check_size(f"{parameter.name} of layer {layer}", parameter.shape)
-    offsets, at, n_trained = {}, 0, 0
-    for trained in (True, False):
-        for place, (layer, parameter) in enumerate(listed):
-            if (layer not in frozen) == trained:
-                offsets[place], at = at, at + padded(math.prod(parameter.shape))
-        n_trained = at if trained else n_trained
-    variables = tuple(
-        Variable(layer, parameter, offsets[place], layer not in frozen)
-        for place, (layer, parameter) in enumerate(listed)
-    )
-    return variables, n_trained, at
+    """Variables one behind the other, and the length of all."""
+    variables, at = [], 0
+    for i, layer in enumerate(layers):
+        for parameter in layer.parameters(*read[i]) if i in read else ():
+            _check_size(f"{parameter.name} of layer {i}", parameter.shape)
+            variables.append(Variable(i, parameter, at, i not in frozen))
+            at += padded(variables[-1].size)
+    return tuple(variables), at
 
 
 def _check_size(name: str, shape: Shape) -> None:

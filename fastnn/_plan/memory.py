@@ -16,9 +16,9 @@ class Memory:
     """All of one dtype (float32 or float64), 64-byte aligned. The first three last; the others are room to work in."""
 
     params: np.ndarray  # (n_params,)
-    slots: np.ndarray  # (n_slots, n_trained)
+    slots: np.ndarray  # (n_slots, n_params)
     statistics: np.ndarray  # running statistics
-    grads: np.ndarray  # (n_trained,), empty for prediction
+    grads: np.ndarray  # (n_params,), empty for prediction
     workspace: np.ndarray  # (workspace_size,)
 
     def __repr__(self) -> str:
@@ -41,7 +41,7 @@ def allocate(
         slots = new_slots(plan, dtype)
     if statistics is None:
         statistics = aligned(0, dtype)
-    grads = aligned(int(plan.header["n_trained"]) if plan.training else 0, dtype)
+    grads = aligned(int(plan.header["n_params"]) if plan.training else 0, dtype)
     return Memory(params, slots, statistics, grads, aligned(plan.workspace_size, dtype))
 
 
@@ -52,12 +52,12 @@ def outputs(plan: Plan, memory: Memory, n_rows: int) -> tuple[np.ndarray, ...]:
 
 
 def new_slots(plan: Plan, dtype: np.dtype) -> np.ndarray:
-    """Fresh optimiser state, ``(n_slots, n_trained)``."""
+    """Fresh optimiser state, ``(n_slots, n_params)``; of parameters that are not trained it stays as it is."""
     record = plan.optimizer_record
-    n_trained = int(plan.header["n_trained"])
+    n_params = int(plan.header["n_params"])
     if record is None:
-        return aligned(0, dtype).reshape(0, n_trained)
-    slots = aligned(record.n_slots * n_trained, dtype).reshape(record.n_slots, n_trained)
+        return aligned(0, dtype).reshape(0, n_params)
+    slots = aligned(record.n_slots * n_params, dtype).reshape(record.n_slots, n_params)
     slots[...] = np.reshape(record.slot_starts, (-1, 1))
     return slots
 

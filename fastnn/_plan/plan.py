@@ -34,11 +34,18 @@ class Plan:
     optimizer: np.ndarray
     metrics: np.ndarray
     segments: np.ndarray
+    spans: np.ndarray
     workspace_size: int
     loss_records: tuple[LossRecord | CustomLoss, ...] = field(repr=False)
     optimizer_record: Optimizer | None = field(repr=False)
     faults: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
     """What each backend said when it was asked whether it supports the plan."""
+
+    @property
+    def tables(self) -> tuple[np.ndarray, ...]:
+        """All tables, in the order in which this class has them."""
+        first = self.values, self.edges, self.ops, self.header, self.losses
+        return (*first, self.optimizer, self.metrics, self.segments, self.spans)
 
     @property
     def inputs(self) -> np.ndarray:

@@ -124,6 +124,8 @@ SEGMENT = np.dtype(
     align=True,
 )
 
+SPAN = np.dtype([("first", np.int64), ("last", np.int64)], align=True)  # parameters that are trained
+
 HEADER = np.dtype(
     [
         ("n_ops", np.int32),
@@ -137,7 +139,7 @@ HEADER = np.dtype(
         ("batch_size", np.int64),
         ("block_rows", np.int64),  # samples pushed through all ops together, at most
         ("n_params", np.int64),  # length of params, padding included
-        ("n_trained", np.int64),  # length of grads and of each slot: the first of params
+        ("n_spans", np.int64),
         ("shares_params", np.int64),  # 1: two ops have the same parameters
         ("n_sums", np.int64),  # length of a row of sums
         ("seed", np.uint64),

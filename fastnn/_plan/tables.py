@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastnn._plan.layout import Layout
-from fastnn._plan.records import LOSS, METRIC, OPTIMIZER, SEGMENT
+from fastnn._plan.layout import Layout, padded
+from fastnn._plan.records import LOSS, METRIC, OPTIMIZER, SEGMENT, SPAN
 from fastnn.layers.base import Shape
 from fastnn.losses import LossRecord
 from fastnn.metrics import Reading, StatisticCode, n_sums
@@ -53,6 +53,19 @@ def segments(layout: Layout) -> np.ndarray:
             row["columns"], row["by_row"] = constraint.matrix(variable.parameter.shape)
             row["least"], row["most"], row["rate"] = constraint.bounds()
     return table
+
+
+def spans(layout: Layout) -> np.ndarray:
+    """The stretches of ``params`` that are trained: what the update walks."""
+    found: list[tuple[int, int]] = []
+    for variable in sorted(layout.variables, key=lambda variable: variable.offset):
+        first, last = variable.offset, variable.offset + padded(variable.size)
+        if not variable.trained:
+            continue
+        if found and found[-1][1] == first:
+            first = found.pop()[0]
+        found.append((first, last))
+    return np.array(found, SPAN)
 
 
 def loss_table(

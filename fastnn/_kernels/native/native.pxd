@@ -30,6 +30,9 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef struct fnn_metric:
         pass
 
+    ctypedef struct fnn_span:
+        pass
+
     ctypedef struct fnn_segment:
         pass
 
@@ -59,6 +62,7 @@ cdef extern from "c/kernels.h" nogil:
         const fnn_optimizer *optimizer
         const fnn_metric *metrics
         const fnn_segment *segments
+        const fnn_span *spans
         void *params
         void *slots
         void *statistics

@@ -110,7 +110,7 @@ cdef class Prepared:
         model.losses = <const fnn_loss *>_address(plan.losses, &n)
         model.optimizer = <const fnn_optimizer *>_address(plan.optimizer, &n)
         model.metrics = <const fnn_metric *>_address(plan.metrics, &n)
-        model.segments = <const fnn_segment *>_address(plan.segments, &n)
+        model.segments, model.spans = <const fnn_segment *>_address(plan.segments, &n), <const fnn_span *>_address(plan.spans, &n)
         model.params, model.grads = _address(memory.params, &n), _address(memory.grads, &n)
         model.slots, model.statistics = _address(memory.slots, &n), _address(memory.statistics, &n)
         model.workspace = _address(memory.workspace, &n)

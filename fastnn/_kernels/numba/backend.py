@@ -148,7 +148,7 @@ def _run(
     """Hand one task to ``execute``, with empty arrays for what it does not need; returns ``execute``'s number."""
     compiled = _compiled(memory.params.dtype)
     compiled.prepare(plan)
-    tables = plan.values, plan.edges, plan.ops, plan.header, plan.losses, plan.optimizer, plan.metrics, plan.segments
+    tables = plan.tables
     return compiled.execute(
         task,
         Tables(*tables, compiled.kernels),
@@ -245,13 +245,13 @@ def _compiled(dtype: np.dtype) -> _Compiled:
 
 def _signature(dtype: np.dtype) -> tuple:
     number, vector, integer = typeof(dtype.type(0)), typeof(np.empty(0, dtype)), types.int64
-    names = ("VALUE", "EDGE", "OP", "LOSS", "METRIC", "SEGMENT", "SOURCE", "ANSWER")
-    values, edges, ops_table, losses_table, metrics, segments, sources_table, answers = (
+    names = ("VALUE", "EDGE", "OP", "LOSS", "METRIC", "SEGMENT", "SPAN", "SOURCE", "ANSWER")
+    values, edges, ops_table, losses_table, metrics, segments, spans, sources_table, answers = (
         typeof(np.zeros(1, getattr(records, name))) for name in names
     )
     single = records.HEADER, records.OPTIMIZER, records.RUN
     header, optimizer, run = (typeof(np.zeros((), record)) for record in single)
-    tables = values, edges, ops_table, header, losses_table, optimizer, metrics, segments, types.int64[::1]
+    tables = values, edges, ops_table, header, losses_table, optimizer, metrics, segments, spans, types.int64[::1]
     return (
         integer,
         types.NamedTuple(tables, Tables),

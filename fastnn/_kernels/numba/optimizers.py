@@ -15,7 +15,7 @@ from fastnn._kernels.numba.formulas import compiled
 from fastnn.optimizers import power as python_power
 from fastnn.optimizers.updates import N_SLOTS, UPDATES, OptimizerCode
 
-ARGUMENTS = "w, g, slots, optimizer, step, rate"
+ARGUMENTS = "w, g, slots, spans, optimizer, step, rate"
 power = kernel(python_power)
 
 
@@ -122,28 +122,32 @@ def _update(formula, scalars, n_slots):
         return of(decay), of(c1), of(c2), of(c3), of(c4), of(c5), of(c6), of(c7), of(c8), of(c9)
 
     @inlined
-    def without_slots(w, g, slots, optimizer, step, rate):
+    def without_slots(w, g, slots, spans, optimizer, step, rate):
         c = rounded(optimizer, step, rate, w.dtype.type)
-        for i in range(w.shape[0]):
-            w[i], _ = on_number(w[i], g[i], (), c)
+        for span in spans:
+            for i in range(span.first, span.last):
+                w[i], _ = on_number(w[i], g[i], (), c)
 
     @inlined
-    def with_one(w, g, slots, optimizer, step, rate):
+    def with_one(w, g, slots, spans, optimizer, step, rate):
         c, s0 = rounded(optimizer, step, rate, w.dtype.type), slots[0]
-        for i in range(w.shape[0]):
-            w[i], (s0[i],) = on_number(w[i], g[i], (s0[i],), c)
+        for span in spans:
+            for i in range(span.first, span.last):
+                w[i], (s0[i],) = on_number(w[i], g[i], (s0[i],), c)
 
     @inlined
-    def with_two(w, g, slots, optimizer, step, rate):
+    def with_two(w, g, slots, spans, optimizer, step, rate):
         c, s0, s1 = rounded(optimizer, step, rate, w.dtype.type), slots[0], slots[1]
-        for i in range(w.shape[0]):
-            w[i], (s0[i], s1[i]) = on_number(w[i], g[i], (s0[i], s1[i]), c)
+        for span in spans:
+            for i in range(span.first, span.last):
+                w[i], (s0[i], s1[i]) = on_number(w[i], g[i], (s0[i], s1[i]), c)
 
     @inlined
-    def with_three(w, g, slots, optimizer, step, rate):
+    def with_three(w, g, slots, spans, optimizer, step, rate):
         c, s0, s1, s2 = rounded(optimizer, step, rate, w.dtype.type), slots[0], slots[1], slots[2]
-        for i in range(w.shape[0]):
-            w[i], (s0[i], s1[i], s2[i]) = on_number(w[i], g[i], (s0[i], s1[i], s2[i]), c)
+        for span in spans:
+            for i in range(span.first, span.last):
+                w[i], (s0[i], s1[i], s2[i]) = on_number(w[i], g[i], (s0[i], s1[i], s2[i]), c)
 
     return (without_slots, with_one, with_two, with_three)[n_slots]
 

@@ -27,7 +27,7 @@ from fastnn._kernels.numba import activations as jit_activations
 from fastnn._kernels.numba import losses, optimizers, statistics
 from fastnn._kernels.numba.compile import OPTIONS
 from fastnn._kernels.numba.vector import products
-from fastnn._plan.records import OPTIMIZER
+from fastnn._plan.records import OPTIMIZER, SPAN
 
 INTEGER, DOUBLE, LABELS, SUMS = types.int64, types.float64, types.int32[::1], types.float64[::1]
 
@@ -124,7 +124,8 @@ def _statistic(number):
 
 
 def _update(number):
-    return number[::1], number[::1], number[:, ::1], typeof(np.zeros((), OPTIMIZER)), INTEGER, DOUBLE
+    spans, optimizer = typeof(np.zeros(1, SPAN)), typeof(np.zeros((), OPTIMIZER))
+    return number[::1], number[::1], number[:, ::1], spans, optimizer, INTEGER, DOUBLE
 
 
 def _product(number):

@@ -65,7 +65,8 @@ def update_params(tables, memory, step, rate, scale):
     if tables.header[()].has_penalty:
         penalty = penalize(tables.segments, params, grads, scale)
     clip(optimizer.clip, optimizer.clip_at, tables.segments, grads)
-    table.update(tables.kernels, optimizer.code, (params, grads, memory.slots, tables.optimizer, step, rate))
+    given = params, grads, memory.slots, tables.spans, tables.optimizer, step, rate
+    table.update(tables.kernels, optimizer.code, given)
     if tables.header[()].has_constraint:
         constrain(tables.segments, params)
     return penalty

@@ -37,6 +37,7 @@ class Tables(NamedTuple):
     optimizer: np.ndarray
     metrics: np.ndarray
     segments: np.ndarray
+    spans: np.ndarray
     kernels: np.ndarray  # addresses, see table.py
 
 

@@ -120,7 +120,7 @@ INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, co
     const update_place at = {.w = (real *)model->params + begin,
                              .slots = (real *)model->slots + begin,
                              .g = g,
-                             .stride = model->header->n_trained};
+                             .stride = model->header->n_params};
     const int64_t n = end - begin;
     int64_t i = 0;
     vf c[FNN_N_SCALARS];
@@ -150,7 +150,7 @@ static void update_range(const fnn_model *model, const real *g, const double *c,
 
 enum { TOGETHER = 1024 }; /* parameters that stay in the first-level cache between their penalty and their update */
 
-static void fnn_update_kernel(const fnn_model *model, const double *c, double scale, int64_t begin, int64_t end) {
+static void update_span(const fnn_model *model, const double *c, double scale, int64_t begin, int64_t end) {
     real *g = (real *)model->grads;
     if (!model->header->has_penalty || scale == 0) {
         update_range(model, g + begin, c, begin, end);
@@ -160,6 +160,15 @@ static void fnn_update_kernel(const fnn_model *model, const double *c, double sc
         const int64_t last = i + TOGETHER < end ? i + TOGETHER : end;
         penalize_range(model, scale, g + i, i, last);
         update_range(model, g + i, c, i, last);
+    }
+}
+
+/* Those of the parameters [begin, end) that are trained. */
+static void fnn_update_kernel(const fnn_model *model, const double *c, double scale, int64_t begin, int64_t end) {
+    for (int k = 0; k < model->header->n_spans; k++) {
+        const fnn_span span = model->spans[k];
+        const int64_t first = span.first > begin ? span.first : begin, last = span.last < end ? span.last : end;
+        if (first < last) update_span(model, c, scale, first, last);
     }
 }
 
@@ -185,7 +194,7 @@ static void clip_norm(real *numbers, int64_t n, double bound) {
 static void fnn_clip(const fnn_model *model) {
     const double bound = model->optimizer->clip_at;
     real *grads = model->grads;
-    const int64_t n = model->header->n_trained;
+    const int64_t n = model->header->n_params;
     if (model->optimizer->clip == FNN_CLIP_VALUE) {
         const clip_run run = {.numbers = grads, .bound = vf_set1((real)bound)};
         vec_each(clip_part, &run, n);

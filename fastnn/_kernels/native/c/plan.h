@@ -158,9 +158,14 @@ typedef struct {
     double least, most, rate;
 } fnn_segment;
 
+/* Parameters [first, last) that are trained. */
+typedef struct {
+    int64_t first, last;
+} fnn_span;
+
 typedef struct {
     int32_t n_ops, n_values, n_inputs, n_outputs, n_segments, n_losses, n_metrics, has_penalty;
-    int64_t batch_size, block_rows, n_params, n_trained, shares_params, n_sums;
+    int64_t batch_size, block_rows, n_params, n_spans, shares_params, n_sums;
     uint64_t seed;
     int32_t has_activity, has_constraint;
     double loss_scale, loss_reported;
@@ -196,6 +201,7 @@ typedef struct {
     const fnn_optimizer *optimizer;
     const fnn_metric *metrics;
     const fnn_segment *segments;
+    const fnn_span *spans;
     void *params, *slots, *statistics, *grads, *workspace; /* of the dtype of the kernels in use */
 } fnn_model;
 

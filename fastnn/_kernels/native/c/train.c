@@ -40,7 +40,7 @@ typedef struct {
 static int learns_at_once(const fnn_network *network) {
     const fnn_header *header = network->model.header;
     return !network->model.optimizer->clip && !header->shares_params && header->batch_size <= header->block_rows &&
-           header->n_trained * network->kernels->item_size > LEARN_BYTES;
+           header->n_params * network->kernels->item_size > LEARN_BYTES;
 }
 
 /* Bytes of an input, of sparse rows of what they keep. */
@@ -189,7 +189,7 @@ static void train_block(training *t, fnn_block *block, const int32_t *rows, doub
 static void update_params(training *t, const update_scalars *scalars, fnn_team *team, int thread) {
     const fnn_model *model = &t->network->model;
     const fnn_kernels *kernels = t->network->kernels;
-    const range own = share(model->header->n_trained, PARAM_UNIT, team, thread);
+    const range own = share(model->header->n_params, PARAM_UNIT, team, thread);
     double scale = scalars->penalty_scale;
     if (model->optimizer->clip) {
         kernels->penalize(model, scale, own.begin, own.end);

@@ -70,7 +70,7 @@ void fnn_backward(const fnn_network *network, const fnn_block *block, int accumu
 
 double fnn_update(const fnn_network *network, int64_t step, double learning_rate, double penalty_scale) {
     const fnn_model *model = &network->model;
-    const int64_t n = model->header->n_trained;
+    const int64_t n = model->header->n_params;
     double c[FNN_N_SCALARS];
     const uint64_t control = fnn_flush_denormals();
     const double penalty = penalty_scale * network->kernels->penalty(model);
