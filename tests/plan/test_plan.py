@@ -223,7 +223,7 @@ def test_plans_cannot_be_changed(rng):
 
 def test_plans_print_a_line_for_each_op(rng):
     lines = str(network(rng, *STACKS["time"], loss="mse", batch_size=7).plan).splitlines()
-    assert len(lines) == 2 + 4
+    assert len(lines) == 2 + 4 + 1 + 5, "head, ops, and the values between them"
     assert "training, batch 7" in lines[0]
     assert "dense" in lines[2]
     assert "4 x 3 -> 7" in lines[2]
