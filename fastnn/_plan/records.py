@@ -198,6 +198,7 @@ STRUCTS = {
     "fnn_optimizer": OPTIMIZER,
     "fnn_metric": METRIC,
     "fnn_segment": SEGMENT,
+    "fnn_span": SPAN,
     "fnn_header": HEADER,
     "fnn_run": RUN,
     "fnn_source": SOURCE,
