@@ -37,12 +37,14 @@ from fastnn.errors import BackendError, DivergenceError, NotReadyError
 from fastnn.layers import Input
 from fastnn.models.files import load
 from fastnn.models.fit_many import fit_many
+from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 
 __all__ = [
     "BackendError",
     "DivergenceError",
     "Input",
+    "Model",
     "NotReadyError",
     "Sequential",
     "__version__",
@@ -69,7 +71,6 @@ __all__ = [
 
 _WHEN_WANTED = ("backend", "datasets", "plot", "sklearn", "tables", "utils", "watch")
 _NOT_HERE = {
-    "Model": "networks are Sequential stacks, and graphs of layers are not there yet",
     "ops": "arrays are NumPy's",
     "preprocessing": "pad_sequences and to_categorical are in fastnn.utils",
 }

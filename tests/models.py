@@ -65,7 +65,16 @@ def state_of(model: Sequential) -> tuple:
         )
     slots = b"" if model.slots is None else model.slots.tobytes()
     layers = [repr(layer) for layer in model.layers]
-    return (layers, model.built, model.params.tobytes(), slots, model.step, model.epoch, compiled, model.history)
+    return (
+        layers,
+        model.built,
+        b"".join(weights.tobytes() for weights in model.get_weights()),
+        slots,
+        model.step,
+        model.epoch,
+        compiled,
+        model.history,
+    )
 
 
 def refused(call, error, words) -> None:

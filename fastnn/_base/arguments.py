@@ -18,7 +18,6 @@ from fastnn._base.reprs import cut
 Record = TypeVar("Record")
 Class = TypeVar("Class", bound=type)
 EMPTY: Mapping[str, str] = {}
-NO_FREEZING = "freezing layers is not there yet: every parameter is trained"
 WEIGHTS = ("kernel", "bias", "weights")  # of layers, as views
 
 
@@ -124,6 +123,13 @@ def integer(argument: str, came: Any, *, low: int | None = None) -> int:
     return value
 
 
+def flag(argument: str, came: Any) -> bool:
+    """Check one yes-or-no argument and return it as a bool."""
+    if type(came).__name__ not in ("bool", "bool_"):  # NumPy's, too
+        raise TypeError(f"{argument} must be True or False, got {shown(came)}")
+    return bool(came)
+
+
 def refuse_subclass(cls: type, kind: str, why: str) -> None:
     """Raise ``TypeError`` for a subclass from outside of fastnn, whose methods nothing would call."""
     if cls.__module__.partition(".")[0] != "fastnn":
@@ -144,6 +150,9 @@ def fixed(cls: Class) -> Class:
     """Decorate a frozen dataclass: who assigns to an attribute is told which argument to give in its place."""
 
     def refuse(self: Any, name: str, value: Any = None) -> None:
+        if getattr(getattr(cls, name, None), "fset", None):  # a property that may be set
+            object.__setattr__(self, name, value)
+            return
         raise _how_to_have(self, name, value)
 
     cls.__setattr__ = cls.__delattr__ = refuse  # type: ignore[assignment]
@@ -152,8 +161,6 @@ def fixed(cls: Class) -> Class:
 
 def _how_to_have(made: Any, name: str, value: Any) -> AttributeError:
     kind, names = type(made).__name__, [field.name for field in fields(made)]
-    if name == "trainable":
-        return AttributeError(f"{kind} cannot take trainable = {shown(value)}: {NO_FREEZING}")
     if name in WEIGHTS and hasattr(made, "set_weights"):
         return AttributeError(f"{kind}.{name} = {shown(value)} would not act: call set_weights of the layer or model")
     if name in names:

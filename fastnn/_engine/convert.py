@@ -167,43 +167,45 @@ def sample_shape(name: str, came: Any) -> Shape:
     return shape[1:] or (1,)
 
 
-def targets(came: Any, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss, dtype: np.dtype) -> np.ndarray:
+def targets(
+    label: str, came: Any, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss, dtype: np.dtype
+) -> np.ndarray:
     """Targets for an output ``shape``: ``(n, prod(shape))``, or int32 ``(n, repeat)`` for a sparse loss.
 
     A custom loss takes targets of any other shape as they are.
     """
-    array = _as_array("y", came)
+    array = _as_array(label, came)
     if array.ndim and len(array) != n_samples:
-        raise ValueError(f"x and y must have the same number of rows, got {n_samples} and {len(array)}")
+        raise ValueError(f"x and {label} must have the same number of rows, got {n_samples} and {len(array)}")
     if loss.sparse:
-        return _class_indices(array, n_samples, shape, str(loss.definition))
+        return _class_indices(label, array, n_samples, shape, str(loss.definition))
     narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
     if isinstance(loss, CustomLoss) and array.shape not in ((n_samples, *shape), narrow):
-        return _own_targets(array)
-    real = real_array("y", array, dtype)
+        return _own_targets(label, array)
+    real = real_array(label, array, dtype)
     if real.shape not in ((n_samples, *shape), narrow):
-        raise ValueError(_target_shape(real.shape, n_samples, shape, loss))
-    check_finite("y", real, came)
+        raise ValueError(_target_shape(label, real.shape, n_samples, shape, loss))
+    check_finite(label, real, came)
     real = real.reshape(n_samples, math.prod(shape))
-    return real if isinstance(loss, CustomLoss) else _domain(real, loss)
+    return real if isinstance(loss, CustomLoss) else _domain(label, real, loss)
 
 
-def _own_targets(came: np.ndarray) -> np.ndarray:
+def _own_targets(label: str, came: np.ndarray) -> np.ndarray:
     """Targets of a custom loss that are not as wide as the output: C-contiguous, of the dtype they came in."""
-    array = np.ascontiguousarray(numbers("y", came))
+    array = np.ascontiguousarray(numbers(label, came))
     if array.dtype.kind == "f":
-        check_finite("y", array)
+        check_finite(label, array)
     return array
 
 
-def _target_shape(came: Shape, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss) -> str:
-    message = f"y must have shape {(n_samples, *shape)}, got {came}"
+def _target_shape(label: str, came: Shape, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss) -> str:
+    message = f"{label} must have shape {(n_samples, *shape)}, got {came}"
     if loss.activation == "softmax" and came in ((n_samples,), (n_samples, 1)):
         return message + f"; class indices belong to the loss sparse_{loss.definition}"
     return message
 
 
-def _class_indices(array: np.ndarray, n_samples: int, shape: Shape, name: str) -> np.ndarray:
+def _class_indices(label: str, array: np.ndarray, n_samples: int, shape: Shape, name: str) -> np.ndarray:
     n_classes, positions, dense = shape[-1], shape[:-1], name.removeprefix("sparse_")
     if n_classes < 2:
         raise ValueError(
@@ -211,42 +213,42 @@ def _class_indices(array: np.ndarray, n_samples: int, shape: Shape, name: str) -
             f"one output goes with {dense.replace('categorical', 'binary')}"
         )
     if array.dtype.kind not in "iubf":
-        raise TypeError(f"y must hold class indices (whole numbers), got dtype {array.dtype}")
+        raise TypeError(f"{label} must hold class indices (whole numbers), got dtype {array.dtype}")
     if array.shape == (n_samples, *positions, n_classes):
         raise ValueError(
-            f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}; "
+            f"{label} must hold class indices of shape {(n_samples, *positions)}, got {array.shape}; "
             f"one-hot rows belong to the loss {dense}"
         )
     if array.shape not in ((n_samples, *positions), (n_samples, *positions, 1)):
-        raise ValueError(f"y must hold class indices of shape {(n_samples, *positions)}, got {array.shape}")
+        raise ValueError(f"{label} must hold class indices of shape {(n_samples, *positions)}, got {array.shape}")
     if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
-        raise ValueError("y must hold class indices (whole numbers), got fractions or NaN")
-    _check_classes(array, n_classes)
+        raise ValueError(f"{label} must hold class indices (whole numbers), got fractions or NaN")
+    _check_classes(label, array, n_classes)
     with np.errstate(invalid="ignore"):
         own = array.astype(np.int32, order="C")  # kernels follow them: nobody may change them after this
-    _check_classes(own, n_classes)
+    _check_classes(label, own, n_classes)
     return own.reshape(n_samples, math.prod(positions))
 
 
-def _check_classes(indices: np.ndarray, n_classes: int) -> None:
+def _check_classes(label: str, indices: np.ndarray, n_classes: int) -> None:
     low, high = (indices.min(), indices.max()) if indices.size else (0, 0)
     if low < 0 or high >= n_classes:
-        raise ValueError(f"y must hold class indices from 0 to {n_classes - 1}, got {low:g} to {high:g}")
+        raise ValueError(f"{label} must hold class indices from 0 to {n_classes - 1}, got {low:g} to {high:g}")
 
 
-def _domain(target: np.ndarray, loss: LossRecord) -> np.ndarray:
+def _domain(label: str, target: np.ndarray, loss: LossRecord) -> np.ndarray:
     """Check the loss's domain; where it is made of signs, 0 and 1 become -1 and 1."""
     if not loss.signs and loss.low == -math.inf:
         return target
     low, high = (target.min(), target.max()) if target.size else (0.0, 0.0)
     if loss.signs:
         if not np.isin(target, (-1, 0, 1)).all():
-            raise ValueError(f"y must hold -1 and 1 (or 0 and 1) for {loss.name}")
+            raise ValueError(f"{label} must hold -1 and 1 (or 0 and 1) for {loss.name}")
         return target if low < 0 else _scaled(target, 2, -1)
     if loss.high < math.inf and (low < loss.low or high > loss.high):
-        raise ValueError(f"y must lie in [{loss.low:g}, {loss.high:g}] for {loss.name}, got {low:g} to {high:g}")
+        raise ValueError(f"{label} must lie in [{loss.low:g}, {loss.high:g}] for {loss.name}, got {low:g} to {high:g}")
     if low < loss.low:
-        raise ValueError(f"y must not be negative for {loss.name}, got {low:g}")
+        raise ValueError(f"{label} must not be negative for {loss.name}, got {low:g}")
     return target
 
 

@@ -1,99 +1,100 @@
-"""Rows, targets and weights of a fit, from what a user hands in."""
+"""Rows, targets and weights of a call, from what a user hands in."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from fastnn._base.arguments import number
-from fastnn._base.reprs import call_of
-from fastnn._base.sparse import SparseRows
 from fastnn._engine import convert
+from fastnn._engine.compiled import Compiled
 from fastnn._kernels.contract import Rows
 
-if TYPE_CHECKING:
-    from fastnn.models.sequential import Sequential
 
+@dataclass(frozen=True)
+class Given:
+    """Data as a user handed it in, taken apart: an entry for each input, and for each output that has a loss.
 
-@dataclass
-class Data:
-    """Arrays as the backends take them (see ``_kernels/contract.py``)."""
+    Attributes
+    ----------
+    x, y, weights : None where nothing came; ``labels`` are what errors call each of the first two.
+    class_weight : of the only output.
+    """
 
-    x: np.ndarray | SparseRows
-    target: np.ndarray
-    weight: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __repr__(self) -> str:
-        return call_of(self)
-
-    @cached_property
-    def rows(self) -> Rows:
-        """As the contract has them."""
-        return Rows((self.x,), (self.target,), (self.weight,))
-
-    def part(self, rows: slice) -> Data:
-        """Some of the rows, without a copy."""
-        return Data(self.x[rows], self.target[rows], None if self.weight is None else self.weight[rows])
+    x: Sequence[Any]
+    y: Sequence[Any]
+    weights: Sequence[Any]
+    x_labels: Sequence[str] = ("x",)
+    y_labels: Sequence[str] = ("y",)
+    class_weight: Any = None
 
 
 def check_given(x: Any, y: Any) -> None:
-    """``TypeError`` where targets are missing, as beside a generator or a data set that has them."""
+    """``TypeError`` where targets are missing."""
     if y is None:
         raise TypeError(
-            f"y is missing beside x, a {type(x).__name__}: targets come as an array; generators and data sets are not "
-            f"taken yet, so collect their batches first, such as by np.concatenate"
+            f"y is missing beside x, a {type(x).__name__}: targets come as an array; a generator or data set that has "
+            f"both is given as x alone to fit"
         )
 
 
-def make_data(model: Sequential, x: Any, y: Any, sample_weight: Any = None, prefix: str = "") -> Data:
-    """Check and convert for a model that is built."""
-    if model.loss is None:
-        raise ValueError("the model is not compiled; call compile(optimizer=..., loss=...) first")
-    check_given(x, y)
-    model.resolved_metrics()  # a metric that does not fit the loss is an error before any work
-    rows = convert.inputs(f"{prefix}x", x, model.layout.input_shape, model.dtype)
-    shape = model.layout.output_shape
-    target = convert.targets(y, len(rows), shape, model.loss, model.dtype)
-    convert.metrics(model.resolved_metrics(), target, shape, model.loss)
-    weight = convert.weights(sample_weight, None, target, shape, model.loss, model.dtype)
-    return Data(rows, target, weight)
+def make_rows(compiled: Compiled, given: Given, prefix: str = "") -> Rows:
+    """Check and convert for a model that is built and compiled."""
+    layout, dtype = compiled.layout, compiled.dtype
+    inputs = tuple(
+        convert.inputs(f"{prefix}{label}", x, shape, dtype)
+        for label, x, shape in zip(given.x_labels, given.x, layout.input_shapes, strict=True)
+    )
+    check_lengths(given.x_labels, inputs)
+    targets, weights = [], []
+    for i, (label, y, weight) in enumerate(zip(given.y_labels, given.y, given.weights, strict=True)):
+        shape, loss = layout.output_shapes[i], compiled.losses[i]
+        check_given(given.x[0], y)
+        target = convert.targets(label, y, len(inputs[0]), shape, loss, dtype)
+        convert.metrics([metric[:2] for metric in compiled.metrics if metric[2] == i], target, shape, loss)
+        targets.append(target)
+        weights.append(convert.weights(weight, None, target, shape, loss, dtype))
+    return Rows(inputs, tuple(targets), tuple(weights))
 
 
-def split_data(model: Sequential, given: tuple, share: Any, validation: Any) -> tuple[Data, Data | None]:
+def check_lengths(labels: Sequence[str], inputs: Sequence[Any]) -> None:
+    """``ValueError`` when inputs have different numbers of rows."""
+    for label, x in zip(labels[1:], inputs[1:], strict=True):
+        if len(x) != len(inputs[0]):
+            raise ValueError(
+                f"all inputs must have the same number of rows, got {len(inputs[0])} of {labels[0]} and {len(x)} of "
+                f"{label}"
+            )
+
+
+def split_rows(compiled: Compiled, given: Given, share: Any, validation: Given | None) -> tuple[Rows, Rows | None]:
     """Training and validation data: the last ``share`` of the rows, or ``validation``, or none.
 
-    ``given`` is ``(x, y, sample_weight, class_weight)``; class weights are for the rows that train.
+    Class weights are for the rows that train.
     """
     share = number("validation_split", share, low=0.0, high=1.0, open_high=True)
-    x, y, sample_weight, class_weight = given
-    data = make_data(model, x, y, sample_weight)
+    rows = make_rows(compiled, given)
     if validation is not None:
-        if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
-            raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
-        x, y, weight = (*validation, None)[:3]
-        return _weighted(model, data, class_weight), make_data(model, x, y, weight, prefix="validation ")
+        return _weighted(compiled, rows, given.class_weight), make_rows(compiled, validation, prefix="validation ")
     if not share:
-        return _weighted(model, data, class_weight), None
-    first = int(len(data) * (1 - share))
-    if not 0 < first < len(data):
+        return _weighted(compiled, rows, given.class_weight), None
+    first = int(len(rows) * (1 - share))
+    if not 0 < first < len(rows):
         raise ValueError(
-            f"validation_split {share:g} of {len(data)} rows leaves none for "
+            f"validation_split {share:g} of {len(rows)} rows leaves none for "
             f"{'training' if first == 0 else 'validation'}"
         )
-    convert.warn_when_sorted(data.target)
-    return _weighted(model, data.part(slice(None, first)), class_weight), data.part(slice(first, None))
+    convert.warn_when_sorted(rows.targets[0])
+    return _weighted(compiled, rows.part(slice(None, first)), given.class_weight), rows.part(slice(first, None))
 
 
-def _weighted(model: Sequential, data: Data, class_weight: Any) -> Data:
+def _weighted(compiled: Compiled, rows: Rows, class_weight: Any) -> Rows:
     """The same rows with the weights of their classes."""
     if class_weight is None:
-        return data
-    assert model.loss is not None
-    shape, loss = model.layout.output_shape, model.loss
-    return replace(data, weight=convert.weights(data.weight, class_weight, data.target, shape, loss, model.dtype))
+        return rows
+    if len(compiled.losses) > 1:
+        raise ValueError("class_weight is for models with one output; give sample_weight for each output")
+    shape, loss = compiled.layout.output_shape, compiled.losses[0]
+    weights = convert.weights(rows.weights[0], class_weight, rows.targets[0], shape, loss, compiled.dtype)
+    return replace(rows, weights=(weights,))

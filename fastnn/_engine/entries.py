@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastnn._engine.evaluate import Rows, read_sums
+from fastnn._engine.compiled import Compiled
+from fastnn._engine.evaluate import Kept, read_sums
 from fastnn._plan.plan import Plan
 from fastnn.callbacks import History, Logs
-from fastnn.metrics import Reading
 
 NAN = float("nan")
 
@@ -26,12 +26,10 @@ class Records:
     keeps : whether a metric needs all predictions of an epoch; logs of batches do not hold it.
     """
 
-    def __init__(
-        self, metrics: Sequence[tuple[Reading, bool]], batch_size: int, n_samples: int, first: int, offset: int
-    ):
-        self.metrics, self.batch_size, self.n_samples, self.offset = metrics, batch_size, n_samples, offset
+    def __init__(self, compiled: Compiled, batch_size: int, n_samples: int, first: int, offset: int):
+        self.compiled, self.batch_size, self.n_samples, self.offset = compiled, batch_size, n_samples, offset
         self.history, self.next = History(), first
-        self.keeps = any(reading.keeps for reading, _ in metrics)
+        self.keeps = compiled.keeps
         self.logs: Logs = {}
 
     def running(self, plan: Plan, sums: np.ndarray, batches: int) -> Logs:
@@ -39,25 +37,33 @@ class Records:
         return {name: values[0] for name, values in self._values(plan, sums[:1], batches).items()}
 
     def columns(
-        self, plan: Plan, sums: np.ndarray, batches: int, spoilt: bool = False, rows: Rows | None = None
+        self,
+        plan: Plan,
+        sums: np.ndarray,
+        batches: int,
+        spoilt: bool = False,
+        kept: dict[int, Kept] | None = None,
     ) -> dict[str, list[float]]:
         """Values of epochs that trained on so many batches; NaN in the last one when it is spoilt.
 
-        ``rows`` are what the one epoch has kept for metrics that need all predictions.
+        ``kept`` is what the one epoch has kept for metrics that need all predictions.
         """
-        found = self._values(plan, sums, 0 if spoilt and self.keeps else batches, rows)
+        found = self._values(plan, sums, 0 if spoilt and self.keeps else batches, kept)
         return {name: [*values[:-1], NAN] for name, values in found.items()} if spoilt else found
 
-    def _values(self, plan: Plan, sums: np.ndarray, batches: int, rows: Rows | None = None) -> dict[str, list[float]]:
+    def _values(
+        self, plan: Plan, sums: np.ndarray, batches: int, kept: dict[int, Kept] | None = None
+    ) -> dict[str, list[float]]:
         if not batches:
             return {name: [NAN] * len(sums) for name in self.names()}
-        found = read_sums(self.metrics, plan, sums, min(batches * self.batch_size, self.n_samples), rows)
-        found["loss"] = [value if math.isfinite(value) else NAN for value in found["loss"]]
+        found = read_sums(self.compiled, plan, sums, min(batches * self.batch_size, self.n_samples), kept)
+        for name in self.compiled.loss_names:
+            found[name] = [value if math.isfinite(value) else NAN for value in found[name]]
         return found
 
     def names(self) -> list[str]:
         """Names of the values that training gives."""
-        return ["loss", *(key for reading, _ in self.metrics for key in reading.keys)]
+        return [*self.compiled.loss_names, *(key for reading, *_ in self.compiled.metrics for key in reading.keys)]
 
     def enter(self, columns: dict[str, list[float]], tell: Callable[[int, Logs], Any] | None) -> None:
         """Add epochs to the history, the last one with what ``tell`` has put into its logs, also when that raises."""

@@ -15,22 +15,21 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastnn._engine.data import Data
+from fastnn._engine.compiled import Trainee
 from fastnn._engine.entries import NAN, Records
 from fastnn._engine.evaluate import kept_rows
 from fastnn._engine.finite import Finite
 from fastnn._engine.listeners import Errors, Listeners
+from fastnn._engine.state import State
 from fastnn._engine.stretches import Stretches
 from fastnn._engine.trainer import Trainer
+from fastnn._kernels.contract import Rows
 from fastnn._plan.memory import new_run
 from fastnn.callbacks import History, Logs, TerminateOnNaN
 from fastnn.callbacks.progress import Progress
 from fastnn.errors import DivergenceError
-
-if TYPE_CHECKING:
-    from fastnn.models.sequential import Sequential
 
 DIVERGED, STALLED = 1, 2  # run.status
 
@@ -62,9 +61,10 @@ class Fit:
     failed : whether it diverged or an error ended it; then nothing is evaluated any more.
     """
 
-    model: Sequential
+    model: Any  # whom callbacks are told of
+    trainee: Trainee
     backend: Any
-    data: Data
+    rows: Rows
     batch_size: int
     epochs: tuple[int, int]  # first and last + 1, as the user counts them
     listeners: Listeners
@@ -76,18 +76,17 @@ class Fit:
     failed: bool = False
 
     def __post_init__(self) -> None:
-        n_samples, start = len(self.data), self.model.epoch
+        n_samples, start = len(self.rows), self.state.epoch
         last = start + max(0, self.epochs[1] - self.epochs[0])
-        self.trainer = Trainer(self.model, self.backend, self.data, self.batch_size)
-        self.run = new_run(n_samples, (start, last), step=self.model.step, shuffle=self.shuffle)
+        self.trainer = Trainer(self.trainee, self.backend, self.rows, self.batch_size)
+        self.run = new_run(n_samples, (start, last), step=self.state.step, shuffle=self.shuffle)
         if self.stop:
             for name in ("patience", "tol", "best", "wait"):
                 self.run[name] = getattr(self.stop, name)
         self.steps = -(-n_samples // self.batch_size)
         self.stretches = Stretches(self.steps, int(self.trainer.plan.header["n_sums"]))
         self.weights = Finite(self.trainer.memory.params)
-        metrics, offset = self.model.resolved_metrics(), self.epochs[0] - start
-        self.records = Records(metrics, self.batch_size, n_samples, start, offset)
+        self.records = Records(self.trainee.compiled, self.batch_size, n_samples, start, self.epochs[0] - start)
         self.history.params = {
             "epochs": self.epochs[1],
             "initial_epoch": self.epochs[0],
@@ -100,13 +99,18 @@ class Fit:
         self.looked = False  # whether the weights have been looked at since the last update
 
     @property
+    def state(self) -> State:
+        """What lasts of the model."""
+        return self.trainee.state
+
+    @property
     def history(self) -> History:
         """What has been entered."""
         return self.records.history
 
     def __call__(self) -> History:
         """Train until the last epoch, the time limit, a callback's word or a loss that is not finite."""
-        self.model.stop_training = False
+        self.state.stop_training = False
         self.history.set_model(self.model)
         self.listeners.introduce(self.model, self.history.params)
         errors = Errors()
@@ -123,7 +127,7 @@ class Fit:
         deadline = math.inf if self.time_limit is None else time.monotonic() + self.time_limit
         self.per_batch = self.listeners.hear("on_train_batch_begin", "on_train_batch_end")
         self.at_epochs = self.listeners.hear("on_epoch_begin", "on_epoch_end")
-        while self.run["epoch"] < self.run["last_epoch"] and not self.model.stop_training:
+        while self.run["epoch"] < self.run["last_epoch"] and not self.state.stop_training:
             if self._begin():
                 self._stretch()
             if time.monotonic() >= deadline:
@@ -145,9 +149,9 @@ class Fit:
             if self.per_epoch:
                 self.listeners.tell("on_epoch_begin", int(self.run["epoch"]) + self.records.offset, {})
             self.weights.keep()
-        if self.per_batch and not self.model.stop_training:
+        if self.per_batch and not self.state.stop_training:
             self.listeners.tell("on_train_batch_begin", int(self.run["batch"]), {})
-        return not self.model.stop_training
+        return not self.state.stop_training
 
     def _stretch(self) -> None:
         """One backend call, and what is told after it."""
@@ -183,18 +187,18 @@ class Fit:
             return
         self.run["status"] = 0
         if stop.on_stall():
-            self.model.stop_training = True
+            self.state.stop_training = True
         else:
             self.run["wait"] = 0
 
     def _count(self) -> None:
         """Callbacks that save or look at the model find its counters up to date."""
-        self.model.epoch, self.model.step = int(self.run["epoch"]), int(self.run["step"])
+        self.state.epoch, self.state.step = int(self.run["epoch"]), int(self.run["step"])
 
     def _diverge(self) -> None:
         """Back to the weights of before the epoch; then raise, or end the fit when TerminateOnNaN asked for that."""
         self._go_back()
-        self.model.stop_training = True
+        self.state.stop_training = True
         if any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.listeners.callbacks):
             return
         number = int(self.run["epoch"]) + int(self.began) + self.records.offset
@@ -207,7 +211,7 @@ class Fit:
     def _go_back(self) -> None:
         self.diverged = True
         self.weights.go_back()
-        self.model.slots, self.run["step"] = None, 0  # moments may hold infinities; the next fit starts afresh
+        self.state.slots, self.run["step"] = None, 0  # moments may hold infinities; the next fit starts afresh
 
     # -- the end --------------------------------------------------------------------------------
 
@@ -239,10 +243,10 @@ class Fit:
         """Enter epochs that trained on so many batches: one when something listens at epochs, else any number."""
         first = self.records.next - int(self.run["first_epoch"])
         sums = self.stretches.sums[first : first + n_epochs]
-        rows = None
+        kept = None
         if self.records.keeps and not spoilt:
-            rows = kept_rows(self.trainer.plan, sums[0], self.data, self.trainer.order)
-        columns = self.records.columns(self.trainer.plan, sums, batches, spoilt, rows)
+            kept = kept_rows(self.trainer.plan, sums[0], self.rows, self.trainer.order)
+        columns = self.records.columns(self.trainer.plan, sums, batches, spoilt, kept)
         if self.validate:
             values = dict.fromkeys(self.records.names(), NAN) if self.failed else self.validate()
             columns |= {f"val_{name}": [value] for name, value in values.items()}

@@ -2,78 +2,76 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from fastnn import _kernels
-from fastnn._engine.data import Data
+from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Evaluation
 from fastnn._engine.listeners import Errors, Listeners
 from fastnn._engine.plans import Entry, take_memory
+from fastnn._engine.state import State
+from fastnn._kernels.contract import Rows
 from fastnn._plan.records import BY_ROWS
 from fastnn.callbacks import Logs
 
-if TYPE_CHECKING:
-    from fastnn.models.sequential import Sequential
 
+def evaluate(trainee: Trainee, rows: Rows, batch_size: int, module: Any, listeners: Listeners) -> Logs:
+    """Losses and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
+    plan, pool = trainee.plans.evaluation(trainee)
+    memory = take_memory(trainee.state, plan, pool)
+    trainee.state.stop_evaluating = False
+    evaluation = Evaluation(trainee.compiled, plan, memory, module)
+    together = len(rows) if plan.header["divisor"] == BY_ROWS else batch_size  # what a loss that is no mean depends on
 
-def evaluate(model: Sequential, data: Data, batch_size: int, backend: str | None, listeners: Listeners) -> Logs:
-    """Loss and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
-    plan, pool = model._plans.evaluation(model)
-    model.backend_, module = _kernels.select(plan, backend or model.backend)
-    memory = take_memory(model, plan, pool)
-    model.stop_evaluating = False
-    evaluation = Evaluation(plan, memory, module, model.resolved_metrics())
-    together = len(data) if plan.header["divisor"] == BY_ROWS else batch_size  # what a loss that is no mean depends on
-
-    def add(rows: slice) -> None:
-        given = data.part(rows)
+    def add(part: slice) -> None:
+        given = rows.part(part)
         for batch in _batches(len(given), together):
             evaluation.add(given.part(batch))
 
-    def part(rows: slice) -> Logs:
-        add(rows)
+    def part(batch: slice) -> Logs:
+        add(batch)
         return evaluation.logs()
 
     try:
         if not listeners.callbacks:
             add(slice(None))
             return evaluation.logs(whole=True)
-        hooks = part, lambda: evaluation.logs(whole=True), lambda: model.stop_evaluating
-        return _told(listeners, "test", _batches(len(data), batch_size), *hooks)
+        hooks = part, lambda: evaluation.logs(whole=True), lambda: trainee.state.stop_evaluating
+        return _told(listeners, "test", _batches(len(rows), batch_size), *hooks)
     finally:
         pool.append(memory)
 
 
-def predict(model: Sequential, x: Any, batch_size: int, entry: Entry, module: Any, listeners: Listeners) -> np.ndarray:
+def predict(
+    state: State, inputs: Sequence[Any], batch_size: int, entry: Entry, module: Any, listeners: Listeners
+) -> list[np.ndarray]:
     """Predictions ``(n, *output_shape)`` for rows that are checked, those before a hook set ``stop_predicting``."""
-    plan, pool = entry
-    out = np.empty((len(x), *model.layout.output_shape), model.dtype)
-    flat = out.reshape(len(x), math.prod(model.layout.output_shape))
-    memory = take_memory(model, plan, pool)
+    (plan, pool), n, dtype = entry, len(inputs[0]), state.params.dtype
+    out = [np.empty((n, *shape), dtype) for shape in plan.layout.output_shapes]
+    flat = [made.reshape(n, int(value["size"])) for made, value in zip(out, plan.outputs, strict=True)]
+    memory = take_memory(state, plan, pool)
     if not listeners.callbacks:  # the rest takes longer than a small network
         try:
-            module.predict(plan, memory, (x,), (flat,))
+            module.predict(plan, memory, inputs, flat)
             return out
         finally:
             pool.append(memory)
     done = 0
-    model.stop_predicting = False
+    state.stop_predicting = False
 
     def part(rows: slice) -> dict[str, Any]:
         nonlocal done
-        module.predict(plan, memory, (x[rows],), (flat[rows],))
-        done += len(flat[rows])
-        return {"outputs": out[rows]}
+        module.predict(plan, memory, [x[rows] for x in inputs], [made[rows] for made in flat])
+        done += len(flat[0][rows])
+        return {"outputs": out[0][rows] if len(out) == 1 else [made[rows] for made in out]}
 
     try:
-        _told(listeners, "predict", _batches(len(x), batch_size), part, dict, lambda: model.stop_predicting)
+        _told(listeners, "predict", _batches(n, batch_size), part, dict, lambda: state.stop_predicting)
     finally:
         pool.append(memory)
-    return out[:done]
+    return [made[:done] for made in out]
 
 
 def _batches(n_rows: int, batch_size: int) -> list[slice]:

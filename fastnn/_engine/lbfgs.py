@@ -139,7 +139,7 @@ class Solver:
         plan, memory, rows = self.problem
         self._set(w)
         sums = np.zeros(int(plan.header["n_sums"]))
-        if isinstance(plan.loss_records[0], CustomLoss):
+        if any(isinstance(loss, CustomLoss) for loss in plan.loss_records):
             steps.gradient_loop(self.backend, plan, memory, rows, sums, reference.loss)
         else:
             self.backend.gradient(plan, memory, rows, sums)

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from fastnn import _kernels
 from fastnn._base.foreign import check_mask
 from fastnn._engine.convert import is_sparse
+from fastnn._engine.state import State
 from fastnn._plan.memory import Memory, allocate
-
-if TYPE_CHECKING:
-    from fastnn.models.sequential import Sequential
+from fastnn._plan.plan import Plan
 
 Predict = Callable[..., np.ndarray]
 
 
-def make_predictor(model: Sequential) -> Predict:
-    """The callable that ``Sequential.predictor`` returns; see :class:`Predictor`.
+def make_predictor(plan: Plan, name: str, backend: Any, state: State) -> Predict:
+    """The callable that ``Model.predictor`` returns; see :class:`Predictor`.
 
     A backend may bring a ``Predictor`` of its own, which hands unusual arguments to the one here.
     """
-    own = Predictor(model)
+    own = Predictor(plan, name, backend, state)
     faster = getattr(own.backend, "Predictor", None)
     if faster is None:
         own.free.append(own.memory)
@@ -49,14 +47,13 @@ class Predictor:
     (True, [2.0, 2.0, 2.0])
     """
 
-    def __init__(self, model: Sequential):
-        self.plan = model.prediction_plan()
-        self.name, self.backend = _kernels.select(self.plan, model.backend)
-        self.params = model.params
+    def __init__(self, plan: Plan, name: str, backend: Any, state: State):
+        self.plan, self.name, self.backend, self.state = plan, name, backend, state
+        self.params = state.params
         self.memory = allocate(self.plan, self.params)
         self.free: list[Memory] = []  # for calls of more threads
-        self.shape, self.dtype = model.layout.input_shape, model.dtype
-        self.output_shape = model.layout.output_shape
+        self.shape, self.dtype = plan.layout.input_shape, self.params.dtype
+        self.output_shape = plan.layout.output_shape
         self.n_input, self.n_output = int(self.plan.inputs[0]["size"]), int(self.plan.outputs[0]["size"])
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

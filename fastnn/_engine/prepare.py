@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from fastnn import _kernels
 from fastnn._base.arguments import integer, number
-from fastnn._engine.data import Data
+from fastnn._engine.compiled import Trainee
 from fastnn._engine.fit import Fit, Stop
+from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
-from fastnn.callbacks import Callback, ProgressBar
+from fastnn._kernels.contract import Rows
+from fastnn.callbacks import Callback, Logs, ProgressBar
 from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.progress import Progress
 from fastnn.optimizers import LBFGS
-
-if TYPE_CHECKING:
-    from fastnn.models.sequential import Sequential
 
 BATCH_SIZE = 32  # where none is given, as in Keras
 
@@ -70,27 +68,44 @@ def checked_batch_size(came: Any) -> int:
 
 
 def prepare(
-    model: Sequential, data: Data, validation: Data | None, arguments: Arguments, stop: Stop | None = None
+    model: Any,
+    trainee: Trainee,
+    data: tuple[Rows, Rows | None],
+    arguments: Arguments,
+    module: Any,
+    stop: Stop | None = None,
 ) -> Fit:
-    """The fit of a built and compiled model, ready to be called; nothing has been trained."""
-    batch_size = len(data) if isinstance(model.optimizer, LBFGS) else min(arguments.batch_size, len(data))
-    steps, count = -(-len(data) // batch_size), max(0, arguments.epochs - arguments.initial_epoch)
-    progress = Progress(arguments.verbose, count, steps, len(data), arguments.initial_epoch)
+    """The fit of a built and compiled model on rows and validation rows, ready to be called; nothing has been trained.
+
+    ``module`` is the backend; ``model`` is whom callbacks are told of.
+    """
+    rows, validation = data
+    batch_size = fitting_batch_size(trainee, len(rows), arguments)
+    steps, count = -(-len(rows) // batch_size), max(0, arguments.epochs - arguments.initial_epoch)
+    progress = Progress(arguments.verbose, count, steps, len(rows), arguments.initial_epoch)
     progress.open_ended = any(callback.open_ended for callback in arguments.callbacks)
     listeners = Listeners(arguments.callbacks)
-    name, backend = _kernels.select(model.training_plan(batch_size, len(data))[0], arguments.backend or model.backend)
-    fit = Fit(
+
+    def validate() -> Logs:
+        assert validation is not None
+        return evaluate(trainee, validation, batch_size, module, listeners)
+
+    return Fit(
         model,
-        backend,
-        data,
+        trainee,
+        module,
+        rows,
         batch_size,
         (arguments.initial_epoch, arguments.epochs),
         listeners,
         progress,
-        None if validation is None else lambda: model.evaluate_data(validation, name, listeners, batch_size),
+        None if validation is None else validate,
         arguments.shuffle,
         arguments.time_limit,
         stop,
     )
-    model.backend_, model.history = name, fit.history
-    return fit
+
+
+def fitting_batch_size(trainee: Trainee, n_rows: int, arguments: Arguments) -> int:
+    """Rows of an update: all of them where the optimiser wants that."""
+    return n_rows if isinstance(trainee.state.optimizer, LBFGS) else min(arguments.batch_size, n_rows)

@@ -7,26 +7,22 @@ before every call, so that it acts on the very next update.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastnn._base import interrupts
-from fastnn._engine.data import Data
+from fastnn._engine.compiled import Trainee
 from fastnn._engine.lbfgs import Solver
 from fastnn._engine.plans import take_memory
 from fastnn._kernels import reference, steps
-from fastnn._kernels.contract import Course
-from fastnn.losses import CustomLoss
-from fastnn.optimizers import LBFGS
+from fastnn._kernels.contract import Course, Rows
+from fastnn.optimizers import LBFGS, Optimizer
 from fastnn.schedules import Schedule
-
-if TYPE_CHECKING:
-    from fastnn.models.sequential import Sequential
 
 
 class Trainer:
-    """Updates of one fit of ``model`` on ``data``, ``batch_size`` rows each.
+    """Updates of one fit on ``rows``, ``batch_size`` of them each.
 
     Attributes
     ----------
@@ -34,24 +30,25 @@ class Trainer:
     schedule : of the learning rate, None for a number.
     """
 
-    def __init__(self, model: Sequential, backend: Any, data: Data, batch_size: int):
-        self.model, self.backend, self.data, self.batch_size = model, backend, data, batch_size
-        self.order = np.arange(len(data), dtype=np.int32)
+    def __init__(self, trainee: Trainee, backend: Any, rows: Rows, batch_size: int):
+        self.trainee, self.state = trainee, trainee.state
+        self.backend, self.rows, self.batch_size = backend, rows, batch_size
+        self.order = np.arange(len(rows), dtype=np.int32)
         self.solver: Solver | None = None
         self._take_plan()
         self._read_optimizer()
 
     def heed(self) -> bool:
         """Take over what has been set on the optimiser since the last call; True for another one, which begins anew."""
-        optimizer = self.model.compiled_optimizer
-        if optimizer is self.optimizer and vars(optimizer) == self.numbers:
+        optimizer = self._optimizer()
+        if optimizer is self.optimizer and vars(optimizer) == self.numbers and self.trainee.frozen() == self.frozen:
             return False
         optimizer.check()
         if isinstance(optimizer, LBFGS) != isinstance(self.optimizer, LBFGS):
             raise RuntimeError("within a fit the optimizer cannot become LBFGS or another one than it; compile between")
         another = optimizer is not self.optimizer
         if another:
-            self.model.slots = None  # the state of another optimiser
+            self.state.slots = None  # the state of another optimiser
         self.close()
         self._take_plan()
         self._read_optimizer()
@@ -62,27 +59,31 @@ class Trainer:
         interrupts.check()
         first, count = int(run["step"]), int(run["max_steps"])
         rates = self.optimizer.learning_rates(first, count if self.schedule else 1)
-        data = self.data
         with np.errstate(all="ignore"):  # a loss that is not finite is found and told, not warned of
-            self.train(self.plan, self.memory, data.rows, Course(self.order, run, rates, sums))
+            self.train(self.plan, self.memory, self.rows, Course(self.order, run, rates, sums))
 
     def close(self) -> None:
         """Leave the memory to the next fit."""
         self.pool.append(self.memory)
 
+    def _optimizer(self) -> Optimizer:
+        assert self.state.optimizer is not None
+        return self.state.optimizer
+
     def _take_plan(self) -> None:
-        self.plan, self.pool = self.model.training_plan(self.batch_size, len(self.data))
-        self.memory = take_memory(self.model, self.plan, self.pool, training=True)
+        entry = self.trainee.plans.training(self.trainee, self._optimizer(), self.batch_size, len(self.rows))
+        self.plan, self.pool = entry
+        self.memory, self.frozen = take_memory(self.state, self.plan, self.pool, training=True), self.trainee.frozen()
 
     def _read_optimizer(self) -> None:
-        self.optimizer = self.model.compiled_optimizer
+        self.optimizer = self._optimizer()
         self.numbers = dict(vars(self.optimizer))
         rate = self.optimizer.learning_rate
         self.schedule = rate if isinstance(rate, Schedule) else None
         if isinstance(self.optimizer, LBFGS):
             self.solver = self.solver or Solver(self.backend, self.optimizer)
             self.train: Any = self.solver
-        elif isinstance(self.plan.loss_records[0], CustomLoss):
+        elif self.trainee.compiled.has_custom_loss:
             self.train = partial(steps.train_loop, self.backend, loss=reference.loss)
         else:
             self.train = self.backend.train

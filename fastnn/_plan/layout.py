@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
@@ -84,6 +84,17 @@ class Layout:
     def output_shape(self) -> Shape:
         """Shape of one prediction of the first output."""
         return self.shapes[self.outputs[0]]
+
+    def at(self, offsets: Sequence[Sequence[int]], n_params: int) -> Layout:
+        """The same with parameters elsewhere: ``offsets`` of each layer's in a vector of ``n_params`` numbers."""
+        places = [offset for own in offsets for offset in own]
+        moved = [replace(variable, offset=offset) for variable, offset in zip(self.variables, places, strict=True)]
+        return replace(self, variables=tuple(moved), n_params=n_params)
+
+    def frozen(self, layers: Collection[int]) -> Layout:
+        """The same where these layers are not trained, and all others are."""
+        told = [replace(variable, trained=variable.layer not in layers) for variable in self.variables]
+        return replace(self, variables=tuple(told))
 
     def of_layer(self, index: int) -> tuple[Variable, ...]:
         """The parameters of one layer."""

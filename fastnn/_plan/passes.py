@@ -53,11 +53,11 @@ def operations_of(layout: Layout) -> Graph:
     return Graph(placed, list(layout.inputs), [value_of[edge] for edge in layout.outputs])
 
 
-def last_activation(layout: Layout) -> str | None:
-    """Name of the activation that the first output comes from; dropout after it changes nothing of what it means."""
+def last_activation(layout: Layout, output: int = 0) -> str | None:
+    """Name of the activation that an output comes from; dropout after it changes nothing of what it means."""
     graph = operations_of(layout)
     made_by = {placed.writes: placed for placed in graph.operations}
-    placed = made_by.get(graph.outputs[0])
+    placed = made_by.get(graph.outputs[output])
     while placed is not None and placed.operation.op is dropout.OP:
         placed = made_by.get(placed.reads[0])
     return placed.operation.activation.name if placed else None

@@ -7,13 +7,13 @@ from fastnn.layers.activation import ELU, Identity, LeakyReLU, ReLU, Softmax
 from fastnn.layers.base import Layer
 from fastnn.layers.dense import Activation, Dense
 from fastnn.layers.dropout import Dropout
-from fastnn.layers.shape import Flatten, Input, Reshape
+from fastnn.layers.edges import Edge
+from fastnn.layers.shape import Flatten, Input, InputLayer, Reshape
 
 LAYERS: dict[str, type[Layer]] = {
-    c.__name__: c
-    for c in (Input, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Identity, Dropout, Flatten, Reshape)
+    c.stored_as or c.__name__: c
+    for c in (InputLayer, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Identity, Dropout, Flatten, Reshape)
 }
-InputLayer = Input  # Keras' name for it where it is listed among the layers
 
 __all__ = [
     "ELU",
@@ -21,6 +21,7 @@ __all__ = [
     "Activation",
     "Dense",
     "Dropout",
+    "Edge",
     "Flatten",
     "Identity",
     "Input",

@@ -10,14 +10,15 @@ kind touches one file here, and one in each backend if it needs an op kind of it
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
 
 import numpy as np
 
 from fastnn import activations
-from fastnn._base.arguments import fixed
+from fastnn._base.arguments import fixed, flag
 from fastnn._base.reprs import brief, call_of, cut
 from fastnn._ops import activation
 from fastnn._ops.base import NO_PENALTY, Operation
@@ -26,6 +27,7 @@ from fastnn.constraints import Constraint
 from fastnn.errors import NotReadyError
 from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.layers import words
+from fastnn.layers.edges import Call, Edge, edges_in
 from fastnn.layers.place import Place
 from fastnn.regularizers import L1L2
 
@@ -45,6 +47,10 @@ class Parameter:
     regularizer: L1L2 = NO_PENALTY
     constraint: Constraint | None = None
 
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
     def __repr__(self) -> str:
         return call_of(self)
 
@@ -62,6 +68,8 @@ def described(cls: Class) -> Class:
         if self.name is not None and not (isinstance(self.name, str) and self.name):
             raise TypeError(f"name must be a text, got {self.name!r}")
         object.__setattr__(self, "_dtype", given.get("dtype"))
+        if not given.get("trainable", True):
+            self.trainable = given["trainable"]
 
     cls.__init__ = settle_known  # type: ignore[misc]
     return cls
@@ -70,14 +78,20 @@ def described(cls: Class) -> Class:
 class Layer:
     """Base of all layers. Subclasses are :func:`described` classes whose last fields are these two.
 
-    A layer belongs to the first model that it is put into; ``place`` is where it stands there.
+    Called on edges, a layer gives an edge; called twice, it has the same weights in both places. Models that have a
+    layer in common share its weights, which stand where its ``place`` says.
     """
 
     name: str | None
     input_shape: Shape | None
     states_input = False  # whether the layer only says what the model's input is
+    stored_as: str | None = None  # in files, where that is not the class's name
+    n_inputs: int | None = 1  # how many edges it reads; None for any number
     _place: Place | None = None
     _dtype: Any = None
+    _calls: tuple[Call, ...] = ()
+    _name_is_chosen = False  # by a model
+    _trainable = True
 
     def __new__(cls, *arguments: Any, **given: Any):
         """Refuse a class of a user's whose own computation nothing would call."""
@@ -89,23 +103,95 @@ class Layer:
             )
         return super().__new__(cls)
 
+    # -- in a graph -----------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any) -> Edge:
+        """An edge for the layer's output on edges.
+
+        >>> from fastnn import Model
+        >>> from fastnn.layers import Dense, Input
+        >>> x = Input((4,))
+        >>> Model(x, Dense(1)(Dense(8, "relu")(x))).output_shape
+        (None, 1)
+        """
+        edges = edges_in(inputs, self)
+        if self.n_inputs is not None and len(edges) != self.n_inputs:
+            raise ValueError(f"{self!r} reads {self.n_inputs} edge, got {len(edges)}; join them by a Concatenate layer")
+        shapes = [edge.sizes for edge in edges]
+        shape = self.output_shape(*shapes)
+        if self.input_shape is not None and shapes[0] != self.input_shape:
+            raise ValueError(f"{self!r} was given the input_shape {self.input_shape}, and reads {shapes[0]} here")
+        self.check_fits(*shapes)
+        return self._record(Call(self, edges, [shape]))
+
+    def _record(self, call: Call) -> Edge:
+        object.__setattr__(self, "_calls", (*self._calls, call))
+        return call.outputs[0]
+
+    def check_fits(self, *shapes: Shape) -> None:
+        """``ValueError`` where the layer's weights are for inputs of other shapes."""
+        if self._place is None:
+            return
+        have, wanted = self._place.shapes, [parameter.shape for parameter in self.parameters(*shapes)]
+        if have != wanted:
+            raise ValueError(
+                f"{self!r} has weights of shape {have[0]}, and would need {wanted[0]} here; "
+                f"copy.copy(layer) is a layer without weights"
+            )
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The uses of the layer in graphs."""
+        return self._calls
+
+    @property
+    def output(self) -> Edge:
+        """The edge that the layer made, when it was called once; a Sequential's layers have it when it is built."""
+        return self._only_call("output").outputs[0]
+
+    @property
+    def input(self) -> Any:
+        """The edge that the layer reads, or a list of them, when it was called once."""
+        read = list(self._only_call("input").inputs)
+        return read[0] if len(read) == 1 else read
+
+    def _only_call(self, what: str) -> Call:
+        if len(self._calls) == 1:
+            return self._calls[0]
+        raise NotReadyError(
+            f"{self!r} has no {what} yet; it is called on an edge when its model is built"
+            if not self._calls
+            else f"{self!r} was called {len(self._calls)} times, so its {what} is not one edge; take it from the graph"
+        )
+
+    # -- training -------------------------------------------------------------------------------
+
     @property
     def trainable(self) -> bool:
-        """True: every parameter is trained."""
-        return True
+        """Whether training changes the layer's weights; may be set at any time, and acts from the next call on."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, came: Any) -> None:
+        object.__setattr__(self, "_trainable", flag("trainable", came))
 
     @property
     def place(self) -> Place | None:
-        """Where the layer stands in its model; None before it is put into one."""
+        """Where the layer's parameters are; None before a model with it is built."""
         return self._place
 
     def stand(self, place: Place | None) -> None:
-        """Have a place in a model."""
+        """Have parameters somewhere."""
         object.__setattr__(self, "_place", place)
 
+    def forget_calls(self, calls: Collection[Call]) -> None:
+        """Forget uses in a graph that is no more."""
+        object.__setattr__(self, "_calls", tuple(call for call in self._calls if call not in calls))
+
     def rename(self, name: str) -> None:
-        """Have the name that a model chose."""
+        """Have a name that a model chose."""
         object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_name_is_chosen", True)
 
     @property
     def dtype(self) -> Any:
@@ -126,27 +212,38 @@ class Layer:
 
     def set_weights(self, weights: Any) -> None:
         """Set the layer's parameters, in the order and shapes of :meth:`get_weights`; all or none change."""
-        if self._place is None or self._place.params is None:
+        if self._place is None:
             raise ValueError(f"{self!r} has no weights yet; build its model first, by build(input_shape) or fit")
-        variables = self._place.variables
-        names = [f"{self.name}.{variable.parameter.name}" for variable in variables]
+        names = [f"{self.name}.{parameter.name}" for parameter in self._place.parameters]
         for view, array in zip(self._place.own(), check_weights(names, self._place.own(), weights), strict=True):
             view[...] = array
 
     @property
     def built(self) -> bool:
         """Whether the layer has its parameters."""
-        return self._place is not None and self._place.params is not None
+        return self._place is not None
 
     @property
     def weights(self) -> list[np.ndarray]:
         """The layer's parameters as they are now, not to be written to; see :meth:`set_weights`."""
         return [] if self._place is None else [read_only(view) for view in self._place.own()]
 
+    @property
+    def trainable_weights(self) -> list[np.ndarray]:
+        """:attr:`weights` where the layer is trained, else none."""
+        return self.weights if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[np.ndarray]:
+        """:attr:`weights` where the layer is not trained, else none."""
+        return [] if self.trainable else self.weights
+
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
+
     def parameter(self, name: str) -> np.ndarray:
         """The parameter of a name as it is now, not to be written to."""
-        for variable, array in zip(self._place.variables if self._place else (), self.weights, strict=True):
-            if variable.parameter.name == name:
+        for parameter, array in zip(self._place.parameters if self._place else (), self.weights, strict=True):
+            if parameter.name == name:
                 return array
         raise NotReadyError(
             f"{self!r} has no {name} yet, or none at all; its model is built by build(input_shape) or fit"
@@ -157,14 +254,14 @@ class Layer:
         return sum(weights.size for weights in self.get_weights())
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy takes along: the description, without a place in a model and the name that one gave."""
+        """What a copy takes along: the description, without weights, calls and a name that a model chose."""
         stored = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        return {**stored, "name": self.given_name, "_dtype": self._dtype}
+        return {**stored, "name": self.given_name, "_dtype": self._dtype, "_trainable": self._trainable}
 
     @property
     def given_name(self) -> str | None:
-        """The name that the user gave, None where the model chose one."""
-        return None if self._place is not None and self._place.names else self.name
+        """The name that the user gave, None where a model chose one."""
+        return None if self._name_is_chosen else self.name
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of one sample's output for one sample's input; raises ``ValueError`` if they do not fit.
@@ -183,12 +280,12 @@ class Layer:
 
     def config(self) -> dict[str, Any]:
         """What the model file stores: the class and every argument that is not None."""
-        stored: dict[str, Any] = {"class": _described_class(self).__name__}
+        stored: dict[str, Any] = {"class": self.stored_as or _described_class(self).__name__}
         for f in fields(self):  # type: ignore[arg-type]
             value = self.given_name if f.name == "name" else getattr(self, f.name)
             if value is not None:
                 stored[f.name] = value.config() if hasattr(value, "config") else value
-        return stored
+        return stored if self.trainable else {**stored, "trainable": False}
 
     def settings(self) -> dict[str, str]:
         """The arguments that are not at their defaults, as text."""

@@ -7,21 +7,24 @@ from dataclasses import field
 from typing import Any
 
 from fastnn.layers.base import Layer, check_shape, described
+from fastnn.layers.edges import Call, Edge
 
 
 @described
-class Input(Layer):
-    """States the shape of one sample: ``Input((20,))``.
+class InputLayer(Layer):
+    """States the shape of one sample; :func:`Input` makes it, and gives its edge.
 
     >>> from fastnn import Sequential
-    >>> from fastnn.layers import Dense, Input
-    >>> Sequential([Input((20,)), Dense(3)]).output_shape
+    >>> from fastnn.layers import Dense, InputLayer
+    >>> Sequential([InputLayer((20,)), Dense(3)]).output_shape
     (None, 3)
     """
 
     shape: Any
     name: str | None = field(default=None, compare=False)
     states_input = True
+    n_inputs = 0
+    stored_as = "Input"
 
     def __post_init__(self):
         object.__setattr__(self, "shape", check_shape("shape", self.shape))
@@ -30,10 +33,27 @@ class Input(Layer):
     def input_shape(self):
         return self.shape
 
-    def output_shape(self, shape):
-        if shape != self.shape:
-            raise ValueError(f"Input{self.shape} must be the first layer; it gets {shape} here")
-        return shape
+    @property
+    def edge(self) -> Edge:
+        """The edge that stands for the rows of this input."""
+        return self.calls[0].outputs[0] if self.calls else self._record(Call(self, (), [self.shape]))
+
+    def __call__(self, inputs: Any) -> Edge:
+        raise TypeError(f"{self!r} reads no edge: it is where a graph begins, see fastnn.Input")
+
+
+def Input(*arguments: Any, **named: Any) -> Edge:
+    """Where a graph of layers begins: an edge for rows of ``shape``, the arguments of :class:`InputLayer`.
+
+    Also the first in the list of a :class:`fastnn.Sequential`.
+
+    >>> from fastnn import Model
+    >>> from fastnn.layers import Dense, Input
+    >>> x = Input((20,), name="features")
+    >>> Model(x, Dense(3)(x)).output_shape
+    (None, 3)
+    """
+    return InputLayer(*arguments, **named).edge
 
 
 @described

@@ -10,7 +10,7 @@ from fastnn._base import keywords
 SEED = "everything random follows from Sequential(..., seed=)"
 SIZES = "batches of every size pass; leave it out"
 WORDS: dict[str, str] = {
-    "trainable": "freezing layers is not there yet: every parameter is trained",
+    "trainable": "trainable is True or False",
     "weights": "give them to set_weights of the built layer or model",
     "seed": SEED,
     "noise_shape": "each number is kept or dropped for itself",
@@ -37,7 +37,7 @@ RENAMED = {  # in Keras 2 or 1
 }
 NOTHING = (None,)
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "trainable": (True,),
+    "trainable": (True, False),
     "autocast": (True, False),
     "weights": NOTHING,
     "seed": NOTHING,

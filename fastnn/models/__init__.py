@@ -6,9 +6,10 @@ import copy
 from typing import Any
 
 from fastnn.models.files import load
+from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 
-__all__ = ["Sequential", "clone_model", "load_model", "save_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "save_model"]
 
 
 def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Sequential:
@@ -39,7 +40,7 @@ def clone_model(model: Sequential) -> Sequential:
     Total params: 8 (32 bytes in float32)
     not compiled
     """
-    layers = [copy.copy(layer) for layer in model.stacked]
+    layers = [copy.copy(layer) for layer in model.items]
     clone = Sequential(layers, dtype=model.dtype.name, backend=model.backend, name=model.name)
     if model.built:
         clone.build(model.input_shape)

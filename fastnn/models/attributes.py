@@ -1,6 +1,6 @@
 """What happens when a program sets an attribute of a model: it acts, or an error says what would.
 
-Design: Python keeps whatever is assigned, so that ``model.trainable = False`` or a slip of the pen would pass in
+Design: Python keeps whatever is assigned, so that ``model.loss = "mse"`` or a slip of the pen would pass in
 silence. A class derived from a model may keep attributes of its own.
 """
 
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fastnn._base.arguments import NO_FREEZING, shown, unknown_attribute
+from fastnn._base.arguments import shown, unknown_attribute
 
-UNNAMED = "sequential"  # the name of a model that was given none
 INSTEAD = {
-    "trainable": NO_FREEZING,
     "loss": "call compile(loss=...)",
     "metrics": "call compile(metrics=...)",
     "weighted_metrics": "call compile(weighted_metrics=...)",

@@ -21,19 +21,19 @@ from fastnn._engine.convert import check_finite, listed
 from fastnn._plan.layout import Layout, lay_out
 from fastnn._plan.memory import aligned
 from fastnn.layers.base import Layer, check_shape
-from fastnn.models.attributes import UNNAMED
 
 if TYPE_CHECKING:
+    from fastnn.models.model import Model
     from fastnn.models.sequential import Sequential
 
 MOST_STEPS = 2**53  # updates or epochs; no training has as many, and a few more would leave int64
 
 
-def describe(model: Sequential) -> dict[str, Any]:
+def describe(model: Model) -> dict[str, Any]:
     """The model as JSON can hold it."""
-    described: dict[str, Any] = {} if model.name == UNNAMED else {"name": model.name}
+    described: dict[str, Any] = {} if model.given_name is None else {"name": model.given_name}
     described |= {
-        "layers": [layer.config() for layer in model.stacked],
+        "layers": [layer.config() for layer in model.items],
         "input_shape": list(model.layout.input_shape),
         "dtype": model.dtype.name,
         "seed": model.seed,
@@ -99,7 +99,7 @@ def rebuild(described: Any, file: TensorFile, custom: dict[str, Any]) -> Sequent
     if "compile" in described:
         _recompile(model, described["compile"], custom)
     _check_arrays(file, layout, model)
-    model.restore(layers, layout, _parameters(file, layout, model.dtype))
+    model.restore(layers, layout.input_shape, _parameters(file, layout, model.dtype))
     model.slots = _slots(file, model)
     model.epoch, model.step = (_count(name, described[name]) for name in ("epoch", "step"))
     _check_meaning(described, model)
@@ -175,12 +175,13 @@ def _check_arrays(file: TensorFile, layout: Layout, model: Sequential) -> None:
             raise ValueError(f"{name} must be {shape} {model.dtype}, got {entry.shape} {entry.dtype}")
 
 
-def _parameters(file: TensorFile, layout: Layout, dtype: np.dtype) -> np.ndarray:
-    params = aligned(layout.n_params, dtype)
+def _parameters(file: TensorFile, layout: Layout, dtype: np.dtype) -> list[np.ndarray]:
+    weights = []
     for name, v in zip(names(layout), layout.variables, strict=True):
-        file.read(name, params[v.offset : v.offset + v.size])
-        check_finite(f"weights of {name}", params[v.offset : v.offset + v.size])
-    return params
+        weights.append(np.empty(v.parameter.shape, dtype))
+        file.read(name, weights[-1].reshape(-1))
+        check_finite(f"weights of {name}", weights[-1])
+    return weights
 
 
 def _slots(file: TensorFile, model: Sequential) -> np.ndarray | None:

@@ -26,7 +26,8 @@ from fastnn._engine.convert import listed
 from fastnn.models.description import architecture, describe, names, rebuild, text_of
 
 if TYPE_CHECKING:
-    from fastnn.models.network import Stack
+    from fastnn.models.model import Model
+    from fastnn.models.network import Network
     from fastnn.models.sequential import Sequential
 
 FORMAT, WEIGHTS, VERSION = "fastnn", "fastnn weights", 1
@@ -35,7 +36,7 @@ ENCODING = "table"  # the metadata's key under which fastnn.tables keeps how row
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-def save(model: Sequential, path: Any, metadata: Mapping[str, Any] | None = None) -> None:
+def save(model: Model, path: Any, metadata: Mapping[str, Any] | None = None) -> None:
     """Write a built model; the file at ``path`` changes only when all is written."""
     name, told = check_name(path), {**model.metadata, **(metadata or {})}
     _check_encoding(model, told)
@@ -51,7 +52,7 @@ def save(model: Sequential, path: Any, metadata: Mapping[str, Any] | None = None
     write_atomically(name, _in_order(tensors, stored))
 
 
-def save_weights(model: Stack, path: Any) -> None:
+def save_weights(model: Network, path: Any) -> None:
     """Write the arrays of :meth:`Sequential.get_weights` alone."""
     name = check_name(path)
     names = model.weight_names()
@@ -59,7 +60,7 @@ def save_weights(model: Stack, path: Any) -> None:
     write_atomically(name, _in_order(dict(zip(names, model.get_weights(), strict=True)), stored))
 
 
-def load_weights(model: Stack, path: Any) -> None:
+def load_weights(model: Network, path: Any) -> None:
     """Set all weights from a file of weights or of a whole model, in their order; all change or none."""
     wanted = list(zip(model.weight_names(), model.layout.variables, strict=True))
     with _opened(path) as file:
@@ -173,7 +174,7 @@ def _check_kind(file: TensorFile, *kinds: str) -> str:
     return kind
 
 
-def _check_encoding(model: Sequential, metadata: Mapping[str, Any]) -> None:
+def _check_encoding(model: Model, metadata: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` when the encoding of rows of tables in metadata is damaged, or another network's."""
     if ENCODING in metadata:
         from fastnn.tables import Encoding

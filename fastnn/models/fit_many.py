@@ -20,17 +20,18 @@ from fastnn._base.arguments import integer
 from fastnn._base.sparse import SparseRows
 from fastnn._base.threads import alone, get_num_threads
 from fastnn._engine import convert, exclusive
-from fastnn._engine.data import Data, split_data
-from fastnn._engine.prepare import Arguments, check_arguments, prepare
+from fastnn._engine.data import split_rows
+from fastnn._engine.prepare import Arguments, check_arguments
+from fastnn._kernels.contract import Rows
 
 if TYPE_CHECKING:
     from fastnn._engine.fit import Fit
     from fastnn.callbacks import History
-    from fastnn.models.sequential import Sequential
+    from fastnn.models.model import Model
 
 
 def fit_many(
-    models: Iterable[Sequential],
+    models: Iterable[Model],
     x: Any,
     y: Any,
     batch_size: Any = None,
@@ -54,7 +55,7 @@ def fit_many(
     ----------
     models : models of any layers, losses, optimisers, dtypes and seeds; each at most once.
     x, y, batch_size, epochs, callbacks, validation_split, validation_data, shuffle, class_weight, sample_weight, \
-initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. Arrays that models can train on as
+initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Arrays that models can train on as
         they are get shared; what has to be converted is converted once for all models alike. Each model gets
         callbacks of its own, deep copies of those given. ``time_limit`` begins when a model's turn comes.
     n_threads : models trained at a time; None for ``get_num_threads()``.
@@ -89,45 +90,50 @@ initial_epoch, time_limit, backend : as in ``Sequential.fit``, for every model. 
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
     with contextlib.ExitStack() as in_fits:
         for model in models:
-            in_fits.enter_context(exclusive.training(model.whole))
+            in_fits.enter_context(exclusive.training(model.store))
         given = x, y, sample_weight, class_weight
         return _run(_prepare(models, given, validation_split, validation_data, arguments), n_threads)
 
 
 def _prepare(
-    models: list[Sequential], given: tuple, validation_split: Any, validation_data: Any, arguments: Arguments
+    models: list[Model], given: tuple, validation_split: Any, validation_data: Any, arguments: Arguments
 ) -> list[Fit]:
     """The fits of all models, on data that those of a kind share; an error leaves all models as they were."""
-    x, *others = given
-    rows: dict[Any, np.ndarray | SparseRows] = {}
-    shared: dict[Any, tuple[Data, Data | None]] = {}
+    shared: dict[Any, tuple[Rows, Rows | None]] = {}
+    inputs: dict[Any, list[np.ndarray | SparseRows]] = {}
     fits = []
     with contextlib.ExitStack() as stack:
         for model in models:
-            stack.enter_context(model.built_for(x))
-            kind = model.dtype, model.layout.input_shape
-            if kind not in rows:
-                checked = convert.inputs("x", x, model.layout.input_shape, model.dtype)
-                if isinstance(checked, np.ndarray):
-                    checked = checked.reshape(-1, *model.layout.input_shape)
-                rows[kind] = checked
-            key = (*kind, model.layout.output_shape, model.loss)
+            stack.enter_context(model.built_for(given[0]))
+            kind = model.dtype, *model.layout.input_shapes
+            if kind not in inputs:
+                inputs[kind] = [
+                    x.reshape(-1, *shape) if isinstance(x, np.ndarray) else x
+                    for x, shape in zip(model.rows_of(given[0]), model.layout.input_shapes, strict=True)
+                ]
+            key = kind, model.compiled.layout.output_shapes, model.losses, model.ends
             if key not in shared:
-                shared[key] = split_data(model, (rows[kind], *others), validation_split, validation_data)
+                told = replace(model.given(*given), x=inputs[kind])
+                validation = None if validation_data is None else model.validation(validation_data)
+                shared[key] = split_rows(model.compiled, told, validation_split, validation)
             own = replace(arguments, callbacks=copy.deepcopy(arguments.callbacks))
-            fits.append(prepare(model, *shared[key], own))
+            fits.append(model.prepared(shared[key], own))
     return fits
 
 
-def _check_models(came: Any) -> list[Sequential]:
-    from fastnn.models.sequential import Sequential
+def _check_models(came: Any) -> list[Model]:
+    from fastnn.models.model import Model
 
     models = convert.listed("models", came, "compiled models")
     for i, model in enumerate(models):
-        if not isinstance(model, Sequential):
+        if not isinstance(model, Model):
             raise TypeError(f"models must hold models, got {model!r}")
         if any(model is other for other in models[:i]):
             raise ValueError(f"model {i} is in models twice; a model can be trained once at a time, so copy it")
+        if any(model.store is other.store for other in models[:i]):
+            raise ValueError(
+                f"model {i} shares layers with another one of the models; they can be trained one after the other alone"
+            )
         model.compiled_optimizer.check()
     return models
 

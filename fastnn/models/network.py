@@ -1,60 +1,85 @@
-"""A stack of layers with its parameters: structure and weights of a model, before any thought of training."""
+"""A network: layers that call each other, and their parameters; before any thought of training.
+
+:class:`fastnn.Model` is made of a graph that is there, :class:`fastnn.Sequential` makes the graph of its list of layers
+when their input's shape is known.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import integer
+from fastnn._base.arguments import flag, integer
 from fastnn._base.random import new_seed
-from fastnn._engine import convert, exclusive
-from fastnn._plan.layout import Layout, lay_out
-from fastnn._plan.memory import aligned
-from fastnn.errors import NotReadyError
-from fastnn.layers.base import Layer, Shape, check_shape, without_batch
-from fastnn.layers.place import Place
-from fastnn.models.attributes import UNNAMED
+from fastnn._base.stored import check_types
+from fastnn._engine import convert
+from fastnn._engine.state import State
+from fastnn._plan.layout import Layout, lay_out_graph
+from fastnn.layers.base import Layer, Parameter
+from fastnn.layers.edges import Call, Edge, edges_in
+from fastnn.models import compact
+from fastnn.models.blueprint import blueprint, graph_from
+from fastnn.models.graph import Flat, Graph, flatten
+from fastnn.models.naming import check_names, name_items
 from fastnn.models.outline import Outline
-from fastnn.models.parts import Part, check_parts, kept_weights, name_layers, place_layers, take_in
+from fastnn.models.store import Moves, Store, settle
 
+MADE_ANEW = (
+    *("_store", "_state", "_graph", "_layout", "_new", "_read_by"),
+    *("_plans", "_drawn_up", "_edges", "_built_here"),
+)
 NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
-class Stack(Outline):
-    """Layers, their layout and one flat vector ``params``; :class:`fastnn.Sequential` adds training.
+class Network(Outline):
+    """A graph of layers, and the store in which their parameters stand.
 
     Parameters
     ----------
-    layers, dtype, seed, name : see :class:`fastnn.Sequential`.
+    dtype, seed, name : see :class:`fastnn.Model`.
     """
 
-    SETTABLE = frozenset({"name", "seed"})
+    SETTABLE = frozenset({"name", "seed", "trainable"})
+    UNNAMED = "functional"  # the name of a model that was given none
+    FIRST_STREAM = 1  # of random numbers; a Sequential that lists no Input begins with 0
 
     def __new__(cls, *arguments: Any, **given: Any):
         """Refuse a class of a user's whose own training or computation nothing would call."""
         own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
         if own:
             raise TypeError(
-                f"{cls.__name__}.{own} would never be called: steps of your own are not there yet. Give compile a "
-                f"loss that is a function f(target, prediction), or fit callbacks"
+                f"{cls.__name__}.{own} would never be called: steps of your own are loops around model.gradients and "
+                f"model.apply_gradients; or give compile a loss that is a function f(target, prediction), or fit "
+                f"callbacks"
             )
         return super().__new__(cls)
 
-    def __init__(self, layers: Iterable[Any] | None, dtype: Any, seed: int | None, name: str | None):
+    def __init__(self, dtype: Any, seed: int | None, name: str | None):
         self._set(dtype=convert.model_dtype(dtype))
+        self._trainable = True
+        self._given: list[np.ndarray] | None = None  # initial weights that need not be drawn
+        self._have_store()
         self.seed = new_seed() if seed is None else seed
-        self.name = UNNAMED if name is None else name
-        self._layers: list[Layer] = []
-        self._parts: list[Part] = []
-        self._within: weakref.ref[Stack] | None = None
+        self.rename(self.UNNAMED)
+        if name is not None:
+            self.name = name
+
+    def _have_store(self) -> None:
+        """Have a store of one's own, and nothing in it."""
+        self._store = Store(self.dtype)
+        self._store.members.add(self)
+        self._state = State(self._store)
+        self._graph: Graph | None = None
         self._layout: Layout | None = None
-        self._forget()
-        self._stack(*take_in(self, layers))
+        self._new: list[Layer] = []  # that got their weights when this model was built
+        self._read_by: weakref.WeakSet[Edge] = weakref.WeakSet()  # outputs of its calls
+        self._drop_plans()
+
+    # -- what may be set ------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -65,7 +90,16 @@ class Stack(Outline):
     def name(self, came: Any) -> None:
         if not (isinstance(came, str) and came):
             raise TypeError(f"name must be a text, got {came!r}")
-        self._name = came
+        self._name, self._name_is_chosen = came, False
+
+    @property
+    def given_name(self) -> str | None:
+        """The name that the user gave, None without."""
+        return None if self._name_is_chosen else self._name
+
+    def rename(self, name: str) -> None:
+        """Have a name that nobody gave."""
+        self._name, self._name_is_chosen = name, True
 
     @property
     def seed(self) -> int:
@@ -79,125 +113,29 @@ class Stack(Outline):
         self._seed = integer("seed", came)
         self._drop_plans()
 
-    def add(self, layer: Layer | Stack) -> None:
-        """Append a layer or a model. Layers that are there keep their weights; training begins anew."""
-        self._stack(*take_in(self, [layer]))
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the model's weights; set, it is set for all layers in it, as Keras does.
 
-    def pop(self) -> Layer | Stack:
-        """Take the last layer (or the model that was added last) off and return it; the others keep their weights."""
-        if not self.layers:
-            raise ValueError("the model has no layer to pop")
-        last = next((part for part in self._parts if part.end == len(self._layers)), None)
-        parts = [part for part in self._parts if part is not last]
-        first = len(self._layers) - 1 if last is None else last.first
-        gone = self._layers[-1] if last is None else last.model
-        self._stack(self._layers[:first], parts)
-        if last is not None:
-            last.model._within = None
-        return gone
-
-    def _stack(self, layers: list[Layer], parts: list[Part]) -> None:
-        """Have these layers, built where the input's shape is known; an error changes nothing."""
-        exclusive.check_idle(self.whole, "add or pop")
-        self._check_free()
-        shape = layers[0].input_shape if layers else None
-        if shape is None and layers and self._layout is not None:
-            shape = self._layout.input_shape
-        drawn = None if shape is None else self._draw(layers, parts, shape)
-        self._layers, self._parts = layers, parts
-        name_layers(layers)
-        for part in parts:
-            part.model._within = weakref.ref(self)
-        self._forget(drawn)
-        self._let_go()
-
-    def _check_free(self) -> None:
-        if self.within is not None:
-            raise ValueError(f"{self!r} is a part of {self.within!r} and keeps its layers and shapes")
-
-    def build(self, input_shape: Any = None) -> None:
-        """Draw the initial parameters for samples of ``input_shape``, with ``None`` for the batch axis or without it.
-
-        A model that is built for this shape already stays as it is; layers that bring weights keep them. Not within a
-        fit.
+        It may be set at any time and acts from the next call on, in every model that has the layers.
         """
-        exclusive.check_idle(self.whole, "build")
-        self._build(input_shape)
-        self._let_go()
+        return self._trainable
 
-    def _build(self, input_shape: Any) -> None:
-        known = self._layers[0].input_shape if self._layers else None
-        shape = known if input_shape is None else check_shape("input_shape", without_batch(input_shape))
-        if not self._layers:
-            raise NotReadyError("the model has no layers")
-        if shape is None:
-            raise NotReadyError("the input's shape is not known; give input_shape to the first layer or to build()")
-        if known is not None and shape != known:
-            raise ValueError(f"input_shape {shape} differs from the first layer's {known}")
-        if self._layout is None:
-            self._forget(self._draw(self._layers, self._parts, shape))
-        elif shape != self._layout.input_shape:
-            self._check_free()
-            self._forget(self._draw(self._layers, self._parts, shape))
+    @trainable.setter
+    def trainable(self, came: Any) -> None:
+        self._trainable = flag("trainable", came)
+        for item in self.items:
+            item.trainable = self._trainable
 
-    def draw_anew(self, seed: Any) -> None:
-        """Build again from another seed, with weights that nothing has trained."""
-        self.seed = seed
-        for layer in self._layers:
-            layer.stand(Place(names=layer.given_name is None))
-        self._forget(self._draw(self._layers, self._parts, self.layout.input_shape))
+    # -- building -------------------------------------------------------------------------------
 
-    def _draw(self, layers: list[Layer], parts: list[Part], shape: Shape) -> tuple[Layout, np.ndarray]:
-        layout = lay_out(layers, shape)
-        check_parts(parts, layout)
-        params = aligned(layout.n_params, self.dtype)
-        kept = kept_weights(layers, layout)
-        for stream, (variable, weights) in enumerate(zip(layout.variables, kept, strict=True)):
-            parameter = variable.parameter
-            drawn = parameter.initializer(parameter.shape, self.seed, stream) if weights is None else weights
-            params[variable.offset : variable.offset + variable.size] = drawn.ravel()
-        return layout, params
-
-    def restore(self, layers: list[Layer], layout: Layout, params: np.ndarray) -> None:
-        """Have layers with parameters that are there, from a file: nothing is drawn."""
-        self._layers = layers
-        name_layers(layers)
-        self._forget((layout, params))
-
-    @contextlib.contextmanager
-    def built_for(self, x: Any) -> Iterator[None]:
-        """A block in which the model is built, by the rows of ``x`` if need be; an error inside takes that back."""
-        waiting = not self.built
-        if waiting:
-            self._build(convert.sample_shape("x", x))
-        try:
-            yield
-        except BaseException:
-            if waiting:
-                self._forget()
-            raise
-        if waiting:
-            self._let_go()
-
-    def _forget(self, drawn: tuple[Layout, np.ndarray] | None = None) -> None:
-        """Start afresh, not built or with new parameters."""
-        self.stand_in(*(drawn or (None, None)))
-
-    def stand_in(self, layout: Layout | None, params: np.ndarray | None) -> None:
-        """Have these parameters, or none; layers and parts are told."""
-        self._layout = layout
-        self._set(params=aligned(0, self.dtype) if params is None else params)
-        self._drop_plans()
-        place_layers(self, layout)
-
-    def _drop_plans(self) -> None:
-        """Compile plans anew when they are wanted."""
-
-    def _let_go(self) -> None:
-        """Hold the models no longer that layers brought their weights from."""
-        if self.built:
-            for layer in self._layers:
-                layer.place.source = None  # type: ignore[union-attr]
+    @property
+    def graph(self) -> Graph:
+        """How layers call each other; builds the model when it can."""
+        if self._graph is None:
+            self._build(None)
+        assert self._graph is not None
+        return self._graph
 
     @property
     def layout(self) -> Layout:
@@ -207,19 +145,170 @@ class Stack(Outline):
         assert self._layout is not None
         return self._layout
 
+    @property
+    def state(self) -> State:
+        """What training changes."""
+        return self._state
+
+    @property
+    def store(self) -> Store:
+        """Where the parameters stand, with those of all models that have layers in common with this one."""
+        return self._store
+
+    @property
+    def params(self) -> np.ndarray:
+        """The vector that holds the parameters, and those of models that share layers with this one."""
+        return self._store.params
+
+    def _build(self, input_shape: Any) -> None:
+        """Make the graph; a network that is made of one has it."""
+        raise NotImplementedError
+
+    def _settle(self, graph: Graph) -> None:
+        """Have a graph: give its layers names and places; an error changes nothing."""
+        flat = flatten(graph, self._trainable)
+        layout = self._lay_out(graph, flat)
+        for layer in flat.layers:
+            self._check_layer(layer)
+        check_names(graph.items)
+        parameters = [layer_parameters(layout, i) for i in range(len(flat.layers))]
+        new = [layer for layer in flat.layers if layer.place is None]
+        store = settle(flat.layers, parameters, self._store, self._draw)
+        name_items(graph.items)
+        self._graph, self._new = graph, new
+        self._join(store)
+        self._layout = self._placed(layout)
+        self._drop_plans()
+
+    def _lay_out(self, graph: Graph, flat: Flat) -> Layout:
+        shapes = [edge.sizes for edge in graph.inputs]
+        return lay_out_graph(flat.layers, flat.nodes, shapes, flat.outputs, flat.frozen, self.FIRST_STREAM)
+
+    def _placed(self, layout: Layout) -> Layout:
+        """A layout with the places that the parameters have in the store."""
+        offsets = [layer.place.offsets if layer.place else () for layer in layout.layers]
+        return layout.at(offsets, len(self._store.params))
+
+    def _draw(self, number: int, parameter: Parameter) -> np.ndarray:
+        if self._given is not None:
+            return self._given[number]
+        return parameter.initializer(parameter.shape, self._seed, number)
+
+    def _check_layer(self, layer: Layer) -> None:
+        check_types(layer)
+        if layer.dtype is not None and convert.model_dtype(layer.dtype) != self.dtype:
+            raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {self.dtype}, give it dtype=")
+        if layer.place is not None and layer.place.holder.params.dtype != self.dtype:
+            raise ValueError(
+                f"{layer!r} has weights of {layer.place.holder.params.dtype}, and the model has {self.dtype}; give it "
+                f"dtype={layer.place.holder.params.dtype.name!r}, or copy.copy(layer), which has none"
+            )
+
+    def _join(self, store: Store) -> None:
+        """Be a member of a store."""
+        if store is not self._store:
+            self._store.members.discard(self)
+            self._store = self._state.holder = store
+            store.members.add(self)
+
+    def take_down(self) -> None:
+        """Be not built again; a network that is made of a graph stays what it is."""
+
+    def moved(self, store: Store, moves: Moves) -> None:
+        """Take over that parameters stand elsewhere, since layers of models have joined."""
+        self._store = self._state.holder = store
+        store.members.add(self)
+        if self._state.slots is not None:
+            self._state.slots = moves.applied(self._state.slots)
+        if self._layout is not None:
+            self._layout = self._placed(self._layout)
+        self._drop_plans()
+
+    def frozen(self) -> frozenset[int]:
+        """Which of the layout's layers are not trained now."""
+        return frozenset(flatten(self.graph, self._trainable).frozen)
+
+    def _drop_plans(self) -> None:
+        """Compile plans anew when they are wanted."""
+
+    def draw_anew(self, seed: Any) -> None:
+        """Have weights from another seed, that nothing has trained."""
+        self.seed = seed
+        views = self._views()
+        for number, (variable, view) in enumerate(zip(self.layout.variables, views, strict=True)):
+            view[...] = self._draw(number, variable.parameter)
+        self._state.forget()
+        self._drop_plans()
+
+    # -- in another graph -----------------------------------------------------------------------
+
+    def called(self, inputs: Any, whole: bool = False) -> Any:
+        """The edges of the outputs when the model is called on edges, in a graph around it; ``whole``, as a list."""
+        edges = self._inputs_of(inputs)
+        self._build_on(edges)
+        wanted = [edge.sizes for edge in self.graph.inputs]
+        if [edge.sizes for edge in edges] != wanted:
+            came = ", ".join(str(edge.sizes) for edge in edges)
+            raise ValueError(f"{self!r} reads {', '.join(map(str, wanted))}, and is called on {came}")
+        call = Call(self, edges, [edge.sizes for edge in self.graph.outputs])
+        self._read_by.update(call.outputs)
+        return list(call.outputs) if whole else self._structure_of(call.outputs)
+
+    def forget_calls(self, calls: Collection[Call]) -> None:
+        """Forget uses in a graph that is no more."""
+        for call in calls:
+            self._read_by -= set(call.outputs)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a graph that is still there calls the model."""
+        return bool(self._read_by)
+
+    def _inputs_of(self, inputs: Any) -> tuple[Edge, ...]:
+        return edges_in(inputs, self)
+
+    def _build_on(self, edges: Sequence[Edge]) -> None:
+        """Be built for edges of these shapes."""
+
+    def _structure_of(self, edges: Sequence[Edge]) -> Any:
+        """Outputs as the user has them."""
+        return edges[0] if len(edges) == 1 else list(edges)
+
     # -- copies ---------------------------------------------------------------------------------
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plans": None, "_within": None}
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        params = aligned(len(state["params"]), state["dtype"])  # a copy of an array loses its alignment
-        params[...] = state["params"]
-        free = [part for part in state["_parts"] if part.model.within is None]
-        layers = [copy.copy(layer) for layer in state["_layers"]]
-        self._set(**{**state, "_layers": layers, "_parts": free})
-        name_layers(layers)
-        for part in free:
-            part.model._within = weakref.ref(self)
-        shapes = self._layout and self._layout.shapes
-        self.stand_in(lay_out(layers, shapes[0]) if shapes else None, params)
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but what is made anew: graph, store, plans."""
+        kept = {name: value for name, value in vars(self).items() if name not in MADE_ANEW}
+        state = {name: value for name, value in vars(self._state).items() if name != "holder"}
+        return {**kept, "structure": self._structure_to_copy(), "state": state, **self._numbers_to_copy()}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        structure, state, weights, slots = (kept.pop(name) for name in ("structure", "state", "weights", "slots"))
+        self._set(**kept)
+        self._have_store()
+        self._restore(structure)
+        for view, array in zip(self._views() if weights is not None else (), weights or (), strict=True):
+            view[...] = array
+        vars(self._state).update(state)
+        self._state.slots = None if slots is None else compact.spread(self.layout, slots, self.dtype)
+
+    def _numbers_to_copy(self) -> dict[str, Any]:
+        if self._layout is None:
+            return {"weights": None, "slots": None}
+        slots = self._state.slots
+        return {"weights": self.get_weights(), "slots": None if slots is None else compact.gathered(self.layout, slots)}
+
+    def _structure_to_copy(self) -> Any:
+        """Items, and how they call each other."""
+        return self.items, blueprint(self.graph)
+
+    def _restore(self, structure: Any) -> None:
+        self._settle(graph_from(*structure))
+
+
+def layer_parameters(layout: Layout, index: int) -> list[Parameter]:
+    """The parameters of one layer."""
+    return [variable.parameter for variable in layout.of_layer(index)]

@@ -1,62 +1,63 @@
-"""What can be asked of a stack of layers: its layers, parts and shapes, in words and tables."""
+"""What can be asked of a model's structure: its layers and shapes, in words and tables."""
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 from fastnn._base.arguments import integer, lookup
 from fastnn._base.reprs import counted
 from fastnn._plan.layout import Layout
 from fastnn.errors import NotReadyError
-from fastnn.layers.base import Layer
-from fastnn.layers.shape import Input
-from fastnn.models.parts import Part
+from fastnn.layers.edges import Edge
+from fastnn.models.graph import Graph
 from fastnn.models.summary import summary
 from fastnn.models.weights import Weights
 
 if TYPE_CHECKING:
-    from fastnn.models.network import Stack
-    from fastnn.models.sequential import Sequential
+    from fastnn.models.model import Model
 
 
 class Outline(Weights):
-    """The structure of a model, to be read; :class:`fastnn.models.network.Stack` changes it."""
+    """The structure of a model, to be read; :class:`fastnn.models.network.Network` makes it."""
 
     name: str
-    _layers: list[Layer]
-    _parts: list[Part]
-    _within: weakref.ref[Stack] | None
+    _graph: Graph | None
     _layout: Layout | None
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers without the Input, a copy of the list."""
-        return self._layers[self._has_input :]
+    def graph(self) -> Graph:
+        """How layers call each other."""
+        raise NotImplementedError
 
     @property
-    def stacked(self) -> tuple[Layer, ...]:
-        """All layers, with the Input where there is one."""
-        return tuple(self._layers)
+    def items(self) -> list[Any]:
+        """All layers, and models inside this one, also those that only state the shape of an input."""
+        return list(self._graph.items) if self._graph else []
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """The models that were put into this one."""
-        return tuple(self._parts)
+    def layers(self) -> list[Any]:
+        """All layers, a copy of the list: in Keras' order, with an InputLayer for each input, and models as one."""
+        return self.items
 
     @property
-    def within(self) -> Stack | None:
-        """The model that this one is a part of."""
-        return None if self._within is None else self._within()
+    def inputs(self) -> list[Edge]:
+        """The edges where the graph begins."""
+        return list(self.graph.inputs)
 
     @property
-    def whole(self) -> Stack:
-        """The outermost model around this one, or itself: what has one fit at a time."""
-        return cast("Stack", self) if self.within is None else self.within.whole
+    def outputs(self) -> list[Edge]:
+        """The edges where the graph ends."""
+        return list(self.graph.outputs)
 
     @property
-    def _has_input(self) -> bool:
-        return bool(self._layers) and isinstance(self._layers[0], Input)
+    def input(self) -> Any:
+        """The edge where the graph begins, or a list of them."""
+        return self.inputs[0] if len(self.graph.inputs) == 1 else self.inputs
+
+    @property
+    def output(self) -> Any:
+        """The edge where the graph ends, or a list of them."""
+        return self.outputs[0] if len(self.graph.outputs) == 1 else self.outputs
 
     @property
     def built(self) -> bool:
@@ -64,9 +65,9 @@ class Outline(Weights):
         return self._layout is not None
 
     @property
-    def trainable(self) -> bool:
-        """True: every parameter is trained."""
-        return True
+    def knows_shape(self) -> bool:
+        """Whether the model is built, or can be at any time."""
+        return self.built
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of a name, or at a place among :attr:`layers`; a name may be that of a model inside this one.
@@ -84,8 +85,7 @@ class Outline(Weights):
             if not -len(layers) <= integer("index", index) < len(layers):
                 raise ValueError(f"index must be below {len(layers)}, the number of layers, got {index}")
             return layers[index]
-        named: dict[Any, Any] = {part.model.name: part.model for part in self._parts}
-        return lookup("layer", name, named | {layer.name: layer for layer in layers})
+        return lookup("layer", name, {layer.name: layer for layer in self.items})
 
     @property
     def _built_layout(self) -> Layout:
@@ -94,14 +94,14 @@ class Outline(Weights):
         return self._layout
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of the input, with ``None`` for the batch axis."""
-        return (None, *self._built_layout.input_shape)
+    def input_shape(self) -> Any:
+        """Shape of the input, with ``None`` for the batch axis; a list of shapes for several inputs."""
+        return _one_or_all([(None, *shape) for shape in self._built_layout.input_shapes])
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """Shape of the predictions, with ``None`` for the batch axis."""
-        return (None, *self._built_layout.output_shape)
+    def output_shape(self) -> Any:
+        """Shape of the predictions, with ``None`` for the batch axis; a list of shapes for several outputs."""
+        return _one_or_all([(None, *shape) for shape in self._built_layout.output_shapes])
 
     def summary(
         self,
@@ -140,7 +140,7 @@ class Outline(Weights):
                 raise ValueError(f"summary shows all columns and layers; leave out {name}, got {given!r}")
         if show_trainable:
             raise ValueError("every parameter is trained; leave out show_trainable")
-        text = summary(cast("Sequential", self), line_length)
+        text = summary(cast("Model", self), line_length)
         (print_fn or print)(text)
 
     def __repr__(self) -> str:
@@ -150,3 +150,7 @@ class Outline(Weights):
                 f"{self._layout.input_shape} -> {self._layout.output_shape}, {counted(self.count_params(), 'param')}"
             )
         return f"<{type(self).__name__} of {counted(len(self.layers), 'layer')}, {shapes}>"
+
+
+def _one_or_all(shapes: list[Any]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes

@@ -1,39 +1,36 @@
-"""``Sequential``: layers, plans and memory of one model; the only object of fastnn that has a state.
-
-Names and defaults are those of Keras 3. The arrays are flat (``params``, ``slots``); plans for the batch
-sizes in use are compiled once and kept.
-"""
+"""``Sequential``: a model whose graph is a chain, made from a list of layers when their input's shape is known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastnn import _kernels
-from fastnn._base.keywords import refuse, refuse_for
-from fastnn._engine import convert, exclusive, inference
-from fastnn._engine.data import Data, check_given, make_data, split_data
-from fastnn._engine.listeners import SILENT, Listeners
-from fastnn._engine.prepare import BATCH_SIZE, check_arguments, checked_batch_size, prepare
-from fastnn.callbacks import History, Logs
-from fastnn.callbacks import check as check_callbacks
-from fastnn.layers.base import Layer
-from fastnn.models import files
-from fastnn.models.compiled import Compiled
-from fastnn.models.network import Stack
-
-STOPS = {"stop_evaluating", "stop_predicting", "stop_training"}  # what callbacks set
+from fastnn._base.keywords import refuse
+from fastnn._base.stored import check_types
+from fastnn._engine import convert, exclusive
+from fastnn.errors import NotReadyError
+from fastnn.layers.base import Layer, Shape, check_shape, without_batch
+from fastnn.layers.edges import Call, Edge
+from fastnn.layers.shape import InputLayer
+from fastnn.models.graph import trace
+from fastnn.models.model import Model
+from fastnn.models.naming import check_names, name_items
+from fastnn.models.network import Network
+from fastnn.models.structure import Structure
 
 
-class Sequential(Compiled):
+class Sequential(Model):
     """A stack of layers.
 
     Parameters
     ----------
-    layers : layers of :mod:`fastnn.layers`, also those of other models, whose weights are copied when the model is
-        built; or models, which stay what they are and train together with this one. More can be added with :meth:`add`.
+    layers : layers of :mod:`fastnn.layers`, or models, which then train together with this one; also layers of other
+        models, whose weights both models have. An edge of :func:`fastnn.Input` may stand first. More can be added with
+        :meth:`add`.
     dtype : ``"float32"`` or ``"float64"``, of parameters and all computation.
     seed : whole number from which everything random follows (initial parameters, the order of rows, dropout);
         None draws one, found as ``model.seed``.
@@ -59,11 +56,11 @@ class Sequential(Compiled):
     (True, (2, 1))
     """
 
-    SETTABLE = Compiled.SETTABLE | {"backend", "backend_", "history", "metadata"} | STOPS
+    UNNAMED = "sequential"
 
     def __init__(
         self,
-        layers: Iterable[Layer | Stack] | None = None,
+        layers: Iterable[Layer | Network] | None = None,
         *,
         dtype: str = "float32",
         seed: int | None = None,
@@ -73,177 +70,235 @@ class Sequential(Compiled):
     ):
         if unknown:
             refuse("Sequential", unknown, ("layers", "dtype", "seed", "backend", "name"))
-        if backend is not None:
-            _kernels.check_name(backend)
-        super().__init__(layers, dtype, seed, name)
-        self.backend = backend
-        self.backend_: str | None = None
-        self.metadata: dict[str, str] = {}
-        self.stop_training = self.stop_evaluating = self.stop_predicting = False
-        self.history: History | None = None
+        self._items: list[Any] = []
+        self._edges: list[Edge] = []  # the input, then what each item makes
+        self._begin(dtype, seed, backend, name)
+        listed = convert.listed("layers", () if layers is None else layers, "layers of fastnn.layers")
+        self._stack([*map(_item, listed)])
 
-    def fit(
-        self,
-        x: Any,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
-        validation_split: float = 0.0,
-        validation_data: Any = None,
-        shuffle: bool = True,
-        class_weight: Any = None,
-        sample_weight: Any = None,
-        initial_epoch: int = 0,
-        time_limit: float | None = None,
-        backend: str | None = None,
-        **unknown: Any,
-    ) -> History:
-        """Train.
+    # -- layers ---------------------------------------------------------------------------------
 
-        Parameters
-        ----------
-        x : ``(n, *input_shape)``, anything NumPy turns into finite numbers; or, for one axis of inputs, a sparse matrix
-            or array of SciPy in any format. Only a block of its rows is dense at a time, with the same results.
-        y : targets: ``(n, *output_shape)``, also ``(n,)`` for one output; class indices for a sparse loss.
-        batch_size : rows of one update, None for 32; the last batch of an epoch may be smaller.
-        epochs, initial_epoch : train from ``initial_epoch`` up to ``epochs``.
-        verbose : ``"auto"`` (a bar on long fits in a terminal or notebook), 0, 1 (a bar) or 2 (a line an epoch).
-        callbacks : objects of :mod:`fastnn.callbacks`.
-        validation_split : share of the rows, taken from the end as Keras does, that is only evaluated.
-        validation_data : ``(x, y)`` or ``(x, y, sample_weight)``, in place of a split.
-        shuffle : draw a new order of rows each epoch.
-        class_weight : ``{class index: weight}``.   sample_weight : ``(n,)``.
-        time_limit : seconds after which training stops, between two updates.
-        backend : for this call.
+    @property
+    def items(self) -> list[Any]:
+        """All layers and models, with the InputLayer where one is listed."""
+        return list(self._items)
 
-        Raises
-        ------
-        ValueError, TypeError
-            an argument is wrong; nothing has changed.
-        DivergenceError
-            the loss was not finite; the model goes back to weights from before that epoch.
-        RuntimeError
-            the model is in a fit already.
+    @property
+    def layers(self) -> list[Any]:
+        """The layers without an InputLayer, a copy of the list; models are listed as one."""
+        return self._items[self._states_input :]
 
-        Whatever ends the fit, callbacks hear ``on_train_end``, and ``model.history`` has an entry for every epoch that
-        began an update (see :class:`fastnn.callbacks.History`).
+    @property
+    def knows_shape(self) -> bool:
+        """Whether the model is built, or can be at any time."""
+        return self.built or _shape_of(self._items) is not None
+
+    @property
+    def _states_input(self) -> bool:
+        return bool(self._items) and getattr(self._items[0], "states_input", False)
+
+    @property
+    def FIRST_STREAM(self) -> int:  # type: ignore[override]
+        """An InputLayer that is listed counts."""
+        return int(self._states_input)
+
+    def add(self, layer: Layer | Network) -> None:
+        """Append a layer or a model. Layers that are there keep their weights; training begins anew."""
+        self._stack([*self._items, _item(layer)])
+
+    def pop(self) -> Layer | Network:
+        """Take the last layer (or model) off and return it; it and the others keep their weights."""
+        if not self.layers:
+            raise ValueError("the model has no layer to pop")
+        gone = self._items[-1]
+        self._stack(self._items[:-1])
+        return gone
+
+    def _stack(self, items: list[Any]) -> None:
+        """Have these layers, built where the input's shape is known; an error changes nothing."""
+        exclusive.check_idle(self.store, "add or pop")
+        if self.is_part:
+            raise ValueError(f"{self!r} is a part of another model and keeps its layers and shapes")
+        self._check_items(items)
+        before = self._items
+        self._items = items
+        try:
+            shape = _shape_of(items) or (self._edges[0].sizes if self._edges else None)
+            if items and shape is not None:
+                self._chain(shape)
+            else:
+                self.take_down()
+                name_items(items)
+        except BaseException:
+            self._items = before
+            raise
+        self._state.forget()
+
+    def _check_items(self, items: Sequence[Any]) -> None:
+        for i, item in enumerate(items):
+            if item is self:
+                raise ValueError(f"{item!r} cannot be in itself; put copy.deepcopy(model) there")
+            if any(_has(other, item) or _has(item, other) for other in items[:i]):
+                raise ValueError(
+                    f"{item!r} is in the model twice; a Sequential has each layer once: put copy.copy(layer) or "
+                    f"copy.deepcopy(model) there, or share weights in a graph of fastnn.Model"
+                )
+            if isinstance(item, InputLayer) and i:
+                raise ValueError(f"{item!r} must be the first layer")
+            if isinstance(item, Layer):
+                self._check_layer(check_types(item))
+            elif item.dtype != self.dtype:
+                raise ValueError(f"{item!r} has the dtype {item.dtype}, and the model that it is put into {self.dtype}")
+        check_names(items)
+
+    # -- building -------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any = None) -> None:
+        """Draw the initial parameters for samples of ``input_shape``, with ``None`` for the batch axis or without it.
+
+        A model that is built for this shape already stays as it is; layers that have weights keep them. Not within a
+        fit.
         """
-        if unknown:
-            refuse_for(Sequential.fit, unknown)
-        check_given(x, y)
-        arguments = check_arguments(batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend)
-        with exclusive.training(self.whole):
-            self.compiled_optimizer.check()  # users change its numbers between fits
-            with self.built_for(x):
-                given = x, y, sample_weight, class_weight
-                fit = prepare(self, *split_data(self, given, validation_split, validation_data), arguments)
-            return fit()
+        exclusive.check_idle(self.store, "build")
+        self._build(input_shape)
 
-    def evaluate(
-        self,
-        x: Any,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = 0,
-        sample_weight: Any = None,
-        return_dict: bool = False,
-        backend: str | None = None,
-        callbacks: Any = None,
-        **unknown: Any,
-    ) -> Any:
-        """Loss and metrics on data: the loss, ``[loss, *metrics]``, or a dict with ``return_dict``.
+    def _build(self, input_shape: Any) -> None:
+        known = _shape_of(self._items)
+        shape = known if input_shape is None else check_shape("input_shape", without_batch(input_shape))
+        if not self._items:
+            raise NotReadyError("the model has no layers")
+        if shape is None:
+            raise NotReadyError("the input's shape is not known; give input_shape to the first layer or to build()")
+        if known is not None and shape != known:
+            raise ValueError(f"input_shape {shape} differs from the first layer's {known}")
+        if self._layout is None or shape != self._edges[0].sizes:
+            if self.is_part:
+                raise ValueError(f"{self!r} is a part of another model and keeps its layers and shapes")
+            self._chain(shape)
+            self._state.forget()
 
-        ``callbacks`` hear ``on_test_begin``, ``on_test_end`` and, of ``batch_size`` rows each (None for 32),
-        ``on_test_batch_begin`` and ``on_test_batch_end``. ``verbose`` is taken for Keras' sake.
-        """
-        if unknown:
-            refuse_for(Sequential.evaluate, unknown)
-        check_given(x, y)
-        batch_size, listeners = checked_batch_size(batch_size), Listeners(check_callbacks(callbacks))
-        with self.built_for(x):
-            data = make_data(self, x, y, sample_weight)
-            listeners.introduce(self, {"epochs": 1, "steps": -(-len(data) // batch_size)})
-            logs = self.evaluate_data(data, backend, listeners, batch_size)
-        if return_dict:
-            return logs
-        values = list(logs.values())
-        return values if len(values) > 1 else values[0]
+    def _build_on(self, edges: Sequence[Edge]) -> None:
+        if not self.built:
+            self._build(edges[0].sizes)
 
-    def evaluate_data(
-        self, data: Data, backend: str | None, listeners: Listeners = SILENT, batch_size: int = BATCH_SIZE
-    ) -> Logs:
-        """:meth:`evaluate` on data that is checked."""
-        return inference.evaluate(self, data, batch_size, backend, listeners)
+    def _chain(self, shape: Shape) -> None:
+        """Call the items one after the other on an edge of this shape, those anew that are not called yet."""
+        kept = self._kept_edges(shape)
+        edges, made, unbuilt = kept or [self._source(shape).edge], [], []
+        try:
+            for item in self._items[len(edges) - 1 + self._states_input :]:
+                if isinstance(item, Network) and not item.built:
+                    unbuilt.append(item)
+                edges = [*edges, item(edges[-1])]
+                made.append((item, edges[-1].call))
+            self._settle(trace([edges[0]], [edges[-1]]))
+        except BaseException:
+            self._undo(made, unbuilt)
+            raise
+        self._forget_calls(edge.call for edge in self._edges if edge not in edges)
+        self._edges = edges
+        self._built_here = weakref.WeakSet(unbuilt)
 
-    def train_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
-    ) -> Any:
-        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass."""
-        history = self.fit(
-            x,
-            y,
-            batch_size=convert.MAX_SAMPLES,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-            shuffle=False,
-            verbose=0,
-        ).history
-        logs = {name: values[-1] for name, values in history.items()}
-        values = list(logs.values())
-        return logs if return_dict else values if len(values) > 1 else values[0]
+    def _source(self, shape: Shape) -> InputLayer:
+        return self._items[0] if self._states_input else InputLayer(shape)
 
-    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """:meth:`evaluate` under the name Keras gives it for one batch."""
-        return self.evaluate(x, y, sample_weight=sample_weight, return_dict=return_dict)
+    def _kept_edges(self, shape: Shape) -> list[Edge]:
+        """The edges of before as far as the same items made them."""
+        if not self._edges or self._edges[0].sizes != shape:
+            return []
+        kept = [self._edges[0]]
+        if self._states_input and kept[0].call.item is not self._items[0]:
+            return []
+        for edge, item in zip(self._edges[1:], self.layers, strict=False):
+            if edge.call.item is not item:
+                break
+            kept.append(edge)
+        return kept
 
-    # -- prediction -----------------------------------------------------------------------------
+    def _undo(self, made: list[tuple[Any, Call]], unbuilt: list[Any]) -> None:
+        for item, call in made:
+            item.forget_calls((call,))
+        for item in unbuilt:
+            item.take_down()
 
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = 0,
-        backend: str | None = None,
-        callbacks: Any = None,
-        **unknown: Any,
-    ) -> np.ndarray:
-        """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, dense or sparse, of the model's dtype.
+    def _forget_calls(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            call.item.forget_calls((call,))
 
-        ``callbacks`` hear ``on_predict_begin``, ``on_predict_end`` and, of ``batch_size`` rows each (None for 32),
-        ``on_predict_batch_begin`` and ``on_predict_batch_end``; without those rows go through in blocks of the plan's
-        choice. ``verbose`` is taken for Keras' sake.
-        """
-        if unknown:
-            refuse_for(Sequential.predict, unknown)
-        batch_size = checked_batch_size(batch_size)
-        listeners = Listeners(check_callbacks(callbacks)) if callbacks else SILENT
-        with self.built_for(x):
-            x = convert.inputs("x", x, self.layout.input_shape, self.dtype, empty=True)
-            entry = self._plans.prediction(self)
-            self.backend_, module = _kernels.select(entry[0], backend or self.backend)  # an error forgets the build
-        listeners.introduce(self, {"epochs": 1, "steps": -(-len(x) // batch_size)})
-        return inference.predict(self, x, batch_size, entry, module, listeners)
+    def take_down(self) -> None:
+        """Be not built; layers that got their weights here lose them."""
+        if self._layout is None:
+            return
+        for layer in self._new:
+            layer.stand(None)
+        self._forget_calls(edge.call for edge in self._edges)
+        self._edges, self._graph, self._layout = [], None, None
+        self._drop_plans()
 
-    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        """:meth:`predict`; a pass as in training, with dropout, is not there yet and refused."""
-        if training:
-            raise ValueError("training=True is not there yet: a model that is called predicts; fit trains it")
-        return self.predict(x)
+    def restore(self, items: list[Any], shape: Shape, weights: list[np.ndarray]) -> None:
+        """Have layers with weights that are there, from a file: nothing is drawn."""
+        self._items, self._given = items, weights
+        try:
+            self._chain(shape)
+        finally:
+            self._given = None
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
-        """:meth:`predict` under the name Keras gives it for one batch."""
-        return self.predict(x)
+    @contextlib.contextmanager
+    def built_for(self, x: Any) -> Iterator[None]:
+        waiting = not self.built
+        if waiting:
+            self._build(convert.sample_shape("x", x))
+        try:
+            yield
+        except BaseException:
+            if waiting:
+                unbuilt = list(self._built_here)
+                self.take_down()
+                for item in unbuilt:
+                    item.take_down()
+            raise
 
-    def predictor(self) -> Any:
-        """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`."""
-        from fastnn._engine.predictor import make_predictor
+    @property
+    def ends(self) -> tuple[Structure, Structure]:
+        output = self._items[-1].name if self._items else "output"
+        source = self._items[0].name if self._states_input else "input"
+        return Structure("inputs", (source,), "one"), Structure("outputs", (output,), "one")
 
-        return make_predictor(self)
+    # -- copies ---------------------------------------------------------------------------------
 
-    # -- files ----------------------------------------------------------------------------------
+    def _structure_to_copy(self) -> Any:
+        return self._edges[0].sizes if self._edges else None
 
-    def save(self, path: Any, metadata: dict[str, str] | None = None) -> None:
-        """Write the model to one safetensors file; ``metadata`` is added to ``model.metadata`` there."""
-        files.save(self, path, metadata)
+    def _restore(self, structure: Any) -> None:
+        self._edges = []
+        for item in self._items:
+            if isinstance(item, Layer) and isinstance(item, InputLayer):
+                item.edge  # noqa: B018 - made anew
+        if structure is not None:
+            self._chain(structure)
+        else:
+            name_items(self._items)
+
+
+def _item(came: Any) -> Any:
+    """What a user put into the list: a layer, a model, or the edge of an input for its layer."""
+    if isinstance(came, Edge) and isinstance(came.call.item, InputLayer):
+        return came.call.item
+    if not isinstance(came, Layer | Network):
+        raise TypeError(f"a model takes layers of fastnn.layers, got {came!r}")
+    return came
+
+
+def _has(item: Any, other: Any) -> bool:
+    """Whether an item is the other one, or a model that has it."""
+    return item is other or (isinstance(item, Network) and any(_has(inner, other) for inner in item.items))
+
+
+def _shape_of(items: Sequence[Any]) -> Shape | None:
+    """The shape of a sample, where the first of the items knows it."""
+    if not items:
+        return None
+    first = items[0]
+    if isinstance(first, Layer):
+        return first.input_shape
+    return first.layout.input_shape if first.built else _shape_of(first.items)

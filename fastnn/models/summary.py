@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import cut
 
 if TYPE_CHECKING:
-    from fastnn.layers.base import Layer
-    from fastnn.models.sequential import Sequential
+    from fastnn.models.model import Model
 
 ELSEWHERE = ("units", "input_shape", "shape", "name")  # arguments that other columns show
 
@@ -26,29 +25,30 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]
     return lines
 
 
-def summary(model: Sequential, line_length: int | None = None) -> str:
+def summary(model: Model, line_length: int | None = None) -> str:
     """Layers with output shapes, parameters and settings, the totals, and how the model is trained."""
     lines = [f'Model: "{model.name}"', *_layers(model), *_training(model)]
     width = max(map(len, lines)) if line_length is None else integer("line_length", line_length, low=20)
     return "\n".join(line[:width] if set(line) == {"-"} else cut(line, width) for line in lines)
 
 
-def _layers(model: Sequential) -> list[str]:
-    if not model.built and (not model.layers or model.stacked[0].input_shape is None):
+def _layers(model: Model) -> list[str]:
+    if not model.knows_shape:
         named = [(str(i), f"{x.name} ({type(x).__name__})", _settings(x)) for i, x in enumerate(model.layers)]
         return [*table([("#", "Layer (type)", "Settings"), *named]), "not built: the input's shape is not known"]
-    layout = model.layout
-    shown = [("#", "Layer (type)", "Output Shape", "Param #", "Settings")]
-    first = len(layout.layers) - len(model.layers)
-    for index, layer in enumerate(layout.layers[first:], first):
-        count = sum(v.size for v in layout.of_layer(index))
-        kind = f"{layer.name} ({type(layer).__name__})"
-        shown.append((str(index - first), kind, shape(layout.shapes[index + 1]), f"{count:,}", _settings(layer)))
+    layout, shown = model.layout, [("#", "Layer (type)", "Output Shape", "Param #", "Settings")]
+    made = {id(call.item): call.outputs for call in model.graph.calls}
+    made |= {id(source): (edge,) for source, edge in zip(model.graph.sources, model.graph.inputs, strict=True)}
+    for index, item in enumerate(model.layers):
+        kind = f"{item.name} ({type(item).__name__})"
+        shapes = ", ".join(str(edge.shape) for edge in made[id(item)])
+        shown.append((str(index), kind, shapes, f"{item.count_params():,}", _settings(item)))
     lines = table(shown, right=(0, 3))
-    return [*lines, lines[1], f"Input shape: {shape(layout.input_shape)}", f"Total params: {size(model)}"]
+    shapes = ", ".join(shape(sizes) for sizes in layout.input_shapes)
+    return [*lines, lines[1], f"Input shape: {shapes}", f"Total params: {size(model)}"]
 
 
-def size(model: Sequential) -> str:
+def size(model: Model) -> str:
     """Parameters and their bytes, in words."""
     count = model.count_params()
     return f"{count:,} ({in_bytes(count * model.dtype.itemsize)} in {model.dtype.name})"
@@ -66,16 +66,19 @@ def in_bytes(count: int) -> str:
     return f"{count / 1024:.1f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
 
 
-def _settings(layer: Layer) -> str:
+def _settings(layer: Any) -> str:
+    if not hasattr(layer, "settings"):  # a model
+        return ""
     given = {name: text for name, text in layer.settings().items() if name not in ELSEWHERE}
     activation = given.pop("activation", "").strip("'")
     words = [activation] if activation else []
     return cut(", ".join(words + [f"{name}={text}" for name, text in given.items()]), 70)
 
 
-def _training(model: Sequential) -> list[str]:
+def _training(model: Model) -> list[str]:
     if model.loss is None or model.optimizer is None:
         return ["not compiled"]
-    metrics = [metric.name for metric in (*model.metrics, *model.weighted_metrics)]
-    told = f"loss {model.loss.name}, optimizer {model.optimizer!r}"
+    metrics = model.metrics_of_all()
+    names = ", ".join(getattr(loss, "name", "none") for loss in model.losses)
+    told = f"loss {names}, optimizer {model.optimizer!r}"
     return [told + (f", metrics {', '.join(metrics)}" if metrics else "")]

@@ -14,14 +14,18 @@ from fastnn.models import files
 from fastnn.models.attributes import Guarded
 
 if TYPE_CHECKING:
-    from fastnn.models.network import Stack
+    from fastnn.models.network import Network
 
 
 class Weights(Guarded):
     """A layout and one flat vector ``params``, with what users ask of them."""
 
-    params: np.ndarray
     dtype: np.dtype
+
+    @property
+    def params(self) -> np.ndarray:
+        """The vector that holds all parameters."""
+        raise NotImplementedError
 
     @property
     def layout(self) -> Layout:
@@ -33,8 +37,8 @@ class Weights(Guarded):
         """Whether there are parameters."""
         raise NotImplementedError
 
-    @property
-    def _has_input(self) -> bool:
+    def frozen(self) -> frozenset[int]:
+        """Which of the layout's layers are not trained now."""
         raise NotImplementedError
 
     @property
@@ -44,20 +48,34 @@ class Weights(Guarded):
 
     @property
     def trainable_weights(self) -> list[np.ndarray]:
-        """:attr:`weights`, for all are trained."""
-        return self.weights
+        """Those of :attr:`weights` that training changes."""
+        return self._weights_where(trained=True)
+
+    @property
+    def non_trainable_weights(self) -> list[np.ndarray]:
+        """Those of :attr:`weights` that training leaves as they are."""
+        return self._weights_where(trained=False)
+
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
+
+    def _weights_where(self, trained: bool) -> list[np.ndarray]:
+        if not self.built:
+            return []
+        frozen = self.frozen()
+        told = [variable.layer not in frozen for variable in self.layout.variables]
+        return [weights for weights, is_trained in zip(self.weights, told, strict=True) if is_trained == trained]
 
     def _views(self) -> list[np.ndarray]:
         places = [(slice(v.offset, v.offset + v.size), v.parameter.shape) for v in self.layout.variables]
         return [self.params[place].reshape(shape) for place, shape in places]
 
     def count_params(self) -> int:
-        """Number of trainable parameters."""
+        """Number of parameters, those that are not trained too."""
         return sum(variable.size for variable in self.layout.variables)
 
     def weight_names(self) -> list[str]:
-        """``"layer.parameter"`` for each array of :meth:`get_weights`, the layer's place among :attr:`layers`."""
-        return [f"{v.layer - self._has_input}.{v.parameter.name}" for v in self.layout.variables]
+        """``"layer.parameter"`` for each array of :meth:`get_weights`; layers are counted without an InputLayer."""
+        return [f"{v.layer}.{v.parameter.name}" for v in self.layout.variables]
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all parameters: kernel ``(n_in, n_out)`` and bias ``(n_out,)`` of each layer in turn."""
@@ -91,10 +109,10 @@ class Weights(Guarded):
         ValueError
             the ending of its name is another format's, such as .h5.
         """
-        files.save_weights(cast("Stack", self), path)
+        files.save_weights(cast("Network", self), path)
 
     def load_weights(self, path: Any) -> None:
-        """Set all weights from a file of :meth:`save_weights` or of :meth:`Sequential.save`; all or none change.
+        """Set all weights from a file of :meth:`save_weights` or of :meth:`Model.save`; all or none change.
 
         Arrays go by their order, as in :meth:`set_weights`, whatever the layers are called; each must have the shape
         that the model wants. Optimiser state and counters stay.
@@ -112,4 +130,4 @@ class Weights(Guarded):
         >>> bool((first.params == second.params).all())
         True
         """
-        files.load_weights(cast("Stack", self), path)
+        files.load_weights(cast("Network", self), path)

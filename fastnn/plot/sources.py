@@ -114,7 +114,7 @@ def _of_sequential(model: Sequential) -> list[Dense]:
             raise ValueError(
                 f"layer {index} ({kind}) has a kernel of shape {kernel.shape}; only Dense layers are drawn"
             )
-        found.append(Dense(layer.given_name or kind, kernel, layer.activation.name))  # type: ignore[attr-defined]
+        found.append(Dense(layer.given_name or kind, kernel, layer.activation.name))
     return found
 
 

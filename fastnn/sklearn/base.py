@@ -22,7 +22,7 @@ from fastnn._base import threads
 from fastnn._base.foreign import plain
 from fastnn._base.sparse import from_scipy
 from fastnn._engine import exclusive
-from fastnn._engine.data import Data
+from fastnn._kernels import contract
 from fastnn.losses import Reduction
 from fastnn.models.sequential import Sequential
 from fastnn.sklearn import networks
@@ -104,7 +104,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         self._ready(X, first_pass, incremental, random_state)
         rows, held_out = self._hold_out(weighing(rows, sample_weight), validation, random_state)
         X, y, weight = weighted(*rows)
-        data = Data(self._rows(X), self._target(y, self.model_.dtype), weight)
+        target = self._target(y, self.model_.dtype)
+        data = contract.Rows((self._rows(X),), (target,), (weight,))
         if first_pass:
             self.model_.seed = int(random_state.randint(2**31))
         context = self._init_callback_context(max_subtasks=self.max_iter)
@@ -130,7 +131,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         output = self._output()
         layers = networks.make_layers(self, X.shape[1], output)
         there = getattr(self, "model_", None)
-        if first_pass or there is None or list(layers) != list(there.stacked):
+        if first_pass or there is None or list(layers) != list(there.items):
             model = Sequential(layers, dtype=X.dtype.name, seed=0, backend=self.backend)
             if first_pass:
                 networks.draw(model, self, random_state)

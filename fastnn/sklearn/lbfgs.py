@@ -22,11 +22,11 @@ from threadpoolctl import ThreadpoolController
 from fastnn import _kernels
 from fastnn._base import interrupts
 from fastnn._base.threads import get_num_threads
-from fastnn._engine.data import Data
 from fastnn._engine.entries import NAN
 from fastnn._engine.listeners import Errors, Listeners
 from fastnn._engine.plans import take_memory
 from fastnn._kernels import steps
+from fastnn._kernels.contract import Rows
 from fastnn.callbacks import History, Logs
 from fastnn.models.sequential import Sequential
 from fastnn.regularizers import penalize, penalty
@@ -61,18 +61,18 @@ def _blas() -> ThreadpoolController:
 class Objective:
     """Loss (penalty included) of all rows and its gradient, of the model's flat parameters in float64."""
 
-    def __init__(self, model: Sequential, data: Data, backend: str | None):
+    def __init__(self, model: Sequential, data: Rows, backend: str | None):
         self.model, self.data = model, data
         self.plan, self.pool = model.training_plan(len(data))
         self.name, self.backend = _kernels.select(self.plan, backend or model.backend)
-        self.memory = take_memory(model, self.plan, self.pool, training=True)
-        self.penalty_scale = 1.0 / steps.total_weight(self.plan, data.weight, len(data))
+        self.memory = take_memory(model.state, self.plan, self.pool, training=True)
+        self.penalty_scale = 1.0 / steps.total_weight(self.plan, data.weights[0], len(data))
 
     def __call__(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         interrupts.check()
         self.memory.params[...] = w
         data, sums = self.data, np.zeros(int(self.plan.header["n_sums"]))
-        self.backend.gradient(self.plan, self.memory, data.rows, sums)
+        self.backend.gradient(self.plan, self.memory, data, sums)
         gradient = self.memory.grads.astype(np.float64)
         # SciPy's line search needs the loss whose gradient this is; scikit-learn's may differ by a factor.
         reduction = self.model.reduction
@@ -88,7 +88,7 @@ class Objective:
 class Solver:
     """One call of ``fit``."""
 
-    def __init__(self, estimator: Any, data: Data, task: Any = None):
+    def __init__(self, estimator: Any, data: Rows, task: Any = None):
         self.estimator, self.task = estimator, task
         self.objective = Objective(estimator.model_, data, estimator.backend)
         self.listeners = Listeners(estimator.callbacks or ())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import activations, optimizers
-from fastnn.layers import Dense, Dropout, Input, Layer
+from fastnn.layers import Dense, Dropout, InputLayer, Layer
 from fastnn.losses import LossRecord
 from fastnn.models.sequential import Sequential
 from fastnn.optimizers import LBFGS, SGD, Adam, Optimizer
@@ -53,11 +53,11 @@ def make_layers(estimator: Any, n_in: int, output: Output) -> tuple[Layer, ...]:
     penalty = L1L2(l2=0.5 * float(estimator.alpha))
     last = Dense(output.units, output.activation, kernel_regularizer=penalty)
     if estimator.layers is not None:
-        return (Input((n_in,)), *_penalized(estimator.layers, penalty), last)
+        return (InputLayer((n_in,)), *_penalized(estimator.layers, penalty), last)
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     chosen = _for_each("activation", estimator.activation, sizes)
     rates = _for_each("dropout", estimator.dropout, sizes)
-    layers: list[Layer] = [Input((n_in,))]
+    layers: list[Layer] = [InputLayer((n_in,))]
     for size, activation, rate in zip(sizes, chosen, rates, strict=True):
         layers.append(Dense(int(size), activation, kernel_regularizer=penalty))
         if rate:

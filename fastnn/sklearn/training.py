@@ -13,9 +13,9 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from fastnn._engine.data import Data
 from fastnn._engine.fit import Fit, Stop
-from fastnn._engine.prepare import check_arguments, prepare
+from fastnn._engine.prepare import check_arguments
+from fastnn._kernels.contract import Rows
 from fastnn.callbacks import Callback, Logs
 from fastnn.errors import DivergenceError
 
@@ -37,7 +37,7 @@ class HeldOut:
 class Stochastic:
     """One call of ``fit`` or ``partial_fit``; :meth:`prepare` it, call it, and read the estimator's attributes."""
 
-    def __init__(self, estimator: Any, data: Data, held_out: HeldOut | None, incremental: bool, task: Any = None):
+    def __init__(self, estimator: Any, data: Rows, held_out: HeldOut | None, incremental: bool, task: Any = None):
         self.estimator, self.data, self.held_out, self.incremental = estimator, data, held_out, incremental
         self.task = task
         self.converged = False
@@ -52,7 +52,7 @@ class Stochastic:
         epochs = 1 if self.incremental else est.max_iter
         size = self._batch_size()
         arguments = check_arguments(size, epochs, 0, callbacks, bool(est.shuffle), 0, est.time_limit, est.backend)
-        return prepare(est.model_, self.data, None, arguments, stop=self._stop())
+        return est.model_.prepared((self.data, None), arguments, self._stop())
 
     def _batch_size(self) -> int:
         n, wanted = len(self.data), self.estimator.batch_size

@@ -1,0 +1,81 @@
+"""What a model is compiled to: all that the engine has to know of it, and nothing that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn._base.reprs import call_of
+from fastnn._plan.layout import Layout
+from fastnn.losses import CustomLoss, LossRecord, Reduction
+from fastnn.metrics import Reading
+
+if TYPE_CHECKING:
+    from fastnn._engine.plans import PlanCache
+    from fastnn._engine.state import State
+
+Metrics = Sequence[tuple[Reading, bool, int]]  # each with whether row weights count, and the output it reads
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A model's layout and what it is trained for.
+
+    Attributes
+    ----------
+    layout : of the outputs that have a loss alone.
+    losses, loss_weights : one for each of these outputs, with its factor in the total.
+    metrics : as loss and last activation decide what they mean, under the names of the history.
+    names : of these outputs.
+    reduction : how the losses of a batch's rows become one number.
+    seed, dtype : of the model.
+    """
+
+    layout: Layout
+    losses: tuple[LossRecord | CustomLoss, ...]
+    loss_weights: tuple[float, ...]
+    metrics: Metrics
+    names: tuple[str, ...]
+    reduction: Reduction
+    seed: int
+    dtype: np.dtype
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+    @property
+    def has_custom_loss(self) -> bool:
+        """Whether a loss is a function of the user's, which the reference computes."""
+        return any(isinstance(loss, CustomLoss) for loss in self.losses)
+
+    @property
+    def loss_names(self) -> list[str]:
+        """Names of the losses in the sums: the total, and where there are several losses each of them."""
+        return ["loss", *(f"{name}_loss" for name in self.names if len(self.names) > 1)]
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a metric needs all predictions."""
+        return any(reading.keeps for reading, *_ in self.metrics)
+
+
+@dataclass
+class Trainee:
+    """A model as the engine sees it.
+
+    Attributes
+    ----------
+    compiled, state, plans : what it is compiled to, what lasts, and the plans in use.
+    frozen : gives the layers of the layout that are not trained now.
+    """
+
+    compiled: Compiled
+    state: State
+    plans: PlanCache
+    frozen: Callable[[], frozenset[int]]
+
+    def __repr__(self) -> str:
+        return f"<Trainee of {self.compiled.layout!r}>"

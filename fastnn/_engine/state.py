@@ -1,0 +1,62 @@
+"""What lasts of a model: its parameters, the optimiser with its slots, and the counters. Saved, resumed and copied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.reprs import call_of
+from fastnn.layers.place import Holder
+from fastnn.optimizers import Optimizer
+
+
+@dataclass
+class State:
+    """What training changes.
+
+    Attributes
+    ----------
+    holder : has the vector ``params``, which it may replace between two calls when layers of models join.
+    optimizer, slots : how updates are made, with what it remembers ``(n_slots, n_params)``; None before there is any.
+    epoch, step : epochs and updates trained so far.
+    stop_training, stop_evaluating, stop_predicting : what callbacks set to end a call.
+    """
+
+    holder: Holder
+    optimizer: Optimizer | None = None
+    slots: np.ndarray | None = None
+    epoch: int = 0
+    step: int = 0
+    stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
+
+    @property
+    def params(self) -> np.ndarray:
+        """All parameters, ``(n_params,)``."""
+        return self.holder.params
+
+    def begin_with(self, optimizer: Optimizer | None) -> None:
+        """Have another optimiser, whose state starts afresh."""
+        self.optimizer, self.slots, self.step = optimizer, None, 0
+
+    def forget(self) -> None:
+        """Start afresh with parameters that nothing has trained."""
+        self.slots, self.epoch, self.step = None, 0, 0
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+
+def attribute(name: str) -> Any:
+    """A property of a model that is an attribute of its state."""
+
+    def read(model: Any) -> Any:
+        return getattr(model.state, name)
+
+    def write(model: Any, came: Any) -> None:
+        setattr(model.state, name, came)
+
+    return property(read, write)

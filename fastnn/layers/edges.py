@@ -1,0 +1,109 @@
+"""Edges: what stands for an array while a graph of layers is described.
+
+A layer, or a model, called on edges gives edges. Nothing is computed: an edge knows its shape and the call that made
+it, and :class:`fastnn.Model` reads the graph from there. Edges do not change, so a graph has no cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastnn._base.arguments import shown
+
+
+class Edge:
+    """The output of a layer in a graph.
+
+    Attributes
+    ----------
+    shape : of the array, with ``None`` for the batch axis.
+    call, index : what made it, and its place among what that made.
+
+    >>> from fastnn.layers import Dense, Input
+    >>> x = Input((4,))
+    >>> h = Dense(8, name="hidden")(x)
+    >>> h.shape, h
+    ((None, 8), <edge (None, 8) of 'hidden'>)
+    """
+
+    __slots__ = ("__weakref__", "_sizes", "call", "index")
+
+    def __init__(self, call: Call, index: int, sizes: tuple[int, ...]):
+        self.call, self.index, self._sizes = call, index, sizes
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        return (None, *self._sizes)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return self._sizes
+
+    @property
+    def name(self) -> str:
+        """Name of the layer that made it; of one without a name yet what it is."""
+        return str(self.call.item.name or repr(self.call.item))
+
+    def __repr__(self) -> str:
+        return f"<edge {self.shape} of {self.name!r}>"
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"{self!r} stands for data that are not there yet; make a Model of the graph and call it")
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} has no value; a graph is the same for all data")
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self!r} has no value that could be taken apart")
+
+    def __add__(self, other: Any) -> Edge:
+        return self._joined("Add", other)
+
+    def __sub__(self, other: Any) -> Edge:
+        return self._joined("Subtract", other)
+
+    def __mul__(self, other: Any) -> Edge:
+        return self._joined("Multiply", other)
+
+    def _joined(self, kind: str, other: Any) -> Edge:
+        from fastnn import layers
+
+        if not isinstance(other, Edge):
+            raise TypeError(f"{self!r} can be joined with another edge, got {shown(other)}")
+        return getattr(layers, kind)()([self, other])
+
+
+class Call:
+    """One use of a layer or model: the edges that it reads and those that it makes."""
+
+    __slots__ = ("inputs", "item", "outputs")
+
+    def __init__(self, item: Any, inputs: Sequence[Edge], sizes: Sequence[tuple[int, ...]]):
+        self.item, self.inputs = item, tuple(inputs)
+        self.outputs = tuple(Edge(self, i, shape) for i, shape in enumerate(sizes))
+
+    def __repr__(self) -> str:
+        return f"<call of {self.item.name!r}: {list(self.inputs)} -> {list(self.outputs)}>"
+
+
+def edges_in(came: Any, reader: Any) -> tuple[Edge, ...]:
+    """What a layer is called on as a tuple of edges; ``TypeError`` for anything else."""
+    listed = list(came.values()) if isinstance(came, Mapping) else came if isinstance(came, list | tuple) else [came]
+    for item in listed:
+        if not isinstance(item, Edge):
+            raise TypeError(
+                f"{reader!r} is called on edges, as in h = layer(Input((4,))), got {shown(item)}; "
+                f"arrays go through a model: Model(x, h).predict(array)"
+            )
+    if not listed:
+        raise ValueError(f"{reader!r} is called on no edge; give it at least one")
+    return tuple(listed)
+
+
+def is_edges(came: Any) -> bool:
+    """Whether these are edges and no data."""
+    if isinstance(came, Mapping):
+        came = list(came.values())
+    return isinstance(came, Edge) or (isinstance(came, list | tuple) and any(isinstance(item, Edge) for item in came))

@@ -1,0 +1,296 @@
+"""A network that knows how it is trained: losses, optimiser and metrics, and the plans compiled from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fastnn import losses, optimizers
+from fastnn import metrics as metric_definitions
+from fastnn._base.arguments import integer, shown
+from fastnn._base.keywords import refuse_for
+from fastnn._base.stored import check_types
+from fastnn._engine import convert, exclusive
+from fastnn._engine.compiled import Compiled, Metrics, Trainee
+from fastnn._engine.plans import Entry, PlanCache
+from fastnn._engine.state import attribute
+from fastnn._plan.passes import last_activation
+from fastnn._plan.plan import Plan
+from fastnn.errors import NotReadyError
+from fastnn.losses import CustomLoss, LossRecord, Reduction
+from fastnn.metrics import Metric
+from fastnn.models.network import Network
+from fastnn.models.structure import Structure
+from fastnn.optimizers import Optimizer
+
+NOT_COMPILED = "the model is not compiled; call compile(optimizer=..., loss=...) first"
+AnyLoss = LossRecord | CustomLoss
+
+
+class Trainable(Network):
+    """What :meth:`compile` chooses; :class:`fastnn.Model` trains with it."""
+
+    SETTABLE = Network.SETTABLE | {"epoch", "optimizer", "reduction", "slots", "step"}
+    metrics: list[Any]
+    weighted_metrics: list[Any]
+    loss_weights: Any
+    epoch, step, slots = attribute("epoch"), attribute("step"), attribute("slots")
+    _plans: PlanCache
+
+    def __init__(self, dtype: Any, seed: int | None, name: str | None):
+        super().__init__(dtype, seed, name)
+        self._reduction = Reduction()
+        self._decide((), None, [], [])
+
+    def _decide(self, chosen: Sequence[AnyLoss | None], weights: Any, metrics: Any, weighted_metrics: Any) -> None:
+        self._losses = tuple(chosen)
+        self._drawn_up: Compiled | None = None
+        self._set(loss_weights=weights, metrics=metrics, weighted_metrics=weighted_metrics)
+
+    @property
+    def ends(self) -> tuple[Structure, Structure]:
+        """How inputs and outputs are handed in and out."""
+        raise NotImplementedError
+
+    def uncompile(self) -> None:
+        """Forget how to train; the weights stay."""
+        exclusive.check_idle(self.store, "uncompile")
+        self._state.begin_with(None)
+        self._decide((), None, [], [])
+        self._drop_plans()
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimiser of a compiled model; another one begins with a state of its own, also within a fit."""
+        return self._state.optimizer
+
+    @optimizer.setter
+    def optimizer(self, came: Any) -> None:
+        if self._state.optimizer is None:
+            raise NotReadyError(NOT_COMPILED)
+        if came is None:
+            raise TypeError("optimizer must be a name or an object of fastnn.optimizers, got None")
+        chosen = optimizers.get(came)
+        if chosen is not self._state.optimizer:
+            self._state.begin_with(chosen)
+
+    @property
+    def loss(self) -> Any:
+        """The loss of a compiled model, or a list of them for several outputs; None before."""
+        return (self._losses[0] if len(self._losses) == 1 else list(self._losses)) if self._losses else None
+
+    @property
+    def losses(self) -> tuple[AnyLoss | None, ...]:
+        """The loss of each output, none before the model is compiled."""
+        return self._losses
+
+    def metrics_of_all(self) -> list[str]:
+        """Names of the metrics as they were given."""
+        given = [*self.metrics, *self.weighted_metrics]
+        listed = [metric for entry in given for metric in (entry if isinstance(entry, list) else [entry])]
+        return [metric.name for metric in listed]
+
+    @property
+    def reduction(self) -> Reduction:
+        """How the losses of a batch's rows become one number."""
+        return self._reduction
+
+    @reduction.setter
+    def reduction(self, came: Reduction) -> None:
+        self._reduction, self._drawn_up = came, None
+
+    def _drop_plans(self) -> None:
+        self._plans, self._drawn_up = PlanCache(), None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        *,
+        loss_weights: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+        **unknown: Any,
+    ) -> None:
+        """Choose how to train; optimiser state starts afresh. Not within a fit.
+
+        Parameters
+        ----------
+        optimizer, loss, metrics : names or objects of the modules of these names; ``loss`` may be a function
+            ``f(target, prediction)`` (see :class:`fastnn.losses.custom.CustomLoss`), and so may each of the metrics
+            (see :class:`fastnn.metrics.MeanMetricWrapper`). Of a model with several outputs, ``loss`` is one for all of
+            them, a list, or a dict by output name; None among them is no loss. ``metrics`` is a list of an entry for
+            each output, or a dict by output name; each entry a metric, a list of them, or None.
+        weighted_metrics : metrics in which rows count by their sample and class weights.
+        loss_weights : factor of the loss, but not of the penalties; a list or dict for several outputs.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : taken for Keras' sake; results do not depend
+            on them there, and here the backend decides how updates are executed.
+        """
+        if unknown:
+            refuse_for(Trainable.compile, unknown)
+        integer("steps_per_execution", steps_per_execution, low=1)
+        outputs = self.ends[1]
+        if loss is None:
+            raise ValueError("compile needs a loss, such as loss='mean_squared_error'")
+        exclusive.check_idle(self.store, "compile")
+        chosen, factors = _losses(outputs, loss), _factors(outputs, loss_weights)
+        made = _metrics(outputs, "metrics", metrics), _metrics(outputs, "weighted_metrics", weighted_metrics)
+        optimizer = optimizers.get(optimizer)
+        for record in (optimizer, *chosen, *(metric for group in made for entry in group for metric in entry)):
+            if is_dataclass(record):  # but for the user's own
+                check_types(record)
+        self._reduction = _reduction(chosen, factors)
+        weights = None if all(factor == 1 for factor in factors) else factors
+        single = len(outputs.names) == 1
+        told = [group[0] if single else group for group in made]
+        self._decide(chosen, weights[0] if weights and single else weights, *told)
+        self._state.begin_with(optimizer)
+        self._drop_plans()
+
+    # -- what the engine gets -------------------------------------------------------------------
+
+    @property
+    def compiled(self) -> Compiled:
+        """What the model is compiled to; builds it when it can."""
+        if not self._losses:
+            raise NotReadyError(NOT_COMPILED)
+        if self._drawn_up is None:
+            self._drawn_up = self._draw_up()
+        return self._drawn_up
+
+    def _draw_up(self) -> Compiled:
+        layout, names = self.layout, self.ends[1].names
+        with_loss = [i for i, loss in enumerate(self._losses) if loss is not None]
+        layout = replace(layout, outputs=tuple(layout.outputs[i] for i in with_loss))
+        factors = self.loss_weights if isinstance(self.loss_weights, list) else [1.0] * len(self._losses)
+        return Compiled(
+            layout,
+            tuple(loss for loss in self._losses if loss is not None),
+            tuple(factors[i] for i in with_loss),
+            self._resolved(with_loss),
+            tuple(names[i] for i in with_loss),
+            self._reduction,
+            self.seed,
+            np.dtype(self.dtype),
+        )
+
+    def _resolved(self, with_loss: Sequence[int]) -> Metrics:
+        """Metrics as loss and last activation decide what they mean."""
+        layout, names, resolved = self.layout, self.ends[1].names, []
+        for place, i in enumerate(with_loss):
+            plain, weighted = self._metrics_of(self.metrics, i), self._metrics_of(self.weighted_metrics, i)
+            if not (plain or weighted):
+                continue
+            task = metric_definitions.task_of(self._losses[i], last_activation(layout, i), layout.output_shapes[i][-1])
+            for reading, counts in metric_definitions.resolve_all(plain, weighted, task):
+                if len(names) > 1:
+                    reading = replace(reading, name=f"{names[i]}_{reading.name}")
+                resolved.append((reading, counts, place))
+        return resolved
+
+    def _metrics_of(self, told: list[Any], output: int) -> list[Metric]:
+        return told if len(self._losses) == 1 else told[output] if told else []
+
+    @property
+    def trainee(self) -> Trainee:
+        """The model as the engine sees it."""
+        return Trainee(self.compiled, self._state, self._plans, self.frozen)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan last used for training, or the one for prediction when the model is not compiled; printable."""
+        if not self._losses:
+            return self.prediction_plan()
+        return self.training_plan(self._plans.last_batch_size)[0]
+
+    def training_plan(self, batch_size: int, n_samples: int = 0) -> Entry:
+        """The plan that :meth:`fit` executes on so many rows, with the memory that is free for it."""
+        return self._plans.training(self.trainee, self.compiled_optimizer, batch_size, n_samples)
+
+    def prediction_entry(self) -> Entry:
+        """The plan that :meth:`predict` executes, with the memory that is free for it."""
+        return self._plans.prediction(self.layout, self.seed)
+
+    def prediction_plan(self) -> Plan:
+        """The plan that :meth:`predict` executes."""
+        return self.prediction_entry()[0]
+
+    @property
+    def compiled_optimizer(self) -> Optimizer:
+        """The optimiser of a compiled model."""
+        if self._state.optimizer is None:
+            raise NotReadyError(NOT_COMPILED)
+        return self._state.optimizer
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of the numbers that ``evaluate`` gives, ``"loss"`` first."""
+        keys = [key for reading, *_ in self.compiled.metrics for key in reading.keys]
+        several = len(self.ends[1].names) > 1  # then Keras sorts them
+        return [*self.compiled.loss_names, *(sorted(keys) if several else keys)]
+
+    def resolved_metrics(self) -> Metrics:
+        """Metrics as loss and last activation decide what they mean, and whether weights count in them."""
+        return self.compiled.metrics
+
+
+def _losses(outputs: Structure, came: Any) -> list[AnyLoss | None]:
+    several = isinstance(came, list | tuple) or (isinstance(came, Mapping) and not _is_config(outputs, came))
+    listed = outputs.split("loss", came) if several else [came] * len(outputs.names)
+    if several and len(outputs.names) == 1 and isinstance(came, list | tuple):
+        if len(came) != 1:
+            raise ValueError(f"loss must be one loss for the one output, got {shown(came)}")
+        listed = list(came)
+    chosen = [None if loss is None else losses.get(loss) for loss in listed]
+    if all(loss is None for loss in chosen):
+        raise ValueError("compile needs a loss for one output at least")
+    return chosen
+
+
+def _is_config(outputs: Structure, came: Mapping) -> bool:
+    """Whether a dict describes one loss, and is not by outputs."""
+    return "class_name" in came or (isinstance(came.get("name"), str) and "name" not in outputs.names)
+
+
+def _factors(outputs: Structure, came: Any) -> list[float]:
+    if len(outputs.names) == 1:
+        return [losses.weight_of(came)]
+    if came is not None and not isinstance(came, list | tuple | Mapping):
+        raise TypeError(f"loss_weights must be {outputs.wanted.replace('arrays', 'numbers')}, got {shown(came)}")
+    return [losses.weight_of(factor) for factor in outputs.split("loss_weights", came, optional=True)]
+
+
+def _metrics(outputs: Structure, argument: str, came: Any) -> list[list[Metric]]:
+    """Metrics of each output."""
+    if len(outputs.names) == 1:
+        return [_listed(argument, outputs.split(argument, came)[0] if isinstance(came, Mapping) else came)]
+    if isinstance(came, list | tuple) and len(came) != len(outputs.names):
+        raise ValueError(
+            f"{argument} must have an entry for each of the {len(outputs.names)} outputs, or be a dict by their names "
+            f"({', '.join(outputs.names)}), got {shown(came)}"
+        )
+    split = [came] * len(outputs.names) if isinstance(came, str) or callable(came) else None
+    return [_listed(argument, entry) for entry in split or outputs.split(argument, came, optional=True)]
+
+
+def _listed(argument: str, came: Any) -> list[Metric]:
+    single = isinstance(came, str) or callable(came)
+    listed = convert.listed(argument, [came] if single else () if came is None else came, "names or metrics")
+    return [metric_definitions.get(metric) for metric in listed]
+
+
+def _reduction(chosen: Sequence[AnyLoss | None], factors: Sequence[float]) -> Reduction:
+    if len(chosen) == 1:
+        assert chosen[0] is not None
+        return losses.reduction_of(chosen[0], factors[0])
+    found = {losses.reduction_of(loss) for loss in chosen if loss is not None}
+    if len(found) > 1 or next(iter(found)).by_weight:
+        raise ValueError("the losses of several outputs must all have reduction='sum_over_batch_size', or all 'sum'")
+    return found.pop()
