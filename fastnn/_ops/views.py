@@ -108,7 +108,7 @@ class Views:
     def _value(self, number: Any) -> np.ndarray:
         number, value = int(number), self.plan.values[int(number)]
         if number < len(self.inputs):
-            return self.inputs[number].reshape(self.n_rows, -1)
+            return self.inputs[number].reshape(self.n_rows, int(value["size"]) // int(self.op["repeat"]))
         return self._whole(value["offset"], value)
 
     def _whole(self, offset: Any, value: Any) -> np.ndarray:

@@ -26,6 +26,7 @@ from fastnn.models.network import Network
 from fastnn.models.structure import Structure
 from fastnn.optimizers import Optimizer
 
+NO_LOSS = "the model was compiled without a loss; give one to compile(loss=...), or train by apply_gradients"
 NOT_COMPILED = "the model is not compiled; call compile(optimizer=..., loss=...) first"
 AnyLoss = LossRecord | CustomLoss
 
@@ -87,6 +88,11 @@ class Trainable(Network):
         """The loss of each output, none before the model is compiled."""
         return self._losses
 
+    @property
+    def has_loss(self) -> bool:
+        """Whether the model was compiled with a loss."""
+        return any(loss is not None for loss in self._losses)
+
     def metrics_of_all(self) -> list[str]:
         """Names of the metrics as they were given."""
         given = [*self.metrics, *self.weighted_metrics]
@@ -123,7 +129,8 @@ class Trainable(Network):
 
         Parameters
         ----------
-        optimizer, loss, metrics : names or objects of the modules of these names; ``loss`` may be a function
+        optimizer, loss, metrics : names or objects of the modules of these names. Without a loss the model can be
+            trained by :meth:`apply_gradients` alone. ``loss`` may be a function
             ``f(target, prediction)`` (see :class:`fastnn.losses.custom.CustomLoss`), and so may each of the metrics
             (see :class:`fastnn.metrics.MeanMetricWrapper`). Of a model with several outputs, ``loss`` is one for all of
             them, a list, or a dict by output name; None among them is no loss. ``metrics`` is a list of an entry for
@@ -137,8 +144,6 @@ class Trainable(Network):
             refuse_for(Trainable.compile, unknown)
         integer("steps_per_execution", steps_per_execution, low=1)
         outputs = self.ends[1]
-        if loss is None:
-            raise ValueError("compile needs a loss, such as loss='mean_squared_error'")
         exclusive.check_idle(self.store, "compile")
         chosen, factors = _losses(outputs, loss), _factors(outputs, loss_weights)
         made = _metrics(outputs, "metrics", metrics), _metrics(outputs, "weighted_metrics", weighted_metrics)
@@ -159,8 +164,8 @@ class Trainable(Network):
     @property
     def compiled(self) -> Compiled:
         """What the model is compiled to; builds it when it can."""
-        if not self._losses:
-            raise NotReadyError(NOT_COMPILED)
+        if not self.has_loss:
+            raise NotReadyError(NO_LOSS if self._losses else NOT_COMPILED)
         if self._drawn_up is None:
             self._drawn_up = self._draw_up()
         return self._drawn_up
@@ -206,7 +211,7 @@ class Trainable(Network):
     @property
     def plan(self) -> Plan:
         """The plan last used for training, or the one for prediction when the model is not compiled; printable."""
-        if not self._losses:
+        if not self.has_loss:
             return self.prediction_plan()
         return self.training_plan(self._plans.last_batch_size)[0]
 
@@ -249,8 +254,6 @@ def _losses(outputs: Structure, came: Any) -> list[AnyLoss | None]:
             raise ValueError(f"loss must be one loss for the one output, got {shown(came)}")
         listed = list(came)
     chosen = [None if loss is None else losses.get(loss) for loss in listed]
-    if all(loss is None for loss in chosen):
-        raise ValueError("compile needs a loss for one output at least")
     return chosen
 
 
@@ -287,9 +290,10 @@ def _listed(argument: str, came: Any) -> list[Metric]:
 
 
 def _reduction(chosen: Sequence[AnyLoss | None], factors: Sequence[float]) -> Reduction:
+    if all(loss is None for loss in chosen):
+        return Reduction()
     if len(chosen) == 1:
-        assert chosen[0] is not None
-        return losses.reduction_of(chosen[0], factors[0])
+        return losses.reduction_of(chosen[0], factors[0])  # type: ignore[arg-type]
     found = {losses.reduction_of(loss) for loss in chosen if loss is not None}
     if len(found) > 1 or next(iter(found)).by_weight:
         raise ValueError("the losses of several outputs must all have reduction='sum_over_batch_size', or all 'sum'")

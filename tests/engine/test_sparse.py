@@ -16,6 +16,7 @@ import fastnn
 from fastnn import Sequential
 from fastnn import _plan as plan
 from fastnn._base.sparse import from_scipy, take_rows
+from fastnn._plan.compile import INPUT_BYTES
 from fastnn.layers import Dense, Dropout
 
 MATRICES = [
@@ -243,4 +244,4 @@ def test_a_block_of_a_million_columns_has_few_rows():
     for batch_size in (32, 1024):
         block = int(plan.compile_plan(layout, batch_size=batch_size).header["block_rows"])
         assert 16 <= block <= batch_size
-        assert block * 2**20 * 4 <= plan.INPUT_BYTES
+        assert block * 2**20 * 4 <= INPUT_BYTES
