@@ -78,6 +78,11 @@ class Activation:
         dtype = z.dtype if z.dtype.kind == "f" else np.float64
         return bound.function(z.astype(dtype, copy=False), bound.parameter).astype(dtype, copy=False)
 
+    @property
+    def __name__(self) -> str:
+        """:attr:`name`, as programs ask a function for it."""
+        return self.name
+
     def bind(self, **parameter: Any) -> Activation:
         """The same activation with its parameter set."""
         bound = self

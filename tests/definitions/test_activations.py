@@ -192,6 +192,10 @@ def test_wrong_activations_are_refused_by_name(came, arguments, error, words):
         activations.get(came, **arguments)
 
 
+def test_an_activation_is_asked_for_its_name_as_a_function_is():
+    assert activations.leaky_relu.bind(negative_slope=0.1).__name__ == "leaky_relu"
+
+
 def test_arguments_of_keras_functions_choose_the_formula():
     z = np.linspace(-3, 9, 25)
     assert activations.get("gelu", approximate=True) is activations.gelu_tanh
