@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from models import EVERY_BACKEND
-from tolerance import assert_close
+from tolerance import assert_close, difference_limit
 
 import fastnn
 from fastnn import plot
@@ -82,6 +82,22 @@ def test_keras_listing_learns(example, name, capsys):
     assert history["accuracy"][-1] > 0.9
     assert history["loss"][-1] < history["loss"][0] / 2
     assert f"(backend {name})" in capsys.readouterr().out
+
+
+@EVERY_BACKEND
+def test_the_gradients_of_xor_are_finite_differences(example, name, capsys):
+    xor = example("gradients_of_xor")
+    model, worst = xor.main(name)
+    assert worst < difference_limit(0.0)
+    assert ((model(xor.X) > 0.5) == xor.Y).all()
+    assert capsys.readouterr().out.count("hidden.kernel") == 3
+
+
+def test_the_gradients_of_xor_are_drawn(example, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra plot")
+    xor = example("gradients_of_xor")
+    xor.draw(xor.network(), np.ones((3, 2)), tmp_path / "gradients.png")
+    assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("which", [*COSTS, "keras_listing"])
