@@ -68,7 +68,7 @@ def state_of(model: Sequential) -> tuple:
     return (
         layers,
         model.built,
-        b"".join(weights.tobytes() for weights in model.get_weights()),
+        b"".join(weights.tobytes() for weights in model.weights),
         slots,
         model.step,
         model.epoch,

@@ -247,7 +247,7 @@ class Sequential(Model):
     def built_for(self, x: Any) -> Iterator[None]:
         waiting = not self.built
         if waiting:
-            self._build(convert.sample_shape("x", x))
+            self._build(convert.sample_shape("x", self.ends[0].split("x", x)[0]))
         try:
             yield
         except BaseException:

@@ -74,19 +74,16 @@ def test_each_model_stops_by_its_own_validation(rng):
 
 
 def test_models_of_one_kind_share_their_data(data, monkeypatch):
-    from fastnn.models import fit_many
-
-    seen, prepare = [], fit_many.prepare
+    seen, prepared = [], Sequential.prepared
     monkeypatch.setattr(
-        fit_many, "prepare", lambda model, rows, *rest: seen.append(rows) or prepare(model, rows, *rest)
+        Sequential, "prepared", lambda model, data, *rest: seen.append(data[0]) or prepared(model, data, *rest)
     )
     x, y = data
     models = [model_of(n_in=7, seed=seed, dtype=dtype) for seed, dtype in enumerate(["float32", "float32", "float64"])]
     fastnn.fit_many(models, x, y)
-    assert seen[0].x is seen[1].x
-    assert seen[0].target is seen[1].target
-    assert np.shares_memory(seen[0].x, x), "float32 rows are trained on where they are"
-    assert seen[2].x.dtype == np.float64
+    assert seen[0] is seen[1]
+    assert np.shares_memory(seen[0].inputs[0], x), "float32 rows are trained on where they are"
+    assert seen[2].inputs[0].dtype == np.float64
 
 
 def test_models_that_wait_for_an_input_shape_are_built(data):

@@ -149,6 +149,16 @@ def test_what_is_no_number_is_named_with_the_loss(rng, came):
         model.fit(x, y, verbose=0)
 
 
-def test_a_dict_of_losses_by_output_is_refused_with_a_word():
-    with pytest.raises(TypeError, match=r"one output.*\{'dense': 'mse'\}"):
+def test_a_dict_of_losses_goes_by_the_names_of_outputs():
+    assert model_of(loss={"dense_1": "mse"}).loss.definition == "mean_squared_error"
+    with pytest.raises(ValueError, match=r"loss has 'dense'.*dense_1"):
         model_of(loss={"dense": "mse"})
+
+
+def test_a_model_without_a_loss_says_so_when_it_is_trained_or_evaluated(rng):
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile("adam")
+    for call in (model.fit, model.evaluate, model.train_on_batch):
+        with pytest.raises(ValueError, match="without a loss"):
+            call(np.ones((2, 3)), np.ones(2))
+    assert (model.loss, model.step, model.predict(np.ones((2, 3))).shape) == (None, 0, (2, 1))

@@ -13,7 +13,7 @@ from fastnn import losses
 from fastnn._ops import OPS
 from fastnn._plan import records
 from fastnn.activations import ActivationCode
-from fastnn.layers import Activation, Dense, Dropout, Flatten, Input, Reshape
+from fastnn.layers import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
 from fastnn.losses import LossCode
 from fastnn.metrics import StatisticCode
 from fastnn.optimizers import Adam
@@ -124,7 +124,7 @@ def test_an_activation_joins_through_a_layer_without_operations_only_on_the_same
 
 
 def test_dropout_keeps_the_stream_of_its_layer(rng):
-    compiled = network(rng, [Input((3,)), Dense(4), Activation("relu"), Dropout(0.25)], (3,)).plan
+    compiled = network(rng, [InputLayer((3,)), Dense(4), Activation("relu"), Dropout(0.25)], (3,)).plan
     assert [(op["stream"], op["rate"]) for op in compiled.ops] == [(1, 0.0), (3, 0.25)]
 
 
@@ -246,10 +246,10 @@ def test_slots_start_where_the_optimizer_says(rng):
 @pytest.mark.parametrize(
     ("layers", "shape", "words"),
     [
-        ([Input((3,))], (3,), "no layer"),
+        ([InputLayer((3,))], (3,), "no layer"),
         ([Reshape((5,))], (4,), "cannot hold"),
         ([Reshape((3, -1))], (4,), "cannot hold"),
-        ([Dense(2), Input((3,))], (3,), "first layer"),
+        ([Dense(2), InputLayer((3,))], (3,), "input_shape"),
     ],
 )
 def test_models_that_cannot_be_compiled_say_why(rng, layers, shape, words):
