@@ -1,4 +1,4 @@
-"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences of one length, rows of norm 1."""
+"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences of one length, rows of norm 1, pictures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import integer, shown
+from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
 from fastnn._engine.convert import listed, numbers
 from fastnn.backend import clear_session
 
-__all__ = ["clear_session", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = ["clear_session", "normalize", "pad_sequences", "plot_model", "set_random_seed", "to_categorical"]
 SIDES = ("pre", "post")
 
 
@@ -143,3 +144,29 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
     array = np.atleast_2d(numbers("x", x))
     norms = np.linalg.norm(array, integer("order", order, low=1), integer("axis", axis), keepdims=True)
     return array / np.where(norms == 0, 1, norms)
+
+
+def plot_model(
+    model: Any, to_file: Any = "model.png", show_shapes: bool = False, dpi: int = 200, **unknown: Any
+) -> Any:
+    """Draw a model's graph with :func:`fastnn.plot.graph`, and write the picture.
+
+    Parameters
+    ----------
+    model : a built model.
+    to_file : path of the picture, whose ending names its format; None writes none.
+    show_shapes : whether shapes are written into the boxes.
+    dpi : dots per inch of a picture of dots.
+
+    Returns
+    -------
+    the Axes.
+    """
+    if unknown:
+        refuse("plot_model", unknown, ("model", "to_file", "show_shapes", "dpi"))
+    from fastnn.plot import graph
+
+    ax = graph(model, show_shapes=show_shapes)
+    if to_file is not None:
+        ax.figure.savefig(to_file, dpi=integer("dpi", dpi, low=1), bbox_inches="tight")
+    return ax

@@ -161,7 +161,7 @@ class MLflowLogger(Callback):
         return {
             **self.params,
             **optimizer,
-            "loss": model.loss.name,
+            "loss": ", ".join(loss.name for loss in model.losses if loss is not None),
             "layers": ", ".join(map(repr, model.layers))[:500],
             "n_params": model.count_params(),
             "seed": model.seed,

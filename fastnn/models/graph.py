@@ -35,6 +35,18 @@ class Graph:
     items: tuple[Any, ...]
     sources: tuple[Any, ...]
 
+    def edges_of(self, item: Any) -> list[Edge]:
+        """What the uses of a layer or model make; of the layer of an input, its edge."""
+        made = [edge for call in self.calls if call.item is item for edge in call.outputs]
+        return made or [edge for edge, source in zip(self.inputs, self.sources, strict=True) if source is item]
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each call reads what the one before made, from one input to one output."""
+        made = [*self.inputs, *(edge for call in self.calls for edge in call.outputs)]
+        read = [edge for call in self.calls for edge in call.inputs]
+        return len(self.inputs) == 1 and read == made[:-1] and self.outputs == (made[-1],)
+
     def __repr__(self) -> str:
         return f"<graph of {counted(len(self.items), 'layer')}, {list(self.inputs)} -> {list(self.outputs)}>"
 

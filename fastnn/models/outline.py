@@ -118,8 +118,9 @@ class Outline(Weights):
         ----------
         line_length : characters that lines are cut to; None for as many as they need.
         print_fn : what gets the text, all at once.
-        expand_nested : models inside this one are always shown layer by layer.
-        positions, show_trainable, layer_range : Keras' other options, refused when given.
+        expand_nested : show the tables of models inside this one, too.
+        show_trainable : taken for Keras' sake; totals always say how much is not trained.
+        positions, layer_range : Keras' other options, refused when given.
 
         >>> from fastnn import Sequential
         >>> from fastnn.layers import Dense, Dropout
@@ -138,9 +139,10 @@ class Outline(Weights):
         for name, given in (("positions", positions), ("layer_range", layer_range)):
             if given is not None:
                 raise ValueError(f"summary shows all columns and layers; leave out {name}, got {given!r}")
-        if show_trainable:
-            raise ValueError("every parameter is trained; leave out show_trainable")
         text = summary(cast("Model", self), line_length)
+        for item in self.items if expand_nested else ():
+            if isinstance(item, Outline):
+                text += "\n\n" + summary(cast("Model", item), line_length)
         (print_fn or print)(text)
 
     def __repr__(self) -> str:

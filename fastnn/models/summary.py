@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import cut
 
@@ -36,22 +38,39 @@ def _layers(model: Model) -> list[str]:
     if not model.knows_shape:
         named = [(str(i), f"{x.name} ({type(x).__name__})", _settings(x)) for i, x in enumerate(model.layers)]
         return [*table([("#", "Layer (type)", "Settings"), *named]), "not built: the input's shape is not known"]
-    layout, shown = model.layout, [("#", "Layer (type)", "Output Shape", "Param #", "Settings")]
-    made = {id(call.item): call.outputs for call in model.graph.calls}
-    made |= {id(source): (edge,) for source, edge in zip(model.graph.sources, model.graph.inputs, strict=True)}
+    graph, header = model.graph, ["#", "Layer (type)", "Output Shape", "Param #", "Settings"]
+    rows = []
     for index, item in enumerate(model.layers):
         kind = f"{item.name} ({type(item).__name__})"
-        shapes = ", ".join(str(edge.shape) for edge in made[id(item)])
-        shown.append((str(index), kind, shapes, f"{item.count_params():,}", _settings(item)))
-    lines = table(shown, right=(0, 3))
-    shapes = ", ".join(shape(sizes) for sizes in layout.input_shapes)
-    return [*lines, lines[1], f"Input shape: {shapes}", f"Total params: {size(model)}"]
+        shapes = ", ".join(str(edge.shape) for edge in graph.edges_of(item))
+        rows.append([str(index), kind, shapes, f"{item.count_params():,}", _settings(item)])
+    if not graph.is_chain:
+        header.append("Connected to")
+        for row, item in zip(rows, model.layers, strict=True):
+            row.append(", ".join(edge.name for call in graph.calls if call.item is item for edge in call.inputs))
+    lines = table([header, *rows], right=(0, 3))
+    shapes = ", ".join(shape(sizes) for sizes in model.layout.input_shapes)
+    return [*lines, lines[1], f"Input shape: {shapes}", *_totals(model)]
+
+
+def _totals(model: Model) -> list[str]:
+    """Numbers of parameters; those that are not trained where there are any."""
+    frozen = sum(weights.size for weights in model.non_trainable_weights)
+    if not frozen:
+        return [f"Total params: {size(model)}"]
+    total = model.count_params()
+    parts = (("Total", total), ("Trainable", total - frozen), ("Non-trainable", frozen))
+    return [f"{what} params: {in_words(count, model.dtype)}" for what, count in parts]
 
 
 def size(model: Model) -> str:
     """Parameters and their bytes, in words."""
-    count = model.count_params()
-    return f"{count:,} ({in_bytes(count * model.dtype.itemsize)} in {model.dtype.name})"
+    return in_words(model.count_params(), model.dtype)
+
+
+def in_words(count: int, dtype: np.dtype) -> str:
+    """A number of parameters, and their bytes."""
+    return f"{count:,} ({in_bytes(count * dtype.itemsize)} in {dtype.name})"
 
 
 def shape(sizes: tuple[int, ...]) -> str:

@@ -12,6 +12,7 @@ from fastnn.plot.classes import confusion_matrix
 from fastnn.plot.curves import history
 from fastnn.plot.diagram import network
 from fastnn.plot.files import check_picture, save_history
+from fastnn.plot.graph import graph
 from fastnn.plot.images import first_layer_images, weights
 from fastnn.plot.predictions import calibration, residuals
 from fastnn.plot.rates import learning_rate
@@ -23,6 +24,7 @@ __all__ = [
     "confusion_matrix",
     "decision_regions",
     "first_layer_images",
+    "graph",
     "history",
     "learning_rate",
     "network",

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn.plot import sources, style
+from fastnn.plot.graph import graph
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ class Column:
 
 
 def network(model: Any, ax: Any = None, *, max_units: int = 12) -> Axes:
-    """Draw a network of Dense layers: circles are units, lines are weights.
+    """Draw a network of Dense layers: circles are units, lines are weights; of any other model, its graph.
 
     A line is blue for a positive weight and orange for a negative one, and the wider the larger its size; widths
     compare over the whole picture. Of a layer with more than ``max_units`` units the first and the last are drawn, and
@@ -37,7 +38,8 @@ def network(model: Any, ax: Any = None, *, max_units: int = 12) -> Axes:
 
     Parameters
     ----------
-    model : a built :class:`fastnn.Sequential`, or a fitted estimator with ``model_`` or ``coefs_``.
+    model : a built :class:`fastnn.Sequential`, or a fitted estimator with ``model_`` or ``coefs_``. A
+        :class:`fastnn.Model` that is no chain of Dense layers is drawn by :func:`graph`.
     ax : Axes to draw into; None makes a figure.
     max_units : most circles in a layer, at least 2.
 
@@ -58,6 +60,8 @@ def network(model: Any, ax: Any = None, *, max_units: int = 12) -> Axes:
     >>> [text.get_text().splitlines() for text in ax.texts]
     [['input', '2'], ['Dense', '8', 'tanh'], ['Dense', '1', 'sigmoid']]
     """
+    if sources.is_graph(model):
+        return graph(model, ax)
     layers, max_units = sources.dense_layers(model), integer("max_units", max_units, low=2)
     columns = [_column(["input"], len(layers[0].kernel), max_units)]
     for layer in layers:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._engine import convert
-from fastnn.models.sequential import Sequential
+from fastnn.models.model import Model
 
 LARGEST = 1e150  # what is beyond counts as infinite: ranges of an axis would overflow
 CURVES = {"loss_curve_": "loss", "validation_loss_curve_": "val_loss", "validation_scores_": "val_score"}
@@ -83,16 +83,16 @@ def _column(name: str, values: Any) -> np.ndarray:
 
 
 def dense_layers(model: Any) -> list[Dense]:
-    """The layers with a kernel of a Sequential, of an estimator's ``model_``, or of ``coefs_``."""
+    """The layers with a kernel of a Model, of an estimator's ``model_``, or of ``coefs_``."""
     model = getattr(model, "model_", model)
-    if isinstance(model, Sequential):
+    if isinstance(model, Model):
         found = _of_sequential(model)
     elif isinstance(getattr(model, "coefs_", None), list | tuple):
         found = _of_coefficients(model)
     elif hasattr(model, "fit"):
         raise ValueError(f"{type(model).__name__} has no weights; fit it first")
     else:
-        raise TypeError(f"model must be a Sequential or a fitted estimator with model_ or coefs_, got {shown(model)}")
+        raise TypeError(f"model must be a Model or a fitted estimator with model_ or coefs_, got {shown(model)}")
     if not found:
         raise ValueError("the model has no layer with a kernel")
     for layer in found:
@@ -100,12 +100,19 @@ def dense_layers(model: Any) -> list[Dense]:
     return found
 
 
-def _of_sequential(model: Sequential) -> list[Dense]:
+def is_graph(model: Any) -> bool:
+    """Whether this is a model that circles and lines cannot show: no chain, or with models inside."""
+    if not isinstance(model, Model) or not model.knows_shape:
+        return False
+    return not model.graph.is_chain or any(isinstance(item, Model) for item in model.items)
+
+
+def _of_sequential(model: Model) -> list[Dense]:
     if not model.built:
         raise ValueError("the model has no weights yet; fit it, or build it with model.build(input_shape)")
     kernels = dict(zip(model.weight_names(), model.get_weights(), strict=True))
     found: list[Dense] = []
-    for index, layer in enumerate(model.layers):
+    for index, layer in enumerate(model.layout.layers):
         kind, kernel = type(layer).__name__, kernels.get(f"{index}.kernel")
         if kernel is None:
             _add_note(found, layer, kind)

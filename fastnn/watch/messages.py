@@ -8,24 +8,22 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastnn.models.sequential import Sequential
+    from fastnn.models.model import Model
 
 WINDOW = 2.0  # seconds over which the speed is taken
 
 
-def setup(model: Sequential, params: dict[str, Any], settings: dict[str, str]) -> dict[str, Any]:
+def setup(model: Model, params: dict[str, Any], settings: dict[str, str]) -> dict[str, Any]:
     """The layers, and how they are trained; ``params`` are those of a callback, ``settings`` words to put first."""
-    layout = model.layout
     layers = []
-    for index, layer in enumerate(layout.layers):
-        count = sum(v.size for v in layout.variables if v.layer == index)
-        activation = getattr(getattr(layer, "activation", None), "name", "")
-        shape = _shape(layout.shapes[index + 1])
-        layers.append([layer.given_name or type(layer).__name__, shape, f"{count:,}", activation])
+    for item in model.layers:
+        activation = getattr(getattr(item, "activation", None), "name", "")
+        shapes = ", ".join(_shape(edge.sizes) for edge in model.graph.edges_of(item))
+        layers.append([item.given_name or type(item).__name__, shapes, f"{item.count_params():,}", activation])
     told = settings | {
-        "input": _shape(layout.shapes[0]),
+        "input": ", ".join(map(_shape, model.layout.input_shapes)),
         "parameters": f"{model.count_params():,} in {model.dtype.name}",
-        "loss": _words(str(getattr(model.loss, "name", model.loss))),
+        "loss": ", ".join(_words(loss.name) for loss in model.losses if loss is not None),
         "optimizer": _optimizer(model.compiled_optimizer.config()),
         "learning rate": _rate(model.compiled_optimizer.config()["learning_rate"]),
         "batch": f"{params['batch_size']:,} of {params['n_samples']:,} rows, {params['steps']:,} updates an epoch",

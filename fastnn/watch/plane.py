@@ -16,10 +16,11 @@ import numpy as np
 
 from fastnn import _kernels
 from fastnn._plan.memory import allocate
+from fastnn._plan.passes import last_activation
 from fastnn.watch.curves import finite
 
 if TYPE_CHECKING:
-    from fastnn.models.sequential import Sequential
+    from fastnn.models.model import Model
 
 POINTS = 400  # rows drawn, chosen by chance
 SIDES = 24, 80  # least and greatest number of places along each axis
@@ -72,15 +73,14 @@ class Plane:
 class Painter:
     """Draws a :class:`Plane` for one model, in arrays of its own, so that the model may train meanwhile."""
 
-    def __init__(self, plane: Plane, model: Sequential):
+    def __init__(self, plane: Plane, model: Model):
         self.plane = plane
         self.plan = model.prediction_plan()
         self.backend = _kernels.select(self.plan, model.backend_ or model.backend)[1]
         self.memory = allocate(self.plan, model.params.copy())
         self.n_out = model.layout.output_shape[-1]
-        activation = getattr(model.layout.layers[-1], "activation", None)
         self.logits = bool(getattr(model.loss, "from_logits", False))
-        self.classes = self.logits or getattr(activation, "name", "") in ("sigmoid", "softmax")
+        self.classes = self.logits or last_activation(model.layout) in ("sigmoid", "softmax")
         self._choose_rows()
         self.side = int(min(max(math.sqrt(WORK / max(1, model.count_params())), SIDES[0]), SIDES[1]))
         places = (np.arange(self.side) + 0.5) / self.side
@@ -99,9 +99,11 @@ class Painter:
         self.scale = float(_column(self.targets).min()), float(_column(self.targets).max())
 
     @staticmethod
-    def fits(model: Sequential) -> bool:
+    def fits(model: Model) -> bool:
         """Whether a model has two inputs and one row of outputs."""
-        return model.layout.input_shape == (2,) and len(model.layout.output_shape) == 1
+        layout = model.layout
+        single = len(layout.inputs) == len(layout.outputs) == 1
+        return single and layout.input_shape == (2,) and len(layout.output_shape) == 1
 
     def describe(self) -> dict[str, Any]:
         """What stays the same: axes, scale, and the rows as ``[x, y, class or value]``."""

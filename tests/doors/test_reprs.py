@@ -49,6 +49,7 @@ REQUIRED = {  # arguments of the definitions that have no default
 }
 ABSTRACT = (
     "Definition",
+    "Edge",
     "Reading",
     "Initializer",
     "Layer",

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from fastnn import sklearn as ours
-from fastnn._engine.data import Data
+from fastnn._kernels.contract import Rows
 from fastnn.sklearn.lbfgs import Objective
 
 pytestmark = pytest.mark.filterwarnings("default")  # theirs are not written for warnings as errors
@@ -57,7 +57,7 @@ class MLPClassifier(ours.MLPClassifier):
         for view, part in zip(views, np.split(packed, np.cumsum([v.size for v in views])[:-1]), strict=True):
             view[...] = part.reshape(view.shape)
         target = y.argmax(axis=1).astype(np.int32).reshape(-1, 1) if y.shape[1] > 1 else y.astype(np.float64)
-        loss, gradient = Objective(model, Data(X, target), None)(model.params.astype(np.float64))
+        loss, gradient = Objective(model, Rows((X,), (target,), (None,)), None)(model.params.astype(np.float64))
         places = [(v.ctypes.data - model.params.ctypes.data) // v.itemsize for v in views]
         return loss, np.hstack([gradient[p : p + v.size] for p, v in zip(places, views, strict=True)])
 
