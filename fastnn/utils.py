@@ -1,4 +1,4 @@
-"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences of one length, rows of norm 1, pictures."""
+"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences, rows of norm 1, pictures of models."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def plot_model(
         refuse("plot_model", unknown, ("model", "to_file", "show_shapes", "dpi"))
     from fastnn.plot import graph
 
-    ax = graph(model, show_shapes=show_shapes)
+    ax: Any = graph(model, show_shapes=show_shapes)
     if to_file is not None:
         ax.figure.savefig(to_file, dpi=integer("dpi", dpi, low=1), bbox_inches="tight")
     return ax

@@ -14,7 +14,7 @@ from fastnn.plot import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BOX = (1.6, 0.62)  # width and height, where a row of boxes has the height 1 and a column the width 2
+BOX, PAD = (1.6, 0.62), 0.05  # width and height, where a row of boxes has the height 1 and a column the width 2
 
 
 @dataclass
@@ -107,31 +107,22 @@ def _arrange(boxes: list[Box]) -> None:
     """Columns: each box below those it reads, boxes of a row two units apart at least, each row around zero."""
     for row in range(1 + max(box.row for box in boxes)):
         here = [box for box in boxes if box.row == row]
-        wanted = [np.mean([boxes[i].column for i in box.reads]) if box.reads else 2.0 * i for i, box in enumerate(here)]
+        wanted = [float(np.mean([boxes[k].column for k in box.reads] or [2.0 * i])) for i, box in enumerate(here)]
         place = -np.inf
         for i in np.argsort(wanted, kind="stable"):
-            here[i].column = place = max(float(wanted[i]), place + 2.0)
-        middle = float(np.mean([box.column for box in here]) - np.mean(wanted)) if row else np.mean(wanted)
+            here[i].column = place = max(wanted[i], place + 2.0)
+        middle = float(np.mean([box.column for box in here]) - (np.mean(wanted) if row else 0.0))
         for box in here:
             box.column -= middle
 
 
 def _draw_arrows(ax: Any, box: Box, sources: list[Box]) -> None:
+    edge = BOX[1] / 2 + PAD
     for source in sources:
         bend = 0.0 if box.row - source.row == 1 else 0.25 if source.column >= box.column else -0.25
-        ax.annotate(
-            "",
-            (box.column, box.row - BOX[1] / 2 - 0.05),
-            (source.column, source.row + BOX[1] / 2 + 0.05),
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": "0.45",
-                "linewidth": 1.0,
-                "connectionstyle": f"arc3,rad={bend}",
-                "shrinkA": 0,
-                "shrinkB": 0,
-            },
-        )
+        look = {"arrowstyle": "-|>", "color": "0.45", "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0}
+        ends = (box.column, box.row - edge), (source.column, source.row + edge)
+        ax.annotate("", *ends, arrowprops={**look, "connectionstyle": f"arc3,rad={bend}"})
 
 
 def _draw_box(ax: Any, box: Box) -> None:
@@ -142,7 +133,7 @@ def _draw_box(ax: Any, box: Box) -> None:
     patch = FancyBboxPatch(
         corner,
         *BOX,
-        boxstyle="round,pad=0.05,rounding_size=0.1",
+        boxstyle=f"round,pad={PAD},rounding_size=0.1",
         facecolor="white",
         edgecolor=box.colour,
         linestyle="--" if frozen else "-",
