@@ -81,7 +81,7 @@ def graph(model: Any, ax: Any = None, *, show_shapes: bool = True) -> Axes:
 def _boxes(model: Model, show_shapes: bool) -> list[Box]:
     """The inputs, then the calls in running order; rows by the longest way from an input."""
     made: dict[Any, int] = {}
-    boxes = []
+    boxes: list[Box] = []
     for edge, source in zip(model.graph.inputs, model.graph.sources, strict=True):
         made[edge] = len(boxes)
         boxes.append(Box(_texts(source, [edge], show_shapes), 0, colour=style.COLOURS[9]))

@@ -112,7 +112,8 @@ def _of_sequential(model: Model) -> list[Dense]:
         raise ValueError("the model has no weights yet; fit it, or build it with model.build(input_shape)")
     kernels = dict(zip(model.weight_names(), model.get_weights(), strict=True))
     found: list[Dense] = []
-    for index, layer in enumerate(model.layout.layers):
+    layers: tuple[Any, ...] = model.layout.layers
+    for index, layer in enumerate(layers):
         kind, kernel = type(layer).__name__, kernels.get(f"{index}.kernel")
         if kernel is None:
             _add_note(found, layer, kind)
