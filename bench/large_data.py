@@ -17,8 +17,8 @@ from fastnn._kernels.native.native import native
 
 from fastnn import Sequential
 from fastnn._base import threads
+from fastnn._base.arrays import check_finite
 from fastnn._base.writing import write_atomically
-from fastnn._engine import convert
 from fastnn.layers import Dense
 
 WIDTH, FEW, BATCH = 20, 100_000, 32
@@ -70,7 +70,7 @@ def parts(x, n_rows: int) -> dict[str, float]:
     return {
         "order, few rows": 1e9 * min(seconds(lambda: native.order(few, 1, 2)) for _ in range(9)) / FEW,
         "order, many rows": 1e9 * min(seconds(lambda: native.order(order, 1, 2)) for _ in range(3)) / n_rows,
-        "check of finiteness": 1e9 * min(seconds(lambda: convert.check_finite("x", x)) for _ in range(3)) / n_rows,
+        "check of finiteness": 1e9 * min(seconds(lambda: check_finite("x", x)) for _ in range(3)) / n_rows,
     }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import integer, shown
+from fastnn._base.arrays import listed, numbers
 from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
-from fastnn._engine.convert import listed, numbers
 from fastnn.backend import clear_session
 
 __all__ = ["clear_session", "normalize", "pad_sequences", "plot_model", "set_random_seed", "to_categorical"]

@@ -1,117 +1,22 @@
 """Input conversion and validation, once, at the boundary: what comes out of here backends may trust.
 
 Every function either returns an array as ``_kernels/contract.py`` wants it or raises one
-``ValueError``/``TypeError`` that names the argument, what came and what is wanted. What is wanted already passes
-through untouched, also a memory map of any size: no check makes an array as large as its argument.
-
-Design: NumPy converts in one pass and the values are looked at in a second, block by block. Both in one loop over
-blocks (rejected) takes 12.1 ns in place of 14 for a row of 20 float64 numbers, once a fit.
+``ValueError``/``TypeError`` that names the argument, what came and what is wanted. ``targets.py`` does it for targets.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import number, shown
-from fastnn._base.foreign import REAL, as_array
+from fastnn._base.arrays import check_finite, is_sparse, numbers, real_array
 from fastnn._base.sparse import SparseRows, from_scipy
 from fastnn.layers.base import Shape
-from fastnn.losses import CustomLoss, LossRecord
-from fastnn.metrics import TAKES_LABELS, Reading
 
 MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
-FEW = 8192  # numbers for which one call into BLAS is quicker than two of NumPy, and stays on one thread
-MANY = 2**22  # numbers converted together
-BLOCK = 2**18  # numbers looked at together; smaller blocks cost more calls, larger ones leave the cache
-
-
-def model_dtype(came: Any) -> np.dtype:
-    """A model's dtype, float32 or float64."""
-    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
-        try:
-            if came is not None and np.dtype(came) == dtype:
-                return dtype
-        except TypeError:
-            break
-    raise ValueError(f'dtype must be "float32" or "float64", got {came!r}')
-
-
-def listed(name: str, came: Any, wanted: str) -> list[Any]:
-    """A user's list, or ``TypeError`` when there is nothing to walk over."""
-    if isinstance(came, str | bytes | dict) or not hasattr(came, "__iter__"):
-        raise TypeError(f"{name} must be a list of {wanted}, got {shown(came)}")
-    return list(came)
-
-
-def real_array(name: str, came: Any, dtype: np.dtype) -> np.ndarray:
-    """``came`` as an aligned C-contiguous native array of ``dtype``; no copy where it is one already.
-
-    Takes whatever NumPy turns into numbers: lists, frames, memory maps, integers, booleans, float16,
-    big-endian, strided, read-only. Refuses object, text, complex and ragged data.
-    """
-    if type(came) is np.ndarray and came.dtype == dtype and came.ndim and came.flags.carray:
-        return came  # nothing to do; the rest takes longer than a small network
-    array = numbers(name, came)
-    with np.errstate(over="ignore"):  # what overflows in the model's dtype is infinite, and refused below
-        if array.size <= MANY or (array.dtype == dtype and array.flags.carray):
-            return np.require(array, dtype, ("C", "A"))
-        made = np.empty(array.shape, dtype)
-        rows = max(1, MANY * len(array) // array.size)
-        for first in range(0, len(array), rows):  # Ctrl-C is heard in between
-            made[first : first + rows] = array[first : first + rows]
-        return made
-
-
-def numbers(name: str, came: Any) -> np.ndarray:
-    """``came`` as an array of real numbers of its own dtype, layout and at least one axis; no copy of an array."""
-    array = _as_array(name, came)
-    if array.dtype.kind not in REAL:
-        of = f" (a {type(came).__name__})" if array.dtype.kind == "O" and not array.ndim else ""
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}{of}; {_mend(array)}")
-    return np.atleast_1d(array)
-
-
-def _as_array(name: str, came: Any) -> np.ndarray:
-    if is_sparse(came):
-        raise TypeError(f"{name} must be a dense array, got {type(came).__name__}; make it one with .toarray()")
-    return as_array(name, came)
-
-
-def _mend(array: np.ndarray) -> str:
-    if array.dtype.kind in "OUS":
-        return "turn text and mixed columns into numbers first (the command line does it for tables)"
-    return "take its real part" if array.dtype.kind == "c" else "convert it with .astype(float)"
-
-
-def check_finite(name: str, array: np.ndarray, came: Any = None) -> None:
-    """Raise when a C-contiguous array, made of ``came``, has a NaN or an infinity, and say where the first one is."""
-    if array.size <= FEW and math.isfinite(np.vdot(array, array)):  # an overflow only costs the next look
-        return
-    flat = array.reshape(-1)
-    blocks = range(0, flat.size, BLOCK)
-    if all(np.isfinite(flat[i : i + BLOCK]).all() for i in blocks):
-        return
-    n_bad = flat.size - sum(int(np.count_nonzero(np.isfinite(flat[i : i + BLOCK]))) for i in blocks)
-    first = next(i + int(finite.argmin()) for i in blocks if not (finite := np.isfinite(flat[i : i + BLOCK])).all())
-    where = tuple(int(i) for i in np.unravel_index(first, array.shape))
-    raise ValueError(
-        f"{name} must be finite, got {flat[first]}{_before(came, where, array)} at index {where} and {n_bad} such "
-        f"value{'s' if n_bad > 1 else ''} in all; replace or drop them"
-    )
-
-
-def _before(came: Any, where: tuple[int, ...], array: np.ndarray) -> str:
-    """What an infinity in ``array`` was before the model's dtype could not hold it; nothing where it was one."""
-    if came is None:
-        return ""
-    value = numbers("x", came).reshape(array.shape)[where]
-    return f" ({value:g} in {array.dtype})" if np.isfinite(value) else ""
 
 
 def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool = False) -> np.ndarray | SparseRows:
@@ -139,11 +44,6 @@ def _check_rows(name: str, came: Shape, shape: Shape, empty: bool) -> None:
         raise ValueError(f"{name} has {came[0]} rows; at most {MAX_SAMPLES} can be trained at once")
 
 
-def is_sparse(came: Any) -> bool:
-    """Whether these are sparse rows, or a matrix that can become such; SciPy is not loaded to ask."""
-    return isinstance(came, SparseRows) or (not isinstance(came, np.ndarray) and hasattr(came, "tocsr"))
-
-
 def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: bool) -> SparseRows:
     numbers(name, np.empty(0, came.dtype))  # refuses what it refuses in arrays
     if len(came.shape) != 2:
@@ -165,191 +65,3 @@ def sample_shape(name: str, came: Any) -> Shape:
     if 0 in shape[1:]:
         raise ValueError(f"{name} has no columns, got shape {tuple(shape)}; at least one is needed")
     return shape[1:] or (1,)
-
-
-def targets(
-    label: str, came: Any, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss, dtype: np.dtype
-) -> np.ndarray:
-    """Targets for an output ``shape``: ``(n, prod(shape))``, or int32 ``(n, repeat)`` for a sparse loss.
-
-    A custom loss takes targets of any other shape as they are.
-    """
-    array = _as_array(label, came)
-    if array.ndim and len(array) != n_samples:
-        raise ValueError(f"x and {label} must have the same number of rows, got {n_samples} and {len(array)}")
-    if loss.sparse:
-        return _class_indices(label, array, n_samples, shape, str(loss.definition))
-    narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
-    if isinstance(loss, CustomLoss) and array.shape not in ((n_samples, *shape), narrow):
-        return _own_targets(label, array)
-    real = real_array(label, array, dtype)
-    if real.shape not in ((n_samples, *shape), narrow):
-        raise ValueError(_target_shape(label, real.shape, n_samples, shape, loss))
-    check_finite(label, real, came)
-    real = real.reshape(n_samples, math.prod(shape))
-    return real if isinstance(loss, CustomLoss) else _domain(label, real, loss)
-
-
-def _own_targets(label: str, came: np.ndarray) -> np.ndarray:
-    """Targets of a custom loss that are not as wide as the output: C-contiguous, of the dtype they came in."""
-    array = np.ascontiguousarray(numbers(label, came))
-    if array.dtype.kind == "f":
-        check_finite(label, array)
-    return array
-
-
-def _target_shape(label: str, came: Shape, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss) -> str:
-    message = f"{label} must have shape {(n_samples, *shape)}, got {came}"
-    if loss.activation == "softmax" and came in ((n_samples,), (n_samples, 1)):
-        return message + f"; class indices belong to the loss sparse_{loss.definition}"
-    return message
-
-
-def _class_indices(label: str, array: np.ndarray, n_samples: int, shape: Shape, name: str) -> np.ndarray:
-    n_classes, positions, dense = shape[-1], shape[:-1], name.removeprefix("sparse_")
-    if n_classes < 2:
-        raise ValueError(
-            f"{name} needs an output for each class, at least 2; "
-            f"one output goes with {dense.replace('categorical', 'binary')}"
-        )
-    if array.dtype.kind not in "iubf":
-        raise TypeError(f"{label} must hold class indices (whole numbers), got dtype {array.dtype}")
-    if array.shape == (n_samples, *positions, n_classes):
-        raise ValueError(
-            f"{label} must hold class indices of shape {(n_samples, *positions)}, got {array.shape}; "
-            f"one-hot rows belong to the loss {dense}"
-        )
-    if array.shape not in ((n_samples, *positions), (n_samples, *positions, 1)):
-        raise ValueError(f"{label} must hold class indices of shape {(n_samples, *positions)}, got {array.shape}")
-    if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
-        raise ValueError(f"{label} must hold class indices (whole numbers), got fractions or NaN")
-    _check_classes(label, array, n_classes)
-    with np.errstate(invalid="ignore"):
-        own = array.astype(np.int32, order="C")  # kernels follow them: nobody may change them after this
-    _check_classes(label, own, n_classes)
-    return own.reshape(n_samples, math.prod(positions))
-
-
-def _check_classes(label: str, indices: np.ndarray, n_classes: int) -> None:
-    low, high = (indices.min(), indices.max()) if indices.size else (0, 0)
-    if low < 0 or high >= n_classes:
-        raise ValueError(f"{label} must hold class indices from 0 to {n_classes - 1}, got {low:g} to {high:g}")
-
-
-def _domain(label: str, target: np.ndarray, loss: LossRecord) -> np.ndarray:
-    """Check the loss's domain; where it is made of signs, 0 and 1 become -1 and 1."""
-    if not loss.signs and loss.low == -math.inf:
-        return target
-    low, high = (target.min(), target.max()) if target.size else (0.0, 0.0)
-    if loss.signs:
-        if not np.isin(target, (-1, 0, 1)).all():
-            raise ValueError(f"{label} must hold -1 and 1 (or 0 and 1) for {loss.name}")
-        return target if low < 0 else _scaled(target, 2, -1)
-    if loss.high < math.inf and (low < loss.low or high > loss.high):
-        raise ValueError(f"{label} must lie in [{loss.low:g}, {loss.high:g}] for {loss.name}, got {low:g} to {high:g}")
-    if low < loss.low:
-        raise ValueError(f"{label} must not be negative for {loss.name}, got {low:g}")
-    return target
-
-
-def metrics(resolved: Sequence[tuple[Reading, bool]], target: np.ndarray, shape: Shape, loss: Any) -> None:
-    """Raise where a metric cannot read the targets of a custom loss, which are neither outputs nor classes."""
-    if not isinstance(loss, CustomLoss) or target.shape[1:] == (math.prod(shape),):
-        return
-    labels = target.shape == (len(target),) and target.dtype.kind in "iu" and len(shape) == 1 < shape[0]
-    classes = labels and target.min() >= 0 and target.max() < shape[0]
-    for metric, _ in resolved:
-        if not (classes and metric.statistic in TAKES_LABELS):
-            raise ValueError(
-                f"metric {metric.name!r} needs a target as wide as the output, {(len(target), *shape)}; the loss "
-                f"{loss.name!r} was given y of shape {target.shape}, so compile without that metric"
-            )
-
-
-def _scaled(target: np.ndarray, factor: float, shift: float) -> np.ndarray:
-    """``target * factor + shift``, with no array besides the result."""
-    scaled = target * factor
-    scaled += shift
-    return scaled
-
-
-def weights(
-    sample_weight: Any,
-    class_weight: Any,
-    target: np.ndarray,
-    shape: Shape,
-    loss: LossRecord | CustomLoss,
-    dtype: np.dtype,
-) -> np.ndarray | None:
-    """Weights of rows from both arguments, ``(n,)``, or None where there are none; they may be negative."""
-    combined = None
-    if sample_weight is not None:
-        combined = real_array("sample_weight", sample_weight, dtype)
-        if combined.shape == (len(target), 1):
-            combined = combined[:, 0]
-        if combined.shape != (len(target),):
-            raise ValueError(f"sample_weight must have shape {(len(target),)}, got {combined.shape}")
-        check_finite("sample_weight", combined, sample_weight)
-    if class_weight is not None:
-        by_class = _class_weights(class_weight, target, shape, loss).astype(dtype)
-        combined = by_class if combined is None else combined * by_class
-    return combined
-
-
-def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, loss: LossRecord | CustomLoss) -> np.ndarray:
-    if not isinstance(class_weight, dict):
-        raise TypeError(
-            f"class_weight must be a dict {{class index: weight}}, got {class_weight!r}; of a list or array of weights "
-            f"that is dict(enumerate(weights))"
-        )
-    classes, n_classes = _classes(target, shape, loss)
-    table = {_class_index(index): number(f"class_weight[{index}]", w, low=0.0) for index, w in class_weight.items()}
-    unknown = sorted(index for index in table if not 0 <= index < n_classes)
-    if unknown:
-        several = f"classes {str(unknown)[1:-1]}" if len(unknown) > 1 else f"class {unknown[0]}"
-        raise ValueError(f"class_weight has the {several}; classes are 0 to {n_classes - 1}, so leave that out")
-    result = np.ones(len(target))
-    for index, weight in table.items():
-        result[classes == index] = weight
-    return result
-
-
-def _class_index(came: Any) -> int:
-    """A key of ``class_weight``, any whole number, as an int."""
-    if hasattr(came, "__index__"):
-        return int(came)
-    if isinstance(came, float | np.floating) and float(came).is_integer():
-        return int(came)
-    raise ValueError(f"class_weight has the class {came!r}; classes are whole numbers")
-
-
-def _classes(target: np.ndarray, shape: Shape, loss: LossRecord | CustomLoss) -> tuple[np.ndarray, int]:
-    """Class of each row, and how many there are; any number where the target is no class of the output's."""
-    if len(shape) > 1:
-        raise ValueError("class_weight needs one class a row; give sample_weight for sequences")
-    if loss.sparse:
-        return target[:, 0], shape[-1]
-    column = target.reshape(len(target), -1)
-    if isinstance(loss, CustomLoss) and column.shape[1] != shape[-1]:
-        if column.shape[1] == 1 and np.array_equal(column, np.rint(column)):
-            return column[:, 0], MAX_SAMPLES
-        raise ValueError("class_weight needs one class a row; these targets have none, give sample_weight")
-    if shape[-1] == 1:
-        if isinstance(loss, LossRecord) and (loss.signs or loss.high == 1):
-            return (column[:, 0] > 0.5).astype(int), 2
-        return np.rint(column[:, 0]), MAX_SAMPLES  # as Keras, which asks no loss
-    if np.allclose(target.sum(axis=1), 1.0):  # soft labels add up to one within rounding
-        return target.argmax(axis=1), shape[-1]
-    raise ValueError("class_weight needs one class a row; these targets have several, give sample_weight")
-
-
-def warn_when_sorted(target: np.ndarray) -> None:
-    """Warn when a split from the end takes rows of other targets than the rest: sorted data."""
-    column = target.reshape(len(target), -1)[:, 0]
-    steps = np.diff(column)
-    if len(column) > 2 and steps.any() and ((steps >= 0).all() or (steps <= 0).all()):
-        warnings.warn(
-            "the targets are sorted, and validation_split takes the last rows: shuffle the rows first, "
-            "or give validation_data",
-            stacklevel=4,
-        )

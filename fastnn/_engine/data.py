@@ -9,6 +9,7 @@ from typing import Any
 from fastnn._base.arguments import number
 from fastnn._engine import convert
 from fastnn._engine.compiled import Compiled
+from fastnn._engine.targets import check_metrics, converted_targets, row_weights, warn_when_sorted
 from fastnn._kernels.contract import Rows
 
 
@@ -51,10 +52,10 @@ def make_rows(compiled: Compiled, given: Given, prefix: str = "") -> Rows:
     for i, (label, y, weight) in enumerate(zip(given.y_labels, given.y, given.weights, strict=True)):
         shape, loss = layout.output_shapes[i], compiled.losses[i]
         check_given(given.x[0], y)
-        target = convert.targets(label, y, len(inputs[0]), shape, loss, dtype)
-        convert.metrics([metric[:2] for metric in compiled.metrics if metric[2] == i], target, shape, loss)
+        target = converted_targets(label, y, len(inputs[0]), shape, loss, dtype)
+        check_metrics([metric[:2] for metric in compiled.metrics if metric[2] == i], target, shape, loss)
         targets.append(target)
-        weights.append(convert.weights(weight, None, target, shape, loss, dtype))
+        weights.append(row_weights(weight, None, target, shape, loss, dtype))
     return Rows(inputs, tuple(targets), tuple(weights))
 
 
@@ -85,7 +86,7 @@ def split_rows(compiled: Compiled, given: Given, share: Any, validation: Given |
             f"validation_split {share:g} of {len(rows)} rows leaves none for "
             f"{'training' if first == 0 else 'validation'}"
         )
-    convert.warn_when_sorted(rows.targets[0])
+    warn_when_sorted(rows.targets[0])
     return _weighted(compiled, rows.part(slice(None, first)), given.class_weight), rows.part(slice(first, None))
 
 
@@ -96,5 +97,5 @@ def _weighted(compiled: Compiled, rows: Rows, class_weight: Any) -> Rows:
     if len(compiled.losses) > 1:
         raise ValueError("class_weight is for models with one output; give sample_weight for each output")
     shape, loss = compiled.layout.output_shape, compiled.losses[0]
-    weights = convert.weights(rows.weights[0], class_weight, rows.targets[0], shape, loss, compiled.dtype)
+    weights = row_weights(rows.weights[0], class_weight, rows.targets[0], shape, loss, compiled.dtype)
     return replace(rows, weights=(weights,))

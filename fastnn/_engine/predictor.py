@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arrays import is_sparse
 from fastnn._base.foreign import check_mask
-from fastnn._engine.convert import is_sparse
 from fastnn._engine.state import State
 from fastnn._plan.memory import Memory, allocate
 from fastnn._plan.plan import Plan

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from fastnn import activations
 from fastnn._base.arguments import fixed, flag
+from fastnn._base.arrays import check_weights, read_only
 from fastnn._base.reprs import brief, call_of, cut
 from fastnn._ops import activation
 from fastnn._ops.base import NO_PENALTY, Operation
@@ -329,30 +330,6 @@ def activation_of(came: Any) -> ActivationRecord:
             f"activation must be a name, a record of fastnn.activations or a layer that is one, got {came!r}"
         )
     return operations[0].activation
-
-
-def read_only(array: np.ndarray) -> np.ndarray:
-    """A view that cannot be written to."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def check_weights(names: Sequence[str], views: Sequence[np.ndarray], came: Any) -> list[np.ndarray]:
-    """A user's weights as arrays that fit the ``views`` of parameters, or one error and nothing has changed."""
-    from fastnn._engine import convert
-
-    listed = convert.listed("weights", came, "arrays")
-    if len(listed) != len(views):
-        raise ValueError(f"weights must hold {len(views)} arrays ({', '.join(names)}), got {len(listed)}")
-    arrays = []
-    for name, view, one in zip(names, views, listed, strict=True):
-        array = convert.real_array(f"weights of {name}", one, view.dtype)
-        if array.shape != view.shape:
-            raise ValueError(f"weights of {name} must have shape {view.shape}, got {array.shape}")
-        convert.check_finite(f"weights of {name}", array)
-        arrays.append(array)
-    return arrays
 
 
 def without_batch(came: Any) -> Any:

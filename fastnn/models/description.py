@@ -15,9 +15,9 @@ import numpy as np
 from fastnn import layers as layer_definitions
 from fastnn import metrics as metric_definitions
 from fastnn._base.arguments import integer, shown
+from fastnn._base.arrays import check_finite, listed
 from fastnn._base.stored import check_types, difference, parse
 from fastnn._base.tensor_file import TensorFile
-from fastnn._engine.convert import check_finite, listed
 from fastnn._plan.layout import Layout, lay_out
 from fastnn._plan.memory import aligned
 from fastnn.layers.base import Layer, check_shape

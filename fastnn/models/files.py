@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.arrays import listed
 from fastnn._base.reprs import cut
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import TensorFile, check_name
 from fastnn._base.writing import write_atomically
-from fastnn._engine.convert import listed
 from fastnn.models.description import architecture, describe, names, rebuild, text_of
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._base.arguments import integer
+from fastnn._base.arrays import listed
 from fastnn._base.sparse import SparseRows
 from fastnn._base.threads import alone, get_num_threads
-from fastnn._engine import convert, exclusive
+from fastnn._engine import exclusive
 from fastnn._engine.data import split_rows
 from fastnn._engine.prepare import Arguments, check_arguments
 from fastnn._kernels.contract import Rows
@@ -124,7 +125,7 @@ def _prepare(
 def _check_models(came: Any) -> list[Model]:
     from fastnn.models.model import Model
 
-    models = convert.listed("models", came, "compiled models")
+    models = listed("models", came, "compiled models")
     for i, model in enumerate(models):
         if not isinstance(model, Model):
             raise TypeError(f"models must hold models, got {model!r}")

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import flag, integer
+from fastnn._base.arrays import model_dtype
 from fastnn._base.random import new_seed
 from fastnn._base.stored import check_types
-from fastnn._engine import convert
 from fastnn._engine.state import State
 from fastnn._plan.layout import Layout, lay_out_graph
 from fastnn.layers.base import Layer, Parameter
@@ -59,7 +59,7 @@ class Network(Outline):
         return super().__new__(cls)
 
     def __init__(self, dtype: Any, seed: int | None, name: str | None):
-        self._set(dtype=convert.model_dtype(dtype))
+        self._set(dtype=model_dtype(dtype))
         self._trainable = True
         self._given: list[np.ndarray] | None = None  # initial weights that need not be drawn
         self._have_store()
@@ -196,7 +196,7 @@ class Network(Outline):
 
     def _check_layer(self, layer: Layer) -> None:
         check_types(layer)
-        if layer.dtype is not None and convert.model_dtype(layer.dtype) != self.dtype:
+        if layer.dtype is not None and model_dtype(layer.dtype) != self.dtype:
             raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {self.dtype}, give it dtype=")
         if layer.place is not None and layer.place.holder.params.dtype != self.dtype:
             raise ValueError(

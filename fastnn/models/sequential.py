@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
 from fastnn._base.stored import check_types
 from fastnn._engine import convert, exclusive
@@ -73,8 +74,7 @@ class Sequential(Model):
         self._items: list[Any] = []
         self._edges: list[Edge] = []  # the input, then what each item makes
         self._begin(dtype, seed, backend, name)
-        listed = convert.listed("layers", () if layers is None else layers, "layers of fastnn.layers")
-        self._stack([*map(_item, listed)])
+        self._stack([*map(_item, listed("layers", () if layers is None else layers, "layers of fastnn.layers"))])
 
     # -- layers ---------------------------------------------------------------------------------
 

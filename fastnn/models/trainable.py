@@ -11,9 +11,10 @@ import numpy as np
 from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
 from fastnn._base.arguments import integer, shown
+from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse_for
 from fastnn._base.stored import check_types
-from fastnn._engine import convert, exclusive
+from fastnn._engine import exclusive
 from fastnn._engine.compiled import Compiled, Metrics, Trainee
 from fastnn._engine.plans import Entry, PlanCache
 from fastnn._engine.state import attribute
@@ -285,8 +286,8 @@ def _metrics(outputs: Structure, argument: str, came: Any) -> list[list[Metric]]
 
 def _listed(argument: str, came: Any) -> list[Metric]:
     single = isinstance(came, str) or callable(came)
-    listed = convert.listed(argument, [came] if single else () if came is None else came, "names or metrics")
-    return [metric_definitions.get(metric) for metric in listed]
+    given = [came] if single else () if came is None else came
+    return [metric_definitions.get(metric) for metric in listed(argument, given, "names or metrics")]
 
 
 def _reduction(chosen: Sequence[AnyLoss | None], factors: Sequence[float]) -> Reduction:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from fastnn._base import interrupts
+from fastnn._base.arrays import check_weights, read_only
 from fastnn._plan.layout import Layout
-from fastnn.layers.base import check_weights, read_only
 from fastnn.models import files
 from fastnn.models.attributes import Guarded
 

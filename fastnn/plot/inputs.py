@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn._engine import convert
+from fastnn._base.arrays import check_finite, numbers
 
 
 def real(name: str, came: Any) -> np.ndarray:
     """Finite float64 numbers of any shape, at least one."""
-    array = np.ascontiguousarray(convert.numbers(name, came), dtype=np.float64)
+    array = np.ascontiguousarray(numbers(name, came), dtype=np.float64)
     if not array.size:
         raise ValueError(f"{name} is empty; at least one row is needed")
-    convert.check_finite(name, array)
+    check_finite(name, array)
     return array
 
 
@@ -57,7 +57,7 @@ def _largest(name: str, rows: np.ndarray, any_scores: bool) -> np.ndarray:
 
 
 def _whole(name: str, array: np.ndarray, probabilities: bool) -> np.ndarray:
-    convert.check_finite(name, np.ascontiguousarray(array))
+    check_finite(name, np.ascontiguousarray(array))
     if np.array_equal(array, np.floor(array)):
         return array.astype(np.int64)
     if probabilities and array.min() >= 0 and array.max() <= 1:

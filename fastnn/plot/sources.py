@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn._engine import convert
+from fastnn._base.arrays import check_finite
 from fastnn.models.model import Model
 
 LARGEST = 1e150  # what is beyond counts as infinite: ranges of an axis would overflow
@@ -96,7 +96,7 @@ def dense_layers(model: Any) -> list[Dense]:
     if not found:
         raise ValueError("the model has no layer with a kernel")
     for layer in found:
-        convert.check_finite(f"the kernel of {layer.name}", np.ascontiguousarray(layer.kernel))
+        check_finite(f"the kernel of {layer.name}", np.ascontiguousarray(layer.kernel))
     return found
 
 

@@ -11,6 +11,7 @@ from models import EVERY_BACKEND, classes, model_of, regression, weights_of
 
 import fastnn
 from fastnn import Sequential
+from fastnn._base.arrays import real_array
 from fastnn.callbacks import LambdaCallback
 from fastnn.layers import Dense
 
@@ -219,9 +220,9 @@ def test_arrays_that_are_converted_in_parts_are_converted_whole(rng, monkeypatch
     from fastnn._engine import convert
 
     arrays = [rng.normal(size=(37, 3, 2)), np.asfortranarray(rng.normal(size=(50, 4))), np.arange(99)[::2]]
-    whole = [convert.real_array("x", array, np.dtype("float32")) for array in arrays]
+    whole = [real_array("x", array, np.dtype("float32")) for array in arrays]
     monkeypatch.setattr(convert, "MANY", 16)
     for array, right in zip(arrays, whole, strict=True):
-        found = convert.real_array("x", array, np.dtype("float32"))
+        found = real_array("x", array, np.dtype("float32"))
         np.testing.assert_array_equal(found, right)
         assert found.flags.carray

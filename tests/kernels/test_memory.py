@@ -15,6 +15,7 @@ import pytest
 from models import model_of
 
 from fastnn import _kernels
+from fastnn._base.arrays import check_finite
 from fastnn._engine import convert
 from fastnn.layers import Dense
 
@@ -230,7 +231,7 @@ def test_numbers_that_are_not_finite_are_found_wherever_they_are(rng, rows, valu
         x[place, 7] = value
         expected = rf"x must be finite, got {value} at index \({place}, 7\) and 1 such value in all"
         with pytest.raises(ValueError, match=expected):
-            convert.check_finite("x", x)
+            check_finite("x", x)
 
 
 def test_all_numbers_that_are_not_finite_are_counted(rng):
@@ -238,13 +239,13 @@ def test_all_numbers_that_are_not_finite_are_counted(rng):
     x[::1000, 3] = np.nan
     x[5, 5] = np.inf
     with pytest.raises(ValueError, match=r"got nan at index \(0, 3\) and 101 such values in all"):
-        convert.check_finite("x", x)
+        check_finite("x", x)
 
 
 @pytest.mark.parametrize("rows", [1, 409, 410, ROWS])
 def test_the_largest_finite_numbers_are_finite_without_a_warning(rows, dtype):
     for sign in (1, -1):
-        convert.check_finite("x", np.full((rows, 20), sign * np.finfo(dtype).max, dtype))
+        check_finite("x", np.full((rows, 20), sign * np.finfo(dtype).max, dtype))
 
 
 def test_bad_numbers_in_a_large_array_are_found_without_a_copy(rng):
@@ -253,7 +254,7 @@ def test_bad_numbers_in_a_large_array_are_found_without_a_copy(rng):
 
     def refuse():
         with pytest.raises(ValueError, match="finite"):
-            convert.check_finite("x", x)
+            check_finite("x", x)
 
     refuse()
     assert peak_of(refuse) < 3 * convert.BLOCK < x.size

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numba import njit, typeof, types
 
-import fastnn
 from fastnn._base import interrupts
 from fastnn._kernels import steps
 from fastnn._kernels.contract import Rows, sources
@@ -41,6 +40,7 @@ COMPILED_FROM = (
     *("activations", "losses", "metrics", "optimizers", "regularizers.py", "constraints.py"),
 )
 THIS = sys.modules[__name__]
+ROOT = Path(__file__).parents[2]  # of the package
 SLICE_FLOP = 2e8  # about 50 ms
 FEW = 256  # rows that are soon predicted
 NO_RUN = np.zeros((), records.RUN)
@@ -230,9 +230,9 @@ class _Compiled:
 def _digest() -> str:
     """Of every file that kernels are compiled from, and Numba's version: a part of names, since Numba's cache on disk
     looks at the file of the cached function alone."""
-    root, text = Path(str(fastnn.__file__)).parent, b""
+    text = b""
     for place in COMPILED_FROM:
-        found = root / place
+        found = ROOT / place
         for file in sorted(found.rglob("*.py")) if found.is_dir() else [found.with_suffix(".py")]:
             text += file.read_bytes()
     return hashlib.sha256(text).hexdigest()[:12]
