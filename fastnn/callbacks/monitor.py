@@ -63,7 +63,7 @@ def rises(monitor: str, model: Any) -> bool | None:
     name = monitor.removeprefix("val_")
     if name == "loss":
         return False
-    own = {reading.name: reading.rises for reading, _ in model.resolved_metrics()} if model is not None else {}
+    own = {reading.name: reading.rises for reading, *_ in model.resolved_metrics()} if model is not None else {}
     for known in (name, name.rpartition("_")[0]):  # of several numbers each has the metric's name and its place
         if known in own:
             return own[known]
