@@ -56,6 +56,11 @@ class Predictor:
         self.output_shape = plan.layout.output_shape
         self.n_input, self.n_output = int(self.plan.inputs[0]["size"]), int(self.plan.outputs[0]["size"])
 
+    def renew(self, plan: Plan) -> None:
+        """Predict by another plan, since the model's parameters stand elsewhere: its layers have joined others."""
+        self.plan, self.params, self.free = plan, self.state.params, []
+        self.memory = allocate(plan, self.params)
+
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Predict; returns ``out``, or a new array of shape ``output_shape`` or ``(n, *output_shape)``."""
         self._check("x", x)

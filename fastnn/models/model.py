@@ -25,6 +25,7 @@ from fastnn.callbacks import check as check_callbacks
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import files
 from fastnn.models.graph import trace
+from fastnn.models.store import Moves, Store
 from fastnn.models.structure import Structure
 from fastnn.models.trainable import Trainable
 
@@ -363,7 +364,15 @@ class Model(Trainable):
         if len(self.ends[0].names) > 1 or len(self.ends[1].names) > 1:
             raise ValueError("a predictor takes one input and gives one output; model(x) takes and gives several")
         plan = self.prediction_plan()
-        return make_predictor(plan, *_kernels.select(plan, self.backend), self._state)
+        made = make_predictor(plan, *_kernels.select(plan, self.backend), self._state)
+        self._predictors.add(made)
+        return made
+
+    def moved(self, store: Store, moves: Moves) -> None:
+        """Take over that parameters stand elsewhere; predictors follow."""
+        super().moved(store, moves)
+        for made in list(self._predictors):
+            made.renew(self.prediction_plan())
 
     # -- files ----------------------------------------------------------------------------------
 

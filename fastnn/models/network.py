@@ -29,7 +29,7 @@ from fastnn.models.outline import Outline
 from fastnn.models.store import Moves, Store, settle
 
 MADE_ANEW = (
-    *("_store", "_state", "_graph", "_layout", "_new", "_read_by"),
+    *("_store", "_state", "_graph", "_layout", "_new", "_read_by", "_predictors"),
     *("_plans", "_drawn_up", "_edges", "_built_here"),
 )
 NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
@@ -77,6 +77,7 @@ class Network(Outline):
         self._layout: Layout | None = None
         self._new: list[Layer] = []  # that got their weights when this model was built
         self._read_by: weakref.WeakSet[Edge] = weakref.WeakSet()  # outputs of its calls
+        self._predictors: weakref.WeakSet[Any] = weakref.WeakSet()
         self._drop_plans()
 
     # -- what may be set ------------------------------------------------------------------------

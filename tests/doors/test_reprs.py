@@ -193,12 +193,20 @@ def test_models_and_what_they_give(rng):
     model = model_of(metrics=["mae"])
     history = model.fit(x, y, epochs=2, verbose=0)
     seen = [model, history, model.plan, model.prediction_plan(), model.layout, model.predictor()]
-    seen += [predictor.Predictor(model.prediction_plan(), "numpy", reference, model.state), model.layout.variables[0], *model.layers, model.optimizer, model.loss]
+    seen += [
+        predictor.Predictor(model.prediction_plan(), "numpy", reference, model.state),
+        model.layout.variables[0],
+        *model.layers,
+        model.optimizer,
+        model.loss,
+    ]
     seen += [variable.parameter for variable in model.layout.variables]
     seen += [operation for layer in model.layers for operation in layer.operations((4,))]
     for made in seen:
         check_line(repr(made))
-    assert repr(model.predictor()) == repr(predictor.Predictor(model.prediction_plan(), "numpy", reference, model.state)).replace("on numpy", f"on {model.backend}")
+    assert repr(model.predictor()) == repr(
+        predictor.Predictor(model.prediction_plan(), "numpy", reference, model.state)
+    ).replace("on numpy", f"on {model.backend}")
     assert re.fullmatch(r"<History of 2 epochs: loss [\d.]+, mae [\d.]+>", repr(history))
     assert str(model.plan).startswith("plan: training, batch 32")
 

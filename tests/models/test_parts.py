@@ -315,3 +315,14 @@ def test_a_model_that_is_called_predicts_and_does_not_train(rng):
     refused(lambda: model(x, training=True), ValueError, ("training=True", "fit"))
     assert model.metrics_names == ["loss", "mae"]
     assert not hasattr(Sequential([Dense(1)]), "metrics_names")
+
+
+@EVERY_BACKEND
+def test_predictors_follow_layers_that_join_another_model(rng, name):
+    inner, other = (model_of(Dense(3, "tanh"), Dense(2), name=name, seed=seed) for seed in (1, 2))
+    predict, also = inner.predictor(), other.predictor()
+    x = rng.normal(size=(5, 4)).astype(np.float32)
+    outer = Sequential([inner, Dense(4), other], backend=name)
+    outer.set_weights([w + 1 for w in outer.get_weights()])
+    np.testing.assert_array_equal(predict(x), inner.predict(x))
+    np.testing.assert_array_equal(also(x), other.predict(x))

@@ -8,7 +8,7 @@ cdef class Predictor:
     it has memory for calls that come while another thread works in the predictor's own.
     """
 
-    cdef object plan, memory, fallback, dtype
+    cdef object plan, memory, fallback, dtype, __weakref__
     cdef bint busy  # a call works in the memory without the GIL
     cdef tuple output_shape
     cdef int type_number, n_in_dims, n_out_dims
@@ -24,6 +24,11 @@ cdef class Predictor:
             self.in_dims[i] = size
         for i, size in enumerate(output_shape):
             self.out_dims[i + 1] = size
+
+    def renew(self, plan):
+        """Predict by another plan, whose parameters stand elsewhere."""
+        self.fallback.renew(plan)
+        self.plan, self.memory = plan, self.fallback.memory
 
     def __repr__(self):
         return repr(self.fallback)
