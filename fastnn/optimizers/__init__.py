@@ -10,7 +10,7 @@ import copy
 from fastnn._base.arguments import lookup
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
-from fastnn.optimizers.base import Optimizer, power
+from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.descent import SGD
 from fastnn.optimizers.moments import Adam, Adamax, AdamW, Lion, Nadam
 from fastnn.optimizers.quasi_newton import LBFGS
@@ -33,7 +33,6 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "get",
-    "power",
     "schedules",
 ]
 

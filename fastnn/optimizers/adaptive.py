@@ -26,9 +26,6 @@ class RMSprop(Optimizer):
     def hyper(self):
         return (self.rho, self.epsilon, float(self.centered), self.momentum)
 
-    def scalars(self, step, learning_rate):
-        return (self.rho, 1 - self.rho, learning_rate, self.epsilon, float(self.centered), self.momentum)
-
 
 @dataclass(repr=False)
 class Adagrad(Optimizer):
@@ -48,9 +45,6 @@ class Adagrad(Optimizer):
     def hyper(self):
         return (self.epsilon,)
 
-    def scalars(self, step, learning_rate):
-        return (learning_rate, self.epsilon)
-
 
 @dataclass(repr=False)
 class Adadelta(Optimizer):
@@ -61,9 +55,6 @@ class Adadelta(Optimizer):
 
     def hyper(self):
         return (self.rho, self.epsilon)
-
-    def scalars(self, step, learning_rate):
-        return (self.rho, 1 - self.rho, learning_rate, self.epsilon)
 
 
 @dataclass(repr=False)
@@ -99,11 +90,6 @@ class Ftrl(Optimizer):
 
     def hyper(self):
         return (*(getattr(self, name) for name in _STRENGTHS), self.beta)
-
-    def scalars(self, step, learning_rate):
-        l1, l2, shrinkage = (getattr(self, name) for name in _STRENGTHS)
-        inverse = 1 / learning_rate if learning_rate else float("inf")
-        return (inverse, 2 * shrinkage, 2 * l2 + self.beta * inverse, l1)
 
 
 _STRENGTHS = (

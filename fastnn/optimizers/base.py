@@ -15,6 +15,7 @@ from fastnn._base.arguments import number, refuse_subclass, unknown_attribute
 from fastnn._base.keywords import refuse
 from fastnn._base.reprs import call_of
 from fastnn.optimizers.rate import Rate
+from fastnn.optimizers.scalars import SCALARS
 from fastnn.optimizers.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
 from fastnn.schedules import Schedule, schedule_from_config
 
@@ -31,17 +32,6 @@ _ONLY_DEFAULT = {
     "loss_scale_factor": (None, "float32 and float64 need no scaling of the loss"),
     "gradient_accumulation_steps": (None, "give fit a larger batch_size, which takes no more memory"),
 }
-
-
-def power(base: float, exponent: int) -> float:
-    """``base ** exponent`` by squaring: only products, so the same bits on every machine."""
-    result = 1.0
-    while exponent:
-        if exponent & 1:
-            result *= base
-        base *= base
-        exponent >>= 1
-    return result
 
 
 @dataclass(repr=False)
@@ -172,12 +162,12 @@ class Optimizer:
             number("epsilon", vars(self)["epsilon"], low=0.0, open_low=True)
 
     def hyper(self) -> tuple[float, ...]:
-        """The numbers that the plan hands to the backends, in the order of ``scalars``' formula."""
+        """The numbers that the plan hands to the backends, as :mod:`fastnn.optimizers.scalars` reads them."""
         return ()
 
     def scalars(self, step: int, learning_rate: float) -> tuple[float, ...]:
-        """``c[1:]`` of the update formula at ``step`` (from 1)."""
-        raise NotImplementedError
+        """``c[1:]`` of the update formula at ``step`` (from 1); see :mod:`fastnn.optimizers.scalars`."""
+        return SCALARS[self.code](self.hyper(), int(step), float(learning_rate))
 
     def all_scalars(self, step: int, learning_rate: float) -> np.ndarray:
         """``c`` of the update formula, float64, zero-padded to :data:`N_SCALARS`."""

@@ -26,6 +26,3 @@ class SGD(Optimizer):
 
     def hyper(self):
         return (self.momentum,)
-
-    def scalars(self, step, learning_rate):
-        return (self.momentum, learning_rate) if self.momentum else (learning_rate,)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
 
-import numpy as np
-
-from fastnn.optimizers.base import Optimizer, power
+from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.updates import OptimizerCode
 
 
@@ -44,13 +42,6 @@ class Adam(Optimizer):
     def hyper(self):
         return (self.beta_1, self.beta_2, self.epsilon, float(self.form == "keras"))
 
-    def scalars(self, step, learning_rate):
-        first, second = 1 - power(self.beta_1, step), float(np.sqrt(1 - power(self.beta_2, step)))
-        size, root = (
-            (learning_rate * second / first, 1.0) if self.form == "keras" else (learning_rate / first, 1 / second)
-        )
-        return (self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2, size, root, self.epsilon)
-
 
 @dataclass(repr=False)
 class AdamW(Adam):
@@ -70,28 +61,6 @@ class Nadam(Optimizer):
     def hyper(self):
         return (self.beta_1, self.beta_2, self.epsilon)
 
-    def scalars(self, step, learning_rate):
-        product = 1.0
-        for i in range(1, step + 1):
-            product *= self._momentum(i)
-            if product < 1e-20:  # 1 - product is 1 from here on
-                break
-        now, after = self._momentum(step), self._momentum(step + 1)
-        root = 1 / float(np.sqrt(1 - power(self.beta_2, step)))
-        return (
-            self.beta_1,
-            1 - self.beta_1,
-            self.beta_2,
-            1 - self.beta_2,
-            learning_rate * after / (1 - product * after),
-            learning_rate * (1 - now) / (1 - product),
-            root,
-            self.epsilon,
-        )
-
-    def _momentum(self, step: int) -> float:
-        return self.beta_1 * (1 - 0.5 * power(0.96, step))
-
 
 @dataclass(repr=False)
 class Adamax(Optimizer):
@@ -104,9 +73,6 @@ class Adamax(Optimizer):
     def hyper(self):
         return (self.beta_1, self.beta_2, self.epsilon)
 
-    def scalars(self, step, learning_rate):
-        return (self.beta_1, 1 - self.beta_1, self.beta_2, learning_rate / (1 - power(self.beta_1, step)), self.epsilon)
-
 
 @dataclass(repr=False)
 class Lion(Optimizer):
@@ -117,6 +83,3 @@ class Lion(Optimizer):
 
     def hyper(self):
         return (self.beta_1, self.beta_2)
-
-    def scalars(self, step, learning_rate):
-        return (learning_rate, self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2)

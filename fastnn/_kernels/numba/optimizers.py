@@ -1,113 +1,30 @@
-"""The optimisers: each a kernel that finds the scalars of a step and then updates the whole vector.
+"""The optimisers: each a kernel that finds the scalars of a step and then updates the spans that are trained.
 
-Formulas are those of :mod:`fastnn.optimizers.updates`; the scalars repeat ``Optimizer.scalars`` from the numbers of the
-OPTIMIZER record, in the order of ``hyper()``.
+Formulas are those of :mod:`fastnn.optimizers.updates`, scalars those of :mod:`fastnn.optimizers.scalars`.
 """
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
+from types import FunctionType
 
 from fastnn._kernels.numba.compile import inlined, kernel
 from fastnn._kernels.numba.formulas import compiled
-from fastnn.optimizers import power as python_power
-from fastnn.optimizers.updates import N_SLOTS, UPDATES, OptimizerCode
+from fastnn.optimizers import scalars as of_step
+from fastnn.optimizers.updates import N_SLOTS, UPDATES
 
 ARGUMENTS = "w, g, slots, spans, optimizer, step, rate"
-power = kernel(python_power)
 
 
-@inlined
-def sgd(hyper, step, rate):
-    return rate, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+def _with(function, **given):
+    """A function with compiled versions of those that it calls."""
+    return FunctionType(function.__code__, {**function.__globals__, **given}, function.__name__)
 
 
-@inlined
-def momentum(hyper, step, rate):
-    return hyper[0], rate, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-
-
-@inlined
-def rmsprop(hyper, step, rate):
-    rho, epsilon, centered, moment = hyper[0], hyper[1], hyper[2], hyper[3]
-    return rho, 1 - rho, rate, epsilon, centered, moment, 0.0, 0.0, 0.0
-
-
-@inlined
-def adagrad(hyper, step, rate):
-    return rate, hyper[0], 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-
-
-@inlined
-def adadelta(hyper, step, rate):
-    rho, epsilon = hyper[0], hyper[1]
-    return rho, 1 - rho, rate, epsilon, 0.0, 0.0, 0.0, 0.0, 0.0
-
-
-@inlined
-def adam(hyper, step, rate):
-    beta_1, beta_2, epsilon, keras = hyper[0], hyper[1], hyper[2], hyper[3]
-    first, second = 1 - power(beta_1, step), math.sqrt(1 - power(beta_2, step))
-    size, root = rate / first, 1 / second
-    if keras:
-        size, root = rate * second / first, 1.0
-    return beta_1, 1 - beta_1, beta_2, 1 - beta_2, size, root, epsilon, 0.0, 0.0
-
-
-@inlined
-def _nadam_momentum(beta_1, step):
-    return beta_1 * (1 - 0.5 * power(0.96, step))
-
-
-@inlined
-def nadam(hyper, step, rate):
-    beta_1, beta_2, epsilon = hyper[0], hyper[1], hyper[2]
-    product = 1.0
-    for i in range(1, step + 1):
-        product *= _nadam_momentum(beta_1, i)
-        if product < 1e-20:  # 1 - product is 1 from here on
-            break
-    now, after = _nadam_momentum(beta_1, step), _nadam_momentum(beta_1, step + 1)
-    ahead, here = rate * after / (1 - product * after), rate * (1 - now) / (1 - product)
-    root = 1 / math.sqrt(1 - power(beta_2, step))
-    return beta_1, 1 - beta_1, beta_2, 1 - beta_2, ahead, here, root, epsilon, 0.0
-
-
-@inlined
-def adamax(hyper, step, rate):
-    beta_1, beta_2, epsilon = hyper[0], hyper[1], hyper[2]
-    return beta_1, 1 - beta_1, beta_2, rate / (1 - power(beta_1, step)), epsilon, 0.0, 0.0, 0.0, 0.0
-
-
-@inlined
-def lion(hyper, step, rate):
-    beta_1, beta_2 = hyper[0], hyper[1]
-    return rate, beta_1, 1 - beta_1, beta_2, 1 - beta_2, 0.0, 0.0, 0.0, 0.0
-
-
-@inlined
-def ftrl(hyper, step, rate):
-    l1, l2, shrinkage, beta = hyper[0], hyper[1], hyper[2], hyper[3]
-    inverse = 1 / rate if rate else np.inf
-    return inverse, 2 * shrinkage, 2 * l2 + beta * inverse, l1, 0.0, 0.0, 0.0, 0.0, 0.0
-
-
+power = kernel(of_step.power)
+nadam_momentum = inlined(_with(of_step.nadam_momentum, power=power))
 SCALARS = {
-    OptimizerCode.SGD: sgd,
-    OptimizerCode.MOMENTUM: momentum,
-    OptimizerCode.NESTEROV: momentum,
-    OptimizerCode.RMSPROP: rmsprop,
-    OptimizerCode.RMSPROP_MOMENTUM: rmsprop,
-    OptimizerCode.ADAGRAD: adagrad,
-    OptimizerCode.ADADELTA: adadelta,
-    OptimizerCode.ADAM: adam,
-    OptimizerCode.NADAM: nadam,
-    OptimizerCode.ADAMAX: adamax,
-    OptimizerCode.LION: lion,
-    OptimizerCode.AMSGRAD: adam,
-    OptimizerCode.FTRL: ftrl,
+    code: inlined(_with(function, power=power, nadam_momentum=nadam_momentum))
+    for code, function in of_step.SCALARS.items()
 }
 
 
