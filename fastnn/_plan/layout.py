@@ -6,7 +6,7 @@ A chain of layers and a graph have the same layout; a chain is the graph in whic
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from fastnn._base.arguments import shown
@@ -18,7 +18,7 @@ ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache
 MOST_NUMBERS = 2**40  # of a sample or a parameter: more than any machine holds, and far within int64
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class Variable:
     """A parameter of a layer with its place in ``params``."""
 
@@ -35,7 +35,7 @@ class Variable:
         return call_of(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """One use of a layer: which edges it reads and which it makes. A layer used twice has two nodes."""
 
@@ -107,13 +107,13 @@ class Layout:
 
 def lay_out(layers: Sequence[Layer], input_shape: Shape, frozen: Collection[int] = ()) -> Layout:
     """The layout of a chain of layers."""
-    nodes = [(i, (i,)) for i in range(len(layers))]
+    nodes = ((i, (i,)) for i in range(len(layers)))
     return lay_out_graph(layers, nodes, [input_shape], [len(layers)], frozen)
 
 
 def lay_out_graph(
     layers: Sequence[Layer],
-    nodes: Sequence[tuple[int, tuple[int, ...]]],
+    nodes: Iterable[tuple[int, tuple[int, ...]]],
     input_shapes: Sequence[Shape],
     outputs: Sequence[int],
     frozen: Collection[int] = (),
@@ -137,16 +137,16 @@ def lay_out_graph(
     """
     shapes: list[Shape] = []
     made: list[Node] = []
-    read: dict[int, tuple[Shape, ...]] = {}
+    read: dict[int, tuple[int, ...]] = {}
     for shape in input_shapes:
         _check_size("the input", shape)
         shapes.append(shape)
     for stream, (layer, edges) in enumerate(nodes, first_stream):
         came = tuple(shapes[edge] for edge in edges)
         shapes.append(_output_shape(layer, layers[layer], came, first=not made))
-        made.append(Node(layer, tuple(edges), len(shapes) - 1, stream))
-        read.setdefault(layer, came)
-    variables, n_params = _place(layers, read, frozen)
+        made.append(Node(layer, edges, len(shapes) - 1, stream))
+        read.setdefault(layer, edges)
+    variables, n_params = _place(layers, shapes, read, frozen)
     inputs = tuple(range(len(input_shapes)))
     return Layout(tuple(layers), tuple(shapes), tuple(made), inputs, tuple(outputs), variables, n_params)
 
@@ -159,11 +159,15 @@ def _output_shape(number: int, layer: Layer, came: tuple[Shape, ...], first: boo
     return shape
 
 
-def _place(layers: Sequence[Layer], read: dict[int, tuple[Shape, ...]], frozen: Collection[int]):
+def _place(
+    layers: Sequence[Layer], shapes: Sequence[Shape], read: dict[int, tuple[int, ...]], frozen: Collection[int]
+) -> tuple[tuple[Variable, ...], int]:
     """Variables one behind the other, and the length of all."""
-    variables, at = [], 0
+    variables: list[Variable] = []
+    at = 0
     for i, layer in enumerate(layers):
-        for parameter in layer.parameters(*read[i]) if i in read else ():
+        came = [shapes[edge] for edge in read.get(i, ())]
+        for parameter in layer.parameters(*came) if i in read else ():
             _check_size(f"{parameter.name} of layer {i}", parameter.shape)
             variables.append(Variable(i, parameter, at, i not in frozen))
             at += padded(variables[-1].size)

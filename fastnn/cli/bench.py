@@ -46,7 +46,7 @@ def _example() -> fastnn.Sequential:
     return model
 
 
-def _timed(model: fastnn.Sequential, backend: str) -> str:
+def _timed(model: fastnn.Model, backend: str) -> str:
     model.backend = backend
     try:
         return f"{_predict_seconds(model) * 1e6:9.1f} us  {_update_text(model):>17}"
@@ -54,14 +54,14 @@ def _timed(model: fastnn.Sequential, backend: str) -> str:
         return str(error)
 
 
-def _predict_seconds(model: fastnn.Sequential) -> float:
+def _predict_seconds(model: fastnn.Model) -> float:
     predictor = model.predictor()
     row = np.random.default_rng(0).random(model.layout.input_shape).astype(model.dtype)
     out = np.empty(model.layout.output_shape, model.dtype)
     return _median(lambda: predictor(row, out=out), 1)
 
 
-def _update_text(model: fastnn.Sequential) -> str:
+def _update_text(model: fastnn.Model) -> str:
     loss = getattr(model, "loss", None)
     if loss is None:
         return "not compiled"

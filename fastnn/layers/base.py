@@ -68,7 +68,8 @@ def described(cls: Class) -> Class:
         settle(self, *arguments, **words.of_layer(cls.__name__, names, given))
         if self.name is not None and not (isinstance(self.name, str) and self.name):
             raise TypeError(f"name must be a text, got {self.name!r}")
-        object.__setattr__(self, "_dtype", given.get("dtype"))
+        if given.get("dtype") is not None:
+            object.__setattr__(self, "_dtype", given["dtype"])
         if not given.get("trainable", True):
             self.trainable = given["trainable"]
 

@@ -12,7 +12,7 @@ from fastnn.models.sequential import Sequential
 __all__ = ["Model", "Sequential", "clone_model", "load_model", "save_model"]
 
 
-def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Sequential:
+def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Model:
     """:func:`fastnn.load`; with ``compile=False`` the model is not compiled, and has no optimiser state."""
     model = load(filepath, custom_objects)
     if not compile:
@@ -20,8 +20,8 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     return model
 
 
-def save_model(model: Sequential, filepath: Any) -> None:
-    """:meth:`Sequential.save`."""
+def save_model(model: Model, filepath: Any) -> None:
+    """:meth:`Model.save`."""
     model.save(filepath)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from fastnn._base.arguments import shown
+from fastnn._base.arrays import listed
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
 from fastnn.models.graph import Graph, trace
@@ -32,7 +34,8 @@ def blueprint(graph: Graph) -> Blueprint:
     calls = []
     for call in graph.calls:
         calls.append((number[id(call.item)], [edges[edge] for edge in call.inputs]))
-        edges.update((edge, len(edges) + i) for i, edge in enumerate(call.outputs))
+        for edge in call.outputs:
+            edges[edge] = len(edges)
     return Blueprint([number[id(source)] for source in graph.sources], calls, [edges[edge] for edge in graph.outputs])
 
 
@@ -46,3 +49,34 @@ def graph_from(items: Sequence[Any], drawn: Blueprint) -> Graph:
         else:
             edges += items[i].called(came, whole=True)
     return trace(edges[: len(drawn.sources)], [edges[number] for number in drawn.outputs])
+
+
+def checked(items: Sequence[Any], sources: Any, calls: Any, outputs: Any) -> Blueprint:
+    """The blueprint that a stranger's numbers are; ``ValueError`` or ``TypeError`` where they name nothing."""
+    known = [number("sources", i, len(items)) for i in listed("sources", sources, "numbers")]
+    if not known or not all(getattr(items[i], "states_input", False) for i in known) or len(set(known)) < len(known):
+        raise ValueError(f"sources must be the layers that state an input, each once, got {shown(sources)}")
+    count, made = len(known), []
+    for call in listed("calls", calls, "calls"):
+        if not isinstance(call, list | tuple) or len(call) != 2:
+            raise ValueError(f"a call must be a pair of an item and the edges that it reads, got {shown(call)}")
+        item, read = call
+        i = number("an item of calls", item, len(items))
+        made.append((i, [number("an edge of calls", edge, count) for edge in listed("edges", read, "numbers")]))
+        count += n_outputs(items[i])
+    ends = [number("outputs", edge, count) for edge in listed("outputs", outputs, "numbers")]
+    if not ends or len(set(ends)) < len(ends):
+        raise ValueError(f"outputs must be edges, each once, got {shown(outputs)}")
+    return Blueprint(known, made, ends)
+
+
+def number(name: str, came: Any, end: int) -> int:
+    """A number that stands for something before ``end``; else ``ValueError``."""
+    if type(came) is not int or not 0 <= came < end:
+        raise ValueError(f"{name} must be whole numbers below {end}, got {shown(came)}")
+    return came
+
+
+def n_outputs(item: Any) -> int:
+    """How many edges a call of a layer or model makes."""
+    return 1 if isinstance(item, Layer) or item.is_chain else len(item.graph.outputs)

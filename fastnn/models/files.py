@@ -18,19 +18,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn._base.arrays import listed
 from fastnn._base.reprs import cut
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import TensorFile, check_name
 from fastnn._base.writing import write_atomically
-from fastnn.models.description import architecture, describe, names, rebuild, text_of
+from fastnn.models.description import arrays, describe, version_of
+from fastnn.models.rebuilding import rebuild
+from fastnn.models.texts import text_of
 
 if TYPE_CHECKING:
     from fastnn.models.model import Model
-    from fastnn.models.network import Network
-    from fastnn.models.sequential import Sequential
 
-FORMAT, WEIGHTS, VERSION = "fastnn", "fastnn weights", 1
+FORMAT, VERSION = "fastnn", 2
 VERSIONS = re.compile("[1-9][0-9]*")
 ENCODING = "table"  # the metadata's key under which fastnn.tables keeps how rows are encoded
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -40,52 +39,17 @@ def save(model: Model, path: Any, metadata: Mapping[str, Any] | None = None) -> 
     """Write a built model; the file at ``path`` changes only when all is written."""
     name, told = check_name(path), {**model.metadata, **(metadata or {})}
     _check_encoding(model, told)
-    tensors = dict(zip(names(model.layout), model.get_weights(), strict=True))
-    if model.slots is not None and len(model.slots) == model.compiled_optimizer.n_slots:
-        tensors |= {f"optimizer.{i}": slot for i, slot in enumerate(model.slots)}
+    version = version_of(model)
     stored = {
         "format": FORMAT,
-        "version": str(VERSION),
-        "model": text_of("model", describe(model)),
+        "version": str(version),
+        "model": text_of("model", describe(model, version)),
         "metadata": text_of("metadata", told),
     }
-    write_atomically(name, _in_order(tensors, stored))
+    write_atomically(name, in_order(arrays(model, version), stored))
 
 
-def save_weights(model: Network, path: Any) -> None:
-    """Write the arrays of :meth:`Sequential.get_weights` alone."""
-    name = check_name(path)
-    names = model.weight_names()
-    stored = {"format": WEIGHTS, "version": str(VERSION), "order": text_of("order", names)}
-    write_atomically(name, _in_order(dict(zip(names, model.get_weights(), strict=True)), stored))
-
-
-def load_weights(model: Network, path: Any) -> None:
-    """Set all weights from a file of weights or of a whole model, in their order; all change or none."""
-    wanted = list(zip(model.weight_names(), model.layout.variables, strict=True))
-    with _opened(path) as file:
-        stored = _order(file)
-        file.find_arrays()
-        if len(stored) != len(wanted):
-            raise ValueError(f"it has {len(stored)} arrays of weights, and the model takes {len(wanted)}")
-        for name, (ours, variable) in zip(stored, wanted, strict=True):
-            shape = variable.parameter.shape
-            if file.entries[name].shape != shape:
-                raise ValueError(
-                    f"its {name} has the shape {file.entries[name].shape}, and {ours} of the model {shape}"
-                )
-        model.set_weights([file.array(name) for name in stored])
-
-
-def _order(file: TensorFile) -> list[str]:
-    """Names of the weights in a file in the order of ``get_weights``."""
-    if _check_kind(file, WEIGHTS, FORMAT) == WEIGHTS:
-        return listed("order", parse("order", file.metadata["order"]), "names")
-    layout = architecture(parse("model", file.metadata["model"]))[1]
-    return names(layout)
-
-
-def _in_order(tensors: dict[str, np.ndarray], stored: dict[str, str]) -> list[bytes | memoryview]:
+def in_order(tensors: dict[str, np.ndarray], stored: dict[str, str]) -> list[bytes | memoryview]:
     """The bytes of a safetensors file in pieces, its texts in their order; the package's own changes by chance."""
     from safetensors.numpy import save as to_bytes
 
@@ -97,8 +61,8 @@ def _in_order(tensors: dict[str, np.ndarray], stored: dict[str, str]) -> list[by
     return [len(text).to_bytes(8, "little") + text, memoryview(content)[8 + length :]]
 
 
-def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
-    """Read a model that :meth:`Sequential.save` wrote.
+def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Model:
+    """Read a model that :meth:`Model.save` wrote: a :class:`Sequential`, or a :class:`Model`.
 
     Parameters
     ----------
@@ -125,20 +89,20 @@ def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
     >>> again.epoch, again.optimizer, bool((again.params == model.params).all())
     (4, Adam(), True)
     """
-    with _opened(path) as file:
-        _check_kind(file, FORMAT)
+    with opened(path) as file:
+        version = check_kind(file, FORMAT)[1]
         described, metadata = parse("model", file.metadata["model"]), parse("metadata", file.metadata["metadata"])
         if not isinstance(metadata, dict):
             raise TypeError(f"the metadata must be an object, got {shown(metadata)}")
         file.find_arrays()
-        model = rebuild(described, file, custom_objects or {})
+        model = rebuild(described, version, file, custom_objects or {})
         _check_encoding(model, metadata)
         model.metadata = metadata
     return model
 
 
 @contextlib.contextmanager
-def _opened(path: Any) -> Iterator[TensorFile]:
+def opened(path: Any) -> Iterator[TensorFile]:
     """An open file for a block, in which whatever is wrong with its content becomes an error that names it."""
     name = os.fsdecode(path)
     try:
@@ -159,8 +123,8 @@ def _line(error: BaseException) -> str:
     return cut(" ".join(words.split()), 400)
 
 
-def _check_kind(file: TensorFile, *kinds: str) -> str:
-    """The format of a file, which must be one of ``kinds`` and of a version that is known here."""
+def check_kind(file: TensorFile, *kinds: str) -> tuple[str, int]:
+    """Format and version of a file, which must be one of ``kinds`` and of a version that is known here."""
     kind, version = file.metadata.get("format"), file.metadata.get("version", "")
     if kind not in kinds:
         raise ValueError("it is a safetensors file, but not of a fastnn model")
@@ -171,7 +135,7 @@ def _check_kind(file: TensorFile, *kinds: str) -> str:
             f"it was written by a newer fastnn (file version {cut(version, 20)}, this one reads up to {VERSION}); "
             f"update fastnn"
         )
-    return kind
+    return kind, int(version)
 
 
 def _check_encoding(model: Model, metadata: Mapping[str, Any]) -> None:

@@ -144,23 +144,22 @@ def _source(edge: Edge, number: int) -> Any:
 def _by_depth(inputs: Sequence[Edge], walk: _Walk) -> list[Any]:
     """Items by their distance from the outputs, the farthest first, then by when they were met."""
     depth: dict[int, int] = {}
-    of_call: dict[Call, int] = {}
+    of_maker: dict[Call | Edge, int] = {}  # of a call, and of an input, which may stand in the middle of another graph
     for call in reversed(walk.calls):
-        here = of_call[call] = depth[id(call.item)] = max(of_call.get(call, 0), depth.get(id(call.item), 0))
+        here = of_maker[call] = depth[id(call.item)] = max(of_maker.get(call, 0), depth.get(id(call.item), 0))
         for edge in call.inputs:
-            before = edge.call
-            of_call[before] = max(of_call.get(before, 0), here + 1)
+            before = edge if edge in walk.inputs else edge.call
+            of_maker[before] = max(of_maker.get(before, 0), here + 1)
     for edge in inputs:
         item = walk.source(edge)
-        depth[id(item)] = max(of_call.get(edge.call, 0), depth.get(id(item), 0))
+        depth[id(item)] = max(of_maker.get(edge, 0), depth.get(id(item), 0))
     return sorted(walk.items.values(), key=lambda item: (-depth[id(item)], walk.rank[id(item)]))
 
 
 def flatten(graph: Graph, trainable: bool = True) -> Flat:
     """The layers of a graph and of all models inside it, and how they call each other."""
-    flat = Flat()
-    _collect(graph, flat, trainable)
-    index = {id(layer): i for i, layer in enumerate(flat.layers)}
+    flat, index = Flat(), dict[int, int]()
+    _collect(graph, flat, index, trainable)
 
     def expand(graph: Graph, came: Sequence[int]) -> list[int]:
         made = dict(zip(graph.inputs, came, strict=True))
@@ -179,13 +178,13 @@ def flatten(graph: Graph, trainable: bool = True) -> Flat:
     return flat
 
 
-def _collect(graph: Graph, flat: Flat, trained: bool) -> None:
+def _collect(graph: Graph, flat: Flat, index: dict[int, int], trained: bool) -> None:
     """List the layers of a graph and of models in it; a layer is trained where one way to it is."""
     for item in graph.items:
         if not isinstance(item, Layer):
-            _collect(item.graph, flat, trained and item.trainable)
+            _collect(item.graph, flat, index, trained and item.trainable)
         elif not item.states_input:
-            at = next((i for i, layer in enumerate(flat.layers) if layer is item), len(flat.layers))
+            at = index.setdefault(id(item), len(flat.layers))
             if at == len(flat.layers):
                 flat.layers.append(item)
                 flat.frozen.add(at)

@@ -24,7 +24,7 @@ from fastnn.callbacks import History, Logs
 from fastnn.callbacks import check as check_callbacks
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import files
-from fastnn.models.graph import trace
+from fastnn.models.graph import Graph, trace
 from fastnn.models.store import Moves, Store
 from fastnn.models.structure import Structure
 from fastnn.models.trainable import Trainable
@@ -92,9 +92,8 @@ class Model(Trainable):
         self._begin(dtype, seed, backend, name)
         graph = trace(_edges("inputs", inputs), _edges("outputs", outputs))
         _check_outputs(outputs, graph.outputs)
-        self._forms = inputs, outputs
         self._settle(graph)
-        self._ends = self._find_ends()
+        self._ends = _find_ends(graph, inputs, outputs)
 
     def _begin(self, dtype: Any, seed: int | None, backend: str | None, name: str | None) -> None:
         """Have all attributes, before there is a graph."""
@@ -106,11 +105,16 @@ class Model(Trainable):
         self.metadata: dict[str, str] = {}
         self.history: History | None = None
 
-    def _find_ends(self) -> tuple[Structure, Structure]:
-        inputs, outputs = self._forms
-        sources = tuple(source.name for source in self.graph.sources)
-        makers = tuple(edge.name for edge in self.graph.outputs)
-        return _structure("inputs", inputs, sources), _structure("outputs", outputs, makers)
+    @classmethod
+    def waiting(cls, dtype: Any, seed: int | None = None, backend: str | None = None, name: str | None = None) -> Any:
+        """A model that has no graph yet, see :meth:`draft`."""
+        made = cls.__new__(cls)
+        made._begin(dtype, seed, backend, name)
+        return made
+
+    def draft(self, graph: Graph, ends: tuple[Structure, Structure]) -> None:
+        """Have a graph, and no parameters yet: :meth:`settle_in` gives them."""
+        self._graph, self._ends = graph, ends
 
     @property
     def ends(self) -> tuple[Structure, Structure]:
@@ -392,6 +396,12 @@ def _edges(argument: str, came: Any) -> list[Edge]:
     if twice is not None:
         raise ValueError(f"{twice!r} is among the {argument} twice; leave one out")
     return list(listed)
+
+
+def _find_ends(graph: Graph, inputs: Any, outputs: Any) -> tuple[Structure, Structure]:
+    sources = tuple(source.name for source in graph.sources)
+    makers = tuple(edge.name for edge in graph.outputs)
+    return _structure("inputs", inputs, sources), _structure("outputs", outputs, makers)
 
 
 def _structure(kind: str, given: Any, names: tuple[str, ...]) -> Structure:

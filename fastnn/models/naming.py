@@ -9,26 +9,37 @@ from typing import Any
 
 def check_names(items: Sequence[Any]) -> None:
     """``ValueError`` when a user gave one name to two layers of a model."""
-    given = [item.given_name for item in items if item.given_name]
-    twice = next((name for i, name in enumerate(given) if name in given[:i]), None)
-    if twice:
-        raise ValueError(f"two layers are named {twice!r}; give each layer of a model a name of its own")
+    seen: set[str] = set()
+    for item in items:
+        if item.given_name in seen:
+            raise ValueError(f"two layers are named {item.given_name!r}; give each layer of a model a name of its own")
+        if item.given_name:
+            seen.add(item.given_name)
 
 
 def name_items(items: Sequence[Any]) -> None:
     """Give those without a name one of their kind: dense, dense_1, ...; a name chosen elsewhere stays if it is free."""
     taken = {item.given_name for item in items if item.given_name}
+    counts: dict[str, int] = {}  # of each kind, the numbers that are in use
     for item in items:
         if item.given_name:
             continue
         if item.name is None or item.name in taken:
-            item.rename(_free(getattr(item, "UNNAMED", None) or snake_case(type(item).__name__), taken))
+            item.rename(_free(getattr(item, "UNNAMED", None) or snake_case(type(item).__name__), taken, counts))
         taken.add(item.name)
 
 
-def _free(kind: str, taken: set[str]) -> str:
-    names = (f"{kind}_{i}" if i else kind for i in range(len(taken) + 1))
-    return next(name for name in names if name not in taken)
+def keep_names(items: Sequence[Any], names: Sequence[str | None]) -> None:
+    """Give items that have no name of a user's those that a model chose for them before."""
+    for item, name in zip(items, names, strict=True):
+        if name is not None and item.given_name is None:
+            item.rename(name)
+
+
+def _free(kind: str, taken: set[str], counts: dict[str, int]) -> str:
+    while (name := f"{kind}_{counts[kind]}" if counts.setdefault(kind, 0) else kind) in taken:
+        counts[kind] += 1
+    return name
 
 
 def snake_case(kind: str) -> str:

@@ -24,7 +24,7 @@ from fastnn.layers.edges import Call, Edge, edges_in
 from fastnn.models import compact
 from fastnn.models.blueprint import blueprint, graph_from
 from fastnn.models.graph import Flat, Graph, flatten
-from fastnn.models.naming import check_names, name_items
+from fastnn.models.naming import check_names, keep_names, name_items
 from fastnn.models.outline import Outline
 from fastnn.models.store import Moves, Store, settle
 
@@ -45,6 +45,8 @@ class Network(Outline):
 
     SETTABLE = frozenset({"name", "seed", "trainable"})
     UNNAMED = "functional"  # the name of a model that was given none
+    stored_as = "Model"  # in files, whatever class a user derived
+    is_chain = False
     FIRST_STREAM = 1  # of random numbers; a Sequential that lists no Input begins with 0
 
     def __new__(cls, *arguments: Any, **given: Any):
@@ -172,7 +174,9 @@ class Network(Outline):
         for layer in flat.layers:
             self._check_layer(layer)
         check_names(graph.items)
-        parameters = [layer_parameters(layout, i) for i in range(len(flat.layers))]
+        parameters: list[list[Parameter]] = [[] for _ in flat.layers]
+        for variable in layout.variables:
+            parameters[variable.layer].append(variable.parameter)
         new = [layer for layer in flat.layers if layer.place is None]
         store = settle(flat.layers, parameters, self._store, self._draw)
         name_items(graph.items)
@@ -180,6 +184,18 @@ class Network(Outline):
         self._join(store)
         self._layout = self._placed(layout)
         self._drop_plans()
+
+    def sketch(self) -> Layout:
+        """The layout of the graph that is there, as if the model stood alone; no array is made."""
+        return self._lay_out(self.graph, flatten(self.graph, self._trainable))
+
+    def settle_in(self, weights: list[np.ndarray] | None = None) -> None:
+        """Give the graph that was drafted its parameters; those in ``weights`` need not be drawn."""
+        self._given = weights
+        try:
+            self._settle(self.graph)
+        finally:
+            self._given = None
 
     def _lay_out(self, graph: Graph, flat: Flat) -> Layout:
         shapes = [edge.sizes for edge in graph.inputs]
@@ -303,13 +319,10 @@ class Network(Outline):
         return {"weights": self.get_weights(), "slots": None if slots is None else compact.gathered(self.layout, slots)}
 
     def _structure_to_copy(self) -> Any:
-        """Items, and how they call each other."""
-        return self.items, blueprint(self.graph)
+        """Items with the names they have here, and how they call each other."""
+        return self.items, [item.name for item in self.items], blueprint(self.graph)
 
     def _restore(self, structure: Any) -> None:
-        self._settle(graph_from(*structure))
-
-
-def layer_parameters(layout: Layout, index: int) -> list[Parameter]:
-    """The parameters of one layer."""
-    return [variable.parameter for variable in layout.of_layer(index)]
+        items, names, drawn = structure
+        keep_names(items, names)
+        self._settle(graph_from(items, drawn))

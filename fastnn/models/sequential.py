@@ -7,8 +7,6 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
 from fastnn._base.stored import check_types
@@ -19,7 +17,7 @@ from fastnn.layers.edges import Call, Edge
 from fastnn.layers.shape import InputLayer
 from fastnn.models.graph import trace
 from fastnn.models.model import Model
-from fastnn.models.naming import check_names, name_items
+from fastnn.models.naming import check_names, keep_names, name_items
 from fastnn.models.network import Network
 from fastnn.models.structure import Structure
 
@@ -57,7 +55,8 @@ class Sequential(Model):
     (True, (2, 1))
     """
 
-    UNNAMED = "sequential"
+    UNNAMED, stored_as = "sequential", "Sequential"
+    is_chain = True
 
     def __init__(
         self,
@@ -178,7 +177,7 @@ class Sequential(Model):
             self._state.forget()
 
     def _build_on(self, edges: Sequence[Edge]) -> None:
-        if not self.built:
+        if self._graph is None:
             self._build(edges[0].sizes)
 
     def _chain(self, shape: Shape) -> None:
@@ -235,13 +234,17 @@ class Sequential(Model):
         self._edges, self._graph, self._layout = [], None, None
         self._drop_plans()
 
-    def restore(self, items: list[Any], shape: Shape, weights: list[np.ndarray]) -> None:
-        """Have layers with weights that are there, from a file: nothing is drawn."""
-        self._items, self._given = items, weights
-        try:
-            self._chain(shape)
-        finally:
-            self._given = None
+    def draft(self, items: list[Any], shape: Shape) -> None:  # type: ignore[override]
+        """Have layers and models, called one after the other, and no parameters yet: :meth:`settle_in` gives them."""
+        self._items = items
+        if not self.layers:
+            raise ValueError("the model has no layers")
+        edges = [self._source(shape).edge]
+        for item in self.layers:
+            edges.append(item(edges[-1]))
+            if not isinstance(edges[-1], Edge):
+                raise ValueError(f"{item!r} has several outputs, and a Sequential is a chain")
+        self._edges, self._graph = edges, trace([edges[0]], [edges[-1]])
 
     @contextlib.contextmanager
     def built_for(self, x: Any) -> Iterator[None]:
@@ -267,15 +270,17 @@ class Sequential(Model):
     # -- copies ---------------------------------------------------------------------------------
 
     def _structure_to_copy(self) -> Any:
-        return self._edges[0].sizes if self._edges else None
+        return self._edges[0].sizes if self._edges else None, [item.name for item in self._items]
 
     def _restore(self, structure: Any) -> None:
+        shape, names = structure
         self._edges = []
+        keep_names(self._items, names)
         for item in self._items:
             if isinstance(item, Layer) and isinstance(item, InputLayer):
                 item.edge  # noqa: B018 - made anew
-        if structure is not None:
-            self._chain(structure)
+        if shape is not None:
+            self._chain(shape)
         else:
             name_items(self._items)
 

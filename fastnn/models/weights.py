@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from fastnn._base import interrupts
 from fastnn._base.arrays import check_weights, read_only
 from fastnn._plan.layout import Layout
-from fastnn.models import files
+from fastnn.models import weight_files
 from fastnn.models.attributes import Guarded
 
 if TYPE_CHECKING:
@@ -93,10 +93,15 @@ class Weights(Guarded):
         >>> model.predict([[1.0, 1.0]]).tolist()
         [[3.5]]
         """
-        views = self._views()
-        arrays = check_weights(self.weight_names(), views, weights)
+        self.set_weights_at(range(len(self.layout.variables)), weights)
+
+    def set_weights_at(self, places: Sequence[int], weights: Iterable[Any]) -> None:
+        """Set the parameters at some places among those of :meth:`get_weights`; all of them change or none."""
+        views, names = self._views(), self.weight_names()
+        chosen = [views[place] for place in places]
+        arrays = check_weights([names[place] for place in places], chosen, weights)
         with interrupts.whole():
-            for view, array in zip(views, arrays, strict=True):
+            for view, array in zip(chosen, arrays, strict=True):
                 view[...] = array
 
     def save_weights(self, path: Any) -> None:
@@ -109,18 +114,27 @@ class Weights(Guarded):
         ValueError
             the ending of its name is another format's, such as .h5.
         """
-        files.save_weights(cast("Network", self), path)
+        weight_files.save_weights(cast("Network", self), path)
 
-    def load_weights(self, path: Any) -> None:
-        """Set all weights from a file of :meth:`save_weights` or of :meth:`Model.save`; all or none change.
+    def load_weights(self, path: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
+        """Set weights from a file of :meth:`save_weights` or of :meth:`Model.save`; all or none change.
 
-        Arrays go by their order, as in :meth:`set_weights`, whatever the layers are called; each must have the shape
-        that the model wants. Optimiser state and counters stay.
+        Optimiser state and counters stay.
+
+        Parameters
+        ----------
+        path : file name.
+        skip_mismatch : leave layers as they are whose arrays in the file are others in number or shape; a warning
+            names them. Without it that is an error.
+        by_name : take the arrays of layers that have a name of the file's, and leave all other layers as they are; a
+            model inside this one goes as one layer. Without it arrays go by their order, as in :meth:`set_weights`,
+            whatever the layers are called.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            there is no such file; it is none of fastnn's, is damaged, or is of other shapes.
+            there is no such file; it is none of fastnn's, is damaged, or is of other shapes; no layer has a name of
+            the file's.
 
         >>> from fastnn import Sequential
         >>> from fastnn.layers import Dense
@@ -130,4 +144,4 @@ class Weights(Guarded):
         >>> bool((first.params == second.params).all())
         True
         """
-        files.load_weights(cast("Network", self), path)
+        weight_files.load_weights(cast("Network", self), path, skip_mismatch, by_name)

@@ -192,7 +192,7 @@ def test_nothing_is_made_as_large_as_a_file_only_says(tmp_path, case):
 def test_layers_without_arrays_cost_what_their_text_costs_as_json(tmp_path):
     path = saved(model_of(), tmp_path)
     with_changes(path, described=lambda described: described | {"layers": [{"class": "Flatten"}] * 2000})
-    assert cost(path) < 20 * path.stat().st_size
+    assert cost(path) < 30 * path.stat().st_size
 
 
 @pytest.mark.parametrize("shape", [[10**12], [10**6, 10**6], [2**40], [1] * 500, [10**300], [0], [-4], [4.0], ["4"], 4])

@@ -1,0 +1,111 @@
+"""How a model is trained, as files and configurations hold it: optimiser, losses, metrics; and back."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from fastnn import metrics as metric_definitions
+from fastnn._base.arguments import shown
+from fastnn._base.arrays import listed
+from fastnn.models.texts import as_text_has
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
+
+
+def described_training(model: Model) -> dict[str, Any] | None:
+    """How a compiled model is trained, as JSON can hold it; of several outputs, lists with an entry for each."""
+    if model.optimizer is None:
+        return None
+    described = {
+        "optimizer": model.optimizer.config(),
+        "loss": _each(model.loss),
+        "metrics": _each(model.metrics),
+        "weighted_metrics": _each(model.weighted_metrics),
+    }
+    return described if model.loss_weights is None else {**described, "loss_weights": model.loss_weights}
+
+
+def _each(came: Any) -> Any:
+    """Configurations of definitions in lists, and in lists of them."""
+    if isinstance(came, list):
+        return [_each(inner) for inner in came]
+    return None if came is None else came.config()
+
+
+def train_as(model: Model, stored: Any, custom: dict[str, Any]) -> None:
+    """Compile a model as it is stored; not where a loss or schedule of the user's own is not given again."""
+    optimizer, schedule = stored["optimizer"], own_schedule(stored["optimizer"])
+    if schedule:
+        if schedule not in custom:
+            return
+        optimizer = optimizer | {"learning_rate": custom[schedule]}
+    several, loss = isinstance(stored["loss"], list), stored["loss"]
+    losses = loss if several else [loss]
+    if any(name not in custom for name in map(_own, losses) if name is not None):
+        return
+    losses = [one if (name := _own(one)) is None else custom[name] for one in losses]
+    model.compile(
+        optimizer=optimizer,
+        loss=losses if several else losses[0],
+        metrics=_metrics("metrics", stored, custom, several),
+        weighted_metrics=_metrics("weighted_metrics", stored, custom, several),
+        loss_weights=stored.get("loss_weights"),
+    )
+
+
+def as_stored(made: dict[str, Any] | None, stored: dict[str, Any]) -> dict[str, Any]:
+    """How a model was made to train, in the words of the file where parts are the user's own, or missing for that."""
+    losses = stored["loss"] if isinstance(stored["loss"], list) else [stored["loss"]]
+    made = dict(stored) if made is None else dict(made)
+    if any(map(_own, losses)):  # under the name that it has now
+        made["loss"] = stored["loss"]
+    if own_schedule(stored["optimizer"]):
+        made["optimizer"] = stored["optimizer"]
+    for name in ("metrics", "weighted_metrics"):
+        made[name] = _meant(stored[name])
+    return made
+
+
+def _own(loss: Any) -> str | None:
+    """The name of a loss of the user's own, None for all others."""
+    return loss.get("custom") if isinstance(loss, dict) else None
+
+
+def own_schedule(optimizer: Any) -> Any:
+    """The name of a user's own schedule that a stored optimiser follows, else None."""
+    rate = optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
+    return rate.get("custom") if isinstance(rate, dict) else None
+
+
+def _metrics(name: str, stored: dict[str, Any], custom: dict[str, Any], several: bool) -> list[Any]:
+    """The metrics of a file; of the user's own only those that are given again."""
+    entries = listed(name, stored[name], "metrics")
+    return [_known(name, entry, custom) for entry in entries] if several else _known(name, entries, custom)
+
+
+def _known(name: str, stored: Any, custom: dict[str, Any]) -> list[Any]:
+    found = []
+    for config in listed(name, stored, "metrics"):
+        if not isinstance(config, dict):
+            raise TypeError(f"a metric must be an object, got {shown(config)}")
+        own = config.get("custom")
+        if own is None or own in custom:
+            found.append(metric_definitions.get(config, custom))
+            continue
+        if not isinstance(own, str):
+            raise TypeError(f"a metric of a user's own must have a name, got {shown(own)}")
+        warnings.warn(
+            f"the model was saved with a metric of your own, {shown(own)}, and goes on without it; "
+            f"give load(..., custom_objects={{{shown(own)}: ...}}) to keep it",
+            stacklevel=2,
+        )
+    return found
+
+
+def _meant(stored: Any) -> Any:
+    """Configurations of the metrics that configurations make, as a file would have them."""
+    if isinstance(stored, list):
+        return [_meant(inner) for inner in stored]
+    return as_text_has(metric_definitions.get(stored).config()) if "class" in stored else stored

@@ -1,0 +1,46 @@
+"""All layers and models in a model, each once, whatever is shared: what is written down of it, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastnn._base.arguments import shown
+from fastnn.layers.base import Layer
+
+MOST_REPEATS = 10_000  # uses of layers beyond ten for each that is listed; few lines could mean more than memory holds
+
+
+def inventory(model: Any) -> list[Any]:
+    """Each layer and model in a model, a model after all that is in it, so that the last is the model itself."""
+    found: dict[int, Any] = {}
+
+    def visit(item: Any) -> None:
+        if id(item) not in found:
+            for inner in () if isinstance(item, Layer) else item.items:
+                visit(inner)
+            found[id(item)] = item
+
+    visit(model)
+    return list(found.values())
+
+
+def check_uses(items: Sequence[Any]) -> None:
+    """``ValueError`` where models in models mean very many more uses of layers than are listed.
+
+    A model that calls another one twice, which calls a third one twice, and so on: forty of them are 2**40 layers.
+    """
+    uses: dict[int, int] = {}
+    listed = len(items)
+    for item in items:
+        if isinstance(item, Layer):
+            uses[id(item)] = 1
+            continue
+        called = item.items if item.is_chain else [call.item for call in item.graph.calls]
+        listed += len(called)
+        uses[id(item)] = sum(uses[id(inner)] for inner in called)
+        if uses[id(item)] > MOST_REPEATS + 10 * listed:
+            raise ValueError(
+                f"{shown(uses[id(item)])} uses of layers follow from {listed} that are listed; models in files and "
+                f"configurations may have {MOST_REPEATS} more than ten for each"
+            )
