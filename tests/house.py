@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "fastnn"
+BY_NAME = {"fastnn._ops": "fastnn._kernels.numba.ops"}  # files of the second are found by names of the first
 DOORS = ("fastnn", "fastnn.__main__", "fastnn.cli")  # the package, python -m, and the command
 ALSO_PUBLIC = ("fastnn.models", "fastnn.plot", "fastnn.sklearn", "fastnn.watch", "fastnn.tables", "fastnn.datasets")
 
@@ -44,7 +45,9 @@ def unreferenced(root: Path) -> list[str]:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            waiting += [other for other in _named_in(known[name], name) if other in known]
+            package, _, file = name.rpartition(".")
+            twin = [f"{BY_NAME[package]}.{file}"] if package in BY_NAME else []
+            waiting += [other for other in (*_named_in(known[name], name), *twin) if other in known]
     return sorted(known.keys() - reached)
 
 

@@ -1,10 +1,16 @@
-"""Op kinds: what a plan can contain. A kind is a file here, one in each compiled backend, and a line in this list."""
+"""Op kinds: what a plan can contain. A kind is a file here, one of its name in each backend, and a line below."""
 
 from __future__ import annotations
 
-from fastnn._ops import activation, dense, dropout
+from importlib import import_module
+
 from fastnn._ops.base import Op, Operation, When
 
-OPS: dict[int, Op] = {op.code: op for op in (dense.OP, activation.OP, dropout.OP)}
+KINDS = (
+    "dense",
+    "activation",
+    "dropout",
+)
+OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 
 __all__ = ["OPS", "Op", "Operation", "When"]

@@ -61,6 +61,10 @@ def _nothing(operation: Operation) -> int:
     return 0
 
 
+def _matrix(op: Any) -> tuple[int, ...]:
+    return int(op["n_in"]), int(op["n_out"])
+
+
 @dataclass(frozen=True)
 class Op:
     """One kind of operation.
@@ -73,6 +77,7 @@ class Op:
     weights : numbers of parameters that a row is multiplied with; half its floating-point operations.
     scratch : numbers of workspace that the way back to the input wants.
     geometry : names of the sizes a plan's record keeps beside ``n_in``, ``n_out`` and ``repeat``.
+    shape : of the parameter ``w``, from the plan's record.
     """
 
     code: int
@@ -83,6 +88,7 @@ class Op:
     weights: Callable[[Operation], int] = _nothing
     scratch: Callable[[Operation], int] = _nothing
     geometry: tuple[str, ...] = ()
+    shape: Callable[[Any], tuple[int, ...]] = _matrix
 
     def __repr__(self) -> str:
         return f"<op kind {self.name}>"

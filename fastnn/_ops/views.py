@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from fastnn._ops import OPS
 
 
 class Taker:
@@ -31,7 +34,7 @@ class Views:
     ----------
     x, xs : the first input ``(rows, n_in)``; all of them, each ``(rows, numbers a row)``.
     y, z, dy : the output ``(rows, n_out)``, what is kept for the way back, and the output's gradient.
-    w, b : kernel ``(n_in, n_out)`` and bias ``(n_out,)``; a missing bias is 0.
+    w, b : kernel, ``(n_in, n_out)`` unless the kind says otherwise, and bias ``(n_out,)``; a missing bias is 0.
     dx, dxs, dw, db : :class:`Taker` of each gradient.
     """
 
@@ -119,5 +122,5 @@ class Views:
         return self.memory.workspace[offset : offset + size].reshape(self.n_rows, int(width))
 
     def _kernel(self, vector: np.ndarray, at: Any) -> np.ndarray:
-        n_in, n_out = int(self.op["n_in"]), int(self.op["n_out"])
-        return vector[int(at) : int(at) + n_in * n_out].reshape(n_in, n_out)
+        shape = OPS[int(self.op["kind"])].shape(self.op)
+        return vector[int(at) : int(at) + math.prod(shape)].reshape(shape)

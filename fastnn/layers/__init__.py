@@ -3,35 +3,34 @@
 from typing import Any
 
 from fastnn._base.arguments import lookup, nearest
-from fastnn.layers.activation import ELU, Identity, LeakyReLU, ReLU, Softmax
-from fastnn.layers.base import Layer
-from fastnn.layers.dense import Activation, Dense
-from fastnn.layers.dropout import Dropout
-from fastnn.layers.edges import Edge
-from fastnn.layers.shape import Flatten, Input, InputLayer, Reshape
+from fastnn.layers.activation import ELU as ELU
+from fastnn.layers.activation import Identity as Identity
+from fastnn.layers.activation import LeakyReLU as LeakyReLU
+from fastnn.layers.activation import ReLU as ReLU
+from fastnn.layers.activation import Softmax as Softmax
+from fastnn.layers.base import Layer as Layer
+from fastnn.layers.dense import Activation as Activation
+from fastnn.layers.dense import Dense as Dense
+from fastnn.layers.dropout import Dropout as Dropout
+from fastnn.layers.edges import Edge as Edge
+from fastnn.layers.shape import Flatten as Flatten
+from fastnn.layers.shape import Input as Input
+from fastnn.layers.shape import InputLayer as InputLayer
+from fastnn.layers.shape import Reshape as Reshape
 
 LAYERS: dict[str, type[Layer]] = {
-    c.stored_as or c.__name__: c
-    for c in (InputLayer, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Identity, Dropout, Flatten, Reshape)
+    found.stored_as or name: found
+    for name, found in list(globals().items())
+    if isinstance(found, type) and issubclass(found, Layer) and found is not Layer
 }
 
 __all__ = [
-    "ELU",
     "LAYERS",
-    "Activation",
-    "Dense",
-    "Dropout",
     "Edge",
-    "Flatten",
-    "Identity",
-    "Input",
     "InputLayer",
     "Layer",
-    "LeakyReLU",
-    "ReLU",
-    "Reshape",
-    "Softmax",
     "from_config",
+    *LAYERS,
 ]
 
 

@@ -7,8 +7,7 @@
 
 #include "kernels.h"
 #include "constraints.h"
-#include "ops/dense.h"
-#include "ops/dropout.h"
+#include "ops.def"
 #include "losses.h"
 #include "optimizers.h"
 #include "peak.h"

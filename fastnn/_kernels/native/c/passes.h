@@ -118,11 +118,12 @@ typedef struct {
     double c[FNN_N_SCALARS], penalty_scale;
 } update_scalars;
 
-/* dw and db, or with scalars the update of these parameters at once. */
+/* dw and db, or with scalars the update of these parameters at once; backwards, because of several ops with the same
+ * parameters the last one sets their gradient and the others add to it. */
 static inline void params_of_block(const fnn_network *network, const fnn_block *block, int accumulate,
                                    const update_scalars *scalars, const fnn_team *team, int thread) {
     const fnn_model *model = &network->model;
-    for (int i = 0; i < model->header->n_ops; i++) {
+    for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
         if (op->dw < 0 && op->db < 0) continue;

@@ -1,22 +1,23 @@
-"""The kernels of the op kinds, two families in the table of kernels: a network compiles only the kinds it has."""
+"""The kernels of the op kinds, two families in the table of kernels: a network compiles only the kinds it has.
+
+Those of a kind are ``forward`` and ``backward`` of the file here that has its name.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from numba import from_dtype, types
 
 from fastnn._kernels.numba import table
-from fastnn._kernels.numba.ops import activation, dense, dropout
 from fastnn._kernels.numba.ops.arrays import Arrays, When
 from fastnn._kernels.numba.table import ACTIVATE, GRADIENT, LOSS, PRODUCT, STATISTIC, UPDATE, Family
-from fastnn._ops import activation as activation_kind
-from fastnn._ops import dense as dense_kind
-from fastnn._ops import dropout as dropout_kind
+from fastnn._ops import OPS
 from fastnn._plan.records import EDGE, OP, VALUE
 from fastnn.activations import ActivationCode
 
-KINDS = {dense_kind.OP: dense, activation_kind.OP: activation, dropout_kind.OP: dropout}
+KINDS = {code: import_module(f"{__name__}.{op.name}") for code, op in OPS.items()}
 
 
 def _arguments(number: Any) -> tuple:
@@ -28,7 +29,7 @@ def _arguments(number: Any) -> tuple:
 
 
 def _family(name: str) -> Family:
-    kernels = {op.code: getattr(kind, name) for op, kind in KINDS.items()}
+    kernels = {code: getattr(kind, name) for code, kind in KINDS.items()}
     return Family(name, kernels, "op, arrays, when", types.void, _arguments)
 
 

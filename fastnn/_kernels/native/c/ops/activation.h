@@ -1,5 +1,7 @@
 /* The op that is an activation alone. */
-#ifndef FNN_OPS_ACTIVATION_H
+#ifdef FNN_OP
+FNN_OP(ACTIVATION, activation)
+#elif !defined FNN_OPS_ACTIVATION_H
 #define FNN_OPS_ACTIVATION_H
 
 #include <string.h>

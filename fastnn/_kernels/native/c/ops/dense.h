@@ -2,7 +2,9 @@
  *
  * Design: the activation runs over a few rows just written, while they are in the first-level cache. Inside the
  * registers of the product (rejected) it would be compiled once for each tile and activation. */
-#ifndef FNN_OPS_DENSE_H
+#ifdef FNN_OP
+FNN_OP(DENSE, dense)
+#elif !defined FNN_OPS_DENSE_H
 #define FNN_OPS_DENSE_H
 
 #include "activation.h"

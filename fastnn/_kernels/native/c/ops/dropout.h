@@ -1,5 +1,7 @@
 /* Dropout: y = x * factor, where an element's factor follows from seed, node, step and place (random.py). */
-#ifndef FNN_OPS_DROPOUT_H
+#ifdef FNN_OP
+FNN_OP(DROPOUT, dropout)
+#elif !defined FNN_OPS_DROPOUT_H
 #define FNN_OPS_DROPOUT_H
 
 #include <string.h>
