@@ -255,8 +255,8 @@ class Stage:
         """Fail when something was written around any array, or into the padding between parameters."""
         self.memory.check()
         padding = np.ones(len(self.arenas.params), bool)
-        for segment in self.plan.segments:
-            padding[segment["offset"] : segment["offset"] + segment["size"]] = False
+        for variable in self.plan.layout.variables:
+            padding[variable.offset : variable.offset + variable.size] = False
         assert not self.arenas.params[padding].any(), "padding of params was changed"
         assert not self.arenas.grads[padding[: len(self.arenas.grads)]].any(), "padding of grads was changed"
 

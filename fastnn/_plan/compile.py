@@ -16,7 +16,7 @@ import numpy as np
 
 from fastnn._plan import tables
 from fastnn._plan.layout import ALIGN, Layout, padded
-from fastnn._plan.passes import Graph, Placed, copy_outputs, join_activations, operations_of, take_logits
+from fastnn._plan.passes import Graph, Placed, copy_outputs, join_activations, operations_of, prune, take_logits, used
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, OP, VALUE
 from fastnn.errors import NotReadyError
@@ -65,6 +65,7 @@ def compile_plan(
         no layer computes anything.
     """
     graph = operations_of(layout)
+    prune(graph)
     if not graph.operations:
         raise NotReadyError("the model has no layer that computes anything; add a Dense layer")
     join_activations(graph)
@@ -73,12 +74,13 @@ def compile_plan(
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     build = _Builder(layout, graph, training, block_rows(graph, layout, batch_size), input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
+    variables = [variable for variable in used(graph, layout) if variable.trained]
     made: dict[str, Any] = {
         "losses": tables.loss_table(taken, loss_weights, layout.output_shapes, build.outputs()),
         "optimizer": tables.optimizer_table(optimizer),
         "metrics": tables.metric_table(metrics, layout.output_shapes, n_samples, first_sum),
-        "segments": tables.segments(layout),
-        "spans": tables.spans(layout),
+        "segments": tables.segments(variables),
+        "spans": tables.spans(variables),
     }
     header = build.header(batch_size, seed)
     _describe(header, ops, made, reduction)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from fastnn._ops import Operation, activation, dense, dropout
 from fastnn._ops.base import NO_PENALTY
-from fastnn._plan.layout import Layout, Node
+from fastnn._plan.layout import Layout, Node, Variable
 from fastnn.activations import linear
 
 
@@ -61,6 +61,22 @@ def last_activation(layout: Layout, output: int = 0) -> str | None:
     while placed is not None and placed.operation.op is dropout.OP:
         placed = made_by.get(placed.reads[0])
     return placed.operation.activation.name if placed else None
+
+
+def prune(graph: Graph) -> None:
+    """Leave out operations that lead to no output: nothing reads what they give, and no gradient comes back."""
+    wanted, kept = set(graph.outputs), []
+    for placed in reversed(graph.operations):
+        if placed.writes in wanted:
+            kept.append(placed)
+            wanted.update(placed.reads)
+    graph.operations = kept[::-1]
+
+
+def used(graph: Graph, layout: Layout) -> list[Variable]:
+    """The parameters that some operation has."""
+    have = {placed.node.layer for placed in graph.operations}
+    return [variable for variable in layout.variables if variable.layer in have]
 
 
 def join_activations(graph: Graph) -> None:

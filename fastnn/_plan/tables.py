@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastnn._plan.layout import Layout, padded
+from fastnn._plan.layout import Variable, padded
 from fastnn._plan.records import LOSS, METRIC, OPTIMIZER, SEGMENT, SPAN
 from fastnn.layers.base import Shape
 from fastnn.losses import LossRecord
@@ -40,9 +40,8 @@ def metric_table(
     return table
 
 
-def segments(layout: Layout) -> np.ndarray:
-    """Trained parameters alone: penalties, clipping and constraints of frozen ones are no concern of the update."""
-    trained = [variable for variable in layout.variables if variable.trained]
+def segments(trained: Sequence[Variable]) -> np.ndarray:
+    """Of trained parameters alone: penalties, clipping and constraints of others are no concern of the update."""
     table = np.zeros(len(trained), SEGMENT)
     for row, variable in zip(table, trained, strict=True):
         regularizer, constraint = variable.parameter.regularizer, variable.parameter.constraint
@@ -55,13 +54,11 @@ def segments(layout: Layout) -> np.ndarray:
     return table
 
 
-def spans(layout: Layout) -> np.ndarray:
+def spans(trained: Sequence[Variable]) -> np.ndarray:
     """The stretches of ``params`` that are trained: what the update walks."""
     found: list[tuple[int, int]] = []
-    for variable in sorted(layout.variables, key=lambda variable: variable.offset):
+    for variable in sorted(trained, key=lambda variable: variable.offset):
         first, last = variable.offset, variable.offset + padded(variable.size)
-        if not variable.trained:
-            continue
         if found and found[-1][1] == first:
             first = found.pop()[0]
         found.append((first, last))

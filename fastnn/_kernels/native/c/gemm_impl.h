@@ -20,6 +20,7 @@
 #define FLAT_ROWS 3 /* so few rows have wider tiles, to keep enough sums on their way */
 #define FLAT_VECS (TILE_ROWS * TILE_VECS / FLAT_ROWS)
 #define PANEL_K 128                 /* rows of B.T that multiply_transposed makes at a time */
+#define ADD_ROWS 64                 /* rows of sums that multiply_transposed_add makes at a time */
 #define NARROW_K 64                 /* rows of A.T that multiply_narrow makes at a time */
 #define NARROW_MOST (LANES * 3 / 4) /* columns of C; from there on direct tiles are as good */
 
@@ -181,17 +182,35 @@ static void multiply_transposed(const product *g) {
                                   .start = p ? g->c + j : NULL,
                                   .start_row = g->c_row,
                                   .c = g->c + j,
-                                  .c_row = g->c_row};
+                                  .c_row = g->c_row,
+                                  .add = g->add};
             transpose(part.n, part.k, g->b + j * g->b_row + p, g->b_row, panel, TILE_WIDTH);
             columns_any(&part, 0, part.n);
         }
 }
 
-/* Without packing. B.T with start or add is not needed by anyone. */
+/* c += A @ B.T where k has several panels: the sums are made by themselves first. */
+static void multiply_transposed_add(const product *g) {
+    real sums[ADD_ROWS * TILE_WIDTH];
+    for (int64_t i = 0; i < g->m; i += ADD_ROWS)
+        for (int64_t j = 0; j < g->n; j += TILE_WIDTH) {
+            product part = *g;
+            part.m = at_most(g->m - i, ADD_ROWS), part.n = at_most(g->n - j, TILE_WIDTH);
+            part.a += i * g->a_row, part.b += j * g->b_row;
+            part.c = sums, part.c_row = TILE_WIDTH, part.add = 0;
+            multiply_transposed(&part);
+            for (int64_t r = 0; r < part.m; r++)
+                for (int64_t s = 0; s < part.n; s++) g->c[(i + r) * g->c_row + j + s] += sums[r * TILE_WIDTH + s];
+        }
+}
+
+/* Without packing. B.T with start is not needed by anyone. */
 static void multiply_direct(const product *g) {
     product part = *g;
     if (g->k == 1) part.b_transposed = 0; /* a column lies in memory as a row does */
-    if (part.b_transposed)
+    if (part.b_transposed && part.add && part.k > PANEL_K)
+        multiply_transposed_add(&part);
+    else if (part.b_transposed)
         multiply_transposed(&part);
     else
         multiply_in_place(&part);
