@@ -10,6 +10,7 @@ KINDS = (
     "dense",
     "activation",
     "dropout",
+    "scale",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

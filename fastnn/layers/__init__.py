@@ -13,6 +13,7 @@ from fastnn.layers.dense import Activation as Activation
 from fastnn.layers.dense import Dense as Dense
 from fastnn.layers.dropout import Dropout as Dropout
 from fastnn.layers.edges import Edge as Edge
+from fastnn.layers.scale import Scale as Scale
 from fastnn.layers.shape import Flatten as Flatten
 from fastnn.layers.shape import Input as Input
 from fastnn.layers.shape import InputLayer as InputLayer

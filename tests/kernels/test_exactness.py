@@ -14,7 +14,7 @@ from tolerance import assert_close
 from fastnn._kernels import reference
 from fastnn._plan import compile as compiling
 from fastnn.activations import ACTIVATIONS
-from fastnn.layers import Activation, Dense, Dropout
+from fastnn.layers import Activation, Dense, Dropout, Scale
 from fastnn.losses import ALL_LOSSES
 from fastnn.optimizers import SGD
 
@@ -91,6 +91,12 @@ def test_whole_numbers_through_activation_and_dropout_layers(backend, dtype, rng
         stage.check()
     for got, right in zip(*results, strict=True):
         np.testing.assert_array_equal(got, right)
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_whole_numbers_give_equal_bits_through_factors(backend, dtype, rng, width):
+    for rows in ROWS[::3]:
+        compare_exactly(backend, dtype, rng, [Scale(), Dense(width, "relu"), Scale()], width, rows)
 
 
 def test_updates_of_whole_numbers_are_exact(backend, dtype, rng):

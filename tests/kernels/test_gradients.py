@@ -15,7 +15,7 @@ from tolerance import DIFFERENCE_STEP, difference_limit
 
 from fastnn._kernels import reference
 from fastnn.activations import ACTIVATIONS
-from fastnn.layers import Activation, Dense, Dropout, Flatten, Reshape
+from fastnn.layers import Activation, Dense, Dropout, Flatten, Reshape, Scale
 from fastnn.losses import ALL_LOSSES
 
 DOUBLE = np.dtype("float64")
@@ -134,6 +134,7 @@ STACKS = {
     "softmax inside": ([Dense(4, "softmax"), Dense(3, "log_softmax"), Dense(2)], (3,)),
     "flatten": ([Dense(3, "tanh"), Flatten(), Dense(4, "gelu"), Reshape((2, 2)), Dense(2)], (2, 3)),
     "one wide": ([Dense(1, "tanh"), Dense(9, "elu"), Dense(1)], (1,)),
+    "scale": ([Scale(), Dense(4, "tanh"), Scale(), Dense(2)], (3, 2)),
     "deep": ([Dense(3, name) for name in ("tanh", "silu", "elu", "softplus", "gelu")], (3,)),
 }
 

@@ -1,0 +1,56 @@
+"""A trained factor for each number of a row."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any
+
+from fastnn import constraints, initializers, regularizers
+from fastnn._ops import Operation, scale
+from fastnn.layers.base import Layer, Parameter, check_shape, described
+
+
+@described
+class Scale(Layer):
+    """``y = x * scale`` along the last axis, with one trained factor for each of its numbers.
+
+    Parameters
+    ----------
+    initializer : name or object of :mod:`fastnn.initializers`.
+    regularizer : name or object of :mod:`fastnn.regularizers`, of the factors.
+    constraint : name or object of :mod:`fastnn.constraints`, applied after every update.
+    input_shape : shape of one sample, for the first layer.
+    name : shown in summaries and files.
+
+    Shapes: ``(..., n)`` -> ``(..., n)``; scale ``(n,)``.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Scale
+    >>> model = Sequential([Scale(input_shape=(2,))])
+    >>> model.set_weights([[1.0, 0.5]])
+    >>> model.predict([[3.0, 4.0]]).tolist()
+    [[3.0, 2.0]]
+    """
+
+    initializer: Any = "ones"
+    regularizer: Any = None
+    constraint: Any = None
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        settle = object.__setattr__
+        settle(self, "initializer", initializers.get(self.initializer))
+        settle(self, "regularizer", regularizers.get(self.regularizer))
+        settle(self, "constraint", constraints.get(self.constraint))
+        if self.constraint is not None:
+            self.constraint.matrix((1,))
+        if self.input_shape is not None:
+            settle(self, "input_shape", check_shape("input_shape", self.input_shape))
+
+    def parameters(self, shape):
+        return (Parameter("scale", (shape[-1],), self.initializer, self.regularizer, self.constraint),)
+
+    def operations(self, shape):
+        return (Operation(scale.OP, shape[-1], shape[-1], math.prod(shape[:-1]), w=0),)
