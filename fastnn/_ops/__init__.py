@@ -11,6 +11,10 @@ KINDS = (
     "activation",
     "dropout",
     "scale",
+    "merge",
+    "concatenate",
+    "dot",
+    "normalize",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

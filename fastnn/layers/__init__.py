@@ -13,6 +13,22 @@ from fastnn.layers.dense import Activation as Activation
 from fastnn.layers.dense import Dense as Dense
 from fastnn.layers.dropout import Dropout as Dropout
 from fastnn.layers.edges import Edge as Edge
+from fastnn.layers.merging import Add as Add
+from fastnn.layers.merging import Average as Average
+from fastnn.layers.merging import Concatenate as Concatenate
+from fastnn.layers.merging import Dot as Dot
+from fastnn.layers.merging import Maximum as Maximum
+from fastnn.layers.merging import Minimum as Minimum
+from fastnn.layers.merging import Multiply as Multiply
+from fastnn.layers.merging import Subtract as Subtract
+from fastnn.layers.merging import add as add
+from fastnn.layers.merging import average as average
+from fastnn.layers.merging import concatenate as concatenate
+from fastnn.layers.merging import dot as dot
+from fastnn.layers.merging import maximum as maximum
+from fastnn.layers.merging import minimum as minimum
+from fastnn.layers.merging import multiply as multiply
+from fastnn.layers.merging import subtract as subtract
 from fastnn.layers.scale import Scale as Scale
 from fastnn.layers.shape import Flatten as Flatten
 from fastnn.layers.shape import Input as Input
@@ -32,6 +48,14 @@ __all__ = [
     "Layer",
     "from_config",
     *LAYERS,
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]
 
 

@@ -31,6 +31,7 @@ from fastnn.tables import features, target
 REQUIRED = {  # arguments of the definitions that have no default
     "Activation": ("elu",),
     "Dense": (64,),
+    "Dot": (1,),
     "Dropout": (0.5,),
     "Input": ((28, 28),),
     "InputLayer": ((28, 28),),

@@ -11,6 +11,7 @@ from networks import Stage, dense, draw, draw_target, network, output_activation
 from fastnn import _plan as plan
 from fastnn._kernels import contract
 from fastnn._ops import OPS
+from fastnn._ops.merge import Join
 from fastnn._plan import records
 from fastnn.activations import ACTIVATIONS, ActivationCode
 from fastnn.constraints import ConstraintCode
@@ -21,6 +22,7 @@ from fastnn.optimizers import OPTIMIZERS
 from fastnn.optimizers.updates import N_SLOTS, UPDATES, ClipCode, OptimizerCode
 
 ENUMS = {
+    "fnn_join": Join,
     "fnn_activation_code": ActivationCode,
     "fnn_loss_code": LossCode,
     "fnn_optimizer_code": OptimizerCode,

@@ -135,6 +135,12 @@ const fnn_layout_entry fnn_codes[] = {
 #define FNN_OP(NAME, name) CODE(fnn_op_kind, FNN_##NAME),
 #include "ops.def"
 #undef FNN_OP
+    CODE(fnn_join, FNN_ADD),
+    CODE(fnn_join, FNN_SUBTRACT),
+    CODE(fnn_join, FNN_MULTIPLY),
+    CODE(fnn_join, FNN_AVERAGE),
+    CODE(fnn_join, FNN_MAXIMUM),
+    CODE(fnn_join, FNN_MINIMUM),
     CODE(fnn_activation_code, FNN_LINEAR),
     CODE(fnn_activation_code, FNN_SIGMOID),
     CODE(fnn_activation_code, FNN_TANH),

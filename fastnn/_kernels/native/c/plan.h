@@ -12,6 +12,8 @@ enum fnn_op_kind {
     FNN_N_OP_KINDS
 };
 
+enum fnn_join { FNN_ADD, FNN_SUBTRACT, FNN_MULTIPLY, FNN_AVERAGE, FNN_MAXIMUM, FNN_MINIMUM, FNN_N_JOINS };
+
 enum fnn_activation_code {
     FNN_LINEAR,
     FNN_SIGMOID,

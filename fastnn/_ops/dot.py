@@ -1,0 +1,38 @@
+"""Products of two inputs, sample by sample: ``y = a @ b`` with ``a`` ``(m, k)`` and ``b`` ``(k, n)``, each perhaps
+transposed in memory."""
+
+from __future__ import annotations
+
+import math
+
+from fastnn._ops.base import Op, Operation
+
+GEOMETRY = ("m", "k", "n", "a_transposed", "b_transposed")
+
+
+def forward(op, a, when):
+    first, second = matrices(op, *a.xs)
+    a.y[...] = (first @ second).reshape(a.y.shape)
+
+
+def backward(op, a, when):
+    first, second = matrices(op, *a.xs)
+    dy = a.dy.reshape(len(first), first.shape[1], second.shape[2])
+    gradients = dy @ second.swapaxes(1, 2), first.swapaxes(1, 2) @ dy
+    for x, dx, gradient, transposed in zip(a.xs, a.dxs, gradients, op["geometry"][3:5], strict=True):
+        dx.take((gradient.swapaxes(1, 2) if transposed else gradient).reshape(x.shape))
+
+
+def matrices(op, first, second):
+    """Both inputs as ``(rows, m, k)`` and ``(rows, k, n)``."""
+    m, k, n, a_transposed, b_transposed = (int(size) for size in op["geometry"][: len(GEOMETRY)])
+    a = first.reshape(-1, k, m).swapaxes(1, 2) if a_transposed else first.reshape(-1, m, k)
+    b = second.reshape(-1, n, k).swapaxes(1, 2) if b_transposed else second.reshape(-1, k, n)
+    return a, b
+
+
+def n_products(operation: Operation) -> int:
+    return math.prod(operation.geometry[:3])
+
+
+OP = Op(6, "dot", forward, backward, weights=n_products, geometry=GEOMETRY)

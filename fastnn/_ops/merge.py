@@ -1,0 +1,78 @@
+"""Several inputs become one: their sum, difference, product, mean, maximum or minimum, number by number.
+
+A row of an input holds as many numbers as one of the output, or a single number, which then stands for all of them;
+its gradient is the sum of theirs. Where inputs are equally large, a maximum (minimum) is taken as two at a time, from
+the first input on, and of two equal ones each takes half of the gradient, as in PyTorch: of three, the last has one
+half and the others a quarter each.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import reduce
+from itertools import accumulate
+
+import numpy as np
+
+from fastnn._ops.base import Op, Operation
+
+
+class Join(IntEnum):
+    ADD = 0
+    SUBTRACT = 1
+    MULTIPLY = 2
+    AVERAGE = 3
+    MAXIMUM = 4
+    MINIMUM = 5
+
+
+FORMULAS = {
+    Join.ADD: np.add,
+    Join.SUBTRACT: np.subtract,
+    Join.MULTIPLY: np.multiply,
+    Join.AVERAGE: np.add,
+    Join.MAXIMUM: np.maximum,
+    Join.MINIMUM: np.minimum,
+}
+
+
+def forward(op, a, when):
+    join = Join(int(op["geometry"][0]))
+    a.y[...] = reduce(FORMULAS[join], a.xs)
+    if join == Join.AVERAGE:
+        a.y[...] /= len(a.xs)
+
+
+def backward(op, a, when):
+    for x, dx, gradient in zip(a.xs, a.dxs, gradients(Join(int(op["geometry"][0])), a.xs, a.dy), strict=True):
+        dx.take(gradient if x.shape == gradient.shape else gradient.sum(axis=1, keepdims=True))
+
+
+def gradients(join: Join, xs, dy) -> list:
+    """Of each input, as wide as the output."""
+    if join == Join.SUBTRACT:
+        return [dy, -dy]
+    if join == Join.MULTIPLY:
+        others = [[x for j, x in enumerate(xs) if j != i] for i in range(len(xs))]
+        return [reduce(np.multiply, those, dy) for those in others]
+    if join in (Join.MAXIMUM, Join.MINIMUM):
+        return _shares(FORMULAS[join], xs, dy)
+    return [dy / len(xs) if join == Join.AVERAGE else dy for _ in xs]
+
+
+def _shares(formula, xs, dy) -> list:
+    """From the last input to the first: what it takes of the gradient, and what it leaves to those before it."""
+    found, left = [], dy
+    for before, x in zip(list(accumulate(xs, formula))[-2::-1], xs[:0:-1], strict=True):
+        both = np.where(x == before, left / 2, 0)
+        found.append(np.where((x == formula(x, before)) & (x != before), left, both))
+        left = np.where((before == formula(x, before)) & (x != before), left, both)
+    return [left, *found[::-1]]
+
+
+def keeps(operation: Operation) -> bool:
+    """Room for one input's gradient, and for which numbers have met an input as large as the output."""
+    return operation.geometry[0] in (Join.MULTIPLY, Join.MAXIMUM, Join.MINIMUM)
+
+
+OP = Op(4, "merge", forward, backward, keeps=keeps, geometry=("join",))

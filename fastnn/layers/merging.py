@@ -1,0 +1,298 @@
+"""Layers that join several edges: number by number, side by side, or by products."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any
+
+from fastnn._base.arguments import flag, integer
+from fastnn._ops import Operation, merge, normalize
+from fastnn._ops import concatenate as concatenate_kind
+from fastnn._ops import dot as dot_kind
+from fastnn._ops.merge import Join
+from fastnn.layers.base import Layer, Shape, described
+
+
+class Joining(Layer):
+    """A layer that reads two edges or more."""
+
+    n_inputs: int | None = None
+    input_shape = None
+
+    def parameters(self, *shapes):
+        return ()
+
+    def _check_count(self, shapes: tuple[Shape, ...]) -> None:
+        if len(shapes) < 2 or self.n_inputs not in (None, len(shapes)):
+            wanted = "a list of two edges" if self.n_inputs == 2 else "a list of at least two edges"
+            raise ValueError(f"{self!r} joins {wanted}, got {len(shapes)}")
+
+    def _refuse(self, shapes: tuple[Shape, ...], why: str) -> None:
+        told = " and ".join(str((None, *shape)) for shape in shapes)
+        raise ValueError(f"{self._told()} cannot join the shapes {told}: {why}")
+
+    def _told(self) -> str:
+        return repr(self) if self.name is None else f"{type(self).__name__} {self.name!r}"
+
+
+class Elementwise(Joining):
+    """Number by number; a last axis of 1 stands for as many as the others have."""
+
+    join: Join
+
+    def output_shape(self, *shapes):
+        self._check_count(shapes)
+        width = max(shape[-1] for shape in shapes)
+        for shape in shapes:
+            if shape[:-1] != shapes[0][:-1] or shape[-1] not in (1, width):
+                self._refuse(shapes, "they must be equal but for a last axis of 1, which is repeated")
+        return (*shapes[0][:-1], width)
+
+    def operations(self, *shapes):
+        shape = self.output_shape(*shapes)
+        sizes = shapes[0][-1], shape[-1], math.prod(shape[:-1])
+        return (Operation(merge.OP, *sizes, geometry=(self.join,)),)
+
+
+@described
+class Add(Elementwise):
+    """``x0 + x1 + ...``, of two inputs or more.
+
+    >>> from fastnn.layers import Add
+    >>> Add().output_shape((8,), (8,))
+    (8,)
+    """
+
+    name: str | None = field(default=None, compare=False)
+    join = Join.ADD
+
+
+@described
+class Subtract(Elementwise):
+    """``x0 - x1``.
+
+    >>> from fastnn.layers import Subtract
+    >>> Subtract().output_shape((8,), (8,))
+    (8,)
+    """
+
+    name: str | None = field(default=None, compare=False)
+    join = Join.SUBTRACT
+    n_inputs = 2
+
+
+@described
+class Multiply(Elementwise):
+    """``x0 * x1 * ...``, of two inputs or more.
+
+    >>> from fastnn.layers import Multiply
+    >>> Multiply().output_shape((8,), (1,))
+    (8,)
+    """
+
+    name: str | None = field(default=None, compare=False)
+    join = Join.MULTIPLY
+
+
+@described
+class Average(Elementwise):
+    """``(x0 + x1 + ...) / n``, of two inputs or more.
+
+    >>> from fastnn.layers import Average
+    >>> Average().output_shape((5, 8), (5, 8))
+    (5, 8)
+    """
+
+    name: str | None = field(default=None, compare=False)
+    join = Join.AVERAGE
+
+
+@described
+class Maximum(Elementwise):
+    """The largest of two inputs or more, number by number.
+
+    Where two are equal each takes half of the gradient, as in PyTorch; of more the first ones share it two at a time.
+
+    >>> from fastnn.layers import Maximum
+    >>> Maximum().output_shape((8,), (8,))
+    (8,)
+    """
+
+    name: str | None = field(default=None, compare=False)
+    join = Join.MAXIMUM
+
+
+@described
+class Minimum(Elementwise):
+    """The smallest of two inputs or more, number by number; of equal ones the gradient is shared as by Maximum.
+
+    >>> from fastnn.layers import Minimum
+    >>> Minimum().output_shape((8,), (8,))
+    (8,)
+    """
+
+    name: str | None = field(default=None, compare=False)
+    join = Join.MINIMUM
+
+
+def check_axis(layer: str, axis: Any, n_axes: int) -> int:
+    """An axis of a sample as Keras counts it, 1 for the first one behind the batch, from 1 on or from -1 down."""
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise TypeError(f"axis of {layer} must be a whole number, got {axis!r}")
+    if axis == 0:
+        raise ValueError(f"axis of {layer} must be one of a sample's, 1 for the first; 0 is the batch")
+    counted = axis.__index__() + (n_axes + 1 if axis < 0 else 0)
+    if not 1 <= counted <= n_axes:
+        raise ValueError(f"axis of {layer} must be 1 to {n_axes}, or -1 to -{n_axes} from the last, got {axis}")
+    return counted
+
+
+@described
+class Concatenate(Joining):
+    """Two inputs or more, one behind the other along an axis.
+
+    Parameters
+    ----------
+    axis : of the arrays, 0 being the batch, which cannot be joined; -1 is the last one.
+    name : shown in summaries and files.
+
+    >>> from fastnn.layers import Concatenate
+    >>> Concatenate().output_shape((8,), (3,))
+    (11,)
+    >>> Concatenate(axis=1).output_shape((4, 8), (2, 8))
+    (6, 8)
+    """
+
+    axis: int = -1
+    name: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "axis", integer("axis", self.axis))
+        check_axis("Concatenate", self.axis, abs(self.axis))
+
+    def _at(self, shapes: tuple[Shape, ...]) -> int:
+        return check_axis(self._told(), self.axis, len(shapes[0])) - 1
+
+    def output_shape(self, *shapes):
+        self._check_count(shapes)
+        at = self._at(shapes)
+        before, behind = shapes[0][:at], shapes[0][at + 1 :]
+        for shape in shapes:
+            if len(shape) != len(shapes[0]) or (shape[:at], shape[at + 1 :]) != (before, behind):
+                self._refuse(shapes, f"they must be equal but for axis {at + 1}")
+        return (*before, sum(shape[at] for shape in shapes), *behind)
+
+    def operations(self, *shapes):
+        shape, at = self.output_shape(*shapes), self._at(shapes)
+        sizes = math.prod(shapes[0][at:]), math.prod(shape[at:]), math.prod(shape[:at])
+        return (Operation(concatenate_kind.OP, *sizes),)
+
+
+@described
+class Dot(Joining):
+    """Products of two inputs along an axis of each, sample by sample.
+
+    Parameters
+    ----------
+    axes : the axis of both inputs that is summed over, or a pair with one for each; 0 is the batch.
+    normalize : whether both are divided by their norms along that axis first: the result is the cosine of their angle.
+    name : shown in summaries and files.
+
+    Samples have one axis or two: ``(n,)`` and ``(n,)`` give ``(1,)``, ``(a, n)`` and ``(b, n)`` with ``axes=2`` give
+    ``(a, b)``, ``(n,)`` and ``(n, b)`` with ``axes=1`` give ``(b,)``.
+
+    >>> from fastnn.layers import Dot
+    >>> Dot(axes=1).output_shape((8,), (8,))
+    (1,)
+    >>> Dot(axes=(2, 1)).output_shape((3, 8), (8, 5))
+    (3, 5)
+    """
+
+    axes: Any
+    normalize: bool = False
+    name: str | None = field(default=None, compare=False)
+    n_inputs = 2
+
+    def __post_init__(self):
+        object.__setattr__(self, "normalize", flag("normalize", self.normalize))
+        both = self.axes if isinstance(self.axes, tuple | list) else (self.axes, self.axes)
+        if len(both) != 2:
+            raise ValueError(f"axes of Dot must be an axis, or a pair of them, got {self.axes!r}")
+        for axis in both:
+            check_axis("Dot", axis, 2)
+        if isinstance(self.axes, list):
+            object.__setattr__(self, "axes", tuple(self.axes))
+
+    def _both(self, shapes: tuple[Shape, ...]) -> tuple[int, int]:
+        """Places of the axes in the samples."""
+        self._check_count(shapes)
+        if max(map(len, shapes)) > 2:
+            self._refuse(shapes, "Dot takes samples of one or two axes; put Reshape before it")
+        axes = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)
+        first, second = (
+            check_axis(self._told(), axis, len(shape)) - 1 for axis, shape in zip(axes, shapes, strict=True)
+        )
+        if shapes[0][first] != shapes[1][second]:
+            self._refuse(shapes, f"axis {first + 1} of the first and axis {second + 1} of the second must be equal")
+        return first, second
+
+    def output_shape(self, *shapes):
+        left = [shape[:at] + shape[at + 1 :] for shape, at in zip(shapes, self._both(shapes), strict=True)]
+        return left[0] + left[1] or (1,)
+
+    def operations(self, *shapes):
+        axes = self._both(shapes)
+        k = shapes[0][axes[0]]
+        m, n = (math.prod(shape) // k for shape in shapes)
+        transposed = len(shapes[0]) == 2 and axes[0] == 0, len(shapes[1]) == 2 and axes[1] == 1
+        before = tuple(map(self._normalized, (0, 1), shapes, axes)) if self.normalize else ()
+        inputs = (2, 3) if self.normalize else (0, 1)
+        product = Operation(dot_kind.OP, m * k, m * n, inputs=inputs, geometry=(m, k, n, *map(int, transposed)))
+        return (*before, product)
+
+    @staticmethod
+    def _normalized(number: int, shape: Shape, at: int) -> Operation:
+        length, stride = shape[at], math.prod(shape[at + 1 :])
+        sizes = length * stride, length * stride, math.prod(shape[:at])
+        return Operation(normalize.OP, *sizes, inputs=(number,), geometry=(length, stride))
+
+
+def add(inputs: Any, **given: Any) -> Any:
+    """``Add(**given)(inputs)``: the sum of a list of edges."""
+    return Add(**given)(inputs)
+
+
+def subtract(inputs: Any, **given: Any) -> Any:
+    """``Subtract(**given)(inputs)``: the difference of a list of two edges."""
+    return Subtract(**given)(inputs)
+
+
+def multiply(inputs: Any, **given: Any) -> Any:
+    """``Multiply(**given)(inputs)``: the product of a list of edges."""
+    return Multiply(**given)(inputs)
+
+
+def average(inputs: Any, **given: Any) -> Any:
+    """``Average(**given)(inputs)``: the mean of a list of edges."""
+    return Average(**given)(inputs)
+
+
+def maximum(inputs: Any, **given: Any) -> Any:
+    """``Maximum(**given)(inputs)``: the largest of a list of edges, number by number."""
+    return Maximum(**given)(inputs)
+
+
+def minimum(inputs: Any, **given: Any) -> Any:
+    """``Minimum(**given)(inputs)``: the smallest of a list of edges, number by number."""
+    return Minimum(**given)(inputs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **given: Any) -> Any:
+    """``Concatenate(axis, **given)(inputs)``: a list of edges one behind the other."""
+    return Concatenate(axis, **given)(inputs)
+
+
+def dot(inputs: Any, axes: Any = -1, **given: Any) -> Any:
+    """``Dot(axes, **given)(inputs)``: products of a list of two edges."""
+    return Dot(axes, **given)(inputs)
