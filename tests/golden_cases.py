@@ -13,7 +13,7 @@ from typing import Any
 from fastnn import losses, optimizers
 from fastnn.activations import ACTIVATIONS
 from fastnn.initializers import RandomUniform
-from fastnn.layers import Activation, Dense, Dropout, Flatten
+from fastnn.layers import Activation, Dense, Dropout, Flatten, Scale
 from fastnn.metrics import Precision, TopK
 from fastnn.regularizers import L1L2
 from fastnn.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
@@ -134,6 +134,7 @@ def _around_later_losses() -> list[Case]:
     for quantiles in ((0.1, 0.5, 0.9), tuple(i / 64 for i in range(1, 33))):
         width = 3 * len(quantiles)
         cases.append(Case(f"quantiles-{width}", _dense(11, width), (4,), losses.Pinball(quantiles), weighted=True))
+    cases.append(Case("factors", (Scale(), Dense(19, "tanh"), Scale(regularizer="l2"), Dense(3)), (7,), weighted=True))
     return cases
 
 
