@@ -1,8 +1,9 @@
 """The layers: frozen descriptions of shapes, parameters and operations. See ``base.py``."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from fastnn._base.arguments import lookup, nearest
+from fastnn._base.arguments import lookup, nearest, shown
 from fastnn.layers.activation import ELU as ELU
 from fastnn.layers.activation import Identity as Identity
 from fastnn.layers.activation import LeakyReLU as LeakyReLU
@@ -46,15 +47,17 @@ __all__ = [
     "Edge",
     "InputLayer",
     "Layer",
-    "from_config",
     *LAYERS,
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
+    "from_config",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
 
@@ -63,6 +66,25 @@ def __getattr__(name: str) -> Any:
     """Say which layers there are to who asks for one of Keras' others."""
     hint = nearest(name, LAYERS)
     raise AttributeError(f"fastnn.layers has no layer {name!r}{hint}; it has {', '.join(LAYERS)}")
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """A layer's class and configuration, under Keras' names."""
+    kind = type(layer).__name__
+    return {"module": "fastnn.layers", "class_name": kind, "config": layer.get_config(), "registered_name": None}
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
+    """The layer that :func:`serialize` described; ``custom_objects`` are classes of your own by name.
+
+    >>> from fastnn.layers import Dense, deserialize, serialize
+    >>> deserialize(serialize(Dense(8, "relu")))
+    Dense(units=8, activation='relu')
+    """
+    if not isinstance(config, Mapping) or "class_name" not in config:
+        raise TypeError(f"a layer must be a dict with its class_name and config, got {shown(config)}")
+    known = {kind.__name__: kind for kind in LAYERS.values()} | dict(custom_objects or {})
+    return lookup("layer", config["class_name"], known).from_config(config.get("config", {}))
 
 
 def from_config(stored: dict) -> Layer:

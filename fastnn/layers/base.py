@@ -21,13 +21,14 @@ from fastnn import activations
 from fastnn._base.arguments import fixed, flag
 from fastnn._base.arrays import check_weights, read_only
 from fastnn._base.reprs import brief, call_of, cut
+from fastnn._base.stored import check_types
 from fastnn._ops import activation
 from fastnn._ops.base import NO_PENALTY, Operation
 from fastnn.activations import Activation as ActivationRecord
 from fastnn.constraints import Constraint
 from fastnn.errors import NotReadyError
 from fastnn.initializers import INITIALIZERS, Initializer
-from fastnn.layers import words
+from fastnn.layers import configs, words
 from fastnn.layers.edges import Call, Edge, edges_in
 from fastnn.layers.place import Place
 from fastnn.regularizers import L1L2
@@ -288,6 +289,29 @@ class Layer:
             if value is not None:
                 stored[f.name] = value.config() if hasattr(value, "config") else value
         return stored if self.trainable else {**stored, "trainable": False}
+
+    def get_config(self) -> dict[str, Any]:
+        """The layer's name and arguments under Keras' names, for :meth:`from_config`; JSON can hold it.
+
+        >>> from fastnn.layers import Dense
+        >>> config = Dense(8, activation="relu", name="hidden").get_config()
+        >>> config["units"], config["activation"], config["kernel_initializer"]["class_name"]
+        (8, 'relu', 'GlorotUniform')
+        >>> Dense.from_config(config)
+        Dense(units=8, activation='relu', name='hidden')
+        """
+        return configs.config_of(self)
+
+    @classmethod
+    def from_config(cls, config: Any) -> Any:
+        """A layer as :meth:`get_config` describes it, with no weights yet.
+
+        Raises
+        ------
+        TypeError, ValueError
+            the configuration is no dict, or has arguments that the layer does not take.
+        """
+        return check_types(cls(**configs.arguments_of(config)))
 
     def settings(self) -> dict[str, str]:
         """The arguments that are not at their defaults, as text."""

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
+from fastnn._base.arguments import shown
+from fastnn._base.stored import parse
+from fastnn.models.cloning import clone_model
+from fastnn.models.config_reading import Reader
 from fastnn.models.files import load
 from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "save_model"]
+__all__ = [
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_config",
+    "model_from_json",
+    "save_model",
+]
 
 
 def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Model:
@@ -25,23 +36,31 @@ def save_model(model: Model, filepath: Any) -> None:
     model.save(filepath)
 
 
-def clone_model(model: Sequential) -> Sequential:
-    """A model of the same layers with weights of its own, drawn anew, and not compiled.
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model that :meth:`Model.to_json` describes, with weights drawn anew, compiled as that one was.
+
+    Parameters
+    ----------
+    json_string : JSON.
+    custom_objects : classes of layers, losses and metrics of your own by name; a model with a loss of your own that is
+        not given is not compiled.
+
+    Raises
+    ------
+    TypeError, ValueError
+        it is no valid JSON, or not of a model.
 
     >>> from fastnn.layers import Dense
-    >>> from fastnn.models import Sequential, clone_model
-    >>> clone_model(Sequential([Dense(2, input_shape=(3,))])).summary()
-    Model: "sequential"
-    #  Layer (type)   Output Shape  Param #  Settings
-    -------------------------------------------------
-    0  dense (Dense)  (None, 2)           8
-    -------------------------------------------------
-    Input shape: (None, 3)
-    Total params: 8 (32 bytes in float32)
-    not compiled
+    >>> from fastnn.models import Sequential, model_from_json
+    >>> model = Sequential([Dense(8, "relu", name="hidden", input_shape=(4,)), Dense(1)])
+    >>> model_from_json(model.to_json()).get_layer("hidden")
+    Dense(units=8, activation='relu', name='hidden')
     """
-    layers = [copy.copy(layer) for layer in model.items]
-    clone = Sequential(layers, dtype=model.dtype.name, backend=model.backend, name=model.name)
-    if model.built:
-        clone.build(model.input_shape)
-    return clone
+    if not isinstance(json_string, str | bytes):
+        raise TypeError(f"json_string must be a text, got {shown(json_string)}")
+    return Reader(custom_objects).model(parse("json_string", json_string))
+
+
+def model_from_config(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """:func:`model_from_json` of what is JSON no more: a dict with ``class_name`` and ``config``."""
+    return Reader(custom_objects).model(config)

@@ -109,3 +109,16 @@ def _meant(stored: Any) -> Any:
     if isinstance(stored, list):
         return [_meant(inner) for inner in stored]
     return as_text_has(metric_definitions.get(stored).config()) if "class" in stored else stored
+
+
+def train_alike(model: Model, other: Model) -> None:
+    """Compile a model as another one is, if it is, with an optimiser of its own."""
+    if other.optimizer is None:
+        return
+    model.compile(
+        optimizer=other.optimizer,
+        loss=other.loss,
+        metrics=other.metrics,
+        weighted_metrics=other.weighted_metrics,
+        loss_weights=other.loss_weights,
+    )

@@ -130,6 +130,10 @@ class Network(Outline):
         for item in self.items:
             item.trainable = self._trainable
 
+    def mark(self, trainable: Any) -> None:
+        """Have a value of :attr:`trainable` that the layers need not have."""
+        self._trainable = flag("trainable", trainable)
+
     # -- building -------------------------------------------------------------------------------
 
     @property

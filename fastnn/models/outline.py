@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from fastnn._base.arguments import integer, lookup
@@ -9,8 +10,11 @@ from fastnn._base.reprs import counted
 from fastnn._plan.layout import Layout
 from fastnn.errors import NotReadyError
 from fastnn.layers.edges import Edge
+from fastnn.models import configs
+from fastnn.models.config_reading import Reader
 from fastnn.models.graph import Graph
 from fastnn.models.summary import summary
+from fastnn.models.texts import as_text_has
 from fastnn.models.weights import Weights
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ class Outline(Weights):
     """The structure of a model, to be read; :class:`fastnn.models.network.Network` makes it."""
 
     name: str
+    is_chain: bool
     _graph: Graph | None
     _layout: Layout | None
 
@@ -102,6 +107,46 @@ class Outline(Weights):
     def output_shape(self) -> Any:
         """Shape of the predictions, with ``None`` for the batch axis; a list of shapes for several outputs."""
         return _one_or_all([(None, *shape) for shape in self._built_layout.output_shapes])
+
+    def get_config(self) -> dict[str, Any]:
+        """Layers and how they call each other under Keras' names, without weights, for :meth:`from_config`.
+
+        JSON can hold it. ``config["layers"]`` has a dict for each layer with its ``class_name`` and ``config``, also
+        for the layer that states the shape of an input.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> config = Sequential([Dense(8, "relu", input_shape=(4,)), Dense(1)]).get_config()
+        >>> [layer["class_name"] for layer in config["layers"]], config["layers"][1]["config"]["units"]
+        (['InputLayer', 'Dense', 'Dense'], 8)
+        >>> Sequential.from_config(config).count_params()
+        49
+        """
+        return configs.config_of(cast("Model", self))
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+        """A model as :meth:`get_config` describes it, with weights drawn anew, and not compiled.
+
+        Parameters
+        ----------
+        config : of a :class:`Sequential` or :class:`Model`, as the class has it; a Sequential takes that of a graph
+            that is a chain, too. Also what Keras 3 gives for models of layers that are here.
+        custom_objects : classes of layers of your own, by name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            the configuration is not as described; a part of it would not act, or the graph has a cycle.
+        """
+        return Reader(custom_objects).config(config, cls.is_chain)
+
+    def to_json(self, **options: Any) -> str:
+        """:meth:`get_config` and how the model is compiled as JSON, for :func:`fastnn.models.model_from_json`.
+
+        ``options`` are those of :func:`json.dumps`, such as ``indent=4``.
+        """
+        return json.dumps(as_text_has(configs.serialize(cast("Model", self))), **options)
 
     def summary(
         self,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastnn import layers as layer_definitions
-from fastnn._base.arguments import flag, integer, shown
+from fastnn._base.arguments import integer, shown
 from fastnn._base.arrays import check_finite, listed
 from fastnn._base.stored import check_types, difference
 from fastnn._base.tensor_file import TensorFile
@@ -143,13 +143,13 @@ def _model_of(stored: dict[str, Any], before: Sequence[Any], dtype: str) -> Any:
     items, seed, name = [before[i] for i in numbers], _seed(stored), stored.get("name")
     if stored["class"] == "Sequential":
         chain = _named(Sequential(dtype=dtype, seed=seed, name=name), stored)
-        chain.trainable = flag("trainable", stored.get("trainable", True))
+        chain.mark(stored.get("trainable", True))
         chain.draft(items, check_shape("input_shape", stored["input_shape"]))
         return chain
     drawn = checked(items, stored["sources"], stored["calls"], stored["outputs"])
     ends = _ends("inputs", stored, len(drawn.sources)), _ends("outputs", stored, len(drawn.outputs))
     model = _named(Model.waiting(dtype, seed, name=name), stored)
-    model.trainable = flag("trainable", stored.get("trainable", True))
+    model.mark(stored.get("trainable", True))
     model.draft(graph_from(items, drawn), ends)
     return model
 
