@@ -67,7 +67,7 @@ class PlanCache:
 def with_losses(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan:
     """A plan of what a model is compiled to."""
     return compile_plan(
-        compiled.layout.frozen(frozen) if frozen else compiled.layout,
+        compiled.layout.frozen(frozen),  # also where none is: the layout knows what was frozen when it was made
         losses=compiled.losses,
         loss_weights=compiled.loss_weights if len(compiled.losses) > 1 else None,
         metrics=compiled.metrics,

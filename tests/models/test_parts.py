@@ -326,3 +326,18 @@ def test_predictors_follow_layers_that_join_another_model(rng, name):
     outer.set_weights([w + 1 for w in outer.get_weights()])
     np.testing.assert_array_equal(predict(x), inner.predict(x))
     np.testing.assert_array_equal(also(x), other.predict(x))
+
+
+@EVERY_BACKEND
+def test_a_layer_that_was_frozen_when_its_model_was_built_is_trained_once_it_is_set_free(rng, name):
+    base = Sequential([Dense(3, "tanh", input_shape=(4,))], backend=name)
+    base.trainable = False
+    model = Sequential([base, Dense(1)], backend=name)
+    model.compile("adam", "mse")
+    x, y = regression(rng)
+    before = base.get_weights()
+    model.fit(x, y, verbose=0)
+    assert same(base.get_weights(), before)
+    base.trainable = True
+    model.fit(x, y, verbose=0)
+    assert not same(base.get_weights(), before)

@@ -1,0 +1,124 @@
+"""Models of every form that a graph can have, for tests of copies, files and configurations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn import Input, Model, Sequential
+from fastnn.layers import Dense, Dropout
+
+
+def shared() -> Model:
+    """A layer that is used twice, one after the other."""
+    x, layer = Input((4,), name="a"), Dense(4, "tanh", name="shared")
+    return Model(x, Dense(2)(layer(layer(x))), seed=1, backend="numpy")
+
+
+def several() -> Model:
+    """Inputs by name, outputs in a list, an output that another one is made of, no name that a user gave."""
+    a, b = Input((4,)), Input((3,))
+    tower = Dense(3, "relu")
+    first = tower(a)
+    last = Dense(2)(Dropout(0.25)(first))
+    return Model({"left": a, "right": b}, [first, last, Dense(1)(b)], seed=2, backend="numpy")
+
+
+def nested() -> Model:
+    """Models in models: a Sequential twice, a Model of two outputs, a layer that stands in two of the models."""
+    x, core = Input((4,), name="a"), Dense(3, "tanh")
+    encoder = Sequential([core, Dropout(0.25)], name="encoder", seed=3)
+    z = Input((3,))
+    heads = Model(z, {"mean": Dense(2)(z), "spread": Dense(2, "softplus")(z)}, name="heads", seed=4)
+    made = heads(encoder(x))
+    ends = made | {"again": Dense(1, name="again")(core(x)), "twice": encoder(Dense(4)(x))}
+    return Model([x], ends, seed=5, backend="numpy")
+
+
+def chain_of_models() -> Sequential:
+    """A Model and a Sequential in a Sequential, in a Sequential."""
+    x = Input((5,))
+    block = Model(x, Dense(5)(Dense(5, "relu")(x)), name="block")
+    inner = Sequential([block, Dense(3, name="narrow")], name="inner", seed=6)
+    return Sequential([Input((4,)), Dense(5), inner, Dense(2)], seed=7, name="whole", backend="numpy")
+
+
+def frozen() -> Sequential:
+    """A chain of layers, one of which is not trained."""
+    return Sequential([Dense(3, "relu", input_shape=(4,), trainable=False), Dense(2)], seed=8, backend="numpy")
+
+
+def frozen_whole() -> Model:
+    """A model that is frozen, and a layer in it that is not."""
+    x = Input((4,))
+    base = Sequential([Dense(3, "tanh", input_shape=(4,)), Dense(3)], name="base")
+    base.trainable = False
+    base.layers[1].trainable = True
+    return Model(x, Dense(2)(base(x)), seed=9, backend="numpy")
+
+
+def middle() -> Model:
+    """A part of a graph, whose inputs stand in the middle of it, at different depths."""
+    x = Input((4,))
+    low = Dense(3, name="low")(x)
+    high = Dense(3, name="high")(low)
+    return Model([low, high], [Dense(2)(Dense(3)(low)), Dense(1)(high)], seed=10, backend="numpy")
+
+
+def transferred() -> Model:
+    """Layers of another model, with the names that they got there, and a new last one."""
+    old = Sequential([Dense(6), Dense(5, "relu"), Dense(1)])
+    old.build((4,))
+    x = Input((4,))
+    first, second, _ = old.layers
+    return Model(x, Dense(3)(second(first(x))), seed=11, backend="numpy")
+
+
+def passed_through() -> Model:
+    """An input that is an output, too, and a wide model of float64."""
+    x = Input((4,), name="x")
+    return Model(x, {"same": x, "other": Dense(2)(x)}, seed=12, dtype="float64", backend="numpy")
+
+
+GRAPHS = {
+    make.__name__: make
+    for make in (shared, several, nested, chain_of_models, frozen, frozen_whole, middle, transferred, passed_through)
+}
+
+
+def data(model: Model, n: int = 20, seed: int = 0) -> tuple:
+    """Inputs and targets for a model, as lists."""
+    rng = np.random.default_rng(seed)
+    layout = model.layout
+    x = [rng.normal(size=(n, *shape)).astype(model.dtype) for shape in layout.input_shapes]
+    y = [rng.normal(size=(n, *shape)).astype(model.dtype) for shape in layout.output_shapes]
+    return (x if len(x) > 1 else x[0]), (y if len(y) > 1 else y[0])
+
+
+def trained(make, epochs: int = 1) -> Model:
+    """A graph that has been trained for a little."""
+    model = make()
+    model.backend = "numpy"
+    model.compile(
+        "adam", "mse", metrics=[["mae"]] * len(model.output_names) if len(model.output_names) > 1 else ["mae"]
+    )
+    model.fit(*data(model), epochs=epochs, verbose=0)
+    return model
+
+
+def told(model: Model) -> list:
+    """What a model is, in words: names, layers, shapes, what is trained, models inside likewise."""
+    inside = [
+        told(item) if isinstance(item, Model) else (item.name, repr(item), item.trainable) for item in model.items
+    ]
+    ends = [(end.names, end.form) for end in model.ends]
+    return [type(model).__name__, model.name, model.given_name, model.trainable, model.seed, ends, inside]
+
+
+def sharing(model: Model) -> list[int]:
+    """Which places in a model have the same layer or model: the number of each where it is first met."""
+    met: dict[int, int] = {}
+    return [met.setdefault(id(item), len(met)) for item in _all(model)]
+
+
+def _all(model: Model) -> list:
+    return [inner for item in model.items for inner in (item, *(_all(item) if isinstance(item, Model) else ()))]
