@@ -125,4 +125,5 @@ FORMULAS = {
         max((1 - a) * b for a, b in zip(t, y, strict=True)) - dot(t, y) + 1, mp.zero
     ),
     "cosine_similarity": lambda t, y, p: -dot(t, y) / (max(mp.sqrt(dot(t, t)), TINY) * max(mp.sqrt(dot(y, y)), TINY)),
+    "inner_product": lambda t, y, p: dot(t, y),
 }

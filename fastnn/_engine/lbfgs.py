@@ -140,7 +140,7 @@ class Solver:
         self._set(w)
         sums = np.zeros(int(plan.header["n_sums"]))
         if any(isinstance(loss, CustomLoss) for loss in plan.loss_records):
-            steps.gradient_loop(self.backend, plan, memory, rows, sums, reference.loss)
+            steps.gradient_loop(self.backend, plan, memory, rows, sums, loss=reference.loss)
         else:
             self.backend.gradient(plan, memory, rows, sums)
         total = steps.total_weight(plan, rows.weights[0], len(rows))

@@ -175,11 +175,11 @@ def update(plan: Plan, memory: Memory, step: int, learning_rate: float, penalty_
     raise NotImplementedError
 
 
-def gradient(plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray) -> None:
+def gradient(plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray, step: int = 0) -> None:
     """Losses and their gradient over all rows at once, as for one batch.
 
-    Penalties on outputs are part of both, those on parameters are not. Adds to ``sums`` ``(n_sums,)`` and sets
-    ``grads``, which are not specified when the loss is not finite.
+    Penalties on outputs are part of both, those on parameters are not. Dropout has the mask of ``step``. Adds to
+    ``sums`` ``(n_sums,)`` and sets ``grads``, which are not specified when the loss is not finite.
     """
     raise NotImplementedError
 

@@ -75,8 +75,8 @@ def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
             OPS[int(op["kind"])].backward(op, arrays, when)
 
 
-def gradient(plan, memory, rows, sums):
-    steps.gradient_loop(THIS, plan, memory, rows, sums)
+def gradient(plan, memory, rows, sums, step=0):
+    steps.gradient_loop(THIS, plan, memory, rows, sums, step)
 
 
 def update(plan, memory, step, learning_rate, penalty_scale=1.0):

@@ -65,11 +65,17 @@ def advance(run, batch_size):
 
 
 def gradient_loop(
-    backend: ModuleType, plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray, loss: Loss | None = None
+    backend: ModuleType,
+    plan: Plan,
+    memory: Memory,
+    rows: Rows,
+    sums: np.ndarray,
+    step: int = 0,
+    loss: Loss | None = None,
 ) -> None:
     """``gradient`` in Python; ``loss`` as in :func:`train_step`."""
     before, order = float(sums[0]), np.arange(len(rows), dtype=np.int32)
-    total, activity = batch_gradient(backend, plan, memory, rows, order, 0, sums, loss)
+    total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss)
     report(plan, sums, before, len(rows), total)
     sums[0] += activity
 

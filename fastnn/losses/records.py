@@ -54,6 +54,7 @@ class LossCode(IntEnum):
     SQUARED_HINGE = 24
     CATEGORICAL_HINGE = 25
     COSINE_SIMILARITY = 26
+    INNER_PRODUCT = 27
 
 
 N_PARAMETERS = 32  # of one loss at most
@@ -274,3 +275,5 @@ LOSSES: Mapping[str, LossRecord] = _with_activation("") | {
 }
 
 ALL_LOSSES = (*LOSSES.values(), *LOSSES_ON_LOGITS.values())
+INNER_PRODUCT = _record(LossCode.INNER_PRODUCT, sums=True)  # of plans for gradients that users bring; has no name
+EVERY_KERNEL = (*ALL_LOSSES, INNER_PRODUCT)  # what backends have

@@ -26,7 +26,7 @@ from fastnn._base import random
 from fastnn._plan import allocate
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers import Activation, Dense, Dropout
-from fastnn.losses import ALL_LOSSES
+from fastnn.losses.records import EVERY_KERNEL
 
 native = pytest.importorskip("fastnn._kernels.native.native", reason="the native backend is not built")
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ def test_isas_train_to_the_same_bits_with_every_activation(dtype, rng, name, opt
 
 
 @more_than_one
-@pytest.mark.parametrize("loss", ALL_LOSSES, ids=lambda loss: loss.code.name.lower())
+@pytest.mark.parametrize("loss", EVERY_KERNEL, ids=lambda loss: loss.code.name.lower())
 def test_isas_train_to_the_same_bits_under_every_loss(dtype, rng, loss):
     net = dense(rng, (6, 37, 3), "tanh", output_activation(loss), loss=loss, optimizer="nadam", batch_size=16)
     data = draw(rng, (50, 6)), draw_target(rng, loss, 50, (3,)), draw(rng, 50) ** 2

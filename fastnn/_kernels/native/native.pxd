@@ -115,7 +115,7 @@ cdef extern from "c/walk.h" nogil:
     void fnn_forward(const fnn_network *, const fnn_block *, int threads) noexcept
     void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads) noexcept
     double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale) noexcept
-    int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums,
+    int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double *sums,
                      int threads) noexcept
     int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
                   int threads) noexcept

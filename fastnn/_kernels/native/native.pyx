@@ -28,6 +28,7 @@ from fastnn._base.threads import get_num_threads
 numpy.import_array()
 
 ISAS = ("avx512", "avx2", "neon", "portable")
+INT64 = numpy.dtype("int64")
 
 cdef enum:
     BRIEF_ROWS = 4  # so few rows are predicted with the GIL held
@@ -217,8 +218,9 @@ def supports(plan):
         if codes.max(initial=-1) >= limit:
             name = getattr(OPS.get(int(codes.max())), "name", codes.max()) if what == "operation" else codes.max()
             return f"{what} {name} has no native kernel"
-    if len(plan.inputs) > FNN_MOST_INPUTS:
-        return f"it has {len(plan.inputs)} inputs; the native kernels take {FNN_MOST_INPUTS} at most"
+    for what, count in (("inputs", len(plan.inputs)), ("losses", len(plan.losses))):
+        if count > FNN_MOST_INPUTS:
+            return f"it has {count} {what}; the native kernels take {FNN_MOST_INPUTS} at most"
     return None
 
 
@@ -269,7 +271,7 @@ def update(plan, memory, int64_t step, double learning_rate, double penalty_scal
     return penalty
 
 
-def gradient(plan, memory, rows, sums):
+def gradient(plan, memory, rows, sums, int64_t step=0):
     cdef Prepared p = _prepared(plan, memory)
     cdef Py_ssize_t n_bytes = 0
     cdef fnn_data data = _fit_data(rows)
@@ -279,7 +281,7 @@ def gradient(plan, memory, rows, sums):
     cdef int threads = p.threads(min(p.header.block_rows, n_rows), 3)
     cdef int called_off
     with nogil:
-        called_off = fnn_gradient(&p.network, &data, order, n_rows, into, threads)
+        called_off = fnn_gradient(&p.network, &data, order, n_rows, step, into, threads)
     _leave(called_off)
 
 
@@ -304,8 +306,12 @@ def predict(plan, memory, inputs, out):
     cdef Prepared p = _prepared(plan, memory)
     cdef Py_ssize_t n_bytes = 0
     cdef void *rooms[FNN_MOST_INPUTS]
-    cdef void *to[FNN_MOST_INPUTS]
+    cdef void *few[FNN_MOST_INPUTS]
+    cdef void **to = few
     table = sources_of(inputs)
+    if len(out) > FNN_MOST_INPUTS:  # the values of all layers
+        places = aligned(len(out), INT64)
+        to = <void **>_address(places, &n_bytes, PyBUF_WRITABLE)
     for i, x in enumerate(inputs):
         rooms[i] = p.room_for_rows(i) if type(x) is SparseRows else NULL
     for i, y in enumerate(out):

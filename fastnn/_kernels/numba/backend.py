@@ -85,12 +85,12 @@ def update(plan, memory, step, learning_rate, penalty_scale=1.0):
     return _run(UPDATE, plan, memory, step=step, number=learning_rate, scale=penalty_scale)
 
 
-def gradient(plan, memory, rows, sums):
+def gradient(plan, memory, rows, sums, step=0):
     if _slice(plan, len(rows), 3) < len(rows):
-        steps.gradient_loop(THIS, plan, memory, rows, sums)
+        steps.gradient_loop(THIS, plan, memory, rows, sums, step)
         return
     several, order = int(len(rows) > plan.header["block_rows"]), np.arange(len(rows), dtype=np.int32)
-    tables = {"sources": rows.sources, "answers": rows.answers}
+    tables = {"sources": rows.sources, "answers": rows.answers, "step": step}
     _run(GRADIENT, plan, memory, **tables, course=(order, NO_RUN, FLOAT64), sums=sums.reshape(1, -1), flag=several)
 
 
@@ -186,7 +186,7 @@ def execute(task, tables, memory, data, at, order, run, rates, sums, n_rows, fla
     elif task == UPDATE:
         result = updating.update_params(tables, memory, step, number, scale)
     elif task == GRADIENT:
-        walk.gradient(tables, memory, data, room, order, sums[0])
+        walk.gradient(tables, memory, data, room, order, step, sums[0])
     restore(control)
     return result
 

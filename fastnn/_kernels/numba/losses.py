@@ -16,7 +16,7 @@ from fastnn._kernels.numba.vector.math import exp
 from fastnn.losses.focal import FAR
 from fastnn.losses.formulas import CLIP
 from fastnn.losses.formulas import smoothed as formula_smoothed
-from fastnn.losses.records import ALL_LOSSES, LossCode
+from fastnn.losses.records import EVERY_KERNEL, LossCode
 
 smoothed = compiled(formula_smoothed)
 ARGUMENTS = "target, labels, weight, y, dy, width, repeat, scale, parameters"
@@ -245,4 +245,4 @@ def _loop(record):
     return crossentropy_logits if record.from_logits else crossentropy
 
 
-KERNELS = {record.code: _loop(record) for record in ALL_LOSSES}
+KERNELS = {record.code: _loop(record) for record in EVERY_KERNEL}

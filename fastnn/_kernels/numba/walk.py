@@ -296,11 +296,11 @@ def train_batch(tables, memory, data, room, rows, n_samples, step, rate, sums):
 
 
 @inlined
-def gradient(tables, memory, data, room, order, sums):
+def gradient(tables, memory, data, room, order, step, sums):
     """:func:`fastnn._kernels.steps.gradient_loop`."""
     header, before, n_rows = tables.header[()], sums[0], np.int64(order.shape[0])
     total = total_of(tables, memory, data, order, n_rows)
-    activity = gradients(tables, memory, data, room, order, n_rows, np.int64(0), over(header.loss_scale, total), sums)
+    activity = gradients(tables, memory, data, room, order, n_rows, step, over(header.loss_scale, total), sums)
     sums[0] = reported(header, before, sums[0], n_rows, total) + activity
 
 

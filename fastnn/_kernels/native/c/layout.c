@@ -196,6 +196,7 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_loss_code, FNN_SQUARED_HINGE),
     CODE(fnn_loss_code, FNN_CATEGORICAL_HINGE),
     CODE(fnn_loss_code, FNN_COSINE_SIMILARITY),
+    CODE(fnn_loss_code, FNN_INNER_PRODUCT),
     CODE(fnn_optimizer_code, FNN_SGD),
     CODE(fnn_optimizer_code, FNN_MOMENTUM),
     CODE(fnn_optimizer_code, FNN_NESTEROV),

@@ -144,4 +144,6 @@ static inline loss_value l_squared_hinge(vf t, vf y, vf p) {
     return (void)p, (loss_value){vf_mul(lack, lack), vf_mul(vf_mul(vf_set1(-2), t), lack)};
 }
 
+static inline loss_value l_inner_product(vf t, vf y, vf p) { return (void)p, (loss_value){vf_mul(t, y), t}; }
+
 #endif

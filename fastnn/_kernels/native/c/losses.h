@@ -198,6 +198,7 @@ static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begi
     case FNN_SQUARED_HINGE: return elementwise(l_squared_hinge, rows, begin, end, p, mean, scale);
     case FNN_CATEGORICAL_HINGE: return rowwise(categorical_hinge, rows, begin, end, scale, 0, 0);
     case FNN_COSINE_SIMILARITY: return rowwise(cosine_similarity, rows, begin, end, scale, 0, 0);
+    case FNN_INNER_PRODUCT: return elementwise(l_inner_product, rows, begin, end, p, 1, scale);
     }
     return 0;
 }

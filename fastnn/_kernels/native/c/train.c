@@ -316,9 +316,10 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     for (int64_t first = 0; first < n_rows && !ends(t); first += header->block_rows) {
         fnn_block block = {.rows = at_most(header->block_rows, n_rows - first),
                            .first_row = first,
+                           .step = t->run->step,
                            .training = 1,
                            .activity_scale = 1 / (double)n_rows};
-        train_block(t, &block, t->order + first, header->loss_scale / total, NULL, t->sums, team, thread);
+        train_block(t, &block, t->order + first, over(header->loss_scale, total), NULL, t->sums, team, thread);
     }
     fnn_restore(control);
     if (thread != 0) return;
@@ -326,9 +327,9 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     t->sums[0] += t->activity;
 }
 
-int fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows, int64_t n_rows, double *sums,
-                 int threads) {
-    fnn_run run = {.n_samples = n_rows};
+int fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows, int64_t n_rows, int64_t step,
+                 double *sums, int threads) {
+    fnn_run run = {.n_samples = n_rows, .step = step};
     training t = {.network = network, .data = data, .order = rows, .run = &run, .sums = sums, .is_finite = 1};
     const int64_t together = at_most(network->model.header->block_rows, n_rows);
     t.flop = flop_of_sample(network);

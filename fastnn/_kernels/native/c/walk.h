@@ -29,7 +29,8 @@ void fnn_forward(const fnn_network *, const fnn_block *, int threads);
 void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads);
 double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale);
 /* contract.gradient of rows[0], rows[1], ..., which are 0, 1, ... */
-int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, double *sums, int threads);
+int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double *sums,
+                 int threads);
 int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
 /* outputs[i] takes the i-th output's rows. rooms[i] is for header.block_rows dense rows of the i-th input, NULL where
  * the input is dense. */
