@@ -8,28 +8,54 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 
-_training: dict[int, object] = {}  # by id; the object is alive as long as its fit
+_training: dict[int, list[int]] = {}  # the thread that trains, by id; the object is alive as long as its fit
 
 
 @contextlib.contextmanager
 def training(trained: object, kind: str = "model") -> Iterator[None]:
     """A block in which ``trained`` is in a fit; ``RuntimeError`` when it is in one already, of any thread."""
-    if _training.setdefault(id(trained), mine := object()) is not mine:
+    enter(trained, kind)
+    try:
+        yield
+    finally:
+        leave(trained)
+
+
+def enter(trained: object, kind: str = "model") -> None:
+    """Begin such a block; :func:`leave` ends it."""
+    if _training.setdefault(id(trained), mine := [threading.get_ident()]) is not mine:
         raise RuntimeError(
             f"this {kind} is being trained already; one fit at a time: wait for it to end, or train a copy "
             f"(copy.deepcopy)"
         )
-    try:
-        yield
-    finally:
-        _training.pop(id(trained), None)
+
+
+def leave(trained: object) -> None:
+    """End a block of :func:`enter`."""
+    _training.pop(id(trained), None)
 
 
 def is_training(trained: object) -> bool:
     """Whether ``trained`` is in a fit."""
     return id(trained) in _training
+
+
+def go_on_here(trained: object) -> None:
+    """Say that a fit goes on in this thread, where its callbacks are called."""
+    if id(trained) in _training:
+        _training[id(trained)][0] = threading.get_ident()
+
+
+def check_not_elsewhere(trained: object) -> None:
+    """``RuntimeError`` when ``trained`` is in a fit of another thread, which changes the weights meanwhile."""
+    fit = _training.get(id(trained))
+    if fit is not None and fit[0] != threading.get_ident():
+        raise RuntimeError(
+            "this model is being trained by another thread; wait for it to end, or use a copy (copy.deepcopy)"
+        )
 
 
 def check_idle(model: object, call: str) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fastnn._engine import exclusive
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.entries import NAN, Records
 from fastnn._engine.evaluate import kept_rows
@@ -111,6 +112,7 @@ class Fit:
     def __call__(self) -> History:
         """Train until the last epoch, the time limit, a callback's word or a loss that is not finite."""
         self.state.stop_training = False
+        exclusive.go_on_here(self.state.holder)
         self.history.set_model(self.model)
         self.listeners.introduce(self.model, self.history.params)
         errors = Errors()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastnn._engine.compiled import Compiled, Trainee
@@ -28,6 +29,11 @@ class PlanCache:
     def prediction(self, layout: Layout, seed: int) -> Entry:
         """The plan of ``predict``."""
         return self.entry("predict", lambda: compile_plan(layout, batch_size=MAX_BLOCK, seed=seed))
+
+    def values(self, layout: Layout, edges: Sequence[int], seed: int) -> Entry:
+        """A plan that predicts the values of these edges."""
+        told = replace(layout, outputs=tuple(edges))
+        return self.entry(("values", tuple(edges)), lambda: compile_plan(told, batch_size=MAX_BLOCK, seed=seed))
 
     def training(self, trainee: Trainee, optimizer: Optimizer, batch_size: int, n_samples: int) -> Entry:
         """The plan of ``fit``; the optimiser's numbers are part of the key, for users change them.
@@ -66,15 +72,15 @@ class PlanCache:
 
 def with_losses(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan:
     """A plan of what a model is compiled to."""
-    return compile_plan(
-        compiled.layout.frozen(frozen),  # also where none is: the layout knows what was frozen when it was made
-        losses=compiled.losses,
-        loss_weights=compiled.loss_weights if len(compiled.losses) > 1 else None,
-        metrics=compiled.metrics,
-        seed=compiled.seed,
-        reduction=compiled.reduction,
-        **more,
-    )
+    told: dict[str, Any] = {
+        "losses": compiled.losses,
+        "loss_weights": compiled.loss_weights if len(compiled.losses) > 1 else None,
+        "metrics": compiled.metrics,
+        "seed": compiled.seed,
+        "reduction": compiled.reduction,
+    }
+    # Also where none is frozen: the layout knows what was frozen when it was made.
+    return compile_plan(compiled.layout.frozen(frozen), **told | more)
 
 
 def take_memory(state: State, plan: Plan, pool: list[Memory], training: bool = False) -> Memory:

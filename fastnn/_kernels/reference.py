@@ -79,6 +79,7 @@ def gradient(plan, memory, rows, sums, step=0):
     steps.gradient_loop(THIS, plan, memory, rows, sums, step)
 
 
+@np.errstate(all="ignore")
 def update(plan, memory, step, learning_rate, penalty_scale=1.0):
     params, grads = memory.params, memory.grads
     penalty = regularizers.penalize(plan.segments, params, grads, penalty_scale)

@@ -20,6 +20,7 @@ from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_ROWS
 
 Loss = Callable[..., None]
+After = Callable[[int, int], None]  # the block's first row, and how many it has
 
 
 def total_weight(plan: Plan, weight: np.ndarray | None, n_rows: int) -> float:
@@ -64,6 +65,7 @@ def advance(run, batch_size):
         run.epoch += 1
 
 
+@np.errstate(all="ignore")  # infinities are an answer
 def gradient_loop(
     backend: ModuleType,
     plan: Plan,
@@ -72,10 +74,11 @@ def gradient_loop(
     sums: np.ndarray,
     step: int = 0,
     loss: Loss | None = None,
+    after: After | None = None,
 ) -> None:
-    """``gradient`` in Python; ``loss`` as in :func:`train_step`."""
+    """``gradient`` in Python; ``loss`` as in :func:`train_step`, ``after`` is told of every block that went back."""
     before, order = float(sums[0]), np.arange(len(rows), dtype=np.int32)
-    total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss)
+    total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss, after)
     report(plan, sums, before, len(rows), total)
     sums[0] += activity
 
@@ -113,6 +116,7 @@ def batch_gradient(
     step: int,
     sums: np.ndarray,
     loss: Loss | None = None,
+    after: After | None = None,
 ) -> tuple[float, float]:
     """The part of :func:`train_step` before the update: what divides the batch's loss, and what its outputs cost."""
     block, activity, total = int(plan.header["block_rows"]), 0.0, _total(plan, rows, order)
@@ -127,6 +131,8 @@ def batch_gradient(
         (loss or backend.loss)(plan, memory, targets, weights, sums, scale)
         activity += penalty(plan, memory, len(chosen))
         backend.backward(plan, memory, inputs, first > 0, 1 / len(order))
+        if after:
+            after(first, len(chosen))
     return total, activity
 
 

@@ -45,6 +45,7 @@ def compile_plan(
     seed: int = 0,
     reduction: Reduction = KERAS,
     input_gradients: bool = False,
+    drops: bool = True,
 ) -> Plan:
     """Compile a layout for training (with losses) or for prediction (without).
 
@@ -58,6 +59,7 @@ def compile_plan(
     seed : key of the dropout masks and the order of rows.
     reduction : how the losses of a batch's rows are divided and scaled.
     input_gradients : the inputs have gradients, too.
+    drops : dropout acts; without it the way back is that of a prediction.
 
     Raises
     ------
@@ -74,6 +76,8 @@ def compile_plan(
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     build = _Builder(layout, graph, training, block_rows(graph, layout, batch_size), input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
+    if not drops:
+        ops["rate"] = 0.0
     variables = [variable for variable in used(graph, layout) if variable.trained]
     made: dict[str, Any] = {
         "losses": tables.loss_table(taken, loss_weights, layout.output_shapes, build.outputs()),

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.stored import parse
+from fastnn._engine.gradients import Gradients
 from fastnn.models.cloning import clone_model
 from fastnn.models.config_reading import Reader
 from fastnn.models.files import load
@@ -13,6 +14,7 @@ from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 
 __all__ = [
+    "Gradients",
     "Model",
     "Sequential",
     "clone_model",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import _kernels
+from fastnn._base.arguments import flag
 from fastnn._base.keywords import refuse, refuse_for
 from fastnn._engine import convert, exclusive, inference
 from fastnn._engine.data import Given, check_given, check_lengths, make_rows, split_rows
@@ -25,14 +26,14 @@ from fastnn.callbacks import check as check_callbacks
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import files
 from fastnn.models.graph import Graph, trace
+from fastnn.models.loops import OwnLoops
 from fastnn.models.store import Moves, Store
 from fastnn.models.structure import Structure
-from fastnn.models.trainable import Trainable
 
 STOPS = {"stop_evaluating", "stop_predicting", "stop_training"}  # what callbacks set
 
 
-class Model(Trainable):
+class Model(OwnLoops):
     """A graph of layers, from its inputs to its outputs.
 
     Parameters
@@ -72,7 +73,7 @@ class Model(Trainable):
     (10, 1)
     """
 
-    SETTABLE = Trainable.SETTABLE | {"backend", "backend_", "history", "metadata"} | STOPS
+    SETTABLE = OwnLoops.SETTABLE | {"backend", "backend_", "history", "metadata"} | STOPS
     stop_training, stop_evaluating = attribute("stop_training"), attribute("stop_evaluating")
     stop_predicting = attribute("stop_predicting")
 
@@ -344,12 +345,16 @@ class Model(Trainable):
         return inputs
 
     def __call__(self, x: Any, training: bool = False) -> Any:
-        """On data, :meth:`predict`; on edges, the edges of the outputs in a graph around this model."""
-        if is_edges(x):
+        """On data, :meth:`predict`; on edges, the edges of the outputs in a graph around this model.
+
+        With ``training`` dropout acts as in training, with other masks in each call; they follow from the seed and the
+        number of such calls. Weights do not change.
+        """
+        if type(x) is not np.ndarray and is_edges(x):
             return self.called(x)
-        if training:
-            raise ValueError("training=True is not there yet: a model that is called predicts; fit trains it")
-        return self.predict(x)
+        if training is False or not flag("training", training):
+            return self._predicted(x)
+        return self._in_training(x)
 
     def _inputs_of(self, inputs: Any) -> tuple[Edge, ...]:
         return super()._inputs_of(self.ends[0].split("the call", inputs) if isinstance(inputs, Mapping) else inputs)

@@ -30,7 +30,7 @@ from fastnn.models.store import Moves, Store, settle
 
 MADE_ANEW = (
     *("_store", "_state", "_graph", "_layout", "_new", "_read_by", "_predictors"),
-    *("_plans", "_drawn_up", "_edges", "_built_here"),
+    *("_plans", "_drawn_up", "_edges", "_built_here", "_loops"),
 )
 NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 

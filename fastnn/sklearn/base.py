@@ -81,7 +81,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         with exclusive.training(self, "estimator"):
             training = self._prepare(X, y, sample_weight, incremental, validation)
             context = self._callback_fit_ctx  # a second fit, though refused, takes it away
-            with self._threads(), exclusive.training(self.model_):
+            with self._threads(), exclusive.training(self.model_.store):
                 training()
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self

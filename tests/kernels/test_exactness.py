@@ -14,7 +14,6 @@ from tolerance import assert_close
 from fastnn._kernels import reference
 from fastnn._plan import compile as compiling
 from fastnn.activations import ACTIVATIONS
-from fastnn.layers import Activation, Dense, Dropout
 from fastnn.layers import Activation, Dense, Dropout, Scale
 from fastnn.losses.records import EVERY_KERNEL
 from fastnn.optimizers import SGD

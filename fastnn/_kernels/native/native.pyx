@@ -19,7 +19,6 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 
 from fastnn._base import interrupts
-from fastnn._kernels.contract import sources as sources_of
 from fastnn._ops import OPS
 from fastnn._plan.memory import aligned, outputs
 from fastnn._base.sparse import SparseRows
@@ -308,16 +307,30 @@ def predict(plan, memory, inputs, out):
     cdef void *rooms[FNN_MOST_INPUTS]
     cdef void *few[FNN_MOST_INPUTS]
     cdef void **to = few
-    table = sources_of(inputs)
+    cdef fnn_source rows[FNN_MOST_INPUTS]
     if len(out) > FNN_MOST_INPUTS:  # the values of all layers
         places = aligned(len(out), INT64)
         to = <void **>_address(places, &n_bytes, PyBUF_WRITABLE)
     for i, x in enumerate(inputs):
         rooms[i] = p.room_for_rows(i) if type(x) is SparseRows else NULL
+        rows[i] = _source(x)
     for i, y in enumerate(out):
         to[i] = _address(y, &n_bytes, PyBUF_WRITABLE)
-    cdef const fnn_source *rows = <const fnn_source *>_address(table, &n_bytes)
     _predict(p, rows, len(inputs[0]), rooms, to)
+
+
+cdef fnn_source _source(x) except *:
+    """Addresses of rows of one input, as ``contract.sources`` has them in a table."""
+    cdef Py_ssize_t n = 0
+    cdef fnn_source source
+    source.x = source.values = NULL
+    source.columns, source.starts = NULL, NULL
+    if type(x) is SparseRows:
+        source.values, source.columns = _address(x.values, &n), <const int32_t *>_address(x.columns, &n)
+        source.starts = <const int64_t *>_address(x.starts, &n)
+    else:
+        source.x = _address(x, &n)
+    return source
 
 
 cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **rooms, void **out) except -1:

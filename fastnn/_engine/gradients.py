@@ -1,0 +1,137 @@
+"""Gradients as users see them: an array for each trained parameter, all of them views of one vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.arguments import shown
+from fastnn._base.reprs import counted
+from fastnn._engine import convert
+from fastnn._plan.layout import Layout
+
+
+class Form:
+    """Names and shapes of trained parameters, and how their compact vector lies in ``params``.
+
+    Attributes
+    ----------
+    size : numbers of all of them.
+    cuts : ``(offset in params, start, end)`` of stretches that lie together in both vectors.
+    """
+
+    def __init__(self, layout: Layout, names: Sequence[str]):
+        trained = [variable for variable in layout.variables if variable.trained]
+        self.names = tuple(name for name, v in zip(names, layout.variables, strict=True) if v.trained)
+        self.shapes = tuple(variable.parameter.shape for variable in trained)
+        self.ends = np.cumsum([0, *(variable.size for variable in trained)]).tolist()
+        self.size = self.ends[-1]
+        self.cuts: list[tuple[int, int, int]] = []
+        for variable, start in zip(trained, self.ends, strict=False):
+            offset, first = variable.offset, start
+            if self.cuts and offset - start == self.cuts[-1][0] - self.cuts[-1][1]:
+                offset, first, _ = self.cuts.pop()
+            self.cuts.append((offset, first, start + variable.size))
+
+    def __repr__(self) -> str:
+        return f"<Form of {counted(len(self.names), 'array')}, {self.size} numbers>"
+
+    def pieces(self, vector: np.ndarray) -> list[np.ndarray]:
+        """The stretches of a vector like ``params``."""
+        return [vector[offset : offset + end - start] for offset, start, end in self.cuts]
+
+    def gathered(self, pieces: list[np.ndarray], dtype: np.dtype) -> Gradients:
+        """A compact copy of stretches."""
+        if len(pieces) == 1:
+            return Gradients(self, pieces[0].copy())
+        return Gradients(self, np.concatenate(pieces) if pieces else np.empty(0, dtype))
+
+    def spread(self, flat: np.ndarray, pieces: list[np.ndarray]) -> None:
+        """Write a compact vector to stretches."""
+        if len(pieces) == 1:
+            pieces[0][...] = flat
+            return
+        for piece, (_, start, end) in zip(pieces, self.cuts, strict=True):
+            piece[...] = flat[start:end]
+
+    def flat(self, came: Any, dtype: np.dtype) -> np.ndarray:
+        """Gradients that a user hands in, as one finite vector; ``ValueError`` or ``TypeError`` names what is wrong."""
+        if type(came) is Gradients and (came.form is self or came.form.shapes == self.shapes):
+            flat = convert.real_array("grads", came.flat, dtype)
+        elif isinstance(came, np.ndarray) and came.shape == (self.size,) and self.shapes != ((),) * self.size:
+            flat = convert.real_array("grads", came, dtype)
+        else:
+            flat = self._joined(came, dtype)
+        if self.size <= convert.FEW and math.isfinite(np.vdot(flat, flat)):
+            return flat
+        for i, array in enumerate(Gradients(self, flat)):
+            convert.check_finite(f"grads[{i}] ({self.names[i]})", np.ascontiguousarray(array))
+        return flat
+
+    def _joined(self, came: Any, dtype: np.dtype) -> np.ndarray:
+        arrays = list(came) if type(came) is Gradients else convert.listed("grads", came, "arrays")
+        if len(arrays) != len(self.shapes):
+            raise ValueError(
+                f"grads must hold an array for each of the {len(self.shapes)} trainable_variables "
+                f"({', '.join(self.names)}), got {len(arrays)}"
+            )
+        flat = np.empty(self.size, dtype)
+        for i, (array, shape) in enumerate(zip(arrays, self.shapes, strict=True)):
+            label = f"grads[{i}] ({self.names[i]})"
+            if array is None:
+                raise TypeError(f"{label} is None; give zeros of shape {shape} where nothing shall change")
+            if np.shape(array) != shape:
+                raise ValueError(f"{label} must have shape {shape}, got {shown(np.shape(array))}")
+            flat[self.ends[i] : self.ends[i + 1]] = convert.real_array(label, array, dtype).reshape(-1)
+        return flat
+
+
+class Gradients(Sequence):
+    """Gradients by trained parameters, in the order of ``model.trainable_variables``.
+
+    Attributes
+    ----------
+    flat : all of them as one vector, which the arrays are views of: what is written to either is seen in both.
+    names : of the parameters, as ``"dense/kernel"``.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense
+    >>> model = Sequential([Dense(1, "linear", input_shape=(2,))])
+    >>> grads = model.gradients([[1.0, 2.0]], dy=[[1.0]])
+    >>> grads
+    <Gradients of 2 arrays, 3 numbers, float32, norm 2.44949>
+    >>> grads.names, grads[0].tolist(), grads.flat.tolist()
+    (('dense/kernel', 'dense/bias'), [[1.0], [2.0]], [1.0, 2.0, 1.0])
+    """
+
+    __slots__ = ("flat", "form")
+
+    def __init__(self, form: Form, flat: np.ndarray):
+        self.form, self.flat = form, flat
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.form.names
+
+    def __len__(self) -> int:
+        return len(self.form.shapes)
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[i] for i in range(*number.indices(len(self)))]
+        form, i = self.form, range(len(self))[number]
+        return self.flat[form.ends[i] : form.ends[i + 1]].reshape(form.shapes[i])
+
+    def __setitem__(self, number: int, came: Any) -> None:
+        self[number][...] = came
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        norm = float(np.linalg.norm(self.flat.astype(np.float64)))
+        numbers = f"{len(self.flat)} numbers, {self.flat.dtype}"
+        return f"<Gradients of {counted(len(self), 'array')}, {numbers}, norm {norm:g}>"

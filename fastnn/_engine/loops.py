@@ -1,0 +1,307 @@
+"""Forward passes, gradients and updates one by one, for training loops that users write.
+
+Design: whatever does not change between two calls is kept: plans in :class:`Loops`, and on a :class:`Desk` memory with
+the addresses of the rows. Few rows are copied to where their addresses are known, because asking arrays for them costs
+more than a small network's gradient. One plan serves any number of rows: its blocks are those of a batch of all of
+them, so that gradients have the bits of an update of ``fit``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.sparse import SparseRows, dense
+from fastnn._engine.compiled import Compiled
+from fastnn._engine.convert import FEW
+from fastnn._engine.gradients import Form, Gradients
+from fastnn._engine.plans import Entry, take_memory, with_losses
+from fastnn._engine.state import State
+from fastnn._kernels import reference, steps
+from fastnn._kernels.contract import Rows
+from fastnn._plan import tables
+from fastnn._plan.compile import MAX_BLOCK, compile_plan
+from fastnn._plan.layout import Layout
+from fastnn._plan.memory import aligned, allocate
+from fastnn._plan.plan import Plan
+from fastnn.losses import Reduction
+from fastnn.losses.records import INNER_PRODUCT
+from fastnn.optimizers import LBFGS, Optimizer
+from fastnn.regularizers import penalize, penalty
+from fastnn.schedules import Schedule
+
+
+class Desk:
+    """A plan with memory that one call at a time works in."""
+
+    def __init__(self, plan: Plan, params: np.ndarray, form: Form):
+        self.plan, self.memory = plan, allocate(plan, params)
+        self.sums = np.zeros(int(plan.header["n_sums"]))
+        self.block = int(plan.header["block_rows"])
+        self.pieces = form.pieces(self.memory.grads)
+        self.slopes = [self._slope(value) for value in plan.inputs if value["grad"] >= 0]
+        self.widths = [int(size) for size in (*plan.inputs["size"], *plan.outputs["size"])]
+        self.most = FEW // max(self.widths)
+        self.kept = self.rows = Rows((np.empty(0),))
+        self.n, self.room = 0, [np.empty(0)]
+
+    def _slope(self, value: Any) -> np.ndarray:
+        """Where the gradient of an input stands, of a whole block."""
+        at, size = int(value["grad"]), int(value["size"])
+        return self.memory.workspace[at : at + self.block * size].reshape(self.block, size)
+
+    def lay(self, inputs: Sequence[Any], targets: Sequence[np.ndarray]) -> Rows:
+        """Rows and slopes of the outputs that are checked, where their addresses are known if they are few."""
+        n = len(inputs[0])
+        if n > self.most or SparseRows in map(type, inputs):
+            return Rows(tuple(inputs), tuple(targets), (None,) * len(targets))
+        if n != self.n:
+            self._make_room(n)
+        for to, array in zip(self.room, (*inputs, *targets), strict=True):
+            to[...] = array
+        return self.rows
+
+    def _make_room(self, n: int) -> None:
+        if n > len(self.kept):
+            arrays = [aligned(n * size, self.memory.params.dtype).reshape(n, size) for size in self.widths]
+            n_in = len(self.plan.inputs)
+            self.kept = Rows(tuple(arrays[:n_in]), tuple(arrays[n_in:]), (None,) * len(self.plan.outputs))
+        self.rows, self.n = self.kept.part(slice(n)), n
+        self.room = [*self.rows.inputs, *self.rows.targets]  # type: ignore[list-item]
+        vars(self.rows).update(sources=self.kept.sources, answers=self.kept.answers)  # they begin at the same places
+
+
+class Loops:
+    """What a user's loop on one model has in use.
+
+    Parameters
+    ----------
+    layout : of the model, with what is not trained.
+    state, seed : of the model.
+    names : of all parameters.
+    """
+
+    def __init__(self, layout: Layout, state: State, seed: int, names: Sequence[str]):
+        self.layout, self.state, self.seed = layout, state, seed
+        self.form = Form(layout, names)
+        self.shapes = layout.output_shapes
+        self.frozen = frozenset(variable.layer for variable in layout.variables if not variable.trained)
+        self.all_layers = frozenset(range(len(layout.layers)))
+        self.desks: dict[Any, tuple[Plan, list[Desk]]] = {}
+        self.updater: Updater | None = None
+
+    def __repr__(self) -> str:
+        return f"<Loops of {self.layout!r}>"
+
+    # -- plans ----------------------------------------------------------------------------------
+
+    def for_slopes(self, by_inputs: bool, training: bool) -> tuple[Plan, list[Desk]]:
+        """The plan for slopes of the outputs that users bring, with the desks that are free."""
+        key = by_inputs, training
+        if key not in self.desks:
+            layout = self.layout.frozen(self.all_layers) if by_inputs else self.layout
+            factors = [math.prod(shape[:-1]) for shape in self.shapes]  # what a row's positions are divided by
+            plan = compile_plan(
+                layout,
+                batch_size=MAX_BLOCK,
+                losses=[INNER_PRODUCT] * len(factors),
+                loss_weights=factors,
+                seed=self.seed,
+                reduction=Reduction(summed=True),
+                input_gradients=by_inputs,
+                drops=training,
+            )
+            self.desks[key] = plan, []
+        return self.desks[key]
+
+    def for_loss(self, compiled: Compiled, by_inputs: bool, training: bool) -> tuple[Plan, list[Desk]]:
+        """The plan for what a model is compiled to, without its metrics."""
+        key = by_inputs, training, compiled.reduction
+        if key not in self.desks:
+            frozen = self.all_layers if by_inputs else self.frozen
+            more = {"input_gradients": by_inputs, "drops": training}
+            self.desks[key] = with_losses(compiled, frozen, metrics=(), batch_size=MAX_BLOCK, **more), []
+        return self.desks[key]
+
+    def take(self, entry: tuple[Plan, list[Desk]]) -> Desk:
+        """A desk that no other call works at; to be appended to the list after use."""
+        try:
+            return entry[1].pop()
+        except IndexError:
+            return Desk(entry[0], self.state.params, self.form)
+
+    # -- calls ----------------------------------------------------------------------------------
+
+    def predict(self, module: Any, entry: Entry, inputs: Sequence[Any]) -> list[np.ndarray]:
+        """Outputs as in prediction, by a plan for them and memory."""
+        (plan, pool), n, dtype = entry, len(inputs[0]), self.state.params.dtype
+        try:
+            memory = pool.pop()
+        except IndexError:
+            memory = allocate(plan, self.state.params)
+        out = [np.empty((n, *shape), dtype) for shape in self.shapes]
+        flat = [made if made.ndim == 2 else made.reshape(n, math.prod(made.shape[1:])) for made in out]
+        module.predict(plan, memory, inputs, flat)
+        pool.append(memory)
+        return out
+
+    def forward(self, module: Any, inputs: Sequence[Any], step: int) -> list[np.ndarray]:
+        """Outputs as in training, with the dropout of ``step``."""
+        entry, n = self.for_slopes(False, True), len(inputs[0])
+        desk, out = self.take(entry), [np.empty((n, *shape), self.state.params.dtype) for shape in self.shapes]
+        rooms = [desk.memory.workspace[int(value["offset"]) :] for value in desk.plan.inputs]
+        flat = [made.reshape(n, math.prod(made.shape[1:])) for made in out]
+        with np.errstate(all="ignore"):
+            for first in range(0, n, desk.block):
+                part = slice(first, min(first + desk.block, n))
+                block = [dense(x[part], room) for x, room in zip(inputs, rooms, strict=True)]
+                found = module.forward(desk.plan, desk.memory, block, True, step, first)
+                for to, y in zip(flat, found, strict=True):
+                    to[part] = y
+        entry[1].append(desk)
+        return out
+
+    def of_slopes(
+        self, module: Any, inputs: Sequence[Any], slopes: Sequence[np.ndarray], step: int, training: bool
+    ) -> Gradients:
+        """Gradients by the weights of ``sum(slopes * outputs)``."""
+        entry = self.for_slopes(False, training)
+        desk = self.take(entry)
+        desk.sums[0] = 0.0
+        module.gradient(desk.plan, desk.memory, desk.lay(inputs, slopes), desk.sums, step)
+        made = self._gathered(desk)
+        entry[1].append(desk)
+        return made
+
+    def inputs_of_slopes(
+        self, module: Any, inputs: Sequence[Any], slopes: Sequence[np.ndarray], step: int, training: bool
+    ) -> list[np.ndarray]:
+        """The same by the inputs, ``(n, numbers a sample)``."""
+        entry = self.for_slopes(True, training)
+        desk = self.take(entry)
+        made = _by_inputs(module, desk, desk.lay(inputs, slopes), step)
+        entry[1].append(desk)
+        return made
+
+    def of_loss(
+        self, module: Any, compiled: Compiled, rows: Rows, by_inputs: bool, training: bool
+    ) -> tuple[float, Gradients | list[np.ndarray]]:
+        """The loss as ``fit`` would tell it of an update on these rows, and its gradients before clipping."""
+        entry = self.for_loss(compiled, by_inputs, training)
+        desk, loss = self.take(entry), reference.loss if compiled.has_custom_loss else None
+        step, total = self.state.step, steps.total_weight(entry[0], rows.weights[0], len(rows))
+        scale = steps.over(1.0, total) if entry[0].header["divides_penalties"] else 1.0
+        if by_inputs:
+            made: Any = _by_inputs(module, desk, rows, step, loss)
+            cost = scale * penalty(tables.segments(self.layout), desk.memory.params)
+        else:
+            _gradient(module, desk, rows, step, loss)
+            cost = _add_penalties(desk, scale)
+            made = self._gathered(desk)
+        value = (desk.sums[0] + len(rows) * cost) / len(rows)
+        entry[1].append(desk)
+        return float(value), made
+
+    def _gathered(self, desk: Desk) -> Gradients:
+        made = self.form.gathered(desk.pieces, desk.memory.params.dtype)
+        if not math.isfinite(desk.sums[0]):
+            made.flat.fill(math.nan)  # the way back was not taken
+        return made
+
+    def update(self, module: Any, flat: np.ndarray) -> None:
+        """One update with gradients as a compact vector, which hold penalties already."""
+        updater = self.updater
+        assert updater is not None
+        self.form.spread(flat, updater.pieces)
+        step = self.state.step
+        rate = updater.rate_at(step)
+        try:
+            module.update(updater.plan, updater.memory, step + 1, rate, 0.0)
+        finally:  # also when Ctrl-C comes in between
+            self.state.step = step + 1
+
+    def prepared(self, optimizer: Optimizer) -> Updater:
+        """What updates by an optimiser work with, as its numbers are now."""
+        if self.updater is None or not self.updater.fits(optimizer):
+            optimizer.check()
+            self.updater = Updater(self, optimizer)
+        return self.updater
+
+
+class Updater:
+    """Plan, memory and learning rate of updates."""
+
+    def __init__(self, loops: Loops, optimizer: Optimizer):
+        if isinstance(optimizer, LBFGS):
+            raise ValueError("L-BFGS looks for its steps by itself, in fit; choose another optimizer for own loops")
+        self.state, self.optimizer = loops.state, optimizer
+        losses = [INNER_PRODUCT] * len(loops.shapes)
+        self.plan = compile_plan(loops.layout, batch_size=1, losses=losses, optimizer=optimizer, seed=loops.seed)
+        self.memory = take_memory(self.state, self.plan, [], training=True)
+        self.pieces = loops.form.pieces(self.memory.grads)
+        self._read()
+
+    def _read(self) -> None:
+        self.numbers = dict(vars(self.optimizer))
+        self.others = {name: value for name, value in self.numbers.items() if name != "learning_rate"}
+        rate = self.optimizer.learning_rate
+        self.rate = None if isinstance(rate, Schedule) else float(rate)
+
+    def fits(self, optimizer: Optimizer) -> bool:
+        """Whether nothing but the learning rate has been set since; a new rate is read."""
+        if optimizer is not self.optimizer or self.memory.slots is not self.state.slots:
+            return False
+        if vars(optimizer) != self.numbers:
+            optimizer.check()
+            if any(vars(optimizer)[name] != value for name, value in self.others.items()):
+                return False
+            self._read()
+        return True
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of an update, ``step`` of them done before."""
+        return float(self.optimizer.learning_rates(step, 1)[0]) if self.rate is None else self.rate
+
+    def __repr__(self) -> str:
+        return f"<Updater by {self.optimizer!r}>"
+
+
+Loss = Callable[..., None] | None
+
+
+def _gradient(module: Any, desk: Desk, rows: Rows, step: int, loss: Loss) -> None:
+    desk.sums.fill(0.0)
+    if loss is None:
+        module.gradient(desk.plan, desk.memory, rows, desk.sums, step)
+    else:
+        steps.gradient_loop(module, desk.plan, desk.memory, rows, desk.sums, step, loss)
+
+
+def _add_penalties(desk: Desk, scale: float) -> float:
+    if not desk.plan.header["has_penalty"]:
+        return 0.0
+    return penalize(desk.plan.segments, desk.memory.params, desk.memory.grads, scale)
+
+
+def _by_inputs(module: Any, desk: Desk, rows: Rows, step: int, loss: Loss = None) -> list[np.ndarray]:
+    """Gradients by the inputs; places in the workspace hold those of one block."""
+    n = len(rows)
+    if n <= desk.block:
+        _gradient(module, desk, rows, step, loss)
+        made = [slope[:n].copy() for slope in desk.slopes]
+    else:
+        made = [np.empty((n, slope.shape[1]), slope.dtype) for slope in desk.slopes]
+
+        def take(first: int, count: int) -> None:
+            for to, slope in zip(made, desk.slopes, strict=True):
+                to[first : first + count] = slope[:count]
+
+        desk.sums.fill(0.0)
+        steps.gradient_loop(module, desk.plan, desk.memory, rows, desk.sums, step, loss, after=take)
+    if not math.isfinite(desk.sums[0]):
+        for array in made:
+            array.fill(math.nan)
+    return made

@@ -1,0 +1,282 @@
+"""What training loops of one's own are made of: forward passes, gradients and updates one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn._base.arguments import flag, number, shown
+from fastnn._engine import convert, exclusive, inference
+from fastnn._engine.blend import Blend
+from fastnn._engine.data import Given, split_rows
+from fastnn._engine.gradients import Gradients
+from fastnn._engine.listeners import SILENT
+from fastnn._plan.plan import Plan
+from fastnn.models.prepared import Prepared
+from fastnn.models.trainable import Trainable
+from fastnn.models.values import named_values
+
+FIRST_CALL = 2**40  # where the dropout masks of calls begin, beyond those of any update
+WRT = ("weights", "inputs")
+
+
+class OwnLoops(Trainable):
+    """Calls for loops of one's own; :class:`fastnn.Model` has them."""
+
+    backend: str | None
+    backend_: str | None
+    _loops: Prepared | None = None
+    _calls = 0  # with training=True
+
+    def _drop_plans(self) -> None:
+        super()._drop_plans()
+        self._loops = None
+
+    def rows_of(self, x: Any) -> list[Any]:
+        """Rows for prediction, checked, for each input."""
+        raise NotImplementedError
+
+    def given(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Given:
+        """A user's data, taken apart."""
+        raise NotImplementedError
+
+    def built_for(self, x: Any) -> contextlib.AbstractContextManager[None]:
+        """A block in which the model is built, by the rows of ``x`` if need be."""
+        raise NotImplementedError
+
+    def activations(self, x: Any) -> dict[str, Any]:
+        """The output of every layer for rows ``x``, as in prediction, by the layer's name.
+
+        Each is ``(n, *shape of the layer's output)``, after the layer's activation. A layer that is called several
+        times has the further outputs as ``name_1``, ``name_2`` ... (the next that is free). Layers of a model inside
+        this one stand as ``"model/layer"``, and what that model gives under its own name. Layers that only state the
+        shape of an input are there where :attr:`layers` lists them.
+
+        >>> import numpy as np
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> layers = [Dense(2, "relu", kernel_initializer="ones", input_shape=(1,)), Dense(1, name="sum")]
+        >>> values = Sequential(layers).activations([[3.0], [-1.0]])
+        >>> list(values), values["dense"].tolist()
+        (['dense', 'sum'], [[3.0, 3.0], [0.0, 0.0]])
+        """
+        if self._layout is None:
+            with self.built_for(x):
+                return self.activations(x)
+        loops = self._prepared()
+        if loops.values is None:
+            loops.values = named_values(self.graph, {id(layer) for layer in self.layers})
+        places, outputs = loops.values
+        entry = self._plans.values(self.layout, outputs, self.seed)
+        module = self._module(entry[0])
+        found = inference.predict(self._state, self._rows(loops, x), 0, entry, module, SILENT)
+        return {name: place(found) for name, place in places.items()}
+
+    def gradients(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        *,
+        dy: Any = None,
+        wrt: str = "weights",
+        training: bool = True,
+    ) -> Any:
+        """Gradients of the compiled loss, or of one whose slope by the outputs you bring.
+
+        Parameters
+        ----------
+        x : rows, as of :meth:`fit`.
+        y, sample_weight, class_weight : as of :meth:`fit`. The gradients are those that the optimiser gets in an
+            update on these rows as one batch, before clipping: of the mean loss with the penalties on parameters and
+            outputs, with the dropout of the next update.
+        dy : in place of ``y``, the slope of a loss by the outputs, shaped like them (a list or dict for several). The
+            gradients are those of ``sum(dy * outputs)`` over rows and outputs, divided by nothing and without
+            penalties; the model need not be compiled. Dropout is that of the last ``model(x, training=True)``.
+        wrt : ``"weights"``, or ``"inputs"`` for gradients by the inputs, shaped like ``x``.
+        training : False leaves dropout out, as in prediction.
+
+        Returns
+        -------
+        ``(loss, grads)``, or with ``dy`` the ``grads`` alone: :class:`fastnn.models.Gradients` in the order of
+        :attr:`trainable_variables`, or one array or several for the inputs. Where the loss, or the sum, is not finite,
+        all of them are NaN.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> model = Sequential([Dense(1, kernel_initializer="ones", input_shape=(2,))])
+        >>> model.compile("sgd", "mse")
+        >>> loss, grads = model.gradients([[1.0, 2.0]], [[1.0]])
+        >>> loss, grads[0].tolist()
+        (4.0, [[4.0], [8.0]])
+        >>> model.gradients([[1.0, 2.0]], dy=[[2.0]], wrt="inputs").tolist()
+        [[2.0, 2.0]]
+        """
+        if (dy is None) == (y is None):
+            raise TypeError(f"gradients takes targets y or slopes dy, got {'none of them' if y is None else 'both'}")
+        if wrt not in WRT:
+            raise ValueError(f"wrt must be 'weights' or 'inputs', got {shown(wrt)}")
+        if self._layout is None:
+            with self.built_for(x):
+                return self.gradients(x, y, sample_weight, class_weight, dy=dy, wrt=wrt, training=training)
+        loops, by_inputs = self._prepared(), wrt == "inputs"
+        training = training is True or flag("training", training)
+        if dy is None:
+            given = self.given(x, y, sample_weight, class_weight)
+            return self._of_loss(loops, given, by_inputs, training)
+        if sample_weight is not None or class_weight is not None:
+            raise TypeError("weights of rows belong into dy: multiply its rows by them")
+        inputs = self._rows(loops, x)
+        slopes = self._slopes(loops, dy, len(inputs[0]))
+        module = self._module(loops.for_slopes(by_inputs, training)[0])
+        step = FIRST_CALL + self._calls if self._calls else self._state.step
+        if by_inputs:
+            return self._like_inputs(loops.inputs_of_slopes(module, inputs, slopes, step, training))
+        return loops.of_slopes(module, inputs, slopes, step, training)
+
+    def apply_gradients(self, grads: Any) -> None:
+        """One update of the weights by the compiled optimiser.
+
+        Its schedule, clipping, weight decay and constraints act as in :meth:`fit`, and ``model.step`` counts it.
+        Penalties are not added: :meth:`gradients` of a loss has them.
+
+        Parameters
+        ----------
+        grads : what :meth:`gradients` gave; or arrays in the order and shapes of :attr:`trainable_variables`, or
+            all of them as one vector.
+
+        Raises
+        ------
+        ValueError, TypeError
+            numbers that are not finite, or other shapes; nothing has changed.
+        RuntimeError
+            the model is in a fit.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> model = Sequential([Dense(1, kernel_initializer="ones", input_shape=(1,))])
+        >>> model.compile("sgd")
+        >>> model.apply_gradients([[[50.0]], [-100.0]])
+        >>> model.step, [weights.tolist() for weights in model.get_weights()]
+        (1, [[[0.5]], [1.0]])
+        """
+        optimizer = self.compiled_optimizer
+        store = self._store
+        exclusive.enter(store)
+        try:
+            loops = self._prepared()
+            flat = loops.form.flat(grads, self.dtype)
+            loops.update(self._module(loops.prepared(optimizer).plan), flat)
+        finally:
+            exclusive.leave(store)
+
+    def soft_update(self, target: Any, tau: float) -> None:
+        """Move the weights of another model towards this one's: ``target = tau * self + (1 - tau) * target``.
+
+        ``tau`` is between 0 and 1; 1 copies. Both must have parameters of the same shapes and dtype. The optimiser
+        state of the target stays.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> layers = [Dense(1, kernel_initializer=start, input_shape=(1,)) for start in ("ones", "zeros")]
+        >>> online, slow = (Sequential([layer]) for layer in layers)
+        >>> online.soft_update(slow, 0.25)
+        >>> slow.weights[0].tolist()
+        [[0.25]]
+        """
+        tau = number("tau", tau, low=0.0, high=1.0)
+        loops = self._prepared()
+        blend = loops.blends.get(target) if isinstance(target, OwnLoops) else None
+        if blend is None or not blend.fits(self.params, target.params):
+            blend = loops.blends[target] = self._blend(target)
+        exclusive.check_not_elsewhere(target.store)
+        blend(tau)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _predicted(self, x: Any) -> Any:
+        """Outputs as in prediction; what is kept between calls makes it quicker than :meth:`predict` on few rows."""
+        if self._layout is None:
+            with self.built_for(x):
+                return self._predicted(x)
+        loops = self._loops
+        if loops is None:
+            loops = self._loops = Prepared(self)
+        inputs = self._rows(loops, x)
+        out = loops.predict(self._module(loops.reading[0]), loops.reading, inputs)
+        return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
+
+    def _of_loss(self, loops: Prepared, given: Given, by_inputs: bool, training: bool) -> tuple[float, Any]:
+        compiled = self.compiled
+        rows = split_rows(compiled, given, 0.0, None)[0]
+        module = self._module(loops.for_loss(compiled, by_inputs, training)[0])
+        loss, made = loops.of_loss(module, compiled, rows, by_inputs, training)
+        return loss, made if isinstance(made, Gradients) else self._like_inputs(made)
+
+    def _in_training(self, x: Any) -> Any:
+        """Outputs as in training; each call has dropout of its own."""
+        if self._layout is None:
+            with self.built_for(x):
+                return self._in_training(x)
+        loops = self._prepared()
+        inputs = self._rows(loops, x)
+        module = self._module(loops.for_slopes(False, True)[0])
+        self._calls += 1
+        return self.ends[1].join(loops.forward(module, inputs, FIRST_CALL + self._calls))
+
+    def _prepared(self) -> Prepared:
+        """What is kept between calls, made anew when layers were frozen or let go meanwhile."""
+        exclusive.check_not_elsewhere(self._store)
+        found = self._loops
+        if found is None or found.changed(self._trainable):
+            found = self._loops = Prepared(self)
+        return found
+
+    def _module(self, plan: Plan) -> Any:
+        """The backend that runs a plan."""
+        name, module = _kernels.select(plan, self.backend)
+        if name != self.backend_:
+            self.backend_ = name
+        return module
+
+    def _rows(self, loops: Prepared, x: Any) -> list[Any]:
+        """Rows for each input, checked."""
+        if loops.one_shape is None or type(x) is not np.ndarray:
+            return self.rows_of(x)
+        return [convert.inputs("x", x, loops.one_shape, self.dtype, empty=True)]
+
+    def _slopes(self, loops: Prepared, dy: Any, n: int) -> list[np.ndarray]:
+        """Slopes of the outputs, checked, ``(n, numbers a sample)``."""
+        outs, shapes = loops.ends[1], loops.shapes
+        if len(shapes) == 1 and type(dy) is np.ndarray:
+            return [self._slope("dy", dy, (n, *shapes[0]))]
+        split = zip(outs.split("dy", dy), shapes, strict=True)
+        return [self._slope(outs.label("dy", i), came, (n, *shape)) for i, (came, shape) in enumerate(split)]
+
+    def _slope(self, label: str, came: Any, shape: tuple[int, ...]) -> np.ndarray:
+        slope = convert.real_array(label, came, self.dtype)
+        if slope.shape != shape and not (shape[-1] == 1 and slope.shape == shape[:-1]):
+            raise ValueError(f"{label} must have the shape of the output, {shape}, got {slope.shape}")
+        convert.check_finite(label, slope, came)
+        return slope if slope.ndim == 2 else slope.reshape(len(slope), math.prod(shape[1:]))
+
+    def _like_inputs(self, arrays: Sequence[np.ndarray]) -> Any:
+        shaped = [array.reshape(-1, *shape) for array, shape in zip(arrays, self.layout.input_shapes, strict=True)]
+        return self.ends[0].join(shaped)
+
+    def _blend(self, target: Any) -> Blend:
+        if not isinstance(target, OwnLoops):
+            raise TypeError(f"soft_update changes another model, got {target!r}")
+        shapes, others = ([v.parameter.shape for v in model.layout.variables] for model in (self, target))
+        if shapes != others or self.dtype != target.dtype:
+            raise ValueError(
+                f"soft_update needs a model with the same parameters: {target!r} has {others} of {target.dtype}, and "
+                f"this one {shapes} of {self.dtype}"
+            )
+        return Blend(self.params, target.params, self.layout, target.layout)

@@ -1,0 +1,38 @@
+"""What a model keeps between the calls of a user's loop."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from fastnn._engine.blend import Blend
+from fastnn._engine.loops import Loops
+from fastnn.models.values import parameter_names, watched
+
+if TYPE_CHECKING:
+    from fastnn.models.loops import OwnLoops
+
+
+class Prepared(Loops):
+    """What a model keeps between the calls of a loop; it does not keep the model.
+
+    Attributes
+    ----------
+    values : how :meth:`OwnLoops.activations` names what its plan gives.
+    blends : what :meth:`OwnLoops.soft_update` needs, by target.
+    """
+
+    def __init__(self, model: OwnLoops):
+        frozen = model.frozen()
+        layout = model.layout.frozen(frozen) if frozen else model.layout
+        super().__init__(layout, model.state, model.seed, parameter_names(model.graph, layout))
+        self.watched = watched(model)
+        self.told = [model._trainable, *(item._trainable for item in self.watched)]
+        self.ends, self.reading = model.ends, model.prediction_entry()
+        self.one_shape = layout.input_shapes[0] if len(layout.inputs) == 1 else None
+        self.values: Any = None
+        self.blends: weakref.WeakKeyDictionary[Any, Blend] = weakref.WeakKeyDictionary()
+
+    def changed(self, trainable: bool) -> bool:
+        """Whether something was frozen, or trains again, since; ``trainable`` is the model's own word."""
+        return [trainable, *[item._trainable for item in self.watched]] != self.told
