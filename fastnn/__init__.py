@@ -33,7 +33,7 @@ from fastnn._kernels import available as available_backends
 from fastnn._kernels import get_backend, set_backend, use_backend
 from fastnn._version import __version__
 from fastnn.config import show_config
-from fastnn.errors import BackendError, DivergenceError, NotReadyError
+from fastnn.errors import BackendError, BatchError, DivergenceError, NotReadyError
 from fastnn.layers import Input
 from fastnn.models.files import load
 from fastnn.models.fit_many import fit_many
@@ -42,6 +42,7 @@ from fastnn.models.sequential import Sequential
 
 __all__ = [
     "BackendError",
+    "BatchError",
     "DivergenceError",
     "Input",
     "Model",

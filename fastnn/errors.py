@@ -39,3 +39,28 @@ class DivergenceError(ArithmeticError):
     def __init__(self, message: str, epoch: int = 0):
         super().__init__(message)
         self.epoch = epoch
+
+
+class BatchError(ValueError):
+    """A batch of a generator, or of another iterable, could not be had or could not be used; the message says which.
+
+    What the iterable itself raised is the ``__cause__``. The model keeps what it has learned until then.
+
+    Attributes
+    ----------
+    batch : the batch, from 1 in its epoch.
+    epoch : the epoch, from 1; None in ``evaluate`` and ``predict``.
+
+    >>> import fastnn
+    >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(1,))], seed=1)
+    >>> model.compile("sgd", "mse")
+    >>> try:
+    ...     history = model.fit(([[1.0]] * rows, [1.0] * rows) for rows in (2, 2, 0))
+    ... except fastnn.BatchError as error:
+    ...     print(error)
+    batch 3 of epoch 1: x is empty; at least one row is needed
+    """
+
+    def __init__(self, message: str, batch: int = 0, epoch: int | None = None):
+        super().__init__(message)
+        self.batch, self.epoch = batch, epoch

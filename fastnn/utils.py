@@ -1,4 +1,4 @@
-"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences, rows of norm 1, pictures of models."""
+"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences, norms, data sets, pictures of models."""
 
 from __future__ import annotations
 
@@ -6,14 +6,82 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import integer, shown
+from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import listed, numbers
 from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
 from fastnn.backend import clear_session
 
-__all__ = ["clear_session", "normalize", "pad_sequences", "plot_model", "set_random_seed", "to_categorical"]
+__all__ = [
+    "PyDataset",
+    "Sequence",
+    "clear_session",
+    "normalize",
+    "pad_sequences",
+    "plot_model",
+    "set_random_seed",
+    "to_categorical",
+]
 SIDES = ("pre", "post")
+
+
+class PyDataset:
+    """Base of data sets that make their batches when they are asked, as ``keras.utils.PyDataset``.
+
+    A subclass has ``__getitem__(index)``, which gives a batch ``(x, y)`` or ``(x, y, sample_weight)``, and ``__len__``,
+    the number of batches; or a property ``num_batches`` in its place, None for a set without an end. It may have
+    ``on_epoch_begin()`` and ``on_epoch_end()``. ``fit`` asks for batches in a new order each epoch unless
+    ``shuffle=False``.
+
+    Parameters
+    ----------
+    workers, use_multiprocessing, max_queue_size : taken for Keras' sake, where results do not depend on them either;
+        the batch after the one that trains is fetched by one thread.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential, utils
+    >>> from fastnn.layers import Dense
+    >>> class Lines(utils.PyDataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...
+    ...     def __getitem__(self, index):
+    ...         x = np.linspace(index, index + 1, 10).reshape(-1, 1)
+    ...         return x, 2 * x
+    >>> model = Sequential([Dense(1)], seed=1)
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(Lines(workers=2), epochs=4)
+    >>> model.step
+    12
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10):
+        self.workers = integer("workers", workers, low=0)
+        self.use_multiprocessing = flag("use_multiprocessing", use_multiprocessing)
+        self.max_queue_size = integer("max_queue_size", max_queue_size, low=1)
+
+    def __getitem__(self, index: int) -> Any:
+        """The batch of this index, from 0."""
+        raise NotImplementedError(f"{type(self).__name__} needs __getitem__(index), which gives a batch (x, y)")
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches there are; None for no end."""
+        if hasattr(self, "__len__"):
+            return len(self)
+        raise NotImplementedError(f"{type(self).__name__} needs __len__(), the number of its batches, or num_batches")
+
+    def on_epoch_begin(self) -> None:
+        """Be told that an epoch begins."""
+
+    def on_epoch_end(self) -> None:
+        """Be told that an epoch is over."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+Sequence = PyDataset  # its name in Keras 1 and 2
 
 
 def set_random_seed(seed: int) -> None:

@@ -11,19 +11,17 @@ from typing import Any
 
 from fastnn._base.arguments import nearest, shown
 
-ONE_PASS = "an epoch is one pass over all rows; give the rows that an epoch shall have"
-NO_QUEUE = "the data are arrays, and no queue prepares them"
-EVERY_EPOCH = "all validation rows are evaluated after every epoch"
+NO_QUEUE = "arrays need no queue, and of batches a thread of the call's own fetches the next one"
 CALLS: dict[str, str] = {
     "nb_epoch": "it is called epochs",
     "n_epochs": "it is called epochs",
     "num_epochs": "it is called epochs",
     "steps": "all rows that are given count; give fewer",
-    "steps_per_epoch": ONE_PASS,
-    "samples_per_epoch": ONE_PASS,
-    "validation_steps": EVERY_EPOCH,
-    "nb_val_samples": EVERY_EPOCH,
-    "validation_freq": EVERY_EPOCH,
+    "steps_per_epoch": "an epoch is one pass over all rows; give the rows that an epoch shall have",
+    "samples_per_epoch": "it is called steps_per_epoch, and counts batches",
+    "validation_steps": "all validation rows are evaluated; give fewer",
+    "nb_val_samples": "it is called validation_steps, and counts batches",
+    "validation_freq": "validation rows are evaluated after every epoch",
     "show_accuracy": "give metrics=['accuracy'] to compile",
     "workers": NO_QUEUE,
     "use_multiprocessing": NO_QUEUE,

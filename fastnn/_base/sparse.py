@@ -49,6 +49,10 @@ class SparseRows:
             raise ValueError(f"sparse rows are cut where they follow each other, got the step {step}")
         return SparseRows(self.values, self.columns, self.starts[first : max(first, last) + 1], self.n_columns)
 
+    def copy(self) -> SparseRows:
+        """The same rows in arrays that nobody else has."""
+        return SparseRows(self.values.copy(), self.columns.copy(), self.starts.copy(), self.n_columns)
+
     def take(self, rows: np.ndarray, out: np.ndarray) -> None:
         """Write the rows of these indices into ``out``, C-contiguous ``(len(rows), n_columns)``."""
         first = self.starts[rows]

@@ -35,8 +35,8 @@ def check_given(x: Any, y: Any) -> None:
     """``TypeError`` where targets are missing."""
     if y is None:
         raise TypeError(
-            f"y is missing beside x, a {type(x).__name__}: targets come as an array; a generator or data set that has "
-            f"both is given as x alone to fit"
+            f"y is missing beside x, a {type(x).__name__}: targets come as an array; batches (x, y) come from a "
+            f"generator or another iterable, given as x alone"
         )
 
 
@@ -77,9 +77,9 @@ def split_rows(compiled: Compiled, given: Given, share: Any, validation: Given |
     share = number("validation_split", share, low=0.0, high=1.0, open_high=True)
     rows = make_rows(compiled, given)
     if validation is not None:
-        return _weighted(compiled, rows, given.class_weight), make_rows(compiled, validation, prefix="validation ")
+        return weighted(compiled, rows, given.class_weight), make_rows(compiled, validation, prefix="validation ")
     if not share:
-        return _weighted(compiled, rows, given.class_weight), None
+        return weighted(compiled, rows, given.class_weight), None
     first = int(len(rows) * (1 - share))
     if not 0 < first < len(rows):
         raise ValueError(
@@ -87,10 +87,10 @@ def split_rows(compiled: Compiled, given: Given, share: Any, validation: Given |
             f"{'training' if first == 0 else 'validation'}"
         )
     warn_when_sorted(rows.targets[0])
-    return _weighted(compiled, rows.part(slice(None, first)), given.class_weight), rows.part(slice(first, None))
+    return weighted(compiled, rows.part(slice(None, first)), given.class_weight), rows.part(slice(first, None))
 
 
-def _weighted(compiled: Compiled, rows: Rows, class_weight: Any) -> Rows:
+def weighted(compiled: Compiled, rows: Rows, class_weight: Any) -> Rows:
     """The same rows with the weights of their classes."""
     if class_weight is None:
         return rows
@@ -99,3 +99,28 @@ def _weighted(compiled: Compiled, rows: Rows, class_weight: Any) -> Rows:
     shape, loss = compiled.layout.output_shape, compiled.losses[0]
     weights = row_weights(rows.weights[0], class_weight, rows.targets[0], shape, loss, compiled.dtype)
     return replace(rows, weights=(weights,))
+
+
+def own(rows: Rows) -> Rows:
+    """The same rows in arrays that nobody else has."""
+    return Rows(
+        tuple(x.copy() for x in rows.inputs),
+        tuple(target.copy() for target in rows.targets),
+        tuple(None if weight is None else weight.copy() for weight in rows.weights),
+    )
+
+
+def cut(
+    name: str, n_rows: int, batch_size: int | None, steps: int | None, default: int = 32, repeats: bool = False
+) -> tuple[int, int]:
+    """How many of the first rows make ``steps`` batches, and the rows of a batch, as Keras counts both.
+
+    Where no ``batch_size`` is given, ``steps`` batches hold all rows. What ``repeats`` may have fewer rows than that.
+    """
+    if batch_size is None:
+        batch_size = -(-n_rows // steps) if steps and n_rows else default
+    batch_size = max(1, min(batch_size, n_rows))
+    batches = -(-n_rows // batch_size)
+    if steps is not None and steps > batches and not repeats:
+        raise ValueError(f"{name} is {steps}, and the {n_rows} rows make {batches} batches of {batch_size}; give fewer")
+    return (n_rows if steps is None else min(n_rows, steps * batch_size)), batch_size

@@ -26,37 +26,37 @@ class Records:
     keeps : whether a metric needs all predictions of an epoch; logs of batches do not hold it.
     """
 
-    def __init__(self, compiled: Compiled, batch_size: int, n_samples: int, first: int, offset: int):
-        self.compiled, self.batch_size, self.n_samples, self.offset = compiled, batch_size, n_samples, offset
+    def __init__(self, compiled: Compiled, first: int, offset: int):
+        self.compiled, self.offset = compiled, offset
         self.history, self.next = History(), first
         self.keeps = compiled.keeps
         self.logs: Logs = {}
 
-    def running(self, plan: Plan, sums: np.ndarray, batches: int) -> Logs:
-        """Values over the first batches of an epoch; the loss is NaN where it is not finite."""
-        return {name: values[0] for name, values in self._values(plan, sums[:1], batches).items()}
+    def running(self, plan: Plan, sums: np.ndarray, n_rows: int) -> Logs:
+        """Values over the first rows of an epoch; the loss is NaN where it is not finite."""
+        return {name: values[0] for name, values in self._values(plan, sums[:1], n_rows).items()}
 
     def columns(
         self,
         plan: Plan,
         sums: np.ndarray,
-        batches: int,
+        n_rows: int,
         spoilt: bool = False,
         kept: dict[int, Kept] | None = None,
     ) -> dict[str, list[float]]:
-        """Values of epochs that trained on so many batches; NaN in the last one when it is spoilt.
+        """Values of epochs that trained on so many rows; NaN in the last one when it is spoilt.
 
         ``kept`` is what the one epoch has kept for metrics that need all predictions.
         """
-        found = self._values(plan, sums, 0 if spoilt and self.keeps else batches, kept)
+        found = self._values(plan, sums, 0 if spoilt and self.keeps else n_rows, kept)
         return {name: [*values[:-1], NAN] for name, values in found.items()} if spoilt else found
 
     def _values(
-        self, plan: Plan, sums: np.ndarray, batches: int, kept: dict[int, Kept] | None = None
+        self, plan: Plan, sums: np.ndarray, n_rows: int, kept: dict[int, Kept] | None = None
     ) -> dict[str, list[float]]:
-        if not batches:
+        if not n_rows:
             return {name: [NAN] * len(sums) for name in self.names()}
-        found = read_sums(self.compiled, plan, sums, min(batches * self.batch_size, self.n_samples), kept)
+        found = read_sums(self.compiled, plan, sums, n_rows, kept)
         for name in self.compiled.loss_names:
             found[name] = [value if math.isfinite(value) else NAN for value in found[name]]
         return found

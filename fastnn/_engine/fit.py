@@ -20,19 +20,18 @@ from typing import Any
 from fastnn._engine import exclusive
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.entries import NAN, Records
-from fastnn._engine.evaluate import kept_rows
 from fastnn._engine.finite import Finite
 from fastnn._engine.listeners import Errors, Listeners
 from fastnn._engine.state import State
 from fastnn._engine.stretches import Stretches
 from fastnn._engine.trainer import Trainer
-from fastnn._kernels.contract import Rows
 from fastnn._plan.memory import new_run
 from fastnn.callbacks import History, Logs, TerminateOnNaN
 from fastnn.callbacks.progress import Progress
 from fastnn.errors import DivergenceError
 
 DIVERGED, STALLED = 1, 2  # run.status
+UNBOUNDED = 2**62  # updates of an epoch whose end the trainer keeps
 
 
 @dataclass
@@ -53,51 +52,59 @@ class Stop:
     on_stall: Callable[[], bool] = lambda: True
 
 
+def always(epoch: int) -> bool:
+    """After every epoch."""
+    return True
+
+
 @dataclass
 class Fit:
-    """One call of ``Sequential.fit``, from its checked arguments to its history.
+    """One call of ``fit``, from its checked arguments to its history.
 
     Attributes
     ----------
+    validate, validates : told an epoch's number from 1, gives its ``val_`` values; whether it does for that one.
     failed : whether it diverged or an error ended it; then nothing is evaluated any more.
     """
 
     model: Any  # whom callbacks are told of
-    trainee: Trainee
-    backend: Any
-    rows: Rows
-    batch_size: int
+    trainer: Trainer
     epochs: tuple[int, int]  # first and last + 1, as the user counts them
     listeners: Listeners
     progress: Progress
-    validate: Callable[[], Logs] | None = None
+    validate: Callable[[int], Logs] | None = None
+    validates: Callable[[int], bool] = always
     shuffle: bool = True
     time_limit: float | None = None
     stop: Stop | None = None
     failed: bool = False
 
     def __post_init__(self) -> None:
-        n_samples, start = len(self.rows), self.state.epoch
+        trainer, start = self.trainer, self.state.epoch
         last = start + max(0, self.epochs[1] - self.epochs[0])
-        self.trainer = Trainer(self.trainee, self.backend, self.rows, self.batch_size)
-        self.run = new_run(n_samples, (start, last), step=self.state.step, shuffle=self.shuffle)
+        self.run = new_run(trainer.n_samples or 0, (start, last), step=self.state.step, shuffle=self.shuffle)
         if self.stop:
             for name in ("patience", "tol", "best", "wait"):
                 self.run[name] = getattr(self.stop, name)
-        self.steps = -(-n_samples // self.batch_size)
-        self.stretches = Stretches(self.steps, int(self.trainer.plan.header["n_sums"]))
-        self.weights = Finite(self.trainer.memory.params)
-        self.records = Records(self.trainee.compiled, self.batch_size, n_samples, start, self.epochs[0] - start)
+        steps = UNBOUNDED if trainer.cuts_epochs or trainer.steps is None else trainer.steps
+        self.stretches = Stretches(steps, int(trainer.plan.header["n_sums"]))
+        self.weights = Finite(trainer.memory.params)
+        self.records = Records(self.trainee.compiled, start, self.epochs[0] - start)
         self.history.params = {
             "epochs": self.epochs[1],
             "initial_epoch": self.epochs[0],
-            "steps": self.steps,
-            "n_samples": n_samples,
-            "batch_size": self.batch_size,
+            "steps": trainer.steps,
+            "n_samples": trainer.n_samples,
+            "batch_size": trainer.batch_size,
         }
         self.began = False  # whether the epoch at hand began an update
         self.diverged = self.per_batch = self.at_epochs = False
         self.looked = False  # whether the weights have been looked at since the last update
+
+    @property
+    def trainee(self) -> Trainee:
+        """What is trained, as the engine sees it."""
+        return self.trainer.trainee
 
     @property
     def state(self) -> State:
@@ -143,7 +150,7 @@ class Fit:
         """Whether something has to be done after each epoch."""
         schedule = self.trainer.schedule
         listens = self.progress.every_epoch or self.at_epochs or (schedule and schedule.listens)
-        return bool(self.validate or listens or self.records.keeps)
+        return bool(self.validate or listens or self.records.keeps or self.trainer.cuts_epochs)
 
     def _begin(self) -> bool:
         """Tell what begins; False when a callback ends the fit, which must not see another update."""
@@ -151,6 +158,8 @@ class Fit:
             if self.per_epoch:
                 self.listeners.tell("on_epoch_begin", int(self.run["epoch"]) + self.records.offset, {})
             self.weights.keep()
+            if not self.state.stop_training:
+                self.trainer.begin(int(self.run["epoch"]) + 1 + self.records.offset)
         if self.per_batch and not self.state.stop_training:
             self.listeners.tell("on_train_batch_begin", int(self.run["batch"]), {})
         return not self.state.stop_training
@@ -161,6 +170,7 @@ class Fit:
         self._update()
         if self.per_batch:
             self.listeners.tell("on_train_batch_end", batch, self._running(batch + 1))
+            self._settle()
         if self.run["status"] == DIVERGED or (self.run["batch"] == 0 and not self.weights.holds()):
             self._diverge()
             return
@@ -181,6 +191,13 @@ class Fit:
         self.stretches.measure(time.perf_counter() - began, int(run["step"]) - step)
         self.began = bool(run["batch"]) or run["status"] == DIVERGED
         self._count()
+
+    def _settle(self) -> None:
+        """Find out whether the epoch is over, once callbacks have heard of its batch."""
+        if not self.state.stop_training:
+            self.trainer.settle(self.run)
+            self.began = bool(self.run["batch"]) or self.run["status"] == DIVERGED
+            self._count()
 
     def _follow(self, stop: Stop) -> None:
         """Take over where the rule stands after a call, and ask what shall be when it has ended one."""
@@ -239,24 +256,25 @@ class Fit:
         """Enter the epochs that have ended since the last entry."""
         finished = int(self.run["epoch"]) - self.records.next
         if finished:
-            self._enter(finished, self.steps, spoilt)
+            steps = self.trainer.steps or 0
+            self.progress.learn(steps, self.trainer.n_rows(steps))
+            self._enter(finished, steps, spoilt)
 
     def _enter(self, n_epochs: int, batches: int, spoilt: bool) -> None:
         """Enter epochs that trained on so many batches: one when something listens at epochs, else any number."""
         first = self.records.next - int(self.run["first_epoch"])
-        sums = self.stretches.sums[first : first + n_epochs]
-        kept = None
-        if self.records.keeps and not spoilt:
-            kept = kept_rows(self.trainer.plan, sums[0], self.rows, self.trainer.order)
-        columns = self.records.columns(self.trainer.plan, sums, batches, spoilt, kept)
-        if self.validate:
-            values = dict.fromkeys(self.records.names(), NAN) if self.failed else self.validate()
+        sums, n_rows = self.stretches.sums[first : first + n_epochs], self.trainer.n_rows(batches)
+        kept = self.trainer.kept(sums[0]) if self.records.keeps and n_rows and not spoilt else None
+        columns = self.records.columns(self.trainer.plan, sums, n_rows, spoilt, kept)
+        number = self.records.next + self.records.offset + 1
+        if self.validate and self.validates(number):
+            values = dict.fromkeys(self.records.names(), NAN) if self.failed else self.validate(number)
             columns |= {f"val_{name}": [value] for name, value in values.items()}
         self.records.enter(columns, self._tell_epoch if self.per_epoch else None)
 
     def _tell_epoch(self, epoch: int, logs: Logs) -> None:
         schedule = self.trainer.schedule
-        if schedule and schedule.listens:
+        if schedule and schedule.listens and (not self.validate or "val_loss" in logs):
             schedule.on_epoch_end(logs.get("val_loss", logs["loss"]))
         self.listeners.tell("on_epoch_end", epoch, logs)
         self.progress.epoch_end(epoch - self.epochs[0], logs)
@@ -264,10 +282,11 @@ class Fit:
     # -- what is shown --------------------------------------------------------------------------
 
     def _steps_done(self) -> int:
-        return (int(self.run["epoch"]) + self.records.offset - self.epochs[0]) * self.steps + int(self.run["batch"])
+        epochs = int(self.run["epoch"]) + self.records.offset - self.epochs[0]
+        return epochs * (self.trainer.steps or 0) + int(self.run["batch"])
 
     def _running(self, batches: int) -> Logs:
-        return self.records.running(self.trainer.plan, self.stretches.sums, batches)
+        return self.records.running(self.trainer.plan, self.stretches.sums, self.trainer.n_rows(batches))
 
     def _shown(self) -> Logs:
         """What the bar shows before the first epoch is whole: the values so far; nothing where no row is counted."""

@@ -1,45 +1,46 @@
-"""Evaluation and prediction of a model: in one pass, or batch by batch for callbacks that listen to batches."""
+"""Evaluation and prediction: in one pass, or batch by batch for callbacks that listen to batches, or from a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Evaluation
-from fastnn._engine.listeners import Errors, Listeners
+from fastnn._engine.listeners import SILENT, Errors, Listeners
 from fastnn._engine.plans import Entry, take_memory
 from fastnn._engine.state import State
+from fastnn._engine.streams import Stream
 from fastnn._kernels.contract import Rows
 from fastnn._plan.records import BY_ROWS
 from fastnn.callbacks import Logs
 
 
-def evaluate(trainee: Trainee, rows: Rows, batch_size: int, module: Any, listeners: Listeners) -> Logs:
+def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any, listeners: Listeners) -> Logs:
     """Losses and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
     plan, pool = trainee.plans.evaluation(trainee)
     memory = take_memory(trainee.state, plan, pool)
     trainee.state.stop_evaluating = False
     evaluation = Evaluation(trainee.compiled, plan, memory, module)
-    together = len(rows) if plan.header["divisor"] == BY_ROWS else batch_size  # what a loss that is no mean depends on
+    is_mean = plan.header["divisor"] == BY_ROWS  # else it depends on how rows make batches
+    together = None if is_mean or isinstance(data, Stream) else batch_size
 
-    def add(part: slice) -> None:
-        given = rows.part(part)
-        for batch in _batches(len(given), together):
-            evaluation.add(given.part(batch))
+    def add(rows: Rows) -> None:
+        for batch in _batches(len(rows), together or len(rows)):
+            evaluation.add(rows.part(batch))
 
-    def part(batch: slice) -> Logs:
-        add(batch)
+    def part(rows: Rows) -> Logs:
+        add(rows)
         return evaluation.logs()
 
     try:
-        if not listeners.callbacks:
-            add(slice(None))
+        if not listeners.callbacks and isinstance(data, Rows):
+            add(data)
             return evaluation.logs(whole=True)
         hooks = part, lambda: evaluation.logs(whole=True), lambda: trainee.state.stop_evaluating
-        return _told(listeners, "test", _batches(len(rows), batch_size), *hooks)
+        return _told(listeners, "test", _parts(listeners, "test", data, batch_size), *hooks)
     finally:
         pool.append(memory)
 
@@ -58,41 +59,68 @@ def predict(
             return out
         finally:
             pool.append(memory)
+    rows = Rows(tuple(inputs))
     done = 0
     state.stop_predicting = False
 
-    def part(rows: slice) -> dict[str, Any]:
+    def part(rows: Rows) -> dict[str, Any]:
         nonlocal done
-        module.predict(plan, memory, [x[rows] for x in inputs], [made[rows] for made in flat])
-        done += len(flat[0][rows])
-        return {"outputs": out[0][rows] if len(out) == 1 else [made[rows] for made in out]}
+        here = slice(done, done + len(rows))
+        module.predict(plan, memory, rows.inputs, [made[here] for made in flat])
+        done += len(rows)
+        return _outputs([made[here] for made in out])
 
     try:
-        _told(listeners, "predict", _batches(n, batch_size), part, dict, lambda: state.stop_predicting)
+        parts = _parts(listeners, "predict", rows, batch_size)
+        _told(listeners, "predict", parts, part, dict, lambda: state.stop_predicting)
     finally:
         pool.append(memory)
     return [made[:done] for made in out]
+
+
+def predict_stream(state: State, stream: Stream, entry: Entry, module: Any, listeners: Listeners) -> list[np.ndarray]:
+    """:func:`predict` for the inputs that a stream gives, batch by batch."""
+    made: list[list[np.ndarray]] = []
+    state.stop_predicting = False
+
+    def part(inputs: Sequence[Any]) -> dict[str, Any]:
+        made.append(predict(state, inputs, len(inputs[0]), entry, module, SILENT))
+        return _outputs(made[-1])
+
+    _told(listeners, "predict", stream, part, dict, lambda: state.stop_predicting)
+    return [np.concatenate(parts) for parts in zip(*made, strict=True)]
+
+
+def _outputs(made: list[np.ndarray]) -> dict[str, Any]:
+    return {"outputs": made[0] if len(made) == 1 else made}
 
 
 def _batches(n_rows: int, batch_size: int) -> list[slice]:
     return [slice(first, first + batch_size) for first in range(0, n_rows, batch_size)]
 
 
+def _parts(listeners: Listeners, kind: str, data: Rows | Stream, batch_size: int) -> Iterable[Rows]:
+    """What callbacks hear of one by one: the batches of a stream, those of rows where one listens to batches."""
+    if isinstance(data, Stream):
+        return data
+    if not listeners.hear(f"on_{kind}_batch_begin", f"on_{kind}_batch_end"):
+        return [data]
+    return [data.part(batch) for batch in _batches(len(data), batch_size)]
+
+
 def _told(
     listeners: Listeners,
     kind: str,
-    batches: list[slice],
-    part: Callable[[slice], Any],
+    parts: Iterable[Any],
+    part: Callable[[Any], Any],
     whole: Callable[[], Any],
     stopped: Callable[[], bool],
 ) -> Any:
-    """The logs of the ``whole``, with the hooks of a kind around it and around each ``part``, a batch."""
+    """The logs of the ``whole``, with the hooks of a kind around it and around each of the ``parts``, a batch."""
     errors, logs = Errors(), {}
     with errors:
         listeners.tell(f"on_{kind}_begin", {})
-        if not listeners.hear(f"on_{kind}_batch_begin", f"on_{kind}_batch_end"):
-            batches = [slice(None)]
-        for number, rows in enumerate(batches):
+        for number, rows in enumerate(parts):
             listeners.tell(f"on_{kind}_batch_begin", number, {})
             logs = part(rows)
             listeners.tell(f"on_{kind}_batch_end", number, logs)

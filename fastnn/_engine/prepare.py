@@ -1,35 +1,89 @@
 """From the arguments of ``fit`` to a :class:`fastnn._engine.fit.Fit`: what is checked, what is taken from the model.
 
-Design: apart from ``Sequential``, because ``fit_many`` prepares many fits on shared data before the first one begins.
+Design: apart from ``Model``, because ``fit_many`` prepares many fits on shared data before the first one begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import integer, number
+from fastnn._base.arguments import integer, number, shown
 from fastnn._engine.compiled import Trainee
+from fastnn._engine.data import cut
 from fastnn._engine.fit import Fit, Stop
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
+from fastnn._engine.pieces import PassTrainer, StreamTrainer
+from fastnn._engine.streams import Stream
+from fastnn._engine.trainer import RowsTrainer, Trainer
 from fastnn._kernels.contract import Rows
 from fastnn.callbacks import Callback, Logs, ProgressBar
 from fastnn.callbacks import check as check_callbacks
-from fastnn.callbacks.progress import Progress
+from fastnn.callbacks.progress import Progress, check_verbose
 from fastnn.optimizers import LBFGS
 
 BATCH_SIZE = 32  # where none is given, as in Keras
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Arguments of ``Sequential.fit`` other than data; made by :func:`check_arguments`."""
+class Pace:
+    """How long epochs and their validations are; made by :func:`check_pace`.
 
-    batch_size: int
+    Attributes
+    ----------
+    steps_per_epoch, validation_steps : batches; None for all there are.
+    validation_batch_size : None for that of training.
+    validation_freq : every so many epochs, or a list of epochs from 1.
+    """
+
+    steps_per_epoch: int | None = None
+    validation_steps: int | None = None
+    validation_batch_size: int | None = None
+    validation_freq: int | tuple[int, ...] = 1
+
+    def validates(self, epoch: int) -> bool:
+        """Whether an epoch, from 1, is followed by a validation."""
+        freq = self.validation_freq
+        return epoch % freq == 0 if isinstance(freq, int) else epoch in freq
+
+
+def check_pace(
+    steps_per_epoch: Any = None,
+    validation_steps: Any = None,
+    validation_batch_size: Any = None,
+    validation_freq: Any = 1,
+) -> Pace:
+    """As ``fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
+    if isinstance(validation_freq, list | tuple):
+        freq: Any = tuple(integer("an epoch of validation_freq", one, low=1) for one in validation_freq)
+    elif isinstance(validation_freq, bool) or not hasattr(validation_freq, "__index__"):
+        raise TypeError(
+            f"validation_freq must be a whole number, or a list of epochs from 1, got {shown(validation_freq)}"
+        )
+    else:
+        freq = integer("validation_freq", validation_freq, low=1)
+    return Pace(
+        checked_steps("steps_per_epoch", steps_per_epoch),
+        checked_steps("validation_steps", validation_steps),
+        checked_steps("validation_batch_size", validation_batch_size),
+        freq,
+    )
+
+
+def checked_steps(name: str, came: Any) -> int | None:
+    """A number of batches or rows, or None."""
+    return None if came is None else integer(name, came, low=1)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Arguments of ``fit`` other than data; made by :func:`check_arguments`."""
+
+    batch_size: int | None
     epochs: int
     initial_epoch: int
     verbose: Any
@@ -37,6 +91,7 @@ class Arguments:
     shuffle: bool
     time_limit: float | None
     backend: str | None
+    pace: Pace = Pace()
 
 
 def check_arguments(
@@ -48,18 +103,20 @@ def check_arguments(
     initial_epoch: Any,
     time_limit: Any,
     backend: Any,
+    pace: Pace = Pace(),
 ) -> Arguments:
-    """As ``Sequential.fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
+    """As ``fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
     epochs, initial_epoch = integer("epochs", epochs, low=0), integer("initial_epoch", initial_epoch, low=0)
-    batch_size = checked_batch_size(batch_size)
+    batch_size = checked_steps("batch_size", batch_size)
     if time_limit is not None:
         number("time_limit", time_limit, low=0.0, open_low=True)
     if not isinstance(shuffle, bool | np.bool_):
         raise TypeError(f"shuffle must be True or False, got {shuffle!r}")
+    check_verbose(verbose)
     callbacks = check_callbacks(callbacks)
     if any(isinstance(c, ProgressBar) for c in callbacks):
         verbose = 1
-    return Arguments(batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend)
+    return Arguments(batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend, pace)
 
 
 def checked_batch_size(came: Any) -> int:
@@ -69,43 +126,69 @@ def checked_batch_size(came: Any) -> int:
 
 def prepare(
     model: Any,
-    trainee: Trainee,
-    data: tuple[Rows, Rows | None],
+    trainer: Trainer,
+    validation: Rows | Callable[[int], Stream] | None,
     arguments: Arguments,
-    module: Any,
     stop: Stop | None = None,
 ) -> Fit:
-    """The fit of a built and compiled model on rows and validation rows, ready to be called; nothing has been trained.
+    """A fit that is ready to be called; nothing has been trained.
 
-    ``module`` is the backend; ``model`` is whom callbacks are told of.
+    ``model`` is whom callbacks are told of. ``validation`` gives a stream for each epoch that is validated.
     """
-    rows, validation = data
-    batch_size = fitting_batch_size(trainee, len(rows), arguments)
-    steps, count = -(-len(rows) // batch_size), max(0, arguments.epochs - arguments.initial_epoch)
-    progress = Progress(arguments.verbose, count, steps, len(rows), arguments.initial_epoch)
+    count = max(0, arguments.epochs - arguments.initial_epoch)
+    progress = Progress(arguments.verbose, count, trainer.steps, trainer.n_samples, arguments.initial_epoch)
     progress.open_ended = any(callback.open_ended for callback in arguments.callbacks)
     listeners = Listeners(arguments.callbacks)
-
-    def validate() -> Logs:
-        assert validation is not None
-        return evaluate(trainee, validation, batch_size, module, listeners)
-
-    return Fit(
+    fit = Fit(
         model,
-        trainee,
-        module,
-        rows,
-        batch_size,
+        trainer,
         (arguments.initial_epoch, arguments.epochs),
         listeners,
         progress,
-        None if validation is None else validate,
+        None if validation is None else _validate(trainer, validation, arguments, listeners),
+        arguments.pace.validates,
         arguments.shuffle,
         arguments.time_limit,
         stop,
     )
+    if validation is not None and arguments.pace.validation_freq != 1:
+        fit.history.params["validation_freq"] = arguments.pace.validation_freq
+    return fit
 
 
-def fitting_batch_size(trainee: Trainee, n_rows: int, arguments: Arguments) -> int:
-    """Rows of an update: all of them where the optimiser wants that."""
-    return n_rows if isinstance(trainee.state.optimizer, LBFGS) else min(arguments.batch_size, n_rows)
+def make_trainer(trainee: Trainee, data: Rows | Stream, batch_size: int, arguments: Arguments, module: Any) -> Trainer:
+    """What makes the updates of a fit on rows, or on a stream; ``module`` is the backend."""
+    steps = arguments.pace.steps_per_epoch
+    if isinstance(data, Stream):
+        return StreamTrainer(trainee, module, data, batch_size)
+    if steps is None or steps == -(-len(data) // batch_size):
+        return RowsTrainer(trainee, module, data, batch_size)
+    return PassTrainer(trainee, module, data, batch_size, steps, arguments.shuffle)
+
+
+def _validate(
+    trainer: Trainer, validation: Rows | Callable[[int], Stream], arguments: Arguments, listeners: Listeners
+) -> Callable[[int], Logs]:
+    trainee, module, pace = trainer.trainee, trainer.backend, arguments.pace
+    if isinstance(validation, Rows):
+        asked = pace.validation_batch_size or arguments.batch_size
+        rows, size = cut("validation_steps", len(validation), asked, pace.validation_steps, trainer.batch_size)
+        part = validation.part(slice(rows))
+        return lambda epoch: evaluate(trainee, part, size, module, listeners)
+
+    def on_stream(epoch: int) -> Logs:
+        with validation(epoch) as stream:
+            return evaluate(trainee, stream, trainer.batch_size, module, listeners)
+
+    return on_stream
+
+
+def fitting_batch_size(trainee: Trainee, data: Rows | Stream, arguments: Arguments) -> int:
+    """Rows of an update: all of them where the optimiser wants that, those of the first batch of a stream."""
+    steps, all_rows = arguments.pace.steps_per_epoch, isinstance(trainee.state.optimizer, LBFGS)
+    if all_rows and (isinstance(data, Stream) or (steps or 1) > 1):
+        raise ValueError("L-BFGS makes each update on all rows at once: give arrays to fit, and no steps_per_epoch")
+    if isinstance(data, Stream):
+        return len(data.first())
+    n = len(data)
+    return n if all_rows else cut("steps_per_epoch", n, arguments.batch_size, steps, repeats=True)[1]

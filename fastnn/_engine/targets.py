@@ -201,5 +201,5 @@ def warn_when_sorted(target: np.ndarray) -> None:
         warnings.warn(
             "the targets are sorted, and validation_split takes the last rows: shuffle the rows first, "
             "or give validation_data",
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._engine.compiled import Trainee
+from fastnn._engine.evaluate import Kept, kept_rows
 from fastnn._engine.lbfgs import Solver
 from fastnn._engine.plans import take_memory
 from fastnn._kernels import reference, steps
@@ -22,21 +23,45 @@ from fastnn.schedules import Schedule
 
 
 class Trainer:
-    """Updates of one fit on ``rows``, ``batch_size`` of them each.
+    """Updates of one fit: what is common to all kinds of data.
 
     Attributes
     ----------
+    batch_size, n_samples : most rows of an update, and of an epoch; None where nobody knows.
+    steps : updates of an epoch, likewise.
+    cuts_epochs : whether a call ends at the end of an epoch whatever ``max_steps`` says.
     plan, memory : what the backend trains on; others after the optimiser has changed.
     schedule : of the learning rate, None for a number.
     """
 
-    def __init__(self, trainee: Trainee, backend: Any, rows: Rows, batch_size: int):
-        self.trainee, self.state = trainee, trainee.state
-        self.backend, self.rows, self.batch_size = backend, rows, batch_size
-        self.order = np.arange(len(rows), dtype=np.int32)
+    steps: int | None
+    n_samples: int | None
+    cuts_epochs = False
+
+    def __init__(self, trainee: Trainee, backend: Any, batch_size: int, kept_rows: int):
+        self.trainee, self.state, self.backend = trainee, trainee.state, backend
+        self.batch_size, self.kept_rows = batch_size, kept_rows
         self.solver: Solver | None = None
         self._take_plan()
         self._read_optimizer()
+
+    def begin(self, epoch: int) -> None:
+        """Be told that an epoch begins, which users count from 1; wait for its data."""
+
+    def update(self, run: np.ndarray, sums: np.ndarray) -> None:
+        """Make up to ``run.max_steps`` updates."""
+        raise NotImplementedError
+
+    def settle(self, run: np.ndarray) -> None:
+        """Move ``run`` into the next epoch where only the data's end tells that this one is over."""
+
+    def n_rows(self, batches: int) -> int:
+        """Rows of the first batches of the epoch that the last call trained in."""
+        raise NotImplementedError
+
+    def kept(self, sums: np.ndarray) -> dict[int, Kept]:
+        """What the epoch has kept for metrics that need all predictions."""
+        raise NotImplementedError
 
     def heed(self) -> bool:
         """Take over what has been set on the optimiser since the last call; True for another one, which begins anew."""
@@ -54,13 +79,9 @@ class Trainer:
         self._read_optimizer()
         return another
 
-    def update(self, run: np.ndarray, sums: np.ndarray) -> None:
-        """Make up to ``run.max_steps`` updates."""
-        interrupts.check()
-        first, count = int(run["step"]), int(run["max_steps"])
-        rates = self.optimizer.learning_rates(first, count if self.schedule else 1)
-        with np.errstate(all="ignore"):  # a loss that is not finite is found and told, not warned of
-            self.train(self.plan, self.memory, self.rows, Course(self.order, run, rates, sums))
+    def _rates(self, run: np.ndarray) -> np.ndarray:
+        """Learning rates of the updates to come, or the one of them all."""
+        return self.optimizer.learning_rates(int(run["step"]), int(run["max_steps"]) if self.schedule else 1)
 
     def close(self) -> None:
         """Leave the memory to the next fit."""
@@ -71,7 +92,7 @@ class Trainer:
         return self.state.optimizer
 
     def _take_plan(self) -> None:
-        entry = self.trainee.plans.training(self.trainee, self._optimizer(), self.batch_size, len(self.rows))
+        entry = self.trainee.plans.training(self.trainee, self._optimizer(), self.batch_size, self.kept_rows)
         self.plan, self.pool = entry
         self.memory, self.frozen = take_memory(self.state, self.plan, self.pool, training=True), self.trainee.frozen()
 
@@ -87,3 +108,27 @@ class Trainer:
             self.train = partial(steps.train_loop, self.backend, loss=reference.loss)
         else:
             self.train = self.backend.train
+
+
+class RowsTrainer(Trainer):
+    """Updates on rows that are all there, ``batch_size`` of them each."""
+
+    n_samples: int
+    steps: int
+
+    def __init__(self, trainee: Trainee, backend: Any, rows: Rows, batch_size: int):
+        self.rows, self.n_samples = rows, len(rows)
+        self.order = np.arange(len(rows), dtype=np.int32)
+        self.steps = -(-len(rows) // batch_size)
+        super().__init__(trainee, backend, batch_size, len(rows))
+
+    def update(self, run: np.ndarray, sums: np.ndarray) -> None:
+        interrupts.check()
+        with np.errstate(all="ignore"):  # a loss that is not finite is found and told, not warned of
+            self.train(self.plan, self.memory, self.rows, Course(self.order, run, self._rates(run), sums))
+
+    def n_rows(self, batches: int) -> int:
+        return min(batches * self.batch_size, self.n_samples)
+
+    def kept(self, sums: np.ndarray) -> dict[int, Kept]:
+        return kept_rows(self.plan, sums, self.rows, self.order)

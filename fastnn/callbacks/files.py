@@ -84,6 +84,8 @@ class ModelCheckpoint(Monitor):
 
     def _save(self, logs: Any, **places: int) -> None:
         if self.save_best_only:
+            if not self.is_due(logs):
+                return
             value = self.value(logs)
             if not self.improves(value, self.best):
                 return

@@ -51,6 +51,10 @@ class Monitor(Callback):
             )
         return logs[self.monitor]
 
+    def is_due(self, logs: Logs) -> bool:
+        """False after an epoch without validation, where ``validation_freq`` leaves some out."""
+        return self.monitor in logs or not (self.monitor.startswith("val_") and self.params.get("validation_freq"))
+
     def improves(self, value: float, reference: float | None) -> bool:
         """Whether the value is better than the reference by more than ``min_delta``; NaN never is."""
         if reference is None:
@@ -129,6 +133,8 @@ class EarlyStopping(Monitor):
         self.find_direction()
 
     def on_epoch_end(self, epoch, logs=None):
+        if not self.is_due(logs):
+            return
         value = self.value(logs)
         if epoch < self.start_from_epoch:
             return

@@ -29,17 +29,24 @@ def say(text: str) -> None:
     print(text, file=screens.stream(), flush=True)
 
 
-class Progress:
-    """Told how far a fit of ``epochs`` from ``first`` has come; decides what to show."""
+def check_verbose(came: Any) -> None:
+    """``ValueError`` for what is no ``verbose``."""
+    if came not in ("auto", 0, 1, 2):
+        raise ValueError(f'verbose must be "auto", 0, 1 or 2, got {came!r}')
 
-    def __init__(self, verbose: Any, epochs: int, steps: int, rows: int, first: int = 0):
-        if verbose not in ("auto", 0, 1, 2):
-            raise ValueError(f'verbose must be "auto", 0, 1 or 2, got {verbose!r}')
+
+class Progress:
+    """Told how far a fit of ``epochs`` from ``first`` has come; decides what to show.
+
+    ``steps`` and ``rows`` of an epoch are None as long as nobody knows them (see :meth:`learn`).
+    """
+
+    def __init__(self, verbose: Any, epochs: int, steps: int | None, rows: int | None, first: int = 0):
         auto = verbose == "auto"
         self.verbose = int(screens.watched()) if auto else int(verbose)
         self.hidden_until = PATIENCE if auto else 0.0
         self.open_ended = False  # the last epoch is a bound, and says nothing of the time left
-        self.epochs, self.steps, self.rows, self.first = epochs, max(1, steps), rows, first
+        self.epochs, self.steps, self.rows, self.first = epochs, steps and max(1, steps), rows, first
         self.started = self.shown = time.monotonic()
         self.anchor: tuple[float, int] | None = None  # time and updates at the first look
         self.screen: screens.Screen | None = None
@@ -64,10 +71,14 @@ class Progress:
             self.shown = now
             self._draw(done, logs or running())
 
+    def learn(self, steps: int, rows: int) -> None:
+        """An epoch had so many; all others count as that one where nothing has been said."""
+        self.steps, self.rows = self.steps or max(1, steps), self.rows or rows
+
     def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """The line of one epoch, for ``verbose=2``."""
         if self.verbose == 2:
-            say(self._status((epoch + 1) * self.steps, logs).line())
+            say(self._status((epoch + 1) * (self.steps or 1), logs).line())
 
     def close(self, done: int, logs: Mapping[str, Any]) -> None:
         """The last state, where training ended, and the end of the line."""
@@ -86,25 +97,27 @@ class Progress:
             _visible.append(self.screen)
 
     def _status(self, done: int, logs: Mapping[str, Any], over: bool = False) -> screens.Status:
-        now, total = time.monotonic(), self.epochs * self.steps
+        now, steps = time.monotonic(), self.steps or done + 1  # the epoch that nobody knows the end of goes on
+        total, is_open = self.epochs * steps, self.open_ended or not self.steps
         since, before = self.anchor or (self.started, 0)
         if done <= before or now <= since:
             since, before = self.started, 0
-        step_seconds = (now - since) / max(done - before, 1)
-        head = f"epoch {self.first - (-done // self.steps)}"
+        step_seconds = max((now - since) / max(done - before, 1), 1e-9)
+        head = f"epoch {self.first - (-done // steps)}"
         if not self.open_ended:
             head += f"/{self.first + self.epochs}"
-        if done % self.steps and step_seconds * self.steps >= SLOW_EPOCH:
-            head += f" ({100 * (done % self.steps) // self.steps}%)"
+        if done % steps and step_seconds * steps >= SLOW_EPOCH:
+            head += f" ({100 * (done % steps) // steps}%)" if self.steps else f" (batch {done})"
         if over or done >= total:
             clock = f"in {duration(now - self.started)}"
-        elif self.open_ended:
+        elif is_open:
             clock = duration(now - self.started)
         else:
             clock = f"{duration((total - done) * step_seconds)} left" if done else ""
         values = tuple(f"{name} {shown(value)}" for name, value in logs.items())
-        speed = f"{self.rows / self.steps / max(step_seconds, 1e-9):,.0f} rows/s" if done else ""
-        return screens.Status(None if self.open_ended else done / total, head, clock, values, speed)
+        per_step, unit = (self.rows / steps, "rows") if self.rows else (1, "batches")
+        speed = f"{per_step / step_seconds:,.0f} {unit}/s" if done else ""
+        return screens.Status(None if is_open else done / total, head, clock, values, speed)
 
 
 def shown(value: Any) -> str:

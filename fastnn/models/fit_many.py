@@ -24,6 +24,7 @@ from fastnn._engine import exclusive
 from fastnn._engine.data import split_rows
 from fastnn._engine.prepare import Arguments, check_arguments
 from fastnn._kernels.contract import Rows
+from fastnn.models.batches import refuse as refuse_batches
 
 if TYPE_CHECKING:
     from fastnn._engine.fit import Fit
@@ -86,6 +87,7 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
     >>> [len(history.epoch) for history in histories]
     [5, 5, 5]
     """
+    refuse_batches("fit_many", x)
     models = _check_models(models)
     n_threads = get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1)
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)

@@ -16,15 +16,23 @@ from fastnn import _kernels
 from fastnn._base.arguments import flag
 from fastnn._base.keywords import refuse, refuse_for
 from fastnn._engine import convert, exclusive, inference
-from fastnn._engine.data import Given, check_given, check_lengths, make_rows, split_rows
+from fastnn._engine.data import Given, check_given, check_lengths, cut, make_rows
 from fastnn._engine.listeners import SILENT, Listeners
-from fastnn._engine.prepare import BATCH_SIZE, check_arguments, checked_batch_size, fitting_batch_size, prepare
+from fastnn._engine.prepare import (
+    BATCH_SIZE,
+    check_arguments,
+    check_pace,
+    checked_steps,
+    fitting_batch_size,
+    make_trainer,
+    prepare,
+)
 from fastnn._engine.state import attribute
 from fastnn._kernels.contract import Rows
 from fastnn.callbacks import History, Logs
 from fastnn.callbacks import check as check_callbacks
 from fastnn.layers.edges import Edge, is_edges
-from fastnn.models import files
+from fastnn.models import batches, files
 from fastnn.models.graph import Graph, trace
 from fastnn.models.loops import OwnLoops
 from fastnn.models.store import Moves, Store
@@ -146,6 +154,10 @@ class Model(OwnLoops):
         class_weight: Any = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
         time_limit: float | None = None,
         backend: str | None = None,
         **unknown: Any,
@@ -156,7 +168,7 @@ class Model(OwnLoops):
         ----------
         x : ``(n, *input_shape)``, anything NumPy turns into finite numbers; or, for one axis of inputs, a sparse matrix
             or array of SciPy in any format. Only a block of its rows is dense at a time, with the same results. For
-            several inputs a list of arrays, or a dict by their names.
+            several inputs a list of arrays, or a dict by their names. Or batches, see below.
         y : targets: ``(n, *output_shape)``, also ``(n,)`` for one output; class indices for a sparse loss. For several
             outputs a list, or a dict by their names.
         batch_size : rows of one update, None for 32; the last batch of an epoch may be smaller.
@@ -164,10 +176,16 @@ class Model(OwnLoops):
         verbose : ``"auto"`` (a bar on long fits in a terminal or notebook), 0, 1 (a bar) or 2 (a line an epoch).
         callbacks : objects of :mod:`fastnn.callbacks`.
         validation_split : share of the rows, taken from the end as Keras does, that is only evaluated.
-        validation_data : ``(x, y)`` or ``(x, y, sample_weight)``, in place of a split.
-        shuffle : draw a new order of rows each epoch.
+        validation_data : ``(x, y)`` or ``(x, y, sample_weight)``, in place of a split; or batches.
+        shuffle : draw a new order of rows each epoch, and of batches that have an index.
         class_weight : ``{class index: weight}``, for one output.
         sample_weight : ``(n,)``; for several outputs also a list, or a dict by their names.
+        steps_per_epoch : batches of an epoch, where it shall not be one pass over the data. The next epoch goes on
+            where one ended, and data that can begin anew do so whenever they end. Without ``batch_size`` so many
+            batches hold all rows of arrays.
+        validation_steps, validation_batch_size : only the first so many batches are evaluated; as in training without.
+        validation_freq : evaluate after every so many epochs, or a list of epochs, from 1; the others have NaN for
+            their ``val_`` values.
         time_limit : seconds after which training stops, between two updates.
         backend : for this call.
 
@@ -175,6 +193,8 @@ class Model(OwnLoops):
         ------
         ValueError, TypeError
             an argument is wrong; nothing has changed.
+        BatchError
+            a batch could not be had or used; the model keeps what it has learned until then.
         DivergenceError
             the loss was not finite; the model goes back to weights from before that epoch.
         RuntimeError
@@ -182,29 +202,46 @@ class Model(OwnLoops):
 
         Whatever ends the fit, callbacks hear ``on_train_end``, and ``model.history`` has an entry for every epoch that
         began an update (see :class:`fastnn.callbacks.History`).
+
+        **Batches.** ``x`` may be an iterable of ``(x, y)`` or ``(x, y, sample_weight)``: a generator, a
+        :class:`fastnn.utils.PyDataset`, PyTorch's ``DataLoader``, a list. An update is made on each batch as it comes,
+        of whatever number of rows; one pass is an epoch. What gives a new iterator begins anew each epoch. A generator
+        goes on where it is, so that more than one epoch needs ``steps_per_epoch``; when it ends before they are over,
+        that is an error. While one batch trains the next one is fetched, by a thread where that takes long, one batch
+        at most and none that will not be trained on. L-BFGS does not take batches.
         """
         if unknown:
             refuse_for(Model.fit, unknown)
-        check_given(x, y)
-        arguments = check_arguments(batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend)
+        besides = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+        in_batches = batches.come("fit", x, besides | {"validation_split": validation_split})
+        if not in_batches:
+            check_given(x, y)
+        pace = check_pace(steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
+        arguments = check_arguments(
+            batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend, pace
+        )
         with contextlib.ExitStack() as in_fit:
             in_fit.enter_context(exclusive.training(store := self.store))
             self.compiled_optimizer.check()  # users change its numbers between fits
-            with self.built_for(x):
+            data, first = (x, y, sample_weight, class_weight), x
+            stream = batches.for_fit(self, x, class_weight, arguments) if in_batches else None
+            if stream:
+                in_fit.enter_context(stream).begin(arguments.initial_epoch + 1)
+                first = batches.first_inputs(self, stream)
+            with self.built_for(first):
                 if self.store is not store:  # that of a model inside this one, which has had no shape
                     in_fit.enter_context(exclusive.training(self.store))
-                given = self.given(x, y, sample_weight, class_weight)
-                validation = None if validation_data is None else self.validation(validation_data)
-                fit = self.prepared(split_rows(self.compiled, given, validation_split, validation), arguments)
+                given = batches.fit_data(self, stream or data, validation_split, validation_data, arguments)
+                fit = self.prepared(given, arguments)
             return fit()
 
-    def prepared(self, data: tuple[Rows, Rows | None], arguments: Any, stop: Any = None) -> Any:
-        """The fit on rows that are checked, ready to be called."""
-        trainee = self.trainee
-        size = fitting_batch_size(trainee, len(data[0]), arguments)
-        plan = self.training_plan(size, len(data[0]))[0]
+    def prepared(self, data: tuple[Any, Any], arguments: Any, stop: Any = None) -> Any:
+        """The fit on rows that are checked, or a stream, and on what validates; ready to be called."""
+        trainee, (training, validation) = self.trainee, data
+        size = fitting_batch_size(trainee, training, arguments)
+        plan = self.training_plan(size, len(training) if isinstance(training, Rows) else size)[0]
         name, module = _kernels.select(plan, arguments.backend or self.backend)
-        fit = prepare(self, trainee, data, arguments, module, stop)
+        fit = prepare(self, make_trainer(trainee, training, size, arguments, module), validation, arguments, stop)
         self.backend_, self.history = name, fit.history
         return fit
 
@@ -251,27 +288,39 @@ class Model(OwnLoops):
         return_dict: bool = False,
         backend: str | None = None,
         callbacks: Any = None,
+        steps: int | None = None,
         **unknown: Any,
     ) -> Any:
         """Losses and metrics on data: the loss, a list as ``metrics_names``, or with ``return_dict`` a dict.
+
+        ``x`` may be batches as in :meth:`fit`. Only the first ``steps`` batches count, where they are given.
 
         ``callbacks`` hear ``on_test_begin``, ``on_test_end`` and, of ``batch_size`` rows each (None for 32),
         ``on_test_batch_begin`` and ``on_test_batch_end``. ``verbose`` is taken for Keras' sake.
         """
         if unknown:
             refuse_for(Model.evaluate, unknown)
-        check_given(x, y)
-        batch_size, listeners = checked_batch_size(batch_size), Listeners(check_callbacks(callbacks))
-        with self.built_for(x):
-            rows = make_rows(self.compiled, self.given(x, y, sample_weight))
-            listeners.introduce(self, {"epochs": 1, "steps": -(-len(rows) // batch_size)})
-            logs = self.evaluate_rows(rows, backend, listeners, batch_size)
+        batch_size, listeners = checked_steps("batch_size", batch_size), Listeners(check_callbacks(callbacks))
+        steps = checked_steps("steps", steps)
+        if batches.come("evaluate", x, {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}):
+            with batches.for_evaluate(self, x, steps) as stream:
+                stream.begin()
+                with self.built_for(batches.first_inputs(self, stream)):
+                    listeners.introduce(self, {"epochs": 1, "steps": steps or stream.source.expected()})
+                    logs = self.evaluate_rows(stream, backend, listeners)
+        else:
+            check_given(x, y)
+            with self.built_for(x):
+                rows = make_rows(self.compiled, self.given(x, y, sample_weight))
+                n, size = cut("steps", len(rows), batch_size, steps)
+                listeners.introduce(self, {"epochs": 1, "steps": -(-n // size)})
+                logs = self.evaluate_rows(rows.part(slice(n)), backend, listeners, size)
         return logs if return_dict else self._in_order(logs)
 
     def evaluate_rows(
-        self, rows: Rows, backend: str | None = None, listeners: Listeners = SILENT, batch_size: int = BATCH_SIZE
+        self, rows: Any, backend: str | None = None, listeners: Listeners = SILENT, batch_size: int = BATCH_SIZE
     ) -> Logs:
-        """:meth:`evaluate` on rows that are checked."""
+        """:meth:`evaluate` on rows that are checked, or on a stream of them."""
         trainee = self.trainee
         plan = self._plans.evaluation(trainee)[0]
         self.backend_, module = _kernels.select(plan, backend or self.backend)
@@ -313,6 +362,7 @@ class Model(OwnLoops):
         verbose: Any = 0,
         backend: str | None = None,
         callbacks: Any = None,
+        steps: int | None = None,
         **unknown: Any,
     ) -> Any:
         """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, dense or sparse, of the model's dtype.
@@ -320,18 +370,34 @@ class Model(OwnLoops):
         For several outputs a list of arrays, or a dict where the model was made with one. ``callbacks`` hear
         ``on_predict_begin``, ``on_predict_end`` and, of ``batch_size`` rows each (None for 32),
         ``on_predict_batch_begin`` and ``on_predict_batch_end``; without those rows go through in blocks of the plan's
-        choice. ``verbose`` is taken for Keras' sake.
+        choice. ``verbose`` is taken for Keras' sake. ``x`` may be batches as in :meth:`fit`, also without targets
+        (``x`` or ``(x,)``). Only the first ``steps`` batches count, where they are given.
         """
         if unknown:
             refuse_for(Model.predict, unknown)
-        batch_size = checked_batch_size(batch_size)
+        batch_size, steps = checked_steps("batch_size", batch_size), checked_steps("steps", steps)
         listeners = Listeners(check_callbacks(callbacks)) if callbacks else SILENT
+        if type(x) is not np.ndarray and batches.come("predict", x, {"batch_size": batch_size}):
+            return self._predict_batches(x, steps, backend, listeners)
         with self.built_for(x):
             inputs = self.rows_of(x)
             entry = self.prediction_entry()
             self.backend_, module = _kernels.select(entry[0], backend or self.backend)  # an error forgets the build
-        listeners.introduce(self, {"epochs": 1, "steps": -(-len(inputs[0]) // batch_size)})
-        return self.ends[1].join(inference.predict(self._state, inputs, batch_size, entry, module, listeners))
+        n, size = cut("steps", len(inputs[0]), batch_size, steps)
+        if n < len(inputs[0]):
+            inputs = [given[:n] for given in inputs]
+        listeners.introduce(self, {"epochs": 1, "steps": -(-n // size)})
+        return self.ends[1].join(inference.predict(self._state, inputs, size, entry, module, listeners))
+
+    def _predict_batches(self, x: Any, steps: int | None, backend: str | None, listeners: Listeners) -> Any:
+        with batches.for_predict(self, x, steps) as stream:
+            stream.begin()
+            with self.built_for(batches.first_inputs(self, stream, targets=False)):
+                entry = self.prediction_entry()
+                self.backend_, module = _kernels.select(entry[0], backend or self.backend)
+                stream.first()  # an error forgets the build
+            listeners.introduce(self, {"epochs": 1, "steps": steps or stream.source.expected()})
+            return self.ends[1].join(inference.predict_stream(self._state, stream, entry, module, listeners))
 
     def rows_of(self, x: Any) -> list[Any]:
         """Rows for prediction, checked, for each input."""

@@ -24,6 +24,7 @@ from fastnn._base.sparse import from_scipy
 from fastnn._engine import exclusive
 from fastnn._kernels import contract
 from fastnn.losses import Reduction
+from fastnn.models.batches import refuse as refuse_batches
 from fastnn.models.sequential import Sequential
 from fastnn.sklearn import networks
 from fastnn.sklearn.lbfgs import Solver
@@ -78,6 +79,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool = False, validation: Validation | None = None
     ) -> Any:
+        refuse_batches(f"{type(self).__name__}.fit", X)
         with exclusive.training(self, "estimator"):
             training = self._prepare(X, y, sample_weight, incremental, validation)
             context = self._callback_fit_ctx  # a second fit, though refused, takes it away

@@ -349,10 +349,9 @@ def test_properties_that_are_not_ready_raise_what_hasattr_hears(make):
 WRONG_CALL = {
     "nb_epoch": (lambda m: m.fit(X, Y, nb_epoch=3), ("fit", "nb_epoch", "epochs")),
     "slip": (lambda m: m.fit(X, Y, epoch=3), ("'epoch'", "did you mean 'epochs'")),
-    "steps": (lambda m: m.fit(X, Y, steps_per_epoch=3), ("steps_per_epoch=3", "one pass")),
-    "freq": (lambda m: m.fit(X, Y, validation_freq=2), ("validation_freq=2", "every epoch")),
+    "samples": (lambda m: m.fit(X, Y, samples_per_epoch=3), ("samples_per_epoch=3", "steps_per_epoch")),
     "workers": (lambda m: m.fit(X, Y, workers=4), ("workers=4", "arrays")),
-    "evaluate": (lambda m: m.evaluate(X, Y, steps=1), ("evaluate", "steps=1")),
+    "evaluate": (lambda m: m.evaluate(X, Y, step=1), ("evaluate", "did you mean 'steps'")),
     "predict": (lambda m: m.predict(X, callback=[]), ("predict", "did you mean 'callbacks'")),
     "compile": (lambda m: m.compile("adam", "mse", metric=["mae"]), ("compile", "did you mean 'metrics'")),
     "rate": (lambda m: m.compile("adam", "mse", lr=0.1), ("compile", "lr=0.1", "Adam(learning_rate")),
@@ -408,7 +407,7 @@ def test_summary_takes_the_options_of_keras(capsys):
     refused(lambda: model.summary(show_trainable=True), ValueError, ("show_trainable",))
 
 
-@pytest.mark.parametrize("x", [np.zeros((4, 2)), (part for part in range(3))])
+@pytest.mark.parametrize("x", [np.zeros((4, 2)), [np.zeros((4, 2)), np.zeros((4, 2))], {1, 2}])
 def test_missing_targets_are_named_with_what_came(x):
     model = Sequential([Dense(1, input_shape=(2,))])
     model.compile("sgd", "mse")

@@ -1,0 +1,165 @@
+"""Training in pieces: epochs that are no pass over rows that are all there.
+
+A piece is one call of the backend with a RUN record of its own; the fit's record follows it, so that all else (history,
+callbacks, divergence, the end) is the same as on arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn._base import interrupts
+from fastnn._engine.compiled import Trainee
+from fastnn._engine.evaluate import Kept, kept_rows
+from fastnn._engine.streams import Stream
+from fastnn._engine.trainer import Trainer
+from fastnn._kernels.contract import Course, Rows
+from fastnn._plan.memory import new_run
+
+
+class Pieces(Trainer):
+    """Updates that are made piece by piece, none beyond the end of an epoch."""
+
+    cuts_epochs = True
+
+    def __init__(self, trainee: Trainee, backend: Any, batch_size: int, kept_rows: int, piece: np.ndarray):
+        self.piece, self.seen = piece, 0
+        self.parts: list[dict[int, Kept]] = []
+        super().__init__(trainee, backend, batch_size, kept_rows)
+
+    def begin(self, epoch: int) -> None:
+        self.seen = 0
+        self.parts = []
+
+    def n_rows(self, batches: int) -> int:
+        return self.seen
+
+    def kept(self, sums: np.ndarray) -> dict[int, Kept]:
+        return {output: Kept.joined([part[output] for part in self.parts]) for output in self.parts[0]}
+
+    def _train(self, run: np.ndarray, rows: Rows, order: np.ndarray, rates: np.ndarray, sums: np.ndarray) -> int:
+        """Train a piece; the updates that it made are counted, whatever ends it."""
+        piece, before = self.piece, int(run["step"])
+        piece["step"] = before
+        try:
+            self.train(self.plan, self.memory, rows, Course(order, piece, rates, sums))
+        finally:
+            made = int(piece["step"]) - before
+            run["step"] += made
+            run["batch"] += made
+            run["status"], piece["status"] = piece["status"], 0
+        return made
+
+    def _keep(self, sums: np.ndarray, rows: Rows, order: np.ndarray) -> None:
+        if self.trainee.compiled.keeps:
+            self.parts.append(kept_rows(self.plan, sums[0], rows, order))
+
+    def _end_epoch(self, run: np.ndarray) -> None:
+        run["batch"] = 0
+        run["epoch"] += 1
+
+
+class StreamTrainer(Pieces):
+    """Updates on a stream, one on each of its batches."""
+
+    n_samples = None
+
+    def __init__(self, trainee: Trainee, backend: Any, stream: Stream, batch_size: int):
+        self.stream = stream
+        self.order = np.arange(batch_size, dtype=np.int32)
+        self.steps = stream.steps or stream.source.expected()
+        piece = new_run(batch_size, (0, 1), shuffle=False)
+        self.at_epoch, self.at_rows = piece["epoch"], piece["n_samples"]
+        super().__init__(trainee, backend, batch_size, batch_size, piece)
+
+    def begin(self, epoch: int) -> None:
+        super().begin(epoch)
+        if not self.stream.has_begun:
+            self.stream.begin(epoch)
+        self.stream.check()
+
+    def update(self, run: np.ndarray, sums: np.ndarray) -> None:
+        interrupts.check()
+        rates, stream = self._rates(run), self.stream
+        with np.errstate(all="ignore"):  # as on arrays
+            for number in range(int(run["max_steps"])):
+                if not stream.more():
+                    break
+                self._train_batch(run, stream.take(), rates[number : number + 1] if self.schedule else rates, sums)
+                if run["status"]:
+                    return
+        if stream.is_over:
+            self._end_epoch(run)
+
+    def settle(self, run: np.ndarray) -> None:
+        if run["batch"] and not self.stream.more():
+            self._end_epoch(run)
+
+    def _train_batch(self, run: np.ndarray, rows: Rows, rates: np.ndarray, sums: np.ndarray) -> None:
+        n = len(rows)
+        if n > self.batch_size:
+            self._grow(n)
+        self.at_epoch[()], self.at_rows[()] = 0, n
+        order = self.order if n == len(self.order) else self.order[:n]
+        try:
+            made = self._train(run, rows, order, rates, sums)
+        finally:
+            self.seen += n * int(self.at_epoch)
+        if made:
+            self._keep(sums, rows, order)
+
+    def _grow(self, n: int) -> None:
+        """Have a plan for larger batches, and twice as large at least, so that growing ones do not each need a plan."""
+        if self.trainee.compiled.keeps:
+            raise self.stream.refused(
+                f"a metric that needs all predictions wants batches that are no larger than the first, of "
+                f"{self.batch_size} rows; got {n}"
+            )
+        self.close()
+        self.batch_size = self.kept_rows = max(n, 2 * self.batch_size)
+        self.order = np.arange(self.batch_size, dtype=np.int32)
+        self._take_plan()
+
+    def _end_epoch(self, run: np.ndarray) -> None:
+        if self.steps is None:
+            self.steps = int(run["batch"])
+        super()._end_epoch(run)
+        self.stream.end()
+
+
+class PassTrainer(Pieces):
+    """Updates on rows that are all there, in epochs of ``steps`` batches that go on where the last one ended."""
+
+    steps: int
+
+    def __init__(self, trainee: Trainee, backend: Any, rows: Rows, batch_size: int, steps: int, shuffle: bool):
+        self.rows, self.steps, self.n_samples = rows, steps, len(rows)
+        self.order = np.arange(len(rows), dtype=np.int32)
+        first = trainee.state.epoch
+        piece = new_run(len(rows), (first, first + 1), shuffle=shuffle)
+        super().__init__(trainee, backend, batch_size, len(rows), piece)
+
+    def update(self, run: np.ndarray, sums: np.ndarray) -> None:
+        interrupts.check()
+        rates, wanted = self._rates(run), min(int(run["max_steps"]), self.steps - int(run["batch"]))
+        piece, done = self.piece, 0
+        with np.errstate(all="ignore"):  # as on arrays
+            while done < wanted and not run["status"]:
+                piece["max_steps"], piece["first_epoch"] = wanted - done, piece["epoch"]
+                piece["last_epoch"] = piece["epoch"] + 1
+                done += self._train_part(run, rates[done:] if self.schedule else rates, sums)
+        if run["batch"] == self.steps:
+            self._end_epoch(run)
+
+    def _train_part(self, run: np.ndarray, rates: np.ndarray, sums: np.ndarray) -> int:
+        """Train up to the end of the pass at most."""
+        first = int(self.piece["batch"]) * self.batch_size
+        before = int(run["step"])
+        try:
+            return self._train(run, self.rows, self.order, rates, sums)
+        finally:
+            last = min(first + (int(run["step"]) - before) * self.batch_size, len(self.rows))
+            self.seen += last - first
+            self._keep(sums, self.rows, self.order[first:last])

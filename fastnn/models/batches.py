@@ -1,0 +1,174 @@
+"""Batches that a user gives in place of arrays: which calls take them, and what becomes of them for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastnn._base.arguments import shown
+from fastnn._engine import convert
+from fastnn._engine.data import Given, make_rows, own, split_rows, weighted
+from fastnn._engine.prepare import Arguments
+from fastnn._engine.sources import Source, gives_batches, may_give_batches
+from fastnn._engine.streams import Stream
+from fastnn._kernels.contract import Rows
+
+IN_BATCHES = {  # what cannot be given beside batches, with the value that is none
+    "y": (None, "targets are in the batches: (x, y)"),
+    "sample_weight": (None, "weights are in the batches: (x, y, sample_weight)"),
+    "batch_size": (None, "each update is on one batch as it comes"),
+    "validation_split": (0.0, "give validation_data"),
+}
+
+
+def come(call: str, x: Any, besides: Mapping[str, Any]) -> bool:
+    """Whether ``x`` is an iterable of batches; ``ValueError`` for an argument that cannot stand beside it."""
+    has_targets = besides.get("y") is not None
+    if not (gives_batches(x) if has_targets else may_give_batches(x)):
+        return False
+    for name, came in besides.items():
+        none, word = IN_BATCHES[name]
+        if came is not none and not (name == "validation_split" and came == none):
+            raise ValueError(f"{call} takes no {name} beside batches, which {_kind(x)} gives: {word}")
+    return True
+
+
+def refuse(call: str, x: Any) -> None:
+    """``TypeError`` for an iterable of batches where only arrays are taken."""
+    if gives_batches(x):
+        raise TypeError(f"{call} takes arrays, got {_kind(x)}, which gives batches: fit of one Model takes them")
+
+
+def _kind(x: Any) -> str:
+    return f"a {type(x).__name__}"
+
+
+class Reader:
+    """Makes rows of a model's of each batch ``(x, y)`` or ``(x, y, sample_weight)``, all of one form."""
+
+    def __init__(self, model: Any, class_weight: Any = None):
+        self.model, self.class_weight = model, class_weight
+        self.form: list[Any] | None = None
+
+    def __call__(self, batch: Any) -> Rows:
+        """Rows of their own: a generator may write its next batch into the same arrays."""
+        _check_pair(batch)
+        compiled = self.model.compiled
+        given = self.model.given(*batch)
+        self._check_form(given)
+        return own(weighted(compiled, make_rows(compiled, given), self.class_weight))
+
+    def _check_form(self, given: Given) -> None:
+        """``ValueError`` when arrays are of another dtype or shape than those of the batches before."""
+        form = [(x.dtype, x.shape[1:]) if hasattr(x, "dtype") and hasattr(x, "shape") else None for x in _arrays(given)]
+        if self.form is None:
+            self.form = form
+        elif form != self.form:
+            labels = (*given.x_labels, *given.y_labels)
+            for label, before, now in zip(labels, self.form, form, strict=True):
+                if before != now and before is not None and now is not None:
+                    raise ValueError(f"{label} has {_form(now)}, and had {_form(before)} in the batches before")
+
+
+def _arrays(given: Given) -> list[Any]:
+    return [*given.x, *given.y]
+
+
+def _form(form: tuple[Any, Any]) -> str:
+    return f"rows of shape {tuple(form[1])} and dtype {form[0]}"
+
+
+def _described(batch: Any) -> str:
+    if isinstance(batch, tuple | list):
+        return f"a {type(batch).__name__} of {len(batch)}"
+    return shown(batch) if isinstance(batch, str | int | float) or batch is None else f"a {type(batch).__name__}"
+
+
+def _check_pair(batch: Any) -> None:
+    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+        raise TypeError(f"a batch is (x, y) or (x, y, sample_weight), got {_described(batch)}")
+
+
+def first_inputs(model: Any, stream: Stream, targets: bool = True) -> Any:
+    """The inputs of the first batch, by which a model can be built."""
+
+    def check(batch: Any) -> Any:
+        if targets:
+            _check_pair(batch)
+        x = inputs_of(batch)
+        if not model.built:
+            convert.sample_shape("x", model.ends[0].split("x", x)[0])
+        return x
+
+    return stream.look(check)
+
+
+def inputs_of(batch: Any) -> Any:
+    """The inputs of a batch, which may have targets and weights."""
+    if isinstance(batch, tuple | list):
+        if not 1 <= len(batch) <= 3:
+            raise TypeError(f"a batch is x, (x,), (x, y) or (x, y, sample_weight), got {_described(batch)}")
+        return batch[0]
+    return batch
+
+
+def for_fit(model: Any, x: Any, class_weight: Any, arguments: Arguments) -> Stream:
+    """The batches of a fit."""
+    source = Source(x, model.seed if arguments.shuffle else None)
+    steps = arguments.pace.steps_per_epoch
+    if source.is_endless and steps is None:
+        raise ValueError(f"{_kind(x)} that says it is endless (num_batches is None) needs steps_per_epoch")
+    return Stream(source, Reader(model, class_weight), steps, model.epoch)
+
+
+def for_evaluate(model: Any, x: Any, steps: int | None, kind: str = "", name: str = "steps") -> Stream:
+    """The batches of an evaluation."""
+    return Stream(_bounded(x, steps, name), Reader(model), steps, kind=kind, wraps=False)
+
+
+def for_predict(model: Any, x: Any, steps: int | None) -> Stream:
+    """The inputs of a prediction, batch by batch."""
+
+    def inputs(batch: Any) -> list[Any]:
+        return list(own(Rows(tuple(model.rows_of(inputs_of(batch))))).inputs)
+
+    return Stream(_bounded(x, steps, "steps"), inputs, steps, wraps=False)
+
+
+def _bounded(x: Any, steps: int | None, name: str) -> Source:
+    source = Source(x)
+    if source.is_endless and steps is None:
+        raise ValueError(f"{_kind(x)} that says it is endless (num_batches is None) needs {name}")
+    return source
+
+
+def fit_data(
+    model: Any, data: Stream | tuple[Any, ...], split: Any, validation_data: Any, arguments: Arguments
+) -> tuple[Rows | Stream, Rows | Callable[[int], Stream] | None]:
+    """What trains and what is evaluated after epochs; ``data`` may be ``x, y, sample_weight, class_weight``."""
+    validation, compiled = _validation(model, validation_data, arguments), model.compiled
+    if isinstance(data, Stream):
+        held_out = make_rows(compiled, validation, "validation ") if isinstance(validation, Given) else validation
+        return data, held_out
+    if validation is None or isinstance(validation, Given):
+        return split_rows(compiled, model.given(*data), split, validation)
+    return split_rows(compiled, model.given(*data), 0.0, None)[0], validation
+
+
+def _validation(model: Any, came: Any, arguments: Arguments) -> Given | Callable[[int], Stream] | None:
+    """What a user gave as ``validation_data``: arrays, or what begins a pass over its batches after an epoch."""
+    if came is None:
+        return None
+    if isinstance(came, tuple | list) or not may_give_batches(came):
+        return model.validation(came)
+    steps = arguments.pace.validation_steps
+    if arguments.pace.validation_batch_size is not None:
+        raise ValueError(f"fit takes no validation_batch_size beside batches, which {_kind(came)} gives as they come")
+
+    def begin(epoch: int) -> Stream:
+        stream = for_evaluate(model, came, steps, "validation ", "validation_steps")
+        stream.begin(epoch)
+        return stream
+
+    _bounded(came, steps, "validation_steps")
+    return begin
