@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.arrays import FEW, check_finite, listed, real_array
 from fastnn._base.reprs import counted
-from fastnn._engine import convert
 from fastnn._plan.layout import Layout
 
 
@@ -60,19 +60,19 @@ class Form:
     def flat(self, came: Any, dtype: np.dtype) -> np.ndarray:
         """Gradients that a user hands in, as one finite vector; ``ValueError`` or ``TypeError`` names what is wrong."""
         if type(came) is Gradients and (came.form is self or came.form.shapes == self.shapes):
-            flat = convert.real_array("grads", came.flat, dtype)
+            flat = real_array("grads", came.flat, dtype)
         elif isinstance(came, np.ndarray) and came.shape == (self.size,) and self.shapes != ((),) * self.size:
-            flat = convert.real_array("grads", came, dtype)
+            flat = real_array("grads", came, dtype)
         else:
             flat = self._joined(came, dtype)
-        if self.size <= convert.FEW and math.isfinite(np.vdot(flat, flat)):
+        if self.size <= FEW and math.isfinite(np.vdot(flat, flat)):
             return flat
         for i, array in enumerate(Gradients(self, flat)):
-            convert.check_finite(f"grads[{i}] ({self.names[i]})", np.ascontiguousarray(array))
+            check_finite(f"grads[{i}] ({self.names[i]})", np.ascontiguousarray(array))
         return flat
 
     def _joined(self, came: Any, dtype: np.dtype) -> np.ndarray:
-        arrays = list(came) if type(came) is Gradients else convert.listed("grads", came, "arrays")
+        arrays = list(came) if type(came) is Gradients else listed("grads", came, "arrays")
         if len(arrays) != len(self.shapes):
             raise ValueError(
                 f"grads must hold an array for each of the {len(self.shapes)} trainable_variables "
@@ -85,7 +85,7 @@ class Form:
                 raise TypeError(f"{label} is None; give zeros of shape {shape} where nothing shall change")
             if np.shape(array) != shape:
                 raise ValueError(f"{label} must have shape {shape}, got {shown(np.shape(array))}")
-            flat[self.ends[i] : self.ends[i + 1]] = convert.real_array(label, array, dtype).reshape(-1)
+            flat[self.ends[i] : self.ends[i + 1]] = real_array(label, array, dtype).reshape(-1)
         return flat
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arrays import FEW
 from fastnn._base.sparse import SparseRows, dense
 from fastnn._engine.compiled import Compiled
-from fastnn._engine.convert import FEW
 from fastnn._engine.gradients import Form, Gradients
 from fastnn._engine.plans import Entry, take_memory, with_losses
 from fastnn._engine.state import State
@@ -196,7 +196,10 @@ class Loops:
         scale = steps.over(1.0, total) if entry[0].header["divides_penalties"] else 1.0
         if by_inputs:
             made: Any = _by_inputs(module, desk, rows, step, loss)
-            cost = scale * penalty(tables.segments(self.layout), desk.memory.params)
+            cost = scale * penalty(
+                tables.segments([variable for variable in self.layout.variables if variable.trained]),
+                desk.memory.params,
+            )
         else:
             _gradient(module, desk, rows, step, loss)
             cost = _add_penalties(desk, scale)
