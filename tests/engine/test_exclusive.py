@@ -217,11 +217,11 @@ def test_a_fork_in_a_fit_leaves_the_child_free_to_train(rng):
 
 
 def test_arrays_that_are_converted_in_parts_are_converted_whole(rng, monkeypatch):
-    from fastnn._engine import convert
+    from fastnn._base import arrays as conversion
 
     arrays = [rng.normal(size=(37, 3, 2)), np.asfortranarray(rng.normal(size=(50, 4))), np.arange(99)[::2]]
     whole = [real_array("x", array, np.dtype("float32")) for array in arrays]
-    monkeypatch.setattr(convert, "MANY", 16)
+    monkeypatch.setattr(conversion, "MANY", 16)
     for array, right in zip(arrays, whole, strict=True):
         found = real_array("x", array, np.dtype("float32"))
         np.testing.assert_array_equal(found, right)

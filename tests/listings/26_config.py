@@ -15,9 +15,9 @@ b = layers.Dense(6, activation="tanh", use_bias=False, name="b")(inputs)
 outputs = layers.Dense(2, name="last")(layers.Add(name="sum")([a, b]))
 model = keras.Model(inputs, outputs, name="two_branches")
 
-config = model.get_config()
-kinds = [layer["class_name"] for layer in config["layers"]]
-again = keras.Model.from_config(config)
+_config = model.get_config()
+kinds = [layer["class_name"] for layer in _config["layers"]]
+again = keras.Model.from_config(_config)
 from_json = keras.models.model_from_json(model.to_json())
 clone = keras.models.clone_model(model)
 for other in (again, from_json, clone):
