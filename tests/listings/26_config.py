@@ -26,8 +26,8 @@ same = [bool(np.allclose(model.predict(x), other.predict(x))) for other in (agai
 names = [layer.name for layer in from_json.layers]
 class_name = json.loads(model.to_json())["class_name"]
 
-dense = model.get_layer("b").get_config()
-settings = [dense["units"], dense["activation"], dense["use_bias"], dense["name"]]
+_dense = model.get_layer("b").get_config()
+settings = [_dense["units"], _dense["activation"], _dense["use_bias"], _dense["name"]]
 stack = keras.Sequential([keras.Input((3,)), layers.Dense(2, "softmax", name="only")], name="stack")
 stack_again = keras.Sequential.from_config(stack.get_config())
 rebuilt = layers.Dense.from_config(stack_again.layers[0].get_config())
