@@ -117,7 +117,7 @@ def told(model: Model) -> list:
 def sharing(model: Model) -> list[int]:
     """Which places in a model have the same layer or model: the number of each where it is first met."""
     met: dict[int, int] = {}
-    return [met.setdefault(id(item), len(met)) for item in _all(model)]
+    return [met.setdefault(id(item), len(met)) for item in _all(model) if not getattr(item, "states_input", False)]
 
 
 def _all(model: Model) -> list:

@@ -132,10 +132,14 @@ class Layer:
         return call.outputs[0]
 
     def check_fits(self, *shapes: Shape) -> None:
-        """``ValueError`` where the layer's weights are for inputs of other shapes."""
-        if self._place is None:
+        """``ValueError`` where the layer's weights, or those that it will have, are for inputs of other shapes."""
+        if self._place is not None:
+            have = self._place.shapes
+        elif self._calls:
+            have = [parameter.shape for parameter in self.parameters(*(edge.sizes for edge in self._calls[0].inputs))]
+        else:
             return
-        have, wanted = self._place.shapes, [parameter.shape for parameter in self.parameters(*shapes)]
+        wanted = [parameter.shape for parameter in self.parameters(*shapes)]
         if have != wanted:
             raise ValueError(
                 f"{self!r} has weights of shape {have[0]}, and would need {wanted[0]} here; "

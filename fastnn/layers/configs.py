@@ -49,6 +49,8 @@ def _value(value: Any) -> Any:
     if isinstance(value, Initializer | Constraint):
         arguments = {f.name: _value(getattr(value, f.name)) for f in fields(value)}  # type: ignore[arg-type]
         return {"class_name": type(value).__name__, "config": arguments}
+    if isinstance(value, tuple | list):
+        return tuple(map(_value, value))
     return value.item() if isinstance(value, np.generic) else value
 
 

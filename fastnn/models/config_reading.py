@@ -41,6 +41,11 @@ class Reader:
 
     def model(self, entry: Any) -> Model:
         """The model of an entry with a class and a configuration."""
+        made = self._model(entry)
+        check_uses(inventory(made))
+        return made
+
+    def _model(self, entry: Any) -> Model:
         kind = _config_in(entry)["class_name"]
         if kind not in MODELS:
             raise ValueError(f"class_name must be one of {', '.join(MODELS)}, got {shown(kind)}")
@@ -54,14 +59,16 @@ class Reader:
     def config(self, config: Any, is_chain: bool) -> Any:
         """The model of a configuration."""
         with _in_words():
-            return self._chain(config) if is_chain else self._graph(config)
+            made = self._chain(config) if is_chain else self._graph(config)
+        check_uses(inventory(made))
+        return made
 
     def _item(self, entry: Any) -> Any:
         number = _config_in(entry).get("shared_object_id")
         if type(number) is int and number in self.shared:
             return self.shared[number]
         is_model = entry["class_name"] in MODELS
-        item = self.model(entry) if is_model else layer_definitions.deserialize(entry, self.custom)
+        item = self._model(entry) if is_model else layer_definitions.deserialize(entry, self.custom)
         if number is not None:
             self.shared[number] = item
         return item

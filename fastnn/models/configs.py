@@ -28,7 +28,7 @@ def config_of(model: Model) -> dict[str, Any]:
     counts: Counter[int] = Counter()
     for item in inventory(model):
         counts.update(id(inner) for inner in (() if isinstance(item, Layer) else item.items))
-    shared = {key: i for i, (key, count) in enumerate(counts.items()) if count > 1}
+    shared = {key: i for i, key in enumerate(key for key, count in counts.items() if count > 1)}
     return _config(model, shared)
 
 

@@ -9,6 +9,7 @@ from fastnn._base.arguments import shown
 from fastnn.layers.base import Layer
 
 MOST_REPEATS = 10_000  # uses of layers beyond ten for each that is listed; few lines could mean more than memory holds
+MOST_LEVELS = 100  # of models in models, far from where Python's stack ends
 
 
 def inventory(model: Any) -> list[Any]:
@@ -26,19 +27,23 @@ def inventory(model: Any) -> list[Any]:
 
 
 def check_uses(items: Sequence[Any]) -> None:
-    """``ValueError`` where models in models mean very many more uses of layers than are listed.
+    """``ValueError`` where models in models are very deep, or mean very many more uses of layers than are listed.
 
     A model that calls another one twice, which calls a third one twice, and so on: forty of them are 2**40 layers.
     """
     uses: dict[int, int] = {}
+    depth: dict[int, int] = {}
     listed = len(items)
     for item in items:
         if isinstance(item, Layer):
-            uses[id(item)] = 1
+            uses[id(item)], depth[id(item)] = 1, 0
             continue
         called = item.items if item.is_chain else [call.item for call in item.graph.calls]
         listed += len(called)
         uses[id(item)] = sum(uses[id(inner)] for inner in called)
+        depth[id(item)] = 1 + max((depth[id(inner)] for inner in called), default=0)
+        if depth[id(item)] > MOST_LEVELS:
+            raise ValueError(f"models in files and configurations may be inside {MOST_LEVELS} others, got more")
         if uses[id(item)] > MOST_REPEATS + 10 * listed:
             raise ValueError(
                 f"{shown(uses[id(item)])} uses of layers follow from {listed} that are listed; models in files and "

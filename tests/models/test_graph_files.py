@@ -188,8 +188,8 @@ def test_nothing_is_drawn_when_a_graph_is_loaded(tmp_path, monkeypatch):
 
 
 def test_what_load_would_refuse_is_not_written(tmp_path):
-    model = model_of(Dense(4), n_in=4)
-    for _ in range(14):
+    model = model_of(Dense(4), Dense(4), Dense(4), n_in=4)
+    for _ in range(12):
         x = Input((4,))
         model = Model(x, model(model(x)))
     with pytest.raises(ValueError, match="uses of layers follow"):

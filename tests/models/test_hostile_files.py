@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from graph_models import GRAPHS
+from graph_models import trained as graphs_trained
 from models import model_of, regression
 from safetensors import safe_open
 from test_damaged_files import saved, with_changes
@@ -58,9 +60,10 @@ def samples(tmp_path_factory) -> list[bytes]:
     encoding = tables.Encoding(features, tables.fit_classes("c", rows.columns["c"]), {"rows": "4"})
     table = model_of(n_in=features.width)
     table.metadata.update(encoding.metadata())
-    for i, model in enumerate((trained, shaped, table)):
+    graphs = [graphs_trained(GRAPHS[case]) for case in ("nested", "chain_of_models", "several")]
+    for i, model in enumerate((trained, shaped, table, *graphs)):
         model.save(folder / f"{i}.safetensors")
-    return [(folder / f"{i}.safetensors").read_bytes() for i in range(3)]
+    return [(folder / f"{i}.safetensors").read_bytes() for i in range(6)]
 
 
 def mutated(content: bytes, draw: random.Random) -> bytes:
@@ -303,6 +306,158 @@ def test_what_a_description_does_not_mean_is_found_by_load(tmp_path, case):
     with_changes(path, described=change)
     with pytest.raises(ValueError, match="cannot be loaded"):
         fastnn.load(path)
+
+
+def _first(described, kind):
+    """The first item of a class in the description of a graph."""
+    return next(item for item in described["items"] if item["class"] == kind)
+
+
+def _whole(described):
+    return described["items"][-1]
+
+
+WRONG_GRAPHS = {
+    "no items": lambda d: d.update(items=[]),
+    "items of text": lambda d: d.update(items="Dense"),
+    "an item that is none": lambda d: d["items"].insert(0, None),
+    "a layer as the last": lambda d: d["items"].append({"class": "Flatten"}),
+    "a layer that is in no model": lambda d: d["items"].insert(0, {"class": "Flatten", "called": "flatten"}),
+    "an item that comes later": lambda d: _first(d, "Sequential")["items"].append(len(d["items"]) - 1),
+    "a model in itself": lambda d: _whole(d)["items"].append(len(d["items"]) - 1),
+    "an item behind the end": lambda d: _whole(d)["items"].append(10**9),
+    "an item before the first": lambda d: _whole(d)["items"].append(-1),
+    "an item that is a truth": lambda d: _whole(d)["items"].__setitem__(0, False),
+    "an item twice": lambda d: _first(d, "Sequential")["items"].append(_first(d, "Sequential")["items"][0]),
+    "no sources": lambda d: _whole(d).update(sources=[]),
+    "a source that is a layer": lambda d: _whole(d).update(sources=[1]),
+    "a source twice": lambda d: _whole(d).update(sources=[0, 0]),
+    "sources of text": lambda d: _whole(d).update(sources="0"),
+    "no calls": lambda d: _whole(d).update(calls=[]),
+    "calls of numbers": lambda d: _whole(d).update(calls=[1, 2]),
+    "a call of three": lambda d: _whole(d)["calls"][0].append(0),
+    "a call of an input": lambda d: _whole(d)["calls"].append([0, [0]]),
+    "a call of a text": lambda d: _whole(d)["calls"].append(["1", [0]]),
+    "a call that reads itself": lambda d: _whole(d)["calls"][0].__setitem__(1, [1]),
+    "a call that reads what comes later": lambda d: _whole(d)["calls"][0].__setitem__(1, [3]),
+    "a call that reads from behind": lambda d: _whole(d)["calls"][1].__setitem__(1, [-1]),
+    "a call that reads nothing": lambda d: _whole(d)["calls"][0].__setitem__(1, []),
+    "a call that reads too much": lambda d: _whole(d)["calls"][0].__setitem__(1, [0, 0]),
+    "a call that nothing reads": lambda d: _whole(d)["calls"].append([1, [0]]),
+    "calls in another order": lambda d: _whole(d)["calls"].reverse(),
+    "no outputs": lambda d: _whole(d).update(outputs=[]),
+    "an output behind the end": lambda d: _whole(d).update(outputs=[10**12]),
+    "an output twice": lambda d: _whole(d)["outputs"].__setitem__(0, _whole(d)["outputs"][1]),
+    "an output less": lambda d: _whole(d)["outputs"].pop(),
+    "an output that is a number with a point": lambda d: _whole(d)["outputs"].__setitem__(0, 3.0),
+    "a form that is none": lambda d: _whole(d).update(output_form="tuple"),
+    "one of several": lambda d: _whole(d).update(output_form="one"),
+    "a name less": lambda d: _whole(d)["output_names"].pop(),
+    "two names the same": lambda d: _whole(d).update(output_names=["mean"] * 4),
+    "a name that is a number": lambda d: _whole(d)["output_names"].__setitem__(0, 3),
+    "names in one text": lambda d: _whole(d).update(output_names="abcd"),
+    "another shape of a chain": lambda d: _first(d, "Sequential").update(input_shape=[5]),
+    "no shape of a chain": lambda d: _first(d, "Sequential").pop("input_shape"),
+    "a huge shape": lambda d: _first(d, "Input").update(shape=[10**12]),
+    "no seed": lambda d: _first(d, "Model").pop("seed"),
+    "a seed that is negative": lambda d: _first(d, "Sequential").update(seed=-1),
+    "trained as a number": lambda d: _first(d, "Sequential").update(trainable=0),
+    "a layer trained as a number": lambda d: _first(d, "Dense").update(trainable=0),
+    "something that nothing reads": lambda d: _first(d, "Model").update(extra=1),
+    "a name that nobody can have": lambda d: _first(d, "Dense").update(called=""),
+    "two ways to a name": lambda d: _first(d, "Sequential").update(called="x"),
+    "another class of model": lambda d: _first(d, "Model").update({"class": "model"}),
+    "steps of a model inside": lambda d: _first(d, "Model").update(step=2**60),
+    "no epoch of a model inside": lambda d: _first(d, "Model").pop("epoch"),
+    "losses for one output less": lambda d: _whole(d)["compile"]["loss"].pop(),
+    "losses that are one": lambda d: _whole(d)["compile"].update(loss={"name": "mean_squared_error"}),
+    "losses by name": lambda d: _whole(d)["compile"].update(loss={"mean": {"name": "mean_squared_error"}}),
+    "metrics for one output less": lambda d: _whole(d)["compile"]["metrics"].pop(),
+    "metrics without an output": lambda d: _whole(d)["compile"].update(metrics=[{"class": "Accuracy"}] * 4),
+    "weights of losses that are text": lambda d: _whole(d)["compile"].update(loss_weights=["1"] * 4),
+    "weights of losses that are all": lambda d: _whole(d)["compile"].update(loss_weights=2.0),
+    "a dtype of a model inside": lambda d: _first(d, "Model").update(dtype="float32"),
+    "no dtype": lambda d: d.pop("dtype"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_GRAPHS)
+def test_a_graph_that_cannot_be_is_found_by_load(samples, tmp_path, case):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(samples[3])
+    assert len(fastnn.load(path).outputs) == 4
+
+    def change(described):
+        WRONG_GRAPHS[case](described)
+        return described
+
+    with_changes(path, described=change)
+    assert cost(path) < 20 * path.stat().st_size + 100_000
+
+
+@pytest.mark.parametrize("name", ["0.kernel", "optimizer.0", "optimizer.1", "more", "4.optimizer.0", "0.kernel.0"])
+def test_arrays_of_a_graph_that_are_missing_or_too_many_are_found_by_load(samples, tmp_path, name):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(samples[3])
+
+    def change(arrays):
+        if name in arrays:
+            return {known: array for known, array in arrays.items() if known != name}
+        return arrays | {name: np.zeros(3, np.float32)}
+
+    with_changes(path, tensors=change)
+    with pytest.raises(ValueError, match=r"cannot be loaded: (the array|.* must be)"):
+        fastnn.load(path)
+
+
+def _model(items, calls, n_inputs=1, **more):
+    ends = {"input_form": "one", "output_form": "one", "input_names": ["x"], "output_names": ["y"]}
+    counts = {"seed": 1, "epoch": 0, "step": 0}
+    graph = {"items": items, "sources": [0], "calls": calls, "outputs": [len(calls)]}
+    return {"class": "Model"} | graph | ends | counts | more
+
+
+def _doubled(times):
+    """A model that calls the one before twice, and so on."""
+    items = [{"class": "Input", "shape": [4]}, {"class": "Flatten"}, _model([0, 1], [[1, [0]]])]
+    for _ in range(times):
+        items.append(_model([0, len(items) - 1], [[1, [0]], [1, [1]]]))
+    return items
+
+
+def _deep(times):
+    items = [{"class": "Flatten"}]
+    for _ in range(times):
+        chain = {"class": "Sequential", "seed": 1, "epoch": 0, "step": 0, "items": [len(items) - 1], "input_shape": [4]}
+        items.append(chain)
+    return items
+
+
+GRAPH_BOMBS = {
+    "models that call each other twice": lambda: _doubled(60),
+    "just too many of them": lambda: _doubled(14),
+    "hundreds of models in each other": lambda: _deep(300),
+    "wide layers": lambda: [
+        {"class": "Input", "shape": [10**9]},
+        layer(10**9),
+        _model([0, 1], [[1, [0]]]),
+    ],
+    "many calls of one layer": lambda: [
+        {"class": "Input", "shape": [4]},
+        {"class": "Flatten"},
+        _model([0, 1], [[1, [i]] for i in range(1000)], extra=1),
+    ],
+}
+
+
+@pytest.mark.parametrize("case", GRAPH_BOMBS)
+def test_no_graph_is_made_larger_than_its_text_allows(samples, tmp_path, case):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(samples[3])
+    with_changes(path, described=lambda described: {"dtype": "float32", "items": GRAPH_BOMBS[case]()})
+    began = time.process_time()
+    assert cost(path) < 100 * path.stat().st_size
+    assert time.process_time() - began < 4
 
 
 ENCODINGS = {

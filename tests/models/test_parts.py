@@ -343,3 +343,9 @@ def test_a_layer_that_was_frozen_when_its_model_was_built_is_trained_once_it_is_
     base.trainable = True
     model.fit(x, y, verbose=0)
     assert not same(base.get_weights(), before)
+
+
+def test_a_layer_that_is_used_twice_reads_the_same_width_both_times():
+    layer, x = Dense(5, name="twice"), Input((4,))
+    h = layer(x)
+    refused(lambda: layer(h), ValueError, ("'twice'", "(4, 5)", "(5, 5)", "copy.copy"))
