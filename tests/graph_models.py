@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastnn import Input, Model, Sequential
-from fastnn.layers import Dense, Dropout
+from fastnn.layers import Add, Average, Concatenate, Dense, Dot, Dropout, Scale, Subtract
 
 
 def shared() -> Model:
@@ -79,9 +79,30 @@ def passed_through() -> Model:
     return Model(x, {"same": x, "other": Dense(2)(x)}, seed=12, dtype="float64", backend="numpy")
 
 
+def joined() -> Model:
+    """Joins: a residual, a product of two towers, an input that is joined with what is made of it."""
+    a, b = Input((3,), name="a"), Input((3,), name="b")
+    tower = Sequential([Dense(3, "tanh", input_shape=(3,)), Scale()], name="tower")
+    left, right = tower(a), tower(b)
+    alike = Dot(axes=-1, normalize=True)([left, right])
+    together = Concatenate()([Add()([a, left]), Subtract()([b, right]), Average()([a, b, left]), alike])
+    return Model([a, b], [Dense(1, name="score")(together), alike], seed=13, backend="numpy")
+
+
 GRAPHS = {
     make.__name__: make
-    for make in (shared, several, nested, chain_of_models, frozen, frozen_whole, middle, transferred, passed_through)
+    for make in (
+        shared,
+        several,
+        nested,
+        chain_of_models,
+        frozen,
+        frozen_whole,
+        middle,
+        transferred,
+        passed_through,
+        joined,
+    )
 }
 
 

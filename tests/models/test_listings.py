@@ -19,8 +19,7 @@ import fastnn
 RECORDS = json.loads(keras_listings.FILE.read_text())["listings"]
 ROUNDINGS = 1000
 # What the listings need that is not there yet: a listing that runs leaves this table.
-WAITING = {
-}
+WAITING = {}
 
 
 def case(path):
