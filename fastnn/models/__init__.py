@@ -56,7 +56,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     >>> from fastnn.models import Sequential, model_from_json
     >>> model = Sequential([Dense(8, "relu", name="hidden", input_shape=(4,)), Dense(1)])
     >>> model_from_json(model.to_json()).get_layer("hidden")
-    Dense(units=8, activation='relu', name='hidden')
+    Dense(units=8, activation='relu', input_shape=(4,), name='hidden')
     """
     if not isinstance(json_string, str | bytes):
         raise TypeError(f"json_string must be a text, got {shown(json_string)}")

@@ -82,7 +82,12 @@ def own_schedule(optimizer: Any) -> Any:
 def _metrics(name: str, stored: dict[str, Any], custom: dict[str, Any], several: bool) -> list[Any]:
     """The metrics of a file; of the user's own only those that are given again."""
     entries = listed(name, stored[name], "metrics")
-    return [_known(name, entry, custom) for entry in entries] if several else _known(name, entries, custom)
+    if not several:
+        return _known(name, entries, custom)
+    found = []
+    for entry in entries:  # in a loop, for the warning below counts frames up to who loads
+        found.append(_known(name, entry, custom))
+    return found
 
 
 def _known(name: str, stored: Any, custom: dict[str, Any]) -> list[Any]:
@@ -99,7 +104,7 @@ def _known(name: str, stored: Any, custom: dict[str, Any]) -> list[Any]:
         warnings.warn(
             f"the model was saved with a metric of your own, {shown(own)}, and goes on without it; "
             f"give load(..., custom_objects={{{shown(own)}: ...}}) to keep it",
-            stacklevel=2,
+            stacklevel=6,
         )
     return found
 
