@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base import arrays
 from fastnn._base.arguments import shown
-from fastnn._base.arrays import FEW, check_finite, listed, real_array
 from fastnn._base.reprs import counted
 from fastnn._plan.layout import Layout
 
@@ -60,32 +60,32 @@ class Form:
     def flat(self, came: Any, dtype: np.dtype) -> np.ndarray:
         """Gradients that a user hands in, as one finite vector; ``ValueError`` or ``TypeError`` names what is wrong."""
         if type(came) is Gradients and (came.form is self or came.form.shapes == self.shapes):
-            flat = real_array("grads", came.flat, dtype)
+            flat = arrays.real_array("grads", came.flat, dtype)
         elif isinstance(came, np.ndarray) and came.shape == (self.size,) and self.shapes != ((),) * self.size:
-            flat = real_array("grads", came, dtype)
+            flat = arrays.real_array("grads", came, dtype)
         else:
             flat = self._joined(came, dtype)
-        if self.size <= FEW and math.isfinite(np.vdot(flat, flat)):
+        if self.size <= arrays.FEW and math.isfinite(np.vdot(flat, flat)):
             return flat
         for i, array in enumerate(Gradients(self, flat)):
-            check_finite(f"grads[{i}] ({self.names[i]})", np.ascontiguousarray(array))
+            arrays.check_finite(f"grads[{i}] ({self.names[i]})", np.ascontiguousarray(array))
         return flat
 
     def _joined(self, came: Any, dtype: np.dtype) -> np.ndarray:
-        arrays = list(came) if type(came) is Gradients else listed("grads", came, "arrays")
-        if len(arrays) != len(self.shapes):
+        listed = list(came) if type(came) is Gradients else arrays.listed("grads", came, "arrays")
+        if len(listed) != len(self.shapes):
             raise ValueError(
                 f"grads must hold an array for each of the {len(self.shapes)} trainable_variables "
-                f"({', '.join(self.names)}), got {len(arrays)}"
+                f"({', '.join(self.names)}), got {len(listed)}"
             )
         flat = np.empty(self.size, dtype)
-        for i, (array, shape) in enumerate(zip(arrays, self.shapes, strict=True)):
+        for i, (array, shape) in enumerate(zip(listed, self.shapes, strict=True)):
             label = f"grads[{i}] ({self.names[i]})"
             if array is None:
                 raise TypeError(f"{label} is None; give zeros of shape {shape} where nothing shall change")
             if np.shape(array) != shape:
                 raise ValueError(f"{label} must have shape {shape}, got {shown(np.shape(array))}")
-            flat[self.ends[i] : self.ends[i + 1]] = real_array(label, array, dtype).reshape(-1)
+            flat[self.ends[i] : self.ends[i + 1]] = arrays.real_array(label, array, dtype).reshape(-1)
         return flat
 
 

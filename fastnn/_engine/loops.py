@@ -196,10 +196,7 @@ class Loops:
         scale = steps.over(1.0, total) if entry[0].header["divides_penalties"] else 1.0
         if by_inputs:
             made: Any = _by_inputs(module, desk, rows, step, loss)
-            cost = scale * penalty(
-                tables.segments([variable for variable in self.layout.variables if variable.trained]),
-                desk.memory.params,
-            )
+            cost = scale * penalty(tables.segments([v for v in self.layout.variables if v.trained]), desk.memory.params)
         else:
             _gradient(module, desk, rows, step, loss)
             cost = _add_penalties(desk, scale)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fastnn import _kernels
+from fastnn._base import arrays
 from fastnn._base.arguments import flag, number, shown
-from fastnn._base.arrays import check_finite, real_array
 from fastnn._engine import convert, exclusive, inference
 from fastnn._engine.blend import Blend
 from fastnn._engine.data import Given, split_rows
@@ -261,14 +261,14 @@ class OwnLoops(Trainable):
         return [self._slope(outs.label("dy", i), came, (n, *shape)) for i, (came, shape) in enumerate(split)]
 
     def _slope(self, label: str, came: Any, shape: tuple[int, ...]) -> np.ndarray:
-        slope = real_array(label, came, self.dtype)
+        slope = arrays.real_array(label, came, self.dtype)
         if slope.shape != shape and not (shape[-1] == 1 and slope.shape == shape[:-1]):
             raise ValueError(f"{label} must have the shape of the output, {shape}, got {slope.shape}")
-        check_finite(label, slope, came)
+        arrays.check_finite(label, slope, came)
         return slope if slope.ndim == 2 else slope.reshape(len(slope), math.prod(shape[1:]))
 
-    def _like_inputs(self, arrays: Sequence[np.ndarray]) -> Any:
-        shaped = [array.reshape(-1, *shape) for array, shape in zip(arrays, self.layout.input_shapes, strict=True)]
+    def _like_inputs(self, found: Sequence[np.ndarray]) -> Any:
+        shaped = [array.reshape(-1, *shape) for array, shape in zip(found, self.layout.input_shapes, strict=True)]
         return self.ends[0].join(shaped)
 
     def _blend(self, target: Any) -> Blend:
