@@ -1,9 +1,9 @@
 """The next call of a function, made by a thread while the caller works.
 
-Design: a hand-over between two threads takes some 15 to 20 us. What is quicker than that several times over is
-called by the caller himself, when he wants it; so a fit on cheap batches starts no thread at all. What is decided is
-the mean time of the last calls, for one call in many may read a file. Always handing over (rejected) would take longer
-than a small network's update.
+Design: a hand-over between two threads takes some 15 to 20 us, several times a small network's update. So a call that
+is quick is made by the caller himself when he wants it, and a fit on cheap batches starts no thread at all. What
+decides is the mean time of the last calls, in which one that took a few milliseconds counts for less: on a busy machine
+that is some other process, and working ahead of a rare slow call saves one update. Always handing over is rejected.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-QUICK = 60e-6  # seconds of a call that is not worth handing over
+QUICK = 100e-6  # seconds of a call that is not worth handing over
+SLOW = 20e-3  # and of one that counts in full
+MEMORY = 8  # calls over which their mean time is taken
+LOOK = 32  # of so many calls one is made by the caller, to see how long they take now: in the thread it waits for Python
 LEAVE = 1.0  # seconds that an interrupted caller waits for the call that is running
 
 
@@ -27,6 +30,7 @@ class Ahead:
     def __init__(self, function: Callable[[], Any]):
         self.function = function
         self.seconds = 0.0  # a call takes, lately
+        self.handed = 0  # calls, since the caller made one
         self.asked = False
         self.thread: threading.Thread | None = None
         self.requests: SimpleQueue[bool] = SimpleQueue()
@@ -34,18 +38,19 @@ class Ahead:
 
     def ask(self) -> None:
         """Begin the next call, where it will take long."""
-        if self.asked or self.seconds < QUICK:
+        if self.asked or self.seconds < QUICK or self.handed == LOOK:
             return
         if self.thread is None:
             self.thread = threading.Thread(target=self._run, name="fastnn-batches", daemon=True)
             self.thread.start()
         self.asked = True
+        self.handed += 1
         self.requests.put(True)
 
     def get(self) -> Any:
         """What the next call gives, or its error."""
         if not self.asked:
-            return self._call()
+            return self._timed()
         result, error = self.outcomes.get()
         self.asked = False
         if error is not None:
@@ -59,16 +64,21 @@ class Ahead:
             self.thread.join(LEAVE if interrupted else None)
             self.thread = None
 
-    def _call(self) -> Any:
+    def _timed(self) -> Any:
         began = time.perf_counter()
         try:
             return self.function()
         finally:
-            self.seconds += (time.perf_counter() - began - self.seconds) / 4
+            took = time.perf_counter() - began
+            if self.handed and took < QUICK:
+                self.seconds = took
+            else:
+                self.seconds += ((took if took > SLOW else min(took, 4 * QUICK)) - self.seconds) / MEMORY
+            self.handed = 0
 
     def _run(self) -> None:
         while self.requests.get():
             try:
-                self.outcomes.put((self._call(), None))
+                self.outcomes.put((self.function(), None))
             except BaseException as error:  # told to whom it is for
                 self.outcomes.put((None, error))

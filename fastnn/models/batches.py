@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from fastnn._base.arguments import shown
 from fastnn._engine import convert
 from fastnn._engine.data import Given, make_rows, own, split_rows, weighted
@@ -49,18 +51,28 @@ class Reader:
     def __init__(self, model: Any, class_weight: Any = None):
         self.model, self.class_weight = model, class_weight
         self.form: list[Any] | None = None
+        self.first: Given | None = None  # as the first batch was taken apart
+        self.is_single = all(len(end.names) == 1 for end in model.ends)
 
     def __call__(self, batch: Any) -> Rows:
         """Rows of their own: a generator may write its next batch into the same arrays."""
         _check_pair(batch)
         compiled = self.model.compiled
-        given = self.model.given(*batch)
+        given = self._given(*batch)
         self._check_form(given)
         return own(weighted(compiled, make_rows(compiled, given), self.class_weight))
 
+    def _given(self, x: Any, y: Any, weight: Any = None) -> Given:
+        """A batch taken apart; of one input and one output that are arrays there is nothing to take apart."""
+        if self.first is None:
+            self.first = self.model.given(x, y, weight)
+        if self.is_single and type(x) is type(y) is np.ndarray:
+            return Given((x,), (y,), (weight,), self.first.x_labels, self.first.y_labels)
+        return self.model.given(x, y, weight)
+
     def _check_form(self, given: Given) -> None:
         """``ValueError`` when arrays are of another dtype or shape than those of the batches before."""
-        form = [(x.dtype, x.shape[1:]) if hasattr(x, "dtype") and hasattr(x, "shape") else None for x in _arrays(given)]
+        form = [_form_of(x) for x in (*given.x, *given.y)]
         if self.form is None:
             self.form = form
         elif form != self.form:
@@ -70,8 +82,11 @@ class Reader:
                     raise ValueError(f"{label} has {_form(now)}, and had {_form(before)} in the batches before")
 
 
-def _arrays(given: Given) -> list[Any]:
-    return [*given.x, *given.y]
+def _form_of(x: Any) -> tuple[Any, Any] | None:
+    try:
+        return x.dtype, x.shape[1:]
+    except AttributeError:  # lists, and frames with a dtype for each column
+        return None
 
 
 def _form(form: tuple[Any, Any]) -> str:
