@@ -1,4 +1,4 @@
-"""What a batch costs that comes from an iterable: the same epochs on arrays, in batches, taking turns; the least counts.
+"""What a batch of an iterable costs: the same epochs on arrays and on batches take turns, and the least counts.
 
 ``python bench/streams.py`` prints microseconds a batch on arrays, and what a list of batches, a generator and a
 generator that takes long to make a batch add to that.

@@ -257,8 +257,14 @@ class Fit:
         finished = int(self.run["epoch"]) - self.records.next
         if finished:
             steps = self.trainer.steps or 0
-            self.progress.learn(steps, self.trainer.n_rows(steps))
+            self._learn(steps, self.trainer.n_rows(steps))
             self._enter(finished, steps, spoilt)
+
+    def _learn(self, steps: int, n_rows: int) -> None:
+        """Tell how long an epoch was where nobody knew."""
+        params = self.history.params
+        params["steps"], params["n_samples"] = params["steps"] or steps, params["n_samples"] or n_rows
+        self.progress.learn(steps, n_rows)
 
     def _enter(self, n_epochs: int, batches: int, spoilt: bool) -> None:
         """Enter epochs that trained on so many batches: one when something listens at epochs, else any number."""

@@ -29,8 +29,13 @@ def gives_batches(x: Any) -> bool:
 def may_give_batches(x: Any) -> bool:
     """Whether ``x``, given without targets, is an iterable of batches that have them."""
     if isinstance(x, Sequence) and not isinstance(x, str | bytes):
-        return len(x) > 0 and all(isinstance(one, list | tuple) and 2 <= len(one) <= 3 and np.ndim(one[0]) for one in x)
+        return len(x) > 0 and all(map(_is_batch, x))
     return gives_batches(x) or (not _is_data(x) and hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+
+
+def _is_batch(x: Any) -> bool:
+    """Whether it is a tuple or list of inputs and targets, and not a row of numbers."""
+    return isinstance(x, list | tuple) and 2 <= len(x) <= 3 and not isinstance(x[0], int | float | str | np.generic)
 
 
 def _is_data(x: Any) -> bool:

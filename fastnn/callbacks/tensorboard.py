@@ -67,18 +67,20 @@ class TensorBoard(TensorBoardLogger):
         self.profile_batch, self.embeddings_freq, self.embeddings_metadata = profile_batch, embeddings_freq, None
         self.updates = self.updates_before = 0
         self.began = self.told = 0.0
+        self.step = 0  # of the model, as the epoch began
         if update_freq != "epoch":
             self.every = 1 if update_freq == "batch" else integer("update_freq", update_freq, low=1)
             vars(self)["on_train_batch_end"] = self._after_batch  # a hook in the class would make all users pay
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self.began = time.perf_counter()
+        self.began, self.step = time.perf_counter(), self.model.step
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         if self.write_steps_per_second:
             seconds = time.perf_counter() - self.began
-            self._scalars("train", epoch, {"epoch_steps_per_second": self.params["steps"] / seconds})
+            updates = self.model.step - self.step
+            self._scalars("train", epoch, {"epoch_steps_per_second": updates / seconds})
         if self.histogram_freq and (epoch + 1) % self.histogram_freq == 0:
             named = zip(self.model.weight_names(), self.model.get_weights(), strict=True)
             self._write("train", epoch, [_histogram(name, weights) for name, weights in named])

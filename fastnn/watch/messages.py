@@ -26,11 +26,17 @@ def setup(model: Model, params: dict[str, Any], settings: dict[str, str]) -> dic
         "loss": ", ".join(_words(loss.name) for loss in model.losses if loss is not None),
         "optimizer": _optimizer(model.compiled_optimizer.config()),
         "learning rate": _rate(model.compiled_optimizer.config()["learning_rate"]),
-        "batch": f"{params['batch_size']:,} of {params['n_samples']:,} rows, {params['steps']:,} updates an epoch",
+        "batch": _batches(params),
         "backend": str(model.backend_),
         "seed": str(model.seed),
     }
     return {"layers": layers, "settings": list(told.items())}
+
+
+def _batches(params: dict[str, Any]) -> str:
+    """Rows and updates; of a fit on batches that come as they are nobody may know either."""
+    rows = f"{params['batch_size']:,} of {params['n_samples']:,} rows" if params["n_samples"] else "as they come"
+    return f"{rows}, {params['steps']:,} updates an epoch" if params["steps"] else rows
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -78,9 +84,16 @@ class Clock:
         self.ended: float | None = None
         self._seen = collections.deque([(self.began, 0)])
 
+    @property
+    def steps(self) -> int:
+        """Updates of an epoch; 0 as long as nobody knows."""
+        return self.params["steps"] or 0
+
     def message(self, done: int, over: bool = False) -> dict[str, Any]:
         """Numbers for ``done`` updates: over the last seconds while the fit runs, over all when it is ``over``."""
-        now, steps = self.ended or time.monotonic(), max(1, self.params["steps"])
+        now, steps = self.ended or time.monotonic(), self.params["steps"] or done + 1
+        is_open = self.open_ended or not self.params["steps"]
+        n_rows = self.params["n_samples"] or steps * self.params["batch_size"]
         self.ended = now if over else None
         while len(self._seen) > 1 and now - self._seen[1][0] > WINDOW:
             self._seen.popleft()
@@ -91,9 +104,9 @@ class Clock:
         return {
             "epoch": self.first + done // steps,
             "epochs": None if self.open_ended else self.params["epochs"],
-            "share": None if self.open_ended else done / total if total else 1.0,
+            "share": None if is_open else done / total if total else 1.0,
             "within": done % steps / steps,
             "seconds": round(now - self.began, 3),
-            "left": round((total - done) / speed, 3) if speed and not over and not self.open_ended else None,
-            "speed": round(speed / steps * self.params["n_samples"], 1),
+            "left": round((total - done) / speed, 3) if speed and not over and not is_open else None,
+            "speed": round(speed / steps * n_rows, 1),
         }

@@ -61,14 +61,14 @@ class Show:
         self.end()
         if model is not self.model:
             self.model, self.history, self.curves = model, model.history, Curves(self.clock.first + 1)
-            self.done = len(self.history.epoch) * self.clock.params["steps"]
+            self.done = len(self.history.epoch) * self.clock.steps
             self._post_setup()
             self.paint()
 
     def post(self, phase: str, note: str = "", results: dict[str, str] | None = None) -> None:
         """Post the state of the fit."""
         done = self.done
-        self.curves.update(self.history.history, done // max(1, self.clock.params["steps"]))
+        self.curves.update(self.history.history, done // (self.clock.steps or done + 1))
         state = self.clock.message(done, over=self.over)
         words: dict[str, Any] = {"phase": phase, "note": note, "results": list((results or {}).items())}
         kept = getattr(self.history, "kept_epoch", None) if self.over else None
@@ -86,7 +86,7 @@ class Show:
             self.over = True
             self.board.wake()
             self.thread.join()
-            self.done = max(self.done, len(self.history.epoch) * self.clock.params["steps"])  # an error tells no more
+            self.done = max(self.done, len(self.history.epoch) * self.clock.steps)  # an error tells no more
             self.paint()
 
     def _run(self) -> None:
