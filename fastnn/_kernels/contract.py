@@ -70,24 +70,27 @@ class Rows:
     def answers(self) -> np.ndarray:
         """ANSWER records of targets and weights, likewise."""
         table = np.zeros(len(self.targets), ANSWER)
-        for record, target, weight in zip(table, self.targets, self.weights, strict=True):
-            record["target"], record["weight"] = _address(target), 0 if weight is None else _address(weight)
+        places = table["target"], table["weight"]  # to walk over records takes longer
+        for i, (target, weight) in enumerate(zip(self.targets, self.weights, strict=True)):
+            places[0][i] = _address(target)
+            if weight is not None:
+                places[1][i] = _address(weight)
         return table
 
 
 def sources(inputs: Sequence[np.ndarray | SparseRows]) -> np.ndarray:
     """SOURCE records of arrays that the caller keeps alive."""
     table = np.zeros(len(inputs), SOURCE)
-    for record, x in zip(table, inputs, strict=True):
+    for i, x in enumerate(inputs):
         if isinstance(x, SparseRows):
-            record["values"], record["columns"], record["starts"] = map(_address, (x.values, x.columns, x.starts))
+            table[i] = (0, *map(_address, (x.values, x.columns, x.starts)))
         else:
-            record["x"] = _address(x)
+            table["x"][i] = _address(x)
     return table
 
 
 def _address(array: np.ndarray) -> int:
-    return array.ctypes.data
+    return array.__array_interface__["data"][0]  # in half the time of array.ctypes.data
 
 
 @dataclass(frozen=True)
