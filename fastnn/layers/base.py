@@ -153,23 +153,19 @@ class Layer:
 
     @property
     def output(self) -> Edge:
-        """The edge that the layer made, when it was called once; a Sequential's layers have it when it is built."""
-        return self._only_call("output").outputs[0]
+        """The edge that the layer made when it was first called, as in Keras 3; in a Sequential, when that is built."""
+        return self._first_call("output").outputs[0]
 
     @property
     def input(self) -> Any:
-        """The edge that the layer reads, or a list of them, when it was called once."""
-        read = list(self._only_call("input").inputs)
+        """The edge that the layer reads, or a list of them, of its first call."""
+        read = list(self._first_call("input").inputs)
         return read[0] if len(read) == 1 else read
 
-    def _only_call(self, what: str) -> Call:
-        if len(self._calls) == 1:
+    def _first_call(self, what: str) -> Call:
+        if self._calls:
             return self._calls[0]
-        raise NotReadyError(
-            f"{self!r} has no {what} yet; it is called on an edge when its model is built"
-            if not self._calls
-            else f"{self!r} was called {len(self._calls)} times, so its {what} is not one edge; take it from the graph"
-        )
+        raise NotReadyError(f"{self!r} has no {what} yet; it is called on an edge when its model is built")
 
     # -- training -------------------------------------------------------------------------------
 

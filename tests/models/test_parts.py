@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from models import EVERY_BACKEND, model_of, refused, regression, weights_of
 
-from fastnn import Sequential
+from fastnn import Model, Sequential
 from fastnn.layers import Activation, Dense, Dropout, Input
 
 
@@ -349,3 +349,13 @@ def test_a_layer_that_is_used_twice_reads_the_same_width_both_times():
     layer, x = Dense(5, name="twice"), Input((4,))
     h = layer(x)
     refused(lambda: layer(h), ValueError, ("'twice'", "(4, 5)", "(5, 5)", "copy.copy"))
+
+
+def test_layers_shared_with_another_model_still_give_their_first_output():
+    base = Sequential([Dense(6, "relu", input_shape=(4,)), Dense(5, name="features"), Dense(1)], seed=1)
+    new = Sequential([*base.layers[:-1], Dense(3)])
+    assert new.layers[0] is base.layers[0]
+    features = Model(base.input, base.get_layer("features").output)
+    assert features.layers[1] is base.layers[0]
+    x = np.ones((2, 4))
+    np.testing.assert_array_equal(Model(base.input, base.layers[2](features.output)).predict(x), base.predict(x))
