@@ -1,7 +1,7 @@
 # make demo    build, train on the bundled digits, show accuracy, model and curve
 # make test    run the tests (PYTEST_ARGS=--long for the exhaustive cases too)
-# make lint    ruff, mypy, hidden and unused modules, and the C code with warnings as errors
-# make format  put Python files into the form that lint wants
+# make lint    ruff, mypy, the rules of the house, clang-format, and the C code with warnings as errors
+# make format  put Python and C files into the form that lint wants
 # make bench   time kernels, epochs and predictions, then fastnn beside its peers and the machine's bounds: a table,
 #              build/suites.json, build/bench.json and build/bench.png (PEERS_PYTHON=python with torch, jax, ...)
 # make clean   remove all that make made, .venv too
@@ -17,7 +17,8 @@ NATIVE := setup.py pyproject.toml fastnn/_kernels/native/native.pyx fastnn/_kern
 # As pyproject.toml names them: with them in .venv a build downloads nothing, and tests can compile.
 BUILDERS := "setuptools>=77" "cython>=3" "numpy>=2.0"
 # Another release formats other lines or finds other faults; the gate must not depend on the day.
-LINTERS := ruff==0.17.5 mypy==2.4.1
+LINTERS := ruff==0.17.5 mypy==2.4.1 clang-format==21.1.8
+C_FILES := $(wildcard fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/ops/*.h tests/*.c)
 PYTEST_ARGS ?=
 PEERS_PYTHON ?= $(RUN)
 BENCH_ARGS ?=
@@ -41,12 +42,14 @@ lint: $(VENV)/linters
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy fastnn
 	$(RUN) tests/house.py
+	$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
 	rm -rf build/lint
 	FASTNN_WERROR=1 FASTNN_REQUIRE_NATIVE=1 $(RUN) setup.py -q build_ext --build-temp build/lint --build-lib build/lint
 
 format: $(VENV)/linters
 	$(RUN) -m ruff check --fix-only .
 	$(RUN) -m ruff format .
+	$(VENV)/bin/clang-format -i $(C_FILES)
 
 bench: $(VENV)/built
 	@mkdir -p build

@@ -22,7 +22,7 @@ PLAIN(log1p)
 #define SELU_SCALE ((real)1.0507009873554805)
 #define SELU_ALPHA ((real)1.6732632423543772)
 #define INV_SQRT_2PI ((real)0.3989422804014327)
-#define GELU_LINE ((real)1.5957691216057308) /* 2 sqrt(2 / pi) */
+#define GELU_LINE ((real)1.5957691216057308)  /* 2 sqrt(2 / pi) */
 #define GELU_CUBE ((real)0.07135481627260025) /* 0.044715 GELU_LINE */
 #define SQUARE_FITS ((real)1e18)
 

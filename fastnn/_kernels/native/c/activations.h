@@ -1,4 +1,5 @@
-/* The activations over rows: elementwise ones over rows * n numbers as one flat run, softmax and log_softmax row by row. */
+/* The activations over rows: elementwise ones over rows * n numbers as one flat run, softmax and log_softmax row by
+ * row. */
 #ifndef FNN_ACTIVATIONS_H
 #define FNN_ACTIVATIONS_H
 
@@ -9,32 +10,32 @@
 #include "softmax.h"
 
 /* Code and name of every activation that works on single numbers. */
-#define ELEMENTWISE(X) \
-    X(SIGMOID, sigmoid)        \
-    X(TANH, tanh)              \
-    X(RELU, relu)              \
-    X(LEAKY_RELU, leaky_relu)  \
-    X(ELU, elu)                \
-    X(SELU, selu)              \
-    X(GELU, gelu)              \
-    X(SILU, silu)              \
-    X(SOFTPLUS, softplus)      \
-    X(SOFTSIGN, softsign)      \
-    X(HARD_SIGMOID, hard_sigmoid) \
-    X(HARD_SWISH, hard_swish)  \
-    X(EXPONENTIAL, exponential) \
-    X(RELU6, relu6)            \
-    X(HARD_TANH, hard_tanh)    \
-    X(CELU, celu)              \
-    X(LOG_SIGMOID, log_sigmoid) \
-    X(GELU_TANH, gelu_tanh)    \
-    X(MISH, mish)              \
-    X(TANH_SHRINK, tanh_shrink) \
-    X(HARD_SHRINK, hard_shrink) \
-    X(SOFT_SHRINK, soft_shrink) \
-    X(SPARSE_PLUS, sparse_plus) \
-    X(SPARSE_SIGMOID, sparse_sigmoid) \
-    X(SQUAREPLUS, squareplus) 
+#define ELEMENTWISE(X)                                                                                                 \
+    X(SIGMOID, sigmoid)                                                                                                \
+    X(TANH, tanh)                                                                                                      \
+    X(RELU, relu)                                                                                                      \
+    X(LEAKY_RELU, leaky_relu)                                                                                          \
+    X(ELU, elu)                                                                                                        \
+    X(SELU, selu)                                                                                                      \
+    X(GELU, gelu)                                                                                                      \
+    X(SILU, silu)                                                                                                      \
+    X(SOFTPLUS, softplus)                                                                                              \
+    X(SOFTSIGN, softsign)                                                                                              \
+    X(HARD_SIGMOID, hard_sigmoid)                                                                                      \
+    X(HARD_SWISH, hard_swish)                                                                                          \
+    X(EXPONENTIAL, exponential)                                                                                        \
+    X(RELU6, relu6)                                                                                                    \
+    X(HARD_TANH, hard_tanh)                                                                                            \
+    X(CELU, celu)                                                                                                      \
+    X(LOG_SIGMOID, log_sigmoid)                                                                                        \
+    X(GELU_TANH, gelu_tanh)                                                                                            \
+    X(MISH, mish)                                                                                                      \
+    X(TANH_SHRINK, tanh_shrink)                                                                                        \
+    X(HARD_SHRINK, hard_shrink)                                                                                        \
+    X(SOFT_SHRINK, soft_shrink)                                                                                        \
+    X(SPARSE_PLUS, sparse_plus)                                                                                        \
+    X(SPARSE_SIGMOID, sparse_sigmoid)                                                                                  \
+    X(SQUAREPLUS, squareplus)
 
 /* What a run over numbers works on; each driver reads what it needs. */
 typedef struct {
@@ -88,7 +89,7 @@ static void fnn_activate(int code, double parameter, int64_t rows, int64_t n, co
     case FNN_LINEAR:
         if (z != y) memcpy(y, z, (size_t)count * sizeof(real));
         break;
-#define CASE(code, name) \
+#define CASE(code, name)                                                                                               \
     case FNN_##code: map(f_##name, p, count, z, y); break;
         ELEMENTWISE(CASE)
 #undef CASE
@@ -104,7 +105,7 @@ static void fnn_activate_back(int code, double parameter, int64_t rows, int64_t 
     const real p = (real)parameter;
     switch (code) {
     case FNN_LINEAR: break;
-#define CASE(code, name) \
+#define CASE(code, name)                                                                                               \
     case FNN_##code: map_back(d_##name, p, count, z, y, dy); break;
         ELEMENTWISE(CASE)
 #undef CASE

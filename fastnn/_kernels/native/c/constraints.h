@@ -36,8 +36,7 @@ static void constrain_segment(const fnn_segment *s, real *w, int64_t begin, int6
     else if (s->by_row)
         for (int64_t i = begin; i < end; i++) scale_row(s, w + i * s->columns);
     else
-        for (int64_t i = begin; i < end; i += NORMS)
-            scale_columns(s, w + i, (int)(end - i < NORMS ? end - i : NORMS));
+        for (int64_t i = begin; i < end; i += NORMS) scale_columns(s, w + i, (int)(end - i < NORMS ? end - i : NORMS));
 }
 
 /* A thread's share of the numbers, rows or columns that can be projected apart. */

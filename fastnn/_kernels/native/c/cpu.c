@@ -27,9 +27,9 @@ TABLES(avx512);
 TABLES(avx2);
 
 enum { SSSE3 = 9, FMA = 12, CX16 = 13, SSE41 = 19, SSE42 = 20, POPCNT = 23, OSXSAVE = 27, AVX = 28 }; /* features */
-enum { AVX2 = 5, AVX512F = 16, AVX512DQ = 17, AVX512CD = 28, AVX512BW = 30, AVX512VL = 31 };           /* extended */
-enum { XMM = 1, YMM = 2, OPMASK = 5, ZMM_HALVES = 6, ZMM_HIGH = 7 };                                   /* saved */
-#define HAS(word, bit) ((word) >> (bit)&1)
+enum { AVX2 = 5, AVX512F = 16, AVX512DQ = 17, AVX512CD = 28, AVX512BW = 30, AVX512VL = 31 };          /* extended */
+enum { XMM = 1, YMM = 2, OPMASK = 5, ZMM_HALVES = 6, ZMM_HIGH = 7 };                                  /* saved */
+#define HAS(word, bit) ((word) >> (bit) & 1)
 
 /* By CPUID and XGETBV themselves: __builtin_cpu_supports (rejected) asks a library of the compiler's, which some link
  * without, or in a form that says no to everything. */

@@ -13,9 +13,9 @@ typedef struct {
     real *y, *dy;           /* (rows of the block, n_out) */
     int64_t n_out, repeat;
     int sparse;
-    real smoothing; /* of the categorical cross-entropies' dense targets */
-    real gamma;     /* of the categorical focal losses */
-    real alpha;     /* of their classes alike, or */
+    real smoothing;     /* of the categorical cross-entropies' dense targets */
+    real gamma;         /* of the categorical focal losses */
+    real alpha;         /* of their classes alike, or */
     const real *alphas; /* of each class, else NULL */
 } loss_rows;
 

@@ -215,7 +215,8 @@ typedef struct {
     int64_t first_row;         /* place of the first in its batch: dropout masks are drawn for that place */
     int64_t step;              /* updates done so far */
     int training;
-    double activity_scale; /* what the gradients of activity penalties are multiplied by: 1 over the rows of the batch */
+    double
+        activity_scale; /* what the gradients of activity penalties are multiplied by: 1 over the rows of the batch */
 } fnn_block;
 
 #endif

@@ -22,9 +22,9 @@ typedef struct {
     fnn_run *run;
     fnn_rates rates;
     double *sums;
-    int learns;     /* update with dw, without a pass over grads */
-    int is_finite;  /* the loss of the batch at hand; thread 0 writes it */
-    int stalled;    /* the stop rule's word after an epoch, likewise */
+    int learns;      /* update with dw, without a pass over grads */
+    int is_finite;   /* the loss of the batch at hand; thread 0 writes it */
+    int stalled;     /* the stop rule's word after an epoch, likewise */
     double activity; /* penalty of what ops gave for the batch at hand; thread 0 alone reads and writes it */
     /* The call shall end, as all threads agree behind the barrier of the loss and that of dx. Two, so that thread 0
      * never writes one that others may still be reading. */
@@ -68,7 +68,8 @@ static void fetch_answers(const training *t, const int32_t *first, int64_t n_row
     const int64_t size = t->network->kernels->item_size;
     for (int i = 0; i < model->header->n_losses; i++) {
         const fnn_loss *loss = &model->losses[i];
-        const int64_t bytes = loss->sparse ? loss->repeat * (int64_t)sizeof(int32_t) : loss->repeat * loss->n_out * size;
+        const int64_t bytes =
+            loss->sparse ? loss->repeat * (int64_t)sizeof(int32_t) : loss->repeat * loss->n_out * size;
         fnn_fetch_rows(t->data->answers[i].target, bytes, first, n_rows);
         if (t->data->answers[i].weight) fnn_fetch_rows(t->data->answers[i].weight, size, first, n_rows);
     }
@@ -229,8 +230,7 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
                     thread);
     }
     if (ends(t)) {
-        if (thread == 0 && t->is_long && t->is_finite)
-            memcpy(sums, t->before, (size_t)header->n_sums * sizeof(double));
+        if (thread == 0 && t->is_long && t->is_finite) memcpy(sums, t->before, (size_t)header->n_sums * sizeof(double));
         return;
     }
     if (!t->learns) update_params(t, &scalars, team, thread);

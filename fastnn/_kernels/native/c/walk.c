@@ -91,7 +91,7 @@ double fnn_update(const fnn_network *network, int64_t step, double learning_rate
 typedef struct {
     const fnn_network *network;
     const fnn_source *sources;
-    void *const *rooms;   /* for blocks of sparse rows */
+    void *const *rooms; /* for blocks of sparse rows */
     void *const *outputs;
     int64_t n_rows;
     double flop; /* of a row, where there are many */
@@ -113,9 +113,8 @@ static const void *rows_to_predict(const prediction *p, int input, int64_t first
     const int64_t width = p->network->model.values[input].size, row_bytes = width * p->network->kernels->item_size;
     if (!source->starts) return (const char *)source->x + first * row_bytes;
     char *room = p->rooms[input];
-    const fnn_source rows = {.values = source->values,
-                             .columns = source->columns,
-                             .starts = source->starts + first + own.begin};
+    const fnn_source rows = {
+        .values = source->values, .columns = source->columns, .starts = source->starts + first + own.begin};
     p->network->kernels->scatter(&rows, NULL, own.end - own.begin, width, room + own.begin * row_bytes);
     return room;
 }

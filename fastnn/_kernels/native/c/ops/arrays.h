@@ -31,7 +31,8 @@ static real *op_dx(const fnn_op *op, const fnn_model *model, int i) {
 static void add_row(const real *from, int64_t n, real *to) {
     int64_t j = 0;
     for (; j <= n - LANES; j += LANES) vf_store(to + j, vf_add(vf_load(to + j), vf_load(from + j)));
-    if (j < n) vf_store_n(to + j, vf_add(vf_load_n(to + j, (int)(n - j)), vf_load_n(from + j, (int)(n - j))), (int)(n - j));
+    if (j < n)
+        vf_store_n(to + j, vf_add(vf_load_n(to + j, (int)(n - j)), vf_load_n(from + j, (int)(n - j))), (int)(n - j));
 }
 
 /* Hands numbers [at, at + count) of a gradient on to the i-th input: set, or added to what others have left. */

@@ -53,7 +53,8 @@ static void draw_factors(uint64_t seed, const fnn_op *op, uint64_t step, int64_t
     const real keep = (real)(1.0 / (1.0 - op->rate));
     uint32_t words[WORDS];
     for (int64_t i = 0; i < count;) {
-        const int64_t element = first + i, skip = element % 4, some = WORDS - skip < count - i ? WORDS - skip : count - i;
+        const int64_t element = first + i, skip = element % 4,
+                      some = WORDS - skip < count - i ? WORDS - skip : count - i;
         draw_words(seed, (uint32_t)op->stream + 1, step, (uint64_t)element / 4, words);
         for (int64_t j = 0; j < some; j++) factors[i + j] = words[skip + j] >= threshold ? keep : 0;
         i += some;

@@ -47,8 +47,7 @@ INLINE vf smaller(vf a, vf b) { return vf_select(vf_isnan(a), a, vf_min(a, b)); 
 
 INLINE void merge_join(vf (*formula)(vf, vf), const merge_run *run, int64_t n) {
     int64_t j = 0;
-    for (; j + LANES <= n; j += LANES)
-        vf_store(run->out + j, formula(vf_load(run->out + j), merge_x(run, j, LANES)));
+    for (; j + LANES <= n; j += LANES) vf_store(run->out + j, formula(vf_load(run->out + j), merge_x(run, j, LANES)));
     if (j < n) {
         const int some = (int)(n - j);
         vf_store_n(run->out + j, formula(vf_load_n(run->out + j, some), merge_x(run, j, some)), some);

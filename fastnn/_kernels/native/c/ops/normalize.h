@@ -41,9 +41,7 @@ INLINE void normalized_back(const void *context, int64_t j, int some) {
     vec_store(run->out + j, gradient, some);
 }
 
-INLINE vf factor_of(vf squares) {
-    return vf_min(vf_div(vf_set1(1), vf_sqrt(squares)), vf_set1((real)MOST_FACTOR));
-}
+INLINE vf factor_of(vf squares) { return vf_min(vf_div(vf_set1(1), vf_sqrt(squares)), vf_set1((real)MOST_FACTOR)); }
 
 /* Where the factor is the largest there is, it does not depend on x. */
 INLINE vf if_free(vf factor, vf along) {
