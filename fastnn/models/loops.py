@@ -134,6 +134,8 @@ class OwnLoops(Trainable):
         if sample_weight is not None or class_weight is not None:
             raise TypeError("weights of rows belong into dy: multiply its rows by them")
         inputs = self._rows(loops, x)
+        if not len(inputs[0]):
+            raise ValueError("x is empty; at least one row is needed")
         slopes = self._slopes(loops, dy, len(inputs[0]))
         module = self._module(loops.for_slopes(by_inputs, training)[0])
         step = FIRST_CALL + self._calls if self._calls else self._state.step
