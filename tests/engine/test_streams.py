@@ -83,6 +83,7 @@ FORMS = {
 
 
 @EVERY_BACKEND
+@pytest.mark.covering("listener", "fetched")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("listener", [False, True])
 def test_batches_give_the_bits_of_the_same_fit_on_arrays(name, form, listener, fetched):
@@ -205,6 +206,7 @@ BAD = {
 }
 
 
+@pytest.mark.covering("fetched")
 @pytest.mark.parametrize("listener", [False, True])
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_batch_ends_the_fit_and_says_which(case, listener, fetched):
