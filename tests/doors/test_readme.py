@@ -36,7 +36,7 @@ def test_the_jobs_run(rng, tmp_path, monkeypatch):
 def test_the_graph_of_the_readme_trains(rng):
     text = README[README.index("**Graphs** are written") :]
     code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
-    named = {"sizes": rng.normal(size=(40, 2)), "colours": rng.normal(size=(40, 3))}
+    named = {"a": rng.normal(size=(40, 3)), "b": rng.normal(size=(40, 3))}
     named |= {"prices": rng.normal(size=40), "kinds": np.arange(40) % 4}
     exec(compile(code, "README.md", "exec"), named)
     assert set(named["model"].history.history) == {"loss", "price_loss", "kind_loss", "kind_accuracy"}
