@@ -14,7 +14,7 @@ import numpy as np
 
 from fastnn._base.arrays import check_finite, is_sparse, numbers, real_array
 from fastnn._base.sparse import SparseRows, from_scipy
-from fastnn.layers.base import Shape
+from fastnn.layers.parameter import Shape
 
 MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastnn._engine.compiled import Compiled, Trainee
 from fastnn._engine.state import State
+from fastnn._ops import own
 from fastnn._plan.compile import MAX_BLOCK, compile_plan
 from fastnn._plan.layout import Layout
 from fastnn._plan.memory import Memory, allocate, new_slots
@@ -49,7 +50,7 @@ class PlanCache:
         kept = n_samples if compiled.keeps else 0
         return self.entry(
             ("train", batch_size, repr(numbers), compiled.reduction, kept, frozen),
-            lambda: with_losses(compiled, frozen, batch_size=batch_size, n_samples=kept, optimizer=fused),
+            lambda: _to_train(compiled, frozen, batch_size=batch_size, n_samples=kept, optimizer=fused),
         )
 
     def evaluation(self, trainee: Trainee) -> Entry:
@@ -68,6 +69,12 @@ class PlanCache:
                 self.entries.clear()
             entry = self.entries.setdefault(key, (make(), []))
         return entry
+
+
+def _to_train(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan:
+    plan = with_losses(compiled, frozen, **more)
+    own.check_ways_back(plan)
+    return plan
 
 
 def with_losses(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan:

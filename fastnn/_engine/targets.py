@@ -12,7 +12,7 @@ import numpy as np
 from fastnn._base.arguments import number
 from fastnn._base.arrays import check_finite, dense_array, numbers, real_array
 from fastnn._engine.convert import MAX_SAMPLES
-from fastnn.layers.base import Shape
+from fastnn.layers.parameter import Shape
 from fastnn.losses import CustomLoss, LossRecord
 from fastnn.metrics import TAKES_LABELS, Reading
 

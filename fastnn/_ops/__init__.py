@@ -15,6 +15,7 @@ KINDS = (
     "concatenate",
     "dot",
     "normalize",
+    "own",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

@@ -38,6 +38,7 @@ class Operation:
     inputs : what it reads: numbers below the layer's count of inputs mean those, the next ones the layer's earlier
         operations. None: all inputs of the layer for its first operation, then the operation before.
     activity : penalties on the output.
+    rest : further parameters, of kinds that find them by themselves.
     geometry : sizes under the kind's names.
     """
 
@@ -51,7 +52,13 @@ class Operation:
     rate: float = 0.0
     activity: L1L2 = NO_PENALTY
     inputs: tuple[int, ...] | None = None
+    rest: tuple[int, ...] = ()
     geometry: tuple[int, ...] = ()
+
+    @property
+    def parameters(self) -> list[int]:
+        """Indices of all parameters."""
+        return [index for index in (self.w, self.b, *self.rest) if index >= 0]
 
     def __repr__(self) -> str:
         return call_of(self)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._ops import own
 from fastnn._plan import tables
 from fastnn._plan.layout import ALIGN, Layout, padded
 from fastnn._plan.passes import Graph, Placed, copy_outputs, join_activations, operations_of, prune, take_logits, used
@@ -106,6 +107,7 @@ def _describe(header: np.ndarray, ops: np.ndarray, made: dict[str, Any], reducti
     header["divides_penalties"] = reduction.by_weight and not reduction.whole_penalties
     header["has_penalty"] = bool(np.any(segments["l1"] + segments["l2"]))
     header["has_constraint"] = bool(segments["constraint"].any())
+    header["has_own"] = bool((ops["kind"] == own.OP.code).any())
     header["has_activity"] = bool(ops["activity_l1"].any() or ops["activity_l2"].any())
 
 
@@ -214,8 +216,7 @@ def _offsets(layout: Layout) -> dict[tuple[int, int], tuple[int, bool]]:
 
 
 def _parameters(placed: Placed) -> list[tuple[int, int]]:
-    operation = placed.operation
-    return [(placed.node.layer, index) for index in (operation.w, operation.b) if index >= 0]
+    return [(placed.node.layer, index) for index in placed.operation.parameters]
 
 
 def _wanted(graph: Graph, offsets: dict, input_gradients: bool) -> set[int]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
-from fastnn.layers.base import Layer, Parameter, Shape
+from fastnn.layers.base import Layer
+from fastnn.layers.parameter import Parameter, Shape
 
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
 
@@ -93,7 +94,7 @@ class Layout:
 
     def frozen(self, layers: Collection[int]) -> Layout:
         """The same where these layers are not trained, and all others are."""
-        told = [replace(variable, trained=variable.layer not in layers) for variable in self.variables]
+        told = [replace(v, trained=v.layer not in layers and v.parameter.trainable) for v in self.variables]
         return replace(self, variables=tuple(told))
 
     def of_layer(self, index: int) -> tuple[Variable, ...]:
@@ -169,7 +170,7 @@ def _place(
         came = [shapes[edge] for edge in read.get(i, ())]
         for parameter in layer.parameters(*came) if i in read else ():
             _check_size(f"{parameter.name} of layer {i}", parameter.shape)
-            variables.append(Variable(i, parameter, at, i not in frozen))
+            variables.append(Variable(i, parameter, at, i not in frozen and parameter.trainable))
             at += padded(variables[-1].size)
     return tuple(variables), at
 

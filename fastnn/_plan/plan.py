@@ -7,6 +7,7 @@ live in the :class:`fastnn._plan.memory.Memory` that :func:`fastnn._plan.memory.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class Plan:
     optimizer_record: Optimizer | None = field(repr=False)
     faults: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
     """What each backend said when it was asked whether it supports the plan."""
+
+    @cached_property
+    def has_own(self) -> bool:
+        """Whether some op comes back to Python."""
+        return bool(self.header["has_own"])
 
     @property
     def tables(self) -> tuple[np.ndarray, ...]:

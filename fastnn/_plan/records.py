@@ -149,6 +149,8 @@ HEADER = np.dtype(
         ("loss_reported", np.float64),  # factor of the loss in the sums
         ("divisor", np.int32),  # DIVISORS: what divides the loss of a batch
         ("divides_penalties", np.int32),  # 1: and its penalties
+        ("has_own", np.int32),  # 1: some op is of a user's own
+        ("unused", np.int32),
     ],
     align=True,
 )

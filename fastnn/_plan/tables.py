@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn._plan.layout import Variable, padded
 from fastnn._plan.records import LOSS, METRIC, OPTIMIZER, SEGMENT, SPAN
-from fastnn.layers.base import Shape
+from fastnn.layers.parameter import Shape
 from fastnn.losses import LossRecord
 from fastnn.metrics import Reading, StatisticCode, n_sums
 from fastnn.optimizers import Optimizer

@@ -14,6 +14,7 @@ from fastnn.layers.dense import Activation as Activation
 from fastnn.layers.dense import Dense as Dense
 from fastnn.layers.dropout import Dropout as Dropout
 from fastnn.layers.edges import Edge as Edge
+from fastnn.layers.function import Lambda as Lambda
 from fastnn.layers.merging import Add as Add
 from fastnn.layers.merging import Average as Average
 from fastnn.layers.merging import Concatenate as Concatenate
@@ -36,6 +37,7 @@ from fastnn.layers.shape import Input as Input
 from fastnn.layers.shape import InputLayer as InputLayer
 from fastnn.layers.shape import Reshape as Reshape
 
+NONE: Mapping[str, Any] = {}
 LAYERS: dict[str, type[Layer]] = {
     found.stored_as or name: found
     for name, found in list(globals().items())
@@ -87,7 +89,28 @@ def deserialize(config: Any, custom_objects: Mapping[str, type[Layer]] | None = 
     return lookup("layer", config["class_name"], known).from_config(config.get("config", {}))
 
 
-def from_config(stored: dict) -> Layer:
-    """The layer that :meth:`Layer.config` described."""
-    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k != "class"}
-    return lookup("layer", stored["class"], LAYERS)(**arguments)
+def from_config(stored: dict, custom_objects: Mapping[str, Any] = NONE) -> Layer:
+    """The layer that :meth:`Layer.config` described; ``custom_objects`` are a user's classes and functions by name."""
+    told = {name: value for name, value in stored.items() if name not in ("class", "custom")}
+    arguments = {name: _argument(value, custom_objects) for name, value in told.items()}
+    if "custom" not in stored:
+        return lookup("layer", stored["class"], LAYERS)(**arguments)
+    is_trained = arguments.pop("trainable", True)
+    layer = _given_again(stored["custom"], custom_objects).from_config(arguments)
+    layer.trainable = is_trained
+    return layer
+
+
+def _argument(value: Any, custom_objects: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict) and value.keys() == {"custom"}:
+        return _given_again(value["custom"], custom_objects)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _given_again(name: Any, custom_objects: Mapping[str, Any]) -> Any:
+    """What a file names and does not hold."""
+    if not isinstance(name, str) or name not in custom_objects:
+        raise ValueError(
+            f"it has {shown(name)}, which is of your own; give load(..., custom_objects={{{shown(name)}: ...}})"
+        )
+    return custom_objects[name]

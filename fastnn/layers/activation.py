@@ -10,10 +10,11 @@ from fastnn import activations
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, activation
 from fastnn.activations import Activation as ActivationRecord
-from fastnn.layers.base import Layer, check_shape, described
+from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import check_shape
 
 
-class Elementwise(Layer):
+class Elementwise(Described):
     """A layer that is one activation, ``record``; after a linear Dense the plan joins the two."""
 
     @property
@@ -135,7 +136,7 @@ class Softmax(Elementwise):
 
 
 @described
-class Identity(Layer):
+class Identity(Described):
     """Gives what it gets.
 
     >>> from fastnn import Sequential

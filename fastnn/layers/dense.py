@@ -9,11 +9,12 @@ from typing import Any
 from fastnn import constraints, initializers, regularizers
 from fastnn._base.arguments import integer
 from fastnn._ops import Operation, activation, dense
-from fastnn.layers.base import Layer, Parameter, activation_of, check_shape, described
+from fastnn.layers.described import Described, activation_of, described
+from fastnn.layers.parameter import Parameter, check_shape
 
 
 @described
-class Dense(Layer):
+class Dense(Described):
     """``y = activation(x @ kernel + bias)`` along the last axis.
 
     Parameters
@@ -107,7 +108,7 @@ class Dense(Layer):
 
 
 @described
-class Activation(Layer):
+class Activation(Described):
     """An activation as a layer of its own; after a linear Dense the plan joins the two.
 
     >>> from fastnn import Sequential

@@ -8,11 +8,12 @@ from typing import Any
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, dropout
-from fastnn.layers.base import Layer, check_shape, described
+from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import check_shape
 
 
 @described
-class Dropout(Layer):
+class Dropout(Described):
     """Zeroes a share ``rate`` of its inputs in training and scales the rest by ``1 / (1 - rate)``.
 
     The mask follows from the model's seed, the layer's place, the step and the element's index, so

@@ -11,10 +11,11 @@ from fastnn._ops import Operation, merge, normalize
 from fastnn._ops import concatenate as concatenate_kind
 from fastnn._ops import dot as dot_kind
 from fastnn._ops.merge import Join
-from fastnn.layers.base import Layer, Shape, described
+from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Shape
 
 
-class Joining(Layer):
+class Joining(Described):
     """A layer that reads two edges or more."""
 
     n_inputs: int | None = None

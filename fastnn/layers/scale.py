@@ -8,11 +8,12 @@ from typing import Any
 
 from fastnn import constraints, initializers, regularizers
 from fastnn._ops import Operation, scale
-from fastnn.layers.base import Layer, Parameter, check_shape, described
+from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Parameter, check_shape
 
 
 @described
-class Scale(Layer):
+class Scale(Described):
     """``y = x * scale`` along the last axis, with one trained factor for each of its numbers.
 
     Parameters

@@ -6,12 +6,13 @@ import math
 from dataclasses import field
 from typing import Any
 
-from fastnn.layers.base import Layer, check_shape, described
+from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge
+from fastnn.layers.parameter import check_shape
 
 
 @described
-class InputLayer(Layer):
+class InputLayer(Described):
     """States the shape of one sample; :func:`Input` makes it, and gives its edge.
 
     >>> from fastnn import Sequential
@@ -57,7 +58,7 @@ def Input(*arguments: Any, **named: Any) -> Edge:
 
 
 @described
-class Flatten(Layer):
+class Flatten(Described):
     """``(a, b, ...)`` -> ``(a * b * ...,)``; rows stay where they are.
 
     >>> from fastnn import Sequential
@@ -79,7 +80,7 @@ class Flatten(Layer):
 
 
 @described
-class Reshape(Layer):
+class Reshape(Described):
     """Another shape for the same numbers; one size may be -1 and follows from the others.
 
     >>> from fastnn import Sequential

@@ -13,6 +13,7 @@ WORDS: dict[str, str] = {
     "trainable": "trainable is True or False",
     "weights": "give them to set_weights of the built layer or model",
     "seed": SEED,
+    "arguments": "bind them to the function, with functools.partial",
     "noise_shape": "each number is kept or dropped for itself",
     "data_format": "images have their channels last",
     "batch_size": SIZES,

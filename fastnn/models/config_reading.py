@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import layers as layer_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
-from fastnn.layers.base import check_shape, without_batch
+from fastnn.layers.parameter import check_shape, without_batch
 from fastnn.models.blueprint import Blueprint, checked, graph_from, n_outputs
 from fastnn.models.configs import TENSOR
 from fastnn.models.instruction import train_as

@@ -19,8 +19,9 @@ from fastnn._base.random import new_seed
 from fastnn._base.stored import check_types
 from fastnn._engine.state import State
 from fastnn._plan.layout import Layout, lay_out_graph
-from fastnn.layers.base import Layer, Parameter
+from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge, edges_in
+from fastnn.layers.parameter import Parameter
 from fastnn.models import compact
 from fastnn.models.blueprint import blueprint, graph_from
 from fastnn.models.graph import Flat, Graph, flatten

@@ -7,7 +7,7 @@ file. What was made must mean, word for word, what the file says.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,8 @@ from fastnn._base.arrays import check_finite, listed
 from fastnn._base.stored import check_types, difference
 from fastnn._base.tensor_file import TensorFile
 from fastnn._plan.layout import Layout, lay_out
-from fastnn.layers.base import Layer, check_shape
+from fastnn.layers.base import Layer
+from fastnn.layers.parameter import check_shape
 from fastnn.models import compact
 from fastnn.models.blueprint import checked, graph_from, number
 from fastnn.models.description import describe, names, slot_names
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from fastnn.models.model import Model
 
 MOST_STEPS = 2**53  # updates or epochs; no training has as many, and a few more would leave int64
+NOTHING: Mapping[str, Any] = {}
 FORMS = ("one", "list", "dict")
 
 
@@ -60,16 +62,16 @@ class Draft(NamedTuple):
         return [(i, item, stored) for i, (item, stored) in pairs if not isinstance(item, Layer)]
 
 
-def draft(described: Any, version: int) -> Draft:
-    """Models that can be given their parameters; no array is made."""
+def draft(described: Any, version: int, custom: Mapping[str, Any] = NOTHING) -> Draft:
+    """Models that can be given their parameters; no array is made. Layers of a user's own are among ``custom``."""
     if not isinstance(described, dict):
         raise TypeError(f"the model must be an object, got {shown(described)}")
-    return _drafted_chain(described) if version == 1 else _drafted_graph(described)
+    return _drafted_chain(described, custom) if version == 1 else _drafted_graph(described, custom)
 
 
 def rebuild(described: Any, version: int, file: TensorFile, custom: dict[str, Any]) -> Model:
     """The model of a file, with its parameters, and as far trained."""
-    made = draft(described, version)
+    made = draft(described, version, custom)
     for _, model, stored in made.models:
         if "compile" in stored:
             train_as(model, stored["compile"], custom)
@@ -91,10 +93,10 @@ def rebuild(described: Any, version: int, file: TensorFile, custom: dict[str, An
 # -- what a file describes ------------------------------------------------------------------------------
 
 
-def _drafted_chain(described: dict[str, Any]) -> Draft:
+def _drafted_chain(described: dict[str, Any], custom: Mapping[str, Any]) -> Draft:
     from fastnn.models.sequential import Sequential
 
-    layers = [_layer_of(stored) for stored in listed("layers", described["layers"], "layers")]
+    layers = [_layer_of(stored, custom) for stored in listed("layers", described["layers"], "layers")]
     shape = check_shape("input_shape", described["input_shape"])
     known = layers[0].input_shape if layers else None
     if known not in (None, shape):
@@ -106,12 +108,13 @@ def _drafted_chain(described: dict[str, Any]) -> Draft:
     return Draft([model], [described], layout, names(layout))
 
 
-def _drafted_graph(described: dict[str, Any]) -> Draft:
+def _drafted_graph(described: dict[str, Any], custom: Mapping[str, Any]) -> Draft:
     items: list[Any] = []
     kept = listed("items", described["items"], "items")
     for stored in kept:
         is_model = isinstance(stored, dict) and stored.get("class") in ("Model", "Sequential")
-        items.append(_model_of(stored, items, _dtype(described)) if is_model else _named(_layer_of(stored), stored))
+        layer = None if is_model else _named(_layer_of(stored, custom), stored)
+        items.append(layer or _model_of(stored, items, _dtype(described)))
     check_uses(items)
     if not items or isinstance(items[-1], Layer):
         raise ValueError("the last of its items must be the model")
@@ -119,10 +122,10 @@ def _drafted_graph(described: dict[str, Any]) -> Draft:
     return Draft(items, kept, layout, names(layout))
 
 
-def _layer_of(stored: Any) -> Layer:
+def _layer_of(stored: Any, custom: Mapping[str, Any]) -> Layer:
     if not isinstance(stored, dict):
         raise TypeError(f"a layer must be an object, got {shown(stored)}")
-    return check_types(layer_definitions.from_config({k: v for k, v in stored.items() if k != "called"}))
+    return check_types(layer_definitions.from_config({k: v for k, v in stored.items() if k != "called"}, custom))
 
 
 def _named(item: Any, stored: dict[str, Any]) -> Any:

@@ -12,8 +12,9 @@ from fastnn._base.keywords import refuse
 from fastnn._base.stored import check_types
 from fastnn._engine import convert, exclusive
 from fastnn.errors import NotReadyError
-from fastnn.layers.base import Layer, Shape, check_shape, without_batch
+from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
+from fastnn.layers.parameter import Shape, check_shape, without_batch
 from fastnn.layers.shape import InputLayer
 from fastnn.models.graph import trace
 from fastnn.models.model import Model

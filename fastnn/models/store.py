@@ -18,7 +18,8 @@ import numpy as np
 from fastnn._engine import exclusive
 from fastnn._plan.layout import padded
 from fastnn._plan.memory import aligned
-from fastnn.layers.base import Layer, Parameter
+from fastnn.layers.base import Layer
+from fastnn.layers.parameter import Parameter
 from fastnn.layers.place import Place
 
 

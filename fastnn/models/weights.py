@@ -62,7 +62,7 @@ class Weights(Guarded):
         if not self.built:
             return []
         frozen = self.frozen()
-        told = [variable.layer not in frozen for variable in self.layout.variables]
+        told = [v.layer not in frozen and v.parameter.trainable for v in self.layout.variables]
         return [weights for weights, is_trained in zip(self.weights, told, strict=True) if is_trained == trained]
 
     def _views(self) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base.arguments import integer
-from fastnn.layers.base import check_shape
+from fastnn.layers.parameter import check_shape
 from fastnn.plot import sources, style
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ cdef extern from "c/kernels.h" nogil:
         pass
 
     ctypedef struct fnn_op:
-        int32_t kind
+        int32_t kind, output
 
     ctypedef struct fnn_loss:
         pass
@@ -37,7 +37,7 @@ cdef extern from "c/kernels.h" nogil:
         pass
 
     ctypedef struct fnn_header:
-        int32_t n_inputs, n_outputs, n_values, n_losses
+        int32_t n_inputs, n_outputs, n_values, n_losses, has_own
         int64_t block_rows
 
     ctypedef struct fnn_run:
@@ -68,11 +68,12 @@ cdef extern from "c/kernels.h" nogil:
         void *statistics
         void *grads
         void *workspace
+        void *owner
 
     ctypedef struct fnn_block:
         const void *const *inputs
         int64_t rows, first_row, step
-        int training
+        int training, accumulate
         double activity_scale
 
     ctypedef void (*rows_kernel)(
@@ -95,6 +96,7 @@ cdef extern from "c/kernels.h" nogil:
 
     void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch) noexcept
     void fnn_philox(uint64_t seed, const uint32_t *counter, uint32_t *words) noexcept
+    int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward) noexcept
     const fnn_kernels *fnn_select(const char *isa, int item_size, const char **why) noexcept
     const char *fnn_isa_name(int i) noexcept
     int fnn_isa_count() noexcept
@@ -112,8 +114,8 @@ cdef extern from "c/walk.h" nogil:
         const double *rates
         int one
 
-    void fnn_forward(const fnn_network *, const fnn_block *, int threads) noexcept
-    void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads) noexcept
+    int fnn_forward(const fnn_network *, const fnn_block *, int threads) noexcept
+    int fnn_backward(const fnn_network *, const fnn_block *, int threads) noexcept
     double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale) noexcept
     int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double *sums,
                      int threads) noexcept
@@ -140,6 +142,7 @@ cdef extern from "c/cpu.h" nogil:
     fnn_cpu fnn_read_cpu() noexcept
     int fnn_isa_runs(int i, const fnn_cpu *) noexcept
     uint64_t fnn_flush_denormals() noexcept
+    uint64_t fnn_allow_denormals() noexcept
     void fnn_restore(uint64_t control) noexcept
 
 cdef extern from *:

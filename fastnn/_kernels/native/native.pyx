@@ -19,8 +19,9 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 
 from fastnn._base import interrupts
+from fastnn._kernels.visits import visit
 from fastnn._ops import OPS
-from fastnn._plan.memory import aligned, outputs
+from fastnn._plan.memory import Memory, aligned, outputs
 from fastnn._base.sparse import SparseRows
 from fastnn._base.threads import get_num_threads
 
@@ -87,7 +88,7 @@ cdef char *_address(object array, Py_ssize_t *n_bytes, int flags=PyBUF_SIMPLE) e
 cdef class Prepared:
     """Addresses of the tables of a plan and of its memory, with the kernels for their dtype."""
 
-    cdef object plan, kept
+    cdef object plan, memory, error  # memory of the same arrays: that which this is kept on would never be freed
     cdef list room
     cdef fnn_network network
     cdef const fnn_header *header
@@ -100,7 +101,7 @@ cdef class Prepared:
         cdef Py_ssize_t n
         cdef fnn_model *model = &self.network.model
         self.plan, self.isa = plan, _isa
-        self.kept = (memory.params, memory.slots, memory.statistics, memory.grads, memory.workspace)
+        self.memory = Memory(memory.params, memory.slots, memory.statistics, memory.grads, memory.workspace)
         self.room = [None] * len(plan.inputs)
         self.item_size = memory.params.dtype.itemsize
         self.network.kernels = _f64 if self.item_size == 8 else _f32
@@ -114,6 +115,7 @@ cdef class Prepared:
         model.params, model.grads = _address(memory.params, &n), _address(memory.grads, &n)
         model.slots, model.statistics = _address(memory.slots, &n), _address(memory.statistics, &n)
         model.workspace = _address(memory.workspace, &n)
+        model.owner = <void *>self
         self.rows_to(self.header.block_rows)
 
     def __dealloc__(self):
@@ -138,8 +140,18 @@ cdef class Prepared:
         """Room for a block of rows of an input."""
         cdef Py_ssize_t n
         if self.room[i] is None:
-            self.room[i] = aligned(self.header.block_rows * self.network.model.values[i].size, self.kept[0].dtype)
+            self.room[i] = aligned(self.header.block_rows * self.network.model.values[i].size, self.memory.params.dtype)
         return _address(self.room[i], &n)
+
+    cdef list block_of(self, const fnn_block *block):
+        """A block's rows of each input, as arrays."""
+        cdef numpy.npy_intp dims[2]
+        cdef int i, number = numpy.NPY_DOUBLE if self.item_size == 8 else numpy.NPY_FLOAT
+        found = []
+        for i in range(self.header.n_inputs):
+            dims[0], dims[1] = block.rows, self.network.model.values[i].size
+            found.append(numpy.PyArray_SimpleNewFromData(2, dims, number, <void *>block.inputs[i]))
+        return found
 
     cdef int threads(self, int64_t rows, int passes) except -1:
         """Upper bound on threads; the user's wish is asked for only where there is work for two."""
@@ -168,9 +180,24 @@ cdef int _called_off() noexcept with gil:
     return answer == NULL
 
 
-cdef int _leave(int called_off) except -1:
+cdef int _visit(void *owner, const fnn_op *op, const fnn_block *block, int backward) noexcept with gil:
+    """An op of a user's own; 1 when it failed, and ``_leave`` raises the error."""
+    cdef Prepared p = <Prepared>owner
+    cdef uint64_t control = fnn_allow_denormals()
+    try:
+        visit(p.plan, p.memory, op.output, p.block_of(block), backward, block.training, block.accumulate)
+    except BaseException as error:
+        p.error = error
+    fnn_restore(control)
+    return p.error is not None
+
+
+cdef int _leave(Prepared p, int called_off) except -1:
     """Raise what has ended a call."""
-    return -called_off
+    if p.error is None:
+        return -called_off
+    error, p.error = p.error, None
+    raise error
 
 
 cdef fnn_data _fit_data(rows) except *:
@@ -228,10 +255,11 @@ def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t f
     cdef Blocks blocks = Blocks(inputs)
     cdef fnn_block block
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
-    block.training, block.step, block.first_row = training, step, first_row
-    cdef int threads = p.threads(block.rows, 1)
+    block.training, block.step, block.first_row, block.accumulate = training, step, first_row, 0
+    cdef int called_off, threads = p.threads(block.rows, 1)
     with nogil:
-        fnn_forward(&p.network, &block, threads)
+        called_off = fnn_forward(&p.network, &block, threads)
+    _leave(p, called_off)
     return outputs(plan, memory, block.rows)
 
 
@@ -257,9 +285,11 @@ def backward(plan, memory, inputs, bint accumulate=False, double activity_scale=
     cdef fnn_block block
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
-    cdef int threads = p.threads(block.rows, 2)
+    block.accumulate = accumulate
+    cdef int called_off, threads = p.threads(block.rows, 2)
     with nogil:
-        fnn_backward(&p.network, &block, accumulate, threads)
+        called_off = fnn_backward(&p.network, &block, threads)
+    _leave(p, called_off)
 
 
 def update(plan, memory, int64_t step, double learning_rate, double penalty_scale=1.0):
@@ -281,7 +311,7 @@ def gradient(plan, memory, rows, sums, int64_t step=0):
     cdef int called_off
     with nogil:
         called_off = fnn_gradient(&p.network, &data, order, n_rows, step, into, threads)
-    _leave(called_off)
+    _leave(p, called_off)
 
 
 def train(plan, memory, rows, course):
@@ -298,7 +328,7 @@ def train(plan, memory, rows, course):
     cdef int called_off
     with nogil:
         called_off = fnn_train(&p.network, &data, order, at, rates, into, threads)
-    _leave(called_off)
+    _leave(p, called_off)
 
 
 def predict(plan, memory, inputs, out):
@@ -336,16 +366,17 @@ cdef fnn_source _source(x) except *:
 cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **rooms, void **out) except -1:
     cdef int called_off, threads = p.threads(n_rows, 1)
     if n_rows <= BRIEF_ROWS:  # giving up the GIL would cost more than it gives others
-        fnn_predict(&p.network, rows, n_rows, rooms, out, 1)
-        return 0
-    with nogil:
-        called_off = fnn_predict(&p.network, rows, n_rows, rooms, out, threads)
-    return _leave(called_off)
+        called_off = fnn_predict(&p.network, rows, n_rows, rooms, out, 1)
+    else:
+        with nogil:
+            called_off = fnn_predict(&p.network, rows, n_rows, rooms, out, threads)
+    return _leave(p, called_off)
 
 
 include "predictor.pxi"
 include "testing.pxi"
 
 fnn_is_called_off = _called_off
+fnn_visit = _visit
 
 use_isa()

@@ -9,7 +9,8 @@ cdef class Predictor:
     """
 
     cdef object plan, memory, fallback, dtype, __weakref__
-    cdef bint busy  # a call works in the memory without the GIL
+    cdef bint busy  # a call works in the memory, and others may have the GIL meanwhile
+    cdef bint has_own
     cdef tuple output_shape
     cdef int type_number, n_in_dims, n_out_dims
     cdef numpy.npy_intp in_dims[MOST_DIMS]
@@ -17,7 +18,7 @@ cdef class Predictor:
 
     def __init__(self, plan, memory, tuple input_shape, tuple output_shape, fallback):
         self.plan, self.memory, self.fallback = plan, memory, fallback
-        self.dtype = memory.params.dtype
+        self.dtype, self.has_own = memory.params.dtype, plan.has_own
         self.type_number = self.dtype.num
         self.n_in_dims, self.n_out_dims = len(input_shape), len(output_shape)
         for i, size in enumerate(input_shape):
@@ -47,7 +48,7 @@ cdef class Predictor:
             return self.fallback(x, out)
         if self.busy:
             return self.fallback(x, out)
-        if rows <= BRIEF_ROWS:  # with the GIL from here to the end
+        if rows <= BRIEF_ROWS and not self.has_own:  # with the GIL from here to the end
             self._run(x, rows, out)
             return out
         self.busy = True

@@ -25,7 +25,7 @@ from numba import njit, typeof, types
 from fastnn._base import interrupts
 from fastnn._kernels import steps
 from fastnn._kernels.contract import Rows, sources
-from fastnn._kernels.numba import activations, constraints, losses, ops, optimizers, statistics, table, walk
+from fastnn._kernels.numba import activations, constraints, losses, ops, optimizers, statistics, table, visits, walk
 from fastnn._kernels.numba import update as updating
 from fastnn._kernels.numba.compile import OPTIONS
 from fastnn._kernels.numba.vector.denormals import flush_denormals, restore
@@ -86,7 +86,7 @@ def update(plan, memory, step, learning_rate, penalty_scale=1.0):
 
 
 def gradient(plan, memory, rows, sums, step=0):
-    if _slice(plan, len(rows), 3) < len(rows):
+    if plan.has_own or _slice(plan, len(rows), 3) < len(rows):
         steps.gradient_loop(THIS, plan, memory, rows, sums, step)
         return
     several, order = int(len(rows) > plan.header["block_rows"]), np.arange(len(rows), dtype=np.int32)
@@ -96,7 +96,7 @@ def gradient(plan, memory, rows, sums, step=0):
 
 def train(plan, memory, rows, course):
     batch = min(int(plan.header["batch_size"]), len(rows))
-    if _slice(plan, batch, 3) < batch:
+    if plan.has_own or _slice(plan, batch, 3) < batch:  # an own op that fails ends a call, and no walk inside one
         steps.train_loop(THIS, plan, memory, rows, course)
         return
     blocks = int(plan.header["batch_size"] > plan.header["block_rows"])
@@ -148,10 +148,9 @@ def _run(
     """Hand one task to ``execute``, with empty arrays for what it does not need; returns ``execute``'s number."""
     compiled = _compiled(memory.params.dtype)
     compiled.prepare(plan)
-    tables = plan.tables
-    return compiled.execute(
+    arguments = (
         task,
-        Tables(*tables, compiled.kernels),
+        Tables(*plan.tables, compiled.kernels),
         Memory(memory.params, memory.slots, memory.grads, memory.workspace),
         Data(sources, answers),
         at,
@@ -164,6 +163,10 @@ def _run(
         number,
         scale,
     )
+    if not plan.has_own:
+        return compiled.execute(*arguments)
+    with visits.running(plan, memory):
+        return compiled.execute(*arguments)
 
 
 def execute(task, tables, memory, data, at, order, run, rates, sums, n_rows, flag, step, first_row, number, scale):

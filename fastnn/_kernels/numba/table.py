@@ -71,7 +71,7 @@ class Family:
 
         @intrinsic
         def call(typing, table, code, arguments):
-            number = next(_numbers(arguments))
+            number = next(_numbers(arguments), None)  # None where the arguments are the same for both dtypes
             wanted = self.types_of(number)
             for came, kind in zip(arguments, wanted, strict=True):
                 if came != kind and isinstance(kind, types.Array):

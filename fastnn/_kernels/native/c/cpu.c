@@ -70,10 +70,15 @@ static int avx512_runs(const fnn_cpu *cpu) {
 
 static const isa isas[] = {ROW(avx512, avx512_runs), ROW(avx2, avx2_runs), ROW(portable, portable_runs)};
 
+enum { DENORMALS_ARE_ZERO = 1 << 6, FLUSH_TO_ZERO = 1 << 15 };
 uint64_t fnn_flush_denormals(void) {
-    enum { DENORMALS_ARE_ZERO = 1 << 6, FLUSH_TO_ZERO = 1 << 15 };
     uint32_t control = _mm_getcsr();
     _mm_setcsr(control | DENORMALS_ARE_ZERO | FLUSH_TO_ZERO);
+    return control;
+}
+uint64_t fnn_allow_denormals(void) {
+    uint32_t control = _mm_getcsr();
+    _mm_setcsr(control & ~(uint32_t)(DENORMALS_ARE_ZERO | FLUSH_TO_ZERO));
     return control;
 }
 void fnn_restore(uint64_t control) { _mm_setcsr((uint32_t)control); }
@@ -90,11 +95,17 @@ TABLES(neon);
 
 static const isa isas[] = {ROW(neon, always_runs), ROW(portable, always_runs)};
 
+static const uint64_t FLUSH_TO_ZERO = 1 << 24;
 uint64_t fnn_flush_denormals(void) {
     uint64_t control;
-    const uint64_t flush_to_zero = 1 << 24;
     __asm__ volatile("mrs %0, fpcr" : "=r"(control));
-    __asm__ volatile("msr fpcr, %0" : : "r"(control | flush_to_zero));
+    __asm__ volatile("msr fpcr, %0" : : "r"(control | FLUSH_TO_ZERO));
+    return control;
+}
+uint64_t fnn_allow_denormals(void) {
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    __asm__ volatile("msr fpcr, %0" : : "r"(control & ~FLUSH_TO_ZERO));
     return control;
 }
 void fnn_restore(uint64_t control) { __asm__ volatile("msr fpcr, %0" : : "r"(control)); }
@@ -103,6 +114,7 @@ void fnn_restore(uint64_t control) { __asm__ volatile("msr fpcr, %0" : : "r"(con
 static const isa isas[] = {ROW(portable, always_runs)};
 
 uint64_t fnn_flush_denormals(void) { return 0; }
+uint64_t fnn_allow_denormals(void) { return 0; }
 void fnn_restore(uint64_t control) { (void)control; }
 #endif
 #endif

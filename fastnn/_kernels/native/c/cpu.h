@@ -15,6 +15,8 @@ int fnn_isa_runs(int i, const fnn_cpu *cpu);
 
 /* Makes this thread treat denormals as zero; returns the control register's value, for fnn_restore. */
 uint64_t fnn_flush_denormals(void);
+/* The other way round, for Python's code within a native call. */
+uint64_t fnn_allow_denormals(void);
 void fnn_restore(uint64_t control);
 
 #endif

@@ -18,10 +18,16 @@ typedef struct {
      * accumulate. A block's own sum starts from zero and is added once. NULL for kinds without parameters. */
     void (*backward_params)(const fnn_op *, const fnn_model *, const fnn_block *, int accumulate, int64_t begin,
                             int64_t end);
+    /* In place of all: the whole block at once, by one thread, forward or back with the gradients of parameters; 1 when
+     * it failed and the call shall end. */
+    int (*whole)(const fnn_op *, const fnn_model *, const fnn_block *, int backward);
     /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. */
     void (*learn)(const fnn_op *, const fnn_model *, const fnn_block *, const double *c, double scale, int64_t begin,
                   int64_t end);
 } fnn_op_kernels;
+
+/* Set by who calls: an op of a user's own, that is asked for there; 1 when it failed. */
+extern int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward);
 
 typedef struct {
     const char *isa; /* "portable", "avx2", "avx512", "neon" */

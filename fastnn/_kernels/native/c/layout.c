@@ -105,6 +105,8 @@ const fnn_layout_entry fnn_layouts[] = {
     FIELD(fnn_header, loss_reported),
     FIELD(fnn_header, divisor),
     FIELD(fnn_header, divides_penalties),
+    FIELD(fnn_header, has_own),
+    FIELD(fnn_header, unused),
     END(fnn_header),
     FIELD(fnn_run, n_samples),
     FIELD(fnn_run, first_epoch),

@@ -31,30 +31,6 @@ static inline void *number_at(const fnn_network *network, void *arena, int64_t o
     return (char *)arena + offset * network->kernels->item_size;
 }
 
-static inline void forward_rows(const fnn_network *network, const fnn_block *block, range rows) {
-    const fnn_model *model = &network->model;
-    if (rows.begin == rows.end) return;
-    for (int i = 0; i < model->header->n_ops; i++)
-        network->kernels->ops[model->ops[i].kind]->forward(&model->ops[i], model, block, rows.begin, rows.end);
-}
-
-/* The gradient of an op's own penalty, where it has one. */
-static inline void penalize_output(const fnn_network *network, const fnn_op *op, const fnn_block *block, range rows) {
-    if (op->activity_l1 != 0 || op->activity_l2 != 0)
-        network->kernels->activity_back(op, &network->model, block, rows.begin, rows.end);
-}
-
-static inline void backward_rows(const fnn_network *network, const fnn_block *block, range rows) {
-    const fnn_model *model = &network->model;
-    if (rows.begin == rows.end) return;
-    for (int i = model->header->n_ops - 1; i >= 0; i--) {
-        const fnn_op *op = &model->ops[i];
-        if (model->values[op->output].grad < 0) continue;
-        penalize_output(network, op, block, rows);
-        network->kernels->ops[op->kind]->backward_rows(op, model, block, rows.begin, rows.end);
-    }
-}
-
 /* What ends a call early. The first thread asks between pieces of work; the others see its answer and leave, too. */
 typedef struct {
     fnn_pulse pulse;
@@ -63,8 +39,59 @@ typedef struct {
 
 static inline int leaves(const fnn_exit *way) { return __atomic_load_n(&way->answer, __ATOMIC_RELAXED); }
 
+static inline void leave(fnn_exit *way) { __atomic_store_n(&way->answer, 1, __ATOMIC_RELAXED); }
+
 static inline void ask(fnn_exit *way, double flop) {
-    if (fnn_beat(&way->pulse, flop)) __atomic_store_n(&way->answer, 1, __ATOMIC_RELAXED);
+    if (fnn_beat(&way->pulse, flop)) leave(way);
+}
+
+/* The threads that walk a block together, and how they leave it. */
+typedef struct {
+    fnn_exit *exit;
+    fnn_team *team;
+    int thread;
+} walkers;
+
+/* An op that wants the whole block: the first thread does it while the others wait. */
+static inline void do_whole(const fnn_network *network, const fnn_op *op, const fnn_block *block, int backward,
+                            walkers by) {
+    fnn_barrier(by.team);
+    if (by.thread == 0 && !leaves(by.exit) &&
+        network->kernels->ops[op->kind]->whole(op, &network->model, block, backward))
+        leave(by.exit);
+    fnn_barrier(by.team);
+}
+
+static inline void forward_rows(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
+    const fnn_model *model = &network->model;
+    for (int i = 0; i < model->header->n_ops; i++) {
+        const fnn_op *op = &model->ops[i];
+        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+        if (kernels->whole)
+            do_whole(network, op, block, 0, by);
+        else if (rows.begin < rows.end)
+            kernels->forward(op, model, block, rows.begin, rows.end);
+    }
+}
+
+/* The gradient of an op's own penalty, where it has one. */
+static inline void penalize_output(const fnn_network *network, const fnn_op *op, const fnn_block *block, range rows) {
+    if (op->activity_l1 != 0 || op->activity_l2 != 0)
+        network->kernels->activity_back(op, &network->model, block, rows.begin, rows.end);
+}
+
+static inline void backward_rows(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
+    const fnn_model *model = &network->model;
+    for (int i = model->header->n_ops - 1; i >= 0; i--) {
+        const fnn_op *op = &model->ops[i];
+        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+        if (model->values[op->output].grad < 0) continue;
+        if (rows.begin < rows.end) penalize_output(network, op, block, rows);
+        if (kernels->whole)
+            do_whole(network, op, block, 1, by);
+        else if (rows.begin < rows.end)
+            kernels->backward_rows(op, model, block, rows.begin, rows.end);
+    }
 }
 
 /* Floating-point operations of a sample going forward, about. */
@@ -93,23 +120,29 @@ static inline void run_pieces(fnn_rows_kernel kernel, const fnn_op *op, const fn
 }
 
 /* forward_rows and backward_rows of long work; what they leave when the call shall end is of no use. */
-static inline void forward_pieces(const fnn_network *network, const fnn_block *block, range rows, fnn_exit *way,
-                                  int thread) {
+static inline void forward_pieces(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
     const fnn_model *model = &network->model;
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
-        run_pieces(network->kernels->ops[op->kind]->forward, op, model, block, rows, flop_of_op(op), way, thread);
+        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+        if (kernels->whole)
+            do_whole(network, op, block, 0, by);
+        else
+            run_pieces(kernels->forward, op, model, block, rows, flop_of_op(op), by.exit, by.thread);
     }
 }
 
-static inline void backward_pieces(const fnn_network *network, const fnn_block *block, range rows, fnn_exit *way,
-                                   int thread) {
+static inline void backward_pieces(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
     const fnn_model *model = &network->model;
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
+        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
         if (model->values[op->output].grad < 0) continue;
         penalize_output(network, op, block, rows);
-        run_pieces(network->kernels->ops[op->kind]->backward_rows, op, model, block, rows, flop_of_op(op), way, thread);
+        if (kernels->whole)
+            do_whole(network, op, block, 1, by);
+        else
+            run_pieces(kernels->backward_rows, op, model, block, rows, flop_of_op(op), by.exit, by.thread);
     }
 }
 
@@ -120,8 +153,8 @@ typedef struct {
 
 /* dw and db, or with scalars the update of these parameters at once; backwards, because of several ops with the same
  * parameters the last one sets their gradient and the others add to it. */
-static inline void params_of_block(const fnn_network *network, const fnn_block *block, int accumulate,
-                                   const update_scalars *scalars, const fnn_team *team, int thread) {
+static inline void params_of_block(const fnn_network *network, const fnn_block *block, const update_scalars *scalars,
+                                   const fnn_team *team, int thread) {
     const fnn_model *model = &network->model;
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
@@ -132,7 +165,7 @@ static inline void params_of_block(const fnn_network *network, const fnn_block *
         if (scalars)
             kernels->learn(op, model, block, scalars->c, scalars->penalty_scale, units.begin, units.end);
         else
-            kernels->backward_params(op, model, block, accumulate || op->adds_params, units.begin, units.end);
+            kernels->backward_params(op, model, block, block->accumulate || op->adds_params, units.begin, units.end);
     }
 }
 

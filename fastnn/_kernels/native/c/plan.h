@@ -172,7 +172,7 @@ typedef struct {
     uint64_t seed;
     int32_t has_activity, has_constraint;
     double loss_scale, loss_reported;
-    int32_t divisor, divides_penalties;
+    int32_t divisor, divides_penalties, has_own, unused;
 } fnn_header;
 
 typedef struct {
@@ -206,6 +206,7 @@ typedef struct {
     const fnn_segment *segments;
     const fnn_span *spans;
     void *params, *slots, *statistics, *grads, *workspace; /* of the dtype of the kernels in use */
+    void *owner;                                           /* whom fnn_visit asks for ops of a user's own */
 } fnn_model;
 
 /* A block of rows on its way through the ops. */
@@ -215,6 +216,7 @@ typedef struct {
     int64_t first_row;         /* place of the first in its batch: dropout masks are drawn for that place */
     int64_t step;              /* updates done so far */
     int training;
+    int accumulate; /* gradients of parameters are added to those of the blocks before */
     double
         activity_scale; /* what the gradients of activity penalties are multiplied by: 1 over the rows of the batch */
 } fnn_block;

@@ -32,15 +32,15 @@ typedef struct {
     fnn_exit exit;
     double flop;    /* of a sample going forward */
     int is_long;    /* batches are */
-    double *before; /* sums before a long batch; thread 0's */
+    double *before; /* sums before a batch that may end in the middle; thread 0's */
     double penalty; /* of the parameters before the update at hand; the team's last thread writes it */
 } training;
 
 /* May updates be made op by op? Not when something needs all gradients first. */
 static int learns_at_once(const fnn_network *network) {
     const fnn_header *header = network->model.header;
-    return !network->model.optimizer->clip && !header->shares_params && header->batch_size <= header->block_rows &&
-           header->n_params * network->kernels->item_size > LEARN_BYTES;
+    return !network->model.optimizer->clip && !header->shares_params && !header->has_own &&
+           header->batch_size <= header->block_rows && header->n_params * network->kernels->item_size > LEARN_BYTES;
 }
 
 /* Bytes of an input, of sparse rows of what they keep. */
@@ -159,30 +159,30 @@ static void end_forward(training *t, const fnn_block *block, const int32_t *rows
 static void train_block(training *t, fnn_block *block, const int32_t *rows, double factor,
                         const update_scalars *scalars, double *sums, fnn_team *team, int thread) {
     const range own = share(block->rows, ROW_UNIT, team, thread);
+    const walkers by = {&t->exit, team, thread};
     const void *inputs[FNN_MOST_INPUTS];
     const int adjacent = are_adjacent(rows, block->rows);
     block->inputs = inputs;
     for (int i = 0; i < t->network->model.header->n_inputs; i++)
         inputs[i] = rows_of(t, i, rows, block->rows, adjacent, own);
     if (t->is_long)
-        forward_pieces(t->network, block, own, &t->exit, thread);
+        forward_pieces(t->network, block, own, by);
     else
-        forward_rows(t->network, block, own);
+        forward_rows(t->network, block, own, by);
     fnn_barrier(team);
     if (thread == 0) end_forward(t, block, rows, factor, sums);
     if (thread == team->size - 1 && block->first_row == 0 && t->network->model.header->has_penalty)
         t->penalty = t->network->kernels->penalty(&t->network->model);
     fnn_barrier(team);
     if (!t->is_finite || t->off_at_loss) return;
-    if (t->is_long) {
-        backward_pieces(t->network, block, own, &t->exit, thread);
-        if (thread == 0) t->off_at_dx = leaves(&t->exit);
-    } else {
-        backward_rows(t->network, block, own);
-    }
+    if (t->is_long)
+        backward_pieces(t->network, block, own, by);
+    else
+        backward_rows(t->network, block, own, by);
+    if (thread == 0) t->off_at_dx = leaves(&t->exit);
     fnn_barrier(team);
     if (t->off_at_dx) return;
-    params_of_block(t->network, block, block->first_row > 0, scalars, team, thread);
+    params_of_block(t->network, block, scalars, team, thread);
     fnn_barrier(team);
 }
 
@@ -215,7 +215,7 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     const fnn_header *header = t->network->model.header;
     const int64_t block_rows = header->block_rows;
     const double before = thread ? 0 : sums[0]; /* thread 0 alone reads and writes sums */
-    if (thread == 0 && t->is_long) memcpy(t->before, sums, (size_t)header->n_sums * sizeof(double));
+    if (thread == 0 && t->before) memcpy(t->before, sums, (size_t)header->n_sums * sizeof(double));
     const double total = total_of(t, rows, n_rows);
     update_scalars scalars = {.penalty_scale = header->divides_penalties ? over(1, total) : 1};
     fnn_scalars(t->network->model.optimizer, step + 1, rate, scalars.c);
@@ -225,12 +225,13 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
                            .first_row = first,
                            .step = step,
                            .training = 1,
+                           .accumulate = first > 0,
                            .activity_scale = 1 / (double)n_rows};
         train_block(t, &block, rows + first, over(header->loss_scale, total), t->learns ? &scalars : NULL, sums, team,
                     thread);
     }
     if (ends(t)) {
-        if (thread == 0 && t->is_long && t->is_finite) memcpy(sums, t->before, (size_t)header->n_sums * sizeof(double));
+        if (thread == 0 && t->before && t->is_finite) memcpy(sums, t->before, (size_t)header->n_sums * sizeof(double));
         return;
     }
     if (!t->learns) update_params(t, &scalars, team, thread);
@@ -259,13 +260,15 @@ static void advance(fnn_run *run, int64_t batch_size) {
     run->epoch++;
 }
 
-/* Room for the sums before a batch, where a batch is so long that it may be called off in the middle. */
+/* Room for the sums before a batch, where a batch is so long that it may be called off in the middle, or an op may
+ * fail. */
 static void prepare_exit(training *t, int64_t n_rows) {
     const fnn_header *header = t->network->model.header;
     t->flop = flop_of_sample(t->network);
-    if (3 * t->flop * (double)n_rows < LONG_FLOP) return;
+    const int is_long = 3 * t->flop * (double)n_rows >= LONG_FLOP;
+    if (!is_long && !header->has_own) return;
     t->before = malloc((size_t)header->n_sums * sizeof(double));
-    t->is_long = t->before != NULL;
+    t->is_long = is_long && t->before;
 }
 
 /* Every thread keeps count in a run of its own; thread 0 writes the shared one back. */
@@ -318,6 +321,7 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
                            .first_row = first,
                            .step = t->run->step,
                            .training = 1,
+                           .accumulate = first > 0,
                            .activity_scale = 1 / (double)n_rows};
         train_block(t, &block, t->order + first, over(header->loss_scale, total), NULL, t->sums, team, thread);
     }

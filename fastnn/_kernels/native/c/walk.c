@@ -19,6 +19,7 @@ enum {
         16384 /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
 };
 double fnn_flop_a_thread = 1e6;
+int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward);
 
 static double flop_of_row(const fnn_network *network) {
     double flop = 0;
@@ -39,33 +40,37 @@ int fnn_threads_for(const fnn_network *network, int64_t rows, int passes, int li
 typedef struct {
     const fnn_network *network;
     const fnn_block *block;
-    int accumulate;
+    fnn_exit exit;
 } block_pass;
 
 static void forward_task(void *argument, fnn_team *team, int thread) {
-    const block_pass *pass = argument;
+    block_pass *pass = argument;
+    const walkers by = {&pass->exit, team, thread};
     const uint64_t control = fnn_flush_denormals();
-    forward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread));
+    forward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread), by);
     fnn_restore(control);
 }
 
-void fnn_forward(const fnn_network *network, const fnn_block *block, int threads) {
-    block_pass pass = {network, block, 0};
+int fnn_forward(const fnn_network *network, const fnn_block *block, int threads) {
+    block_pass pass = {.network = network, .block = block};
     fnn_parallel(fnn_threads_for(network, block->rows, 1, threads), forward_task, &pass);
+    return pass.exit.answer;
 }
 
 static void backward_task(void *argument, fnn_team *team, int thread) {
-    const block_pass *pass = argument;
+    block_pass *pass = argument;
+    const walkers by = {&pass->exit, team, thread};
     const uint64_t control = fnn_flush_denormals();
-    backward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread));
+    backward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread), by);
     fnn_barrier(team);
-    params_of_block(pass->network, pass->block, pass->accumulate, NULL, team, thread);
+    params_of_block(pass->network, pass->block, NULL, team, thread);
     fnn_restore(control);
 }
 
-void fnn_backward(const fnn_network *network, const fnn_block *block, int accumulate, int threads) {
-    block_pass pass = {network, block, accumulate};
+int fnn_backward(const fnn_network *network, const fnn_block *block, int threads) {
+    block_pass pass = {.network = network, .block = block};
     fnn_parallel(fnn_threads_for(network, block->rows, 2, threads), backward_task, &pass);
+    return pass.exit.answer;
 }
 
 double fnn_update(const fnn_network *network, int64_t step, double learning_rate, double penalty_scale) {
@@ -96,6 +101,7 @@ typedef struct {
     int64_t n_rows;
     double flop; /* of a row, where there are many */
     fnn_exit exit;
+    int ended; /* where threads wait for each other: what all of them take the exit to say */
 } prediction;
 
 /* Rows a thread pushes through all ops at a time. */
@@ -131,25 +137,47 @@ static void keep_outputs(const prediction *p, int64_t first, range own) {
     }
 }
 
+/* A thread's rows of a block of `together` rows. */
+static void predict_block(prediction *p, int64_t first, int64_t together, int64_t step, walkers by) {
+    const fnn_header *header = p->network->model.header;
+    const void *inputs[FNN_MOST_INPUTS];
+    const fnn_block block = {.inputs = inputs, .rows = at_most(together, p->n_rows - first)};
+    const range own = {at_most(step * by.thread, block.rows), at_most(step * (by.thread + 1), block.rows)};
+    for (int i = 0; i < header->n_inputs; i++) inputs[i] = rows_to_predict(p, i, first, own);
+    if (p->flop * (double)step < FNN_LOOK_FLOP) {
+        forward_rows(p->network, &block, own, by);
+        if (by.thread == 0) ask(&p->exit, p->flop * (double)step);
+    } else {
+        forward_pieces(p->network, &block, own, by);
+    }
+    keep_outputs(p, first, own);
+}
+
 /* Each thread has its own rows of the workspace, so that none waits for another. */
+static void predict_apart(prediction *p, fnn_team *team, int thread) {
+    const int64_t step = predict_rows(p->network, team), together = step * team->size;
+    for (int64_t first = 0; first < p->n_rows && !leaves(&p->exit); first += together)
+        predict_block(p, first, together, step, (walkers){&p->exit, team, thread});
+}
+
+/* With ops that want whole blocks, which are then those of every backend; the first thread says when all leave. */
+static void predict_in_step(prediction *p, fnn_team *team, int thread) {
+    const int64_t together = p->network->model.header->block_rows, step = (together + team->size - 1) / team->size;
+    for (int64_t first = 0; first < p->n_rows && !p->ended; first += together) {
+        predict_block(p, first, together, step, (walkers){&p->exit, team, thread});
+        fnn_barrier(team);
+        if (thread == 0) p->ended = leaves(&p->exit);
+        fnn_barrier(team);
+    }
+}
+
 static void predict_task(void *argument, fnn_team *team, int thread) {
     prediction *p = argument;
-    const fnn_header *header = p->network->model.header;
-    const int64_t step = predict_rows(p->network, team);
-    const void *inputs[FNN_MOST_INPUTS];
     const uint64_t control = fnn_flush_denormals();
-    for (int64_t first = 0; first < p->n_rows && !leaves(&p->exit); first += step * team->size) {
-        const fnn_block block = {.inputs = inputs, .rows = at_most(step * team->size, p->n_rows - first)};
-        const range own = {at_most(step * thread, block.rows), at_most(step * (thread + 1), block.rows)};
-        for (int i = 0; i < header->n_inputs; i++) inputs[i] = rows_to_predict(p, i, first, own);
-        if (p->flop * (double)step < FNN_LOOK_FLOP) {
-            forward_rows(p->network, &block, own);
-            if (thread == 0) ask(&p->exit, p->flop * (double)step);
-        } else {
-            forward_pieces(p->network, &block, own, &p->exit, thread);
-        }
-        keep_outputs(p, first, own);
-    }
+    if (p->network->model.header->has_own)
+        predict_in_step(p, team, thread);
+    else
+        predict_apart(p, team, thread);
     fnn_restore(control);
 }
 

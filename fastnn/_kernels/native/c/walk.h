@@ -25,8 +25,8 @@ typedef struct {
 /* Each takes an upper bound on threads and uses fewer when the work is small. All flush denormals to zero. Those that
  * return an int say 1 when they were called off (pulse.h): an update that was begun has not changed parameters, and a
  * run stands where it began; rows of a prediction are missing. */
-void fnn_forward(const fnn_network *, const fnn_block *, int threads);
-void fnn_backward(const fnn_network *, const fnn_block *, int accumulate, int threads);
+int fnn_forward(const fnn_network *, const fnn_block *, int threads);
+int fnn_backward(const fnn_network *, const fnn_block *, int threads);
 double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale);
 /* contract.gradient of rows[0], rows[1], ..., which are 0, 1, ... */
 int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double *sums,

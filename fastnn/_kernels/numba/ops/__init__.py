@@ -13,6 +13,7 @@ from numba import from_dtype, types
 from fastnn._kernels.numba import table
 from fastnn._kernels.numba.ops.arrays import Arrays, When
 from fastnn._kernels.numba.table import ACTIVATE, GRADIENT, LOSS, PRODUCT, STATISTIC, UPDATE, Family
+from fastnn._kernels.numba.visits import VISIT
 from fastnn._ops import OPS
 from fastnn._plan.records import EDGE, OP, VALUE
 from fastnn.activations import ActivationCode
@@ -36,7 +37,8 @@ def _family(name: str) -> Family:
 FORWARD, BACKWARD = _family("forward"), _family("backward")
 FORWARD.first = table.SIZE
 BACKWARD.first = FORWARD.first + FORWARD.size()
-SIZE = BACKWARD.first + BACKWARD.size()
+VISIT.first = BACKWARD.first + BACKWARD.size()
+SIZE = VISIT.first + VISIT.size()
 forward, backward = FORWARD.caller(), BACKWARD.caller()
 
 
@@ -45,7 +47,7 @@ def needed(plan: Any) -> list[tuple[Family, int]]:
     kinds = {int(op["kind"]) for op in plan.ops}
     activations = {int(op["activation"]) for op in plan.ops} - {int(ActivationCode.LINEAR)}  # left out by the ops
     fused = {int(loss["fused"]) for loss in plan.losses}
-    wanted = [(PRODUCT, {0}), (ACTIVATE, activations | fused), (FORWARD, kinds)]
+    wanted = [(PRODUCT, {0}), (ACTIVATE, activations | fused), (FORWARD, kinds), (VISIT, {0} if plan.has_own else ())]
     if plan.training:
         wanted += [(GRADIENT, activations), (BACKWARD, kinds), (LOSS, set(map(int, plan.losses["code"])))]
         wanted += [(STATISTIC, set(map(int, plan.metrics["statistic"]))), (UPDATE, {int(plan.optimizer["code"])})]

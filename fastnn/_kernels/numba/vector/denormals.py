@@ -1,7 +1,7 @@
 """Denormals count as zero while kernels run, as in the native backend: they make operations many times slower.
 
-``flush_denormals`` sets the control register of the calling thread and returns what it was, for ``restore``. On other
-processors than x86 both do nothing.
+``flush_denormals`` sets the control register of the calling thread and returns what it was, for ``restore``; within,
+``allow_denormals`` does the opposite for Python's code. On other processors than x86 none does anything.
 
 Design: nothing between the two may raise, because an error leaves compiled code without passing ``restore``
 (``try`` and ``finally`` in Numba, rejected, make a second copy of all that stands between).
@@ -25,17 +25,28 @@ def _call(builder, name, place):
     builder.call(instruction, [builder.bitcast(place, BYTES)])
 
 
-@intrinsic
-def flush_denormals(typing):
+def _set(change):
+    """The intrinsic that stores another control word and returns what it was."""
+
     def generate(context, builder, signature, arguments):
         place = cgutils.alloca_once_value(builder, WORD(0))
         if HAS_MXCSR:
             _call(builder, "stmxcsr", place)
-            flushing = builder.or_(builder.load(place), WORD(DENORMALS_ARE_ZERO | FLUSH_TO_ZERO))
-            _call(builder, "ldmxcsr", cgutils.alloca_once_value(builder, flushing))
+            changed = change(builder, builder.load(place))
+            _call(builder, "ldmxcsr", cgutils.alloca_once_value(builder, changed))
         return builder.load(place)
 
     return types.uint32(), generate
+
+
+@intrinsic
+def flush_denormals(typing):
+    return _set(lambda builder, word: builder.or_(word, WORD(DENORMALS_ARE_ZERO | FLUSH_TO_ZERO)))
+
+
+@intrinsic
+def allow_denormals(typing):
+    return _set(lambda builder, word: builder.and_(word, WORD(~(DENORMALS_ARE_ZERO | FLUSH_TO_ZERO) & 0xFFFFFFFF)))
 
 
 @intrinsic

@@ -1,0 +1,160 @@
+"""What the layers that come with fastnn are: frozen descriptions, dataclasses whose fields are their arguments.
+
+A described layer holds no arrays and does no maths. It answers three questions for an input shape (without
+the batch axis): the output's shape, the parameters, and the operations the plan shall contain.
+
+Design: layers speak in sizes and the plan alone turns sizes into offsets, so that a new layer
+kind touches one file here, and one in each backend if it needs an op kind of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeVar, dataclass_transform
+
+from fastnn import activations
+from fastnn._base.arguments import fixed
+from fastnn._base.reprs import brief
+from fastnn._base.stored import check_types
+from fastnn._ops import Operation, activation
+from fastnn.activations import Activation as ActivationRecord
+from fastnn.initializers import INITIALIZERS, Initializer
+from fastnn.layers import configs, words
+from fastnn.layers.base import Layer
+from fastnn.layers.parameter import Parameter, Shape
+
+Class = TypeVar("Class", bound=type)
+COMPILED = ("call", "backward", "forward", "build", "compute_output_shape")  # what a layer of one's own may have
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def described(cls: Class) -> Class:
+    """Decorate a class derived from :class:`Described`: a frozen dataclass that knows Keras' arguments for layers."""
+    if not issubclass(cls, Described):
+        raise TypeError(f"{cls.__name__} has to be derived from Described")
+    fixed(dataclass(frozen=True, repr=False)(cls))
+    names = tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+    settle = cls.__init__
+
+    @functools.wraps(settle)
+    def settle_known(self: Described, *arguments: Any, **given: Any) -> None:
+        settle(self, *arguments, **words.of_layer(cls.__name__, names, given))
+        self.settle_common(given)
+
+    cls.__init__ = settle_known  # type: ignore[method-assign,assignment]
+    return cls
+
+
+class Described(Layer):
+    """Base of all layers that come with fastnn: :func:`described` classes, whose last fields are the first two here."""
+
+    name: str | None
+    input_shape: Shape | None
+    n_inputs: int | None = 1
+
+    def __new__(cls, *arguments: Any, **given: Any):
+        cls.check_class()
+        return object.__new__(cls)
+
+    @classmethod
+    def check_class(cls) -> None:
+        """Refuse a class of a user's whose own computation nothing would call."""
+        own = next((name for name in COMPILED if getattr(cls, name, None) is not getattr(Described, name, None)), None)
+        if own:
+            raise TypeError(
+                f"{cls.__name__}.{own} would never be called: what {_described_class(cls).__name__} computes is "
+                f"compiled. Derive a layer of your own from fastnn.layers.Layer, with call(x) and backward(dy)"
+            )
+
+    @property  # type: ignore[misc]
+    def built(self) -> bool:
+        """Whether the layer has its parameters."""
+        return self._place is not None
+
+    def build(self, input_shape: Any) -> None:
+        """Refused: layers get their weights in models."""
+        raise TypeError(f"{self!r} gets its weights in a model: Sequential([layer]).build({input_shape!r})")
+
+    def output_shape(self, shape: Shape) -> Shape:  # type: ignore[override]
+        return shape
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:  # type: ignore[override]
+        return ()
+
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:  # type: ignore[override]
+        return ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the description, without weights, calls and a name that a model chose."""
+        stored = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {**stored, "name": self.given_name, "_dtype": self._dtype, "_trainable": self._trainable}
+
+    def config(self) -> dict[str, Any]:
+        """What the model file stores: the class and every argument that is not None."""
+        stored: dict[str, Any] = {"class": self.stored_as or _described_class(type(self)).__name__}
+        for f in fields(self):  # type: ignore[arg-type]
+            value = self.given_name if f.name == "name" else getattr(self, f.name)
+            if value is not None:
+                stored[f.name] = value.config() if hasattr(value, "config") else value
+        return stored if self.trainable else {**stored, "trainable": False}
+
+    def get_config(self) -> dict[str, Any]:
+        """The layer's name and arguments under Keras' names, for :meth:`from_config`; JSON can hold it.
+
+        >>> from fastnn.layers import Dense
+        >>> config = Dense(8, activation="relu", name="hidden").get_config()
+        >>> config["units"], config["activation"], config["kernel_initializer"]["class_name"]
+        (8, 'relu', 'GlorotUniform')
+        >>> Dense.from_config(config)
+        Dense(units=8, activation='relu', name='hidden')
+        """
+        return configs.config_of(self)
+
+    @classmethod
+    def from_config(cls, config: Any) -> Any:
+        """A layer as :meth:`get_config` describes it, with no weights yet.
+
+        Raises
+        ------
+        TypeError, ValueError
+            the configuration is no dict, or has arguments that the layer does not take.
+        """
+        return check_types(cls(**configs.arguments_of(config)))
+
+    def settings(self) -> dict[str, str]:
+        required = {f.name: getattr(self, f.name) for f in fields(self) if f.default is MISSING}  # type: ignore[arg-type]
+        plain = _described_class(type(self))(**required)
+        shown = {
+            f.name: _short(getattr(self, f.name))
+            for f in fields(self)  # type: ignore[arg-type]
+            if f.name in required or getattr(self, f.name) != getattr(plain, f.name)
+        }
+        if self.given_name is None:
+            shown.pop("name", None)
+        return shown
+
+
+def _described_class(cls: type) -> type[Layer]:
+    """The class that says what a layer computes: its own, or the one that a user derived it from."""
+    return next(base for base in cls.__mro__ if "__dataclass_fields__" in vars(base))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, ActivationRecord) and value == activations.ACTIVATIONS.get(value.name):
+        return repr(value.name)
+    if isinstance(value, Initializer):
+        return next((repr(name) for name, known in INITIALIZERS.items() if known == value), repr(value))
+    return brief(value)
+
+
+def activation_of(came: Any) -> ActivationRecord:
+    """An activation from its name, its record, or a layer that is one, as in ``Dense(8, LeakyReLU(0.1))``."""
+    if not isinstance(came, Layer):
+        return activations.get(came)
+    operations = came.operations((1,)) if isinstance(came, Described) else ()
+    if [operation.op for operation in operations] != [activation.OP]:
+        raise TypeError(
+            f"activation must be a name, a record of fastnn.activations or a layer that is one, got {came!r}"
+        )
+    return operations[0].activation
