@@ -296,7 +296,8 @@ def test_frozen_layers_and_weights_that_are_not_trainable_never_change(rng):
     layer = model.layers[1]
     assert [w.shape for w in layer.weights] == [(8, 5), (5,), (8,)]
     assert [len(layer.trainable_weights), len(layer.non_trainable_weights)] == [2, 1]
-    assert np.array_equal(layer.offset, start[2]) and not np.array_equal(layer.kernel, start[0])
+    assert np.array_equal(layer.offset, start[2])
+    assert not np.array_equal(layer.kernel, start[0])
     layer.trainable, kept = False, layer.get_weights()
     trained(model, both, None)
     assert all(map(np.array_equal, layer.get_weights(), kept))
@@ -309,7 +310,8 @@ def test_copies_and_files_make_the_same_model_again(rng, tmp_path):
     twin = copy.deepcopy(model)
     model.save(path)
     for again in (twin, load(path, custom_objects={"Linear": Linear})):
-        assert again.layers[1].units == 5 and again.layers[1] is not model.layers[1]
+        assert again.layers[1].units == 5
+        assert again.layers[1] is not model.layers[1]
         assert np.array_equal(again.predict(both[0]), model.predict(both[0]))
         assert all(map(np.array_equal, trained(again, both, None), trained(copy.deepcopy(model), both, None)))
     with pytest.raises(ValueError, match="'Linear', which is of your own; give load"):
@@ -338,7 +340,8 @@ def test_everything_that_takes_a_model_takes_one_with_an_own_layer(rng, capsys):
     fit_many(models, x, y, epochs=2, n_threads=3)
     assert all(np.array_equal(model.predict(x), alone.predict(x)) for model in models)
     predict, rows = alone.predictor(), x.astype(np.float32)
-    assert np.array_equal(predict(rows), alone.predict(x)) and predict(rows[0]).shape == (1,)
+    assert np.array_equal(predict(rows), alone.predict(x))
+    assert predict(rows[0]).shape == (1,)
     assert_close(alone.evaluate(x, y), ((alone.predict(x) - y) ** 2).mean(), "float32", k=300)
     alone.summary()
     assert re.search(
