@@ -11,11 +11,11 @@ from planar import wave
 import fastnn
 from fastnn import plot
 from fastnn.datasets import load_digits
-from fastnn.layers import Dense, Flatten
+from fastnn.layers import Concatenate, Dense, Flatten
 
 NAMES = (
     *("decision_regions", "network", "calibration", "history", "confusion_matrix", "first_layer_images"),
-    *("weights", "learning_rate", "residuals"),
+    *("weights", "learning_rate", "residuals", "graph"),
 )
 
 
@@ -64,9 +64,17 @@ def product_model(x, y, backend=None):
     return model
 
 
+def two_towers():
+    """A graph: one tower for both inputs, and two outputs."""
+    left, right = fastnn.Input((4,), name="left"), fastnn.Input((4,), name="right")
+    tower = Dense(8, "relu", name="tower")
+    joined = Concatenate(name="joined")([tower(left), tower(right)])
+    return fastnn.Model([left, right], [Dense(1, name="price")(joined), Dense(3, "softmax", name="kind")(joined)])
+
+
 def draw(figure, backend=None):
     """A picture of each name in NAMES; returns their Axes."""
-    axes = figure.subplots(3, 3).ravel()
+    axes = figure.subplots(4, 3).ravel()
     x, y = noisy_wave(400, seed=0)
     points = wave_model(x, y, backend)
     plot.decision_regions(points, x, y, axes[0])
@@ -85,13 +93,16 @@ def draw(figure, backend=None):
     x = np.random.default_rng(0).uniform(-2, 2, (20000, 2))
     y = x[:, :1] * x[:, 1:] + np.random.default_rng(1).normal(0, 0.2, (20000, 1))
     plot.residuals(y, product_model(x, y, backend).predict(x), axes[8])
-    return axes
+    plot.graph(two_towers(), axes[9])
+    for empty in axes[len(NAMES) :]:
+        empty.set_axis_off()
+    return axes[: len(NAMES)]
 
 
 def main(backend=None, out="pictures.png"):
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12.5, 10.5), layout="constrained")
+    figure = Figure(figsize=(12.5, 13.8), layout="constrained")
     figure.get_layout_engine().set(hspace=0.08)
     for ax, name in zip(draw(figure, backend), NAMES, strict=True):
         ax.set_title(f"plot.{name}", fontsize=10)

@@ -66,10 +66,10 @@ class ReduceLROnPlateau(Monitor):
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
     def on_epoch_end(self, epoch, logs=None):
+        value = self.value(logs) if self.is_due(logs) else None
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        if not self.is_due(logs):
+        if value is None:
             return
-        value = self.value(logs)
         if self.cooldown_counter:
             self.cooldown_counter -= 1
         if self.improves(value, self.best):

@@ -11,7 +11,7 @@ from tolerance import assert_close, limit, mean_limit
 from fastnn import initializers, optimizers, regularizers, schedules
 from fastnn._base import arguments
 from fastnn.initializers import INITIALIZERS
-from fastnn.layers import Activation, Dense, Dropout, Flatten, Input, Reshape, from_config
+from fastnn.layers import Activation, Dense, Dropout, Flatten, InputLayer, Reshape, from_config
 from fastnn.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay, Plateau, StepDecay
 
 STEPS = np.arange(100)
@@ -112,7 +112,7 @@ def test_regularizers_by_name_object_and_configuration(came, penalties):
         (lambda: Dropout(1.0), ValueError, "rate"),
         (lambda: Dense(3, "rely"), ValueError, "relu"),
         (lambda: Reshape((-1, -1)), ValueError, "target_shape"),
-        (lambda: Input(()), ValueError, "shape"),
+        (lambda: InputLayer(()), ValueError, "shape"),
         (lambda: Dense(3, input_shape=(0,)), ValueError, "input_shape"),
     ],
 )
@@ -216,7 +216,7 @@ def test_normal_quantiles_equal_those_of_mpmath():
         Dropout(0.25, input_shape=(3,)),
         Flatten(input_shape=(2, 3)),
         Reshape((3, -1)),
-        Input((2, 3)),
+        InputLayer((2, 3)),
         Dense(4, input_dim=6),
     ],
     ids=repr,

@@ -364,7 +364,7 @@ def test_a_folder_that_cannot_be_synchronised_is_no_error_but_a_failing_disk_is(
 
 KILLED = """
 import os, sys, time
-from fastnn import writing
+from fastnn._base import writing
 real = os.fsync
 def stop(handle):
     print("here", flush=True)

@@ -79,7 +79,7 @@ WRONG = [
     (lambda: plot.confusion_matrix(np.ones((2, 2, 2)), [0, 1]), ValueError, r"shape \(n,\).*got \(2, 2, 2\)"),
     (lambda: plot.network(UNBUILT), ValueError, "no weights yet; fit it, or build"),
     (lambda: plot.network(UNFITTED), ValueError, "has no weights; fit it first"),
-    (lambda: plot.network(3), TypeError, "a Sequential or a fitted estimator.*got 3"),
+    (lambda: plot.network(3), TypeError, "a Model or a fitted estimator.*got 3"),
     (lambda: plot.network(WITHOUT_KERNEL), ValueError, "no layer with a kernel"),
     (lambda: plot.network(INFINITE), ValueError, "kernel of output must be finite"),
     (lambda: plot.network(model(2, 1), max_units=1), ValueError, "max_units must be at least 2, got 1"),

@@ -49,7 +49,7 @@ else:
     y = rng.uniform(0, 1, (rows, model.layout.output_shape[-1])).astype(case["dtype"])
 rows_of = Rows((x,), (y,), (np.ones(rows, case["dtype"]),))
 plan, pool = model.training_plan(batch_size, rows)
-arenas = take_memory(model, plan, pool, training=True)
+arenas = take_memory(model.state, plan, pool, training=True)
 name, backend = fastnn._kernels.select(plan, "cython")
 sums, rates, order = np.zeros((4, int(plan.header["n_sums"]))), np.array([1e-3]), np.arange(rows, dtype=np.int32)
 

@@ -9,9 +9,9 @@ from tolerance import assert_close, limit
 
 from fastnn import Sequential, _kernels, optimizers
 from fastnn._base import threads
-from fastnn._engine.data import make_data
+from fastnn._engine.data import make_rows
 from fastnn._engine.fit import Stop
-from fastnn._engine.prepare import check_arguments, prepare
+from fastnn._engine.prepare import check_arguments
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows
 from fastnn._plan import new_run
@@ -152,7 +152,7 @@ def small_fit(stop, epochs=60, callbacks=None):
     model.build((3,))
     model.compile(optimizers.Adam(0.05), "mse")
     arguments = check_arguments(8, epochs, 0, callbacks, True, 0, None, None)
-    return prepare(model, make_data(model, x, y), None, arguments, stop=stop)
+    return model.prepared((make_rows(model.compiled, model.given(x, y)), None), arguments, stop)
 
 
 @pytest.mark.parametrize("listens", [False, True])
