@@ -9,7 +9,6 @@ model's memory, so that threads, and a layer that is called twice, do not write 
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from types import FunctionType, MethodType
@@ -273,4 +272,4 @@ def _stored(value: Any) -> Any:
     """A value as a file keeps it; of a function the name, under which it has to be given again."""
     if hasattr(value, "config"):
         return value.config()
-    return {"custom": value.__name__} if inspect.isroutine(value) else value
+    return {"custom": value.__name__} if callable(value) and hasattr(value, "__name__") else value

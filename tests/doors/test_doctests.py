@@ -33,7 +33,7 @@ INTERFACE = {  # modules whose docstrings users read
         f"fastnn.{name}"
         for name in ("models.sequential", "models.weights", "models.fit_many", "models.files", "models.outline")
     ),
-    *(f"fastnn.layers.{name}" for name in ("activation", "base", "dense", "dropout", "shape")),
+    *(f"fastnn.layers.{name}" for name in ("activation", "base", "dense", "dropout", "function", "shape")),
     *(f"fastnn.datasets.{name}" for name in ("digits", "idx", "npz")),
     *("fastnn.tables", "fastnn.tables.encoding", "fastnn.sklearn", "fastnn.plot"),
     *(f"fastnn.sklearn.{name}" for name in ("classifier", "regressor", "ensemble")),

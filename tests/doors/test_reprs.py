@@ -35,6 +35,7 @@ REQUIRED = {  # arguments of the definitions that have no default
     "Dropout": (0.5,),
     "Input": ((28, 28),),
     "InputLayer": ((28, 28),),
+    "Lambda": (np.square,),
     "Reshape": ((4, -1),),
     "ExponentialDecay": (0.1, 100, 0.5),
     "StepDecay": (0.1, 100),
@@ -153,7 +154,7 @@ def test_a_call_that_is_shown_makes_the_same_object(made):
     check_line(shown)
     if "<activation" in shown:  # the activation of that slope has no name of its own
         shown = re.sub(r"<activation (\w+)\((.*?)\)>", r"activations.get('\1', \2)", shown)
-    space = {**SPACE, "activations": activations, **vars(inspect.getmodule(type(made)))}
+    space = {**SPACE, "activations": activations, "square": np.square, **vars(inspect.getmodule(type(made)))}
     assert eval(shown, space).config() == made.config()
 
 

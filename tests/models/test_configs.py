@@ -70,7 +70,7 @@ def test_every_layer_comes_back_through_json(layer):
 
 
 def test_every_kind_of_layer_has_a_case_here():
-    assert {type(layer) for layer in LAYERS} == set(layers.LAYERS.values())
+    assert {type(layer) for layer in LAYERS} == set(layers.LAYERS.values()) - {layers.Lambda}  # JSON has no functions
 
 
 def test_layers_have_the_keys_of_keras():
