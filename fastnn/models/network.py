@@ -6,7 +6,6 @@ when their input's shape is known.
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -22,17 +21,11 @@ from fastnn._plan.layout import Layout, lay_out_graph
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge, edges_in
 from fastnn.layers.parameter import Parameter
-from fastnn.models import compact
-from fastnn.models.blueprint import blueprint, graph_from
 from fastnn.models.graph import Flat, Graph, flatten
-from fastnn.models.naming import check_names, keep_names, name_items
+from fastnn.models.naming import check_names, name_items
 from fastnn.models.outline import Outline
 from fastnn.models.store import Moves, Store, settle
 
-MADE_ANEW = (
-    *("_store", "_state", "_graph", "_layout", "_new", "_read_by", "_predictors"),
-    *("_plans", "_drawn_up", "_edges", "_built_here", "_loops"),
-)
 NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
@@ -295,39 +288,3 @@ class Network(Outline):
     def _structure_of(self, edges: Sequence[Edge]) -> Any:
         """Outputs as the user has them."""
         return edges[0] if len(edges) == 1 else list(edges)
-
-    # -- copies ---------------------------------------------------------------------------------
-
-    def __copy__(self) -> Any:
-        return copy.deepcopy(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but what is made anew: graph, store, plans."""
-        kept = {name: value for name, value in vars(self).items() if name not in MADE_ANEW}
-        state = {name: value for name, value in vars(self._state).items() if name != "holder"}
-        return {**kept, "structure": self._structure_to_copy(), "state": state, **self._numbers_to_copy()}
-
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        structure, state, weights, slots = (kept.pop(name) for name in ("structure", "state", "weights", "slots"))
-        self._set(**kept)
-        self._have_store()
-        self._restore(structure)
-        for view, array in zip(self._views() if weights is not None else (), weights or (), strict=True):
-            view[...] = array
-        vars(self._state).update(state)
-        self._state.slots = None if slots is None else compact.spread(self.layout, slots, self.dtype)
-
-    def _numbers_to_copy(self) -> dict[str, Any]:
-        if self._layout is None:
-            return {"weights": None, "slots": None}
-        slots = self._state.slots
-        return {"weights": self.get_weights(), "slots": None if slots is None else compact.gathered(self.layout, slots)}
-
-    def _structure_to_copy(self) -> Any:
-        """Items with the names they have here, and how they call each other."""
-        return self.items, [item.name for item in self.items], blueprint(self.graph)
-
-    def _restore(self, structure: Any) -> None:
-        items, names, drawn = structure
-        keep_names(items, names)
-        self._settle(graph_from(items, drawn))

@@ -23,7 +23,7 @@ from fastnn._plan.plan import Plan
 from fastnn.errors import NotReadyError
 from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Metric
-from fastnn.models.network import Network
+from fastnn.models.copying import Copying
 from fastnn.models.structure import Structure
 from fastnn.optimizers import Optimizer
 
@@ -32,10 +32,10 @@ NOT_COMPILED = "the model is not compiled; call compile(optimizer=..., loss=...)
 AnyLoss = LossRecord | CustomLoss
 
 
-class Trainable(Network):
+class Trainable(Copying):
     """What :meth:`compile` chooses; :class:`fastnn.Model` trains with it."""
 
-    SETTABLE = Network.SETTABLE | {"epoch", "optimizer", "reduction", "slots", "step"}
+    SETTABLE = Copying.SETTABLE | {"epoch", "optimizer", "reduction", "slots", "step"}
     metrics: list[Any]
     weighted_metrics: list[Any]
     loss_weights: Any

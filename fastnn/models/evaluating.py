@@ -1,0 +1,116 @@
+"""Evaluation: how a user's data are taken apart, and the losses and metrics on them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn._base.keywords import refuse_for
+from fastnn._engine import inference
+from fastnn._engine.data import Given, check_given, cut, make_rows
+from fastnn._engine.listeners import SILENT, Listeners
+from fastnn._engine.prepare import BATCH_SIZE, checked_steps
+from fastnn.callbacks import Logs
+from fastnn.callbacks import check as check_callbacks
+from fastnn.models import batches
+from fastnn.models.predicting import Predicting
+
+
+class Evaluating(Predicting):
+    """A network that is compared with known targets; :class:`fastnn.Model` is."""
+
+    def given(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, prefix: str = "") -> Given:
+        """A user's data, taken apart."""
+        ins, outs = self.ends
+        kept = [i for i, loss in enumerate(self._losses) if loss is not None] or range(len(outs.names))
+        targets = outs.split(f"{prefix}y", y, optional=len(kept) < len(outs.names))
+        weights = self._weights(f"{prefix}sample_weight", sample_weight)
+        return Given(
+            ins.split(f"{prefix}x", x),
+            [targets[i] for i in kept],
+            [weights[i] for i in kept],
+            [ins.label("x", i) for i in range(len(ins.names))],
+            [outs.label("y", i) for i in kept],
+            class_weight,
+        )
+
+    def _weights(self, argument: str, came: Any) -> list[Any]:
+        """Weights of rows for each output; one array is for all of them."""
+        outs = self.ends[1]
+        several = isinstance(came, Mapping) or (isinstance(came, list | tuple) and np.ndim(came[0]) > 0)
+        return outs.split(argument, came, optional=True) if several or came is None else [came] * len(outs.names)
+
+    def validation(self, came: Any) -> Given:
+        """What a user gave as ``validation_data``, taken apart."""
+        if not isinstance(came, tuple | list) or len(came) not in (2, 3):
+            raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
+        x, y, weight = (*came, None)[:3]
+        return self.given(x, y, weight, prefix="validation ")
+
+    @contextlib.contextmanager
+    def built_for(self, x: Any) -> Iterator[None]:
+        """A block in which the model is built, by the rows of ``x`` if need be; an error inside takes that back."""
+        yield
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+        backend: str | None = None,
+        callbacks: Any = None,
+        steps: int | None = None,
+        **unknown: Any,
+    ) -> Any:
+        """Losses and metrics on data: the loss, a list as ``metrics_names``, or with ``return_dict`` a dict.
+
+        ``x`` may be batches as in :meth:`fit`. Only the first ``steps`` batches count, where they are given.
+
+        ``callbacks`` hear ``on_test_begin``, ``on_test_end`` and, of ``batch_size`` rows each (None for 32),
+        ``on_test_batch_begin`` and ``on_test_batch_end``. ``verbose`` is taken for Keras' sake.
+        """
+        if unknown:
+            refuse_for(Evaluating.evaluate, unknown)
+        batch_size, listeners = checked_steps("batch_size", batch_size), Listeners(check_callbacks(callbacks))
+        steps = checked_steps("steps", steps)
+        if batches.come("evaluate", x, {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}):
+            with batches.for_evaluate(self, x, steps) as stream:
+                stream.begin()
+                with self.built_for(batches.first_inputs(self, stream)):
+                    listeners.introduce(self, {"epochs": 1, "steps": steps or stream.source.expected()})
+                    logs = self.evaluate_rows(stream, backend, listeners)
+        else:
+            check_given(x, y)
+            with self.built_for(x):
+                rows = make_rows(self.compiled, self.given(x, y, sample_weight))
+                n, size = cut("steps", len(rows), batch_size, steps)
+                listeners.introduce(self, {"epochs": 1, "steps": -(-n // size)})
+                logs = self.evaluate_rows(rows.part(slice(n)), backend, listeners, size)
+        return logs if return_dict else self._in_order(logs)
+
+    def evaluate_rows(
+        self, rows: Any, backend: str | None = None, listeners: Listeners = SILENT, batch_size: int = BATCH_SIZE
+    ) -> Logs:
+        """:meth:`evaluate` on rows that are checked, or on a stream of them."""
+        trainee = self.trainee
+        plan = self._plans.evaluation(trainee)[0]
+        self.backend_, module = _kernels.select(plan, backend or self.backend)
+        return inference.evaluate(trainee, rows, batch_size, module, listeners)
+
+    def _in_order(self, logs: Logs) -> Any:
+        """Values as a list in the order of ``metrics_names``, or the only one."""
+        if len(self.ends[1].names) > 1:
+            logs = {name: logs[name] for name in self.metrics_names if name in logs}
+        values = list(logs.values())
+        return values if len(values) > 1 else values[0]
+
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """:meth:`evaluate` under the name Keras gives it for one batch."""
+        return self.evaluate(x, y, sample_weight=sample_weight, return_dict=return_dict)

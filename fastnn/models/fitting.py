@@ -1,0 +1,144 @@
+"""Training by ``fit``: its arguments, and the way from a user's data to a fit that is ready to be called."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from fastnn import _kernels
+from fastnn._base.keywords import refuse_for
+from fastnn._engine import convert, exclusive
+from fastnn._engine.data import check_given
+from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_size, make_trainer, prepare
+from fastnn._kernels.contract import Rows
+from fastnn.callbacks import History
+from fastnn.models import batches
+from fastnn.models.evaluating import Evaluating
+
+
+class Fitting(Evaluating):
+    """A network that is trained on data; :class:`fastnn.Model` is."""
+
+    history: History | None
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        time_limit: float | None = None,
+        backend: str | None = None,
+        **unknown: Any,
+    ) -> History:
+        """Train.
+
+        Parameters
+        ----------
+        x : ``(n, *input_shape)``, anything NumPy turns into finite numbers; or, for one axis of inputs, a sparse matrix
+            or array of SciPy in any format. Only a block of its rows is dense at a time, with the same results. For
+            several inputs a list of arrays, or a dict by their names. Or batches, see below.
+        y : targets: ``(n, *output_shape)``, also ``(n,)`` for one output; class indices for a sparse loss. For several
+            outputs a list, or a dict by their names.
+        batch_size : rows of one update, None for 32; the last batch of an epoch may be smaller.
+        epochs, initial_epoch : train from ``initial_epoch`` up to ``epochs``.
+        verbose : ``"auto"`` (a bar on long fits in a terminal or notebook), 0, 1 (a bar) or 2 (a line an epoch).
+        callbacks : objects of :mod:`fastnn.callbacks`.
+        validation_split : share of the rows, taken from the end as Keras does, that is only evaluated.
+        validation_data : ``(x, y)`` or ``(x, y, sample_weight)``, in place of a split; or batches.
+        shuffle : draw a new order of rows each epoch, and of batches that have an index.
+        class_weight : ``{class index: weight}``, for one output.
+        sample_weight : ``(n,)``; for several outputs also a list, or a dict by their names.
+        steps_per_epoch : batches of an epoch, where it shall not be one pass over the data. The next epoch goes on
+            where one ended, and data that can begin anew do so whenever they end. Without ``batch_size`` so many
+            batches hold all rows of arrays.
+        validation_steps, validation_batch_size : only the first so many batches are evaluated; as in training without.
+        validation_freq : evaluate after every so many epochs, or a list of epochs, from 1; the others have NaN for
+            their ``val_`` values.
+        time_limit : seconds after which training stops, between two updates.
+        backend : for this call.
+
+        Raises
+        ------
+        ValueError, TypeError
+            an argument is wrong; nothing has changed.
+        BatchError
+            a batch could not be had or used; the model keeps what it has learned until then.
+        DivergenceError
+            the loss was not finite; the model goes back to weights from before that epoch.
+        RuntimeError
+            the model, or one that shares layers with it, is in a fit already.
+
+        Whatever ends the fit, callbacks hear ``on_train_end``, and ``model.history`` has an entry for every epoch that
+        began an update (see :class:`fastnn.callbacks.History`).
+
+        **Batches.** ``x`` may be an iterable of ``(x, y)`` or ``(x, y, sample_weight)``: a generator, a
+        :class:`fastnn.utils.PyDataset`, PyTorch's ``DataLoader``, a list. An update is made on each batch as it comes,
+        of whatever number of rows; one pass is an epoch. What gives a new iterator begins anew each epoch. A generator
+        goes on where it is, so that more than one epoch needs ``steps_per_epoch``; when it ends before they are over,
+        that is an error. While one batch trains the next one is fetched, by a thread where that takes long, one batch
+        at most and none that will not be trained on. L-BFGS does not take batches.
+        """
+        if unknown:
+            refuse_for(Fitting.fit, unknown)
+        besides = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+        in_batches = batches.come("fit", x, besides | {"validation_split": validation_split})
+        if not in_batches:
+            check_given(x, y)
+        pace = check_pace(steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
+        arguments = check_arguments(
+            batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend, pace
+        )
+        with contextlib.ExitStack() as in_fit:
+            in_fit.enter_context(exclusive.training(store := self.store))
+            self.compiled_optimizer.check()  # users change its numbers between fits
+            data, first = (x, y, sample_weight, class_weight), x
+            stream = batches.for_fit(self, x, class_weight, arguments) if in_batches else None
+            if stream:
+                in_fit.enter_context(stream).begin(arguments.initial_epoch + 1)
+                first = batches.first_inputs(self, stream)
+            with self.built_for(first):
+                if self.store is not store:  # that of a model inside this one, which has had no shape
+                    in_fit.enter_context(exclusive.training(self.store))
+                given = batches.fit_data(self, stream or data, validation_split, validation_data, arguments)
+                fit = self.prepared(given, arguments)
+            return fit()
+
+    def prepared(self, data: tuple[Any, Any], arguments: Any, stop: Any = None) -> Any:
+        """The fit on rows that are checked, or a stream, and on what validates; ready to be called."""
+        trainee, (training, validation) = self.trainee, data
+        size = fitting_batch_size(trainee, training, arguments)
+        plan = self.training_plan(size, len(training) if isinstance(training, Rows) else size)[0]
+        name, module = _kernels.select(plan, arguments.backend or self.backend)
+        fit = prepare(self, make_trainer(trainee, training, size, arguments, module), validation, arguments, stop)
+        self.backend_, self.history = name, fit.history
+        return fit
+
+    def train_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass."""
+        history = self.fit(
+            x,
+            y,
+            batch_size=convert.MAX_SAMPLES,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            shuffle=False,
+            verbose=0,
+        ).history
+        logs = {name: values[-1] for name, values in history.items()}
+        return logs if return_dict else self._in_order(logs)

@@ -1,0 +1,119 @@
+"""Predictions: for arrays and batches at once, one by one, in hot loops, and as an edge of a graph around the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn._base.arguments import flag
+from fastnn._base.keywords import refuse_for
+from fastnn._engine import convert, inference
+from fastnn._engine.data import check_lengths, cut
+from fastnn._engine.listeners import SILENT, Listeners
+from fastnn._engine.prepare import checked_steps
+from fastnn.callbacks import check as check_callbacks
+from fastnn.layers.edges import Edge, is_edges
+from fastnn.models import batches
+from fastnn.models.loops import OwnLoops
+from fastnn.models.store import Moves, Store
+
+
+class Predicting(OwnLoops):
+    """A network that is asked for predictions; :class:`fastnn.Model` is."""
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        backend: str | None = None,
+        callbacks: Any = None,
+        steps: int | None = None,
+        **unknown: Any,
+    ) -> Any:
+        """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, dense or sparse, of the model's dtype.
+
+        For several outputs a list of arrays, or a dict where the model was made with one. ``callbacks`` hear
+        ``on_predict_begin``, ``on_predict_end`` and, of ``batch_size`` rows each (None for 32),
+        ``on_predict_batch_begin`` and ``on_predict_batch_end``; without those rows go through in blocks of the plan's
+        choice. ``verbose`` is taken for Keras' sake. ``x`` may be batches as in :meth:`fit`, also without targets
+        (``x`` or ``(x,)``). Only the first ``steps`` batches count, where they are given.
+        """
+        if unknown:
+            refuse_for(Predicting.predict, unknown)
+        batch_size, steps = checked_steps("batch_size", batch_size), checked_steps("steps", steps)
+        listeners = Listeners(check_callbacks(callbacks)) if callbacks else SILENT
+        if type(x) is not np.ndarray and batches.come("predict", x, {"batch_size": batch_size}):
+            return self._predict_batches(x, steps, backend, listeners)
+        with self.built_for(x):
+            inputs = self.rows_of(x)
+            entry = self.prediction_entry()
+            self.backend_, module = _kernels.select(entry[0], backend or self.backend)  # an error forgets the build
+        n, size = cut("steps", len(inputs[0]), batch_size, steps)
+        if n < len(inputs[0]):
+            inputs = [given[:n] for given in inputs]
+        listeners.introduce(self, {"epochs": 1, "steps": -(-n // size)})
+        return self.ends[1].join(inference.predict(self._state, inputs, size, entry, module, listeners))
+
+    def _predict_batches(self, x: Any, steps: int | None, backend: str | None, listeners: Listeners) -> Any:
+        with batches.for_predict(self, x, steps) as stream:
+            stream.begin()
+            with self.built_for(batches.first_inputs(self, stream, targets=False)):
+                entry = self.prediction_entry()
+                self.backend_, module = _kernels.select(entry[0], backend or self.backend)
+                stream.first()  # an error forgets the build
+            listeners.introduce(self, {"epochs": 1, "steps": steps or stream.source.expected()})
+            return self.ends[1].join(inference.predict_stream(self._state, stream, entry, module, listeners))
+
+    def rows_of(self, x: Any) -> list[Any]:
+        """Rows for prediction, checked, for each input."""
+        ins, shapes = self.ends[0], self.layout.input_shapes
+        if len(shapes) == 1 and not isinstance(x, Mapping):
+            return [convert.inputs("x", x, shapes[0], self.dtype, empty=True)]
+        labels = [ins.label("x", i) for i in range(len(shapes))]
+        given = zip(labels, ins.split("x", x), shapes, strict=True)
+        inputs = [convert.inputs(label, came, shape, self.dtype, empty=True) for label, came, shape in given]
+        check_lengths(labels, inputs)
+        return inputs
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """On data, :meth:`predict`; on edges, the edges of the outputs in a graph around this model.
+
+        With ``training`` dropout acts as in training, with other masks in each call; they follow from the seed and the
+        number of such calls. Weights do not change.
+        """
+        if type(x) is not np.ndarray and is_edges(x):
+            return self.called(x)
+        if training is False or not flag("training", training):
+            return self._predicted(x)
+        return self._in_training(x)
+
+    def _inputs_of(self, inputs: Any) -> tuple[Edge, ...]:
+        return super()._inputs_of(self.ends[0].split("the call", inputs) if isinstance(inputs, Mapping) else inputs)
+
+    def _structure_of(self, edges: Any) -> Any:
+        return self.ends[1].join(edges)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """:meth:`predict` under the name Keras gives it for one batch."""
+        return self.predict(x)
+
+    def predictor(self) -> Any:
+        """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`."""
+        from fastnn._engine.predictor import make_predictor
+
+        if len(self.ends[0].names) > 1 or len(self.ends[1].names) > 1:
+            raise ValueError("a predictor takes one input and gives one output; model(x) takes and gives several")
+        plan = self.prediction_plan()
+        made = make_predictor(plan, *_kernels.select(plan, self.backend), self._state)
+        self._predictors.add(made)
+        return made
+
+    def moved(self, store: Store, moves: Moves) -> None:
+        """Take over that parameters stand elsewhere; predictors follow."""
+        super().moved(store, moves)
+        for made in list(self._predictors):
+            made.renew(self.prediction_plan())
