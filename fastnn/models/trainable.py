@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
-from fastnn._base.arguments import integer, shown
-from fastnn._base.arrays import listed
+from fastnn import optimizers
+from fastnn._base.arguments import integer
 from fastnn._base.keywords import refuse_for
 from fastnn._base.stored import check_types
 from fastnn._engine import exclusive
@@ -21,15 +20,16 @@ from fastnn._engine.state import attribute
 from fastnn._plan.passes import last_activation
 from fastnn._plan.plan import Plan
 from fastnn.errors import NotReadyError
-from fastnn.losses import CustomLoss, LossRecord, Reduction
+from fastnn.losses import Reduction
 from fastnn.metrics import Metric
+from fastnn.models import choices
+from fastnn.models.choices import AnyLoss
 from fastnn.models.copying import Copying
 from fastnn.models.structure import Structure
 from fastnn.optimizers import Optimizer
 
 NO_LOSS = "the model was compiled without a loss; give one to compile(loss=...), or train by apply_gradients"
 NOT_COMPILED = "the model is not compiled; call compile(optimizer=..., loss=...) first"
-AnyLoss = LossRecord | CustomLoss
 
 
 class Trainable(Copying):
@@ -146,13 +146,16 @@ class Trainable(Copying):
         integer("steps_per_execution", steps_per_execution, low=1)
         outputs = self.ends[1]
         exclusive.check_idle(self.store, "compile")
-        chosen, factors = _losses(outputs, loss), _factors(outputs, loss_weights)
-        made = _metrics(outputs, "metrics", metrics), _metrics(outputs, "weighted_metrics", weighted_metrics)
+        chosen, factors = choices.losses_of(outputs, loss), choices.factors_of(outputs, loss_weights)
+        made = [
+            choices.metrics_of(outputs, "metrics", metrics),
+            choices.metrics_of(outputs, "weighted_metrics", weighted_metrics),
+        ]
         optimizer = optimizers.get(optimizer)
         for record in (optimizer, *chosen, *(metric for group in made for entry in group for metric in entry)):
             if is_dataclass(record):  # but for the user's own
                 check_types(record)
-        self._reduction = _reduction(chosen, factors)
+        self._reduction = choices.reduction_of(chosen, factors)
         weights = None if all(factor == 1 for factor in factors) else factors
         single = len(outputs.names) == 1
         told = [group[0] if single else group for group in made]
@@ -245,57 +248,3 @@ class Trainable(Copying):
     def resolved_metrics(self) -> Metrics:
         """Metrics as loss and last activation decide what they mean, and whether weights count in them."""
         return self.compiled.metrics
-
-
-def _losses(outputs: Structure, came: Any) -> list[AnyLoss | None]:
-    several = isinstance(came, list | tuple) or (isinstance(came, Mapping) and not _is_config(outputs, came))
-    listed = outputs.split("loss", came) if several else [came] * len(outputs.names)
-    if several and len(outputs.names) == 1 and isinstance(came, list | tuple):
-        if len(came) != 1:
-            raise ValueError(f"loss must be one loss for the one output, got {shown(came)}")
-        listed = list(came)
-    chosen = [None if loss is None else losses.get(loss) for loss in listed]
-    return chosen
-
-
-def _is_config(outputs: Structure, came: Mapping) -> bool:
-    """Whether a dict describes one loss, and is not by outputs."""
-    return "class_name" in came or (isinstance(came.get("name"), str) and "name" not in outputs.names)
-
-
-def _factors(outputs: Structure, came: Any) -> list[float]:
-    if len(outputs.names) == 1:
-        return [losses.weight_of(came)]
-    if came is not None and not isinstance(came, list | tuple | Mapping):
-        raise TypeError(f"loss_weights must be {outputs.wanted.replace('arrays', 'numbers')}, got {shown(came)}")
-    return [losses.weight_of(factor) for factor in outputs.split("loss_weights", came, optional=True)]
-
-
-def _metrics(outputs: Structure, argument: str, came: Any) -> list[list[Metric]]:
-    """Metrics of each output."""
-    if len(outputs.names) == 1:
-        return [_listed(argument, outputs.split(argument, came)[0] if isinstance(came, Mapping) else came)]
-    if isinstance(came, list | tuple) and len(came) != len(outputs.names):
-        raise ValueError(
-            f"{argument} must have an entry for each of the {len(outputs.names)} outputs, or be a dict by their names "
-            f"({', '.join(outputs.names)}), got {shown(came)}"
-        )
-    split = [came] * len(outputs.names) if isinstance(came, str) or callable(came) else None
-    return [_listed(argument, entry) for entry in split or outputs.split(argument, came, optional=True)]
-
-
-def _listed(argument: str, came: Any) -> list[Metric]:
-    single = isinstance(came, str) or callable(came)
-    given = [came] if single else () if came is None else came
-    return [metric_definitions.get(metric) for metric in listed(argument, given, "names or metrics")]
-
-
-def _reduction(chosen: Sequence[AnyLoss | None], factors: Sequence[float]) -> Reduction:
-    if all(loss is None for loss in chosen):
-        return Reduction()
-    if len(chosen) == 1:
-        return losses.reduction_of(chosen[0], factors[0])  # type: ignore[arg-type]
-    found = {losses.reduction_of(loss) for loss in chosen if loss is not None}
-    if len(found) > 1 or next(iter(found)).by_weight:
-        raise ValueError("the losses of several outputs must all have reduction='sum_over_batch_size', or all 'sum'")
-    return found.pop()
