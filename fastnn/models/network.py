@@ -170,7 +170,7 @@ class Network(Outline):
         flat = flatten(graph, self._trainable)
         layout = self._lay_out(graph, flat)
         for layer in flat.layers:
-            self._check_layer(layer)
+            self.check_layer(layer)
         check_names(graph.items)
         parameters: list[list[Parameter]] = [[] for _ in flat.layers]
         for variable in layout.variables:
@@ -209,7 +209,8 @@ class Network(Outline):
             return self._given[number]
         return parameter.initializer(parameter.shape, self._seed, number)
 
-    def _check_layer(self, layer: Layer) -> None:
+    def check_layer(self, layer: Layer) -> None:
+        """``ValueError`` for a layer that cannot be in this model, whatever else is in it."""
         check_types(layer)
         if layer.dtype is not None and model_dtype(layer.dtype) != self.dtype:
             raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {self.dtype}, give it dtype=")

@@ -9,16 +9,16 @@ from typing import Any
 
 from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
-from fastnn._base.stored import check_types
 from fastnn._engine import convert, exclusive
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.parameter import Shape, check_shape, without_batch
 from fastnn.layers.shape import InputLayer
+from fastnn.models import stack
 from fastnn.models.graph import trace
 from fastnn.models.model import Model
-from fastnn.models.naming import check_names, keep_names, name_items
+from fastnn.models.naming import keep_names, name_items
 from fastnn.models.network import Network
 from fastnn.models.structure import Structure
 
@@ -74,7 +74,8 @@ class Sequential(Model):
         self._items: list[Any] = []
         self._edges: list[Edge] = []  # the input, then what each item makes
         self._begin(dtype, seed, backend, name)
-        self._stack([*map(_item, listed("layers", () if layers is None else layers, "layers of fastnn.layers"))])
+        given = listed("layers", () if layers is None else layers, "layers of fastnn.layers")
+        self._stack([*map(stack.item_of, given)])
 
     # -- layers ---------------------------------------------------------------------------------
 
@@ -91,7 +92,7 @@ class Sequential(Model):
     @property
     def knows_shape(self) -> bool:
         """Whether the model is built, or can be at any time."""
-        return self.built or _shape_of(self._items) is not None
+        return self.built or stack.shape_of(self._items) is not None
 
     @property
     def _states_input(self) -> bool:
@@ -104,7 +105,7 @@ class Sequential(Model):
 
     def add(self, layer: Layer | Network) -> None:
         """Append a layer or a model. Layers that are there keep their weights; training begins anew."""
-        self._stack([*self._items, _item(layer)])
+        self._stack([*self._items, stack.item_of(layer)])
 
     def pop(self) -> Layer | Network:
         """Take the last layer (or model) off and return it; it and the others keep their weights."""
@@ -119,11 +120,11 @@ class Sequential(Model):
         exclusive.check_idle(self.store, "add or pop")
         if self.is_part:
             raise ValueError(f"{self!r} is a part of another model and keeps its layers and shapes")
-        self._check_items(items)
+        stack.check(self, items)
         before = self._items
         self._items = items
         try:
-            shape = _shape_of(items) or (self._edges[0].sizes if self._edges else None)
+            shape = stack.shape_of(items) or (self._edges[0].sizes if self._edges else None)
             if items and shape is not None:
                 self._chain(shape)
             else:
@@ -133,23 +134,6 @@ class Sequential(Model):
             self._items = before
             raise
         self._state.forget()
-
-    def _check_items(self, items: Sequence[Any]) -> None:
-        for i, item in enumerate(items):
-            if item is self:
-                raise ValueError(f"{item!r} cannot be in itself; put copy.deepcopy(model) there")
-            if any(_has(other, item) or _has(item, other) for other in items[:i]):
-                raise ValueError(
-                    f"{item!r} is in the model twice; a Sequential has each layer once: put copy.copy(layer) or "
-                    f"copy.deepcopy(model) there, or share weights in a graph of fastnn.Model"
-                )
-            if isinstance(item, InputLayer) and i:
-                raise ValueError(f"{item!r} must be the first layer")
-            if isinstance(item, Layer):
-                self._check_layer(check_types(item))
-            elif item.dtype != self.dtype:
-                raise ValueError(f"{item!r} has the dtype {item.dtype}, and the model that it is put into {self.dtype}")
-        check_names(items)
 
     # -- building -------------------------------------------------------------------------------
 
@@ -163,7 +147,7 @@ class Sequential(Model):
         self._build(input_shape)
 
     def _build(self, input_shape: Any) -> None:
-        known = _shape_of(self._items)
+        known = stack.shape_of(self._items)
         shape = known if input_shape is None else check_shape("input_shape", without_batch(input_shape))
         if not self._items:
             raise NotReadyError("the model has no layers")
@@ -284,27 +268,3 @@ class Sequential(Model):
             self._chain(shape)
         else:
             name_items(self._items)
-
-
-def _item(came: Any) -> Any:
-    """What a user put into the list: a layer, a model, or the edge of an input for its layer."""
-    if isinstance(came, Edge) and isinstance(came.call.item, InputLayer):
-        return came.call.item
-    if not isinstance(came, Layer | Network):
-        raise TypeError(f"a model takes layers of fastnn.layers, got {came!r}")
-    return came
-
-
-def _has(item: Any, other: Any) -> bool:
-    """Whether an item is the other one, or a model that has it."""
-    return item is other or (isinstance(item, Network) and any(_has(inner, other) for inner in item.items))
-
-
-def _shape_of(items: Sequence[Any]) -> Shape | None:
-    """The shape of a sample, where the first of the items knows it."""
-    if not items:
-        return None
-    first = items[0]
-    if isinstance(first, Layer):
-        return first.input_shape
-    return first.layout.input_shape if first.built else _shape_of(first.items)

@@ -1,0 +1,56 @@
+"""What may stand in the list of a :class:`fastnn.Sequential`, and what the list tells of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastnn._base.stored import check_types
+from fastnn.layers.base import Layer, Shape
+from fastnn.layers.edges import Edge
+from fastnn.layers.shape import InputLayer
+from fastnn.models.naming import check_names
+from fastnn.models.network import Network
+
+
+def item_of(came: Any) -> Any:
+    """What a user put into the list: a layer, a model, or the edge of an input for its layer."""
+    if isinstance(came, Edge) and isinstance(came.call.item, InputLayer):
+        return came.call.item
+    if not isinstance(came, Layer | Network):
+        raise TypeError(f"a model takes layers of fastnn.layers, got {came!r}")
+    return came
+
+
+def check(model: Any, items: Sequence[Any]) -> None:
+    """``ValueError`` where a Sequential cannot have these layers and models."""
+    for i, item in enumerate(items):
+        if item is model:
+            raise ValueError(f"{item!r} cannot be in itself; put copy.deepcopy(model) there")
+        if any(has(other, item) or has(item, other) for other in items[:i]):
+            raise ValueError(
+                f"{item!r} is in the model twice; a Sequential has each layer once: put copy.copy(layer) or "
+                f"copy.deepcopy(model) there, or share weights in a graph of fastnn.Model"
+            )
+        if isinstance(item, InputLayer) and i:
+            raise ValueError(f"{item!r} must be the first layer")
+        if isinstance(item, Layer):
+            model.check_layer(check_types(item))
+        elif item.dtype != model.dtype:
+            raise ValueError(f"{item!r} has the dtype {item.dtype}, and the model that it is put into {model.dtype}")
+    check_names(items)
+
+
+def has(item: Any, other: Any) -> bool:
+    """Whether an item is the other one, or a model that has it."""
+    return item is other or (isinstance(item, Network) and any(has(inner, other) for inner in item.items))
+
+
+def shape_of(items: Sequence[Any]) -> Shape | None:
+    """The shape of a sample, where the first of the items knows it."""
+    if not items:
+        return None
+    first = items[0]
+    if isinstance(first, Layer):
+        return first.input_shape
+    return first.layout.input_shape if first.built else shape_of(first.items)
