@@ -96,54 +96,67 @@ def settle(layers: Sequence[Layer], parameters: Sequence[Sequence[Parameter]], o
     for store in stores:
         if len(store.params):  # else it is that of a model which a fit builds
             exclusive.check_idle(store, "joining layers")
-    return _joined(stores, layers, parameters, draw)
-
-
-def _joined(
-    stores: list[Store], layers: Sequence[Layer], parameters: Sequence[Sequence[Parameter]], draw: Draw
-) -> Store:
-    """One store of all living places of several, then the new ones; its vector replaces theirs."""
-    dtype, at = stores[0].params.dtype, 0
-    moves: list[list[tuple[int, int, int]]] = []
-    kept: list[Place] = []
-    starts: list[list[int]] = []
-    for store in stores:
-        stretches = []
-        for place in store.alive():
-            starts.append([])
-            for offset, parameter in zip(place.offsets, place.parameters, strict=True):
-                stretches.append((offset, at, parameter.size))
-                starts[-1].append(at)
-                at += padded(parameter.size)
-            kept.append(place)
-        moves.append(stretches)
-    fresh, count = [], 0
+    joint, count = _Joint(stores), 0
     for layer, wanted in zip(layers, parameters, strict=True):
         if layer.place is None and wanted:
-            offsets = []
-            for number, parameter in enumerate(wanted, count):
-                offsets.append((at, parameter, draw(number, parameter)))
-                at += padded(parameter.size)
-            fresh.append((layer, offsets))
+            joint.add(layer, wanted, [draw(number, parameter) for number, parameter in enumerate(wanted, count)])
         count += len(wanted)
-    made = stores[0]
-    vectors = [store.params for store in stores]
-    params = aligned(at, dtype)
-    for vector, stretches in zip(vectors, moves, strict=True):
-        for begin, to, length in stretches:
-            params[to : to + length] = vector[begin : begin + length]
-    for place, offsets_of in zip(kept, starts, strict=True):
-        place.holder, place.offsets = made, tuple(offsets_of)
-    for layer, offsets in fresh:
-        for offset, parameter, numbers in offsets:
-            params[offset : offset + parameter.size] = numbers.ravel()
-        place = Place(made, [parameter for _, parameter, _ in offsets], [offset for offset, _, _ in offsets])
-        layer.stand(place)
-        kept.append(place)
-    made.params, made.places = params, [weakref.ref(place) for place in kept]
-    for store, stretches in zip(stores, moves, strict=True):
-        for member in list(store.members):
-            member.moved(made, Moves(stretches, at))
-        if store is not made:
-            store.members.clear()
-    return made
+    return joint.commit()
+
+
+class _Joint:
+    """All living places of several stores in one vector, then those of new layers; nothing changes before commit."""
+
+    def __init__(self, stores: Sequence[Store]):
+        self.stores, self.size = stores, 0
+        self.kept: list[tuple[Place, list[int]]] = []
+        self.fresh: list[tuple[Layer, Place, list[np.ndarray]]] = []
+        self.stretches = [[stretch for place in store.alive() for stretch in self._keep(place)] for store in stores]
+
+    def _keep(self, place: Place) -> list[tuple[int, int, int]]:
+        """Room for a place that is there; from where its parameters come, to where, and how long they are."""
+        offsets = self._room_for(place.parameters)
+        self.kept.append((place, offsets))
+        sizes = [parameter.size for parameter in place.parameters]
+        return list(zip(place.offsets, offsets, sizes, strict=True))
+
+    def add(self, layer: Layer, parameters: Sequence[Parameter], numbers: list[np.ndarray]) -> None:
+        """Room for a layer that has no place yet, and the numbers that it begins with."""
+        self.fresh.append((layer, Place(self.stores[0], list(parameters), self._room_for(parameters)), numbers))
+
+    def _room_for(self, parameters: Sequence[Parameter]) -> list[int]:
+        """Offsets behind all that have room already."""
+        offsets = []
+        for parameter in parameters:
+            offsets.append(self.size)
+            self.size += padded(parameter.size)
+        return offsets
+
+    def commit(self) -> Store:
+        """Be the first store, all layers stand in it, and the models of all stores know."""
+        made, params = self.stores[0], self._numbers()
+        for place, offsets in self.kept:
+            place.holder, place.offsets = made, tuple(offsets)
+        for layer, place, _ in self.fresh:
+            layer.stand(place)
+        made.params = params
+        made.places = [weakref.ref(place) for place, *_ in self.kept] + [
+            weakref.ref(place) for _, place, _ in self.fresh
+        ]
+        for store, stretches in zip(self.stores, self.stretches, strict=True):
+            for member in list(store.members):
+                member.moved(made, Moves(stretches, self.size))
+            if store is not made:
+                store.members.clear()
+        return made
+
+    def _numbers(self) -> np.ndarray:
+        """The vector of all."""
+        params = aligned(self.size, self.stores[0].params.dtype)
+        for store, stretches in zip(self.stores, self.stretches, strict=True):
+            for begin, to, length in stretches:
+                params[to : to + length] = store.params[begin : begin + length]
+        for _, place, arrays in self.fresh:
+            for offset, parameter, array in zip(place.offsets, place.parameters, arrays, strict=True):
+                params[offset : offset + parameter.size] = array.ravel()
+        return params
