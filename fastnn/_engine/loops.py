@@ -1,22 +1,21 @@
 """Forward passes, gradients and updates one by one, for training loops that users write.
 
 Design: whatever does not change between two calls is kept: plans in :class:`Loops`, and on a :class:`Desk` memory with
-the addresses of the rows. Few rows are copied to where their addresses are known, because asking arrays for them costs
-more than a small network's gradient. One plan serves any number of rows: its blocks are those of a batch of all of
-them, so that gradients have the bits of an update of ``fit``.
+the addresses of the rows. One plan serves any number of rows: its blocks are those of a batch of all of them, so that
+gradients have the bits of an update of ``fit``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fastnn._base.arrays import FEW
-from fastnn._base.sparse import SparseRows, dense
+from fastnn._base.sparse import dense
 from fastnn._engine.compiled import Compiled
+from fastnn._engine.desk import Desk
 from fastnn._engine.gradients import Form, Gradients
 from fastnn._engine.plans import Entry, take_memory, with_losses
 from fastnn._engine.state import State
@@ -25,53 +24,13 @@ from fastnn._kernels.contract import Rows
 from fastnn._plan import tables
 from fastnn._plan.compile import MAX_BLOCK, compile_plan
 from fastnn._plan.layout import Layout
-from fastnn._plan.memory import aligned, allocate
+from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
 from fastnn.losses import Reduction
 from fastnn.losses.records import INNER_PRODUCT
 from fastnn.optimizers import LBFGS, Optimizer
-from fastnn.regularizers import penalize, penalty
+from fastnn.regularizers import penalty
 from fastnn.schedules import Schedule
-
-
-class Desk:
-    """A plan with memory that one call at a time works in."""
-
-    def __init__(self, plan: Plan, params: np.ndarray, form: Form):
-        self.plan, self.memory = plan, allocate(plan, params)
-        self.sums = np.zeros(int(plan.header["n_sums"]))
-        self.block = int(plan.header["block_rows"])
-        self.pieces = form.pieces(self.memory.grads)
-        self.slopes = [self._slope(value) for value in plan.inputs if value["grad"] >= 0]
-        self.widths = [int(size) for size in (*plan.inputs["size"], *plan.outputs["size"])]
-        self.most = FEW // max(self.widths)
-        self.kept = self.rows = Rows((np.empty(0),))
-        self.n, self.room = 0, [np.empty(0)]
-
-    def _slope(self, value: Any) -> np.ndarray:
-        """Where the gradient of an input stands, of a whole block."""
-        at, size = int(value["grad"]), int(value["size"])
-        return self.memory.workspace[at : at + self.block * size].reshape(self.block, size)
-
-    def lay(self, inputs: Sequence[Any], targets: Sequence[np.ndarray]) -> Rows:
-        """Rows and slopes of the outputs that are checked, where their addresses are known if they are few."""
-        n = len(inputs[0])
-        if n > self.most or SparseRows in map(type, inputs):
-            return Rows(tuple(inputs), tuple(targets), (None,) * len(targets))
-        if n != self.n:
-            self._make_room(n)
-        for to, array in zip(self.room, (*inputs, *targets), strict=True):
-            to[...] = array
-        return self.rows
-
-    def _make_room(self, n: int) -> None:
-        if n > len(self.kept):
-            arrays = [aligned(n * size, self.memory.params.dtype).reshape(n, size) for size in self.widths]
-            n_in = len(self.plan.inputs)
-            self.kept = Rows(tuple(arrays[:n_in]), tuple(arrays[n_in:]), (None,) * len(self.plan.outputs))
-        self.rows, self.n = self.kept.part(slice(n)), n
-        self.room = [*self.rows.inputs, *self.rows.targets]  # type: ignore[list-item]
-        vars(self.rows).update(sources=self.kept.sources, answers=self.kept.answers)  # they begin at the same places
 
 
 class Loops:
@@ -182,7 +141,7 @@ class Loops:
         """The same by the inputs, ``(n, numbers a sample)``."""
         entry = self.for_slopes(True, training)
         desk = self.take(entry)
-        made = _by_inputs(module, desk, desk.lay(inputs, slopes), step)
+        made = desk.by_inputs(module, desk.lay(inputs, slopes), step)
         entry[1].append(desk)
         return made
 
@@ -195,11 +154,11 @@ class Loops:
         step, total = self.state.step, steps.total_weight(entry[0], rows.weights[0], len(rows))
         scale = steps.over(1.0, total) if entry[0].header["divides_penalties"] else 1.0
         if by_inputs:
-            made: Any = _by_inputs(module, desk, rows, step, loss)
+            made: Any = desk.by_inputs(module, rows, step, loss)
             cost = scale * penalty(tables.segments([v for v in self.layout.variables if v.trained]), desk.memory.params)
         else:
-            _gradient(module, desk, rows, step, loss)
-            cost = _add_penalties(desk, scale)
+            desk.gradient(module, rows, step, loss)
+            cost = desk.add_penalties(scale)
             made = self._gathered(desk)
         value = (desk.sums[0] + len(rows) * cost) / len(rows)
         entry[1].append(desk)
@@ -267,41 +226,3 @@ class Updater:
 
     def __repr__(self) -> str:
         return f"<Updater by {self.optimizer!r}>"
-
-
-Loss = Callable[..., None] | None
-
-
-def _gradient(module: Any, desk: Desk, rows: Rows, step: int, loss: Loss) -> None:
-    desk.sums.fill(0.0)
-    if loss is None:
-        module.gradient(desk.plan, desk.memory, rows, desk.sums, step)
-    else:
-        steps.gradient_loop(module, desk.plan, desk.memory, rows, desk.sums, step, loss)
-
-
-def _add_penalties(desk: Desk, scale: float) -> float:
-    if not desk.plan.header["has_penalty"]:
-        return 0.0
-    return penalize(desk.plan.segments, desk.memory.params, desk.memory.grads, scale)
-
-
-def _by_inputs(module: Any, desk: Desk, rows: Rows, step: int, loss: Loss = None) -> list[np.ndarray]:
-    """Gradients by the inputs; places in the workspace hold those of one block."""
-    n = len(rows)
-    if n <= desk.block:
-        _gradient(module, desk, rows, step, loss)
-        made = [slope[:n].copy() for slope in desk.slopes]
-    else:
-        made = [np.empty((n, slope.shape[1]), slope.dtype) for slope in desk.slopes]
-
-        def take(first: int, count: int) -> None:
-            for to, slope in zip(made, desk.slopes, strict=True):
-                to[first : first + count] = slope[:count]
-
-        desk.sums.fill(0.0)
-        steps.gradient_loop(module, desk.plan, desk.memory, rows, desk.sums, step, loss, after=take)
-    if not math.isfinite(desk.sums[0]):
-        for array in made:
-            array.fill(math.nan)
-    return made
