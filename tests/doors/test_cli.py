@@ -125,7 +125,7 @@ def test_numbers_are_regressed_in_their_own_unit(people, tmp_path, capsys):
 def test_the_held_out_result_is_that_of_rows_the_encoding_and_model_never_saw(tmp_path, capsys):
     from fastnn.cli import parser
     from fastnn.cli.data import read_source
-    from fastnn.cli.train import prepare
+    from fastnn.cli.prepare import prepare
 
     path = tmp_path / "a.csv"
     write(path, [["a", "y"]] + [[i, "u" if i % 4 else "v"] for i in range(100)])

@@ -17,7 +17,8 @@ import pytest
 from pages import Reader, Stuck, get, until
 
 from fastnn import cli
-from fastnn.cli.train import prepare
+from fastnn.cli.arguments import WATCH_PORT
+from fastnn.cli.prepare import prepare
 from fastnn.watch import server
 from fastnn.watch.command import open_browser, plane_of, serve
 
@@ -223,7 +224,7 @@ def test_data_after_the_option_is_told_how_to_stand(table, capsys):
 
 
 def test_the_port_is_the_servers_own_and_help_names_it(capsys):
-    assert cli.WATCH_PORT == server.PORT
+    assert WATCH_PORT == server.PORT
     assert cli.parser().parse_args(["train", "digits", "--watch"]).watch == server.PORT
     assert cli.parser().parse_args(["train", "digits"]).watch is None
     cli.main(["train", "--help"])

@@ -1,0 +1,177 @@
+"""The commands, their arguments and options, and what ``--help`` says of them.
+
+Design: the commands live in modules of their own, imported when one runs, so that ``--help`` needs none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from fastnn._version import __version__
+from fastnn.cli.values import backend, class_weight, encoding, named, port, real, separator, whole, widths
+
+DATA_HELP = (
+    "CSV with a header line, Parquet or Excel (.xlsx), plain or compressed (gzip, bzip2, xz, zip of one file, zstd); "
+    "NPZ (arrays x and y, or x_train y_train x_test y_test), a folder of IDX files (MNIST's format; predict also takes "
+    "one file of images), - for standard input, or the bundled set 'digits'. A file's first bytes tell what it is, not "
+    "its name. Where DATA has rows to train and rows to test, train takes the former, predict and evaluate take the "
+    "latter."
+)
+PREDICTIONS_HELP = (
+    "default: standard output, as CSV; the ending decides: .csv, .tsv (also .gz, .bz2, .xz), .parquet (extra table), "
+    ".xlsx (extra excel)"
+)
+EPOCHS_HELP = (
+    "passes over the rows, of which the last is kept; default: until the loss of the held-out rows has stopped "
+    "improving, and the best is kept"
+)
+PATIENCE_HELP = (
+    "epochs without improvement before the learning rate falls, and at the third time training ends; with --epochs N "
+    "after N at the latest; default: by the number of rows"
+)
+WEIGHT_DECAY_HELP = (
+    "how much weights shrink, w -= rate * W * w an update; default: the optimizer's own, and with adam on up to 5,000 "
+    "rows two are tried, of which the held-out rows choose"
+)
+VALIDATION_HELP = "of the rows held out, default 0.2, or 0 where that is fewer than 5 rows"
+CLASS_WEIGHT_HELP = (
+    "how much the rows of each class count: balanced (all classes alike in sum), or weights by name such as "
+    "yes=5,no=1, or JSON; a class that is not named counts 1"
+)
+KEEP_HELP = "columns of DATA to write before the predictions, with commas between; all keeps every column"
+RULES = """\
+columns:  numeric if nearly all values are numbers (also 1,234.50, 1 234, $5, 3 %; a few words among them are gaps),
+          else categories; gaps are what pandas takes for missing (empty, NA, NaN, None, null, <NA> ...), ? and -
+target:   text, and whole numbers with at most 20 different values that repeat, are classes; other numbers are
+          regressed; --task overrides this. Labels keep their text: 007 is not 7
+encoding: numbers are standardised, gaps become the mean and an indicator column, categories become one column
+          each; it is fitted on the training rows, and saved in the model file, so that predict takes raw rows
+digits:   3,823 rows of 30 writers to train, 1,797 rows of 13 other writers to test
+"""
+WATCH_PORT = 8470
+WATCH_HELP = (
+    f"show the training on a live page of this machine's, http://127.0.0.1:PORT/ (default {WATCH_PORT}; the next free "
+    "one if it is busy; 0: any): curves, speed, the network, and for two columns of numbers what it predicts all over "
+    "their plane. On a terminal the page stays until Ctrl-C; elsewhere it ends with the command and keeps what it shows"
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="fastnn",
+        description="Neural networks for tables and images, trained and run on the CPU.",
+        epilog=f"DATA is {DATA_HELP}",
+    )
+    top.add_argument("--version", action="version", version=f"fastnn {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    _train(commands)
+    _predict(commands)
+    _evaluate(commands)
+    _info(commands)
+    _bench(commands)
+    return top
+
+
+def _command(commands: Any, name: str, module: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:
+    def run(arguments: argparse.Namespace) -> int:
+        import importlib
+
+        return getattr(importlib.import_module(module), name)(arguments)
+
+    made = commands.add_parser(
+        name, help=summary, description=summary, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.set_defaults(run=run)
+    return made
+
+
+def _train(commands: Any) -> None:
+    p = _command(commands, "train", "fastnn.cli.train", "train a model and write it to a file", RULES)
+    p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    p.add_argument("--target", metavar="COLUMN", help="the column to predict (tables only; digits knows its own)")
+    p.add_argument("--task", choices=("classify", "regress"), help="default: by the target, see below")
+    p.add_argument("--hidden", type=widths, default=[64, 32], metavar="64,32", help="widths of the hidden layers")
+    p.add_argument("--activation", type=named("activations"), default="relu", help="of the hidden layers")
+    p.add_argument("--optimizer", type=named("optimizers"), default="adam", help="default: adam")
+    p.add_argument(
+        "--learning-rate",
+        type=real(0, open_low=True),
+        metavar="RATE",
+        help="at the start, default: the optimizer's own; it falls where training makes no progress, and with --epochs "
+        "alone along a cosine to 0 at the last epoch",
+    )
+    p.add_argument("--epochs", type=whole(low=1), metavar="N", help=EPOCHS_HELP)
+    p.add_argument("--patience", type=whole(low=1), metavar="EPOCHS", help=PATIENCE_HELP)
+    p.add_argument(
+        "--batch-size",
+        type=whole(low=1),
+        metavar="ROWS",
+        help="rows an update, default: 16 to 256 by the number of rows, 32 with --epochs alone",
+    )
+    p.add_argument("--weight-decay", type=real(0), metavar="W", help=WEIGHT_DECAY_HELP)
+    p.add_argument("--validation", type=real(0, high=1), metavar="SHARE", help=VALIDATION_HELP)
+    p.add_argument("--class-weight", type=class_weight, metavar="WEIGHTS", help=CLASS_WEIGHT_HELP)
+    p.add_argument("--seed", type=whole(low=0), help="fixes everything random; default: drawn, and printed")
+    _reading(p)
+    _machine(p)
+    p.add_argument("--time-limit", type=real(0, open_low=True), metavar="SECONDS", help="stop training after this time")
+    p.add_argument("--out", default="model.safetensors", metavar="FILE", help="default: model.safetensors")
+    p.add_argument("--plot", metavar="PICTURE", help="draw loss and metric over the epochs (.png, .svg, .pdf)")
+    p.add_argument("--watch", type=port, nargs="?", const=WATCH_PORT, metavar="PORT", help=WATCH_HELP)
+    p.add_argument(
+        "--watch-seconds",
+        type=real(0),
+        metavar="N",
+        help="keep the page so long after training (or until Ctrl-C)",
+    )
+    p.add_argument("--open", action="store_true", help="open the page in the browser")
+
+
+def _predict(commands: Any) -> None:
+    p = _command(commands, "predict", "fastnn.cli.predict", "predict raw rows; writes a line a row")
+    p.add_argument("model", metavar="MODEL", help="file that train wrote")
+    p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    p.add_argument("--out", metavar="FILE", help=PREDICTIONS_HELP)
+    p.add_argument("--keep", metavar="COLUMNS", action="append", help=KEEP_HELP)
+    p.add_argument("--probabilities", action="store_true", help="add a column with each class's probability")
+    _reading(p)
+    _machine(p)
+
+
+def _evaluate(commands: Any) -> None:
+    p = _command(commands, "evaluate", "fastnn.cli.evaluate", "compare predictions with known targets")
+    p.add_argument("model", metavar="MODEL", help="file that train wrote")
+    p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    _reading(p)
+    _machine(p)
+
+
+def _info(commands: Any) -> None:
+    p = _command(commands, "info", "fastnn.cli.info", "describe a model file; without one, this installation")
+    p.add_argument("model", metavar="MODEL", nargs="?", help="file that train or Sequential.save wrote")
+
+
+def _bench(commands: Any) -> None:
+    p = _command(commands, "bench", "fastnn.cli.bench", "time one-row prediction and training on each backend")
+    p.add_argument("model", metavar="MODEL", nargs="?", help="default: a small network of random weights")
+    _threads(p)
+
+
+def _reading(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--sep", type=separator, dest="separator", metavar="SIGN", help="between fields of CSV: , ; tab |")
+    p.add_argument("--decimal", choices=(".", ","), metavar="SIGN", help="before fractions in CSV: . or ,")
+    p.add_argument("--encoding", type=encoding, metavar="NAME", help="of CSV, such as utf-8, latin-1, utf-16")
+    p.add_argument(
+        "--max-bytes", type=whole(low=1), metavar="N", help="what a compressed file may become, default 1 GiB"
+    )
+
+
+def _machine(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--backend", type=backend, metavar="NAME", help="auto, cython, numba or numpy; default auto")
+    _threads(p)
+
+
+def _threads(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--threads", type=whole(low=1), metavar="N", help="at most so many; default: what the machine has")
