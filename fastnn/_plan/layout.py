@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
@@ -68,11 +69,11 @@ class Layout:
     variables: tuple[Variable, ...]
     n_params: int
 
-    @property
+    @cached_property
     def input_shapes(self) -> tuple[Shape, ...]:
         return tuple(self.shapes[edge] for edge in self.inputs)
 
-    @property
+    @cached_property
     def output_shapes(self) -> tuple[Shape, ...]:
         return tuple(self.shapes[edge] for edge in self.outputs)
 

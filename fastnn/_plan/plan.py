@@ -53,12 +53,12 @@ class Plan:
         first = self.values, self.edges, self.ops, self.header, self.losses
         return (*first, self.optimizer, self.metrics, self.segments, self.spans)
 
-    @property
+    @cached_property
     def inputs(self) -> np.ndarray:
         """The values that are the model's inputs."""
         return self.values[: int(self.header["n_inputs"])]
 
-    @property
+    @cached_property
     def outputs(self) -> np.ndarray:
         """The values that are the model's outputs."""
         return self.values[len(self.values) - int(self.header["n_outputs"]) :]

@@ -35,6 +35,11 @@ class Graph:
     items: tuple[Any, ...]
     sources: tuple[Any, ...]
 
+    def models(self) -> list[Any]:
+        """The models inside, at any depth."""
+        own = [item for item in self.items if not isinstance(item, Layer)]
+        return own + [inner for item in own for inner in item.graph.models()]
+
     def edges_of(self, item: Any) -> list[Edge]:
         """What the uses of a layer or model make; of the layer of an input, its edge."""
         made = [edge for call in self.calls if call.item is item for edge in call.outputs]

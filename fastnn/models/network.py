@@ -26,6 +26,7 @@ from fastnn.models.naming import check_names, name_items
 from fastnn.models.outline import Outline
 from fastnn.models.store import Moves, Store, settle
 
+NOTHING: frozenset[int] = frozenset()
 NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
@@ -71,6 +72,7 @@ class Network(Outline):
         self._state = State(self._store)
         self._graph: Graph | None = None
         self._layout: Layout | None = None
+        self._inner: list[Any] = []  # the models inside, at any depth
         self._new: list[Layer] = []  # that got their weights when this model was built
         self._read_by: weakref.WeakSet[Edge] = weakref.WeakSet()  # outputs of its calls
         self._predictors: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -178,6 +180,7 @@ class Network(Outline):
         new = [layer for layer in flat.layers if layer.place is None]
         store = settle(flat.layers, parameters, self._store, self._draw)
         name_items(graph.items)
+        self._inner = graph.models()
         self._graph, self._new = graph, new
         self._join(store)
         self._layout = self._placed(layout)
@@ -211,7 +214,9 @@ class Network(Outline):
 
     def check_layer(self, layer: Layer) -> None:
         """``ValueError`` for a layer that cannot be in this model, whatever else is in it."""
-        check_types(layer)
+        if not vars(layer).get("_has_right_types"):
+            check_types(layer)
+            object.__setattr__(layer, "_has_right_types", True)  # descriptions stay what they are
         if layer.dtype is not None and model_dtype(layer.dtype) != self.dtype:
             raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {self.dtype}, give it dtype=")
         if layer.place is not None and layer.place.holder.params.dtype != self.dtype:
@@ -242,6 +247,9 @@ class Network(Outline):
 
     def frozen(self) -> frozenset[int]:
         """Which of the layout's layers are not trained now."""
+        flags = [layer.trainable for layer in self.layout.layers]
+        if self._trainable and all(flags) and all(model.trainable for model in self._inner):
+            return NOTHING  # as nearly always; the rest takes longer than a small network
         return frozenset(flatten(self.graph, self._trainable).frozen)
 
     def _drop_plans(self) -> None:

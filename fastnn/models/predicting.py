@@ -70,9 +70,10 @@ class Predicting(OwnLoops):
 
     def rows_of(self, x: Any) -> list[Any]:
         """Rows for prediction, checked, for each input."""
-        ins, shapes = self.ends[0], self.layout.input_shapes
+        shapes = self.layout.input_shapes
         if len(shapes) == 1 and not isinstance(x, Mapping):
             return [convert.inputs("x", x, shapes[0], self.dtype, empty=True)]
+        ins = self.ends[0]
         labels = [ins.label("x", i) for i in range(len(shapes))]
         given = zip(labels, ins.split("x", x), shapes, strict=True)
         inputs = [convert.inputs(label, came, shape, self.dtype, empty=True) for label, came, shape in given]

@@ -72,6 +72,7 @@ class Sequential(Model):
         if unknown:
             refuse("Sequential", unknown, ("layers", "dtype", "seed", "backend", "name"))
         self._items: list[Any] = []
+        self._ends_of: Any = None  # names of the ends, and their structures
         self._edges: list[Edge] = []  # the input, then what each item makes
         self._begin(dtype, seed, backend, name)
         given = listed("layers", () if layers is None else layers, "layers of fastnn.layers")
@@ -250,7 +251,11 @@ class Sequential(Model):
     def ends(self) -> tuple[Structure, Structure]:
         output = self._items[-1].name if self._items else "output"
         source = self._items[0].name if self._states_input else "input"
-        return Structure("inputs", (source,), "one"), Structure("outputs", (output,), "one")
+        kept = self._ends_of  # names may change while a model around this one is made
+        if kept is None or kept[0] != (source, output):
+            made = Structure("inputs", (source,), "one"), Structure("outputs", (output,), "one")
+            self._ends_of = kept = (source, output), made
+        return kept[1]
 
     # -- copies ---------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn._base.stored import check_types
 from fastnn.layers.base import Layer, Shape
 from fastnn.layers.edges import Edge
 from fastnn.layers.shape import InputLayer
@@ -35,7 +34,7 @@ def check(model: Any, items: Sequence[Any]) -> None:
         if isinstance(item, InputLayer) and i:
             raise ValueError(f"{item!r} must be the first layer")
         if isinstance(item, Layer):
-            model.check_layer(check_types(item))
+            model.check_layer(item)
         elif item.dtype != model.dtype:
             raise ValueError(f"{item!r} has the dtype {item.dtype}, and the model that it is put into {model.dtype}")
     check_names(items)
