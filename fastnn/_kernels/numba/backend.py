@@ -28,8 +28,8 @@ from fastnn._kernels.contract import Rows, sources
 from fastnn._kernels.numba import activations, constraints, losses, ops, optimizers, statistics, table, visits, walk
 from fastnn._kernels.numba import update as updating
 from fastnn._kernels.numba.compile import OPTIONS
+from fastnn._kernels.numba.handed import Data, Memory, Room, Tables, new_room, new_sparse_room
 from fastnn._kernels.numba.vector.denormals import flush_denormals, restore
-from fastnn._kernels.numba.walk import Data, Memory, Room, Tables
 from fastnn._ops import OPS
 from fastnn._plan import records
 from fastnn._plan.memory import outputs
@@ -171,8 +171,8 @@ def _run(
 
 def execute(task, tables, memory, data, at, order, run, rates, sums, n_rows, flag, step, first_row, number, scale):
     gathers = task in (TRAIN, GRADIENT)
-    room = walk.new_room(tables, memory, gathers, flag if gathers or task == BACKWARD else 0)
-    sparse_room = walk.new_sparse_room(tables, memory, data, task == PREDICT)
+    room = new_room(tables, memory, gathers, flag if gathers or task == BACKWARD else 0)
+    sparse_room = new_sparse_room(tables, memory, data, task == PREDICT)
     if task == FORWARD or task == BACKWARD:  # noqa: SIM109
         room = Room(at, room.target, room.labels, room.weight, room.spare)
     result, control = 0.0, flush_denormals()  # behind all that takes memory, which may raise

@@ -1,0 +1,82 @@
+"""What compiled functions are handed: the tables of a plan, its memory, rows, and room for a block of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastnn._kernels.numba.compile import inlined
+
+
+class Tables(NamedTuple):
+    """The plan, as ``records.py`` lays it out."""
+
+    values: np.ndarray
+    edges: np.ndarray
+    ops: np.ndarray
+    header: np.ndarray
+    losses: np.ndarray
+    optimizer: np.ndarray
+    metrics: np.ndarray
+    segments: np.ndarray
+    spans: np.ndarray
+    kernels: np.ndarray  # addresses, see table.py
+
+
+class Memory(NamedTuple):
+    """The vectors that kernels work in."""
+
+    params: np.ndarray
+    slots: np.ndarray
+    grads: np.ndarray
+    workspace: np.ndarray
+
+
+class Data(NamedTuple):
+    """Rows: SOURCE records of the inputs and ANSWER records of the outputs."""
+
+    sources: np.ndarray
+    answers: np.ndarray
+
+
+class Room(NamedTuple):
+    """Room for what a block gathers: addresses of its inputs, targets and weights of one output, a gradient."""
+
+    inputs: np.ndarray
+    target: np.ndarray
+    labels: np.ndarray
+    weight: np.ndarray
+    spare: np.ndarray
+
+
+@inlined
+def new_sparse_room(tables, memory, data, predicts):
+    """Room to write out a block of sparse rows for a prediction, whose workspace has none."""
+    size = 0
+    for i in range(data.sources.shape[0]):
+        if predicts and data.sources[i].starts:
+            size += tables.header[()].block_rows * tables.values[i].size
+    return np.empty(size, memory.params.dtype)
+
+
+@inlined
+def new_room(tables, memory, gathers, accumulate):
+    """Room for a block of rows; and where gradients of several blocks or ops are added, for the largest."""
+    header, numbers, labels, spare = tables.header[()], 0, 0, 0
+    for record in tables.losses:
+        if not gathers:
+            break
+        numbers = max(numbers, 0 if record.sparse else record.repeat * record.n_out)
+        labels = max(labels, record.repeat if record.sparse else 0)
+    for op in tables.ops:
+        if accumulate or header.shares_params:
+            spare = max(spare, op.weights, op.n_out)
+    rows, dtype = header.block_rows, memory.params.dtype
+    return Room(
+        np.empty(header.n_inputs, np.int64),
+        np.empty(rows * numbers, dtype),
+        np.empty(rows * labels, np.int32),
+        np.empty(rows if gathers else 0, dtype),
+        np.empty(spare, dtype),
+    )
