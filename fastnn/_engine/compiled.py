@@ -49,7 +49,7 @@ class Compiled:
     @property
     def has_custom_loss(self) -> bool:
         """Whether a loss is a function of the user's, which the reference computes."""
-        return any(isinstance(loss, CustomLoss) for loss in self.losses)
+        return any(loss.is_own for loss in self.losses)
 
     @property
     def loss_names(self) -> list[str]:

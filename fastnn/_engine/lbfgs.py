@@ -20,7 +20,6 @@ from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows
 from fastnn._plan.memory import Memory
 from fastnn._plan.plan import Plan
-from fastnn.losses import CustomLoss
 from fastnn.optimizers import LBFGS
 from fastnn.regularizers import penalize
 
@@ -139,7 +138,7 @@ class Solver:
         plan, memory, rows = self.problem
         self._set(w)
         sums = np.zeros(int(plan.header["n_sums"]))
-        if any(isinstance(loss, CustomLoss) for loss in plan.loss_records):
+        if any(loss.is_own for loss in plan.loss_records):
             steps.gradient_loop(self.backend, plan, memory, rows, sums, loss=reference.loss)
         else:
             self.backend.gradient(plan, memory, rows, sums)

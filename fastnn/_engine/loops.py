@@ -28,7 +28,7 @@ from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
 from fastnn.losses import Reduction
 from fastnn.losses.records import INNER_PRODUCT
-from fastnn.optimizers import LBFGS, Optimizer
+from fastnn.optimizers import Optimizer
 from fastnn.regularizers import penalty
 from fastnn.schedules import Schedule
 
@@ -194,7 +194,7 @@ class Updater:
     """Plan, memory and learning rate of updates."""
 
     def __init__(self, loops: Loops, optimizer: Optimizer):
-        if isinstance(optimizer, LBFGS):
+        if optimizer.full_batch:
             raise ValueError("L-BFGS looks for its steps by itself, in fit; choose another optimizer for own loops")
         self.state, self.optimizer = loops.state, optimizer
         losses = [INNER_PRODUCT] * len(loops.shapes)

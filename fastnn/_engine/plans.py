@@ -14,7 +14,7 @@ from fastnn._plan.compile import MAX_BLOCK, compile_plan
 from fastnn._plan.layout import Layout
 from fastnn._plan.memory import Memory, allocate, new_slots
 from fastnn._plan.plan import Plan
-from fastnn.optimizers import LBFGS, Optimizer
+from fastnn.optimizers import Optimizer
 
 Entry = tuple[Plan, list[Memory]]
 MOST = 8  # plans kept; a fit per batch size must not pile up workspaces
@@ -44,7 +44,7 @@ class PlanCache:
         self.last_batch_size = batch_size
         compiled, frozen = trainee.compiled, trainee.frozen()
         numbers = [type(optimizer), *(value for name, value in vars(optimizer).items() if name != "learning_rate")]
-        fused = None if isinstance(optimizer, LBFGS) else optimizer
+        fused = None if optimizer.full_batch else optimizer
         if fused is None and any(v.parameter.constraint for v in compiled.layout.variables):
             raise ValueError("L-BFGS keeps no constraints; choose another optimizer, or layers without them")
         kept = n_samples if compiled.keeps else 0

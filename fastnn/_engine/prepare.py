@@ -24,7 +24,6 @@ from fastnn._kernels.contract import Rows
 from fastnn.callbacks import Callback, Logs, ProgressBar
 from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.progress import Progress, check_verbose
-from fastnn.optimizers import LBFGS
 
 BATCH_SIZE = 32  # where none is given, as in Keras
 
@@ -185,7 +184,8 @@ def _validate(
 
 def fitting_batch_size(trainee: Trainee, data: Rows | Stream, arguments: Arguments) -> int:
     """Rows of an update: all of them where the optimiser wants that, those of the first batch of a stream."""
-    steps, all_rows = arguments.pace.steps_per_epoch, isinstance(trainee.state.optimizer, LBFGS)
+    steps, optimizer = arguments.pace.steps_per_epoch, trainee.state.optimizer
+    all_rows = optimizer is not None and optimizer.full_batch
     if all_rows and (isinstance(data, Stream) or (steps or 1) > 1):
         raise ValueError("L-BFGS makes each update on all rows at once: give arrays to fit, and no steps_per_epoch")
     if isinstance(data, Stream):

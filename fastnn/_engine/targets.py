@@ -30,14 +30,14 @@ def converted_targets(
     if loss.sparse:
         return _class_indices(label, array, n_samples, shape, str(loss.definition))
     narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
-    if isinstance(loss, CustomLoss) and array.shape not in ((n_samples, *shape), narrow):
+    if loss.is_own and array.shape not in ((n_samples, *shape), narrow):
         return _own_targets(label, array)
     real = real_array(label, array, dtype)
     if real.shape not in ((n_samples, *shape), narrow):
         raise ValueError(_target_shape(label, real.shape, n_samples, shape, loss))
     check_finite(label, real, came)
     real = real.reshape(n_samples, math.prod(shape))
-    return real if isinstance(loss, CustomLoss) else _domain(label, real, loss)
+    return _domain(label, real, loss)
 
 
 def _own_targets(label: str, came: np.ndarray) -> np.ndarray:
@@ -86,7 +86,7 @@ def _check_classes(label: str, indices: np.ndarray, n_classes: int) -> None:
         raise ValueError(f"{label} must hold class indices from 0 to {n_classes - 1}, got {low:g} to {high:g}")
 
 
-def _domain(label: str, target: np.ndarray, loss: LossRecord) -> np.ndarray:
+def _domain(label: str, target: np.ndarray, loss: LossRecord | CustomLoss) -> np.ndarray:
     """Check the loss's domain; where it is made of signs, 0 and 1 become -1 and 1."""
     if not loss.signs and loss.low == -math.inf:
         return target
@@ -104,7 +104,7 @@ def _domain(label: str, target: np.ndarray, loss: LossRecord) -> np.ndarray:
 
 def check_metrics(resolved: Sequence[tuple[Reading, bool]], target: np.ndarray, shape: Shape, loss: Any) -> None:
     """Raise where a metric cannot read the targets of a custom loss, which are neither outputs nor classes."""
-    if not isinstance(loss, CustomLoss) or target.shape[1:] == (math.prod(shape),):
+    if not loss.is_own or target.shape[1:] == (math.prod(shape),):
         return
     labels = target.shape == (len(target),) and target.dtype.kind in "iu" and len(shape) == 1 < shape[0]
     classes = labels and target.min() >= 0 and target.max() < shape[0]
@@ -180,12 +180,12 @@ def _classes(target: np.ndarray, shape: Shape, loss: LossRecord | CustomLoss) ->
     if loss.sparse:
         return target[:, 0], shape[-1]
     column = target.reshape(len(target), -1)
-    if isinstance(loss, CustomLoss) and column.shape[1] != shape[-1]:
+    if loss.is_own and column.shape[1] != shape[-1]:
         if column.shape[1] == 1 and np.array_equal(column, np.rint(column)):
             return column[:, 0], MAX_SAMPLES
         raise ValueError("class_weight needs one class a row; these targets have none, give sample_weight")
     if shape[-1] == 1:
-        if isinstance(loss, LossRecord) and (loss.signs or loss.high == 1):
+        if loss.signs or loss.high == 1:
             return (column[:, 0] > 0.5).astype(int), 2
         return np.rint(column[:, 0]), MAX_SAMPLES  # as Keras, which asks no loss
     if np.allclose(target.sum(axis=1), 1.0):  # soft labels add up to one within rounding

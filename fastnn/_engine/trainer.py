@@ -7,7 +7,7 @@ before every call, so that it acts on the very next update.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class Trainer:
         if optimizer is self.optimizer and vars(optimizer) == self.numbers and self.trainee.frozen() == self.frozen:
             return False
         optimizer.check()
-        if isinstance(optimizer, LBFGS) != isinstance(self.optimizer, LBFGS):
+        if optimizer.full_batch != self.optimizer.full_batch:
             raise RuntimeError("within a fit the optimizer cannot become LBFGS or another one than it; compile between")
         another = optimizer is not self.optimizer
         if another:
@@ -101,8 +101,8 @@ class Trainer:
         self.numbers = dict(vars(self.optimizer))
         rate = self.optimizer.learning_rate
         self.schedule = rate if isinstance(rate, Schedule) else None
-        if isinstance(self.optimizer, LBFGS):
-            self.solver = self.solver or Solver(self.backend, self.optimizer)
+        if self.optimizer.full_batch:
+            self.solver = self.solver or Solver(self.backend, cast(LBFGS, self.optimizer))
             self.train: Any = self.solver
         elif self.trainee.compiled.has_custom_loss:
             self.train = partial(steps.train_loop, self.backend, loss=reference.loss)

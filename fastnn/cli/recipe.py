@@ -61,11 +61,10 @@ class Recipe:
 def choose_recipe(arguments: argparse.Namespace, n_rows: int, held_out: bool) -> Recipe:
     """The recipe for ``n_rows`` training rows and the options that were given."""
     optimizer = optimizers.get(arguments.optimizer)
-    full = isinstance(optimizer, optimizers.LBFGS)
     fixed = arguments.epochs is not None and arguments.patience is None
     if arguments.patience is not None and not held_out:
         raise ValueError("--patience needs held-out rows, whose loss says when to stop; there are none")
-    batch = n_rows if full else arguments.batch_size or (FIXED_BATCH if fixed else batch_size(n_rows))
+    batch = n_rows if optimizer.full_batch else arguments.batch_size or (FIXED_BATCH if fixed else batch_size(n_rows))
     steps = -(-n_rows // batch)
     decays: tuple[float | None, ...] = (arguments.weight_decay,)
     if fixed or not held_out:
@@ -73,13 +72,13 @@ def choose_recipe(arguments: argparse.Namespace, n_rows: int, held_out: bool) ->
         return Recipe(batch, arguments.epochs or blind, None, decays=decays)
     if arguments.weight_decay is None and type(optimizer) is optimizers.Adam and n_rows <= FEW_ROWS:
         decays = (0.0, min(MOST_DECAY, DECAY_ROWS / n_rows))
-    wait, least = (LBFGS_PATIENCE, 0) if full else (PATIENCE, LEAST_UPDATES)
+    wait, least = (LBFGS_PATIENCE, 0) if optimizer.full_batch else (PATIENCE, LEAST_UPDATES)
     return Recipe(
         batch,
         arguments.epochs or max(LEAST_BOUND, -(-MOST_UPDATES // steps)),
         arguments.patience or max(LEAST_PATIENCE, -(-wait // steps)),
         0 if arguments.patience else -(-least // steps),
-        0 if full else FALLS,
+        0 if optimizer.full_batch else FALLS,
         decays,
     )
 

@@ -123,7 +123,7 @@ def _optimizer(
     if decay is not None:
         optimizer.weight_decay = decay or None
     optimizer.check()
-    if recipe.patience is None and not isinstance(optimizer, optimizers.LBFGS):
+    if recipe.patience is None and not optimizer.full_batch:
         steps = recipe.epochs * -(-n_samples // recipe.batch_size)
         optimizer.learning_rate = CosineDecay(float(optimizer.learning_rates(0, 1)[0]), steps)
     return optimizer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -48,7 +49,11 @@ class CustomLoss(Loss):
     reduction: str | None = MEAN
 
     definition: ClassVar[None] = None  # whatever its name, it is none of ours
+    is_own: ClassVar[bool] = True
     sparse: ClassVar[bool] = False
+    signs: ClassVar[bool] = False
+    low: ClassVar[float] = -math.inf
+    high: ClassVar[float] = math.inf
     activation: ClassVar[None] = None
     from_logits: ClassVar[bool] = False
 

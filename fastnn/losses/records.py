@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -86,6 +86,8 @@ class LossRecord(Loss):
     signs : targets are -1 and 1; 0 and 1 are taken for them.
     reduction : as of :class:`fastnn.losses.Loss`.
     """
+
+    is_own: ClassVar[bool] = False  # whether it is a function of the user's, which no kernel knows
 
     name: str
     code: LossCode

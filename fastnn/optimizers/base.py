@@ -7,7 +7,7 @@ once a step; steps count from 1. Names, order and defaults of arguments are thos
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, InitVar, dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -66,6 +66,8 @@ class Optimizer:
     >>> optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 1000), momentum=0.9)
     SGD(learning_rate=CosineDecay(0.1, 1000), momentum=0.9)
     """
+
+    full_batch: ClassVar[bool] = False  # whether each update is on all rows, by a search of its own
 
     learning_rate: Any = Rate(0.001)  # noqa: RUF009 (a descriptor)
     _: KW_ONLY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from fastnn._base.arguments import integer, number
 from fastnn.optimizers.base import Optimizer
@@ -29,6 +29,8 @@ class LBFGS(Optimizer):
     >>> history.history["loss"][-1] < 1e-4
     True
     """
+
+    full_batch: ClassVar[bool] = True
 
     learning_rate: Any = Rate(1.0)  # noqa: RUF009 (a descriptor)
     history_size: int = 10

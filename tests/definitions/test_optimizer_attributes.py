@@ -184,3 +184,12 @@ def test_a_seed_of_an_initializer_takes_the_place_of_the_models():
         np.testing.assert_array_equal(own((4, 3), 1, 0), kind()((4, 3), 7, 0))
         np.testing.assert_array_equal(own((4, 3), 1, 0), own((4, 3), 2, 0))
         assert initializers.get(own.config()) == own
+
+
+@pytest.mark.parametrize("kind", optimizers.OPTIMIZERS.values())
+def test_whether_updates_are_on_all_rows_is_said_by_the_class_alone(kind):
+    made = kind()
+    assert made.full_batch is (kind is optimizers.LBFGS)
+    assert "full_batch" not in f"{made!r} {made.get_config()} {made.config()} {vars(made)}"
+    with pytest.raises(AttributeError, match="full_batch"):
+        made.full_batch = True
