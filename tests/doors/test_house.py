@@ -26,7 +26,7 @@ def root(tmp_path) -> Path:
     return tmp_path
 
 
-def test_no_module_here_is_hidden_or_without_a_use():
+def test_no_module_here_is_hidden_or_without_a_use_or_large():
     assert house.faults() == []
 
 
@@ -44,3 +44,43 @@ def test_a_module_that_nothing_imports_is_found_and_so_is_what_it_alone_imports(
     (root / "fastnn" / "older.py").write_text("")
     (root / "fastnn" / "inner" / "orphan.py").write_text("import fastnn.first")
     assert house.faults(root) == [f"fastnn/{name}.py: nothing imports it" for name in ("inner/orphan", "old", "older")]
+
+
+@pytest.mark.parametrize(("ending", "most"), house.MOST_LINES.items())
+def test_a_file_of_more_lines_than_its_limit_is_found(root, ending, most):
+    path = root / "fastnn" / f"__main__{ending}"
+    path.write_text("\n" * most)
+    assert house.long_files(root) == []
+    path.write_text("\n" * (most + 1))
+    assert house.long_files(root) == [
+        f"fastnn/__main__{ending}: {most + 1} lines, of at most {most}; split it by what it decides"
+    ]
+
+
+def test_python_and_cython_files_have_the_limit_of_the_design_and_c_files_a_higher_one():
+    assert {house.MOST_LINES[ending] for ending in (".py", ".pyx", ".pxi", ".pxd")} == {300}
+    assert {house.MOST_LINES[ending] for ending in (".c", ".h", ".def")} == {400}
+
+
+def test_c_that_cython_generates_may_be_long(root):
+    (root / "fastnn" / "walk.pyx").write_text("")
+    (root / "fastnn" / "walk.c").write_text("\n" * 1000)
+    assert house.faults(root) == []
+
+
+def test_a_body_that_is_longer_than_the_limit_is_found_and_its_docstring_counts_as_nothing(root):
+    path, docstring = root / "fastnn" / "first.py", ['"""First line.', *[""] * 50, '"""']
+    path.write_text(_function("short", [*docstring, *["x = 1"] * 40]))
+    assert house.long_bodies(root) == []
+    path.write_text(_function("long", [*docstring, *["x = 1"] * 41]))
+    assert house.long_bodies(root) == ["fastnn/first.py:1: the body of long has 41 lines, of at most 40"]
+
+
+def test_what_is_defined_and_said_inside_a_body_counts_to_it(root):
+    inner = ["@cache", "def inner():", *["    # why"] * 38, "    return 1"]
+    (root / "fastnn" / "first.py").write_text(f"class Any:\n    async {_function('long', inner, indent=8)}")
+    assert house.long_bodies(root) == ["fastnn/first.py:2: the body of long has 41 lines, of at most 40"]
+
+
+def _function(name: str, lines: list[str], indent: int = 4) -> str:
+    return "".join([f"def {name}():\n", *(f"{' ' * indent}{line}\n" for line in lines)])
