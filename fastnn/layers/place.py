@@ -24,7 +24,7 @@ class Place:
 
     Attributes
     ----------
-    parameters : the layer's :class:`fastnn.layers.base.Parameter` records.
+    parameters : the layer's :class:`fastnn.layers.parameter.Parameter` records.
     offsets : where each begins.
     """
 

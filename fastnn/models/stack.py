@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn.layers.base import Layer, Shape
+from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
+from fastnn.layers.parameter import Shape
 from fastnn.layers.shape import InputLayer
 from fastnn.models.naming import check_names
 from fastnn.models.network import Network

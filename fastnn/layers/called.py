@@ -1,0 +1,81 @@
+"""A layer's uses in graphs: what calling it on edges records, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from fastnn.errors import NotReadyError
+from fastnn.layers.edges import Call, Edge, edges_in
+from fastnn.layers.own import Own
+from fastnn.layers.parameter import Shape
+
+
+class Called(Own):
+    """The calls of a layer; :class:`fastnn.layers.Layer` has them."""
+
+    n_inputs: int | None = None  # how many edges it reads; None for any number
+    _calls: tuple[Call, ...] = ()
+
+    def __call__(self, inputs: Any) -> Edge:
+        """An edge for the layer's output on edges.
+
+        >>> from fastnn import Model
+        >>> from fastnn.layers import Dense, Input
+        >>> x = Input((4,))
+        >>> Model(x, Dense(1)(Dense(8, "relu")(x))).output_shape
+        (None, 1)
+        """
+        edges = edges_in(inputs, self)
+        if self.n_inputs is not None and len(edges) != self.n_inputs:
+            raise ValueError(f"{self!r} reads {self.n_inputs} edge, got {len(edges)}; join them by a Concatenate layer")
+        shapes = [edge.sizes for edge in edges]
+        shape = self.output_shape(*shapes)
+        if self.input_shape is not None and shapes[0] != self.input_shape:
+            raise ValueError(f"{self!r} was given the input_shape {self.input_shape}, and reads {shapes[0]} here")
+        self.check_fits(*shapes)
+        return self._record(Call(self, edges, [shape]))
+
+    def _record(self, call: Call) -> Edge:
+        object.__setattr__(self, "_calls", (*self._calls, call))
+        return call.outputs[0]
+
+    def check_fits(self, *shapes: Shape) -> None:
+        """``ValueError`` where the layer's weights, or those that it will have, are for inputs of other shapes."""
+        if self._place is not None:
+            have = self._place.shapes
+        elif self._calls:
+            have = [parameter.shape for parameter in self.parameters(*(edge.sizes for edge in self._calls[0].inputs))]
+        else:
+            return
+        wanted = [parameter.shape for parameter in self.parameters(*shapes)]
+        if have != wanted:
+            raise ValueError(
+                f"{self!r} has weights of shape {have[0]}, and would need {wanted[0]} here; "
+                f"copy.copy(layer) is a layer without weights"
+            )
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The uses of the layer in graphs."""
+        return self._calls
+
+    @property
+    def output(self) -> Edge:
+        """The edge that the layer made when it was first called, as in Keras 3; in a Sequential, when that is built."""
+        return self._first_call("output").outputs[0]
+
+    @property
+    def input(self) -> Any:
+        """The edge that the layer reads, or a list of them, of its first call."""
+        read = list(self._first_call("input").inputs)
+        return read[0] if len(read) == 1 else read
+
+    def _first_call(self, what: str) -> Call:
+        if self._calls:
+            return self._calls[0]
+        raise NotReadyError(f"{self!r} has no {what} yet; it is called on an edge when its model is built")
+
+    def forget_calls(self, calls: Collection[Call]) -> None:
+        """Forget uses in a graph that is no more."""
+        object.__setattr__(self, "_calls", tuple(call for call in self._calls if call not in calls))
