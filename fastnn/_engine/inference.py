@@ -51,7 +51,7 @@ def predict(
     """Predictions ``(n, *output_shape)`` for rows that are checked, those before a hook set ``stop_predicting``."""
     (plan, pool), n, dtype = entry, len(inputs[0]), state.params.dtype
     out = [np.empty((n, *shape), dtype) for shape in plan.layout.output_shapes]
-    flat = [made.reshape(n, int(value["size"])) for made, value in zip(out, plan.outputs, strict=True)]
+    flat = [made.reshape(n, size) for made, size in zip(out, plan.output_sizes, strict=True)]
     memory = take_memory(state, plan, pool)
     if not listeners.callbacks:  # the rest takes longer than a small network
         try:

@@ -63,6 +63,11 @@ class Plan:
         """The values that are the model's outputs."""
         return self.values[len(self.values) - int(self.header["n_outputs"]) :]
 
+    @cached_property
+    def output_sizes(self) -> tuple[int, ...]:
+        """Numbers a sample of each output."""
+        return tuple(self.outputs["size"].tolist())
+
     def __repr__(self) -> str:
         head = self.header
         kind = f"training, batch {head['batch_size']}" if self.training else "prediction"

@@ -57,6 +57,7 @@ class Sequential(Model):
     """
 
     UNNAMED, stored_as = "sequential", "Sequential"
+    _ends_of: Any = None  # names of the ends, and their structures
     is_chain = True
 
     def __init__(
@@ -72,7 +73,6 @@ class Sequential(Model):
         if unknown:
             refuse("Sequential", unknown, ("layers", "dtype", "seed", "backend", "name"))
         self._items: list[Any] = []
-        self._ends_of: Any = None  # names of the ends, and their structures
         self._edges: list[Edge] = []  # the input, then what each item makes
         self._begin(dtype, seed, backend, name)
         given = listed("layers", () if layers is None else layers, "layers of fastnn.layers")
