@@ -96,9 +96,8 @@ def test_a_plan_with_an_unknown_code_is_not_supported(rng, table, field):
 
 
 def test_the_table_has_a_place_for_every_kernel():
-    places = [
-        family.first + code for family in (*jit_table.FAMILIES, ops.FORWARD, ops.BACKWARD) for code in family.kernels
-    ]
+    families = (*jit_table.FAMILIES, ops.FORWARD, ops.BACKWARD, ops.VISIT)
+    places = [family.first + code for family in families for code in family.kernels]
     assert len(set(places)) == len(places)
     assert (min(places), max(places)) == (0, ops.SIZE - 1)
 
