@@ -33,7 +33,6 @@ CALLS: dict[str, str] = {
     "class_mode": "the loss says what the targets are",
     "target_tensors": "targets are the y of fit",
     "input_tensors": "inputs are the x of fit",
-    "trainable": "freezing layers is not there yet: every parameter is trained",
     "distribute": "one machine's processors are used, see fastnn.set_num_threads",
 }
 NEUTRAL: dict[str, tuple[Any, ...]] = {  # values with which ignoring an argument changes nothing
@@ -47,7 +46,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # values with which ignoring an argumen
     "sample_weight_mode": (None,),
     "target_tensors": (None,),
     "distribute": (None,),
-    "trainable": (True,),
 }
 TAKEN = ("validation_batch_size",)  # of any value: results do not depend on them
 

@@ -35,6 +35,7 @@ class Model(Fitting):
     backend : ``"auto"``, ``"cython"``, ``"numba"``, ``"numpy"`` or another package's; None leaves the choice
         to ``use_backend``, ``set_backend`` and ``FASTNN_BACKEND``.
     name : shown in summaries, and its name in a model around it.
+    trainable : False freezes all layers, see :attr:`trainable`.
 
     Layers, and models, that are in several models have the same weights in all of them.
 
@@ -75,15 +76,18 @@ class Model(Fitting):
         seed: int | None = None,
         backend: str | None = None,
         name: str | None = None,
+        trainable: bool = True,
         **unknown: Any,
     ):
         if unknown:
-            refuse("Model", unknown, ("inputs", "outputs", "dtype", "seed", "backend", "name"))
+            refuse("Model", unknown, ("inputs", "outputs", "dtype", "seed", "backend", "name", "trainable"))
         self._begin(dtype, seed, backend, name)
         graph = trace(_edges("inputs", inputs), _edges("outputs", outputs))
         _check_outputs(outputs, graph.outputs)
         self._settle(graph)
         self._ends = _find_ends(graph, inputs, outputs)
+        if trainable is not True:
+            self.trainable = trainable
 
     def _begin(self, dtype: Any, seed: int | None, backend: str | None, name: str | None) -> None:
         """Have all attributes, before there is a graph."""

@@ -37,6 +37,7 @@ class Sequential(Model):
     backend : ``"auto"``, ``"cython"``, ``"numba"``, ``"numpy"`` or another package's; None leaves the choice
         to ``use_backend``, ``set_backend`` and ``FASTNN_BACKEND``.
     name : shown in summaries.
+    trainable : False freezes all layers, see :attr:`trainable`.
 
     Attributes
     ----------
@@ -68,15 +69,18 @@ class Sequential(Model):
         seed: int | None = None,
         backend: str | None = None,
         name: str | None = None,
+        trainable: bool = True,
         **unknown: Any,
     ):
         if unknown:
-            refuse("Sequential", unknown, ("layers", "dtype", "seed", "backend", "name"))
+            refuse("Sequential", unknown, ("layers", "dtype", "seed", "backend", "name", "trainable"))
         self._items: list[Any] = []
         self._edges: list[Edge] = []  # the input, then what each item makes
         self._begin(dtype, seed, backend, name)
         given = listed("layers", () if layers is None else layers, "layers of fastnn.layers")
         self._stack([*map(stack.item_of, given)])
+        if trainable is not True:
+            self.trainable = trainable
 
     # -- layers ---------------------------------------------------------------------------------
 

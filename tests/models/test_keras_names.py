@@ -358,7 +358,7 @@ WRONG_CALL = {
     "optimizer": (lambda m: fastnn.optimizers.Adam(lr=0.1), ("Adam", "lr=0.1", "learning_rate")),
     "decay": (lambda m: fastnn.optimizers.SGD(0.1, decay=0.1), ("SGD", "decay", "schedule")),
     "optimizer slip": (lambda m: fastnn.optimizers.Adam(learning_rat=0.1), ("did you mean 'learning_rate'",)),
-    "trainable": (lambda m: Sequential(trainable=False), ("Sequential", "freezing")),
+    "trainable": (lambda m: Sequential(trainable="no"), ("trainable", "True or False")),
     "model": (lambda m: Sequential(layer=[]), ("did you mean 'layers'",)),
 }
 
@@ -379,6 +379,7 @@ def test_keyword_arguments_that_change_nothing_pass():
     plain.fit(X, Y, verbose=0)
     np.testing.assert_array_equal(model.get_weights()[0], plain.get_weights()[0])
     assert Sequential(trainable=True).trainable
+    assert not Sequential([Dense(1)], trainable=False).layers[0].trainable
     for one in (1, [1.0], {"output": 1}):
         model.compile("adam", "mse", loss_weights=one)
     refused(lambda: model.compile("adam", "mse", loss_weights=[1, 2]), ValueError, ("loss_weights", "[1, 2]"))
