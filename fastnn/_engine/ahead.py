@@ -17,9 +17,7 @@ from typing import Any
 QUICK = 100e-6  # seconds of a call that is not worth handing over
 SLOW = 20e-3  # and of one that counts in full
 MEMORY = 8  # calls over which their mean time is taken
-LOOK = (
-    32  # of so many calls one is made by the caller, to see how long they take now: in the thread it waits for Python
-)
+LOOK = 32  # of so many calls the caller makes one, to see how long they take: in the thread they wait for Python
 LEAVE = 1.0  # seconds that an interrupted caller waits for the call that is running
 
 
