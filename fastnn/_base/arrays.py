@@ -83,9 +83,14 @@ def _mend(array: np.ndarray) -> str:
     return "take its real part" if array.dtype.kind == "c" else "convert it with .astype(float)"
 
 
+def is_surely_finite(array: np.ndarray) -> bool:
+    """Whether a quick look at few numbers, C-contiguous ones, finds all of them finite; False says nothing."""
+    return array.size <= FEW and math.isfinite(np.vdot(array, array))  # an overflow only costs the next look
+
+
 def check_finite(name: str, array: np.ndarray, came: Any = None) -> None:
     """Raise when a C-contiguous array, made of ``came``, has a NaN or an infinity, and say where the first one is."""
-    if array.size <= FEW and math.isfinite(np.vdot(array, array)):  # an overflow only costs the next look
+    if is_surely_finite(array):
         return
     flat = array.reshape(-1)
     blocks = range(0, flat.size, BLOCK)

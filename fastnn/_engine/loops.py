@@ -47,6 +47,8 @@ class Loops:
         self.layout, self.state, self.seed = layout, state, seed
         self.form = Form(layout, names)
         self.shapes = layout.output_shapes
+        self.sizes = [math.prod(shape) for shape in self.shapes]
+        self.is_flat = all(len(shape) == 1 for shape in self.shapes)
         self.frozen = frozenset(variable.layer for variable in layout.variables if not variable.trained)
         self.all_layers = frozenset(range(len(layout.layers)))
         self.desks: dict[Any, tuple[Plan, list[Desk]]] = {}
@@ -96,16 +98,15 @@ class Loops:
 
     def predict(self, module: Any, entry: Entry, inputs: Sequence[Any]) -> list[np.ndarray]:
         """Outputs as in prediction, by a plan for them and memory."""
-        (plan, pool), n, dtype = entry, len(inputs[0]), self.state.params.dtype
+        (plan, pool), n = entry, len(inputs[0])
         try:
             memory = pool.pop()
         except IndexError:
             memory = allocate(plan, self.state.params)
-        out = [np.empty((n, *shape), dtype) for shape in self.shapes]
-        flat = [made if made.ndim == 2 else made.reshape(n, math.prod(made.shape[1:])) for made in out]
+        flat = [np.empty((n, size), memory.params.dtype) for size in self.sizes]
         module.predict(plan, memory, inputs, flat)
         pool.append(memory)
-        return out
+        return flat if self.is_flat else [y.reshape(n, *shape) for y, shape in zip(flat, self.shapes, strict=True)]
 
     def forward(self, module: Any, inputs: Sequence[Any], step: int) -> list[np.ndarray]:
         """Outputs as in training, with the dropout of ``step``."""
@@ -124,24 +125,32 @@ class Loops:
         return out
 
     def of_slopes(
-        self, module: Any, inputs: Sequence[Any], slopes: Sequence[np.ndarray], step: int, training: bool
+        self,
+        module: Any,
+        entry: tuple[Plan, list[Desk]],
+        inputs: Sequence[Any],
+        slopes: Sequence[np.ndarray],
+        step: int,
     ) -> Gradients:
         """Gradients by the weights of ``sum(slopes * outputs)``."""
-        entry = self.for_slopes(False, training)
         desk = self.take(entry)
         desk.sums[0] = 0.0
-        module.gradient(desk.plan, desk.memory, desk.lay(inputs, slopes), desk.sums, step)
+        module.gradient(desk.plan, desk.memory, _rows(inputs, slopes), desk.sums, step)
         made = self._gathered(desk)
         entry[1].append(desk)
         return made
 
     def inputs_of_slopes(
-        self, module: Any, inputs: Sequence[Any], slopes: Sequence[np.ndarray], step: int, training: bool
+        self,
+        module: Any,
+        entry: tuple[Plan, list[Desk]],
+        inputs: Sequence[Any],
+        slopes: Sequence[np.ndarray],
+        step: int,
     ) -> list[np.ndarray]:
         """The same by the inputs, ``(n, numbers a sample)``."""
-        entry = self.for_slopes(True, training)
         desk = self.take(entry)
-        made = desk.by_inputs(module, desk.lay(inputs, slopes), step)
+        made = desk.by_inputs(module, _rows(inputs, slopes), step)
         entry[1].append(desk)
         return made
 
@@ -188,6 +197,11 @@ class Loops:
             optimizer.check()
             self.updater = Updater(self, optimizer)
         return self.updater
+
+
+def _rows(inputs: Sequence[Any], slopes: Sequence[np.ndarray]) -> Rows:
+    """Rows with slopes in place of targets."""
+    return Rows(tuple(inputs), tuple(slopes), (None,) * len(slopes))
 
 
 class Updater:

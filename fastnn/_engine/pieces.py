@@ -6,7 +6,7 @@ callbacks, divergence, the end) is the same as on arrays.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from fastnn._base import interrupts
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Kept, kept_rows
 from fastnn._engine.streams import Stream
-from fastnn._engine.trainer import Trainer
+from fastnn._engine.trainer import Choose, Trainer
 from fastnn._kernels.contract import Course, Rows
 from fastnn._plan.memory import new_run
 
@@ -24,10 +24,11 @@ class Pieces(Trainer):
 
     cuts_epochs = True
 
-    def __init__(self, trainee: Trainee, backend: Any, batch_size: int, kept_rows: int, piece: np.ndarray):
+    def __init__(self, trainee: Trainee, choose: Choose, batch_size: int, kept_rows: int, piece: np.ndarray):
         self.piece, self.seen = piece, 0
         self.parts: list[dict[int, Kept]] = []
-        super().__init__(trainee, backend, batch_size, kept_rows)
+        self.keeps = trainee.compiled.keeps
+        super().__init__(trainee, choose, batch_size, kept_rows)
 
     def begin(self, epoch: int) -> None:
         self.seen = 0
@@ -41,19 +42,24 @@ class Pieces(Trainer):
 
     def _train(self, run: np.ndarray, rows: Rows, order: np.ndarray, rates: np.ndarray, sums: np.ndarray) -> int:
         """Train a piece; the updates that it made are counted, whatever ends it."""
-        piece, before = self.piece, int(run["step"])
-        piece["step"] = before
+        self.piece["step"] = run["step"]
         try:
-            self.train(self.plan, self.memory, rows, Course(order, piece, rates, sums))
+            self.train(self.plan, self.memory, rows, Course(order, self.piece, rates, sums))
         finally:
-            made = int(piece["step"]) - before
-            run["step"] += made
-            run["batch"] += made
-            run["status"], piece["status"] = piece["status"], 0
+            made = self._count(run)
+        return made
+
+    def _count(self, run: np.ndarray) -> int:
+        """Have ``run`` follow the piece; the updates that were made since it last did."""
+        piece = self.piece
+        made = int(piece["step"] - run["step"])
+        run["step"] += made
+        run["batch"] += made
+        run["status"], piece["status"] = piece["status"], 0
         return made
 
     def _keep(self, sums: np.ndarray, rows: Rows, order: np.ndarray) -> None:
-        if self.trainee.compiled.keeps:
+        if self.keeps:
             self.parts.append(kept_rows(self.plan, sums[0], rows, order))
 
     def _end_epoch(self, run: np.ndarray) -> None:
@@ -66,13 +72,13 @@ class StreamTrainer(Pieces):
 
     n_samples = None
 
-    def __init__(self, trainee: Trainee, backend: Any, stream: Stream, batch_size: int):
+    def __init__(self, trainee: Trainee, choose: Choose, stream: Stream, batch_size: int):
         self.stream = stream
         self.order = np.arange(batch_size, dtype=np.int32)
         self.steps = stream.steps or stream.source.expected()
         piece = new_run(batch_size, (0, 1), shuffle=False)
         self.at_epoch, self.at_rows = piece["epoch"], piece["n_samples"]
-        super().__init__(trainee, backend, batch_size, batch_size, piece)
+        super().__init__(trainee, choose, batch_size, batch_size, piece)
 
     def begin(self, epoch: int) -> None:
         super().begin(epoch)
@@ -82,37 +88,54 @@ class StreamTrainer(Pieces):
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         interrupts.check()
-        rates, stream = self._rates(run), self.stream
-        with np.errstate(all="ignore"):  # as on arrays
-            for number in range(int(run["max_steps"])):
-                if not stream.more():
-                    break
-                self._train_batch(run, stream.take(), rates[number : number + 1] if self.schedule else rates, sums)
-                if run["status"]:
-                    return
-        if stream.is_over:
+        self.piece["step"] = run["step"]
+        try:
+            with np.errstate(all="ignore"):  # as on arrays
+                self._train_batches(int(run["max_steps"]), self._rates(run), sums)
+        finally:
+            self._count(run)
+        if not run["status"] and self.stream.is_over:
             self._end_epoch(run)
 
     def settle(self, run: np.ndarray) -> None:
         if run["batch"] and not self.stream.more():
             self._end_epoch(run)
 
-    def _train_batch(self, run: np.ndarray, rows: Rows, rates: np.ndarray, sums: np.ndarray) -> None:
-        n = len(rows)
+    def _train_batches(self, most: int, rates: np.ndarray, sums: np.ndarray) -> None:
+        """Train on batches of the epoch until a loss is not finite."""
+        stream, course = self.stream, Course(self.order[: int(self.at_rows)], self.piece, rates, sums)
+        for number in range(most):
+            if not stream.more():
+                return
+            rows = stream.take()
+            if len(rows.inputs[0]) != self.at_rows:
+                course = Course(self._order_of(len(rows)), self.piece, rates, sums)
+            if self.schedule:
+                course = replace(course, rates=rates[number : number + 1])
+            if not self._train_batch(rows, course):
+                return
+            self._keep(sums, rows, course.order)
+
+    def _train_batch(self, rows: Rows, course: Course) -> bool:
+        """Whether the update was made; it is counted, whatever ends it."""
+        self.at_epoch[()] = 0
+        try:
+            self.train(self.plan, self.memory, rows, course)
+        finally:
+            made = bool(self.at_epoch)
+            self.seen += made * len(rows.inputs[0])
+        return made
+
+    def _order_of(self, n: int) -> np.ndarray:
+        """The order of so many rows, from now on."""
         if n > self.batch_size:
             self._grow(n)
-        self.at_epoch[()], self.at_rows[()] = 0, n
-        order = self.order if n == len(self.order) else self.order[:n]
-        try:
-            made = self._train(run, rows, order, rates, sums)
-        finally:
-            self.seen += n * int(self.at_epoch)
-        if made:
-            self._keep(sums, rows, order)
+        self.at_rows[()] = n
+        return self.order[:n]
 
     def _grow(self, n: int) -> None:
         """Have a plan for larger batches, and twice as large at least, so that growing ones do not each need a plan."""
-        if self.trainee.compiled.keeps:
+        if self.keeps:
             raise self.stream.refused(
                 f"a metric that needs all predictions wants batches that are no larger than the first, of "
                 f"{self.batch_size} rows; got {n}"
@@ -134,12 +157,12 @@ class PassTrainer(Pieces):
 
     steps: int
 
-    def __init__(self, trainee: Trainee, backend: Any, rows: Rows, batch_size: int, steps: int, shuffle: bool):
+    def __init__(self, trainee: Trainee, choose: Choose, rows: Rows, batch_size: int, steps: int, shuffle: bool):
         self.rows, self.steps, self.n_samples = rows, steps, len(rows)
         self.order = np.arange(len(rows), dtype=np.int32)
         first = trainee.state.epoch
         piece = new_run(len(rows), (first, first + 1), shuffle=shuffle)
-        super().__init__(trainee, backend, batch_size, len(rows), piece)
+        super().__init__(trainee, choose, batch_size, len(rows), piece)
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         interrupts.check()

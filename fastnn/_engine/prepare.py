@@ -19,7 +19,7 @@ from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
 from fastnn._engine.pieces import PassTrainer, StreamTrainer
 from fastnn._engine.streams import Stream
-from fastnn._engine.trainer import RowsTrainer, Trainer
+from fastnn._engine.trainer import Choose, RowsTrainer, Trainer
 from fastnn._kernels.contract import Rows
 from fastnn.callbacks import Callback, Logs, ProgressBar
 from fastnn.callbacks import check as check_callbacks
@@ -155,14 +155,16 @@ def prepare(
     return fit
 
 
-def make_trainer(trainee: Trainee, data: Rows | Stream, batch_size: int, arguments: Arguments, module: Any) -> Trainer:
-    """What makes the updates of a fit on rows, or on a stream; ``module`` is the backend."""
+def make_trainer(
+    trainee: Trainee, data: Rows | Stream, batch_size: int, arguments: Arguments, choose: Choose
+) -> Trainer:
+    """What makes the updates of a fit on rows, or on a stream."""
     steps = arguments.pace.steps_per_epoch
     if isinstance(data, Stream):
-        return StreamTrainer(trainee, module, data, batch_size)
+        return StreamTrainer(trainee, choose, data, batch_size)
     if steps is None or steps == -(-len(data) // batch_size):
-        return RowsTrainer(trainee, module, data, batch_size)
-    return PassTrainer(trainee, module, data, batch_size, steps, arguments.shuffle)
+        return RowsTrainer(trainee, choose, data, batch_size)
+    return PassTrainer(trainee, choose, data, batch_size, steps, arguments.shuffle)
 
 
 def _validate(

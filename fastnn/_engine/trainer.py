@@ -6,6 +6,7 @@ before every call, so that it acts on the very next update.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -18,8 +19,11 @@ from fastnn._engine.lbfgs import Solver
 from fastnn._engine.plans import take_memory
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows
+from fastnn._plan.plan import Plan
 from fastnn.optimizers import LBFGS, Optimizer
 from fastnn.schedules import Schedule
+
+Choose = Callable[[Plan], Any]
 
 
 class Trainer:
@@ -27,6 +31,7 @@ class Trainer:
 
     Attributes
     ----------
+    choose : gives the backend for a plan, or raises the error that there is none.
     batch_size, n_samples : most rows of an update, and of an epoch; None where nobody knows.
     steps : updates of an epoch, likewise.
     cuts_epochs : whether a call ends at the end of an epoch whatever ``max_steps`` says.
@@ -38,8 +43,8 @@ class Trainer:
     n_samples: int | None
     cuts_epochs = False
 
-    def __init__(self, trainee: Trainee, backend: Any, batch_size: int, kept_rows: int):
-        self.trainee, self.state, self.backend = trainee, trainee.state, backend
+    def __init__(self, trainee: Trainee, choose: Choose, batch_size: int, kept_rows: int):
+        self.trainee, self.state, self.choose = trainee, trainee.state, choose
         self.batch_size, self.kept_rows = batch_size, kept_rows
         self.solver: Solver | None = None
         self._take_plan()
@@ -94,6 +99,7 @@ class Trainer:
     def _take_plan(self) -> None:
         entry = self.trainee.plans.training(self.trainee, self._optimizer(), self.batch_size, self.kept_rows)
         self.plan, self.pool = entry
+        self.backend = self.choose(self.plan)
         self.memory, self.frozen = take_memory(self.state, self.plan, self.pool, training=True), self.trainee.frozen()
 
     def _read_optimizer(self) -> None:
@@ -116,11 +122,11 @@ class RowsTrainer(Trainer):
     n_samples: int
     steps: int
 
-    def __init__(self, trainee: Trainee, backend: Any, rows: Rows, batch_size: int):
+    def __init__(self, trainee: Trainee, choose: Choose, rows: Rows, batch_size: int):
         self.rows, self.n_samples = rows, len(rows)
         self.order = np.arange(len(rows), dtype=np.int32)
         self.steps = -(-len(rows) // batch_size)
-        super().__init__(trainee, backend, batch_size, len(rows))
+        super().__init__(trainee, choose, batch_size, len(rows))
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         interrupts.check()

@@ -132,7 +132,14 @@ def select(plan: Plan, argument: str | None = None) -> tuple[str, ModuleType]:
     BackendError
         a backend was named and is missing or does not support the plan.
     """
-    name = asked(argument)
+    told = argument if argument is not None else _block.get() or _default or os.environ.get("FASTNN_BACKEND") or "auto"
+    found = plan.chosen.get(told) if type(told) is str else None  # to choose takes as long as a small prediction
+    if found is None or _loaded.get(found[0]) is not found[1]:
+        found = plan.chosen[told] = _select(plan, asked(argument))
+    return found
+
+
+def _select(plan: Plan, name: str) -> tuple[str, ModuleType]:
     if name != "auto":
         module = load(name)
         reason = _fault(name, plan)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,8 @@ class Plan:
     optimizer_record: Optimizer | None = field(repr=False)
     faults: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
     """What each backend said when it was asked whether it supports the plan."""
+    chosen: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The backend that runs the plan, by the name that was asked for."""
 
     @cached_property
     def has_own(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from fastnn._base.arguments import flag
 from fastnn._base.arrays import check_weights, read_only
 from fastnn.errors import NotReadyError
+from fastnn.layers import freezing
 from fastnn.layers.called import Called
 from fastnn.layers.place import Place
 
@@ -26,6 +27,7 @@ class Weighted(Called):
     @trainable.setter
     def trainable(self, came: Any) -> None:
         object.__setattr__(self, "_trainable", flag("trainable", came))
+        freezing.note()
 
     @property
     def place(self) -> Place | None:

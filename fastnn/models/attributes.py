@@ -1,4 +1,5 @@
-"""What happens when a program sets an attribute of a model: it acts, or an error says what would.
+"""What happens when a program sets an attribute of a model, or defines a method that nothing would call: it acts, or an
+error says what would.
 
 Design: Python keeps whatever is assigned, so that ``model.loss = "mse"`` or a slip of the pen would pass in
 silence. A class derived from a model may keep attributes of its own.
@@ -24,12 +25,24 @@ INSTEAD = {
     "input_shape": "call build(input_shape)",
     "output_shape": "it follows from the layers",
 }
+NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
 class Guarded:
     """A class whose attributes without an underscore can be set from outside where they are ``SETTABLE``."""
 
     SETTABLE: ClassVar[frozenset[str]] = frozenset()
+
+    def __new__(cls, *arguments: Any, **given: Any):
+        """Refuse a class of a user's whose own training or computation nothing would call."""
+        own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
+        if own:
+            raise TypeError(
+                f"{cls.__name__}.{own} would never be called: steps of your own are loops around model.gradients and "
+                f"model.apply_gradients; or give compile a loss that is a function f(target, prediction), or fit "
+                f"callbacks"
+            )
+        return super().__new__(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.SETTABLE or name[0] == "_" or self._is_own(name):

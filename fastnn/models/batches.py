@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.arrays import check_finite
 from fastnn._engine import convert
 from fastnn._engine.data import Given, make_rows, own, split_rows, weighted
 from fastnn._engine.prepare import Arguments
 from fastnn._engine.sources import Source, gives_batches, may_give_batches
 from fastnn._engine.streams import Stream
+from fastnn._engine.targets import converted_targets
 from fastnn._kernels.contract import Rows
 
 IN_BATCHES = {  # what cannot be given beside batches, with the value that is none
@@ -53,14 +55,34 @@ class Reader:
         self.form: list[Any] | None = None
         self.first: Given | None = None  # as the first batch was taken apart
         self.is_single = all(len(end.names) == 1 for end in model.ends)
+        self.is_plain = False  # whether inputs need nothing but a look at their numbers
 
     def __call__(self, batch: Any) -> Rows:
         """Rows of their own: a generator may write its next batch into the same arrays."""
         _check_pair(batch)
+        if self.is_plain and len(batch) == 2 and self._is_alike(*batch):
+            return self._copied(*batch)
         compiled = self.model.compiled
         given = self._given(*batch)
         self._check_form(given)
-        return own(weighted(compiled, make_rows(compiled, given), self.class_weight))
+        rows = own(weighted(compiled, make_rows(compiled, given), self.class_weight))
+        if self.is_single and self.class_weight is None and not compiled.has_custom_loss:
+            came, taken = given.x[0], rows.inputs[0]
+            is_array = type(came) is type(taken) is np.ndarray
+            self.is_plain = is_array and (came.dtype, came.shape) == (taken.dtype, taken.shape)
+        return rows
+
+    def _is_alike(self, x: Any, y: Any) -> bool:
+        """Whether they have the form of the batches before."""
+        return type(x) is type(y) is np.ndarray and len(x) > 0 and [_form_of(x), _form_of(y)] == self.form
+
+    def _copied(self, x: np.ndarray, y: np.ndarray) -> Rows:
+        """What becomes of such a batch, in a third of the time."""
+        compiled, inputs = self.model.compiled, x.copy()
+        check_finite("x", inputs)
+        shape, loss = compiled.layout.output_shapes[0], compiled.losses[0]
+        target = converted_targets("y", y, len(x), shape, loss, compiled.dtype)
+        return Rows((inputs,), (target if loss.sparse else target.copy(),), (None,))
 
     def _given(self, x: Any, y: Any, weight: Any = None) -> Given:
         """A batch taken apart; of one input and one output that are arrays there is nothing to take apart."""

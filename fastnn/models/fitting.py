@@ -11,7 +11,7 @@ from fastnn._base.keywords import refuse_for
 from fastnn._engine import convert, exclusive
 from fastnn._engine.data import check_given
 from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_size, make_trainer, prepare
-from fastnn._kernels.contract import Rows
+from fastnn._plan.plan import Plan
 from fastnn.callbacks import History
 from fastnn.models import batches
 from fastnn.models.evaluating import Evaluating
@@ -121,10 +121,13 @@ class Fitting(Evaluating):
         """The fit on rows that are checked, or a stream, and on what validates; ready to be called."""
         trainee, (training, validation) = self.trainee, data
         size = fitting_batch_size(trainee, training, arguments)
-        plan = self.training_plan(size, len(training) if isinstance(training, Rows) else size)[0]
-        name, module = _kernels.select(plan, arguments.backend or self.backend)
-        fit = prepare(self, make_trainer(trainee, training, size, arguments, module), validation, arguments, stop)
-        self.backend_, self.history = name, fit.history
+
+        def choose(plan: Plan) -> Any:
+            self.backend_, module = _kernels.select(plan, arguments.backend or self.backend)
+            return module
+
+        fit = prepare(self, make_trainer(trainee, training, size, arguments, choose), validation, arguments, stop)
+        self.history = fit.history
         return fit
 
     def train_on_batch(

@@ -136,12 +136,12 @@ class OwnLoops(Trainable):
         inputs = self._rows(loops, x)
         if not len(inputs[0]):
             raise ValueError("x is empty; at least one row is needed")
-        slopes = self._slopes(loops, dy, len(inputs[0]))
-        module = self._module(loops.for_slopes(by_inputs, training)[0])
+        slopes, entry = self._slopes(loops, dy, len(inputs[0])), loops.for_slopes(by_inputs, training)
+        module = self._module(entry[0])
         step = FIRST_CALL + self._calls if self._calls else self._state.step
         if by_inputs:
-            return self._like_inputs(loops.inputs_of_slopes(module, inputs, slopes, step, training))
-        return loops.of_slopes(module, inputs, slopes, step, training)
+            return self._like_inputs(loops.inputs_of_slopes(module, entry, inputs, slopes, step))
+        return loops.of_slopes(module, entry, inputs, slopes, step)
 
     def apply_gradients(self, grads: Any) -> None:
         """One update of the weights by the compiled optimiser.
@@ -203,8 +203,8 @@ class OwnLoops(Trainable):
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _predicted(self, x: Any) -> Any:
-        """Outputs as in prediction; what is kept between calls makes it quicker than :meth:`predict` on few rows."""
+    def _predicted(self, x: Any, backend: str | None = None) -> Any:
+        """Outputs as in prediction, with what is kept between calls."""
         if self._layout is None:
             with self.built_for(x):
                 return self._predicted(x)
@@ -212,7 +212,7 @@ class OwnLoops(Trainable):
         if loops is None:
             loops = self._loops = Prepared(self)
         inputs = self._rows(loops, x)
-        out = loops.predict(self._module(loops.reading[0]), loops.reading, inputs)
+        out = loops.predict(self._module(loops.reading[0], backend), loops.reading, inputs)
         return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
 
     def _of_loss(self, loops: Prepared, given: Given, by_inputs: bool, training: bool) -> tuple[float, Any]:
@@ -241,9 +241,9 @@ class OwnLoops(Trainable):
             found = self._loops = Prepared(self)
         return found
 
-    def _module(self, plan: Plan) -> Any:
-        """The backend that runs a plan."""
-        name, module = _kernels.select(plan, self.backend)
+    def _module(self, plan: Plan, backend: str | None = None) -> Any:
+        """The backend that runs a plan, of a call that may name one."""
+        name, module = _kernels.select(plan, backend or self.backend)
         if name != self.backend_:
             self.backend_ = name
         return module

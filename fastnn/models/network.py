@@ -18,6 +18,7 @@ from fastnn._base.random import new_seed
 from fastnn._base.stored import check_types
 from fastnn._engine.state import State
 from fastnn._plan.layout import Layout, lay_out_graph
+from fastnn.layers import freezing
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge, edges_in
 from fastnn.layers.parameter import Parameter
@@ -27,7 +28,6 @@ from fastnn.models.outline import Outline
 from fastnn.models.store import Moves, Store, settle
 
 NOTHING: frozenset[int] = frozenset()
-NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
 class Network(Outline):
@@ -43,17 +43,6 @@ class Network(Outline):
     stored_as = "Model"  # in files, whatever class a user derived
     is_chain = False
     FIRST_STREAM = 1  # of random numbers; a Sequential that lists no Input begins with 0
-
-    def __new__(cls, *arguments: Any, **given: Any):
-        """Refuse a class of a user's whose own training or computation nothing would call."""
-        own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
-        if own:
-            raise TypeError(
-                f"{cls.__name__}.{own} would never be called: steps of your own are loops around model.gradients and "
-                f"model.apply_gradients; or give compile a loss that is a function f(target, prediction), or fit "
-                f"callbacks"
-            )
-        return super().__new__(cls)
 
     def __init__(self, dtype: Any, seed: int | None, name: str | None):
         self._set(dtype=model_dtype(dtype))
@@ -72,6 +61,7 @@ class Network(Outline):
         self._state = State(self._store)
         self._graph: Graph | None = None
         self._layout: Layout | None = None
+        self._frozen: tuple[int, Layout | None, frozenset[int]] = 0, None, NOTHING  # found when, of what
         self._inner: list[Any] = []  # the models inside, at any depth
         self._new: list[Layer] = []  # that got their weights when this model was built
         self._read_by: weakref.WeakSet[Edge] = weakref.WeakSet()  # outputs of its calls
@@ -122,13 +112,14 @@ class Network(Outline):
 
     @trainable.setter
     def trainable(self, came: Any) -> None:
-        self._trainable = flag("trainable", came)
+        self.mark(came)
         for item in self.items:
             item.trainable = self._trainable
 
     def mark(self, trainable: Any) -> None:
         """Have a value of :attr:`trainable` that the layers need not have."""
         self._trainable = flag("trainable", trainable)
+        freezing.note()
 
     # -- building -------------------------------------------------------------------------------
 
@@ -247,10 +238,13 @@ class Network(Outline):
 
     def frozen(self) -> frozenset[int]:
         """Which of the layout's layers are not trained now."""
-        flags = [layer.trainable for layer in self.layout.layers]
-        if self._trainable and all(flags) and all(model.trainable for model in self._inner):
-            return NOTHING  # as nearly always; the rest takes longer than a small network
-        return frozenset(flatten(self.graph, self._trainable).frozen)
+        layout = self.layout
+        at, of, found = self._frozen
+        if at != freezing.latest or of is not layout:
+            flags = [self._trainable, *(part.trainable for part in (*layout.layers, *self._inner))]
+            found = NOTHING if all(flags) else frozenset(flatten(self.graph, self._trainable).frozen)
+            self._frozen = freezing.latest, layout, found
+        return found
 
     def _drop_plans(self) -> None:
         """Compile plans anew when they are wanted."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn._engine.blend import Blend
 from fastnn._engine.loops import Loops
+from fastnn.layers import freezing
 from fastnn.models.values import parameter_names, watched
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Prepared(Loops):
         layout = model.layout.frozen(frozen) if frozen else model.layout
         super().__init__(layout, model.state, model.seed, parameter_names(model.graph, layout))
         self.watched = watched(model)
+        self.seen = freezing.latest
         self.told = [model._trainable, *(item._trainable for item in self.watched)]
         self.ends, self.reading = model.ends, model.prediction_entry()
         self.one_shape = layout.input_shapes[0] if len(layout.inputs) == 1 else None
@@ -35,4 +37,7 @@ class Prepared(Loops):
 
     def changed(self, trainable: bool) -> bool:
         """Whether something was frozen, or trains again, since; ``trainable`` is the model's own word."""
+        if freezing.latest == self.seen:
+            return False
+        self.seen = freezing.latest
         return [trainable, *[item._trainable for item in self.watched]] != self.told
