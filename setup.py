@@ -20,7 +20,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 C = Path("fastnn/_kernels/native/c")
-BASELINE = ("cpu", "layout", "pulse", "random", "scalars", "scratch", "threads", "train", "walk")
+BASELINE = ("cpu", "layout", "pulse", "random", "scalars", "scratch", "stages", "threads", "train", "walk")
 COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {

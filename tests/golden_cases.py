@@ -13,7 +13,7 @@ from typing import Any
 from fastnn import losses, optimizers
 from fastnn.activations import ACTIVATIONS
 from fastnn.initializers import RandomUniform
-from fastnn.layers import Activation, Dense, Dropout, Flatten, Scale
+from fastnn.layers import Activation, Conv1D, Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, Scale
 from fastnn.metrics import Precision, TopK
 from fastnn.regularizers import L1L2
 from fastnn.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
@@ -166,6 +166,24 @@ def _underflow(size: float) -> dict:
     return {"layers": (Dense(9, "tanh"), second), "optimizer": optimizers.Adam(1e-3, epsilon=size / 100)}
 
 
+def _images() -> list[Case]:
+    """Convolutions in all forms: few and many channels, padded and not, strides, gaps, groups, samples in shards."""
+    last = (Flatten(), Dense(3))
+    small = (Conv2D(6, 5, activation="tanh", padding="same"), Conv2D(19, 3, strides=2, activation="relu"), *last)
+    groups = (Conv2D(8, (3, 2), groups=2, padding="same", dilation_rate=(2, 1)), Conv2D(33, 3, activation="elu"), *last)
+    apart = (DepthwiseConv2D(3, padding="same", activation="relu"), DepthwiseConv2D(2, 2, depth_multiplier=2), *last)
+    signal = (Conv1D(17, 3, padding="causal", activation="gelu"), Conv1D(5, 4, dilation_rate=2), *last)
+    wide = (Conv2D(35, 3, padding="same", use_bias=False), Conv2D(18, 3, strides=3, kernel_regularizer="l2"), *last)
+    common = {"rows": 83, "batch_size": 37, "epochs": 2}
+    return [
+        Case("conv-small", small, (9, 8, 1), **common),
+        Case("conv-groups", groups, (8, 7, 4), weighted=True, **common),
+        Case("conv-depthwise", apart, (7, 6, 19), **common),
+        Case("conv-signal", signal, (13, 3), **common),
+        Case("conv-wide", wide, (7, 8, 33), **common),
+    ]
+
+
 _DROPPED = (Dense(23, "relu"), Dropout(0.25), Dense(1))
 _SPARSE = "sparse_categorical_crossentropy"
 _CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
@@ -217,5 +235,6 @@ CASES = (
     Case("wide-inputs", _dense(67, 1, activation="sigmoid"), (803,), rows=300, batch_size=131, epochs=2, large=True),
     Case("wide-outputs", _dense(120, 411, 33), (57,), rows=515, batch_size=256, epochs=2, large=True),
     Case("wide-rows", _dense(40, 3), (300,), rows=1300, batch_size=1300, epochs=2, large=True),
+    *_images(),
 )
 PAIRS = [(case, dtype) for case in CASES for dtype in case.dtypes]

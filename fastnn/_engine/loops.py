@@ -49,8 +49,7 @@ class Loops:
         self.shapes = layout.output_shapes
         self.sizes = [math.prod(shape) for shape in self.shapes]
         self.is_flat = all(len(shape) == 1 for shape in self.shapes)
-        self.frozen = frozenset(variable.layer for variable in layout.variables if not variable.trained)
-        self.all_layers = frozenset(range(len(layout.layers)))
+        self.frozen = layout.frozen_layers
         self.desks: dict[Any, tuple[Plan, list[Desk]]] = {}
         self.updater: Updater | None = None
 
@@ -63,7 +62,7 @@ class Loops:
         """The plan for slopes of the outputs that users bring, with the desks that are free."""
         key = by_inputs, training
         if key not in self.desks:
-            layout = self.layout.frozen(self.all_layers) if by_inputs else self.layout
+            layout = self.layout.untrained() if by_inputs else self.layout
             factors = [math.prod(shape[:-1]) for shape in self.shapes]  # what a row's positions are divided by
             plan = compile_plan(
                 layout,
@@ -82,9 +81,8 @@ class Loops:
         """The plan for what a model is compiled to, without its metrics."""
         key = by_inputs, training, compiled.reduction
         if key not in self.desks:
-            frozen = self.all_layers if by_inputs else self.frozen
-            more = {"input_gradients": by_inputs, "drops": training}
-            self.desks[key] = with_losses(compiled, frozen, metrics=(), batch_size=MAX_BLOCK, **more), []
+            more = {"input_gradients": by_inputs, "drops": training, "trains": not by_inputs}
+            self.desks[key] = with_losses(compiled, self.frozen, metrics=(), batch_size=MAX_BLOCK, **more), []
         return self.desks[key]
 
     def take(self, entry: tuple[Plan, list[Desk]]) -> Desk:

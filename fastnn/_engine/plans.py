@@ -77,8 +77,8 @@ def _to_train(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan:
     return plan
 
 
-def with_losses(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan:
-    """A plan of what a model is compiled to."""
+def with_losses(compiled: Compiled, frozen: frozenset[int], trains: bool = True, **more: Any) -> Plan:
+    """A plan of what a model is compiled to; ``trains`` False for one in which no parameter has a gradient."""
     told: dict[str, Any] = {
         "losses": compiled.losses,
         "loss_weights": compiled.loss_weights if len(compiled.losses) > 1 else None,
@@ -87,7 +87,8 @@ def with_losses(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan
         "reduction": compiled.reduction,
     }
     # Also where none is frozen: the layout knows what was frozen when it was made.
-    return compile_plan(compiled.layout.frozen(frozen), **told | more)
+    layout = compiled.layout.frozen(frozen)
+    return compile_plan(layout if trains else layout.untrained(), **told | more)
 
 
 def take_memory(state: State, plan: Plan, pool: list[Memory], training: bool = False) -> Memory:

@@ -34,8 +34,10 @@ def may_give_batches(x: Any) -> bool:
 
 
 def _is_batch(x: Any) -> bool:
-    """Whether it is a tuple or list of inputs and targets, and not a row of numbers."""
-    return isinstance(x, list | tuple) and 2 <= len(x) <= 3 and not isinstance(x[0], int | float | str | np.generic)
+    """Whether it is a tuple or list of inputs and targets, and not a row of numbers, or a list of such rows."""
+    numbers = int | float | str | np.generic
+    first = x[0] if isinstance(x, list | tuple) and 2 <= len(x) <= 3 else 0.0
+    return not isinstance(first, numbers) and not (isinstance(x, list) and isinstance(first, list))
 
 
 def _is_data(x: Any) -> bool:

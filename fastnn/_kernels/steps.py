@@ -15,6 +15,8 @@ from fastnn._base import interrupts, random
 from fastnn._base.sparse import take_rows
 from fastnn._kernels.activity import penalty
 from fastnn._kernels.contract import Course, Rows
+from fastnn._ops import OPS
+from fastnn._ops.views import Views
 from fastnn._plan.memory import Memory
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_ROWS
@@ -153,6 +155,15 @@ def end_step(
     report(plan, sums, before, n_rows, total)
     penalty_scale = over(1.0, total) if plan.header["divides_penalties"] else 1.0
     sums[0] += activity + n_rows * backend.update(plan, memory, step + 1, learning_rate, penalty_scale)
+    settle(plan, memory)
+
+
+def settle(plan: Plan, memory: Memory) -> None:
+    """Have what ops keep of all batches follow the one whose update has been made."""
+    if plan.header["measures"]:
+        for op in plan.ops:
+            if not op["inference"]:
+                OPS[int(op["kind"])].settle(op, Views(plan, memory, op, ()))
 
 
 def train_loop(

@@ -16,6 +16,7 @@ KINDS = (
     "dot",
     "normalize",
     "own",
+    "conv",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

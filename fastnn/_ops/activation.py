@@ -38,4 +38,4 @@ def backward(op, a, when):
     a.dx.take(activation_gradient(op, a))
 
 
-OP = Op(1, "activation", forward, backward)
+OP = Op(1, "activation", forward, backward, activates=True)

@@ -7,8 +7,10 @@ somebody wants. Both stand side by side in the kind's file, and are what the oth
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from fastnn import activations
@@ -38,8 +40,8 @@ class Operation:
     inputs : what it reads: numbers below the layer's count of inputs mean those, the next ones the layer's earlier
         operations. None: all inputs of the layer for its first operation, then the operation before.
     activity : penalties on the output.
-    rest : further parameters, of kinds that find them by themselves.
-    geometry : sizes under the kind's names.
+    rest : further parameters, of kinds that find them by themselves; the first ones stand in the record's ``more``.
+    geometry, numbers : sizes under the kind's names, and real numbers.
     """
 
     op: Op
@@ -54,6 +56,7 @@ class Operation:
     inputs: tuple[int, ...] | None = None
     rest: tuple[int, ...] = ()
     geometry: tuple[int, ...] = ()
+    numbers: tuple[float, ...] = ()
 
     @property
     def parameters(self) -> list[int]:
@@ -66,6 +69,18 @@ class Operation:
 
 def _nothing(operation: Operation) -> int:
     return 0
+
+
+def _no_room(operation: Operation, rows: int) -> int:
+    return 0
+
+
+def _columns(operation: Operation) -> int:
+    return operation.n_in
+
+
+def _stays(op: Any, a: Any) -> None:
+    """Nothing is kept of a batch."""
 
 
 def _matrix(op: Any) -> tuple[int, ...]:
@@ -85,6 +100,12 @@ class Op:
     scratch : numbers of workspace that the way back to the input wants.
     geometry : names of the sizes a plan's record keeps beside ``n_in``, ``n_out`` and ``repeat``.
     shape : of the parameter ``w``, from the plan's record.
+    units : what threads may share of the parameters' gradients.
+    room : numbers of workspace, ``a.room``, that a block of so many samples wants in training.
+    by_sample : whether inputs are whole samples, ``(samples, numbers a sample)``, and no rows as wide as the output's.
+    activates : whether the op applies an activation, as its last step.
+    measures : whether an op in training needs all samples of the batch before it gives the first; then ``settle`` moves
+        what is kept of all batches, after the update.
     """
 
     code: int
@@ -96,6 +117,20 @@ class Op:
     scratch: Callable[[Operation], int] = _nothing
     geometry: tuple[str, ...] = ()
     shape: Callable[[Any], tuple[int, ...]] = _matrix
+    units: Callable[[Operation], int] = _columns
+    room: Callable[[Operation, int], int] = _no_room
+    by_sample: bool = False
+    activates: bool = False
+    measures: bool = False
+    settle: Callable[[Any, Any], None] = _stays
+
+    def sizes(self, op: Any) -> Any:
+        """The geometry of a plan's record, by its names."""
+        return self._sizes(*(int(size) for size in op["geometry"][: len(self.geometry)]))
+
+    @cached_property
+    def _sizes(self) -> Any:
+        return namedtuple("Sizes", self.geometry)
 
     def __repr__(self) -> str:
         return f"<op kind {self.name}>"

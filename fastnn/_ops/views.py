@@ -32,15 +32,20 @@ class Views:
 
     Attributes
     ----------
-    x, xs : the first input ``(rows, n_in)``; all of them, each ``(rows, numbers a row)``.
+    x, xs : the first input ``(rows, n_in)``; all of them, each ``(rows, numbers a row)``. Of kinds that are
+        ``by_sample`` each is ``(samples, numbers a sample)``, and so are ``dx`` and ``dxs``.
+    sizes : the kind's geometry by its names.
     y, z, dy : the output ``(rows, n_out)``, what is kept for the way back, and the output's gradient.
     w, b : kernel, ``(n_in, n_out)`` unless the kind says otherwise, and bias ``(n_out,)``; a missing bias is 0.
     dx, dxs, dw, db : :class:`Taker` of each gradient.
+    room : workspace that the kind keeps numbers of a block in, a flat vector.
     """
 
     def __init__(self, plan: Any, memory: Any, op: Any, inputs: Sequence[np.ndarray], accumulate: bool = False):
         self.plan, self.memory, self.op, self.inputs, self.accumulate = plan, memory, op, inputs, accumulate
-        self.n_rows = len(inputs[0]) * int(op["repeat"])
+        self.n_samples = len(inputs[0]) if inputs else 0
+        self.n_rows = self.n_samples * int(op["repeat"])
+        self.kind = OPS[int(op["kind"])]
         first = int(op["first_edge"])
         self.edges = plan.edges[first : first + int(op["n_inputs"])]
 
@@ -68,6 +73,19 @@ class Views:
         """Keep ``z`` for the way back, where the plan has a place for it."""
         if self.op["z"] >= 0:
             self.z[...] = z
+
+    @property
+    def sizes(self) -> Any:
+        return self.kind.sizes(self.op)
+
+    @property
+    def room(self) -> np.ndarray:
+        return self.memory.workspace[int(self.op["room"]) :]
+
+    def vector(self, number: int, size: int) -> np.ndarray:
+        """A parameter of the record's ``more``, ``(size,)``."""
+        at = int(self.op["more"][number])
+        return self.memory.params[at : at + size]
 
     @property
     def w(self) -> np.ndarray:
@@ -111,16 +129,21 @@ class Views:
     def _value(self, number: Any) -> np.ndarray:
         number, value = int(number), self.plan.values[int(number)]
         if number < len(self.inputs):
-            return self.inputs[number].reshape(self.n_rows, int(value["size"]) // int(self.op["repeat"]))
+            return self.inputs[number].reshape(self._rows_of_inputs, -1)
         return self._whole(value["offset"], value)
 
+    @property
+    def _rows_of_inputs(self) -> int:
+        return self.n_samples if self.kind.by_sample else self.n_rows
+
     def _whole(self, offset: Any, value: Any) -> np.ndarray:
-        return self._rows(offset, int(value["size"]) // int(self.op["repeat"]))
+        at, size = int(offset), int(value["size"]) * self.n_samples
+        return self.memory.workspace[at : at + size].reshape(self._rows_of_inputs, -1)
 
     def _rows(self, offset: Any, width: Any) -> np.ndarray:
         offset, size = int(offset), self.n_rows * int(width)
         return self.memory.workspace[offset : offset + size].reshape(self.n_rows, int(width))
 
     def _kernel(self, vector: np.ndarray, at: Any) -> np.ndarray:
-        shape = OPS[int(self.op["kind"])].shape(self.op)
+        shape = self.kind.shape(self.op)
         return vector[int(at) : int(at) + math.prod(shape)].reshape(shape)

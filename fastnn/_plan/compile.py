@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._ops import own
+from fastnn._ops import OPS, own
 from fastnn._plan import tables
 from fastnn._plan.layout import ALIGN, Layout, padded
 from fastnn._plan.passes import Graph, Placed, copy_outputs, join_activations, operations_of, prune, take_logits, used
 from fastnn._plan.plan import Plan
-from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, OP, VALUE
+from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, N_MORE, OP, VALUE
 from fastnn.errors import NotReadyError
 from fastnn.losses import LossRecord, Reduction
 from fastnn.losses.custom import CustomLoss
@@ -28,6 +28,7 @@ from fastnn.optimizers import Optimizer
 
 BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1024
+STAGE_BYTES, MIN_STAGE = 512 * 1024, 8
 KERAS = Reduction()
 INPUT_BYTES = 256 * 1024 * 1024  # of a block's input: of sparse rows with a million columns only this much is dense
 WEIGHT_BYTES = 1024 * 1024  # of a layer; beyond them rows do not stay in the cache, and many share a pass over weights
@@ -75,10 +76,11 @@ def compile_plan(
     copy_outputs(graph, layout.output_shapes)
     training = bool(losses)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
-    build = _Builder(layout, graph, training, block_rows(graph, layout, batch_size), input_gradients)
+    rows = batch_size if training and drops and _measures(graph, layout) else block_rows(graph, layout, batch_size)
+    build = _Builder(layout, graph, training, rows, input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
     if not drops:
-        ops["rate"] = 0.0
+        ops["rate"], ops["inference"] = 0.0, 1
     variables = [variable for variable in used(graph, layout) if variable.trained]
     made: dict[str, Any] = {
         "losses": tables.loss_table(taken, loss_weights, layout.output_shapes, build.outputs()),
@@ -108,6 +110,7 @@ def _describe(header: np.ndarray, ops: np.ndarray, made: dict[str, Any], reducti
     header["has_penalty"] = bool(np.any(segments["l1"] + segments["l2"]))
     header["has_constraint"] = bool(segments["constraint"].any())
     header["has_own"] = bool((ops["kind"] == own.OP.code).any())
+    header["measures"] = any(OPS[int(op["kind"])].measures and not op["inference"] for op in ops)
     header["has_activity"] = bool(ops["activity_l1"].any() or ops["activity_l2"].any())
 
 
@@ -122,6 +125,18 @@ def block_rows(graph: Graph, layout: Layout, batch_size: int) -> int:
     numbers = sum(2 * operation.repeat * operation.n_out for operation in operations)
     rows = BLOCK_BYTES // (4 * numbers) // ALIGN * ALIGN
     return min(batch_size, most, max(MIN_BLOCK, rows))
+
+
+def stage_rows(graph: Graph, rows: int) -> int:
+    """Samples of a block that a thread pushes through several ops together: few of images, whose numbers are many."""
+    if not any(placed.operation.op.by_sample for placed in graph.operations):
+        return rows
+    numbers = sum(2 * placed.operation.repeat * placed.operation.n_out for placed in graph.operations)
+    return min(rows, max(MIN_STAGE, STAGE_BYTES // (4 * numbers) // MIN_STAGE * MIN_STAGE))
+
+
+def _measures(graph: Graph, layout: Layout) -> bool:
+    return any(p.operation.op.measures and p.node.layer not in layout.frozen_layers for p in graph.operations)
 
 
 class _Builder:
@@ -167,20 +182,30 @@ class _Builder:
         op["n_in"], op["n_out"], op["repeat"] = operation.n_in, operation.n_out, operation.repeat
         op["parameter"], op["rate"] = operation.activation.parameter, operation.rate
         op["activity_l1"], op["activity_l2"] = operation.activity.l1, operation.activity.l2
-        op["weights"], op["units"] = operation.op.weights(operation), operation.n_in
+        op["weights"], op["units"] = operation.op.weights(operation), operation.op.units(operation)
         op["geometry"][: len(operation.geometry)] = operation.geometry
-        op["adds_params"] = adds_params
-        for name, index in (("w", operation.w), ("b", operation.b)):
-            op[name], trained = self.offsets.get((layer, index), (-1, False))
-            op[f"d{name}"] = op[name] if trained and self.training else -1
+        op["numbers"][: len(operation.numbers)] = operation.numbers
+        op["adds_params"], op["inference"] = adds_params, layer in self.layout.frozen_layers
+        op["w"], op["dw"] = self._place(layer, operation.w)
+        op["b"], op["db"] = self._place(layer, operation.b)
+        for i in range(N_MORE):
+            rest = operation.rest[i] if i < len(operation.rest) else -1
+            op["more"][i], op["dmore"][i] = self._place(layer, rest)
+
+    def _place(self, layer: int, index: int) -> tuple[int, int]:
+        """Offsets of a parameter and its gradient; -1 for what there is not."""
+        at, trained = self.offsets.get((layer, index), (-1, False))
+        return at, at if trained and self.training else -1
 
     def _write_value(self, op, placed: Placed) -> None:
         operation, rows = placed.operation, self.rows * placed.operation.repeat
-        op["output"], op["z"], op["scratch"] = self.number[placed.writes], -1, -1
+        op["output"], op["z"], op["scratch"], op["room"] = self.number[placed.writes], -1, -1, -1
         value = self.values[op["output"]]
         value["size"], value["offset"] = operation.repeat * operation.n_out, self.take(rows * operation.n_out)
         if not self.training:
             return
+        if room := operation.op.room(operation, self.rows):
+            op["room"] = self.take(room)
         if operation.op.keeps(operation):
             op["z"] = self.take(rows * operation.n_out)
         if placed.writes in self.wanted:
@@ -191,7 +216,7 @@ class _Builder:
         operation = placed.operation
         size = operation.op.scratch(operation)
         if self.training and size and any(read in self.wanted for read in placed.reads):
-            room = self.rows * operation.repeat * operation.n_in if adds else 0
+            room = self.rows * int(self.values[self.number[placed.reads[0]]]["size"]) if adds else 0
             op["scratch"] = self.take(size + room)
 
     def header(self, batch_size: int, seed: int) -> np.ndarray:
@@ -199,6 +224,7 @@ class _Builder:
         header["n_ops"], header["n_values"] = len(self.graph.operations), len(self.values)
         header["n_inputs"], header["n_outputs"] = len(self.graph.inputs), len(self.graph.outputs)
         header["batch_size"], header["block_rows"], header["seed"] = batch_size, self.rows, seed
+        header["stage_rows"] = stage_rows(self.graph, self.rows)
         header["n_params"] = self.layout.n_params
         header["shares_params"] = any(_who_adds_params(self.graph, self.offsets))
         return header

@@ -59,6 +59,7 @@ class Layout:
     inputs, outputs : edges.
     variables : the parameters in the order of ``get_weights``.
     n_params : length of ``params``, padding included.
+    frozen_layers : those that are not trained now; what they keep of batches does not move.
     """
 
     layers: tuple[Layer, ...]
@@ -68,6 +69,7 @@ class Layout:
     outputs: tuple[int, ...]
     variables: tuple[Variable, ...]
     n_params: int
+    frozen_layers: frozenset[int] = frozenset()
 
     @cached_property
     def input_shapes(self) -> tuple[Shape, ...]:
@@ -96,7 +98,11 @@ class Layout:
     def frozen(self, layers: Collection[int]) -> Layout:
         """The same where these layers are not trained, and all others are."""
         told = [replace(v, trained=v.layer not in layers and v.parameter.trainable) for v in self.variables]
-        return replace(self, variables=tuple(told))
+        return replace(self, variables=tuple(told), frozen_layers=frozenset(layers))
+
+    def untrained(self) -> Layout:
+        """The same where nothing is trained, and all layers act as they do now."""
+        return replace(self, variables=tuple(replace(v, trained=False) for v in self.variables))
 
     def of_layer(self, index: int) -> tuple[Variable, ...]:
         """The parameters of one layer."""
@@ -150,7 +156,8 @@ def lay_out_graph(
         read.setdefault(layer, edges)
     variables, n_params = _place(layers, shapes, read, frozen)
     inputs = tuple(range(len(input_shapes)))
-    return Layout(tuple(layers), tuple(shapes), tuple(made), inputs, tuple(outputs), variables, n_params)
+    told = tuple(layers), tuple(shapes), tuple(made), inputs, tuple(outputs), variables, n_params
+    return Layout(*told, frozen_layers=frozenset(frozen))
 
 
 def _output_shape(number: int, layer: Layer, came: tuple[Shape, ...], first: bool) -> Shape:

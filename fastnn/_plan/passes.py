@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fastnn._ops import Operation, activation, dense, dropout
+from fastnn._ops import Operation, activation, dropout
 from fastnn._ops.base import NO_PENALTY
 from fastnn._plan.layout import Layout, Node, Variable
 from fastnn.activations import linear
@@ -80,7 +80,7 @@ def used(graph: Graph, layout: Layout) -> list[Variable]:
 
 
 def join_activations(graph: Graph) -> None:
-    """An activation that alone reads a linear Dense becomes the Dense's own: one pass less, and losses see the pair."""
+    """An activation that alone reads a linear op becomes the op's own: one pass less, and losses see the pair."""
     readers = graph.readers()
     joined: list[Placed] = []
     makers: dict[int, int] = {}
@@ -99,7 +99,7 @@ def join_activations(graph: Graph) -> None:
 def _joins(before: Operation, after: Operation) -> bool:
     same_rows = (before.n_out, before.repeat) == (after.n_in, after.repeat)
     plain = before.activation.code == linear.code and before.activity == NO_PENALTY
-    return after.op is activation.OP and before.op is dense.OP and same_rows and plain
+    return after.op is activation.OP and before.op.activates and before.op is not activation.OP and same_rows and plain
 
 
 def copy_outputs(graph: Graph, sizes: Sequence[tuple[int, ...]]) -> None:
@@ -142,6 +142,6 @@ def _fuses(loss, last: Operation, shape: tuple[int, ...]) -> bool:
         and not loss.from_logits
         and last.activation.name == loss.activation
         and last.n_out == shape[-1]
-        and last.op in (dense.OP, activation.OP)
+        and last.op.activates
         and last.activity == NO_PENALTY  # whose gradient is of the activation's output
     )

@@ -18,6 +18,7 @@ import numpy as np
 from fastnn.losses.records import N_PARAMETERS
 from fastnn.optimizers.updates import N_HYPER
 
+N_MORE, N_NUMBERS, N_GEOMETRY = 2, 2, 16
 DIVISORS = BY_ROWS, BY_WEIGHT, BY_NOTHING = range(3)
 VALUE = np.dtype(
     [  # the array of all rows of a block between two ops
@@ -45,7 +46,7 @@ OP = np.dtype(
         ("n_inputs", np.int32),
         ("output", np.int32),  # a value
         ("adds_params", np.int32),  # 1: another op with the same parameters has set their gradient
-        ("unused", np.int32),
+        ("inference", np.int32),  # 1: kinds that act otherwise in training than in prediction do not
         ("n_in", np.int64),  # width of a row of the first input
         ("n_out", np.int64),  # width of a row of the output
         ("repeat", np.int64),  # rows a sample
@@ -53,15 +54,19 @@ OP = np.dtype(
         ("b", np.int64),  # params: bias (n_out,)
         ("dw", np.int64),  # grads: gradient of w, -1 where w is not trained
         ("db", np.int64),  # grads: gradient of b
+        ("more", np.int64, (N_MORE,)),  # params: further parameters of the kind, and in grads their gradients
+        ("dmore", np.int64, (N_MORE,)),
         ("z", np.int64),  # workspace: what the derivative needs beside y (z, or dropout's factors)
         ("scratch", np.int64),  # workspace: see the kind
+        ("room", np.int64),  # workspace, in training: what the kind keeps of a block
         ("weights", np.int64),  # numbers of params that a row is multiplied with: half its floating-point operations
         ("units", np.int64),  # what threads share of the parameters' gradients (rows of dw)
         ("parameter", np.float64),  # of the activation
         ("rate", np.float64),  # of dropout
         ("activity_l1", np.float64),  # penalties on the output
         ("activity_l2", np.float64),
-        ("geometry", np.int64, (8,)),
+        ("numbers", np.float64, (N_NUMBERS,)),  # of the kind
+        ("geometry", np.int64, (N_GEOMETRY,)),
     ],
     align=True,
 )
@@ -150,7 +155,11 @@ HEADER = np.dtype(
         ("divisor", np.int32),  # DIVISORS: what divides the loss of a batch
         ("divides_penalties", np.int32),  # 1: and its penalties
         ("has_own", np.int32),  # 1: some op is of a user's own
-        ("unused", np.int32),
+        ("measures", np.int32),  # 1: some op measures a batch, and moves what it keeps of all batches after the update
+        (
+            "stage_rows",
+            np.int64,
+        ),  # samples that a thread pushes through several ops together, while they are in the cache
     ],
     align=True,
 )

@@ -10,6 +10,10 @@ from fastnn.layers.activation import LeakyReLU as LeakyReLU
 from fastnn.layers.activation import ReLU as ReLU
 from fastnn.layers.activation import Softmax as Softmax
 from fastnn.layers.base import Layer as Layer
+from fastnn.layers.convolution import Conv1D as Conv1D
+from fastnn.layers.convolution import Conv2D as Conv2D
+from fastnn.layers.convolution import DepthwiseConv1D as DepthwiseConv1D
+from fastnn.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
 from fastnn.layers.dense import Activation as Activation
 from fastnn.layers.dense import Dense as Dense
 from fastnn.layers.dropout import Dropout as Dropout
@@ -32,6 +36,8 @@ from fastnn.layers.merging import minimum as minimum
 from fastnn.layers.merging import multiply as multiply
 from fastnn.layers.merging import subtract as subtract
 from fastnn.layers.scale import Scale as Scale
+from fastnn.layers.separable import SeparableConv1D as SeparableConv1D
+from fastnn.layers.separable import SeparableConv2D as SeparableConv2D
 from fastnn.layers.shape import Flatten as Flatten
 from fastnn.layers.shape import Input as Input
 from fastnn.layers.shape import InputLayer as InputLayer

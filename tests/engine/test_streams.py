@@ -399,3 +399,10 @@ def test_loaders_of_pytorch_give_batches():
     arrays.fit(X, Y, batch_size=16, epochs=2, shuffle=False, verbose=0)
     batches.fit(data.DataLoader(rows, batch_size=16), epochs=2, validation_data=data.DataLoader(rows, 25), verbose=0)
     np.testing.assert_array_equal(weights_of(batches), weights_of(arrays))
+
+
+def test_nested_lists_are_rows_of_several_axes():
+    rows = [[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]]
+    model = fastnn.Sequential([Dense(1, kernel_initializer="ones", input_shape=(3, 1))])
+    np.testing.assert_array_equal(model.predict(rows), rows)
+    np.testing.assert_array_equal(model.predict(rows[:1]), rows[:1])

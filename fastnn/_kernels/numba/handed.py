@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
+from fastnn._ops import conv
+
+CONV = conv.OP.code  # whose gradients are always summed in shards
 
 
 class Tables(NamedTuple):
@@ -70,7 +73,7 @@ def new_room(tables, memory, gathers, accumulate):
         numbers = max(numbers, 0 if record.sparse else record.repeat * record.n_out)
         labels = max(labels, record.repeat if record.sparse else 0)
     for op in tables.ops:
-        if accumulate or header.shares_params:
+        if accumulate or header.shares_params or op.kind == CONV:
             spare = max(spare, op.weights, op.n_out)
     rows, dtype = header.block_rows, memory.params.dtype
     return Room(

@@ -36,6 +36,8 @@ typedef struct {
     real *c; /* (m, n), dense rows c_row apart */
     int64_t c_row;
     int add; /* the sum is made by itself and then added to c */
+    /* The sum goes over so many segments, of k numbers each, that begin at these distances; 0: there is one. */
+    int64_t segments, a_segment, b_segment;
 } product;
 
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -69,20 +71,24 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
             for (int v = 0; v < vecs; v++)
                 sum[r][v] = load_part(start + r * g->start_row + v * LANES, ragged && v == vecs - 1, last);
     }
-    for (int64_t p = g->k; p; p--, a += a_column, b += b_row) {
-        vf row[FLAT_VECS];
+    int64_t segment = g->segments;
+    do {
+        for (int64_t p = g->k; p; p--, a += a_column, b += b_row) {
+            vf row[FLAT_VECS];
 #pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
+            for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
 #pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            vf number = vf_set1(a[r * a_row]);
+            for (int r = 0; r < rows; r++) {
+                vf number = vf_set1(a[r * a_row]);
 #pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
+                for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
+            }
+            if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
+#pragma GCC unroll 8
+                for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
         }
-        if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
-#pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
-    }
+        a += g->a_segment - g->k * a_column, b += g->b_segment - g->k * b_row;
+    } while (--segment > 0);
     real *c = g->c + i * g->c_row + j;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)

@@ -18,6 +18,12 @@ typedef struct {
      * accumulate. A block's own sum starts from zero and is added once. NULL for kinds without parameters. */
     void (*backward_params)(const fnn_op *, const fnn_model *, const fnn_block *, int accumulate, int64_t begin,
                             int64_t end);
+    /* For kinds that measure a batch, NULL for others. What forward or backward_rows need to know of samples
+     * [begin, end); then, by one thread when all have, of the batch. */
+    void (*measure)(const fnn_op *, const fnn_model *, const fnn_block *, int backward, int64_t begin, int64_t end);
+    void (*join)(const fnn_op *, const fnn_model *, const fnn_block *, int backward);
+    /* Moves what is kept of all batches, by one thread after the update. */
+    void (*settle)(const fnn_op *, const fnn_model *);
     /* In place of all: the whole block at once, by one thread, forward or back with the gradients of parameters; 1 when
      * it failed and the call shall end. */
     int (*whole)(const fnn_op *, const fnn_model *, const fnn_block *, int backward);

@@ -52,6 +52,10 @@ typedef struct {
     int thread;
 } walkers;
 
+/* All ops of a block for a thread's rows, forward or back. With `asks` the call may end between two stages' pieces. */
+void fnn_forward_stages(const fnn_network *, const fnn_block *, range rows, walkers by, int asks);
+void fnn_backward_stages(const fnn_network *, const fnn_block *, range rows, walkers by, int asks);
+
 /* An op that wants the whole block: the first thread does it while the others wait. */
 static inline void do_whole(const fnn_network *network, const fnn_op *op, const fnn_block *block, int backward,
                             walkers by) {
@@ -62,8 +66,18 @@ static inline void do_whole(const fnn_network *network, const fnn_op *op, const 
     fnn_barrier(by.team);
 }
 
+/* Whether rows pass through the ops a few at a time, or meet at ops that measure the batch: see stages.h. */
+static inline int in_stages(const fnn_network *network, const fnn_block *block) {
+    const fnn_header *header = network->model.header;
+    return header->stage_rows < block->rows || (header->measures && block->training);
+}
+
 static inline void forward_rows(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
     const fnn_model *model = &network->model;
+    if (in_stages(network, block)) {
+        fnn_forward_stages(network, block, rows, by, 0);
+        return;
+    }
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
@@ -82,6 +96,10 @@ static inline void penalize_output(const fnn_network *network, const fnn_op *op,
 
 static inline void backward_rows(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
     const fnn_model *model = &network->model;
+    if (in_stages(network, block)) {
+        fnn_backward_stages(network, block, rows, by, 0);
+        return;
+    }
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
@@ -122,6 +140,10 @@ static inline void run_pieces(fnn_rows_kernel kernel, const fnn_op *op, const fn
 /* forward_rows and backward_rows of long work; what they leave when the call shall end is of no use. */
 static inline void forward_pieces(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
     const fnn_model *model = &network->model;
+    if (in_stages(network, block)) {
+        fnn_forward_stages(network, block, rows, by, 1);
+        return;
+    }
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
@@ -134,6 +156,10 @@ static inline void forward_pieces(const fnn_network *network, const fnn_block *b
 
 static inline void backward_pieces(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
     const fnn_model *model = &network->model;
+    if (in_stages(network, block)) {
+        fnn_backward_stages(network, block, rows, by, 1);
+        return;
+    }
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];

@@ -114,7 +114,8 @@ enum fnn_statistic_code {
 enum fnn_constraint_code { FNN_UNCONSTRAINED, FNN_NON_NEG, FNN_NORM, FNN_N_CONSTRAINTS };
 enum fnn_divisor { FNN_BY_ROWS, FNN_BY_WEIGHT, FNN_BY_NOTHING, FNN_N_DIVISORS };
 
-enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_GEOMETRY = 8 };
+enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_GEOMETRY = 16 };
+enum { FNN_N_MORE = 2, FNN_N_NUMBERS = 2 };
 enum { FNN_MOST_INPUTS = 256 };
 
 /* The array of all rows of a block between two ops. */
@@ -128,10 +129,10 @@ typedef struct {
 } fnn_edge;
 
 typedef struct {
-    int32_t kind, activation, stream, first_edge, n_inputs, output, adds_params, unused;
+    int32_t kind, activation, stream, first_edge, n_inputs, output, adds_params, inference;
     int64_t n_in, n_out, repeat;
-    int64_t w, b, dw, db, z, scratch, weights, units;
-    double parameter, rate, activity_l1, activity_l2;
+    int64_t w, b, dw, db, more[FNN_N_MORE], dmore[FNN_N_MORE], z, scratch, room, weights, units;
+    double parameter, rate, activity_l1, activity_l2, numbers[FNN_N_NUMBERS];
     int64_t geometry[FNN_N_GEOMETRY];
 } fnn_op;
 
@@ -172,7 +173,8 @@ typedef struct {
     uint64_t seed;
     int32_t has_activity, has_constraint;
     double loss_scale, loss_reported;
-    int32_t divisor, divides_penalties, has_own, unused;
+    int32_t divisor, divides_penalties, has_own, measures;
+    int64_t stage_rows;
 } fnn_header;
 
 typedef struct {

@@ -1,0 +1,97 @@
+/* The walk over ops whose numbers do not stay in the cache, as those of images do: runs of ops, the stages, through
+ * which each thread pushes a few samples at a time.
+ *
+ * A stage ends before an op that measures the batch: there all threads meet. Which rows pass together changes no bit,
+ * since every number is made by one thread from its own row. */
+#include "passes.h"
+
+static const fnn_op_kernels *kernels_of(const fnn_network *network, int i) {
+    return network->kernels->ops[network->model.ops[i].kind];
+}
+
+static int measures(const fnn_network *network, const fnn_block *block, int i) {
+    return block->training && !network->model.ops[i].inference && kernels_of(network, i)->measure;
+}
+
+static int has_way_back(const fnn_model *model, int i) { return model->values[model->ops[i].output].grad >= 0; }
+
+/* The op tells what it has to know of the batch. */
+static void measure(const fnn_network *network, const fnn_block *block, int i, int backward, range rows, walkers by) {
+    const fnn_op *op = &network->model.ops[i];
+    if (rows.begin < rows.end && !leaves(by.exit)) {
+        if (backward) penalize_output(network, op, block, rows);
+        kernels_of(network, i)->measure(op, &network->model, block, backward, rows.begin, rows.end);
+    }
+    fnn_barrier(by.team);
+    if (by.thread == 0) kernels_of(network, i)->join(op, &network->model, block, backward);
+    fnn_barrier(by.team);
+}
+
+static double flop_of_stage(const fnn_network *network, int first, int last) {
+    double flop = 0;
+    for (int i = first; i < last; i++) flop += flop_of_op(&network->model.ops[i]);
+    return flop;
+}
+
+/* Ops [first, last) of a stage for a few samples, back from the last. */
+static void stage_back(const fnn_network *network, const fnn_block *block, int first, int last, range rows) {
+    const fnn_model *model = &network->model;
+    for (int i = last - 1; i >= first; i--) {
+        if (!has_way_back(model, i)) continue;
+        if (!measures(network, block, i)) penalize_output(network, &model->ops[i], block, rows);
+        kernels_of(network, i)->backward_rows(&model->ops[i], model, block, rows.begin, rows.end);
+    }
+}
+
+static void stage_forward(const fnn_network *network, const fnn_block *block, int first, int last, range rows) {
+    const fnn_model *model = &network->model;
+    for (int i = first; i < last; i++)
+        kernels_of(network, i)->forward(&model->ops[i], model, block, rows.begin, rows.end);
+}
+
+static void run_stage(const fnn_network *network, const fnn_block *block, int first, int last, int backward, range rows,
+                      walkers by, int asks) {
+    const int64_t step = network->model.header->stage_rows;
+    const double flop = flop_of_stage(network, first, last) * (backward ? 2 : 1);
+    for (int64_t begin = rows.begin; begin < rows.end && !leaves(by.exit); begin += step) {
+        const range some = {begin, at_most(begin + step, rows.end)};
+        if (backward)
+            stage_back(network, block, first, last, some);
+        else
+            stage_forward(network, block, first, last, some);
+        if (asks && by.thread == 0) ask(by.exit, flop * (double)(some.end - some.begin));
+    }
+}
+
+void fnn_forward_stages(const fnn_network *network, const fnn_block *block, range rows, walkers by, int asks) {
+    const fnn_model *model = &network->model;
+    int last;
+    for (int i = 0; i < model->header->n_ops; i = last) {
+        last = i + 1;
+        if (kernels_of(network, i)->whole) {
+            do_whole(network, &model->ops[i], block, 0, by);
+            continue;
+        }
+        if (measures(network, block, i)) measure(network, block, i, 0, rows, by);
+        while (last < model->header->n_ops && !kernels_of(network, last)->whole && !measures(network, block, last))
+            last++;
+        run_stage(network, block, i, last, 0, rows, by, asks);
+    }
+}
+
+void fnn_backward_stages(const fnn_network *network, const fnn_block *block, range rows, walkers by, int asks) {
+    const fnn_model *model = &network->model;
+    int first;
+    for (int last = model->header->n_ops; last > 0; last = first) {
+        first = last - 1;
+        if (kernels_of(network, first)->whole) {
+            if (!has_way_back(model, first)) continue;
+            if (rows.begin < rows.end) penalize_output(network, &model->ops[first], block, rows);
+            do_whole(network, &model->ops[first], block, 1, by);
+            continue;
+        }
+        if (measures(network, block, first) && has_way_back(model, first)) measure(network, block, first, 1, rows, by);
+        while (first > 0 && !kernels_of(network, first - 1)->whole && !measures(network, block, first - 1)) first--;
+        run_stage(network, block, first, last, 1, rows, by, asks);
+    }
+}

@@ -1,0 +1,219 @@
+"""Convolutions of signals and images: trained windows that move over them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any, ClassVar
+
+from fastnn._base.arguments import integer
+from fastnn._ops import Operation, conv
+from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Shape
+from fastnn.layers.settling import parameter, settle
+from fastnn.layers.windows import PADDINGS, Windows, check_data_format, check_padding, check_rank, sizes
+
+
+class Convolution(Described):
+    """What convolutions have in common; they have ``kernel_size``, ``strides``, ``padding`` and ``dilation_rate``."""
+
+    rank: ClassVar[int]
+    paddings: ClassVar[tuple[str, ...]] = PADDINGS[:2]
+
+    def _settle(self: Any, **more: Any) -> None:
+        check_data_format(self.data_format)
+        told = {
+            name: sizes(name, getattr(self, name), self.rank) for name in ("kernel_size", "strides", "dilation_rate")
+        }
+        if max(told["strides"]) > 1 and max(told["dilation_rate"]) > 1:
+            raise ValueError(
+                f"strides and dilation_rate cannot both be above 1, got {told['strides']} and {told['dilation_rate']}"
+            )
+        settle(self, **told, padding=check_padding(self.padding, self.paddings), **more)
+
+    @property
+    def windows(self: Any) -> Windows:
+        """The windows that move over the input."""
+        return Windows(self.kernel_size, self.strides, self.dilation_rate, self.padding)
+
+    @property
+    def bias(self: Any) -> Any:
+        """The bias as it is now, not to be written to; None without one."""
+        return self.parameter("bias") if self.use_bias else None
+
+    def _out(self, shape: Shape, n: int) -> Shape:
+        check_rank(self, shape, self.rank)
+        return (*self.windows.outputs(self, shape[:-1]), n)
+
+    def _convolution(self: Any, shape: Shape, n: int, groups: int, **more: Any) -> Operation:
+        geometry = (*self.windows.geometry(self, shape), groups)
+        return Operation(conv.OP, shape[-1], n, math.prod(geometry[3:5]), geometry=geometry, **more)
+
+
+@described
+class Conv(Convolution):
+    """What :class:`Conv1D` and :class:`Conv2D` take.
+
+    Parameters
+    ----------
+    filters : channels of the output.
+    kernel_size, strides, dilation_rate : of the windows: a number, or one for each axis.
+    padding : ``"valid"``, ``"same"`` or, of signals, ``"causal"``.
+    data_format : None or ``"channels_last"``.
+    groups : so many groups of channels are read by as many groups of filters.
+    activation : name, record of :mod:`fastnn.activations`, or None for linear.
+    use_bias : whether each filter has a bias.
+    kernel_initializer ... bias_constraint : names or objects, as of :class:`Dense`.
+    input_shape, name : as of all layers.
+    """
+
+    filters: int
+    kernel_size: Any
+    strides: Any = 1
+    padding: str = "valid"
+    data_format: str | None = None
+    dilation_rate: Any = 1
+    groups: int = 1
+    activation: Any = None
+    use_bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        self._settle(filters=integer("filters", self.filters, low=1), groups=integer("groups", self.groups, low=1))
+        if self.filters % self.groups:
+            raise ValueError(f"groups must divide the {self.filters} filters, got {self.groups}")
+
+    @property
+    def kernel(self):
+        """The kernel as it is now, not to be written to."""
+        return self.parameter("kernel")
+
+    def output_shape(self, shape):
+        return self._out(shape, self.filters)
+
+    def parameters(self, shape):
+        if shape[-1] % self.groups:
+            raise ValueError(f"{self!r} has {self.groups} groups, which do not divide the {shape[-1]} channels it gets")
+        kernel = parameter(self, "kernel", (*self.kernel_size, shape[-1] // self.groups, self.filters))
+        return (kernel, parameter(self, "bias", (self.filters,))) if self.use_bias else (kernel,)
+
+    def operations(self, shape):
+        more = {"activation": self.activation, "activity": self.activity_regularizer}
+        return (self._convolution(shape, self.filters, self.groups, w=0, b=1 if self.use_bias else -1, **more),)
+
+
+@described
+class Conv1D(Conv):
+    """``y = activation(x * kernel + bias)`` along signals; arguments as of :class:`Conv`.
+
+    Shapes: ``(steps, channels)`` -> ``(new steps, filters)``; kernel ``(kernel_size, channels / groups, filters)``,
+    bias ``(filters,)``. With ``padding="causal"`` no output sees a later step.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Conv1D
+    >>> model = Sequential([Conv1D(1, 2, padding="causal", kernel_initializer="ones", input_shape=(3, 1))])
+    >>> model.predict([[[1.0], [2.0], [3.0]]]).tolist()
+    [[[1.0], [3.0], [5.0]]]
+    """
+
+    rank, paddings = 1, PADDINGS
+
+
+@described
+class Conv2D(Conv):
+    """``y = activation(x * kernel + bias)`` over images; arguments as of :class:`Conv`.
+
+    Shapes: ``(height, width, channels)`` -> ``(new height, new width, filters)``; kernel ``(*kernel_size, channels /
+    groups, filters)``, bias ``(filters,)``.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Conv2D
+    >>> model = Sequential([Conv2D(6, 5, activation="relu", padding="same", input_shape=(28, 28, 1)), Conv2D(16, 5)])
+    >>> model.output_shape, [w.shape for w in model.get_weights()]
+    ((None, 24, 24, 16), [(5, 5, 1, 6), (6,), (5, 5, 6, 16), (16,)])
+    """
+
+    rank = 2
+
+
+@described
+class DepthwiseConv(Convolution):
+    """What :class:`DepthwiseConv1D` and :class:`DepthwiseConv2D` take: each channel has filters of its own.
+
+    Parameters
+    ----------
+    kernel_size, strides, padding, data_format, dilation_rate : as of :class:`Conv`.
+    depth_multiplier : filters of each channel.
+    activation, use_bias, input_shape, name : as of :class:`Conv`.
+    depthwise_initializer, depthwise_regularizer, depthwise_constraint : of the kernel; those of the bias as of
+        :class:`Conv`.
+    """
+
+    kernel_size: Any
+    strides: Any = 1
+    padding: str = "valid"
+    depth_multiplier: int = 1
+    data_format: str | None = None
+    dilation_rate: Any = 1
+    activation: Any = None
+    use_bias: bool = True
+    depthwise_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    depthwise_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    depthwise_constraint: Any = None
+    bias_constraint: Any = None
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        self._settle(depth_multiplier=integer("depth_multiplier", self.depth_multiplier, low=1))
+
+    @property
+    def kernel(self):
+        """The kernel as it is now, not to be written to."""
+        return self.parameter("kernel")
+
+    def output_shape(self, shape):
+        return self._out(shape, shape[-1] * self.depth_multiplier)
+
+    def parameters(self, shape):
+        kernel = parameter(self, "kernel", (*self.kernel_size, shape[-1], self.depth_multiplier), "depthwise")
+        bias = parameter(self, "bias", (shape[-1] * self.depth_multiplier,))
+        return (kernel, bias) if self.use_bias else (kernel,)
+
+    def operations(self, shape):
+        more = {"activation": self.activation, "activity": self.activity_regularizer}
+        n, bias = shape[-1] * self.depth_multiplier, 1 if self.use_bias else -1
+        return (self._convolution(shape, n, shape[-1], w=0, b=bias, **more),)
+
+
+@described
+class DepthwiseConv1D(DepthwiseConv):
+    """Filters of each channel's own along signals; arguments as of :class:`DepthwiseConv`.
+
+    Shapes: ``(steps, channels)`` -> ``(new steps, channels * depth_multiplier)``; kernel ``(kernel_size, channels,
+    depth_multiplier)``.
+    """
+
+    rank, paddings = 1, PADDINGS
+
+
+@described
+class DepthwiseConv2D(DepthwiseConv):
+    """Filters of each channel's own over images; arguments as of :class:`DepthwiseConv`.
+
+    Shapes: ``(height, width, channels)`` -> ``(new height, new width, channels * depth_multiplier)``; kernel
+    ``(*kernel_size, channels, depth_multiplier)``.
+    """
+
+    rank = 2

@@ -1,0 +1,101 @@
+"""Convolutions in two steps: filters of each channel's own, then all channels at one place (Chollet 2017)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any
+
+from fastnn._base.arguments import integer
+from fastnn._ops import Operation, dense
+from fastnn.layers.convolution import Convolution
+from fastnn.layers.described import described
+from fastnn.layers.settling import parameter
+from fastnn.layers.windows import PADDINGS
+
+
+@described
+class SeparableConv(Convolution):
+    """What :class:`SeparableConv1D` and :class:`SeparableConv2D` take.
+
+    Parameters
+    ----------
+    filters : channels of the output.
+    kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, input_shape, name : as of
+        :class:`Conv`.
+    depth_multiplier : filters of each channel in the first step.
+    depthwise_initializer ... pointwise_constraint : of the kernels of the first and the second step.
+    bias_initializer, bias_regularizer, activity_regularizer, bias_constraint : as of :class:`Conv`.
+    """
+
+    filters: int
+    kernel_size: Any
+    strides: Any = 1
+    padding: str = "valid"
+    data_format: str | None = None
+    dilation_rate: Any = 1
+    depth_multiplier: int = 1
+    activation: Any = None
+    use_bias: bool = True
+    depthwise_initializer: Any = "glorot_uniform"
+    pointwise_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    depthwise_regularizer: Any = None
+    pointwise_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    depthwise_constraint: Any = None
+    pointwise_constraint: Any = None
+    bias_constraint: Any = None
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        filters = integer("filters", self.filters, low=1)
+        self._settle(filters=filters, depth_multiplier=integer("depth_multiplier", self.depth_multiplier, low=1))
+
+    def output_shape(self, shape):
+        return self._out(shape, self.filters)
+
+    def parameters(self, shape):
+        middle, ones = shape[-1] * self.depth_multiplier, (1,) * self.rank
+        first = (*self.kernel_size, shape[-1], self.depth_multiplier)
+        kernels = (
+            parameter(self, "depthwise_kernel", first, "depthwise"),
+            parameter(self, "pointwise_kernel", (*ones, middle, self.filters), "pointwise"),
+        )
+        return (*kernels, parameter(self, "bias", (self.filters,))) if self.use_bias else kernels
+
+    def operations(self, shape):
+        middle = shape[-1] * self.depth_multiplier
+        places = math.prod(self.output_shape(shape)[:-1])
+        last = {"activation": self.activation, "activity": self.activity_regularizer}
+        return (
+            self._convolution(shape, middle, shape[-1], w=0),
+            Operation(dense.OP, middle, self.filters, places, w=1, b=2 if self.use_bias else -1, **last),
+        )
+
+
+@described
+class SeparableConv1D(SeparableConv):
+    """A depthwise convolution along signals, then a dense layer at each step; arguments as of :class:`SeparableConv`.
+
+    Shapes: ``(steps, channels)`` -> ``(new steps, filters)``.
+    """
+
+    rank, paddings = 1, PADDINGS
+
+
+@described
+class SeparableConv2D(SeparableConv):
+    """A depthwise convolution over images, then a dense layer at each place; arguments as of :class:`SeparableConv`.
+
+    Shapes: ``(height, width, channels)`` -> ``(new height, new width, filters)``.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import SeparableConv2D
+    >>> Sequential([SeparableConv2D(8, 3, input_shape=(6, 6, 2))]).count_params()  # 3 * 3 * 2 + 2 * 8 + 8
+    42
+    """
+
+    rank = 2

@@ -1,0 +1,96 @@
+"""Windows that move over an image or a signal: their sizes as users give them, and what they make of a shape.
+
+Padding as in Keras: "valid" adds nothing, "same" as much on both sides (one more behind) that with strides of 1 the
+output is as long as the input, "causal" all of it in front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastnn._base.arguments import integer, lookup, shown
+from fastnn.layers.parameter import Shape
+
+PADDINGS = ("valid", "same", "causal")
+AXES = {1: "(steps, channels)", 2: "(height, width, channels)"}
+
+
+def sizes(name: str, came: Any, rank: int, low: int = 1) -> tuple[int, ...]:
+    """One size for each axis, from one for all or a tuple of them."""
+    if isinstance(came, tuple | list):
+        if len(came) != rank:
+            raise ValueError(f"{name} must be a whole number or {rank} of them, got {shown(came)}")
+        return tuple(integer(name, size, low=low) for size in came)
+    return (integer(name, came, low=low),) * rank
+
+
+def check_padding(came: Any, allowed: tuple[str, ...] = PADDINGS[:2]) -> str:
+    """A name of :data:`PADDINGS`, in small letters."""
+    name = came.lower() if isinstance(came, str) else came
+    lookup("padding", name, dict.fromkeys(allowed))
+    return name
+
+
+def check_data_format(came: Any) -> None:
+    """Refuse channels before the other axes."""
+    if came == "channels_first":
+        raise ValueError(
+            "data_format must be channels_last: fastnn keeps the channels in the last axis; move them there by "
+            "np.moveaxis(x, 1, -1)"
+        )
+    if came not in (None, "channels_last"):
+        raise ValueError(f"data_format must be None or 'channels_last', got {shown(came)}")
+
+
+def check_rank(layer: Any, shape: Shape, rank: int) -> None:
+    """Refuse a sample of another rank."""
+    if len(shape) != rank + 1:
+        hint = f"; a last axis of one channel: Reshape({(*shape, 1)})" if len(shape) == rank else ""
+        raise ValueError(f"{layer!r} takes samples {AXES[rank]}, got the shape {tuple(shape)}{hint}")
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows along all axes but the channels."""
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: str
+
+    def outputs(self, layer: Any, lengths: Shape) -> tuple[int, ...]:
+        """How many windows there are along each axis; ``ValueError`` where there is none."""
+        found = []
+        for n, k, s, d in zip(lengths, self.size, self.strides, self.dilation, strict=True):
+            reach = (k - 1) * d + 1
+            found.append((n - reach) // s + 1 if self.padding == "valid" else (n - 1) // s + 1)
+            if found[-1] < 1:
+                raise ValueError(
+                    f"{layer!r} has windows of {reach}, and its input {tuple(lengths)} is no longer than {n} there; "
+                    f'padding="same" would fit, or a smaller window'
+                )
+        return tuple(found)
+
+    def before(self, lengths: Shape, outputs: tuple[int, ...]) -> tuple[int, ...]:
+        """How much is padded in front along each axis."""
+        found = []
+        for n, k, s, d, out in zip(lengths, self.size, self.strides, self.dilation, outputs, strict=True):
+            reach = (k - 1) * d + 1
+            total = max((out - 1) * s + reach - n, 0)
+            found.append({"valid": 0, "same": total // 2, "causal": reach - 1}[self.padding])
+        return tuple(found)
+
+    def geometry(self, layer: Any, shape: Shape) -> tuple[int, ...]:
+        """``h w c oh ow kh kw sh sw top left dh dw`` for a sample's shape; of a signal the height is 1."""
+        lengths = shape[:-1]
+        out = self.outputs(layer, lengths)
+        axes = (lengths, out, self.size, self.strides, self.before(lengths, out), self.dilation)
+        (h, w), (oh, ow), (kh, kw), (sh, sw), (top, left), (dh, dw) = (
+            _two(axis, fill) for axis, fill in zip(axes, (1, 1, 1, 1, 0, 1), strict=True)
+        )
+        return h, w, shape[-1], oh, ow, kh, kw, sh, sw, top, left, dh, dw
+
+
+def _two(axis: tuple[int, ...], fill: int) -> tuple[int, ...]:
+    return axis if len(axis) == 2 else (fill, *axis)
