@@ -64,6 +64,7 @@ def test_update_equals_reference(backend, dtype, rng, optimizer, clip):
     compare_updates(backend, dtype, rng, optimizer_with(optimizer, **clip))
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_update_with_decay_equals_reference(backend, dtype, rng, optimizer):
     compare_updates(backend, dtype, rng, optimizer_with(optimizer, weight_decay=0.05))
@@ -90,6 +91,7 @@ def clipped(gradients, clip):
     return [g * min(1.0, clip.get("global_clipnorm", whole) / whole) for g in gradients]
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("clip", CLIPS, ids=str)
 @pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (0.03, 0.0), (0.0, 0.02), (0.05, 0.01)])
 def test_descent_follows_the_formula_of_penalties_and_clipping(backend, dtype, rng, clip, l1, l2):
