@@ -36,7 +36,6 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
     config.addinivalue_line("markers", "covering(*names): without --long these arguments, or all, take turns over all others")
-    config.executed = 0
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -106,20 +105,21 @@ def _meetings(item, *sizes: int) -> set:
     return {some for size in sizes for some in itertools.combinations(_values(item), size)}
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = (yield).get_result()
-    item.config.executed += report.when == "call" and not report.skipped
-
-
 def pytest_sessionfinish(session, exitstatus):
-    if not session.config.executed and not session.config.option.collectonly and exitstatus == pytest.ExitCode.OK:
+    if exitstatus == pytest.ExitCode.OK and _nothing_ran(session.config):
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if not config.executed and not config.option.collectonly:
+    if _nothing_ran(config):
         terminalreporter.write_line("no test was executed: that is a failure", red=True)
+
+
+def _nothing_ran(config) -> bool:
+    """Whether tests were wanted and none was executed; False in a process that runs a share of them for another."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    wanted = reporter and not config.option.collectonly and not hasattr(config, "workerinput")
+    return wanted and not any(reporter.stats.get(kind) for kind in ("passed", "failed", "xfailed", "xpassed"))
 
 
 def _runs(name: str) -> list:
