@@ -35,7 +35,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
-    config.addinivalue_line("markers", "covering(*names): without --long these arguments, or all, take turns over all others")
+    config.addinivalue_line("markers", "covering(*names): without --long these arguments, or all, take turns")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
