@@ -7,8 +7,9 @@ Design: cases are full products, of which a session without ``--long`` runs a co
 ``covering("weighting", "dtype")`` those two take turns over the product of all else, and each of their values must
 meet each value of every other argument. With ``covering`` alone all arguments take turns: each value of each meets each
 value of every other, and no more is promised. That is for what is slow: every loss in every width, dtype and backend,
-but in how many threes nobody can see. What is chosen depends on the order of the cases alone, so that the processes
-among which a session is shared out choose the same.
+but in how many threes nobody can see. Of the Numba backend, which compiles every kernel once more for another dtype,
+100 s for all, float64 runs where a test has both; models of users, float32, are trained on it in the other rooms. What
+is chosen depends on the order of the cases alone, so that the processes among which a session is shared choose alike.
 """
 
 from __future__ import annotations
@@ -48,10 +49,21 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if any("empty parameter set" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skip")):
             raise pytest.UsageError(f"{item.nodeid} has no cases")
+        if " at 0x" in item.name:
+            raise pytest.UsageError(f"{item.nodeid} is called otherwise in every process")
     if not config.getoption("--long") and not any("[" in argument for argument in config.args):
-        left = {item for item in items if "long" in item.keywords} | _waiting(items)
+        left = {item for item in items if "long" in item.keywords or _compiles_again(item)}
+        left |= _waiting(item for item in items if item not in left)
         config.hook.pytest_deselected(items=[item for item in items if item in left])
         items[:] = [item for item in items if item not in left]
+    if hasattr(config, "workerinput"):  # Numba's cases into the share of one process, lest several compile the same
+        items.sort(key=lambda item: "numba" not in item.name)
+
+
+def _compiles_again(item) -> bool:
+    """Whether Numba runs for the second of two dtypes."""
+    values = item.callspec.params if hasattr(item, "callspec") else {}
+    return values.get("backend") == ("numba", None) and values.get("dtype") == "float32"
 
 
 def _waiting(items) -> set:
