@@ -170,6 +170,7 @@ def test_flushed_denormals_change_no_other_number(native, dtype, rng, name):
         np.testing.assert_array_equal(flushed, np.where(np.abs(gradual) < tiny, 0, gradual))
 
 
+@pytest.mark.covering
 @each_function
 @pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 9, 15, 16, 17, 35])
 def test_numbers_do_not_depend_on_their_place(native, dtype, rng, name, count):
