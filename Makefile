@@ -34,8 +34,10 @@ demo: $(VENV)/built
 	@echo
 	@echo "The model is in demo/digits.safetensors, its curve in demo/curve.png."
 
+# A process a core. The programs that tests start compile the package anew, a second each, where no bytecode is kept.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/built
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	$(RUN) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/linters
 	$(RUN) -m ruff check .

@@ -5,12 +5,17 @@ that do not are named at the head of every session, and test_contract.py skips o
 
 Design: cases are full products, of which a session without ``--long`` runs a covering set: with the mark
 ``covering("weighting", "dtype")`` those two take turns over the product of all else, and each of their values must
-meet each value of every other argument. Sets of pairs would be smaller still, but nobody could see what meets what.
+meet each value of every other argument. With ``covering`` alone all arguments take turns: each value of each meets each
+value of every other, and no more is promised. That is for what is slow: every loss in every width, dtype and backend,
+but in how many threes nobody can see. Of the Numba backend, which compiles every kernel once more for another dtype,
+100 s for all, float64 runs where a test has both; models of users, float32, are trained on it in the other rooms. What
+is chosen depends on the order of the cases alone, so that the processes among which a session is shared choose alike.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import signal
 import sys
@@ -31,8 +36,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
-    config.addinivalue_line("markers", "covering(*names): without --long these arguments take turns over all others")
-    config.executed = 0
+    config.addinivalue_line("markers", "covering(*names): without --long these arguments, or all, take turns")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -45,10 +49,21 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if any("empty parameter set" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skip")):
             raise pytest.UsageError(f"{item.nodeid} has no cases")
+        if " at 0x" in item.name:
+            raise pytest.UsageError(f"{item.nodeid} is called otherwise in every process")
     if not config.getoption("--long") and not any("[" in argument for argument in config.args):
-        left = {item for item in items if "long" in item.keywords} | _waiting(items)
+        left = {item for item in items if "long" in item.keywords or _compiles_again(item)}
+        left |= _waiting(item for item in items if item not in left)
         config.hook.pytest_deselected(items=[item for item in items if item in left])
         items[:] = [item for item in items if item not in left]
+    if hasattr(config, "workerinput"):  # Numba's cases into the share of one process, lest several compile the same
+        items.sort(key=lambda item: "numba" not in item.name)
+
+
+def _compiles_again(item) -> bool:
+    """Whether Numba runs for the second of two dtypes."""
+    values = item.callspec.params if hasattr(item, "callspec") else {}
+    return values.get("backend") == ("numba", None) and values.get("dtype") == "float32"
 
 
 def _waiting(items) -> set:
@@ -61,41 +76,62 @@ def _waiting(items) -> set:
 
 
 def _covering(names, group) -> list:
+    """The cases of a test that run without --long."""
+    return _turns(names, group) if names else _pairs(group)
+
+
+def _turns(names, group) -> list:
     """One case for all values of the arguments but ``names``: that in which most pairs and threes meet anew."""
     choices = defaultdict(list)
     for item in group:
-        choices[tuple(id(value) for name, value in item.callspec.params.items() if name not in names)].append(item)
-    meetings = {item: _meetings(names, item) for item in group}
+        choices[tuple(value for value in _values(item) if value[0] not in names)].append(item)
+    meetings = {item: {some for some in _meetings(item, 2, 3) if any(n in names for n, _ in some)} for item in group}
     taken, met = [], Counter()
     for cases in choices.values():
-        taken.append(max(cases, key=lambda item: sum(1 / (1 + met[met_here]) for met_here in meetings[item])))
+        taken.append(max(cases, key=lambda item: math.fsum(1 / (1 + met[met_here]) for met_here in meetings[item])))
         met.update(meetings[taken[-1]])
     if any(len(values) == 2 and values not in met for values in set().union(*meetings.values())):
         raise pytest.UsageError(f"{group[0].nodeid}: {names} cannot meet each value of every other argument in turns")
     return taken
 
 
-def _meetings(names, item) -> set:
-    """The pairs and threes of values that the case brings together, of which one is of ``names``."""
-    values = [(name, id(value)) for name, value in item.callspec.params.items()]
-    together = (*itertools.combinations(values, 2), *itertools.combinations(values, 3))
-    return {some for some in together if any(name in names for name, _ in some)}
+def _pairs(group) -> list:
+    """Cases in which all values meet that meet in any: first those that bring most pairs, as many as are all new."""
+    meetings = {item: _meetings(item, 2) for item in group}
+    taken, met = [], set()
+    for wanted in range(max(map(len, meetings.values())), 0, -1):
+        for item in group:
+            if len(meetings[item] - met) >= wanted:
+                taken.append(item)
+                met |= meetings[item]
+    return taken
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = (yield).get_result()
-    item.config.executed += report.when == "call" and not report.skipped
+def _values(item) -> list[tuple[str, int]]:
+    """A case's arguments, each with the identity of its value: not all can be compared."""
+    return [(name, id(value)) for name, value in item.callspec.params.items()]
+
+
+def _meetings(item, *sizes: int) -> set:
+    """The pairs, threes and so on of values that the case brings together."""
+    return {some for size in sizes for some in itertools.combinations(_values(item), size)}
 
 
 def pytest_sessionfinish(session, exitstatus):
-    if not session.config.executed and not session.config.option.collectonly and exitstatus == pytest.ExitCode.OK:
+    if exitstatus == pytest.ExitCode.OK and _nothing_ran(session.config):
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if not config.executed and not config.option.collectonly:
+    if _nothing_ran(config):
         terminalreporter.write_line("no test was executed: that is a failure", red=True)
+
+
+def _nothing_ran(config) -> bool:
+    """Whether tests were wanted and none was executed; False in a process that runs a share of them for another."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    wanted = reporter and not config.option.collectonly and not hasattr(config, "workerinput")
+    return wanted and not any(reporter.stats.get(kind) for kind in ("passed", "failed", "xfailed", "xpassed"))
 
 
 def _runs(name: str) -> list:

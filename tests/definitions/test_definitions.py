@@ -37,7 +37,7 @@ N = 4096
         ),
         (Plateau(0.02), lambda s: 0.02),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", repr(value)),
 )
 def test_rates_equal_the_formula(schedule, formula):
     rates = schedule.rates(STEPS)

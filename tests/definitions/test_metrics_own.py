@@ -102,7 +102,7 @@ def test_a_function_of_one_number_cannot_be_weighted(rng):
 @pytest.mark.parametrize(
     ("metric", "words"),
     [(lambda t, p: "high", "numbers"), (metrics.Mean(), "values"), (metrics.AUC, "made first"), (5, "names")],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_what_is_no_metric_is_refused_by_name(rng, metric, words):
     x, y = regression(rng)

@@ -30,11 +30,17 @@ def example(monkeypatch):
 
 @EVERY_BACKEND
 @pytest.mark.parametrize("which", COSTS)
-def test_costs_are_numpys_at_every_printed_iteration(example, which, name, capsys):
+@pytest.mark.parametrize(("iterations", "fall"), [(1000, 3), pytest.param(None, 5, marks=pytest.mark.long)])
+def test_costs_are_numpys_at_every_printed_iteration(example, monkeypatch, which, name, iterations, fall, capsys):
+    """Of the first iterations, or of as many as the example has."""
+    classic = example("classic")
+    if iterations:
+        monkeypatch.setattr(classic, "ITERATIONS", iterations)
+        monkeypatch.setattr(classic, "PRINT_EVERY", iterations // 10)
     costs, in_fastnn = example(which).main(name)
     assert len(costs) == 10
-    assert_close(in_fastnn, costs, np.float64, example("classic").ITERATIONS)
-    assert costs[-1] < costs[0] / 5
+    assert_close(in_fastnn, costs, np.float64, classic.ITERATIONS)
+    assert costs[-1] < costs[0] / fall
     assert f"(backend {name})" in capsys.readouterr().out
 
 
@@ -102,7 +108,8 @@ def test_the_gradients_of_xor_are_drawn(example, tmp_path):
 
 @pytest.mark.parametrize("which", [*COSTS, "keras_listing"])
 def test_examples_are_scripts_that_take_a_backend(which):
-    command = [sys.executable, str(EXAMPLES / f"{which}.py"), "--backend", "numpy"]
+    name = fastnn.get_backend()
+    command = [sys.executable, str(EXAMPLES / f"{which}.py"), "--backend", name]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
-    assert "(backend numpy)" in ran.stdout
+    assert f"(backend {name})" in ran.stdout

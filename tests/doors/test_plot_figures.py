@@ -142,8 +142,14 @@ def test_the_style_of_a_new_figure_does_not_follow_later_settings(tmp_path):
     assert ax.xaxis.label.get_fontsize() == 9
 
 
-@pytest.mark.parametrize("theme", ["dark_background", "ggplot"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "theme"),
+    [  # without --long every picture in one theme
+        pytest.param(name, theme, marks=() if (i + j) % 2 == 0 else pytest.mark.long)
+        for i, name in enumerate(CASES)
+        for j, theme in enumerate(("dark_background", "ggplot"))
+    ],
+)
 def test_pictures_draw_in_a_users_theme(name, theme, tmp_path):
     with matplotlib.style.context(theme):
         figure = Figure()

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from pages import Reader, Stuck, get, until
 
+import fastnn
 from fastnn import cli
 from fastnn.cli.arguments import WATCH_PORT
 from fastnn.cli.prepare import prepare
@@ -45,11 +46,11 @@ def table(tmp_path):
 
 
 @contextlib.contextmanager
-def training(table: Path, *options: object) -> Iterator[tuple[subprocess.Popen, int, str]]:
+def training(table: Path, *options: object, backend: str = "numpy") -> Iterator[tuple[subprocess.Popen, int, str]]:
     """A block in which ``fastnn train --watch`` runs: the process, the port, and what it had printed by then."""
     command = [sys.executable, "-W", "error", "-m", "fastnn", "train", str(table), "--target", NAMES[2], "--seed", "1"]
     command += ["--out", str(table.with_name("m.safetensors")), *map(str, options)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "FASTNN_BACKEND": "numpy"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "FASTNN_BACKEND": backend}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
         try:
@@ -162,7 +163,7 @@ def test_without_a_browser_the_address_is_told(monkeypatch, capsys):
 
 def test_of_several_fits_the_page_ends_with_the_one_that_was_kept(tmp_path):
     path = write_table(tmp_path / "table.csv", "numbers")
-    with training(path, "--watch", 0) as (process, port, _):
+    with training(path, "--watch", 0, backend=fastnn.get_backend()) as (process, port, _):
         events = list(Reader(port).events())
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")

@@ -11,6 +11,7 @@ from browser import Browser, browsing
 from models import classes, model_of, regression
 from test_watch_command import NAMES, training, write_table
 
+import fastnn
 from fastnn.callbacks import Callback
 from fastnn.layers import Dense
 from fastnn.watch import Plane, Watch
@@ -58,7 +59,7 @@ def until_over(page: Browser) -> None:
 @pytest.mark.parametrize("kind", ["classes", "numbers"])
 def test_a_command_is_followed_from_its_first_epochs_to_its_results(page, tmp_path, kind):
     table = write_table(tmp_path / "table.csv", kind)
-    with training(table, "--watch", 0, "--epochs", 10**7, "--time-limit", 6) as (process, port, _):
+    with training(table, "--watch", 0, "--epochs", 10**7, "--time-limit", 4) as (process, port, _):
         page.open(f"http://127.0.0.1:{port}/")
         page.wait(f"{CURVES}.length == 4")
         first, epoch = page.ask(CURVES), page.ask(EPOCH)
@@ -245,7 +246,7 @@ def test_ten_thousand_epochs_are_few_points(page, rng):
     x, y = regression(rng, n=8)
     with Watch(0, verbose=0) as watch:
         page.open(watch.address)
-        model_of().fit(x, y, epochs=10_000, callbacks=watch)
+        model_of(name=fastnn.get_backend()).fit(x, y, epochs=10_000, callbacks=watch)
     until_over(page)
     assert page.ask(EPOCH) == 10_000
     assert 250 < page.ask(CURVES)[0].count("L") <= 500

@@ -70,6 +70,7 @@ WRONG = {
 CALLS = ("fit", "evaluate", "predict", "train_on_batch", "validation", "fit_many")
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("name", ["numpy", "cython"])
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("case", WRONG)

@@ -61,7 +61,7 @@ def compare_step(backend, net, dtype, batch, *, scale=None, training=False, leas
     return ours, right
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("shape", SHAPES[::3], ids=str)
 def test_step_with_activation_equals_reference(backend, dtype, rng, name, shape):
@@ -88,6 +88,7 @@ def test_all_sizes_with_all_activations(backend, dtype, rng, name):
         compare_step(backend, net, dtype, (draw(rng, (rows, 5)), draw(rng, (rows, width)), None), least=least)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation_layer_on_wide_range_equals_reference(backend, dtype, rng, name):
     net = network(rng, [Activation(name)], (19,), loss="mse")
@@ -110,7 +111,7 @@ def test_parameter_of_an_activation_reaches_the_backend(backend, dtype, rng, nam
     compare_step(backend, net, dtype, (draw(rng, (13, 7)), draw(rng, (13, 9)), None))
 
 
-@pytest.mark.covering("weighting", "dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize(("n_out", "rows"), [(1, 13), (3, 17), (15, 5), (16, 5), (37, 2), (2, 300)])
 @pytest.mark.parametrize("weighting", ["none", "given", "zero"])
@@ -174,6 +175,7 @@ PARAMETERS = {StatisticCode.HITS: 0.25, StatisticCode.TOP_K_HITS: 2, StatisticCo
 STATISTICS = [Reading(code.name, code, np.asarray, PARAMETERS.get(code, 0.0)) for code in StatisticCode]
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize(("n_out", "rows", "repeat"), [(1, 13, 1), (3, 37, 1), (17, 5, 1), (4, 7, 3), (2, 300, 1)])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_statistics_equal_reference(backend, dtype, rng, n_out, rows, repeat, weighted):
@@ -201,6 +203,7 @@ def test_statistics_of_class_indices_equal_reference(backend, dtype, rng, n_out)
     compare_step(backend, net, dtype, batch)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize(
     ("rate", "repeat", "width", "first_row"),
     [(0.5, 1, 16, 0), (0.1, 1, 7, 3), (0.9, 3, 5, 1), (0.0, 1, 9, 2), (0.3, 2, 33, 5)],
@@ -225,7 +228,7 @@ def test_step_with_dropout_equals_reference(backend, dtype, rng):
     compare_step(backend, net, dtype, (draw(rng, (19, 7)), draw(rng, (19, 3)), None), training=True)
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("rows", [0, 1, 2, 255, 256, 257, 700])
 @pytest.mark.parametrize("name", ["softmax", "sigmoid", "linear"])
 def test_prediction_of_many_blocks_equals_forward(backend, dtype, rng, rows, name):

@@ -53,6 +53,7 @@ def compare_exactly(backend, dtype, rng, layers, n_in, rows):
         np.testing.assert_array_equal(got, right)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("width", SIZES)
 def test_whole_numbers_give_equal_bits_for_all_sizes(backend, dtype, rng, width):
     for i, rows in enumerate(ROWS):
@@ -61,6 +62,7 @@ def test_whole_numbers_give_equal_bits_for_all_sizes(backend, dtype, rng, width)
         compare_exactly(backend, dtype, rng, [Dense(last, "relu", use_bias=False), Dense(width)], other, rows)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize(
     ("n_in", "width", "n_out", "rows"), [(400, 1, 300, 500), (700, 129, 1, 3), (3, 801, 130, 97), (389, 260, 517, 167)]
 )
@@ -69,6 +71,7 @@ def test_whole_numbers_give_equal_bits_in_large_products(backend, dtype, rng, mo
     compare_exactly(backend, dtype, rng, [Dense(width, "relu"), Dense(n_out)], n_in, rows)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize(
     ("n_in", "n_out", "rows"), [(391, 3100, 13), (3100, 391, 13), (13, 4111, 500), (1024, 1024, 64)]
 )
@@ -93,6 +96,7 @@ def test_whole_numbers_through_activation_and_dropout_layers(backend, dtype, rng
         np.testing.assert_array_equal(got, right)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("width", SIZES)
 def test_whole_numbers_give_equal_bits_through_factors(backend, dtype, rng, width):
     for rows in ROWS[::3]:
@@ -133,6 +137,7 @@ EXTREMES = (
 )
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("name", [name for name, record in ACTIVATIONS.items() if not record.rowwise])
 def test_extreme_inputs_of_an_activation_match_the_reference(backend, dtype, rng, name):
     width = 37  # every extreme at every place of a vector and in the tail
@@ -146,6 +151,7 @@ def test_extreme_inputs_of_an_activation_match_the_reference(backend, dtype, rng
     assert_close(got, right, dtype, magnitude=np.where(np.isfinite(size), size, 1))
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize("width", [1, 3, 16, 37])
 def test_extreme_rows_of_a_rowwise_activation_match_the_reference(backend, dtype, rng, name, width):
@@ -158,6 +164,7 @@ def test_extreme_rows_of_a_rowwise_activation_match_the_reference(backend, dtype
     assert_close(got, right, dtype, width)
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("width", [3, 16, 33])
 def test_a_bad_row_spoils_its_own_output_and_the_same_gradients(backend, dtype, rng, bad, width):
@@ -177,6 +184,7 @@ def test_a_bad_row_spoils_its_own_output_and_the_same_gradients(backend, dtype, 
         np.testing.assert_array_equal(np.isfinite(got), np.isfinite(right))
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("loss", EVERY_KERNEL, ids=lambda loss: loss.code.name.lower())
 def test_a_prediction_that_is_not_a_number_makes_the_loss_one(backend, dtype, rng, loss):
     net = network(rng, [Activation("linear")], (19,), loss=loss)

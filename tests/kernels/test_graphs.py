@@ -98,6 +98,7 @@ def test_a_layer_used_twice_has_the_sum_of_both_gradients(backend, dtype, rng):
     assert_close(got[size:], expected[2 * size :], dtype, shared.depth + 13)
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("layer", [Dense(9, "tanh"), Scale()], ids=repr)
 @pytest.mark.parametrize("uses", [1, 2, 3])
 @pytest.mark.parametrize("batch_size", [7, 600])
@@ -119,6 +120,7 @@ def test_a_large_layer_that_is_updated_with_its_gradients_equals_the_reference(b
     near(got, trained(reference, net, DOUBLE, xs, targets, epochs=1))
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize(
     "optimizer",
     [SGD(momentum=0.9, weight_decay=0.1), AdamW(weight_decay=0.1, clipnorm=0.1), Lion(weight_decay=0.1)]

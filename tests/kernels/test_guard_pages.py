@@ -64,7 +64,7 @@ def train_and_predict(backend, net, dtype, data):
     backend.predict(net.plan, stage.arenas, (stage.place(data[0]),), (out,))
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize(
     "loss",
     [

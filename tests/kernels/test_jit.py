@@ -237,6 +237,7 @@ def test_dropout_factors_are_those_of_the_reference(dtype, rate, first, count):
         np.testing.assert_array_equal(got, expected.astype(dtype))
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("n", [1, 2, 4, 7, 16, 31, 32, 33, 65])
 @pytest.mark.parametrize("m", [1, 3, 4, 9, 15])
 @pytest.mark.parametrize("k", [1, 4, 7])

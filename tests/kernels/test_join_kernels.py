@@ -94,7 +94,7 @@ def test_gradients_equal_differences(rng, layer, shapes):
         assert (np.abs(got - expected) <= difference_limit(expected)).all()
 
 
-@pytest.mark.covering("rows", "dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize(("layer", "shapes"), CASES, ids=case_id)
 @pytest.mark.parametrize("rows", [1, 37])
 def test_joins_equal_the_reference(backend, dtype, rng, layer, shapes, rows):
@@ -119,6 +119,7 @@ def exact_cases(width):
     yield from ((Dot(1), [(3, width), (3, width)]), (Scale(), [wide]), (Scale(), [(2, width)]))
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_whole_numbers_give_equal_bits(backend, dtype, rng, width):
     for i, (layer, shapes) in enumerate(exact_cases(width)):
@@ -174,6 +175,7 @@ def test_an_edge_read_twice_has_the_sum_of_both_gradients(backend, dtype, rng, l
     assert_close(dx, expected[type(layer).__name__](), dtype, 2, np.abs(dy).max())
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize(("width", "n_out"), [(9, 4), (67, 33), (300, 129), (130, 301)])
 def test_gradient_past_a_dense_layer_is_added(backend, dtype, rng, width, n_out):
     """``x`` reaches the output beside a Dense layer, whose product then adds to a gradient that is there."""

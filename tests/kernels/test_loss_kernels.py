@@ -51,7 +51,7 @@ def check_rows(backend, dtype, loss, z, target):
         ours.check()
 
 
-@pytest.mark.covering("numbers", "dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("loss", FOCAL, ids=loss_id)
 @pytest.mark.parametrize("width", [2, 3, 17, 37])
 @pytest.mark.parametrize("numbers", [FINITE, EXTREMES], ids=["finite", "infinite"])
@@ -105,6 +105,7 @@ def test_poisson_deviance_of_all_counts_equals_reference(backend, dtype, rng):
         ours.check()
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("count", [30.0, 1e3, 1e6, 3e7])
 @pytest.mark.parametrize("off", [-1e-3, 1e-4, 0.02])
 def test_poisson_deviance_of_a_large_count_keeps_its_digits(backend, dtype, rng, count, off):
@@ -120,7 +121,7 @@ def test_poisson_deviance_of_a_large_count_keeps_its_digits(backend, dtype, rng,
 QUANTILES = {2: (0.1, 0.9), 3: (0.05, 0.5, 0.95), 5: (0.1, 0.2, 0.3, 0.4, 0.9), 32: tuple(np.arange(1, 33) / 40)}
 
 
-@pytest.mark.covering("periods", "dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("count", QUANTILES)
 @pytest.mark.parametrize("periods", [1, 2, 3, 7, 11])
 @pytest.mark.parametrize(("rows", "repeat"), [(1, 1), (13, 1), (256, 1), (7, 3)])
@@ -168,6 +169,7 @@ TRAININGS = (
 )
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize(("output", "loss"), TRAININGS, ids=lambda value: getattr(value, "name", value))
 def test_training_ends_where_the_reference_ends(backend, dtype, rng, output, loss):
     net = dense(rng, (5, 9, 3), "tanh", output, loss=loss, optimizer="adam", batch_size=16)

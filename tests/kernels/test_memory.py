@@ -116,7 +116,14 @@ def counting(tmp_path_factory) -> Path:
     return library
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "dtype"),
+    [  # each is a process of its own: without --long every case in one dtype, and every dtype in some
+        pytest.param(case, np.dtype(kind), id=f"{case}-{kind}", marks=() if (i + j) % 2 == 0 else pytest.mark.long)
+        for i, case in enumerate(CASES)
+        for j, kind in enumerate(("float32", "float64"))
+    ],
+)
 def test_a_native_call_asks_for_as_much_memory_for_many_batches_as_for_few(counting, case, dtype):
     """``PYTHONMALLOC=malloc`` has Python's own objects counted too."""
     if _kernels.why_not("cython"):

@@ -76,6 +76,7 @@ def test_products_of_whole_numbers_are_exact_for_all_ragged_sizes(isa, dtype, rn
         check_product(rng, dtype, (m, n, SIZES[(m + 3 * n) % len(SIZES)]), layout, bool((m + n) % 2))
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("accumulate", [False, True])
 @pytest.mark.parametrize("sizes", BLOCKED, ids=str)
@@ -126,6 +127,7 @@ def assert_all_isas_train_to_the_same_bits(net, dtype, data):
 more_than_one = pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add runs here")
 
 
+@pytest.mark.covering
 @more_than_one
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])

@@ -36,7 +36,7 @@ def rows_of(rng, n, n_in=5, n_out=3):
     return draw(rng, (n, n_in)), draw(rng, (n, n_out)), draw(rng, n) ** 2 + 0.125
 
 
-@pytest.mark.covering("weighted", "dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("reduction", [Reduction(), THEIRS, Reduction(2.0), Reduction(by_weight=True)], ids=str)
 @pytest.mark.parametrize(("n", "batch_size"), [(50, 16), (7, 100), (1100, 500), (5, 1)])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -118,7 +118,7 @@ def stop_by_hand(means, patience, tol, best=np.inf, wait=0):
     return len(means), best, wait
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize(("patience", "tol"), [(-1, 0.0), (0, 1e-3), (1, 0.02), (3, 0.05), (2, 1e9)])
 @pytest.mark.parametrize("max_steps", [1, 2, 3, 7, None])
 def test_a_fit_ends_where_its_losses_say(backend, dtype, rng, patience, tol, max_steps):
@@ -184,7 +184,7 @@ def test_the_rule_may_be_told_to_go_on():
 # -- the gradient over all rows -------------------------------------------------------------------
 
 
-@pytest.mark.covering("weighted", "dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("n", [1, 33, 700, 1100])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("reduction", [Reduction(), THEIRS], ids=str)

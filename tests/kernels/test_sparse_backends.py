@@ -26,6 +26,7 @@ def trained(backend, net, dtype, x, target, weight) -> tuple:
     return stage.params().tobytes(), sums.tobytes(), order.tobytes()
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch_size", BLOCK_SIZES)
 def test_training_gives_the_bits_of_dense_rows(backend, dtype, rng, kind, batch_size):
@@ -47,6 +48,7 @@ def test_several_blocks_a_batch_give_the_bits_of_dense_rows(backend, dtype, rng)
     )
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch_size", BLOCK_SIZES)
 def test_prediction_gives_the_bits_of_dense_rows(backend, dtype, rng, kind, batch_size):
@@ -126,6 +128,7 @@ def test_prediction_uses_its_arenas_again(backend, dtype, rng):
         assert found.tobytes() == expected.tobytes()
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n", [67, 700])
 def test_gradient_over_all_rows_gives_the_bits_of_dense_rows(backend, dtype, rng, kind, n):

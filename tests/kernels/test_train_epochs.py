@@ -63,7 +63,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize(("n", "batch_size"), [(50, 16), (33, 32), (64, 32), (7, 100), (5, 1)])
 def test_train_epochs_equals_the_loop_of_steps(backend, dtype, rng, kind, n, batch_size):
@@ -109,7 +109,7 @@ def test_training_goes_on_where_an_earlier_call_ended(backend, dtype, rng):
     parts.check()
 
 
-@pytest.mark.covering("weighted", "dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_training_under_every_loss_equals_reference(backend, dtype, rng, loss, weighted):
@@ -122,6 +122,7 @@ def test_training_under_every_loss_equals_reference(backend, dtype, rng, loss, w
     ours.check()
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize(("batch_size", "n"), [(16, 40), (37, 100), (20, 20), (100, 55)])
 @pytest.mark.parametrize("block", [1, 3, 16])
 def test_blocks_smaller_than_the_batch_equal_reference(backend, dtype, rng, monkeypatch, batch_size, n, block):
@@ -197,6 +198,7 @@ def test_a_loss_that_is_not_finite_stops_before_its_update(backend, dtype, rng, 
     stage.check()
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("optimizer", [SGD(0.05, momentum=0.9), "adam", "lion"], ids=str)
 @pytest.mark.parametrize("clip", ["clipvalue", "clipnorm", "global_clipnorm"])
 def test_training_with_clipping_equals_reference(backend, dtype, rng, optimizer, clip):

@@ -57,18 +57,20 @@ def compare_updates(backend, dtype, rng, optimizer, layers=None, steps=4):
     ours.check()
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("clip", CLIPS, ids=str)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_update_equals_reference(backend, dtype, rng, optimizer, clip):
     compare_updates(backend, dtype, rng, optimizer_with(optimizer, **clip))
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_update_with_decay_equals_reference(backend, dtype, rng, optimizer):
     compare_updates(backend, dtype, rng, optimizer_with(optimizer, weight_decay=0.05))
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize(("l1", "l2"), [(0.03, 0.0), (0.0, 0.02), (0.05, 0.01)])
 @pytest.mark.parametrize("clip", CLIPS[:3], ids=str)
 def test_update_with_penalties_equals_reference(backend, dtype, rng, l1, l2, clip):
@@ -90,6 +92,7 @@ def clipped(gradients, clip):
     return [g * min(1.0, clip.get("global_clipnorm", whole) / whole) for g in gradients]
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("clip", CLIPS, ids=str)
 @pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (0.03, 0.0), (0.0, 0.02), (0.05, 0.01)])
 def test_descent_follows_the_formula_of_penalties_and_clipping(backend, dtype, rng, clip, l1, l2):
@@ -122,7 +125,7 @@ def test_the_penalty_is_part_of_the_loss_of_every_batch(backend, dtype, rng):
     assert_close(sums[0] - sums[1], owed, dtype, 20 + net.depth, magnitude=sums[0])
 
 
-@pytest.mark.covering("bad", "dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("clip", CLIPS[:4], ids=str)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
