@@ -9,14 +9,14 @@ import argparse
 from typing import Any
 
 from fastnn._version import __version__
-from fastnn.cli.values import backend, class_weight, encoding, named, port, real, separator, whole, widths
+from fastnn.cli.values import backend, class_weight, encoding, image_size, named, port, real, separator, whole, widths
 
 DATA_HELP = (
     "CSV with a header line, Parquet or Excel (.xlsx), plain or compressed (gzip, bzip2, xz, zip of one file, zstd); "
     "NPZ (arrays x and y, or x_train y_train x_test y_test), a folder of IDX files (MNIST's format; predict also takes "
-    "one file of images), - for standard input, or the bundled set 'digits'. A file's first bytes tell what it is, not "
-    "its name. Where DATA has rows to train and rows to test, train takes the former, predict and evaluate take the "
-    "latter."
+    "one file of images), a folder of PNG or JPEG pictures with a folder for each class (extra image), - for standard "
+    "input, or the bundled set 'digits'. A file's first bytes tell what it is, not its name. Where DATA has rows to "
+    "train and rows to test, train takes the former, predict and evaluate take the latter."
 )
 PREDICTIONS_HELP = (
     "default: standard output, as CSV; the ending decides: .csv, .tsv (also .gz, .bz2, .xz), .parquet (extra table), "
@@ -38,6 +38,10 @@ VALIDATION_HELP = "of the rows held out, default 0.2, or 0 where that is fewer t
 CLASS_WEIGHT_HELP = (
     "how much the rows of each class count: balanced (all classes alike in sum), or weights by name such as "
     "yes=5,no=1, or JSON; a class that is not named counts 1"
+)
+NETWORK_HELP = (
+    "mlp: dense layers, for tables and images (default); for images also lenet: two convolutions and dense layers, as "
+    "LeNet-5 has, and cnn: blocks of convolutions with BatchNormalization"
 )
 KEEP_HELP = "columns of DATA to write before the predictions, with commas between; all keeps every column"
 RULES = """\
@@ -92,8 +96,7 @@ def _train(commands: Any) -> None:
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
     p.add_argument("--target", metavar="COLUMN", help="the column to predict (tables only; digits knows its own)")
     p.add_argument("--task", choices=("classify", "regress"), help="default: by the target, see below")
-    p.add_argument("--hidden", type=widths, default=[64, 32], metavar="64,32", help="widths of the hidden layers")
-    p.add_argument("--activation", type=named("activations"), default="relu", help="of the hidden layers")
+    _network(p)
     p.add_argument("--optimizer", type=named("optimizers"), default="adam", help="default: adam")
     p.add_argument(
         "--learning-rate",
@@ -127,6 +130,15 @@ def _train(commands: Any) -> None:
         help="keep the page so long after training (or until Ctrl-C)",
     )
     p.add_argument("--open", action="store_true", help="open the page in the browser")
+
+
+def _network(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--network", choices=("mlp", "lenet", "cnn"), default="mlp", help=NETWORK_HELP)
+    p.add_argument("--hidden", type=widths, metavar="64,32", help="widths of the hidden dense layers, default: 64,32")
+    p.add_argument(
+        "--image-size", type=image_size, metavar="HEIGHTxWIDTH", help="to which the pictures of a folder are made"
+    )
+    p.add_argument("--activation", type=named("activations"), default="relu", help="of the hidden layers")
 
 
 def _predict(commands: Any) -> None:
@@ -166,6 +178,7 @@ def _reading(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--max-bytes", type=whole(low=1), metavar="N", help="what a compressed file may become, default 1 GiB"
     )
+    p.add_argument("--skip-damaged", action="store_true", help="leave out pictures of a folder that cannot be read")
 
 
 def _machine(p: argparse.ArgumentParser) -> None:

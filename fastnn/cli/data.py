@@ -1,4 +1,4 @@
-"""What DATA on the command line means: a table, an NPZ archive, an IDX folder, or a bundled set.
+"""What DATA on the command line means: a table, an NPZ archive, a folder of IDX files or of pictures, or a bundled set.
 
 All become a :class:`Source`: features (a table, or uint8 images), and the column to predict if it is there.
 """
@@ -14,17 +14,20 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import unknown_name
+from fastnn._base.reprs import counted
 from fastnn.datasets import read_idx_folder
-from fastnn.datasets.digits import TARGET, digits_table
+from fastnn.datasets.digits import TARGET, digits_images, digits_table
+from fastnn.datasets.folder import is_picture_folder, read_image_folder
 from fastnn.datasets.idx import idx_array, is_idx
 from fastnn.datasets.npz import is_npz, npz_arrays
 from fastnn.tables import Reading, Table, table_of
 from fastnn.tables.excel import is_workbook
+from fastnn.tables.features import Pixels
 from fastnn.tables.table import Column, column_from_array
 from fastnn.tables.unpack import unpack
 
 BUNDLED = ("digits",)
-ARRAY_TARGET = "y"
+ARRAY_TARGET, CLASS = "y", "class"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Source:
     features: Table | np.ndarray
     target: Column | None
     target_name: str
+    told: tuple[str, ...] = ()  # of what is no table
 
     def __len__(self) -> int:
         return len(self.features)
@@ -42,12 +46,12 @@ class Source:
     def take(self, rows: np.ndarray) -> Source:
         """The source with these rows alone."""
         features = self.features.take(rows) if isinstance(self.features, Table) else self.features[rows]
-        return Source(self.name, features, None if self.target is None else self.target.take(rows), self.target_name)
+        return replace(self, features=features, target=None if self.target is None else self.target.take(rows))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about how DATA was read."""
-        return self.features.notes if isinstance(self.features, Table) else ()
+        return self.features.notes if isinstance(self.features, Table) else self.told
 
     @property
     def n_columns(self) -> int:
@@ -55,7 +59,29 @@ class Source:
         return len(self.features.columns) if isinstance(self.features, Table) else int(self.features[0].size)
 
 
-def read_source(data: str, part: str, target: str | None = None, reading: Reading | None = None) -> Source:
+@dataclass(frozen=True)
+class Images:
+    """How rows are wanted that are images.
+
+    ``size`` is the height and width of pictures, ``channels`` 1 or 3; None for what they have.
+    ``damaged`` files are an ``"error"``, or ``"skip"``.
+    """
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    damaged: str = "error"
+
+    @staticmethod
+    def like(features: Any, damaged: str = "error") -> Images | None:
+        """As a model was trained on; None for one of tables."""
+        if not isinstance(features, Pixels):
+            return None
+        return Images(features.shape[:2], 3 if len(features.shape) == 3 else 1, damaged)  # type: ignore[arg-type]
+
+
+def read_source(
+    data: str, part: str, target: str | None = None, reading: Reading | None = None, images: Images | None = None
+) -> Source:
     """Read DATA.
 
     Parameters
@@ -65,6 +91,7 @@ def read_source(data: str, part: str, target: str | None = None, reading: Readin
     part : ``"train"`` or ``"test"``: which rows, where DATA has both.
     target : the column to predict; None where DATA itself knows.
     reading : what is known of the file and its columns; the target is read as text where it says nothing.
+    images : given where the bundled digits shall be images, and for pictures.
     """
     path = Path(data)
     if reading is None:
@@ -73,8 +100,13 @@ def read_source(data: str, part: str, target: str | None = None, reading: Readin
         reading = replace(reading, as_text=[*reading.as_text, target], keep=[*reading.keep, target])
     if data == "-":
         return _from_bytes("standard input", "standard input", _standard_input(), part, target, reading)
+    if path.is_dir() and is_picture_folder(path):
+        return _from_pictures(path, part, images or Images(), reading.max_bytes)
     if path.is_dir():
         return _from_arrays(path.name or data, *read_idx_folder(path, part, reading.max_bytes))
+    if data in BUNDLED and not path.exists() and images:
+        x, y = digits_images(part)
+        return Source(data, x, column_from_array(y, as_text=True), TARGET)
     if data in BUNDLED and not path.exists():
         return _from_table(digits_table(part), target or TARGET)
     if not path.exists() and not path.suffix and not path.parent.name:
@@ -108,6 +140,11 @@ def reading_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def damaged_files(arguments: argparse.Namespace) -> str:
+    """What the command line says of damaged pictures."""
+    return "skip" if arguments.skip_damaged else "error"
+
+
 def _from_table(table: Table, target: str | None) -> Source:
     if target is None:
         raise ValueError(f"say with --target which column to predict; {table.source} has {_listed(table)}")
@@ -122,6 +159,17 @@ def require_target(source: Source) -> Column:
         hint = "; --sep names what stands between columns" if len(source.features.columns) == 1 else ""
         raise ValueError(f"{source.name} has no column {source.target_name!r}; it has {_listed(source.features)}{hint}")
     raise ValueError(f"{source.name} has no array y of targets")
+
+
+def _from_pictures(folder: Path, part: str, images: Images, max_bytes: int) -> Source:
+    found = read_image_folder(folder, part, images.size, images.channels, images.damaged, max_bytes)
+    target = None if found.classes is None else column_from_array(found.classes, as_text=True)
+    told = [f"pictures are {' x '.join(map(str, found.x.shape[1:3]))}, {'in colours' if found.x.ndim > 3 else 'grey'}"]
+    if found.damaged:
+        shown = ", ".join(found.damaged[:3]) + (", ..." if len(found.damaged) > 3 else "")
+        many, are = counted(len(found.damaged), "file"), "are" if len(found.damaged) > 1 else "is"
+        told.append(f"{many} cannot be read and {are} left out: {shown}")
+    return Source(folder.name or str(folder), found.x, target, CLASS, tuple(told))
 
 
 def _from_arrays(name: str, x: np.ndarray, y: np.ndarray | None) -> Source:

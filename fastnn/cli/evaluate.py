@@ -7,7 +7,7 @@ import argparse
 import numpy as np
 
 from fastnn._base.reprs import counted
-from fastnn.cli.data import read_source, reading_options, require_target
+from fastnn.cli.data import Images, damaged_files, read_source, reading_options, require_target
 from fastnn.cli.predict import open_model, tell
 from fastnn.cli.report import Report
 from fastnn.tables.table import Text, with_gaps
@@ -18,7 +18,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """Print the results on rows whose target is known."""
     model, encoding = open_model(arguments)
     target = encoding.target
-    source = read_source(arguments.data, "test", target.name, encoding.reading(**reading_options(arguments)))
+    images = Images.like(encoding.features, damaged_files(arguments))
+    reading = encoding.reading(**reading_options(arguments))
+    source = read_source(arguments.data, "test", target.name, reading, images)
     column = require_target(source)
     if isinstance(target, Quantity):
         column = as_numbers(column) or column

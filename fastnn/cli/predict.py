@@ -13,7 +13,7 @@ import numpy as np
 
 import fastnn
 from fastnn._base.writing import write_atomically
-from fastnn.cli.data import Source, read_source, reading_options
+from fastnn.cli.data import Images, Source, damaged_files, read_source, reading_options
 from fastnn.cli.output import check_output
 from fastnn.tables import Encoding, Table
 from fastnn.tables.reading import Reading
@@ -78,7 +78,8 @@ def _read(arguments: argparse.Namespace, encoding: Encoding) -> tuple[Source, di
     """
     known = encoding.reading(**reading_options(arguments))
     if not arguments.keep:
-        return read_source(arguments.data, "test", encoding.target.name, known), {}
+        images = Images.like(encoding.features, damaged_files(arguments))
+        return read_source(arguments.data, "test", encoding.target.name, known, images), {}
     wanted = _names(arguments.keep)
     if not any(wanted):
         raise ValueError("--keep names no column; write names with commas between, or all")

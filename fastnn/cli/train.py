@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import secrets
 import time
 from dataclasses import replace
@@ -16,8 +15,9 @@ import fastnn
 from fastnn import optimizers, plot
 from fastnn._base.reprs import counted
 from fastnn._base.tensor_file import check_name
-from fastnn.cli.data import read_source, reading_options
+from fastnn.cli.data import Images, damaged_files, read_source, reading_options
 from fastnn.cli.fit import Trained, fit_all
+from fastnn.cli.networks import hidden_layers
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared, prepare
 from fastnn.cli.recipe import Recipe, choose_recipe
@@ -25,6 +25,7 @@ from fastnn.cli.report import Report
 from fastnn.layers import Dense
 from fastnn.schedules import CosineDecay
 from fastnn.tables import Reading
+from fastnn.tables.features import Pixels
 from fastnn.tables.target import Classes
 
 
@@ -46,7 +47,9 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
     reading = Reading(verbatim=[arguments.target], **reading_options(arguments))
-    source = read_source(arguments.data, "train", arguments.target, reading)
+    images = Images(arguments.image_size, None, damaged_files(arguments))
+    wanted = images if arguments.network != "mlp" or arguments.image_size or arguments.skip_damaged else None
+    source = read_source(arguments.data, "train", arguments.target, reading, wanted)
     if arguments.target not in (None, source.target_name):
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
     prepared = prepare(source, arguments, seed)
@@ -100,13 +103,19 @@ def build(
         loss, metric = "binary_crossentropy" if target.n_out == 1 else "sparse_categorical_crossentropy", "accuracy"
     else:
         output, loss, metric = "linear", "mean_squared_error", "r2"
-    model = fastnn.Sequential(seed=seed, backend=arguments.backend)
-    for units, activation in [*((units, arguments.activation) for units in arguments.hidden), (target.n_out, output)]:
-        initializer = "he_normal" if activation in ("relu", "leaky_relu") else "glorot_uniform"
-        model.add(Dense(units, activation=activation, kernel_initializer=initializer))
-    model.build((prepared.encoding.features.width,))
+    model = stack(prepared, arguments, output, seed)
     model.compile(optimizer=_optimizer(arguments, recipe, len(prepared.x), decay), loss=loss, metrics=[metric])
     return model
+
+
+def stack(prepared: Prepared, arguments: argparse.Namespace, output: str, seed: int) -> fastnn.Sequential:
+    """The network for the encoding, built."""
+    features = prepared.encoding.features
+    hidden = hidden_layers(arguments.network, features, arguments.hidden, arguments.activation)
+    made = fastnn.Sequential([*hidden, Dense(prepared.encoding.target.n_out, output)], seed=seed)
+    made.backend = arguments.backend
+    made.build((features.width,))
+    return made
 
 
 def _optimizer(
@@ -131,12 +140,15 @@ def _optimizer(
 
 def network_line(prepared: Prepared, arguments: argparse.Namespace, recipe: Recipe, seed: int) -> str:
     """What is trained, and how, in a line."""
-    widths = [prepared.x.shape[1], *arguments.hidden, prepared.encoding.target.n_out]
-    count = sum((a + 1) * b for a, b in itertools.pairwise(widths))
-    return (
-        f"network: {' - '.join(map(str, widths))}, {counted(count, 'parameter')}; {arguments.optimizer}, "
-        f"{recipe.in_words()}, seed {seed}"
-    )
+    made = stack(prepared, arguments, "linear", seed)
+    widths = [prepared.x.shape[1], *(layer.units for layer in made.layers if isinstance(layer, Dense))]
+    words = " - ".join(map(str, widths))
+    features = prepared.encoding.features
+    if arguments.network != "mlp" and isinstance(features, Pixels):
+        sides = " x ".join(map(str, features.shape))
+        words = f"{arguments.network} on images of {sides}"
+    count = counted(made.count_params(), "parameter")
+    return f"network: {words}, {count}; {arguments.optimizer}, {recipe.in_words()}, seed {seed}"
 
 
 def kept_lines(best: Trained, others: list[Trained]) -> list[str]:

@@ -63,6 +63,14 @@ def widths(text: str) -> list[int]:
 
 
 @_checked
+def image_size(text: str) -> tuple[int, int]:
+    sizes = text.lower().split("x")
+    if len(sizes) != 2 or not all(size.strip().isdecimal() and int(size) for size in sizes):
+        raise ValueError(f"must be a height and a width such as 32x32, got {text!r}")
+    return int(sizes[0]), int(sizes[1])
+
+
+@_checked
 def class_weight(text: str) -> Any:
     from fastnn.cli.weights import parse_weights
 

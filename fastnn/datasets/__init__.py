@@ -2,7 +2,8 @@
 
 from fastnn.datasets import fashion_mnist, mnist
 from fastnn.datasets.digits import load_digits
+from fastnn.datasets.folder import read_image_folder
 from fastnn.datasets.idx import read_idx, read_idx_folder
 from fastnn.datasets.npz import read_npz
 
-__all__ = ["fashion_mnist", "load_digits", "mnist", "read_idx", "read_idx_folder", "read_npz"]
+__all__ = ["fashion_mnist", "load_digits", "mnist", "read_idx", "read_idx_folder", "read_image_folder", "read_npz"]

@@ -41,6 +41,12 @@ def load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.n
     return train, test
 
 
+def digits_images(part: str) -> tuple[np.ndarray, np.ndarray]:
+    """The digits of a part as images are stored: ``(n, 8, 8)`` uint8 from 0 to 255, and ``(n,)`` int64."""
+    x, y = _arrays(digits_table(part))
+    return np.rint(x * 255).astype(np.uint8), y
+
+
 def _arrays(table: Table) -> tuple[np.ndarray, np.ndarray]:
     numbers = [column.values for column in table.columns.values() if isinstance(column, Numbers)]
     pixels = np.stack(numbers[:-1], axis=1).astype(np.float32) / 16

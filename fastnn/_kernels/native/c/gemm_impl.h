@@ -19,6 +19,7 @@
 #define TILE_WIDTH (TILE_VECS * LANES)
 #define FLAT_ROWS 3 /* so few rows have wider tiles, to keep enough sums on their way */
 #define FLAT_VECS (TILE_ROWS * TILE_VECS / FLAT_ROWS)
+#define TALL_ROWS (2 * TILE_ROWS)   /* of tiles one vector wide, likewise */
 #define PANEL_K 128                 /* rows of B.T that multiply_transposed makes at a time */
 #define ADD_ROWS 64                 /* rows of sums that multiply_transposed_add makes at a time */
 #define NARROW_K 64                 /* rows of A.T that multiply_narrow makes at a time */
@@ -58,14 +59,14 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
                  const int from) {
     const int64_t a_row = from == PACKED ? 1 : g->a_row, a_column = g->a_column, b_row = g->b_row;
     const real *a = g->a + i * a_row, *b = g->b + j;
-    vf sum[TILE_ROWS][FLAT_VECS];
-#pragma GCC unroll 16
+    vf sum[TALL_ROWS][FLAT_VECS];
+#pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int v = 0; v < vecs; v++) sum[r][v] = vf_zero();
     if (g->start) {
         const real *start = g->start + i * g->start_row + j;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
             for (int v = 0; v < vecs; v++)
@@ -77,7 +78,7 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
             vf row[FLAT_VECS];
 #pragma GCC unroll 8
             for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
             for (int r = 0; r < rows; r++) {
                 vf number = vf_set1(a[r * a_row]);
 #pragma GCC unroll 8
@@ -90,7 +91,7 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
         a += g->a_segment - g->k * a_column, b += g->b_segment - g->k * b_row;
     } while (--segment > 0);
     real *c = g->c + i * g->c_row + j;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int v = 0; v < vecs; v++) {
@@ -105,10 +106,15 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
 #define TILE_CASE(r)                                                                                                   \
     case r: tile(g, i, j, last, r <= TILE_ROWS ? r : 1, vecs, ragged, from); break;
 
-/* All rows of C in columns [j, j + width of the tile). */
+/* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
+ * wait for each other. */
 INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int from) {
-    for (int64_t i = 0; i < g->m; i += TILE_ROWS) {
-        switch (g->m - i < TILE_ROWS ? g->m - i : TILE_ROWS) {
+    const uint32_t m = (uint32_t)g->m, tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
+    const uint32_t low = tiles > 1 ? m / tiles : m, high = tiles > 1 ? m % tiles : 0;
+    int64_t i = 0;
+    for (uint32_t t = 0; t < tiles; t++) {
+        const uint32_t rows = low + (t < high);
+        switch (rows) {
             TILE_CASE(1)
             TILE_CASE(2)
             TILE_CASE(3)
@@ -122,6 +128,7 @@ INLINE void columns(const product *g, int64_t j, int last, const int vecs, const
             TILE_CASE(11)
             TILE_CASE(12)
         }
+        i += rows;
     }
 }
 
@@ -133,6 +140,23 @@ static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TI
 static void packed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, PACKED); }
 static void packed_two(const product *g, int64_t j, int last) { columns(g, j, last, 2, 1, PACKED); }
 static void packed_one(const product *g, int64_t j, int last) { columns(g, j, last, 1, 1, PACKED); }
+
+/* Rows of up to LANES columns from j on, as many as fill tall tiles; returns how many were done. */
+INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int from) {
+    int64_t i = 0;
+    for (; i + TALL_ROWS <= g->m; i += TALL_ROWS) tile(g, i, j, last, TALL_ROWS, 1, 1, from);
+    return i;
+}
+static int64_t tall_strided(const product *g, int64_t j, int last) { return tall_rows(g, j, last, STRIDED); }
+static int64_t tall_packed(const product *g, int64_t j, int last) { return tall_rows(g, j, last, PACKED); }
+
+/* The product without its first rows. */
+static product rows_below(const product *g, int64_t i) {
+    product rest = *g;
+    rest.m -= i, rest.a += i * g->a_row, rest.c += i * g->c_row;
+    if (g->start) rest.start += i * g->start_row;
+    return rest;
+}
 
 /* Up to TILE_WIDTH columns from j on. */
 static void columns_any(const product *g, int64_t j, int64_t width) {
@@ -148,10 +172,12 @@ static void columns_any(const product *g, int64_t j, int64_t width) {
         else
             columns_two(g, j, (int)(width - LANES));
     } else {
+        const int64_t done = packed ? tall_packed(g, j, (int)width) : tall_strided(g, j, (int)width);
+        const product rest = rows_below(g, done);
         if (packed)
-            packed_one(g, j, (int)width);
+            packed_one(&rest, j, (int)width);
         else
-            columns_one(g, j, (int)width);
+            columns_one(&rest, j, (int)width);
     }
 }
 

@@ -37,7 +37,13 @@ static convolution convolution_of(const fnn_op *op) {
 
 static int is_depthwise(const convolution *v) { return v->in == 1 && v->out == 1; }
 
-/* z of one line of windows, for the g-th group. */
+/* Whether the places that all lines of windows read follow each other as those of one line do. */
+static int is_one_line(const convolution *v) {
+    const windows *s = &v->s;
+    return v->lines && (s->oh == 1 || s->sh * v->a.row == s->ow * s->sw * s->c);
+}
+
+/* z of one line of windows, for the g-th group; of all lines where they are one. */
 static void conv_line(const convolution *v, const real *image, const real *w, const real *bias, int64_t oy, int64_t g,
                       real *z) {
     const windows *s = &v->s;
@@ -57,6 +63,7 @@ static void conv_line(const convolution *v, const real *image, const real *w, co
     if (v->lines) {
         p.k = s->kw * s->c, p.segments = s->kh, p.a_segment = s->dh * v->a.row, p.b_segment = p.k * v->n;
         p.a = lines, p.b = w;
+        if (is_one_line(v)) p.m *= s->oh;
         multiply_in_place(&p);
         return;
     }
@@ -67,6 +74,12 @@ static void conv_line(const convolution *v, const real *image, const real *w, co
     }
 }
 
+static void conv_image(const convolution *v, const real *image, const real *w, const real *bias, real *z) {
+    const int64_t lines = is_one_line(v) ? 1 : v->s.oh;
+    for (int64_t oy = 0; oy < lines; oy++)
+        for (int64_t g = 0; g < v->groups; g++) conv_line(v, image, w, bias, oy, g, z);
+}
+
 static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin, int64_t end) {
     const convolution v = convolution_of(op);
     const real *w = (const real *)model->params + op->w, *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
@@ -74,13 +87,11 @@ static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     const real *x = op_x(op, model, block, 0);
     real *room = fnn_scratch((size_t)(around_size(&v.a) + 1) * sizeof(real));
     for (int64_t i = begin; i < end; i++) {
-        const real *image = image_around(&v.s, &v.a, x + i * v.x_size, room);
         real *to = z + i * v.y_size;
         if (is_depthwise(&v))
-            depthwise_forward(&v.s, &v.a, image, w, b, to);
+            depthwise_forward(&v.s, x + i * v.x_size, w, b, 0, to);
         else
-            for (int64_t oy = 0; oy < v.s.oh; oy++)
-                for (int64_t g = 0; g < v.groups; g++) conv_line(&v, image, w, b, oy, g, to);
+            conv_image(&v, image_around(&v.s, &v.a, x + i * v.x_size, room), w, b, to);
         if (z != y || op->activation != FNN_LINEAR)
             fnn_activate(op->activation, op->parameter, op->repeat, v.n, to, y + i * v.y_size);
     }
@@ -149,6 +160,19 @@ static void conv_dx(const convolution *v, const real *dz, const real *turned, in
         }
 }
 
+static void depthwise_backward(const convolution *v, const real *dz, const real *w, int add, int64_t samples,
+                               real *dx) {
+    if (!depthwise_turns(&v->s)) {
+        for (int64_t i = 0; i < samples; i++) depthwise_dx(&v->s, dz + i * v->y_size, w, add, dx + i * v->x_size);
+        return;
+    }
+    const windows s = depthwise_turned(&v->s);
+    real *turned = fnn_scratch((size_t)(s.kh * s.kw * s.c) * sizeof(real));
+    turn_taps(&s, w, turned);
+    for (int64_t i = 0; i < samples; i++)
+        depthwise_forward(&s, dz + i * v->y_size, turned, NULL, add, dx + i * v->x_size);
+}
+
 static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
     (void)block;
@@ -158,15 +182,14 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
     activation_back(op, model, begin, end);
     if (!dx) return;
     const int add = op_edge(op, model, 0)->adds;
+    if (is_depthwise(&v)) {
+        depthwise_backward(&v, dz + begin * v.y_size, w, add, end - begin, dx + begin * v.x_size);
+        return;
+    }
     const int64_t turned = v.s.kh * v.s.kw * v.in * v.n, sums = v.s.ow * v.s.kw * v.in;
     real *room = fnn_scratch((size_t)(turned + sums) * sizeof(real));
-    if (!is_depthwise(&v)) turn_kernel(&v, w, room);
-    for (int64_t i = begin; i < end; i++) {
-        if (is_depthwise(&v))
-            depthwise_dx(&v.s, dz + i * v.y_size, w, add, dx + i * v.x_size);
-        else
-            conv_dx(&v, dz + i * v.y_size, room, add, room + turned, dx + i * v.x_size);
-    }
+    turn_kernel(&v, w, room);
+    for (int64_t i = begin; i < end; i++) conv_dx(&v, dz + i * v.y_size, room, add, room + turned, dx + i * v.x_size);
 }
 
 /* Rows [begin, end) of the kernel's gradient, (kh * kw * in, n), go on by one sample; with `first` from zero. */
@@ -200,6 +223,8 @@ static void conv_dw(const convolution *v, const real *image, const real *dz, int
     }
 }
 
+#include "conv_few.h"
+
 static void conv_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
                                  int64_t begin, int64_t end) {
     const convolution v = convolution_of(op);
@@ -208,24 +233,24 @@ static void conv_backward_params(const fnn_op *op, const fnn_model *model, const
     real *sums = fnn_scratch((size_t)(around_size(&v.a) + 2 * size) * sizeof(real));
     real *total = sums + size, *room = total + size;
     real *dw = (real *)model->grads + op->dw + begin * v.n;
-    for (int64_t i = 0; op->dw >= 0 && i < block->rows; i++) {
+    for (int64_t i = 0; i < block->rows; i++) {
         const int first = i % CONV_SHARD == 0, is_last = (i + 1) % CONV_SHARD == 0 || i + 1 == block->rows;
         real *to = i < CONV_SHARD ? total : sums;
         const real *image = image_around(&v.s, &v.a, x + i * v.x_size, room);
         if (is_depthwise(&v))
-            depthwise_dw(&v.s, &v.a, image, dz + i * v.y_size, begin, end, first, to);
+            depthwise_dw(&v.s, v.a.row, image, dz + i * v.y_size, begin, end, first, to);
+        else if (has_few_rows(&v))
+            conv_dw_few(&v, image, dz + i * v.y_size, begin, end, first, to);
         else
             conv_dw(&v, image, dz + i * v.y_size, begin, end, first, to);
         if (is_last && to == sums) add_row(sums, size, total);
+        if (begin == 0 && op->db >= 0) /* while dz is in the cache */
+            sum_columns(op->repeat, v.n, dz + i * v.y_size, (real *)model->grads + op->db, accumulate || i > 0);
     }
     if (op->dw >= 0 && accumulate)
         add_row(total, size, dw);
     else if (op->dw >= 0)
         copy_row(total, size, dw);
-    if (begin > 0 || op->db < 0) return;
-    for (int64_t i = 0; i < block->rows; i += CONV_SHARD)
-        sum_columns(at_most(block->rows - i, CONV_SHARD) * op->repeat, v.n, dz + i * v.y_size,
-                    (real *)model->grads + op->db, accumulate || i > 0);
 }
 
 static void conv_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c, double scale,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arrays.h"
+#include "gemm_impl.h"
 
 /* The beginning of the geometry of kinds with windows, see _ops/windows.py. */
 typedef struct {

@@ -1,0 +1,72 @@
+"""The networks that ``fastnn train --network`` makes, as lists of layers without the output's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastnn import layers
+from fastnn.layers import Layer
+from fastnn.tables.features import Pixels
+
+MLP, LENET = (64, 32), (120, 84)  # widths of dense layers where none are given
+FILTERS = (16, 32, 64)  # of the blocks of the cnn
+LEAST_SIDE = 12  # pixels of an image whose second convolution of LeNet-5 is not padded
+
+
+def hidden_layers(network: str, features: Any, hidden: list[int] | None, activation: str) -> list[Layer]:
+    """All layers but the last, for encoded rows.
+
+    Raises
+    ------
+    ValueError
+        the network is for images, and these are none; or it has no dense layers, and their widths were given.
+    """
+    if network == "mlp":
+        return dense_layers(MLP if hidden is None else hidden, activation)
+    if not isinstance(features, Pixels):
+        raise ValueError(f"--network {network} is for images; these rows have columns, so leave it out")
+    if len(features.shape) not in (2, 3):
+        raise ValueError(f"--network {network} takes images (height, width) or with channels, got {features.shape}")
+    shape = (*features.shape[:2], features.shape[2] if len(features.shape) == 3 else 1)
+    if network == "lenet":
+        return [*_lenet(shape, activation), *dense_layers(LENET if hidden is None else hidden, activation)]
+    if hidden is not None:
+        raise ValueError("--network cnn has no hidden dense layers; leave --hidden out")
+    return _cnn(shape, activation)
+
+
+def dense_layers(widths: Any, activation: str) -> list[Layer]:
+    """Dense layers of these widths, one behind the other."""
+    initializer = "he_normal" if activation in ("relu", "leaky_relu") else "glorot_uniform"
+    return [layers.Dense(units, activation, kernel_initializer=initializer) for units in widths]
+
+
+def _lenet(shape: tuple[int, ...], activation: str) -> list[Layer]:
+    """The convolutions of LeNet-5 (LeCun et al. 1998), with maxima in place of its trained averages."""
+    second = "valid" if min(shape[:2]) >= LEAST_SIDE else "same"
+    start: dict[str, Any] = {"activation": activation, "kernel_initializer": "he_normal"}
+    return [
+        layers.Reshape(shape),
+        layers.Conv2D(6, 5, padding="same", **start),
+        layers.MaxPooling2D(2, padding="same"),
+        layers.Conv2D(16, 5, padding=second, **start),
+        layers.MaxPooling2D(2, padding="same"),
+        layers.Flatten(),
+    ]
+
+
+def _cnn(shape: tuple[int, ...], activation: str) -> list[Layer]:
+    """Blocks of two convolutions with BatchNormalization, each with half the pixels; then the mean of each channel."""
+    made: list[Layer] = [layers.Reshape(shape)]
+    side = min(shape[:2])
+    for filters in FILTERS:
+        for _ in range(2):
+            made += [
+                layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal"),
+                layers.BatchNormalization(),
+                layers.Activation(activation),
+            ]
+        if side >= 2:
+            made.append(layers.MaxPooling2D(2))
+            side //= 2
+    return [*made, layers.GlobalAveragePooling2D()]

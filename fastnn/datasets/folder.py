@@ -1,0 +1,165 @@
+"""Folders of pictures: a folder for each class, PNG, JPEG and what else Pillow reads (extra ``image``).
+
+``FOLDER/cat/1.png, FOLDER/dog/7.jpg ...``; where there are folders ``train`` and ``test`` (or ``val``, ``valid``,
+``validation``) with such folders, rows to train on and to test on. A folder of pictures alone has no classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.arguments import lookup, shown
+from fastnn._base.reprs import counted
+from fastnn.tables.reading import MAX_BYTES
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+PARTS = {"train": ("train",), "test": ("test", "val", "valid", "validation")}
+GREY = ("1", "L", "LA", "I", "I;16", "F")  # Pillow's modes without colours
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What was read.
+
+    Attributes
+    ----------
+    x : uint8 ``(n, height, width)`` or, in colours, ``(n, height, width, 3)``.
+    classes : names, ``(n,)``; None where pictures stand in no folder of a class.
+    damaged : files that could not be read.
+    """
+
+    x: np.ndarray
+    classes: np.ndarray | None
+    damaged: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Pictures {self.x.shape}, {counted(len(self.damaged), 'file')} left out>"
+
+
+def is_picture_folder(folder: Any) -> bool:
+    """Whether there is a picture in a folder or in a folder in it, two deep at most."""
+    return any(next(_files(each), None) for each in (Path(folder), *_folders(Path(folder)), *_inner(Path(folder))))
+
+
+def read_image_folder(
+    folder: Any,
+    part: str = "train",
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    damaged: str = "error",
+    max_bytes: int = MAX_BYTES,
+) -> Pictures:
+    """The pictures of a folder, in the order of the names of classes and files.
+
+    Parameters
+    ----------
+    folder : with a folder of pictures for each class.
+    part : ``"train"`` or ``"test"``, where the folder has both.
+    size : ``(height, width)`` to which pictures are made; None where all have one size.
+    channels : 3 for colours, 1 for grey; None for colours where some picture has them.
+    damaged : ``"error"``, or ``"skip"`` to leave out what cannot be read.
+    max_bytes : what all pictures together may take.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Pillow is missing.
+    ValueError
+        there is no picture, one cannot be read, or sizes differ; it names the files.
+    """
+    lookup("part", part, PARTS)
+    lookup("damaged", damaged, dict.fromkeys(("error", "skip")))
+    top = _part(Path(folder), part)
+    named: list[tuple[str | None, Path]] = [(each.name, file) for each in _folders(top) for file in _files(each)]
+    loose: list[tuple[str | None, Path]] = [(None, file) for file in _files(top)]
+    if not named and not loose:
+        raise ValueError(f"{folder} has no picture ({', '.join(ENDINGS)}), and no folder of pictures")
+    found, bad = _opened(named or loose, size, damaged)
+    arrays = _of_one_kind([picture for _, _, picture in found], channels)
+    check_same_size([(file, array) for (_, file, _), array in zip(found, arrays, strict=True)])
+    if sum(array.nbytes for array in arrays) > max_bytes:
+        raise ValueError(f"the pictures of {folder} take more than {max_bytes:,} bytes; give a smaller size")
+    classes = None if not named else np.array([name for name, _, _ in found])
+    return Pictures(np.stack(arrays), classes, tuple(bad))
+
+
+def check_same_size(arrays: list[tuple[Path, np.ndarray]]) -> None:
+    """``ValueError`` with two files whose pictures differ in size."""
+    first, (file, array) = arrays[0], next((each for each in arrays if each[1].shape != arrays[0][1].shape), arrays[0])
+    if array.shape != first[1].shape:
+        sizes = " and ".join(f"{name} is {a.shape[0]} x {a.shape[1]}" for name, a in (first, (file, array)))
+        raise ValueError(f"pictures must have one size, and {sizes}; give a size to which all are made")
+
+
+def _opened(files: list[tuple[str | None, Path]], size: Any, damaged: str) -> tuple[list, list[str]]:
+    """Pillow's pictures with class and file, and the names of files that are none."""
+    pillow = _pillow()
+    found, bad = [], []
+    for name, file in files:
+        try:
+            with pillow.open(file) as picture:
+                picture.load()
+                made = picture if size is None else picture.convert(_mode(picture)).resize(size[::-1], pillow.BILINEAR)
+                found.append((name, file, made.copy()))
+        except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
+            if damaged == "error":
+                raise ValueError(
+                    f'{file} cannot be read as a picture: {error}; damaged="skip" leaves it out'
+                ) from error
+            bad.append(str(file))
+    if not found:
+        raise ValueError(f"none of {counted(len(files), 'picture')} can be read; the first is {shown(bad[0])}")
+    return found, bad
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ModuleNotFoundError("pictures need Pillow: install the extra fastnn-native[image]") from error
+    return Image
+
+
+def _mode(picture: Any) -> str:
+    return "L" if picture.mode in GREY else "RGB"
+
+
+def _of_one_kind(pictures: list[Any], channels: int | None) -> list[np.ndarray]:
+    has_colours = channels == 3 if channels else any(_mode(picture) == "RGB" for picture in pictures)
+    mode = "RGB" if has_colours else "L"
+    return [np.asarray(_in_bytes(picture).convert(mode), np.uint8) for picture in pictures]
+
+
+def _in_bytes(picture: Any) -> Any:
+    """A picture of 16 bits with its upper eight, which Pillow would cut off at 255."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return _pillow().fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+
+
+def _part(folder: Path, part: str) -> Path:
+    """The folder of a part, or the folder itself where it has no parts."""
+    inside = {each.name.lower(): each for each in _folders(folder)}
+    if "train" not in inside:
+        return folder
+    name = next((name for name in PARTS[part] if name in inside), None)
+    if name is None:
+        raise ValueError(f"{folder} has a folder train and none of {', '.join(PARTS[part])}")
+    return inside[name]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _inner(folder: Path) -> list[Path]:
+    return [inner for each in _folders(folder) for inner in _folders(each)]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return iter(sorted(each for each in folder.iterdir() if each.suffix.lower() in ENDINGS and each.is_file()))

@@ -1,0 +1,108 @@
+"""Folders of pictures: what is read of them, what is refused, and training on them from the command line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastnn.cli import main
+from fastnn.datasets import read_image_folder
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is missing")
+
+
+def picture(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(array, np.uint8)).save(path)
+
+
+@pytest.fixture
+def bars(tmp_path):
+    """Pictures of 12 x 10 pixels with a bar that stands or lies, 30 of each."""
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        made = rng.integers(0, 40, (12, 10))
+        made[(slice(None), i % 7 + 1) if i % 2 else (i % 9 + 1, slice(None))] = 255
+        picture(tmp_path / "bars" / ("standing" if i % 2 else "lying") / f"{i:02}.png", made)
+    return tmp_path / "bars"
+
+
+def test_pictures_come_in_the_order_of_names_with_the_names_of_their_folders(bars):
+    found = read_image_folder(bars)
+    assert found.x.shape == (60, 12, 10)
+    assert found.x.dtype == np.uint8
+    assert found.classes.tolist() == ["lying"] * 30 + ["standing"] * 30
+    np.testing.assert_array_equal(found.x[0], np.asarray(Image.open(bars / "lying" / "00.png")))
+
+
+def test_colours_stay_where_one_picture_has_them(bars):
+    picture(bars / "lying" / "99.png", np.full((12, 10, 3), (1, 2, 3)))
+    assert read_image_folder(bars).x.shape == (61, 12, 10, 3)
+    assert read_image_folder(bars).x[30, 0, 0].tolist() == [1, 2, 3]
+    assert read_image_folder(bars, channels=1).x.shape == (61, 12, 10)
+
+
+def test_parts_are_folders(tmp_path):
+    for part in ("train", "test"):
+        picture(tmp_path / part / "a" / "1.png", np.zeros((2, 2)))
+    picture(tmp_path / "train" / "b" / "1.jpg", np.full((2, 2), 255))
+    assert read_image_folder(tmp_path, "train").classes.tolist() == ["a", "b"]
+    assert read_image_folder(tmp_path, "test").classes.tolist() == ["a"]
+
+
+def test_a_folder_of_pictures_alone_has_no_classes(tmp_path):
+    picture(tmp_path / "1.png", np.zeros((2, 3)))
+    found = read_image_folder(tmp_path)
+    assert found.classes is None
+    assert found.x.shape == (1, 2, 3)
+
+
+def test_a_damaged_picture_is_named_or_left_out(bars):
+    bad = bars / "lying" / "04.png"
+    bad.write_bytes(bad.read_bytes()[:60])
+    with pytest.raises(ValueError, match=r"04\.png cannot be read"):
+        read_image_folder(bars)
+    found = read_image_folder(bars, damaged="skip")
+    assert len(found.x) == 59
+    assert found.damaged == (str(bad),)
+
+
+def test_sizes_that_differ_are_named_or_made_one(bars):
+    picture(bars / "lying" / "99.png", np.zeros((7, 8)))
+    with pytest.raises(ValueError, match=r"00.png is 12 x 10 and .*99.png is 7 x 8"):
+        read_image_folder(bars)
+    assert read_image_folder(bars, size=(6, 5)).x.shape == (61, 6, 5)
+
+
+def test_a_picture_of_sixteen_bits_keeps_its_upper_eight(tmp_path):
+    Image.fromarray(np.array([[0, 256, 65535]], np.uint16)).save(tmp_path / "1.png")
+    assert read_image_folder(tmp_path).x.tolist() == [[[0, 1, 255]]]
+
+
+@pytest.mark.parametrize("network", ["mlp", "lenet", "cnn"])
+def test_a_network_learns_from_a_folder_and_predicts_pictures(bars, tmp_path, capsys, network):
+    out = str(tmp_path / "m.safetensors")
+    given = ["--network", network, "--epochs", "30", "--batch-size", "8", "--seed", "1", "--out", out]
+    assert main(["train", str(bars), *given]) == 0
+    told = capsys.readouterr().out
+    assert "pictures are 12 x 10, grey" in told
+    assert main(["evaluate", out, str(bars)]) == 0
+    accuracy = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("accuracy"))
+    assert float(accuracy.split()[1]) > 0.9
+    assert main(["predict", out, str(bars / "lying")]) == 0
+    assert capsys.readouterr().out.split().count("lying") > 26
+
+
+def test_networks_for_images_refuse_tables(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,x\n2,y\n" * 20)
+    assert main(["train", str(tmp_path / "t.csv"), "--target", "b", "--network", "lenet"]) != 0
+    assert "--network lenet is for images" in capsys.readouterr().err
+
+
+def test_the_bundled_digits_are_images_for_such_networks(tmp_path, capsys):
+    out = str(tmp_path / "m.safetensors")
+    assert main(["train", "digits", "--network", "lenet", "--epochs", "3", "--seed", "1", "--out", out]) == 0
+    assert "lenet on images of 8 x 8" in capsys.readouterr().out
+    assert main(["evaluate", out, "digits"]) == 0
+    accuracy = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("accuracy"))
+    assert float(accuracy.split()[1]) > 0.93
