@@ -19,6 +19,8 @@ from fastnn.layers import (
     AveragePooling2D,
     Conv1D,
     Conv2D,
+    Cropping1D,
+    Cropping2D,
     Dense,
     DepthwiseConv2D,
     Dropout,
@@ -27,7 +29,13 @@ from fastnn.layers import (
     GlobalMaxPooling1D,
     MaxPooling1D,
     MaxPooling2D,
+    Permute,
+    RepeatVector,
     Scale,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
 )
 from fastnn.metrics import Precision, TopK
 from fastnn.regularizers import L1L2
@@ -216,6 +224,25 @@ def _pooled() -> list[Case]:
     ]
 
 
+def _moved() -> list[Case]:
+    """Layers that only move numbers, and add gradients of what they repeat."""
+    decoder = (
+        Conv2D(9, 3, 2, activation="tanh"),
+        UpSampling2D((3, 2)),
+        Conv2D(5, 3),
+        Cropping2D((1, (0, 2))),
+        Flatten(),
+    )
+    framed = (ZeroPadding2D(((2, 1), (0, 3))), Conv2D(18, 3, activation="relu"), Permute((3, 1, 2)), Conv2D(3, 2))
+    steps = (Dense(17, "tanh"), RepeatVector(5), Conv1D(7, 2), UpSampling1D(3), ZeroPadding1D((2, 0)), Cropping1D(1))
+    common = {"rows": 83, "batch_size": 37, "epochs": 2}
+    return [
+        Case("moved-decoder", (*decoder, Dense(3)), (9, 8, 2), **common),
+        Case("moved-framed", (*framed, Permute((2, 1, 3)), Flatten(), Dense(3)), (6, 7, 3), **common),
+        Case("moved-steps", (*steps, Permute((2, 1)), Dense(3)), (6,), weighted=True, **common),
+    ]
+
+
 _DROPPED = (Dense(23, "relu"), Dropout(0.25), Dense(1))
 _SPARSE = "sparse_categorical_crossentropy"
 _CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
@@ -269,5 +296,6 @@ CASES = (
     Case("wide-rows", _dense(40, 3), (300,), rows=1300, batch_size=1300, epochs=2, large=True),
     *_images(),
     *_pooled(),
+    *_moved(),
 )
 PAIRS = [(case, dtype) for case in CASES for dtype in case.dtypes]

@@ -51,6 +51,14 @@ from fastnn.layers.pooling import MaxPool1D as MaxPool1D
 from fastnn.layers.pooling import MaxPool2D as MaxPool2D
 from fastnn.layers.pooling import MaxPooling1D as MaxPooling1D
 from fastnn.layers.pooling import MaxPooling2D as MaxPooling2D
+from fastnn.layers.rearranging import Cropping1D as Cropping1D
+from fastnn.layers.rearranging import Cropping2D as Cropping2D
+from fastnn.layers.rearranging import ZeroPadding1D as ZeroPadding1D
+from fastnn.layers.rearranging import ZeroPadding2D as ZeroPadding2D
+from fastnn.layers.repeating import Permute as Permute
+from fastnn.layers.repeating import RepeatVector as RepeatVector
+from fastnn.layers.repeating import UpSampling1D as UpSampling1D
+from fastnn.layers.repeating import UpSampling2D as UpSampling2D
 from fastnn.layers.scale import Scale as Scale
 from fastnn.layers.separable import SeparableConv1D as SeparableConv1D
 from fastnn.layers.separable import SeparableConv2D as SeparableConv2D

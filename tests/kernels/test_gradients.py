@@ -19,14 +19,19 @@ from fastnn.layers import (
     Activation,
     AveragePooling2D,
     Conv2D,
+    Cropping1D,
     Dense,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
     MaxPooling1D,
     MaxPooling2D,
+    Permute,
+    RepeatVector,
     Reshape,
     Scale,
+    UpSampling2D,
+    ZeroPadding2D,
 )
 from fastnn.losses import ALL_LOSSES
 
@@ -153,6 +158,11 @@ STACKS = {
     ),
     "overlapping windows": ([Conv2D(2, 2), MaxPooling2D(3, 1, "same"), GlobalAveragePooling2D(), Dense(2)], (5, 4, 1)),
     "pooled steps": ([Dense(3, "tanh"), MaxPooling1D(2, padding="same"), Dense(2)], (5, 2)),
+    "moved": (
+        [UpSampling2D((1, 2)), ZeroPadding2D((1, 0)), Conv2D(2, 2, activation="tanh"), Permute((3, 1, 2))],
+        (2, 2, 1),
+    ),
+    "repeated": ([Dense(3, "tanh"), RepeatVector(3), Dense(2, "silu"), Cropping1D((1, 0)), Dense(2)], (4,)),
     "deep": ([Dense(3, name) for name in ("tanh", "silu", "elu", "softplus", "gelu")], (3,)),
 }
 
