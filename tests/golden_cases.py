@@ -13,7 +13,30 @@ from typing import Any
 from fastnn import losses, optimizers
 from fastnn.activations import ACTIVATIONS
 from fastnn.initializers import RandomUniform
-from fastnn.layers import Activation, Conv1D, Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, Scale
+from fastnn.layers import (
+    Activation,
+    AveragePooling1D,
+    AveragePooling2D,
+    Conv1D,
+    Conv2D,
+    Cropping1D,
+    Cropping2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    MaxPooling1D,
+    MaxPooling2D,
+    Permute,
+    RepeatVector,
+    Scale,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
 from fastnn.metrics import Precision, TopK
 from fastnn.regularizers import L1L2
 from fastnn.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
@@ -184,6 +207,42 @@ def _images() -> list[Case]:
     ]
 
 
+def _pooled() -> list[Case]:
+    """Pooling in all forms: channels fewer and more than lanes, padded and not, overlapping and not."""
+    last = (Flatten(), Dense(3))
+    first = (Conv2D(6, 3, activation="tanh", padding="same"), MaxPooling2D())
+    apart = (*first, Conv2D(35, 2, activation="relu"), AveragePooling2D(2, padding="same"), *last)
+    overlapping = (*first, Conv2D(19, 2), MaxPooling2D(3, 2, "same"), AveragePooling2D((2, 3), 1), *last)
+    whole = (Conv2D(21, 3, activation="elu"), AveragePooling2D(3, 1, "same"), GlobalAveragePooling2D(), Dense(3))
+    signal = (Conv1D(17, 3), MaxPooling1D(3, 2), AveragePooling1D(2, 3, "same"), GlobalMaxPooling1D(), Dense(3))
+    common = {"rows": 83, "batch_size": 37, "epochs": 2}
+    return [
+        Case("pool-apart", apart, (11, 12, 1), **common),
+        Case("pool-overlapping", overlapping, (14, 13, 3), weighted=True, **common),
+        Case("pool-whole", whole, (8, 7, 2), **common),
+        Case("pool-signal", signal, (23, 3), **common),
+    ]
+
+
+def _moved() -> list[Case]:
+    """Layers that only move numbers, and add gradients of what they repeat."""
+    decoder = (
+        Conv2D(9, 3, 2, activation="tanh"),
+        UpSampling2D((3, 2)),
+        Conv2D(5, 3),
+        Cropping2D((1, (0, 2))),
+        Flatten(),
+    )
+    framed = (ZeroPadding2D(((2, 1), (0, 3))), Conv2D(18, 3, activation="relu"), Permute((3, 1, 2)), Conv2D(3, 2))
+    steps = (Dense(17, "tanh"), RepeatVector(5), Conv1D(7, 2), UpSampling1D(3), ZeroPadding1D((2, 0)), Cropping1D(1))
+    common = {"rows": 83, "batch_size": 37, "epochs": 2}
+    return [
+        Case("moved-decoder", (*decoder, Dense(3)), (9, 8, 2), **common),
+        Case("moved-framed", (*framed, Permute((2, 1, 3)), Flatten(), Dense(3)), (6, 7, 3), **common),
+        Case("moved-steps", (*steps, Permute((2, 1)), Dense(3)), (6,), weighted=True, **common),
+    ]
+
+
 _DROPPED = (Dense(23, "relu"), Dropout(0.25), Dense(1))
 _SPARSE = "sparse_categorical_crossentropy"
 _CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
@@ -236,5 +295,7 @@ CASES = (
     Case("wide-outputs", _dense(120, 411, 33), (57,), rows=515, batch_size=256, epochs=2, large=True),
     Case("wide-rows", _dense(40, 3), (300,), rows=1300, batch_size=1300, epochs=2, large=True),
     *_images(),
+    *_pooled(),
+    *_moved(),
 )
 PAIRS = [(case, dtype) for case in CASES for dtype in case.dtypes]

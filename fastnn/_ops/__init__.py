@@ -17,6 +17,8 @@ KINDS = (
     "normalize",
     "own",
     "conv",
+    "pool",
+    "copy",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

@@ -35,6 +35,30 @@ from fastnn.layers.merging import maximum as maximum
 from fastnn.layers.merging import minimum as minimum
 from fastnn.layers.merging import multiply as multiply
 from fastnn.layers.merging import subtract as subtract
+from fastnn.layers.pooling import AveragePooling1D as AveragePooling1D
+from fastnn.layers.pooling import AveragePooling2D as AveragePooling2D
+from fastnn.layers.pooling import AvgPool1D as AvgPool1D
+from fastnn.layers.pooling import AvgPool2D as AvgPool2D
+from fastnn.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from fastnn.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from fastnn.layers.pooling import GlobalAvgPool1D as GlobalAvgPool1D
+from fastnn.layers.pooling import GlobalAvgPool2D as GlobalAvgPool2D
+from fastnn.layers.pooling import GlobalMaxPool1D as GlobalMaxPool1D
+from fastnn.layers.pooling import GlobalMaxPool2D as GlobalMaxPool2D
+from fastnn.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from fastnn.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from fastnn.layers.pooling import MaxPool1D as MaxPool1D
+from fastnn.layers.pooling import MaxPool2D as MaxPool2D
+from fastnn.layers.pooling import MaxPooling1D as MaxPooling1D
+from fastnn.layers.pooling import MaxPooling2D as MaxPooling2D
+from fastnn.layers.rearranging import Cropping1D as Cropping1D
+from fastnn.layers.rearranging import Cropping2D as Cropping2D
+from fastnn.layers.rearranging import ZeroPadding1D as ZeroPadding1D
+from fastnn.layers.rearranging import ZeroPadding2D as ZeroPadding2D
+from fastnn.layers.repeating import Permute as Permute
+from fastnn.layers.repeating import RepeatVector as RepeatVector
+from fastnn.layers.repeating import UpSampling1D as UpSampling1D
+from fastnn.layers.repeating import UpSampling2D as UpSampling2D
 from fastnn.layers.scale import Scale as Scale
 from fastnn.layers.separable import SeparableConv1D as SeparableConv1D
 from fastnn.layers.separable import SeparableConv2D as SeparableConv2D
@@ -47,15 +71,20 @@ NONE: Mapping[str, Any] = {}
 LAYERS: dict[str, type[Layer]] = {
     found.stored_as or name: found
     for name, found in list(globals().items())
-    if isinstance(found, type) and issubclass(found, Layer) and found is not Layer
+    if isinstance(found, type) and issubclass(found, Layer) and found is not Layer and name == found.__name__
 }
+OTHER_NAMES = [  # under which no file has a layer
+    name
+    for name, found in list(globals().items())
+    if isinstance(found, type) and found in LAYERS.values() and name not in LAYERS
+]
 
 __all__ = [
     "LAYERS",
     "Edge",
-    "InputLayer",
     "Layer",
     *LAYERS,
+    *OTHER_NAMES,
     "add",
     "average",
     "concatenate",

@@ -36,6 +36,8 @@ REQUIRED = {  # arguments of the definitions that have no default
     "Input": ((28, 28),),
     "InputLayer": ((28, 28),),
     "Lambda": (np.square,),
+    "Permute": ((2, 1),),
+    "RepeatVector": (3,),
     "Reshape": ((4, -1),),
     "ExponentialDecay": (0.1, 100, 0.5),
     "StepDecay": (0.1, 100),

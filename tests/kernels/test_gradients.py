@@ -15,7 +15,24 @@ from tolerance import DIFFERENCE_STEP, difference_limit
 
 from fastnn._kernels import reference
 from fastnn.activations import ACTIVATIONS
-from fastnn.layers import Activation, Dense, Dropout, Flatten, Reshape, Scale
+from fastnn.layers import (
+    Activation,
+    AveragePooling2D,
+    Conv2D,
+    Cropping1D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+    Permute,
+    RepeatVector,
+    Reshape,
+    Scale,
+    UpSampling2D,
+    ZeroPadding2D,
+)
 from fastnn.losses import ALL_LOSSES
 
 DOUBLE = np.dtype("float64")
@@ -135,6 +152,17 @@ STACKS = {
     "flatten": ([Dense(3, "tanh"), Flatten(), Dense(4, "gelu"), Reshape((2, 2)), Dense(2)], (2, 3)),
     "one wide": ([Dense(1, "tanh"), Dense(9, "elu"), Dense(1)], (1,)),
     "scale": ([Scale(), Dense(4, "tanh"), Scale(), Dense(2)], (3, 2)),
+    "pooling": (
+        [Conv2D(3, 2, activation="tanh"), MaxPooling2D(), AveragePooling2D(2, 1), Flatten(), Dense(2)],
+        (7, 6, 2),
+    ),
+    "overlapping windows": ([Conv2D(2, 2), MaxPooling2D(3, 1, "same"), GlobalAveragePooling2D(), Dense(2)], (5, 4, 1)),
+    "pooled steps": ([Dense(3, "tanh"), MaxPooling1D(2, padding="same"), Dense(2)], (5, 2)),
+    "moved": (
+        [UpSampling2D((1, 2)), ZeroPadding2D((1, 0)), Conv2D(2, 2, activation="tanh"), Permute((3, 1, 2))],
+        (2, 2, 1),
+    ),
+    "repeated": ([Dense(3, "tanh"), RepeatVector(3), Dense(2, "silu"), Cropping1D((1, 0)), Dense(2)], (4,)),
     "deep": ([Dense(3, name) for name in ("tanh", "silu", "elu", "softplus", "gelu")], (3,)),
 }
 

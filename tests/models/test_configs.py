@@ -36,6 +36,22 @@ LAYERS = [
     Reshape((np.int64(2), -1), input_shape=(6,)),
     layers.InputLayer((4, 5), name="images"),
     Scale(initializer="he_normal", regularizer="l2", constraint="non_neg"),
+    layers.MaxPooling1D(3, padding="same"),
+    layers.MaxPooling2D((2, 3), 1, name="pooled"),
+    layers.AveragePooling1D(),
+    layers.AveragePooling2D(2, (1, 2), input_shape=(4, 4, 1)),
+    layers.GlobalMaxPooling1D(keepdims=True),
+    layers.GlobalMaxPooling2D(),
+    layers.ZeroPadding1D((1, 2)),
+    layers.ZeroPadding2D(((1, 0), (2, 3)), name="wider"),
+    layers.Cropping1D(2),
+    layers.Cropping2D((0, np.int64(1)), input_shape=(4, 4, 1)),
+    layers.UpSampling1D(3),
+    layers.UpSampling2D((1, 2), interpolation="NEAREST"),
+    layers.RepeatVector(4),
+    layers.Permute([2, 1]),
+    layers.GlobalAveragePooling1D(),
+    layers.GlobalAveragePooling2D(data_format="channels_last", keepdims=True),
     *(
         kind()
         for kind in (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)

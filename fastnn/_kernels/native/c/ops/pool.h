@@ -1,0 +1,210 @@
+/* The pool op: the largest number, or the mean, of every window of an image (see _ops/pool.py).
+ *
+ * Design: lanes run along the channels, and the last vector of an odd number of channels begins earlier instead of
+ * being cut. Channels fewer than lanes are read and written together with what stands behind them, as long as that is
+ * written again later; a masked store would cost more than a window. */
+#ifdef FNN_OP
+FNN_OP(POOL, pool)
+#elif !defined FNN_OPS_POOL_H
+#define FNN_OPS_POOL_H
+
+#include "gemm_impl.h"
+#include "merge.h"
+#include "windows.h"
+
+enum { POOL_AVERAGE = 13, POOL_ACROSS = 4 /* vectors of channels that are pooled together */ };
+
+typedef struct {
+    windows s;
+    int average, add;      /* add: dx is added to, since windows overlap or it is there already */
+    int64_t line;          /* numbers of a line of the image */
+    int64_t bottom, right; /* where the last windows end */
+    int64_t x_size, y_size;
+} pooling;
+
+static pooling pooling_of(const fnn_op *op) {
+    pooling v = {.s = windows_of(op), .average = op->geometry[POOL_AVERAGE] != 0};
+    const windows *s = &v.s;
+    v.add = !((s->oh == 1 || s->sh == s->kh) && (s->ow == 1 || s->sw == s->kw));
+    v.line = s->w * s->c;
+    v.bottom = (s->oh - 1) * s->sh + s->kh - s->top, v.right = (s->ow - 1) * s->sw + s->kw - s->left;
+    v.x_size = s->h * v.line, v.y_size = s->oh * s->ow * s->c;
+    return v;
+}
+
+/* What of a window lies in the image: `high` lines of `wide` places, from (line, place) on; and its output. */
+typedef struct {
+    int64_t line, place, high, wide, output;
+} window;
+
+static window window_at(const windows *s, int64_t oy, int64_t ox) {
+    const int64_t y = oy * s->sh - s->top, x = ox * s->sw - s->left;
+    window t = {.line = at_least(y, 0), .place = at_least(x, 0), .output = (oy * s->ow + ox) * s->c};
+    t.high = at_most(y + s->kh, s->h) - t.line, t.wide = at_most(x + s->kw, s->w) - t.place;
+    return t;
+}
+
+/* ---- forward ---- */
+
+/* `some` channels of one output, or of `count` vectors of them. */
+INLINE void pool_tile(const pooling *v, const real *x, const window *t, real *y, int some, const int count,
+                      const int average) {
+    const vf divisor = vf_set1((real)(t->high * t->wide));
+    vf found[POOL_ACROSS];
+#pragma GCC unroll 4
+    for (int q = 0; q < count; q++) found[q] = average ? vf_zero() : vf_set1(-REAL_INFINITY);
+    for (int64_t ky = 0; ky < t->high; ky++, x += v->line)
+        for (int64_t kx = 0; kx < t->wide; kx++)
+#pragma GCC unroll 4
+            for (int q = 0; q < count; q++) {
+                const vf number = vec_load(x + kx * v->s.c + q * LANES, some);
+                found[q] = average ? vf_add(found[q], number) : larger(number, found[q]);
+            }
+#pragma GCC unroll 4
+    for (int q = 0; q < count; q++) vec_store(y + q * LANES, average ? vf_div(found[q], divisor) : found[q], some);
+}
+
+INLINE void pool_window(const pooling *v, const real *image, const window t, real *y, const int average) {
+    const int64_t c = v->s.c, at = t.line * v->line + t.place * c;
+    const real *x = image + at;
+    real *to = y + t.output;
+    if (c < LANES) {
+        const int64_t last = at + (t.high - 1) * v->line + (t.wide - 1) * c;
+        if (last + LANES <= v->x_size && t.output + LANES <= v->y_size)
+            pool_tile(v, x, &t, to, LANES, 1, average);
+        else
+            pool_tile(v, x, &t, to, (int)c, 1, average);
+        return;
+    }
+    int64_t j = 0;
+    for (; j + POOL_ACROSS * LANES <= c; j += POOL_ACROSS * LANES)
+        pool_tile(v, x + j, &t, to + j, LANES, POOL_ACROSS, average);
+    for (; j < c; j += LANES) {
+        const int64_t from = at_most(j, c - LANES);
+        pool_tile(v, x + from, &t, to + from, LANES, 1, average);
+    }
+}
+
+/* One image; the taps of windows of 2 x 2, which are nearly all there are, are no loops. */
+INLINE void pool_image(const pooling *v, const real *x, real *y, const int average) {
+    for (int64_t oy = 0; oy < v->s.oh; oy++)
+        for (int64_t ox = 0; ox < v->s.ow; ox++) {
+            window t = window_at(&v->s, oy, ox);
+            if (t.high == 2 && t.wide == 2) {
+                t.high = t.wide = 2;
+                pool_window(v, x, t, y, average);
+            } else {
+                pool_window(v, x, t, y, average);
+            }
+        }
+}
+
+static void pool_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin, int64_t end) {
+    const pooling v = pooling_of(op);
+    const real *x = op_x(op, model, block, 0);
+    real *y = op_y(op, model);
+    for (int64_t i = begin; i < end; i++) {
+        if (v.average)
+            pool_image(&v, x + i * v.x_size, y + i * v.y_size, 1);
+        else
+            pool_image(&v, x + i * v.x_size, y + i * v.y_size, 0);
+    }
+}
+
+/* ---- back ---- */
+
+/* An image and its gradient, and those of what was made of it. */
+typedef struct {
+    const real *x, *y, *dy;
+    real *dx;
+} pool_arrays;
+
+/* `some` channels of one window from number `at` of the image on. */
+INLINE void pool_tile_back(const pooling *v, const pool_arrays *a, const window *t, int64_t at, int64_t output,
+                           int some, const int average, const int add) {
+    const vf top = average ? vf_zero() : vec_load(a->y + output, some);
+    vf left = vec_load(a->dy + output, some); /* what no tap has taken yet */
+    if (average) left = vf_div(left, vf_set1((real)(t->high * t->wide)));
+    for (int64_t ky = 0; ky < t->high; ky++, at += v->line)
+        for (int64_t kx = 0; kx < t->wide; kx++) {
+            real *to = a->dx + at + kx * v->s.c;
+            vf given = left;
+            if (!average) {
+                const vf number = vec_load(a->x + at + kx * v->s.c, some);
+                const vm takes = vm_or(vf_eq(number, top), vf_isnan(number));
+                given = vf_select(takes, left, vf_zero());
+                left = vf_select(takes, vf_zero(), left);
+            }
+            if (add) given = vf_add(vec_load(to, some), given);
+            vec_store(to, given, some);
+        }
+}
+
+INLINE void pool_window_back(const pooling *v, const pool_arrays *a, const window t, const int average, const int add) {
+    const int64_t c = v->s.c, at = t.line * v->line + t.place * c;
+    if (!add && c < LANES) {
+        const int64_t last = (t.place + t.wide - 1) * c; /* of the line, whose later places are written later */
+        if (last + LANES <= v->line && t.output + LANES <= v->y_size)
+            pool_tile_back(v, a, &t, at, t.output, LANES, average, add);
+        else
+            pool_tile_back(v, a, &t, at, t.output, (int)c, average, add);
+        return;
+    }
+    int64_t j = 0;
+    for (; j + LANES <= c; j += LANES) pool_tile_back(v, a, &t, at + j, t.output + j, LANES, average, add);
+    if (j == c) return;
+    if (add)
+        pool_tile_back(v, a, &t, at + j, t.output + j, (int)(c - j), average, add);
+    else
+        pool_tile_back(v, a, &t, at + c - LANES, t.output + c - LANES, LANES, average, add);
+}
+
+/* Zeros for places that no window has read, where dx is set. */
+static void pool_clear(const pooling *v, int64_t first, int64_t end, int64_t place, real *dx) {
+    if (place >= v->s.w) return;
+    for (int64_t y = first; y < end; y++)
+        memset(dx + y * v->line + place * v->s.c, 0, (size_t)(v->line - place * v->s.c) * sizeof(real));
+}
+
+INLINE void pool_image_back(const pooling *v, const pool_arrays *a, const int average, const int add) {
+    for (int64_t oy = 0; oy < v->s.oh; oy++) {
+        window t = window_at(&v->s, oy, 0);
+        for (int64_t ox = 0; ox < v->s.ow; ox++) {
+            t = window_at(&v->s, oy, ox);
+            if (t.high == 2 && t.wide == 2) {
+                t.high = t.wide = 2;
+                pool_window_back(v, a, t, average, add);
+            } else {
+                pool_window_back(v, a, t, average, add);
+            }
+        }
+        if (!add) pool_clear(v, t.line, t.line + t.high, v->right, a->dx);
+    }
+    if (!add) pool_clear(v, v->bottom, v->s.h, 0, a->dx);
+}
+
+static void pool_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                               int64_t end) {
+    pooling v = pooling_of(op);
+    const real *x = op_x(op, model, block, 0), *y = op_y(op, model), *dy = op_dy(op, model);
+    real *dx = op_dx(op, model, 0);
+    if (!dx) return;
+    if (op_edge(op, model, 0)->adds)
+        v.add = 1;
+    else if (v.add)
+        memset(dx + begin * v.x_size, 0, (size_t)((end - begin) * v.x_size) * sizeof(real));
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t image = i * v.x_size, out = i * v.y_size;
+        const pool_arrays a = {.x = x + image, .y = y + out, .dy = dy + out, .dx = dx + image};
+        switch (2 * v.average + v.add) {
+        case 0: pool_image_back(&v, &a, 0, 0); break;
+        case 1: pool_image_back(&v, &a, 0, 1); break;
+        case 2: pool_image_back(&v, &a, 1, 0); break;
+        case 3: pool_image_back(&v, &a, 1, 1); break;
+        }
+    }
+}
+
+static const fnn_op_kernels pool_op = {.forward = pool_forward, .backward_rows = pool_backward_rows};
+
+#endif

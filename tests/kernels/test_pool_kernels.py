@@ -1,0 +1,177 @@
+"""The op kind of pooling in every backend: against the reference, differences and bits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from graphs import GraphStage, graph, joined
+from networks import draw
+from test_guard_pages import AtTheEdge, signal_of_child
+from test_join_kernels import case_id, data, differences, flat
+from tolerance import assert_close, difference_limit
+
+from fastnn import _kernels
+from fastnn._base import threads
+from fastnn._kernels import reference
+from fastnn.layers import (
+    Add,
+    AveragePooling1D,
+    AveragePooling2D,
+    Conv2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+
+DOUBLE = np.dtype("float64")
+CHANNELS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 67, 130)  # around lanes, and around four vectors of them
+FORMS = (
+    ((4, 6), 2, None, "valid"),
+    ((5, 7), 2, None, "valid"),
+    ((5, 7), 2, None, "same"),
+    ((5, 6), 3, 2, "valid"),
+    ((6, 5), 3, 2, "same"),
+    ((4, 4), 2, 1, "same"),
+    ((7, 5), (2, 3), (3, 4), "valid"),
+    ((3, 4), (3, 4), 1, "valid"),
+    ((3, 5), (2, 2), (5, 5), "same"),
+    ((1, 1), 2, 1, "same"),
+    ((4, 9), (4, 2), None, "same"),
+)
+CASES = [
+    *((kind(*form[1:]), (*form[0], 2 + i % 3)) for i, form in enumerate(FORMS) for kind in (MaxPooling2D,)),
+    *((kind(*form[1:]), (*form[0], 1 + i % 3)) for i, form in enumerate(FORMS) for kind in (AveragePooling2D,)),
+    (MaxPooling1D(3, 2, "same"), (8, 3)),
+    (AveragePooling1D(2), (7, 2)),
+    (GlobalMaxPooling1D(), (6, 3)),
+    (GlobalAveragePooling2D(), (3, 3, 5)),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape"), CASES, ids=case_id)
+def test_gradients_equal_differences(rng, layer, shape):
+    net = joined(rng, layer, [shape])
+    xs, dys = data(rng, net, 2)
+    _, _, (dx,) = GraphStage(reference, net, DOUBLE).run(xs, dys)
+    _, (numeric,) = differences(net, xs, dys)
+    assert (np.abs(dx - numeric) <= difference_limit(numeric)).all()
+    assert numeric.any()
+
+
+@pytest.mark.covering("rows", "dtype")
+@pytest.mark.parametrize(("layer", "shape"), CASES, ids=case_id)
+@pytest.mark.parametrize("rows", [1, 37])
+def test_pooling_equals_the_reference(backend, dtype, rng, layer, shape, rows):
+    net = joined(rng, layer, [shape])
+    xs, dys = data(rng, net, rows)
+    ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
+    for got, expected in zip(flat(ours.run(xs, dys)), flat(right.run(xs, dys)), strict=True):
+        assert_close(got, expected, dtype, math.prod(shape[:-1]))
+    ours.check()
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("kind", [MaxPooling2D, AveragePooling2D])
+def test_whole_numbers_give_equal_bits(backend, dtype, rng, kind, channels):
+    """Multiples of all numbers of places that a window can have: their means are whole, and so are their shares."""
+    for i, (shape, size, strides, padding) in enumerate(FORMS):
+        net = joined(rng, kind(size, strides, padding), [(*shape, channels)])
+        xs, dys = data(rng, net, 1 + i % 4, whole=True)
+        if kind is AveragePooling2D:
+            xs, dys = ([72 * array for array in arrays] for arrays in (xs, dys))
+        ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
+        for got, expected in zip(flat(ours.run(xs, dys)), flat(right.run(xs, dys)), strict=True):
+            np.testing.assert_array_equal(got, expected, case_id((shape, size, strides, padding)))
+        ours.check()
+
+
+@pytest.mark.parametrize("channels", [1, 6, 8, 19])
+@pytest.mark.parametrize("kind", [MaxPooling2D, AveragePooling2D])
+def test_a_gradient_that_is_there_is_added_to(backend, dtype, rng, kind, channels):
+    """Two poolings read one image: the way back of the second sets its gradient, that of the first adds."""
+    made = [kind(2, padding="same"), MaxPooling2D(3, 2, "same"), Add()]
+    net = graph(rng, made, [(0, (0,)), (1, (0,)), (2, (1, 2))], [(5, 6, channels)], [3])
+    xs, dys = data(rng, net, 3, whole=True)
+    dys = [16 * dy for dy in dys]
+    ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
+    (got,), (expected,) = ours.run(xs, dys)[2], right.run(xs, dys)[2]
+    np.testing.assert_array_equal(got, expected)
+    ours.check()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8, 21])
+def test_a_missing_number_is_the_largest_and_spoils_its_windows_alone(backend, dtype, rng, channels):
+    for layer in (MaxPooling2D(2, 1, "same"), MaxPooling2D(), AveragePooling2D(2), GlobalMaxPooling1D()):
+        shape = (4, 5, channels)[layer.rank == 1 :]
+        net = joined(rng, layer, [shape])
+        (x,), dys = data(rng, net, 3)
+        x.reshape(3, -1, channels)[1, (0, 2), channels // 2] = np.nan
+        x.reshape(3, -1, channels)[2, 3, 0] = np.inf
+        with np.errstate(invalid="ignore"):
+            results = [
+                flat(GraphStage(*how).run([x], dys)) for how in ((backend, net, dtype), (reference, net, DOUBLE))
+            ]
+        assert np.isnan(results[1][0]).any()
+        assert not np.isnan(results[1][0][0]).any()
+        for got, expected in zip(*results, strict=True):
+            assert_close(got, expected, dtype, 20)
+
+
+def test_the_first_missing_number_of_a_window_has_the_gradient(backend, dtype, rng):
+    net = joined(rng, MaxPooling2D(), [(2, 2, 1)])
+    x = np.array([[1.0, np.nan, np.nan, 5.0]])
+    (y,), _, (dx,) = GraphStage(backend, net, dtype).run([x], [np.array([[3.0]])])
+    assert np.isnan(y).all()
+    assert dx.tolist() == [[0, 3, 0, 0]]
+
+
+@pytest.mark.parametrize("channels", [1, 9])
+def test_padding_wins_over_no_infinity(backend, dtype, rng, channels):
+    net = joined(rng, MaxPooling2D(2, padding="same"), [(3, 3, channels)])
+    x, dy = np.full((1, 9 * channels), -np.inf), np.arange(1.0, 1 + 4 * channels)[None]
+    (y,), _, (dx,) = GraphStage(backend, net, dtype).run([x], [dy])
+    assert np.isneginf(y).all()
+    assert dx.sum() == dy.sum()
+
+
+def test_any_number_of_threads_gives_the_same_bits(rng, dtype):
+    if _kernels.why_not("cython"):
+        pytest.skip("the native backend is not built")
+    native = _kernels.load("cython")
+    made = [
+        Conv2D(19, 2, activation="tanh"),
+        AveragePooling2D(3, 2, "same"),
+        MaxPooling2D(2, 1),
+        GlobalAveragePooling2D(),
+    ]
+    net = graph(rng, made, [(i, (i,)) for i in range(4)], [(9, 8, 3)], [4], batch_size=90)
+    xs, dys = data(rng, net, 90)
+    found, before = [], native.flop_a_thread(1.0)
+    try:
+        for n in (1, 2, 5):
+            with threads.limited(n):
+                found.append(flat(GraphStage(native, net, dtype).run(xs, dys)))
+    finally:
+        native.flop_a_thread(before)
+    for results in found[1:]:
+        for got, expected in zip(results, found[0], strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.covering("dtype")
+@pytest.mark.parametrize("channels", [1, 3, 9])
+def test_nothing_behind_an_input_is_touched(backend, dtype, rng, channels):
+    for layer in (MaxPooling2D(2, padding="same"), AveragePooling2D(3, 1), GlobalAveragePooling2D()):
+        net = joined(rng, layer, [(5, 7, channels)], batch_size=3)
+        x = draw(rng, (3, 35 * channels))
+
+        def work(net=net, x=x):
+            stage, edge = GraphStage(backend, net, dtype), AtTheEdge()
+            stage.push([edge.copy(x, dtype)])
+            out = edge.array((3, int(net.plan.outputs[0]["size"])), dtype)
+            backend.predict(net.plan, stage.arenas, (edge.copy(x, dtype),), (out,))
+
+        assert signal_of_child(work) == 0
