@@ -17,6 +17,9 @@ KINDS = (
     "normalize",
     "own",
     "conv",
+    "batch_norm",
+    "layer_norm",
+    "group_norm",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

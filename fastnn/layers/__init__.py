@@ -35,6 +35,10 @@ from fastnn.layers.merging import maximum as maximum
 from fastnn.layers.merging import minimum as minimum
 from fastnn.layers.merging import multiply as multiply
 from fastnn.layers.merging import subtract as subtract
+from fastnn.layers.normalization import BatchNormalization as BatchNormalization
+from fastnn.layers.sample_normalization import GroupNormalization as GroupNormalization
+from fastnn.layers.sample_normalization import LayerNormalization as LayerNormalization
+from fastnn.layers.sample_normalization import UnitNormalization as UnitNormalization
 from fastnn.layers.scale import Scale as Scale
 from fastnn.layers.separable import SeparableConv1D as SeparableConv1D
 from fastnn.layers.separable import SeparableConv2D as SeparableConv2D
