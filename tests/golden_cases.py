@@ -17,6 +17,7 @@ from fastnn.layers import (
     Activation,
     AveragePooling1D,
     AveragePooling2D,
+    BatchNormalization,
     Conv1D,
     Conv2D,
     Cropping1D,
@@ -27,6 +28,8 @@ from fastnn.layers import (
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling1D,
+    GroupNormalization,
+    LayerNormalization,
     MaxPooling1D,
     MaxPooling2D,
     Permute,
@@ -243,6 +246,33 @@ def _moved() -> list[Case]:
     ]
 
 
+def _normalized() -> list[Case]:
+    """Normalisation of batches of rows and of images, frozen and not, with and without factors; of rows and groups."""
+    rows = (Dense(19, "tanh"), BatchNormalization(momentum=0.75), Dense(35), BatchNormalization(scale=False), Dense(3))
+    images = (
+        *(Conv2D(6, 3, use_bias=False), BatchNormalization(), Activation("relu"), Dropout(0.25)),
+        *(Conv2D(17, 3), BatchNormalization(center=False, gamma_regularizer="l2", gamma_constraint="non_neg")),
+        *(BatchNormalization(trainable=False), Flatten(), BatchNormalization(), Dense(3)),
+    )
+    large = (Conv2D(3, 2), BatchNormalization(), Conv2D(2, 3, strides=4), Flatten(), Dense(2))
+    learned = (Dense(401), BatchNormalization(), Dense(97, "relu"), BatchNormalization(), Dense(2))
+    alone = (Dense(19, "tanh"), LayerNormalization(), Dense(67), LayerNormalization(scale=False), Dense(3))
+    groups = (Conv2D(12, 3), GroupNormalization(3), Conv2D(35, 2), GroupNormalization(-1), Flatten(), Dense(3))
+    axes = (Conv2D(5, 2), LayerNormalization([1, 2, 3]), Flatten(), GroupNormalization(5, scale=False), Dense(3))
+    common = {"rows": 83, "batch_size": 37, "epochs": 2}
+    return [
+        Case("batch-norm", rows, (7,), validation=0.2),
+        Case("batch-norm-positions", rows, (5, 7), weighted=True, **common),
+        Case("batch-norm-images", images, (9, 8, 3), optimizer=optimizers.Adam(0.01, weight_decay=0.1), **common),
+        Case("batch-norm-parts", large, (21, 20, 2), **common),
+        Case("batch-norm-learned", learned, (100,), **common),
+        Case("batch-norm-whole", rows, (7,), rows=1300, batch_size=1300, epochs=2),
+        Case("layer-norm", alone, (7,)),
+        Case("layer-norm-axes", axes, (7, 6, 2), **common),
+        Case("group-norm", groups, (8, 7, 2), weighted=True, **common),
+    ]
+
+
 _DROPPED = (Dense(23, "relu"), Dropout(0.25), Dense(1))
 _SPARSE = "sparse_categorical_crossentropy"
 _CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
@@ -297,5 +327,6 @@ CASES = (
     *_images(),
     *_pooled(),
     *_moved(),
+    *_normalized(),
 )
 PAIRS = [(case, dtype) for case in CASES for dtype in case.dtypes]

@@ -119,6 +119,7 @@ def network(
     n_samples=None,
     seed=5,
     reduction=plan.KERAS,
+    **more,
 ) -> Network:
     """Lay out and compile; names become definitions, parameters are normal with variance ``1 / fan_in``."""
     laid = plan.lay_out(layers, input_shape)
@@ -133,6 +134,7 @@ def network(
         n_samples=n_samples or batch_size,
         seed=seed,
         reduction=reduction,
+        **more,
     )
     params = np.zeros(laid.n_params)
     for variable in laid.variables:

@@ -45,6 +45,7 @@ class Solver:
     optimizer: LBFGS
     pairs: deque = field(default_factory=deque)
     here: Point | None = None
+    last: Point | None = None
 
     def __call__(self, plan: Plan, memory: Memory, rows: Rows, course: Course) -> None:
         """Iterate ``run.max_steps`` times at most; ends the run early when the gradient vanishes."""
@@ -62,6 +63,8 @@ class Solver:
                 return
             with interrupts.whole():
                 self._set(found.w)
+                if plan.measures:
+                    self._settle(found)
                 self.here = found
                 course.sums[int(run["epoch"] - run["first_epoch"])] = found.sums
                 run["epoch"] += 1
@@ -80,6 +83,8 @@ class Solver:
             first = min(first, 1.0 / float(np.abs(here.gradient).sum()))
         try:
             found = self._search(here, direction, first)
+            if found is not None and self.problem[0].measures and found is not self.last:
+                self._evaluate(found.w)  # what was measured last shall be of the point taken
         finally:  # trial weights must not stay, also after Ctrl-C
             with interrupts.whole():
                 self._set(here.w)
@@ -130,6 +135,14 @@ class Solver:
             size = _between(low, high) if high else 2 * size
         return low[1] if low[0] and low[1].loss < here.loss else None
 
+    def _settle(self, found: Point) -> None:
+        """Have moving statistics follow; they are part of the point."""
+        plan, memory, _ = self.problem
+        before = memory.params.copy()
+        steps.settle(plan, memory)
+        moved = memory.params != before
+        found.w[moved] = memory.params[moved]
+
     def _set(self, w: np.ndarray) -> None:
         self.problem[1].params[...] = w
 
@@ -145,7 +158,8 @@ class Solver:
         total = steps.total_weight(plan, rows.weights[0], len(rows))
         scale = steps.over(1.0, total) if plan.header["divides_penalties"] else 1.0
         sums[0] += len(rows) * penalize(plan.segments, memory.params, memory.grads, scale)
-        return Point(w, sums[0] / len(rows), memory.grads.astype(np.float64), sums)
+        self.last = Point(w, sums[0] / len(rows), memory.grads.astype(np.float64), sums)
+        return self.last
 
 
 def _between(low: tuple[float, Point, float], high: tuple[float, Point, float]) -> float:

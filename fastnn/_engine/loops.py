@@ -2,7 +2,9 @@
 
 Design: whatever does not change between two calls is kept: plans in :class:`Loops`, and on a :class:`Desk` memory with
 the addresses of the rows. One plan serves any number of rows: its blocks are those of a batch of all of them, so that
-gradients have the bits of an update of ``fit``.
+gradients have the bits of an update of ``fit``. Where ops measure the batch, all rows are one block: there a plan
+serves any number up to a power of two. Moving statistics follow a training gradient by the weights, or a forward pass
+in training, once; what is not finite they do not follow.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from fastnn._engine.state import State
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Rows
 from fastnn._plan import tables
-from fastnn._plan.compile import MAX_BLOCK, compile_plan
+from fastnn._plan.compile import MAX_BLOCK, compile_plan, measures
 from fastnn._plan.layout import Layout
 from fastnn._plan.memory import allocate
+from fastnn._plan.passes import operations_of
 from fastnn._plan.plan import Plan
 from fastnn.losses import Reduction
 from fastnn.losses.records import INNER_PRODUCT
@@ -51,6 +54,7 @@ class Loops:
         self.is_flat = all(len(shape) == 1 for shape in self.shapes)
         self.frozen = layout.frozen_layers
         self.desks: dict[Any, tuple[Plan, list[Desk]]] = {}
+        self.measures = measures(operations_of(layout), layout)
         self.updater: Updater | None = None
 
     def __repr__(self) -> str:
@@ -58,15 +62,20 @@ class Loops:
 
     # -- plans ----------------------------------------------------------------------------------
 
-    def for_slopes(self, by_inputs: bool, training: bool) -> tuple[Plan, list[Desk]]:
-        """The plan for slopes of the outputs that users bring, with the desks that are free."""
-        key = by_inputs, training
+    def _together(self, n: int, training: bool) -> int:
+        """The batch size of a plan for ``n`` rows."""
+        return 1 << (n - 1).bit_length() if self.measures and training and n else MAX_BLOCK
+
+    def for_slopes(self, by_inputs: bool, training: bool, n: int) -> tuple[Plan, list[Desk]]:
+        """The plan for slopes that users bring of the outputs of ``n`` rows, with the desks that are free."""
+        size = self._together(n, training)
+        key = by_inputs, training, size
         if key not in self.desks:
             layout = self.layout.untrained() if by_inputs else self.layout
             factors = [math.prod(shape[:-1]) for shape in self.shapes]  # what a row's positions are divided by
             plan = compile_plan(
                 layout,
-                batch_size=MAX_BLOCK,
+                batch_size=size,
                 losses=[INNER_PRODUCT] * len(factors),
                 loss_weights=factors,
                 seed=self.seed,
@@ -77,12 +86,13 @@ class Loops:
             self.desks[key] = plan, []
         return self.desks[key]
 
-    def for_loss(self, compiled: Compiled, by_inputs: bool, training: bool) -> tuple[Plan, list[Desk]]:
-        """The plan for what a model is compiled to, without its metrics."""
-        key = by_inputs, training, compiled.reduction
+    def for_loss(self, compiled: Compiled, by_inputs: bool, training: bool, n: int) -> tuple[Plan, list[Desk]]:
+        """The plan for what a model is compiled to, without its metrics, for ``n`` rows."""
+        size = self._together(n, training)
+        key = by_inputs, training, size, compiled.reduction
         if key not in self.desks:
             more = {"input_gradients": by_inputs, "drops": training, "trains": not by_inputs}
-            self.desks[key] = with_losses(compiled, self.frozen, metrics=(), batch_size=MAX_BLOCK, **more), []
+            self.desks[key] = with_losses(compiled, self.frozen, metrics=(), batch_size=size, **more), []
         return self.desks[key]
 
     def take(self, entry: tuple[Plan, list[Desk]]) -> Desk:
@@ -108,7 +118,8 @@ class Loops:
 
     def forward(self, module: Any, inputs: Sequence[Any], step: int) -> list[np.ndarray]:
         """Outputs as in training, with the dropout of ``step``."""
-        entry, n = self.for_slopes(False, True), len(inputs[0])
+        n = len(inputs[0])
+        entry = self.for_slopes(False, True, n)
         desk, out = self.take(entry), [np.empty((n, *shape), self.state.params.dtype) for shape in self.shapes]
         rooms = [desk.memory.workspace[int(value["offset"]) :] for value in desk.plan.inputs]
         flat = [made.reshape(n, math.prod(made.shape[1:])) for made in out]
@@ -119,6 +130,8 @@ class Loops:
                 found = module.forward(desk.plan, desk.memory, block, True, step, first)
                 for to, y in zip(flat, found, strict=True):
                     to[part] = y
+        if desk.plan.measures and n and all(np.isfinite(made).all() for made in out):
+            steps.settle(desk.plan, desk.memory)
         entry[1].append(desk)
         return out
 
@@ -129,12 +142,13 @@ class Loops:
         inputs: Sequence[Any],
         slopes: Sequence[np.ndarray],
         step: int,
+        settles: bool,
     ) -> Gradients:
-        """Gradients by the weights of ``sum(slopes * outputs)``."""
+        """Gradients by the weights of ``sum(slopes * outputs)``; with ``settles`` moving statistics follow the rows."""
         desk = self.take(entry)
         desk.sums[0] = 0.0
         module.gradient(desk.plan, desk.memory, _rows(inputs, slopes), desk.sums, step)
-        made = self._gathered(desk)
+        made = self._gathered(desk, settles)
         entry[1].append(desk)
         return made
 
@@ -156,7 +170,7 @@ class Loops:
         self, module: Any, compiled: Compiled, rows: Rows, by_inputs: bool, training: bool
     ) -> tuple[float, Gradients | list[np.ndarray]]:
         """The loss as ``fit`` would tell it of an update on these rows, and its gradients before clipping."""
-        entry = self.for_loss(compiled, by_inputs, training)
+        entry = self.for_loss(compiled, by_inputs, training, len(rows))
         desk, loss = self.take(entry), reference.loss if compiled.has_custom_loss else None
         step, total = self.state.step, steps.total_weight(entry[0], rows.weights[0], len(rows))
         scale = steps.over(1.0, total) if entry[0].header["divides_penalties"] else 1.0
@@ -166,15 +180,17 @@ class Loops:
         else:
             desk.gradient(module, rows, step, loss)
             cost = desk.add_penalties(scale)
-            made = self._gathered(desk)
+            made = self._gathered(desk, settles=True)
         value = (desk.sums[0] + len(rows) * cost) / len(rows)
         entry[1].append(desk)
         return float(value), made
 
-    def _gathered(self, desk: Desk) -> Gradients:
+    def _gathered(self, desk: Desk, settles: bool) -> Gradients:
         made = self.form.gathered(desk.pieces, desk.memory.params.dtype)
         if not math.isfinite(desk.sums[0]):
             made.flat.fill(math.nan)  # the way back was not taken
+        elif settles and desk.plan.measures:
+            steps.settle(desk.plan, desk.memory)
         return made
 
     def update(self, module: Any, flat: np.ndarray) -> None:

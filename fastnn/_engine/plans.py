@@ -54,11 +54,11 @@ class PlanCache:
         )
 
     def evaluation(self, trainee: Trainee) -> Entry:
-        """The plan of ``evaluate``: losses without an optimiser."""
+        """The plan of ``evaluate``: losses without an optimiser, of the model as it predicts."""
         compiled, frozen = trainee.compiled, trainee.frozen()
         return self.entry(
             ("evaluate", compiled.reduction, frozen),
-            lambda: with_losses(compiled, frozen, batch_size=MAX_BLOCK, n_samples=MAX_BLOCK),
+            lambda: with_losses(compiled, frozen, batch_size=MAX_BLOCK, n_samples=MAX_BLOCK, drops=False),
         )
 
     def entry(self, key: Any, make: Callable[[], Plan]) -> Entry:

@@ -160,9 +160,9 @@ def end_step(
 
 def settle(plan: Plan, memory: Memory) -> None:
     """Have what ops keep of all batches follow the one whose update has been made."""
-    if plan.header["measures"]:
+    if plan.measures:
         for op in plan.ops:
-            if not op["inference"]:
+            if OPS[int(op["kind"])].measures and not op["inference"]:
                 OPS[int(op["kind"])].settle(op, Views(plan, memory, op, ()))
 
 

@@ -19,6 +19,9 @@ KINDS = (
     "conv",
     "pool",
     "copy",
+    "batch_norm",
+    "layer_norm",
+    "group_norm",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

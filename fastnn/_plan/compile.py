@@ -76,7 +76,7 @@ def compile_plan(
     copy_outputs(graph, layout.output_shapes)
     training = bool(losses)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
-    rows = batch_size if training and drops and _measures(graph, layout) else block_rows(graph, layout, batch_size)
+    rows = batch_size if training and drops and measures(graph, layout) else block_rows(graph, layout, batch_size)
     build = _Builder(layout, graph, training, rows, input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
     if not drops:
@@ -135,7 +135,8 @@ def stage_rows(graph: Graph, rows: int) -> int:
     return min(rows, max(MIN_STAGE, STAGE_BYTES // (4 * numbers) // MIN_STAGE * MIN_STAGE))
 
 
-def _measures(graph: Graph, layout: Layout) -> bool:
+def measures(graph: Graph, layout: Layout) -> bool:
+    """Whether some operation in training measures the batch, all of whose rows then are one block."""
     return any(p.operation.op.measures and p.node.layer not in layout.frozen_layers for p in graph.operations)
 
 

@@ -50,6 +50,11 @@ class Plan:
         """Whether some op comes back to Python."""
         return bool(self.header["has_own"])
 
+    @cached_property
+    def measures(self) -> bool:
+        """Whether some op in training measures the batch, which then is one block."""
+        return bool(self.header["measures"])
+
     @property
     def tables(self) -> tuple[np.ndarray, ...]:
         """All tables, in the order in which this class has them."""

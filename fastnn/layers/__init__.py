@@ -35,6 +35,7 @@ from fastnn.layers.merging import maximum as maximum
 from fastnn.layers.merging import minimum as minimum
 from fastnn.layers.merging import multiply as multiply
 from fastnn.layers.merging import subtract as subtract
+from fastnn.layers.normalization import BatchNormalization as BatchNormalization
 from fastnn.layers.pooling import AveragePooling1D as AveragePooling1D
 from fastnn.layers.pooling import AveragePooling2D as AveragePooling2D
 from fastnn.layers.pooling import AvgPool1D as AvgPool1D
@@ -59,6 +60,9 @@ from fastnn.layers.repeating import Permute as Permute
 from fastnn.layers.repeating import RepeatVector as RepeatVector
 from fastnn.layers.repeating import UpSampling1D as UpSampling1D
 from fastnn.layers.repeating import UpSampling2D as UpSampling2D
+from fastnn.layers.sample_normalization import GroupNormalization as GroupNormalization
+from fastnn.layers.sample_normalization import LayerNormalization as LayerNormalization
+from fastnn.layers.sample_normalization import UnitNormalization as UnitNormalization
 from fastnn.layers.scale import Scale as Scale
 from fastnn.layers.separable import SeparableConv1D as SeparableConv1D
 from fastnn.layers.separable import SeparableConv2D as SeparableConv2D

@@ -23,6 +23,8 @@ WORDS: dict[str, str] = {
     "lora_rank": "low-rank adapters are not there",
     "lora_alpha": "low-rank adapters are not there",
     "quantization_config": "parameters are float32 or float64",
+    "renorm": "batches are not renormalised",
+    "rms_scaling": "means are subtracted",
 }
 RENAMED = {  # in Keras 2 or 1
     "alpha": "negative_slope",
@@ -53,6 +55,10 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "lora_rank": NOTHING,
     "lora_alpha": NOTHING,
     "quantization_config": NOTHING,
+    "renorm": (False,),
+    "renorm_clipping": NOTHING,
+    "renorm_momentum": (0.99,),
+    "rms_scaling": (False,),
 }
 SHAPES = ("batch_input_shape", "batch_shape")
 ELSEWHERE = ("dtype", *SHAPES, "input_dim")

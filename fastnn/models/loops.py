@@ -100,6 +100,7 @@ class OwnLoops(Trainable):
         dy : in place of ``y``, the slope of a loss by the outputs, shaped like them (a list or dict for several). The
             gradients are those of ``sum(dy * outputs)`` over rows and outputs, divided by nothing and without
             penalties; the model need not be compiled. Dropout is that of the last ``model(x, training=True)``.
+            Moving statistics follow the rows of that call or, where there was none since, those of the gradients.
         wrt : ``"weights"``, or ``"inputs"`` for gradients by the inputs, shaped like ``x``.
         training : False leaves dropout out, as in prediction.
 
@@ -136,12 +137,14 @@ class OwnLoops(Trainable):
         inputs = self._rows(loops, x)
         if not len(inputs[0]):
             raise ValueError("x is empty; at least one row is needed")
-        slopes, entry = self._slopes(loops, dy, len(inputs[0])), loops.for_slopes(by_inputs, training)
+        n = len(inputs[0])
+        slopes, entry = self._slopes(loops, dy, n), loops.for_slopes(by_inputs, training, n)
         module = self._module(entry[0])
         step = FIRST_CALL + self._calls if self._calls else self._state.step
         if by_inputs:
             return self._like_inputs(loops.inputs_of_slopes(module, entry, inputs, slopes, step))
-        return loops.of_slopes(module, entry, inputs, slopes, step)
+        settles, loops.has_settled = not loops.has_settled, False
+        return loops.of_slopes(module, entry, inputs, slopes, step, settles)
 
     def apply_gradients(self, grads: Any) -> None:
         """One update of the weights by the compiled optimiser.
@@ -218,7 +221,7 @@ class OwnLoops(Trainable):
     def _of_loss(self, loops: Prepared, given: Given, by_inputs: bool, training: bool) -> tuple[float, Any]:
         compiled = self.compiled
         rows = split_rows(compiled, given, 0.0, None)[0]
-        module = self._module(loops.for_loss(compiled, by_inputs, training)[0])
+        module = self._module(loops.for_loss(compiled, by_inputs, training, len(rows))[0])
         loss, made = loops.of_loss(module, compiled, rows, by_inputs, training)
         return loss, made if isinstance(made, Gradients) else self._like_inputs(made)
 
@@ -229,8 +232,9 @@ class OwnLoops(Trainable):
                 return self._in_training(x)
         loops = self._prepared()
         inputs = self._rows(loops, x)
-        module = self._module(loops.for_slopes(False, True)[0])
+        module = self._module(loops.for_slopes(False, True, len(inputs[0]))[0])
         self._calls += 1
+        loops.has_settled = True
         return self.ends[1].join(loops.forward(module, inputs, FIRST_CALL + self._calls))
 
     def _prepared(self) -> Prepared:

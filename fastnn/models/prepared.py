@@ -21,6 +21,7 @@ class Prepared(Loops):
     ----------
     values : how :meth:`OwnLoops.activations` names what its plan gives.
     blends : what :meth:`OwnLoops.soft_update` needs, by target.
+    has_settled : whether moving statistics have followed the rows of a forward pass whose gradients may be to come.
     """
 
     def __init__(self, model: OwnLoops):
@@ -33,6 +34,7 @@ class Prepared(Loops):
         self.ends, self.reading = model.ends, model.prediction_entry()
         self.one_shape = layout.input_shapes[0] if len(layout.inputs) == 1 else None
         self.values: Any = None
+        self.has_settled = False
         self.blends: weakref.WeakKeyDictionary[Any, Blend] = weakref.WeakKeyDictionary()
 
     def changed(self, trainable: bool) -> bool:

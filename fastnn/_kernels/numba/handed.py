@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
-from fastnn._ops import conv
+from fastnn._ops import batch_norm, conv, layer_norm
 
-CONV = conv.OP.code  # whose gradients are always summed in shards
+CONV, BATCH_NORM, LAYER_NORM = (kind.OP.code for kind in (conv, batch_norm, layer_norm))
 
 
 class Tables(NamedTuple):
@@ -73,7 +73,9 @@ def new_room(tables, memory, gathers, accumulate):
         numbers = max(numbers, 0 if record.sparse else record.repeat * record.n_out)
         labels = max(labels, record.repeat if record.sparse else 0)
     for op in tables.ops:
-        if accumulate or header.shares_params or op.kind == CONV:
+        # Convolutions and layers always sum in shards, and batches have factors.
+        wants = op.kind == CONV or op.kind == BATCH_NORM or op.kind == LAYER_NORM
+        if accumulate or header.shares_params or wants:
             spare = max(spare, op.weights, op.n_out)
     rows, dtype = header.block_rows, memory.params.dtype
     return Room(

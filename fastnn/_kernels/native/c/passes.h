@@ -66,7 +66,7 @@ static inline void do_whole(const fnn_network *network, const fnn_op *op, const 
     fnn_barrier(by.team);
 }
 
-/* Whether rows pass through the ops a few at a time, or meet at ops that measure the batch: see stages.h. */
+/* Whether rows pass through the ops a few at a time, or meet at ops that measure the batch: see stages.c. */
 static inline int in_stages(const fnn_network *network, const fnn_block *block) {
     const fnn_header *header = network->model.header;
     return header->stage_rows < block->rows || (header->measures && block->training);

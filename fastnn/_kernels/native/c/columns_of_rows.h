@@ -1,0 +1,110 @@
+/* Sums down the columns of rows, LANES columns at a time, and what is done with them: for normalisation.
+ *
+ * Rows go to ROW_CHAINS sums in turn, which are joined two by two, on every ISA. */
+#ifndef FNN_COLUMNS_OF_ROWS_H
+#define FNN_COLUMNS_OF_ROWS_H
+
+#include "vec_rows.h"
+
+#define ROW_CHAINS 4 /* sums at a time, so that additions need not wait for each other */
+
+INLINE vf join_chains(const vf *sums) { return vf_add(vf_add(sums[0], sums[1]), vf_add(sums[2], sums[3])); }
+
+/* Calls step(context, row, chain) for all rows, in turn for the chains. */
+INLINE void each_row(void (*step)(void *, int64_t, int), void *context, int64_t rows) {
+    int64_t i = 0;
+    for (; i + ROW_CHAINS <= rows; i += ROW_CHAINS) {
+        UNROLL for (int k = 0; k < ROW_CHAINS; k++)
+            step(context, i + k, k);
+    }
+    UNROLL for (int k = 0; k < ROW_CHAINS - 1; k++)
+        if (i + k < rows) step(context, i + k, k);
+}
+
+/* `some` columns of rows that are `stride` apart, and the sums of their chains. */
+typedef struct {
+    const real *x, *dy;
+    int64_t stride;
+    int some;
+    vf first, mean, one[ROW_CHAINS], other[ROW_CHAINS];
+} column_run;
+
+INLINE vf apart(const column_run *run, int64_t i) {
+    return vf_sub(vec_load(run->x + i * run->stride, run->some), run->first);
+}
+
+INLINE void add_apart(void *context, int64_t i, int k) {
+    column_run *run = context;
+    run->one[k] = vf_add(run->one[k], apart(run, i));
+}
+
+INLINE void add_square(void *context, int64_t i, int k) {
+    column_run *run = context;
+    const vf distance = vf_sub(apart(run, i), run->mean);
+    run->other[k] = vf_fma(distance, distance, run->other[k]);
+}
+
+INLINE void add_slope(void *context, int64_t i, int k) {
+    column_run *run = context;
+    const vf slope = vec_load(run->dy + i * run->stride, run->some);
+    run->one[k] = vf_add(run->one[k], slope);
+    run->other[k] = vf_fma(slope, apart(run, i), run->other[k]);
+}
+
+typedef struct {
+    vf mean;    /* counted from the first row, which leaves all digits to it */
+    vf squares; /* sum of squares around the mean */
+} column_moments;
+
+/* Of at least one row. */
+INLINE column_moments moments_of_columns(const real *x, int64_t stride, int64_t rows, int some) {
+    column_run run = {.x = x, .stride = stride, .some = some, .first = vec_load(x, some)};
+    each_row(add_apart, &run, rows);
+    run.mean = vf_div(join_chains(run.one), vf_set1((real)rows));
+    each_row(add_square, &run, rows);
+    return (column_moments){run.mean, join_chains(run.other)};
+}
+
+typedef struct {
+    vf total, along; /* of dy, and of dy * (x - mean) */
+} column_sums;
+
+INLINE column_sums sums_of_columns(const real *x, const real *dy, vf mean, int64_t stride, int64_t rows, int some) {
+    column_run run = {.x = x, .dy = dy, .stride = stride, .some = some, .first = mean};
+    each_row(add_slope, &run, rows);
+    return (column_sums){join_chains(run.one), join_chains(run.other)};
+}
+
+/* A row, and vectors of what its numbers are multiplied by and what is added. */
+typedef struct {
+    const real *x, *mean, *dy, *factor, *shift, *by;
+    real *out;
+    int adds;
+} centred_run;
+
+INLINE vf centred(const centred_run *run, int64_t j, int some) {
+    return vf_sub(vec_load(run->x + j, some), vec_load(run->mean + j, some));
+}
+
+INLINE void centred_part(const void *context, int64_t j, int some) {
+    const centred_run *run = context;
+    vec_store(run->out + j,
+              vf_fma(centred(run, j, some), vec_load(run->factor + j, some), vec_load(run->shift + j, some)), some);
+}
+
+INLINE void hand_back(const centred_run *run, vf gradient, int64_t j, int some) {
+    vec_store(run->out + j, run->adds ? vf_add(vec_load(run->out + j, some), gradient) : gradient, some);
+}
+
+INLINE void centred_back(const void *context, int64_t j, int some) {
+    const centred_run *run = context;
+    const vf rest = vf_fma(centred(run, j, some), vec_load(run->factor + j, some), vec_load(run->shift + j, some));
+    hand_back(run, vf_fma(vec_load(run->dy + j, some), vec_load(run->by + j, some), rest), j, some);
+}
+
+INLINE void scaled_back(const void *context, int64_t j, int some) {
+    const centred_run *run = context;
+    hand_back(run, vf_mul(vec_load(run->dy + j, some), vec_load(run->by + j, some)), j, some);
+}
+
+#endif

@@ -1,0 +1,270 @@
+/* The batch_norm op: y = (x - mean) * rstd * gamma + beta for each column, and
+ * its way back (see _ops/batch_norm.py).
+ *
+ * A batch is measured part by part; what is known of a part, and then of the
+ * batch, stands in the op's room. */
+#ifdef FNN_OP
+FNN_OP(BATCH_NORM, batch_norm)
+#elif !defined FNN_OPS_BATCH_NORM_H
+#define FNN_OPS_BATCH_NORM_H
+
+#include "arrays.h"
+#include "columns_of_rows.h"
+#include "optimizers.h"
+#include "scratch.h"
+
+enum { NORM_PART = 256, NORM_VECTORS = 4 };
+enum { NORM_MEAN, NORM_VARIANCE, NORM_TOTAL, NORM_ALONG };
+
+static int norm_measures(const fnn_op *op, const fnn_block *block) { return block->training && !op->inference; }
+
+/* The i-th vector of the room. */
+static real *norm_vector(const fnn_op *op, const fnn_model *model, int64_t i) {
+    return place(model, op->room) + i * op->n_out;
+}
+
+/* Mean and variance that normalise the block: its own, or the moving ones. */
+static const real *norm_statistic(const fnn_op *op, const fnn_model *model, const fnn_block *block, int which) {
+    return norm_measures(op, block) ? norm_vector(op, model, which) : (const real *)model->params + op->more[which];
+}
+
+/* A part of the block: rows, and its place among all parts. */
+typedef struct {
+    int64_t first, rows, number;
+} norm_part;
+
+/* Parts that the rows of `samples` samples make. */
+static int64_t norm_parts(const fnn_op *op) { return (op->geometry[0] * op->repeat + NORM_PART - 1) / NORM_PART; }
+
+/* The i-th part of the block. */
+static norm_part norm_part_at(const fnn_op *op, const fnn_block *block, int64_t i) {
+    const int64_t parts = norm_parts(op), unit = op->geometry[0] * op->repeat, all = block->rows * op->repeat;
+    const int64_t end = at_most((i / parts + 1) * unit, all),
+                  first = at_most(i / parts * unit + i % parts * NORM_PART, end);
+    return (norm_part){.first = first, .rows = at_most(NORM_PART, end - first), .number = i};
+}
+
+static int64_t norm_parts_of(const fnn_op *op, int64_t samples) {
+    return (samples + op->geometry[0] - 1) / op->geometry[0] * norm_parts(op);
+}
+
+static void norm_measure_part(const fnn_op *op, const fnn_model *model, const real *x, norm_part part) {
+    const int64_t n = op->n_out;
+    real *mean = norm_vector(op, model, NORM_VECTORS + 2 * part.number), *squares = mean + n;
+    for (int64_t j = 0; j < n; j += LANES) {
+        const int some = (int)at_most(n - j, LANES);
+        const column_moments m = moments_of_columns(x + part.first * n + j, n, part.rows, some);
+        vec_store(mean + j, m.mean, some);
+        vec_store(squares + j, m.squares, some);
+    }
+}
+
+static void norm_sum_part(const fnn_op *op, const fnn_model *model, const real *x, norm_part part) {
+    const int64_t n = op->n_out;
+    const real *mean = norm_vector(op, model, NORM_MEAN), *dy = op_dy(op, model);
+    real *total = norm_vector(op, model, NORM_VECTORS + 2 * part.number), *along = total + n;
+    for (int64_t j = 0; j < n; j += LANES) {
+        const int some = (int)at_most(n - j, LANES);
+        const int64_t at = part.first * n + j;
+        const column_sums s = sums_of_columns(x + at, dy + at, vec_load(mean + j, some), n, part.rows, some);
+        vec_store(total + j, s.total, some);
+        vec_store(along + j, s.along, some);
+    }
+}
+
+static void batch_norm_measure(const fnn_op *op, const fnn_model *model, const fnn_block *block, int backward,
+                               int64_t begin, int64_t end) {
+    const real *x = op_x(op, model, block, 0);
+    for (int64_t i = norm_parts_of(op, begin); i < norm_parts_of(op, end); i++) {
+        const norm_part part = norm_part_at(op, block, i);
+        if (part.rows == 0) continue;
+        if (backward)
+            norm_sum_part(op, model, x, part);
+        else
+            norm_measure_part(op, model, x, part);
+    }
+}
+
+/* Mean and variance of LOGICAL_LANES columns from those of the parts. A part's
+ * mean is counted from its first row, and while they are joined from the first
+ * of all, which leaves all digits to the distances. */
+static void norm_join_moments(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t j, int some) {
+    const int64_t n = op->n_out;
+    const real *x = op_x(op, model, block, 0) + j;
+    double mean[LOGICAL_LANES] = {0}, squares[LOGICAL_LANES] = {0}, rows = 0;
+    for (int64_t i = 0; i < norm_parts_of(op, block->rows); i++) {
+        const norm_part part = norm_part_at(op, block, i);
+        if (part.rows == 0) continue;
+        const real *own = norm_vector(op, model, NORM_VECTORS + 2 * i) + j, *first = x + part.first * n;
+        const double share = (double)part.rows / (rows + (double)part.rows), weight = rows * share;
+        for (int k = 0; k < some; k++) {
+            const double apart = (double)first[k] - (double)x[k] + (double)own[k] - mean[k];
+            mean[k] += apart * share;
+            squares[k] += (double)own[n + k] + apart * apart * weight;
+        }
+        rows += (double)part.rows;
+    }
+    for (int k = 0; k < some; k++) {
+        norm_vector(op, model, NORM_MEAN)[j + k] = (real)((double)x[k] + mean[k]);
+        norm_vector(op, model, NORM_VARIANCE)[j + k] = (real)(squares[k] / rows);
+    }
+}
+
+static void norm_join_sums(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t j, int some) {
+    double total[LOGICAL_LANES] = {0}, along[LOGICAL_LANES] = {0};
+    for (int64_t i = 0; i < norm_parts_of(op, block->rows); i++) {
+        if (norm_part_at(op, block, i).rows == 0) continue;
+        const real *own = norm_vector(op, model, NORM_VECTORS + 2 * i) + j;
+        for (int k = 0; k < some; k++) {
+            total[k] += (double)own[k];
+            along[k] += (double)own[op->n_out + k];
+        }
+    }
+    for (int k = 0; k < some; k++) {
+        norm_vector(op, model, NORM_TOTAL)[j + k] = (real)total[k];
+        norm_vector(op, model, NORM_ALONG)[j + k] = (real)along[k];
+    }
+}
+
+static void batch_norm_join(const fnn_op *op, const fnn_model *model, const fnn_block *block, int backward) {
+    for (int64_t j = 0; j < op->n_out; j += LOGICAL_LANES) {
+        const int some = (int)at_most(op->n_out - j, LOGICAL_LANES);
+        if (backward)
+            norm_join_sums(op, model, block, j, some);
+        else
+            norm_join_moments(op, model, block, j, some);
+    }
+}
+
+/* 1 / sqrt(variance + epsilon) */
+INLINE vf norm_inverse(const fnn_op *op, vf variance) {
+    return vf_div(vf_set1(1), vf_sqrt(vf_add(variance, vf_set1((real)op->numbers[0]))));
+}
+
+INLINE vf norm_gamma(const fnn_op *op, const fnn_model *model, int64_t j, int some) {
+    return op->w < 0 ? vf_set1(1) : vec_load((const real *)model->params + op->w + j, some);
+}
+
+static void batch_norm_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                               int64_t end) {
+    const int64_t n = op->n_out;
+    const real *x = op_x(op, model, block, 0), *mean = norm_statistic(op, model, block, NORM_MEAN);
+    const real *variance = norm_statistic(op, model, block, NORM_VARIANCE);
+    real *y = op_y(op, model), *factor = fnn_scratch((size_t)(2 * n) * sizeof(real)), *beta = factor + n;
+    for (int64_t j = 0; j < n; j += LANES) {
+        const int some = (int)at_most(n - j, LANES);
+        const vf inverse = norm_inverse(op, vec_load(variance + j, some));
+        vec_store(factor + j, vf_mul(norm_gamma(op, model, j, some), inverse), some);
+        vec_store(beta + j, op->b < 0 ? vf_zero() : vec_load((const real *)model->params + op->b + j, some), some);
+    }
+    for (int64_t i = begin * op->repeat; i < end * op->repeat; i++) {
+        const centred_run run = {.x = x + i * n, .mean = mean, .factor = factor, .shift = beta, .out = y + i * n};
+        vec_each(centred_part, &run, n);
+    }
+}
+
+/* What dy, x - mean and 1 are multiplied by, for dx. */
+static void norm_slopes(const fnn_op *op, const fnn_model *model, const fnn_block *block, real *slopes) {
+    const int64_t n = op->n_out;
+    const real *variance = norm_statistic(op, model, block, NORM_VARIANCE);
+    const vf share = vf_set1((real)(-1.0 / (double)(block->rows * op->repeat)));
+    for (int64_t j = 0; j < n; j += LANES) {
+        const int some = (int)at_most(n - j, LANES);
+        const vf inverse = norm_inverse(op, vec_load(variance + j, some));
+        const vf factor = vf_mul(norm_gamma(op, model, j, some), inverse), shared = vf_mul(factor, share);
+        vec_store(slopes + j, factor, some);
+        if (!norm_measures(op, block)) continue;
+        const vf along = vf_mul(vf_mul(inverse, inverse), vec_load(norm_vector(op, model, NORM_ALONG) + j, some));
+        vec_store(slopes + n + j, vf_mul(shared, along), some);
+        vec_store(slopes + 2 * n + j, vf_mul(shared, vec_load(norm_vector(op, model, NORM_TOTAL) + j, some)), some);
+    }
+}
+
+static void batch_norm_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                     int64_t end) {
+    const int64_t n = op->n_out;
+    const real *x = op_x(op, model, block, 0), *dy = op_dy(op, model);
+    real *dx = op_dx(op, model, 0), *slopes = dx ? fnn_scratch((size_t)(3 * n) * sizeof(real)) : NULL;
+    if (!dx) return;
+    norm_slopes(op, model, block, slopes);
+    const int adds = op_edge(op, model, 0)->adds, measures = norm_measures(op, block);
+    for (int64_t i = begin * op->repeat; i < end * op->repeat; i++) {
+        const centred_run run = {.x = x + i * n,
+                                 .mean = norm_statistic(op, model, block, NORM_MEAN),
+                                 .dy = dy + i * n,
+                                 .factor = slopes + n,
+                                 .shift = slopes + 2 * n,
+                                 .by = slopes,
+                                 .out = dx + i * n,
+                                 .adds = adds};
+        if (measures)
+            vec_each(centred_back, &run, n);
+        else
+            vec_each(scaled_back, &run, n);
+    }
+}
+
+/* Sums over the block where nothing has measured it, of `some` columns from j
+ * on. */
+static column_sums norm_sums(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t j, int some) {
+    const int64_t n = op->n_out, rows = block->rows * op->repeat;
+    const real *x = op_x(op, model, block, 0) + j, *dy = op_dy(op, model) + j;
+    const vf mean = vec_load(norm_statistic(op, model, block, NORM_MEAN) + j, some);
+    column_sums all = {vf_zero(), vf_zero()};
+    for (int64_t i = 0; i < rows; i += NORM_PART) {
+        const column_sums s = sums_of_columns(x + i * n, dy + i * n, mean, n, at_most(rows - i, NORM_PART), some);
+        all.total = vf_add(all.total, s.total);
+        all.along = vf_add(all.along, s.along);
+    }
+    return all;
+}
+
+static void norm_take(real *gradient, vf value, int accumulate, int some) {
+    vec_store(gradient, accumulate ? vf_add(vec_load(gradient, some), value) : value, some);
+}
+
+static void batch_norm_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
+                                       int64_t begin, int64_t end) {
+    const real *variance = norm_statistic(op, model, block, NORM_VARIANCE);
+    real *grads = model->grads;
+    for (int64_t j = begin; j < end; j += LANES) {
+        const int some = (int)at_most(end - j, LANES);
+        column_sums s;
+        if (norm_measures(op, block)) {
+            s.total = vec_load(norm_vector(op, model, NORM_TOTAL) + j, some);
+            s.along = vec_load(norm_vector(op, model, NORM_ALONG) + j, some);
+        } else {
+            s = norm_sums(op, model, block, j, some);
+        }
+        const vf inverse = norm_inverse(op, vec_load(variance + j, some));
+        if (op->dw >= 0) norm_take(grads + op->dw + j, vf_mul(s.along, inverse), accumulate, some);
+        if (op->db >= 0) norm_take(grads + op->db + j, s.total, accumulate, some);
+    }
+}
+
+static void batch_norm_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c,
+                             double scale, int64_t begin, int64_t end) {
+    batch_norm_backward_params(op, model, block, 0, begin, end);
+    if (op->dw >= 0) fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
+    if (op->db >= 0) fnn_update_kernel(model, c, scale, op->b + begin, op->b + end);
+}
+
+static void batch_norm_settle(const fnn_op *op, const fnn_model *model) {
+    const double momentum = op->numbers[1];
+    for (int which = NORM_MEAN; which <= NORM_VARIANCE; which++) {
+        real *kept = (real *)model->params + op->more[which];
+        const real *came = norm_vector(op, model, which);
+        for (int64_t j = 0; j < op->n_out; j++)
+            kept[j] = (real)((double)kept[j] * momentum + (double)came[j] * (1 - momentum));
+    }
+}
+
+static const fnn_op_kernels batch_norm_op = {.forward = batch_norm_forward,
+                                             .backward_rows = batch_norm_backward_rows,
+                                             .backward_params = batch_norm_backward_params,
+                                             .measure = batch_norm_measure,
+                                             .join = batch_norm_join,
+                                             .settle = batch_norm_settle,
+                                             .learn = batch_norm_learn};
+
+#endif

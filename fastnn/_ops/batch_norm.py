@@ -1,0 +1,108 @@
+"""``y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each column, and its way back.
+
+In training, mean and (biased) variance are those of all rows of the batch, else the moving ones (Ioffe and Szegedy
+2015, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift", algorithms 1 and
+2). ``room`` begins with vectors ``(n_out,)``: mean and variance of the batch, sums of ``dy`` and ``dy * (x - mean)``.
+
+Design: backends measure a batch part by part, :data:`PART` rows at most of ``samples`` samples at most: two passes over
+a part give its mean and the sum of squares around it, and Chan's formula joins those in double, in the order of the
+parts. The plan alone decides the parts, so neither threads nor instruction sets change a bit. ``E[x^2] - E[x]^2``
+(rejected) loses all digits where the mean is a thousand times the deviation. NumPy sums in double at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn._ops.base import Op, Operation
+
+PART = 256  # rows whose sums are one chain
+MOST_SAMPLES = 8  # of a part: threads' shares of a batch are multiples of it
+VECTORS = 4  # in front of the parts
+
+
+def forward(op, a, when):
+    x = a.x
+    if when.training and not op["inference"]:
+        mean, variance = measured(op, a)
+        exact = x.astype(np.float64)
+        mean[...] = exact.mean(axis=0)
+        variance[...] = np.square(exact - exact.mean(axis=0)).mean(axis=0)
+    else:
+        mean, variance = moving(op, a)
+    a.y[...] = (x - mean) * (gamma(op, a) * inverse(op, variance)) + a.b
+
+
+def backward(op, a, when):
+    x, dy, moves = a.x, a.dy, not op["inference"]
+    mean, variance = measured(op, a) if moves else moving(op, a)
+    by = inverse(op, variance)
+    total = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype)
+    along = (dy * (x - mean)).sum(axis=0, dtype=np.float64).astype(dy.dtype)
+    if a.dw:
+        a.dw.take(along * by)
+    if a.db:
+        a.db.take(total)
+    if a.dx:
+        slope = (x - mean) * (by * by * along / len(x)) + total / len(x) if moves else 0
+        a.dx.take((dy - slope) * (gamma(op, a) * by))
+
+
+def settle(op, a):
+    """Have the moving statistics follow the batch."""
+    momentum = float(op["numbers"][1])
+    for kept, came in zip(moving(op, a), measured(op, a), strict=True):
+        kept[...] = kept.astype(np.float64) * momentum + came.astype(np.float64) * (1 - momentum)
+
+
+def measured(op, a):
+    """Mean and variance of the batch, ``(n_out,)`` each."""
+    n = int(op["n_out"])
+    return a.room[:n], a.room[n : 2 * n]
+
+
+def moving(op, a):
+    """The moving ones."""
+    n = int(op["n_out"])
+    return a.vector(0, n), a.vector(1, n)
+
+
+def inverse(op, variance):
+    return 1 / np.sqrt(variance + variance.dtype.type(op["numbers"][0]))
+
+
+def gamma(op, a):
+    return a.w if op["w"] >= 0 else 1
+
+
+def samples_of_part(repeat: int) -> int:
+    """Samples whose rows are measured together: a power of two."""
+    samples = MOST_SAMPLES
+    while samples > 1 and samples * repeat > PART:
+        samples //= 2
+    return samples
+
+
+def room(operation: Operation, rows: int) -> int:
+    """Numbers for the vectors in front, and two vectors for each part of so many samples."""
+    samples = operation.geometry[0]
+    parts = -(-rows // samples) * -(-samples * operation.repeat // PART)
+    return operation.n_out * (VECTORS + 2 * parts)
+
+
+def n_factors(operation: Operation) -> int:
+    return operation.n_out
+
+
+OP = Op(
+    12,
+    "batch_norm",
+    forward,
+    backward,
+    weights=n_factors,
+    geometry=("samples",),
+    shape=lambda op: (int(op["n_out"]),),
+    room=room,
+    measures=True,
+    settle=settle,
+)

@@ -1,0 +1,60 @@
+"""``y = (x - mean) / sqrt(variance + epsilon) * gamma + beta``, mean and variance those of a group of channels.
+
+They are over all positions of a sample. A row is a position, its numbers are the channels, of which equal runs make the
+groups. Source: Wu and He 2018, "Group Normalization". ``room`` is for what backends know of each sample.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn._ops.base import Op, Operation
+from fastnn._ops.layer_norm import gamma, n_factors, shape
+
+
+def forward(op, a, when):
+    normal, _ = normalized(op, a.x)
+    a.y[...] = normal.reshape(a.y.shape) * gamma(op, a) + a.b
+
+
+def backward(op, a, when):
+    normal, by = normalized(op, a.x)
+    flat = normal.reshape(a.dy.shape)
+    if a.dw:
+        a.dw.take((a.dy * flat).sum(axis=0))
+    if a.db:
+        a.db.take(a.dy.sum(axis=0))
+    if a.dx:
+        dy = groups(op, a.dy * gamma(op, a))
+        shared = dy.mean(axis=(1, 3), keepdims=True) + normal * (dy * normal).mean(axis=(1, 3), keepdims=True)
+        a.dx.take(((dy - shared) * by).reshape(a.x.shape))
+
+
+def groups(op, x):
+    """``(samples, positions, groups, channels of a group)``."""
+    return x.reshape(-1, int(op["repeat"]), OP.sizes(op).groups, x.shape[-1] // OP.sizes(op).groups)
+
+
+def normalized(op, x):
+    """Groups with mean 0 and variance 1, and what they were multiplied by."""
+    exact = groups(op, x.astype(np.float64))
+    apart = exact - exact.mean(axis=(1, 3), keepdims=True)
+    by = 1 / np.sqrt(np.square(apart).mean(axis=(1, 3), keepdims=True) + float(op["numbers"][0]))
+    return (apart * by).astype(x.dtype), by.astype(x.dtype)
+
+
+def room(operation: Operation, rows: int) -> int:
+    """Of each sample, two numbers for each group, and two sums for each channel."""
+    return 2 * rows * (operation.geometry[0] + operation.n_out)
+
+
+OP = Op(
+    14,
+    "group_norm",
+    forward,
+    backward,
+    weights=n_factors,
+    geometry=("groups",),
+    shape=shape,
+    room=room,
+)

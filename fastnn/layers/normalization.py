@@ -1,0 +1,150 @@
+"""Layers that give numbers mean 0 and variance 1: over a batch, a row, or groups of a sample's channels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any
+
+from fastnn._base.arguments import flag, number, shown
+from fastnn._ops import Operation, batch_norm
+from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Parameter, Shape
+from fastnn.layers.settling import parameter, settle
+
+MOST_EPSILON = 1e30
+
+
+class Normalizing(Described):
+    """What normalisations have in common: ``epsilon``, and with ``scale`` and ``center`` gamma and beta."""
+
+    def _settle(self: Any, **more: Any) -> None:
+        told = {name: flag(name, getattr(self, name)) for name in ("center", "scale")}
+        settle(self, epsilon=number("epsilon", self.epsilon, low=0.0, high=MOST_EPSILON), **told, **more)
+        for constraint in (self.gamma_constraint, self.beta_constraint):
+            if constraint is not None:
+                constraint.matrix((1,))
+
+    def _trained(self: Any, shape: Shape) -> list[Parameter]:
+        """The parameters that are trained, each of this shape."""
+        return [parameter(self, name, shape) for name, there in self._there() if there]
+
+    def _there(self: Any) -> tuple[tuple[str, bool], ...]:
+        return ("gamma", self.scale), ("beta", self.center)
+
+    def _places(self: Any) -> dict[str, int]:
+        """Where an operation finds gamma and beta among the parameters."""
+        return {"w": 0 if self.scale else -1, "b": int(self.scale) if self.center else -1}
+
+    @property
+    def gamma(self: Any) -> Any:
+        """The factors as they are now, not to be written to; None without."""
+        return self.parameter("gamma") if self.scale else None
+
+    @property
+    def beta(self: Any) -> Any:
+        """What is added, as it is now, not to be written to; None without."""
+        return self.parameter("beta") if self.center else None
+
+
+@described
+class BatchNormalization(Normalizing):
+    """``y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each number of the last axis.
+
+    In training, mean and variance are those of the batch, over its rows and all axes but the last, and moving ones
+    follow them by ``moving = momentum * moving + (1 - momentum) * batch`` with every update. Predictions, and a layer
+    that is not ``trainable``, use the moving ones. The variance is divided by the count of its numbers, also where it
+    moves, as in Keras; PyTorch moves the one divided by one number less. Source: Ioffe and Szegedy 2015.
+
+    Parameters
+    ----------
+    axis : the last one: -1, or its number with the batch axis as 0.
+    momentum : of the moving statistics, from 0 to 1.
+    epsilon : added to the variance.
+    center, scale : whether there is a beta, and a gamma.
+    beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer : names or objects of
+        :mod:`fastnn.initializers`.
+    beta_regularizer, gamma_regularizer : names or objects of :mod:`fastnn.regularizers`.
+    beta_constraint, gamma_constraint : names or objects of :mod:`fastnn.constraints`, applied after every update.
+    synchronized : False; a batch is on one machine.
+    input_shape : shape of one sample, for the first layer.
+    name : shown in summaries and files.
+
+    Shapes: ``(..., n)`` -> ``(..., n)``; weights gamma, beta, moving_mean, moving_variance, each ``(n,)``, of which the
+    last two are not trained.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import BatchNormalization
+    >>> model = Sequential([BatchNormalization(epsilon=0.0, momentum=0.5, input_shape=(1,))])
+    >>> model(np.array([[1.0], [5.0]]), training=True).tolist()
+    [[-1.0], [1.0]]
+    >>> [w.tolist() for w in model.non_trainable_weights]
+    [[1.5], [2.5]]
+    """
+
+    axis: int = -1
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Any = "zeros"
+    gamma_initializer: Any = "ones"
+    moving_mean_initializer: Any = "zeros"
+    moving_variance_initializer: Any = "ones"
+    beta_regularizer: Any = None
+    gamma_regularizer: Any = None
+    beta_constraint: Any = None
+    gamma_constraint: Any = None
+    synchronized: bool = False
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        if flag("synchronized", self.synchronized):
+            raise ValueError("synchronized must be False: every batch is on one machine, whole")
+        momentum = number("momentum", self.momentum, low=0.0, high=1.0)
+        self._settle(axis=checked_axis(self.axis), momentum=momentum)
+
+    @property
+    def moving_mean(self):
+        """The moving mean as it is now, ``(n,)``, not to be written to."""
+        return self.parameter("moving_mean")
+
+    @property
+    def moving_variance(self):
+        """The moving variance as it is now, ``(n,)``, not to be written to."""
+        return self.parameter("moving_variance")
+
+    def parameters(self, shape):
+        check_last(self, shape)
+        kept = (
+            Parameter(name, shape[-1:], getattr(self, f"{name}_initializer"), trainable=False)
+            for name in ("moving_mean", "moving_variance")
+        )
+        return (*self._trained(shape[-1:]), *kept)
+
+    def operations(self, shape):
+        repeat, n_trained = math.prod(shape[:-1]), int(self.scale) + int(self.center)
+        more = {"rest": (n_trained, n_trained + 1), "numbers": (self.epsilon, self.momentum)}
+        samples = (batch_norm.samples_of_part(repeat),)
+        return (Operation(batch_norm.OP, shape[-1], shape[-1], repeat, geometry=samples, **self._places(), **more),)
+
+
+def checked_axis(came: Any) -> int:
+    """An axis as a number, with 0 for the batch, which is none to normalise along."""
+    if isinstance(came, bool) or not hasattr(came, "__index__"):
+        raise TypeError(f"axis must be a whole number, got {shown(came)}")
+    axis = came.__index__()
+    if axis == 0:
+        raise ValueError("axis 0 is that of the batch; the last axis, -1, has the features or channels")
+    return axis
+
+
+def check_last(layer: Any, shape: Shape) -> None:
+    """Refuse an axis that is not the last one of samples of this shape."""
+    if layer.axis not in (-1, len(shape)):
+        raise ValueError(
+            f"{layer!r} normalises along the last axis alone, -1 or {len(shape)} for samples {tuple(shape)}, got axis="
+            f"{layer.axis}; images have their channels last"
+        )
