@@ -23,9 +23,9 @@ def forward(op, arrays, when):
     image, out = op.geometry[0] * op.geometry[1] * op.geometry[2], op.repeat * op.n_out
     w = arrays.params[op.w : op.w + size]
     for i in range(when.n_rows):
-        part = z[i * out : (i + 1) * out] if op.z >= 0 else y[i * out : (i + 1) * out]
+        part = y[i * out : (i + 1) * out]
         convolve(op, x[i * image : (i + 1) * image], w, bias, part)
-        activate_rows(arrays.kernels, op, y[i * out : (i + 1) * out], z[i * out : (i + 1) * out])
+        activate_rows(arrays.kernels, op, part, z[i * out : (i + 1) * out])
 
 
 @inlined
