@@ -102,7 +102,7 @@ def forward(torch, layer, x, weights):
     kernels = [w[None] if layer.rank == 1 else w for w in weights if w.dim() > 1]
     kind = type(layer).__name__.removesuffix("1D").removesuffix("2D")
     if "Transpose" in kind:
-        y = _transposed(torch, x, kernels[0].permute(3, 2, 0, 1), layer)
+        y = _transposed(torch, x, kernels[0].permute(3, 2, 0, 1).contiguous(), layer)
     elif kind == "Conv":
         y = _convolved(torch, x, kernels[0].permute(3, 2, 0, 1), layer, layer.groups)
     else:
@@ -162,6 +162,21 @@ FEW = (  # each meets something that no other does
     case("SeparableConv2D", (6, 7, 3), filters=5, kernel_size=(3, 2), strides=2, use_bias=False),
     case("SeparableConv1D", (12, 3), filters=2, kernel_size=4, padding="causal", dilation_rate=2),
 )
+TRANSPOSED = (
+    case("Conv2DTranspose", (4, 3, 3), filters=4, kernel_size=3),
+    case("Conv2DTranspose", (4, 3, 3), filters=5, kernel_size=(3, 2), padding="same", strides=2),
+    case("Conv2DTranspose", (4, 3, 5), 18, filters=2, kernel_size=(2, 3), strides=(3, 2), use_bias=False),
+    case("Conv2DTranspose", (3, 4, 2), filters=3, kernel_size=3, strides=3, output_padding=(0, 2)),
+    case("Conv2DTranspose", (3, 4, 2), filters=3, kernel_size=(4, 3), strides=3, output_padding=1, padding="same"),
+    case("Conv2DTranspose", (3, 4, 2), filters=3, kernel_size=(3, 2), dilation_rate=2),
+    case("Conv2DTranspose", (4, 4, 2), filters=17, kernel_size=3, dilation_rate=(1, 3), padding="same"),
+    case("Conv2DTranspose", (1, 1, 7), 1, filters=19, kernel_size=(4, 3)),
+    case("Conv2DTranspose", (3, 2, 3), filters=2, kernel_size=1, strides=4),
+    case("Conv2DTranspose", (3, 2, 3), filters=2, kernel_size=2, strides=(5, 3), padding="same"),
+    case("Conv1DTranspose", (7, 3), filters=4, kernel_size=5, strides=2, padding="same"),
+    case("Conv1DTranspose", (7, 33), 17, filters=1, kernel_size=4, strides=3),
+    case("Conv1DTranspose", (5, 1), filters=3, kernel_size=3, dilation_rate=4),
+)
 AXES = ((1, 1, 1), (2, 1, 1), (3, 1, 1), (3, 2, 1), (2, 3, 1), (1, 2, 1), (3, 1, 2), (2, 1, 3), (5, 2, 1), (4, 1, 2))
 LENGTHS = ((1, 5), (2, 7), (7, 6), (11, 13), (4, 4), (8, 3))
 WIDTHS = ((1, 1, 1), (3, 4, 1), (4, 6, 2), (6, 6, 6), (2, 17, 1), (16, 8, 4), (5, 15, 5))
@@ -183,6 +198,7 @@ def _grid_of_images():
             c, n, groups = next(turns)
             yield case("Conv2D", (*lengths, c), 1 + n % 3, filters=n, groups=groups, **told)
             yield case("DepthwiseConv2D", (*lengths, c), depth_multiplier=1 + n % 2, **told)
+            yield case("Conv2DTranspose", (*lengths, c), 1 + n % 2, filters=n, **told)
 
 
 def _grid_of_signals():
@@ -194,6 +210,9 @@ def _grid_of_signals():
             yield case("Conv1D", (n, c), filters=filters, groups=groups, **told)
             yield case("DepthwiseConv1D", (n, c), depth_multiplier=2, **told)
             yield case("SeparableConv1D", (n, c), filters=filters, **told)
+            for more in () if padding == "causal" else (None, *range(s)):
+                if more is None or padding == "valid" or (n - 1) * s + ((k - 1) * d + 1) % 2 + more > 0:
+                    yield case("Conv1DTranspose", (n, c), filters=filters, output_padding=more, **told)
 
 
 @cache

@@ -17,6 +17,7 @@ KINDS = (
     "normalize",
     "own",
     "conv",
+    "conv_transpose",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

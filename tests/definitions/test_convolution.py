@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from convolutions import FEW, case, forward, pytorch, torch_gradients
+from convolutions import FEW, TRANSPOSED, case, forward, pytorch, torch_gradients
 from models import EVERY_BACKEND, refused
 from tolerance import assert_close, trajectory_limit
 
 import fastnn
 from fastnn import Model, Sequential, layers
 from fastnn._base import random
-from fastnn.layers import Conv1D, Conv2D, Dense, DepthwiseConv2D, Flatten, Input, SeparableConv2D
+from fastnn.layers import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    Input,
+    SeparableConv2D,
+)
 from fastnn.optimizers import SGD
 
 DOUBLE = np.dtype("float64")
-CASES = FEW
+CASES = FEW + TRANSPOSED
 
 
 def with_weights(rng, model):
@@ -176,6 +186,24 @@ REFUSED = {
     "strides and gaps": (Conv2D, (4, 3), {"strides": 2, "dilation_rate": (1, 2)}, None, ("strides", "dilation_rate")),
     "groups of filters": (Conv2D, (4, 3), {"groups": 3}, None, ("groups", "3", "4 filters")),
     "groups of channels": (Conv2D, (6, 3), {"groups": 3}, (8, 8, 4), ("Conv2D(", "3 groups", "4", "(8, 8, 4)")),
+    "no room behind": (
+        Conv2DTranspose,
+        (4, 3),
+        {"strides": 2, "output_padding": (1, 2)},
+        None,
+        ("output_padding", "2"),
+    ),
+    "less than no room": (Conv1DTranspose, (4, 3), {"strides": 2, "output_padding": -1}, None, ("output_padding",)),
+    "nothing is left": (
+        *(Conv2DTranspose, (4, 2), {"output_padding": 0, "padding": "same"}),
+        *((1, 4, 2), ("Conv2DTranspose(", "(1, 4)", "output_padding")),
+    ),
+    "causal ways back": (Conv1DTranspose, (4, 3), {"padding": "causal"}, None, ("padding", "causal", "same, valid")),
+    "an image for a way back": (Conv2DTranspose, (4, 3), {}, (8, 3), ("Conv2DTranspose(", "(8, 3)", "channels")),
+    "too large an output": (
+        *(Conv2DTranspose, (4, 3), {"strides": 2**24}),
+        *((9, 9, 2), ("2**40", "150994944")),
+    ),
     "an image without channels": (Conv2D, (4, 3), {}, (8, 8), ("Conv2D(", "channels", "(8, 8)", "Reshape((8, 8, 1))")),
     "a signal without channels": (Conv1D, (4, 3), {}, (8,), ("Conv1D(", "(8,)", "Reshape((8, 1))")),
     "a video": (Conv2D, (4, 3), {}, (8, 8, 8, 3), ("Conv2D(", "(height, width, channels)", "(8, 8, 8, 3)")),
@@ -212,6 +240,21 @@ def test_a_convolution_that_cannot_be_is_refused_in_one_line(what):
 @pytest.mark.parametrize("size", ["3", 2.5, None, True, (3, "3")])
 def test_a_size_that_is_no_whole_number_is_refused(size):
     refused(lambda: Conv2D(4, size), TypeError, ("kernel_size", "whole number"))
+
+
+def test_a_transposed_convolution_is_the_way_back_of_one(rng):
+    """The gradient of a convolution by its input, of any size that the convolution takes to the same output."""
+    for n, k, s in ((9, 3, 1), (10, 3, 2), (9, 3, 2), (11, 2, 3), (12, 5, 3)):
+        there = Sequential([Conv1D(2, k, s, use_bias=False, input_shape=(n, 3))], dtype="float64")
+        (kernel,), length = with_weights(rng, there), there.output_shape[1]
+        more = n - ((length - 1) * s + k)
+        layer = Conv1DTranspose(3, k, s, output_padding=more, use_bias=False, input_shape=(length, 2))
+        back = Sequential([layer], dtype="float64")
+        back.set_weights([kernel])
+        x, dy = rng.normal(size=(4, n, 3)), rng.normal(size=(4, length, 2))
+        assert_close(back.predict(dy), there.gradients(x, dy=dy, wrt="inputs"), DOUBLE, kernel.size)
+        got = back.gradients(dy, dy=x, wrt="inputs")
+        assert_close(got, there.predict(x), DOUBLE, kernel.size)
 
 
 def test_rows_of_another_shape_are_refused(rng):

@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 import pytest
-from convolutions import FEW, grid, pytorch
+from convolutions import FEW, TRANSPOSED, grid, pytorch
 from tolerance import assert_close
 
 from fastnn import Sequential, layers
@@ -19,7 +19,7 @@ def takes_keras(some) -> bool:
     return some.kind == "Conv1D" or dict(some.arguments).get("padding") != "causal"
 
 
-CASES = tuple(some for some in FEW if takes_keras(some))
+CASES = tuple(some for some in FEW + TRANSPOSED if takes_keras(some))
 KINDS = sorted({some.kind for some in CASES})
 PARTS = 12
 
@@ -53,7 +53,7 @@ def check_outputs(keras, rng, some):
     right = layer(x).detach().numpy()
     got = model.predict(x)
     assert_close(got, right, "float64", max(w.size for w in weights) + x.size)
-    assert model.output_shape == layer.compute_output_shape((None, *some.shape))
+    assert model.output_shape == tuple(layer.compute_output_shape((None, *some.shape)))
     assert model.count_params() == layer.count_params()
 
 

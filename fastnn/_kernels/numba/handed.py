@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
-from fastnn._ops import conv
+from fastnn._ops import conv, conv_transpose
 
-CONV = conv.OP.code  # whose gradients are always summed in shards
+IN_SHARDS = (conv.OP.code, conv_transpose.OP.code)  # whose gradients are always summed in shards
 
 
 class Tables(NamedTuple):
@@ -73,7 +73,7 @@ def new_room(tables, memory, gathers, accumulate):
         numbers = max(numbers, 0 if record.sparse else record.repeat * record.n_out)
         labels = max(labels, record.repeat if record.sparse else 0)
     for op in tables.ops:
-        if accumulate or header.shares_params or op.kind == CONV:
+        if accumulate or header.shares_params or op.kind in IN_SHARDS:
             spare = max(spare, op.weights, op.n_out)
     rows, dtype = header.block_rows, memory.params.dtype
     return Room(
