@@ -19,7 +19,9 @@ from fastnn.layers import (
     AveragePooling2D,
     BatchNormalization,
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
     Cropping1D,
     Cropping2D,
     Dense,
@@ -200,6 +202,12 @@ def _images() -> list[Case]:
     apart = (DepthwiseConv2D(3, padding="same", activation="relu"), DepthwiseConv2D(2, 2, depth_multiplier=2), *last)
     signal = (Conv1D(17, 3, padding="causal", activation="gelu"), Conv1D(5, 4, dilation_rate=2), *last)
     wide = (Conv2D(35, 3, padding="same", use_bias=False), Conv2D(18, 3, strides=3, kernel_regularizer="l2"), *last)
+    back = (Conv2DTranspose(9, 3, 2, "same", activation="gelu"), Conv2DTranspose(3, (4, 2), use_bias=False), *last)
+    longer = (
+        Conv1DTranspose(7, 2, 3, activation="tanh"),
+        Conv1DTranspose(1, 3, dilation_rate=2, padding="same"),
+        *last,
+    )
     common = {"rows": 83, "batch_size": 37, "epochs": 2}
     return [
         Case("conv-small", small, (9, 8, 1), **common),
@@ -207,6 +215,8 @@ def _images() -> list[Case]:
         Case("conv-depthwise", apart, (7, 6, 19), **common),
         Case("conv-signal", signal, (13, 3), **common),
         Case("conv-wide", wide, (7, 8, 33), **common),
+        Case("conv-transposed", back, (4, 3, 5), weighted=True, **common),
+        Case("conv-transposed-signal", longer, (5, 19), **common),
     ]
 
 

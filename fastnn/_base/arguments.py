@@ -110,7 +110,7 @@ def number(
     return value
 
 
-def integer(argument: str, came: Any, *, low: int | None = None) -> int:
+def integer(argument: str, came: Any, *, low: int | None = None, high: int | None = None) -> int:
     """Check one whole-number argument (Python or NumPy integer) and return it as an int."""
     if isinstance(came, bool):
         raise TypeError(f"{argument} must be a whole number, got {shown(came)}")
@@ -120,6 +120,8 @@ def integer(argument: str, came: Any, *, low: int | None = None) -> int:
         raise TypeError(f"{argument} must be a whole number, got {shown(came)}") from None
     if low is not None and value < low:
         raise ValueError(f"{argument} must be at least {low}, got {value}")
+    if high is not None and value > high:
+        raise ValueError(f"{argument} must be at most {high}, got {value}")
     return value
 
 

@@ -22,6 +22,7 @@ KINDS = (
     "batch_norm",
     "layer_norm",
     "group_norm",
+    "conv_transpose",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

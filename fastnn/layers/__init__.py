@@ -70,6 +70,8 @@ from fastnn.layers.shape import Flatten as Flatten
 from fastnn.layers.shape import Input as Input
 from fastnn.layers.shape import InputLayer as InputLayer
 from fastnn.layers.shape import Reshape as Reshape
+from fastnn.layers.transposed import Conv1DTranspose as Conv1DTranspose
+from fastnn.layers.transposed import Conv2DTranspose as Conv2DTranspose
 
 NONE: Mapping[str, Any] = {}
 LAYERS: dict[str, type[Layer]] = {

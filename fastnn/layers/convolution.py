@@ -6,12 +6,11 @@ import math
 from dataclasses import field
 from typing import Any, ClassVar
 
-from fastnn._base.arguments import integer
 from fastnn._ops import Operation, conv
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import parameter, settle
-from fastnn.layers.windows import PADDINGS, Windows, check_data_format, check_padding, check_rank, sizes
+from fastnn.layers.windows import PADDINGS, Windows, check_data_format, check_padding, check_rank, count, sizes
 
 
 class Convolution(Described):
@@ -43,6 +42,7 @@ class Convolution(Described):
 
     def _out(self, shape: Shape, n: int) -> Shape:
         check_rank(self, shape, self.rank)
+        self.windows.geometry(self, shape)
         return (*self.windows.outputs(self, shape[:-1]), n)
 
     def _convolution(self: Any, shape: Shape, n: int, groups: int, **more: Any) -> Operation:
@@ -87,7 +87,7 @@ class Conv(Convolution):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        self._settle(filters=integer("filters", self.filters, low=1), groups=integer("groups", self.groups, low=1))
+        self._settle(filters=count("filters", self.filters), groups=count("groups", self.groups))
         if self.filters % self.groups:
             raise ValueError(f"groups must divide the {self.filters} filters, got {self.groups}")
 
@@ -101,7 +101,9 @@ class Conv(Convolution):
 
     def parameters(self, shape):
         if shape[-1] % self.groups:
-            raise ValueError(f"{self!r} has {self.groups} groups, which do not divide the {shape[-1]} channels it gets")
+            raise ValueError(
+                f"{self!r} has {self.groups} groups, which do not divide the {shape[-1]} channels of its input {shape}"
+            )
         kernel = parameter(self, "kernel", (*self.kernel_size, shape[-1] // self.groups, self.filters))
         return (kernel, parameter(self, "bias", (self.filters,))) if self.use_bias else (kernel,)
 
@@ -176,7 +178,7 @@ class DepthwiseConv(Convolution):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        self._settle(depth_multiplier=integer("depth_multiplier", self.depth_multiplier, low=1))
+        self._settle(depth_multiplier=count("depth_multiplier", self.depth_multiplier))
 
     @property
     def kernel(self):

@@ -6,12 +6,11 @@ import math
 from dataclasses import field
 from typing import Any
 
-from fastnn._base.arguments import integer
 from fastnn._ops import Operation, dense
 from fastnn.layers.convolution import Convolution
 from fastnn.layers.described import described
 from fastnn.layers.settling import parameter
-from fastnn.layers.windows import PADDINGS
+from fastnn.layers.windows import PADDINGS, count
 
 
 @described
@@ -51,8 +50,8 @@ class SeparableConv(Convolution):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        filters = integer("filters", self.filters, low=1)
-        self._settle(filters=filters, depth_multiplier=integer("depth_multiplier", self.depth_multiplier, low=1))
+        depth = count("depth_multiplier", self.depth_multiplier)
+        self._settle(filters=count("filters", self.filters), depth_multiplier=depth)
 
     def output_shape(self, shape):
         return self._out(shape, self.filters)

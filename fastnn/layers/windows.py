@@ -6,6 +6,7 @@ output is as long as the input, "causal" all of it in front.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,13 @@ from fastnn.layers.parameter import Shape
 
 PADDINGS = ("valid", "same", "causal")
 AXES = {1: "(steps, channels)", 2: "(height, width, channels)"}
+MOST = 2**31 - 1  # of any size: products of a few of them are far within int64, or refused
+MOST_PADDED = 2**40  # numbers of an image with what windows read around it: more than any machine holds
+
+
+def count(name: str, came: Any, low: int = 1) -> int:
+    """A number of filters, groups or places."""
+    return integer(name, came, low=low, high=MOST)
 
 
 def sizes(name: str, came: Any, rank: int, low: int = 1) -> tuple[int, ...]:
@@ -21,8 +29,8 @@ def sizes(name: str, came: Any, rank: int, low: int = 1) -> tuple[int, ...]:
     if isinstance(came, tuple | list):
         if len(came) != rank:
             raise ValueError(f"{name} must be a whole number or {rank} of them, got {shown(came)}")
-        return tuple(integer(name, size, low=low) for size in came)
-    return (integer(name, came, low=low),) * rank
+        return tuple(count(name, size, low) for size in came)
+    return (count(name, came, low),) * rank
 
 
 def check_padding(came: Any, allowed: tuple[str, ...] = PADDINGS[:2]) -> str:
@@ -83,13 +91,22 @@ class Windows:
 
     def geometry(self, layer: Any, shape: Shape) -> tuple[int, ...]:
         """``h w c oh ow kh kw sh sw top left dh dw`` for a sample's shape; of a signal the height is 1."""
-        lengths = shape[:-1]
-        out = self.outputs(layer, lengths)
-        axes = (lengths, out, self.size, self.strides, self.before(lengths, out), self.dilation)
+        out = self.outputs(layer, shape[:-1])
+        return self.between(layer, shape, out, self.before(shape[:-1], out))
+
+    def between(self, layer: Any, image: Shape, out: Shape, before: Shape) -> tuple[int, ...]:
+        """The geometry of windows that read ``image`` at ``out`` places."""
+        axes = (image[:-1], out, self.size, self.strides, before, self.dilation)
+        padded = [max(n + at, (o - 1) * s + (k - 1) * d + 1) for n, o, k, s, at, d in zip(*axes, strict=True)]
+        if math.prod(padded) * image[-1] > MOST_PADDED:
+            raise ValueError(
+                f"{layer!r} reads {tuple(image)} padded to {(*padded, image[-1])}, which may hold 2**40 numbers; "
+                f"a smaller kernel_size or dilation_rate would fit"
+            )
         (h, w), (oh, ow), (kh, kw), (sh, sw), (top, left), (dh, dw) = (
             _two(axis, fill) for axis, fill in zip(axes, (1, 1, 1, 1, 0, 1), strict=True)
         )
-        return h, w, shape[-1], oh, ow, kh, kw, sh, sw, top, left, dh, dw
+        return h, w, image[-1], oh, ow, kh, kw, sh, sw, top, left, dh, dw
 
 
 def _two(axis: tuple[int, ...], fill: int) -> tuple[int, ...]:

@@ -30,6 +30,9 @@ from fastnn.tables import features, target
 
 REQUIRED = {  # arguments of the definitions that have no default
     "Activation": ("elu",),
+    **dict.fromkeys(("Conv1D", "Conv2D", "SeparableConv1D", "SeparableConv2D"), (8, 3)),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose"), (8, 3)),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), (3,)),
     "Dense": (64,),
     "Dot": (1,),
     "Dropout": (0.5,),

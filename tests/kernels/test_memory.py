@@ -88,6 +88,12 @@ CASES = {
         "loss": "sparse_categorical_crossentropy",
         "metrics": ["accuracy"],
     },
+    "convolutions": {
+        "layers": "[fastnn.layers.Reshape((7, 6, 2)), fastnn.layers.Conv2D(5, 3, activation='relu', padding='same'), "
+        "fastnn.layers.DepthwiseConv2D(2), fastnn.layers.Conv2DTranspose(3, 2, 2), fastnn.layers.Flatten(), Dense(2)]",
+        "n_in": 84,
+        "batch_size": 40,
+    },
     "clipnorm": {
         "layers": "[Dense(64, 'relu', kernel_regularizer='l2'), Dense(3)]",
         "n_in": 12,

@@ -37,7 +37,7 @@ def test_names_that_are_not_there_say_what_is():
     with pytest.raises(AttributeError, match="did you mean 'Sequential'"):
         _ = fastnn.Sequentail
     with pytest.raises(AttributeError, match=r"Conv2D.*Dense"):
-        _ = layers.Conv2D
+        _ = layers.LocallyConnected2D
 
 
 # -- utils, backend, models, data sets --------------------------------------------------------------

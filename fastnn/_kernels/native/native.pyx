@@ -142,10 +142,10 @@ def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t f
     cdef fnn_block block
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.accumulate = training, step, first_row, 0
-    cdef int called_off, threads = p.threads(block.rows, 1)
+    cdef int end, threads = p.threads(block.rows, 1)
     with nogil:
-        called_off = fnn_forward(&p.network, &block, threads)
-    _leave(p, called_off)
+        end = fnn_forward(&p.network, &block, threads)
+    _leave(p, end)
     return outputs(plan, memory, block.rows)
 
 
@@ -172,10 +172,10 @@ def backward(plan, memory, inputs, bint accumulate=False, double activity_scale=
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
     block.accumulate = accumulate
-    cdef int called_off, threads = p.threads(block.rows, 2)
+    cdef int end, threads = p.threads(block.rows, 2)
     with nogil:
-        called_off = fnn_backward(&p.network, &block, threads)
-    _leave(p, called_off)
+        end = fnn_backward(&p.network, &block, threads)
+    _leave(p, end)
 
 
 def update(plan, memory, int64_t step, double learning_rate, double penalty_scale=1.0):
@@ -196,10 +196,10 @@ def gradient(plan, memory, rows, sums, int64_t step=0):
     cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
     cdef int32_t *order = p.rows_to(n_rows)
     cdef int threads = p.threads(min(p.header.block_rows, n_rows), 3)
-    cdef int called_off
+    cdef int end
     with nogil:
-        called_off = fnn_gradient(&p.network, &data, order, n_rows, step, into, threads)
-    _leave(p, called_off)
+        end = fnn_gradient(&p.network, &data, order, n_rows, step, into, threads)
+    _leave(p, end)
 
 
 def train(plan, memory, rows, course):
@@ -215,10 +215,10 @@ def train(plan, memory, rows, course):
     rates.rates = <const double *>_address(course.rates, &n_bytes)
     rates.one = n_bytes == sizeof(double)
     cdef int threads = p.threads(min(p.header.block_rows, at.n_samples), 3)
-    cdef int called_off
+    cdef int end
     with nogil:
-        called_off = fnn_train(&p.network, &data, order, at, rates, into, threads)
-    _leave(p, called_off)
+        end = fnn_train(&p.network, &data, order, at, rates, into, threads)
+    _leave(p, end)
 
 
 def predict(plan, memory, inputs, out):
@@ -254,13 +254,13 @@ cdef fnn_source _source(x) except *:
 
 
 cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **rooms, void **out) except -1:
-    cdef int called_off, threads = p.threads(n_rows, 1)
+    cdef int end, threads = p.threads(n_rows, 1)
     if n_rows <= BRIEF_ROWS:  # giving up the GIL would cost more than it gives others
-        called_off = fnn_predict(&p.network, rows, n_rows, rooms, out, 1)
+        end = fnn_predict(&p.network, rows, n_rows, rooms, out, 1)
     else:
         with nogil:
-            called_off = fnn_predict(&p.network, rows, n_rows, rooms, out, threads)
-    return _leave(p, called_off)
+            end = fnn_predict(&p.network, rows, n_rows, rooms, out, threads)
+    return _leave(p, end)
 
 
 include "predictor.pxi"

@@ -118,9 +118,11 @@ cdef int _visit(void *owner, const fnn_op *op, const fnn_block *block, int backw
     return p.error is not None
 
 
-cdef int _leave(Prepared p, int called_off) except -1:
+cdef int _leave(Prepared p, int end) except -1:
     """Raise what has ended a call."""
+    if end == FNN_NO_MEMORY:
+        raise MemoryError("there is no working memory for the model's operations")
     if p.error is None:
-        return -called_off
+        return -(end == FNN_CALLED_OFF)
     error, p.error = p.error, None
     raise error

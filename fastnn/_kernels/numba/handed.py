@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
-from fastnn._ops import batch_norm, conv, layer_norm
+from fastnn._ops import batch_norm, conv, conv_transpose, layer_norm
 
-CONV, BATCH_NORM, LAYER_NORM = (kind.OP.code for kind in (conv, batch_norm, layer_norm))
+# Convolutions and layers always sum their gradients in shards, and batches have factors.
+WITH_SUMS = tuple(kind.OP.code for kind in (conv, conv_transpose, batch_norm, layer_norm))
 
 
 class Tables(NamedTuple):
@@ -73,9 +74,7 @@ def new_room(tables, memory, gathers, accumulate):
         numbers = max(numbers, 0 if record.sparse else record.repeat * record.n_out)
         labels = max(labels, record.repeat if record.sparse else 0)
     for op in tables.ops:
-        # Convolutions and layers always sum in shards, and batches have factors.
-        wants = op.kind == CONV or op.kind == BATCH_NORM or op.kind == LAYER_NORM
-        if accumulate or header.shares_params or wants:
+        if accumulate or header.shares_params or op.kind in WITH_SUMS:
             spare = max(spare, op.weights, op.n_out)
     rows, dtype = header.block_rows, memory.params.dtype
     return Room(

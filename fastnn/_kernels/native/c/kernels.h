@@ -6,6 +6,8 @@
 #ifndef FNN_KERNELS_H
 #define FNN_KERNELS_H
 
+#include <stddef.h>
+
 #include "plan.h"
 
 /* One op kind. A kernel finds its arrays by the op's record and the plan's values. */
@@ -18,6 +20,9 @@ typedef struct {
      * accumulate. A block's own sum starts from zero and is added once. NULL for kinds without parameters. */
     void (*backward_params)(const fnn_op *, const fnn_model *, const fnn_block *, int accumulate, int64_t begin,
                             int64_t end);
+    /* Bytes of scratch memory (scratch.h) that a thread wants at a time: they are had before a call begins, so that no
+     * kernel has to ask whether there are any. NULL for kinds that want none or can do without. */
+    size_t (*scratch)(const fnn_op *);
     /* For kinds that measure a batch, NULL for others. What forward or backward_rows need to know of samples
      * [begin, end); then, by one thread when all have, of the batch. */
     void (*measure)(const fnn_op *, const fnn_model *, const fnn_block *, int backward, int64_t begin, int64_t end);

@@ -5,6 +5,7 @@
 #define FNN_PASSES_H
 
 #include "pulse.h"
+#include "scratch.h"
 #include "threads.h"
 #include "walk.h"
 
@@ -35,6 +36,7 @@ static inline void *number_at(const fnn_network *network, void *arena, int64_t o
 typedef struct {
     fnn_pulse pulse;
     int answer;
+    int no_memory; /* a thread had none to begin with */
 } fnn_exit;
 
 static inline int leaves(const fnn_exit *way) { return __atomic_load_n(&way->answer, __ATOMIC_RELAXED); }
@@ -51,6 +53,26 @@ typedef struct {
     fnn_team *team;
     int thread;
 } walkers;
+
+/* Whether every thread of the team has the scratch memory that the plan's ops want; all say the same. */
+static inline int has_scratch(const fnn_network *network, walkers by) {
+    size_t most = 0;
+    for (int i = 0; i < network->model.header->n_ops; i++) {
+        const fnn_op *op = &network->model.ops[i];
+        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+        const size_t bytes = kernels->scratch ? kernels->scratch(op) : 0;
+        if (bytes > most) most = bytes;
+    }
+    if (!most) return 1;
+    if (!fnn_scratch(most)) __atomic_store_n(&by.exit->no_memory, 1, __ATOMIC_RELAXED);
+    fnn_barrier(by.team);
+    return !__atomic_load_n(&by.exit->no_memory, __ATOMIC_RELAXED);
+}
+
+/* How a call ended, see walk.h. */
+static inline int end_of(const fnn_exit *way, int called_off) {
+    return way->no_memory ? FNN_NO_MEMORY : called_off ? FNN_CALLED_OFF : FNN_DONE;
+}
 
 /* All ops of a block for a thread's rows, forward or back. With `asks` the call may end between two stages' pieces. */
 void fnn_forward_stages(const fnn_network *, const fnn_block *, range rows, walkers by, int asks);

@@ -1,4 +1,4 @@
-/* Working memory that grows to the largest product a thread has done, and goes with the thread.
+/* Working memory that grows to the largest that a thread has asked for, and goes with the thread.
  *
  * Design: kept between calls, because fresh pages cost more than the products that are just large
  * enough to be packed. A plain thread-local pointer (rejected) would leak with every thread that ends. */
@@ -41,13 +41,10 @@ void *fnn_scratch(size_t bytes) {
     scratch *own = own_scratch();
     if (!own) return NULL;
     if (own->bytes < bytes) {
+        void *more;
+        if (posix_memalign(&more, 64, bytes)) return NULL;
         free(own->memory);
-        own->bytes = 0;
-        own->memory = NULL;
-        if (posix_memalign(&own->memory, 64, bytes)) {
-            own->memory = NULL;
-            return NULL;
-        }
+        own->memory = more;
         own->bytes = bytes;
     }
     return own->memory;

@@ -288,6 +288,7 @@ static void train_task(void *argument, fnn_team *team, int thread) {
     training *t = argument;
     const fnn_header *header = t->network->model.header;
     fnn_run run = *t->run;
+    if (!has_scratch(t->network, (walkers){&t->exit, team, thread})) return;
     const uint64_t control = fnn_flush_denormals();
     for (int64_t done = 0; done < run.max_steps && run.epoch < run.last_epoch; done++) {
         if (run.batch == 0 && run.shuffle) {
@@ -319,7 +320,7 @@ int fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, 
     prepare_exit(&t, batch_rows);
     fnn_parallel(fnn_threads_for(network, at_most(batch_rows, header->block_rows), 3, threads), train_task, &t);
     free(t.before);
-    return t.is_finite && ends(&t);
+    return end_of(&t.exit, t.is_finite && ends(&t));
 }
 
 static void gradient_task(void *argument, fnn_team *team, int thread) {
@@ -327,6 +328,7 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     const fnn_header *header = t->network->model.header;
     const int64_t n_rows = t->run->n_samples;
     const double before = thread ? 0 : t->sums[0], total = total_of(t, t->order, n_rows);
+    if (!has_scratch(t->network, (walkers){&t->exit, team, thread})) return;
     const uint64_t control = fnn_flush_denormals();
     for (int64_t first = 0; first < n_rows && !ends(t); first += header->block_rows) {
         fnn_block block = {.rows = at_most(header->block_rows, n_rows - first),
@@ -351,5 +353,5 @@ int fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows
     t.flop = flop_of_sample(network);
     t.is_long = 3 * t.flop * (double)n_rows >= LONG_FLOP;
     fnn_parallel(fnn_threads_for(network, together, 3, threads), gradient_task, &t);
-    return t.is_finite && ends(&t);
+    return end_of(&t.exit, t.is_finite && ends(&t));
 }

@@ -46,6 +46,7 @@ typedef struct {
 static void forward_task(void *argument, fnn_team *team, int thread) {
     block_pass *pass = argument;
     const walkers by = {&pass->exit, team, thread};
+    if (!has_scratch(pass->network, by)) return;
     const uint64_t control = fnn_flush_denormals();
     forward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread), by);
     fnn_restore(control);
@@ -54,12 +55,13 @@ static void forward_task(void *argument, fnn_team *team, int thread) {
 int fnn_forward(const fnn_network *network, const fnn_block *block, int threads) {
     block_pass pass = {.network = network, .block = block};
     fnn_parallel(fnn_threads_for(network, block->rows, 1, threads), forward_task, &pass);
-    return pass.exit.answer;
+    return end_of(&pass.exit, pass.exit.answer);
 }
 
 static void backward_task(void *argument, fnn_team *team, int thread) {
     block_pass *pass = argument;
     const walkers by = {&pass->exit, team, thread};
+    if (!has_scratch(pass->network, by)) return;
     const uint64_t control = fnn_flush_denormals();
     backward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread), by);
     fnn_barrier(team);
@@ -70,7 +72,7 @@ static void backward_task(void *argument, fnn_team *team, int thread) {
 int fnn_backward(const fnn_network *network, const fnn_block *block, int threads) {
     block_pass pass = {.network = network, .block = block};
     fnn_parallel(fnn_threads_for(network, block->rows, 2, threads), backward_task, &pass);
-    return pass.exit.answer;
+    return end_of(&pass.exit, pass.exit.answer);
 }
 
 double fnn_update(const fnn_network *network, int64_t step, double learning_rate, double penalty_scale) {
@@ -173,6 +175,7 @@ static void predict_in_step(prediction *p, fnn_team *team, int thread) {
 
 static void predict_task(void *argument, fnn_team *team, int thread) {
     prediction *p = argument;
+    if (!has_scratch(p->network, (walkers){&p->exit, team, thread})) return;
     const uint64_t control = fnn_flush_denormals();
     if (p->network->model.header->has_own)
         predict_in_step(p, team, thread);
@@ -195,5 +198,5 @@ int fnn_predict(const fnn_network *network, const fnn_source *sources, int64_t n
                     .n_rows = n_rows,
                     .flop = flop_to_watch(network, n_rows)};
     fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
-    return p.exit.answer;
+    return end_of(&p.exit, p.exit.answer);
 }

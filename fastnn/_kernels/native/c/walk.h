@@ -22,9 +22,11 @@ typedef struct {
     int one;
 } fnn_rates;
 
+enum fnn_end { FNN_DONE, FNN_CALLED_OFF, FNN_NO_MEMORY };
+
 /* Each takes an upper bound on threads and uses fewer when the work is small. All flush denormals to zero. Those that
- * return an int say 1 when they were called off (pulse.h): an update that was begun has not changed parameters, and a
- * run stands where it began; rows of a prediction are missing. */
+ * return an int say how they ended. Called off (pulse.h): an update that was begun has not changed parameters, and a
+ * run stands where it began; rows of a prediction are missing. No memory: nothing was begun. */
 int fnn_forward(const fnn_network *, const fnn_block *, int threads);
 int fnn_backward(const fnn_network *, const fnn_block *, int threads);
 double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale);

@@ -18,28 +18,28 @@ from fastnn._ops.conv import SHARD
 @inlined
 def forward(op, arrays, when):
     x, y, z = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows), kept(op, arrays, when.n_rows)
-    size = op.weights
+    size, n = op.weights, op.n_out
     bias = arrays.params[op.b : op.b + op.n_out] if op.b >= 0 else arrays.params[:0]
-    image, out = op.geometry[0] * op.geometry[1] * op.geometry[2], op.repeat * op.n_out
+    image, out = image_size(op), op.repeat * n
     w = arrays.params[op.w : op.w + size]
     for i in range(when.n_rows):
-        part = z[i * out : (i + 1) * out] if op.z >= 0 else y[i * out : (i + 1) * out]
-        convolve(op, x[i * image : (i + 1) * image], w, bias, part)
-        activate_rows(arrays.kernels, op, y[i * out : (i + 1) * out], z[i * out : (i + 1) * out])
+        part = y[i * out : (i + 1) * out]
+        convolve(op, n, x[i * image : (i + 1) * image], w, bias, 0, part)
+        activate_rows(arrays.kernels, op, part, z[i * out : (i + 1) * out])
 
 
 @inlined
 def backward(op, arrays, when):
     dz = output_gradient_back(op, arrays, when.n_rows)
     if op.dw >= 0:
-        kernel_gradient(op, arrays, read(op, arrays, 0, when.n_rows), dz, when)
+        kernel_gradient(op, op.n_out, arrays, read(op, arrays, 0, when.n_rows), dz, when)
     if op.db >= 0:
         bias_gradient(op, arrays, dz, when)
     dx = input_gradient(op, arrays, 0, when.n_rows)
     if dx.shape[0]:
         if not adds(op, arrays, 0):
             dx[:] = 0
-        image_gradient(op, dz, arrays.params[op.w : op.w + op.weights], dx, when.n_rows)
+        image_gradient(op, op.n_out, dz, arrays.params[op.w : op.w + op.weights], dx, when.n_rows)
 
 
 @small_kernel
@@ -50,21 +50,27 @@ def sizes(op):
 
 
 @small_kernel
+def image_size(op):
+    return op.geometry[0] * op.geometry[1] * op.geometry[2]
+
+
+@small_kernel
 def place(out, tap, stride, dilation, before):
     """Where a tap of a window reads along one axis; outside of the image below 0 or beyond its length."""
     return out * stride + tap * dilation - before
 
 
 @kernel
-def convolve(op, x, w, bias, z):
-    """All windows of one image."""
+def convolve(op, n, x, w, bias, adds, z):
+    """All windows of one image, by ``n`` filters; with ``adds`` their sums go on from what is in ``z``."""
     h, wide, c, oh, ow, kh, kw, sh, sw, top, left, dh, dw, groups = sizes(op)
-    n, few, many = op.n_out, c // groups, op.n_out // groups
+    few, many = c // groups, n // groups
     for oy in range(oh):
         for ox in range(ow):
             at = (oy * ow + ox) * n
-            for j in range(n):
-                z[at + j] = bias[j] if bias.shape[0] else x.dtype.type(0)
+            if not adds:
+                for j in range(n):
+                    z[at + j] = bias[j] if bias.shape[0] else x.dtype.type(0)
             for ky in range(kh):
                 y = place(oy, ky, sh, dh, top)
                 if y < 0 or y >= h:
@@ -82,10 +88,10 @@ def convolve(op, x, w, bias, z):
 
 
 @kernel
-def image_gradient(op, dz, w, dx, n_rows):
+def image_gradient(op, n, dz, w, dx, n_rows):
     """Adds to ``dx`` what every window hands back."""
     h, wide, c, oh, ow, kh, kw, sh, sw, top, left, dh, dw, groups = sizes(op)
-    n, few, many = op.n_out, c // groups, op.n_out // groups
+    few, many = c // groups, n // groups
     for i in range(n_rows):
         for oy in range(oh):
             for ox in range(ow):
@@ -109,10 +115,10 @@ def image_gradient(op, dz, w, dx, n_rows):
 
 
 @kernel
-def add_kernel_gradient(op, x, dz, sums):
+def add_kernel_gradient(op, n, x, dz, sums):
     """Adds one image's part of dw."""
     h, wide, c, oh, ow, kh, kw, sh, sw, top, left, dh, dw, groups = sizes(op)
-    n, few, many = op.n_out, c // groups, op.n_out // groups
+    few, many = c // groups, n // groups
     for ky in range(kh):
         for oy in range(oh):
             y = place(oy, ky, sh, dh, top)
@@ -132,9 +138,9 @@ def add_kernel_gradient(op, x, dz, sums):
 
 
 @inlined
-def kernel_gradient(op, arrays, x, dz, when):
+def kernel_gradient(op, n, arrays, x, dz, when):
     """dw, a shard of samples at a time, each summed in ``spare`` before it is added."""
-    image, out, size = op.geometry[0] * op.geometry[1] * op.geometry[2], op.repeat * op.n_out, op.weights
+    image, out, size = image_size(op), op.geometry[3] * op.geometry[4] * n, op.weights
     dw = arrays.grads[op.dw : op.dw + size]
     if not (when.accumulate or op.adds_params):
         dw[:] = 0
@@ -142,7 +148,7 @@ def kernel_gradient(op, arrays, x, dz, when):
         sums = arrays.spare[:size]
         sums[:] = 0
         for i in range(first, min(first + SHARD, when.n_rows)):
-            add_kernel_gradient(op, x[i * image : (i + 1) * image], dz[i * out : (i + 1) * out], sums)
+            add_kernel_gradient(op, n, x[i * image : (i + 1) * image], dz[i * out : (i + 1) * out], sums)
         add_rows(dw, sums, np.int64(1), size)
 
 

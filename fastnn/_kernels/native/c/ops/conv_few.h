@@ -1,5 +1,5 @@
 /* The gradient of a kernel whose lines hold few numbers: several lines are summed together, because the sums of one
- * would wait for each other. The numbers are those of conv_dw; a part of conv.h. */
+ * would wait for each other. The numbers are those of conv_dw; a part of convolution.h. */
 #ifndef FNN_OPS_CONV_FEW_H
 #define FNN_OPS_CONV_FEW_H
 

@@ -114,6 +114,16 @@ static void depthwise_dx(const windows *s, const real *dz, const real *w, int ad
     }
 }
 
+/* dx, set or added to, with the kernel and its taps turned round. */
+static void depthwise_back(const windows *s, const real *dz, const real *w, const real *turned, int add, real *dx) {
+    if (depthwise_turns(s)) {
+        const windows t = depthwise_turned(s);
+        depthwise_forward(&t, dz, turned, NULL, add, dx);
+    } else {
+        depthwise_dx(s, dz, w, add, dx);
+    }
+}
+
 /* `some` channels of the gradients of lines x across taps, of one sample; with `first` from zero. */
 INLINE void depthwise_dw_tile(const windows *s, int64_t line, const real *x, const real *dz, int first, real *dw,
                               const int some, const int lines, const int across) {

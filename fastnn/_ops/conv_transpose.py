@@ -1,0 +1,51 @@
+"""``y = activation(what windows hand back to an image + b)``: the way back of a convolution, going forward.
+
+The geometry is that of the convolution: its image ``(h, w, c)`` is ``y``, its windows' numbers ``(oh, ow, n)`` are
+``x``. The kernel is ``(kh, kw, filters, channels)``, with the channels of ``x``.
+"""
+
+from __future__ import annotations
+
+from fastnn._ops.activation import activate, activation_gradient
+from fastnn._ops.base import Op, Operation
+from fastnn._ops.conv import GEOMETRY, convolved, image_gradient, kernel_gradient, rows_of_kernel
+
+
+def forward(op, a, when):
+    z = image_gradient(a.x, a.w, a.sizes).reshape(a.y.shape) + a.b
+    a.keep(z)
+    a.y[...] = activate(op, z)
+
+
+def backward(op, a, when):
+    dz = activation_gradient(op, a)
+    image = dz.reshape(a.n_samples, -1)
+    if a.dw:
+        a.dw.take(kernel_gradient(image, a.x.reshape(-1, int(op["n_in"])), a.sizes))
+    if a.db:
+        a.db.take(dz.sum(axis=0))
+    if a.dx:
+        a.dx.take(convolved(image, a.w, a.sizes).reshape(a.x.shape))
+
+
+def kernel_shape(op):
+    size = OP.sizes(op)
+    return size.kh, size.kw, size.c, int(op["n_in"])
+
+
+def kernel_size(operation: Operation) -> int:
+    return rows_of_kernel(operation) * operation.n_in
+
+
+OP = Op(
+    15,
+    "conv_transpose",
+    forward,
+    backward,
+    weights=kernel_size,
+    geometry=GEOMETRY,
+    shape=kernel_shape,
+    units=rows_of_kernel,
+    by_sample=True,
+    activates=True,
+)
