@@ -314,8 +314,8 @@ CODE_BUILT_FOR_ALL = ("cpu", "layout", "random", "scalars", "scratch", "isa_port
 
 
 @pytest.fixture(scope="module")
-def objects(tmp_path_factory):
-    """Object files by name: those of the last build in place when they are up to date, else of a fresh build."""
+def objects(request, tmp_path_factory):
+    """Object files by name: of a build in place or of ``make lint``, or with --long of a build of minutes."""
     if not (ROOT / "setup.py").exists():
         pytest.skip("the sources are not there")
     if shutil.which("objdump") is None:
@@ -325,10 +325,13 @@ def objects(tmp_path_factory):
         *(ROOT / "fastnn/_kernels").glob("native.pyx"),
         *(ROOT / "fastnn/_kernels/native/c").iterdir(),
     ]
-    found = {path.stem: path for path in ROOT.glob("build/temp*/**/*.o")}
     newest = max(source.stat().st_mtime for source in sources)
-    if set(CODE_BUILT_FOR_ALL) <= found.keys() and min(path.stat().st_mtime for path in found.values()) > newest:
-        return found
+    for place in ("temp*", "lint"):
+        found = {path.stem: path for path in ROOT.glob(f"build/{place}/**/*.o")}
+        if set(CODE_BUILT_FOR_ALL) <= found.keys() and min(path.stat().st_mtime for path in found.values()) > newest:
+            return found
+    if not request.config.getoption("--long"):
+        pytest.skip("no object files newer than the sources are in build/: make lint leaves some, --long makes them")
     return fresh_build(tmp_path_factory.mktemp("build"))
 
 
