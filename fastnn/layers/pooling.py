@@ -13,6 +13,8 @@ from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
 from fastnn.layers.windows import Windows, check_data_format, check_padding, check_rank, sizes
 
+MOST_NUMBERS = 2**31  # of a sample: kernels keep the place of a maximum in 32 bits
+
 
 class AnyPooling(Described):
     """What all poolings have in common: the axes beside the channels, and whether means are taken."""
@@ -21,6 +23,8 @@ class AnyPooling(Described):
     average: ClassVar[bool]
 
     def _pooled(self, shape: Shape, windows: Windows) -> Operation:
+        if math.prod(shape) >= MOST_NUMBERS:
+            raise ValueError(f"{self!r} takes samples of less than 2**31 numbers, got the shape {tuple(shape)}")
         geometry = (*windows.geometry(self, shape), int(self.average))
         return Operation(pool.OP, shape[-1], shape[-1], math.prod(geometry[3:5]), geometry=geometry)
 

@@ -295,6 +295,11 @@ def test_an_input_of_another_rank_is_named(kind):
     refused(lambda: of(kind(), (5,)), ValueError, (kind.__name__, "(5,)"))
 
 
+def test_a_sample_of_too_many_numbers_is_named():
+    shape = (2**16, 2**15, 1)
+    refused(lambda: MaxPooling2D().operations(shape), ValueError, ("MaxPooling2D", "2**31", str(shape)))
+
+
 @EVERY_BACKEND
 def test_a_network_with_pooling_learns(name, rng):
     x = rng.normal(size=(64, 6, 6, 1))

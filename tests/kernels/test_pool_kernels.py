@@ -175,3 +175,24 @@ def test_nothing_behind_an_input_is_touched(backend, dtype, rng, channels):
             backend.predict(net.plan, stage.arenas, (edge.copy(x, dtype),), (out,))
 
         assert signal_of_child(work) == 0
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5, 9])
+@pytest.mark.parametrize("layer", [MaxPooling2D(), MaxPooling2D(3, 1, "same"), MaxPooling2D(2, 3)], ids=case_id)
+def test_the_sign_of_a_zero_is_the_same_on_all_instruction_sets(rng, dtype, layer, channels):
+    if _kernels.why_not("cython"):
+        pytest.skip("the native backend is not built")
+    native = _kernels.load("cython")
+    net = graph(rng, [layer, MaxPooling2D()], [(0, (0,)), (1, (0,))], [(6, 6, channels)], [1, 2])
+    xs, dys = data(rng, net, 2, whole=True)
+    dys = [-np.abs(dy) for dy in dys]  # -0.0 is among them
+    found, before = [], native.isa()
+    try:
+        for isa in [name for name, _, runs in native.isas() if runs]:
+            native.use_isa(isa)
+            found.append([np.signbit(result) for result in flat(GraphStage(native, net, dtype).run(xs, dys))])
+    finally:
+        native.use_isa(before)
+    for signs in found[1:]:
+        for got, expected in zip(signs, found[0], strict=True):
+            np.testing.assert_array_equal(got, expected)

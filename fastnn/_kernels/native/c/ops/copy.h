@@ -19,8 +19,8 @@ typedef struct {
     struct {
         int64_t n[COPY_AXES], stride[COPY_AXES], top, bottom, left, right, start;
     } g;
-    int64_t x_size, y_size;
-    int framed; /* zeros stand around the box */
+    int64_t x_size, y_size, box;
+    int once; /* no number is read twice */
 } copying;
 
 static copying copying_of(const fnn_op *op, const fnn_model *model) {
@@ -28,7 +28,8 @@ static copying copying_of(const fnn_op *op, const fnn_model *model) {
     memcpy(&v.g, op->geometry, sizeof v.g);
     v.x_size = model->values[op_edge(op, model, 0)->value].size;
     v.y_size = op->repeat * op->n_out;
-    v.framed = v.g.bottom - v.g.top < v.g.n[3] || v.g.right - v.g.left < v.g.n[4];
+    v.box = v.g.n[0] * v.g.n[1] * v.g.n[2] * (v.g.bottom - v.g.top) * (v.g.right - v.g.left), v.once = 1;
+    for (int k = 0; k < COPY_AXES; k++) v.once &= v.g.n[k] == 1 || v.g.stride[k] != 0;
     return v;
 }
 
@@ -71,7 +72,7 @@ static void copy_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     const copying v = copying_of(op, model);
     const real *x = op_x(op, model, block, 0);
     real *y = op_y(op, model);
-    if (v.framed) memset(y + begin * v.y_size, 0, (size_t)((end - begin) * v.y_size) * sizeof(real));
+    if (v.box < v.y_size) memset(y + begin * v.y_size, 0, (size_t)((end - begin) * v.y_size) * sizeof(real));
     const copy_arrays a = {.from = x, .to = y};
     for (int64_t i = begin; i < end; i++) each_plane(&v, copy_plane, &a, i * v.x_size, i * v.y_size);
 }
@@ -92,6 +93,21 @@ INLINE void add_plane(const copying *v, const void *arrays, int64_t x, int64_t y
         add_line(a->from + y + i * v->g.n[4], v->g.stride[4], n, a->to + x + i * v->g.stride[3]);
 }
 
+/* dx where it is not there yet, and no number was read twice. */
+INLINE void set_plane(const copying *v, const void *arrays, int64_t x, int64_t y) {
+    const copy_arrays *a = arrays;
+    const int64_t lines = v->g.bottom - v->g.top, n = v->g.right - v->g.left;
+    const int64_t down = v->g.stride[3], across = v->g.stride[4], line = v->g.n[4];
+    if (across == 1)
+        for (int64_t i = 0; i < lines; i++)
+            memcpy(a->to + x + i * down, a->from + y + i * line, (size_t)n * sizeof(real));
+    else if (down == 1)
+        transpose(lines, n, a->from + y, line, a->to + x, across);
+    else
+        for (int64_t i = 0; i < lines; i++)
+            for (int64_t j = 0; j < n; j++) a->to[x + i * down + j * across] = a->from[y + i * line + j];
+}
+
 static void copy_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
     (void)block;
@@ -99,10 +115,16 @@ static void copy_backward_rows(const fnn_op *op, const fnn_model *model, const f
     const real *dy = op_dy(op, model);
     real *dx = op_dx(op, model, 0);
     if (!dx) return;
-    if (!op_edge(op, model, 0)->adds)
+    const int sets = !op_edge(op, model, 0)->adds;
+    if (sets && !(v.once && v.box == v.x_size))
         memset(dx + begin * v.x_size, 0, (size_t)((end - begin) * v.x_size) * sizeof(real));
     const copy_arrays a = {.from = dy, .to = dx};
-    for (int64_t i = begin; i < end; i++) each_plane(&v, add_plane, &a, i * v.x_size, i * v.y_size);
+    for (int64_t i = begin; i < end; i++) {
+        if (sets && v.once)
+            each_plane(&v, set_plane, &a, i * v.x_size, i * v.y_size);
+        else
+            each_plane(&v, add_plane, &a, i * v.x_size, i * v.y_size);
+    }
 }
 
 static const fnn_op_kernels copy_op = {.forward = copy_forward, .backward_rows = copy_backward_rows};

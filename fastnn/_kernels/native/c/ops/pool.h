@@ -119,32 +119,67 @@ typedef struct {
     real *dx;
 } pool_arrays;
 
-/* `some` channels of one window from number `at` of the image on. */
+/* Which channels of a tap are as large as the largest. */
+INLINE vm pool_equal(const real *x, vf top, int some) {
+    const vf number = vec_load(x, some);
+    return vm_or(vf_eq(number, top), vf_isnan(number));
+}
+
+/* `some` channels of one window from number `at` of the image on. Where dx is added to, what takes nothing stays as it
+ * is, lest the sign of a zero depend on who takes this way. */
 INLINE void pool_tile_back(const pooling *v, const pool_arrays *a, const window *t, int64_t at, int64_t output,
                            int some, const int average, const int add) {
     const vf top = average ? vf_zero() : vec_load(a->y + output, some);
-    vf left = vec_load(a->dy + output, some); /* what no tap has taken yet */
-    if (average) left = vf_div(left, vf_set1((real)(t->high * t->wide)));
+    vm taken = vf_lt(vf_zero(), vf_zero());
+    vf given = vec_load(a->dy + output, some);
+    if (average) given = vf_div(given, vf_set1((real)(t->high * t->wide)));
     for (int64_t ky = 0; ky < t->high; ky++, at += v->line)
         for (int64_t kx = 0; kx < t->wide; kx++) {
             real *to = a->dx + at + kx * v->s.c;
-            vf given = left;
+            const vf before = add ? vec_load(to, some) : vf_zero();
+            vf now = add ? vf_add(before, given) : given;
             if (!average) {
-                const vf number = vec_load(a->x + at + kx * v->s.c, some);
-                const vm takes = vm_or(vf_eq(number, top), vf_isnan(number));
-                given = vf_select(takes, left, vf_zero());
-                left = vf_select(takes, vf_zero(), left);
+                const vm equal = pool_equal(a->x + at + kx * v->s.c, top, some);
+                now = vf_select(vm_and(equal, vm_not(taken)), now, before);
+                taken = vm_or(taken, equal);
             }
-            if (add) given = vf_add(vec_load(to, some), given);
-            vec_store(to, given, some);
+            vec_store(to, now, some);
         }
+}
+
+/* The channels of a window, fewer than lanes: each gives its number to the first tap that is as large as the largest,
+ * which is the last that is found from behind. Zeros stand at all others. */
+INLINE void pool_give(const pooling *v, const pool_arrays *a, const window *t, int64_t at, int some, const int add) {
+    const vf top = vec_load(a->y + t->output, some);
+    vf found = vf_zero(); /* bits of how far from `at` on */
+    for (int64_t ky = t->high - 1; ky >= 0; ky--)
+        for (int64_t kx = t->wide - 1; kx >= 0; kx--) {
+            const int64_t far = ky * v->line + kx * v->s.c;
+            found = vf_select(pool_equal(a->x + at + far, top, some), vf_bits(vi_set1((integer)far)), found);
+        }
+    const vi first = vi_bits(found);
+    integer far[LANES];
+    memcpy(far, &first, sizeof far);
+    for (int64_t j = 0; j < v->s.c; j++) {
+        real *to = a->dx + at + far[j] + j;
+        const real given = a->dy[t->output + j];
+        *to = add ? *to + given : given;
+    }
 }
 
 INLINE void pool_window_back(const pooling *v, const pool_arrays *a, const window t, const int average, const int add) {
     const int64_t c = v->s.c, at = t.line * v->line + t.place * c;
+    const int64_t last = t.place * c + (t.wide - 1) * c; /* of the line, whose later places are written later */
+    const int full = last + LANES <= v->line && t.output + LANES <= v->y_size;
+    if (!average && (add ? c < LANES : 2 * c < LANES)) {
+        if (full)
+            pool_give(v, a, &t, at, LANES, add);
+        else
+            pool_give(v, a, &t, at, (int)c, add);
+        return;
+    }
     if (!add && c < LANES) {
-        const int64_t last = (t.place + t.wide - 1) * c; /* of the line, whose later places are written later */
-        if (last + LANES <= v->line && t.output + LANES <= v->y_size)
+        if (full)
             pool_tile_back(v, a, &t, at, t.output, LANES, average, add);
         else
             pool_tile_back(v, a, &t, at, t.output, (int)c, average, add);
@@ -189,12 +224,12 @@ static void pool_backward_rows(const fnn_op *op, const fnn_model *model, const f
     const real *x = op_x(op, model, block, 0), *y = op_y(op, model), *dy = op_dy(op, model);
     real *dx = op_dx(op, model, 0);
     if (!dx) return;
-    if (op_edge(op, model, 0)->adds)
-        v.add = 1;
-    else if (v.add)
-        memset(dx + begin * v.x_size, 0, (size_t)((end - begin) * v.x_size) * sizeof(real));
+    const int adds = op_edge(op, model, 0)->adds;
+    const int clears = !adds && (v.add || (!v.average && 2 * v.s.c < LANES));
+    v.add |= adds;
     for (int64_t i = begin; i < end; i++) {
         const int64_t image = i * v.x_size, out = i * v.y_size;
+        if (clears) memset(dx + image, 0, (size_t)v.x_size * sizeof(real));
         const pool_arrays a = {.x = x + image, .y = y + out, .dy = dy + out, .dx = dx + image};
         switch (2 * v.average + v.add) {
         case 0: pool_image_back(&v, &a, 0, 0); break;
