@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from fastnn import _kernels
 from fastnn._base import threads
 from fastnn._kernels import reference
 from fastnn._plan import compile as compiling
-from fastnn.layers import Activation, Add, Conv2D, Dense, Flatten
+from fastnn.layers import Add, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Flatten, SeparableConv2D
 
 DOUBLE = np.dtype("float64")
 CASES = FEW + TRANSPOSED
@@ -166,11 +167,19 @@ def test_bits_depend_neither_on_threads_nor_on_the_instruction_set(dtype, rng, s
 # -- how gradients meet -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2D"])
+SAME = {  # layers that leave a shape (h, w, 3) as it is
+    "Conv2D": Conv2D(3, 3, padding="same"),
+    "groups": Conv2D(3, (2, 3), padding="same", groups=3, dilation_rate=2),
+    "DepthwiseConv2D": DepthwiseConv2D(3, padding="same"),
+    "SeparableConv2D": SeparableConv2D(3, 2, padding="same", depth_multiplier=2),
+    "Conv2DTranspose": Conv2DTranspose(3, (3, 2), padding="same"),
+}
+
+
+@pytest.mark.covering("dtype")
+@pytest.mark.parametrize("kind", SAME)
 def test_gradients_of_a_second_block_are_added(backend, dtype, rng, kind):
-    arguments = {"filters": 3} if kind == "Conv2D" else {}
-    some = case(kind, (5, 4, 3), 19, kernel_size=3, **arguments)
-    net = net_of(rng, some)
+    net = joined(rng, copy.copy(SAME[kind]), [(5, 4, 3)])
     stage, parts = GraphStage(backend, net, dtype), []
     blocks = [data(rng, net, rows) for rows in (19, 3)]
     for (x,), (dy,) in blocks:
@@ -182,15 +191,17 @@ def test_gradients_of_a_second_block_are_added(backend, dtype, rng, kind):
     np.testing.assert_array_equal(total, (parts[0] + parts[1]).astype(np.float64))
 
 
-def branched(rng, **more):
+def branched(rng, kind, **more):
     """x is read by two convolutions, of which one is used twice, and by an addition."""
-    kernels = [Conv2D(3, 3, padding="same"), Conv2D(3, (1, 2), padding="same"), Add(), Flatten(), Dense(2)]
+    listed = [copy.copy(SAME[kind]), Conv2D(3, (1, 2), padding="same"), Add(), Flatten(), Dense(2)]
     nodes = [(0, (0,)), (1, (0,)), (0, (1,)), (2, (0, 1, 2, 3)), (3, (4,)), (4, (5,))]
-    return graph(rng, kernels, nodes, [(5, 4, 3)], [6], **more)
+    return graph(rng, listed, nodes, [(5, 4, 3)], [6], **more)
 
 
-def test_gradients_of_what_is_read_several_times_are_added(backend, dtype, rng):
-    net = branched(rng)
+@pytest.mark.covering("dtype")
+@pytest.mark.parametrize("kind", SAME)
+def test_gradients_of_what_is_read_several_times_are_added(backend, dtype, rng, kind):
+    net = branched(rng, kind)
     xs, dys = data(rng, net, 21)
     ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
     for got, expected in zip(flat(ours.run(xs, dys)), flat(right.run(xs, dys)), strict=True):
@@ -198,8 +209,9 @@ def test_gradients_of_what_is_read_several_times_are_added(backend, dtype, rng):
     ours.check()
 
 
-def test_gradients_of_several_uses_equal_differences(rng):
-    net = branched(rng)
+@pytest.mark.parametrize("kind", SAME)
+def test_gradients_of_several_uses_equal_differences(rng, kind):
+    net = branched(rng, kind)
     xs, dys = data(rng, net, 2)
     _, parameters, inputs = GraphStage(reference, net, DOUBLE).run(xs, dys)
     numeric, of_inputs = differences(net, xs, dys)
@@ -296,7 +308,7 @@ def test_a_call_without_working_memory_ends_with_an_error(rng, n):
 STACK = (
     Conv2D(5, 3, activation="tanh", padding="same"),
     Conv2D(7, (3, 2), strides=2, activation="relu"),
-    Activation("softplus"),
+    Conv2DTranspose(4, 2, 2, activation="gelu"),
     Flatten(),
     Dense(3),
 )
