@@ -37,7 +37,7 @@ def native(model: Sequential, x: np.ndarray, dy: np.ndarray) -> dict[str, Callab
     plan, pool = model.prediction_entry()
     module = _kernels.load(model.backend_)
     model.predict(x)
-    memory, out, desk, updater = pool[0], np.empty_like(dy), loops.desks[False, True][1][0], loops.updater
+    memory, out, desk, updater = pool[0], np.empty_like(dy), loops.for_slopes(False, True, ROWS)[1][0], loops.updater
     rows, sums = Rows((x,), (dy,), (None,)), np.zeros(1)
     assert rows.sources is rows.sources
     assert rows.answers is rows.answers

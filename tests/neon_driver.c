@@ -105,7 +105,8 @@ static void predict(const fnn_network *network, const array *own) {
 }
 
 static void serve_model(const fnn_kernels *kernels, const request *asked, const array *arrays) {
-    const fnn_network network = {kernels, model_in(arrays)};
+    fnn_network network = {kernels, model_in(arrays), 0};
+    fnn_prepare(&network);
     const array *own = arrays + FIRST_OWN;
     switch (asked->command) {
     case FORWARD: forward_block(&network, own); break;

@@ -118,6 +118,7 @@ cdef extern from "c/walk.h" nogil:
         FNN_CALLED_OFF
         FNN_NO_MEMORY
 
+    void fnn_prepare(fnn_network *) noexcept
     int fnn_forward(const fnn_network *, const fnn_block *, int threads) noexcept
     int fnn_backward(const fnn_network *, const fnn_block *, int threads) noexcept
     double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale) noexcept

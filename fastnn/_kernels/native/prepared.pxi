@@ -32,6 +32,7 @@ cdef class Prepared:
         model.slots, model.statistics = _address(memory.slots, &n), _address(memory.statistics, &n)
         model.workspace = _address(memory.workspace, &n)
         model.owner = <void *>self
+        fnn_prepare(&self.network)
         self.rows_to(self.header.block_rows)
 
     def __dealloc__(self):

@@ -171,13 +171,17 @@ static void columns_any(const product *g, int64_t j, int64_t width) {
             packed_two(g, j, (int)(width - LANES));
         else
             columns_two(g, j, (int)(width - LANES));
-    } else {
+    } else if (g->m >= TALL_ROWS) {
         const int64_t done = packed ? tall_packed(g, j, (int)width) : tall_strided(g, j, (int)width);
         const product rest = rows_below(g, done);
         if (packed)
             packed_one(&rest, j, (int)width);
         else
             columns_one(&rest, j, (int)width);
+    } else if (packed) {
+        packed_one(g, j, (int)width);
+    } else {
+        columns_one(g, j, (int)width);
     }
 }
 

@@ -56,15 +56,8 @@ typedef struct {
 
 /* Whether every thread of the team has the scratch memory that the plan's ops want; all say the same. */
 static inline int has_scratch(const fnn_network *network, walkers by) {
-    size_t most = 0;
-    for (int i = 0; i < network->model.header->n_ops; i++) {
-        const fnn_op *op = &network->model.ops[i];
-        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
-        const size_t bytes = kernels->scratch ? kernels->scratch(op) : 0;
-        if (bytes > most) most = bytes;
-    }
-    if (!most) return 1;
-    if (!fnn_scratch(most)) __atomic_store_n(&by.exit->no_memory, 1, __ATOMIC_RELAXED);
+    if (!network->scratch) return 1;
+    if (!fnn_scratch(network->scratch)) __atomic_store_n(&by.exit->no_memory, 1, __ATOMIC_RELAXED);
     fnn_barrier(by.team);
     return !__atomic_load_n(&by.exit->no_memory, __ATOMIC_RELAXED);
 }

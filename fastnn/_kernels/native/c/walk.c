@@ -21,6 +21,16 @@ enum {
 double fnn_flop_a_thread = 1e6;
 int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward);
 
+void fnn_prepare(fnn_network *network) {
+    network->scratch = 0;
+    for (int i = 0; i < network->model.header->n_ops; i++) {
+        const fnn_op *op = &network->model.ops[i];
+        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+        const size_t bytes = kernels->scratch ? kernels->scratch(op) : 0;
+        if (bytes > network->scratch) network->scratch = bytes;
+    }
+}
+
 static double flop_of_row(const fnn_network *network) {
     double flop = 0;
     for (int i = 0; i < network->model.header->n_ops; i++) {

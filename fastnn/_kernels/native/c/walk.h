@@ -8,7 +8,11 @@
 typedef struct {
     const fnn_kernels *kernels;
     fnn_model model;
+    size_t scratch; /* bytes that a thread wants for the plan's ops */
 } fnn_network;
+
+/* Settles what follows from all else in a network; to be called once, before any other function here. */
+void fnn_prepare(fnn_network *);
 
 /* The rows of a fit: one source for each input and one answer for each loss. */
 typedef struct {
