@@ -54,7 +54,9 @@ def main(epochs=12, seed=0, backend=None):
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x[..., None], y, batch_size=64, epochs=epochs, verbose=0)
     loss, accuracy = model.evaluate(x_test[..., None], y_test)
-    print(f"{model.count_params():,} parameters, {epochs} epochs: loss {loss:.3f}, accuracy {accuracy:.4f} of new writers")
+    print(
+        f"{model.count_params():,} parameters, {epochs} epochs: loss {loss:.3f}, accuracy {accuracy:.4f} of new writers"
+    )
     return accuracy
 
 

@@ -1,6 +1,6 @@
 """A 1D convolutional network finds which of three waves a noisy signal holds, wherever it stands in it.
 
-    python examples/signals.py [--epochs 8] [--seed 0] [--backend cython]
+python examples/signals.py [--epochs 8] [--seed 0] [--backend cython]
 """
 
 import argparse

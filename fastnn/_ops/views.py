@@ -129,16 +129,17 @@ class Views:
     def _value(self, number: Any) -> np.ndarray:
         number, value = int(number), self.plan.values[int(number)]
         if number < len(self.inputs):
-            return self.inputs[number].reshape(self._rows_of_inputs, -1)
+            return self.inputs[number].reshape(self._shape(value))
         return self._whole(value["offset"], value)
 
-    @property
-    def _rows_of_inputs(self) -> int:
-        return self.n_samples if self.kind.by_sample else self.n_rows
+    def _shape(self, value: Any) -> tuple[int, int]:
+        """Of an input's rows."""
+        size = int(value["size"])
+        return (self.n_samples, size) if self.kind.by_sample else (self.n_rows, size // int(self.op["repeat"]))
 
     def _whole(self, offset: Any, value: Any) -> np.ndarray:
         at, size = int(offset), int(value["size"]) * self.n_samples
-        return self.memory.workspace[at : at + size].reshape(self._rows_of_inputs, -1)
+        return self.memory.workspace[at : at + size].reshape(self._shape(value))
 
     def _rows(self, offset: Any, width: Any) -> np.ndarray:
         offset, size = int(offset), self.n_rows * int(width)
