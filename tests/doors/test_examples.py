@@ -113,3 +113,12 @@ def test_examples_are_scripts_that_take_a_backend(which):
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     assert f"(backend {name})" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("which", "epochs", "least"),
+    [("lenet5", 8, 0.9), ("signals", 4, 0.9), pytest.param("residual_digits", 12, 0.95, marks=pytest.mark.long)],
+)
+def test_convolutions_tell_images_and_signals_apart(example, which, epochs, least, capsys):
+    assert example(which).main(epochs=epochs) > least
+    assert capsys.readouterr().out
