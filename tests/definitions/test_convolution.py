@@ -36,7 +36,7 @@ def with_weights(rng, model):
 
 
 @EVERY_BACKEND
-@pytest.mark.parametrize("some", CASES[::4], ids=repr)
+@pytest.mark.parametrize("some", CASES[::7], ids=repr)
 def test_gradients_by_weights_and_inputs_are_those_of_pytorch(rng, some, name):
     torch = pytorch()
     model = Sequential([some.layer(input_shape=some.shape)], dtype="float64", backend=name)

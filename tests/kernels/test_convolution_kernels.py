@@ -22,6 +22,7 @@ from fastnn.layers import Add, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, 
 
 DOUBLE = np.dtype("float64")
 CASES = FEW + TRANSPOSED
+SMALL = tuple(some for some in CASES if some.rows * np.prod(some.shape) < 200)  # for differences
 PARTS = 24  # of the grid, one test each
 MOST = 2**24  # whole numbers up to here are exact in float32
 
@@ -90,12 +91,10 @@ def test_an_activation_is_applied_and_differentiated_as_by_pytorch(backend, rng,
     stage.check()
 
 
-@pytest.mark.parametrize("some", CASES[::3], ids=repr)
+@pytest.mark.parametrize("some", SMALL[::3], ids=repr)
 def test_gradients_equal_differences(rng, some):
     net = net_of(rng, some)
     x, dy = arrays_of(rng, net, some)
-    if max(x.size, len(net.params)) > 1000:
-        pytest.skip("differences of so many numbers take long; PyTorch is asked for these")
     _, parameters, inputs = GraphStage(reference, net, DOUBLE).run([x.reshape(some.rows, -1)], [dy])
     numeric, of_inputs = differences(net, [x.reshape(some.rows, -1)], [dy])
     for got, right in zip([parameters, *inputs], [numeric, *of_inputs], strict=True):
@@ -130,6 +129,7 @@ def test_whole_numbers_of_all_shapes_give_equal_bits(backend, dtype, rng, part):
         check_bits(backend, dtype, rng, some)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("channels", [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 67])
 def test_whole_numbers_give_equal_bits_for_all_widths(backend, dtype, rng, channels):
     for filters in (1, 5, 16, 33):
@@ -209,10 +209,10 @@ def test_gradients_of_what_is_read_several_times_are_added(backend, dtype, rng, 
     ours.check()
 
 
-@pytest.mark.parametrize("kind", SAME)
+@pytest.mark.parametrize("kind", ["groups", "Conv2DTranspose"])
 def test_gradients_of_several_uses_equal_differences(rng, kind):
     net = branched(rng, kind)
-    xs, dys = data(rng, net, 2)
+    xs, dys = data(rng, net, 1)
     _, parameters, inputs = GraphStage(reference, net, DOUBLE).run(xs, dys)
     numeric, of_inputs = differences(net, xs, dys)
     for got, expected in zip([parameters, *inputs], [numeric, *of_inputs], strict=True):
@@ -242,7 +242,7 @@ def test_a_bad_number_spoils_what_reads_it_and_nothing_else(backend, dtype, rng,
 
 
 @pytest.mark.covering("dtype")
-@pytest.mark.parametrize("some", CASES[::4], ids=repr)
+@pytest.mark.parametrize("some", CASES[::9], ids=repr)
 def test_nothing_behind_a_users_array_is_touched(backend, dtype, rng, some):
     net = net_of(rng, some)
     (x,), (dy,) = data(rng, net, some.rows)
