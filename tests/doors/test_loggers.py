@@ -57,6 +57,7 @@ def events_of(folder):
 
 
 def test_tensorboard_of_keras_writes_updates_speeds_and_histograms(rng, tmp_path):
+    pytest.importorskip("tensorboard", reason="needs the extra tensorboard")
     x, y = regression(rng)
     model = model_of(metrics=["mae"])
     board = TensorBoard(tmp_path, histogram_freq=2, write_graph=False, write_steps_per_second=True, update_freq=2)
