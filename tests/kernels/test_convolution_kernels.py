@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -255,50 +254,6 @@ def test_nothing_behind_a_users_array_is_touched(backend, dtype, rng, some):
         stage.run([x], [dy])
         out = edge.array(dy.shape, dtype)
         backend.predict(net.plan, stage.arenas, stage.xs, (out,))
-
-    assert signal_of_child(work) == 0
-
-
-def no_more_memory() -> None:
-    """Let the process have what it has and 64 MiB."""
-    resource = pytest.importorskip("resource", reason="limits are those of POSIX")
-    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held + 2**26, resource.RLIM_INFINITY))
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process holds is read from Linux' /proc")
-@pytest.mark.parametrize("n", [1, 2])
-def test_a_call_without_working_memory_ends_with_an_error(rng, n):
-    """Padded to 4112 x 4112 an image takes 129 MiB; before and after, others are convolved as ever."""
-    if _kernels.why_not("cython"):
-        pytest.skip(_kernels.why_not("cython"))
-    native = _kernels.load("cython")
-    nets = [
-        network(rng, (layer, Flatten(), Dense(1)), (16, 16, 1), loss="mse", optimizer="sgd", batch_size=16)
-        for layer in (Conv2D(1, 3), Conv2D(1, 3, padding="same", dilation_rate=2048))
-    ]
-    x, target = draw(rng, (16, 256)), draw(rng, (16, 1))
-
-    def work():
-        native.flop_a_thread(1.0)
-        with threads.limited(n):
-            small, large = (Stage(native, net, DOUBLE) for net in nets)
-            before = small.forward(x)
-            rows, out = large.place(x), large.memory.array((16, 1), DOUBLE, 0)
-            large.x = rows
-            no_more_memory()
-            calls = (
-                lambda: native.forward(large.plan, large.arenas, (rows,)),
-                lambda: native.backward(large.plan, large.arenas, (rows,)),
-                lambda: native.predict(large.plan, large.arenas, (rows,), (out,)),
-                lambda: large.train(x, target, epochs=1),
-            )
-            params = large.params()
-            for call in calls:
-                with pytest.raises(MemoryError, match="working memory"):
-                    call()
-            np.testing.assert_array_equal(large.params(), params)
-            np.testing.assert_array_equal(small.forward(x), before)
 
     assert signal_of_child(work) == 0
 

@@ -1,9 +1,10 @@
-/* Sums down the columns of rows, LANES columns at a time, and what is done with them: for normalisation.
+/* Sums down the columns of rows, LANES columns at a time, and what is done with them: what normalisations share.
  *
  * Rows go to ROW_CHAINS sums in turn, which are joined two by two, on every ISA. */
 #ifndef FNN_COLUMNS_OF_ROWS_H
 #define FNN_COLUMNS_OF_ROWS_H
 
+#include "optimizers.h"
 #include "vec_rows.h"
 
 #define ROW_CHAINS 4 /* sums at a time, so that additions need not wait for each other */
@@ -105,6 +106,18 @@ INLINE void centred_back(const void *context, int64_t j, int some) {
 INLINE void scaled_back(const void *context, int64_t j, int some) {
     const centred_run *run = context;
     hand_back(run, vf_mul(vec_load(run->dy + j, some), vec_load(run->by + j, some)), j, some);
+}
+
+/* A sum set as the gradient of columns, or added to it. */
+static void take_sum(real *gradient, vf sum, int accumulate, int some) {
+    vec_store(gradient, accumulate ? vf_add(vec_load(gradient, some), sum) : sum, some);
+}
+
+/* The update of columns [begin, end) of gamma and beta, whose gradients are there. */
+static void learn_columns(const fnn_op *op, const fnn_model *model, const double *c, double scale, int64_t begin,
+                          int64_t end) {
+    if (op->dw >= 0) fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
+    if (op->db >= 0) fnn_update_kernel(model, c, scale, op->b + begin, op->b + end);
 }
 
 #endif

@@ -1,8 +1,6 @@
-/* The batch_norm op: y = (x - mean) * rstd * gamma + beta for each column, and
- * its way back (see _ops/batch_norm.py).
+/* The batch_norm op: y = (x - mean) * rstd * gamma + beta for each column, and its way back (see _ops/batch_norm.py).
  *
- * A batch is measured part by part; what is known of a part, and then of the
- * batch, stands in the op's room. */
+ * A batch is measured part by part; what is known of a part, and then of the batch, stands in the op's room. */
 #ifdef FNN_OP
 FNN_OP(BATCH_NORM, batch_norm)
 #elif !defined FNN_OPS_BATCH_NORM_H
@@ -10,7 +8,6 @@ FNN_OP(BATCH_NORM, batch_norm)
 
 #include "arrays.h"
 #include "columns_of_rows.h"
-#include "optimizers.h"
 #include "scratch.h"
 
 enum { NORM_PART = 256, NORM_VECTORS = 4 };
@@ -85,9 +82,8 @@ static void batch_norm_measure(const fnn_op *op, const fnn_model *model, const f
     }
 }
 
-/* Mean and variance of LOGICAL_LANES columns from those of the parts. A part's
- * mean is counted from its first row, and while they are joined from the first
- * of all, which leaves all digits to the distances. */
+/* Mean and variance of LOGICAL_LANES columns from those of the parts. A part's mean is counted from its first row, and
+ * while they are joined from the first of all, which leaves all digits to the distances. */
 static void norm_join_moments(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t j, int some) {
     const int64_t n = op->n_out;
     const real *x = op_x(op, model, block, 0) + j;
@@ -145,12 +141,15 @@ INLINE vf norm_gamma(const fnn_op *op, const fnn_model *model, int64_t j, int so
     return op->w < 0 ? vf_set1(1) : vec_load((const real *)model->params + op->w + j, some);
 }
 
+/* Three vectors on the way back, two going forward. */
+static size_t batch_norm_scratch(const fnn_op *op) { return (size_t)(3 * op->n_out) * sizeof(real); }
+
 static void batch_norm_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
     const int64_t n = op->n_out;
     const real *x = op_x(op, model, block, 0), *mean = norm_statistic(op, model, block, NORM_MEAN);
     const real *variance = norm_statistic(op, model, block, NORM_VARIANCE);
-    real *y = op_y(op, model), *factor = fnn_scratch((size_t)(2 * n) * sizeof(real)), *beta = factor + n;
+    real *y = op_y(op, model), *factor = fnn_scratch(batch_norm_scratch(op)), *beta = factor + n;
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
         const vf inverse = norm_inverse(op, vec_load(variance + j, some));
@@ -184,7 +183,7 @@ static void batch_norm_backward_rows(const fnn_op *op, const fnn_model *model, c
                                      int64_t end) {
     const int64_t n = op->n_out;
     const real *x = op_x(op, model, block, 0), *dy = op_dy(op, model);
-    real *dx = op_dx(op, model, 0), *slopes = dx ? fnn_scratch((size_t)(3 * n) * sizeof(real)) : NULL;
+    real *dx = op_dx(op, model, 0), *slopes = dx ? fnn_scratch(batch_norm_scratch(op)) : NULL;
     if (!dx) return;
     norm_slopes(op, model, block, slopes);
     const int adds = op_edge(op, model, 0)->adds, measures = norm_measures(op, block);
@@ -204,8 +203,7 @@ static void batch_norm_backward_rows(const fnn_op *op, const fnn_model *model, c
     }
 }
 
-/* Sums over the block where nothing has measured it, of `some` columns from j
- * on. */
+/* Sums over the block where nothing has measured it, of `some` columns from j on. */
 static column_sums norm_sums(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t j, int some) {
     const int64_t n = op->n_out, rows = block->rows * op->repeat;
     const real *x = op_x(op, model, block, 0) + j, *dy = op_dy(op, model) + j;
@@ -217,10 +215,6 @@ static column_sums norm_sums(const fnn_op *op, const fnn_model *model, const fnn
         all.along = vf_add(all.along, s.along);
     }
     return all;
-}
-
-static void norm_take(real *gradient, vf value, int accumulate, int some) {
-    vec_store(gradient, accumulate ? vf_add(vec_load(gradient, some), value) : value, some);
 }
 
 static void batch_norm_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
@@ -237,16 +231,15 @@ static void batch_norm_backward_params(const fnn_op *op, const fnn_model *model,
             s = norm_sums(op, model, block, j, some);
         }
         const vf inverse = norm_inverse(op, vec_load(variance + j, some));
-        if (op->dw >= 0) norm_take(grads + op->dw + j, vf_mul(s.along, inverse), accumulate, some);
-        if (op->db >= 0) norm_take(grads + op->db + j, s.total, accumulate, some);
+        if (op->dw >= 0) take_sum(grads + op->dw + j, vf_mul(s.along, inverse), accumulate, some);
+        if (op->db >= 0) take_sum(grads + op->db + j, s.total, accumulate, some);
     }
 }
 
 static void batch_norm_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c,
                              double scale, int64_t begin, int64_t end) {
     batch_norm_backward_params(op, model, block, 0, begin, end);
-    if (op->dw >= 0) fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
-    if (op->db >= 0) fnn_update_kernel(model, c, scale, op->b + begin, op->b + end);
+    learn_columns(op, model, c, scale, begin, end);
 }
 
 static void batch_norm_settle(const fnn_op *op, const fnn_model *model) {
@@ -262,6 +255,7 @@ static void batch_norm_settle(const fnn_op *op, const fnn_model *model) {
 static const fnn_op_kernels batch_norm_op = {.forward = batch_norm_forward,
                                              .backward_rows = batch_norm_backward_rows,
                                              .backward_params = batch_norm_backward_params,
+                                             .scratch = batch_norm_scratch,
                                              .measure = batch_norm_measure,
                                              .join = batch_norm_join,
                                              .settle = batch_norm_settle,

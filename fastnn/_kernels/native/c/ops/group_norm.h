@@ -1,9 +1,7 @@
-/* The group_norm op: y = (x - mean) * rstd * gamma + beta with mean and
- * variance of a group of channels over all positions of a sample (see
- * _ops/group_norm.py).
+/* The group_norm op: y = (x - mean) * rstd * gamma + beta with mean and variance of a group of channels over all
+ * positions of a sample (see _ops/group_norm.py).
  *
- * Lanes run along the channels: each channel is measured down its positions,
- * then those of a group are joined. */
+ * Lanes run along the channels: each channel is measured down its positions, then those of a group are joined. */
 #ifdef FNN_OP
 FNN_OP(GROUP_NORM, group_norm)
 #elif !defined FNN_OPS_GROUP_NORM_H
@@ -22,8 +20,7 @@ static real *group_sums(const fnn_op *op, const fnn_model *model, const fnn_bloc
     return group_statistics(op, model, block->rows) + 2 * op->n_out * i;
 }
 
-/* Joins the channels of a group in rows [first, first + rows) of a sample, with
- * `before` numbers joined so far. */
+/* Joins the channels of a group in rows [first, first + rows) of a sample, with `before` numbers joined so far. */
 static double join_group(const real *first, const real *mean, const real *squares, int64_t channels, int64_t rows,
                          double before, double *joined) {
     for (int64_t c = 0; c < channels; c++) {
@@ -36,8 +33,7 @@ static double join_group(const real *first, const real *mean, const real *square
     return before;
 }
 
-/* Mean and variance of each group of a sample, in double; `room` is for two
- * numbers of each channel. */
+/* Mean and variance of each group of a sample, in double; `room` is for two numbers of each channel. */
 static void measure_sample(const fnn_op *op, const real *x, real *room, double (*joined)[2]) {
     const int64_t n = op->n_out, groups = op->geometry[0], channels = n / groups;
     for (int64_t g = 0; g < groups; g++) joined[g][0] = joined[g][1] = 0;
@@ -61,11 +57,16 @@ static real group_inverse(const fnn_op *op, double variance) {
     return (real)(1 / __builtin_sqrt(variance + op->numbers[0]));
 }
 
+/* Going forward mean and variance of each group in double, and both ways five vectors. */
+static size_t group_norm_scratch(const fnn_op *op) {
+    return (size_t)op->geometry[0] * sizeof(double[2]) + (size_t)(5 * op->n_out) * sizeof(real);
+}
+
 static void group_norm_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
     const int64_t n = op->n_out, groups = op->geometry[0], channels = n / groups, size = op->repeat * n;
     const real *x = op_x(op, model, block, 0), *gamma = param_at(model, op->w), *beta = param_at(model, op->b);
-    double (*joined)[2] = fnn_scratch((size_t)groups * sizeof *joined + (size_t)(5 * n) * sizeof(real));
+    double (*joined)[2] = fnn_scratch(group_norm_scratch(op));
     real *room = (real *)(joined + groups), *mean = room + 2 * n, *factor = mean + n, *shift = factor + n;
     for (int64_t j = 0; j < n; j++) shift[j] = beta ? beta[j] : 0;
     for (int64_t i = begin; i < end; i++) {
@@ -104,8 +105,7 @@ static void sum_sample(const fnn_op *op, const real *x, const real *dy, const re
     }
 }
 
-/* What dy, x - mean and 1 are multiplied by in the channels of group g, for dx.
- */
+/* What dy, x - mean and 1 are multiplied by in the channels of group g, for dx. */
 static void group_slopes(const fnn_op *op, const real *gamma, const real *sums, real by, int64_t g, real *slopes) {
     const int64_t n = op->n_out, channels = n / op->geometry[0];
     double total = 0, along = 0;
@@ -126,7 +126,7 @@ static void group_norm_backward_rows(const fnn_op *op, const fnn_model *model, c
                                      int64_t end) {
     const int64_t n = op->n_out, groups = op->geometry[0], channels = n / groups, size = op->repeat * n;
     const real *x = op_x(op, model, block, 0), *dy = op_dy(op, model), *gamma = param_at(model, op->w);
-    real *dx = op_dx(op, model, 0), *slopes = fnn_scratch((size_t)(5 * n) * sizeof(real));
+    real *dx = op_dx(op, model, 0), *slopes = fnn_scratch(group_norm_scratch(op));
     real *mean = slopes + 3 * n, *by = mean + n;
     for (int64_t i = begin; i < end; i++) {
         const real *known = group_statistics(op, model, i);
@@ -174,6 +174,7 @@ static void group_norm_learn(const fnn_op *op, const fnn_model *model, const fnn
 static const fnn_op_kernels group_norm_op = {.forward = group_norm_forward,
                                              .backward_rows = group_norm_backward_rows,
                                              .backward_params = group_norm_backward_params,
+                                             .scratch = group_norm_scratch,
                                              .learn = group_norm_learn};
 
 #endif

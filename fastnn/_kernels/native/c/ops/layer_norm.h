@@ -1,15 +1,13 @@
-/* The layer_norm op: y = (x - mean) * rstd * gamma + beta with mean and
- * variance of each row (see _ops/layer_norm.py).
+/* The layer_norm op: y = (x - mean) * rstd * gamma + beta with mean and variance of each row (see _ops/layer_norm.py).
  *
- * Means are counted from the first number of their row, which leaves all digits
- * to them. */
+ * Means are counted from the first number of their row, which leaves all digits to them. */
 #ifdef FNN_OP
 FNN_OP(LAYER_NORM, layer_norm)
 #elif !defined FNN_OPS_LAYER_NORM_H
 #define FNN_OPS_LAYER_NORM_H
 
 #include "arrays.h"
-#include "optimizers.h"
+#include "columns_of_rows.h"
 
 #define NORM_SHARD 16 /* samples whose parts of dw and db are one sum */
 
@@ -108,8 +106,7 @@ static void layer_norm_backward_rows(const fnn_op *op, const fnn_model *model, c
     }
 }
 
-/* dw and db of `some` columns from j on, of rows [first, last): each one sum
- * from zero. */
+/* dw and db of `some` columns from j on, of rows [first, last): each one sum from zero. */
 static void layer_norm_sums(const fnn_op *op, const fnn_model *model, const real *x, int64_t first, int64_t last,
                             int64_t j, int some, vf *dw, vf *db) {
     const real *dy = op_dy(op, model);
@@ -124,10 +121,6 @@ static void layer_norm_sums(const fnn_op *op, const fnn_model *model, const real
         *dw = vf_fma(slope, row_normal(&row, j, some), *dw);
         *db = vf_add(*db, slope);
     }
-}
-
-static void take_sum(real *gradient, vf sum, int accumulate, int some) {
-    vec_store(gradient, accumulate ? vf_add(vec_load(gradient, some), sum) : sum, some);
 }
 
 static void layer_norm_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
@@ -147,14 +140,6 @@ static void layer_norm_backward_params(const fnn_op *op, const fnn_model *model,
         if (op->dw >= 0) take_sum(grads + op->dw + j, dw, accumulate, some);
         if (op->db >= 0) take_sum(grads + op->db + j, db, accumulate, some);
     }
-}
-
-/* The update of columns [begin, end) of gamma and beta, whose gradients are
- * there. */
-static void learn_columns(const fnn_op *op, const fnn_model *model, const double *c, double scale, int64_t begin,
-                          int64_t end) {
-    if (op->dw >= 0) fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
-    if (op->db >= 0) fnn_update_kernel(model, c, scale, op->b + begin, op->b + end);
 }
 
 static void layer_norm_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c,

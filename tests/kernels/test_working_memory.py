@@ -1,0 +1,70 @@
+"""Native calls that do not get the working memory that an op wants: an error, and all is as before."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import Stage, draw, network
+from norms import positive
+from test_guard_pages import signal_of_child
+
+from fastnn import _kernels
+from fastnn._base import threads
+from fastnn.layers import BatchNormalization, Conv2D, Dense, Flatten, GroupNormalization
+
+DOUBLE, MANY = np.dtype("float64"), 2**22
+IMAGES = (16, 16, 1)
+WANT_MEMORY = {  # of each kind a layer that wants little and one that wants more than 64 MiB, what they read, and rows
+    "conv": ((Conv2D(1, 3), Conv2D(1, 3, padding="same", dilation_rate=2048)), (IMAGES, IMAGES), 16),
+    "batch_norm": ((BatchNormalization(), BatchNormalization()), ((5,), (MANY,)), 1),
+    "group_norm": ((GroupNormalization(1), GroupNormalization(1)), ((5,), (MANY,)), 1),
+}
+
+
+def no_more_memory() -> None:
+    """Let the process have what it has and 64 MiB."""
+    resource = pytest.importorskip("resource", reason="limits are those of POSIX")
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + 2**26, resource.RLIM_INFINITY))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process holds is read from Linux' /proc")
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("kind", WANT_MEMORY)
+def test_a_call_without_working_memory_ends_with_an_error(rng, kind, n):
+    """Before and after, a smaller network works as ever."""
+    if _kernels.why_not("cython"):
+        pytest.skip(_kernels.why_not("cython"))
+    native = _kernels.load("cython")
+    layers, shapes, n_rows = WANT_MEMORY[kind]
+    nets = [
+        positive(network(rng, (layer, Flatten(), Dense(1)), shape, loss="mse", optimizer="sgd", batch_size=n_rows))
+        for layer, shape in zip(layers, shapes, strict=True)
+    ]
+    (few, x), target = (draw(rng, (n_rows, math.prod(shape))) for shape in shapes), draw(rng, (n_rows, 1))
+
+    def work():
+        native.flop_a_thread(1.0)
+        with threads.limited(n):
+            small, large = (Stage(native, net, DOUBLE) for net in nets)
+            before = small.forward(few)
+            rows, out = large.place(x), large.memory.array((n_rows, 1), DOUBLE, 0)
+            large.x = rows
+            params = large.params()
+            no_more_memory()
+            calls = (
+                lambda: native.forward(large.plan, large.arenas, (rows,)),
+                lambda: native.backward(large.plan, large.arenas, (rows,)),
+                lambda: native.predict(large.plan, large.arenas, (rows,), (out,)),
+                lambda: large.train(x, target, epochs=1),
+            )
+            for call in calls:
+                with pytest.raises(MemoryError, match="working memory"):
+                    call()
+            assert np.array_equal(large.arenas.params, params)
+            np.testing.assert_array_equal(small.forward(few), before)
+
+    assert signal_of_child(work) == 0
