@@ -11,7 +11,7 @@ from fastnn._base.arguments import number
 from fastnn._ops import Operation, activation
 from fastnn.activations import Activation as ActivationRecord
 from fastnn.layers.described import Described, described
-from fastnn.layers.parameter import check_shape
+from fastnn.layers.settling import settle
 
 
 class Elementwise(Described):
@@ -23,8 +23,7 @@ class Elementwise(Described):
         raise NotImplementedError
 
     def __post_init__(self):
-        if self.input_shape is not None:
-            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+        settle(self)
         self._settle()
 
     def _settle(self) -> None:
@@ -149,5 +148,4 @@ class Identity(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        if self.input_shape is not None:
-            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+        settle(self)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from fastnn._ops import Operation, conv
 from fastnn.layers.described import Described, described
-from fastnn.layers.parameter import Shape
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
 from fastnn.layers.windows import PADDINGS, Windows, check_data_format, check_padding, check_rank, count, sizes
 
@@ -39,6 +39,20 @@ class Convolution(Described):
     def bias(self: Any) -> Any:
         """The bias as it is now, not to be written to; None without one."""
         return self.parameter("bias") if self.use_bias else None
+
+    @property
+    def kernel(self: Any) -> Any:
+        """The kernel as it is now, not to be written to; ``AttributeError`` where there are several."""
+        return self.parameter("kernel")
+
+    def _with_bias(self: Any, n: int, *kernels: Parameter) -> tuple[Parameter, ...]:
+        """All parameters: kernels, and a bias of ``n`` numbers where there is one."""
+        return (*kernels, parameter(self, "bias", (n,))) if self.use_bias else kernels
+
+    def _last(self: Any, n_kernels: int = 1) -> dict[str, Any]:
+        """What the last operation has: bias, activation and the output's penalties."""
+        bias = n_kernels if self.use_bias else -1
+        return {"b": bias, "activation": self.activation, "activity": self.activity_regularizer}
 
     def _out(self, shape: Shape, n: int) -> Shape:
         check_rank(self, shape, self.rank)
@@ -91,11 +105,6 @@ class Conv(Convolution):
         if self.filters % self.groups:
             raise ValueError(f"groups must divide the {self.filters} filters, got {self.groups}")
 
-    @property
-    def kernel(self):
-        """The kernel as it is now, not to be written to."""
-        return self.parameter("kernel")
-
     def output_shape(self, shape):
         return self._out(shape, self.filters)
 
@@ -105,11 +114,10 @@ class Conv(Convolution):
                 f"{self!r} has {self.groups} groups, which do not divide the {shape[-1]} channels of its input {shape}"
             )
         kernel = parameter(self, "kernel", (*self.kernel_size, shape[-1] // self.groups, self.filters))
-        return (kernel, parameter(self, "bias", (self.filters,))) if self.use_bias else (kernel,)
+        return self._with_bias(self.filters, kernel)
 
     def operations(self, shape):
-        more = {"activation": self.activation, "activity": self.activity_regularizer}
-        return (self._convolution(shape, self.filters, self.groups, w=0, b=1 if self.use_bias else -1, **more),)
+        return (self._convolution(shape, self.filters, self.groups, w=0, **self._last()),)
 
 
 @described
@@ -180,23 +188,15 @@ class DepthwiseConv(Convolution):
     def __post_init__(self):
         self._settle(depth_multiplier=count("depth_multiplier", self.depth_multiplier))
 
-    @property
-    def kernel(self):
-        """The kernel as it is now, not to be written to."""
-        return self.parameter("kernel")
-
     def output_shape(self, shape):
         return self._out(shape, shape[-1] * self.depth_multiplier)
 
     def parameters(self, shape):
         kernel = parameter(self, "kernel", (*self.kernel_size, shape[-1], self.depth_multiplier), "depthwise")
-        bias = parameter(self, "bias", (shape[-1] * self.depth_multiplier,))
-        return (kernel, bias) if self.use_bias else (kernel,)
+        return self._with_bias(shape[-1] * self.depth_multiplier, kernel)
 
     def operations(self, shape):
-        more = {"activation": self.activation, "activity": self.activity_regularizer}
-        n, bias = shape[-1] * self.depth_multiplier, 1 if self.use_bias else -1
-        return (self._convolution(shape, n, shape[-1], w=0, b=bias, **more),)
+        return (self._convolution(shape, shape[-1] * self.depth_multiplier, shape[-1], w=0, **self._last()),)
 
 
 @described

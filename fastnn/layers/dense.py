@@ -6,11 +6,10 @@ import math
 from dataclasses import field
 from typing import Any
 
-from fastnn import constraints, initializers, regularizers
 from fastnn._base.arguments import integer
 from fastnn._ops import Operation, activation, dense
-from fastnn.layers.described import Described, activation_of, described
-from fastnn.layers.parameter import Parameter, check_shape
+from fastnn.layers.described import Described, described
+from fastnn.layers.settling import parameter, settle
 
 
 @described
@@ -53,24 +52,13 @@ class Dense(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        settle = object.__setattr__
-        settle(self, "units", integer("units", self.units, low=1))
-        settle(self, "activation", activation_of(self.activation))
-        settle(self, "kernel_initializer", initializers.get(self.kernel_initializer))
-        settle(self, "bias_initializer", initializers.get(self.bias_initializer))
-        settle(self, "kernel_regularizer", regularizers.get(self.kernel_regularizer))
-        settle(self, "bias_regularizer", regularizers.get(self.bias_regularizer))
-        settle(self, "activity_regularizer", regularizers.get(self.activity_regularizer))
-        settle(self, "kernel_constraint", constraints.get(self.kernel_constraint))
-        settle(self, "bias_constraint", constraints.get(self.bias_constraint))
+        told: dict[str, Any] = {"units": integer("units", self.units, low=1)}
+        if self.input_dim is not None:
+            told |= {"input_shape": (integer("input_dim", self.input_dim, low=1),), "input_dim": None}
+        settle(self, **told)
         for constraint, shape in ((self.kernel_constraint, (1, self.units)), (self.bias_constraint, (self.units,))):
             if constraint is not None:
                 constraint.matrix(shape)
-        if self.input_dim is not None:
-            settle(self, "input_shape", (integer("input_dim", self.input_dim, low=1),))
-            settle(self, "input_dim", None)
-        if self.input_shape is not None:
-            settle(self, "input_shape", check_shape("input_shape", self.input_shape))
 
     @property
     def kernel(self):
@@ -86,11 +74,8 @@ class Dense(Described):
         return (*shape[:-1], self.units)
 
     def parameters(self, shape):
-        size = (shape[-1], self.units)
-        kernel = Parameter("kernel", size, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint)
-        size = (self.units,)
-        bias = Parameter("bias", size, self.bias_initializer, self.bias_regularizer, self.bias_constraint)
-        return (kernel, bias) if self.use_bias else (kernel,)
+        kernel = parameter(self, "kernel", (shape[-1], self.units))
+        return (kernel, parameter(self, "bias", (self.units,))) if self.use_bias else (kernel,)
 
     def operations(self, shape):
         return (
@@ -122,9 +107,7 @@ class Activation(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "activation", activation_of(self.activation))
-        if self.input_shape is not None:
-            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+        settle(self)
 
     def operations(self, shape):
         return (Operation(activation.OP, shape[-1], shape[-1], math.prod(shape[:-1]), self.activation),)

@@ -9,7 +9,7 @@ from typing import Any
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, dropout
 from fastnn.layers.described import Described, described
-from fastnn.layers.parameter import check_shape
+from fastnn.layers.settling import settle
 
 
 @described
@@ -31,9 +31,7 @@ class Dropout(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "rate", number("rate", self.rate, low=0.0, high=1.0, open_high=True))
-        if self.input_shape is not None:
-            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True))
 
     def operations(self, shape):
         return (Operation(dropout.OP, shape[-1], shape[-1], math.prod(shape[:-1]), rate=self.rate),)

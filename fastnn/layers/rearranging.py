@@ -52,6 +52,11 @@ class Framed(Rearranging):
     """A signal or an image, ``rank`` axes beside the channels, with something added or cut off around it."""
 
     rank: ClassVar[int]
+    framed: ClassVar[str]  # the argument that says how much
+
+    def __post_init__(self):
+        check_data_format(getattr(self, "data_format", None))
+        settle(self, **{self.framed: around(self.framed, getattr(self, self.framed), self.rank)})
 
     def _sides(self, came: Any) -> tuple[tuple[int, int], ...]:
         """A pair for each axis."""
@@ -62,10 +67,15 @@ class Framed(Rearranging):
         return (1, *shape, (0, 0), came) if self.rank == 1 else (*shape, *came)
 
 
+@described
 class ZeroPadding(Framed):
-    """Zeros around a signal or an image."""
+    """What :class:`ZeroPadding1D` and :class:`ZeroPadding2D` take."""
 
-    padding: Any
+    padding: Any = 1
+    data_format: str | None = None
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+    framed = "padding"
 
     def output_shape(self, shape):
         check_rank(self, shape, self.rank)
@@ -96,15 +106,7 @@ class ZeroPadding1D(ZeroPadding):
     [[[0.0, 0.0], [0.0, 0.0], [1.0, 5.0], [0.0, 0.0]]]
     """
 
-    padding: Any = 1
-    data_format: str | None = None
-    input_shape: Any = None
-    name: str | None = field(default=None, compare=False)
     rank = 1
-
-    def __post_init__(self):
-        check_data_format(self.data_format)
-        settle(self, padding=around("padding", self.padding, 1))
 
 
 @described
@@ -126,21 +128,14 @@ class ZeroPadding2D(ZeroPadding):
     (None, 29, 33, 3)
     """
 
-    padding: Any = 1
-    data_format: str | None = None
-    input_shape: Any = None
-    name: str | None = field(default=None, compare=False)
     rank = 2
-
-    def __post_init__(self):
-        check_data_format(self.data_format)
-        settle(self, padding=around("padding", self.padding, 2))
 
 
 class Cropping(Framed):
     """A signal or an image without what is around its middle."""
 
     cropping: Any
+    framed = "cropping"
 
     def output_shape(self, shape):
         check_rank(self, shape, self.rank)
@@ -178,9 +173,6 @@ class Cropping1D(Cropping):
     name: str | None = field(default=None, compare=False)
     rank = 1
 
-    def __post_init__(self):
-        settle(self, cropping=around("cropping", self.cropping, 1))
-
 
 @described
 class Cropping2D(Cropping):
@@ -206,7 +198,3 @@ class Cropping2D(Cropping):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
     rank = 2
-
-    def __post_init__(self):
-        check_data_format(self.data_format)
-        settle(self, cropping=around("cropping", self.cropping, 2))

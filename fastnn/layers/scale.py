@@ -6,10 +6,10 @@ import math
 from dataclasses import field
 from typing import Any
 
-from fastnn import constraints, initializers, regularizers
 from fastnn._ops import Operation, scale
 from fastnn.layers.described import Described, described
-from fastnn.layers.parameter import Parameter, check_shape
+from fastnn.layers.parameter import Parameter
+from fastnn.layers.settling import settle
 
 
 @described
@@ -41,14 +41,9 @@ class Scale(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        settle = object.__setattr__
-        settle(self, "initializer", initializers.get(self.initializer))
-        settle(self, "regularizer", regularizers.get(self.regularizer))
-        settle(self, "constraint", constraints.get(self.constraint))
+        settle(self)
         if self.constraint is not None:
             self.constraint.matrix((1,))
-        if self.input_shape is not None:
-            settle(self, "input_shape", check_shape("input_shape", self.input_shape))
 
     def parameters(self, shape):
         return (Parameter("scale", (shape[-1],), self.initializer, self.regularizer, self.constraint),)

@@ -59,19 +59,18 @@ class SeparableConv(Convolution):
     def parameters(self, shape):
         middle, ones = shape[-1] * self.depth_multiplier, (1,) * self.rank
         first = (*self.kernel_size, shape[-1], self.depth_multiplier)
-        kernels = (
+        return self._with_bias(
+            self.filters,
             parameter(self, "depthwise_kernel", first, "depthwise"),
             parameter(self, "pointwise_kernel", (*ones, middle, self.filters), "pointwise"),
         )
-        return (*kernels, parameter(self, "bias", (self.filters,))) if self.use_bias else kernels
 
     def operations(self, shape):
         middle = shape[-1] * self.depth_multiplier
         places = math.prod(self.output_shape(shape)[:-1])
-        last = {"activation": self.activation, "activity": self.activity_regularizer}
         return (
             self._convolution(shape, middle, shape[-1], w=0),
-            Operation(dense.OP, middle, self.filters, places, w=1, b=2 if self.use_bias else -1, **last),
+            Operation(dense.OP, middle, self.filters, places, w=1, **self._last(2)),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -11,9 +12,9 @@ from fastnn.layers.described import activation_of
 from fastnn.layers.parameter import Parameter, Shape, check_shape
 
 KINDS: dict[str, Callable[[Any], Any]] = {
-    "_initializer": initializers.get,
-    "_regularizer": regularizers.get,
-    "_constraint": constraints.get,
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
     "activation": activation_of,
 }
 
@@ -21,13 +22,22 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 def settle(layer: Any, **settled: Any) -> None:
     """Give a frozen layer these values, and its other arguments the objects that their names stand for."""
     for field in fields(layer):
-        value = getattr(layer, field.name)
-        found = next((make for end, make in KINDS.items() if field.name.endswith(end)), None)
-        if found is not None:
-            value = found(value)
-        if field.name == "input_shape" and value is not None:
-            value = check_shape("input_shape", value)
-        object.__setattr__(layer, field.name, settled.get(field.name, value))
+        if field.name in settled:
+            object.__setattr__(layer, field.name, settled[field.name])
+        elif (make := _kind(field.name)) is not None:
+            object.__setattr__(layer, field.name, make(getattr(layer, field.name)))
+
+
+def _input_shape(came: Any) -> Shape | None:
+    return None if came is None else check_shape("input_shape", came)
+
+
+@functools.cache
+def _kind(name: str) -> Callable[[Any], Any] | None:
+    """What settles an argument of this name; None where nothing has to."""
+    if name == "input_shape":
+        return _input_shape
+    return next((make for end, make in KINDS.items() if name.endswith(end)), None)
 
 
 def parameter(layer: Any, name: str, shape: Shape, prefix: str = "") -> Parameter:

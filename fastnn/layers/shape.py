@@ -9,6 +9,7 @@ from typing import Any
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.parameter import check_shape
+from fastnn.layers.settling import settle
 
 
 @described
@@ -72,8 +73,7 @@ class Flatten(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        if self.input_shape is not None:
-            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+        settle(self)
 
     def output_shape(self, shape):
         return (math.prod(shape),)
@@ -98,9 +98,7 @@ class Reshape(Described):
         if sum(size == -1 for size in sizes) > 1:
             raise ValueError(f"target_shape may hold one -1, got {self.target_shape!r}")
         check_shape("target_shape", tuple(1 if size == -1 else size for size in sizes))
-        object.__setattr__(self, "target_shape", tuple(sizes))
-        if self.input_shape is not None:
-            object.__setattr__(self, "input_shape", check_shape("input_shape", self.input_shape))
+        settle(self, target_shape=tuple(sizes))
 
     def output_shape(self, shape):
         count, known = math.prod(shape), math.prod(size for size in self.target_shape if size != -1)

@@ -102,25 +102,18 @@ class ConvTranspose(Convolution):
         """The windows that the output is made of."""
         return Returned(self.kernel_size, self.strides, self.dilation_rate, self.padding, self.output_padding)
 
-    @property
-    def kernel(self):
-        """The kernel as it is now, not to be written to."""
-        return self.parameter("kernel")
-
     def output_shape(self, shape):
         return self._out(shape, self.filters)
 
     def parameters(self, shape):
         check_rank(self, shape, self.rank)
         kernel = parameter(self, "kernel", (*self.kernel_size, self.filters, shape[-1]))
-        return (kernel, parameter(self, "bias", (self.filters,))) if self.use_bias else (kernel,)
+        return self._with_bias(self.filters, kernel)
 
     def operations(self, shape):
-        geometry = (*self.windows.geometry(self, shape), 1)
-        more = {"activation": self.activation, "activity": self.activity_regularizer}
-        places, bias = math.prod(geometry[:2]), 1 if self.use_bias else -1
-        op = conv_transpose.OP
-        return (Operation(op, shape[-1], self.filters, places, w=0, b=bias, geometry=geometry, **more),)
+        more = {"geometry": (*self.windows.geometry(self, shape), 1), **self._last()}
+        places = math.prod(more["geometry"][:2])
+        return (Operation(conv_transpose.OP, shape[-1], self.filters, places, w=0, **more),)
 
 
 @described
