@@ -1,8 +1,7 @@
 """Where a window of an image stands: what convolutions and pooling share.
 
-Images are ``(samples, height, width, channels)``.
-The output's number at ``(oy, ox)`` reads the image
-at ``(oy * sh + ky * dh - top, ox * sw + kx * dw - left)``.
+Images are ``(samples, height, width, channels)``. The output's number at ``(oy, ox)`` reads the image at
+``(oy * sh + ky * dh - top, ox * sw + kx * dw - left)``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._ops import OPS, own
+from fastnn._ops import own
 from fastnn._plan import tables
 from fastnn._plan.layout import ALIGN, Layout, padded
 from fastnn._plan.passes import Graph, Placed, copy_outputs, join_activations, operations_of, prune, take_logits, used
@@ -76,7 +76,8 @@ def compile_plan(
     copy_outputs(graph, layout.output_shapes)
     training = bool(losses)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
-    rows = batch_size if training and drops and measures(graph, layout) else block_rows(graph, layout, batch_size)
+    measured = training and drops and measures(graph, layout)
+    rows = batch_size if measured else block_rows(graph, layout, batch_size)
     build = _Builder(layout, graph, training, rows, input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
     if not drops:
@@ -90,6 +91,7 @@ def compile_plan(
         "spans": tables.spans(variables),
     }
     header = build.header(batch_size, seed)
+    header["measures"] = measured
     _describe(header, ops, made, reduction)
     header["n_sums"] = first_sum + int(made["metrics"]["n_sums"].sum())
     made |= {"values": build.values, "edges": np.array(build.edges, EDGE), "ops": ops, "header": header}
@@ -110,7 +112,6 @@ def _describe(header: np.ndarray, ops: np.ndarray, made: dict[str, Any], reducti
     header["has_penalty"] = bool(np.any(segments["l1"] + segments["l2"]))
     header["has_constraint"] = bool(segments["constraint"].any())
     header["has_own"] = bool((ops["kind"] == own.OP.code).any())
-    header["measures"] = any(OPS[int(op["kind"])].measures and not op["inference"] for op in ops)
     header["has_activity"] = bool(ops["activity_l1"].any() or ops["activity_l2"].any())
 
 

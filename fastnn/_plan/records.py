@@ -156,10 +156,7 @@ HEADER = np.dtype(
         ("divides_penalties", np.int32),  # 1: and its penalties
         ("has_own", np.int32),  # 1: some op is of a user's own
         ("measures", np.int32),  # 1: some op measures a batch, and moves what it keeps of all batches after the update
-        (
-            "stage_rows",
-            np.int64,
-        ),  # samples that a thread pushes through several ops together, while they are in the cache
+        ("stage_rows", np.int64),  # samples that a thread pushes through several ops together, at most
     ],
     align=True,
 )

@@ -76,7 +76,8 @@ class Images:
         """As a model was trained on; None for one of tables."""
         if not isinstance(features, Pixels):
             return None
-        return Images(features.shape[:2], 3 if len(features.shape) == 3 else 1, damaged)  # type: ignore[arg-type]
+        height, width, *channels = features.shape if len(features.shape) in (2, 3) else (None, None, None)
+        return Images(height and (height, width), channels[0] if channels else 1, damaged)
 
 
 def read_source(

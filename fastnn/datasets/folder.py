@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import lookup, shown
+from fastnn._base.arguments import integer, lookup, shown
 from fastnn._base.reprs import counted
 from fastnn.tables.reading import MAX_BYTES
 
@@ -43,7 +43,9 @@ class Pictures:
 
 def is_picture_folder(folder: Any) -> bool:
     """Whether there is a picture in a folder or in a folder in it, two deep at most."""
-    return any(next(_files(each), None) for each in (Path(folder), *_folders(Path(folder)), *_inner(Path(folder))))
+    top = Path(folder)
+    places = itertools.chain([top], _folders(top), (inner for each in _folders(top) for inner in _folders(each)))
+    return any(_is_picture(file) for place in places for file in place.iterdir())
 
 
 def read_image_folder(
@@ -74,16 +76,20 @@ def read_image_folder(
     """
     lookup("part", part, PARTS)
     lookup("damaged", damaged, dict.fromkeys(("error", "skip")))
+    if channels not in (None, 1, 3):
+        raise ValueError(f"channels must be 1 (grey) or 3 (colours), got {shown(channels)}")
+    if size is not None:
+        if not isinstance(size, tuple | list) or len(size) != 2:
+            raise ValueError(f"size must be (height, width), got {shown(size)}")
+        size = (integer("height", size[0], low=1), integer("width", size[1], low=1))
     top = _part(Path(folder), part)
     named: list[tuple[str | None, Path]] = [(each.name, file) for each in _folders(top) for file in _files(each)]
     loose: list[tuple[str | None, Path]] = [(None, file) for file in _files(top)]
     if not named and not loose:
         raise ValueError(f"{folder} has no picture ({', '.join(ENDINGS)}), and no folder of pictures")
-    found, bad = _opened(named or loose, size, damaged)
-    arrays = _of_one_kind([picture for _, _, picture in found], channels)
+    found, bad = _opened(named or loose, size, channels, damaged, max_bytes)
+    arrays = _of_one_kind([array for _, _, array in found])
     check_same_size([(file, array) for (_, file, _), array in zip(found, arrays, strict=True)])
-    if sum(array.nbytes for array in arrays) > max_bytes:
-        raise ValueError(f"the pictures of {folder} take more than {max_bytes:,} bytes; give a smaller size")
     classes = None if not named else np.array([name for name, _, _ in found])
     return Pictures(np.stack(arrays), classes, tuple(bad))
 
@@ -96,22 +102,27 @@ def check_same_size(arrays: list[tuple[Path, np.ndarray]]) -> None:
         raise ValueError(f"pictures must have one size, and {sizes}; give a size to which all are made")
 
 
-def _opened(files: list[tuple[str | None, Path]], size: Any, damaged: str) -> tuple[list, list[str]]:
-    """Pillow's pictures with class and file, and the names of files that are none."""
+def _opened(
+    files: list[tuple[str | None, Path]], size: Any, channels: int | None, damaged: str, max_bytes: int
+) -> tuple[list[tuple[str | None, Path, np.ndarray]], list[str]]:
+    """Class, file and bytes of each picture, and the names of files that are none."""
     pillow = _pillow()
-    found, bad = [], []
+    found, bad, taken = [], [], 0
     for name, file in files:
         try:
             with pillow.open(file) as picture:
-                picture.load()
-                made = picture if size is None else picture.convert(_mode(picture)).resize(size[::-1], pillow.BILINEAR)
-                found.append((name, file, made.copy()))
-        except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
+                array = _array(picture, size, channels)
+        except (OSError, SyntaxError, ValueError, EOFError, pillow.DecompressionBombError) as error:  # it is damaged
             if damaged == "error":
                 raise ValueError(
                     f'{file} cannot be read as a picture: {error}; damaged="skip" leaves it out'
                 ) from error
             bad.append(str(file))
+            continue
+        found.append((name, file, array))
+        taken += array.nbytes
+        if taken > max_bytes:
+            raise ValueError(f"the pictures up to {file} take more than {max_bytes:,} bytes; give a smaller size")
     if not found:
         raise ValueError(f"none of {counted(len(files), 'picture')} can be read; the first is {shown(bad[0])}")
     return found, bad
@@ -125,14 +136,18 @@ def _pillow() -> Any:
     return Image
 
 
-def _mode(picture: Any) -> str:
-    return "L" if picture.mode in GREY else "RGB"
+def _array(picture: Any, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
+    """The bytes of one of Pillow's pictures, in colours where it has them or ``channels`` wants them."""
+    mode = {None: "L" if picture.mode in GREY else "RGB", 1: "L", 3: "RGB"}[channels]
+    made = _in_bytes(picture).convert(mode)
+    return np.array(made if size is None else made.resize(size[::-1], _pillow().BILINEAR), np.uint8)
 
 
-def _of_one_kind(pictures: list[Any], channels: int | None) -> list[np.ndarray]:
-    has_colours = channels == 3 if channels else any(_mode(picture) == "RGB" for picture in pictures)
-    mode = "RGB" if has_colours else "L"
-    return [np.asarray(_in_bytes(picture).convert(mode), np.uint8) for picture in pictures]
+def _of_one_kind(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """All in colours where one is."""
+    if all(array.ndim == 2 for array in arrays):
+        return arrays
+    return [array if array.ndim == 3 else np.repeat(array[..., np.newaxis], 3, axis=2) for array in arrays]
 
 
 def _in_bytes(picture: Any) -> Any:
@@ -157,9 +172,9 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
 
 
-def _inner(folder: Path) -> list[Path]:
-    return [inner for each in _folders(folder) for inner in _folders(each)]
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in ENDINGS and file.is_file()
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return iter(sorted(each for each in folder.iterdir() if each.suffix.lower() in ENDINGS and each.is_file()))
+def _files(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if _is_picture(each))

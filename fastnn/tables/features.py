@@ -181,6 +181,11 @@ class TableFeatures:
         return {"kind": "table", "columns": [{"kind": type(f).__name__, **asdict(f)} for f in self.features]}
 
 
+def _places(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of images, in which grey ones may have one channel or none."""
+    return shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
+
+
 @dataclass(frozen=True)
 class Pixels:
     """Images of ``shape``, uint8, divided by 255 and flattened."""
@@ -201,7 +206,7 @@ class Pixels:
         """Rows for the network, ``(n, width)`` float32, from uint8 ``(n, *shape)``."""
         if isinstance(images, Table):
             raise ValueError(f"{images.source} is a table; the model was trained on images of shape {self.shape}")
-        if images.shape[1:] != self.shape:
+        if _places(images.shape[1:]) != _places(self.shape):
             raise ValueError(f"the images have shape {images.shape[1:]}; the model was trained on {self.shape}")
         rows = images.reshape(len(images), -1).astype(np.float32)
         rows /= 255

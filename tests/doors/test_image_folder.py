@@ -77,6 +77,41 @@ def test_sizes_that_differ_are_named_or_made_one(bars):
 def test_a_picture_of_sixteen_bits_keeps_its_upper_eight(tmp_path):
     Image.fromarray(np.array([[0, 256, 65535]], np.uint16)).save(tmp_path / "1.png")
     assert read_image_folder(tmp_path).x.tolist() == [[[0, 1, 255]]]
+    np.testing.assert_array_equal(read_image_folder(tmp_path, size=(2, 3)).x, [[[0, 1, 255]] * 2])
+
+
+def test_grey_ones_among_colours_are_grey(bars):
+    grey = read_image_folder(bars).x
+    picture(bars / "lying" / "99.png", np.zeros((12, 10, 3)))
+    np.testing.assert_array_equal(read_image_folder(bars).x[:30], np.repeat(grey[:30, ..., np.newaxis], 3, axis=3))
+
+
+def test_no_more_is_read_than_may_be_taken(bars, monkeypatch):
+    opened = []
+    monkeypatch.setattr(Image, "open", lambda file, open=Image.open: opened.append(file) or open(file))
+    with pytest.raises(ValueError, match=r"up to .*04\.png take more than 300 bytes; give a smaller size"):
+        read_image_folder(bars, max_bytes=300)
+    assert len(opened) == 3
+
+
+def test_a_picture_that_is_a_bomb_is_damaged(bars, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(ValueError, match=r"00\.png cannot be read .*bomb"):
+        read_image_folder(bars)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"channels": 2}, "channels must be 1 .grey. or 3 .colours., got 2"),
+        ({"size": 28}, "size must be .height, width., got 28"),
+        ({"size": (28, 0)}, "width must be"),
+        ({"size": (2, 2, 3)}, "size must be"),
+    ],
+)
+def test_arguments_that_fit_no_picture_are_refused(bars, given, match):
+    with pytest.raises(ValueError, match=match):
+        read_image_folder(bars, **given)
 
 
 @pytest.mark.parametrize("network", ["mlp", "lenet", "cnn"])
@@ -91,6 +126,14 @@ def test_a_network_learns_from_a_folder_and_predicts_pictures(bars, tmp_path, ca
     assert float(accuracy.split()[1]) > 0.9
     assert main(["predict", out, str(bars / "lying")]) == 0
     assert capsys.readouterr().out.split().count("lying") > 26
+
+
+def test_grey_images_with_a_channel_are_those_without_one(bars, tmp_path, capsys):
+    found, out = read_image_folder(bars), str(tmp_path / "m.safetensors")
+    np.savez(tmp_path / "bars.npz", x=found.x[..., np.newaxis], y=found.classes == "lying")
+    assert main(["train", str(tmp_path / "bars.npz"), "--epochs", "3", "--seed", "1", "--out", out]) == 0
+    assert main(["predict", out, str(bars / "lying")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 30
 
 
 def test_networks_for_images_refuse_tables(tmp_path, capsys):
