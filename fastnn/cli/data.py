@@ -76,8 +76,10 @@ class Images:
         """As a model was trained on; None for one of tables."""
         if not isinstance(features, Pixels):
             return None
-        height, width, *channels = features.shape if len(features.shape) in (2, 3) else (None, None, None)
-        return Images(height and (height, width), channels[0] if channels else 1, damaged)
+        if len(features.shape) not in (2, 3):
+            return Images(damaged=damaged)
+        height, width, *channels = features.shape
+        return Images((height, width), channels[0] if channels else 1, damaged)
 
 
 def read_source(
