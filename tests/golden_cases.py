@@ -15,6 +15,7 @@ from fastnn.activations import ACTIVATIONS
 from fastnn.initializers import RandomUniform
 from fastnn.layers import (
     Activation,
+    AlphaDropout,
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
@@ -28,15 +29,21 @@ from fastnn.layers import (
     DepthwiseConv2D,
     Dropout,
     Flatten,
+    GaussianDropout,
+    GaussianNoise,
     GlobalAveragePooling2D,
     GlobalMaxPooling1D,
     GroupNormalization,
     LayerNormalization,
     MaxPooling1D,
     MaxPooling2D,
+    Normalization,
     Permute,
+    PReLU,
     RepeatVector,
+    Rescaling,
     Scale,
+    SpatialDropout2D,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -208,9 +215,26 @@ def _images() -> list[Case]:
         Conv1DTranspose(1, 3, dilation_rate=2, padding="same"),
         *last,
     )
+    noisy = (
+        Rescaling(0.5, 0.25),
+        Conv2D(9, 3, padding="same"),
+        PReLU(RandomUniform(0.0, 0.5), shared_axes=[1, 2]),
+        SpatialDropout2D(0.25),
+        GaussianNoise(0.125),
+        *last,
+    )
+    drawn = (
+        Normalization(mean=0.25, variance=4.0),
+        Dense(21, "selu"),
+        AlphaDropout(0.25),
+        GaussianDropout(0.25),
+        Dense(3),
+    )
     common = {"rows": 83, "batch_size": 37, "epochs": 2}
     return [
         Case("conv-small", small, (9, 8, 1), **common),
+        Case("noise-images", noisy, (7, 6, 3), **common),
+        Case("noise-rows", drawn, (6,), **common),
         Case("conv-groups", groups, (8, 7, 4), weighted=True, **common),
         Case("conv-depthwise", apart, (7, 6, 19), **common),
         Case("conv-signal", signal, (13, 3), **common),

@@ -17,7 +17,7 @@ ROWS = (1, 2, 7, 8, 9, 24, 37)
 def positive(net: Network) -> Network:
     """The network with moving variances that can be."""
     for variable in net.plan.layout.variables:
-        if variable.parameter.name == "moving_variance":
+        if variable.parameter.name.endswith("variance"):
             own = net.params[variable.offset : variable.offset + variable.size]
             own[...] = (own**2 + 0.5).astype(np.float32)
     return net

@@ -3,7 +3,7 @@
 ``philox(key, counter)`` is Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". A
 stream is named by the four counter words ``(index // 4, stream, low, high)``; element ``index``
 takes word ``index % 4`` of the result. Streams: ORDER (low, high = epoch) for the order of rows,
-``layer + 1`` (low, high = step) for dropout, ``INITIAL + segment`` for initial parameters. The same
+``layer + 1`` (low, high = step) for dropout and noise, ``INITIAL + segment`` for initial parameters. The same
 definition stands in C (``random.h``) and in the Numba backend.
 
 Design: counters, not a generator with a state, so that any backend, thread or restart draws the
@@ -17,6 +17,8 @@ import itertools
 import os
 
 import numpy as np
+
+from fastnn._base.normal import normal_pair
 
 ORDER = 0
 _given: itertools.count | None = None  # seeds of the models to come, when a program has asked for it
@@ -75,6 +77,13 @@ def dropout_scale(seed: int, layer: int, step: int, rate: float, first: int, cou
     """Factor of each element, 0 or ``1 / (1 - rate)``, float64."""
     drawn = words(seed, layer + 1, step, first, count)
     return (drawn >= keep_threshold(rate)) * (1.0 / (1.0 - rate))
+
+
+def normal(seed: int, layer: int, step: int, first: int, count: int) -> np.ndarray:
+    """Elements of a stream as normal numbers of mean 0 and variance 1, float64; pairs of words make pairs of them."""
+    skip = first % 2
+    drawn = words(seed, layer + 1, step, first - skip, count + skip + (count + skip) % 2).astype(np.float64)
+    return np.stack(normal_pair(drawn[0::2], drawn[1::2]), axis=-1).reshape(-1)[skip : skip + count]
 
 
 def uniform(seed: int, stream: int, count: int) -> np.ndarray:

@@ -23,6 +23,11 @@ KINDS = (
     "layer_norm",
     "group_norm",
     "conv_transpose",
+    "alpha_dropout",
+    "noise",
+    "rescale",
+    "standardize",
+    "prelu",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fastnn._ops import Operation, activation, dropout
+from fastnn._ops import Operation, activation
 from fastnn._ops.base import NO_PENALTY
 from fastnn._plan.layout import Layout, Node, Variable
 from fastnn.activations import linear
@@ -54,11 +54,11 @@ def operations_of(layout: Layout) -> Graph:
 
 
 def last_activation(layout: Layout, output: int = 0) -> str | None:
-    """Name of the activation that an output comes from; dropout after it changes nothing of what it means."""
+    """Name of the activation that an output comes from; what idles in prediction changes nothing of what it means."""
     graph = operations_of(layout)
     made_by = {placed.writes: placed for placed in graph.operations}
     placed = made_by.get(graph.outputs[output])
-    while placed is not None and placed.operation.op is dropout.OP:
+    while placed is not None and placed.operation.op.idles(placed.operation):
         placed = made_by.get(placed.reads[0])
     return placed.operation.activation.name if placed else None
 
@@ -71,6 +71,20 @@ def prune(graph: Graph) -> None:
             kept.append(placed)
             wanted.update(placed.reads)
     graph.operations = kept[::-1]
+
+
+def leave_out_idle(graph: Graph) -> None:
+    """Leave out operations that give what they get in prediction; one stays where there is no other."""
+    stands_for: dict[int, int] = {}
+    kept: list[Placed] = []
+    for placed in graph.operations:
+        reads = tuple(stands_for.get(value, value) for value in placed.reads)
+        if placed.operation.op.idles(placed.operation) and (kept or placed is not graph.operations[-1]):
+            stands_for[placed.writes] = reads[0]
+        else:
+            kept.append(replace(placed, reads=reads))
+    graph.operations = kept
+    graph.outputs = [stands_for.get(value, value) for value in graph.outputs]
 
 
 def used(graph: Graph, layout: Layout) -> list[Variable]:

@@ -18,7 +18,7 @@ import numpy as np
 from fastnn.losses.records import N_PARAMETERS
 from fastnn.optimizers.updates import N_HYPER
 
-N_MORE, N_NUMBERS, N_GEOMETRY = 2, 2, 16
+N_MORE, N_NUMBERS, N_GEOMETRY = 2, 8, 16
 DIVISORS = BY_ROWS, BY_WEIGHT, BY_NOTHING = range(3)
 VALUE = np.dtype(
     [  # the array of all rows of a block between two ops

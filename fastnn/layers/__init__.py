@@ -16,7 +16,10 @@ from fastnn.layers.convolution import DepthwiseConv1D as DepthwiseConv1D
 from fastnn.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
 from fastnn.layers.dense import Activation as Activation
 from fastnn.layers.dense import Dense as Dense
+from fastnn.layers.dropout import AlphaDropout as AlphaDropout
 from fastnn.layers.dropout import Dropout as Dropout
+from fastnn.layers.dropout import SpatialDropout1D as SpatialDropout1D
+from fastnn.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from fastnn.layers.edges import Edge as Edge
 from fastnn.layers.function import Lambda as Lambda
 from fastnn.layers.merging import Add as Add
@@ -35,6 +38,8 @@ from fastnn.layers.merging import maximum as maximum
 from fastnn.layers.merging import minimum as minimum
 from fastnn.layers.merging import multiply as multiply
 from fastnn.layers.merging import subtract as subtract
+from fastnn.layers.noise import GaussianDropout as GaussianDropout
+from fastnn.layers.noise import GaussianNoise as GaussianNoise
 from fastnn.layers.normalization import BatchNormalization as BatchNormalization
 from fastnn.layers.pooling import AveragePooling1D as AveragePooling1D
 from fastnn.layers.pooling import AveragePooling2D as AveragePooling2D
@@ -52,6 +57,7 @@ from fastnn.layers.pooling import MaxPool1D as MaxPool1D
 from fastnn.layers.pooling import MaxPool2D as MaxPool2D
 from fastnn.layers.pooling import MaxPooling1D as MaxPooling1D
 from fastnn.layers.pooling import MaxPooling2D as MaxPooling2D
+from fastnn.layers.prelu import PReLU as PReLU
 from fastnn.layers.rearranging import Cropping1D as Cropping1D
 from fastnn.layers.rearranging import Cropping2D as Cropping2D
 from fastnn.layers.rearranging import ZeroPadding1D as ZeroPadding1D
@@ -70,6 +76,8 @@ from fastnn.layers.shape import Flatten as Flatten
 from fastnn.layers.shape import Input as Input
 from fastnn.layers.shape import InputLayer as InputLayer
 from fastnn.layers.shape import Reshape as Reshape
+from fastnn.layers.standardizing import Normalization as Normalization
+from fastnn.layers.standardizing import Rescaling as Rescaling
 from fastnn.layers.transposed import Conv1DTranspose as Conv1DTranspose
 from fastnn.layers.transposed import Conv2DTranspose as Conv2DTranspose
 

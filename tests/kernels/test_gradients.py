@@ -23,13 +23,18 @@ from fastnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GaussianDropout,
+    GaussianNoise,
     GlobalAveragePooling2D,
     MaxPooling1D,
     MaxPooling2D,
     Permute,
+    PReLU,
     RepeatVector,
+    Rescaling,
     Reshape,
     Scale,
+    SpatialDropout2D,
     UpSampling2D,
     ZeroPadding2D,
 )
@@ -163,6 +168,14 @@ STACKS = {
         (2, 2, 1),
     ),
     "repeated": ([Dense(3, "tanh"), RepeatVector(3), Dense(2, "silu"), Cropping1D((1, 0)), Dense(2)], (4,)),
+    "noise": (
+        [GaussianNoise(0.1), Dense(4, "tanh"), PReLU("ones"), GaussianDropout(0.2), Rescaling(0.5), Dense(2)],
+        (3,),
+    ),
+    "channels": (
+        [Conv2D(3, 2), PReLU("ones", shared_axes=(1, 2)), SpatialDropout2D(0.3), Flatten(), Dense(2)],
+        (4, 3, 1),
+    ),
     "deep": ([Dense(3, name) for name in ("tanh", "silu", "elu", "softplus", "gelu")], (3,)),
 }
 

@@ -44,7 +44,7 @@ def _on_numbers() -> ModuleType:
         where=where, ones_like=ones_like, maximum=maximum, minimum=minimum, abs=math.fabs, sign=np.sign
     )
     module.__dict__.update(exp=jit_math.exp, expm1=jit_math.expm1, tanh=jit_math.tanh)
-    module.__dict__.update(log=math.log, log1p=math.log1p, sqrt=math.sqrt)
+    module.__dict__.update(log=math.log, log1p=math.log1p, sqrt=math.sqrt, floor=np.floor, frexp=math.frexp)
     return module
 
 

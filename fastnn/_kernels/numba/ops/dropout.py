@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastnn._kernels.numba.compile import inlined
+from fastnn._kernels.numba.compile import inlined, kernel
 from fastnn._kernels.numba.ops.arrays import hand_on, kept, output_gradient, read, written
 from fastnn._kernels.numba.vector.random import dropout_factors
 from fastnn._kernels.numba.vector.rows import copy
@@ -14,10 +14,22 @@ def forward(op, arrays, when):
     if not when.training:
         copy(y, x)
         return
-    factors = kept(op, arrays, when.n_rows)
-    dropout_factors(factors, when.seed, op.stream, when.step, op.rate, when.first_row * op.repeat * op.n_out)
+    factors, shared = kept(op, arrays, when.n_rows), op.geometry[0]
+    drawn = factors[: factors.shape[0] // shared]
+    dropout_factors(drawn, when.seed, op.stream, when.step, op.rate, when.first_row * op.repeat // shared * op.n_out)
+    if shared > 1:
+        spread(factors, shared, op.n_out)
     for i in range(y.shape[0]):
         y[i] = x[i] * factors[i]
+
+
+@kernel
+def spread(factors, shared, n):
+    """Each row at the front in ``shared`` places, from the last one on: none is written over before it is read."""
+    for row in range(factors.shape[0] // (shared * n) - 1, -1, -1):
+        for place in range(shared - 1, -1, -1):
+            for j in range(n):
+                factors[(row * shared + place) * n + j] = factors[row * n + j]
 
 
 @inlined

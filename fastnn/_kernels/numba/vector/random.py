@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnn._base import random
-from fastnn._kernels.numba.compile import kernel
+from fastnn._base import normal, random
+from fastnn._kernels.numba.compile import exact, kernel
+from fastnn._kernels.numba.formulas import compiled
 
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 MULTIPLY_0, MULTIPLY_1 = random._MULTIPLY
+normal_pair = compiled(normal.normal_pair)
 WEYL_0, WEYL_1 = (np.uint64(word) for word in random._WEYL)
 
 
@@ -51,3 +53,17 @@ def dropout_factors(factors, seed, layer, step, rate, first):
         drawn = philox(seed, block, layer + 1, step)
         for i in range(max(4 * block, first), min(4 * block + 4, first + n)):
             factors[i - first] = kept if drawn[i - 4 * block] >= threshold else dropped
+
+
+@exact
+def draw_noise(noise, seed, layer, step, rate, first):
+    """:func:`fastnn._base.random.normal` times ``rate``."""
+    n = noise.shape[0]
+    for block in range(first // 4, (first + n + 3) // 4):
+        drawn = philox(seed, block, layer + 1, step)
+        for pair in range(0, 4, 2):
+            made = normal_pair(np.float64(drawn[pair]), np.float64(drawn[pair + 1]))
+            for i in range(2):
+                place = 4 * block + pair + i - first
+                if 0 <= place < n:
+                    noise[place] = rate * made[i]

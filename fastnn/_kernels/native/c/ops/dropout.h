@@ -61,6 +61,15 @@ static void draw_factors(uint64_t seed, const fnn_op *op, uint64_t step, int64_t
     }
 }
 
+/* Factors of the samples of a share, of which `shared` rows of each have the same. */
+static void draw_shared(uint64_t seed, const fnn_op *op, uint64_t step, int64_t first, int64_t samples, real *factors) {
+    const int64_t n = op->n_out, shared = op->geometry[0], rows = op->repeat / shared;
+    for (int64_t i = 0; i < samples * rows; i++, factors += shared * n) {
+        draw_factors(seed, op, step, (first * rows + i) * n, n, factors);
+        for (int64_t place = 1; place < shared; place++) copy_row(factors, n, factors + place * n);
+    }
+}
+
 static void dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                             int64_t end) {
     const int64_t width = op->repeat * op->n_out, at = begin * width, count = (end - begin) * width;
@@ -71,7 +80,10 @@ static void dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_
         return;
     }
     real *factors = place(model, op->z) + at;
-    draw_factors(model->header->seed, op, (uint64_t)block->step, block->first_row * width + at, count, factors);
+    if (op->geometry[0] > 1)
+        draw_shared(model->header->seed, op, (uint64_t)block->step, block->first_row + begin, end - begin, factors);
+    else
+        draw_factors(model->header->seed, op, (uint64_t)block->step, block->first_row * width + at, count, factors);
     for (int64_t i = 0; i < count; i++) y[i] = x[i] * factors[i];
 }
 

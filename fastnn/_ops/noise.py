@@ -1,0 +1,35 @@
+"""``y = x + rate * n`` or ``y = x * (1 + rate * n)`` in training, with normal ``n`` of mean 0 and variance 1."""
+
+from __future__ import annotations
+
+from fastnn._base import random
+from fastnn._ops import dropout
+from fastnn._ops.base import Op, Operation
+
+
+def forward(op, a, when):
+    if not when.training:
+        a.y[...] = a.x
+        return
+    first = when.first_row * int(op["repeat"] * op["n_out"])
+    drawn = random.normal(when.seed, int(op["stream"]), when.step, first, a.x.size)
+    noise = (float(op["rate"]) * drawn).astype(a.x.dtype).reshape(a.x.shape)
+    if a.sizes.multiplies:
+        a.keep(1 + noise)
+        a.y[...] = a.x * a.z
+    else:
+        a.y[...] = a.x + noise
+
+
+def backward(op, a, when):
+    if a.sizes.multiplies:
+        dropout.backward(op, a, when)
+    else:
+        a.dx.take(a.dy)
+
+
+def keeps(operation: Operation) -> bool:
+    return bool(operation.geometry[0])
+
+
+OP = Op(17, "noise", forward, backward, keeps=keeps, geometry=("multiplies",), idles=lambda operation: True)

@@ -1,0 +1,34 @@
+"""``y = (x - mean) / deviation`` for each column, or back again, ``y = x * deviation + mean``.
+
+Mean and variance are parameters that are not trained, and ``deviation = max(sqrt(variance), 1e-7)`` as in Keras.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn._ops.base import Op
+
+LEAST = 1e-7  # deviation
+
+
+def forward(op, a, when):
+    mean = a.vector(0, int(op["n_out"]))
+    if a.sizes.inverts:
+        a.y[...] = a.x * factor(op, a) + mean
+    else:
+        a.y[...] = (a.x - mean) * factor(op, a)
+
+
+def backward(op, a, when):
+    a.dx.take(a.dy * factor(op, a))
+
+
+def factor(op, a):
+    """What the distance from the mean is multiplied by, ``(n_out,)``."""
+    variance = a.vector(1, int(op["n_out"]))
+    deviation = np.maximum(np.sqrt(variance), variance.dtype.type(LEAST))
+    return deviation if a.sizes.inverts else 1 / deviation
+
+
+OP = Op(19, "standardize", forward, backward, geometry=("inverts",))

@@ -1,0 +1,82 @@
+"""Normal noise in training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any
+
+from fastnn._base.arguments import number
+from fastnn._ops import Operation, noise
+from fastnn.layers.described import Described, described
+from fastnn.layers.settling import settle
+
+MOST_DEVIATION = 1e30
+
+
+class Noise(Described):
+    """A layer that adds or multiplies noise."""
+
+    multiplies: bool
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the noise."""
+        raise NotImplementedError
+
+    def operations(self, shape):
+        more = {"rate": self.deviation, "geometry": (int(self.multiplies),)}
+        return (Operation(noise.OP, shape[-1], shape[-1], math.prod(shape[:-1]), **more),)
+
+
+@described
+class GaussianNoise(Noise):
+    """Adds normal noise of mean 0 and standard deviation ``stddev`` in training.
+
+    What is drawn follows from the model's seed, the layer's place, the step and the element's index, so every backend
+    draws the same. In prediction the layer does nothing.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import GaussianNoise
+    >>> model = Sequential([GaussianNoise(0.5, input_shape=(2000,))], seed=0)
+    >>> float(model(np.zeros((1, 2000)), training=True).std().round(2))
+    0.5
+    """
+
+    stddev: float
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+    multiplies = False
+
+    def __post_init__(self):
+        settle(self, stddev=number("stddev", self.stddev, low=0.0, high=MOST_DEVIATION))
+
+    @property
+    def deviation(self):
+        return self.stddev
+
+
+@described
+class GaussianDropout(Noise):
+    """Multiplies by normal noise of mean 1 and variance ``rate / (1 - rate)`` in training (Srivastava et al. 2014).
+
+    Mean and variance are those of the factors of :class:`Dropout` at the same rate. See :class:`GaussianNoise` for what
+    is drawn.
+
+    >>> from fastnn.layers import GaussianDropout
+    >>> GaussianDropout(0.2).deviation
+    0.5
+    """
+
+    rate: float
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+    multiplies = True
+
+    def __post_init__(self):
+        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True))
+
+    @property
+    def deviation(self):
+        return math.sqrt(self.rate / (1 - self.rate))
