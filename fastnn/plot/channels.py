@@ -134,7 +134,7 @@ def feature_maps(
     >>> import numpy as np
     >>> from fastnn import Sequential, plot
     >>> from fastnn.layers import Conv2D
-    >>> model = Sequential([Conv2D(4, 3, "relu", input_shape=(8, 8, 1))], seed=0)
+    >>> model = Sequential([Conv2D(4, 3, activation="relu", input_shape=(8, 8, 1))], seed=0)
     >>> plot.feature_maps(model, np.eye(8)).get_title()
     'conv2d: 4 channels, 6 × 6'
     """

@@ -63,7 +63,8 @@ def saliency(
     >>> import numpy as np
     >>> from fastnn import Sequential, plot
     >>> from fastnn.layers import Conv2D, Flatten, Dense
-    >>> model = Sequential([Conv2D(4, 3, "relu", input_shape=(8, 8, 1)), Flatten(), Dense(3, "softmax")], seed=0)
+    >>> layers = [Conv2D(4, 3, activation="relu", input_shape=(8, 8, 1)), Flatten(), Dense(3, "softmax")]
+    >>> model = Sequential(layers, seed=0)
     >>> ax = plot.saliency(model, np.eye(8)[None], targets=[2], labels=["cat", "dog", "owl"])
     >>> len(ax.images), ax.texts[0].get_text().split()[0]
     (2, 'owl')
