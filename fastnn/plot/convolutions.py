@@ -25,7 +25,7 @@ NONE = "the model has no convolution; plot.first_layer_images(model, shape) draw
 
 def find(model: Model, layer: Any) -> tuple[str, Layer]:
     """A layer and its name in ``model.activations``: the first convolution for None, or by name, place or object."""
-    known = _named(model.graph)
+    known = named(model.graph)
     if layer is None:
         found = next(((name, one) for name, one in known.items() if isinstance(one, Convolution)), None)
         if found is None:
@@ -47,24 +47,27 @@ def _at(model: Model, index: Any) -> Any:
     return layers[index]
 
 
-def _named(graph: Graph, prefix: str = "") -> Mapping[str, Layer]:
+def named(graph: Graph, prefix: str = "") -> Mapping[str, Layer]:
     """Layers in running order, those of models inside as ``"model/layer"``."""
     found: dict[str, Layer] = {}
     for call in graph.calls:
         name = prefix + call.item.name
-        inside = {name: call.item} if isinstance(call.item, Layer) else _named(call.item.graph, f"{name}/")
+        inside = {name: call.item} if isinstance(call.item, Layer) else named(call.item.graph, f"{name}/")
         found = {**inside, **found} if name in found else {**found, **inside}
     return found
 
 
-def kernel_pictures(layer: Any) -> np.ndarray:
+def kernel_of(layer: Any) -> np.ndarray:
+    """The kernel that moves over the input, as it is now."""
+    return layer.parameter("depthwise_kernel" if isinstance(layer, SeparableConv) else "kernel")
+
+
+def pictures_of(layer: Any, kernel: np.ndarray) -> np.ndarray:
     """Pictures ``(n, height, width, channels)`` of a convolution's kernel, one a filter.
 
     Those of signals are a step a column and a channel a row. Where each channel has filters of its own, each of them
     is a picture of one channel. Transposed convolutions have a picture for each channel of the input.
     """
-    name = "depthwise_kernel" if isinstance(layer, SeparableConv) else "kernel"
-    kernel = layer.parameter(name)
     if isinstance(layer, DepthwiseConv | SeparableConv):
         kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
     pictures = np.moveaxis(kernel, -1, 0)
@@ -72,10 +75,10 @@ def kernel_pictures(layer: Any) -> np.ndarray:
 
 
 def kernels(name: str, layer: Layer) -> np.ndarray:
-    """:func:`kernel_pictures` of a layer, or ``ValueError`` where it is no convolution or not finite."""
+    """Pictures of a layer's kernel, or ``ValueError`` where it is no convolution or not finite."""
     if not isinstance(layer, Convolution):
         raise ValueError(f"layer {name} ({type(layer).__name__}) is no convolution, so it has no filters")
-    pictures = np.ascontiguousarray(kernel_pictures(layer), dtype=np.float64)
+    pictures = np.ascontiguousarray(pictures_of(layer, kernel_of(layer)), dtype=np.float64)
     check_finite(f"the kernel of {name}", pictures)
     return pictures
 

@@ -26,7 +26,7 @@ from fastnn.layers import (
     SeparableConv2D,
 )
 from fastnn.plot import channels, style
-from fastnn.plot.convolutions import find, kernel_pictures
+from fastnn.plot.convolutions import find, pictures_of
 from fastnn.plot.sheet import Sheet, columns
 from fastnn.plot.slopes import slopes
 
@@ -70,7 +70,7 @@ def test_every_convolution_has_its_kernel_as_pictures(kind):
     made = Sequential([Reshape(shape, input_shape=shape), layer])
     kernel = made.get_weights()[0]
     expected = pictures(kernel)
-    assert np.array_equal(kernel_pictures(layer), expected)
+    assert np.array_equal(pictures_of(layer, kernel), expected)
     plot.filters(made).figure.canvas.draw()
 
 
