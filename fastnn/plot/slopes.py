@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base.arguments import integer
+from fastnn._base.arrays import numbers
 from fastnn.models.model import Model
 from fastnn.plot import inputs, sources, style
 from fastnn.plot.sheet import Sheet, shaded
@@ -70,22 +71,22 @@ def saliency(
     (2, 'owl')
     """
     network = sources.network(model)
-    rows = inputs.real("images", images)
+    rows = numbers("images", images)
     inputs.fit_model("images", rows.shape[1:], network.layout.input_shape)
     sizes = inputs.sizes_of_image("images", rows.shape[1:], shape)
     count = min(len(rows), MOST) if n is None else integer("n", n, low=1)
     if count > len(rows):
         raise ValueError(f"n must be at most {len(rows)}, the number of images, got {n}")
-    classes = _classes(model, network)
+    chosen, classes = inputs.real("images", rows[:count]), _classes(model, network)
     names = inputs.class_names(labels, classes)
     columns = None if targets is None else _columns(targets, len(rows), classes)[:count]
-    maps, columns, values = slopes(network, rows[:count], columns)
+    maps, columns, values = slopes(network, chosen, columns)
     captions = [[_caption(names[k], value)] for k, value in zip(columns, values, strict=True)]
     plan = Sheet(sizes[0] / sizes[1], captions, span=2)
     width, height = plan.inches()
     with style.drawing(ax, (width + 0.9, max(height, 2.3))) as ax:
         style.framed(ax)
-        _draw(ax, plan, shaded(rows[:count].reshape(-1, *sizes)), maps.reshape(-1, *sizes).max(axis=3))
+        _draw(ax, plan, shaded(chosen.reshape(-1, *sizes)), maps.reshape(-1, *sizes).max(axis=3))
         if count < len(rows):
             ax.set_title(f"{count} of {len(rows)} images")
     return ax

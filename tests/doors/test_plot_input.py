@@ -117,6 +117,7 @@ WRONG = [
     (lambda: plot.feature_maps(Sequential([Conv1D(2, 3, input_shape=(8, 3))]), np.ones((8, 3))), ValueError,
      r"conv1d gives \(6, 2\); feature maps are \(height, width, channels\)"),
     (lambda: plot.saliency(CONV, images(2)[..., 0, :]), ValueError, r"reads, \(n, 6, 8, 1\), got \(n, 6, 1\)"),
+    (lambda: plot.saliency(CONV, images(0)), ValueError, "images is empty; at least one row is needed"),
     (lambda: plot.saliency(CONV, images(2), [0, 3]), ValueError, "targets has the class 3; the classes are 0, 1, 2"),
     (lambda: plot.saliency(CONV, images(2), [0]), ValueError, "a class for each of the 2 images, got 1"),
     (lambda: plot.saliency(CONV, images(2), "a"), TypeError, "targets holds text .* and the classes numbers"),
