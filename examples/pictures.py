@@ -1,4 +1,4 @@
-"""All pictures of ``fastnn.plot`` on one sheet, drawn from three networks that train in about a second.
+"""All pictures of ``fastnn.plot`` on one sheet, drawn from four networks that train in some seconds.
 
 python examples/pictures.py [--backend cython] [--out pictures.png]
 """
@@ -11,11 +11,11 @@ from planar import wave
 import fastnn
 from fastnn import plot
 from fastnn.datasets import load_digits
-from fastnn.layers import Concatenate, Dense, Flatten
+from fastnn.layers import Concatenate, Conv2D, Dense, Flatten, MaxPooling2D
 
 NAMES = (
     *("decision_regions", "network", "calibration", "history", "confusion_matrix", "first_layer_images"),
-    *("weights", "learning_rate", "residuals", "graph"),
+    *("weights", "learning_rate", "residuals", "graph", "filters", "feature_maps", "saliency", "misclassified"),
 )
 
 
@@ -56,6 +56,23 @@ def digits_model(x, y, backend=None):
     return model
 
 
+def filters_model(x, y, backend=None):
+    """The same images, read by small windows that move over them."""
+    model = fastnn.Sequential(
+        [
+            Conv2D(12, 3, activation="relu", padding="same", input_shape=(8, 8, 1)),
+            MaxPooling2D(2),
+            Flatten(),
+            Dense(10, activation="softmax"),
+        ],
+        seed=1,
+        backend=backend,
+    )
+    model.compile(fastnn.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=4, verbose=0)
+    return model
+
+
 def product_model(x, y, backend=None):
     """A number: the product of two others."""
     model = fastnn.Sequential([Dense(16, activation="tanh", input_shape=(2,)), Dense(1)], seed=1, backend=backend)
@@ -74,7 +91,7 @@ def two_towers():
 
 def draw(figure, backend=None):
     """A picture of each name in NAMES; returns their Axes."""
-    axes = figure.subplots(4, 3).ravel()
+    axes = figure.subplots(5, 3).ravel()
     x, y = noisy_wave(400, seed=0)
     points = wave_model(x, y, backend)
     plot.decision_regions(points, x, y, axes[0])
@@ -94,15 +111,26 @@ def draw(figure, backend=None):
     y = x[:, :1] * x[:, 1:] + np.random.default_rng(1).normal(0, 0.2, (20000, 1))
     plot.residuals(y, product_model(x, y, backend).predict(x), axes[8])
     plot.graph(two_towers(), axes[9])
+    draw_filters(axes[10:], backend)
     for empty in axes[len(NAMES) :]:
         empty.set_axis_off()
     return axes[: len(NAMES)]
 
 
+def draw_filters(axes, backend=None):
+    """What a convolution looks for, what it finds in an image, what decides, and what goes wrong."""
+    (images, classes), (new_images, new_classes) = load_digits()
+    model = filters_model(images, classes, backend)
+    plot.filters(model, ax=axes[0])
+    plot.feature_maps(model, new_images[2], ax=axes[1])
+    plot.saliency(model, new_images[:4], ax=axes[2])
+    plot.misclassified(model, new_images, new_classes, ax=axes[3], n=6)
+
+
 def main(backend=None, out="pictures.png"):
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12.5, 13.8), layout="constrained")
+    figure = Figure(figsize=(12.5, 17.2), layout="constrained")
     figure.get_layout_engine().set(hspace=0.08)
     for ax, name in zip(draw(figure, backend), NAMES, strict=True):
         ax.set_title(f"plot.{name}", fontsize=10)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fastnn import Sequential, optimizers, plot, schedules
-from fastnn.layers import Dense, Dropout
+from fastnn.layers import Conv2D, Dense, Dropout, Flatten
 
 BASELINES = Path(__file__).with_name("baseline_images")
 
@@ -30,6 +30,18 @@ def model(*widths):
     made.build((widths[0],))
     made.set_weights([waves(*weight.shape) for weight in made.get_weights()])
     return made
+
+
+def images_model(channels=1, activation="relu", dtype="float32"):
+    """Images of 6 by 8 pixels, five filters, three classes; weights from :func:`waves`."""
+    first = Conv2D(5, 3, activation=activation, input_shape=(6, 8, channels))
+    made = Sequential([first, Conv2D(2, 2), Flatten(), Dense(3, "softmax")], dtype=dtype)
+    made.set_weights([waves(*weight.shape) for weight in made.get_weights()])
+    return made
+
+
+def images(n, channels=1):
+    return waves(n, 6, 8, channels)
 
 
 def fitted(n=30):
@@ -97,6 +109,15 @@ CASES = {
     "weights": lambda ax=None: plot.weights(model(6, 10, 3), 0, ax),
     "images": lambda ax=None: plot.first_layer_images(model(20, 7, 2), (4, 5), ax=ax),
     "images_rgb": lambda ax=None: plot.first_layer_images(model(48, 6, 2), (4, 4, 3), 5, ax),
+    "filters": lambda ax=None: plot.filters(images_model(), ax=ax),
+    "filters_rgb": lambda ax=None: plot.filters(images_model(3), ax=ax),
+    "filters_many": lambda ax=None: plot.filters(images_model(), "conv2d_1", ax),
+    "feature_maps": lambda ax=None: plot.feature_maps(images_model(), images(1)[0], ax=ax),
+    "feature_maps_signed": lambda ax=None: plot.feature_maps(images_model(3, "tanh"), images(1, 3)[0], ax=ax),
+    "saliency": lambda ax=None: plot.saliency(images_model(3), images(4, 3), [0, 1, 2, 0], ax),
+    "misclassified": lambda ax=None: plot.misclassified(
+        images_model(), images(9), np.arange(9) % 3, ["a", "b", "c"], ax
+    ),
     "residuals": lambda ax=None: plot.residuals(*numbers(60, 3), ax),
     "residuals_many": lambda ax=None: plot.residuals(*numbers(20000), ax),
     "calibration": lambda ax=None: plot.calibration(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base.arguments import integer
-from fastnn.layers.parameter import check_shape
-from fastnn.plot import sources, style
+from fastnn.plot import inputs, sources, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +49,7 @@ def weights(model: Any, layer: int = 0, ax: Any = None) -> Axes:
         told = ", ".join(f"{i} {one.name}" for i, one in enumerate(layers))
         raise ValueError(f"layer must be one of those with a kernel ({told}), got {layer}")
     with style.drawing(ax, (5.2, 4.0)) as ax:
-        image = _image(ax, layers[index].kernel, layers[index].kernel)
+        image = symmetric(ax, layers[index].kernel, layers[index].kernel)
         ax.set_aspect("auto")
         ax.figure.colorbar(image, ax=ax, label="weight")
         style.whole_numbers(ax.xaxis, ax.yaxis)
@@ -90,28 +89,19 @@ def first_layer_images(model: Any, shape: Any, n: int | None = None, ax: Any = N
     """
     kernel = sources.dense_layers(model)[0].kernel
     n_units = kernel.shape[1]
-    shape = _image_shape(shape, len(kernel))
+    shape = inputs.image_shape(shape, len(kernel), f"the first layer has {len(kernel)} inputs")
     n = min(n_units, MOST_TILES) if n is None else integer("n", n, low=1)
     if n > n_units:
         raise ValueError(f"n must be at most {n_units}, the units of the first layer, got {n}")
     n_columns = math.ceil(math.sqrt(n * shape[0] / shape[1]))
     tiles = mosaic(kernel[:, :n].T.reshape(n, *shape), n_columns)
     with style.drawing(ax, (5.2, 4.4)) as ax:
-        image = _image(ax, tiles, kernel[:, :n])
+        image = symmetric(ax, tiles, kernel[:, :n])
         ax.set_axis_off()
         ax.set_title(f"{n} of {n_units} units" if n < n_units else f"{n} units")
         if shape[2] == 1:
             ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
     return ax
-
-
-def _image_shape(came: Any, n_inputs: int) -> tuple[int, int, int]:
-    shape = check_shape("shape", came)
-    if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
-        raise ValueError(f"shape must be (height, width), (height, width, 1) or (height, width, 3), got {came!r}")
-    if math.prod(shape) != n_inputs:
-        raise ValueError(f"shape {shape} has {math.prod(shape)} numbers, but the first layer has {n_inputs} inputs")
-    return shape if len(shape) == 3 else (*shape, 1)  # type: ignore[return-value]
 
 
 def mosaic(tiles: np.ndarray, n_columns: int) -> np.ndarray:
@@ -125,7 +115,7 @@ def mosaic(tiles: np.ndarray, n_columns: int) -> np.ndarray:
     return image[..., 0] if channels == 1 else image
 
 
-def _image(ax: Axes, shown: np.ndarray, scale: np.ndarray) -> Any:
+def symmetric(ax: Axes, shown: np.ndarray, scale: np.ndarray) -> Any:
     """An image whose colours are symmetric about zero and end at the largest number of ``scale``."""
     style.framed(ax)
     most = float(np.abs(scale).max()) or 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import check_finite, numbers
+from fastnn.layers.parameter import check_shape
 
 
 def real(name: str, came: Any) -> np.ndarray:
@@ -102,3 +104,42 @@ def _kind(array: np.ndarray) -> str:
 def names(classes: Sequence[Any] | np.ndarray) -> list[str]:
     """Classes as texts for ticks and legends."""
     return [str(label) for label in classes]
+
+
+def class_names(given: Any, classes: np.ndarray) -> list[str]:
+    """What the classes are called: as the user says, or by their labels."""
+    if given is None:
+        return names(classes)
+    if isinstance(given, str) or np.ndim(given) != 1 or len(given) != len(classes):
+        raise ValueError(f"labels must be a list of {len(classes)} names, one for each output, got {shown(given)}")
+    return names(given)
+
+
+def image_shape(came: Any, n: int, of: str) -> tuple[int, int, int]:
+    """The shape that a user gives to rows of ``n`` numbers, with the axis of channels; ``of`` says what has so many."""
+    shape = check_shape("shape", came)
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
+        raise ValueError(f"shape must be (height, width), (height, width, 1) or (height, width, 3), got {came!r}")
+    if math.prod(shape) != n:
+        raise ValueError(f"shape {shape} has {math.prod(shape)} numbers, but {of}")
+    return shape if len(shape) == 3 else (*shape, 1)  # type: ignore[return-value]
+
+
+def sizes_of_image(name: str, row: tuple[int, ...], shape: Any) -> tuple[int, int, int]:
+    """Height, width and channels of what a row is: an image, or flat numbers whose ``shape`` the user gives."""
+    if shape is not None:
+        return image_shape(shape, math.prod(row), f"a row of {name} has {math.prod(row)}")
+    if len(row) not in (2, 3) or not math.prod(row):
+        raise ValueError(
+            f"{name} must be images of shape (height, width) or (height, width, channels), got {row}; "
+            f"for flat rows give shape=(height, width)"
+        )
+    return row if len(row) == 3 else (*row, 1)  # type: ignore[return-value]
+
+
+def fit_model(name: str, row: tuple[int, ...], wanted: tuple[int, ...], *, many: bool = True) -> None:
+    """Raise when a model reads rows of another shape; an axis of one channel may be there or not."""
+    if row != wanted and (*row, 1) != wanted and row != (*wanted, 1):
+        reads, came = (str((*("n",) * many, *sizes)).replace("'", "") for sizes in (wanted, row))
+        hint = f"; one image is {name}[0]" if not many and row[1:] == wanted else ""
+        raise ValueError(f"{name} must have the shape that the model reads, {reads}, got {came}{hint}")

@@ -100,6 +100,19 @@ def dense_layers(model: Any) -> list[Dense]:
     return found
 
 
+def network(model: Any) -> Model:
+    """A built Model, or that of a fitted estimator, which reads one array of rows."""
+    model = getattr(model, "model_", model)
+    if not isinstance(model, Model):
+        if hasattr(model, "fit"):
+            raise ValueError(f"{type(model).__name__} has no model_; fit it first, or give a Model")
+        raise TypeError(f"model must be a Model or a fitted estimator with model_, got {shown(model)}")
+    _check_built(model)
+    if len(model.layout.input_shapes) > 1:
+        raise ValueError(f"the model must have one input, got {len(model.layout.input_shapes)}")
+    return model
+
+
 def is_graph(model: Any) -> bool:
     """Whether this is a model that circles and lines cannot show: no chain, or with models inside."""
     if not isinstance(model, Model) or not model.knows_shape:
@@ -107,9 +120,13 @@ def is_graph(model: Any) -> bool:
     return not model.graph.is_chain or any(isinstance(item, Model) for item in model.items)
 
 
-def _of_sequential(model: Model) -> list[Dense]:
+def _check_built(model: Model) -> None:
     if not model.built:
         raise ValueError("the model has no weights yet; fit it, or build it with model.build(input_shape)")
+
+
+def _of_sequential(model: Model) -> list[Dense]:
+    _check_built(model)
     kernels = dict(zip(model.weight_names(), model.get_weights(), strict=True))
     found: list[Dense] = []
     layers: tuple[Any, ...] = model.layout.layers

@@ -1,4 +1,5 @@
-"""A live page in the browser while a model trains: curves, speed, and what a network of two inputs has learned.
+"""A live page in the browser while a model trains: curves, speed, and what a network of two inputs or of
+images has learned.
 
 >>> from fastnn.watch import Watch
 >>> model.fit(x, y, epochs=1000, callbacks=Watch())                                        # doctest: +SKIP

@@ -22,6 +22,7 @@ from fastnn.watch.show import Show
 class Watch(Callback):
     """Show a fit on a live page, ``http://127.0.0.1:8470/``, which this machine only can open.
 
+    Of a model that reads images by a 2D convolution the page shows that layer's filters, too.
     The page ends with the fit and keeps what it shows. As a context manager it ends with the block: it then shows
     several fits one after another, tells how an error or Ctrl-C ended them, and takes results by :meth:`tell`.
 
@@ -110,12 +111,9 @@ class Watch(Callback):
 
     def on_progress(self, done: int, logs: Logs | None = None) -> None:
         """Note how far the fit is."""
-        show = self._show
-        if show is None:
-            return
-        show.done = done
-        if show.asked:
-            show.params, show.asked = self.model.params.copy(), False
+        if self._show is not None:
+            self._show.done = done
+            self._show.hand_over()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Show the last state; outside a ``with`` block the page ends here."""

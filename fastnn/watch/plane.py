@@ -73,6 +73,8 @@ class Plane:
 class Painter:
     """Draws a :class:`Plane` for one model, in arrays of its own, so that the model may train meanwhile."""
 
+    topic, described_as = "picture", "plane"
+
     def __init__(self, plane: Plane, model: Model):
         self.plane = plane
         self.plan = model.prediction_plan()
@@ -104,6 +106,10 @@ class Painter:
         layout = model.layout
         single = len(layout.inputs) == len(layout.outputs) == 1
         return single and layout.input_shape == (2,) and len(layout.output_shape) == 1
+
+    def taken(self, model: Model) -> np.ndarray:
+        """What a picture is painted of, copied while the model stands still."""
+        return model.params.copy()
 
     def describe(self) -> dict[str, Any]:
         """What stays the same: axes, scale, and the rows as ``[x, y, class or value]``."""

@@ -1,6 +1,6 @@
 """From a fit to the messages on the board.
 
-The thread that trains stores one number between two native calls, and a copy of the weights when a picture is due. A
+The thread that trains stores one number between two native calls, and a copy of weights when a picture is due. A
 thread of this module makes messages of them, four times a second at most and only while a page is connected.
 
 Design: curves are read from ``model.history``, whose lists only grow, so that the thread that trains copies nothing.
@@ -17,12 +17,20 @@ import numpy as np
 from fastnn._base.threads import alone
 from fastnn.watch.board import Board
 from fastnn.watch.curves import Curves
+from fastnn.watch.filters import Filters
 from fastnn.watch.messages import Clock, setup
 from fastnn.watch.plane import Painter, Plane
 
 PERIOD = 0.25  # seconds between two messages
 REST = 100  # times as long as a picture took, nothing is painted
 LONGEST_REST = 5.0  # seconds; the first picture may have had to wait for a compiler
+
+
+def painter_of(plane: Plane | None, model: Any) -> Painter | Filters | None:
+    """What paints a model of two inputs whose rows are known, or one of images."""
+    if plane is not None and Painter.fits(model):
+        return Painter(plane, model)
+    return Filters(model) if Filters.fits(model) else None
 
 
 class Show:
@@ -43,8 +51,9 @@ class Show:
         self.done, self.asked, self.over = 0, False, False
         self.stays = False  # whether pages may come that have not seen the fit
         self.params: np.ndarray | None = None
-        self.painter = Painter(plane, model) if plane is not None and Painter.fits(model) else None
-        board.remove("picture")
+        self.painter = painter_of(plane, model)
+        for kind in (Painter, Filters):
+            board.remove(kind.topic)
         self.settings = settings
         self._post_setup()
         self.paint()
@@ -53,7 +62,9 @@ class Show:
         self.thread.start()
 
     def _post_setup(self) -> None:
-        described = {"plane": self.painter.describe() if self.painter else None}
+        described: dict[str, Any] = dict.fromkeys((Painter.described_as, Filters.described_as))
+        if self.painter:
+            described[self.painter.described_as] = self.painter.describe()
         self.board.post("setup", setup(self.model, self.clock.params, self.settings) | described)
 
     def settle(self, model: Any) -> None:
@@ -75,10 +86,16 @@ class Show:
         words["mark"] = self.curves.mark(self.history.history, kept)
         self.board.post("state", state | words | {"curves": self.curves.message()})
 
+    def hand_over(self) -> None:
+        """Give what the picture that was asked for is painted of; the thread that trains calls it."""
+        if self.asked and self.painter:
+            self.params, self.asked = self.painter.taken(self.model), False
+
     def paint(self, params: np.ndarray | None = None) -> None:
-        """Post the picture with these parameters, or the model's, if there is one and somebody to see it."""
+        """Post the picture of these parameters, or of the model's, if there is one and somebody to see it."""
         if self.painter and (self.board.readers or self.stays):
-            self.board.post("picture", self.painter.paint(self.model.params if params is None else params))
+            shown = self.painter.taken(self.model) if params is None else params
+            self.board.post(self.painter.topic, self.painter.paint(shown))
 
     def end(self) -> None:
         """Return when the thread has ended; nothing is posted any more except by the caller."""

@@ -10,7 +10,7 @@ pytest.importorskip("matplotlib", reason="needs the extra plot")
 import plot_cases
 from plot_cases import BASELINES, CASES
 
-from fastnn.plot import classes, curves, diagram, images, predictions, rates, style
+from fastnn.plot import channels, classes, curves, diagram, images, mistakes, predictions, rates, sheet, slopes, style
 
 TOLERANCE = 1.5  # matplotlib 3.9 and 3.11 differ by up to 1.2
 
@@ -41,8 +41,13 @@ BROKEN = {
     ),
     "network": (style, "NEGATIVE", style.POSITIVE),
     "network_wide": (diagram, "DOTS", np.full(3, 9.0)),
-    "weights": (images, "_image", lambda ax, shown, scale: ax.imshow(shown, cmap="RdBu")),
+    "weights": (images, "symmetric", lambda ax, shown, scale: ax.imshow(shown, cmap="RdBu")),
     "images": (images, "GAP", 0.5),
+    "filters": (sheet, "columns", lambda n, ratio: n),
+    "filters_many": (channels, "MOST_ROWS", 1),
+    "feature_maps": (channels, "FAINT", "#FFFFFF"),
+    "saliency": (slopes, "FAINT", "#A0C0E0"),
+    "misclassified": (mistakes, "MOST", 4),
     "residuals_many": (predictions, "MANY", 10**9),
     "calibration": (predictions, "_edges", lambda n_bins: np.linspace(0, 1, n_bins + 1) ** 1.5),
 }

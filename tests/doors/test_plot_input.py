@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="needs the extra plot")
 
-from plot_cases import POINTS, model, slope
+from plot_cases import POINTS, images, images_model, model, slope
 
 import fastnn
 from fastnn import Sequential, plot
-from fastnn.layers import Dense, Dropout
+from fastnn.layers import Add, Conv1D, Conv2D, Dense, Dropout, Reshape
 
 pytestmark = pytest.mark.usefixtures("no_figures_left")
 LABELS = ["a", "b"] * 45
@@ -21,6 +21,10 @@ UNBUILT = Sequential([Dense(1)])
 UNFITTED = SimpleNamespace(fit=None)
 WITHOUT_KERNEL = Sequential([Dropout(0.5, input_shape=(2,))])
 INFINITE = SimpleNamespace(coefs_=[np.full((2, 2), np.inf)])
+CONV, FLAT = images_model(), Sequential([Reshape((6, 8, 1), input_shape=(48,)), Conv2D(2, 3)])
+TWO = fastnn.Model(ends := [fastnn.Input((4, 4, 1)), fastnn.Input((4, 4, 1))], Conv2D(1, 2)(Add()(ends)))
+BROKEN = Sequential([Conv2D(1, 1, kernel_initializer=fastnn.initializers.Constant(1e38), input_shape=(6, 8, 1))])
+INSIDE = Sequential([images_model(), Dense(2)])
 NAN, INF = float("nan"), float("inf")
 
 
@@ -89,6 +93,44 @@ WRONG = [
     (lambda: plot.first_layer_images(model(6, 1), (1, 2, 3, 1)), ValueError, r"shape must be \(height, width\)"),
     (lambda: plot.first_layer_images(model(8, 1), (2, 2, 2)), ValueError, r"\(height, width, 3\), got \(2, 2, 2\)"),
     (lambda: plot.first_layer_images(model(6, 2), (2, 3), 3), ValueError, "n must be at most 2.*got 3"),
+    (lambda: plot.filters(UNBUILT), ValueError, "no weights yet; fit it, or build"),
+    (lambda: plot.filters(UNFITTED), ValueError, "has no model_; fit it first"),
+    (lambda: plot.filters(3), TypeError, "a Model or a fitted estimator with model_, got 3"),
+    (lambda: plot.filters(model(2, 1)), ValueError, "no convolution; plot.first_layer_images"),
+    (lambda: plot.filters(TWO), ValueError, "must have one input, got 2"),
+    (lambda: plot.filters(CONV, "conv"), ValueError, r"unknown layer 'conv' \(did you mean 'conv2d'"),
+    (lambda: plot.filters(CONV, 4), ValueError, "a place below 4, the number of layers, got 4"),
+    (lambda: plot.filters(CONV, 0.5), TypeError, "layer must be a whole number, got 0.5"),
+    (lambda: plot.filters(CONV, "dense"), ValueError, r"layer dense \(Dense\) is no convolution"),
+    (lambda: plot.filters(CONV, Conv2D(5, 3)), ValueError, r"one of the model's \(conv2d, .*got Conv2D\("),
+    (lambda: plot.filters(INSIDE, 0), ValueError, r"one of the model's \(sequential/conv2d, .*got <Sequential"),
+    (lambda: plot.filters(CONV, n=6), ValueError, "n must be at most 5, the number of filters, got 6"),
+    (lambda: plot.filters(CONV, n=0), ValueError, "n must be at least 1, got 0"),
+    (lambda: plot.feature_maps(CONV, images(1)[0, :5]), ValueError, r"the model reads, \(6, 8, 1\), got \(5, 8, 1\)"),
+    (lambda: plot.feature_maps(CONV, images(1)), ValueError, r"got \(1, 6, 8, 1\); one image is image\[0\]"),
+    (lambda: plot.feature_maps(CONV, images(1)[0], "dense"), ValueError, r"layer dense gives \(3,\); feature maps are"),
+    (lambda: plot.feature_maps(FLAT, np.ones(48)), ValueError, r"\(48,\); for flat rows give shape=\(height, width\)"),
+    (lambda: plot.feature_maps(FLAT, np.ones(48), shape=(6, 6)), ValueError, "36 numbers, but a row of image has 48"),
+    (lambda: plot.feature_maps(CONV, np.full((6, 8), NAN)), ValueError, "image must be finite, got nan"),
+    (lambda: plot.feature_maps(BROKEN, np.full((6, 8), 50.0)), ValueError, "what conv2d gives must be finite, got inf"),
+    (lambda: plot.feature_maps(CONV, images(1)[0], n=6), ValueError, "n must be at most 5, the number of channels"),
+    (lambda: plot.feature_maps(Sequential([Conv1D(2, 3, input_shape=(8, 3))]), np.ones((8, 3))), ValueError,
+     r"conv1d gives \(6, 2\); feature maps are \(height, width, channels\)"),
+    (lambda: plot.saliency(CONV, images(2)[..., 0, :]), ValueError, r"reads, \(n, 6, 8, 1\), got \(n, 6, 1\)"),
+    (lambda: plot.saliency(CONV, images(0)), ValueError, "images is empty; at least one row is needed"),
+    (lambda: plot.saliency(CONV, images(2), [0, 3]), ValueError, "targets has the class 3; the classes are 0, 1, 2"),
+    (lambda: plot.saliency(CONV, images(2), [0]), ValueError, "a class for each of the 2 images, got 1"),
+    (lambda: plot.saliency(CONV, images(2), "a"), TypeError, "targets holds text .* and the classes numbers"),
+    (lambda: plot.saliency(CONV, images(2), labels=["a", "b"]), ValueError, r"a list of 3 names.*got \['a', 'b'\]"),
+    (lambda: plot.saliency(CONV, images(2), labels="abc"), ValueError, "a list of 3 names.*got 'abc'"),
+    (lambda: plot.saliency(CONV, images(2), n=3), ValueError, "n must be at most 2, the number of images, got 3"),
+    (lambda: plot.saliency(FLAT, np.ones((2, 48)), shape=(6, 8)), ValueError, r"\(n, classes\), got \(4, 6, 2\)"),
+    (lambda: plot.misclassified(CONV, images(2), [0]), ValueError, "x and y must have the same number of rows"),
+    (lambda: plot.misclassified(CONV, np.ones((2, 48)), [0, 1]), ValueError, r"x must be images .*got \(48,\)"),
+    (lambda: plot.misclassified(CONV, images(2), [0, 3]), ValueError, "gives 3 classes, but y has 2: 0, 3"),
+    (lambda: plot.misclassified(CONV, images(2), [0, 1], ["a"]), ValueError, r"a list of 3 names.*got \['a'\]"),
+    (lambda: plot.misclassified(CONV, images(2), [0, 1], n=0), ValueError, "n must be at least 1, got 0"),
+    (lambda: plot.misclassified(UNBUILT, images(2), [0, 1]), ValueError, "no weights yet; fit it first"),
     (lambda: plot.residuals([1, 2], [1]), ValueError, "same number of rows, got 2 and 1"),
     (lambda: plot.residuals(np.ones((2, 3)), np.ones((2, 2))), ValueError, r"same shape, got \(2, 3\) and \(2, 2\)"),
     (lambda: plot.residuals([1, INF], [1, 2]), ValueError, "target must be finite, got inf at index"),

@@ -221,6 +221,60 @@ def test_a_picture_stands_upright(page, board):
         assert abs(float(b.split()[1]) - (10 + 20 * y)) < 0.2
 
 
+PIXELS = """(() => {
+  const canvas = document.querySelector('#filters canvas'), pen = canvas.getContext('2d');
+  return [canvas.width, canvas.height, ...%s.map(([x, y]) =>
+    [...pen.getImageData(x * canvas.width / canvas.clientWidth, y * canvas.height / canvas.clientHeight, 1, 1).data])];
+})()"""
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_filters_stand_in_rows_as_small_pictures(page, board, depth):
+    filters = {"title": "<b>c</b>: 3 filters", "count": 3, "height": 2, "width": 2, "depth": depth, "columns": 2}
+    board.post("setup", SETUP | {"filters": filters})
+    one = [1, 128, 128, 255] + 4 * [128] + [255, 1, 128, 128]
+    values = one if depth == 1 else [v for v in one for v in (v, 128, 1)]
+    board.post("filters", {"most": 0.5, "values": base64.b64encode(bytes(values)).decode()})
+    board.post("state", state())
+    page.wait("document.querySelector('#filters canvas')?.clientHeight > 0 && filters.values")
+    assert page.text("#filters h2") == "<b>c</b>: 3 filters"
+    size = 36  # of a weight, at most; the gap is .15 of a picture, 2 * .15 * 36
+    step = 2.3 * size
+    places = [(size / 2, size / 2), (size * 1.5, size * 1.5), (step + 10, 10), (10, step + 10), (step + 10, step + 10)]
+    _, height, *seen = page.ask(PIXELS % [list(place) for place in places])
+    assert abs(height / page.ask("devicePixelRatio") - 4.3 * size) <= 1
+    low, high, zero, third, none = seen
+    if depth == 1:
+        assert low[0] > low[2]  # orange below zero, blue above
+        assert high[2] > high[0]
+        assert third == high
+        assert zero[:3] == page.ask(
+            "parts(getComputedStyle(document.documentElement).getPropertyValue('--back').trim())"
+        )
+        assert page.text("#filters .dots").split() == ["-0.5", "0.5"]
+    else:
+        assert (low, high, zero) == ([1, 128, 1, 255], [255, 128, 1, 255], [128, 128, 1, 255])
+        assert page.text("#filters .dots") == "mid grey is 0, full colour ±0.5"
+    assert none[3] == 0
+    board.post("setup", SETUP)
+    page.wait("document.querySelector('#filters').hidden")
+
+
+def test_filters_of_a_fit_are_drawn(page, rng):
+    conv = fastnn.layers.Conv2D(20, 5, input_shape=(12, 12, 1))
+    model = fastnn.Sequential([conv, fastnn.layers.Flatten(), Dense(2, "softmax")], seed=1)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    with Watch(0, verbose=0) as watch:
+        page.open(watch.address)
+        page.wait("document.querySelector('#phase')?.textContent == 'waiting for the training to begin'")
+        model.fit(rng.normal(size=(64, 12, 12, 1)), rng.integers(0, 2, 64), epochs=3, callbacks=watch)
+    until_over(page)
+    page.wait("filters.values")
+    assert page.text("#filters h2") == "conv2d: 20 filters"
+    assert page.ask("filters.values.length") == 500
+    assert page.ask(COLOURS.replace("#plane", "#filters")) > 20
+
+
 def test_progress_within_a_long_epoch_is_shown(page, board):
     empty = {"epochs": [], "stride": 1, "series": {}}
     board.post("state", state(epoch=0, epochs=3, within=0.5, share=0.1667, left=None, curves=empty))
@@ -263,7 +317,9 @@ def test_it_fits_every_width_and_both_schemes(page, board, width, dark):
         "columns": ["a rather long name of a column " * 4, "b"], "target": "t", "low": [0, 0], "high": [1e6, 1e-6],
         "points": [[0.5, 0, 1]], "labels": [f"a label {i}" for i in range(40)], "scale": [0, 1],
     }  # fmt: skip
-    board.post("setup", SETUP | {"plane": plane})
+    filters = {"title": "a long title " * 9, "count": 64, "height": 2, "width": 2, "depth": 1, "columns": 64}
+    board.post("setup", SETUP | {"plane": plane, "filters": filters})
+    board.post("filters", {"most": 1.0, "values": base64.b64encode(bytes(256)).decode()})
     board.post("state", state(epoch=10**7, epochs=10**8, left=86400.0, note="words " * 30))
     page.wait(f"{CURVES}.length == 1")
     assert page.ask("document.documentElement.scrollWidth") <= width
