@@ -9,10 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from cases import BINARY, CLASSES, SQUARES, weights
 from jax import lax
-from layers import EPSILON, MOMENTUM, Act, Average, Conv, Dense, Flatten, MaxPool, Norm, Residual
+from layers import EPSILON, MOMENTUM, Act, Average, Conv, Dense, Flatten, Layer, MaxPool, Norm, Residual
 
 VERSION = jax.__version__
-TRAINED = 2  # arrays of a layer that Adam moves; those behind them are moving statistics
 
 
 def setup(threads):
@@ -30,11 +29,11 @@ def train(network, x, y):
 
 
 def _start(network, dtype):
-    """Parameters, both moments, moving statistics, number of steps."""
+    """Parameters, both moments, the arrays behind the trained ones (moving statistics), number of steps."""
     given = [list(map(jnp.asarray, arrays)) for arrays in weights(network, dtype)]
-    params = [arrays[:TRAINED] for arrays in given]
+    params = [arrays[: Layer.n_trained] for arrays in given]
     m, v = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
-    return params, m, v, [arrays[TRAINED:] for arrays in given], jnp.zeros((), dtype)
+    return params, m, v, [arrays[Layer.n_trained :] for arrays in given], jnp.zeros((), dtype)
 
 
 def _step(network, x, y, state, rows):
