@@ -9,14 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from layers import Act, Average, Conv, Dense, Flatten, Layer, MaxPool, Norm, Residual, Shape, walk
+
+BINARY, CLASSES, SQUARES = "binary_crossentropy", "sparse_categorical_crossentropy", "mean_squared_error"
+OUTPUT = {BINARY: "sigmoid", CLASSES: "softmax", SQUARES: None}
 
 
 @dataclass(frozen=True)
 class Network:
-    """Dense layers, with what it takes to train them; ``rows`` is a multiple of ``batch``."""
+    """Layers up to the last activation, with what it takes to train them; ``rows`` is a multiple of ``batch``."""
 
-    widths: tuple[int, ...]
-    hidden: str
+    text: str
+    shape: Shape
+    layers: tuple[Layer, ...]
     loss: str
     rows: int
     batch: int
@@ -27,66 +32,90 @@ class Network:
         return self.rows // self.batch
 
     @property
-    def sizes(self) -> list[tuple[int, int]]:
-        """``(n_in, n_out)`` of each layer."""
-        return list(zip(self.widths, self.widths[1:], strict=False))
+    def n_out(self) -> int:
+        return self.layers[-1].n
+
+    @property
+    def arrays(self) -> list[list[Shape]]:
+        """Shapes of the arrays of each layer that has any."""
+        return [shapes for layer, shape in walk(self.layers, self.shape) if (shapes := layer.arrays(shape))]
 
     @property
     def n_params(self) -> int:
-        return sum((a + 1) * b for a, b in self.sizes)
+        """Numbers that an optimiser moves."""
+        trained = [layer.arrays(shape)[: layer.n_trained] for layer, shape in walk(self.layers, self.shape)]
+        return sum(int(np.prod(shape)) for shapes in trained for shape in shapes)
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of a step's products: forward, dw, and dx except of the first layer."""
-        first = self.widths[0] * self.widths[1]
-        return self.batch * (6 * sum(a * b for a, b in self.sizes) - 2 * first)
+        """Operations of a step's multiply-adds: forward, dw, and dx except of the first layer."""
+        work = [layer.work(shape) for layer, shape in walk(self.layers, self.shape)]
+        return 2 * self.batch * (3 * sum(work) - work[0])
 
     def __str__(self) -> str:
-        return "-".join(map(str, self.widths))
+        return self.text
 
 
-BINARY, CLASSES, SQUARES = "binary_crossentropy", "sparse_categorical_crossentropy", "mean_squared_error"
-OUTPUT = {BINARY: "sigmoid", CLASSES: "softmax", SQUARES: None}
+def dense(widths: tuple[int, ...], hidden: str, loss: str, rows: int, batch: int) -> Network:
+    """A chain of dense layers with an activation between them."""
+    layers = [layer for n in widths[1:] for layer in (Dense(n), Act(hidden))][:-1]
+    return Network("-".join(map(str, widths)), widths[:1], tuple(layers), loss, rows, batch)
+
+
+def lenet() -> Network:
+    """LeNet-5 as examples/lenet5.py has it."""
+    relu, pool = Act("relu"), MaxPool(2)
+    images = (Conv(6, 5), relu, pool, Conv(16, 5, "valid"), relu, pool, Flatten())
+    layers = (*images, Dense(120), relu, Dense(84), relu, Dense(10))
+    return Network("LeNet-5 28x28x1", (28, 28, 1), layers, CLASSES, 512, 128)
+
+
+def residual(height: int, width: int, channels: int) -> Network:
+    """Two residual blocks with batch normalisation, the mean of each channel, and a dense layer."""
+    relu, conv = Act("relu"), Conv(channels, 3, bias=False)
+    block = (Residual((conv, Norm(), relu, conv, Norm())), relu)
+    text = f"2 residual blocks {height}x{width}x{channels}"
+    return Network(text, (height, width, channels), (*block, *block, Average(), Dense(10)), CLASSES, 128, 64)
+
+
 NETWORKS = {
-    "xor": Network((2, 4, 1), "tanh", BINARY, 4, 4),
-    "tutorial": Network((20, 64, 32, 1), "relu", BINARY, 8192, 32),
-    "policy": Network((8, 64, 64, 4), "relu", CLASSES, 8192, 64),
-    "tanh64": Network((64, 64, 64, 8), "tanh", SQUARES, 8192, 64),
-    "narrow": Network((301, 7, 1), "relu", BINARY, 6000, 24),
-    "odd": Network((37, 50, 23, 3), "relu", CLASSES, 8000, 50),
-    "deep": Network((19, 45, 45, 45, 45, 45, 5), "tanh", SQUARES, 7700, 77),
-    "fullbatch": Network((4, 32, 16, 4), "tanh", SQUARES, 10000, 10000),
-    "mnist128": Network((784, 128, 10), "relu", CLASSES, 12800, 128),
-    "mnist512": Network((784, 512, 512, 10), "relu", CLASSES, 6400, 256),
-    "wide": Network((1024, 1024, 1024, 1024, 10), "relu", CLASSES, 4096, 1024),
-    "thin": Network((2048, 2048, 2048, 10), "relu", CLASSES, 512, 16),
+    "xor": dense((2, 4, 1), "tanh", BINARY, 4, 4),
+    "tutorial": dense((20, 64, 32, 1), "relu", BINARY, 8192, 32),
+    "policy": dense((8, 64, 64, 4), "relu", CLASSES, 8192, 64),
+    "tanh64": dense((64, 64, 64, 8), "tanh", SQUARES, 8192, 64),
+    "narrow": dense((301, 7, 1), "relu", BINARY, 6000, 24),
+    "odd": dense((37, 50, 23, 3), "relu", CLASSES, 8000, 50),
+    "deep": dense((19, 45, 45, 45, 45, 45, 5), "tanh", SQUARES, 7700, 77),
+    "fullbatch": dense((4, 32, 16, 4), "tanh", SQUARES, 10000, 10000),
+    "mnist128": dense((784, 128, 10), "relu", CLASSES, 12800, 128),
+    "mnist512": dense((784, 512, 512, 10), "relu", CLASSES, 6400, 256),
+    "wide": dense((1024, 1024, 1024, 1024, 10), "relu", CLASSES, 4096, 1024),
+    "thin": dense((2048, 2048, 2048, 10), "relu", CLASSES, 512, 16),
+    "lenet": lenet(),
+    "residual16": residual(32, 32, 16),
+    "residual32": residual(16, 16, 32),
 }
-PREDICTED = ("policy", "tutorial", "tanh64", "odd", "mnist128", "mnist512")
-ROWS = (1, 32, 1024)  # of a prediction
+ROWS = (1, 32, 1024)
+PREDICTED = dict.fromkeys(("policy", "tutorial", "tanh64", "odd", "mnist128", "mnist512"), ROWS)  # rows of a prediction
+PREDICTED |= {"lenet": (1, 128), "residual32": (1, 64)}
 
 
 def data(network: Network, dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    """``x (rows, n_in)`` and targets: whole numbers ``(rows,)``, or numbers ``(rows, n_out)``; every class occurs."""
+    """``x (rows, *shape)`` and targets: whole numbers ``(rows,)``, or numbers ``(rows, n_out)``; every class occurs."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((network.rows, network.widths[0])).astype(dtype)
+    x = rng.standard_normal((network.rows, *network.shape)).astype(dtype)
     if network.loss == SQUARES:
-        return x, rng.standard_normal((network.rows, network.widths[-1])).astype(dtype)
-    return x, rng.permutation(np.arange(network.rows) % max(2, network.widths[-1]))
+        return x, rng.standard_normal((network.rows, network.n_out)).astype(dtype)
+    return x, rng.permutation(np.arange(network.rows) % max(2, network.n_out))
 
 
-def weights(network: Network, dtype: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """``w (n_in, n_out)`` and ``b (n_out,)`` of each layer."""
+def weights(network: Network, dtype: str) -> list[list[np.ndarray]]:
+    """The arrays of each layer that has any: kernels as large as keeps outputs near 1, all others near 1 or 0."""
     rng = np.random.default_rng(1)
-    return [
-        ((rng.standard_normal((a, b)) / np.sqrt(a)).astype(dtype), rng.standard_normal(b).astype(dtype))
-        for a, b in network.sizes
-    ]
+    return [[_drawn(rng, shape, len(shapes)).astype(dtype) for shape in shapes] for shapes in network.arrays]
 
 
-def outputs(network: Network, layers: list[tuple[np.ndarray, np.ndarray]], x: np.ndarray) -> np.ndarray:
-    """``(rows, n_out)`` before the last activation."""
-    *hidden, (w, b) = layers
-    for w_hidden, b_hidden in hidden:
-        x = x @ w_hidden + b_hidden
-        x = np.maximum(x, 0) if network.hidden == "relu" else np.tanh(x)
-    return x @ w + b
+def _drawn(rng: np.random.Generator, shape: Shape, n_arrays: int) -> np.ndarray:
+    if n_arrays == 4:  # of a normalisation, whose variance is not negative
+        return rng.uniform(0.5, 1.5, shape)
+    return rng.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))

@@ -20,8 +20,10 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 COLORS = {
     "torch": "#d1495b",
+    "torch.nhwc": "#f08a4b",
     "torch.jit": "#edae49",
     "jax": "#6a4c93",
+    "jax.step": "#b49fcc",
     "sklearn": "#76a83c",
     "onnxruntime": "#00798c",
     "numpy": "#8d99ae",

@@ -5,7 +5,8 @@
 A ratio says how many times as long as fastnn a peer takes; below 1 fastnn is behind. ``% FMA`` is the share of the
 measured peak of multiply-adds on as many threads, for a step's products alone, as if the rest took no time.
 ``% memory`` is the share of measured bandwidth with the least traffic that Adam can have: parameters and both moments
-read and written once; it is shown where these do not fit into the last cache.
+read and written once; it is shown where these do not fit into the last cache. ``torch.nhwc`` has images with their
+channels last, ``jax.step`` calls a jitted step from Python, ``jax`` scans over the batches within one jitted function.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import report_convolutions
 from cases import NETWORKS
 
 OWN = "fastnn"
@@ -28,6 +30,7 @@ def lines(result: dict) -> list[str]:
         "bounds": bounds_lines,
         "train": train_lines,
         "predict": predict_lines,
+        "convolve": convolve_lines,
         "updates": updates_lines,
         "products": products_lines,
     }
@@ -78,6 +81,11 @@ def predict_lines(result: dict) -> list[str]:
         name, n_rows = case.split()
         rows.append([f"{name} {NETWORKS[name]}, {n_rows} row{'s' * (n_rows != '1')}", times, []])
     return _table(title, rows, [])
+
+
+def convolve_lines(result: dict) -> list[str]:
+    first, *rows = report_convolutions.rows(result["convolve"], _peak(result))
+    return _aligned([[f"single convolutions ({_threads(result['settings'])})", *first[1:]], *rows])
 
 
 def updates_lines(result: dict) -> list[str]:
@@ -142,12 +150,17 @@ def ratios(times: dict[str, float]) -> dict[str, float]:
 
 
 def _table(title: str, rows: list, last: list[str]) -> list[str]:
-    """``rows`` are ``[text, {label: us}, texts of the last columns]``; columns are as wide as their texts."""
+    """``rows`` are ``[text, {label: us}, texts of the last columns]``."""
     labels = list(dict.fromkeys(label for _, times, _ in rows for label in times))
     cells = [[title, *labels, *last]]
     for text, times, ends in rows:
         over = ratios(times)
         cells.append([text, *(_cell(times.get(label), over.get(label)) for label in labels), *ends])
+    return _aligned(cells)
+
+
+def _aligned(cells: list[list[str]]) -> list[str]:
+    """Lines of a table whose columns are as wide as their texts."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join([first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(others, widths[1:], strict=True))])
@@ -174,12 +187,15 @@ def _threads(settings: dict) -> str:
     return f"{settings['threads']} thread{'s' * (settings['threads'] != 1)}"
 
 
+def _peak(result: dict) -> float | None:
+    """Operations a second of the instruction set in use on the run's threads, where that was measured."""
+    settings, peaks = result["settings"], result["bounds"]["flops"].get(result["machine"]["isa"])
+    return peaks[settings["dtype"]][str(settings["threads"])] if peaks else None
+
+
 def _fma(result: dict, name: str) -> str:
-    us, peaks = result["train"][name].get(OWN), result["bounds"]["flops"].get(result["machine"]["isa"])
-    if not us or not peaks:
-        return "-"
-    peak = peaks[result["settings"]["dtype"]][str(result["settings"]["threads"])]
-    return f"{NETWORKS[name].flops / us * 1e6 / peak:.0%}"
+    us, peak = result["train"][name].get(OWN), _peak(result)
+    return f"{NETWORKS[name].flops / us * 1e6 / peak:.0%}" if us and peak else "-"
 
 
 def _memory(result: dict, name: str) -> str:

@@ -1,11 +1,11 @@
 """Measure fastnn beside its peers and beside what the machine can do; print the table and write the figures.
 
     python bench/run.py [PART ...] [--threads N] [--dtype float32|float64] [--libs LIB,LIB] [--only NAME,NAME]
-                        [--rounds R] [--shapes N] [--peers-python PATH] [--json FILE]
+                        [--groups wide,few,depthwise] [--rounds R] [--shapes N] [--peers-python PATH] [--json FILE]
 
-Parts, all of them when none is named: train, predict, updates, products. The bounds are measured in every run, for
-shares mean little beside another day's. Libraries that are not there are left out with a line saying so; peers may live
-in an interpreter of their own, which needs nothing of fastnn.
+Parts, all of them when none is named: train, predict, convolve, updates, products. The bounds are measured in every
+run, for shares mean little beside another day's. Libraries that are not there are left out with a line saying so; peers
+may live in an interpreter of their own, which needs nothing of fastnn.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import bounds
 import machine
 import products
 import report
+import single_convolutions
 import turns
-from cases import NETWORKS, PREDICTED, ROWS
+from cases import NETWORKS, PREDICTED
 
 from fastnn._base.writing import write_atomically
 
-PARTS = ("train", "predict", "updates", "products")
+PARTS = ("train", "predict", "convolve", "updates", "products")
 FORMAT = 1  # of the JSON file
 
 
@@ -36,7 +38,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", choices=bounds.DTYPES, default="float32")
     parser.add_argument("--libs", type=_listed(libraries), default=libraries, help=",".join(libraries))
-    parser.add_argument("--only", type=_listed(NETWORKS), default=list(NETWORKS), help=",".join(NETWORKS))
+    networks = list(NETWORKS)
+    parser.add_argument("--only", type=_listed(networks), default=networks, help=f"of networks: {','.join(networks)}")
+    groups = list(single_convolutions.GROUPS)
+    parser.add_argument("--groups", type=_listed(groups), default=groups, help=f"of convolutions: {','.join(groups)}")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--shapes", type=int, default=products.N_SHAPES, help="of products")
     parser.add_argument("--peers-python", default=sys.executable, help="interpreter that has the peers")
@@ -65,28 +70,36 @@ def _listed(known):
 
 def train(options: argparse.Namespace, versions: dict[str, str]) -> dict:
     """Times of a step; where the run has one thread, fastnn on all of them takes part too."""
-    wanted = [(name, name, options.threads) for name in turns.LIBRARIES["train"] if name in options.libs]
+    more = []
     if options.threads == 1 < machine.cores() and "fastnn" in options.libs:
-        wanted.append((f"fastnn on {machine.cores()}", "fastnn", machine.cores()))
-    return _compare(options, versions, wanted, {name: {"task": "train", "network": name} for name in options.only})
+        more.append((f"fastnn on {machine.cores()}", "fastnn", machine.cores()))
+    return _compare(options, versions, "train", {name: {"network": name} for name in options.only}, more)
 
 
 def predict(options: argparse.Namespace, versions: dict[str, str]) -> dict:
     """Times of a call."""
-    wanted = [(name, name, options.threads) for name in turns.LIBRARIES["predict"] if name in options.libs]
-    cases = [(name, rows) for name in PREDICTED if name in options.only for rows in ROWS]
-    requests = {f"{name} {rows}": {"task": "predict", "network": name, "rows": rows} for name, rows in cases}
-    return _compare(options, versions, wanted, requests)
+    cases = [(name, n) for name, counts in PREDICTED.items() if name in options.only for n in counts]
+    requests = {f"{name} {rows}": {"network": name, "rows": rows} for name, rows in cases}
+    return _compare(options, versions, "predict", requests)
 
 
-def _compare(options, versions: dict[str, str], wanted: list, requests: dict[str, dict]) -> dict:
-    """Times by case and label; a dot a case shows that the run goes on."""
-    workers = turns.start(wanted, options.dtype, options.peers_python)
+def convolve(options: argparse.Namespace, versions: dict[str, str]) -> dict:
+    """Times of each pass of single convolutions."""
+    shapes = [str(case) for group in options.groups for case in single_convolutions.GROUPS[group]]
+    cases = [(shape, part) for shape in shapes for part in single_convolutions.PASSES]
+    requests = {f"{shape} {part}": {"shape": shape, "part": part} for shape, part in cases}
+    return _compare(options, versions, "convolve", requests)
+
+
+def _compare(options, versions: dict[str, str], task: str, requests: dict[str, dict], more: Iterable = ()) -> dict:
+    """Times by case and label, of the task's libraries and ``more``; a dot a case shows that the run goes on."""
+    wanted = [(name, name, options.threads) for name in turns.LIBRARIES[task] if name in options.libs]
+    workers = turns.start([*wanted, *more], options.dtype, options.peers_python)
     versions.update({name: worker.version for name, worker in workers.items() if name == worker.library})
     try:
         found = {}
         for case, request in requests.items():
-            found[case] = turns.least(workers, options.rounds, **request)
+            found[case] = turns.least(workers, options.rounds, task=task, **request)
             print(".", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         return found
@@ -105,10 +118,9 @@ def run(options: argparse.Namespace) -> dict:
         "versions": versions,
         "bounds": bounds.measure(options.threads),
     }
-    if "train" in parts:
-        result["train"] = train(options, versions)
-    if "predict" in parts:
-        result["predict"] = predict(options, versions)
+    for part, measure in {"train": train, "predict": predict, "convolve": convolve}.items():
+        if part in parts:
+            result[part] = measure(options, versions)
     if "updates" in parts:
         result["updates"] = bounds.updates(options.dtype)
     if "products" in parts:

@@ -5,7 +5,7 @@ from cases import NETWORKS, data
 from timed import make
 
 
-@pytest.mark.parametrize("name", ["xor", "tutorial", "policy", "odd", "mnist128"])
+@pytest.mark.parametrize("name", ["xor", "tutorial", "policy", "odd", "mnist128", "lenet"])
 def test_epoch(benchmark, backend, name):
     network = NETWORKS[name]
     model, (x, y) = make(network, backend=backend), data(network, "float32")

@@ -1,12 +1,14 @@
-"""Time of single kernels: products, activations, the fused update."""
+"""Time of single kernels: products, convolutions, activations, the fused update."""
 
 import numpy as np
 import pytest
-from timed import update_case
+import single_convolutions
+from timed import convolution, update_case
 
 from fastnn import _kernels
 from fastnn.activations import ACTIVATIONS
 
+SHAPES = ("16x16 32>32 3x3 same", "14x14 64>128 1x1 same", "28x28 1>6 5x5 same", "16x16 32>each 3x3 same")
 SIZES = (32, 64, 128, 256, 512, 1024)
 
 
@@ -22,6 +24,16 @@ def test_product(benchmark, backend, size, dtype):
     benchmark.extra_info["flop"] = 2 * size**3
     gemm = _kernels.load(backend).gemm if backend == "cython" else lambda a, b, c: np.matmul(a, b, out=c)
     benchmark(gemm, a, b, c)
+
+
+@pytest.mark.parametrize("part", single_convolutions.PASSES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_convolution(benchmark, backend, shape, part):
+    """64 images; float32."""
+    case = single_convolutions.CASES[shape]
+    benchmark.extra_info["flop"] = case.flops
+    call, _ = convolution(case.conv, part, single_convolutions.arrays(case, "float32"), backend)
+    benchmark(call)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -16,7 +16,7 @@ PREDICTED = ["tutorial", "odd", "mnist128"]
 def test_predictor(benchmark, backend, name, rows):
     network = NETWORKS[name]
     predictor = make(network, backend=backend).predictor()
-    x, out = data(network, "float32")[0][:rows], np.empty((rows, network.widths[-1]), np.float32)
+    x, out = data(network, "float32")[0][:rows], np.empty((rows, network.n_out), np.float32)
     benchmark(predictor, x, out=out)
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LIBRARIES = {
-    "train": ("fastnn", "torch", "jax", "sklearn"),
+    "train": ("fastnn", "fastnn-numba", "torch", "jax", "sklearn"),
     "predict": ("fastnn", "onnxruntime", "torch", "numpy", "sklearn"),
+    "convolve": ("fastnn", "torch"),
 }
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FASTNN_NUM_THREADS")
 TUNING = ("OMP_", "OPENBLAS_", "MKL_", "KMP_", "GOMP_", "XLA_")
@@ -85,7 +86,7 @@ def start(libraries: list[tuple[str, str, int]], dtype: str, peers_python: str) 
     """
     workers = {}
     for label, library, threads in libraries:
-        worker = Worker(library, threads, dtype, sys.executable if library == "fastnn" else peers_python)
+        worker = Worker(library, threads, dtype, sys.executable if library.startswith("fastnn") else peers_python)
         if worker.version is None:
             print(f"# {label} is left out: {worker.missing}", flush=True)
             worker.close()

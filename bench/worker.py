@@ -3,8 +3,9 @@
     python worker.py LIBRARY THREADS DTYPE
 
 The first line out says what runs: ``{"version"}``, or ``{"missing"}`` with the reason. A request is
-``{"task": "train", "network"}`` or ``{"task": "predict", "network", "rows"}``; its answer is microseconds for a step
-or a call by label, or ``{"error"}``. Asked the same again, the process times again what it has prepared.
+``{"task": "train", "network"}``, ``{"task": "predict", "network", "rows"}`` or ``{"task": "convolve", "shape",
+"part"}``; its answer is microseconds for a step or a call by label, or ``{"error"}``. Asked the same again, the process
+times again what it has prepared.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from collections.abc import Callable
 from itertools import repeat
 
 import numpy as np
-from cases import NETWORKS, data, outputs, weights
+import single_convolutions
+from cases import NETWORKS, data, weights
+from reference import outputs
 
-TRAIN_SECONDS, PREDICT_SECONDS = 0.2, 0.02  # of one timing
+TRAIN_SECONDS, CALLS_SECONDS = 0.2, 0.02  # of one timing
 MOST_EPOCHS = 20_000
 
 Timing = Callable[[], dict[str, float]]  # microseconds by label
@@ -34,41 +37,73 @@ def seconds(call: Callable[[], object], times: int = 1) -> float:
     return (time.perf_counter() - began) / max(1, times)
 
 
-def train_timing(peer, library: str, dtype: str, network: str) -> Timing:
-    """Times whole epochs; the figure is for one step."""
-    case = NETWORKS[network]
-    run = peer.train(case, *data(case, dtype))
+def epochs_to_time(run: Callable[[int], object]) -> int:
+    """As many as fill the time of one timing; a library that compiles for their number has done so."""
     epochs = 1
     for _ in range(2):  # what a fit costs once hides how quick an epoch of a small network is
-        run(epochs)  # a library that compiles does so for each number of epochs
-        epochs = max(1, min(MOST_EPOCHS, int(epochs * TRAIN_SECONDS / seconds(lambda: run(epochs)))))  # noqa: B023
+        run(epochs)
+        wanted = max(1, min(MOST_EPOCHS, int(epochs * TRAIN_SECONDS / seconds(lambda: run(epochs)))))  # noqa: B023
+        if wanted == epochs:
+            return epochs
+        epochs = wanted
     run(epochs)
-    return lambda: {library: seconds(lambda: run(epochs)) / epochs / case.steps * 1e6}
+    return epochs
 
 
-def predict_timing(peer, library: str, dtype: str, network: str, rows: int) -> Timing:
+def train_timing(peer, dtype: str, network: str) -> Timing:
+    """Times whole epochs; the figures are for one step."""
+    case = NETWORKS[network]
+    runs = peer.train(case, *data(case, dtype))
+    counts = {label: epochs_to_time(run) for label, run in runs.items()}
+
+    def timing() -> dict[str, float]:
+        took = {label: seconds(lambda: run(counts[label])) for label, run in runs.items()}  # noqa: B023
+        return {label: took[label] / counts[label] / case.steps * 1e6 for label in runs}
+
+    return timing
+
+
+def predict_timing(peer, dtype: str, network: str, rows: int) -> Timing:
     """Times single calls with ready input, and refuses a library whose outputs are wrong."""
     case = NETWORKS[network]
-    layers, x = weights(case, dtype), np.random.default_rng(2).standard_normal((rows, case.widths[0])).astype(dtype)
+    layers, x = weights(case, dtype), np.random.default_rng(2).standard_normal((rows, *case.shape)).astype(dtype)
     right, calls = outputs(case, layers, x), {}
     for label, call in peer.predict(case, layers, x).items():
         np.testing.assert_allclose(np.asarray(call()).reshape(right.shape), right, rtol=1e-3, atol=1e-3, err_msg=label)
-        calls[label] = call, max(3, int(PREDICT_SECONDS / seconds(call, 3)))
+        calls[label] = call
+    return calls_timing(calls)
+
+
+def convolve_timing(peer, dtype: str, shape: str, part: str) -> Timing:
+    """Times one pass of a single convolution, and refuses a library whose result is wrong."""
+    case = single_convolutions.CASES[shape]
+    given = single_convolutions.arrays(case, dtype)
+    right, calls = single_convolutions.right(case, part, given), {}
+    bound = 1e-3 * np.abs(right).max()
+    for label, (call, as_numpy) in peer.convolve(case.conv, part, given).items():
+        np.testing.assert_allclose(np.asarray(as_numpy(call())), right, rtol=0, atol=bound, err_msg=label)
+        calls[label] = call
+    return calls_timing(calls)
+
+
+def calls_timing(calls: dict[str, Callable[[], object]]) -> Timing:
+    """Times calls one after the other, each as often as fills its share of time."""
+    counts = {label: max(3, int(CALLS_SECONDS / seconds(call, 3))) for label, call in calls.items()}
 
     def timing() -> dict[str, float]:
         found = {}
-        for label, (call, times) in calls.items():
-            seconds(call, times // 4)  # else the first of them would find the caches cold after the others' turns
-            found[label] = seconds(call, times) * 1e6
+        for label, call in calls.items():
+            seconds(call, counts[label] // 4)  # else the first of them would find the caches cold after others' turns
+            found[label] = seconds(call, counts[label]) * 1e6
         return found
 
     return timing
 
 
-TASKS = {"train": train_timing, "predict": predict_timing}
+TASKS = {"train": train_timing, "predict": predict_timing, "convolve": convolve_timing}
 
 
-def serve(library: str, dtype: str, peer, say: Callable[[dict], None]) -> None:
+def serve(dtype: str, peer, say: Callable[[dict], None]) -> None:
     """Answer requests until there are no more."""
     asked = timing = None
     for line in sys.stdin:
@@ -76,7 +111,7 @@ def serve(library: str, dtype: str, peer, say: Callable[[dict], None]) -> None:
             if line != asked:
                 asked = timing = None  # the last network's memory goes before the next one's comes
                 request = json.loads(line)
-                timing = TASKS[request.pop("task")](peer, library, dtype, **request)
+                timing = TASKS[request.pop("task")](peer, dtype, **request)
                 asked = line
             say(timing())
         except Exception as error:  # whatever a library raises, the others go on
@@ -94,12 +129,12 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     try:
-        peer = importlib.import_module(f"peers.{library}")
+        peer = importlib.import_module(f"peers.{library.replace('-', '_')}")
     except ImportError as error:
         return say({"missing": str(error)})
     peer.setup(threads)
     say({"version": peer.VERSION})
-    return serve(library, dtype, peer, say)
+    return serve(dtype, peer, say)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
     VERSION                           what ran
     setup(threads)                    called once, before all else
-    train(network, x, y)              -> run(epochs), which trains on with Adam and ends when all is done
+    train(network, x, y)              -> {label: run}; run(epochs) trains on with Adam and ends when all is done
     predict(network, weights, x)      -> {label: call}; a call gives the outputs before the last activation
+    convolve(conv, part, arrays)      -> {label: (call, as_numpy)} of a single convolution, see ``single_convolutions``
 
-``train`` or ``predict`` is left out where a library has no such thing. Arrays are NumPy's, as ``cases`` makes them, and
-their dtype is the one to compute in. Rows are shuffled every epoch. Each library is given in its best known form:
-one that is slow through clumsy use proves nothing.
+What a library has no such thing for is left out, or refused with a ValueError. Arrays are NumPy's, as ``cases`` makes
+them, images with their channels last, and their dtype is the one to compute in; a call's input is laid out beforehand
+as the library likes it. Rows are shuffled every epoch. Each library is given in its best known form: one that is slow
+through clumsy use proves nothing.
 """

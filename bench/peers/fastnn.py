@@ -1,7 +1,7 @@
-"""fastnn, driven through its public interface only."""
+"""fastnn, driven through its public interface only; single convolutions, through the backend's functions."""
 
 import numpy as np
-from timed import make
+from timed import convolution, make
 
 import fastnn
 
@@ -9,17 +9,22 @@ VERSION = f"{fastnn.__version__}, backend {fastnn.get_backend()}"
 setup = fastnn.set_num_threads
 
 
-def train(network, x, y):
-    model = make(network, dtype=x.dtype.name)
-    return lambda epochs: model.fit(x, y, epochs=epochs, batch_size=network.batch, verbose=0)
+def train(network, x, y, label="fastnn", backend=None):
+    model = make(network, dtype=x.dtype.name, backend=backend)
+    return {label: lambda epochs: model.fit(x, y, epochs=epochs, batch_size=network.batch, verbose=0)}
 
 
 def predict(network, weights, x):
     model = make(network, dtype=x.dtype.name, output=False)
     model.set_weights([array for layer in weights for array in layer])
-    predictor, out = model.predictor(), np.empty((len(x), network.widths[-1]), x.dtype)
+    predictor, out = model.predictor(), np.empty((len(x), network.n_out), x.dtype)
     return {
         "fastnn": lambda: predictor(x, out=out),
         "fastnn f(x)": lambda: predictor(x),
         "fastnn predict": lambda: model.predict(x, verbose=0),
     }
+
+
+def convolve(conv, part, arrays):
+    call, result = convolution(conv, part, arrays)
+    return {"fastnn": (call, lambda _: result())}

@@ -1,7 +1,7 @@
 """NumPy: predictions as one would write them by hand."""
 
 import numpy as np
-from cases import outputs
+from reference import outputs
 
 VERSION = np.__version__
 

@@ -1,10 +1,15 @@
-"""PyTorch: eager, with the fused Adam and denormals flushed; predictions also as a frozen trace."""
+"""PyTorch: eager, with the fused Adam and denormals flushed; predictions also as a frozen trace.
+
+Images go through it with their channels first, and ("torch.nhwc") last: which is quicker depends on the sizes.
+"""
 
 import torch
 from cases import BINARY, SQUARES
+from layers import EPSILON, MOMENTUM, Act, Average, Conv, Dense, Flatten, MaxPool, Norm, Residual, channels_first, walk
 from torch import nn
 
 VERSION = torch.__version__
+LAYOUTS = {"torch": torch.contiguous_format, "torch.nhwc": torch.channels_last}
 
 
 def setup(threads):
@@ -12,18 +17,59 @@ def setup(threads):
     torch.set_flush_denormal(True)
 
 
-def _model(network):
-    layers = []
-    for n_in, n_out in network.sizes:
-        layers += [nn.Linear(n_in, n_out), nn.ReLU() if network.hidden == "relu" else nn.Tanh()]
-    return nn.Sequential(*layers[:-1])
+class _Residual(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def _modules(layers, shape):
+    for layer in layers:
+        yield _module(layer, shape)
+        shape = layer.after(shape)
+
+
+def _module(layer, shape):
+    match layer:
+        case Dense(n):
+            return nn.Linear(shape[0], n)
+        case Conv(n, k):
+            return nn.Conv2d(shape[2], n, k, padding=layer.around, bias=layer.bias)
+        case Norm():
+            return nn.BatchNorm2d(shape[2], eps=EPSILON, momentum=1 - MOMENTUM)
+        case Act(name):
+            return nn.ReLU() if name == "relu" else nn.Tanh()
+        case MaxPool(size):
+            return nn.MaxPool2d(size)
+        case Average():
+            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        case Flatten():
+            return nn.Flatten()
+        case Residual(layers):
+            return _Residual(*_modules(layers, shape))
+
+
+def _layouts(network, x):
+    """``{label: (model, x)}``: both in each layout that the network's rows can have."""
+    found = {}
+    for label, layout in LAYOUTS.items() if len(network.shape) == 3 else [("torch", torch.contiguous_format)]:
+        model = nn.Sequential(*_modules(network.layers, network.shape)).to(x.dtype)
+        found[label] = model.to(memory_format=layout), _images(x, layout)
+    return found
+
+
+def _images(x, layout=torch.contiguous_format):
+    """A view of images as PyTorch names their axes, in a layout; other rows as they are."""
+    return x.movedim(-1, 1).contiguous(memory_format=layout) if x.ndim == 4 else x
 
 
 def train(network, x, y):
     x, y = torch.from_numpy(x), torch.from_numpy(y)
     if network.loss == BINARY:
         y = y[:, None].to(x.dtype)
-    model = _model(network).to(x.dtype)
+    return {label: _epochs(network, model, x, y) for label, (model, x) in _layouts(network, x).items()}
+
+
+def _epochs(network, model, x, y):
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
     loss = {BINARY: nn.BCEWithLogitsLoss, SQUARES: nn.MSELoss}.get(network.loss, nn.CrossEntropyLoss)()
 
@@ -38,14 +84,33 @@ def train(network, x, y):
 
 
 def predict(network, weights, x):
-    x = torch.from_numpy(x)
-    model = _model(network).to(x.dtype).eval()
-    with torch.no_grad():
-        for linear, (w, b) in zip(model[::2], weights, strict=True):
-            linear.weight.copy_(torch.from_numpy(w.T))
-            linear.bias.copy_(torch.from_numpy(b))
-    frozen = torch.jit.freeze(torch.jit.trace(model, x))
-    return {"torch": _inference(model, x), "torch.jit": _inference(frozen, x)}
+    calls = {}
+    for label, (model, rows) in _layouts(network, torch.from_numpy(x)).items():
+        _give(model, network, weights)
+        calls[label] = _inference(model.eval(), rows)
+        if label == "torch":
+            calls["torch.jit"] = _inference(torch.jit.freeze(torch.jit.trace(model, rows)), rows)
+    return calls
+
+
+@torch.no_grad()
+def _give(model, network, weights):
+    """The layers' arrays to the modules that have any, in PyTorch's order of axes."""
+    given, image = iter(weights), None
+    modules = iter([m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.BatchNorm2d))])
+    for layer, shape in walk(network.layers, network.shape):
+        if isinstance(layer, Flatten):
+            image = shape
+        if not layer.arrays(shape):
+            continue
+        module, (w, *rest) = next(modules), map(torch.from_numpy, next(given))
+        if isinstance(layer, Dense):
+            w, image = (w if image is None else torch.from_numpy(channels_first(w.numpy(), image))).T, None
+        elif isinstance(layer, Conv):
+            w = w.permute(3, 2, 0, 1)
+        places = [module.weight, module.bias, *(b for b in module.buffers() if b.ndim)]
+        for place, array in zip(places, [w, *rest], strict=False):
+            place.copy_(array)
 
 
 def _inference(model, x):
@@ -54,3 +119,34 @@ def _inference(model, x):
             return model(x)
 
     return call
+
+
+def convolve(conv, part, arrays):
+    """A convolution, or one of the two halves of its way back, in both layouts."""
+    x, w, dy = map(torch.from_numpy, arrays)
+    kernel = w.permute(2, 3, 0, 1) if conv.depthwise else w.permute(3, 2, 0, 1)
+    around, strides, groups = [conv.around] * 2, [conv.strides] * 2, conv.n if conv.depthwise else 1
+    back = torch.ops.aten.convolution_backward
+    calls = {}
+    for label, layout in LAYOUTS.items():
+        x_in, dy_in, w_in = _images(x, layout), _images(dy, layout), kernel.contiguous(memory_format=layout)
+        forward = (torch.conv2d, (x_in, w_in, None, strides, around, [1, 1], groups))
+        rest = (None, strides, around, [1, 1], False, [0, 0], groups)
+        way_back = (back, (dy_in, x_in, w_in, *rest, [part == "dx", part == "dW", False]))
+        calls[label] = _quiet(*(forward if part == "forward" else way_back)), lambda y: _as_numpy(conv, part, y)
+    return calls
+
+
+def _quiet(function, given):
+    def call():
+        with torch.inference_mode():
+            return function(*given)
+
+    return call
+
+
+def _as_numpy(conv, part, found):
+    """Channels last, kernels as ``layers`` has them."""
+    if part == "dW":
+        return found[1].permute(2, 3, 0, 1) if conv.depthwise else found[1].permute(2, 3, 1, 0)
+    return (found if part == "forward" else found[0]).movedim(1, -1)

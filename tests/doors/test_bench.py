@@ -9,15 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from tolerance import assert_close
-
-from fastnn import _kernels
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
-NATIVE = _kernels.why_not("cython")
-needs_native = pytest.mark.skipif(NATIVE is not None, reason=str(NATIVE))
 PEAK, BANDWIDTH = 100e9, 20e9
 
 
@@ -57,6 +51,11 @@ def figures() -> dict:
             "thin": {"fastnn": 20_000.0, "torch": 30_000.0},
         },
         "predict": {"policy 1": {"fastnn": 2.0, "onnxruntime": 3.0}},
+        "convolve": {
+            "28x28 1>6 5x5 same forward": {"fastnn": 1000.0, "torch": 3000.0, "torch.nhwc": 2000.0},
+            "28x28 1>6 5x5 same dx": {"fastnn": 1000.0, "torch": 500.0},
+            "32x32 3>16 3x3 same forward": {"fastnn": 1000.0, "torch": 8000.0},
+        },
         "updates": {"avx2": {"adam": {"us": 1000.0, "bytes": 10_000_000}}},
         "products": {"avx2": [product, product | {"m": 512, "n": 512, "k": 512, "us": 10.0, "blas_us": 20.0}]},
     }
@@ -89,8 +88,8 @@ def test_equal_figures_have_no_change(compared):
     code, lines = compared(figures(), figures())
     assert code == 0
     assert lines == [
-        "7 times compared: 0 slower and 0 faster by more than 5 %; 0 only before, 0 only now",
-        "peers: +0.0 % in the median of 6 times",
+        "10 times compared: 0 slower and 0 faster by more than 5 %; 0 only before, 0 only now",
+        "peers: +0.0 % in the median of 10 times",
     ]
 
 
@@ -166,6 +165,21 @@ def test_the_table_names_the_products_where_blas_is_ahead(bench):
     ]
 
 
+def test_the_table_has_each_pass_of_a_convolution_and_their_geometric_means(bench):
+    lines = bench("report").convolve_lines(figures())
+    flops = bench("single_convolutions").CASES["28x28 1>6 5x5 same"].flops
+    assert flops == 2 * 64 * 28 * 28 * 5 * 5 * 6
+    share = f"{flops / 1e-3 / PEAK:.0%}"
+    nothing = ["-", "-", "-"]
+    assert [line.split()[-9:] for line in lines[1:3]] == [
+        ["1,000.0", share, "2.00x", *nothing, "1,000.0", share, "0.50x"],
+        ["1,000.0", f"{2 * 64 * 32 * 32 * 9 * 3 * 16 / 1e-3 / PEAK:.0%}", "8.00x", *nothing, *nothing],
+    ]
+    assert lines[3].startswith("few: geometric mean of 2  ")
+    assert (lines[3].split()[-7], lines[3].split()[-1]) == ("4.00x", "0.50x")
+    assert len({len(line) for line in lines}) == 1
+
+
 def test_columns_of_the_table_stand_below_each_other(bench):
     lines = bench("report").train_lines(figures())
     assert len({len(line) for line in lines}) == 1
@@ -186,64 +200,6 @@ def test_the_picture_is_drawn(bench, tmp_path):
     pytest.importorskip("matplotlib")
     bench("picture").draw(figures(), tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_networks_fill_whole_batches_and_show_every_class(bench):
-    cases = bench("cases")
-    for name, network in cases.NETWORKS.items():
-        assert network.rows % network.batch == 0, name
-        if network.rows * network.widths[0] > 10**6:
-            continue
-        x, y = cases.data(network, "float64")
-        assert (x.shape, x.dtype, len(y)) == ((network.rows, network.widths[0]), np.float64, network.rows)
-        if network.loss != cases.SQUARES:
-            assert len(np.unique(y)) == max(2, network.widths[-1]), name
-    assert cases.NETWORKS["xor"].flops == 4 * (6 * (8 + 4) - 2 * 8)
-    assert cases.NETWORKS["xor"].n_params == 17
-
-
-def test_shapes_of_products_are_many_and_always_the_same(bench):
-    products = bench("products")
-    shapes = products.shapes()
-    assert shapes == products.shapes()
-    assert shapes[:7] == products.shapes(7)
-    assert len(shapes) == 200
-    assert {form for form, *_ in shapes} == set(products.FORMS)
-    sizes = [size for _, *shape in shapes for size in shape]
-    assert (min(sizes), max(sizes)) == (1, 2048)
-    assert {7, 131, 2039} < set(sizes)
-
-
-@needs_native
-def test_the_sweep_times_products_that_equal_blas(bench, dtype, monkeypatch):
-    products = bench("products")
-    monkeypatch.setattr(products, "TURN_SECONDS", 1e-5)
-    found = products.sweep(dtype.name, 9)
-    assert len(found) == 9
-    assert all(p["us"] > 0 and p["blas_us"] > 0 for p in found)
-
-
-@needs_native
-def test_the_way_back_through_an_op_is_the_product_with_the_transposed_kernel(bench, dtype):
-    rows, ours, blas = bench("products").case("dz @ W.T", 30, 17, 5, dtype.name)
-    assert rows == 30
-    assert_close(ours(), blas(), dtype, 5, 25)
-
-
-@needs_native
-def test_the_peak_counts_its_operations(dtype):
-    native = _kernels.load("cython")
-    before = native.isa()
-    for isa, _, runs in native.isas():
-        if runs:
-            native.use_isa(isa)
-            assert native.fma_peak(10, dtype.name) == 10 * native.fma_peak(1, dtype.name) > 0
-    native.use_isa(before)
-
-
-@needs_native
-def test_the_compiler_has_a_name_and_a_version():
-    assert any(digit in _kernels.load("cython").compiler() for digit in "0123456789")
 
 
 def test_a_library_that_is_missing_is_left_out_with_a_line(bench, capsys):
@@ -281,9 +237,10 @@ def test_the_least_time_of_the_rounds_counts_and_who_fails_is_left_out(bench, ca
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["cook"], "unknown part 'cook'; there are train, predict"),
+        (["cook"], "unknown part 'cook'; there are train, predict, convolve"),
         (["--only", "xor,yor"], "unknown 'yor'; there are xor, tutorial"),
-        (["--libs", "keras"], "unknown 'keras'; there are fastnn, jax"),
+        (["--libs", "keras"], "unknown 'keras'; there are fastnn, fastnn-numba, jax"),
+        (["--groups", "narrow"], "unknown 'narrow'; there are wide, few, depthwise"),
         (["--rounds", "0"], "--rounds from 1"),
         (["--threads", "0"], "--threads goes from 1"),
         (["--peers-python", "nothing-of-this-name"], "nothing-of-this-name is no program"),
@@ -304,7 +261,7 @@ def test_the_comparison_runs_and_its_file_can_be_printed_and_compared(bench, tmp
     assert done.returncode == 0, done.stderr
     assert sum(line.startswith("xor 2-4-1, batch 4 ") for line in done.stdout.splitlines()) == 1
     result = json.loads(path.read_text(encoding="utf-8"))
-    assert result.keys() == figures().keys() - {"predict", "updates", "products"}
+    assert result.keys() == figures().keys() - {"predict", "convolve", "updates", "products"}
     for key in ("machine", "settings", "bounds"):
         assert result[key].keys() == figures()[key].keys()
     assert result["train"]["xor"]["fastnn"] > 0
