@@ -36,7 +36,8 @@ typedef struct {
     int64_t start_row;
     real *c; /* (m, n), dense rows c_row apart */
     int64_t c_row;
-    int add; /* the sum is made by itself and then added to c */
+    int add;    /* the sum is made by itself and then added to c */
+    int spills; /* set by multiply_in_place: rows of C follow each other, and nothing is read from them */
     /* The sum goes over so many segments, of k numbers each, that begin at these distances; 0: there is one. */
     int64_t segments, a_segment, b_segment;
 } product;
@@ -52,6 +53,15 @@ INLINE void store_part(real *p, vf a, int ragged, int n) {
 }
 
 enum { STRIDED, PACKED, STREAMED }; /* A of any strides; a_row is 1; B comes from memory */
+
+/* How many rows of a ragged tile are stored with whole vectors: they spill into the next rows, which are written later,
+ * since multiply_in_place goes from the last columns to the first. Masked stores of AVX2 take AMD's processors ten
+ * times as long as others. */
+INLINE int64_t rows_that_spill(const product *g, int64_t i, int64_t j, const int vecs) {
+    if (!g->spills) return 0;
+    const int64_t numbers = (g->m - i) * g->n - j - vecs * LANES; /* behind the first row's vectors */
+    return numbers < 0 ? 0 : numbers / g->n + 1;
+}
 
 /* A tile at (i, j) of C. rows, vecs, ragged (the last vector holds only `last` numbers) and from (where A and B come
  * from) are constants after inlining. */
@@ -91,15 +101,17 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
         a += g->a_segment - g->k * a_column, b += g->b_segment - g->k * b_row;
     } while (--segment > 0);
     real *c = g->c + i * g->c_row + j;
+    const int64_t c_row = g->c_row, spilling = ragged ? rows_that_spill(g, i, j, vecs) : 0;
+    const int add = g->add;
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int v = 0; v < vecs; v++) {
-            real *place = c + r * g->c_row + v * LANES;
-            const int part = ragged && v == vecs - 1;
+            real *place = c + r * c_row + v * LANES;
+            const int part = ragged && v == vecs - 1 && r >= spilling;
             vf old = vf_zero();
-            if (g->add) old = load_part(place, part, last);
-            store_part(place, g->add ? vf_add(old, sum[r][v]) : sum[r][v], part, last);
+            if (add) old = load_part(place, part, last);
+            store_part(place, add ? vf_add(old, sum[r][v]) : sum[r][v], part, last);
         }
 }
 
@@ -199,7 +211,10 @@ static int64_t flat_three(const product *g) { return flat_columns(g, 3); }
 
 static void multiply_in_place(const product *g) {
     int64_t j = g->m == 1 ? flat_one(g) : g->m == 2 ? flat_two(g) : g->m == FLAT_ROWS ? flat_three(g) : 0;
-    for (; j < g->n; j += TILE_WIDTH) columns_any(g, j, at_most(g->n - j, TILE_WIDTH));
+    product p = *g;
+    p.spills = j == 0 && g->c_row == g->n && !g->add && !(g->start && g->start_row);
+    for (int64_t to = (g->n - j - 1) / TILE_WIDTH; to >= 0; to--)
+        columns_any(&p, j + to * TILE_WIDTH, at_most(g->n - j - to * TILE_WIDTH, TILE_WIDTH));
 }
 
 /* B.T is made in panels, PANEL_K rows at a time, that stay in the first-level cache. */

@@ -25,12 +25,15 @@ INLINE void few_tile(const convolution *v, const real *x, const real *dz, int fi
             for (int u = 0; u < vecs; u++)
                 sum[p][q][u] =
                     first ? vf_zero() : load_part(dw + (p * next + q) * v->n + u * LANES, u == vecs - 1, last);
+    const int64_t whole =
+        s->oh * s->ow - 1 - (vecs * LANES + v->n - 1) / v->n; /* last place with numbers enough behind */
+    int64_t place = 0;
     for (int64_t oy = 0; oy < s->oh; oy++) {
         const real *from = x + oy * s->sh * v->a.row;
-        for (int64_t ox = 0; ox < s->ow; ox++, from += step, dz += v->n) {
+        for (int64_t ox = 0; ox < s->ow; ox++, place++, from += step, dz += v->n) {
             vf row[2];
 #pragma GCC unroll 2
-            for (int u = 0; u < vecs; u++) row[u] = load_part(dz + u * LANES, u == vecs - 1, last);
+            for (int u = 0; u < vecs; u++) row[u] = load_part(dz + u * LANES, u == vecs - 1 && place > whole, last);
 #pragma GCC unroll 4
             for (int p = 0; p < lines; p++)
 #pragma GCC unroll 8
