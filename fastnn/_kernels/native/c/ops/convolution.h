@@ -42,7 +42,7 @@ static int64_t sums_size(const convolution *v) { return v->s.ow * v->s.kw * v->i
 /* Bytes of scratch memory that any of the three below wants. */
 static size_t convolution_scratch(const convolution *v) {
     const int64_t size = at_least(around_size(&v->a) + 2 * kernel_size(v), kernel_size(v) + sums_size(v));
-    return (size_t)(size + 1) * sizeof(real);
+    return (size_t)(size + LANES) * sizeof(real); /* conv_gather reads behind the sums */
 }
 
 /* Whether the places that all lines of windows read follow each other as those of one line do. */
@@ -129,14 +129,15 @@ static int conv_hand_back(const convolution *v, const real *dz, const real *turn
     return 1;
 }
 
-/* dx at one place of a line, channels of a group: the sum of what outputs have for it, in the order of the taps. */
-static void conv_gather(const convolution *v, const real *sums, int64_t x, int add, real *dx) {
+/* dx at one place of a line, channels of a group: the sum of what outputs have for it, in the order of the taps. With
+ * `spills` also what stands behind the last channel may be written: it is set later. */
+static void conv_gather(const convolution *v, const real *sums, int64_t x, int add, int spills, real *dx) {
     const windows *s = &v->s;
     const int64_t wide = s->kw * v->in;
     const taps t = taps_at(x + s->left, s->kw, s->sw, s->dw, s->ow);
     const int64_t jump = t.step * v->in - t.back * wide;
     for (int64_t j = 0; j < v->in; j += LANES) {
-        const int some = (int)at_most(v->in - j, LANES);
+        const int some = spills ? LANES : (int)at_most(v->in - j, LANES);
         const real *from = sums + t.output * wide + t.first * v->in + j;
         vf sum = vf_zero();
         for (int64_t k = n_taps(&t); k; k--, from += jump) sum = vf_add(sum, vec_load(from, some));
@@ -159,8 +160,9 @@ static void image_gradient(const convolution *v, const real *dz, const real *w, 
             if (!some && add) continue;
             real *to = dx + y * s->w * s->c + g * v->in;
             for (int64_t x = 0; x < s->w; x++, to += s->c) {
+                const int spills = !add && v->groups == 1 && (s->w - x) * s->c >= s->c + LANES;
                 if (some)
-                    conv_gather(v, sums, x, add, to);
+                    conv_gather(v, sums, x, add, spills, to);
                 else
                     memset(to, 0, (size_t)v->in * sizeof(real));
             }
