@@ -64,6 +64,11 @@ def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: b
     numbers(name, np.empty(0, came.dtype))  # refuses what it refuses in arrays
     if len(came.shape) != 2:
         raise ValueError(f"{name} must have two axes when it is sparse, got shape {came.shape}")
+    if len(shape) > 1 and (*came.shape[1:], 1) != shape:
+        raise ValueError(
+            f"{name} must have shape {of_rows(shape)}, got {came.shape}, sparse; a first layer "
+            f"Reshape({shape}, input_shape=({math.prod(shape)},)) takes sparse rows"
+        )
     _check_rows(name, came.shape, shape, empty)
     if isinstance(came, SparseRows):  # from `fit_many`, which has had them checked
         return replace(came, values=real_array(name, came.values, dtype))

@@ -46,13 +46,13 @@ def check_padding(came: Any, allowed: tuple[str, ...] = PADDINGS[:2]) -> str:
 
 def check_data_format(came: Any) -> None:
     """Refuse channels before the other axes."""
-    told = came.lower() if isinstance(came, str) else came
+    told = came.lower() if isinstance(came, str) else ""
     if told == "channels_first":
         raise ValueError(
             "data_format must be channels_last: fastnn keeps the channels in the last axis; move them there by "
             "np.moveaxis(x, 1, -1)"
         )
-    if told not in (None, "channels_last"):
+    if came is not None and told != "channels_last":
         raise ValueError(f"data_format must be None or 'channels_last', got {shown(came)}")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from models import EVERY_BACKEND, refused, state_of
 
-from fastnn import Sequential
+from fastnn import Sequential, layers
 from fastnn._plan import compile as compiling
 from fastnn._plan import memory
 from fastnn.layers import Conv1D, Conv2D, Dense, Flatten, GlobalMaxPooling2D, Input, MaxPooling2D
@@ -172,3 +174,49 @@ def test_images_that_want_more_memory_than_there_is_leave_the_model_and_name_the
     monkeypatch.undo()
     assert state_of(model) == before
     model.fit(IMAGES, CLASSES, verbose=0)
+
+
+ARRAY, LONG = np.ones((3, 3, 1, 3)), list(range(1000))
+ARGUMENTS = {
+    "Conv2D": "filters kernel_size strides padding data_format dilation_rate groups activation use_bias input_shape "
+    "name kernel_initializer bias_initializer kernel_regularizer activity_regularizer kernel_constraint trainable",
+    "DepthwiseConv2D": "kernel_size depth_multiplier depthwise_initializer use_bias",
+    "SeparableConv2D": "filters kernel_size depth_multiplier pointwise_regularizer use_bias",
+    "Conv2DTranspose": "filters kernel_size output_padding use_bias",
+    "MaxPooling2D": "pool_size strides padding data_format name",
+    "GlobalMaxPooling2D": "keepdims data_format",
+    "ZeroPadding2D": "padding data_format",
+    "Cropping2D": "cropping",
+    "UpSampling2D": "size interpolation",
+    "Permute": "dims",
+    "RepeatVector": "n",
+    "Reshape": "target_shape",
+    "Dense": "units use_bias activation",
+    "BatchNormalization": "axis momentum epsilon center scale gamma_initializer beta_constraint synchronized",
+    "LayerNormalization": "epsilon center gamma_regularizer",
+    "GroupNormalization": "groups axis",
+}
+NEEDED = {"filters": 2, "kernel_size": 3, "units": 2, "dims": (1,), "n": 1, "target_shape": (1,)}
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_no_argument_of_a_layer_takes_whatever_comes_and_refusals_are_short(kind):
+    make = getattr(layers, kind)
+    needed = {name: value for name, value in NEEDED.items() if name in inspect.signature(make).parameters}
+    for name in ARGUMENTS[kind].split():
+        for came in (ARRAY, LONG, {"a": ARRAY}, object(), 1.5 + 2j):
+            with pytest.raises((TypeError, ValueError)) as told:
+                make(**{**needed, name: came})
+            assert "\n" not in str(told.value), name
+            assert len(str(told.value)) < 600, name
+            assert "truth value" not in str(told.value), name
+
+
+def test_sparse_rows_are_told_what_takes_them():
+    scipy = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    rows = scipy.csr_matrix(IMAGES.reshape(12, -1).astype(np.float32))
+    words = ("sparse", "(n, 8, 6, 1)", "Reshape((8, 6, 1), input_shape=(48,))")
+    refused(lambda: small().predict(rows, verbose=0), ValueError, words)
+    model = Sequential([layers.Reshape(SHAPE, input_shape=(48,)), Conv2D(2, 3)], seed=1)
+    dense = model.predict(IMAGES.reshape(12, -1), verbose=0)
+    np.testing.assert_array_equal(model.predict(rows, verbose=0), dense)
