@@ -160,9 +160,8 @@ KINDS = {  # the module that has the cases, what makes networks of them, and how
 def check_case(kind, case, backend) -> None:
     """One case by one backend; moving statistics are expected, too, where the case has them."""
     made, weights, x, y = KINDS[kind][1](case)
-    model = Sequential(
-        [Input(x.shape[1:]), *made], dtype="float64" if x.dtype == np.float64 else "float32", backend=backend
-    )
+    dtype = "float64" if backend == "numba" or x.dtype == np.float64 else "float32"  # Numba compiles for each
+    model = Sequential([Input(x.shape[1:]), *made], dtype=dtype, backend=backend)
     model.set_weights(weights)
     training = attributes_of(case).get("training_mode", 0) == 1
     got = model(x, training=True) if training else model.predict(x, verbose=0)
