@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import fixed, lookup, number, refuse_subclass
+from fastnn._base.arguments import fixed, lookup, number, refuse_subclass, shown
 from fastnn._base.reprs import call_of
 
 EPSILON = 1e-7  # keeps the quotient of norms finite
@@ -205,4 +205,4 @@ def get(constraint: object) -> Constraint | None:
         given = constraint.get("config", {}) if "class_name" in constraint else constraint
         name = constraint.get("class_name", constraint.get("name"))
         return lookup("constraint", name, CONSTRAINTS)(**{k: v for k, v in given.items() if k != "name"})
-    raise TypeError(f"a constraint must be a name or an object of fastnn.constraints, got {constraint!r}")
+    raise TypeError(f"a constraint must be a name or an object of fastnn.constraints, got {shown(constraint)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import fixed, lookup, number, refuse_subclass
+from fastnn._base.arguments import fixed, lookup, number, refuse_subclass, shown
 from fastnn._base.reprs import call_of
 
 
@@ -117,4 +117,4 @@ def get(regularizer: object) -> L1L2:
         return L1L2(**regularizer)
     if isinstance(regularizer, str):
         return lookup("regularizer", regularizer, NAMED)
-    raise TypeError(f"a regularizer must be a name or an object of fastnn.regularizers, got {regularizer!r}")
+    raise TypeError(f"a regularizer must be a name or an object of fastnn.regularizers, got {shown(regularizer)}")

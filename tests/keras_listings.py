@@ -215,6 +215,8 @@ def main(file: Path = FILE) -> None:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads cost these networks more time than they save
     keras = importlib.import_module("keras")
+    if keras.backend.backend() == "torch":  # oneDNN's convolutions of several networks end PyTorch 2.13 here
+        importlib.import_module("torch").backends.mkldnn.enabled = False
     records = {path.stem: run(path, keras) for path in LISTINGS}
     listings = ",\n".join(f"{json.dumps(name)}: {{\n{_lines(record)}\n}}" for name, record in records.items())
     file.write_text(f'{{"keras": {json.dumps(keras.__version__)}, "listings": {{\n{listings}\n}}}}\n')

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 
+import numpy as np
 import pytest
 
 
@@ -28,3 +30,21 @@ def keras_values(layer, x):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return layer(x).detach().numpy()
+
+
+def onnx_cases(module: str, kind: str) -> list:
+    """The ONNX standard's own cases of a kind of node, built in memory: each with attributes, inputs and outputs.
+
+    What windows along three axes would give is left out: it takes seconds, and no layer of ours has them.
+    """
+    node = pytest.importorskip("onnx.backend.test.case.node", reason="onnx is not installed (extra test)")
+    pooling = importlib.import_module("onnx.reference.ops.op_pool_common")
+    pool = pooling.pool
+
+    def pool_of_two(x, *more, **named):
+        return np.zeros((*x.shape[:2], *more[3])) if x.ndim > 4 else pool(x, *more, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "pool", pool_of_two)
+        importlib.import_module(f"onnx.backend.test.case.node.{module}")
+    return [case for case in node._NodeTestCases if case.model.graph.node[0].op_type == kind]

@@ -29,7 +29,9 @@ def shown(came: object) -> str:
 def unknown_name(kind: str, came: object, names: Iterable[str]) -> ValueError:
     """The error for a name that no definition has: what came, what there is, the nearest guess."""
     known = sorted(names)
-    return ValueError(f"unknown {kind} {cut(repr(came))}{nearest(str(came), known)}; known: {', '.join(known)}")
+    return ValueError(
+        f"unknown {kind} {cut(' '.join(repr(came).split()))}{nearest(str(came), known)}; known: {', '.join(known)}"
+    )
 
 
 def nearest(came: str, known: Iterable[str]) -> str:

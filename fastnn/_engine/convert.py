@@ -35,19 +35,40 @@ def _check_rows(name: str, came: Shape, shape: Shape, empty: bool) -> None:
     if (
         came[1:] != shape and (*came[1:], 1) != shape and came[1:] != (*shape, 1)
     ):  # Keras adds or drops a last axis of 1
-        wanted = "(n, " + ", ".join(map(str, shape)) + ")"
-        hint = f"; one row is x[None], shape {(1, *came)}" if came == shape else ""
-        raise ValueError(f"{name} must have shape {wanted}, got {came}{hint}")
+        raise ValueError(f"{name} must have shape {of_rows(shape)}, got {came}{way_to(shape, came)}")
     if came[0] == 0 and not empty:
         raise ValueError(f"{name} is empty; at least one row is needed")
     if came[0] > MAX_SAMPLES:
         raise ValueError(f"{name} has {came[0]} rows; at most {MAX_SAMPLES} can be trained at once")
 
 
+def of_rows(shape: Shape) -> str:
+    """The shape of any number of rows, in words."""
+    return "(n, " + ", ".join(map(str, shape)) + ")"
+
+
+def way_to(shape: Shape, came: Shape) -> str:
+    """What makes rows of ``shape`` of an array of another one, where that can be guessed."""
+    if came == shape:
+        return f"; one row is x[None], shape {(1, *came)}"
+    if (*came, 1) == shape and len(came) > 1:
+        return f"; one row is x[None, ..., None], shape {(1, *shape)}"
+    if len(shape) > 1 and came[1:] == (shape[-1], *shape[:-1]):
+        return f"; channels come last: np.moveaxis(x, 1, -1), shape {(came[0], *shape)}"
+    if len(shape) > 1 and came[1:] == (math.prod(shape),):
+        return f"; flat rows become that by x.reshape({(-1, *shape)})"
+    return ""
+
+
 def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: bool) -> SparseRows:
     numbers(name, np.empty(0, came.dtype))  # refuses what it refuses in arrays
     if len(came.shape) != 2:
         raise ValueError(f"{name} must have two axes when it is sparse, got shape {came.shape}")
+    if len(shape) > 1 and (*came.shape[1:], 1) != shape:
+        raise ValueError(
+            f"{name} must have shape {of_rows(shape)}, got {came.shape}, sparse; a first layer "
+            f"Reshape({shape}, input_shape=({math.prod(shape)},)) takes sparse rows"
+        )
     _check_rows(name, came.shape, shape, empty)
     if isinstance(came, SparseRows):  # from `fit_many`, which has had them checked
         return replace(came, values=real_array(name, came.values, dtype))

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn._base.arrays import is_sparse
 from fastnn._base.foreign import check_mask
+from fastnn._engine.convert import of_rows, way_to
 from fastnn._engine.state import State
 from fastnn._plan.memory import Memory, allocate
 from fastnn._plan.plan import Plan
@@ -66,7 +67,8 @@ class Predictor:
         self._check("x", x)
         single = x.shape == self.shape
         if not single and x.shape[1:] != self.shape:
-            raise ValueError(f"x must have shape {self.shape} or {('n', *self.shape)}, got {x.shape}")
+            hint = way_to(self.shape, x.shape)
+            raise ValueError(f"x must have shape {self.shape} or {of_rows(self.shape)}, got {x.shape}{hint}")
         shape = self.output_shape if single else (len(x), *self.output_shape)
         if out is None:
             out = np.empty(shape, self.dtype)

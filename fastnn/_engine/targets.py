@@ -52,7 +52,14 @@ def _target_shape(label: str, came: Shape, n_samples: int, shape: Shape, loss: L
     message = f"{label} must have shape {(n_samples, *shape)}, got {came}"
     if loss.activation == "softmax" and came in ((n_samples,), (n_samples, 1)):
         return message + f"; class indices belong to the loss sparse_{loss.definition}"
-    return message
+    return message + _one_answer(shape, came)
+
+
+def _one_answer(shape: Shape, came: Shape) -> str:
+    """What makes an output over steps or an image one answer a row, where the targets are that."""
+    if len(shape) > 1 and len(came) < 3:
+        return f"; the output is {shape} a row: Flatten() or a global pooling before the last layer makes one of it"
+    return ""
 
 
 def _class_indices(label: str, array: np.ndarray, n_samples: int, shape: Shape, name: str) -> np.ndarray:
@@ -70,7 +77,8 @@ def _class_indices(label: str, array: np.ndarray, n_samples: int, shape: Shape, 
             f"one-hot rows belong to the loss {dense}"
         )
     if array.shape not in ((n_samples, *positions), (n_samples, *positions, 1)):
-        raise ValueError(f"{label} must hold class indices of shape {(n_samples, *positions)}, got {array.shape}")
+        hint = _one_answer(shape, array.shape)
+        raise ValueError(f"{label} must hold class indices of shape {(n_samples, *positions)}, got {array.shape}{hint}")
     if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
         raise ValueError(f"{label} must hold class indices (whole numbers), got fractions or NaN")
     _check_classes(label, array, n_classes)

@@ -40,6 +40,7 @@ BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level
 MIN_BLOCK, MAX_BLOCK = 256, 1024
 STAGE_BYTES, MIN_STAGE = 512 * 1024, 8
 KERAS = Reduction()
+WORK_BYTES = 1024 * 1024 * 1024  # of a block's activations: large images are worked on a few at a time
 INPUT_BYTES = 256 * 1024 * 1024  # of a block's input: of sparse rows with a million columns only this much is dense
 WEIGHT_BYTES = 1024 * 1024  # of a layer; beyond them rows do not stay in the cache, and many share a pass over weights
 AnyLoss = LossRecord | CustomLoss
@@ -132,10 +133,11 @@ def block_rows(graph: Graph, layout: Layout, batch_size: int) -> int:
     operations = [placed.operation for placed in graph.operations]
     largest = max(operation.op.weights(operation) for operation in operations)
     n_input = sum(math.prod(shape) for shape in layout.input_shapes)
+    numbers = sum(2 * operation.repeat * operation.n_out for operation in operations)
     most = min(MAX_BLOCK, max(ALIGN, INPUT_BYTES // (4 * n_input) // ALIGN * ALIGN))
+    most = min(most, max(1, WORK_BYTES // (4 * numbers)))
     if 4 * largest > WEIGHT_BYTES:
         return min(batch_size, most)
-    numbers = sum(2 * operation.repeat * operation.n_out for operation in operations)
     rows = BLOCK_BYTES // (4 * numbers) // ALIGN * ALIGN
     return min(batch_size, most, max(MIN_BLOCK, rows))
 

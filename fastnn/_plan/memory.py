@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,20 @@ def allocate(
     if statistics is None:
         statistics = aligned(0, dtype)
     grads = aligned(int(plan.header["n_params"]) if plan.training else 0, dtype)
-    return Memory(params, slots, statistics, grads, aligned(plan.workspace_size, dtype))
+    return Memory(params, slots, statistics, grads, _workspace(plan, dtype))
+
+
+def _workspace(plan: Plan, dtype: np.dtype) -> np.ndarray:
+    try:
+        return aligned(plan.workspace_size, dtype)
+    except MemoryError:
+        layout, rows = plan.layout, int(plan.header["block_rows"])
+        node = max(layout.nodes, key=lambda node: math.prod(layout.shapes[node.output]))
+        raise MemoryError(
+            f"{rows} rows together want {plan.workspace_size * dtype.itemsize / 2**30:.3g} GiB of working memory; the "
+            f"most is behind {layout.layers[node.layer]!r}, which makes {(rows, *layout.shapes[node.output])} of "
+            f"{(rows, *layout.shapes[node.inputs[0]])}; smaller samples or a smaller batch_size would fit"
+        ) from None
 
 
 def outputs(plan: Plan, memory: Memory, n_rows: int) -> tuple[np.ndarray, ...]:

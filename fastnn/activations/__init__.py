@@ -6,7 +6,7 @@ is ``leaky_relu``: each is a formula of its own.
 
 from __future__ import annotations
 
-from fastnn._base.arguments import lookup
+from fastnn._base.arguments import lookup, shown
 from fastnn.activations.records import ACTIVATIONS, Activation, ActivationCode
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "ActivationCode", "get", *ACTIVATIONS]
@@ -72,7 +72,7 @@ def get(activation: object, **parameter: float) -> Activation:
         activation = lookup("activation", activation, ACTIVATIONS, ALIASES)
     if not isinstance(activation, Activation):
         raise TypeError(
-            f"activation must be a name or a record of fastnn.activations, got {activation!r}; "
+            f"activation must be a name or a record of fastnn.activations, got {shown(activation)}; "
             f"a function of your own has no gradient here"
         )
     return activation.bind(**parameter)

@@ -6,7 +6,7 @@ Names, arguments and formulas are those of Keras 3; ``fan_in`` and ``fan_out`` o
 
 from __future__ import annotations
 
-from fastnn._base.arguments import lookup
+from fastnn._base.arguments import lookup, shown
 from fastnn.initializers.base import Constant, Identity, Initializer, Ones, Zeros
 from fastnn.initializers.drawn import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
 from fastnn.initializers.quantile import TRUNCATED_STDDEV, normal_quantile
@@ -90,4 +90,4 @@ def get(initializer: object) -> Initializer:
         return kind(**{k: v for k, v in initializer.items() if k != "name"})
     if isinstance(initializer, str):
         return lookup("initializer", initializer, INITIALIZERS, ALIASES)
-    raise TypeError(f"an initializer must be a name or an object of fastnn.initializers, got {initializer!r}")
+    raise TypeError(f"an initializer must be a name or an object of fastnn.initializers, got {shown(initializer)}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastnn._base.arguments import shown
 from fastnn._base.reprs import cut
 from fastnn.layers.place import Place
 from fastnn.layers.weighted import Weighted
@@ -70,7 +71,7 @@ class Layer(Weighted):
     def settle_common(self, given: Mapping[str, Any]) -> None:
         """Take the arguments that all layers have."""
         if self.name is not None and not (isinstance(self.name, str) and self.name):
-            raise TypeError(f"name must be a text, got {self.name!r}")
+            raise TypeError(f"name must be a text, got {shown(self.name)}")
         if given.get("dtype") is not None:
             object.__setattr__(self, "_dtype", given["dtype"])
         if not given.get("trainable", True):

@@ -57,7 +57,7 @@ class Convolution(Described):
     def _out(self, shape: Shape, n: int) -> Shape:
         check_rank(self, shape, self.rank)
         self.windows.geometry(self, shape)
-        return (*self.windows.outputs(self, shape[:-1]), n)
+        return (*self.windows.outputs(self, shape), n)
 
     def _convolution(self: Any, shape: Shape, n: int, groups: int, **more: Any) -> Operation:
         geometry = (*self.windows.geometry(self, shape), groups)

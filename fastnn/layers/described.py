@@ -14,7 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
 
 from fastnn import activations
-from fastnn._base.arguments import fixed
+from fastnn._base.arguments import fixed, shown
 from fastnn._base.reprs import brief
 from fastnn._base.stored import check_types
 from fastnn._ops import Operation, activation
@@ -155,6 +155,6 @@ def activation_of(came: Any) -> ActivationRecord:
     operations = came.operations((1,)) if isinstance(came, Described) else ()
     if [operation.op for operation in operations] != [activation.OP]:
         raise TypeError(
-            f"activation must be a name, a record of fastnn.activations or a layer that is one, got {came!r}"
+            f"activation must be a name, a record of fastnn.activations or a layer that is one, got {shown(came)}"
         )
     return operations[0].activation

@@ -6,7 +6,7 @@ import math
 from dataclasses import field
 from typing import Any
 
-from fastnn._base.arguments import flag, number, shown
+from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, batch_norm
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
@@ -133,9 +133,7 @@ class BatchNormalization(Normalizing):
 
 def checked_axis(came: Any) -> int:
     """An axis as a number, with 0 for the batch, which is none to normalise along."""
-    if isinstance(came, bool) or not hasattr(came, "__index__"):
-        raise TypeError(f"axis must be a whole number, got {shown(came)}")
-    axis = came.__index__()
+    axis = integer("axis", came)
     if axis == 0:
         raise ValueError("axis 0 is that of the batch; the last axis, -1, has the features or channels")
     return axis

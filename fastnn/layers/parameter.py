@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of
 from fastnn._ops.base import NO_PENALTY
 from fastnn.constraints import Constraint
@@ -45,10 +46,12 @@ def check_shape(argument: str, came: object) -> Shape:
     if isinstance(came, int) and not isinstance(came, bool):
         came = (came,)
     if not isinstance(came, tuple | list) or not came:
-        raise ValueError(f"{argument} must be a tuple of sizes without the batch axis, such as (20,), got {came!r}")
+        raise ValueError(
+            f"{argument} must be a tuple of sizes without the batch axis, such as (20,), got {shown(came)}"
+        )
     for size in came:
         if isinstance(size, bool) or not hasattr(size, "__index__") or size.__index__() < 1:
-            raise ValueError(f"{argument} must hold whole sizes of at least 1, got {came!r}")
+            raise ValueError(f"{argument} must hold whole sizes of at least 1, got {shown(came)}")
     if len(came) > MOST_AXES:
         raise ValueError(f"{argument} may have {MOST_AXES} axes, got {len(came)}")
     return tuple(size.__index__() for size in came)

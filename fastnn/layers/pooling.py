@@ -22,9 +22,12 @@ class AnyPooling(Described):
     rank: ClassVar[int]
     average: ClassVar[bool]
 
-    def _pooled(self, shape: Shape, windows: Windows) -> Operation:
+    def _check(self, shape: Shape) -> None:
+        check_rank(self, shape, self.rank)
         if math.prod(shape) >= MOST_NUMBERS:
             raise ValueError(f"{self!r} takes samples of less than 2**31 numbers, got the shape {tuple(shape)}")
+
+    def _pooled(self, shape: Shape, windows: Windows) -> Operation:
         geometry = (*windows.geometry(self, shape), int(self.average))
         return Operation(pool.OP, shape[-1], shape[-1], math.prod(geometry[3:5]), geometry=geometry)
 
@@ -62,8 +65,8 @@ class Pooling(AnyPooling):
         return Windows(self.pool_size, self.strides, (1,) * self.rank, self.padding)
 
     def output_shape(self, shape):
-        check_rank(self, shape, self.rank)
-        return (*self.windows.outputs(self, shape[:-1]), shape[-1])
+        self._check(shape)
+        return (*self.windows.outputs(self, shape), shape[-1])
 
     def operations(self, shape):
         return (self._pooled(shape, self.windows),)
@@ -159,7 +162,7 @@ class GlobalPooling(AnyPooling):
         settle(self, keepdims=flag("keepdims", self.keepdims))
 
     def output_shape(self, shape):
-        check_rank(self, shape, self.rank)
+        self._check(shape)
         return (*(1,) * self.rank, shape[-1]) if self.keepdims else (shape[-1],)
 
     def operations(self, shape):

@@ -76,7 +76,7 @@ class UpSampling2D(Rearranging):
 
     def __post_init__(self):
         check_data_format(self.data_format)
-        how = self.interpolation.lower() if isinstance(self.interpolation, str) else self.interpolation
+        how = self.interpolation.lower() if isinstance(self.interpolation, str) else ""
         if how in RESIZED:
             raise ValueError(
                 f"UpSampling2D repeats numbers, interpolation='nearest', got {how!r}, which would compute new ones: "

@@ -53,6 +53,16 @@ class SeparableConv(Convolution):
         depth = count("depth_multiplier", self.depth_multiplier)
         self._settle(filters=count("filters", self.filters), depth_multiplier=depth)
 
+    @property
+    def depthwise_kernel(self):
+        """The filters of each channel as they are now, not to be written to."""
+        return self.parameter("depthwise_kernel")
+
+    @property
+    def pointwise_kernel(self):
+        """What joins the channels as it is now, not to be written to."""
+        return self.parameter("pointwise_kernel")
+
     def output_shape(self, shape):
         return self._out(shape, self.filters)
 

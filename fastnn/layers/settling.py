@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from fastnn import constraints, initializers, regularizers
+from fastnn._base.arguments import flag
 from fastnn.layers.described import activation_of
 from fastnn.layers.parameter import Parameter, Shape, check_shape
 
@@ -37,6 +38,8 @@ def _kind(name: str) -> Callable[[Any], Any] | None:
     """What settles an argument of this name; None where nothing has to."""
     if name == "input_shape":
         return _input_shape
+    if name == "use_bias":
+        return functools.partial(flag, name)
     return next((make for end, make in KINDS.items() if name.endswith(end)), None)
 
 

@@ -6,6 +6,9 @@ import math
 from dataclasses import field
 from typing import Any
 
+import numpy as np
+
+from fastnn._base.arguments import shown
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.parameter import check_shape
@@ -94,9 +97,11 @@ class Reshape(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
-        sizes = self.target_shape if isinstance(self.target_shape, tuple | list) else (self.target_shape,)
+        came = self.target_shape
+        came = came.tolist() if isinstance(came, np.ndarray) else came
+        sizes = came if isinstance(came, tuple | list) else (came,)
         if sum(size == -1 for size in sizes) > 1:
-            raise ValueError(f"target_shape may hold one -1, got {self.target_shape!r}")
+            raise ValueError(f"target_shape may hold one -1, got {shown(came)}")
         check_shape("target_shape", tuple(1 if size == -1 else size for size in sizes))
         settle(self, target_shape=tuple(sizes))
 

@@ -23,17 +23,17 @@ class Returned(Windows):
 
     more: tuple[int, ...] | None
 
-    def outputs(self, layer: Any, lengths: Shape) -> tuple[int, ...]:
+    def outputs(self, layer: Any, shape: Shape) -> tuple[int, ...]:
         """Lengths of the output: with "same" and no ``output_padding``, the input's times the strides."""
         found = []
-        for n, reach, s, more in self._axes(lengths):
+        for n, reach, s, more in self._axes(shape[:-1]):
             if self.padding == "valid":
                 found.append((n - 1) * s + (max(reach, s) if more is None else reach + more))
             else:
                 found.append(n * s if more is None else (n - 1) * s + reach % 2 + more)
             if found[-1] < 1:
                 raise ValueError(
-                    f"{layer!r} leaves nothing of its input {tuple(lengths)}; a larger output_padding would fit"
+                    f"{layer!r} leaves nothing of its input {tuple(shape)}; a larger output_padding would fit"
                 )
         return tuple(found)
 
@@ -52,7 +52,7 @@ class Returned(Windows):
 
     def geometry(self, layer: Any, shape: Shape) -> tuple[int, ...]:
         """That of the convolution whose way back this is; its image is the output."""
-        out = self.outputs(layer, shape[:-1])
+        out = self.outputs(layer, shape)
         return self.between(layer, (*out, layer.filters), shape[:-1], self.before(shape[:-1], out))
 
 

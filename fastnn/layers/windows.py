@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fastnn._base.arguments import integer, lookup, shown
 from fastnn.layers.parameter import Shape
 
@@ -26,6 +28,8 @@ def count(name: str, came: Any, low: int = 1) -> int:
 
 def sizes(name: str, came: Any, rank: int, low: int = 1) -> tuple[int, ...]:
     """One size for each axis, from one for all or a tuple of them."""
+    if isinstance(came, np.ndarray):
+        came = came.tolist()
     if isinstance(came, tuple | list):
         if len(came) != rank:
             raise ValueError(f"{name} must be a whole number or {rank} of them, got {shown(came)}")
@@ -42,12 +46,13 @@ def check_padding(came: Any, allowed: tuple[str, ...] = PADDINGS[:2]) -> str:
 
 def check_data_format(came: Any) -> None:
     """Refuse channels before the other axes."""
-    if came == "channels_first":
+    told = came.lower() if isinstance(came, str) else ""
+    if told == "channels_first":
         raise ValueError(
             "data_format must be channels_last: fastnn keeps the channels in the last axis; move them there by "
             "np.moveaxis(x, 1, -1)"
         )
-    if came not in (None, "channels_last"):
+    if came is not None and told != "channels_last":
         raise ValueError(f"data_format must be None or 'channels_last', got {shown(came)}")
 
 
@@ -67,16 +72,16 @@ class Windows:
     dilation: tuple[int, ...]
     padding: str
 
-    def outputs(self, layer: Any, lengths: Shape) -> tuple[int, ...]:
-        """How many windows there are along each axis; ``ValueError`` where there is none."""
+    def outputs(self, layer: Any, shape: Shape) -> tuple[int, ...]:
+        """How many windows there are along each axis of a sample; ``ValueError`` where there is none."""
         found = []
-        for n, k, s, d in zip(lengths, self.size, self.strides, self.dilation, strict=True):
+        for n, k, s, d in zip(shape[:-1], self.size, self.strides, self.dilation, strict=True):
             reach = (k - 1) * d + 1
             found.append((n - reach) // s + 1 if self.padding == "valid" else (n - 1) // s + 1)
             if found[-1] < 1:
                 raise ValueError(
-                    f"{layer!r} has windows of {reach}, and its input {tuple(lengths)} is no longer than {n} there; "
-                    f'padding="same" would fit, or a smaller window'
+                    f"{layer!r} has windows of {reach}, and its input {tuple(shape)} is no longer than {n} there; "
+                    f'padding="same" would fit, or a smaller window{_channels_first(shape)}'
                 )
         return tuple(found)
 
@@ -91,7 +96,7 @@ class Windows:
 
     def geometry(self, layer: Any, shape: Shape) -> tuple[int, ...]:
         """``h w c oh ow kh kw sh sw top left dh dw`` for a sample's shape; of a signal the height is 1."""
-        out = self.outputs(layer, shape[:-1])
+        out = self.outputs(layer, shape)
         return self.between(layer, shape, out, self.before(shape[:-1], out))
 
     def between(self, layer: Any, image: Shape, out: Shape, before: Shape) -> tuple[int, ...]:
@@ -101,12 +106,18 @@ class Windows:
         if math.prod(padded) * image[-1] > MOST_PADDED:
             raise ValueError(
                 f"{layer!r} reads {tuple(image)} padded to {(*padded, image[-1])}, which may hold 2**40 numbers; "
-                f"a smaller kernel_size or dilation_rate would fit"
+                f"smaller windows, strides or gaps would fit"
             )
         (h, w), (oh, ow), (kh, kw), (sh, sw), (top, left), (dh, dw) = (
             _two(axis, fill) for axis, fill in zip(axes, (1, 1, 1, 1, 0, 1), strict=True)
         )
         return h, w, image[-1], oh, ow, kh, kw, sh, sw, top, left, dh, dw
+
+
+def _channels_first(shape: Shape) -> str:
+    """What to do with samples that look like (3, 28, 28)."""
+    moved = "; channels that stand first are moved to the last axis by np.moveaxis(x, 1, -1)"
+    return moved if shape[0] < shape[-1] else ""
 
 
 def _two(axis: tuple[int, ...], fill: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import flag, integer
+from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import model_dtype
 from fastnn._base.random import new_seed
 from fastnn._base.stored import check_types
@@ -78,7 +78,7 @@ class Network(Outline):
     @name.setter
     def name(self, came: Any) -> None:
         if not (isinstance(came, str) and came):
-            raise TypeError(f"name must be a text, got {came!r}")
+            raise TypeError(f"name must be a text, got {shown(came)}")
         self._name, self._name_is_chosen = came, False
 
     @property

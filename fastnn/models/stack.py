@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fastnn._base.reprs import cut
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
 from fastnn.layers.parameter import Shape
@@ -18,7 +19,7 @@ def item_of(came: Any) -> Any:
     if isinstance(came, Edge) and isinstance(came.call.item, InputLayer):
         return came.call.item
     if not isinstance(came, Layer | Network):
-        raise TypeError(f"a model takes layers of fastnn.layers, got {came!r}")
+        raise TypeError(f"a model takes layers of fastnn.layers, got {cut(' '.join(repr(came).split()))}")
     return came
 
 

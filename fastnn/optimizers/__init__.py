@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 
-from fastnn._base.arguments import lookup
+from fastnn._base.arguments import lookup, shown
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from fastnn.optimizers.base import Optimizer
@@ -65,4 +65,4 @@ def get(optimizer: object) -> Optimizer:
         return lookup("optimizer", optimizer.get("name"), OPTIMIZERS).from_config(arguments)
     if isinstance(optimizer, str):
         return lookup("optimizer", optimizer, OPTIMIZERS)()
-    raise TypeError(f"optimizer must be a name or an object of fastnn.optimizers, got {optimizer!r}")
+    raise TypeError(f"optimizer must be a name or an object of fastnn.optimizers, got {shown(optimizer)}")

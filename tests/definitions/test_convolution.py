@@ -196,7 +196,7 @@ REFUSED = {
     "less than no room": (Conv1DTranspose, (4, 3), {"strides": 2, "output_padding": -1}, None, ("output_padding",)),
     "nothing is left": (
         *(Conv2DTranspose, (4, 2), {"output_padding": 0, "padding": "same"}),
-        *((1, 4, 2), ("Conv2DTranspose(", "(1, 4)", "output_padding")),
+        *((1, 4, 2), ("Conv2DTranspose(", "(1, 4, 2)", "output_padding")),
     ),
     "causal ways back": (Conv1DTranspose, (4, 3), {"padding": "causal"}, None, ("padding", "causal", "same, valid")),
     "an image for a way back": (Conv2DTranspose, (4, 3), {}, (8, 3), ("Conv2DTranspose(", "(8, 3)", "channels")),
@@ -223,9 +223,17 @@ REFUSED = {
     "too many filters of depth": (SeparableConv2D, (4, 3), {"depth_multiplier": 2**31}, None, ("depth_multiplier",)),
     "a large window": (Conv2D, (4, 2**31), {"padding": "same"}, None, ("kernel_size", "2147483647")),
     "a large gap": (Conv2D, (4, 3), {"dilation_rate": 2**40, "padding": "same"}, None, ("dilation_rate",)),
+    "strides beyond any memory": (
+        *(Conv2DTranspose, (4, 2), {"strides": 2**21}),
+        *((8, 8, 2), ("Conv2DTranspose(", "2**40", "strides")),
+    ),
+    "images with channels first": (
+        *(Conv2D, (4, 3), {}),
+        *((1, 28, 28), ("Conv2D(", "(1, 28, 28)", "same", "np.moveaxis(x, 1, -1)")),
+    ),
     "gaps beyond any memory": (
         *(Conv2D, (4, 3), {"dilation_rate": 2**24, "padding": "same"}),
-        *((5, 5, 2), ("Conv2D(", "(5, 5, 2)", "2**40", "dilation_rate")),
+        *((5, 5, 2), ("Conv2D(", "(5, 5, 2)", "2**40", "gaps")),
     ),
 }
 

@@ -75,6 +75,10 @@ def test_weights_have_the_names_the_order_and_the_shapes_of_keras(keras, some):
     assert [w.shape for w in model.get_weights()] == [tuple(w.shape) for w in layer.weights]
     ours = [variable.parameter.name for variable in model.layout.variables]
     assert ours == [w.name for w in layer.weights]
+    for name in ("kernel", "depthwise_kernel", "pointwise_kernel", "bias"):
+        assert hasattr(model.layers[0], name) == hasattr(layer, name), name
+    for name, own in zip(ours, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(getattr(model.layers[0], name), own)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-
 import numpy as np
 import pytest
 from convolutions import around, cut
 from models import EVERY_BACKEND
+from peers import onnx_cases
 from tolerance import assert_close
 
 from fastnn import Sequential, layers
 
 CASES = {"Conv": 6, "ConvTranspose": 11}  # the least that onnx has
 INSIDE = {"Conv": 5, "ConvTranspose": 7}  # and that our arguments reach
-
-
-def nodes(kind: str) -> list:
-    """The standard's cases, built in memory: each with attributes, inputs and outputs."""
-    node = pytest.importorskip("onnx.backend.test.case.node", reason="onnx is not installed (extra test)")
-    importlib.import_module(f"onnx.backend.test.case.node.{kind.lower()}")
-    return [case for case in node._NodeTestCases if case.model.graph.node[0].op_type == kind]
 
 
 def attributes_of(case) -> dict:
@@ -83,7 +75,7 @@ def model_of(kind: str, case, backend: str):
 @EVERY_BACKEND
 @pytest.mark.parametrize("kind", CASES)
 def test_the_standards_own_cases_give_what_it_expects(name, kind):
-    cases = nodes(kind)
+    cases = onnx_cases(kind.lower(), kind)
     models = [(case, model_of(kind, case, name)) for case in cases]
     inside = [(case, model) for case, model in models if model is not None]
     assert len(cases) >= CASES[kind]

@@ -14,18 +14,24 @@ from networks import EVERY_LOSS, Stage, draw, draw_target, loss_id, network, out
 from tolerance import DIFFERENCE_STEP, difference_limit
 
 from fastnn._kernels import reference
+from fastnn._ops import KINDS
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers import (
     Activation,
+    AlphaDropout,
     AveragePooling2D,
     Conv2D,
+    Conv2DTranspose,
     Cropping1D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GaussianDropout,
     GaussianNoise,
     GlobalAveragePooling2D,
+    GroupNormalization,
+    LayerNormalization,
     MaxPooling1D,
     MaxPooling2D,
     Permute,
@@ -35,6 +41,7 @@ from fastnn.layers import (
     Reshape,
     Scale,
     SpatialDropout2D,
+    UnitNormalization,
     UpSampling2D,
     ZeroPadding2D,
 )
@@ -169,12 +176,20 @@ STACKS = {
     ),
     "repeated": ([Dense(3, "tanh"), RepeatVector(3), Dense(2, "silu"), Cropping1D((1, 0)), Dense(2)], (4,)),
     "noise": (
-        [GaussianNoise(0.1), Dense(4, "tanh"), PReLU("ones"), GaussianDropout(0.2), Rescaling(0.5), Dense(2)],
+        [GaussianNoise(0.1), Dense(4, "tanh"), PReLU("ones"), GaussianDropout(0.2), AlphaDropout(0.2), Rescaling(0.5)],
         (3,),
     ),
     "channels": (
         [Conv2D(3, 2), PReLU("ones", shared_axes=(1, 2)), SpatialDropout2D(0.3), Flatten(), Dense(2)],
         (4, 3, 1),
+    ),
+    "samples normalised": (
+        [Conv2D(4, 2), GroupNormalization(2), Conv2DTranspose(3, 2, 2, activation="tanh"), LayerNormalization([2, 3])],
+        (3, 3, 2),
+    ),
+    "lengths": (
+        [DepthwiseConv2D(2, activation="tanh"), UnitNormalization(), LayerNormalization(), Dense(2)],
+        (3, 2, 3),
     ),
     "deep": ([Dense(3, name) for name in ("tanh", "silu", "elu", "softplus", "gelu")], (3,)),
 }
@@ -186,3 +201,12 @@ def test_gradient_of_layer_stack(backend, rng, stack, loss):
     record = next(record for record in ALL_LOSSES if record.name == loss)
     net, x, target = smooth_case(rng, *STACKS[stack], record)
     check_gradients(backend, net, x, target, None, training=True, step=4, first_row=2)
+
+
+def test_every_kind_of_operation_has_a_stack_here_or_differences_of_its_own(rng):
+    of_their_own = {  # test_join_kernels, test_batch_norm, test_elementwise_kernels; users'
+        *("merge", "concatenate", "dot", "batch_norm", "standardize", "own")
+    }
+    nets = [network(rng, layers, shape, loss="mean_squared_error") for layers, shape in STACKS.values()]
+    met = {KINDS[int(kind)] for net in nets for kind in net.plan.ops["kind"]}
+    assert met | of_their_own == set(KINDS)

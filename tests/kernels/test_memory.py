@@ -39,8 +39,15 @@ from fastnn._engine.plans import take_memory
 requests = ctypes.CDLL(os.environ["LD_PRELOAD"]).requests_so_far
 requests.restype = ctypes.c_long
 case = json.loads(sys.argv[1])
-layers, batch_size, rows = eval(case["layers"]), case["batch_size"], case["batch_size"] * case["batches"][1]
-model = Sequential([fastnn.layers.Input((case["n_in"],)), *layers], seed=1, backend="cython", dtype=case["dtype"])
+batch_size, rows = case["batch_size"], case["batch_size"] * case["batches"][1]
+if "graph" in case:
+    sys.path.insert(0, case["examples"])
+    import lenet5, residual_digits
+    given = eval(case["graph"])
+    model = type(given).from_config(given.get_config() | {"dtype": case["dtype"]})
+else:
+    layers = [fastnn.layers.Input((case["n_in"],)), *eval(case["layers"])]
+    model = Sequential(layers, seed=1, backend="cython", dtype=case["dtype"])
 model.compile(eval(case["optimizer"]), case["loss"], metrics=case["metrics"])
 rng = np.random.default_rng(1)
 x = rng.standard_normal((rows, case["n_in"])).astype(case["dtype"])
@@ -94,6 +101,18 @@ CASES = {
         "n_in": 84,
         "batch_size": 40,
     },
+    "pools and norms": {
+        "layers": "[fastnn.layers.Reshape((8, 8, 2)), fastnn.layers.Conv2D(8, 3, padding='same', use_bias=False), "
+        "fastnn.layers.BatchNormalization(), Activation('relu'), fastnn.layers.MaxPooling2D(2), "
+        "fastnn.layers.SeparableConv2D(6, 3, padding='same', activation='gelu'), fastnn.layers.GroupNormalization(2), "
+        "fastnn.layers.UpSampling2D(), fastnn.layers.ZeroPadding2D(1), fastnn.layers.AveragePooling2D(3, 2, 'same'), "
+        "fastnn.layers.LayerNormalization([-2, -1]), Dropout(0.2), fastnn.layers.Permute((2, 1, 3)), "
+        "fastnn.layers.Cropping2D(1), fastnn.layers.GlobalMaxPooling2D(), fastnn.layers.UnitNormalization(), Dense(3)]",
+        "n_in": 128,
+        "batch_size": 40,
+    },
+    "residual": {"graph": "residual_digits.residual((8, 8, 1))", "n_in": 64, "batch_size": 32},
+    "LeNet-5": {"graph": "lenet5.lenet5((28, 28, 1))", "n_in": 784, "batch_size": 32},
     "clipnorm": {
         "layers": "[Dense(64, 'relu', kernel_regularizer='l2'), Dense(3)]",
         "n_in": 12,
@@ -135,6 +154,7 @@ def test_a_native_call_asks_for_as_much_memory_for_many_batches_as_for_few(count
     if _kernels.why_not("cython"):
         pytest.skip(_kernels.why_not("cython"))
     usual = {"optimizer": "'adam'", "loss": "mean_squared_error", "metrics": None, "batches": BATCHES}
+    usual["examples"] = str(HERE.parent / "examples")
     done = subprocess.run(
         [sys.executable, "-c", ALLOCATING, json.dumps(usual | {"dtype": dtype.name} | CASES[case])],
         env=os.environ | {"LD_PRELOAD": str(counting), "PYTHONMALLOC": "malloc"},
