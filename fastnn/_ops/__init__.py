@@ -23,6 +23,7 @@ KINDS = (
     "layer_norm",
     "group_norm",
     "conv_transpose",
+    "warp",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

@@ -75,6 +75,10 @@ def _no_room(operation: Operation, rows: int) -> int:
     return 0
 
 
+def _never(operation: Operation) -> bool:
+    return False
+
+
 def _columns(operation: Operation) -> int:
     return operation.n_in
 
@@ -106,6 +110,7 @@ class Op:
     activates : whether the op applies an activation, as its last step.
     measures : whether an op in training needs all samples of the batch before it gives the first; then ``settle`` moves
         what is kept of all batches, after the update.
+    idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     """
 
     code: int
@@ -123,6 +128,7 @@ class Op:
     activates: bool = False
     measures: bool = False
     settle: Callable[[Any, Any], None] = _stays
+    idle: Callable[[Operation], bool] = _never
 
     def sizes(self, op: Any) -> Any:
         """The geometry of a plan's record, by its names."""

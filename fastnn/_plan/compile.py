@@ -17,7 +17,17 @@ import numpy as np
 from fastnn._ops import own
 from fastnn._plan import tables
 from fastnn._plan.layout import ALIGN, Layout, padded
-from fastnn._plan.passes import Graph, Placed, copy_outputs, join_activations, operations_of, prune, take_logits, used
+from fastnn._plan.passes import (
+    Graph,
+    Placed,
+    copy_outputs,
+    drop_idle,
+    join_activations,
+    operations_of,
+    prune,
+    take_logits,
+    used,
+)
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, N_MORE, OP, VALUE
 from fastnn.errors import NotReadyError
@@ -68,13 +78,15 @@ def compile_plan(
     ValueError
         no layer computes anything.
     """
+    training = bool(losses)
     graph = operations_of(layout)
     prune(graph)
     if not graph.operations:
         raise NotReadyError("the model has no layer that computes anything; add a Dense layer")
+    if not (training and drops):
+        drop_idle(graph)
     join_activations(graph)
     copy_outputs(graph, layout.output_shapes)
-    training = bool(losses)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     measured = training and drops and measures(graph, layout)
     rows = batch_size if measured else block_rows(graph, layout, batch_size)

@@ -73,6 +73,21 @@ def prune(graph: Graph) -> None:
     graph.operations = kept[::-1]
 
 
+def drop_idle(graph: Graph) -> None:
+    """Leave out operations that give in prediction what they read, unless there are no others."""
+    came: dict[int, int] = {}
+    kept = []
+    for placed in graph.operations:
+        reads = tuple(came.get(value, value) for value in placed.reads)
+        if placed.operation.op.idle(placed.operation):
+            came[placed.writes] = reads[0]
+        else:
+            kept.append(replace(placed, reads=reads))
+    if kept:
+        graph.operations = kept
+        graph.outputs = [came.get(value, value) for value in graph.outputs]
+
+
 def used(graph: Graph, layout: Layout) -> list[Variable]:
     """The parameters that some operation has."""
     have = {placed.node.layer for placed in graph.operations}

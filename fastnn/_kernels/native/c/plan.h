@@ -115,7 +115,7 @@ enum fnn_constraint_code { FNN_UNCONSTRAINED, FNN_NON_NEG, FNN_NORM, FNN_N_CONST
 enum fnn_divisor { FNN_BY_ROWS, FNN_BY_WEIGHT, FNN_BY_NOTHING, FNN_N_DIVISORS };
 
 enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_GEOMETRY = 16 };
-enum { FNN_N_MORE = 2, FNN_N_NUMBERS = 2 };
+enum { FNN_N_MORE = 2, FNN_N_NUMBERS = 5 };
 enum { FNN_MOST_INPUTS = 256 };
 
 /* The array of all rows of a block between two ops. */
