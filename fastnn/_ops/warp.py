@@ -2,8 +2,9 @@
 
 Place ``(i, j)`` of the output reads its sample's image at ``y = (yy i + yx j) + y0`` and ``x = (xy i + xx j) + x0``, as
 Keras' ``affine_transform`` does. Two words of the model's generator, found by seed, op, step and the sample's place in
-its batch, give the map. It is kept for the way back as the halves of these words, which float32 holds exactly. The way
-back adds each gradient to the places it was read from, output by output.
+its batch, give the map. It is kept for the way back as the halves of these words, which float32 holds exactly; a
+negative number stands there where nothing was drawn. The way back adds each gradient to the places it was read from,
+output by output.
 
 Design: places and weights are computed in float64 by products and sums in a fixed order, cast, and never fused, so
 that every backend has the same bits; compiled kernels that may contract (rejected) differ where a place is rounded.
@@ -22,7 +23,7 @@ from fastnn._ops.base import Op
 TRANSLATE, ROTATE, ZOOM, ZOOM_EQUALLY, FLIP, CROP = range(6)
 CONSTANT, REFLECT, WRAP, NEAREST = range(4)
 GEOMETRY = ("h", "w", "c", "oh", "ow", "move", "fill", "bilinear")
-KEPT = 4  # numbers of a sample: both halves of two words
+KEPT, NOTHING = 4, -1  # numbers of a sample: both halves of two words, or that none were drawn
 VALUE = 4  # in the record's numbers: what CONSTANT reads outside; the ranges of two draws stand before it
 
 
@@ -62,13 +63,12 @@ def uniform(high, low):
 
 
 def forward(op, a, when):
-    acts = when.training and op["rate"] > 0
-    if acts:
-        _draw(op, a, when)
+    if op["room"] >= 0:
+        _keep(op, a, when)
     images, ys = a.x.reshape(a.n_samples, -1, a.sizes.c), a.y.reshape(a.n_samples, -1, a.sizes.c)
-    for image, y, places in zip(images, ys, _maps(op, a, acts), strict=True):
+    for image, y, drawn in zip(images, ys, _maps(op, a), strict=True):
         total = None
-        for at, is_inside, weight in _read(op, places, acts, y.dtype):
+        for at, is_inside, weight in _read(op, *drawn, y.dtype):
             number = np.where(is_inside, image[at], y.dtype.type(op["numbers"][VALUE]))
             number = number if weight is None else weight * number
             total = number if total is None else total + number
@@ -78,39 +78,44 @@ def forward(op, a, when):
 def backward(op, a, when):
     if not a.dx:
         return
-    acts = op["rate"] > 0
     if not a.dx.adds:
         a.dx.out[...] = 0
     dxs, dys = a.dx.out.reshape(a.n_samples, -1, a.sizes.c), a.dy.reshape(a.n_samples, -1, a.sizes.c)
-    for dx, dy, places in zip(dxs, dys, _maps(op, a, acts), strict=True):
-        at, is_inside, weights = zip(*_read(op, places, acts, dy.dtype), strict=True)
+    for dx, dy, drawn in zip(dxs, dys, _maps(op, a), strict=True):
+        at, is_inside, weights = zip(*_read(op, *drawn, dy.dtype), strict=True)
         slopes = np.stack([dy if weight is None else weight * dy for weight in weights], axis=1)
         read = np.stack(is_inside, axis=1)[..., 0]
         np.add.at(dx, np.stack(at, axis=1)[read], slopes[read])
 
 
-def _draw(op, a, when):
-    """Keep the words of each sample."""
+def _keep(op, a, when):
+    """Keep what is drawn for each sample."""
     first, count = KEPT * when.first_row, KEPT * a.n_samples
+    if not when.training or not op["rate"]:
+        a.room[:count] = NOTHING
+        return
     words = random.words(when.seed, int(op["stream"]) + 1, when.step, first, count).reshape(-1, KEPT)[:, :2]
     a.room[:count] = np.stack([words >> np.uint32(16), words & np.uint32(0xFFFF)], axis=-1).reshape(-1)
 
 
-def _maps(op, a, acts):
-    """The map of each sample."""
+def _maps(op, a):
+    """Of each sample, the map and whether it was drawn: else the middle is read as it is."""
     g, size = op["geometry"], a.sizes
-    if not acts:
-        return [(1.0, 0.0, (size.h - size.oh) // 2, 0.0, 1.0, (size.w - size.ow) // 2)] * a.n_samples
-    halves = a.room[: KEPT * a.n_samples].reshape(-1, KEPT).astype(np.float64)
-    return [drawn_map(g, op["numbers"], uniform(*kept[:2]), uniform(*kept[2:])) for kept in halves]
+    middle = (1.0, 0.0, (size.h - size.oh) // 2, 0.0, 1.0, (size.w - size.ow) // 2)
+    if op["room"] < 0:
+        return [(middle, False)] * a.n_samples
+    return [
+        (middle, False) if kept[0] < 0 else (drawn_map(g, op["numbers"], uniform(*kept[:2]), uniform(*kept[2:])), True)
+        for kept in a.room[: KEPT * a.n_samples].reshape(-1, KEPT).astype(np.float64)
+    ]
 
 
-def _read(op, places, acts, dtype):
+def _read(op, places, drawn, dtype):
     """What the outputs ``(oh * ow,)`` read: where, whether that is inside, and weights; both ``(oh * ow, 1)``."""
     h, w, _, oh, ow, _, fill, bilinear = op["geometry"][: len(GEOMETRY)].tolist()
     yy, yx, y0, xy, xx, x0 = places
     i, j = np.divmod(np.arange(oh * ow), ow)
-    axes = _along((yy * i + yx * j) + y0, bilinear and acts), _along((xy * i + xx * j) + x0, bilinear and acts)
+    axes = _along((yy * i + yx * j) + y0, bilinear and drawn), _along((xy * i + xx * j) + x0, bilinear and drawn)
     for (row, of_row), (column, of_column) in itertools.product(*axes):
         at = inside(row, h, fill) * w + inside(column, w, fill)
         is_inside = (fill != CONSTANT) | ((row >= 0) & (row < h) & (column >= 0) & (column < w))

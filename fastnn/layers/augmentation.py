@@ -144,8 +144,7 @@ class RandomTranslation(Interpolating):
     data_format : None or ``"channels_last"``.
     input_shape, name : as of all layers.
 
-    Shapes: ``(height, width, channels)`` stays. ``y[i, j] = x[i - down, j - right]``. Keras on PyTorch has no
-    ``"wrap"``, and this ``"reflect"`` where ``keras.ops.image.affine_transform`` has it.
+    Shapes: ``(height, width, channels)`` stays. ``y[i, j] = x[i - down, j - right]``.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Conv2D, RandomTranslation

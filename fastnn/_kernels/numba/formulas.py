@@ -52,9 +52,9 @@ def _on_numbers() -> ModuleType:
 ON_NUMBERS = _on_numbers()
 
 
-def compiled(formula: Callable[..., Any], compiler: Callable[..., Any] = inlined) -> Any:
-    """The formula on single numbers, with the functions it calls, all compiled by ``compiler``."""
-    given = formula.__globals__
+def compiled(formula: Callable[..., Any], compiler: Callable[..., Any] = inlined, **known: Any) -> Any:
+    """The formula on single numbers, with the functions it calls, all compiled by ``compiler`` but those ``known``."""
+    given = formula.__globals__ | known
     own = {
         name: compiled(given[name], compiler)
         for name in formula.__code__.co_names

@@ -11,25 +11,23 @@ from fastnn._kernels.numba.compile import exact_kernel, exact_small_kernel, inli
 from fastnn._kernels.numba.formulas import compiled
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, output_gradient, read, written
 from fastnn._kernels.numba.vector.random import philox
+from fastnn._kernels.numba.vector.turns import sine_cosine
 from fastnn._ops import warp
 
-KEPT, VALUE, CONSTANT = warp.KEPT, warp.VALUE, warp.CONSTANT
-drawn_map, inside, uniform = (
-    compiled(formula, exact_small_kernel) for formula in (warp.drawn_map, warp.inside, warp.uniform)
-)
+KEPT, NOTHING, VALUE, CONSTANT = warp.KEPT, warp.NOTHING, warp.VALUE, warp.CONSTANT
+drawn_map = compiled(warp.drawn_map, exact_small_kernel, sine_cosine=sine_cosine)
+inside, uniform = (compiled(formula, exact_small_kernel) for formula in (warp.inside, warp.uniform))
 HALF, LOW = np.uint64(16), np.uint64(0xFFFF)
 
 
 @inlined
 def forward(op, arrays, when):
     x, y = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows)
-    acts, kept = when.training != 0 and op.rate > 0, room(op, arrays, when.n_rows)
-    if acts:
-        draw(kept, when.seed, op.stream, when.step, when.first_row)
+    kept = room(op, arrays, when.n_rows)
+    keep(kept, when.training != 0 and op.rate > 0, when.seed, op.stream, when.step, when.first_row)
     image, out = op.geometry[0] * op.geometry[1] * op.geometry[2], op.repeat * op.n_out
     for i in range(when.n_rows):
-        places = place_map(op, kept[KEPT * i : KEPT * (i + 1)], acts)
-        push(op, places, acts, x[i * image : (i + 1) * image], y[i * out : (i + 1) * out])
+        push(op, kept[KEPT * i : KEPT * (i + 1)], x[i * image : (i + 1) * image], y[i * out : (i + 1) * out])
 
 
 @inlined
@@ -38,34 +36,39 @@ def backward(op, arrays, when):
     if dx.shape[0]:
         if not adds(op, arrays, 0):
             dx[:] = 0
-        dy, kept, acts = output_gradient(op, arrays, when.n_rows), room(op, arrays, when.n_rows), op.rate > 0
+        dy, kept = output_gradient(op, arrays, when.n_rows), room(op, arrays, when.n_rows)
         image, out = op.geometry[0] * op.geometry[1] * op.geometry[2], op.repeat * op.n_out
         for i in range(when.n_rows):
-            places = place_map(op, kept[KEPT * i : KEPT * (i + 1)], acts)
-            pull(op, places, acts, dy[i * out : (i + 1) * out], dx[i * image : (i + 1) * image])
+            pull(op, kept[KEPT * i : KEPT * (i + 1)], dy[i * out : (i + 1) * out], dx[i * image : (i + 1) * image])
 
 
 @inlined
 def room(op, arrays, n_rows):
-    """What is kept of each sample's draws; in plans for prediction of no use."""
-    first = max(op.room, 0)
-    return arrays.workspace[first : first + KEPT * n_rows]
+    """What is kept of each sample's draws; nothing in plans for prediction."""
+    return arrays.workspace[max(op.room, 0) : max(op.room, 0) + (KEPT * n_rows if op.room >= 0 else 0)]
 
 
 @exact_kernel
-def draw(kept, seed, stream, step, first):
+def keep(kept, draws, seed, stream, step, first):
     """Keep the halves of two words of each sample."""
     for i in range(kept.shape[0] // KEPT):
-        words = philox(seed, first + i, stream + 1, step)
-        for k in range(2):
-            kept[KEPT * i + 2 * k], kept[KEPT * i + 2 * k + 1] = words[k] >> HALF, words[k] & LOW
+        kept[KEPT * i] = NOTHING
+        if draws:
+            words = philox(seed, first + i, stream + 1, step)
+            for k in range(2):
+                kept[KEPT * i + 2 * k], kept[KEPT * i + 2 * k + 1] = words[k] >> HALF, words[k] & LOW
+
+
+@exact_small_kernel
+def is_drawn(kept):
+    return kept.shape[0] > 0 and kept[0] >= 0
 
 
 @exact_kernel
-def place_map(op, kept, acts):
+def place_map(op, kept):
     """The map of a sample: as it was drawn, or that of the middle."""
     g = op.geometry
-    if not acts:
+    if not is_drawn(kept):
         return 1.0, 0.0, float((g[0] - g[3]) // 2), 0.0, 1.0, float((g[1] - g[4]) // 2)
     u, v = uniform(np.float64(kept[0]), np.float64(kept[1])), uniform(np.float64(kept[2]), np.float64(kept[3]))
     return drawn_map(g, op.numbers, u, v)
@@ -94,9 +97,10 @@ def share(down, across, k):
 
 
 @exact_kernel
-def push(op, places, acts, x, y):
+def push(op, kept, x, y):
     """One sample's output."""
-    g, (yy, yx, y0, xy, xx, x0), bilinear = op.geometry, places, acts and op.geometry[7] != 0
+    g, (yy, yx, y0, xy, xx, x0) = op.geometry, place_map(op, kept)
+    bilinear = is_drawn(kept) and g[7] != 0
     fill = y.dtype.type(op.numbers[VALUE])
     for i in range(g[3]):
         for j in range(g[4]):
@@ -112,9 +116,10 @@ def push(op, places, acts, x, y):
 
 
 @exact_kernel
-def pull(op, places, acts, dy, dx):
+def pull(op, kept, dy, dx):
     """Adds one sample's gradient, in the order of the output."""
-    g, (yy, yx, y0, xy, xx, x0), bilinear = op.geometry, places, acts and op.geometry[7] != 0
+    g, (yy, yx, y0, xy, xx, x0) = op.geometry, place_map(op, kept)
+    bilinear = is_drawn(kept) and g[7] != 0
     for i in range(g[3]):
         for j in range(g[4]):
             row, down = beside((yy * i + yx * j) + y0, bilinear)

@@ -23,8 +23,8 @@ typedef struct {
         int64_t h, w, c, oh, ow, move, fill, bilinear;
     } g;
     int64_t x_size, y_size;
-    int acts;
     real value; /* of what lies outside */
+    real *kept; /* of the block; NULL in plans for prediction */
 } warping;
 
 /* y = (yy i + yx j) + y0 and x = (xy i + xx j) + x0. */
@@ -32,25 +32,28 @@ typedef struct {
     double yy, yx, y0, xy, xx, x0;
 } warp_map;
 
-static warping warping_of(const fnn_op *op, int training) {
-    warping v;
+static warping warping_of(const fnn_op *op, const fnn_model *model) {
+    warping v = {.value = (real)op->numbers[WARP_VALUE], .kept = op->room < 0 ? NULL : place(model, op->room)};
     memcpy(&v.g, op->geometry, sizeof v.g);
     v.x_size = v.g.h * v.g.w * v.g.c, v.y_size = v.g.oh * v.g.ow * v.g.c;
-    v.acts = training && op->rate > 0;
-    v.value = (real)op->numbers[WARP_VALUE];
     return v;
 }
 
 /* ---- the map of a sample ---- */
 
-static void warp_draw(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t i, real *kept) {
+/* The halves of two words; a negative number where nothing is drawn. */
+static void warp_keep(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t i, real *kept) {
     const uint64_t step = (uint64_t)block->step;
     const uint32_t counter[4] = {(uint32_t)(block->first_row + i), (uint32_t)op->stream + 1, (uint32_t)step,
                                  (uint32_t)(step >> 32)};
     uint32_t words[4];
+    kept[0] = -1;
+    if (!block->training || !(op->rate > 0)) return;
     fnn_philox(model->header->seed, counter, words);
     for (int k = 0; k < 2; k++) kept[2 * k] = (real)(words[k] >> 16), kept[2 * k + 1] = (real)(words[k] & 0xFFFF);
 }
+
+static int warp_drawn(const real *kept) { return kept && kept[0] >= 0; }
 
 static double warp_uniform(const real *halves) {
     return (((double)halves[0] * 65536.0 + (double)halves[1]) + 0.5) / 4294967296.0;
@@ -76,7 +79,7 @@ static warp_map warp_turned(const warping *v, double turns) {
 static warp_map warp_shifted(double y0, double x0) { return (warp_map){.yy = 1.0, .y0 = y0, .xx = 1.0, .x0 = x0}; }
 
 static warp_map warp_map_of(const warping *v, const fnn_op *op, const real *kept) {
-    if (!v->acts) return warp_shifted((double)((v->g.h - v->g.oh) / 2), (double)((v->g.w - v->g.ow) / 2));
+    if (!warp_drawn(kept)) return warp_shifted((double)((v->g.h - v->g.oh) / 2), (double)((v->g.w - v->g.ow) / 2));
     const double *ranges = op->numbers, p = warp_uniform(kept), q = warp_uniform(kept + 2);
     const double first = ranges[0] + (ranges[1] - ranges[0]) * p, second = ranges[2] + (ranges[3] - ranges[2]) * q;
     const int flips = p < 0.5;
@@ -98,12 +101,15 @@ typedef struct {
     real weight[WARP_CORNERS][WARP_TOGETHER];
 } warp_places;
 
-static void warp_place(const warp_map *m, int64_t line, int64_t first, int64_t count, int bilinear, warp_places *to) {
+/* All of a line's WARP_TOGETHER from `first` on, also those behind its end, so that the loop has no rest. */
+INLINE void warp_place(const warp_map *m, int64_t line, int64_t first, const int bilinear, warp_places *to) {
     const double down = m->yy * (double)line, across = m->xy * (double)line;
-    for (int64_t k = 0; k < count; k++) {
-        const double j = (double)(int32_t)(first + k), y = (down + m->yx * j) + m->y0, x = (across + m->xx * j) + m->x0;
-        to->row[k] = bilinear ? floor(y) : rint(y), to->column[k] = bilinear ? floor(x) : rint(x);
-        const double below = y - to->row[k], right = x - to->column[k];
+    for (int k = 0; k < WARP_TOGETHER; k++) {
+        const double j = (double)first + (double)k, y = (down + m->yx * j) + m->y0, x = (across + m->xx * j) + m->x0;
+        const double row = bilinear ? floor(y) : rint(y), column = bilinear ? floor(x) : rint(x);
+        const double below = y - row, right = x - column;
+        to->row[k] = row, to->column[k] = column;
+        if (!bilinear) continue;
         to->weight[0][k] = (real)((1.0 - below) * (1.0 - right));
         to->weight[1][k] = (real)((1.0 - below) * right);
         to->weight[2][k] = (real)(below * (1.0 - right));
@@ -134,111 +140,141 @@ static int64_t warp_index(const warping *v, int64_t row, int64_t column) {
     return (warp_inside(row, v->g.h, v->g.fill) * v->g.w + warp_inside(column, v->g.w, v->g.fill)) * v->g.c;
 }
 
-/* The four places around one; whether all of them have numbers. */
-INLINE int warp_corners(const warping *v, const warp_places *p, int64_t k, int64_t at[WARP_CORNERS]) {
-    const int64_t row = (int64_t)p->row[k], column = (int64_t)p->column[k];
-    if ((uint64_t)row < (uint64_t)(v->g.h - 1) && (uint64_t)column < (uint64_t)(v->g.w - 1)) {
-        at[0] = (row * v->g.w + column) * v->g.c, at[1] = at[0] + v->g.c;
-        at[2] = at[0] + v->g.w * v->g.c, at[3] = at[2] + v->g.c;
-        return 1;
-    }
-    for (int i = 0; i < WARP_CORNERS; i++) at[i] = warp_index(v, row + i / 2, column + i % 2);
-    return (at[0] | at[1] | at[2] | at[3]) >= 0;
-}
+/* Outputs of a line and where their channels stand, `channels` of them, known to the compiler where there are few. */
+typedef void (*warp_work)(const warping *, const warp_places *, int64_t count, const real *from, real *to,
+                          const int64_t channels);
 
-typedef void (*warp_work)(const warping *, const warp_places *, int64_t k, const real *from, real *to, int64_t output);
-
-/* Calls work for each output, with where its channels stand. */
-INLINE void warp_each(const warping *v, const warp_map *m, warp_work work, const real *from, real *to) {
+INLINE void warp_each(const warping *v, const warp_map *m, const int bilinear, warp_work work, const real *from,
+                      real *to, int64_t from_step, int64_t to_step, const int64_t channels) {
     warp_places places;
-    const int bilinear = v->acts && v->g.bilinear;
     for (int64_t i = 0; i < v->g.oh; i++)
         for (int64_t j = 0; j < v->g.ow; j += WARP_TOGETHER) {
-            const int64_t count = v->g.ow - j < WARP_TOGETHER ? v->g.ow - j : WARP_TOGETHER;
-            if (bilinear)
-                warp_place(m, i, j, count, 1, &places);
-            else
-                warp_place(m, i, j, count, 0, &places);
-            for (int64_t k = 0; k < count; k++) work(v, &places, k, from, to, (i * v->g.ow + j + k) * v->g.c);
+            const int64_t count = v->g.ow - j < WARP_TOGETHER ? v->g.ow - j : WARP_TOGETHER, at = i * v->g.ow + j;
+            warp_place(m, i, j, bilinear, &places);
+            work(v, &places, count, from + at * from_step, to + at * to_step, channels);
         }
+}
+
+/* From an image to its output, with steps of `channels` there and none here, or back. */
+INLINE void warp_all(const warping *v, const warp_map *m, const int bilinear, warp_work work, const real *from,
+                     real *to, const int back) {
+    const int64_t c = v->g.c;
+    if (c == 1)
+        warp_each(v, m, bilinear, work, from, to, back, !back, 1);
+    else if (c == 3)
+        warp_each(v, m, bilinear, work, from, to, 3 * back, 3 * !back, 3);
+    else
+        warp_each(v, m, bilinear, work, from, to, c * back, c * !back, c);
 }
 
 /* ---- forward ---- */
 
-INLINE void warp_blend(const warping *v, const warp_places *p, int64_t k, const real *x, real *y, int64_t output) {
+/* An output with a neighbour outside of the image. */
+static void warp_blend_edge(const warping *v, const warp_places *p, int64_t k, const real *x, real *y) {
+    const int64_t row = (int64_t)p->row[k], column = (int64_t)p->column[k];
     int64_t at[WARP_CORNERS];
-    const real a = p->weight[0][k], b = p->weight[1][k], c = p->weight[2][k], d = p->weight[3][k];
-    real *restrict to = y + output;
-    if (warp_corners(v, p, k, at)) {
-        const real *ax = x + at[0], *bx = x + at[1], *cx = x + at[2], *dx = x + at[3];
-        for (int64_t j = 0; j < v->g.c; j++) to[j] = ((a * ax[j] + b * bx[j]) + c * cx[j]) + d * dx[j];
-        return;
-    }
+    for (int i = 0; i < WARP_CORNERS; i++) at[i] = warp_index(v, row + i / 2, column + i % 2);
     for (int64_t j = 0; j < v->g.c; j++) {
         real number[WARP_CORNERS];
-        for (int i = 0; i < WARP_CORNERS; i++) number[i] = at[i] < 0 ? v->value : x[at[i] + j];
-        to[j] = ((a * number[0] + b * number[1]) + c * number[2]) + d * number[3];
+        for (int i = 0; i < WARP_CORNERS; i++) number[i] = p->weight[i][k] * (at[i] < 0 ? v->value : x[at[i] + j]);
+        y[j] = ((number[0] + number[1]) + number[2]) + number[3];
     }
 }
 
-INLINE void warp_take(const warping *v, const warp_places *p, int64_t k, const real *x, real *y, int64_t output) {
-    const int64_t at = warp_index(v, (int64_t)p->row[k], (int64_t)p->column[k]);
-    real *restrict to = y + output;
-    for (int64_t j = 0; j < v->g.c; j++) to[j] = at < 0 ? v->value : x[at + j];
+INLINE void warp_blend(const warping *v, const warp_places *p, int64_t count, const real *x, real *y,
+                       const int64_t channels) {
+    const int64_t line = v->g.w * channels;
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t row = (int64_t)p->row[k], column = (int64_t)p->column[k];
+        real *restrict to = y + k * channels;
+        if ((uint64_t)row >= (uint64_t)(v->g.h - 1) || (uint64_t)column >= (uint64_t)(v->g.w - 1)) {
+            warp_blend_edge(v, p, k, x, to);
+            continue;
+        }
+        const real a = p->weight[0][k], b = p->weight[1][k], c = p->weight[2][k], d = p->weight[3][k];
+        const real *above = x + row * line + column * channels, *below = above + line;
+        for (int64_t j = 0; j < channels; j++)
+            to[j] = ((a * above[j] + b * above[channels + j]) + c * below[j]) + d * below[channels + j];
+    }
+}
+
+INLINE void warp_take(const warping *v, const warp_places *p, int64_t count, const real *x, real *y,
+                      const int64_t channels) {
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t at = warp_index(v, (int64_t)p->row[k], (int64_t)p->column[k]);
+        real *restrict to = y + k * channels;
+        for (int64_t j = 0; j < channels; j++) to[j] = at < 0 ? v->value : x[at + j];
+    }
 }
 
 /* Lines of the image as they are. */
 static void warp_copy(const warping *v, const warp_map *m, const real *x, real *y) {
-    const int64_t line = v->g.w * v->g.c, out = v->g.ow * v->g.c,
-                  start = (int64_t)m->y0 * line + (int64_t)m->x0 * v->g.c;
-    for (int64_t i = 0; i < v->g.oh; i++) copy_row(x + start + i * line, out, y + i * out);
+    const int64_t line = v->g.w * v->g.c, out = v->g.ow * v->g.c;
+    const real *from = x + (int64_t)m->y0 * line + (int64_t)m->x0 * v->g.c;
+    for (int64_t i = 0; i < v->g.oh; i++) copy_row(from + i * line, out, y + i * out);
 }
 
 static void warp_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin, int64_t end) {
-    const warping v = warping_of(op, block->training);
-    const real *x = op_x(op, model, block, 0);
-    real *y = op_y(op, model), *kept = v.acts ? place(model, op->room) : NULL;
+    const warping v = warping_of(op, model);
     for (int64_t i = begin; i < end; i++) {
-        if (v.acts) warp_draw(op, model, block, i, kept + i * WARP_KEPT);
-        const warp_map m = warp_map_of(&v, op, v.acts ? kept + i * WARP_KEPT : NULL);
-        if (!v.acts || v.g.move == WARP_CROP)
-            warp_copy(&v, &m, x + i * v.x_size, y + i * v.y_size);
+        const real *x = op_x(op, model, block, 0) + i * v.x_size;
+        real *y = op_y(op, model) + i * v.y_size, *kept = v.kept ? v.kept + i * WARP_KEPT : NULL;
+        if (kept) warp_keep(op, model, block, i, kept);
+        const warp_map m = warp_map_of(&v, op, kept);
+        if (!warp_drawn(kept) || v.g.move == WARP_CROP)
+            warp_copy(&v, &m, x, y);
         else if (v.g.bilinear)
-            warp_each(&v, &m, warp_blend, x + i * v.x_size, y + i * v.y_size);
+            warp_all(&v, &m, 1, warp_blend, x, y, 0);
         else
-            warp_each(&v, &m, warp_take, x + i * v.x_size, y + i * v.y_size);
+            warp_all(&v, &m, 0, warp_take, x, y, 0);
     }
 }
 
 /* ---- back ---- */
 
-INLINE void warp_spread(const warping *v, const warp_places *p, int64_t k, const real *dy, real *dx, int64_t output) {
-    int64_t at[WARP_CORNERS];
-    warp_corners(v, p, k, at);
-    for (int i = 0; i < WARP_CORNERS; i++)
-        for (int64_t j = 0; at[i] >= 0 && j < v->g.c; j++) dx[at[i] + j] += p->weight[i][k] * dy[output + j];
+INLINE void warp_add(const real *dy, real weight, real *dx, const int64_t channels) {
+    for (int64_t j = 0; j < channels; j++) dx[j] += weight * dy[j];
 }
 
-INLINE void warp_give(const warping *v, const warp_places *p, int64_t k, const real *dy, real *dx, int64_t output) {
-    const int64_t at = warp_index(v, (int64_t)p->row[k], (int64_t)p->column[k]);
-    for (int64_t j = 0; at >= 0 && j < v->g.c; j++) dx[at + j] += dy[output + j];
+INLINE void warp_spread(const warping *v, const warp_places *p, int64_t count, const real *dy, real *dx,
+                        const int64_t channels) {
+    const int64_t line = v->g.w * channels;
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t row = (int64_t)p->row[k], column = (int64_t)p->column[k];
+        const real *from = dy + k * channels;
+        const int edge = (uint64_t)row >= (uint64_t)(v->g.h - 1) || (uint64_t)column >= (uint64_t)(v->g.w - 1);
+        for (int i = 0; i < WARP_CORNERS; i++) {
+            const int64_t at =
+                edge ? warp_index(v, row + i / 2, column + i % 2) : (row + i / 2) * line + (column + i % 2) * channels;
+            if (at >= 0) warp_add(from, p->weight[i][k], dx + at, channels);
+        }
+    }
+}
+
+INLINE void warp_give(const warping *v, const warp_places *p, int64_t count, const real *dy, real *dx,
+                      const int64_t channels) {
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t at = warp_index(v, (int64_t)p->row[k], (int64_t)p->column[k]);
+        for (int64_t j = 0; at >= 0 && j < channels; j++) dx[at + j] += dy[k * channels + j];
+    }
 }
 
 static void warp_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
     (void)block;
-    const warping v = warping_of(op, 1);
-    const real *dy = op_dy(op, model), *kept = v.acts ? place(model, op->room) : NULL;
+    const warping v = warping_of(op, model);
+    const real *dy = op_dy(op, model);
     real *dx = op_dx(op, model, 0);
     if (!dx) return;
     if (!op_edge(op, model, 0)->adds)
         memset(dx + begin * v.x_size, 0, (size_t)((end - begin) * v.x_size) * sizeof(real));
     for (int64_t i = begin; i < end; i++) {
-        const warp_map m = warp_map_of(&v, op, v.acts ? kept + i * WARP_KEPT : NULL);
-        if (v.acts && v.g.bilinear)
-            warp_each(&v, &m, warp_spread, dy + i * v.y_size, dx + i * v.x_size);
+        const real *kept = v.kept ? v.kept + i * WARP_KEPT : NULL;
+        const warp_map m = warp_map_of(&v, op, kept);
+        if (warp_drawn(kept) && v.g.bilinear)
+            warp_all(&v, &m, 1, warp_spread, dy + i * v.y_size, dx + i * v.x_size, 1);
         else
-            warp_each(&v, &m, warp_give, dy + i * v.y_size, dx + i * v.x_size);
+            warp_all(&v, &m, 0, warp_give, dy + i * v.y_size, dx + i * v.x_size, 1);
     }
 }
 
