@@ -101,20 +101,36 @@ typedef struct {
     real weight[WARP_CORNERS][WARP_TOGETHER];
 } warp_places;
 
-/* All of a line's WARP_TOGETHER from `first` on, also those behind its end, so that the loop has no rest. */
+/* Weights in loops of their own: compilers vectorise what changes the size of numbers only where
+ * nothing else is done. */
+INLINE void warp_weigh(const double *down, const double *across, real *weight) {
+    double product[WARP_TOGETHER];
+    for (int k = 0; k < WARP_TOGETHER; k++) product[k] = down[k] * across[k];
+    for (int k = 0; k < WARP_TOGETHER; k++) weight[k] = (real)product[k];
+}
+
+/* floor, which GCC turns into vectors only where it may forget about exceptions. */
+INLINE double warp_floor(double a) {
+    const double near = rint(a);
+    return near - (double)isgreater(near, a);
+}
+
+/* All of a line's WARP_TOGETHER from `first` on, also those behind its end, so that loops have no rest. */
 INLINE void warp_place(const warp_map *m, int64_t line, int64_t first, const int bilinear, warp_places *to) {
-    const double down = m->yy * (double)line, across = m->xy * (double)line;
+    const double by_line = m->yy * (double)line, across_line = m->xy * (double)line;
+    double below[WARP_TOGETHER], above[WARP_TOGETHER], right[WARP_TOGETHER], left[WARP_TOGETHER];
     for (int k = 0; k < WARP_TOGETHER; k++) {
-        const double j = (double)first + (double)k, y = (down + m->yx * j) + m->y0, x = (across + m->xx * j) + m->x0;
-        const double row = bilinear ? floor(y) : rint(y), column = bilinear ? floor(x) : rint(x);
-        const double below = y - row, right = x - column;
-        to->row[k] = row, to->column[k] = column;
-        if (!bilinear) continue;
-        to->weight[0][k] = (real)((1.0 - below) * (1.0 - right));
-        to->weight[1][k] = (real)((1.0 - below) * right);
-        to->weight[2][k] = (real)(below * (1.0 - right));
-        to->weight[3][k] = (real)(below * right);
+        const double j = (double)first + (double)k;
+        const double y = (by_line + m->yx * j) + m->y0, x = (across_line + m->xx * j) + m->x0;
+        to->row[k] = bilinear ? warp_floor(y) : rint(y), to->column[k] = bilinear ? warp_floor(x) : rint(x);
+        below[k] = y - to->row[k], right[k] = x - to->column[k];
+        above[k] = 1.0 - below[k], left[k] = 1.0 - right[k];
     }
+    if (!bilinear) return;
+    warp_weigh(above, left, to->weight[0]);
+    warp_weigh(above, right, to->weight[1]);
+    warp_weigh(below, left, to->weight[2]);
+    warp_weigh(below, right, to->weight[3]);
 }
 
 static int64_t warp_wrapped(int64_t at, int64_t n) {
@@ -169,15 +185,19 @@ INLINE void warp_all(const warping *v, const warp_map *m, const int bilinear, wa
 
 /* ---- forward ---- */
 
+/* Where the channels of a place and its three neighbours stand, some of which lie outside. */
+static void warp_corners(const warping *v, int64_t row, int64_t column, int64_t at[WARP_CORNERS]) {
+    for (int i = 0; i < WARP_CORNERS; i++) at[i] = warp_index(v, row + i / 2, column + i % 2);
+}
+
 /* An output with a neighbour outside of the image. */
 static void warp_blend_edge(const warping *v, const warp_places *p, int64_t k, const real *x, real *y) {
-    const int64_t row = (int64_t)p->row[k], column = (int64_t)p->column[k];
     int64_t at[WARP_CORNERS];
-    for (int i = 0; i < WARP_CORNERS; i++) at[i] = warp_index(v, row + i / 2, column + i % 2);
+    warp_corners(v, (int64_t)p->row[k], (int64_t)p->column[k], at);
     for (int64_t j = 0; j < v->g.c; j++) {
-        real number[WARP_CORNERS];
-        for (int i = 0; i < WARP_CORNERS; i++) number[i] = p->weight[i][k] * (at[i] < 0 ? v->value : x[at[i] + j]);
-        y[j] = ((number[0] + number[1]) + number[2]) + number[3];
+        real part[WARP_CORNERS];
+        for (int i = 0; i < WARP_CORNERS; i++) part[i] = p->weight[i][k] * (at[i] < 0 ? v->value : x[at[i] + j]);
+        y[j] = ((part[0] + part[1]) + part[2]) + part[3];
     }
 }
 
@@ -232,21 +252,22 @@ static void warp_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
 
 /* ---- back ---- */
 
-INLINE void warp_add(const real *dy, real weight, real *dx, const int64_t channels) {
-    for (int64_t j = 0; j < channels; j++) dx[j] += weight * dy[j];
-}
-
 INLINE void warp_spread(const warping *v, const warp_places *p, int64_t count, const real *dy, real *dx,
                         const int64_t channels) {
     const int64_t line = v->g.w * channels;
     for (int64_t k = 0; k < count; k++) {
         const int64_t row = (int64_t)p->row[k], column = (int64_t)p->column[k];
-        const real *from = dy + k * channels;
-        const int edge = (uint64_t)row >= (uint64_t)(v->g.h - 1) || (uint64_t)column >= (uint64_t)(v->g.w - 1);
+        int64_t at[WARP_CORNERS];
+        if ((uint64_t)row >= (uint64_t)(v->g.h - 1) || (uint64_t)column >= (uint64_t)(v->g.w - 1)) {
+            warp_corners(v, row, column, at);
+        } else {
+            at[0] = row * line + column * channels, at[1] = at[0] + channels;
+            at[2] = at[0] + line, at[3] = at[2] + channels;
+        }
         for (int i = 0; i < WARP_CORNERS; i++) {
-            const int64_t at =
-                edge ? warp_index(v, row + i / 2, column + i % 2) : (row + i / 2) * line + (column + i % 2) * channels;
-            if (at >= 0) warp_add(from, p->weight[i][k], dx + at, channels);
+            const real weight = p->weight[i][k];
+            if (at[i] < 0) continue;
+            for (int64_t j = 0; j < channels; j++) dx[at[i] + j] += weight * dy[k * channels + j];
         }
     }
 }
