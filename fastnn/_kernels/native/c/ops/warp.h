@@ -116,7 +116,7 @@ INLINE double warp_floor(double a) {
 }
 
 /* All of a line's WARP_TOGETHER from `first` on, also those behind its end, so that loops have no rest. */
-INLINE void warp_place(const warp_map *m, int64_t line, int64_t first, const int bilinear, warp_places *to) {
+INLINE void warp_find(const warp_map *m, int64_t line, int64_t first, const int bilinear, warp_places *to) {
     const double by_line = m->yy * (double)line, across_line = m->xy * (double)line;
     double below[WARP_TOGETHER], above[WARP_TOGETHER], right[WARP_TOGETHER], left[WARP_TOGETHER];
     for (int k = 0; k < WARP_TOGETHER; k++) {
@@ -131,6 +131,13 @@ INLINE void warp_place(const warp_map *m, int64_t line, int64_t first, const int
     warp_weigh(above, right, to->weight[1]);
     warp_weigh(below, left, to->weight[2]);
     warp_weigh(below, right, to->weight[3]);
+}
+
+static void warp_place(const warp_map *m, int64_t line, int64_t first, int bilinear, warp_places *to) {
+    if (bilinear)
+        warp_find(m, line, first, 1, to);
+    else
+        warp_find(m, line, first, 0, to);
 }
 
 static int64_t warp_wrapped(int64_t at, int64_t n) {
@@ -156,31 +163,21 @@ static int64_t warp_index(const warping *v, int64_t row, int64_t column) {
     return (warp_inside(row, v->g.h, v->g.fill) * v->g.w + warp_inside(column, v->g.w, v->g.fill)) * v->g.c;
 }
 
-/* Outputs of a line and where their channels stand, `channels` of them, known to the compiler where there are few. */
+/* Some outputs of a line, each with `channels`, known to the compiler where it is one. */
 typedef void (*warp_work)(const warping *, const warp_places *, int64_t count, const real *from, real *to,
                           const int64_t channels);
 
-INLINE void warp_each(const warping *v, const warp_map *m, const int bilinear, warp_work work, const real *from,
-                      real *to, int64_t from_step, int64_t to_step, const int64_t channels) {
+/* From an image to its output, or back: the output's places lie one behind the other. */
+INLINE void warp_each(const warping *v, const warp_map *m, int bilinear, warp_work work, const real *from, real *to,
+                      const int back, const int64_t channels) {
     warp_places places;
     for (int64_t i = 0; i < v->g.oh; i++)
         for (int64_t j = 0; j < v->g.ow; j += WARP_TOGETHER) {
-            const int64_t count = v->g.ow - j < WARP_TOGETHER ? v->g.ow - j : WARP_TOGETHER, at = i * v->g.ow + j;
+            const int64_t count = v->g.ow - j < WARP_TOGETHER ? v->g.ow - j : WARP_TOGETHER;
+            const int64_t at = (i * v->g.ow + j) * channels;
             warp_place(m, i, j, bilinear, &places);
-            work(v, &places, count, from + at * from_step, to + at * to_step, channels);
+            work(v, &places, count, back ? from + at : from, back ? to : to + at, channels);
         }
-}
-
-/* From an image to its output, with steps of `channels` there and none here, or back. */
-INLINE void warp_all(const warping *v, const warp_map *m, const int bilinear, warp_work work, const real *from,
-                     real *to, const int back) {
-    const int64_t c = v->g.c;
-    if (c == 1)
-        warp_each(v, m, bilinear, work, from, to, back, !back, 1);
-    else if (c == 3)
-        warp_each(v, m, bilinear, work, from, to, 3 * back, 3 * !back, 3);
-    else
-        warp_each(v, m, bilinear, work, from, to, c * back, c * !back, c);
 }
 
 /* ---- forward ---- */
@@ -243,31 +240,39 @@ static void warp_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
         const warp_map m = warp_map_of(&v, op, kept);
         if (!warp_drawn(kept) || v.g.move == WARP_CROP)
             warp_copy(&v, &m, x, y);
-        else if (v.g.bilinear)
-            warp_all(&v, &m, 1, warp_blend, x, y, 0);
+        else if (!v.g.bilinear)
+            warp_each(&v, &m, 0, warp_take, x, y, 0, v.g.c);
+        else if (v.g.c == 1)
+            warp_each(&v, &m, 1, warp_blend, x, y, 0, 1);
         else
-            warp_all(&v, &m, 0, warp_take, x, y, 0);
+            warp_each(&v, &m, 1, warp_blend, x, y, 0, v.g.c);
     }
 }
 
 /* ---- back ---- */
 
+static void warp_spread_edge(const warping *v, const warp_places *p, int64_t k, const real *dy, real *dx) {
+    int64_t at[WARP_CORNERS];
+    warp_corners(v, (int64_t)p->row[k], (int64_t)p->column[k], at);
+    for (int i = 0; i < WARP_CORNERS; i++)
+        for (int64_t j = 0; at[i] >= 0 && j < v->g.c; j++) dx[at[i] + j] += p->weight[i][k] * dy[j];
+}
+
 INLINE void warp_spread(const warping *v, const warp_places *p, int64_t count, const real *dy, real *dx,
                         const int64_t channels) {
     const int64_t line = v->g.w * channels;
-    for (int64_t k = 0; k < count; k++) {
+    for (int64_t k = 0; k < count; k++, dy += channels) {
         const int64_t row = (int64_t)p->row[k], column = (int64_t)p->column[k];
-        int64_t at[WARP_CORNERS];
         if ((uint64_t)row >= (uint64_t)(v->g.h - 1) || (uint64_t)column >= (uint64_t)(v->g.w - 1)) {
-            warp_corners(v, row, column, at);
-        } else {
-            at[0] = row * line + column * channels, at[1] = at[0] + channels;
-            at[2] = at[0] + line, at[3] = at[2] + channels;
+            warp_spread_edge(v, p, k, dy, dx);
+            continue;
         }
-        for (int i = 0; i < WARP_CORNERS; i++) {
-            const real weight = p->weight[i][k];
-            if (at[i] < 0) continue;
-            for (int64_t j = 0; j < channels; j++) dx[at[i] + j] += weight * dy[k * channels + j];
+        const real a = p->weight[0][k], b = p->weight[1][k], c = p->weight[2][k], d = p->weight[3][k];
+        real *above = dx + row * line + column * channels, *below = above + line;
+        for (int64_t j = 0; j < channels; j++) {
+            const real slope = dy[j];
+            above[j] += a * slope, above[channels + j] += b * slope;
+            below[j] += c * slope, below[channels + j] += d * slope;
         }
     }
 }
@@ -293,9 +298,9 @@ static void warp_backward_rows(const fnn_op *op, const fnn_model *model, const f
         const real *kept = v.kept ? v.kept + i * WARP_KEPT : NULL;
         const warp_map m = warp_map_of(&v, op, kept);
         if (warp_drawn(kept) && v.g.bilinear)
-            warp_all(&v, &m, 1, warp_spread, dy + i * v.y_size, dx + i * v.x_size, 1);
+            warp_each(&v, &m, 1, warp_spread, dy + i * v.y_size, dx + i * v.x_size, 1, v.g.c);
         else
-            warp_all(&v, &m, 0, warp_give, dy + i * v.y_size, dx + i * v.x_size, 1);
+            warp_each(&v, &m, 0, warp_give, dy + i * v.y_size, dx + i * v.x_size, 1, v.g.c);
     }
 }
 
