@@ -270,7 +270,7 @@ def test_models_fitted_together_end_as_those_fitted_alone(rng, name, tmp_path):
     together[0].save(tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")
     for model in (again, alone[0]):
-        model.fit(x, y, epochs=1, batch_size=16, verbose=0)
+        model.fit(x, y, epochs=1, batch_size=16, verbose=0, backend=name)
     np.testing.assert_array_equal(again.params, alone[0].params)
 
 

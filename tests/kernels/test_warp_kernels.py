@@ -38,7 +38,7 @@ CASES = [
     *(RandomFlip(mode) for mode in ("horizontal", "vertical", "horizontal_and_vertical")),
     RandomCrop(1, 1),
 ]
-SHAPES = ((1, 1), (1, 7), (6, 1), (5, 4), (3, 37))
+SHAPES = ((1, 1), (1, 7), (6, 1), (5, 4), (3, 11))
 FORMS = [(layer, (*SHAPES[i % len(SHAPES)], (1, 3, 5)[i % 3])) for i, layer in enumerate(CASES)]
 FORMS += [(layer, (9, 35, channels)) for layer, channels in zip(CASES[1::5], (1, 2, 3, 5, 8, 17), strict=False)]
 FORMS += [(RandomCrop(4, 3), (7, 3, 3)), (RandomCrop(2, 33), (2, 40, 1)), (RandomCrop(3, 3), (3, 3, 5))]
