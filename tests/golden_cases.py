@@ -40,6 +40,11 @@ from fastnn.layers import (
     Normalization,
     Permute,
     PReLU,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
     RepeatVector,
     Rescaling,
     Scale,
@@ -307,6 +312,20 @@ def _normalized() -> list[Case]:
     ]
 
 
+def _augmented() -> list[Case]:
+    """Images that are drawn anew in every step, by first layers and by ones that gradients pass."""
+    first = (RandomTranslation(0.25, (0.0, 0.3)), RandomRotation(0.1, "nearest"), Conv2D(5, 3, activation="tanh"))
+    behind = (RandomZoom(0.4, fill_mode="constant", fill_value=0.5), Flatten(), Dense(3))
+    turned = (Conv2D(3, 2, activation="tanh"), RandomRotation(0.3, "wrap"), RandomZoom(0.3, (-0.5, 0.0), "reflect"))
+    parts = (RandomFlip("horizontal"), RandomFlip("vertical"), RandomRotation(0.5, "reflect", "nearest"))
+    common = {"rows": 83, "batch_size": 37, "epochs": 2}
+    return [
+        Case("augmented", (*first, *behind), (8, 7, 2), **common),
+        Case("augmented-inside", (*turned, Flatten(), Dense(2)), (7, 9, 3), validation=0.2, **common),
+        Case("augmented-parts", (*parts, Conv2D(5, 2), RandomCrop(4, 5), Flatten(), Dense(2)), (7, 8, 1), **common),
+    ]
+
+
 _DROPPED = (Dense(23, "relu"), Dropout(0.25), Dense(1))
 _SPARSE = "sparse_categorical_crossentropy"
 _CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
@@ -362,5 +381,6 @@ CASES = (
     *_pooled(),
     *_moved(),
     *_normalized(),
+    *_augmented(),
 )
 PAIRS = [(case, dtype) for case in CASES for dtype in case.dtypes]

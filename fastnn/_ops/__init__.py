@@ -28,6 +28,7 @@ KINDS = (
     "rescale",
     "standardize",
     "prelu",
+    "warp",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

@@ -38,4 +38,4 @@ def forward(op, a, when):
     a.y[...] = np.where(stays, a.x * factor + shift, dropped)
 
 
-OP = Op(16, "alpha_dropout", forward, dropout.backward, keeps=lambda operation: True, idles=lambda operation: True)
+OP = Op(16, "alpha_dropout", forward, dropout.backward, keeps=lambda operation: True, idle=lambda operation: True)

@@ -75,6 +75,10 @@ def _no_room(operation: Operation, rows: int) -> int:
     return 0
 
 
+def _never(operation: Operation) -> bool:
+    return False
+
+
 def _columns(operation: Operation) -> int:
     return operation.n_in
 
@@ -102,11 +106,11 @@ class Op:
     shape : of the parameter ``w``, from the plan's record.
     units : what threads may share of the parameters' gradients.
     room : numbers of workspace, ``a.room``, that a block of so many samples wants in training.
-    idles : whether an operation gives what it gets in prediction, whose plans leave it out.
     by_sample : whether inputs are whole samples, ``(samples, numbers a sample)``, and no rows as wide as the output's.
     activates : whether the op applies an activation, as its last step.
     measures : whether an op in training needs all samples of the batch before it gives the first; then ``settle`` moves
         what is kept of all batches, after the update.
+    idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     """
 
     code: int
@@ -120,11 +124,11 @@ class Op:
     shape: Callable[[Any], tuple[int, ...]] = _matrix
     units: Callable[[Operation], int] = _columns
     room: Callable[[Operation, int], int] = _no_room
-    idles: Callable[[Operation], bool] = lambda operation: False
     by_sample: bool = False
     activates: bool = False
     measures: bool = False
     settle: Callable[[Any, Any], None] = _stays
+    idle: Callable[[Operation], bool] = _never
 
     def sizes(self, op: Any) -> Any:
         """The geometry of a plan's record, by its names."""

@@ -28,5 +28,5 @@ def backward(op, a, when):
 
 
 OP = Op(
-    2, "dropout", forward, backward, keeps=lambda operation: True, geometry=("shared",), idles=lambda operation: True
+    2, "dropout", forward, backward, keeps=lambda operation: True, geometry=("shared",), idle=lambda operation: True
 )

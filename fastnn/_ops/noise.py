@@ -32,4 +32,4 @@ def keeps(operation: Operation) -> bool:
     return bool(operation.geometry[0])
 
 
-OP = Op(17, "noise", forward, backward, keeps=keeps, geometry=("multiplies",), idles=lambda operation: True)
+OP = Op(17, "noise", forward, backward, keeps=keeps, geometry=("multiplies",), idle=lambda operation: True)

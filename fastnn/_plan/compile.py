@@ -21,8 +21,8 @@ from fastnn._plan.passes import (
     Graph,
     Placed,
     copy_outputs,
+    drop_idle,
     join_activations,
-    leave_out_idle,
     operations_of,
     prune,
     take_logits,
@@ -79,13 +79,13 @@ def compile_plan(
     ValueError
         no layer computes anything.
     """
+    training = bool(losses)
     graph = operations_of(layout)
     prune(graph)
     if not graph.operations:
         raise NotReadyError("the model has no layer that computes anything; add a Dense layer")
-    training = bool(losses)
-    if not training:
-        leave_out_idle(graph)
+    if not (training and drops):
+        drop_idle(graph)
     join_activations(graph)
     copy_outputs(graph, layout.output_shapes)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []

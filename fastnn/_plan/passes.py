@@ -54,11 +54,11 @@ def operations_of(layout: Layout) -> Graph:
 
 
 def last_activation(layout: Layout, output: int = 0) -> str | None:
-    """Name of the activation that an output comes from; what idles in prediction changes nothing of what it means."""
+    """Name of the activation that an output comes from; what is idle in prediction changes nothing of what it means."""
     graph = operations_of(layout)
     made_by = {placed.writes: placed for placed in graph.operations}
     placed = made_by.get(graph.outputs[output])
-    while placed is not None and placed.operation.op.idles(placed.operation):
+    while placed is not None and placed.operation.op.idle(placed.operation):
         placed = made_by.get(placed.reads[0])
     return placed.operation.activation.name if placed else None
 
@@ -73,18 +73,19 @@ def prune(graph: Graph) -> None:
     graph.operations = kept[::-1]
 
 
-def leave_out_idle(graph: Graph) -> None:
-    """Leave out operations that give what they get in prediction; one stays where there is no other."""
-    stands_for: dict[int, int] = {}
-    kept: list[Placed] = []
+def drop_idle(graph: Graph) -> None:
+    """Leave out operations that give in prediction what they read, unless there are no others."""
+    came: dict[int, int] = {}
+    kept = []
     for placed in graph.operations:
-        reads = tuple(stands_for.get(value, value) for value in placed.reads)
-        if placed.operation.op.idles(placed.operation) and (kept or placed is not graph.operations[-1]):
-            stands_for[placed.writes] = reads[0]
+        reads = tuple(came.get(value, value) for value in placed.reads)
+        if placed.operation.op.idle(placed.operation):
+            came[placed.writes] = reads[0]
         else:
             kept.append(replace(placed, reads=reads))
-    graph.operations = kept
-    graph.outputs = [stands_for.get(value, value) for value in graph.outputs]
+    if kept:
+        graph.operations = kept
+        graph.outputs = [came.get(value, value) for value in graph.outputs]
 
 
 def used(graph: Graph, layout: Layout) -> list[Variable]:

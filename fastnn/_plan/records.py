@@ -62,7 +62,7 @@ OP = np.dtype(
         ("weights", np.int64),  # numbers of params that a row is multiplied with: half its floating-point operations
         ("units", np.int64),  # what threads share of the parameters' gradients (rows of dw)
         ("parameter", np.float64),  # of the activation
-        ("rate", np.float64),  # of dropout
+        ("rate", np.float64),  # of dropout; 0: what an op draws in training it does not
         ("activity_l1", np.float64),  # penalties on the output
         ("activity_l2", np.float64),
         ("numbers", np.float64, (N_NUMBERS,)),  # of the kind

@@ -43,6 +43,10 @@ NETWORK_HELP = (
     "mlp: dense layers, for tables and images (default); for images also lenet: two convolutions and dense layers, as "
     "LeNet-5 has, and cnn: blocks of convolutions with BatchNormalization"
 )
+AUGMENT_HELP = (
+    "for lenet and cnn: in each epoch other images, shifted by up to a tenth of a side, turned by up to 11 degrees, "
+    "zoomed by up to a tenth, at random; flip: half of them mirrored besides, left for right (not for digits)"
+)
 KEEP_HELP = "columns of DATA to write before the predictions, with commas between; all keeps every column"
 RULES = """\
 columns:  numeric if nearly all values are numbers (also 1,234.50, 1 234, $5, 3 %; a few words among them are gaps),
@@ -138,6 +142,7 @@ def _network(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--image-size", type=image_size, metavar="HEIGHTxWIDTH", help="to which the pictures of a folder are made"
     )
+    p.add_argument("--augment", nargs="?", const="plain", choices=("plain", "flip"), help=AUGMENT_HELP)
     p.add_argument("--activation", type=named("activations"), default="relu", help="of the hidden layers")
 
 

@@ -10,29 +10,48 @@ from fastnn.tables.features import Pixels
 
 MLP, LENET = (64, 32), (120, 84)  # widths of dense layers where none are given
 FILTERS = (16, 32, 64)  # of the blocks of the cnn
+AUGMENTS = {"plain": False, "flip": True}  # whether images are flipped, too
 LEAST_SIDE = 12  # pixels of an image whose second convolution of LeNet-5 is not padded
 
 
-def hidden_layers(network: str, features: Any, hidden: list[int] | None, activation: str) -> list[Layer]:
-    """All layers but the last, for encoded rows.
+def hidden_layers(
+    network: str, features: Any, hidden: list[int] | None, activation: str, augment: str | None = None
+) -> list[Layer]:
+    """All layers but the last, for encoded rows; ``augment`` is a key of :data:`AUGMENTS`.
 
     Raises
     ------
     ValueError
-        the network is for images, and these are none; or it has no dense layers, and their widths were given.
+        the network or ``augment`` is for images, and these are none; or it has no dense layers, and their widths were
+        given.
     """
     if network == "mlp":
+        if augment is not None:
+            raise ValueError("--augment is for the networks of images, --network lenet and cnn; leave it out")
         return dense_layers(MLP if hidden is None else hidden, activation)
     if not isinstance(features, Pixels):
         raise ValueError(f"--network {network} is for images; these rows have columns, so leave it out")
     if len(features.shape) not in (2, 3):
         raise ValueError(f"--network {network} takes images (height, width) or with channels, got {features.shape}")
     shape = (*features.shape[:2], features.shape[2] if len(features.shape) == 3 else 1)
+    first = [layers.Reshape(shape), *([] if augment is None else augmentation(augment))]
     if network == "lenet":
-        return [*_lenet(shape, activation), *dense_layers(LENET if hidden is None else hidden, activation)]
+        return [*first, *_lenet(shape, activation), *dense_layers(LENET if hidden is None else hidden, activation)]
     if hidden is not None:
         raise ValueError("--network cnn has no hidden dense layers; leave --hidden out")
-    return _cnn(shape, activation)
+    return [*first, *_cnn(shape, activation)]
+
+
+def augmentation(augment: str) -> list[Layer]:
+    """Layers that draw images anew in each step; what comes in from outside repeats the edge, background as a rule."""
+    flips: list[Layer] = [layers.RandomFlip("horizontal")] if AUGMENTS[augment] else []
+    edge: dict[str, Any] = {"fill_mode": "nearest"}
+    return [
+        *flips,
+        layers.RandomTranslation(0.1, 0.1, **edge),
+        layers.RandomRotation(0.03, **edge),
+        layers.RandomZoom(0.1, **edge),
+    ]
 
 
 def dense_layers(widths: Any, activation: str) -> list[Layer]:
@@ -46,7 +65,6 @@ def _lenet(shape: tuple[int, ...], activation: str) -> list[Layer]:
     second = "valid" if min(shape[:2]) >= LEAST_SIDE else "same"
     start: dict[str, Any] = {"activation": activation, "kernel_initializer": "he_normal"}
     return [
-        layers.Reshape(shape),
         layers.Conv2D(6, 5, padding="same", **start),
         layers.MaxPooling2D(2, padding="same"),
         layers.Conv2D(16, 5, padding=second, **start),
@@ -57,7 +75,7 @@ def _lenet(shape: tuple[int, ...], activation: str) -> list[Layer]:
 
 def _cnn(shape: tuple[int, ...], activation: str) -> list[Layer]:
     """Blocks of two convolutions with BatchNormalization, each with half the pixels; then the mean of each channel."""
-    made: list[Layer] = [layers.Reshape(shape)]
+    made: list[Layer] = []
     side = min(shape[:2])
     for filters in FILTERS:
         for _ in range(2):

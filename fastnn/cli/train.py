@@ -111,7 +111,7 @@ def build(
 def stack(prepared: Prepared, arguments: argparse.Namespace, output: str, seed: int) -> fastnn.Sequential:
     """The network for the encoding, built."""
     features = prepared.encoding.features
-    hidden = hidden_layers(arguments.network, features, arguments.hidden, arguments.activation)
+    hidden = hidden_layers(arguments.network, features, arguments.hidden, arguments.activation, arguments.augment)
     made = fastnn.Sequential([*hidden, Dense(prepared.encoding.target.n_out, output)], seed=seed)
     made.backend = arguments.backend
     made.build((features.width,))
@@ -146,7 +146,7 @@ def network_line(prepared: Prepared, arguments: argparse.Namespace, recipe: Reci
     features = prepared.encoding.features
     if arguments.network != "mlp" and isinstance(features, Pixels):
         sides = " x ".join(map(str, features.shape))
-        words = f"{arguments.network} on images of {sides}"
+        words = f"{arguments.network} on images of {sides}" + ", augmented" * (arguments.augment is not None)
     count = counted(made.count_params(), "parameter")
     return f"network: {words}, {count}; {arguments.optimizer}, {recipe.in_words()}, seed {seed}"
 

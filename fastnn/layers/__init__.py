@@ -9,6 +9,11 @@ from fastnn.layers.activation import Identity as Identity
 from fastnn.layers.activation import LeakyReLU as LeakyReLU
 from fastnn.layers.activation import ReLU as ReLU
 from fastnn.layers.activation import Softmax as Softmax
+from fastnn.layers.augmentation import RandomCrop as RandomCrop
+from fastnn.layers.augmentation import RandomFlip as RandomFlip
+from fastnn.layers.augmentation import RandomRotation as RandomRotation
+from fastnn.layers.augmentation import RandomTranslation as RandomTranslation
+from fastnn.layers.augmentation import RandomZoom as RandomZoom
 from fastnn.layers.base import Layer as Layer
 from fastnn.layers.convolution import Conv1D as Conv1D
 from fastnn.layers.convolution import Conv2D as Conv2D

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastnn import load
 from fastnn.cli import main
 from fastnn.datasets import read_image_folder
 
@@ -140,6 +141,28 @@ def test_networks_for_images_refuse_tables(tmp_path, capsys):
     (tmp_path / "t.csv").write_text("a,b\n" + "1,x\n2,y\n" * 20)
     assert main(["train", str(tmp_path / "t.csv"), "--target", "b", "--network", "lenet"]) != 0
     assert "--network lenet is for images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "kinds"), [((), 0), (("--augment",), 3), (("--augment", "flip"), 4)])
+def test_images_are_augmented_where_that_is_asked_for(bars, tmp_path, capsys, given, kinds):
+    out = str(tmp_path / "m.safetensors")
+    common = ["--network", "cnn", "--epochs", "1", "--seed", "1", "--out", out, "--backend", "numpy"]
+    assert main(["train", str(bars), *common, *given]) == 0
+    assert ("cnn on images of 12 x 10, augmented" in capsys.readouterr().out) == bool(given)
+    made = [type(layer).__name__ for layer in load(out).layers]
+    assert made[1 : 1 + kinds] == ["RandomFlip", "RandomTranslation", "RandomRotation", "RandomZoom"][4 - kinds :]
+    assert sum(name.startswith("Random") for name in made) == kinds
+    assert main(["predict", out, str(bars / "lying")]) == 0
+
+
+def test_augmentation_refuses_what_is_no_network_of_images(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,x\n2,y\n" * 20)
+    for given in (["t.csv", "--target", "b"], ["t.csv", "--target", "b", "--network", "cnn"], ["digits"]):
+        source = str(tmp_path / given[0]) if given[0].endswith("csv") else given[0]
+        assert main(["train", source, *given[1:], "--augment"]) == 1
+        told = capsys.readouterr().err
+        assert "for images" in told or "--augment is for the networks of images" in told
+        assert len(told.splitlines()) == 1
 
 
 def test_the_bundled_digits_are_images_for_such_networks(tmp_path, capsys):

@@ -36,6 +36,10 @@ from fastnn.layers import (
     MaxPooling2D,
     Permute,
     PReLU,
+    RandomCrop,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
     RepeatVector,
     Rescaling,
     Reshape,
@@ -174,6 +178,11 @@ STACKS = {
         [UpSampling2D((1, 2)), ZeroPadding2D((1, 0)), Conv2D(2, 2, activation="tanh"), Permute((3, 1, 2))],
         (2, 2, 1),
     ),
+    "augmented": (
+        [RandomRotation(0.2), Conv2D(2, 2, activation="tanh"), RandomZoom(0.4, 0.4), RandomCrop(3, 2), Dense(2)],
+        (5, 4, 2),
+    ),
+    "shifted": ([Conv2D(2, 2), RandomTranslation(0.6, 0.6, "constant"), Conv2D(2, 2, activation="tanh")], (4, 4, 1)),
     "repeated": ([Dense(3, "tanh"), RepeatVector(3), Dense(2, "silu"), Cropping1D((1, 0)), Dense(2)], (4,)),
     "noise": (
         [GaussianNoise(0.1), Dense(4, "tanh"), PReLU("ones"), GaussianDropout(0.2), AlphaDropout(0.2), Rescaling(0.5)],

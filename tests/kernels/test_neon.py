@@ -27,7 +27,10 @@ if neon.why_not():
 SMALL = (1, 2, 3, 4, 5, 8, 9, 10, 11, 13, 16, 17, 20, 31, 33)
 PACKED = ((23, 517, 509), (250, 130, 400), (7, 33, 20000), (1, 2000, 2100), (500, 3100, 17), (2100, 1, 1900))
 EXTREMES = (np.nan, np.inf, -np.inf, 0.0, -0.0, 88.5, -88.5, 104.0, -104.0, 710.0, -745.0, 1e30, -1e30, 1e-30)
-A_FEW = ("odd-float32", "one-hot-float32", "statistics-float32", "penalties-dropout-float32", "blocks-dropout-float32")
+A_FEW = (
+    *("odd-float32", "one-hot-float32", "statistics-float32", "penalties-dropout-float32", "blocks-dropout-float32"),
+    "augmented-inside-float32",
+)
 TRAININGS = [
     pytest.param(case, dtype, id=name, marks=() if name in A_FEW else pytest.mark.long)
     for case, dtype in PAIRS

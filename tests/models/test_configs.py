@@ -60,6 +60,12 @@ LAYERS = [
     layers.Permute([2, 1]),
     layers.GlobalAveragePooling1D(),
     layers.GlobalAveragePooling2D(data_format="channels_last", keepdims=True),
+    layers.RandomFlip("VERTICAL"),
+    layers.RandomTranslation(0.1, [0.3, -0.2], "wrap", "nearest", name="moved"),
+    layers.RandomRotation((-0.25, 0.5), fill_mode="constant", fill_value=1),
+    layers.RandomZoom(0.2, input_shape=(4, 4, 1)),
+    layers.RandomZoom(0.2, (-0.5, 1), trainable=False),
+    layers.RandomCrop(2, np.int64(3), data_format="channels_last"),
     *(
         kind()
         for kind in (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)

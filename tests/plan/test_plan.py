@@ -124,7 +124,7 @@ def test_an_activation_joins_through_a_layer_without_operations_only_on_the_same
 
 
 def test_dropout_keeps_the_stream_of_its_layer(rng):
-    compiled = network(rng, [InputLayer((3,)), Dense(4), Activation("relu"), Dropout(0.25)], (3,)).plan
+    compiled = network(rng, [InputLayer((3,)), Dense(4), Activation("relu"), Dropout(0.25)], (3,), loss="mse").plan
     assert [(op["stream"], op["rate"]) for op in compiled.ops] == [(1, 0.0), (3, 0.25)]
 
 

@@ -131,6 +131,9 @@ cdef extern from "c/walk.h" nogil:
     int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
     double fnn_flop_a_thread
 
+cdef extern from "c/turns.h" nogil:
+    void fnn_sine_cosine(double turns, double *sine, double *cosine) noexcept
+
 cdef extern from "c/pulse.h" nogil:
     int (*fnn_is_called_off)() noexcept
 

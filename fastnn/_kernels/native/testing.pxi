@@ -123,3 +123,10 @@ def philox(uint64_t seed, counter):
         counters[i] = counter[i]
     fnn_philox(seed, counters, words)
     return words[0], words[1], words[2], words[3]
+
+
+def sine_cosine(double turns):
+    """``turns.sine_cosine`` of a number."""
+    cdef double sine, cosine
+    fnn_sine_cosine(turns, &sine, &cosine)
+    return sine, cosine

@@ -10,4 +10,8 @@ kernel = njit(**INNER)
 small_kernel = njit(forceinline=True, **INNER)  # LLVM merges it into its callers, and so into their vector loops
 inlined = njit(inline="always", **INNER)  # no function of its own to compile: for formulas, and for what is called once
 sum_kernel = njit(**(INNER | {"fastmath": {"contract", "reassoc", "nsz"}}))  # sums may be split over lanes
-exact = njit(**(INNER | {"fastmath": False}))  # nothing is fused: what is drawn has the same bits everywhere
+
+# Without contraction, for numbers whose bits are promised: where the compiler fuses a product and a sum is its choice.
+EXACT = INNER | {"fastmath": False}
+exact_kernel = njit(**EXACT)
+exact_small_kernel = njit(forceinline=True, **EXACT)

@@ -43,6 +43,7 @@ def _on_numbers() -> ModuleType:
     module.__dict__.update(
         where=where, ones_like=ones_like, maximum=maximum, minimum=minimum, abs=math.fabs, sign=np.sign
     )
+    module.__dict__.update(floor=np.floor)
     module.__dict__.update(exp=jit_math.exp, expm1=jit_math.expm1, tanh=jit_math.tanh)
     module.__dict__.update(log=math.log, log1p=math.log1p, sqrt=math.sqrt, floor=np.floor, frexp=math.frexp)
     return module
@@ -51,10 +52,12 @@ def _on_numbers() -> ModuleType:
 ON_NUMBERS = _on_numbers()
 
 
-def compiled(formula: Callable[..., Any]) -> Any:
-    """The formula on single numbers, with the functions it calls."""
-    given = formula.__globals__
+def compiled(formula: Callable[..., Any], compiler: Callable[..., Any] = inlined, **known: Any) -> Any:
+    """The formula on single numbers, with the functions it calls, all compiled by ``compiler`` but those ``known``."""
+    given = formula.__globals__ | known
     own = {
-        name: compiled(given[name]) for name in formula.__code__.co_names if isinstance(given.get(name), FunctionType)
+        name: compiled(given[name], compiler)
+        for name in formula.__code__.co_names
+        if isinstance(given.get(name), FunctionType)
     }
-    return inlined(FunctionType(formula.__code__, given | own | {"np": ON_NUMBERS, "erf": math.erf}, formula.__name__))
+    return compiler(FunctionType(formula.__code__, given | own | {"np": ON_NUMBERS, "erf": math.erf}, formula.__name__))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from fastnn._base import normal, random
-from fastnn._kernels.numba.compile import exact, kernel
+from fastnn._kernels.numba.compile import exact_kernel, exact_small_kernel, kernel
 from fastnn._kernels.numba.formulas import compiled
+from fastnn._kernels.numba.vector.turns import sine_cosine
 
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 MULTIPLY_0, MULTIPLY_1 = random._MULTIPLY
-normal_pair = compiled(normal.normal_pair)
+normal_pair = compiled(normal.normal_pair, exact_small_kernel, sine_cosine=sine_cosine)
 WEYL_0, WEYL_1 = (np.uint64(word) for word in random._WEYL)
 
 
@@ -55,7 +56,7 @@ def dropout_factors(factors, seed, layer, step, rate, first):
             factors[i - first] = kept if drawn[i - 4 * block] >= threshold else dropped
 
 
-@exact
+@exact_kernel
 def draw_noise(noise, seed, layer, step, rate, first):
     """:func:`fastnn._base.random.normal` times ``rate``."""
     n = noise.shape[0]
