@@ -25,7 +25,7 @@ COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hi
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {
     "x86": {
-        "portable": ["-march=x86-64-v2", "-Os"],  # few machines run it, and -O3 makes it the largest of all
+        "portable": ["-march=x86-64-v2", "-O2"],  # few machines run it, and -O3 makes it the largest of all
         "avx2": ["-mavx2", "-mfma"],
         "avx512": [*AVX512, "-mfma", "-mprefer-vector-width=512"],
     },
@@ -101,6 +101,7 @@ native = Extension(
     include_dirs=["fastnn/_kernels/native", str(C)],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
     depends=[
+        "setup.py",
         "fastnn/_kernels/native/native.pxd",
         *(str(path) for path in (*C.parent.glob("*.pxi"), *C.rglob("*.[ch]"), *C.glob("*.def"))),
     ],
