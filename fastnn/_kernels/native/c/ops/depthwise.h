@@ -43,10 +43,27 @@ INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, co
     }
 }
 
-/* `some` channels of a line of outputs; x is the image, from the channel at hand on. */
-INLINE void depthwise_line(const windows *s, int64_t oy, const real *x, const real *w, const real *bias, int add,
-                           real *z, const int some) {
-    const vf start = bias ? vec_load(bias, some) : vf_zero();
+/* How many outputs of [head, whole) are summed together from ox on, or, where nothing is added to, with some before it
+ * once more: the sum of a single one waits for each of its products. */
+static int64_t outputs_together(int64_t ox, int64_t head, int64_t whole, int add) {
+    const int64_t most = whole - (add ? ox : head);
+    return most >= ACROSS ? ACROSS : most >= ACROSS / 2 ? ACROSS / 2 : 1;
+}
+
+/* All channels of `count` outputs: one after another, so that whole runs of the image are read. */
+INLINE void depthwise_outputs(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
+                              const real *bias, int add, real *z, const int count) {
+    int64_t j = 0;
+    for (; j + LANES <= s->c; j += LANES)
+        depthwise_tile(s, down, right, x + j, w + j, bias ? vf_load(bias + j) : vf_zero(), add, z + j, LANES, count);
+    if (j == s->c) return;
+    const int some = (int)(s->c - j);
+    depthwise_tile(s, down, right, x + j, w + j, bias ? vf_load_n(bias + j, some) : vf_zero(), add, z + j, some, count);
+}
+
+/* A line of outputs. */
+static void depthwise_line(const windows *s, int64_t oy, const real *x, const real *w, const real *bias, int add,
+                           real *z) {
     const tap_range down = taps_inside(oy * s->sh - s->top, s->kh, s->dh, s->h), all = {0, s->kw};
     const real *line = x + ((oy * s->sh - s->top) * s->w - s->left) * s->c;
     const int64_t step = s->sw * s->c, reach = s->w + s->left - (s->kw - 1) * s->dw - 1; /* last x of whole windows */
@@ -54,23 +71,25 @@ INLINE void depthwise_line(const windows *s, int64_t oy, const real *x, const re
                   head = at_most((s->left + s->sw - 1) / s->sw, s->ow);
     int64_t ox = 0;
     for (; ox < s->ow; ox++) {
-        for (; ox >= head && ox + ACROSS <= whole; ox += ACROSS)
-            depthwise_tile(s, down, all, line + ox * step, w, start, add, z + ox * s->c, some, ACROSS);
+        while (ox >= head && ox < whole) {
+            const int64_t count = outputs_together(ox, head, whole, add), from = at_most(ox, whole - count);
+            if (count == ACROSS)
+                depthwise_outputs(s, down, all, line + from * step, w, bias, add, z + from * s->c, ACROSS);
+            else if (count == ACROSS / 2)
+                depthwise_outputs(s, down, all, line + from * step, w, bias, add, z + from * s->c, ACROSS / 2);
+            else
+                break;
+            ox = from + count;
+        }
         if (ox == s->ow) break;
         const tap_range right = taps_inside(ox * s->sw - s->left, s->kw, s->dw, s->w);
-        depthwise_tile(s, down, right, line + ox * step, w, start, add, z + ox * s->c, some, 1);
+        depthwise_outputs(s, down, right, line + ox * step, w, bias, add, z + ox * s->c, 1);
     }
 }
 
 /* z, or what is added to it, of an image; taps outside of it count for nothing. */
 static void depthwise_forward(const windows *s, const real *x, const real *w, const real *bias, int add, real *z) {
-    for (int64_t oy = 0; oy < s->oh; oy++) {
-        real *to = z + oy * s->ow * s->c;
-        int64_t j = 0;
-        for (; j + LANES <= s->c; j += LANES)
-            depthwise_line(s, oy, x + j, w + j, bias ? bias + j : NULL, add, to + j, LANES);
-        if (j < s->c) depthwise_line(s, oy, x + j, w + j, bias ? bias + j : NULL, add, to + j, (int)(s->c - j));
-    }
+    for (int64_t oy = 0; oy < s->oh; oy++) depthwise_line(s, oy, x, w, bias, add, z + oy * s->ow * s->c);
 }
 
 /* With strides of 1 the way back is a convolution of dz by the kernel turned round: its windows. */
