@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastnn._ops import windows
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, Operation
 
 GEOMETRY = ("h", "w", "c", "oh", "ow", "kh", "kw", "sh", "sw", "top", "left", "dh", "dw", "average")  # dh and dw are 1
 
@@ -76,6 +76,12 @@ def give_to_first(dy, y, x, dx, size):
 def _places(size):
     """What of a padded image is the image, ``(1, height, width, 1)``."""
     return windows.padded(np.ones((1, size.h * size.w), bool), size._replace(c=1), False)
+
+
+def has_maxima_apart(operation: Operation) -> bool:
+    """Whether it gives the largest numbers of windows that have no place in common."""
+    kh, kw, sh, sw = operation.geometry[5:9]
+    return not operation.geometry[GEOMETRY.index("average")] and sh >= kh and sw >= kw
 
 
 OP = Op(10, "pool", forward, backward, geometry=GEOMETRY, by_sample=True)

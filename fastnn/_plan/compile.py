@@ -23,6 +23,7 @@ from fastnn._plan.passes import (
     copy_outputs,
     drop_idle,
     join_activations,
+    mark_pooled,
     operations_of,
     prune,
     take_logits,
@@ -93,6 +94,7 @@ def compile_plan(
     rows = batch_size if measured else block_rows(graph, layout, batch_size)
     build = _Builder(layout, graph, training, rows, input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
+    mark_pooled(graph, ops)
     if not drops:
         ops["rate"], ops["inference"] = 0.0, 1
     variables = [variable for variable in used(graph, layout) if variable.trained]

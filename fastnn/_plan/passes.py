@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from fastnn._ops import Operation, activation
+from fastnn._ops import Operation, activation, conv, pool
 from fastnn._ops.base import NO_PENALTY
 from fastnn._plan.layout import Layout, Node, Variable
+from fastnn._plan.records import POOLED_BEFORE, POOLED_NEXT
 from fastnn.activations import linear
 
 
@@ -115,6 +118,28 @@ def _joins(before: Operation, after: Operation) -> bool:
     same_rows = (before.n_out, before.repeat) == (after.n_in, after.repeat)
     plain = before.activation.code == linear.code and before.activity == NO_PENALTY
     return after.op is activation.OP and before.op.activates and before.op is not activation.OP and same_rows and plain
+
+
+def mark_pooled(graph: Graph, ops: Any) -> None:
+    """Mark convolutions whose maxima in windows apart from each other are all that is read of them, and those maxima.
+
+    A backend may do both at once, without an array of what the convolution gives.
+    """
+    readers = graph.readers()
+    for i, (before, after) in enumerate(itertools.pairwise(graph.operations)):
+        if (
+            after.reads == (before.writes,)
+            and readers[before.writes] == 1
+            and _pools(before.operation, after.operation)
+        ):
+            ops["pooled"][i : i + 2] = POOLED_NEXT, POOLED_BEFORE
+
+
+def _pools(before: Operation, after: Operation) -> bool:
+    """Whether the maxima's slopes are found from the maxima alone."""
+    found = before.activation
+    plain = before.activity == after.activity == NO_PENALTY and not (found.keeps_z or found.rowwise)
+    return before.op is conv.OP and after.op is pool.OP and plain and pool.has_maxima_apart(after)
 
 
 def copy_outputs(graph: Graph, sizes: Sequence[tuple[int, ...]]) -> None:

@@ -19,6 +19,7 @@ from fastnn.losses.records import N_PARAMETERS
 from fastnn.optimizers.updates import N_HYPER
 
 N_MORE, N_NUMBERS, N_GEOMETRY = 2, 8, 16
+POOLED_NEXT, POOLED_BEFORE = 1, 2
 DIVISORS = BY_ROWS, BY_WEIGHT, BY_NOTHING = range(3)
 VALUE = np.dtype(
     [  # the array of all rows of a block between two ops
@@ -47,6 +48,8 @@ OP = np.dtype(
         ("output", np.int32),  # a value
         ("adds_params", np.int32),  # 1: another op with the same parameters has set their gradient
         ("inference", np.int32),  # 1: kinds that act otherwise in training than in prediction do not
+        ("pooled", np.int32),  # 1: the next op takes maxima of the output, which nothing else reads; 2: is that op
+        ("unused", np.int32),
         ("n_in", np.int64),  # width of a row of the first input
         ("n_out", np.int64),  # width of a row of the output
         ("repeat", np.int64),  # rows a sample

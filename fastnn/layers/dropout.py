@@ -67,9 +67,9 @@ class SpatialDropout1D(SpatialDropout):
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import SpatialDropout1D
-    >>> model = Sequential([SpatialDropout1D(0.5, input_shape=(2, 4))], seed=0)
+    >>> model = Sequential([SpatialDropout1D(0.5, input_shape=(2, 4))], seed=2)
     >>> model([[[1.0] * 4] * 2], training=True).tolist()
-    [[[0.0, 2.0, 2.0, 0.0], [0.0, 2.0, 2.0, 0.0]]]
+    [[[2.0, 2.0, 0.0, 0.0], [2.0, 2.0, 0.0, 0.0]]]
     """
 
     rate: float

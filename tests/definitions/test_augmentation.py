@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from models import EVERY_BACKEND, refused
 from networks import Stage, draw, network
-from peers import keras_library, torch_library
+from oracles import keras_library, torch_library
 from tolerance import assert_close, limit, mean_limit
 
 from fastnn import Input, Model, Sequential, fit_many, layers, load

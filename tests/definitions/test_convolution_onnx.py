@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from convolutions import around, cut
 from models import EVERY_BACKEND
-from peers import onnx_cases
+from oracles import onnx_cases
 from tolerance import assert_close
 
 from fastnn import Sequential, layers

@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 from models import refused
-from peers import keras_library, keras_values
+from oracles import keras_library, keras_values
 from tolerance import assert_close
 
 from fastnn import Input, Sequential, layers

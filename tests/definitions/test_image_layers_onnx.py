@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from convolutions import around
 from models import EVERY_BACKEND
-from peers import onnx_cases
+from oracles import onnx_cases
 from tolerance import assert_close
 
 from fastnn import Sequential, layers

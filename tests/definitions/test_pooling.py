@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from models import EVERY_BACKEND, refused
-from peers import keras_library, keras_values, torch_library
+from oracles import keras_library, keras_values, torch_library
 from tolerance import limit
 
 from fastnn import Sequential, layers

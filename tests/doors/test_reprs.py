@@ -30,6 +30,9 @@ from fastnn.tables import features, target
 
 REQUIRED = {  # arguments of the definitions that have no default
     "Activation": ("elu",),
+    **dict.fromkeys(
+        ("AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"), (0.5,)
+    ),
     **dict.fromkeys(("Conv1D", "Conv2D", "SeparableConv1D", "SeparableConv2D"), (8, 3)),
     **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose"), (8, 3)),
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), (3,)),
@@ -45,6 +48,7 @@ REQUIRED = {  # arguments of the definitions that have no default
     "RandomTranslation": (0.1, 0.2),
     "RandomZoom": (0.1,),
     "RepeatVector": (3,),
+    "Rescaling": (0.5,),
     "Reshape": ((4, -1),),
     "ExponentialDecay": (0.1, 100, 0.5),
     "StepDecay": (0.1, 100),

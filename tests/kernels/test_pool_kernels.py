@@ -15,11 +15,15 @@ from tolerance import assert_close, difference_limit
 from fastnn import _kernels
 from fastnn._base import threads
 from fastnn._kernels import reference
+from fastnn._plan.records import POOLED_BEFORE, POOLED_NEXT
 from fastnn.layers import (
     Add,
     AveragePooling1D,
     AveragePooling2D,
+    Conv1D,
     Conv2D,
+    DepthwiseConv2D,
+    Dropout,
     GlobalAveragePooling2D,
     GlobalMaxPooling1D,
     MaxPooling1D,
@@ -196,3 +200,99 @@ def test_the_sign_of_a_zero_is_the_same_on_all_instruction_sets(rng, dtype, laye
     for signs in found[1:]:
         for got, expected in zip(signs, found[0], strict=True):
             np.testing.assert_array_equal(got, expected)
+
+
+POOLED = [
+    (Conv2D(1, 3, activation="relu"), MaxPooling2D(), (8, 9, 2)),
+    (Conv2D(6, 3, padding="same", activation="tanh"), MaxPooling2D(padding="same"), (7, 5, 1)),
+    (Conv2D(19, 2, activation="relu"), MaxPooling2D((2, 1)), (6, 4, 3)),
+    (Conv2D(9, (1, 2), use_bias=False), MaxPooling2D(2, 3), (5, 9, 4)),
+    (Conv2D(33, 2, activation="elu", groups=1), MaxPooling2D((3, 2)), (4, 7, 2)),
+    (Conv2D(8, 2, groups=2), MaxPooling2D(), (5, 5, 4)),
+    (DepthwiseConv2D(2, activation="leaky_relu"), MaxPooling2D(), (6, 5, 11)),
+    (Conv1D(5, 3, padding="causal", activation="relu"), MaxPooling1D(), (9, 3)),
+]
+
+
+def pooled(rng, conv, pool, shape, **compiled):
+    """Both in the middle, where gradients of the input are wanted, too."""
+    made = graph(rng, [conv, pool], [(0, (0,)), (1, (1,))], [shape], [2], **compiled)
+    assert made.plan.ops["pooled"].tolist() == [POOLED_NEXT, POOLED_BEFORE]
+    return made
+
+
+@pytest.mark.covering("dtype")
+@pytest.mark.parametrize("rows", [1, 19])
+@pytest.mark.parametrize(("conv", "pool", "shape"), POOLED, ids=case_id)
+def test_convolutions_and_their_maxima_equal_the_reference(backend, dtype, rng, conv, pool, shape, rows):
+    net = pooled(rng, conv, pool, shape)
+    xs, dys = data(rng, net, rows)
+    ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
+    for got, expected in zip(flat(ours.run(xs, dys)), flat(right.run(xs, dys)), strict=True):
+        assert_close(got, expected, dtype, rows * math.prod(shape) * 4)
+    ours.check()
+
+
+@pytest.mark.covering("dtype")
+@pytest.mark.parametrize(("conv", "pool", "shape"), [case for case in POOLED if case[0].activation.name == "relu"])
+def test_maxima_of_whole_numbers_have_equal_bits(backend, dtype, rng, conv, pool, shape):
+    """Whole numbers are equal often: the first of a window has the gradient."""
+    net = pooled(rng, conv, pool, shape)
+    net.params[...] = np.round(net.params)
+    xs, dys = data(rng, net, 5, whole=True)
+    ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
+    for got, expected in zip(flat(ours.run(xs, dys)), flat(right.run(xs, dys)), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_a_missing_number_among_convolved_ones_is_the_largest(backend, dtype, rng):
+    net = pooled(rng, Conv2D(3, 1), MaxPooling2D(), (4, 4, 3))
+    xs, dys = data(rng, net, 2)
+    xs[0][1, 7] = np.nan
+    ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
+    (got,), _, (dx,) = ours.run(xs, dys)
+    (expected,), _, (right_dx,) = right.run(xs, dys)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+    assert_close(dx, right_dx, dtype, 12)
+
+
+def test_pooled_convolutions_have_the_same_bits_on_any_number_of_threads(rng, dtype):
+    if _kernels.why_not("cython"):
+        pytest.skip("the native backend is not built")
+    native = _kernels.load("cython")
+    net = pooled(rng, Conv2D(6, 3, activation="relu"), MaxPooling2D(), (9, 8, 3), batch_size=90)
+    xs, dys = data(rng, net, 90)
+    found, before = [], native.flop_a_thread(1.0)
+    try:
+        for n in (1, 2, 5):
+            with threads.limited(n):
+                found.append(flat(GraphStage(native, net, dtype).run(xs, dys)))
+    finally:
+        native.flop_a_thread(before)
+    for results in found[1:]:
+        for got, expected in zip(results, found[0], strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [Conv2D(4, 3), MaxPooling2D(3, 2)],
+        [Conv2D(4, 3), AveragePooling2D()],
+        [Conv2D(4, 3, activation="gelu"), MaxPooling2D()],
+        [Conv2D(4, 3, activation="softmax"), MaxPooling2D()],
+        [Conv2D(4, 3, activity_regularizer="l2"), MaxPooling2D()],
+        [Conv2D(4, 3), Dropout(0.5), MaxPooling2D()],
+    ],
+    ids=case_id,
+)
+def test_other_convolutions_are_not_marked_as_pooled(rng, layers):
+    net = graph(rng, layers, [(i, (i,)) for i in range(len(layers))], [(8, 8, 2)], [len(layers)])
+    assert not net.plan.ops["pooled"].any()
+
+
+def test_a_convolution_that_others_read_is_not_marked_as_pooled(rng):
+    layers, nodes = [Conv2D(4, 3), MaxPooling2D()], [(0, (0,)), (1, (1,))]
+    assert not graph(rng, layers, nodes, [(8, 8, 2)], [1, 2]).plan.ops["pooled"].any()
+    twice = graph(rng, [*layers, MaxPooling2D()], [*nodes, (2, (1,))], [(8, 8, 2)], [2, 3])
+    assert not twice.plan.ops["pooled"].any()

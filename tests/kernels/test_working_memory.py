@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,12 @@ def no_more_memory() -> None:
     resource = pytest.importorskip("resource", reason="limits are those of POSIX")
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (held + 2**26, resource.RLIM_INFINITY))
+
+
+def in_another_thread(work) -> None:
+    """Do it where no working memory is left of what ran before."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process holds is read from Linux' /proc")
@@ -67,4 +74,4 @@ def test_a_call_without_working_memory_ends_with_an_error(rng, kind, n):
             assert np.array_equal(large.arenas.params, params)
             np.testing.assert_array_equal(small.forward(few), before)
 
-    assert signal_of_child(work) == 0
+    assert signal_of_child(lambda: in_another_thread(work)) == 0

@@ -26,6 +26,8 @@ const fnn_layout_entry fnn_layouts[] = {
     FIELD(fnn_op, output),
     FIELD(fnn_op, adds_params),
     FIELD(fnn_op, inference),
+    FIELD(fnn_op, pooled),
+    FIELD(fnn_op, unused),
     FIELD(fnn_op, n_in),
     FIELD(fnn_op, n_out),
     FIELD(fnn_op, repeat),

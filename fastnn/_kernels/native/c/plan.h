@@ -117,6 +117,7 @@ enum fnn_divisor { FNN_BY_ROWS, FNN_BY_WEIGHT, FNN_BY_NOTHING, FNN_N_DIVISORS };
 enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_GEOMETRY = 16 };
 enum { FNN_N_MORE = 2, FNN_N_NUMBERS = 8 };
 enum { FNN_MOST_INPUTS = 256 };
+enum { FNN_NOT_POOLED, FNN_POOLED_NEXT, FNN_POOLED_BEFORE };
 
 /* The array of all rows of a block between two ops. */
 typedef struct {
@@ -129,7 +130,7 @@ typedef struct {
 } fnn_edge;
 
 typedef struct {
-    int32_t kind, activation, stream, first_edge, n_inputs, output, adds_params, inference;
+    int32_t kind, activation, stream, first_edge, n_inputs, output, adds_params, inference, pooled, unused;
     int64_t n_in, n_out, repeat;
     int64_t w, b, dw, db, more[FNN_N_MORE], dmore[FNN_N_MORE], z, scratch, room, weights, units;
     double parameter, rate, activity_l1, activity_l2, numbers[FNN_N_NUMBERS];

@@ -1,4 +1,7 @@
-/* The conv op: y = act(x * w + b) for every window of an image, and its way back (see _ops/conv.py). */
+/* The conv op: y = act(x * w + b) for every window of an image, and its way back (see _ops/conv.py).
+ *
+ * Where the plan says that maxima of y are all that is read of it, they are taken of each image while it is in the
+ * first-level cache, and y itself never reaches the workspace. */
 #ifdef FNN_OP
 FNN_OP(CONV, conv)
 #elif !defined FNN_OPS_CONV_H
@@ -10,43 +13,86 @@ static convolution conv_of(const fnn_op *op) { return convolution_of(op, op->n_o
 
 static size_t conv_scratch(const fnn_op *op) {
     const convolution v = conv_of(op);
-    return convolution_scratch(&v);
+    return pooled_scratch(&v);
+}
+
+/* The activated output of one image. */
+static void conv_image(const fnn_op *op, const fnn_model *model, const convolution *v, const real *x, real *room,
+                       real *z, real *y) {
+    const real *w = (const real *)model->params + op->w, *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
+    convolve(v, x, w, b, room, z);
+    if (z != y || op->activation != FNN_LINEAR) fnn_activate(op->activation, op->parameter, op->repeat, v->n, z, y);
+}
+
+/* Maxima of the output, which itself is made in scratch memory. Where the way back is taken, the places of the maxima
+ * are kept instead of it. */
+static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                int64_t end) {
+    const convolution v = conv_of(op);
+    const pooling q = pooling_of(op + 1);
+    const real *x = op_x(op, model, block, 0);
+    real *room = fnn_scratch(pooled_scratch(&v)), *z = room + convolution_scratch(&v) / sizeof(real);
+    real *y = op_y(op + 1, model);
+    integer *winners = model->values[op->output].grad < 0 ? NULL : (integer *)op_y(op, model);
+    for (int64_t i = begin; i < end; i++) {
+        conv_image(op, model, &v, x + i * v.x_size, room, z, z);
+        if (winners)
+            pool_image_kept(&q, z, y + i * q.y_size, winners + i * q.y_size);
+        else
+            pool_image(&q, z, y + i * q.y_size, 0);
+    }
 }
 
 static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin, int64_t end) {
+    if (op->pooled) {
+        conv_forward_pooled(op, model, block, begin, end);
+        return;
+    }
     const convolution v = conv_of(op);
-    const real *w = (const real *)model->params + op->w, *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
     real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
     const real *x = op_x(op, model, block, 0);
     real *room = fnn_scratch(convolution_scratch(&v));
-    for (int64_t i = begin; i < end; i++) {
-        convolve(&v, x + i * v.x_size, w, b, room, z + i * v.y_size);
-        if (z != y || op->activation != FNN_LINEAR)
-            fnn_activate(op->activation, op->parameter, op->repeat, v.n, z + i * v.y_size, y + i * v.y_size);
-    }
+    for (int64_t i = begin; i < end; i++)
+        conv_image(op, model, &v, x + i * v.x_size, room, z + i * v.y_size, y + i * v.y_size);
+}
+
+/* The slopes by z that the op keeps: of the output, or of its maxima. */
+static slopes conv_slopes(const fnn_op *op, const fnn_model *model, const pooling *q) {
+    if (!op->pooled) return (slopes){.array = op_dy(op, model)};
+    return (slopes){.maxima = q, .dy = op_dy(op + 1, model), .winners = (const integer *)op_y(op, model)};
 }
 
 static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
     (void)block;
     const convolution v = conv_of(op);
-    const real *w = (const real *)model->params + op->w, *dz = op_dy(op, model);
+    const pooling q = op->pooled ? pooling_of(op + 1) : (pooling){0};
+    const slopes from = conv_slopes(op, model, &q);
+    const real *w = (const real *)model->params + op->w;
     real *dx = op_dx(op, model, 0);
-    activation_back(op, model, begin, end);
+    fnn_op active = op[op->pooled ? 1 : 0]; /* what has y and dy, of this op's activation */
+    active.activation = op->activation, active.parameter = op->parameter, active.z = op->z;
+    activation_back(&active, model, begin, end);
     if (!dx) return;
-    real *turned = fnn_scratch(convolution_scratch(&v)), *sums = turned + kernel_size(&v);
+    real *turned = fnn_scratch(pooled_scratch(&v)), *sums = turned + kernel_size(&v);
+    real *made = turned + convolution_scratch(&v) / sizeof(real);
     turn_kernel(&v, w, turned);
     for (int64_t i = begin; i < end; i++)
-        image_gradient(&v, dz + i * v.y_size, w, turned, op_edge(op, model, 0)->adds, sums, dx + i * v.x_size);
+        image_gradient(&v, slopes_of(&from, &v, i, made), w, turned, op_edge(op, model, 0)->adds, sums,
+                       dx + i * v.x_size);
 }
 
 static void conv_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
                                  int64_t begin, int64_t end) {
     const convolution v = conv_of(op);
+    const pooling q = op->pooled ? pooling_of(op + 1) : (pooling){0};
+    const slopes from = conv_slopes(op, model, &q);
     if (op->dw >= 0)
-        kernel_gradient(&v, block->rows, op_x(op, model, block, 0), op_dy(op, model), accumulate, begin, end,
+        kernel_gradient(&v, block->rows, op_x(op, model, block, 0), &from, accumulate, begin, end,
                         (real *)model->grads + op->dw);
-    if (begin == 0 && op->db >= 0) conv_db(op, model, block, accumulate);
+    if (begin == 0 && op->db >= 0)
+        conv_db(op, model, block->rows, op->pooled ? q.s.oh * q.s.ow : op->repeat, op->pooled ? from.dy : from.array,
+                accumulate);
 }
 
 static void conv_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c, double scale,

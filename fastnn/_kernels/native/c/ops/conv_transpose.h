@@ -12,7 +12,7 @@ static convolution turned_of(const fnn_op *op) { return convolution_of(op, op->n
 /* Beside what the convolution wants, room for a sample's gradient that is to be added. */
 static size_t conv_transpose_scratch(const fnn_op *op) {
     const convolution v = turned_of(op);
-    return convolution_scratch(&v) + (size_t)v.y_size * sizeof(real);
+    return pooled_scratch(&v);
 }
 
 static void conv_transpose_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
@@ -53,9 +53,9 @@ static void conv_transpose_backward_params(const fnn_op *op, const fnn_model *mo
                                            int accumulate, int64_t begin, int64_t end) {
     const convolution v = turned_of(op);
     if (op->dw >= 0)
-        kernel_gradient(&v, block->rows, op_dy(op, model), op_x(op, model, block, 0), accumulate, begin, end,
-                        (real *)model->grads + op->dw);
-    if (begin == 0 && op->db >= 0) conv_db(op, model, block, accumulate);
+        kernel_gradient(&v, block->rows, op_dy(op, model), &(slopes){.array = op_x(op, model, block, 0)}, accumulate,
+                        begin, end, (real *)model->grads + op->dw);
+    if (begin == 0 && op->db >= 0) conv_db(op, model, block->rows, op->repeat, op_dy(op, model), accumulate);
 }
 
 static void conv_transpose_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c,

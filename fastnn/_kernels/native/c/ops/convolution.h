@@ -10,6 +10,7 @@
 #include "depthwise.h"
 #include "gemm_impl.h"
 #include "optimizers.h"
+#include "pool.h"
 #include "scratch.h"
 #include "windows.h"
 
@@ -43,6 +44,11 @@ static int64_t sums_size(const convolution *v) { return v->s.ow * v->s.kw * v->i
 static size_t convolution_scratch(const convolution *v) {
     const int64_t size = at_least(around_size(&v->a) + 2 * kernel_size(v), kernel_size(v) + sums_size(v));
     return (size_t)(size + LANES) * sizeof(real); /* conv_gather reads behind the sums */
+}
+
+/* The same and room for an output that the workspace does not have. */
+static size_t pooled_scratch(const convolution *v) {
+    return convolution_scratch(v) + (size_t)(v->y_size + LANES) * sizeof(real);
 }
 
 /* Whether the places that all lines of windows read follow each other as those of one line do. */
@@ -202,21 +208,38 @@ static void conv_dw(const convolution *v, const real *image, const real *dz, int
 
 #include "conv_few.h"
 
+/* dz of a block: an array or, where maxima of the output are all that is read of it, what they say of it. */
+typedef struct {
+    const real *array;
+    const pooling *maxima; /* NULL for an array */
+    const real *dy;
+    const integer *winners;
+} slopes;
+
+/* dz of one sample; `room` is for one that is not there yet. */
+static const real *slopes_of(const slopes *from, const convolution *v, int64_t i, real *room) {
+    if (!from->maxima) return from->array + i * v->y_size;
+    const int64_t at = i * from->maxima->y_size;
+    pool_scatter(from->maxima, from->dy + at, from->winners + at, room);
+    return room;
+}
+
 /* Rows [begin, end) of the kernel's gradient over a block: set, or added to what is there. */
-static void kernel_gradient(const convolution *v, int64_t samples, const real *x, const real *dz, int accumulate,
+static void kernel_gradient(const convolution *v, int64_t samples, const real *x, const slopes *from, int accumulate,
                             int64_t begin, int64_t end, real *dw) {
     const int64_t size = (end - begin) * v->n;
-    real *sums = fnn_scratch(convolution_scratch(v)), *total = sums + size, *room = total + size;
+    real *sums = fnn_scratch(pooled_scratch(v)), *total = sums + size, *room = total + size;
+    real *made = sums + convolution_scratch(v) / sizeof(real);
     for (int64_t i = 0; i < samples; i++) {
         const int first = i % CONV_SHARD == 0, is_last = (i + 1) % CONV_SHARD == 0 || i + 1 == samples;
         real *to = i < CONV_SHARD ? total : sums;
-        const real *image = image_around(&v->s, &v->a, x + i * v->x_size, room);
+        const real *image = image_around(&v->s, &v->a, x + i * v->x_size, room), *dz = slopes_of(from, v, i, made);
         if (is_depthwise(v))
-            depthwise_dw(&v->s, v->a.row, image, dz + i * v->y_size, begin, end, first, to);
+            depthwise_dw(&v->s, v->a.row, image, dz, begin, end, first, to);
         else if (has_few_rows(v))
-            conv_dw_few(v, image, dz + i * v->y_size, begin, end, first, to);
+            conv_dw_few(v, image, dz, begin, end, first, to);
         else
-            conv_dw(v, image, dz + i * v->y_size, begin, end, first, to);
+            conv_dw(v, image, dz, begin, end, first, to);
         if (is_last && to == sums) add_row(sums, size, total);
     }
     dw += begin * v->n;
@@ -226,11 +249,11 @@ static void kernel_gradient(const convolution *v, int64_t samples, const real *x
         copy_row(total, size, dw);
 }
 
-/* That of the bias, from dz (rows, n_out) of all places. */
-static void conv_db(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate) {
-    const real *dz = op_dy(op, model);
-    for (int64_t i = 0; i < block->rows; i += CONV_SHARD)
-        sum_columns(at_most(block->rows - i, CONV_SHARD) * op->repeat, op->n_out, dz + i * op->repeat * op->n_out,
+/* That of the bias, from dz (samples * repeat, n_out) of all places where it may be other than zero. */
+static void conv_db(const fnn_op *op, const fnn_model *model, int64_t samples, int64_t repeat, const real *dz,
+                    int accumulate) {
+    for (int64_t i = 0; i < samples; i += CONV_SHARD)
+        sum_columns(at_most(samples - i, CONV_SHARD) * repeat, op->n_out, dz + i * repeat * op->n_out,
                     (real *)model->grads + op->db, accumulate || i > 0);
 }
 

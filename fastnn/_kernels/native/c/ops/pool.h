@@ -46,6 +46,61 @@ static window window_at(const windows *s, int64_t oy, int64_t ox) {
 
 /* ---- forward ---- */
 
+/* `some` channels of one output, the largest number and the place of its first one. */
+INLINE void pool_tile_kept(const pooling *v, const real *x, int64_t at, const window *t, real *y, integer *winner,
+                           int some) {
+    vf found = vf_set1(-REAL_INFINITY), first = vf_bits(vi_set1((integer)at));
+    for (int64_t ky = 0; ky < t->high; ky++, at += v->line)
+        for (int64_t kx = 0; kx < t->wide; kx++) {
+            const int64_t place = at + kx * v->s.c;
+            const vf number = vec_load(x + place, some);
+            const vm stays = vm_or(vf_le(number, found), vf_isnan(found));
+            first = vf_select(stays, first, vf_bits(vi_set1((integer)place)));
+            found = larger(number, found);
+        }
+    vec_store(y, found, some);
+    vec_store((real *)winner, first, some);
+}
+
+/* The channels of a window, with the places of the largest numbers. */
+INLINE void pool_window_kept(const pooling *v, const real *image, const window t, real *y, integer *winner) {
+    const int64_t c = v->s.c, at = t.line * v->line + t.place * c;
+    if (c < LANES) {
+        const int64_t last = at + (t.high - 1) * v->line + (t.wide - 1) * c;
+        if (last + LANES <= v->x_size && t.output + LANES <= v->y_size)
+            pool_tile_kept(v, image, at, &t, y + t.output, winner + t.output, LANES);
+        else
+            pool_tile_kept(v, image, at, &t, y + t.output, winner + t.output, (int)c);
+        return;
+    }
+    for (int64_t j = 0; j < c; j += LANES) {
+        const int64_t from = at_most(j, c - LANES);
+        pool_tile_kept(v, image + from, at, &t, y + t.output + from, winner + t.output + from, LANES);
+    }
+}
+
+/* The maxima of one image and, for pool_scatter, their places, each without its channel. */
+static void pool_image_kept(const pooling *v, const real *x, real *y, integer *winners) {
+    for (int64_t oy = 0; oy < v->s.oh; oy++)
+        for (int64_t ox = 0; ox < v->s.ow; ox++) {
+            window t = window_at(&v->s, oy, ox);
+            if (t.high == 2 && t.wide == 2) {
+                t.high = t.wide = 2;
+                pool_window_kept(v, x, t, y, winners);
+            } else {
+                pool_window_kept(v, x, t, y, winners);
+            }
+        }
+}
+
+/* The gradient of an image by that of its maxima, in windows apart from each other. */
+static void pool_scatter(const pooling *v, const real *dy, const integer *winners, real *dx) {
+    const int64_t c = v->s.c;
+    memset(dx, 0, (size_t)v->x_size * sizeof(real));
+    for (int64_t i = 0; i < v->y_size; i += c)
+        for (int64_t j = 0; j < c; j++) dx[winners[i + j] + j] = dy[i + j];
+}
+
 /* `some` channels of one output, or of `count` vectors of them. */
 INLINE void pool_tile(const pooling *v, const real *x, const window *t, real *y, int some, const int count,
                       const int average) {
@@ -100,6 +155,7 @@ INLINE void pool_image(const pooling *v, const real *x, real *y, const int avera
 }
 
 static void pool_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin, int64_t end) {
+    if (op->pooled) return; /* done by the convolution before it */
     const pooling v = pooling_of(op);
     const real *x = op_x(op, model, block, 0);
     real *y = op_y(op, model);
@@ -223,7 +279,7 @@ static void pool_backward_rows(const fnn_op *op, const fnn_model *model, const f
     pooling v = pooling_of(op);
     const real *x = op_x(op, model, block, 0), *y = op_y(op, model), *dy = op_dy(op, model);
     real *dx = op_dx(op, model, 0);
-    if (!dx) return;
+    if (!dx || op->pooled) return;
     const int adds = op_edge(op, model, 0)->adds;
     const int clears = !adds && (v.add || (!v.average && 2 * v.s.c < LANES));
     v.add |= adds;
