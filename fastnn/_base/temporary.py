@@ -11,6 +11,7 @@ process in another container or on another machine that shares the folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -22,7 +23,7 @@ except ImportError:  # Windows keeps open files from being removed by itself
     fcntl = None  # type: ignore[assignment]
 
 NAME = re.compile(r"\.fastnn-[0-9a-f]{16}\.tmp")
-MOST_TRIES = 3  # of making a file; where one counts no names, all fail alike
+MOST_TRIES = 100  # of making a file: many threads that save at the same time sweep, too
 FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -65,13 +66,20 @@ def _create(name: str, mode: int) -> int:
     for _ in range(MOST_TRIES):
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, mode)
         if fcntl is None:
-            break
+            return handle
         with contextlib.suppress(OSError):  # a file system without locks: nobody takes it for a leftover there
             fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink:
-            break
+        if _is_named(handle, name):
+            return handle
         os.close(handle)  # a sweep came between the two
-    return handle
+    raise OSError(errno.EBUSY, "others remove what is written there, again and again")
+
+
+def _is_named(handle: int, name: str) -> bool:
+    """Whether a file has still its name; some file systems do not count names."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(handle), os.stat(name))
+    return False
 
 
 def sweep(folder: str) -> None:

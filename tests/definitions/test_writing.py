@@ -408,19 +408,34 @@ def test_files_of_others_stay(path, monkeypatch):
     only(path.parent, *names, ".fastnn-0123456789abcde1.tmp")
 
 
-def test_a_sweep_between_making_and_locking_a_file_is_survived(path, monkeypatch):
+def sweep_before_locks(path, monkeypatch, times):
     real, swept = temporary.fcntl.flock, []
 
     def flock(handle, how):
-        if how == temporary.fcntl.LOCK_EX and not swept:
+        if how == temporary.fcntl.LOCK_EX and len(swept) < times:
             swept.append(True)
             temporary.sweep(str(path.parent))
         return real(handle, how)
 
     monkeypatch.setattr(temporary.fcntl, "flock", flock)
+    return swept
+
+
+@pytest.mark.parametrize("times", [1, 7])
+def test_sweeps_between_making_and_locking_a_file_are_survived(path, monkeypatch, times):
+    swept = sweep_before_locks(path, monkeypatch, times)
     write_atomically(path, NEW)
-    assert swept
+    assert len(swept) == times
     assert path.read_bytes() == NEW
+    only(path.parent, "file")
+
+
+def test_a_file_that_is_always_swept_is_an_error(path, monkeypatch):
+    sweep_before_locks(path, monkeypatch, 10**9)
+    old = path.read_bytes()
+    with pytest.raises(OSError, match="others remove what is written there"):
+        write_atomically(path, NEW)
+    assert path.read_bytes() == old
     only(path.parent, "file")
 
 
