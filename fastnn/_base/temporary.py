@@ -72,7 +72,7 @@ def _create(name: str, mode: int) -> int:
         if _is_named(handle, name):
             return handle
         os.close(handle)  # a sweep came between the two
-    raise OSError(errno.EBUSY, "others remove what is written there, again and again")
+    raise OSError(errno.EAGAIN, "others remove what is written there, again and again")
 
 
 def _is_named(handle: int, name: str) -> bool:

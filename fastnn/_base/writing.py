@@ -157,7 +157,7 @@ def _check_regular(target: str, status: os.stat_result) -> None:
 def _rewrite(target: str, parts: Sequence[Buffer], old: os.stat_result) -> None:
     """Give a regular file that is there a new content."""
     _check_regular(target, old)
-    if old.st_nlink == 1:
+    if old.st_nlink <= 1:  # 0: another save has replaced it meanwhile
         try:
             return _replace(target, parts, old)
         except OSError as error:

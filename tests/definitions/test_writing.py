@@ -439,6 +439,24 @@ def test_a_file_that_is_always_swept_is_an_error(path, monkeypatch):
     only(path.parent, "file")
 
 
+def test_a_file_that_another_save_replaces_meanwhile_is_not_written_in_place(path, monkeypatch):
+    other, real = path.parent / "other", os.lstat
+    other.write_bytes(b"of the other save")
+    inode = other.stat().st_ino
+
+    def lstat(name):
+        if not other.exists():
+            return real(name)
+        with open(name, "rb") as file:
+            other.replace(name)
+            return os.fstat(file.fileno())
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    write_atomically(path, NEW)
+    assert path.read_bytes() == NEW
+    assert path.stat().st_ino != inode
+
+
 def test_of_saves_at_the_same_time_one_whole_file_wins(tmp_path):
     contents = [bytes([i]) * (1000 + 5000 * i) for i in range(4)]
     seen, stop = set(), time.monotonic() + 0.3
