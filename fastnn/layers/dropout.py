@@ -13,8 +13,17 @@ from fastnn.layers.settling import settle
 from fastnn.layers.windows import check_rank
 
 
+class Dropping(Described):
+    """A layer that drops a share ``rate`` of what it reads."""
+
+    rate: float
+
+    def __post_init__(self):
+        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True))
+
+
 @described
-class Dropout(Described):
+class Dropout(Dropping):
     """Zeroes a share ``rate`` of its inputs in training and scales the rest by ``1 / (1 - rate)``.
 
     The mask follows from the model's seed, the layer's place, the step and the element's index, so
@@ -31,21 +40,14 @@ class Dropout(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
-        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True))
-
     def operations(self, shape):
         return (Operation(dropout.OP, shape[-1], shape[-1], math.prod(shape[:-1]), rate=self.rate, geometry=(1,)),)
 
 
-class SpatialDropout(Described):
+class SpatialDropout(Dropping):
     """Zeroes whole channels."""
 
-    rate: float
     rank: int
-
-    def __post_init__(self):
-        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True))
 
     def output_shape(self, shape):
         check_rank(self, shape, self.rank)
@@ -96,7 +98,7 @@ class SpatialDropout2D(SpatialDropout):
 
 
 @described
-class AlphaDropout(Described):
+class AlphaDropout(Dropping):
     """Dropout for SELU networks: mean and variance stay, in training, as SELU gives them.
 
     A share ``rate`` of the numbers becomes what SELU tends to far below zero; then all are scaled and shifted to the
@@ -110,9 +112,6 @@ class AlphaDropout(Described):
     rate: float
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
-
-    def __post_init__(self):
-        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True))
 
     def operations(self, shape):
         more = {"rate": self.rate, "numbers": alpha_dropout.numbers_of(self.rate)}

@@ -9,6 +9,7 @@ from typing import Any
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, noise
 from fastnn.layers.described import Described, described
+from fastnn.layers.dropout import Dropping
 from fastnn.layers.settling import settle
 
 MOST_DEVIATION = 1e30
@@ -58,7 +59,7 @@ class GaussianNoise(Noise):
 
 
 @described
-class GaussianDropout(Noise):
+class GaussianDropout(Noise, Dropping):
     """Multiplies by normal noise of mean 1 and variance ``rate / (1 - rate)`` in training (Srivastava et al. 2014).
 
     Mean and variance are those of the factors of :class:`Dropout` at the same rate. See :class:`GaussianNoise` for what
@@ -73,9 +74,6 @@ class GaussianDropout(Noise):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
     multiplies = True
-
-    def __post_init__(self):
-        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True))
 
     @property
     def deviation(self):
