@@ -9,11 +9,15 @@ FNN_OP(CONV, conv)
 
 #include "convolution.h"
 
-static convolution conv_of(const fnn_op *op) { return convolution_of(op, op->n_out, op->geometry[13]); }
+static convolution conv_of(const fnn_op *op) {
+    convolution v = convolution_of(op, op->n_out, op->geometry[13]);
+    if (op->pooled) v.made = v.y_size + LANES; /* pooling reads behind it */
+    return v;
+}
 
 static size_t conv_scratch(const fnn_op *op) {
     const convolution v = conv_of(op);
-    return pooled_scratch(&v);
+    return convolution_scratch(&v);
 }
 
 /* The activated output of one image. */
@@ -31,7 +35,7 @@ static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const 
     const convolution v = conv_of(op);
     const pooling q = pooling_of(op + 1);
     const real *x = op_x(op, model, block, 0);
-    real *room = fnn_scratch(pooled_scratch(&v)), *z = room + convolution_scratch(&v) / sizeof(real);
+    real *room = fnn_scratch(convolution_scratch(&v)), *z = made_room(&v, room);
     real *y = op_y(op + 1, model);
     integer *winners = model->values[op->output].grad < 0 ? NULL : (integer *)op_y(op, model);
     for (int64_t i = begin; i < end; i++) {
@@ -74,8 +78,8 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
     active.activation = op->activation, active.parameter = op->parameter, active.z = op->z;
     activation_back(&active, model, begin, end);
     if (!dx) return;
-    real *turned = fnn_scratch(pooled_scratch(&v)), *sums = turned + kernel_size(&v);
-    real *made = turned + convolution_scratch(&v) / sizeof(real);
+    real *turned = fnn_scratch(convolution_scratch(&v)), *sums = turned + kernel_size(&v);
+    real *made = made_room(&v, turned);
     turn_kernel(&v, w, turned);
     for (int64_t i = begin; i < end; i++)
         image_gradient(&v, slopes_of(&from, &v, i, made), w, turned, op_edge(op, model, 0)->adds, sums,

@@ -12,7 +12,7 @@ static convolution turned_of(const fnn_op *op) { return convolution_of(op, op->n
 /* Beside what the convolution wants, room for a sample's gradient that is to be added. */
 static size_t conv_transpose_scratch(const fnn_op *op) {
     const convolution v = turned_of(op);
-    return pooled_scratch(&v);
+    return convolution_scratch(&v) + (size_t)v.y_size * sizeof(real);
 }
 
 static void conv_transpose_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,

@@ -23,6 +23,7 @@ typedef struct {
     int64_t n, groups, in, out; /* filters; channels of a group that are read, and made */
     int lines;                  /* a line of a window is one run of numbers */
     int64_t x_size, y_size;     /* numbers a sample */
+    int64_t made;               /* numbers of scratch memory for an output that the workspace does not have */
 } convolution;
 
 static convolution convolution_of(const fnn_op *op, int64_t n, int64_t groups) {
@@ -43,12 +44,12 @@ static int64_t sums_size(const convolution *v) { return v->s.ow * v->s.kw * v->i
 /* Bytes of scratch memory that any of the three below wants. */
 static size_t convolution_scratch(const convolution *v) {
     const int64_t size = at_least(around_size(&v->a) + 2 * kernel_size(v), kernel_size(v) + sums_size(v));
-    return (size_t)(size + LANES) * sizeof(real); /* conv_gather reads behind the sums */
+    return (size_t)(size + LANES + v->made) * sizeof(real); /* conv_gather reads behind the sums */
 }
 
-/* The same and room for an output that the workspace does not have. */
-static size_t pooled_scratch(const convolution *v) {
-    return convolution_scratch(v) + (size_t)(v->y_size + LANES) * sizeof(real);
+/* Room for that output, at the end of it. */
+static real *made_room(const convolution *v, real *scratch) {
+    return scratch + convolution_scratch(v) / sizeof(real) - v->made;
 }
 
 /* Whether the places that all lines of windows read follow each other as those of one line do. */
@@ -228,8 +229,8 @@ static const real *slopes_of(const slopes *from, const convolution *v, int64_t i
 static void kernel_gradient(const convolution *v, int64_t samples, const real *x, const slopes *from, int accumulate,
                             int64_t begin, int64_t end, real *dw) {
     const int64_t size = (end - begin) * v->n;
-    real *sums = fnn_scratch(pooled_scratch(v)), *total = sums + size, *room = total + size;
-    real *made = sums + convolution_scratch(v) / sizeof(real);
+    real *sums = fnn_scratch(convolution_scratch(v)), *total = sums + size, *room = total + size;
+    real *made = made_room(v, sums);
     for (int64_t i = 0; i < samples; i++) {
         const int first = i % CONV_SHARD == 0, is_last = (i + 1) % CONV_SHARD == 0 || i + 1 == samples;
         real *to = i < CONV_SHARD ? total : sums;
