@@ -71,7 +71,7 @@ def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
     for op in plan.ops[::-1]:
         if plan.values[op["output"]]["grad"] >= 0:
             arrays = Views(plan, memory, op, inputs, accumulate)
-            add_gradient(op, arrays.y, arrays.dy, activity_scale)
+            add_gradient(op, arrays.whole_y, arrays.whole_dy, activity_scale)
             OPS[int(op["kind"])].backward(op, arrays, when)
 
 

@@ -29,6 +29,14 @@ KINDS = (
     "standardize",
     "prelu",
     "warp",
+    "simple_rnn",
+    "lstm",
+    "gru",
+    "embedding",
+    "mask",
+    "blank",
+    "attention",
+    "masked_mean",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

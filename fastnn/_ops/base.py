@@ -42,6 +42,8 @@ class Operation:
     activity : penalties on the output.
     rest : further parameters, of kinds that find them by themselves; the first ones stand in the record's ``more``.
     geometry, numbers : sizes under the kind's names, and real numbers.
+    size : numbers a sample of the output, where they are not ``repeat * n_out``.
+    part : of the layer's operations that draw random numbers, which one it is.
     """
 
     op: Op
@@ -57,6 +59,13 @@ class Operation:
     rest: tuple[int, ...] = ()
     geometry: tuple[int, ...] = ()
     numbers: tuple[float, ...] = ()
+    size: int = 0
+    part: int = 0
+
+    @property
+    def n_written(self) -> int:
+        """Numbers a sample of the output."""
+        return self.size or self.repeat * self.n_out
 
     @property
     def parameters(self) -> list[int]:
@@ -110,6 +119,7 @@ class Op:
     activates : whether the op applies an activation, as its last step.
     measures : whether an op in training needs all samples of the batch before it gives the first; then ``settle`` moves
         what is kept of all batches, after the update.
+    has_way_back : whether the output follows the inputs smoothly; a mask does not, and never has a gradient.
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     """
 
@@ -128,6 +138,7 @@ class Op:
     activates: bool = False
     measures: bool = False
     settle: Callable[[Any, Any], None] = _stays
+    has_way_back: bool = True
     idle: Callable[[Operation], bool] = _never
 
     def sizes(self, op: Any) -> Any:

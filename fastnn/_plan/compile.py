@@ -39,6 +39,7 @@ from fastnn.optimizers import Optimizer
 
 BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1024
+PART_STREAMS = 1 << 26  # streams of random numbers between the parts of a layer: far more than a model has nodes
 STAGE_BYTES, MIN_STAGE = 512 * 1024, 8
 KERAS = Reduction()
 WORK_BYTES = 1024 * 1024 * 1024  # of a block's activations: large images are worked on a few at a time
@@ -135,7 +136,7 @@ def block_rows(graph: Graph, layout: Layout, batch_size: int) -> int:
     operations = [placed.operation for placed in graph.operations]
     largest = max(operation.op.weights(operation) for operation in operations)
     n_input = sum(math.prod(shape) for shape in layout.input_shapes)
-    numbers = sum(2 * operation.repeat * operation.n_out for operation in operations)
+    numbers = sum(2 * operation.n_written for operation in operations)
     most = min(MAX_BLOCK, max(ALIGN, INPUT_BYTES // (4 * n_input) // ALIGN * ALIGN))
     most = min(most, max(1, WORK_BYTES // (4 * numbers)))
     if 4 * largest > WEIGHT_BYTES:
@@ -148,7 +149,7 @@ def stage_rows(graph: Graph, rows: int) -> int:
     """Samples of a block that a thread pushes through several ops together: few of images, whose numbers are many."""
     if not any(placed.operation.op.by_sample for placed in graph.operations):
         return rows
-    numbers = sum(2 * placed.operation.repeat * placed.operation.n_out for placed in graph.operations)
+    numbers = sum(2 * placed.operation.n_written for placed in graph.operations)
     return min(rows, max(MIN_STAGE, STAGE_BYTES // (4 * numbers) // MIN_STAGE * MIN_STAGE))
 
 
@@ -196,7 +197,8 @@ class _Builder:
 
     def _describe(self, op, placed: Placed, adds_params: bool) -> None:
         operation, layer = placed.operation, placed.node.layer
-        op["kind"], op["activation"], op["stream"] = operation.op.code, operation.activation.code, placed.node.stream
+        op["kind"], op["activation"] = operation.op.code, operation.activation.code
+        op["stream"] = placed.node.stream + operation.part * PART_STREAMS
         op["n_in"], op["n_out"], op["repeat"] = operation.n_in, operation.n_out, operation.repeat
         op["parameter"], op["rate"] = operation.activation.parameter, operation.rate
         op["activity_l1"], op["activity_l2"] = operation.activity.l1, operation.activity.l2
@@ -219,7 +221,8 @@ class _Builder:
         operation, rows = placed.operation, self.rows * placed.operation.repeat
         op["output"], op["z"], op["scratch"], op["room"] = self.number[placed.writes], -1, -1, -1
         value = self.values[op["output"]]
-        value["size"], value["offset"] = operation.repeat * operation.n_out, self.take(rows * operation.n_out)
+        numbers = self.rows * operation.n_written
+        value["size"], value["offset"] = operation.n_written, self.take(numbers)
         if not self.training:
             return
         if room := operation.op.room(operation, self.rows):
@@ -227,7 +230,7 @@ class _Builder:
         if operation.op.keeps(operation):
             op["z"] = self.take(rows * operation.n_out)
         if placed.writes in self.wanted:
-            value["grad"] = self.take(rows * operation.n_out)
+            value["grad"] = self.take(numbers)
 
     def _take_scratch(self, op, placed: Placed, adds: bool) -> None:
         """What the kind wants for the way back, and room for a gradient that is added."""
@@ -268,7 +271,7 @@ def _wanted(graph: Graph, offsets: dict, input_gradients: bool) -> set[int]:
     wanted = set(graph.inputs) if input_gradients else set()
     for placed in graph.operations:
         trains = any(offsets[parameter][1] for parameter in _parameters(placed))
-        if trains or any(value in wanted for value in placed.reads):
+        if placed.operation.op.has_way_back and (trains or any(value in wanted for value in placed.reads)):
             wanted.add(placed.writes)
     return wanted | set(graph.outputs)
 

@@ -43,7 +43,7 @@ class Node:
 
     layer: int
     inputs: tuple[int, ...]
-    output: int
+    outputs: tuple[int, ...]
     stream: int  # of its random numbers
 
 
@@ -132,8 +132,8 @@ def lay_out_graph(
     Parameters
     ----------
     layers : each once.
-    nodes : ``(layer, edges read)``; edges ``0 ... len(input_shapes) - 1`` are the inputs, and the i-th node makes the
-        i-th edge behind them.
+    nodes : ``(layer, edges read)``; edges ``0 ... len(input_shapes) - 1`` are the inputs, and each node makes the next
+        edges, one for each output of its layer.
     outputs : edges.
     frozen : layers whose parameters are not trained.
     first_stream : random numbers of the i-th node come from stream ``first_stream + i``.
@@ -151,8 +151,9 @@ def lay_out_graph(
         shapes.append(shape)
     for stream, (layer, edges) in enumerate(nodes, first_stream):
         came = tuple(shapes[edge] for edge in edges)
-        shapes.append(_output_shape(layer, layers[layer], came, first=not made))
-        made.append(Node(layer, edges, len(shapes) - 1, stream))
+        first = len(shapes)
+        shapes += _output_shapes(layer, layers[layer], came, first=not made)
+        made.append(Node(layer, edges, tuple(range(first, len(shapes))), stream))
         read.setdefault(layer, edges)
     variables, n_params = _place(layers, shapes, read, frozen)
     inputs = tuple(range(len(input_shapes)))
@@ -160,12 +161,13 @@ def lay_out_graph(
     return Layout(*told, frozen_layers=frozenset(frozen))
 
 
-def _output_shape(number: int, layer: Layer, came: tuple[Shape, ...], first: bool) -> Shape:
-    shape = layer.output_shape(*came)
+def _output_shapes(number: int, layer: Layer, came: tuple[Shape, ...], first: bool) -> list[Shape]:
+    made = layer.output_shapes(*came)
     if not first and layer.input_shape not in (None, came[0]):
         raise ValueError(f"layer {number} was given the input_shape {layer.input_shape}, and gets {came[0]} here")
-    _check_size(f"the output of layer {number}", shape)
-    return shape
+    for shape in made:
+        _check_size(f"the output of layer {number}", shape)
+    return made
 
 
 def _place(

@@ -13,6 +13,7 @@ from fastnn._ops.base import NO_PENALTY
 from fastnn._plan.layout import Layout, Node, Variable
 from fastnn._plan.records import POOLED_BEFORE, POOLED_NEXT
 from fastnn.activations import linear
+from fastnn.layers.base import Layer
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,51 @@ class Graph:
 
 def operations_of(layout: Layout) -> Graph:
     """Every layer's operations; a layer without any hands on the value it reads."""
-    value_of = {edge: edge for edge in layout.inputs}
-    placed, count = [], len(layout.shapes)
+    made = _Made(layout)
     for node in layout.nodes:
-        came = [value_of[edge] for edge in node.inputs]
-        shapes = [layout.shapes[edge] for edge in node.inputs]
-        known = list(came)
-        for operation in layout.layers[node.layer].operations(*shapes):
-            after = len(known) > len(came)
-            reads = operation.inputs or ((len(known) - 1,) if after else tuple(range(len(came))))
-            placed.append(Placed(node, operation, tuple(known[i] for i in reads), count))
-            known.append(count)
-            count += 1
-        value_of[node.output] = known[-1]
-    return Graph(placed, list(layout.inputs), [value_of[edge] for edge in layout.outputs])
+        made.add(node)
+    return Graph(made.placed, list(layout.inputs), [made.value_of[edge] for edge in layout.outputs])
+
+
+class _Made:
+    """The operations so far, and which values edges and their masks are.
+
+    A layer that ``takes_masks`` is told which of its inputs have one; those stand behind its inputs.
+    """
+
+    def __init__(self, layout: Layout):
+        self.layout = layout
+        self.value_of = {edge: edge for edge in layout.inputs}
+        self.mask_of: dict[int, int] = {}
+        self.placed: list[Placed] = []
+        self.count = len(layout.shapes)
+
+    def add(self, node: Node) -> None:
+        """All operations of a node."""
+        layer = self.layout.layers[node.layer]
+        shapes = [self.layout.shapes[edge] for edge in node.inputs]
+        masks = [self.mask_of.get(edge) for edge in node.inputs]
+        came = [self.value_of[edge] for edge in node.inputs]
+        known, told = list(came), {}
+        if layer.takes_masks and any(mask is not None for mask in masks):
+            known += [mask for mask in masks if mask is not None]
+            told = {"masks": tuple(mask is not None for mask in masks)}
+        before = len(known)
+        for operation in layer.operations(*shapes, **told):
+            reads = operation.inputs or ((len(known) - 1,) if len(known) > before else tuple(range(len(came))))
+            self.placed.append(Placed(node, operation, tuple(known[i] for i in reads), self.count))
+            known.append(self.count)
+            self.count += 1
+        self.value_of.update(zip(node.outputs, known[-len(node.outputs) :], strict=True))
+        self._hand_on(layer, node, masks, known[before:])
+
+    def _hand_on(self, layer: Layer, node: Node, masks: list[int | None], written: list[int]) -> None:
+        """The mask of a node's first output."""
+        mask = written[layer.mask_operation] if layer.mask_operation is not None else None
+        if layer.hands_on_masks:
+            mask = mask if mask is not None else next((known for known in masks if known is not None), None)
+        if mask is not None:
+            self.mask_of[node.outputs[0]] = mask
 
 
 def last_activation(layout: Layout, output: int = 0) -> str | None:

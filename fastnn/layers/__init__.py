@@ -67,6 +67,9 @@ from fastnn.layers.rearranging import Cropping1D as Cropping1D
 from fastnn.layers.rearranging import Cropping2D as Cropping2D
 from fastnn.layers.rearranging import ZeroPadding1D as ZeroPadding1D
 from fastnn.layers.rearranging import ZeroPadding2D as ZeroPadding2D
+from fastnn.layers.recurrent import GRU as GRU
+from fastnn.layers.recurrent import LSTM as LSTM
+from fastnn.layers.recurrent import SimpleRNN as SimpleRNN
 from fastnn.layers.repeating import Permute as Permute
 from fastnn.layers.repeating import RepeatVector as RepeatVector
 from fastnn.layers.repeating import UpSampling1D as UpSampling1D

@@ -15,10 +15,14 @@ class Called(Own):
     """The calls of a layer; :class:`fastnn.layers.Layer` has them."""
 
     n_inputs: int | None = None  # how many edges it reads; None for any number
+    n_outputs: int = 1  # how many edges it makes
+    takes_masks = False  # whether its operations are told which inputs have masks
+    hands_on_masks = False  # whether the first output has the mask of the first input that has one
+    mask_operation: int | None = None  # which of its operations makes the mask of its output
     _calls: tuple[Call, ...] = ()
 
-    def __call__(self, inputs: Any) -> Edge:
-        """An edge for the layer's output on edges.
+    def __call__(self, inputs: Any) -> Any:
+        """An edge for the layer's output on edges, a list of them for several outputs.
 
         >>> from fastnn import Model
         >>> from fastnn.layers import Dense, Input
@@ -26,19 +30,28 @@ class Called(Own):
         >>> Model(x, Dense(1)(Dense(8, "relu")(x))).output_shape
         (None, 1)
         """
+        made = self.called(inputs)
+        return made[0] if self.n_outputs == 1 else made
+
+    def called(self, inputs: Any) -> list[Edge]:
+        """The edges of all outputs, in a list."""
         edges = edges_in(inputs, self)
         if self.n_inputs is not None and len(edges) != self.n_inputs:
             raise ValueError(f"{self!r} reads {self.n_inputs} edge, got {len(edges)}; join them by a Concatenate layer")
         shapes = [edge.sizes for edge in edges]
-        shape = self.output_shape(*shapes)
+        made = self.output_shapes(*shapes)
         if self.input_shape is not None and shapes[0] != self.input_shape:
             raise ValueError(f"{self!r} was given the input_shape {self.input_shape}, and reads {shapes[0]} here")
         self.check_fits(*shapes)
-        return self._record(Call(self, edges, [shape]))
+        return self._record(Call(self, edges, made))
 
-    def _record(self, call: Call) -> Edge:
+    def output_shapes(self, *shapes: Shape) -> list[Shape]:
+        """Shapes of all outputs."""
+        return [self.output_shape(*shapes)]
+
+    def _record(self, call: Call) -> list[Edge]:
         object.__setattr__(self, "_calls", (*self._calls, call))
-        return call.outputs[0]
+        return list(call.outputs)
 
     def check_fits(self, *shapes: Shape) -> None:
         """``ValueError`` where the layer's weights, or those that it will have, are for inputs of other shapes."""

@@ -43,8 +43,9 @@ class Edge:
 
     @property
     def name(self) -> str:
-        """Name of the layer that made it; of one without a name yet what it is."""
-        return str(self.call.item.name or repr(self.call.item))
+        """Name of the layer that made it, with its place behind the first; of one without a name yet what it is."""
+        made_by = str(self.call.item.name or repr(self.call.item))
+        return f"{made_by}_{self.index}" if self.index and hasattr(self.call.item, "n_outputs") else made_by
 
     def __repr__(self) -> str:
         return f"<edge {self.shape} of {self.name!r}>"

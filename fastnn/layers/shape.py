@@ -41,7 +41,7 @@ class InputLayer(Described):
     @property
     def edge(self) -> Edge:
         """The edge that stands for the rows of this input."""
-        return self.calls[0].outputs[0] if self.calls else self._record(Call(self, (), [self.shape]))
+        return self.calls[0].outputs[0] if self.calls else self._record(Call(self, (), [self.shape]))[0]
 
     def __call__(self, inputs: Any) -> Edge:
         raise TypeError(f"{self!r} reads no edge: it is where a graph begins, see fastnn.Input")

@@ -59,6 +59,9 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "renorm_clipping": NOTHING,
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
+    "unroll": (False, True),  # loops are compiled
+    "use_cudnn": ("auto", False, True),
+    "implementation": (1, 2),
 }
 SHAPES = ("batch_input_shape", "batch_shape")
 ELSEWHERE = ("dtype", *SHAPES, "input_dim")

@@ -45,7 +45,7 @@ def graph_from(items: Sequence[Any], drawn: Blueprint) -> Graph:
     for i, read in drawn.calls:
         came = [edges[number] for number in read]
         if isinstance(items[i], Layer):
-            edges.append(items[i](came))
+            edges += items[i].called(came)
         else:
             edges += items[i].called(came, whole=True)
     return trace(edges[: len(drawn.sources)], [edges[number] for number in drawn.outputs])
@@ -79,4 +79,4 @@ def number(name: str, came: Any, end: int) -> int:
 
 def n_outputs(item: Any) -> int:
     """How many edges a call of a layer or model makes."""
-    return 1 if isinstance(item, Layer) or item.is_chain else len(item.graph.outputs)
+    return item.n_outputs if isinstance(item, Layer) else 1 if item.is_chain else len(item.graph.outputs)

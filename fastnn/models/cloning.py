@@ -96,7 +96,7 @@ class _Cloner:
 
     def _called(self, item: Any, edges: list[Edge]) -> list[Edge]:
         if self.call_function is None:
-            return [item(edges)] if isinstance(item, Layer) else item.called(edges, whole=True)
+            return item.called(edges) if isinstance(item, Layer) else item.called(edges, whole=True)
         came = self.call_function(item, edges[0] if len(edges) == 1 else edges)
         listed = came if isinstance(came, list | tuple) else [came]
         if not all(isinstance(edge, Edge) for edge in listed):
