@@ -1,9 +1,9 @@
 """``y = softmax(scale * q @ k.T) @ v`` for each head of a sample, and its way back (Vaswani et al. 2017).
 
-Inputs are queries ``(queries, heads * d)``, keys ``(keys, heads * d)`` and values ``(keys, heads * e)``, the h-th run of
-columns being those of the h-th head, then with ``mask_rows`` a mask ``(mask_rows, keys)``: one row for all queries, or
-one for each. Where it is 0 a key counts for nothing; nor does a later key than the query with ``causal``. A query that
-no key counts for gets zeros. With ``gives_weights``, the softmax ``(heads, queries, keys)`` stands behind the output.
+Inputs are queries ``(queries, heads * d)``, keys ``(keys, heads * d)`` and values ``(keys, heads * e)``, the h-th run
+of columns being those of the h-th head, then with ``mask_rows`` a mask ``(mask_rows, keys)``: one row for all queries,
+or one for each. Where it is 0 a key counts for nothing; nor does, with ``causal``, a key behind the query. A query for
+which no key counts gets zeros. With ``gives_weights``, the softmax ``(heads, queries, keys)`` stands behind the output.
 
 With a ``rate`` the weights are multiplied in training by factors as of dropout. ``room`` keeps the weights, and behind
 them those factors. ``numbers[0]`` is the scale.

@@ -44,6 +44,7 @@ class Operation:
     geometry, numbers : sizes under the kind's names, and real numbers.
     size : numbers a sample of the output, where they are not ``repeat * n_out``.
     part : of the layer's operations that draw random numbers, which one it is.
+    gives : which output of the layer it gives; where none says so, the last operation gives the only one.
     """
 
     op: Op
@@ -61,6 +62,7 @@ class Operation:
     numbers: tuple[float, ...] = ()
     size: int = 0
     part: int = 0
+    gives: int = -1
 
     @property
     def n_written(self) -> int:

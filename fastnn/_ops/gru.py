@@ -1,9 +1,10 @@
 """A state behind gates, for every step of a sequence, and its way back (Cho et al. 2014).
 
-``z`` and ``r`` are the gates' activation of ``x @ w + b + h @ u`` by columns, ``g = activation(x @ w_g + b_g + p)``, and
-``h' = z * h + (1 - z) * g``. What ``p`` is, the variant says: ``r * (h @ u_g + b'_g)``, where the state's part of all
-gates has a bias ``b'`` of its own, behind ``b`` (Keras' ``reset_after``), or ``(r * h) @ u_g``. Kept: ``z, r, g`` and
-what ``r`` is multiplied with in the first variant, ``r * h`` in the second.
+``z`` and ``r`` are the gates' activation of ``x @ w + b + h @ u`` by columns, ``g = activation(x @ w_g + b_g + p)``,
+and ``h' = z * h + (1 - z) * g``. The variant says what ``p`` is: ``r * (h @ u_g + b'_g)``, where the state's part of
+all gates has a bias ``b'`` of its own, behind ``b`` (Keras' ``reset_after``); or ``(r * h) @ u_g``.
+
+Kept: ``z, r, g``, and what ``r`` is multiplied with in the first variant, ``r * h`` in the second.
 """
 
 from __future__ import annotations

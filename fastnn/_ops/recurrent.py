@@ -76,7 +76,7 @@ class Sequences:
         return self.a.room[: np.prod(shape)].reshape(shape)
 
     def _factors(self, when: Any) -> Any:
-        """Of what is read of ``h``, ``(samples, units)``; the way back finds those of the way there behind the steps."""
+        """Of what is read of ``h``, ``(samples, units)``; on the way back those that stand behind what is kept."""
         rate, numbers = float(self.op["rate"]), self.n * self.units
         if not rate or self.op["room"] < 0:
             return 1
@@ -88,7 +88,7 @@ class Sequences:
         return place
 
     def outputs(self, whole: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Of an array ``(samples, numbers)`` as the op's output: those of the steps, first axis, and the last states."""
+        """Of ``(samples, numbers)`` as the op's output: the outputs of the steps, first axis, and the last states."""
         steps = self.steps if self.size.sequences else 1
         ys = whole[:, : steps * self.units].reshape(self.n, steps, self.units)
         states = whole[:, steps * self.units :].reshape(self.n, -1, self.units).swapaxes(0, 1)

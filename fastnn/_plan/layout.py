@@ -9,10 +9,12 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
 from fastnn.layers.base import Layer
+from fastnn.layers.called import how
 from fastnn.layers.parameter import Parameter, Shape
 
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
@@ -45,6 +47,12 @@ class Node:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     stream: int  # of its random numbers
+    options: tuple[str, ...] = ()  # words of the layer's on this use
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """What the layer is told of this use."""
+        return how(self.options)
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ def lay_out(layers: Sequence[Layer], input_shape: Shape, frozen: Collection[int]
 
 def lay_out_graph(
     layers: Sequence[Layer],
-    nodes: Iterable[tuple[int, tuple[int, ...]]],
+    nodes: Iterable[tuple[int, tuple[int, ...], *tuple[tuple[str, ...], ...]]],
     input_shapes: Sequence[Shape],
     outputs: Sequence[int],
     frozen: Collection[int] = (),
@@ -132,8 +140,8 @@ def lay_out_graph(
     Parameters
     ----------
     layers : each once.
-    nodes : ``(layer, edges read)``; edges ``0 ... len(input_shapes) - 1`` are the inputs, and each node makes the next
-        edges, one for each output of its layer.
+    nodes : ``(layer, edges read)``, or with options of the use behind them; edges ``0 ... len(input_shapes) - 1`` are
+        the inputs, and each node makes the next edges, one for each output of its layer.
     outputs : edges.
     frozen : layers whose parameters are not trained.
     first_stream : random numbers of the i-th node come from stream ``first_stream + i``.
@@ -145,24 +153,26 @@ def lay_out_graph(
     """
     shapes: list[Shape] = []
     made: list[Node] = []
-    read: dict[int, tuple[int, ...]] = {}
+    uses: dict[int, Node] = {}  # the first of each layer
     for shape in input_shapes:
         _check_size("the input", shape)
         shapes.append(shape)
-    for stream, (layer, edges) in enumerate(nodes, first_stream):
+    for stream, (layer, edges, *told) in enumerate(nodes, first_stream):
         came = tuple(shapes[edge] for edge in edges)
-        first = len(shapes)
-        shapes += _output_shapes(layer, layers[layer], came, first=not made)
-        made.append(Node(layer, edges, tuple(range(first, len(shapes))), stream))
-        read.setdefault(layer, edges)
-    variables, n_params = _place(layers, shapes, read, frozen)
+        first, options = len(shapes), told[0] if told else ()
+        shapes += _output_shapes(layer, layers[layer], came, options, first=not made)
+        made.append(Node(layer, edges, tuple(range(first, len(shapes))), stream, options))
+        uses.setdefault(layer, made[-1])
+    variables, n_params = _place(layers, shapes, uses, frozen)
     inputs = tuple(range(len(input_shapes)))
     told = tuple(layers), tuple(shapes), tuple(made), inputs, tuple(outputs), variables, n_params
     return Layout(*told, frozen_layers=frozenset(frozen))
 
 
-def _output_shapes(number: int, layer: Layer, came: tuple[Shape, ...], first: bool) -> list[Shape]:
-    made = layer.output_shapes(*came)
+def _output_shapes(
+    number: int, layer: Layer, came: tuple[Shape, ...], options: tuple[str, ...], first: bool
+) -> list[Shape]:
+    made = layer.output_shapes(*came, **how(options))
     if not first and layer.input_shape not in (None, came[0]):
         raise ValueError(f"layer {number} was given the input_shape {layer.input_shape}, and gets {came[0]} here")
     for shape in made:
@@ -171,14 +181,14 @@ def _output_shapes(number: int, layer: Layer, came: tuple[Shape, ...], first: bo
 
 
 def _place(
-    layers: Sequence[Layer], shapes: Sequence[Shape], read: dict[int, tuple[int, ...]], frozen: Collection[int]
+    layers: Sequence[Layer], shapes: Sequence[Shape], uses: dict[int, Node], frozen: Collection[int]
 ) -> tuple[tuple[Variable, ...], int]:
     """Variables one behind the other, and the length of all."""
     variables: list[Variable] = []
     at = 0
     for i, layer in enumerate(layers):
-        came = [shapes[edge] for edge in read.get(i, ())]
-        for parameter in layer.parameters(*came) if i in read else ():
+        came = [shapes[edge] for edge in uses[i].inputs] if i in uses else []
+        for parameter in layer.parameters(*came, **uses[i].how) if i in uses else ():
             _check_size(f"{parameter.name} of layer {i}", parameter.shape)
             variables.append(Variable(i, parameter, at, i not in frozen and parameter.trainable))
             at += padded(variables[-1].size)

@@ -66,24 +66,26 @@ class _Made:
         shapes = [self.layout.shapes[edge] for edge in node.inputs]
         masks = [self.mask_of.get(edge) for edge in node.inputs]
         came = [self.value_of[edge] for edge in node.inputs]
-        known, told = list(came), {}
+        known, told = list(came), dict[str, Any](node.how)
         if layer.takes_masks and any(mask is not None for mask in masks):
             known += [mask for mask in masks if mask is not None]
-            told = {"masks": tuple(mask is not None for mask in masks)}
-        before = len(known)
+            told["masks"] = tuple(mask is not None for mask in masks)
+        before, gives = len(known), dict[int, int]()
         for operation in layer.operations(*shapes, **told):
             reads = operation.inputs or ((len(known) - 1,) if len(known) > before else tuple(range(len(came))))
             self.placed.append(Placed(node, operation, tuple(known[i] for i in reads), self.count))
             known.append(self.count)
+            if operation.gives >= 0:
+                gives[operation.gives] = self.count
             self.count += 1
-        self.value_of.update(zip(node.outputs, known[-len(node.outputs) :], strict=True))
+        self.value_of.update({edge: gives.get(i, known[-1]) for i, edge in enumerate(node.outputs)})
         self._hand_on(layer, node, masks, known[before:])
 
     def _hand_on(self, layer: Layer, node: Node, masks: list[int | None], written: list[int]) -> None:
         """The mask of a node's first output."""
         mask = written[layer.mask_operation] if layer.mask_operation is not None else None
-        if layer.hands_on_masks:
-            mask = mask if mask is not None else next((known for known in masks if known is not None), None)
+        if layer.hands_on_masks and mask is None:
+            mask = masks[0]
         if mask is not None:
             self.mask_of[node.outputs[0]] = mask
 

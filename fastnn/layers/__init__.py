@@ -9,6 +9,8 @@ from fastnn.layers.activation import Identity as Identity
 from fastnn.layers.activation import LeakyReLU as LeakyReLU
 from fastnn.layers.activation import ReLU as ReLU
 from fastnn.layers.activation import Softmax as Softmax
+from fastnn.layers.attention import Attention as Attention
+from fastnn.layers.attention import MultiHeadAttention as MultiHeadAttention
 from fastnn.layers.augmentation import RandomCrop as RandomCrop
 from fastnn.layers.augmentation import RandomFlip as RandomFlip
 from fastnn.layers.augmentation import RandomRotation as RandomRotation
@@ -26,6 +28,8 @@ from fastnn.layers.dropout import Dropout as Dropout
 from fastnn.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from fastnn.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from fastnn.layers.edges import Edge as Edge
+from fastnn.layers.embedding import Embedding as Embedding
+from fastnn.layers.embedding import Masking as Masking
 from fastnn.layers.function import Lambda as Lambda
 from fastnn.layers.merging import Add as Add
 from fastnn.layers.merging import Average as Average
@@ -88,6 +92,8 @@ from fastnn.layers.standardizing import Normalization as Normalization
 from fastnn.layers.standardizing import Rescaling as Rescaling
 from fastnn.layers.transposed import Conv1DTranspose as Conv1DTranspose
 from fastnn.layers.transposed import Conv2DTranspose as Conv2DTranspose
+from fastnn.layers.wrapping import Bidirectional as Bidirectional
+from fastnn.layers.wrapping import TimeDistributed as TimeDistributed
 
 NONE: Mapping[str, Any] = {}
 LAYERS: dict[str, type[Layer]] = {
@@ -161,6 +167,8 @@ def from_config(stored: dict, custom_objects: Mapping[str, Any] = NONE) -> Layer
 def _argument(value: Any, custom_objects: Mapping[str, Any]) -> Any:
     if isinstance(value, dict) and value.keys() == {"custom"}:
         return _given_again(value["custom"], custom_objects)
+    if isinstance(value, dict) and "class" in value:  # a layer inside another one
+        return from_config(value, custom_objects)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -11,6 +11,11 @@ from fastnn.layers.own import Own
 from fastnn.layers.parameter import Shape
 
 
+def how(options: tuple[str, ...]) -> dict[str, Any]:
+    """What a layer's methods are told of a use with options; nothing where there are none."""
+    return {"options": options} if options else {}
+
+
 class Called(Own):
     """The calls of a layer; :class:`fastnn.layers.Layer` has them."""
 
@@ -33,35 +38,41 @@ class Called(Own):
         made = self.called(inputs)
         return made[0] if self.n_outputs == 1 else made
 
-    def called(self, inputs: Any) -> list[Edge]:
-        """The edges of all outputs, in a list."""
+    def called(self, inputs: Any, options: tuple[str, ...] = ()) -> list[Edge]:
+        """The edges of all outputs, in a list; ``options`` are words that the layer has for kinds of its uses."""
         edges = edges_in(inputs, self)
         if self.n_inputs is not None and len(edges) != self.n_inputs:
             raise ValueError(f"{self!r} reads {self.n_inputs} edge, got {len(edges)}; join them by a Concatenate layer")
         shapes = [edge.sizes for edge in edges]
-        made = self.output_shapes(*shapes)
+        made = self.output_shapes(*shapes, **how(options))
         if self.input_shape is not None and shapes[0] != self.input_shape:
             raise ValueError(f"{self!r} was given the input_shape {self.input_shape}, and reads {shapes[0]} here")
-        self.check_fits(*shapes)
-        return self._record(Call(self, edges, made))
+        self.check_fits(*shapes, **how(options))
+        return self._record(Call(self, edges, made, options))
 
-    def output_shapes(self, *shapes: Shape) -> list[Shape]:
+    def n_outputs_of(self, options: tuple[str, ...]) -> int:
+        """How many edges a use makes."""
+        return self.n_outputs
+
+    def output_shapes(self, *shapes: Shape, **how_called: Any) -> list[Shape]:
         """Shapes of all outputs."""
-        return [self.output_shape(*shapes)]
+        return [self.output_shape(*shapes, **how_called)]
 
     def _record(self, call: Call) -> list[Edge]:
         object.__setattr__(self, "_calls", (*self._calls, call))
         return list(call.outputs)
 
-    def check_fits(self, *shapes: Shape) -> None:
+    def check_fits(self, *shapes: Shape, **how_called: Any) -> None:
         """``ValueError`` where the layer's weights, or those that it will have, are for inputs of other shapes."""
         if self._place is not None:
             have = self._place.shapes
         elif self._calls:
-            have = [parameter.shape for parameter in self.parameters(*(edge.sizes for edge in self._calls[0].inputs))]
+            first = self._calls[0]
+            told = self.parameters(*(edge.sizes for edge in first.inputs), **how(first.options))
+            have = [parameter.shape for parameter in told]
         else:
             return
-        wanted = [parameter.shape for parameter in self.parameters(*shapes)]
+        wanted = [parameter.shape for parameter in self.parameters(*shapes, **how_called)]
         if have != wanted:
             raise ValueError(
                 f"{self!r} has weights of shape {have[0]}, and would need {wanted[0]} here; "

@@ -39,6 +39,8 @@ def _value(value: Any) -> Any:
     """An argument as JSON can hold it."""
     if isinstance(value, Activation):
         return value.config()
+    if hasattr(value, "get_config"):  # a layer inside another one
+        return {"module": "fastnn.layers", "class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, L1L2):
         return _penalty(value)
     if isinstance(value, VarianceScaling):

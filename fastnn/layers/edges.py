@@ -77,12 +77,14 @@ class Edge:
 
 
 class Call:
-    """One use of a layer or model: the edges that it reads and those that it makes."""
+    """One use of a layer or model: the edges that it reads and those that it makes, and words on how."""
 
-    __slots__ = ("inputs", "item", "outputs")
+    __slots__ = ("inputs", "item", "options", "outputs")
 
-    def __init__(self, item: Any, inputs: Sequence[Edge], sizes: Sequence[tuple[int, ...]]):
-        self.item, self.inputs = item, tuple(inputs)
+    def __init__(
+        self, item: Any, inputs: Sequence[Edge], sizes: Sequence[tuple[int, ...]], options: tuple[str, ...] = ()
+    ):
+        self.item, self.inputs, self.options = item, tuple(inputs), options
         self.outputs = tuple(Edge(self, i, shape) for i, shape in enumerate(sizes))
 
     def __repr__(self) -> str:

@@ -18,6 +18,8 @@ MOST_EPSILON = 1e30
 class Normalizing(Described):
     """What normalisations have in common: ``epsilon``, and with ``scale`` and ``center`` gamma and beta."""
 
+    hands_on_masks = True
+
     def _settle(self: Any, **more: Any) -> None:
         told = {name: flag(name, getattr(self, name)) for name in ("center", "scale")}
         settle(self, epsilon=number("epsilon", self.epsilon, low=0.0, high=MOST_EPSILON), **told, **more)

@@ -14,6 +14,7 @@ from fastnn.activations import Activation, sigmoid
 from fastnn.initializers import Initializer
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
+from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
@@ -114,40 +115,51 @@ class Recurrent(Described):
         return parameter(self, "bias", (columns,))
 
     def operations(self, *shapes: Shape, masks: tuple[bool, ...] = ()) -> tuple[Operation, ...]:
-        return tuple(self._operations(shapes, any(masks[:1])))
+        parts, masked = Parts(len(shapes) + sum(masks)), any(masks[:1])
+        starts = tuple(range(1, len(shapes)))
+        return parts.give(self.passes(parts, shapes[0], 0, len(shapes) if masked else None, starts))
 
-    def _operations(self: Any, shapes: tuple[Shape, ...], masked: bool, **more: Any) -> list[Operation]:
-        """What is read goes through dropout and the mask, then through the cell; states follow as operations."""
-        (steps, n), made, known = shapes[0], list[Operation](), len(shapes) + masked
-        read = 0
-        if masked:
-            made.append(Operation(blank.OP, n, n, steps, inputs=(0, len(shapes))))
-            read = known
+    def passes(
+        self: Any, parts: Parts, shape: Shape, read: int, mask: int | None, starts: tuple[int, ...], **more: int
+    ) -> list[int]:
+        """Operations on the numbers of what is read; returns those of the output and of the last states.
+
+        What is read goes through the mask and dropout, then through the cell.
+        """
+        steps, n = shape
+        masks = () if mask is None else (mask,)
+        if masks:
+            read = parts.add(Operation(blank.OP, n, n, steps, inputs=(read, *masks)))
         if self.dropout:
-            told = {"rate": self.dropout, "geometry": (steps,), "inputs": (read,), "part": 1}
-            made.append(Operation(dropout.OP, n, n, steps, **told))
-            read = known + len(made) - 1
-        masks = (len(shapes),) if masked else ()
-        made.append(self.recurrence(shapes, (read, *masks, *range(1, len(shapes))), masked, **more))
-        return made + self._taken_apart(steps, known + len(made) - 1)
+            told = {"rate": self.dropout, "geometry": (steps,), "inputs": (read,), "part": 1 + more.get("part", 0)}
+            read = parts.add(Operation(dropout.OP, n, n, steps, **told))
+        whole = parts.add(self._recurrence(shape, (read, *masks, *starts), len(masks), len(starts), **more))
+        if not self.return_state:
+            return [whole]
+        size, sequence = self._n_written(steps), steps if self.return_sequences else 1
+        counts = [sequence, *[1] * self.cell.n_states]
+        places = [self.units * sum(counts[:i]) for i in range(len(counts))]
+        return [
+            parts.add(copy.part_of(size, at, rows, self.units, whole)) for at, rows in zip(places, counts, strict=True)
+        ]
 
-    def recurrence(
-        self: Any, shapes: tuple[Shape, ...], inputs: tuple[int, ...], masked: bool, first: int = 0, flips: bool = False
+    def _n_written(self: Any, steps: int) -> int:
+        return ((steps if self.return_sequences else 1) + (self.n_outputs - 1)) * self.units
+
+    def _recurrence(
+        self: Any,
+        shape: Shape,
+        inputs: tuple[int, ...],
+        masked: int,
+        n_starts: int,
+        first: int = 0,
+        flips: int = 0,
+        part: int = 0,
     ) -> Operation:
         """The operation of the cell; its parameters are the layer's from ``first`` on."""
-        steps, n = shapes[0]
-        gate = getattr(self, "recurrent_activation", sigmoid)
-        geometry = (
-            self.go_backwards,
-            flips,
-            self.return_sequences,
-            self.return_state,
-            masked,
-            self.zero_output_for_mask,
-            len(shapes) > 1,
-            int(gate.code),
-            getattr(self, "reset_after", False),
-        )
+        (steps, n), gate = shape, getattr(self, "recurrent_activation", sigmoid)
+        gated = int(gate.code), int(getattr(self, "reset_after", False))
+        flags = self.go_backwards, flips, self.return_sequences, self.return_state, masked, self.zero_output_for_mask
         return Operation(
             self.op,
             n,
@@ -160,25 +172,11 @@ class Recurrent(Described):
             rate=self.recurrent_dropout,
             activity=self.activity_regularizer,
             inputs=inputs,
-            geometry=tuple(map(int, geometry)),
+            geometry=(*map(int, flags), int(n_starts > 0), *gated),
             numbers=(gate.parameter,),
             size=self._n_written(steps),
+            part=part,
         )
-
-    def _n_written(self: Any, steps: int) -> int:
-        return ((steps if self.return_sequences else 1) + (self.n_outputs - 1)) * self.units
-
-    def _taken_apart(self: Any, steps: int, whole: int) -> list[Operation]:
-        """The sequence, or the last output, and the states, each by itself; nothing where no states are asked for."""
-        if not self.return_state:
-            return []
-        n, size = self.units, self._n_written(steps)
-        counts = [size // n - self.cell.n_states, *[1] * self.cell.n_states]
-        made, at = [], 0
-        for count in counts:
-            made.append(copy.part_of(size, at, count, n, whole))
-            at += count * n
-        return made
 
 
 @described
@@ -204,8 +202,8 @@ class SimpleRNN(Recurrent):
     input_shape : shape of one sample, for the first layer.
     name : shown in summaries and files.
 
-    Called with ``initial_state=``, an edge or a list of them, it begins with those states, else with zeros. Masked steps
-    leave the states as they are.
+    Called with ``initial_state=``, an edge or a list of them, it begins with those states, else with zeros. Masked
+    steps leave the states as they are.
 
     Shapes: ``(steps, features)`` -> ``(units,)``, or ``(steps, units)`` of all steps; kernel ``(features, units)``,
     recurrent_kernel ``(units, units)``, bias ``(units,)``.
@@ -309,9 +307,9 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """A state behind gates (Cho et al. 2014): ``h' = z * h + (1 - z) * g`` for every step.
 
-    ``z`` and ``r`` are the ``recurrent_activation`` of ``x @ kernel + h @ recurrent_kernel + bias`` by columns, and ``g =
-    activation(x @ kernel_g + bias_g + r * (h @ recurrent_kernel_g + recurrent_bias_g))``; without ``reset_after``, ``(r *
-    h) @ recurrent_kernel_g`` stands for the last term.
+    ``z`` and ``r`` are the ``recurrent_activation`` of ``x @ kernel + h @ recurrent_kernel + bias`` by columns, and
+    ``g = activation(x @ kernel_g + bias_g + r * (h @ recurrent_kernel_g + recurrent_bias_g))``; without
+    ``reset_after``, ``(r * h) @ recurrent_kernel_g`` stands for the last term.
 
     Parameters
     ----------

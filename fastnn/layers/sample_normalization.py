@@ -138,6 +138,8 @@ class UnitNormalization(Described):
     [[0.6, 0.8]]
     """
 
+    hands_on_masks = True
+
     axis: Any = -1
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)

@@ -177,13 +177,19 @@ def _drawn(
         for name, entry in zip(known, entries, strict=True)
         for node, call in enumerate(listed("inbound_nodes", entry.get("inbound_nodes", ()), "calls"))
     }
-    counts = {name: n_outputs(item) for name, item in zip(known, items, strict=True)}
+    options = {
+        (name, node): (call.get("kwargs") or {}).get("options")
+        for name, entry in zip(known, entries, strict=True)
+        for node, call in enumerate(entry.get("inbound_nodes", ()))
+    }
+    counts: dict[Key, int] = {(name, 0): 1 for name, *_ in sources}
     calls, count = [], len(first)
     for key in _in_running_order(wanted, first):
         read = [_edge(history, first, counts) for history in wanted[key]]
-        calls.append((place[key[0]], read))
+        calls.append((place[key[0]], read, *([options[key]] if options[key] else [])))
         first[key] = count
-        count += counts[key[0]]
+        counts[key] = n_outputs(items[place[key[0]]], *calls[-1][2:])
+        count += counts[key]
     outputs = [_edge(history, first, counts) for history in ends]
     drawn = checked(items, [place[name] for name, *_ in sources], calls, outputs)
     makers = tuple(name for name, *_ in ends)
@@ -213,9 +219,9 @@ def _in_running_order(wanted: Mapping[Key, list[Any]], ready: Mapping[Key, int])
     return order
 
 
-def _edge(history: Any, first: Mapping[Key, int], counts: Mapping[str, int]) -> int:
+def _edge(history: Any, first: Mapping[Key, int], counts: Mapping[Key, int]) -> int:
     name, node, tensor = history
-    if (name, node) not in first or not 0 <= tensor < counts[name]:
+    if (name, node) not in first or not 0 <= tensor < counts[name, node]:
         raise ValueError(f"the config has {shown(list(history))}, which nothing makes")
     return first[name, node] + tensor
 
@@ -239,7 +245,8 @@ def _history(came: Any) -> tuple[str, int, int]:
 
 def _tensors(call: Any) -> list[tuple[str, int, int]]:
     """The edges that a call reads, as they stand in its arguments."""
-    unread = {name: value for name, value in dict(call.get("kwargs") or {}).items() if value is not None}
+    told = dict(call.get("kwargs") or {})
+    unread = {name: value for name, value in told.items() if value is not None and name != "options"}
     if unread:
         raise ValueError(f"a call has {shown(next(iter(unread)))}, which no layer reads")
     found, waiting = [], [call["args"]]

@@ -75,7 +75,8 @@ def _of_graph(model: Model, shared: dict[int, int]) -> dict[str, Any]:
         made = nodes[id(call.item)]
         histories.update((edge, [call.item.name, len(made), i]) for i, edge in enumerate(call.outputs))
         read = [_tensor(edge, histories[edge], model) for edge in call.inputs]
-        made.append({"args": read if len(read) == 1 else [read], "kwargs": {}})
+        told = {"options": call.options} if call.options else {}
+        made.append({"args": read if len(read) == 1 else [read], "kwargs": told})
     layers = [_item(item, shared) | {"name": item.name, "inbound_nodes": nodes[id(item)]} for item in graph.items]
     ins, outs = model.ends
     return {
