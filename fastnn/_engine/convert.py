@@ -24,10 +24,22 @@ def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool =
     if type(came) is not np.ndarray and is_sparse(came):
         return _sparse_inputs(name, came, shape, dtype, empty)
     array = real_array(name, came, dtype)
+    if None in shape:
+        shape = _with_length(name, shape, array.shape)
     if array.shape[1:] != shape or not 0 < len(array) <= MAX_SAMPLES:  # the call would be felt in one row's prediction
         _check_rows(name, array.shape, shape, empty)
     check_finite(name, array, came)
     return array if array.ndim == 2 else array.reshape(len(array), math.prod(shape))
+
+
+def _with_length(name: str, shape: Any, came: Shape) -> Shape:
+    """The shape with the length that came in place of None; an axis of 1 at the end may be missing, or one too many."""
+    at, rank = shape.index(None) + 1, len(shape)
+    if at >= len(came) or len(came) - 1 not in (rank - (shape[-1] == 1), rank, rank + (came[-1] == 1)):
+        raise ValueError(f"{name} must have shape {of_rows(shape)}, got {came}")
+    if came[at] < 1:
+        raise ValueError(f"{name} has sequences of no step, got shape {came}; at least one is needed")
+    return tuple(came[at] if size is None else size for size in shape)
 
 
 def _check_rows(name: str, came: Shape, shape: Shape, empty: bool) -> None:

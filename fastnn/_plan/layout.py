@@ -15,7 +15,7 @@ from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
 from fastnn.layers.base import Layer
 from fastnn.layers.called import how
-from fastnn.layers.parameter import Parameter, Shape
+from fastnn.layers.parameter import Parameter, Shape, other_shape
 
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
 
@@ -68,6 +68,8 @@ class Layout:
     variables : the parameters in the order of ``get_weights``.
     n_params : length of ``params``, padding included.
     frozen_layers : those that are not trained now; what they keep of batches does not move.
+    others : of a layout whose lengths differ from batch to batch, every edge's shape at other lengths; see
+        :class:`fastnn.layers.parameter.OpenSize`. Nothing can be compiled of it: :meth:`of_sizes` has lengths.
     """
 
     layers: tuple[Layer, ...]
@@ -78,6 +80,29 @@ class Layout:
     variables: tuple[Variable, ...]
     n_params: int
     frozen_layers: frozenset[int] = frozenset()
+    others: tuple[Shape, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether lengths differ from batch to batch."""
+        return bool(self.others)
+
+    def stated(self, edges: Sequence[int]) -> list[tuple[int | None, ...]]:
+        """Shapes of edges with None for lengths that differ."""
+        if not self.others:
+            return [self.shapes[edge] for edge in edges]
+        both = ((self.shapes[edge], self.others[edge]) for edge in edges)
+        return [tuple(a if a == b else None for a, b in zip(*shapes, strict=True)) for shapes in both]
+
+    def of_sizes(self, sizes: Sequence[int]) -> Layout:
+        """The layout for inputs of so many numbers a sample."""
+        shapes: list[Shape] = []
+        for shape, size in zip(self.stated(self.inputs), sizes, strict=True):
+            known = math.prod(n for n in shape if n is not None)
+            shapes.append(tuple(size // known if n is None else n for n in shape))
+        for node in self.nodes:
+            shapes += self.layers[node.layer].output_shapes(*(shapes[edge] for edge in node.inputs), **node.how)
+        return replace(self, shapes=tuple(shapes), others=())
 
     @cached_property
     def input_shapes(self) -> tuple[Shape, ...]:
@@ -163,10 +188,21 @@ def lay_out_graph(
         shapes += _output_shapes(layer, layers[layer], came, options, first=not made)
         made.append(Node(layer, edges, tuple(range(first, len(shapes))), stream, options))
         uses.setdefault(layer, made[-1])
+    others = _others(layers, shapes[: len(input_shapes)], made)
     variables, n_params = _place(layers, shapes, uses, frozen)
     inputs = tuple(range(len(input_shapes)))
     told = tuple(layers), tuple(shapes), tuple(made), inputs, tuple(outputs), variables, n_params
-    return Layout(*told, frozen_layers=frozenset(frozen))
+    return Layout(*told, frozen_layers=frozenset(frozen), others=others)
+
+
+def _others(layers: Sequence[Layer], inputs: Sequence[Shape], nodes: Sequence[Node]) -> tuple[Shape, ...]:
+    """All shapes once more where open sizes have their other value; nothing where no size is open."""
+    shapes = [other_shape(shape) for shape in inputs]
+    if shapes == list(inputs):
+        return ()
+    for node in nodes:
+        shapes += layers[node.layer].output_shapes(*(shapes[edge] for edge in node.inputs), **node.how)
+    return tuple(shapes)
 
 
 def _output_shapes(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastnn._ops import Operation, activation, conv, pool
+from fastnn._ops import Operation, activation, conv, merge, pool
 from fastnn._ops.base import NO_PENALTY
 from fastnn._plan.layout import Layout, Node, Variable
 from fastnn._plan.records import POOLED_BEFORE, POOLED_NEXT
@@ -86,8 +86,21 @@ class _Made:
         mask = written[layer.mask_operation] if layer.mask_operation is not None else None
         if layer.hands_on_masks and mask is None:
             mask = masks[0]
+        found = sorted({known for known in masks if known is not None})
+        if layer.joined_mask is not None and found and (None not in masks or not layer.needs_all_masks):
+            mask = self._joined(node, layer, found)
         if mask is not None:
             self.mask_of[node.outputs[0]] = mask
+
+    def _joined(self, node: Node, layer: Layer, masks: list[int]) -> int:
+        """The mask that several become."""
+        if len(masks) == 1:
+            return masks[0]
+        steps = self.layout.shapes[node.inputs[0]][0]
+        joined = Operation(merge.OP, 1, 1, steps, geometry=(layer.joined_mask,))
+        self.placed.append(Placed(node, joined, tuple(masks), self.count))
+        self.count += 1
+        return self.count - 1
 
 
 def last_activation(layout: Layout, output: int = 0) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from fastnn.errors import NotReadyError
@@ -23,6 +23,8 @@ class Called(Own):
     n_outputs: int = 1  # how many edges it makes
     takes_masks = False  # whether its operations are told which inputs have masks
     hands_on_masks = False  # whether the first output has the mask of the first input that has one
+    joined_mask: Any = None  # how masks of several inputs become that of the output, a Join; see ``needs_all_masks``
+    needs_all_masks = True  # whether without a mask of one input the output has none
     mask_operation: int | None = None  # which of its operations makes the mask of its output
     _calls: tuple[Call, ...] = ()
 
@@ -48,7 +50,21 @@ class Called(Own):
         if self.input_shape is not None and shapes[0] != self.input_shape:
             raise ValueError(f"{self!r} was given the input_shape {self.input_shape}, and reads {shapes[0]} here")
         self.check_fits(*shapes, **how(options))
-        return self._record(Call(self, edges, made, options))
+        others = self._others(edges, options) if any(edge.is_open for edge in edges) else None
+        return self._record(Call(self, edges, made, options, others))
+
+    def _others(self, edges: Sequence[Edge], options: tuple[str, ...]) -> list[Shape]:
+        """Shapes of the outputs where lengths that differ have their other value."""
+        shapes, others = [edge.sizes for edge in edges], [edge.others for edge in edges]
+        both = (self.parameters(*came, **how(options)) for came in (shapes, others))
+        for this, other in zip(*both, strict=True):
+            if this.shape != other.shape:
+                told = " and ".join(str(edge.shape) for edge in edges)
+                raise ValueError(
+                    f"{self!r} reads {told}, and its weights would depend on the length that is None; a recurrent "
+                    f"layer or global pooling before it makes vectors of one length"
+                )
+        return self.output_shapes(*others, **how(options))
 
     def n_outputs_of(self, options: tuple[str, ...]) -> int:
         """How many edges a use makes."""

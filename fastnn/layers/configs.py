@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from fastnn._ops.base import NO_PENALTY
 from fastnn.activations import Activation
 from fastnn.constraints import Constraint
 from fastnn.initializers import Initializer, VarianceScaling
+from fastnn.layers.parameter import stated
 from fastnn.regularizers import L1L2
 
 SCALED = ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal")
@@ -27,11 +28,17 @@ def config_of(layer: Any) -> dict[str, Any]:
     if layer.dtype is not None:
         config["dtype"] = np.dtype(layer.dtype).name
     if layer.states_input:
-        config |= {"batch_shape": (None, *layer.input_shape), "sparse": False, "ragged": False, "optional": False}
+        config |= {
+            "batch_shape": (None, *stated(layer.input_shape)),
+            "sparse": False,
+            "ragged": False,
+            "optional": False,
+        }
         return {name: value for name, value in config.items() if name != "trainable"}
     if layer.input_shape is not None:
-        config["batch_input_shape"] = (None, *layer.input_shape)
-    own = (f.name for f in fields(layer) if f.name not in (*SHAPES, "name"))
+        config["batch_input_shape"] = (None, *stated(layer.input_shape))
+    told = (*SHAPES, "name")
+    own = (f.name for f in fields(layer) if f.name not in told or f.default is MISSING)  # Embedding needs input_dim
     return config | {name: _value(getattr(layer, name)) for name in own}
 
 

@@ -22,7 +22,7 @@ from fastnn.activations import Activation as ActivationRecord
 from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.layers import configs, words
 from fastnn.layers.base import Layer
-from fastnn.layers.parameter import Parameter, Shape
+from fastnn.layers.parameter import Parameter, Shape, stated
 
 Class = TypeVar("Class", bound=type)
 COMPILED = ("call", "backward", "forward", "build", "compute_output_shape")  # what a layer of one's own may have
@@ -96,6 +96,7 @@ class Described(Layer):
         for f in fields(self):  # type: ignore[arg-type]
             value = self.given_name if f.name == "name" else getattr(self, f.name)
             if value is not None:
+                value = stated(value) if f.name in ("shape", "input_shape") else value
                 stored[f.name] = value.config() if hasattr(value, "config") else value
         return stored if self.trainable else {**stored, "trainable": False}
 

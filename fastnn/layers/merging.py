@@ -40,6 +40,7 @@ class Joining(Described):
 class Elementwise(Joining):
     """Number by number; a last axis of 1 stands for as many as the others have."""
 
+    joined_mask = Join.MAXIMUM
     join: Join
 
     def output_shape(self, *shapes):
@@ -184,10 +185,14 @@ class Concatenate(Joining):
                 self._refuse(shapes, f"they must be equal but for axis {at + 1}")
         return (*before, sum(shape[at] for shape in shapes), *behind)
 
-    def operations(self, *shapes):
+    joined_mask, needs_all_masks, takes_masks = Join.MINIMUM, False, True
+
+    def operations(self, *shapes, masks=()):
         shape, at = self.output_shape(*shapes), self._at(shapes)
+        if any(masks) and at == 0:
+            self._refuse(shapes, "steps of sequences of which some do not count cannot be put behind each other")
         sizes = math.prod(shapes[0][at:]), math.prod(shape[at:]), math.prod(shape[:at])
-        return (Operation(concatenate_kind.OP, *sizes),)
+        return (Operation(concatenate_kind.OP, *sizes, inputs=tuple(range(len(shapes)))),)
 
 
 @described

@@ -126,7 +126,14 @@ class BatchNormalization(Normalizing):
         )
         return (*self._trained(shape[-1:]), *kept)
 
-    def operations(self, shape):
+    takes_masks = True
+
+    def operations(self, shape, masks=()):
+        if any(masks):
+            raise ValueError(
+                f"{self!r} reads a sequence of which some steps do not count, and would measure them; "
+                f"LayerNormalization measures each step by itself"
+            )
         repeat, n_trained = math.prod(shape[:-1]), int(self.scale) + int(self.center)
         more = {"rest": (n_trained, n_trained + 1), "numbers": (self.epsilon, self.momentum)}
         samples = (batch_norm.samples_of_part(repeat),)

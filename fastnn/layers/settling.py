@@ -30,7 +30,7 @@ def settle(layer: Any, /, **settled: Any) -> None:
 
 
 def _input_shape(came: Any) -> Shape | None:
-    return None if came is None else check_shape("input_shape", came)
+    return None if came is None else check_shape("input_shape", came, may_be_open=True)
 
 
 @functools.cache

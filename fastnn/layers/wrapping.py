@@ -14,7 +14,7 @@ from fastnn.layers.base import Layer
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
-from fastnn.layers.recurrent import Recurrent
+from fastnn.layers.recurring import Recurrent
 from fastnn.layers.settling import settle
 
 JOINS = {"sum": Join.ADD, "mul": Join.MULTIPLY, "ave": Join.AVERAGE}

@@ -83,7 +83,7 @@ class Reader:
         model.mark(config.get("trainable", True))
         shape = config.get("build_input_shape")
         if shape is not None and items:
-            model.build(check_shape("build_input_shape", without_batch(shape)))
+            model.build(check_shape("build_input_shape", without_batch(shape), may_be_open=True))
         return model
 
     def _chain_of_graph(self, config: Any) -> Model:

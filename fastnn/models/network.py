@@ -268,7 +268,8 @@ class Network(Outline):
         if [edge.sizes for edge in edges] != wanted:
             came = ", ".join(str(edge.sizes) for edge in edges)
             raise ValueError(f"{self!r} reads {', '.join(map(str, wanted))}, and is called on {came}")
-        call = Call(self, edges, [edge.sizes for edge in self.graph.outputs])
+        ends = self.graph.outputs
+        call = Call(self, edges, [edge.sizes for edge in ends], others=[edge.others for edge in ends])
         self._read_by.update(call.outputs)
         return list(call.outputs) if whole else self._structure_of(call.outputs)
 

@@ -52,7 +52,7 @@ class Predicting(OwnLoops):
             return self._predict_batches(x, steps, backend, listeners)
         with self.built_for(x):
             inputs = self.rows_of(x)
-            entry = self.prediction_entry()
+            entry = self.sized(inputs).prediction_entry()
             self.backend_, module = _kernels.select(entry[0], backend or self.backend)  # an error forgets the build
         n, size = cut("steps", len(inputs[0]), batch_size, steps)
         if n < len(inputs[0]):
@@ -64,15 +64,15 @@ class Predicting(OwnLoops):
         with batches.for_predict(self, x, steps) as stream:
             stream.begin()
             with self.built_for(batches.first_inputs(self, stream, targets=False)):
-                entry = self.prediction_entry()
+                entry = self.sized(stream.first()).prediction_entry()  # an error forgets the build
                 self.backend_, module = _kernels.select(entry[0], backend or self.backend)
-                stream.first()  # an error forgets the build
             listeners.introduce(self, {"epochs": 1, "steps": steps or stream.source.expected()})
-            return self.ends[1].join(inference.predict_stream(self._state, stream, entry, module, listeners))
+            entries = lambda inputs: self.sized(inputs).prediction_entry()  # noqa: E731
+            return self.ends[1].join(inference.predict_stream(self._state, stream, entries, module, listeners))
 
     def rows_of(self, x: Any) -> list[Any]:
         """Rows for prediction, checked, for each input."""
-        shapes = self.layout.input_shapes
+        shapes = self.layout.stated(self.layout.inputs)
         if len(shapes) == 1 and not isinstance(x, Mapping):
             return [convert.inputs("x", x, shapes[0], self.dtype, empty=True)]
         ins = self.ends[0]
