@@ -44,8 +44,10 @@ def make_rows(compiled: Compiled, given: Given, prefix: str = "") -> Rows:
     """Check and convert for a model that is built and compiled."""
     layout, dtype = compiled.layout, compiled.dtype
     inputs = tuple(
-        convert.inputs(f"{prefix}{label}", x, shape, dtype)
-        for label, x, shape in zip(given.x_labels, given.x, layout.stated(layout.inputs), strict=True)
+        convert.inputs(f"{prefix}{label}", x, shape, dtype, n_ids=n_ids)
+        for label, x, shape, n_ids in zip(
+            given.x_labels, given.x, layout.stated(layout.inputs), layout.n_ids, strict=True
+        )
     )
     check_lengths(given.x_labels, inputs)
     layout = compiled.sized(inputs).layout

@@ -112,6 +112,14 @@ class Layout:
     def output_shapes(self) -> tuple[Shape, ...]:
         return tuple(self.shapes[edge] for edge in self.outputs)
 
+    @cached_property
+    def n_ids(self) -> tuple[int | None, ...]:
+        """For each input, below what its numbers are where they stand for rows of a table; None for real numbers."""
+        found = [
+            [self.layers[node.layer].n_ids for node in self.nodes if node.inputs[:1] == (edge,)] for edge in self.inputs
+        ]
+        return tuple(min((n for n in own if n is not None), default=None) for own in found)
+
     @property
     def input_shape(self) -> Shape:
         """Shape of one sample of the first input."""
@@ -182,9 +190,9 @@ def lay_out_graph(
     for shape in input_shapes:
         _check_size("the input", shape)
         shapes.append(shape)
-    for stream, (layer, edges, *told) in enumerate(nodes, first_stream):
+    for stream, (layer, edges, *how_used) in enumerate(nodes, first_stream):
         came = tuple(shapes[edge] for edge in edges)
-        first, options = len(shapes), told[0] if told else ()
+        first, options = len(shapes), how_used[0] if how_used else ()
         shapes += _output_shapes(layer, layers[layer], came, options, first=not made)
         made.append(Node(layer, edges, tuple(range(first, len(shapes))), stream, options))
         uses.setdefault(layer, made[-1])

@@ -21,6 +21,7 @@ class Called(Own):
 
     n_inputs: int | None = None  # how many edges it reads; None for any number
     n_outputs: int = 1  # how many edges it makes
+    n_ids: int | None = None  # what it reads are whole numbers from 0 on, below this
     takes_masks = False  # whether its operations are told which inputs have masks
     hands_on_masks = False  # whether the first output has the mask of the first input that has one
     joined_mask: Any = None  # how masks of several inputs become that of the output, a Join; see ``needs_all_masks``

@@ -94,10 +94,10 @@ class Described(Layer):
         """What the model file stores: the class and every argument that is not None."""
         stored: dict[str, Any] = {"class": self.stored_as or _described_class(type(self)).__name__}
         for f in fields(self):  # type: ignore[arg-type]
-            value = self.given_name if f.name == "name" else getattr(self, f.name)
+            value: Any = self.given_name if f.name == "name" else getattr(self, f.name)
             if value is not None:
-                value = stated(value) if f.name in ("shape", "input_shape") else value
-                stored[f.name] = value.config() if hasattr(value, "config") else value
+                shape = f.name in ("shape", "input_shape")
+                stored[f.name] = stated(value) if shape else value.config() if hasattr(value, "config") else value
         return stored if self.trainable else {**stored, "trainable": False}
 
     def get_config(self) -> dict[str, Any]:

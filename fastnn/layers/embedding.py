@@ -59,6 +59,10 @@ class Embedding(Described):
         return self.parameter("embeddings")
 
     @property
+    def n_ids(self):
+        return self.input_dim
+
+    @property
     def mask_operation(self):
         return 0 if self.mask_zero else None
 

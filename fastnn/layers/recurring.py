@@ -42,7 +42,7 @@ class Recurrent(Described):
         return super().__call__(inputs)
 
     def _settle(self: Any, **more: Any) -> None:
-        told = {"units": integer("units", self.units, low=1)}
+        told: dict[str, Any] = {"units": integer("units", self.units, low=1)}
         told |= {name: flag(name, getattr(self, name)) for name in FLAGS}
         for name in ("dropout", "recurrent_dropout"):
             told[name] = number(name, getattr(self, name), low=0.0, high=1.0, open_high=True)
@@ -80,11 +80,11 @@ class Recurrent(Described):
     def n_outputs(self: Any) -> int:  # type: ignore[override]
         return 1 + self.cell.n_states if self.return_state else 1
 
-    def output_shape(self: Any, shape: Shape, *starts: Shape) -> Shape:
+    def output_shape(self: Any, shape: Shape, *starts: Shape) -> Shape:  # type: ignore[override]
         self._check_shapes(shape, starts)
         return (shape[0], self.units) if self.return_sequences else (self.units,)
 
-    def output_shapes(self: Any, *shapes: Shape) -> list[Shape]:
+    def output_shapes(self: Any, *shapes: Shape) -> list[Shape]:  # type: ignore[override]
         return [self.output_shape(*shapes), *[(self.units,)] * (self.n_outputs - 1)]
 
     def _check_shapes(self: Any, shape: Shape, starts: tuple[Shape, ...]) -> None:
@@ -99,7 +99,7 @@ class Recurrent(Described):
                 f"{self!r} begins with {len(wanted)} states of the shape {wanted[0]}, got {', '.join(map(str, starts))}"
             )
 
-    def parameters(self: Any, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:
+    def parameters(self: Any, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:  # type: ignore[override]
         columns = self.cell.n_gates * self.units
         kernels = (
             parameter(self, "kernel", (shape[-1], columns)),

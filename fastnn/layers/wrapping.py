@@ -17,7 +17,7 @@ from fastnn.layers.parts import Parts
 from fastnn.layers.recurring import Recurrent
 from fastnn.layers.settling import settle
 
-JOINS = {"sum": Join.ADD, "mul": Join.MULTIPLY, "ave": Join.AVERAGE}
+JOINS: dict[str | None, Join] = {"sum": Join.ADD, "mul": Join.MULTIPLY, "ave": Join.AVERAGE}
 MERGE_MODES = ("concat", *JOINS, None)
 
 
@@ -118,7 +118,7 @@ class Bidirectional(Described):
         half = len(starts) // 2
         return starts[:half], starts[half:]
 
-    def parameters(self, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:
+    def parameters(self, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:  # type: ignore[override]
         names = ("forward_", "backward_")
         return tuple(
             replace(parameter, name=name + parameter.name)
@@ -141,7 +141,7 @@ class Bidirectional(Described):
     def _joined(self, parts: Parts, shapes: tuple[Shape, ...], one: int, other: int) -> int:
         shape = self.output_shape(*shapes)
         n, rows = self.layer.units, math.prod(shape[:-1])
-        if self.merge_mode == "concat":
+        if self.merge_mode not in JOINS:
             return parts.add(Operation(concatenate.OP, n, shape[-1], rows, inputs=(one, other)))
         return parts.add(Operation(merge.OP, n, n, rows, inputs=(one, other), geometry=(JOINS[self.merge_mode],)))
 

@@ -183,7 +183,8 @@ def _drawn(
         for node, call in enumerate(entry.get("inbound_nodes", ()))
     }
     counts: dict[Key, int] = {(name, 0): 1 for name, *_ in sources}
-    calls, count = [], len(first)
+    calls: list[tuple[Any, ...]] = []
+    count = len(first)
     for key in _in_running_order(wanted, first):
         read = [_edge(history, first, counts) for history in wanted[key]]
         calls.append((place[key[0]], read, *([options[key]] if options[key] else [])))

@@ -74,11 +74,11 @@ class Predicting(OwnLoops):
         """Rows for prediction, checked, for each input."""
         shapes = self.layout.stated(self.layout.inputs)
         if len(shapes) == 1 and not isinstance(x, Mapping):
-            return [convert.inputs("x", x, shapes[0], self.dtype, empty=True)]
+            return [convert.inputs("x", x, shapes[0], self.dtype, empty=True, n_ids=self.layout.n_ids[0])]
         ins = self.ends[0]
         labels = [ins.label("x", i) for i in range(len(shapes))]
-        given = zip(labels, ins.split("x", x), shapes, strict=True)
-        inputs = [convert.inputs(label, came, shape, self.dtype, empty=True) for label, came, shape in given]
+        given = zip(labels, ins.split("x", x), shapes, self.layout.n_ids, strict=True)
+        inputs = [convert.inputs(name, came, s, self.dtype, empty=True, n_ids=n) for name, came, s, n in given]
         check_lengths(labels, inputs)
         return inputs
 

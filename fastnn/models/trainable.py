@@ -233,7 +233,7 @@ class Trainable(Copying):
     def trainee(self) -> Trainee:
         """The model as the engine sees it."""
         whole = self._whole or (self if self.layout.is_open else None)
-        of_sizes = whole and (lambda sizes: whole.of_sizes(sizes).trainee)
+        of_sizes = (lambda sizes: whole.of_sizes(sizes).trainee) if whole else None
         return Trainee(self.compiled, self._state, self._plans, self.frozen, of_sizes)
 
     @property
