@@ -24,7 +24,7 @@ def inputs(
 ) -> np.ndarray | SparseRows:
     """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``, or sparse rows where they came.
 
-    One size of the shape may be None, for a length of any number of steps. With ``n_ids`` numbers are whole numbers below that.
+    One size of the shape may be None, for any number of steps. With ``n_ids`` numbers are whole and below that.
     """
     if type(came) is not np.ndarray and is_sparse(came):
         return _sparse_inputs(name, came, shape, dtype, empty)

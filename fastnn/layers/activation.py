@@ -17,7 +17,7 @@ from fastnn.layers.settling import settle
 class Elementwise(Described):
     """A layer that is one activation, ``record``; after a linear Dense the plan joins the two."""
 
-    hands_on_masks = True
+    hands_on_masks = by_step = True
 
     @property
     def record(self) -> ActivationRecord:
@@ -146,7 +146,7 @@ class Identity(Described):
     [[0.0, 3.0]]
     """
 
-    hands_on_masks = True
+    hands_on_masks = by_step = True
 
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)

@@ -21,6 +21,8 @@ class Called(Own):
 
     n_inputs: int | None = None  # how many edges it reads; None for any number
     n_outputs: int = 1  # how many edges it makes
+    by_step = False  # whether it makes of each step of a sequence a step, of that one alone
+    steps: Any = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
     n_ids: int | None = None  # what it reads are whole numbers from 0 on, below this
     takes_masks = False  # whether its operations are told which inputs have masks
     hands_on_masks = False  # whether the first output has the mask of the first input that has one

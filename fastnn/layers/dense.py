@@ -37,7 +37,7 @@ class Dense(Described):
     [(20, 64), (64,), (64, 1), (1,)]
     """
 
-    hands_on_masks = True
+    hands_on_masks = by_step = True
 
     units: int
     activation: Any = None
@@ -104,7 +104,7 @@ class Activation(Described):
     [[0.0, 3.0]]
     """
 
-    hands_on_masks = True
+    hands_on_masks = by_step = True
 
     activation: Any
     input_shape: Any = None

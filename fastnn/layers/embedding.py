@@ -58,6 +58,8 @@ class Embedding(Described):
         """The vectors as they are now, ``(input_dim, output_dim)``, not to be written to."""
         return self.parameter("embeddings")
 
+    by_step = True
+
     @property
     def n_ids(self):
         return self.input_dim
@@ -103,6 +105,7 @@ class Masking(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
     mask_operation = 0
+    by_step = True
 
     def __post_init__(self):
         settle(self, mask_value=number("mask_value", self.mask_value))

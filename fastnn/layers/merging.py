@@ -40,7 +40,7 @@ class Joining(Described):
 class Elementwise(Joining):
     """Number by number; a last axis of 1 stands for as many as the others have."""
 
-    joined_mask = Join.MAXIMUM
+    joined_mask, by_step = Join.MAXIMUM, True
     join: Join
 
     def output_shape(self, *shapes):
@@ -186,6 +186,10 @@ class Concatenate(Joining):
         return (*before, sum(shape[at] for shape in shapes), *behind)
 
     joined_mask, needs_all_masks, takes_masks = Join.MINIMUM, False, True
+
+    @property
+    def by_step(self):
+        return self.axis != 1
 
     def operations(self, *shapes, masks=()):
         shape, at = self.output_shape(*shapes), self._at(shapes)

@@ -18,7 +18,7 @@ MOST_DEVIATION = 1e30
 class Noise(Described):
     """A layer that adds or multiplies noise."""
 
-    hands_on_masks = True
+    hands_on_masks = by_step = True
 
     multiplies: bool
 

@@ -126,7 +126,7 @@ class BatchNormalization(Normalizing):
         )
         return (*self._trained(shape[-1:]), *kept)
 
-    takes_masks = True
+    takes_masks = by_step = True
 
     def operations(self, shape, masks=()):
         if any(masks):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fastnn._base.arguments import flag, integer, number
@@ -12,6 +13,8 @@ from fastnn.layers.described import Described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
+from fastnn.layers.shape import Reshape
+from fastnn.layers.steps import StepForm
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
 
@@ -138,6 +141,23 @@ class Recurrent(Described):
         return [
             parts.add(copy.part_of(size, at, rows, self.units, whole)) for at, rows in zip(places, counts, strict=True)
         ]
+
+    def steps(self: Any, shape: Shape, *starts: Shape) -> StepForm:
+        """The layer on single steps, with its states handed in and out."""
+        if self.go_backwards:
+            raise ValueError(f"{self!r} begins with the last step, so that the model has no step(); only predict")
+        n = self.cell.n_states
+        states: list[tuple[str, Shape]] = [(name, (self.units,)) for name in ("h", "c")[:n]]
+        one = replace(self, return_state=True, input_shape=None, name=None)
+        calls: list[tuple[Any, tuple[int, ...]]] = [(one, tuple(range(1 + n)))]
+        after = tuple(range(2 + n, 2 + 2 * n))
+        if self.zero_output_for_mask:
+            return StepForm(one, states, calls, (1 + n, *after), self.return_sequences)
+        if not self.return_sequences:
+            return StepForm(one, states, calls, (2 + n, *after), False)
+        # The state and not the output, which for a masked step would repeat that of no step before.
+        calls.append((Reshape((1, self.units)), (2 + n,)))
+        return StepForm(one, states, calls, (2 + 2 * n, *after), True)
 
     def _n_written(self: Any, steps: int) -> int:
         return ((steps if self.return_sequences else 1) + (self.n_outputs - 1)) * self.units

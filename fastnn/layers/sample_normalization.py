@@ -56,6 +56,10 @@ class LayerNormalization(Normalizing):
     def __post_init__(self):
         self._settle(axis=checked_axes(self.axis))
 
+    @property
+    def by_step(self):
+        return self.axis in (-1, 2)
+
     def parameters(self, shape):
         return tuple(self._trained(shape[-count_of_axes(self, shape) :]))
 

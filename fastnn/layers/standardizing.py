@@ -28,7 +28,7 @@ class Rescaling(Described):
     [[0.0, 1.0]]
     """
 
-    hands_on_masks = True
+    hands_on_masks = by_step = True
 
     scale: float
     offset: float = 0.0

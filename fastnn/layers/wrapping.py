@@ -167,7 +167,7 @@ class TimeDistributed(Described):
     layer: Any
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
-    hands_on_masks = True
+    hands_on_masks = by_step = True
 
     def __post_init__(self):
         layer = inner("layer", self.layer)

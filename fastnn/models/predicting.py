@@ -14,6 +14,8 @@ from fastnn._engine import convert, inference
 from fastnn._engine.data import check_lengths, cut
 from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import checked_steps
+from fastnn._plan.compile import MAX_BLOCK, compile_plan
+from fastnn._plan.stepwise import stepwise
 from fastnn.callbacks import check as check_callbacks
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import batches
@@ -105,15 +107,35 @@ class Predicting(OwnLoops):
         return self.predict(x)
 
     def predictor(self) -> Any:
-        """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`."""
-        from fastnn._engine.predictor import make_predictor
+        """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`.
+
+        That of a recurrent or causal network also goes step by step, ``f.step(x)``; see
+        :class:`fastnn._engine.stepping.RecurrentPredictor`.
+        """
+        from fastnn._engine.stepping import RecurrentPredictor
 
         if len(self.ends[0].names) > 1 or len(self.ends[1].names) > 1:
             raise ValueError("a predictor takes one input and gives one output; model(x) takes and gives several")
-        plan = self.prediction_plan()
-        made = make_predictor(plan, *_kernels.select(plan, self.backend), self._state)
+        layout = self.layout
+        remembers = layout.is_open or any(layer.steps is not None for layer in layout.layers)
+        made = RecurrentPredictor(self) if remembers else self.predictor_of_rows()
         self._predictors.add(made)
         return made
+
+    def predictor_of_rows(self) -> Any:
+        """A callable for rows of one shape."""
+        from fastnn._engine.predictor import make_predictor
+
+        plan = self.prediction_plan()
+        return make_predictor(plan, *_kernels.select(plan, self.backend), self._state)
+
+    def stepper(self) -> Any:
+        """A callable for steps of sequences; ``ValueError`` where a layer needs more than the steps before."""
+        from fastnn._engine.stepping import Stepper
+
+        made = stepwise(self.layout)
+        plan = compile_plan(made.layout, batch_size=MAX_BLOCK, seed=self.seed)
+        return Stepper(plan, _kernels.select(plan, self.backend)[1], self._state, made.states)
 
     def moved(self, store: Store, moves: Moves) -> None:
         """Take over that parameters stand elsewhere; predictors follow."""
