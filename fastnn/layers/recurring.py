@@ -13,8 +13,7 @@ from fastnn.layers.described import Described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
-from fastnn.layers.shape import Reshape
-from fastnn.layers.steps import StepForm
+from fastnn.layers.steps import StateAsStep, StepForm
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
 
@@ -156,7 +155,7 @@ class Recurrent(Described):
         if not self.return_sequences:
             return StepForm(one, states, calls, (2 + n, *after), False)
         # The state and not the output, which for a masked step would repeat that of no step before.
-        calls.append((Reshape((1, self.units)), (2 + n,)))
+        calls.append((StateAsStep(), (1 + n, 2 + n)))
         return StepForm(one, states, calls, (2 + 2 * n, *after), True)
 
     def _n_written(self: Any, steps: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Any, NamedTuple
 
+from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 
 
@@ -25,3 +27,22 @@ class StepForm(NamedTuple):
     calls: list[tuple[Any, tuple[int, ...]]]
     ends: tuple[int, ...]
     keeps_steps: bool
+
+
+@described
+class StateAsStep(Described):
+    """The state behind a step, the second input, as the step that is the first one; with the mask of that."""
+
+    name: str | None = field(default=None, compare=False)
+    input_shape = None
+    n_inputs = 2
+    hands_on_masks = True
+
+    def output_shape(self, shape, state):
+        return shape
+
+    def parameters(self, shape, state):
+        return ()
+
+    def operations(self, shape, state):
+        return ()
