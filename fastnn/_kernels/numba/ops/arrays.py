@@ -60,7 +60,7 @@ def read(op, arrays, i, n_rows):
 def written(op, arrays, n_rows):
     """The rows of its output."""
     offset = arrays.values[op.output].offset
-    return arrays.workspace[offset : offset + n_rows * op.repeat * op.n_out]
+    return arrays.workspace[offset : offset + n_rows * arrays.values[op.output].size]
 
 
 @inlined
@@ -73,7 +73,7 @@ def kept(op, arrays, n_rows):
 @inlined
 def output_gradient(op, arrays, n_rows):
     offset = arrays.values[op.output].grad
-    return arrays.workspace[offset : offset + n_rows * op.repeat * op.n_out]
+    return arrays.workspace[offset : offset + n_rows * arrays.values[op.output].size]
 
 
 @inlined
