@@ -17,11 +17,13 @@ from fastnn._kernels.numba.table import product
 from fastnn._kernels.numba.vector.rows import copy
 from fastnn._ops.simple_rnn import CELL
 
+H = CELL.n_kept  # the state, behind what else is kept of a step
+
 
 @kernel
 def step(op, arrays, block, t):
     n = op.n_out
-    h = kept_of(op, block, t, 0)[: block.rows * n]
+    h = kept_of(op, block, t, H)[: block.rows * n]
     input_part(op, arrays, block, t, h)
     known = read_of(op, arrays, block, t)
     product(arrays.kernels, 0, (h, known, n, 1, recurrent_kernel(op, arrays, n), h, block.rows, n, n))
@@ -30,7 +32,7 @@ def step(op, arrays, block, t):
 
 @kernel
 def step_back(op, arrays, block, back, shard, t):
-    n, h = op.n_out, kept_of(op, block, t, 0)
+    n, h = op.n_out, kept_of(op, block, t, H)
     for i in range(shard.rows):
         at, sample = place_in(op, i, t) * n, shard.first + i
         dz, dh = back.dz[at : at + n], state_gradient(op, back, 0, i)
