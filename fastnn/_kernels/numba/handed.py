@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
-from fastnn._ops import batch_norm, conv, conv_transpose, layer_norm
+from fastnn._ops import batch_norm, conv, conv_transpose, gru, layer_norm, lstm, simple_rnn
 
-# Convolutions and layers always sum their gradients in shards, and batches have factors.
-WITH_SUMS = tuple(kind.OP.code for kind in (conv, conv_transpose, batch_norm, layer_norm))
+# Convolutions, layers and sequences always sum their gradients in shards, and batches have factors.
+WITH_SUMS = tuple(kind.OP.code for kind in (conv, conv_transpose, batch_norm, layer_norm, simple_rnn, lstm, gru))
 
 
 class Tables(NamedTuple):
