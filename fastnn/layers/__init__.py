@@ -66,6 +66,7 @@ from fastnn.layers.pooling import MaxPool1D as MaxPool1D
 from fastnn.layers.pooling import MaxPool2D as MaxPool2D
 from fastnn.layers.pooling import MaxPooling1D as MaxPooling1D
 from fastnn.layers.pooling import MaxPooling2D as MaxPooling2D
+from fastnn.layers.position import PositionEmbedding as PositionEmbedding
 from fastnn.layers.prelu import PReLU as PReLU
 from fastnn.layers.rearranging import Cropping1D as Cropping1D
 from fastnn.layers.rearranging import Cropping2D as Cropping2D

@@ -48,6 +48,11 @@ class Recurrent(Described):
         told |= {name: flag(name, getattr(self, name)) for name in FLAGS}
         for name in ("dropout", "recurrent_dropout"):
             told[name] = number(name, getattr(self, name), low=0.0, high=1.0, open_high=True)
+        if told["stateful"]:
+            raise ValueError(
+                f"{type(self).__name__} takes no stateful=True: hand states on by return_state=True and "
+                f"initial_state=, or go step by step with model.predictor().step(x)"
+            )
         settle(self, **told, **more)
         for name in ("activation", "recurrent_activation"):
             self._check_activation(name, getattr(self, name, sigmoid))
