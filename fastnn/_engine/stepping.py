@@ -43,7 +43,9 @@ class Stepper:
 
     def __call__(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
         """The output for one more step."""
+        is_number = np.ndim(x) == 0
         x = real_array("x", x, self.dtype)
+        x = x.reshape(()) if is_number else x
         n = len(x) if x.ndim == len(self.step_shape) + 1 else None
         if x.shape not in (self.step_shape, (n, *self.step_shape)):
             raise ValueError(f"x must be one step {self.step_shape} or (n, *{self.step_shape}) of n, got {x.shape}")
