@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from fastnn._base.reprs import call_of
 from fastnn._base.sparse import SparseRows
 from fastnn._plan.layout import Layout
+from fastnn._plan.passes import operations_of
 from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Reading
 
@@ -60,6 +62,11 @@ class Compiled:
     def loss_names(self) -> list[str]:
         """Names of the losses in the sums: the total, and where there are several losses each of them."""
         return ["loss", *(f"{name}_loss" for name in self.names if len(self.names) > 1)]
+
+    @cached_property
+    def has_masks(self) -> bool:
+        """Whether a loss leaves out positions of its output."""
+        return operations_of(self.layout, self.losses).has_masks()
 
     @property
     def keeps(self) -> bool:

@@ -28,7 +28,7 @@ def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any
     memory = take_memory(trainee.state, plan, pool)
     trainee.state.stop_evaluating = False
     evaluation = Evaluation(trainee.compiled, plan, memory, module)
-    is_mean = plan.header["divisor"] == BY_ROWS  # else it depends on how rows make batches
+    is_mean = plan.header["divisor"] == BY_ROWS and not plan.has_masks  # else it depends on how rows make batches
     together = None if is_mean or isinstance(data, Stream) else batch_size
 
     def add(rows: Rows) -> None:

@@ -31,6 +31,7 @@ from fastnn._plan.passes import (
 )
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, N_MORE, OP, VALUE
+from fastnn._plan.slopes import offsets, wanted, who_adds, who_adds_params
 from fastnn.errors import NotReadyError
 from fastnn.losses import LossRecord, Reduction
 from fastnn.losses.custom import CustomLoss
@@ -61,6 +62,7 @@ def compile_plan(
     reduction: Reduction = KERAS,
     input_gradients: bool = False,
     drops: bool = True,
+    balanced: bool = True,
 ) -> Plan:
     """Compile a layout for training (with losses) or for prediction (without).
 
@@ -75,6 +77,8 @@ def compile_plan(
     reduction : how the losses of a batch's rows are divided and scaled.
     input_gradients : the inputs have gradients, too.
     drops : dropout acts; without it the way back is that of a prediction.
+    balanced : losses that leave out positions divide by those that count, so that a batch is one block; else whoever
+        evaluates does, in any number of blocks.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def compile_plan(
         no layer computes anything.
     """
     training = bool(losses)
-    graph = operations_of(layout)
+    graph = operations_of(layout, losses)
     prune(graph)
     if not graph.operations:
         raise NotReadyError("the model has no layer that computes anything; add a Dense layer")
@@ -92,7 +96,8 @@ def compile_plan(
     copy_outputs(graph, layout.output_shapes)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     measured = training and drops and measures(graph, layout)
-    rows = batch_size if measured else block_rows(graph, layout, batch_size)
+    is_whole = measured or (balanced and graph.has_masks())
+    rows = batch_size if is_whole else block_rows(graph, layout, batch_size)
     build = _Builder(layout, graph, training, rows, input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
     mark_pooled(graph, ops)
@@ -100,9 +105,9 @@ def compile_plan(
         ops["rate"], ops["inference"] = 0.0, 1
     variables = [variable for variable in used(graph, layout) if variable.trained]
     made: dict[str, Any] = {
-        "losses": tables.loss_table(taken, loss_weights, layout.output_shapes, build.outputs()),
+        "losses": tables.loss_table(taken, loss_weights, layout.output_shapes, build.read_by_losses(), balanced),
         "optimizer": tables.optimizer_table(optimizer),
-        "metrics": tables.metric_table(metrics, layout.output_shapes, n_samples, first_sum),
+        "metrics": tables.metric_table(metrics, layout.output_shapes, graph.masks, n_samples, first_sum),
         "segments": tables.segments(variables),
         "spans": tables.spans(variables),
     }
@@ -165,10 +170,10 @@ class _Builder:
         self.layout, self.graph, self.training, self.rows = layout, graph, training, rows
         self.size = 0
         self.edges: list[tuple[int, int]] = []
-        self.offsets = _offsets(layout)
+        self.offsets = offsets(layout)
         inner = [placed.writes for placed in graph.operations if placed.writes not in graph.outputs]
         self.number = {value: i for i, value in enumerate([*graph.inputs, *inner, *graph.outputs])}
-        self.wanted = _wanted(self.graph, self.offsets, input_gradients) if training else set()
+        self.wanted = wanted(self.graph, self.offsets, input_gradients) if training else set()
         self.values = np.zeros(len(self.number), VALUE)
         self.values["offset"] = self.values["grad"] = -1
         for value, shape in zip(graph.inputs, layout.input_shapes, strict=True):
@@ -181,12 +186,14 @@ class _Builder:
         offset, self.size = self.size, self.size + padded(size)
         return offset
 
-    def outputs(self) -> list[int]:
-        return [self.number[value] for value in self.graph.outputs]
+    def read_by_losses(self) -> list[tuple[int, int]]:
+        """The value of each output, and that of its mask or -1."""
+        found = zip(self.graph.outputs, self.graph.masks, strict=True)
+        return [(self.number[output], -1 if mask is None else self.number[mask]) for output, mask in found]
 
     def ops(self) -> np.ndarray:
         ops = np.zeros(len(self.graph.operations), OP)
-        adds, adds_params = _who_adds(self.graph, self.wanted), _who_adds_params(self.graph, self.offsets)
+        adds, adds_params = who_adds(self.graph), who_adds_params(self.graph)
         for i, placed in enumerate(self.graph.operations):
             self._describe(ops[i], placed, adds_params[i])
             self._write_value(ops[i], placed)
@@ -247,54 +254,5 @@ class _Builder:
         header["batch_size"], header["block_rows"], header["seed"] = batch_size, self.rows, seed
         header["stage_rows"] = stage_rows(self.graph, self.rows)
         header["n_params"] = self.layout.n_params
-        header["shares_params"] = any(_who_adds_params(self.graph, self.offsets))
+        header["shares_params"] = any(who_adds_params(self.graph))
         return header
-
-
-def _offsets(layout: Layout) -> dict[tuple[int, int], tuple[int, bool]]:
-    """By layer and index of a parameter: its place, and whether it is trained."""
-    seen: dict[int, int] = {}
-    found = {}
-    for variable in layout.variables:
-        index = seen.get(variable.layer, 0)
-        seen[variable.layer] = index + 1
-        found[variable.layer, index] = variable.offset, variable.trained
-    return found
-
-
-def _parameters(placed: Placed) -> list[tuple[int, int]]:
-    return [(placed.node.layer, index) for index in placed.operation.parameters]
-
-
-def _wanted(graph: Graph, offsets: dict, input_gradients: bool) -> set[int]:
-    """Values with a gradient: what trained parameters or inputs lead to; of outputs the loss writes it anyway."""
-    wanted = set(graph.inputs) if input_gradients else set()
-    for placed in graph.operations:
-        trains = any(offsets[parameter][1] for parameter in _parameters(placed))
-        if placed.operation.op.has_way_back and (trains or any(value in wanted for value in placed.reads)):
-            wanted.add(placed.writes)
-    return wanted | set(graph.outputs)
-
-
-def _who_adds(graph: Graph, wanted: set[int]) -> list[list[bool]]:
-    """For each operation's inputs: whether a later operation, or the loss, has set the gradient before."""
-    written = set(graph.outputs)
-    adds = []
-    for placed in reversed(graph.operations):
-        own = []
-        for value in placed.reads:
-            own.append(value in written)
-            written.add(value)
-        adds.append(own)
-    return adds[::-1]
-
-
-def _who_adds_params(graph: Graph, offsets: dict) -> list[bool]:
-    """For each operation: whether a later one, whose way back comes first, has the same parameters."""
-    seen: set[tuple[int, int]] = set()
-    adds = []
-    for placed in reversed(graph.operations):
-        own = _parameters(placed)
-        adds.append(any(parameter in seen for parameter in own))
-        seen.update(own)
-    return adds[::-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from fastnn._plan.layout import Layout, Node, Variable
 from fastnn._plan.records import POOLED_BEFORE, POOLED_NEXT
 from fastnn.activations import linear
 from fastnn.layers.base import Layer
+from fastnn.losses.records import INNER_PRODUCT
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,42 @@ class Placed:
 
 @dataclass
 class Graph:
-    """Operations in the order in which they run, and the values that are the model's inputs and outputs."""
+    """Operations in the order in which they run, and the values that are the model's inputs and outputs.
+
+    ``masks`` are the values that tell the losses which positions of each output count, None where all do.
+    """
 
     operations: list[Placed]
     inputs: list[int]
     outputs: list[int]
+    masks: list[int | None]
+
+    @property
+    def seen(self) -> list[int]:
+        """What is read when the operations are done."""
+        return self.outputs + [mask for mask in self.masks if mask is not None]
 
     def readers(self) -> Counter:
-        """How many operations and outputs read each value."""
-        return Counter([value for placed in self.operations for value in placed.reads] + self.outputs)
+        """How many operations, outputs and losses read each value."""
+        return Counter([value for placed in self.operations for value in placed.reads] + self.seen)
+
+    def has_masks(self) -> bool:
+        """Whether some loss is told which positions count."""
+        return any(mask is not None for mask in self.masks)
 
 
-def operations_of(layout: Layout) -> Graph:
-    """Every layer's operations; a layer without any hands on the value it reads."""
+def operations_of(layout: Layout, losses: Sequence = ()) -> Graph:
+    """Every layer's operations; a layer without any hands on the value it reads.
+
+    The losses of the outputs, where they are given, take notice of masks, but for slopes that a user brings.
+    """
     made = _Made(layout)
     for node in layout.nodes:
         made.add(node)
-    return Graph(made.placed, list(layout.inputs), [made.value_of[edge] for edge in layout.outputs])
+    outputs = [made.value_of[edge] for edge in layout.outputs]
+    pairs = zip(layout.outputs, losses, strict=False)  # without losses nobody asks for masks
+    masks = [None if loss is INNER_PRODUCT else made.mask_for(edge) for edge, loss in pairs]
+    return Graph(made.placed, list(layout.inputs), outputs, masks or [None] * len(outputs))
 
 
 class _Made:
@@ -81,6 +102,14 @@ class _Made:
         self.value_of.update({edge: gives.get(i, known[-1]) for i, edge in enumerate(node.outputs)})
         self._hand_on(layer, node, masks, known[before:])
 
+    def mask_for(self, edge: int) -> int | None:
+        """The mask of an output, whose first axes are as many steps as the mask has."""
+        mask, shape = self.mask_of.get(edge), self.layout.shapes[edge]
+        steps = next((placed.operation.n_written for placed in self.placed if placed.writes == mask), 1)
+        if steps not in itertools.accumulate((1, *shape[:-1]), operator.mul):
+            raise ValueError(f"a mask of {steps} steps came to an output of the shape {shape}, which has others")
+        return mask
+
     def _hand_on(self, layer: Layer, node: Node, masks: list[int | None], written: list[int]) -> None:
         """The mask of a node's first output."""
         mask = written[layer.mask_operation] if layer.mask_operation is not None else None
@@ -115,7 +144,7 @@ def last_activation(layout: Layout, output: int = 0) -> str | None:
 
 def prune(graph: Graph) -> None:
     """Leave out operations that lead to no output: nothing reads what they give, and no gradient comes back."""
-    wanted, kept = set(graph.outputs), []
+    wanted, kept = set(graph.seen), []
     for placed in reversed(graph.operations):
         if placed.writes in wanted:
             kept.append(placed)
@@ -136,6 +165,7 @@ def drop_idle(graph: Graph) -> None:
     if kept:
         graph.operations = kept
         graph.outputs = [came.get(value, value) for value in graph.outputs]
+        graph.masks = [None if mask is None else came.get(mask, mask) for mask in graph.masks]
 
 
 def used(graph: Graph, layout: Layout) -> list[Variable]:
