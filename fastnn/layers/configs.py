@@ -14,10 +14,12 @@ from fastnn._ops.base import NO_PENALTY
 from fastnn.activations import Activation
 from fastnn.constraints import Constraint
 from fastnn.initializers import Initializer, VarianceScaling
+from fastnn.layers import words
 from fastnn.regularizers import L1L2
 
 SCALED = ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal")
-SHAPES = ("input_shape", "input_dim", "shape")  # arguments that Keras has under another name
+SHAPES = ("input_shape", "shape")  # arguments that Keras has under another name
+OF_KERAS = {own: name for name, own in words.OWN_NAMES.items()}
 LEFT_OPEN = ("input_axes", "output_axes")  # of Keras' initialisers; None there, as it always is for dense kernels
 
 
@@ -31,8 +33,10 @@ def config_of(layer: Any) -> dict[str, Any]:
         return {name: value for name, value in config.items() if name != "trainable"}
     if layer.input_shape is not None:
         config["batch_input_shape"] = (None, *layer.input_shape)
-    own = (f.name for f in fields(layer) if f.name not in (*SHAPES, "name"))
-    return config | {name: _value(getattr(layer, name)) for name in own}
+    own = {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in (*SHAPES, "name")}
+    if own.get("input_dim", 0) is None:  # another word for a shape
+        del own["input_dim"]
+    return config | {OF_KERAS.get(name, name): _value(value) for name, value in own.items()}
 
 
 def _value(value: Any) -> Any:
