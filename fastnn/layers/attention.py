@@ -135,7 +135,7 @@ class MultiHeadAttention(Attending):
     kernel_constraint, bias_constraint : names or objects of :mod:`fastnn.constraints`.
     name : shown in summaries and files.
 
-    Called as ``layer(query, value, key=None, attention_mask=None, return_attention_scores=False,
+    Called as ``layer(query, value, key=None, *, attention_mask=None, return_attention_scores=False,
     use_causal_mask=False)``; the key is the value without one. Masks of keys and values are kept to; a query that no
     key is left for gets zeros as its weights.
 
@@ -171,9 +171,10 @@ class MultiHeadAttention(Attending):
     def __post_init__(self):
         told = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
         told |= {name: integer(name, getattr(self, name), low=1) for name in ("num_heads", "key_dim")}
-        told["value_dim"] = integer("value_dim", self.value_dim or self.key_dim, low=1)
-        size = self.output_size[0] if isinstance(self.output_size, tuple | list) else self.output_size
-        told["output_size"] = None if size is None else integer("output_shape", size, low=1)
+        told["value_dim"] = integer("value_dim", self.key_dim if self.value_dim is None else self.value_dim, low=1)
+        size: Any = self.output_size
+        size = size[0] if isinstance(size, tuple | list) and len(size) == 1 else size
+        told["output_size"] = None if size is None else integer("output_size", size, low=1)
         settle(self, **told)
 
     def __call__(
@@ -181,6 +182,7 @@ class MultiHeadAttention(Attending):
         query: Any,
         value: Any = None,
         key: Any = None,
+        *,
         attention_mask: Any = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
@@ -268,7 +270,7 @@ class Attention(Attending):
         told = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
         settle(self, **told, use_scale=flag("use_scale", self.use_scale))
 
-    def __call__(self, inputs: Any, return_attention_scores: bool = False, use_causal_mask: bool = False) -> Any:
+    def __call__(self, inputs: Any, *, return_attention_scores: bool = False, use_causal_mask: bool = False) -> Any:
         """An edge for the output, with ``return_attention_scores`` a list of it and the weights."""
         edges = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         return self._called(edges, None, use_causal_mask, return_attention_scores)
@@ -284,7 +286,7 @@ class Attention(Attending):
         return [self.output_shape(*shapes, options=options), *weights]
 
     def parameters(self, *shapes, options=()):
-        return (Parameter("scale", (1,), Ones()),) if self.use_scale else ()
+        return (Parameter("scale", (), Ones()),) if self.use_scale else ()
 
     def operations(self, *shapes, masks=(), options=()):
         parts = Parts(len(shapes) + sum(masks))

@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from fastnn._base.arguments import shown
-from fastnn._ops import Operation, concatenate, copy, merge
+from fastnn._ops import Operation, concatenate, copy, group_norm, merge
 from fastnn._ops.merge import Join
 from fastnn.layers.base import Layer
 from fastnn.layers.described import Described, described
@@ -26,12 +26,27 @@ def inner(name: str, came: Any) -> Any:
     from fastnn import layers
 
     if isinstance(came, Mapping):
-        return layers.from_config(dict(came)) if "class" in came else layers.deserialize(came)
+        came = layers.from_config(dict(came)) if "class" in came else layers.deserialize(came)
     if not isinstance(came, Layer):
         raise TypeError(f"{name} must be a layer, got {shown(came)}")
     if not isinstance(came, Described):
         raise TypeError(f"{name} must be a layer that comes with fastnn, got {shown(came)}, which is of your own")
     return came
+
+
+def take_over(outer: Any, layer: Any) -> None:
+    """Have the dtype of the layer inside, and be as little trained."""
+    if layer.dtype is not None:
+        object.__setattr__(outer, "_dtype", layer.dtype)
+    if not layer.trainable:
+        outer.trainable = False
+
+
+def _again(layer: Any, **told: Any) -> Any:
+    """The same with other arguments."""
+    made = replace(layer, **told)
+    made.trainable = layer.trainable
+    return made
 
 
 @described
@@ -46,8 +61,9 @@ class Bidirectional(Described):
     backward_layer : the layer that goes backwards, where it is another one; it has ``go_backwards=True``.
     input_shape, name : as of all layers.
 
-    Called with ``initial_state=``, the first half of the states are of the layer that goes forwards. With
-    ``return_state`` of the layer the last states of both follow the output.
+    Called with ``initial_state=``, a list of edges, the first states are of the layer that goes forwards. With
+    ``return_state`` of the layer the last states of both follow the output. As in Keras, the outputs of masked steps
+    are zeros with ``return_sequences``, whatever ``zero_output_for_mask`` of the layer is.
 
     Shapes: ``(steps, features)`` -> ``(2 * units,)``, or ``(steps, 2 * units)`` of all steps, which then stand where
     they belong; without ``"concat"``, ``units``. Weights are those of the layer that goes forwards, then the others.
@@ -70,13 +86,17 @@ class Bidirectional(Described):
     def __post_init__(self):
         if self.merge_mode not in MERGE_MODES:
             raise ValueError(f"merge_mode must be 'concat', 'sum', 'mul', 'ave' or None, got {shown(self.merge_mode)}")
-        told = {name: inner(name, getattr(self, name)) for name in ("layer", "backward_layer") if getattr(self, name)}
+        names = [name for name in ("layer", "backward_layer") if name == "layer" or self.backward_layer is not None]
+        told: dict[str, Any] = {name: inner(name, getattr(self, name)) for name in names}
         for name, layer in told.items():
             if not isinstance(layer, Recurrent):
                 raise TypeError(f"{name} of Bidirectional must be a SimpleRNN, LSTM or GRU, got {shown(layer)}")
+        if self.input_shape is None:
+            told["input_shape"] = told["layer"].input_shape
         settle(self, **told)
+        take_over(self, self.layer)
         first, second = self.both
-        for name in ("return_sequences", "return_state", "go_backwards"):
+        for name in ("return_sequences", "return_state", "go_backwards", "trainable"):
             wanted = getattr(first, name) if name != "go_backwards" else not first.go_backwards
             if getattr(second, name) != wanted:
                 raise ValueError(f"backward_layer of Bidirectional must have {name}={wanted}, got {second!r}")
@@ -84,7 +104,11 @@ class Bidirectional(Described):
     @property
     def both(self) -> tuple[Recurrent, Recurrent]:
         """The layer that goes forwards, and the other."""
-        return self.layer, self.backward_layer or replace(self.layer, go_backwards=not self.layer.go_backwards)
+        first, second = self.layer, self.backward_layer
+        zeros = first.return_sequences
+        if second is None:
+            second = _again(first, go_backwards=not first.go_backwards)
+        return _again(first, zero_output_for_mask=zeros), _again(second, zero_output_for_mask=zeros)
 
     @property
     def hands_on_masks(self) -> bool:  # type: ignore[override]
@@ -97,13 +121,17 @@ class Bidirectional(Described):
     def __call__(self, inputs: Any, initial_state: Any = None) -> Any:
         """As of a recurrent layer."""
         if initial_state is not None:
-            inputs = [*(inputs if isinstance(inputs, list | tuple) else [inputs]), *initial_state]
+            states = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
+            inputs = [*(inputs if isinstance(inputs, list | tuple) else [inputs]), *states]
         return super().__call__(inputs)
 
     def output_shape(self, *shapes):
         return self.output_shapes(*shapes)[0]
 
     def output_shapes(self, *shapes):
+        wanted = sum(layer.cell.n_states for layer in self.both)
+        if len(shapes) not in (1, 1 + wanted):
+            raise ValueError(f"{self!r} begins with {wanted} states, those of both layers, got {len(shapes) - 1}")
         halves = zip(self.both, self._halves(shapes[1:]), strict=True)
         made = [layer.output_shapes(shapes[0], *starts) for layer, starts in halves]
         (first, *states), (second, *others) = made
@@ -115,8 +143,8 @@ class Bidirectional(Described):
         return [(*first[:-1], width), *states, *others]
 
     def _halves(self, starts: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        half = len(starts) // 2
-        return starts[:half], starts[half:]
+        first = self.layer.cell.n_states
+        return starts[:first], starts[first:]
 
     def parameters(self, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:  # type: ignore[override]
         names = ("forward_", "backward_")
@@ -146,6 +174,11 @@ class Bidirectional(Described):
         return parts.add(Operation(merge.OP, n, n, rows, inputs=(one, other), geometry=(JOINS[self.merge_mode],)))
 
 
+def _reads_samples(operation: Operation) -> bool:
+    """Whether the rows of a sample are no rows by themselves."""
+    return operation.op.by_sample or operation.op is group_norm.OP or operation.size > 0
+
+
 @described
 class TimeDistributed(Described):
     """A layer at every step of a sequence, with the same weights.
@@ -173,7 +206,13 @@ class TimeDistributed(Described):
         layer = inner("layer", self.layer)
         if layer.n_inputs != 1:
             raise TypeError(f"layer of TimeDistributed must take one input and no steps, got {shown(layer)}")
+        if layer.input_shape is not None:
+            raise TypeError(
+                f"input_shape={layer.input_shape} inside TimeDistributed would not act; the latter takes that of all "
+                f"steps, as in TimeDistributed(layer, input_shape=(steps, ...))"
+            )
         settle(self, layer=layer)
+        take_over(self, layer)
 
     def _inside(self, shape: Shape) -> Shape:
         if len(shape) < 2:
@@ -181,19 +220,24 @@ class TimeDistributed(Described):
         return shape[1:]
 
     def output_shape(self, shape):
+        self._inner_operations(shape)
         return (shape[0], *self.layer.output_shape(self._inside(shape)))
 
     def parameters(self, shape):
         return self.layer.parameters(self._inside(shape))
 
     def operations(self, shape):
-        steps, inside = shape[0], self._inside(shape)
-        operations = self.layer.operations(inside)
+        steps, operations = shape[0], self._inner_operations(shape)
+        if not any(map(_reads_samples, operations)):
+            return tuple(replace(operation, repeat=operation.repeat * steps) for operation in operations)
+        return self._unrolled(steps, self._inside(shape), operations)
+
+    def _inner_operations(self, shape: Shape) -> tuple[Operation, ...]:
+        """Those of the layer inside for one step."""
+        operations = self.layer.operations(self._inside(shape))
         if any(operation.op.measures for operation in operations):
             raise ValueError(f"{self!r} would measure each step of a batch by itself; LayerNormalization does not")
-        if not any(operation.op.by_sample or operation.size for operation in operations):
-            return tuple(replace(operation, repeat=operation.repeat * steps) for operation in operations)
-        return self._unrolled(steps, inside, operations)
+        return operations
 
     def _unrolled(self, steps: int, inside: Shape, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
         """Of operations on whole samples: taken apart, each step by itself, and put together."""

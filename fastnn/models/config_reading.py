@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import layers as layer_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn.layers.base import Layer
 from fastnn.layers.parameter import check_shape, without_batch
 from fastnn.models.blueprint import Blueprint, checked, graph_from, n_outputs
 from fastnn.models.configs import TENSOR
@@ -193,9 +194,14 @@ def _drawn(
         count += counts[key]
     outputs = [_edge(history, first, counts) for history in ends]
     drawn = checked(items, [place[name] for name, *_ in sources], calls, outputs)
-    makers = tuple(name for name, *_ in ends)
+    makers = tuple(_name_of_edge(items[place[name]], tensor) for name, _, tensor in ends)
     ins = Structure("inputs", in_names or tuple(name for name, *_ in sources), in_form)
     return drawn, (ins, Structure("outputs", out_names or makers, out_form))
+
+
+def _name_of_edge(item: Any, tensor: int) -> str:
+    """As :attr:`Edge.name` has it."""
+    return f"{item.name}_{tensor}" if tensor and isinstance(item, Layer) else item.name
 
 
 def _in_running_order(wanted: Mapping[Key, list[Any]], ready: Mapping[Key, int]) -> list[Key]:
