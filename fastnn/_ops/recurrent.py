@@ -227,7 +227,8 @@ def kind(code, name, cell):
         return cell.n_gates * operation.n_out * (operation.n_in + operation.n_out)
 
     def room(operation: Operation, rows: int) -> int:
-        numbers = operation.repeat * (cell.n_kept + cell.n_states) + (operation.rate > 0)
+        drops = operation.rate > 0  # with dropout, what was read of each step, and the factors
+        numbers = operation.repeat * (cell.n_kept + cell.n_states + drops) + drops
         return rows * numbers * operation.n_out
 
     return Op(
