@@ -284,7 +284,8 @@ def _who_adds(graph: Graph, wanted: set[int]) -> list[list[bool]]:
         own = []
         for value in placed.reads:
             own.append(value in written)
-            written.add(value)
+            if placed.operation.op.has_way_back:
+                written.add(value)
         adds.append(own)
     return adds[::-1]
 
