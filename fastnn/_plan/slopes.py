@@ -40,7 +40,8 @@ def who_adds(graph: Graph) -> list[list[bool]]:
         own = []
         for value in placed.reads:
             own.append(value in written)
-            written.add(value)
+            if placed.operation.op.has_way_back:
+                written.add(value)
         adds.append(own)
     return adds[::-1]
 
