@@ -94,7 +94,7 @@ class Described(Layer):
         """What the model file stores: the class and every argument, but for those that None stands for."""
         stored: dict[str, Any] = {"class": self.stored_as or _described_class(type(self)).__name__}
         for f in fields(self):  # type: ignore[arg-type]
-            value = self.given_name if f.name == "name" else getattr(self, f.name)
+            value: Any = self.given_name if f.name == "name" else getattr(self, f.name)
             if value is not None or f.default not in (None, MISSING):
                 stored[f.name] = value.config() if hasattr(value, "config") else value
         return stored if self.trainable else {**stored, "trainable": False}
