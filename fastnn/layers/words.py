@@ -64,6 +64,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
     "attention_axes": (None, (1,)),
+    "activity_regularizer": NOTHING,
     "sliding_window": NOTHING,
     "flash_attention": (None, False, True),  # numbers are the same
     "use_gate": (False,),
