@@ -49,8 +49,7 @@ def weights_of(rng, rows, weighting):
 @pytest.mark.covering
 @pytest.mark.parametrize("loss", MASKED, ids=loss_id)
 @pytest.mark.parametrize(("rows", "shape"), [(7, (5, 3)), (3, (21, 2)), (2, (9, 17)), (3, (5, 4, 3)), (9, (1, 37))])
-@pytest.mark.parametrize("kind", ["ahead", "mixed", "all"])
-@pytest.mark.parametrize("weighting", ["none", "given", "zero"])
+@pytest.mark.parametrize(("kind", "weighting"), [("ahead", "none"), ("mixed", "given"), ("all", "zero")])
 def test_loss_and_gradient_are_those_of_positions_that_count(backend, dtype, rng, loss, rows, shape, kind, weighting):
     name, mask, weight = output_activation(loss), draw_mask(rng, rows, shape[0], kind), weights_of(rng, rows, weighting)
     mask.flat[0] = True
