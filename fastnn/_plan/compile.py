@@ -284,7 +284,7 @@ def _who_adds(graph: Graph, wanted: set[int]) -> list[list[bool]]:
         own = []
         for value in placed.reads:
             own.append(value in written)
-            written.add(value)
+            written |= {value} if placed.operation.op.has_way_back else set()
         adds.append(own)
     return adds[::-1]
 
