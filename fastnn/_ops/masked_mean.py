@@ -15,7 +15,8 @@ def forward(op, a, when):
 def backward(op, a, when):
     x, counts = rows_of(op, a)
     if a.dx:
-        a.dx.take((counts * (a.dy / number(counts).astype(x.dtype))[:, None]).reshape(a.xs[0].shape))
+        share = a.dy / number(counts).astype(x.dtype)
+        a.dx.take(np.where(counts, share[:, None], 0).reshape(a.xs[0].shape))
 
 
 def rows_of(op, a):
