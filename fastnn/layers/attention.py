@@ -57,6 +57,13 @@ class Attending(Described):
                 f"got {(None, *shapes[-1])}"
             )
 
+    def _there(self, parts: Parts, shapes: tuple[Shape, ...], masks: tuple[bool, ...], i: int) -> int:
+        """The number of an input, with zeros for steps that are not there, whatever stands in them."""
+        if not (masks and masks[i]):
+            return i
+        steps, n = shapes[i]
+        return parts.add(Operation(blank.OP, n, n, steps, inputs=(i, len(shapes) + sum(masks[:i]))))
+
     def _mask(
         self, parts: Parts, shapes: tuple[Shape, ...], masks: tuple[bool, ...], options: tuple[str, ...]
     ) -> tuple[int | None, int]:
@@ -221,7 +228,7 @@ class MultiHeadAttention(Attending):
         key = 2 if "key" in options else 1
         read = ((0, n, queries, d), (key, shapes[key][1], keys, d), (1, m, keys, e))
         made = [
-            parts.add(self._dense(i * step, width, heads * to, rows, number))
+            parts.add(self._dense(i * step, width, heads * to, rows, self._there(parts, shapes, masks, number)))
             for i, (number, width, rows, to) in enumerate(read)
         ]
         mask = self._mask(parts, shapes, masks, options)
@@ -291,9 +298,11 @@ class Attention(Attending):
     def operations(self, *shapes, masks=(), options=()):
         parts = Parts(len(shapes) + sum(masks))
         (queries, n), (keys, m) = shapes[:2]
-        query = parts.add(Operation(dense.OP, 1, 1, queries * n, w=0, inputs=(0,))) if self.use_scale else 0
+        key = 2 if "key" in options else 1
+        reads = [self._there(parts, shapes, masks, i) for i in (0, key, 1)]
+        if self.use_scale:
+            reads[0] = parts.add(Operation(dense.OP, 1, 1, queries * n, w=0, inputs=(reads[0],)))
         mask = self._mask(parts, shapes, masks, options)
-        reads = [query, 2 if "key" in options else 1, 1]
         y, weights = self._attention(parts, (1, queries, keys, n, m), reads, mask, options, 1.0)
         if masks and masks[0]:
             y = parts.add(Operation(blank.OP, m, m, queries, inputs=(y, len(shapes))))

