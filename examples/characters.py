@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn import Sequential
 from fastnn.layers import LSTM, Dense, Embedding, Input
+from fastnn.optimizers import Adam
 
 TEXT = """\
 this is the house that jack built.
@@ -53,8 +54,7 @@ def main(epochs=40, seed=0, backend=None):
     """Train, write, and return the share of letters that are told right from those before."""
     x, y = windows()
     model = network(seed, backend)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.optimizer.learning_rate = 1e-2
+    model.compile(Adam(1e-2), "sparse_categorical_crossentropy", metrics=["accuracy"])
     accuracy = model.fit(x, y, batch_size=16, epochs=epochs, verbose=0).history["accuracy"][-1]
     print(write(model, "this is the ", 120))
     print(f"{accuracy:.3f} of the letters are told right (backend {model.backend_})")

@@ -13,6 +13,7 @@ import numpy as np
 from fastnn import Sequential
 from fastnn.datasets import load_digits, read_idx_folder
 from fastnn.layers import GRU, Dense, Input
+from fastnn.optimizers import Adam
 from fastnn.schedules import CosineDecay
 
 BATCH = 64
@@ -36,8 +37,7 @@ def main(folder=None, epochs=8, seed=0, backend=None):
     (x, y), test = images(folder)
     model = network(x.shape[1:], seed, backend)
     steps = epochs * -(-len(x) // BATCH)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.optimizer.learning_rate = CosineDecay(4e-3, steps)
+    model.compile(Adam(CosineDecay(4e-3, steps)), "sparse_categorical_crossentropy", metrics=["accuracy"])
     began = time.perf_counter()
     model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0)
     accuracy = model.evaluate(*test)[1]

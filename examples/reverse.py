@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn import Model
 from fastnn.layers import Add, Dense, Embedding, Input, LayerNormalization, MultiHeadAttention, PositionEmbedding
+from fastnn.optimizers import Adam
 
 LENGTH, NUMBERS, WIDTH = 12, 10, 32
 
@@ -37,8 +38,7 @@ def main(epochs=12, seed=0, backend=None):
     rng = np.random.default_rng(0)
     x, new = rng.integers(0, NUMBERS, (4000, LENGTH)), rng.integers(0, NUMBERS, (500, LENGTH))
     model = network(seed, backend)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.optimizer.learning_rate = 3e-3
+    model.compile(Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x, x[:, ::-1], batch_size=64, epochs=epochs, verbose=0)
     accuracy = model.evaluate(new, new[:, ::-1])[1]
     print(f"{model.count_params():,} parameters: {accuracy:.4f} of the numbers right (backend {model.backend_})")

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastnn import Sequential
 from fastnn.layers import GRU, Bidirectional, Dense, Embedding, Input
+from fastnn.optimizers import Adam
 from fastnn.utils import pad_sequences
 
 THINGS = ["food", "room", "staff", "view", "music", "film", "book", "song", "city", "garden"]
@@ -60,8 +61,7 @@ def main(epochs=8, seed=0, backend=None):
     """Train and return the accuracy on other sentences."""
     texts, praises = sentences(2000, seed=1)
     model = network(seed, backend)
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    model.optimizer.learning_rate = 5e-3
+    model.compile(Adam(5e-3), "binary_crossentropy", metrics=["accuracy"])
     model.fit(numbers(texts), praises, batch_size=32, epochs=epochs, verbose=0)
     new, known = sentences(500, seed=2)
     accuracy = model.evaluate(numbers(new), known)[1]

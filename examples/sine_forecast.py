@@ -11,6 +11,8 @@ import numpy as np
 
 from fastnn import Sequential
 from fastnn.layers import LSTM, Dense, Input
+from fastnn.optimizers import Adam
+from fastnn.schedules import CosineDecay
 
 LENGTH, AHEAD, NOISE = 60, 100, 0.02
 
@@ -45,8 +47,7 @@ def main(epochs=30, seed=0, backend=None):
     x = np.stack([noisy[i : i + LENGTH] for i in starts])[..., None]
     y = np.stack([noisy[i + 1 : i + LENGTH + 1] for i in starts])[..., None]
     model = network(seed, backend)
-    model.compile("adam", "mse")
-    model.optimizer.learning_rate = 5e-3
+    model.compile(Adam(CosineDecay(1e-2, epochs * -(-len(x) // 32))), "mse")
     model.fit(x, y, batch_size=32, epochs=epochs, verbose=0)
     made = go_on(model, wave(3000, 120), AHEAD)
     error = float(np.abs(made - wave(3120, AHEAD)).mean())

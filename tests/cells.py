@@ -35,8 +35,8 @@ def bare(kind: str, units: int, *, masked: bool = False, flips: bool = False, **
             return self.output_shapes(*shapes)[0]
 
         def operations(self, *shapes, masks=()):
-            cell_shapes = (shapes[0], *shapes[1 + masked :])
-            return (self.recurrence(cell_shapes, tuple(range(len(shapes))), masked, flips=flips),)
+            n_starts = len(shapes) - 1 - masked
+            return (self.recurrence(shapes[0], tuple(range(len(shapes))), int(masked), n_starts, flips=int(flips)),)
 
     return Bare(units, **more, **arguments)
 

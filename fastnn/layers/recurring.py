@@ -136,7 +136,7 @@ class Recurrent(Described):
         if self.dropout:
             told = {"rate": self.dropout, "geometry": (steps,), "inputs": (read,), "part": 1 + more.get("part", 0)}
             read = parts.add(Operation(dropout.OP, n, n, steps, **told))
-        whole = parts.add(self._recurrence(shape, (read, *masks, *starts), len(masks), len(starts), **more))
+        whole = parts.add(self.recurrence(shape, (read, *masks, *starts), len(masks), len(starts), **more))
         if not self.return_state:
             return [whole]
         size, sequence = self._n_written(steps), steps if self.return_sequences else 1
@@ -166,7 +166,7 @@ class Recurrent(Described):
     def _n_written(self: Any, steps: int) -> int:
         return ((steps if self.return_sequences else 1) + (self.n_outputs - 1)) * self.units
 
-    def _recurrence(
+    def recurrence(
         self: Any,
         shape: Shape,
         inputs: tuple[int, ...],
