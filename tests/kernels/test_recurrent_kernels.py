@@ -67,8 +67,9 @@ def assert_bits(found, right):
         np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.covering("dtype")
-@pytest.mark.parametrize(("kind", "name"), CASES)
+@pytest.mark.covering
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_backend_gives_what_the_reference_gives(backend, dtype, rng, kind, name):
     flags, number = FLAGS[name], CASES.index((kind, name))
     for size, rows in ((SIZES[number % 8], ROWS[number % 4]), (SIZES[(number * 3 + 2) % 8], ROWS[(number + 2) % 4])):
@@ -117,9 +118,10 @@ def test_frozen_cells_hand_gradients_on(backend, rng, kind):
     assert dx.any()
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_that_are_there_are_added_to(backend, dtype, rng, kind):
-    """Two cells read one sequence and one state, and one cell is called twice."""
+    """Two layers read one sequence and one state, and one of them is called twice."""
     layer = bare(kind, 8)
     shapes = shapes_of(layer, 6, 3, started=True)
     inputs, two = tuple(range(len(shapes))), (len(shapes), len(shapes) + 1)
@@ -129,6 +131,7 @@ def test_gradients_that_are_there_are_added_to(backend, dtype, rng, kind):
     beside_the_reference(backend, net, dtype, xs, dys, False)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_of_blocks_are_added(backend, dtype, rng, kind):
     net = cell_network(rng, kind, 9, 3, 2)
@@ -165,6 +168,7 @@ def test_any_number_of_threads_and_any_stage_gives_the_same_bits(rng, dtype, kin
         assert_bits(results, found[0])
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_has_the_bits_of_its_rows(compiled, dtype, rng, kind):
     net = cell_network(rng, kind, 21, 4, 5, return_sequences=True)
@@ -175,6 +179,7 @@ def test_a_batch_has_the_bits_of_its_rows(compiled, dtype, rng, kind):
         np.testing.assert_array_equal(stage.push([x[begin:end] for x in xs])[0], whole[begin:end])
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_step_at_a_time_gives_the_bits_of_the_sequence(compiled, dtype, rng, kind):
     flags = {"return_sequences": True, "return_state": True, "started": True}
@@ -190,6 +195,7 @@ def test_one_step_at_a_time_gives_the_bits_of_the_sequence(compiled, dtype, rng,
     np.testing.assert_array_equal(made[:, 21:], whole[:, 5 * 21 :])
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("kind", KINDS)
 def test_padded_sequences_have_the_bits_of_those_alone(compiled, dtype, rng, kind):
     flags = {"masked": True, "return_state": True}
@@ -202,6 +208,7 @@ def test_padded_sequences_have_the_bits_of_those_alone(compiled, dtype, rng, kin
     np.testing.assert_array_equal(padded, alone)
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("kind", KINDS)
 def test_activity_penalties_go_over_outputs_and_states(backend, dtype, rng, kind):
     net = cell_network(rng, kind, 6, 3, 4, return_state=True, activity_regularizer="l2")
@@ -235,15 +242,6 @@ def test_nothing_behind_an_array_is_touched(backend, dtype, rng, kind, size):
         net = cell_network(rng, kind, *size, compiled={"batch_size": rows}, **flags)
         xs, dys = cell_data(rng, net, rows, True)
         assert signal_of_child(lambda net=net, a=(xs, dys): Edge(backend, net, dtype).run(*a, **WHERE)) == 0
-
-
-def test_long_sequences_take_no_more_scratch_memory(rng):
-    """Room grows with the steps, what a thread works in does not: 3,000 steps pass through the memory of one."""
-    if _kernels.why_not("cython"):
-        pytest.skip("the native backend is not built")
-    net = cell_network(rng, "lstm", 3, 2, 3000, return_sequences=True)
-    xs, dys = cell_data(rng, net, 2)
-    beside_the_reference(_kernels.load("cython"), net, DOUBLE, xs, dys, False)
 
 
 def test_stacks_learn_as_the_reference_does(backend, dtype, rng):

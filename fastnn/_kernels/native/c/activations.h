@@ -81,21 +81,10 @@ static void fnn_apply_math(int function, int64_t n, const void *x, void *y) {
     }
 }
 
-/* One vector through an activation of single numbers: for kernels that have more to do with it in registers.
+/* The derivative of an activation of single numbers for one vector, where it follows from y: for kernels that have more
+ * to do with it in registers.
  *
- * Design: calls, since a kernel with all of them inside would be compiled once for each. */
-static __attribute__((noinline)) vf activate_vector(int code, double parameter, vf z) {
-    const vf p = vf_set1((real)parameter);
-    switch (code) {
-#define CASE(code, name)                                                                                               \
-    case FNN_##code: return f_##name(z, p);
-        ELEMENTWISE(CASE)
-#undef CASE
-    }
-    return z;
-}
-
-/* Its derivative, where that follows from y. */
+ * Design: a call, since a kernel with all of them inside would be compiled once for each. */
 static __attribute__((noinline)) vf slope_vector(int code, double parameter, vf y) {
     const vf p = vf_set1((real)parameter);
     switch (code) {

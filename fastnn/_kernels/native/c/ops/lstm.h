@@ -6,71 +6,88 @@ FNN_OP(LSTM, lstm)
 
 #include "recurrent_params.h"
 
-INLINE void lstm_row(const sequences *s, const real *z, real *h, real *c, real *kept, const int usual) {
-    const int64_t n = s->n;
-    for (int64_t j = 0; j < n; j += LANES) {
-        const int some = (int)at_most(n - j, LANES);
-        const vf i = gate_value(s, vec_load(z + j, some), usual), f = gate_value(s, vec_load(z + n + j, some), usual);
-        const vf g = cell_value(s, vec_load(z + 2 * n + j, some), usual);
-        const vf o = gate_value(s, vec_load(z + 3 * n + j, some), usual);
-        const vf state = vf_fma(f, vec_load(c + j, some), vf_mul(i, g)), squashed = cell_value(s, state, usual);
-        vec_store(c + j, state, some);
-        vec_store(h + j, vf_mul(o, squashed), some);
-        if (!kept) continue;
-        vec_store(kept + j, i, some);
-        vec_store(kept + n + j, f, some);
-        vec_store(kept + 2 * n + j, g, some);
-        vec_store(kept + 3 * n + j, o, some);
-        vec_store(kept + 4 * n + j, squashed, some);
-    }
+/* A row's numbers of a step, with room for what the way back wants, or none. */
+typedef struct {
+    const sequences *s;
+    int64_t n;
+    real *z, *h, *c, *kept;
+} lstm_row;
+
+/* c' from the gates. */
+INLINE void lstm_state(const lstm_row *a, int64_t j, int some) {
+    const int64_t n = a->n;
+    const real *z = a->z + j;
+    const vf i = vec_load(z, some), f = vec_load(z + n, some), g = vec_load(z + 2 * n, some);
+    vec_store(a->c + j, vf_fma(f, vec_load(a->c + j, some), vf_mul(i, g)), some);
+    if (!a->kept) return;
+    vec_store(a->kept + j, i, some);
+    vec_store(a->kept + n + j, f, some);
+    vec_store(a->kept + 2 * n + j, g, some);
+    vec_store(a->kept + 3 * n + j, vec_load(z + 3 * n, some), some);
 }
 
-INLINE void set_dz(real *kept, real *dz, int64_t j, vf d, int some) {
-    vec_store(kept + j, d, some);
-    vec_store(dz + j, d, some);
+/* h' from the gate and what the activation makes of c'. */
+INLINE void lstm_output(const lstm_row *a, const real *squashed, int64_t j, int some) {
+    const vf value = vec_load(squashed + j, some);
+    vec_store(a->h + j, vf_mul(vec_load(a->z + 3 * a->n + j, some), value), some);
+    if (a->kept) vec_store(a->kept + 4 * a->n + j, value, some);
 }
 
-INLINE void lstm_row_back(const sequences *s, real *kept, real *dz, real *dh, real *dc, const int usual) {
-    const int64_t n = s->n;
-    for (int64_t j = 0; j < n; j += LANES) {
-        const int some = (int)at_most(n - j, LANES);
-        const vf i = vec_load(kept + j, some), f = vec_load(kept + n + j, some);
-        const vf g = vec_load(kept + 2 * n + j, some), o = vec_load(kept + 3 * n + j, some);
-        const vf squashed = vec_load(kept + 4 * n + j, some), before = vec_load(kept + 6 * n + j, some);
-        const vf d = vec_load(dh + j, some);
-        const vf e = vf_fma(vf_mul(d, o), cell_slope(s, squashed, usual), vec_load(dc + j, some));
-        set_dz(kept, dz, j, vf_mul(vf_mul(e, g), gate_slope(s, i, usual)), some);
-        set_dz(kept, dz, n + j, vf_mul(vf_mul(e, before), gate_slope(s, f, usual)), some);
-        set_dz(kept, dz, 2 * n + j, vf_mul(vf_mul(e, i), cell_slope(s, g, usual)), some);
-        set_dz(kept, dz, 3 * n + j, vf_mul(vf_mul(d, squashed), gate_slope(s, o, usual)), some);
-        vec_store(dc + j, vf_mul(e, f), some);
-        vec_store(dh + j, vf_zero(), some);
-    }
+INLINE void set_dz(real *kept, real *dz, vf d, int some) {
+    vec_store(kept, d, some);
+    vec_store(dz, d, some);
 }
 
+/* Here h and c are their gradients. */
+INLINE void lstm_slopes(const lstm_row *a, const int usual, int64_t j, int some) {
+    const int64_t n = a->n;
+    real *kept = a->kept + j, *z = a->z + j;
+    const vf i = vec_load(kept, some), f = vec_load(kept + n, some), g = vec_load(kept + 2 * n, some);
+    const vf o = vec_load(kept + 3 * n, some), squashed = vec_load(kept + 4 * n, some);
+    const vf before = vec_load(kept + 6 * n, some), d = vec_load(a->h + j, some);
+    const vf e = vf_fma(vf_mul(d, o), cell_slope(a->s, squashed, usual), vec_load(a->c + j, some));
+    set_dz(kept, z, vf_mul(vf_mul(e, g), gate_slope(a->s, i, usual)), some);
+    set_dz(kept + n, z + n, vf_mul(vf_mul(e, before), gate_slope(a->s, f, usual)), some);
+    set_dz(kept + 2 * n, z + 2 * n, vf_mul(vf_mul(e, i), cell_slope(a->s, g, usual)), some);
+    set_dz(kept + 3 * n, z + 3 * n, vf_mul(vf_mul(d, squashed), gate_slope(a->s, o, usual)), some);
+    vec_store(a->c + j, vf_mul(e, f), some);
+    vec_store(a->h + j, vf_zero(), some);
+}
+
+static lstm_row lstm_row_of(const sequences *s, int64_t r, int64_t at) {
+    real *kept = s->kept ? kept_at(s, r, at) : NULL;
+    return (lstm_row){s, s->n, s->z + r * s->columns, s->h + r * s->h_row, s->c + r * s->n, kept};
+}
+
+/* Design: runs of their own for each activation. In one run over all gates the processor waits: a number's c for three
+ * of them, its h for c, and constants do not stay in registers. */
 static void lstm_step(const sequences *s, int64_t at) {
-    read_input(s, at);
-    add_of_state(s, 0, s->read, s->z);
+    make_gates(s, at);
     for (int64_t r = 0; r < s->rows; r++) {
-        real *z = s->z + r * s->columns, *h = s->h + r * s->n, *c = s->c + r * s->n;
-        real *kept = s->kept ? kept_at(s, r, at) : NULL;
-        if (!counts(s, r, at)) continue;
-        if (s->usual)
-            lstm_row(s, z, h, c, kept, 1);
-        else
-            lstm_row(s, z, h, c, kept, 0);
+        const lstm_row a = lstm_row_of(s, r, at);
+        keep_states(s, r, at);
+        squash_gates(s, 2 * s->n, a.z);
+        squash(s, s->n, a.z + 2 * s->n);
+        squash_gates(s, s->n, a.z + 3 * s->n);
+        if (counts(s, r, at)) OVER_ROW(s->n, lstm_state, &a);
+    }
+    memcpy(s->part, s->c, (size_t)(s->rows * s->n) * sizeof(real));
+    squash(s, s->rows * s->n, s->part);
+    for (int64_t r = 0; r < s->rows; r++) {
+        const lstm_row a = lstm_row_of(s, r, at);
+        if (counts(s, r, at)) OVER_ROW(s->n, lstm_output, &a, s->part + r * s->n);
     }
 }
 
 static void lstm_step_back(const sequences *s, int64_t at) {
     for (int64_t r = 0; r < s->rows; r++) {
-        real *dz = s->z + r * s->columns, *dh = s->dh + r * s->n, *dc = s->dc + r * s->n;
+        const lstm_row a = {s, s->n, s->z + r * s->columns, s->dh + r * s->n, s->dc + r * s->n, kept_at(s, r, at)};
         if (!counts(s, r, at))
             clear_row(s, r, at);
         else if (s->usual)
-            lstm_row_back(s, kept_at(s, r, at), dz, dh, dc, 1);
+            OVER_ROW(a.n, lstm_slopes, &a, 1);
         else
-            lstm_row_back(s, kept_at(s, r, at), dz, dh, dc, 0);
+            OVER_ROW(a.n, lstm_slopes, &a, 0);
     }
     hand_to_state(s, 0, NULL, s->dread);
 }

@@ -1,12 +1,11 @@
-/* What the recurrent ops share: the walk over the steps of sequences, forward and back (see _ops/recurrent.py).
+/* What the recurrent ops share: sequences, their arrays, and kernels in panels; recurrent_walk.h goes over the steps.
  *
- * Some samples go through all steps together, so that kernels and states stay in the cache. Numbers of a step: the
- * input's part of the gates, on which the product with the state goes on, then the gates in registers. What the way
- * back wants of a step stands in the op's room, sample by sample, at the step's place in the input: the cell's numbers,
- * which their gradients replace, the states before the step and, with dropout, what was read of h. So dx, dw and the
- * state's dw are each one product over all steps.
+ * Some samples go through all steps together, so that kernels and states stay in the cache. What the way back wants of
+ * a step stands in the op's room, sample by sample, at the step's place in the input: the cell's numbers, which their
+ * gradients replace, the states before the step and, with dropout, what was read of h. So dx and the gradients of both
+ * kernels are each one product over all steps.
  *
- * Design: kernels are copied into panels once a call, which pays from the second step on. Gates wait in scratch memory
+ * Design: kernels are copied into panels once a call, which pays from the second step on; gates wait in scratch memory
  * and not in the room, whose rows may lie multiples of a page apart. */
 #ifndef FNN_OPS_RECURRENT_H
 #define FNN_OPS_RECURRENT_H
@@ -17,6 +16,8 @@
 #include "dropout.h"
 #include "gemm_packed.h"
 #include "optimizers.h"
+#include "scratch.h"
+#include "windows.h"
 
 #define TOGETHER 48        /* samples; whole tiles of any ISA */
 #define RECURRENT_SHARD 16 /* samples whose parts of the parameters' gradients are one sum, see _ops/recurrent.py */
@@ -46,17 +47,24 @@ struct sequences {
     const fnn_op *op;
     const fnn_model *model;
     const cell *cell;
-    int64_t first, rows;                     /* the samples */
-    int64_t steps, n_in, n, columns, stride; /* n_out, gates * n_out, numbers of a step in the room */
-    int usual;                               /* the activations are tanh and sigmoid */
+    int64_t first, rows; /* the samples */
+    int64_t steps, n_in, n;
+    int64_t columns, stride; /* of the kernels; numbers of a step in the room */
+    int usual;               /* the activations are tanh and sigmoid */
     const real *x, *mask, *b;
     real *kept, *factors; /* NULL in prediction, and without dropout */
     real *y;              /* of all samples, or its gradient */
     int64_t y_size;       /* numbers of a sample */
-    kernel_panels of_x, of_state[2];
+    /* Kernels of the gates before split, and of those behind; where joined, the input's first one stands above the
+     * state's. */
+    kernel_panels of_x[2], of_state[2];
+    int joined;
+    const real *start; /* where the gates before split begin: the bias, or NULL */
     /* Scratch arrays, (rows, n_out) unless said otherwise. */
-    real *z, *part;      /* (rows, columns) */
-    real *h, *c, *read;  /* read is h without dropout */
+    real *z, *part;     /* (rows, columns) */
+    real *both;         /* (rows, n_in + n_out) of a step: what is read of the input and of h, if joined */
+    real *h, *c, *read; /* rows of h are h_row apart, those of read read_row; read is h without dropout */
+    int64_t h_row, read_row;
     real *dh, *dc, *out; /* gradients of the states, and of outputs that masked steps repeat */
     real *dread;
     real *seen; /* (rows,) whether some step has counted */
@@ -67,13 +75,13 @@ static int64_t panel_size(int64_t k, int64_t n) { return k * rounded_up(n, TILE_
 /* Numbers of scratch memory that kernels take, and the arrays of so many samples, each with a gap behind it. */
 static int64_t kernels_size(const fnn_op *op, const cell *cell) {
     const int64_t n = op->n_out, columns = cell->gates * n, split = cell->split * n;
-    const int64_t there = panel_size(op->n_in, columns) + panel_size(n, split) + panel_size(n, columns - split);
-    const int64_t back = panel_size(columns, n);
-    return there > back ? there : back;
+    const int64_t there = panel_size(op->n_in + n, split) + panel_size(op->n_in + n, columns - split);
+    const int64_t back = panel_size(columns, n), sums = (op->n_in + n) * columns;
+    return at_least(at_least(there, back), sums);
 }
 
 static int64_t arrays_size(const fnn_op *op, const cell *cell, int64_t rows) {
-    return rows * ((2 * cell->gates + 7) * op->n_out + 1) + 16 * LOGICAL_LANES;
+    return rows * ((2 * cell->gates + 7) * op->n_out + op->n_in + 1) + cell->gates * op->n_out + 16 * LOGICAL_LANES;
 }
 
 static size_t recurrent_scratch(const fnn_op *op, const cell *cell) {
@@ -96,6 +104,19 @@ static kernel_panels panels_of(const real *b, int64_t k, int64_t n, int64_t b_ro
     const product all = {.n = n, .k = k, .b = b, .b_row = b_row};
     pack_b(&all, 0, k, 0, n, to);
     return (kernel_panels){to, k, n, TILE_WIDTH, TILE_WIDTH};
+}
+
+/* Two kernels of as many columns, the second one's rows below the first one's. */
+static kernel_panels stacked_panels(const real *w, int64_t above, const real *u, int64_t below, int64_t n,
+                                    int64_t b_row, real **room) {
+    real *to = take_room(room, panel_size(above + below, n));
+    for (int64_t j = 0; j < n; j += TILE_WIDTH) {
+        const product one = {.b = w + j, .b_row = b_row}, other = {.b = u + j, .b_row = b_row};
+        real *panel = to + j * (above + below);
+        pack_b(&one, 0, above, 0, at_most(n - j, TILE_WIDTH), panel);
+        pack_b(&other, 0, below, 0, at_most(n - j, TILE_WIDTH), panel + above * TILE_WIDTH);
+    }
+    return (kernel_panels){to, above + below, n, TILE_WIDTH, TILE_WIDTH};
 }
 
 /* The transpose of b (n, k). */
@@ -148,16 +169,17 @@ static real *kept_read(const sequences *s, real *kept) {
     return kept + (s->cell->kept + (s->factors ? s->cell->states : 0)) * s->n;
 }
 
-INLINE vf cell_value(const sequences *s, vf z, const int usual) {
-    return usual ? vf_tanh(z) : activate_vector(s->op->activation, s->op->parameter, z);
+/* Numbers that follow each other through the activation of the cell or of the gates, in place. */
+static void squash(const sequences *s, int64_t n, real *z) {
+    fnn_activate(s->op->activation, s->op->parameter, 1, n, z, z);
+}
+
+static void squash_gates(const sequences *s, int64_t n, real *z) {
+    fnn_activate((int)s->op->geometry[GATE], s->op->numbers[0], 1, n, z, z);
 }
 
 INLINE vf cell_slope(const sequences *s, vf y, const int usual) {
     return usual ? d_tanh(y, y, y) : slope_vector(s->op->activation, s->op->parameter, y);
-}
-
-INLINE vf gate_value(const sequences *s, vf z, const int usual) {
-    return usual ? vf_sigmoid(z) : activate_vector((int)s->op->geometry[GATE], s->op->numbers[0], z);
 }
 
 INLINE vf gate_slope(const sequences *s, vf y, const int usual) {
@@ -185,6 +207,14 @@ static int64_t place_of(const sequences *s, int64_t step) {
     return s->op->geometry[READS_BACK] ? s->steps - 1 - step : step;
 }
 
+/* Calls a piece of a row's work, piece(..., j, some), over its n numbers. */
+#define OVER_ROW(n, piece, ...)                                                                                        \
+    do {                                                                                                               \
+        int64_t j_ = 0;                                                                                                \
+        for (; j_ + LANES <= (n); j_ += LANES) piece(__VA_ARGS__, j_, LANES);                                          \
+        if (j_ < (n)) piece(__VA_ARGS__, j_, (int)((n) - j_));                                                         \
+    } while (0)
+
 INLINE void multiply_row(const real *a, const real *b, int64_t n, real *to) {
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
@@ -193,200 +223,8 @@ INLINE void multiply_row(const real *a, const real *b, int64_t n, real *to) {
 }
 
 static void read_h(const sequences *s, int64_t r) {
-    if (s->factors) multiply_row(s->h + r * s->n, s->factors + (s->first + r) * s->n, s->n, s->read + r * s->n);
-}
-
-/* The state number i before the first step. */
-static void start_state(const sequences *s, const fnn_block *block, int i, real *state) {
-    const size_t size = (size_t)(s->rows * s->n) * sizeof(real);
-    if (!s->op->geometry[STARTED])
-        memset(state, 0, size);
-    else
-        memcpy(state, op_x(s->op, s->model, block, s->op->n_inputs - s->cell->states + i) + s->first * s->n, size);
-}
-
-/* z = the input's part of the gates. */
-static void read_input(const sequences *s, int64_t at) {
-    multiply_panels(&s->of_x, (product){.m = s->rows,
-                                        .a = s->x + (s->first * s->steps + at) * s->n_in,
-                                        .a_row = s->steps * s->n_in,
-                                        .start = s->b,
-                                        .c = s->z,
-                                        .c_row = s->columns});
-}
-
-/* Columns of z go on by the product of rows with the i-th kernel of the state. */
-static void add_of_state(const sequences *s, int i, const real *rows, real *z) {
-    multiply_panels(
-        &s->of_state[i],
-        (product){
-            .m = s->rows, .a = rows, .a_row = s->n, .start = z, .start_row = s->columns, .c = z, .c_row = s->columns});
-}
-
-static void keep_states(const sequences *s, int64_t at) {
-    for (int64_t r = 0; s->kept && r < s->rows; r++) {
-        real *to = kept_at(s, r, at) + s->cell->kept * s->n;
-        copy_row(s->h + r * s->n, s->n, to);
-        if (s->cell->states > 1) copy_row(s->c + r * s->n, s->n, to + s->n);
-        if (s->factors) copy_row(s->read + r * s->n, s->n, kept_read(s, kept_at(s, r, at)));
-    }
-}
-
-static void give_output(const sequences *s, int64_t step, int64_t at) {
-    for (int64_t r = 0; r < s->rows; r++) {
-        const int counted = counts(s, r, at);
-        real *y = y_of_step(s, r, step);
-        if (counted) s->seen[r] = 1, read_h(s, r);
-        if (!y) continue;
-        if (counted || (s->seen[r] != 0 && !s->op->geometry[ZEROS]))
-            copy_row(s->h + r * s->n, s->n, y);
-        else
-            memset(y, 0, (size_t)s->n * sizeof(real));
-    }
-}
-
-static void walk_forward(const sequences *s, const fnn_block *block) {
-    start_state(s, block, 0, s->h);
-    if (s->cell->states > 1) start_state(s, block, 1, s->c);
-    for (int64_t r = 0; r < s->rows; r++) s->seen[r] = 0, read_h(s, r);
-    for (int64_t step = 0; step < s->steps; step++) {
-        const int64_t at = place_of(s, step);
-        keep_states(s, at);
-        s->cell->step(s, at);
-        give_output(s, step, at);
-    }
-    for (int64_t r = 0; s->op->geometry[STATES] && r < s->rows; r++) {
-        copy_row(s->h + r * s->n, s->n, y_of_state(s, r, 0));
-        if (s->cell->states > 1) copy_row(s->c + r * s->n, s->n, y_of_state(s, r, 1));
-    }
-}
-
-/* The factors of dropout of samples [begin, end). */
-static void draw_of_samples(const sequences *s, const fnn_block *block, int64_t begin, int64_t end) {
-    const int64_t count = (end - begin) * s->n;
-    real *factors = s->factors + begin * s->n;
-    if (block->training)
-        draw_factors(s->model->header->seed, s->op, (uint64_t)block->step, (block->first_row + begin) * s->n, count,
-                     factors);
-    else
-        for (int64_t i = 0; i < count; i++) factors[i] = 1;
-}
-
-static void recurrent_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, const cell *cell,
-                              int64_t begin, int64_t end) {
-    sequences s = sequences_of(op, model, block, cell);
-    const real *w = (const real *)model->params + op->w, *u = (const real *)model->params + op->more[0];
-    const int64_t split = cell->split * s.n, most = at_most(end - begin, TOGETHER);
-    const int copies = in_panels(op, most);
-    real *room = fnn_scratch(recurrent_scratch(op, cell));
-    s.of_x = panels_of(w, s.n_in, s.columns, s.columns, copies, &room);
-    s.of_state[0] = panels_of(u, s.n, split, s.columns, copies, &room);
-    s.of_state[1] = panels_of(u + split, s.n, s.columns - split, s.columns, copies, &room);
-    s.z = take_room(&room, most * s.columns), s.part = take_room(&room, most * s.columns);
-    s.h = take_room(&room, most * s.n), s.c = take_room(&room, most * s.n);
-    s.read = s.factors ? take_room(&room, most * s.n) : s.h;
-    s.seen = take_room(&room, most);
-    s.y = op_y(op, model);
-    if (s.factors) draw_of_samples(&s, block, begin, end);
-    for (s.first = begin; s.first < end; s.first += TOGETHER) {
-        s.rows = at_most(end - s.first, TOGETHER);
-        walk_forward(&s, block);
-    }
-}
-
-/* A sample's dh after a step: of the steps behind it, and of the outputs that show it. */
-static void gather_dh(const sequences *s, int64_t r, int64_t step, int64_t at) {
-    real *dh = s->dh + r * s->n, *dread = s->dread + r * s->n, *out = s->out + r * s->n;
-    const real *dy = y_of_step(s, r, step);
-    if (s->factors) multiply_row(dread, s->factors + (s->first + r) * s->n, s->n, dread);
-    add_row(dread, s->n, dh);
-    if (!s->mask) {
-        if (dy) add_row(dy, s->n, dh);
-        return;
-    }
-    if (dy) add_row(dy, s->n, out);
-    const int counted = counts(s, r, at);
-    if (counted) add_row(out, s->n, dh);
-    if (counted || s->op->geometry[ZEROS]) memset(out, 0, (size_t)s->n * sizeof(real));
-}
-
-/* Nothing of a masked step goes to the parameters or the input. */
-static void clear_row(const sequences *s, int64_t r, int64_t at) {
-    memset(kept_at(s, r, at), 0, (size_t)(s->cell->kept * s->n) * sizeof(real));
-    memset(s->z + r * s->columns, 0, (size_t)s->columns * sizeof(real));
-}
-
-/* dread = the i-th columns of dz through the turned kernel, from start on. */
-static void hand_to_state(const sequences *s, int i, const real *start, real *to) {
-    const int64_t split = s->cell->split * s->n;
-    multiply_panels(&s->of_state[i], (product){.m = s->rows,
-                                               .a = s->z + i * split,
-                                               .a_row = s->columns,
-                                               .start = start,
-                                               .start_row = s->n,
-                                               .c = to,
-                                               .c_row = s->n});
-}
-
-static void walk_back(const sequences *s) {
-    const fnn_op *op = s->op;
-    const size_t size = (size_t)(s->rows * s->n) * sizeof(real);
-    real *ends[] = {s->dh, s->dc};
-    memset(s->dread, 0, size), memset(s->out, 0, size);
-    for (int i = 0; i < 2; i++) {
-        memset(ends[i], 0, size);
-        for (int64_t r = 0; op->geometry[STATES] && i < s->cell->states && r < s->rows; r++)
-            copy_row(y_of_state(s, r, i), s->n, ends[i] + r * s->n);
-    }
-    for (int64_t step = s->steps - 1; step >= 0; step--) {
-        const int64_t at = place_of(s, step);
-        for (int64_t r = 0; r < s->rows; r++) gather_dh(s, r, step, at);
-        s->cell->step_back(s, at);
-    }
-    if (!op->geometry[STARTED]) return;
-    for (int64_t r = 0; r < s->rows; r++) {
-        if (s->factors)
-            multiply_row(s->dread + r * s->n, s->factors + (s->first + r) * s->n, s->n, s->dread + r * s->n);
-        add_row(s->dread + r * s->n, s->n, s->dh + r * s->n);
-    }
-    for (int i = 0; i < s->cell->states; i++)
-        hand_on(op, s->model, op->n_inputs - s->cell->states + i, ends[i], s->first * s->n, s->rows * s->n);
-}
-
-static void recurrent_dx(const sequences *s, int64_t begin, int64_t end) {
-    const product p = {.m = (end - begin) * s->steps,
-                       .n = s->n_in,
-                       .k = s->columns,
-                       .a = s->kept + begin * s->steps * s->stride,
-                       .a_row = s->stride,
-                       .a_column = 1,
-                       .b = (const real *)s->model->params + s->op->w,
-                       .b_row = s->columns,
-                       .b_transposed = 1,
-                       .c = op_dx(s->op, s->model, 0) + begin * s->steps * s->n_in,
-                       .c_row = s->n_in,
-                       .add = op_edge(s->op, s->model, 0)->adds};
-    multiply(&p);
-}
-
-static void recurrent_back(const fnn_op *op, const fnn_model *model, const fnn_block *block, const cell *cell,
-                           int64_t begin, int64_t end) {
-    sequences s = sequences_of(op, model, block, cell);
-    const real *u = (const real *)model->params + op->more[0];
-    const int64_t split = cell->split * s.n, most = at_most(end - begin, TOGETHER);
-    const int copies = in_panels(op, most);
-    real *room = fnn_scratch(recurrent_scratch(op, cell));
-    s.of_state[0] = turned_panels(u, split, s.n, s.columns, copies, &room);
-    s.of_state[1] = turned_panels(u + split, s.columns - split, s.n, s.columns, copies, &room);
-    s.z = take_room(&room, most * s.columns), s.part = take_room(&room, most * s.columns);
-    s.dh = take_room(&room, most * s.n), s.dc = take_room(&room, most * s.n);
-    s.dread = take_room(&room, most * s.n), s.out = take_room(&room, most * s.n);
-    s.y = op_dy(op, model);
-    for (s.first = begin; s.first < end; s.first += TOGETHER) {
-        s.rows = at_most(end - s.first, TOGETHER);
-        walk_back(&s);
-    }
-    if (op_dx(op, model, 0)) recurrent_dx(&s, begin, end);
+    if (s->factors)
+        multiply_row(s->h + r * s->h_row, s->factors + (s->first + r) * s->n, s->n, s->read + r * s->read_row);
 }
 
 #endif

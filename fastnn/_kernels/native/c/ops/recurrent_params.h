@@ -2,54 +2,94 @@
 #ifndef FNN_OPS_RECURRENT_PARAMS_H
 #define FNN_OPS_RECURRENT_PARAMS_H
 
-#include "recurrent.h"
+#include "columns_of_rows.h"
+#include "recurrent_walk.h"
 
-/* Rows of a kernel's gradient: the sums over a shard's steps, set or added. */
-static void add_shard(const sequences *s, product p, int add) {
-    p.b_row = s->stride, p.a_row = 1, p.c_row = s->columns, p.add = add;
-    multiply(&p);
+#define CHUNK 64 /* steps whose part of some columns stays in the first-level cache */
+#define MOST_PARTS 3
+#define BIAS_VECS 8
+
+/* Parts of the kernels' gradients that go over the same steps, and where each stands. */
+typedef struct {
+    product p[MOST_PARTS];
+    real *to[MOST_PARTS];
+    int n;
+} gradient_parts;
+
+/* A chunk's part of the sums; the next columns are asked for, since hardware does not see rows that are far apart. */
+static void add_chunk(const product *g) {
+    for (int64_t j = 0; j < g->n; j += TILE_WIDTH) {
+        const real *next = g->b + (j + TILE_WIDTH < g->n ? j + TILE_WIDTH : g->k * g->b_row);
+        for (int64_t p = 0; p < g->k; p++) __builtin_prefetch(next + p * g->b_row);
+        columns_any(g, j, at_most(g->n - j, TILE_WIDTH));
+    }
 }
 
-/* Rows [begin, end) of the state's kernel. */
-static void state_gradient(const sequences *s, const real *kept, int64_t k, int64_t begin, int64_t end, int add,
-                           real *du) {
+/* The sums over k steps, set or, each made by itself in `sums`, added.
+ *
+ * Design: a chunk of steps at a time for all parts, while it is in the caches. Products one by one with packed copies
+ * of dz (rejected) take twice as long, since each has few rows. */
+static void add_steps(gradient_parts *parts, int64_t k, int64_t columns, int add, real *sums) {
+    for (int i = 0; i < parts->n; i++) {
+        product *p = &parts->p[i];
+        parts->to[i] = p->c;
+        if (add) p->c = sums, p->c_row = p->n, sums += p->m * p->n;
+    }
+    for (int64_t at = 0; at < k; at += CHUNK)
+        for (int i = 0; i < parts->n; i++) {
+            product *p = &parts->p[i];
+            p->k = at_most(k - at, CHUNK);
+            add_chunk(p);
+            p->a += CHUNK * p->a_column, p->b += CHUNK * p->b_row;
+            p->start = p->c, p->start_row = p->c_row;
+        }
+    for (int i = 0; add && i < parts->n; i++) {
+        const product *p = &parts->p[i];
+        for (int64_t r = 0; r < p->m; r++) add_row(p->c + r * p->c_row, p->n, parts->to[i] + r * columns);
+    }
+}
+
+/* The rows [begin, end) of the state's kernel. */
+static void take_state(const sequences *s, const real *kept, int64_t begin, int64_t end, real *du,
+                       gradient_parts *parts) {
     const int64_t split = s->cell->split * s->n;
     const product p = {.m = end - begin,
                        .n = split,
-                       .k = k,
                        .a = kept_read(s, (real *)kept) + begin,
+                       .a_row = 1,
                        .a_column = s->stride,
                        .b = kept,
-                       .c = du + begin * s->columns};
-    add_shard(s, p, add);
+                       .b_row = s->stride,
+                       .c = du + begin * s->columns,
+                       .c_row = s->columns};
+    parts->p[parts->n++] = p;
     if (split == s->columns) return;
-    product rest = p;
-    rest.n = s->columns - split, rest.c += split;
-    s->cell->rest(s, kept, &rest.a, &rest.b);
-    rest.a += begin;
-    add_shard(s, rest, add);
+    product *rest = &parts->p[parts->n++];
+    *rest = p;
+    rest->n = s->columns - split, rest->c += split;
+    s->cell->rest(s, kept, &rest->a, &rest->b);
+    rest->a += begin;
 }
 
-/* Sums of the columns of dz, each in the order of the rows; several vectors, so that additions need not wait. */
-#define BIAS_VECS 8
-static void bias_gradient(const real *dz, int64_t stride, int64_t rows, int64_t n, int add, real *db) {
-    for (int64_t j = 0; j < n; j += LANES) {
-        vf sum[BIAS_VECS];
-        const int vecs = n - j >= BIAS_VECS * LANES ? BIAS_VECS : 1, some = (int)at_most(n - j, LANES);
-        if (vecs > 1) {
-            UNROLL for (int v = 0; v < BIAS_VECS; v++)
-                sum[v] = vf_zero();
-            for (int64_t i = 0; i < rows; i++) {
-                UNROLL for (int v = 0; v < BIAS_VECS; v++)
-                    sum[v] = vf_add(sum[v], vf_load(dz + i * stride + j + v * LANES));
-            }
-        } else {
-            sum[0] = vf_zero();
-            for (int64_t i = 0; i < rows; i++) sum[0] = vf_add(sum[0], vec_load(dz + i * stride + j, some));
-        }
-        for (int v = 0; v < vecs; v++, j += v < vecs ? LANES : 0)
-            vec_store(db + j, add ? vf_add(vec_load(db + j, some), sum[v]) : sum[v], some);
+/* Sums of `vecs` vectors of columns, each in the order of the rows: of several at once, since additions wait for each
+ * other. */
+INLINE void sum_vectors(const real *dz, int64_t stride, int64_t rows, int add, real *sums, const int vecs, int some) {
+    vf sum[BIAS_VECS];
+    UNROLL for (int v = 0; v < vecs; v++)
+        sum[v] = vf_zero();
+    for (int64_t i = 0; i < rows; i++, dz += stride) {
+        UNROLL for (int v = 0; v < vecs; v++)
+            sum[v] = vf_add(sum[v], vec_load(dz + v * LANES, some));
     }
+    UNROLL for (int v = 0; v < vecs; v++)
+        take_sum(sums + v * LANES, sum[v], add, some);
+}
+
+static void bias_gradient(const real *dz, int64_t stride, int64_t rows, int64_t n, int add, real *db) {
+    int64_t j = 0;
+    for (; j + BIAS_VECS * LANES <= n; j += BIAS_VECS * LANES)
+        sum_vectors(dz + j, stride, rows, add, db + j, BIAS_VECS, LANES);
+    for (; j < n; j += LANES) sum_vectors(dz + j, stride, rows, add, db + j, 1, (int)at_most(n - j, LANES));
 }
 
 /* That of the bias; of the state's part of the gates, too, where it has one. */
@@ -67,22 +107,24 @@ static void bias_gradients(const sequences *s, const real *kept, int64_t k, int 
 static void recurrent_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, const cell *cell,
                              int accumulate, int64_t begin, int64_t end) {
     const sequences s = sequences_of(op, model, block, cell);
-    real *grads = model->grads;
-    const int64_t last = at_most(end, s.n_in), first = begin > s.n_in ? begin - s.n_in : 0;
+    real *grads = model->grads, *sums = fnn_scratch(recurrent_scratch(op, cell));
+    const int64_t last = at_most(end, s.n_in), first = at_least(begin - s.n_in, 0);
     for (int64_t i = 0; i < block->rows; i += RECURRENT_SHARD) {
         const int add = accumulate || i > 0;
         const int64_t k = at_most(block->rows - i, RECURRENT_SHARD) * s.steps;
         const real *kept = s.kept + i * s.steps * s.stride;
-        const product p = {.m = last - begin,
-                           .n = s.columns,
-                           .k = k,
-                           .a = s.x + i * s.steps * s.n_in + begin,
-                           .a_column = s.n_in,
-                           .b = kept,
-                           .c = grads + op->dw + begin * s.columns};
-        if (op->dw >= 0 && begin < last) add_shard(&s, p, add);
-        if (op->dmore[0] >= 0 && end > s.n_in)
-            state_gradient(&s, kept, k, first, end - s.n_in, add, grads + op->dmore[0]);
+        gradient_parts parts = {.p = {{.m = last - begin,
+                                       .n = s.columns,
+                                       .a = s.x + i * s.steps * s.n_in + begin,
+                                       .a_row = 1,
+                                       .a_column = s.n_in,
+                                       .b = kept,
+                                       .b_row = s.stride,
+                                       .c = grads + op->dw + begin * s.columns,
+                                       .c_row = s.columns}}};
+        if (op->dw >= 0 && begin < last) parts.n = 1;
+        if (op->dmore[0] >= 0 && end > s.n_in) take_state(&s, kept, first, end - s.n_in, grads + op->dmore[0], &parts);
+        add_steps(&parts, k, s.columns, add, sums);
         if (op->db >= 0 && begin == 0) bias_gradients(&s, kept, k, add, grads + op->db);
     }
 }

@@ -6,47 +6,33 @@ FNN_OP(SIMPLE_RNN, simple_rnn)
 
 #include "recurrent_params.h"
 
-INLINE void simple_rnn_row(const sequences *s, const real *z, real *h, real *kept, const int usual) {
-    for (int64_t j = 0; j < s->n; j += LANES) {
-        const int some = (int)at_most(s->n - j, LANES);
-        const vf value = cell_value(s, vec_load(z + j, some), usual);
-        vec_store(h + j, value, some);
-        if (kept) vec_store(kept + j, value, some);
-    }
-}
-
-INLINE void simple_rnn_row_back(const sequences *s, real *kept, real *dz, real *dh, const int usual) {
-    for (int64_t j = 0; j < s->n; j += LANES) {
-        const int some = (int)at_most(s->n - j, LANES);
-        const vf slope = cell_slope(s, vec_load(kept + j, some), usual), d = vf_mul(vec_load(dh + j, some), slope);
-        vec_store(kept + j, d, some);
-        vec_store(dz + j, d, some);
-        vec_store(dh + j, vf_zero(), some);
-    }
+INLINE void simple_rnn_slope(const sequences *s, real *kept, real *dz, real *dh, const int usual, int64_t j, int some) {
+    const vf slope = cell_slope(s, vec_load(kept + j, some), usual), d = vf_mul(vec_load(dh + j, some), slope);
+    vec_store(kept + j, d, some);
+    vec_store(dz + j, d, some);
+    vec_store(dh + j, vf_zero(), some);
 }
 
 static void simple_rnn_step(const sequences *s, int64_t at) {
-    read_input(s, at);
-    add_of_state(s, 0, s->read, s->z);
+    make_gates(s, at);
+    squash(s, s->rows * s->n, s->z);
     for (int64_t r = 0; r < s->rows; r++) {
-        real *z = s->z + r * s->n, *h = s->h + r * s->n, *kept = s->kept ? kept_at(s, r, at) : NULL;
+        real *kept = keep_states(s, r, at);
         if (!counts(s, r, at)) continue;
-        if (s->usual)
-            simple_rnn_row(s, z, h, kept, 1);
-        else
-            simple_rnn_row(s, z, h, kept, 0);
+        copy_row(s->z + r * s->n, s->n, s->h + r * s->h_row);
+        if (kept) copy_row(s->z + r * s->n, s->n, kept);
     }
 }
 
 static void simple_rnn_step_back(const sequences *s, int64_t at) {
     for (int64_t r = 0; r < s->rows; r++) {
-        real *dz = s->z + r * s->n, *dh = s->dh + r * s->n;
+        real *dz = s->z + r * s->n, *dh = s->dh + r * s->n, *kept = kept_at(s, r, at);
         if (!counts(s, r, at))
             clear_row(s, r, at);
         else if (s->usual)
-            simple_rnn_row_back(s, kept_at(s, r, at), dz, dh, 1);
+            OVER_ROW(s->n, simple_rnn_slope, s, kept, dz, dh, 1);
         else
-            simple_rnn_row_back(s, kept_at(s, r, at), dz, dh, 0);
+            OVER_ROW(s->n, simple_rnn_slope, s, kept, dz, dh, 0);
     }
     hand_to_state(s, 0, NULL, s->dread);
 }
