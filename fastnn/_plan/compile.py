@@ -40,7 +40,7 @@ from fastnn.optimizers import Optimizer
 
 BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1024
-PART_STREAMS = 1 << 26  # streams of random numbers between the parts of a layer: far more than a model has nodes
+PART_STREAMS = 1 << 20  # streams of random numbers between the parts of a layer: far more than a model has nodes
 STAGE_BYTES, MIN_STAGE = 512 * 1024, 8
 KERAS = Reduction()
 WORK_BYTES = 1024 * 1024 * 1024  # of a block's activations: large images are worked on a few at a time

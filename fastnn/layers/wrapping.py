@@ -18,6 +18,7 @@ from fastnn.layers.recurring import Recurrent
 from fastnn.layers.settling import settle
 
 JOINS: dict[str | None, Join] = {"sum": Join.ADD, "mul": Join.MULTIPLY, "ave": Join.AVERAGE}
+PARTS = 2  # numbers of parts that draw, of one layer
 MERGE_MODES = ("concat", *JOINS, None)
 
 
@@ -246,7 +247,8 @@ class TimeDistributed(Described):
             known = [parts.add(copy.part_of(steps * n, step * n, 1, n, 0))]
             for operation in operations:
                 read = operation.inputs or (len(known) - 1,)
-                known.append(parts.add(operation, inputs=tuple(known[i] for i in read)))
+                part = operation.part + PARTS * step  # each step draws numbers of its own
+                known.append(parts.add(operation, inputs=tuple(known[i] for i in read), part=part))
             ends.append(known[-1])
         width = operations[-1].n_written
         parts.add(Operation(concatenate.OP, width, steps * width, inputs=tuple(ends)))

@@ -48,16 +48,16 @@ def hidden_sizes(came: Any) -> list[int]:
     return sizes
 
 
-def make_layers(estimator: Any, n_in: int, output: Output) -> tuple[Layer, ...]:
+def make_layers(estimator: Any, shape: tuple[int, ...], output: Output) -> tuple[Layer, ...]:
     """The layers of an estimator's network: those it lists, or Dense ones by its sizes, and the last one."""
     penalty = L1L2(l2=0.5 * float(estimator.alpha))
     last = Dense(output.units, output.activation, kernel_regularizer=penalty)
     if estimator.layers is not None:
-        return (InputLayer((n_in,)), *_penalized(estimator.layers, penalty), last)
+        return (InputLayer(shape), *_penalized(estimator.layers, penalty), last)
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     chosen = _for_each("activation", estimator.activation, sizes)
     rates = _for_each("dropout", estimator.dropout, sizes)
-    layers: list[Layer] = [InputLayer((n_in,))]
+    layers: list[Layer] = [InputLayer(shape)]
     for size, activation, rate in zip(sizes, chosen, rates, strict=True):
         layers.append(Dense(int(size), activation, kernel_regularizer=penalty))
         if rate:
