@@ -1,6 +1,6 @@
 """An LSTM learns to continue a wave, and then goes on by itself, step by step.
 
-    python examples/sine_forecast.py [--epochs 30] [--seed 0] [--backend cython]
+    python examples/sine_forecast.py [--epochs 80] [--seed 0] [--backend cython]
 
 The wave is a sum of two sines, with noise. What the network says of the next step is what it reads as the step after.
 """
@@ -14,7 +14,7 @@ from fastnn.layers import LSTM, Dense, Input
 from fastnn.optimizers import Adam
 from fastnn.schedules import CosineDecay
 
-LENGTH, AHEAD, NOISE = 60, 100, 0.02
+LENGTH, AHEAD, NOISE = 120, 100, 0.02
 
 
 def wave(first, n):
@@ -40,7 +40,7 @@ def go_on(model, begin, n):
     return np.array(made)
 
 
-def main(epochs=30, seed=0, backend=None):
+def main(epochs=80, seed=0, backend=None):
     """Train and return the mean error of steps that the network gives by itself."""
     noisy = wave(0, 2000) + np.random.default_rng(0).normal(scale=NOISE, size=2000).astype(np.float32)
     starts = np.arange(0, len(noisy) - LENGTH - 1, 7)
@@ -57,7 +57,7 @@ def main(epochs=30, seed=0, backend=None):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=80)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--backend")
     main(**vars(parser.parse_args()))
