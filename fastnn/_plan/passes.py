@@ -116,7 +116,7 @@ class _Made:
         if layer.hands_on_masks and mask is None:
             mask = masks[0]
         found = sorted({known for known in masks if known is not None})
-        if layer.joined_mask is not None and found and (None not in masks or not layer.needs_all_masks):
+        if layer.joined_mask is not None and found and None not in masks:
             mask = self._joined(node, layer, found)
         if mask is not None:
             self.mask_of[node.outputs[0]] = mask

@@ -26,8 +26,7 @@ class Called(Own):
     n_ids: int | None = None  # what it reads are whole numbers from 0 on, below this
     takes_masks = False  # whether its operations are told which inputs have masks
     hands_on_masks = False  # whether the first output has the mask of the first input that has one
-    joined_mask: Any = None  # how masks of several inputs become that of the output, a Join; see ``needs_all_masks``
-    needs_all_masks = True  # whether without a mask of one input the output has none
+    joined_mask: Any = None  # a Join, where masks of all inputs become that of the output
     mask_operation: int | None = None  # which of its operations makes the mask of its output
     _calls: tuple[Call, ...] = ()
 

@@ -185,7 +185,7 @@ class Concatenate(Joining):
                 self._refuse(shapes, f"they must be equal but for axis {at + 1}")
         return (*before, sum(shape[at] for shape in shapes), *behind)
 
-    joined_mask, needs_all_masks, takes_masks = Join.MINIMUM, False, True
+    joined_mask, takes_masks = Join.MAXIMUM, True
 
     @property
     def by_step(self):

@@ -20,7 +20,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastnn._base import threads
 from fastnn._base.foreign import plain
-from fastnn._base.sparse import from_scipy
 from fastnn._engine import exclusive
 from fastnn._kernels import contract
 from fastnn.losses import Reduction
@@ -223,13 +222,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return HeldOut(self._rows(X), lambda outputs: self._score_outputs(y, outputs, weight), loss)
 
     def _rows(self, X: Any) -> Any:
-        """Checked rows as backends take them."""
-        if hasattr(X, "tocsr"):
-            return from_scipy("X", X, self.model_.dtype)
-        wanted = self.model_.layout.input_shape
-        if X.shape[1:] != wanted:
-            raise ValueError(f"X must have the shape (n, {', '.join(map(str, wanted))}) of the fit, got {X.shape}")
-        return np.require(X, self.model_.dtype, ("C", "A")).reshape(len(X), -1)
+        return networks.rows_of(self.model_, X)
 
     @contextlib.contextmanager
     def _threads(self) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import activations, optimizers
+from fastnn._base.sparse import from_scipy
 from fastnn.layers import Dense, Dropout, InputLayer, Layer
 from fastnn.losses import LossRecord
 from fastnn.models.sequential import Sequential
@@ -148,3 +149,13 @@ def take_weights(model: Sequential, coefs: list, intercepts: list, before: Seque
         model.compile(before.optimizer, before.loss)
         model.reduction = before.reduction
         model.seed, model.epoch, model.step, model.slots = before.seed, before.epoch, before.step, before.slots
+
+
+def rows_of(model: Sequential, X: Any) -> Any:
+    """Rows that scikit-learn has checked as backends take them."""
+    if hasattr(X, "tocsr"):
+        return from_scipy("X", X, model.dtype)
+    wanted = model.layout.input_shape
+    if X.shape[1:] != wanted:
+        raise ValueError(f"X must have the shape (n, {', '.join(map(str, wanted))}) of the fit, got {X.shape}")
+    return np.require(X, model.dtype, ("C", "A")).reshape(len(X), -1)

@@ -298,7 +298,7 @@ def both_masked(of, kind, x, z):
     return of.GRU(2)(getattr(of, kind)()([of.Masking()(x), of.Masking()(z)]))
 
 
-@pytest.mark.parametrize("kind", ["Add", "Subtract", "Average", "Maximum", "Minimum", "Concatenate"])
+@pytest.mark.parametrize("kind", ["Add", "Subtract", "Average", "Concatenate"])
 def test_masks_of_what_is_joined_are_joined_as_in_keras(rng, kind):
     x = [sequences(rng, dead=DEAD), sequences(rng, dead=((0, 4), (2, 1)))]
     assert_same_as_keras(lambda of, *edges: both_masked(of, kind, *edges), x)

@@ -39,6 +39,7 @@ REQUIRED = {  # arguments of the definitions that have no default
     "Dense": (64,),
     **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), (8,)),
     **dict.fromkeys(("Embedding", "MultiHeadAttention"), (9, 4)),
+    "PositionEmbedding": (16,),
     "Bidirectional": (layers.LSTM(8),),
     "TimeDistributed": (layers.Dense(8),),
     "Dot": (1,),
