@@ -10,15 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastnn import losses, optimizers
+from fastnn import Model, losses, optimizers
 from fastnn.activations import ACTIVATIONS
 from fastnn.initializers import RandomUniform
 from fastnn.layers import (
+    GRU,
+    LSTM,
     Activation,
     AlphaDropout,
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
+    Bidirectional,
     Conv1D,
     Conv1DTranspose,
     Conv2D,
@@ -28,17 +31,22 @@ from fastnn.layers import (
     Dense,
     DepthwiseConv2D,
     Dropout,
+    Embedding,
     Flatten,
     GaussianDropout,
     GaussianNoise,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     GlobalMaxPooling1D,
     GroupNormalization,
+    Input,
     LayerNormalization,
     MaxPooling1D,
     MaxPooling2D,
+    MultiHeadAttention,
     Normalization,
     Permute,
+    PositionEmbedding,
     PReLU,
     RandomCrop,
     RandomFlip,
@@ -48,6 +56,7 @@ from fastnn.layers import (
     RepeatVector,
     Rescaling,
     Scale,
+    SimpleRNN,
     SpatialDropout2D,
     UpSampling1D,
     UpSampling2D,
@@ -326,6 +335,39 @@ def _augmented() -> list[Case]:
     ]
 
 
+def _heads(dtype: str) -> Model:
+    x = Input((6, 9))
+    return Model(x, MultiHeadAttention(3, 5, dropout=0.25)(x, x, use_causal_mask=True), seed=1, dtype=dtype)
+
+
+def _sequences() -> list[Case]:
+    """Cells of all kinds, words with steps that are not there, attention, places."""
+    drawn = {"recurrent_initializer": "glorot_uniform"}  # LAPACK's orthogonal kernels differ in last bits
+    every = drawn | {"return_sequences": True}
+    words = (Rescaling(1.0, 2.0), Embedding(4, 7, mask_zero=True))  # numbers from 0 on; many are 0
+    both = Bidirectional(GRU(5, recurrent_dropout=0.25, dropout=0.25, **every))
+    cells = (both, LSTM(9, activation="relu", **every), SimpleRNN(3, go_backwards=True, use_bias=False, **drawn))
+    plain = (LSTM(17, **every), GRU(6, reset_after=False, **every), SimpleRNN(19, "relu", **drawn))
+    common = {"rows": 83, "batch_size": 37, "epochs": 2}
+    heads = [
+        Case(
+            f"sequences-attention-{dtype}",
+            (Dense(9), PositionEmbedding(8), _heads(dtype), LayerNormalization(), Flatten(), Dense(3)),
+            (6, 4),
+            dtypes=(dtype,),
+            **common,
+        )
+        for dtype in ("float32", "float64")
+    ]
+    return [
+        Case("sequences-words", (*words, *cells, Dense(3)), (6,), validation=0.2, **common),
+        Case("sequences-mean", (*words, Dense(5, "tanh"), GlobalAveragePooling1D(), Dense(2)), (7,), **common),
+        Case("sequences-steps", (*words, LSTM(5, **every), Dense(3)), (6,), weighted=True, **common),
+        Case("sequences-numbers", (*plain, Dense(3)), (9, 4), optimizer=optimizers.SGD(0.02), **common),
+        *heads,
+    ]
+
+
 _DROPPED = (Dense(23, "relu"), Dropout(0.25), Dense(1))
 _SPARSE = "sparse_categorical_crossentropy"
 _CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
@@ -382,5 +424,6 @@ CASES = (
     *_moved(),
     *_normalized(),
     *_augmented(),
+    *_sequences(),
 )
 PAIRS = [(case, dtype) for case in CASES for dtype in case.dtypes]

@@ -5,7 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from fastnn import Input, Model, Sequential
-from fastnn.layers import Add, Average, Concatenate, Dense, Dot, Dropout, Scale, Subtract
+from fastnn.layers import (
+    GRU,
+    LSTM,
+    Add,
+    Attention,
+    Average,
+    Bidirectional,
+    Concatenate,
+    Dense,
+    Dot,
+    Dropout,
+    LayerNormalization,
+    Masking,
+    MultiHeadAttention,
+    Scale,
+    Subtract,
+    TimeDistributed,
+)
 
 
 def shared() -> Model:
@@ -89,6 +106,32 @@ def joined() -> Model:
     return Model([a, b], [Dense(1, name="score")(together), alike], seed=13, backend="numpy")
 
 
+def states() -> Model:
+    """An encoder whose states a decoder begins with, in a model of its own; one layer called with and without them."""
+    x, z = Input((5, 3), name="x"), Input((4, 2), name="z")
+    y, h, c = LSTM(4, return_sequences=True, return_state=True, name="encoder")(Masking(0.5)(x))
+    decoder = LSTM(4, return_sequences=True)
+    read, alone = decoder(z, initial_state=[h, c]), decoder(z)
+    both = Bidirectional(GRU(4), merge_mode=None)(y, initial_state=[h, c])
+    return Model([x, z], [TimeDistributed(Dense(2))(read), alone, *both], seed=14, backend="numpy")
+
+
+def attending() -> Model:
+    """Attention with every option of a call: causal, a key, a mask, weights; one layer used in several ways."""
+    x, v, mask = Input((4, 6), name="x"), Input((5, 6), name="v"), Input((4, 4), name="mask")
+    heads = MultiHeadAttention(2, 3, name="heads")
+    near, weights = heads(x, x, attention_mask=mask, use_causal_mask=True, return_attention_scores=True)
+    far = heads(LayerNormalization()(Add()([x, near])), v, key=v)
+    found, scores = Attention(use_scale=True)([far, v, v], return_attention_scores=True, use_causal_mask=True)
+    return Model([x, v, mask], [heads(x, v), found, weights, scores], seed=15, backend="numpy")
+
+
+def recurrent_chain() -> Sequential:
+    """A Sequential of recurrent layers in a Sequential."""
+    inner = Sequential([GRU(4, return_sequences=True), Bidirectional(LSTM(3))], name="inner", seed=16)
+    return Sequential([Input((5, 3)), Masking(), inner, Dense(2)], seed=17, backend="numpy")
+
+
 GRAPHS = {
     make.__name__: make
     for make in (
@@ -102,6 +145,9 @@ GRAPHS = {
         transferred,
         passed_through,
         joined,
+        states,
+        attending,
+        recurrent_chain,
     )
 }
 

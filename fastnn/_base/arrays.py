@@ -133,6 +133,8 @@ def check_weights(names: Sequence[str], views: Sequence[np.ndarray], came: Any) 
     arrays = []
     for name, view, one in zip(names, views, given, strict=True):
         array = real_array(f"weights of {name}", one, view.dtype)
+        if not view.shape and array.shape == (1,):  # of a number
+            array = array.reshape(())
         if array.shape != view.shape:
             raise ValueError(f"weights of {name} must have shape {view.shape}, got {array.shape}")
         check_finite(f"weights of {name}", array)

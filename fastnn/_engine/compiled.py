@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.reprs import call_of
+from fastnn._base.sparse import SparseRows
 from fastnn._plan.layout import Layout
+from fastnn._plan.passes import operations_of
 from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Reading
 
@@ -46,6 +49,10 @@ class Compiled:
     def __repr__(self) -> str:
         return call_of(self)
 
+    def sized(self, inputs: Sequence[Any]) -> Compiled:
+        """The same for the lengths of these rows, where lengths differ from batch to batch."""
+        return replace(self, layout=self.layout.of_sizes(sizes_of(inputs))) if self.layout.is_open else self
+
     @property
     def has_custom_loss(self) -> bool:
         """Whether a loss is a function of the user's, which the reference computes."""
@@ -56,10 +63,20 @@ class Compiled:
         """Names of the losses in the sums: the total, and where there are several losses each of them."""
         return ["loss", *(f"{name}_loss" for name in self.names if len(self.names) > 1)]
 
+    @cached_property
+    def has_masks(self) -> bool:
+        """Whether a loss leaves out positions of its output."""
+        return operations_of(self.layout, self.losses).has_masks()
+
     @property
     def keeps(self) -> bool:
         """Whether a metric needs all predictions."""
         return any(reading.keeps for reading, *_ in self.metrics)
+
+
+def sizes_of(inputs: Sequence[Any]) -> tuple[int, ...]:
+    """Numbers a sample of rows for each input."""
+    return tuple(x.n_columns if isinstance(x, SparseRows) else x.shape[1] for x in inputs)
 
 
 @dataclass
@@ -70,12 +87,18 @@ class Trainee:
     ----------
     compiled, state, plans : what it is compiled to, what lasts, and the plans in use.
     frozen : gives the layers of the layout that are not trained now.
+    of_sizes : gives what serves inputs of so many numbers a sample, of a model whose lengths differ; None for others.
     """
 
     compiled: Compiled
     state: State
     plans: PlanCache
     frozen: Callable[[], frozenset[int]]
+    of_sizes: Callable[[tuple[int, ...]], Trainee] | None = None
+
+    def sized(self, inputs: Sequence[Any]) -> Trainee:
+        """What serves these rows."""
+        return self.of_sizes(sizes_of(inputs)) if self.of_sizes else self
 
     def __repr__(self) -> str:
         return f"<Trainee of {self.compiled.layout!r}>"

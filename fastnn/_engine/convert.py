@@ -19,15 +19,47 @@ from fastnn.layers.parameter import Shape
 MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
 
 
-def inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, *, empty: bool = False) -> np.ndarray | SparseRows:
-    """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``, or sparse rows where they came."""
+def inputs(
+    name: str, came: Any, shape: Any, dtype: np.dtype, *, empty: bool = False, n_ids: int | None = None
+) -> np.ndarray | SparseRows:
+    """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``, or sparse rows where they came.
+
+    One size of the shape may be None, for any number of steps. With ``n_ids`` numbers are whole and below that.
+    """
     if type(came) is not np.ndarray and is_sparse(came):
         return _sparse_inputs(name, came, shape, dtype, empty)
     array = real_array(name, came, dtype)
+    if None in shape:
+        shape = _with_length(name, shape, array.shape)
     if array.shape[1:] != shape or not 0 < len(array) <= MAX_SAMPLES:  # the call would be felt in one row's prediction
         _check_rows(name, array.shape, shape, empty)
     check_finite(name, array, came)
+    if n_ids is not None and array.size:
+        _check_ids(name, array, n_ids)
     return array if array.ndim == 2 else array.reshape(len(array), math.prod(shape))
+
+
+def _check_ids(name: str, array: np.ndarray, n_ids: int) -> None:
+    """``ValueError`` for what is no whole number from 0 to ``n_ids - 1``; it names the first."""
+    low, high = array.min(), array.max()
+    if low >= 0 and high < n_ids and not (array % 1).any():
+        return
+    wrong = (array < 0) | (array >= n_ids) | (array % 1 != 0)
+    place = tuple(map(int, np.argwhere(wrong)[0]))
+    raise ValueError(
+        f"{name} must hold whole numbers from 0 to {n_ids - 1}, which an Embedding has vectors for, got "
+        f"{array[place]:g} at {place}; its input_dim says how many there are"
+    )
+
+
+def _with_length(name: str, shape: Any, came: Shape) -> Shape:
+    """The shape with the length that came in place of None; an axis of 1 at the end may be missing, or one too many."""
+    at, rank = shape.index(None) + 1, len(shape)
+    if at >= len(came) or len(came) - 1 not in (rank - (shape[-1] == 1), rank, rank + (came[-1] == 1)):
+        raise ValueError(f"{name} must have shape {of_rows(shape)}, got {came}")
+    if came[at] < 1:
+        raise ValueError(f"{name} has sequences of no step, got shape {came}; at least one is needed")
+    return tuple(came[at] if size is None else size for size in shape)
 
 
 def _check_rows(name: str, came: Shape, shape: Shape, empty: bool) -> None:

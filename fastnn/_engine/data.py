@@ -44,10 +44,13 @@ def make_rows(compiled: Compiled, given: Given, prefix: str = "") -> Rows:
     """Check and convert for a model that is built and compiled."""
     layout, dtype = compiled.layout, compiled.dtype
     inputs = tuple(
-        convert.inputs(f"{prefix}{label}", x, shape, dtype)
-        for label, x, shape in zip(given.x_labels, given.x, layout.input_shapes, strict=True)
+        convert.inputs(f"{prefix}{label}", x, shape, dtype, n_ids=n_ids)
+        for label, x, shape, n_ids in zip(
+            given.x_labels, given.x, layout.stated(layout.inputs), layout.n_ids, strict=True
+        )
     )
     check_lengths(given.x_labels, inputs)
+    layout = compiled.sized(inputs).layout
     targets, weights = [], []
     for i, (label, y, weight) in enumerate(zip(given.y_labels, given.y, given.weights, strict=True)):
         shape, loss = layout.output_shapes[i], compiled.losses[i]
@@ -96,7 +99,7 @@ def weighted(compiled: Compiled, rows: Rows, class_weight: Any) -> Rows:
         return rows
     if len(compiled.losses) > 1:
         raise ValueError("class_weight is for models with one output; give sample_weight for each output")
-    shape, loss = compiled.layout.output_shape, compiled.losses[0]
+    shape, loss = compiled.sized(rows.inputs).layout.output_shape, compiled.losses[0]
     weights = row_weights(rows.weights[0], class_weight, rows.targets[0], shape, loss, compiled.dtype)
     return replace(rows, weights=(weights,))
 

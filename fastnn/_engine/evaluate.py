@@ -13,7 +13,7 @@ from fastnn._base import interrupts
 from fastnn._base.reprs import call_of
 from fastnn._base.sparse import dense
 from fastnn._engine.compiled import Compiled
-from fastnn._kernels import activity, reference, steps
+from fastnn._kernels import activity, masks, reference, steps
 from fastnn._kernels.contract import Rows
 from fastnn._plan.memory import Memory
 from fastnn._plan.plan import Plan
@@ -46,6 +46,9 @@ def read_sums(
             columns |= {name: [values[name] for values in found] for name in found[0]}
         elif kept is not None:
             rows = kept[output]
+            if not len(rows.prediction):  # masks have left none
+                columns |= {name: [math.nan] for name in reading.keys}
+                continue
             value = reading.read(rows.target, rows.prediction, rows.weight if weighted else None)
             columns |= {name: [value] for name, value in named(reading.name, value).items()}
     return columns
@@ -54,6 +57,8 @@ def read_sums(
 @dataclass
 class Kept:
     """What metrics of all predictions are told of an output, one line a row of the data, shaped as users shape it.
+
+    Of an output that has a mask it is one line a position that counts, whose shape is that of the last axis alone.
 
     Attributes
     ----------
@@ -65,6 +70,13 @@ class Kept:
     target: np.ndarray
     prediction: np.ndarray
     weight: np.ndarray | None
+
+    def counting(self, counts: np.ndarray) -> Kept:
+        """The positions that count, booleans ``(n * positions,)``."""
+        n, width = len(self.prediction), self.prediction.shape[-1]
+        axes = (width,) if self.target.ndim == self.prediction.ndim else ()
+        weight = None if self.weight is None else np.repeat(self.weight, len(counts) // max(n, 1))[counts]
+        return Kept(self.target.reshape(-1, *axes)[counts], self.prediction.reshape(-1, width)[counts], weight)
 
     @classmethod
     def joined(cls, parts: Sequence[Kept]) -> Kept:
@@ -92,11 +104,14 @@ def kept_rows(plan: Plan, sums: np.ndarray, rows: Rows, order: np.ndarray | None
         own = sums[int(place["first"]) : int(place["first"] + place["n_sums"])]
         kept = own[1 : 1 + int(own[0])].astype(rows.inputs[0].dtype)
         own[0] = 0.0
-        n = len(kept) // math.prod(shape)
+        kept = kept.reshape(-1, shape[-1] + int(place["parameter"]))
+        n, made = len(kept) // math.prod(shape[:-1]), kept[:, : shape[-1]]
         chosen = slice(n) if order is None else order[:n]
         wanted = shape[:-1] if plan.losses[output]["sparse"] else shape
         target, weight = rows.targets[output][chosen].reshape(n, *wanted), rows.weights[output]
-        found[output] = Kept(target, kept.reshape(n, *shape), None if weight is None else weight[chosen])
+        found[output] = Kept(target, made.reshape(n, *shape), None if weight is None else weight[chosen])
+        if place["parameter"]:
+            found[output] = found[output].counting(kept[:, -1] != 0)
     return found
 
 
@@ -112,8 +127,8 @@ class Evaluation:
     @np.errstate(all="ignore")  # as in training; only the reference would warn
     def add(self, rows: Rows) -> None:
         """Push the rows of a batch through, block by block."""
-        plan, memory, before, extra = self.plan, self.memory, float(self.sums[0, 0]), 0.0
-        block = int(plan.header["block_rows"])
+        plan, memory, extra, block = self.plan, self.memory, 0.0, int(self.plan.header["block_rows"])
+        before, shares = self.sums[0, : 1 + len(plan.losses)].copy(), np.zeros((len(plan.losses), 2))
         rooms = [memory.workspace[int(value["offset"]) :] for value in plan.inputs]
         for first in range(0, len(rows), block):
             interrupts.check()
@@ -121,12 +136,35 @@ class Evaluation:
             self.backend.forward(plan, memory, [dense(x, room) for x, room in zip(part.inputs, rooms, strict=True)])
             self.loss(plan, memory, part.targets, part.weights, self.sums[0], 1.0)
             extra += activity.penalty(plan, memory, len(part))
+            if plan.has_masks:
+                shares += self._shares(part)
             if self.compiled.keeps:
                 self.kept.append(kept_rows(plan, self.sums[0], part))
+        if plan.has_masks:
+            self._balance(before, shares)
         total = steps.total_weight(plan, rows.weights[0], len(rows))
-        steps.report(plan, self.sums[0], before, len(rows), total)
+        steps.report(plan, self.sums[0], float(before[0]), len(rows), total)
         self.sums[0, 0] += extra
         self.n_rows += len(rows)
+
+    def _shares(self, part: Rows) -> np.ndarray:
+        """What all positions of a block would count in each of the losses, and what those do that count."""
+        found = np.ones((len(self.plan.losses), 2))
+        for share, table, weight in zip(found, self.plan.losses, part.weights, strict=True):
+            if table["mask"] >= 0:
+                counts = masks.positions(self.plan, self.memory, table, len(part))
+                share[...] = masks.shares(self.plan, table, counts, weight)
+        return found
+
+    def _balance(self, before: np.ndarray, shares: np.ndarray) -> None:
+        """Have the positions of a batch that count be all of its losses, whose blocks were added as they are."""
+        sums, total = self.sums[0], 0.0
+        for table, share in zip(self.plan.losses, shares, strict=True):
+            place = int(table["place"])
+            added = (sums[place] - before[place]) * steps.over(*share)
+            sums[place] = before[place] + added
+            total += table["factor"] * added
+        sums[0] = before[0] + total
 
     def logs(self, whole: bool = False) -> Logs:
         """Values over all rows so far; of metrics that need all predictions only at the end of the ``whole``."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,20 @@ from fastnn.callbacks import Logs
 
 def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any, listeners: Listeners) -> Logs:
     """Losses and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
-    plan, pool = trainee.plans.evaluation(trainee)
+    first = trainee
+    if trainee.of_sizes:
+        first = trainee.sized(data.first().inputs if isinstance(data, Stream) else data.inputs)
+    plan, pool = first.plans.evaluation(first)
     memory = take_memory(trainee.state, plan, pool)
     trainee.state.stop_evaluating = False
     evaluation = Evaluation(trainee.compiled, plan, memory, module)
-    is_mean = plan.header["divisor"] == BY_ROWS  # else it depends on how rows make batches
+    is_mean = plan.header["divisor"] == BY_ROWS and not plan.has_masks  # else it depends on how rows make batches
     together = None if is_mean or isinstance(data, Stream) else batch_size
 
     def add(rows: Rows) -> None:
         for batch in _batches(len(rows), together or len(rows)):
-            evaluation.add(rows.part(batch))
+            with _sized(trainee, evaluation, rows):
+                evaluation.add(rows.part(batch))
 
     def part(rows: Rows) -> Logs:
         add(rows)
@@ -43,6 +48,23 @@ def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any
         return _told(listeners, "test", _parts(listeners, "test", data, batch_size), *hooks)
     finally:
         pool.append(memory)
+
+
+@contextlib.contextmanager
+def _sized(trainee: Trainee, evaluation: Evaluation, rows: Rows) -> Iterator[None]:
+    """A block in which the evaluation works with a plan for the lengths of these rows."""
+    kept = evaluation.plan, evaluation.memory
+    if trainee.of_sizes is None:
+        yield
+        return
+    own = trainee.sized(rows.inputs)
+    plan, pool = own.plans.evaluation(own)
+    evaluation.plan, evaluation.memory = plan, take_memory(trainee.state, plan, pool)
+    try:
+        yield
+    finally:
+        pool.append(evaluation.memory)
+        evaluation.plan, evaluation.memory = kept
 
 
 def predict(
@@ -78,16 +100,20 @@ def predict(
     return [made[:done] for made in out]
 
 
-def predict_stream(state: State, stream: Stream, entry: Entry, module: Any, listeners: Listeners) -> list[np.ndarray]:
-    """:func:`predict` for the inputs that a stream gives, batch by batch."""
+def predict_stream(
+    state: State, stream: Stream, entries: Callable[[Sequence[Any]], Entry], module: Any, listeners: Listeners
+) -> list[np.ndarray]:
+    """:func:`predict` for the inputs that a stream gives, batch by batch, by what ``entries`` gives for them."""
     made: list[list[np.ndarray]] = []
     state.stop_predicting = False
 
     def part(inputs: Sequence[Any]) -> dict[str, Any]:
-        made.append(predict(state, inputs, len(inputs[0]), entry, module, SILENT))
+        made.append(predict(state, inputs, len(inputs[0]), entries(inputs), module, SILENT))
         return _outputs(made[-1])
 
     _told(listeners, "predict", stream, part, dict, lambda: state.stop_predicting)
+    if len({tuple(part.shape[1:] for part in parts) for parts in made}) > 1:
+        raise ValueError("the batches have predictions of different lengths; predict them one by one")
     return [np.concatenate(parts) for parts in zip(*made, strict=True)]
 
 

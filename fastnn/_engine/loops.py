@@ -2,9 +2,9 @@
 
 Design: whatever does not change between two calls is kept: plans in :class:`Loops`, and on a :class:`Desk` memory with
 the addresses of the rows. One plan serves any number of rows: its blocks are those of a batch of all of them, so that
-gradients have the bits of an update of ``fit``. Where ops measure the batch, all rows are one block: there a plan
-serves any number up to a power of two. Moving statistics follow a training gradient by the weights, or a forward pass
-in training, once; what is not finite they do not follow.
+gradients have the bits of an update of ``fit``. Where ops measure the batch, or a loss divides by the positions that
+count in it, all rows are one block: there a plan serves any number up to a power of two. Moving statistics follow a
+training gradient by the weights, or a forward pass in training, once; what is not finite they do not follow.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ class Loops:
 
     # -- plans ----------------------------------------------------------------------------------
 
-    def _together(self, n: int, training: bool) -> int:
-        """The batch size of a plan for ``n`` rows."""
-        return 1 << (n - 1).bit_length() if self.measures and training and n else MAX_BLOCK
+    def _together(self, n: int, is_whole: bool) -> int:
+        """The batch size of a plan for ``n`` rows, which are one block or not."""
+        return 1 << (n - 1).bit_length() if is_whole and n else MAX_BLOCK
 
     def for_slopes(self, by_inputs: bool, training: bool, n: int) -> tuple[Plan, list[Desk]]:
         """The plan for slopes that users bring of the outputs of ``n`` rows, with the desks that are free."""
-        size = self._together(n, training)
+        size = self._together(n, self.measures and training)
         key = by_inputs, training, size
         if key not in self.desks:
             layout = self.layout.untrained() if by_inputs else self.layout
@@ -88,7 +88,7 @@ class Loops:
 
     def for_loss(self, compiled: Compiled, by_inputs: bool, training: bool, n: int) -> tuple[Plan, list[Desk]]:
         """The plan for what a model is compiled to, without its metrics, for ``n`` rows."""
-        size = self._together(n, training)
+        size = self._together(n, (self.measures and training) or compiled.has_masks)
         key = by_inputs, training, size, compiled.reduction
         if key not in self.desks:
             more = {"input_gradients": by_inputs, "drops": training, "trains": not by_inputs}

@@ -112,9 +112,19 @@ class StreamTrainer(Pieces):
                 course = Course(self._order_of(len(rows)), self.piece, rates, sums)
             if self.schedule:
                 course = replace(course, rates=rates[number : number + 1])
+            if self.trainee.of_sizes:
+                self._fit_lengths(rows)
             if not self._train_batch(rows, course):
                 return
             self._keep(sums, rows, course.order)
+
+    def _fit_lengths(self, rows: Rows) -> None:
+        """Have a plan for the lengths of these rows, where lengths differ from batch to batch."""
+        own = self.trainee.sized(rows.inputs)
+        if own.compiled.layout is not self.trainee.compiled.layout:
+            self.close()
+            self.trainee = own
+            self._take_plan()
 
     def _train_batch(self, rows: Rows, course: Course) -> bool:
         """Whether the update was made; it is counted, whatever ends it."""

@@ -58,7 +58,9 @@ class PlanCache:
         compiled, frozen = trainee.compiled, trainee.frozen()
         return self.entry(
             ("evaluate", compiled.reduction, frozen),
-            lambda: with_losses(compiled, frozen, batch_size=MAX_BLOCK, n_samples=MAX_BLOCK, drops=False),
+            lambda: with_losses(
+                compiled, frozen, batch_size=MAX_BLOCK, n_samples=MAX_BLOCK, drops=False, balanced=False
+            ),
         )
 
     def entry(self, key: Any, make: Callable[[], Plan]) -> Entry:

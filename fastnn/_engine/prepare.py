@@ -161,7 +161,8 @@ def make_trainer(
     """What makes the updates of a fit on rows, or on a stream."""
     steps = arguments.pace.steps_per_epoch
     if isinstance(data, Stream):
-        return StreamTrainer(trainee, choose, data, batch_size)
+        return StreamTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
+    trainee = trainee.sized(data.inputs)
     if steps is None or steps == -(-len(data) // batch_size):
         return RowsTrainer(trainee, choose, data, batch_size)
     return PassTrainer(trainee, choose, data, batch_size, steps, arguments.shuffle)

@@ -21,6 +21,7 @@ class State:
     holder : has the vector ``params``, which it may replace between two calls when layers of models join.
     optimizer, slots : how updates are made, with what it remembers ``(n_slots, n_params)``; None before there is any.
     epoch, step : epochs and updates trained so far.
+    calls : calls with dropout, beside updates.
     stop_training, stop_evaluating, stop_predicting : what callbacks set to end a call.
     """
 
@@ -29,6 +30,7 @@ class State:
     slots: np.ndarray | None = None
     epoch: int = 0
     step: int = 0
+    calls: int = 0
     stop_training: bool = False
     stop_evaluating: bool = False
     stop_predicting: bool = False

@@ -20,7 +20,7 @@ def penalty(plan: Any, memory: Any, n_rows: int) -> float:
         l1, l2 = float(op["activity_l1"]), float(op["activity_l2"])
         if l1 or l2:
             first = int(plan.values[op["output"]]["offset"])
-            y = memory.workspace[first : first + n_rows * int(op["repeat"] * op["n_out"])]
+            y = memory.workspace[first : first + n_rows * int(plan.values[op["output"]]["size"])]
             total += l1 * np.abs(y).sum(dtype=np.float64) + l2 * np.square(y, dtype=np.float64).sum()
     return float(total)
 

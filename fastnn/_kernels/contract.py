@@ -3,7 +3,7 @@
 Nouns: a :class:`fastnn._plan.plan.Plan`, the :class:`fastnn._plan.memory.Memory` it works in, :class:`Rows` of data and
 the :class:`Course` of a fit. All vectors of ``memory`` are 64-byte aligned, C-contiguous and of the model's dtype
 (float32 or float64). Callers guarantee all shapes and dtypes; backends check nothing. ``sums`` are float64. A block is
-at most ``header.block_rows`` samples.
+at most ``header.block_rows`` samples; where a loss is ``balanced``, a block is the batch.
 
 ``train`` equals the loop of :func:`fastnn._kernels.steps.train_step`, which is also what runs under a custom loss or
 a callback for every batch. Native backends run ``train`` and ``predict`` without the GIL.
@@ -154,6 +154,11 @@ def loss(
     row's loss to its output's gradient and, when the loss is fused, turns the logits there into the prediction. Rows
     with ``repeat`` positions count each position with weight ``1 / repeat`` in the loss and with the row's weight in
     the statistics.
+
+    Positions where a loss's ``mask`` is 0 are not looked at: whatever is predicted there, they add nothing and have a
+    gradient of zeros. With ``balanced`` the others are multiplied by what makes them all of the block: the number of
+    all positions over theirs; where weights divide a batch, the weights of all over theirs; 1 where nothing does; 0
+    where none counts. Statistics leave out the same positions, but for kept predictions, each followed by 1 or 0.
     """
     raise NotImplementedError
 

@@ -14,7 +14,7 @@ import numpy as np
 from fastnn import regularizers
 from fastnn._base import interrupts
 from fastnn._base.sparse import SparseRows, dense
-from fastnn._kernels import steps
+from fastnn._kernels import masks, steps
 from fastnn._kernels.activity import add_gradient
 from fastnn._ops import OPS, When, activation
 from fastnn._ops.views import Views
@@ -43,27 +43,30 @@ def loss(plan, memory, targets, weights, sums, scale):
         repeat, value = int(table["repeat"]), plan.values[table["output"]]
         y = _rows(memory, value["offset"], n_rows * repeat, table["n_out"])
         dy = _rows(memory, value["grad"], *y.shape)
-        ones, seen = np.ones(n_rows, y.dtype), y
+        ones, seen, counts = np.ones(n_rows, y.dtype), y, masks.positions(plan, memory, table, n_rows)
         if table["sparse"] or target.shape[1:] == (repeat * y.shape[1],):
             target = target.reshape(-1) if table["sparse"] else target.reshape(y.shape)
         else:  # targets of a custom loss's own: a value for each sample, whatever positions it has
+            masks.refuse(table, plan.loss_records[i])
             seen, repeat = y.reshape(n_rows, *plan.layout.output_shapes[i]), 1
-        w = np.repeat(ones if weight is None else weight, repeat)
-        value, gradient = plan.loss_records[i].value_and_gradient(target, seen)
-        total = (w * value).sum(dtype=np.float64) / repeat
+        w, factor = np.repeat(ones if weight is None else weight, repeat), masks.balance(plan, table, counts, weight)
+        value, gradient = masks.of_rows(plan.loss_records[i], target[counts], seen[counts])
+        total = (w[counts] * value).sum(dtype=np.float64) * factor / repeat
         sums[0] += table["factor"] * total
         if table["place"]:
             sums[table["place"]] += total
-        factors = (w * y.dtype.type(table["factor"] * scale / repeat)).reshape(-1, *[1] * (seen.ndim - 1))
-        dy[...] = (gradient * factors).reshape(dy.shape)
+        factors = w[counts] * y.dtype.type(table["factor"] * scale / repeat * factor)
+        dy[...] = 0
+        dy.reshape(seen.shape)[counts] = gradient * factors.reshape(-1, *[1] * (seen.ndim - 1))
         if table["fused"] >= 0:
             y[...] = activation.apply(table["fused"], y)
-        counted.append((target, y, w, np.ones_like(w)))
+        counted.append((target, y, w, counts))
     for metric in plan.metrics:
-        target, y, w, ones = counted[metric["loss"]]
+        target, y, w, counts = counted[metric["loss"]]
+        target, y, w = masks.told(metric, target, y, w if metric["weighted"] else np.ones_like(w), counts)
         place = slice(metric["first"], metric["first"] + metric["n_sums"])
-        statistic = STATISTICS[int(metric["statistic"])]
-        statistic(target, y, w if metric["weighted"] else ones, sums[place], metric["parameter"])
+        if len(y):
+            STATISTICS[int(metric["statistic"])](target, y, w, sums[place], metric["parameter"])
 
 
 def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
@@ -71,7 +74,7 @@ def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
     for op in plan.ops[::-1]:
         if plan.values[op["output"]]["grad"] >= 0:
             arrays = Views(plan, memory, op, inputs, accumulate)
-            add_gradient(op, arrays.y, arrays.dy, activity_scale)
+            add_gradient(op, arrays.whole_y, arrays.whole_dy, activity_scale)
             OPS[int(op["kind"])].backward(op, arrays, when)
 
 

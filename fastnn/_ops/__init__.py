@@ -29,6 +29,15 @@ KINDS = (
     "standardize",
     "prelu",
     "warp",
+    "simple_rnn",
+    "lstm",
+    "gru",
+    "embedding",
+    "mask",
+    "blank",
+    "attention",
+    "masked_mean",
+    "shift",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

@@ -42,6 +42,9 @@ class Operation:
     activity : penalties on the output.
     rest : further parameters, of kinds that find them by themselves; the first ones stand in the record's ``more``.
     geometry, numbers : sizes under the kind's names, and real numbers.
+    size : numbers a sample of the output, where they are not ``repeat * n_out``.
+    part : of the layer's operations that draw random numbers, which one it is.
+    gives : which output of the layer it gives; where none says so, the last operation gives the only one.
     """
 
     op: Op
@@ -57,6 +60,14 @@ class Operation:
     rest: tuple[int, ...] = ()
     geometry: tuple[int, ...] = ()
     numbers: tuple[float, ...] = ()
+    size: int = 0
+    part: int = 0
+    gives: int = -1
+
+    @property
+    def n_written(self) -> int:
+        """Numbers a sample of the output."""
+        return self.size or self.repeat * self.n_out
 
     @property
     def parameters(self) -> list[int]:
@@ -110,6 +121,7 @@ class Op:
     activates : whether the op applies an activation, as its last step.
     measures : whether an op in training needs all samples of the batch before it gives the first; then ``settle`` moves
         what is kept of all batches, after the update.
+    has_way_back : whether the output follows the inputs smoothly; a mask does not, and never has a gradient.
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     """
 
@@ -128,6 +140,7 @@ class Op:
     activates: bool = False
     measures: bool = False
     settle: Callable[[Any, Any], None] = _stays
+    has_way_back: bool = True
     idle: Callable[[Operation], bool] = _never
 
     def sizes(self, op: Any) -> Any:

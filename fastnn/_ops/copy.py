@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, Operation
 
 AXES = 5
 GEOMETRY = (
@@ -74,6 +74,13 @@ def merged(axes: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((n, stride))
     return found
+
+
+def part_of(size: int, start: int, rows: int, n: int, read: int) -> Operation:
+    """Numbers ``start ... start + rows * n - 1`` of a sample's ``size``, as ``rows`` rows of what operation reads."""
+    count = rows * n
+    geometry = (1, 1, 1, 1, count, 0, 0, 0, 0, 1, 0, 1, 0, count, start)
+    return Operation(OP, size, n, rows, inputs=(read,), geometry=geometry)
 
 
 OP = Op(11, "copy", forward, backward, geometry=GEOMETRY, by_sample=True)

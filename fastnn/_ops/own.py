@@ -71,7 +71,7 @@ class Visit:
         node = _node(plan, op)
         self.plan, self.layer, self.workspace = plan, layout.layers[node.layer], memory.workspace
         self.shapes = [layout.shapes[edge] for edge in node.inputs]
-        self.shape = layout.shapes[node.output]
+        self.shape = layout.shapes[node.outputs[0]]
         variables = layout.of_layer(node.layer)
         arrays = [_variable(memory.params, variable) for variable in variables]
         for array, variable in zip(arrays, variables, strict=True):

@@ -36,6 +36,7 @@ class Views:
         ``by_sample`` each is ``(samples, numbers a sample)``, and so are ``dx`` and ``dxs``.
     sizes : the kind's geometry by its names.
     y, z, dy : the output ``(rows, n_out)``, what is kept for the way back, and the output's gradient.
+    whole_y, whole_dy : the output and its gradient as ``(samples, numbers a sample)``.
     w, b : kernel, ``(n_in, n_out)`` unless the kind says otherwise, and bias ``(n_out,)``; a missing bias is 0.
     dx, dxs, dw, db : :class:`Taker` of each gradient.
     room : workspace that the kind keeps numbers of a block in, a flat vector.
@@ -69,6 +70,18 @@ class Views:
     def dy(self) -> np.ndarray:
         return self._rows(self._output["grad"], self.op["n_out"])
 
+    @property
+    def whole_y(self) -> np.ndarray:
+        return self._whole_output("offset")
+
+    @property
+    def whole_dy(self) -> np.ndarray:
+        return self._whole_output("grad")
+
+    def _whole_output(self, place: str) -> np.ndarray:
+        at, size = int(self._output[place]), int(self._output["size"])
+        return self.memory.workspace[at : at + self.n_samples * size].reshape(self.n_samples, size)
+
     def keep(self, z: np.ndarray) -> None:
         """Keep ``z`` for the way back, where the plan has a place for it."""
         if self.op["z"] >= 0:
@@ -84,8 +97,15 @@ class Views:
 
     def vector(self, number: int, size: int) -> np.ndarray:
         """A parameter of the record's ``more``, ``(size,)``."""
-        at = int(self.op["more"][number])
-        return self.memory.params[at : at + size]
+        return self.parameter(self.op["more"][number], size)
+
+    def parameter(self, at: Any, size: int) -> np.ndarray:
+        """A parameter that stands there, ``(size,)``."""
+        return self.memory.params[int(at) : int(at) + size]
+
+    def gradient(self, at: Any, size: int) -> Taker:
+        """The gradient of a parameter, likewise."""
+        return Taker(self.memory.grads[int(at) : int(at) + size] if at >= 0 else None, self._adds_params)
 
     @property
     def w(self) -> np.ndarray:

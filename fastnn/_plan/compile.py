@@ -31,6 +31,7 @@ from fastnn._plan.passes import (
 )
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, N_MORE, OP, VALUE
+from fastnn._plan.slopes import offsets, wanted, who_adds, who_adds_params
 from fastnn.errors import NotReadyError
 from fastnn.losses import LossRecord, Reduction
 from fastnn.losses.custom import CustomLoss
@@ -39,6 +40,7 @@ from fastnn.optimizers import Optimizer
 
 BLOCK_BYTES = 256 * 1024  # activations of a block, about half of a second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1024
+PART_STREAMS = 1 << 20  # streams of random numbers between the parts of a layer: far more than a model has nodes
 STAGE_BYTES, MIN_STAGE = 512 * 1024, 8
 KERAS = Reduction()
 WORK_BYTES = 1024 * 1024 * 1024  # of a block's activations: large images are worked on a few at a time
@@ -60,6 +62,7 @@ def compile_plan(
     reduction: Reduction = KERAS,
     input_gradients: bool = False,
     drops: bool = True,
+    balanced: bool = True,
 ) -> Plan:
     """Compile a layout for training (with losses) or for prediction (without).
 
@@ -74,6 +77,8 @@ def compile_plan(
     reduction : how the losses of a batch's rows are divided and scaled.
     input_gradients : the inputs have gradients, too.
     drops : dropout acts; without it the way back is that of a prediction.
+    balanced : losses that leave out positions divide by those that count, so that a batch is one block; else whoever
+        evaluates does, in any number of blocks.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def compile_plan(
         no layer computes anything.
     """
     training = bool(losses)
-    graph = operations_of(layout)
+    graph = operations_of(layout, losses)
     prune(graph)
     if not graph.operations:
         raise NotReadyError("the model has no layer that computes anything; add a Dense layer")
@@ -91,7 +96,8 @@ def compile_plan(
     copy_outputs(graph, layout.output_shapes)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     measured = training and drops and measures(graph, layout)
-    rows = batch_size if measured else block_rows(graph, layout, batch_size)
+    is_whole = measured or (balanced and graph.has_masks())
+    rows = batch_size if is_whole else block_rows(graph, layout, batch_size)
     build = _Builder(layout, graph, training, rows, input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
     mark_pooled(graph, ops)
@@ -99,9 +105,9 @@ def compile_plan(
         ops["rate"], ops["inference"] = 0.0, 1
     variables = [variable for variable in used(graph, layout) if variable.trained]
     made: dict[str, Any] = {
-        "losses": tables.loss_table(taken, loss_weights, layout.output_shapes, build.outputs()),
+        "losses": tables.loss_table(taken, loss_weights, layout.output_shapes, build.read_by_losses(), balanced),
         "optimizer": tables.optimizer_table(optimizer),
-        "metrics": tables.metric_table(metrics, layout.output_shapes, n_samples, first_sum),
+        "metrics": tables.metric_table(metrics, layout.output_shapes, graph.masks, n_samples, first_sum),
         "segments": tables.segments(variables),
         "spans": tables.spans(variables),
     }
@@ -135,7 +141,7 @@ def block_rows(graph: Graph, layout: Layout, batch_size: int) -> int:
     operations = [placed.operation for placed in graph.operations]
     largest = max(operation.op.weights(operation) for operation in operations)
     n_input = sum(math.prod(shape) for shape in layout.input_shapes)
-    numbers = sum(2 * operation.repeat * operation.n_out for operation in operations)
+    numbers = sum(2 * operation.n_written for operation in operations)
     most = min(MAX_BLOCK, max(ALIGN, INPUT_BYTES // (4 * n_input) // ALIGN * ALIGN))
     most = min(most, max(1, WORK_BYTES // (4 * numbers)))
     if 4 * largest > WEIGHT_BYTES:
@@ -148,7 +154,7 @@ def stage_rows(graph: Graph, rows: int) -> int:
     """Samples of a block that a thread pushes through several ops together: few of images, whose numbers are many."""
     if not any(placed.operation.op.by_sample for placed in graph.operations):
         return rows
-    numbers = sum(2 * placed.operation.repeat * placed.operation.n_out for placed in graph.operations)
+    numbers = sum(2 * placed.operation.n_written for placed in graph.operations)
     return min(rows, max(MIN_STAGE, STAGE_BYTES // (4 * numbers) // MIN_STAGE * MIN_STAGE))
 
 
@@ -164,10 +170,10 @@ class _Builder:
         self.layout, self.graph, self.training, self.rows = layout, graph, training, rows
         self.size = 0
         self.edges: list[tuple[int, int]] = []
-        self.offsets = _offsets(layout)
+        self.offsets = offsets(layout)
         inner = [placed.writes for placed in graph.operations if placed.writes not in graph.outputs]
         self.number = {value: i for i, value in enumerate([*graph.inputs, *inner, *graph.outputs])}
-        self.wanted = _wanted(self.graph, self.offsets, input_gradients) if training else set()
+        self.wanted = wanted(self.graph, self.offsets, input_gradients) if training else set()
         self.values = np.zeros(len(self.number), VALUE)
         self.values["offset"] = self.values["grad"] = -1
         for value, shape in zip(graph.inputs, layout.input_shapes, strict=True):
@@ -180,12 +186,14 @@ class _Builder:
         offset, self.size = self.size, self.size + padded(size)
         return offset
 
-    def outputs(self) -> list[int]:
-        return [self.number[value] for value in self.graph.outputs]
+    def read_by_losses(self) -> list[tuple[int, int]]:
+        """The value of each output, and that of its mask or -1."""
+        found = zip(self.graph.outputs, self.graph.masks, strict=True)
+        return [(self.number[output], -1 if mask is None else self.number[mask]) for output, mask in found]
 
     def ops(self) -> np.ndarray:
         ops = np.zeros(len(self.graph.operations), OP)
-        adds, adds_params = _who_adds(self.graph, self.wanted), _who_adds_params(self.graph, self.offsets)
+        adds, adds_params = who_adds(self.graph), who_adds_params(self.graph)
         for i, placed in enumerate(self.graph.operations):
             self._describe(ops[i], placed, adds_params[i])
             self._write_value(ops[i], placed)
@@ -196,7 +204,8 @@ class _Builder:
 
     def _describe(self, op, placed: Placed, adds_params: bool) -> None:
         operation, layer = placed.operation, placed.node.layer
-        op["kind"], op["activation"], op["stream"] = operation.op.code, operation.activation.code, placed.node.stream
+        op["kind"], op["activation"] = operation.op.code, operation.activation.code
+        op["stream"] = placed.node.stream + operation.part * PART_STREAMS
         op["n_in"], op["n_out"], op["repeat"] = operation.n_in, operation.n_out, operation.repeat
         op["parameter"], op["rate"] = operation.activation.parameter, operation.rate
         op["activity_l1"], op["activity_l2"] = operation.activity.l1, operation.activity.l2
@@ -219,7 +228,8 @@ class _Builder:
         operation, rows = placed.operation, self.rows * placed.operation.repeat
         op["output"], op["z"], op["scratch"], op["room"] = self.number[placed.writes], -1, -1, -1
         value = self.values[op["output"]]
-        value["size"], value["offset"] = operation.repeat * operation.n_out, self.take(rows * operation.n_out)
+        numbers = self.rows * operation.n_written
+        value["size"], value["offset"] = operation.n_written, self.take(numbers)
         if not self.training:
             return
         if room := operation.op.room(operation, self.rows):
@@ -227,7 +237,7 @@ class _Builder:
         if operation.op.keeps(operation):
             op["z"] = self.take(rows * operation.n_out)
         if placed.writes in self.wanted:
-            value["grad"] = self.take(rows * operation.n_out)
+            value["grad"] = self.take(numbers)
 
     def _take_scratch(self, op, placed: Placed, adds: bool) -> None:
         """What the kind wants for the way back, and room for a gradient that is added."""
@@ -244,54 +254,5 @@ class _Builder:
         header["batch_size"], header["block_rows"], header["seed"] = batch_size, self.rows, seed
         header["stage_rows"] = stage_rows(self.graph, self.rows)
         header["n_params"] = self.layout.n_params
-        header["shares_params"] = any(_who_adds_params(self.graph, self.offsets))
+        header["shares_params"] = any(who_adds_params(self.graph))
         return header
-
-
-def _offsets(layout: Layout) -> dict[tuple[int, int], tuple[int, bool]]:
-    """By layer and index of a parameter: its place, and whether it is trained."""
-    seen: dict[int, int] = {}
-    found = {}
-    for variable in layout.variables:
-        index = seen.get(variable.layer, 0)
-        seen[variable.layer] = index + 1
-        found[variable.layer, index] = variable.offset, variable.trained
-    return found
-
-
-def _parameters(placed: Placed) -> list[tuple[int, int]]:
-    return [(placed.node.layer, index) for index in placed.operation.parameters]
-
-
-def _wanted(graph: Graph, offsets: dict, input_gradients: bool) -> set[int]:
-    """Values with a gradient: what trained parameters or inputs lead to; of outputs the loss writes it anyway."""
-    wanted = set(graph.inputs) if input_gradients else set()
-    for placed in graph.operations:
-        trains = any(offsets[parameter][1] for parameter in _parameters(placed))
-        if trains or any(value in wanted for value in placed.reads):
-            wanted.add(placed.writes)
-    return wanted | set(graph.outputs)
-
-
-def _who_adds(graph: Graph, wanted: set[int]) -> list[list[bool]]:
-    """For each operation's inputs: whether a later operation, or the loss, has set the gradient before."""
-    written = set(graph.outputs)
-    adds = []
-    for placed in reversed(graph.operations):
-        own = []
-        for value in placed.reads:
-            own.append(value in written)
-            written.add(value)
-        adds.append(own)
-    return adds[::-1]
-
-
-def _who_adds_params(graph: Graph, offsets: dict) -> list[bool]:
-    """For each operation: whether a later one, whose way back comes first, has the same parameters."""
-    seen: set[tuple[int, int]] = set()
-    adds = []
-    for placed in reversed(graph.operations):
-        own = _parameters(placed)
-        adds.append(any(parameter in seen for parameter in own))
-        seen.update(own)
-    return adds[::-1]

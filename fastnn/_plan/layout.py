@@ -9,11 +9,13 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
 from fastnn.layers.base import Layer
-from fastnn.layers.parameter import Parameter, Shape
+from fastnn.layers.called import how
+from fastnn.layers.parameter import Parameter, Shape, other_shape
 
 ALIGN = 16  # elements; 64 bytes in float32, so that no two arrays share a cache line
 
@@ -43,8 +45,14 @@ class Node:
 
     layer: int
     inputs: tuple[int, ...]
-    output: int
+    outputs: tuple[int, ...]
     stream: int  # of its random numbers
+    options: tuple[str, ...] = ()  # words of the layer's on this use
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """What the layer is told of this use."""
+        return how(self.options)
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ class Layout:
     variables : the parameters in the order of ``get_weights``.
     n_params : length of ``params``, padding included.
     frozen_layers : those that are not trained now; what they keep of batches does not move.
+    others : of a layout whose lengths differ from batch to batch, every edge's shape at other lengths; see
+        :class:`fastnn.layers.parameter.OpenSize`. Nothing can be compiled of it: :meth:`of_sizes` has lengths.
     """
 
     layers: tuple[Layer, ...]
@@ -70,6 +80,29 @@ class Layout:
     variables: tuple[Variable, ...]
     n_params: int
     frozen_layers: frozenset[int] = frozenset()
+    others: tuple[Shape, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether lengths differ from batch to batch."""
+        return bool(self.others)
+
+    def stated(self, edges: Sequence[int]) -> list[tuple[int | None, ...]]:
+        """Shapes of edges with None for lengths that differ."""
+        if not self.others:
+            return [self.shapes[edge] for edge in edges]
+        both = ((self.shapes[edge], self.others[edge]) for edge in edges)
+        return [tuple(a if a == b else None for a, b in zip(*shapes, strict=True)) for shapes in both]
+
+    def of_sizes(self, sizes: Sequence[int]) -> Layout:
+        """The layout for inputs of so many numbers a sample."""
+        shapes: list[Shape] = []
+        for shape, size in zip(self.stated(self.inputs), sizes, strict=True):
+            known = math.prod(n for n in shape if n is not None)
+            shapes.append(tuple(size // known if n is None else n for n in shape))
+        for node in self.nodes:
+            shapes += self.layers[node.layer].output_shapes(*(shapes[edge] for edge in node.inputs), **node.how)
+        return replace(self, shapes=tuple(shapes), others=())
 
     @cached_property
     def input_shapes(self) -> tuple[Shape, ...]:
@@ -78,6 +111,14 @@ class Layout:
     @cached_property
     def output_shapes(self) -> tuple[Shape, ...]:
         return tuple(self.shapes[edge] for edge in self.outputs)
+
+    @cached_property
+    def n_ids(self) -> tuple[int | None, ...]:
+        """For each input, below what its numbers are where they stand for rows of a table; None for real numbers."""
+        found = [
+            [self.layers[node.layer].n_ids for node in self.nodes if node.inputs[:1] == (edge,)] for edge in self.inputs
+        ]
+        return tuple(min((n for n in own if n is not None), default=None) for own in found)
 
     @property
     def input_shape(self) -> Shape:
@@ -121,7 +162,7 @@ def lay_out(layers: Sequence[Layer], input_shape: Shape, frozen: Collection[int]
 
 def lay_out_graph(
     layers: Sequence[Layer],
-    nodes: Iterable[tuple[int, tuple[int, ...]]],
+    nodes: Iterable[tuple[int, tuple[int, ...], *tuple[tuple[str, ...], ...]]],
     input_shapes: Sequence[Shape],
     outputs: Sequence[int],
     frozen: Collection[int] = (),
@@ -132,8 +173,8 @@ def lay_out_graph(
     Parameters
     ----------
     layers : each once.
-    nodes : ``(layer, edges read)``; edges ``0 ... len(input_shapes) - 1`` are the inputs, and the i-th node makes the
-        i-th edge behind them.
+    nodes : ``(layer, edges read)``, or with options of the use behind them; edges ``0 ... len(input_shapes) - 1`` are
+        the inputs, and each node makes the next edges, one for each output of its layer.
     outputs : edges.
     frozen : layers whose parameters are not trained.
     first_stream : random numbers of the i-th node come from stream ``first_stream + i``.
@@ -145,38 +186,53 @@ def lay_out_graph(
     """
     shapes: list[Shape] = []
     made: list[Node] = []
-    read: dict[int, tuple[int, ...]] = {}
+    uses: dict[int, Node] = {}  # the first of each layer
     for shape in input_shapes:
         _check_size("the input", shape)
         shapes.append(shape)
-    for stream, (layer, edges) in enumerate(nodes, first_stream):
+    for stream, (layer, edges, *how_used) in enumerate(nodes, first_stream):
         came = tuple(shapes[edge] for edge in edges)
-        shapes.append(_output_shape(layer, layers[layer], came, first=not made))
-        made.append(Node(layer, edges, len(shapes) - 1, stream))
-        read.setdefault(layer, edges)
-    variables, n_params = _place(layers, shapes, read, frozen)
+        first, options = len(shapes), how_used[0] if how_used else ()
+        shapes += _output_shapes(layer, layers[layer], came, options, first=not made)
+        made.append(Node(layer, edges, tuple(range(first, len(shapes))), stream, options))
+        uses.setdefault(layer, made[-1])
+    others = _others(layers, shapes[: len(input_shapes)], made)
+    variables, n_params = _place(layers, shapes, uses, frozen)
     inputs = tuple(range(len(input_shapes)))
     told = tuple(layers), tuple(shapes), tuple(made), inputs, tuple(outputs), variables, n_params
-    return Layout(*told, frozen_layers=frozenset(frozen))
+    return Layout(*told, frozen_layers=frozenset(frozen), others=others)
 
 
-def _output_shape(number: int, layer: Layer, came: tuple[Shape, ...], first: bool) -> Shape:
-    shape = layer.output_shape(*came)
+def _others(layers: Sequence[Layer], inputs: Sequence[Shape], nodes: Sequence[Node]) -> tuple[Shape, ...]:
+    """All shapes once more where open sizes have their other value; nothing where no size is open."""
+    shapes = [other_shape(shape) for shape in inputs]
+    if shapes == list(inputs):
+        return ()
+    for node in nodes:
+        shapes += layers[node.layer].output_shapes(*(shapes[edge] for edge in node.inputs), **node.how)
+    return tuple(shapes)
+
+
+def _output_shapes(
+    number: int, layer: Layer, came: tuple[Shape, ...], options: tuple[str, ...], first: bool
+) -> list[Shape]:
+    made = layer.output_shapes(*came, **how(options))
     if not first and layer.input_shape not in (None, came[0]):
         raise ValueError(f"layer {number} was given the input_shape {layer.input_shape}, and gets {came[0]} here")
-    _check_size(f"the output of layer {number}", shape)
-    return shape
+    for shape in made:
+        _check_size(f"the output of layer {number}", shape)
+    return made
 
 
 def _place(
-    layers: Sequence[Layer], shapes: Sequence[Shape], read: dict[int, tuple[int, ...]], frozen: Collection[int]
+    layers: Sequence[Layer], shapes: Sequence[Shape], uses: dict[int, Node], frozen: Collection[int]
 ) -> tuple[tuple[Variable, ...], int]:
     """Variables one behind the other, and the length of all."""
     variables: list[Variable] = []
     at = 0
     for i, layer in enumerate(layers):
-        came = [shapes[edge] for edge in read.get(i, ())]
-        for parameter in layer.parameters(*came) if i in read else ():
+        came = [shapes[edge] for edge in uses[i].inputs] if i in uses else []
+        for parameter in layer.parameters(*came, **uses[i].how) if i in uses else ():
             _check_size(f"{parameter.name} of layer {i}", parameter.shape)
             variables.append(Variable(i, parameter, at, i not in frozen and parameter.trainable))
             at += padded(variables[-1].size)

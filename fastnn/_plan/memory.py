@@ -51,10 +51,10 @@ def _workspace(plan: Plan, dtype: np.dtype) -> np.ndarray:
         return aligned(plan.workspace_size, dtype)
     except MemoryError:
         layout, rows = plan.layout, int(plan.header["block_rows"])
-        node = max(layout.nodes, key=lambda node: math.prod(layout.shapes[node.output]))
+        node = max(layout.nodes, key=lambda node: math.prod(layout.shapes[node.outputs[0]]))
         raise MemoryError(
             f"{rows} rows together want {plan.workspace_size * dtype.itemsize / 2**30:.3g} GiB of working memory; the "
-            f"most is behind {layout.layers[node.layer]!r}, which makes {(rows, *layout.shapes[node.output])} of "
+            f"most is behind {layout.layers[node.layer]!r}, which makes {(rows, *layout.shapes[node.outputs[0]])} of "
             f"{(rows, *layout.shapes[node.inputs[0]])}; smaller samples or a smaller batch_size would fit"
         ) from None
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastnn._ops import Operation, activation, conv, pool
+from fastnn._ops import Operation, activation, conv, merge, pool
 from fastnn._ops.base import NO_PENALTY
 from fastnn._plan.layout import Layout, Node, Variable
 from fastnn._plan.records import POOLED_BEFORE, POOLED_NEXT
 from fastnn.activations import linear
+from fastnn.layers.base import Layer
+from fastnn.losses.records import INNER_PRODUCT
 
 
 @dataclass(frozen=True)
@@ -27,33 +30,106 @@ class Placed:
 
 @dataclass
 class Graph:
-    """Operations in the order in which they run, and the values that are the model's inputs and outputs."""
+    """Operations in the order in which they run, and the values that are the model's inputs and outputs.
+
+    ``masks`` are the values that tell the losses which positions of each output count, None where all do.
+    """
 
     operations: list[Placed]
     inputs: list[int]
     outputs: list[int]
+    masks: list[int | None]
+
+    @property
+    def seen(self) -> list[int]:
+        """What is read when the operations are done."""
+        return self.outputs + [mask for mask in self.masks if mask is not None]
 
     def readers(self) -> Counter:
-        """How many operations and outputs read each value."""
-        return Counter([value for placed in self.operations for value in placed.reads] + self.outputs)
+        """How many operations, outputs and losses read each value."""
+        return Counter([value for placed in self.operations for value in placed.reads] + self.seen)
+
+    def has_masks(self) -> bool:
+        """Whether some loss is told which positions count."""
+        return any(mask is not None for mask in self.masks)
 
 
-def operations_of(layout: Layout) -> Graph:
-    """Every layer's operations; a layer without any hands on the value it reads."""
-    value_of = {edge: edge for edge in layout.inputs}
-    placed, count = [], len(layout.shapes)
+def operations_of(layout: Layout, losses: Sequence = ()) -> Graph:
+    """Every layer's operations; a layer without any hands on the value it reads.
+
+    The losses of the outputs, where they are given, take notice of masks, but for slopes that a user brings.
+    """
+    made = _Made(layout)
     for node in layout.nodes:
-        came = [value_of[edge] for edge in node.inputs]
-        shapes = [layout.shapes[edge] for edge in node.inputs]
-        known = list(came)
-        for operation in layout.layers[node.layer].operations(*shapes):
-            after = len(known) > len(came)
-            reads = operation.inputs or ((len(known) - 1,) if after else tuple(range(len(came))))
-            placed.append(Placed(node, operation, tuple(known[i] for i in reads), count))
-            known.append(count)
-            count += 1
-        value_of[node.output] = known[-1]
-    return Graph(placed, list(layout.inputs), [value_of[edge] for edge in layout.outputs])
+        made.add(node)
+    outputs = [made.value_of[edge] for edge in layout.outputs]
+    pairs = zip(layout.outputs, losses, strict=False)  # without losses nobody asks for masks
+    masks = [None if loss is INNER_PRODUCT else made.mask_for(edge) for edge, loss in pairs]
+    return Graph(made.placed, list(layout.inputs), outputs, masks or [None] * len(outputs))
+
+
+class _Made:
+    """The operations so far, and which values edges and their masks are.
+
+    A layer that ``takes_masks`` is told which of its inputs have one; those stand behind its inputs.
+    """
+
+    def __init__(self, layout: Layout):
+        self.layout = layout
+        self.value_of = {edge: edge for edge in layout.inputs}
+        self.mask_of: dict[int, int] = {}
+        self.placed: list[Placed] = []
+        self.count = len(layout.shapes)
+
+    def add(self, node: Node) -> None:
+        """All operations of a node."""
+        layer = self.layout.layers[node.layer]
+        shapes = [self.layout.shapes[edge] for edge in node.inputs]
+        masks = [self.mask_of.get(edge) for edge in node.inputs]
+        came = [self.value_of[edge] for edge in node.inputs]
+        known, told = list(came), dict[str, Any](node.how)
+        if layer.takes_masks and any(mask is not None for mask in masks):
+            known += [mask for mask in masks if mask is not None]
+            told["masks"] = tuple(mask is not None for mask in masks)
+        before, gives = len(known), dict[int, int]()
+        for operation in layer.operations(*shapes, **told):
+            reads = operation.inputs or ((len(known) - 1,) if len(known) > before else tuple(range(len(came))))
+            self.placed.append(Placed(node, operation, tuple(known[i] for i in reads), self.count))
+            known.append(self.count)
+            if operation.gives >= 0:
+                gives[operation.gives] = self.count
+            self.count += 1
+        self.value_of.update({edge: gives.get(i, known[-1]) for i, edge in enumerate(node.outputs)})
+        self._hand_on(layer, node, masks, known[before:])
+
+    def mask_for(self, edge: int) -> int | None:
+        """The mask of an output, whose first axes are as many steps as the mask has."""
+        mask, shape = self.mask_of.get(edge), self.layout.shapes[edge]
+        steps = next((placed.operation.n_written for placed in self.placed if placed.writes == mask), 1)
+        if steps not in itertools.accumulate((1, *shape[:-1]), operator.mul):
+            raise ValueError(f"a mask of {steps} steps came to an output of the shape {shape}, which has others")
+        return mask
+
+    def _hand_on(self, layer: Layer, node: Node, masks: list[int | None], written: list[int]) -> None:
+        """The mask of a node's first output."""
+        mask = written[layer.mask_operation] if layer.mask_operation is not None else None
+        if layer.hands_on_masks and mask is None:
+            mask = masks[0]
+        found = sorted({known for known in masks if known is not None})
+        if layer.joined_mask is not None and found and None not in masks:
+            mask = self._joined(node, layer, found)
+        if mask is not None:
+            self.mask_of[node.outputs[0]] = mask
+
+    def _joined(self, node: Node, layer: Layer, masks: list[int]) -> int:
+        """The mask that several become."""
+        if len(masks) == 1:
+            return masks[0]
+        steps = self.layout.shapes[node.inputs[0]][0]
+        joined = Operation(merge.OP, 1, 1, steps, geometry=(layer.joined_mask,))
+        self.placed.append(Placed(node, joined, tuple(masks), self.count))
+        self.count += 1
+        return self.count - 1
 
 
 def last_activation(layout: Layout, output: int = 0) -> str | None:
@@ -68,7 +144,7 @@ def last_activation(layout: Layout, output: int = 0) -> str | None:
 
 def prune(graph: Graph) -> None:
     """Leave out operations that lead to no output: nothing reads what they give, and no gradient comes back."""
-    wanted, kept = set(graph.outputs), []
+    wanted, kept = set(graph.seen), []
     for placed in reversed(graph.operations):
         if placed.writes in wanted:
             kept.append(placed)
@@ -89,6 +165,7 @@ def drop_idle(graph: Graph) -> None:
     if kept:
         graph.operations = kept
         graph.outputs = [came.get(value, value) for value in graph.outputs]
+        graph.masks = [None if mask is None else came.get(mask, mask) for mask in graph.masks]
 
 
 def used(graph: Graph, layout: Layout) -> list[Variable]:

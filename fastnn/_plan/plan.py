@@ -55,6 +55,11 @@ class Plan:
         """Whether some op in training measures the batch, which then is one block."""
         return bool(self.header["measures"])
 
+    @cached_property
+    def has_masks(self) -> bool:
+        """Whether some loss leaves out positions."""
+        return bool((self.losses["mask"] >= 0).any())
+
     @property
     def tables(self) -> tuple[np.ndarray, ...]:
         """All tables, in the order in which this class has them."""

@@ -84,6 +84,8 @@ LOSS = np.dtype(
         ("repeat", np.int64),  # rows a sample
         ("output", np.int32),  # a value
         ("place", np.int32),  # of its sum in a row of sums: 0 for a single loss
+        ("mask", np.int32),  # the value that is 0 for positions that are not there, -1 for none
+        ("balanced", np.int32),  # 1: positions that count are weighed so as to be all of the loss of a block, a batch
         ("factor", np.float64),  # of the loss in the total, in sums[0]; 1 for a single loss
         ("parameters", np.float64, (N_PARAMETERS,)),  # column j: [j % n_parameters]; focal: all of them
     ],
@@ -111,7 +113,7 @@ METRIC = np.dtype(
         ("unused", np.int32),
         ("first", np.int64),  # place of its sums in a row of sums
         ("n_sums", np.int64),
-        ("parameter", np.float64),
+        ("parameter", np.float64),  # of kept predictions 1: each row is followed by 1 where it counts, else 0
     ],
     align=True,
 )

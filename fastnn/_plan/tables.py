@@ -21,7 +21,11 @@ def n_losses(losses: Sequence) -> int:
 
 
 def metric_table(
-    metrics: Sequence[tuple[Reading, bool, int]], shapes: Sequence[Shape], n_samples: int, first: int
+    metrics: Sequence[tuple[Reading, bool, int]],
+    shapes: Sequence[Shape],
+    masks: Sequence[int | None],
+    n_samples: int,
+    first: int,
 ) -> np.ndarray:
     """A row for each metric that is summed, then one for each output whose predictions some metric needs."""
     summed = [metric for metric in metrics if not metric[0].keeps]
@@ -32,10 +36,11 @@ def metric_table(
         row["loss"] = output
     for row, output in zip(table[len(summed) :], kept, strict=True):
         row["statistic"], row["loss"] = StatisticCode.PREDICTIONS, output
+        row["parameter"] = masks[output] is not None
     for row in table:
         shape = shapes[row["loss"]]
         row["first"] = first
-        row["n_sums"] = n_sums(row["statistic"], shape[-1], n_samples * math.prod(shape[:-1]))
+        row["n_sums"] = n_sums(row["statistic"], shape[-1], n_samples * math.prod(shape[:-1]), row["parameter"])
         first += int(row["n_sums"])
     return table
 
@@ -66,14 +71,19 @@ def spans(trained: Sequence[Variable]) -> np.ndarray:
 
 
 def loss_table(
-    losses: Sequence[tuple], weights: Sequence[float] | None, shapes: Sequence[Shape], outputs: Sequence[int]
+    losses: Sequence[tuple],
+    weights: Sequence[float] | None,
+    shapes: Sequence[Shape],
+    read: Sequence[tuple[int, int]],
+    balanced: bool,
 ) -> np.ndarray:
-    """One row an output; ``losses`` come with the activation that each applies."""
+    """One row an output; ``losses`` come with the activation that each applies, ``read`` has its value and its mask."""
     table = np.zeros(len(losses), LOSS)
     factors = weights or [1.0] * len(losses)
     for number, (row, (loss, fused)) in enumerate(zip(table, losses, strict=True)):
-        shape = shapes[number]
-        row["code"], row["fused"], row["output"] = -1, fused, outputs[number]
+        shape, (output, mask) = shapes[number], read[number]
+        row["code"], row["fused"], row["output"] = -1, fused, output
+        row["mask"], row["balanced"] = mask, balanced and mask >= 0
         row["n_out"], row["repeat"] = shape[-1], math.prod(shape[:-1])
         row["place"], row["factor"] = (number + 1 if len(losses) > 1 else 0), factors[number]
         if isinstance(loss, LossRecord):

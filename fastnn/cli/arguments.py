@@ -41,7 +41,8 @@ CLASS_WEIGHT_HELP = (
 )
 NETWORK_HELP = (
     "mlp: dense layers, for tables and images (default); for images also lenet: two convolutions and dense layers, as "
-    "LeNet-5 has, and cnn: blocks of convolutions with BatchNormalization"
+    "LeNet-5 has, cnn: blocks of convolutions with BatchNormalization, and gru and lstm: recurrent layers that read an "
+    "image row by row, 64 or as wide as --hidden says"
 )
 AUGMENT_HELP = (
     "for lenet and cnn: in each epoch other images, shifted by up to a tenth of a side, turned by up to 11 degrees, "
@@ -137,7 +138,7 @@ def _train(commands: Any) -> None:
 
 
 def _network(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--network", choices=("mlp", "lenet", "cnn"), default="mlp", help=NETWORK_HELP)
+    p.add_argument("--network", choices=("mlp", "lenet", "cnn", "gru", "lstm"), default="mlp", help=NETWORK_HELP)
     p.add_argument("--hidden", type=widths, metavar="64,32", help="widths of the hidden dense layers, default: 64,32")
     p.add_argument(
         "--image-size", type=image_size, metavar="HEIGHTxWIDTH", help="to which the pictures of a folder are made"

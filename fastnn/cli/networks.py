@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastnn import layers
@@ -9,6 +10,7 @@ from fastnn.layers import Layer
 from fastnn.tables.features import Pixels
 
 MLP, LENET = (64, 32), (120, 84)  # widths of dense layers where none are given
+RECURRENT, MEMORY = {"gru": layers.GRU, "lstm": layers.LSTM}, (64,)  # and of recurrent ones
 FILTERS = (16, 32, 64)  # of the blocks of the cnn
 AUGMENTS = {"plain": False, "flip": True}  # whether images are flipped, too
 LEAST_SIDE = 12  # pixels of an image whose second convolution of LeNet-5 is not padded
@@ -34,12 +36,23 @@ def hidden_layers(
     if len(features.shape) not in (2, 3):
         raise ValueError(f"--network {network} takes images (height, width) or with channels, got {features.shape}")
     shape = (*features.shape[:2], features.shape[2] if len(features.shape) == 3 else 1)
+    if network in RECURRENT:
+        if augment is not None:
+            raise ValueError("--augment is for --network lenet and cnn, which see images as such; leave it out")
+        rows = layers.Reshape((shape[0], shape[1] * shape[2]))
+        return [rows, *recurrent_layers(network, MEMORY if hidden is None else hidden)]
     first = [layers.Reshape(shape), *([] if augment is None else augmentation(augment))]
     if network == "lenet":
         return [*first, *_lenet(shape, activation), *dense_layers(LENET if hidden is None else hidden, activation)]
     if hidden is not None:
         raise ValueError("--network cnn has no hidden dense layers; leave --hidden out")
     return [*first, *_cnn(shape, activation)]
+
+
+def recurrent_layers(network: str, widths: Sequence[int]) -> list[Layer]:
+    """Recurrent layers of these widths, one behind the other; the last one gives what it remembers at the end."""
+    kind = RECURRENT[network]
+    return [kind(units, return_sequences=i < len(widths) - 1) for i, units in enumerate(widths)]
 
 
 def augmentation(augment: str) -> list[Layer]:

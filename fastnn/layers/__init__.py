@@ -9,6 +9,8 @@ from fastnn.layers.activation import Identity as Identity
 from fastnn.layers.activation import LeakyReLU as LeakyReLU
 from fastnn.layers.activation import ReLU as ReLU
 from fastnn.layers.activation import Softmax as Softmax
+from fastnn.layers.attention import Attention as Attention
+from fastnn.layers.attention import MultiHeadAttention as MultiHeadAttention
 from fastnn.layers.augmentation import RandomCrop as RandomCrop
 from fastnn.layers.augmentation import RandomFlip as RandomFlip
 from fastnn.layers.augmentation import RandomRotation as RandomRotation
@@ -26,7 +28,17 @@ from fastnn.layers.dropout import Dropout as Dropout
 from fastnn.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from fastnn.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from fastnn.layers.edges import Edge as Edge
+from fastnn.layers.embedding import Embedding as Embedding
+from fastnn.layers.embedding import Masking as Masking
 from fastnn.layers.function import Lambda as Lambda
+from fastnn.layers.merged import add as add
+from fastnn.layers.merged import average as average
+from fastnn.layers.merged import concatenate as concatenate
+from fastnn.layers.merged import dot as dot
+from fastnn.layers.merged import maximum as maximum
+from fastnn.layers.merged import minimum as minimum
+from fastnn.layers.merged import multiply as multiply
+from fastnn.layers.merged import subtract as subtract
 from fastnn.layers.merging import Add as Add
 from fastnn.layers.merging import Average as Average
 from fastnn.layers.merging import Concatenate as Concatenate
@@ -35,14 +47,6 @@ from fastnn.layers.merging import Maximum as Maximum
 from fastnn.layers.merging import Minimum as Minimum
 from fastnn.layers.merging import Multiply as Multiply
 from fastnn.layers.merging import Subtract as Subtract
-from fastnn.layers.merging import add as add
-from fastnn.layers.merging import average as average
-from fastnn.layers.merging import concatenate as concatenate
-from fastnn.layers.merging import dot as dot
-from fastnn.layers.merging import maximum as maximum
-from fastnn.layers.merging import minimum as minimum
-from fastnn.layers.merging import multiply as multiply
-from fastnn.layers.merging import subtract as subtract
 from fastnn.layers.noise import GaussianDropout as GaussianDropout
 from fastnn.layers.noise import GaussianNoise as GaussianNoise
 from fastnn.layers.normalization import BatchNormalization as BatchNormalization
@@ -62,11 +66,15 @@ from fastnn.layers.pooling import MaxPool1D as MaxPool1D
 from fastnn.layers.pooling import MaxPool2D as MaxPool2D
 from fastnn.layers.pooling import MaxPooling1D as MaxPooling1D
 from fastnn.layers.pooling import MaxPooling2D as MaxPooling2D
+from fastnn.layers.position import PositionEmbedding as PositionEmbedding
 from fastnn.layers.prelu import PReLU as PReLU
 from fastnn.layers.rearranging import Cropping1D as Cropping1D
 from fastnn.layers.rearranging import Cropping2D as Cropping2D
 from fastnn.layers.rearranging import ZeroPadding1D as ZeroPadding1D
 from fastnn.layers.rearranging import ZeroPadding2D as ZeroPadding2D
+from fastnn.layers.recurrent import GRU as GRU
+from fastnn.layers.recurrent import LSTM as LSTM
+from fastnn.layers.recurrent import SimpleRNN as SimpleRNN
 from fastnn.layers.repeating import Permute as Permute
 from fastnn.layers.repeating import RepeatVector as RepeatVector
 from fastnn.layers.repeating import UpSampling1D as UpSampling1D
@@ -85,6 +93,8 @@ from fastnn.layers.standardizing import Normalization as Normalization
 from fastnn.layers.standardizing import Rescaling as Rescaling
 from fastnn.layers.transposed import Conv1DTranspose as Conv1DTranspose
 from fastnn.layers.transposed import Conv2DTranspose as Conv2DTranspose
+from fastnn.layers.wrapping import Bidirectional as Bidirectional
+from fastnn.layers.wrapping import TimeDistributed as TimeDistributed
 
 NONE: Mapping[str, Any] = {}
 LAYERS: dict[str, type[Layer]] = {
@@ -158,6 +168,8 @@ def from_config(stored: dict, custom_objects: Mapping[str, Any] = NONE) -> Layer
 def _argument(value: Any, custom_objects: Mapping[str, Any]) -> Any:
     if isinstance(value, dict) and value.keys() == {"custom"}:
         return _given_again(value["custom"], custom_objects)
+    if isinstance(value, dict) and "class" in value:  # a layer inside another one
+        return from_config(value, custom_objects)
     return tuple(value) if isinstance(value, list) else value
 
 

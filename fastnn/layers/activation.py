@@ -17,6 +17,8 @@ from fastnn.layers.settling import settle
 class Elementwise(Described):
     """A layer that is one activation, ``record``; after a linear Dense the plan joins the two."""
 
+    hands_on_masks = by_step = True
+
     @property
     def record(self) -> ActivationRecord:
         """The activation with its parameter bound."""
@@ -143,6 +145,8 @@ class Identity(Described):
     >>> Sequential([Identity(input_shape=(2,)), Activation("relu")]).predict([[-1.0, 3.0]]).tolist()
     [[0.0, 3.0]]
     """
+
+    hands_on_masks = by_step = True
 
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)

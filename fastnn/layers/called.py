@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from fastnn.errors import NotReadyError
@@ -11,14 +11,27 @@ from fastnn.layers.own import Own
 from fastnn.layers.parameter import Shape
 
 
+def how(options: tuple[str, ...]) -> dict[str, Any]:
+    """What a layer's methods are told of a use with options; nothing where there are none."""
+    return {"options": options} if options else {}
+
+
 class Called(Own):
     """The calls of a layer; :class:`fastnn.layers.Layer` has them."""
 
     n_inputs: int | None = None  # how many edges it reads; None for any number
+    n_outputs: int = 1  # how many edges it makes
+    by_step = False  # whether it makes of each step of a sequence a step, of that one alone
+    steps: Any = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
+    n_ids: int | None = None  # what it reads are whole numbers from 0 on, below this
+    takes_masks = False  # whether its operations are told which inputs have masks
+    hands_on_masks = False  # whether the first output has the mask of the first input that has one
+    joined_mask: Any = None  # a Join, where masks of all inputs become that of the output
+    mask_operation: int | None = None  # which of its operations makes the mask of its output
     _calls: tuple[Call, ...] = ()
 
-    def __call__(self, inputs: Any) -> Edge:
-        """An edge for the layer's output on edges.
+    def __call__(self, inputs: Any) -> Any:
+        """An edge for the layer's output on edges, a list of them for several outputs.
 
         >>> from fastnn import Model
         >>> from fastnn.layers import Dense, Input
@@ -26,29 +39,58 @@ class Called(Own):
         >>> Model(x, Dense(1)(Dense(8, "relu")(x))).output_shape
         (None, 1)
         """
+        made = self.called(inputs)
+        return made[0] if self.n_outputs == 1 else made
+
+    def called(self, inputs: Any, options: tuple[str, ...] = ()) -> list[Edge]:
+        """The edges of all outputs, in a list; ``options`` are words that the layer has for kinds of its uses."""
         edges = edges_in(inputs, self)
         if self.n_inputs is not None and len(edges) != self.n_inputs:
             raise ValueError(f"{self!r} reads {self.n_inputs} edge, got {len(edges)}; join them by a Concatenate layer")
         shapes = [edge.sizes for edge in edges]
-        shape = self.output_shape(*shapes)
+        made = self.output_shapes(*shapes, **how(options))
         if self.input_shape is not None and shapes[0] != self.input_shape:
             raise ValueError(f"{self!r} was given the input_shape {self.input_shape}, and reads {shapes[0]} here")
-        self.check_fits(*shapes)
-        return self._record(Call(self, edges, [shape]))
+        self.check_fits(*shapes, **how(options))
+        others = self._others(edges, options) if any(edge.is_open for edge in edges) else None
+        return self._record(Call(self, edges, made, options, others))
 
-    def _record(self, call: Call) -> Edge:
+    def _others(self, edges: Sequence[Edge], options: tuple[str, ...]) -> list[Shape]:
+        """Shapes of the outputs where lengths that differ have their other value."""
+        shapes, others = [edge.sizes for edge in edges], [edge.others for edge in edges]
+        both = (self.parameters(*came, **how(options)) for came in (shapes, others))
+        for this, other in zip(*both, strict=True):
+            if this.shape != other.shape:
+                told = " and ".join(str(edge.shape) for edge in edges)
+                raise ValueError(
+                    f"{self!r} reads {told}, and its weights would depend on the length that is None; a recurrent "
+                    f"layer or global pooling before it makes vectors of one length"
+                )
+        return self.output_shapes(*others, **how(options))
+
+    def n_outputs_of(self, options: tuple[str, ...]) -> int:
+        """How many edges a use makes."""
+        return self.n_outputs
+
+    def output_shapes(self, *shapes: Shape, **how_called: Any) -> list[Shape]:
+        """Shapes of all outputs."""
+        return [self.output_shape(*shapes, **how_called)]
+
+    def _record(self, call: Call) -> list[Edge]:
         object.__setattr__(self, "_calls", (*self._calls, call))
-        return call.outputs[0]
+        return list(call.outputs)
 
-    def check_fits(self, *shapes: Shape) -> None:
+    def check_fits(self, *shapes: Shape, **how_called: Any) -> None:
         """``ValueError`` where the layer's weights, or those that it will have, are for inputs of other shapes."""
         if self._place is not None:
             have = self._place.shapes
         elif self._calls:
-            have = [parameter.shape for parameter in self.parameters(*(edge.sizes for edge in self._calls[0].inputs))]
+            first = self._calls[0]
+            told = self.parameters(*(edge.sizes for edge in first.inputs), **how(first.options))
+            have = [parameter.shape for parameter in told]
         else:
             return
-        wanted = [parameter.shape for parameter in self.parameters(*shapes)]
+        wanted = [parameter.shape for parameter in self.parameters(*shapes, **how_called)]
         if have != wanted:
             raise ValueError(
                 f"{self!r} has weights of shape {have[0]}, and would need {wanted[0]} here; "

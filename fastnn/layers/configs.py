@@ -14,10 +14,13 @@ from fastnn._ops.base import NO_PENALTY
 from fastnn.activations import Activation
 from fastnn.constraints import Constraint
 from fastnn.initializers import Initializer, VarianceScaling
+from fastnn.layers import words
+from fastnn.layers.parameter import stated
 from fastnn.regularizers import L1L2
 
 SCALED = ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal")
-SHAPES = ("input_shape", "input_dim", "shape")  # arguments that Keras has under another name
+SHAPES = ("input_shape", "shape")  # arguments that Keras has under another name
+OF_KERAS = {own: name for name, own in words.OWN_NAMES.items()}
 LEFT_OPEN = ("input_axes", "output_axes")  # of Keras' initialisers; None there, as it always is for dense kernels
 
 
@@ -27,18 +30,27 @@ def config_of(layer: Any) -> dict[str, Any]:
     if layer.dtype is not None:
         config["dtype"] = np.dtype(layer.dtype).name
     if layer.states_input:
-        config |= {"batch_shape": (None, *layer.input_shape), "sparse": False, "ragged": False, "optional": False}
+        config |= {
+            "batch_shape": (None, *stated(layer.input_shape)),
+            "sparse": False,
+            "ragged": False,
+            "optional": False,
+        }
         return {name: value for name, value in config.items() if name != "trainable"}
     if layer.input_shape is not None:
-        config["batch_input_shape"] = (None, *layer.input_shape)
-    own = (f.name for f in fields(layer) if f.name not in (*SHAPES, "name"))
-    return config | {name: _value(getattr(layer, name)) for name in own}
+        config["batch_input_shape"] = (None, *stated(layer.input_shape))
+    own = {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in (*SHAPES, "name")}
+    if own.get("input_dim", 0) is None:  # another word for a shape
+        del own["input_dim"]
+    return config | {OF_KERAS.get(name, name): _value(value) for name, value in own.items()}
 
 
 def _value(value: Any) -> Any:
     """An argument as JSON can hold it."""
     if isinstance(value, Activation):
         return value.config()
+    if hasattr(value, "get_config"):  # a layer inside another one
+        return {"module": "fastnn.layers", "class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, L1L2):
         return _penalty(value)
     if isinstance(value, VarianceScaling):

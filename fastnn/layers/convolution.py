@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, ClassVar
 
 from fastnn._ops import Operation, conv
 from fastnn.layers.described import Described, described
+from fastnn.layers.merging import Concatenate
 from fastnn.layers.parameter import Parameter, Shape
+from fastnn.layers.rearranging import Cropping1D
 from fastnn.layers.settling import parameter, settle
+from fastnn.layers.steps import StepForm
 from fastnn.layers.windows import PADDINGS, Windows, check_data_format, check_padding, check_rank, count, sizes
 
 
@@ -135,6 +138,21 @@ class Conv1D(Conv):
     """
 
     rank, paddings = 1, PADDINGS
+
+    @property
+    def by_step(self):
+        return self.kernel_size == self.strides == (1,)
+
+    @property
+    def steps(self):
+        return self._steps if self.padding == "causal" and self.strides == (1,) and not self.by_step else None
+
+    def _steps(self, shape):
+        """What single steps see of those before stands in a state."""
+        seen = (self.kernel_size[0] - 1) * self.dilation_rate[0]
+        one = replace(self, padding="valid", input_shape=None, name=None)
+        calls = [(Concatenate(axis=1), (1, 0)), (one, (2,)), (Cropping1D((1, 0)), (2,))]
+        return StepForm(one, [("seen", (seen, shape[1]))], calls, (3, 4), True)
 
 
 @described

@@ -37,6 +37,8 @@ class Dense(Described):
     [(20, 64), (64,), (64, 1), (1,)]
     """
 
+    hands_on_masks = by_step = True
+
     units: int
     activation: Any = None
     use_bias: bool = True
@@ -101,6 +103,8 @@ class Activation(Described):
     >>> Sequential([Activation("relu", input_shape=(2,))]).predict([[-1.0, 3.0]]).tolist()
     [[0.0, 3.0]]
     """
+
+    hands_on_masks = by_step = True
 
     activation: Any
     input_shape: Any = None

@@ -22,7 +22,7 @@ from fastnn.activations import Activation as ActivationRecord
 from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.layers import configs, words
 from fastnn.layers.base import Layer
-from fastnn.layers.parameter import Parameter, Shape
+from fastnn.layers.parameter import Parameter, Shape, stated
 
 Class = TypeVar("Class", bound=type)
 COMPILED = ("call", "backward", "forward", "build", "compute_output_shape")  # what a layer of one's own may have
@@ -91,11 +91,13 @@ class Described(Layer):
         return {**stored, "name": self.given_name, "_dtype": self._dtype, "_trainable": self._trainable}
 
     def config(self) -> dict[str, Any]:
-        """What the model file stores: the class and every argument that is not None."""
+        """What the model file stores: the class and every argument, but for those that None stands for."""
         stored: dict[str, Any] = {"class": self.stored_as or _described_class(type(self)).__name__}
         for f in fields(self):  # type: ignore[arg-type]
-            value = self.given_name if f.name == "name" else getattr(self, f.name)
-            if value is not None:
+            value: Any = self.given_name if f.name == "name" else getattr(self, f.name)
+            if value is not None and f.name in ("shape", "input_shape"):
+                stored[f.name] = stated(value)
+            elif value is not None or f.default not in (None, MISSING):
                 stored[f.name] = value.config() if hasattr(value, "config") else value
         return stored if self.trainable else {**stored, "trainable": False}
 

@@ -16,6 +16,8 @@ from fastnn.layers.windows import check_rank
 class Dropping(Described):
     """A layer that drops a share ``rate`` of what it reads."""
 
+    hands_on_masks = by_step = True
+
     rate: float
 
     def __post_init__(self):

@@ -17,7 +17,8 @@ class Edge:
 
     Attributes
     ----------
-    shape : of the array, with ``None`` for the batch axis.
+    shape : of the array, with ``None`` for the batch axis, and for a length that differs from batch to batch.
+    others : shape of one sample where such lengths have their other value, see :class:`OpenSize`.
     call, index : what made it, and its place among what that made.
 
     >>> from fastnn.layers import Dense, Input
@@ -27,14 +28,19 @@ class Edge:
     ((None, 8), <edge (None, 8) of 'hidden'>)
     """
 
-    __slots__ = ("__weakref__", "_sizes", "call", "index")
+    __slots__ = ("__weakref__", "_sizes", "call", "index", "others")
 
-    def __init__(self, call: Call, index: int, sizes: tuple[int, ...]):
-        self.call, self.index, self._sizes = call, index, sizes
+    def __init__(self, call: Call, index: int, sizes: tuple[int, ...], others: tuple[int, ...]):
+        self.call, self.index, self._sizes, self.others = call, index, sizes, others
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        return (None, *self._sizes)
+        return (None, *(size if size == other else None for size, other in zip(self._sizes, self.others, strict=True)))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a length differs from batch to batch."""
+        return self._sizes != self.others
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -43,8 +49,9 @@ class Edge:
 
     @property
     def name(self) -> str:
-        """Name of the layer that made it; of one without a name yet what it is."""
-        return str(self.call.item.name or repr(self.call.item))
+        """Name of the layer that made it, with its place behind the first; of one without a name yet what it is."""
+        made_by = str(self.call.item.name or repr(self.call.item))
+        return f"{made_by}_{self.index}" if self.index and hasattr(self.call.item, "n_outputs") else made_by
 
     def __repr__(self) -> str:
         return f"<edge {self.shape} of {self.name!r}>"
@@ -76,13 +83,20 @@ class Edge:
 
 
 class Call:
-    """One use of a layer or model: the edges that it reads and those that it makes."""
+    """One use of a layer or model: the edges that it reads and those that it makes, and words on how."""
 
-    __slots__ = ("inputs", "item", "outputs")
+    __slots__ = ("inputs", "item", "options", "outputs")
 
-    def __init__(self, item: Any, inputs: Sequence[Edge], sizes: Sequence[tuple[int, ...]]):
-        self.item, self.inputs = item, tuple(inputs)
-        self.outputs = tuple(Edge(self, i, shape) for i, shape in enumerate(sizes))
+    def __init__(
+        self,
+        item: Any,
+        inputs: Sequence[Edge],
+        sizes: Sequence[tuple[int, ...]],
+        options: tuple[str, ...] = (),
+        others: Sequence[tuple[int, ...]] | None = None,
+    ):
+        self.item, self.inputs, self.options = item, tuple(inputs), options
+        self.outputs = tuple(Edge(self, i, *both) for i, both in enumerate(zip(sizes, others or sizes, strict=True)))
 
     def __repr__(self) -> str:
         return f"<call of {self.item.name!r}: {list(self.inputs)} -> {list(self.outputs)}>"

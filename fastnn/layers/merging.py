@@ -40,6 +40,7 @@ class Joining(Described):
 class Elementwise(Joining):
     """Number by number; a last axis of 1 stands for as many as the others have."""
 
+    joined_mask, by_step = Join.MAXIMUM, True
     join: Join
 
     def output_shape(self, *shapes):
@@ -184,10 +185,18 @@ class Concatenate(Joining):
                 self._refuse(shapes, f"they must be equal but for axis {at + 1}")
         return (*before, sum(shape[at] for shape in shapes), *behind)
 
-    def operations(self, *shapes):
+    joined_mask, takes_masks = Join.MAXIMUM, True
+
+    @property
+    def by_step(self):
+        return self.axis != 1
+
+    def operations(self, *shapes, masks=()):
         shape, at = self.output_shape(*shapes), self._at(shapes)
+        if any(masks) and at == 0:
+            self._refuse(shapes, "steps of sequences of which some do not count cannot be put behind each other")
         sizes = math.prod(shapes[0][at:]), math.prod(shape[at:]), math.prod(shape[:at])
-        return (Operation(concatenate_kind.OP, *sizes),)
+        return (Operation(concatenate_kind.OP, *sizes, inputs=tuple(range(len(shapes)))),)
 
 
 @described
@@ -257,43 +266,3 @@ class Dot(Joining):
         length, stride = shape[at], math.prod(shape[at + 1 :])
         sizes = length * stride, length * stride, math.prod(shape[:at])
         return Operation(normalize.OP, *sizes, inputs=(number,), geometry=(length, stride))
-
-
-def add(inputs: Any, **given: Any) -> Any:
-    """``Add(**given)(inputs)``: the sum of a list of edges."""
-    return Add(**given)(inputs)
-
-
-def subtract(inputs: Any, **given: Any) -> Any:
-    """``Subtract(**given)(inputs)``: the difference of a list of two edges."""
-    return Subtract(**given)(inputs)
-
-
-def multiply(inputs: Any, **given: Any) -> Any:
-    """``Multiply(**given)(inputs)``: the product of a list of edges."""
-    return Multiply(**given)(inputs)
-
-
-def average(inputs: Any, **given: Any) -> Any:
-    """``Average(**given)(inputs)``: the mean of a list of edges."""
-    return Average(**given)(inputs)
-
-
-def maximum(inputs: Any, **given: Any) -> Any:
-    """``Maximum(**given)(inputs)``: the largest of a list of edges, number by number."""
-    return Maximum(**given)(inputs)
-
-
-def minimum(inputs: Any, **given: Any) -> Any:
-    """``Minimum(**given)(inputs)``: the smallest of a list of edges, number by number."""
-    return Minimum(**given)(inputs)
-
-
-def concatenate(inputs: Any, axis: int = -1, **given: Any) -> Any:
-    """``Concatenate(axis, **given)(inputs)``: a list of edges one behind the other."""
-    return Concatenate(axis, **given)(inputs)
-
-
-def dot(inputs: Any, axes: Any = -1, **given: Any) -> Any:
-    """``Dot(axes, **given)(inputs)``: products of a list of two edges."""
-    return Dot(axes, **given)(inputs)

@@ -18,6 +18,8 @@ MOST_DEVIATION = 1e30
 class Noise(Described):
     """A layer that adds or multiplies noise."""
 
+    hands_on_masks = by_step = True
+
     multiplies: bool
 
     @property

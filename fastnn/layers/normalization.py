@@ -18,6 +18,8 @@ MOST_EPSILON = 1e30
 class Normalizing(Described):
     """What normalisations have in common: ``epsilon``, and with ``scale`` and ``center`` gamma and beta."""
 
+    hands_on_masks = True
+
     def _settle(self: Any, **more: Any) -> None:
         told = {name: flag(name, getattr(self, name)) for name in ("center", "scale")}
         settle(self, epsilon=number("epsilon", self.epsilon, low=0.0, high=MOST_EPSILON), **told, **more)
@@ -124,7 +126,14 @@ class BatchNormalization(Normalizing):
         )
         return (*self._trained(shape[-1:]), *kept)
 
-    def operations(self, shape):
+    takes_masks = by_step = True
+
+    def operations(self, shape, masks=()):
+        if any(masks):
+            raise ValueError(
+                f"{self!r} reads a sequence of which some steps do not count, and would measure them; "
+                f"LayerNormalization measures each step by itself"
+            )
         repeat, n_trained = math.prod(shape[:-1]), int(self.scale) + int(self.center)
         more = {"rest": (n_trained, n_trained + 1), "numbers": (self.epsilon, self.momentum)}
         samples = (batch_norm.samples_of_part(repeat),)

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any, ClassVar
 
 from fastnn._base.arguments import flag
-from fastnn._ops import Operation, pool
+from fastnn._ops import Operation, masked_mean, pool
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -204,6 +204,8 @@ class GlobalMaxPooling2D(GlobalPooling):
 class GlobalAveragePooling1D(GlobalPooling):
     """The mean of each channel of a signal; arguments as of :class:`GlobalPooling`.
 
+    Of a sequence with a mask it is the mean over the steps that count, 0 where none does.
+
     Shapes: ``(steps, channels)`` -> ``(channels,)``, with ``keepdims`` ``(1, channels)``.
 
     >>> from fastnn import Sequential
@@ -213,6 +215,12 @@ class GlobalAveragePooling1D(GlobalPooling):
     """
 
     rank, average = 1, True
+    takes_masks = True
+
+    def operations(self, shape, masks=()):
+        if not any(masks):
+            return GlobalPooling.operations(self, shape)
+        return (Operation(masked_mean.OP, shape[1], shape[1], inputs=(0, 1), geometry=(shape[0],)),)
 
 
 @described

@@ -32,6 +32,8 @@ class PReLU(Described):
     [[-1.0, 3.0]]
     """
 
+    hands_on_masks = True
+
     alpha_initializer: Any = "zeros"
     alpha_regularizer: Any = None
     alpha_constraint: Any = None

@@ -56,6 +56,10 @@ class LayerNormalization(Normalizing):
     def __post_init__(self):
         self._settle(axis=checked_axes(self.axis))
 
+    @property
+    def by_step(self):
+        return self.axis in (-1, 2)
+
     def parameters(self, shape):
         return tuple(self._trained(shape[-count_of_axes(self, shape) :]))
 
@@ -137,6 +141,8 @@ class UnitNormalization(Described):
     >>> Sequential([UnitNormalization(input_shape=(2,))], dtype="float64").predict([[3.0, 4.0]]).round(6).tolist()
     [[0.6, 0.8]]
     """
+
+    hands_on_masks = True
 
     axis: Any = -1
     input_shape: Any = None

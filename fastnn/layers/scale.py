@@ -34,6 +34,8 @@ class Scale(Described):
     [[3.0, 2.0]]
     """
 
+    hands_on_masks = True
+
     initializer: Any = "ones"
     regularizer: Any = None
     constraint: Any = None

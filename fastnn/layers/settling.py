@@ -20,7 +20,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def settle(layer: Any, **settled: Any) -> None:
+def settle(layer: Any, /, **settled: Any) -> None:
     """Give a frozen layer these values, and its other arguments the objects that their names stand for."""
     for field in fields(layer):
         if field.name in settled:
@@ -30,7 +30,7 @@ def settle(layer: Any, **settled: Any) -> None:
 
 
 def _input_shape(came: Any) -> Shape | None:
-    return None if came is None else check_shape("input_shape", came)
+    return None if came is None else check_shape("input_shape", came, may_be_open=True)
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge
-from fastnn.layers.parameter import check_shape
+from fastnn.layers.parameter import check_shape, other_shape
 from fastnn.layers.settling import settle
 
 
@@ -32,7 +32,7 @@ class InputLayer(Described):
     stored_as = "Input"
 
     def __post_init__(self):
-        object.__setattr__(self, "shape", check_shape("shape", self.shape))
+        object.__setattr__(self, "shape", check_shape("shape", self.shape, may_be_open=True))
 
     @property
     def input_shape(self):
@@ -41,7 +41,9 @@ class InputLayer(Described):
     @property
     def edge(self) -> Edge:
         """The edge that stands for the rows of this input."""
-        return self.calls[0].outputs[0] if self.calls else self._record(Call(self, (), [self.shape]))
+        if self.calls:
+            return self.calls[0].outputs[0]
+        return self._record(Call(self, (), [self.shape], others=[other_shape(self.shape)]))[0]
 
     def __call__(self, inputs: Any) -> Edge:
         raise TypeError(f"{self!r} reads no edge: it is where a graph begins, see fastnn.Input")

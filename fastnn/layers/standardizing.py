@@ -28,6 +28,8 @@ class Rescaling(Described):
     [[0.0, 1.0]]
     """
 
+    hands_on_masks = by_step = True
+
     scale: float
     offset: float = 0.0
     input_shape: Any = None
@@ -75,6 +77,8 @@ class Normalization(Described):
     >>> Sequential([layer]).predict([[3.0, 10.0]]).tolist()
     [[1.0, -1.0]]
     """
+
+    hands_on_masks = True
 
     axis: Any = -1
     mean: Any = None

@@ -25,6 +25,10 @@ WORDS: dict[str, str] = {
     "quantization_config": "parameters are float32 or float64",
     "renorm": "batches are not renormalised",
     "rms_scaling": "means are subtracted",
+    "attention_axes": "attention is along the steps",
+    "sliding_window": "each query reads all keys; an attention_mask leaves some out",
+    "flash_attention": "it is True, False or None, and changes nothing",
+    "use_gate": "no gate stands behind the heads",
 }
 RENAMED = {  # in Keras 2 or 1
     "alpha": "negative_slope",
@@ -59,7 +63,16 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "renorm_clipping": NOTHING,
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
+    "attention_axes": (None, (1,)),
+    "activity_regularizer": NOTHING,
+    "sliding_window": NOTHING,
+    "flash_attention": (None, False, True),  # numbers are the same
+    "use_gate": (False,),
+    "unroll": (False, True),  # loops are compiled
+    "use_cudnn": ("auto", False, True),
+    "implementation": (1, 2),
 }
+OWN_NAMES = {"output_shape": "output_size"}  # where Keras' is that of a method here
 SHAPES = ("batch_input_shape", "batch_shape")
 ELSEWHERE = ("dtype", *SHAPES, "input_dim")
 
@@ -68,6 +81,9 @@ def of_layer(kind: str, known: Collection[str], given: Mapping[str, Any]) -> dic
     """The arguments of a layer that its description keeps, from those that a user gave by name."""
     kept = {name: value for name, value in given.items() if name in known}
     others = {name: value for name, value in given.items() if name not in known}
+    for name, own in OWN_NAMES.items():
+        if own in known and name in others:
+            kept.setdefault(own, others.pop(name))
     shape = "input_shape" if "input_shape" in known else "shape"
     for name in SHAPES:
         if others.get(name) is not None:

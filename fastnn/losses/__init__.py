@@ -2,6 +2,11 @@
 
 A class gives a record of :mod:`fastnn.losses.records`, with its parameters checked and bound; one of your own is a
 subclass of :class:`Loss` or a function ``f(target, prediction)``.
+
+Of an output that has a mask (of ``Embedding(mask_zero=True)``, ``Masking``) only positions that are there count, as in
+Keras 3: the loss of a batch is the sum of ``weight * loss`` over them, divided by how many they are in that batch (or
+by their weights, or by nothing, as ``reduction`` says). What is predicted elsewhere, NaN too, changes neither the loss
+nor its gradient, and a batch in which no position counts has a loss of 0.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class CustomLoss(Loss):
 
     Targets as wide as the output come as ``(rows, n)`` of the model's dtype; all others (whole numbers, old
     probabilities and advantages beside actions) as they were given, some rows at a time. Where the output has more
-    axes, predictions come as ``(rows, *output_shape)`` beside such targets, else as rows of the last axis.
+    axes, predictions come as ``(rows, *output_shape)`` beside such targets, else as rows of the last axis: of an output
+    that has a mask, those of positions that count. Beside targets that are not as wide, a mask is an error.
 
     Design: rows do not depend on each other, so one output column of all rows is moved at once and
     a gradient costs ``2 n`` calls, not ``2 n rows``. An autograd tape (rejected) is a second library.

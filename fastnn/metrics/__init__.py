@@ -3,6 +3,11 @@
 ``compile(metrics=["accuracy", "auc", metrics.F1Score("macro"), f])`` takes names in any spelling, objects, losses,
 functions ``f(target, prediction)`` and objects of subclasses of :class:`Metric`. ``weighted_metrics`` are the same
 with rows that count by their weights. A metric object is also called on arrays: ``metrics.AUC()(target, prediction)``.
+
+Positions of an output that its mask (of ``Embedding(mask_zero=True)``, ``Masking``) says are not there count nothing in
+any metric. Keras 3 leaves them out only where there is a ``sample_weight``, and only of means; else it counts what is
+predicted for padding. What is computed from all predictions, functions of your own too, is then told of one position a
+row: targets and predictions ``(positions that count, n)``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Statistics: what a backend adds up over rows while a model trains, and hands out once an epoch.
 
 ``statistic(t, y, w, out, p)`` adds the rows of a block to ``out``, float64: ``t`` as wide as ``y`` ``(rows, n)`` or
-class indices ``(rows,)`` where a statistic takes them, ``w`` ``(rows,)``, ``p`` a threshold or k. Several metrics read
-one statistic (precision, recall and f1 are three readings of one table), so a backend knows ten and no metric.
+class indices ``(rows,)`` where a statistic takes them, ``w`` ``(rows,)``, ``p`` a threshold or k; of PREDICTIONS 1
+where each row is followed by its weight. Several metrics read one statistic (precision, recall and f1 are three
+readings of one table), so a backend knows ten and no metric.
 
 The threshold is for predictions alone. Targets between 0 and 1 are read as Keras 3 reads them: hits are only those of
 a target that is just the answer, 1 for yes and 0 or -1 for no; tables of yes and no take every target above 0 for yes.
@@ -104,8 +105,9 @@ def s_moments(t, y, w, out, p):
 
 def s_predictions(t, y, w, out, p):
     first = 1 + int(out[0])  # out[0] counts the numbers kept so far
-    out[first : first + y.size] = y.ravel()
-    out[0] += y.size
+    kept = np.column_stack([y, w]) if p else y
+    out[first : first + kept.size] = kept.ravel()
+    out[0] += kept.size
 
 
 def s_number_hits(t, y, w, out, p):
@@ -140,10 +142,10 @@ TAKES_LABELS = (
 A_COLUMN = {StatisticCode.CONFUSION: 3, StatisticCode.ARGMAX_CONFUSION: 3, StatisticCode.MOMENTS: 4}
 
 
-def n_sums(code: StatisticCode, n_out: int, n_rows: int = 0) -> int:
+def n_sums(code: StatisticCode, n_out: int, n_rows: int = 0, parameter: float = 0.0) -> int:
     """How many sums a statistic keeps for ``n_out`` outputs, of at most ``n_rows`` rows where it keeps them."""
     if code == StatisticCode.PREDICTIONS:
-        return 1 + n_rows * n_out
+        return 1 + n_rows * (n_out + int(parameter))
     if code == StatisticCode.NUMBER_HITS:
         return 8
     return A_COLUMN.get(code, 0) * n_out or 2

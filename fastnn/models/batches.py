@@ -66,7 +66,7 @@ class Reader:
         given = self._given(*batch)
         self._check_form(given)
         rows = own(weighted(compiled, make_rows(compiled, given), self.class_weight))
-        if self.is_single and self.class_weight is None and not compiled.has_custom_loss:
+        if self.is_single and self.class_weight is None and not (compiled.has_custom_loss or compiled.layout.is_open):
             came, taken = given.x[0], rows.inputs[0]
             is_array = type(came) is type(taken) is np.ndarray
             self.is_plain = is_array and (came.dtype, came.shape) == (taken.dtype, taken.shape)
@@ -94,6 +94,8 @@ class Reader:
 
     def _check_form(self, given: Given) -> None:
         """``ValueError`` when arrays are of another dtype or shape than those of the batches before."""
+        if self.model.layout.is_open:
+            return  # lengths may differ, and each batch is looked at
         form = [_form_of(x) for x in (*given.x, *given.y)]
         if self.form is None:
             self.form = form

@@ -18,12 +18,13 @@ class Blueprint(NamedTuple):
     Attributes
     ----------
     sources : items that are the inputs; their edges are the first.
-    calls : ``(item, edges read)`` in running order; each call makes the next edges, one for each of its outputs.
+    calls : ``(item, edges read)`` in running order, behind them the options of a use that has some; each call makes the
+        next edges, one for each of its outputs.
     outputs : edges.
     """
 
     sources: list[int]
-    calls: list[tuple[int, list[int]]]
+    calls: list[tuple[Any, ...]]
     outputs: list[int]
 
 
@@ -33,7 +34,9 @@ def blueprint(graph: Graph) -> Blueprint:
     edges = {edge: i for i, edge in enumerate(graph.inputs)}
     calls = []
     for call in graph.calls:
-        calls.append((number[id(call.item)], [edges[edge] for edge in call.inputs]))
+        calls.append(
+            (number[id(call.item)], [edges[edge] for edge in call.inputs], *([call.options] if call.options else []))
+        )
         for edge in call.outputs:
             edges[edge] = len(edges)
     return Blueprint([number[id(source)] for source in graph.sources], calls, [edges[edge] for edge in graph.outputs])
@@ -42,10 +45,10 @@ def blueprint(graph: Graph) -> Blueprint:
 def graph_from(items: Sequence[Any], drawn: Blueprint) -> Graph:
     """Call items as a blueprint says; ``ValueError``, ``TypeError`` or ``IndexError`` where they cannot be."""
     edges: list[Edge] = [items[i].edge for i in drawn.sources]
-    for i, read in drawn.calls:
+    for i, read, *options in drawn.calls:
         came = [edges[number] for number in read]
         if isinstance(items[i], Layer):
-            edges.append(items[i](came))
+            edges += items[i].called(came, *map(tuple, options))
         else:
             edges += items[i].called(came, whole=True)
     return trace(edges[: len(drawn.sources)], [edges[number] for number in drawn.outputs])
@@ -58,16 +61,24 @@ def checked(items: Sequence[Any], sources: Any, calls: Any, outputs: Any) -> Blu
         raise ValueError(f"sources must be the layers that state an input, each once, got {shown(sources)}")
     count, made = len(known), []
     for call in listed("calls", calls, "calls"):
-        if not isinstance(call, list | tuple) or len(call) != 2:
-            raise ValueError(f"a call must be a pair of an item and the edges that it reads, got {shown(call)}")
-        item, read = call
+        if not isinstance(call, list | tuple) or not 2 <= len(call) <= 3:
+            raise ValueError(f"a call must be an item, the edges that it reads, and its options, got {shown(call)}")
+        item, read, *options = call
         i = number("an item of calls", item, len(items))
-        made.append((i, [number("an edge of calls", edge, count) for edge in listed("edges", read, "numbers")]))
-        count += n_outputs(items[i])
+        told = [_options(items[i], came) for came in options]
+        made.append((i, [number("an edge of calls", edge, count) for edge in listed("edges", read, "numbers")], *told))
+        count += n_outputs(items[i], *told)
     ends = [number("outputs", edge, count) for edge in listed("outputs", outputs, "numbers")]
     if not ends or len(set(ends)) < len(ends):
         raise ValueError(f"outputs must be edges, each once, got {shown(outputs)}")
     return Blueprint(known, made, ends)
+
+
+def _options(item: Any, came: Any) -> tuple[str, ...]:
+    known = getattr(item, "options", ())
+    if not isinstance(came, list | tuple) or not came or any(word not in known for word in came):
+        raise ValueError(f"the options of a call must be among {', '.join(known) or 'none'}, got {shown(came)}")
+    return tuple(came)
 
 
 def number(name: str, came: Any, end: int) -> int:
@@ -77,6 +88,8 @@ def number(name: str, came: Any, end: int) -> int:
     return came
 
 
-def n_outputs(item: Any) -> int:
+def n_outputs(item: Any, options: tuple[str, ...] = ()) -> int:
     """How many edges a call of a layer or model makes."""
-    return 1 if isinstance(item, Layer) or item.is_chain else len(item.graph.outputs)
+    if isinstance(item, Layer):
+        return item.n_outputs_of(options)
+    return 1 if item.is_chain else len(item.graph.outputs)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastnn._base.arguments import flag, shown
 from fastnn.layers.base import Layer
-from fastnn.layers.edges import Edge
+from fastnn.layers.edges import Call, Edge
 from fastnn.models.graph import trace
 from fastnn.models.instruction import train_alike
 from fastnn.models.model import Model
@@ -87,16 +87,18 @@ class _Cloner:
         edges = dict(zip(model.graph.inputs, (source.edge for source in sources), strict=True))
         for call in model.graph.calls:
             item = self._item(call.item)
-            edges.update(zip(call.outputs, self._called(item, [edges[edge] for edge in call.inputs]), strict=True))
+            edges.update(
+                zip(call.outputs, self._called(item, call, [edges[edge] for edge in call.inputs]), strict=True)
+            )
         graph = trace([source.edge for source in sources], [edges[edge] for edge in model.graph.outputs])
         made = Model.waiting(model.dtype.name, backend=model.backend, name=model.given_name)
         made.draft(graph, model.ends)
         made.settle_in()
         return made
 
-    def _called(self, item: Any, edges: list[Edge]) -> list[Edge]:
+    def _called(self, item: Any, call: Call, edges: list[Edge]) -> list[Edge]:
         if self.call_function is None:
-            return [item(edges)] if isinstance(item, Layer) else item.called(edges, whole=True)
+            return item.called(edges, call.options) if isinstance(item, Layer) else item.called(edges, whole=True)
         came = self.call_function(item, edges[0] if len(edges) == 1 else edges)
         listed = came if isinstance(came, list | tuple) else [came]
         if not all(isinstance(edge, Edge) for edge in listed):

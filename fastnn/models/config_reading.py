@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import layers as layer_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn.layers.base import Layer
 from fastnn.layers.parameter import check_shape, without_batch
 from fastnn.models.blueprint import Blueprint, checked, graph_from, n_outputs
 from fastnn.models.configs import TENSOR
@@ -83,7 +84,7 @@ class Reader:
         model.mark(config.get("trainable", True))
         shape = config.get("build_input_shape")
         if shape is not None and items:
-            model.build(check_shape("build_input_shape", without_batch(shape)))
+            model.build(check_shape("build_input_shape", without_batch(shape), may_be_open=True))
         return model
 
     def _chain_of_graph(self, config: Any) -> Model:
@@ -177,18 +178,30 @@ def _drawn(
         for name, entry in zip(known, entries, strict=True)
         for node, call in enumerate(listed("inbound_nodes", entry.get("inbound_nodes", ()), "calls"))
     }
-    counts = {name: n_outputs(item) for name, item in zip(known, items, strict=True)}
-    calls, count = [], len(first)
+    options = {
+        (name, node): (call.get("kwargs") or {}).get("options")
+        for name, entry in zip(known, entries, strict=True)
+        for node, call in enumerate(entry.get("inbound_nodes", ()))
+    }
+    counts: dict[Key, int] = {(name, 0): 1 for name, *_ in sources}
+    calls: list[tuple[Any, ...]] = []
+    count = len(first)
     for key in _in_running_order(wanted, first):
         read = [_edge(history, first, counts) for history in wanted[key]]
-        calls.append((place[key[0]], read))
+        calls.append((place[key[0]], read, *([options[key]] if options[key] else [])))
         first[key] = count
-        count += counts[key[0]]
+        counts[key] = n_outputs(items[place[key[0]]], *calls[-1][2:])
+        count += counts[key]
     outputs = [_edge(history, first, counts) for history in ends]
     drawn = checked(items, [place[name] for name, *_ in sources], calls, outputs)
-    makers = tuple(name for name, *_ in ends)
+    makers = tuple(_name_of_edge(items[place[name]], tensor) for name, _, tensor in ends)
     ins = Structure("inputs", in_names or tuple(name for name, *_ in sources), in_form)
     return drawn, (ins, Structure("outputs", out_names or makers, out_form))
+
+
+def _name_of_edge(item: Any, tensor: int) -> str:
+    """As :attr:`Edge.name` has it."""
+    return f"{item.name}_{tensor}" if tensor and isinstance(item, Layer) else item.name
 
 
 def _in_running_order(wanted: Mapping[Key, list[Any]], ready: Mapping[Key, int]) -> list[Key]:
@@ -213,9 +226,9 @@ def _in_running_order(wanted: Mapping[Key, list[Any]], ready: Mapping[Key, int])
     return order
 
 
-def _edge(history: Any, first: Mapping[Key, int], counts: Mapping[str, int]) -> int:
+def _edge(history: Any, first: Mapping[Key, int], counts: Mapping[Key, int]) -> int:
     name, node, tensor = history
-    if (name, node) not in first or not 0 <= tensor < counts[name]:
+    if (name, node) not in first or not 0 <= tensor < counts[name, node]:
         raise ValueError(f"the config has {shown(list(history))}, which nothing makes")
     return first[name, node] + tensor
 
@@ -239,7 +252,8 @@ def _history(came: Any) -> tuple[str, int, int]:
 
 def _tensors(call: Any) -> list[tuple[str, int, int]]:
     """The edges that a call reads, as they stand in its arguments."""
-    unread = {name: value for name, value in dict(call.get("kwargs") or {}).items() if value is not None}
+    told = dict(call.get("kwargs") or {})
+    unread = {name: value for name, value in told.items() if value is not None and name != "options"}
     if unread:
         raise ValueError(f"a call has {shown(next(iter(unread)))}, which no layer reads")
     found, waiting = [], [call["args"]]

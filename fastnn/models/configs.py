@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import layers as layer_definitions
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
+from fastnn.layers.parameter import stated
 from fastnn.layers.shape import InputLayer
 from fastnn.models.instruction import described_training
 from fastnn.models.inventory import inventory
@@ -59,7 +60,7 @@ def _of_chain(model: Model, shared: dict[int, int]) -> dict[str, Any]:
     items = model.items
     if not model.knows_shape:
         return {"layers": [_item(item, shared) for item in items]}
-    shape = model.layout.input_shape
+    shape = stated(model.layout.input_shape)
     if items[0] is model.layers[0]:  # Keras has a layer for the input, too
         items.insert(0, InputLayer(shape))
         name_items(items)
@@ -75,7 +76,8 @@ def _of_graph(model: Model, shared: dict[int, int]) -> dict[str, Any]:
         made = nodes[id(call.item)]
         histories.update((edge, [call.item.name, len(made), i]) for i, edge in enumerate(call.outputs))
         read = [_tensor(edge, histories[edge], model) for edge in call.inputs]
-        made.append({"args": read if len(read) == 1 else [read], "kwargs": {}})
+        told = {"options": call.options} if call.options else {}
+        made.append({"args": read if len(read) == 1 else [read], "kwargs": told})
     layers = [_item(item, shared) | {"name": item.name, "inbound_nodes": nodes[id(item)]} for item in graph.items]
     ins, outs = model.ends
     return {

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastnn._plan.layout import Layout
 from fastnn.layers.base import Layer
+from fastnn.layers.parameter import stated
 from fastnn.models import compact
 from fastnn.models.blueprint import blueprint
 from fastnn.models.instruction import described_training
@@ -44,7 +45,7 @@ def _described_chain(model: Model) -> dict[str, Any]:
     described: dict[str, Any] = {} if model.given_name is None else {"name": model.given_name}
     described |= {
         "layers": [layer.config() for layer in model.items],
-        "input_shape": list(model.layout.input_shape),
+        "input_shape": list(stated(model.layout.input_shape)),
         "dtype": model.dtype.name,
         "seed": model.seed,
         "epoch": model.epoch,
@@ -70,7 +71,7 @@ def _model(model: Model, number: dict[int, int]) -> dict[str, Any]:
     described |= {"seed": model.seed, "epoch": model.epoch, "step": model.step}
     described["items"] = [number[id(item)] for item in model.items]
     if model.is_chain:
-        described["input_shape"] = list(model.layout.input_shape)
+        described["input_shape"] = list(stated(model.layout.input_shape))
     else:
         drawn, ends = blueprint(model.graph), model.ends
         described |= {"sources": drawn.sources, "calls": [list(call) for call in drawn.calls], "outputs": drawn.outputs}

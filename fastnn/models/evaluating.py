@@ -11,6 +11,7 @@ import numpy as np
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
 from fastnn._engine import inference
+from fastnn._engine.convert import MAX_SAMPLES
 from fastnn._engine.data import Given, check_given, cut, make_rows
 from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import BATCH_SIZE, checked_steps
@@ -113,4 +114,4 @@ class Evaluating(Predicting):
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """:meth:`evaluate` under the name Keras gives it for one batch."""
-        return self.evaluate(x, y, sample_weight=sample_weight, return_dict=return_dict)
+        return self.evaluate(x, y, MAX_SAMPLES, sample_weight=sample_weight, return_dict=return_dict)

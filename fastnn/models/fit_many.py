@@ -108,6 +108,8 @@ def _prepare(
     with contextlib.ExitStack() as stack:
         for model in models:
             stack.enter_context(model.built_for(given[0]))
+            if model.layout.is_open:
+                raise ValueError(f"{model!r} takes sequences of any length; fit_many trains models of one input shape")
             kind = model.dtype, *model.layout.input_shapes
             if kind not in inputs:
                 inputs[kind] = [

@@ -64,14 +64,16 @@ class Flat:
     ----------
     layers : each once, in the order of ``get_weights``.
     frozen : places of those among them that are not trained.
-    nodes : ``(layer, edges read)``; the first edges are the inputs, and each node makes the next one.
+    nodes : ``(layer, edges read, options)``; the first edges are the inputs, and each node makes the next ones.
     outputs : edges.
+    n_edges : how many there are.
     """
 
     layers: list[Layer] = field(default_factory=list)
     frozen: set[int] = field(default_factory=set)
-    nodes: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    nodes: list[tuple[int, tuple[int, ...], tuple[str, ...]]] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
+    n_edges: int = 0
 
 
 def trace(inputs: Sequence[Edge], outputs: Sequence[Edge]) -> Graph:
@@ -171,15 +173,16 @@ def flatten(graph: Graph, trainable: bool = True) -> Flat:
         for call in graph.calls:
             read = [made[edge] for edge in call.inputs]
             if isinstance(call.item, Layer):
-                flat.nodes.append((index[id(call.item)], tuple(read)))
-                written = [n_inputs + len(flat.nodes) - 1]
+                flat.nodes.append((index[id(call.item)], tuple(read), call.options))
+                written = list(range(flat.n_edges, flat.n_edges + len(call.outputs)))
+                flat.n_edges += len(written)
             else:
                 written = expand(call.item.graph, read)
             made.update(zip(call.outputs, written, strict=True))
         return [made[edge] for edge in graph.outputs]
 
-    n_inputs = len(graph.inputs)
-    flat.outputs = expand(graph, range(n_inputs))
+    flat.n_edges = len(graph.inputs)
+    flat.outputs = expand(graph, range(flat.n_edges))
     return flat
 
 

@@ -32,7 +32,6 @@ class OwnLoops(Trainable):
     backend: str | None
     backend_: str | None
     _loops: Prepared | None = None
-    _calls = 0  # with training=True
 
     def _drop_plans(self) -> None:
         super()._drop_plans()
@@ -69,6 +68,8 @@ class OwnLoops(Trainable):
         if self._layout is None:
             with self.built_for(x):
                 return self.activations(x)
+        if self._layout.is_open:
+            return self.sized(self.rows_of(x)).activations(x)
         loops = self._prepared()
         if loops.values is None:
             loops.values = named_values(self.graph, {id(layer) for layer in self.layers})
@@ -127,6 +128,9 @@ class OwnLoops(Trainable):
         if self._layout is None:
             with self.built_for(x):
                 return self.gradients(x, y, sample_weight, class_weight, dy=dy, wrt=wrt, training=training)
+        if self._layout.is_open:
+            own = self.sized(self.rows_of(x))
+            return own.gradients(x, y, sample_weight, class_weight, dy=dy, wrt=wrt, training=training)
         loops, by_inputs = self._prepared(), wrt == "inputs"
         training = training is True or flag("training", training)
         if dy is None:
@@ -140,7 +144,7 @@ class OwnLoops(Trainable):
         n = len(inputs[0])
         slopes, entry = self._slopes(loops, dy, n), loops.for_slopes(by_inputs, training, n)
         module = self._module(entry[0])
-        step = FIRST_CALL + self._calls if self._calls else self._state.step
+        step = FIRST_CALL + self._state.calls if self._state.calls else self._state.step
         if by_inputs:
             return self._like_inputs(loops.inputs_of_slopes(module, entry, inputs, slopes, step))
         settles, loops.has_settled = not loops.has_settled, False
@@ -211,6 +215,8 @@ class OwnLoops(Trainable):
         if self._layout is None:
             with self.built_for(x):
                 return self._predicted(x)
+        if self._layout.is_open:
+            return self.sized(self.rows_of(x))._predicted(x, backend)
         loops = self._loops
         if loops is None:
             loops = self._loops = Prepared(self)
@@ -230,12 +236,14 @@ class OwnLoops(Trainable):
         if self._layout is None:
             with self.built_for(x):
                 return self._in_training(x)
+        if self._layout.is_open:
+            return self.sized(self.rows_of(x))._in_training(x)
         loops = self._prepared()
         inputs = self._rows(loops, x)
         module = self._module(loops.for_slopes(False, True, len(inputs[0]))[0])
-        self._calls += 1
+        self._state.calls += 1
         loops.has_settled = True
-        return self.ends[1].join(loops.forward(module, inputs, FIRST_CALL + self._calls))
+        return self.ends[1].join(loops.forward(module, inputs, FIRST_CALL + self._state.calls))
 
     def _prepared(self) -> Prepared:
         """What is kept between calls, made anew when layers were frozen or let go meanwhile."""

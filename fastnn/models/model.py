@@ -159,7 +159,8 @@ def _structure(kind: str, given: Any, names: tuple[str, ...]) -> Structure:
 def _check_outputs(given: Any, outputs: Sequence[Edge]) -> None:
     """``ValueError`` when two outputs would have the name of the layer that makes both."""
     makers = [edge.call.item for edge in outputs]
-    twice = next((item for i, item in enumerate(makers) if any(item is other for other in makers[:i])), None)
+    names = [(id(item), edge.name) for item, edge in zip(makers, outputs, strict=True)]
+    twice = next((item for i, item in enumerate(makers) if names[i] in names[:i]), None)
     if twice is not None and not isinstance(given, Mapping):
         raise ValueError(
             f"two outputs would have one name, that of {twice!r}, which makes both; give outputs as a dict "

@@ -28,6 +28,7 @@ from fastnn.models.outline import Outline
 from fastnn.models.store import Moves, Store, settle
 
 NOTHING: frozenset[int] = frozenset()
+MOST_IDS = 2**24  # whole numbers that float32 tells apart
 
 
 class Network(Outline):
@@ -210,6 +211,11 @@ class Network(Outline):
             object.__setattr__(layer, "_has_right_types", True)  # descriptions stay what they are
         if layer.dtype is not None and model_dtype(layer.dtype) != self.dtype:
             raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {self.dtype}, give it dtype=")
+        if layer.n_ids is not None and layer.n_ids > MOST_IDS and self.dtype != np.float64:
+            raise ValueError(
+                f"{layer!r} reads numbers that {self.dtype} does not tell apart from {MOST_IDS} on; give the model "
+                f"dtype='float64'"
+            )
         if layer.place is not None and layer.place.holder.params.dtype != self.dtype:
             raise ValueError(
                 f"{layer!r} has weights of {layer.place.holder.params.dtype}, and the model has {self.dtype}; give it "
@@ -268,7 +274,8 @@ class Network(Outline):
         if [edge.sizes for edge in edges] != wanted:
             came = ", ".join(str(edge.sizes) for edge in edges)
             raise ValueError(f"{self!r} reads {', '.join(map(str, wanted))}, and is called on {came}")
-        call = Call(self, edges, [edge.sizes for edge in self.graph.outputs])
+        ends = self.graph.outputs
+        call = Call(self, edges, [edge.sizes for edge in ends], others=[edge.others for edge in ends])
         self._read_by.update(call.outputs)
         return list(call.outputs) if whole else self._structure_of(call.outputs)
 

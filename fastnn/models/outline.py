@@ -101,12 +101,12 @@ class Outline(Weights):
     @property
     def input_shape(self) -> Any:
         """Shape of the input, with ``None`` for the batch axis; a list of shapes for several inputs."""
-        return _one_or_all([(None, *shape) for shape in self._built_layout.input_shapes])
+        return _one_or_all([(None, *shape) for shape in self._built_layout.stated(self._built_layout.inputs)])
 
     @property
     def output_shape(self) -> Any:
         """Shape of the predictions, with ``None`` for the batch axis; a list of shapes for several outputs."""
-        return _one_or_all([(None, *shape) for shape in self._built_layout.output_shapes])
+        return _one_or_all([(None, *shape) for shape in self._built_layout.stated(self._built_layout.outputs)])
 
     def get_config(self) -> dict[str, Any]:
         """Layers and how they call each other under Keras' names, without weights, for :meth:`from_config`.

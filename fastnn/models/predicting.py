@@ -14,6 +14,8 @@ from fastnn._engine import convert, inference
 from fastnn._engine.data import check_lengths, cut
 from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import checked_steps
+from fastnn._plan.compile import MAX_BLOCK, compile_plan
+from fastnn._plan.stepwise import stepwise
 from fastnn.callbacks import check as check_callbacks
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import batches
@@ -52,7 +54,7 @@ class Predicting(OwnLoops):
             return self._predict_batches(x, steps, backend, listeners)
         with self.built_for(x):
             inputs = self.rows_of(x)
-            entry = self.prediction_entry()
+            entry = self.sized(inputs).prediction_entry()
             self.backend_, module = _kernels.select(entry[0], backend or self.backend)  # an error forgets the build
         n, size = cut("steps", len(inputs[0]), batch_size, steps)
         if n < len(inputs[0]):
@@ -64,21 +66,21 @@ class Predicting(OwnLoops):
         with batches.for_predict(self, x, steps) as stream:
             stream.begin()
             with self.built_for(batches.first_inputs(self, stream, targets=False)):
-                entry = self.prediction_entry()
+                entry = self.sized(stream.first()).prediction_entry()  # an error forgets the build
                 self.backend_, module = _kernels.select(entry[0], backend or self.backend)
-                stream.first()  # an error forgets the build
             listeners.introduce(self, {"epochs": 1, "steps": steps or stream.source.expected()})
-            return self.ends[1].join(inference.predict_stream(self._state, stream, entry, module, listeners))
+            entries = lambda inputs: self.sized(inputs).prediction_entry()  # noqa: E731
+            return self.ends[1].join(inference.predict_stream(self._state, stream, entries, module, listeners))
 
     def rows_of(self, x: Any) -> list[Any]:
         """Rows for prediction, checked, for each input."""
-        shapes = self.layout.input_shapes
+        shapes = self.layout.stated(self.layout.inputs)
         if len(shapes) == 1 and not isinstance(x, Mapping):
-            return [convert.inputs("x", x, shapes[0], self.dtype, empty=True)]
+            return [convert.inputs("x", x, shapes[0], self.dtype, empty=True, n_ids=self.layout.n_ids[0])]
         ins = self.ends[0]
         labels = [ins.label("x", i) for i in range(len(shapes))]
-        given = zip(labels, ins.split("x", x), shapes, strict=True)
-        inputs = [convert.inputs(label, came, shape, self.dtype, empty=True) for label, came, shape in given]
+        given = zip(labels, ins.split("x", x), shapes, self.layout.n_ids, strict=True)
+        inputs = [convert.inputs(name, came, s, self.dtype, empty=True, n_ids=n) for name, came, s, n in given]
         check_lengths(labels, inputs)
         return inputs
 
@@ -105,15 +107,35 @@ class Predicting(OwnLoops):
         return self.predict(x)
 
     def predictor(self) -> Any:
-        """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`."""
-        from fastnn._engine.predictor import make_predictor
+        """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`.
+
+        That of a recurrent or causal network also goes step by step, ``f.step(x)``; see
+        :class:`fastnn._engine.stepping.RecurrentPredictor`.
+        """
+        from fastnn._engine.stepping import RecurrentPredictor
 
         if len(self.ends[0].names) > 1 or len(self.ends[1].names) > 1:
             raise ValueError("a predictor takes one input and gives one output; model(x) takes and gives several")
-        plan = self.prediction_plan()
-        made = make_predictor(plan, *_kernels.select(plan, self.backend), self._state)
+        layout = self.layout
+        remembers = layout.is_open or any(layer.steps is not None for layer in layout.layers)
+        made = RecurrentPredictor(self) if remembers else self.predictor_of_rows()
         self._predictors.add(made)
         return made
+
+    def predictor_of_rows(self) -> Any:
+        """A callable for rows of one shape."""
+        from fastnn._engine.predictor import make_predictor
+
+        plan = self.prediction_plan()
+        return make_predictor(plan, *_kernels.select(plan, self.backend), self._state)
+
+    def stepper(self) -> Any:
+        """A callable for steps of sequences; ``ValueError`` where a layer needs more than the steps before."""
+        from fastnn._engine.stepping import Stepper
+
+        made = stepwise(self.layout)
+        plan = compile_plan(made.layout, batch_size=MAX_BLOCK, seed=self.seed)
+        return Stepper(plan, _kernels.select(plan, self.backend)[1], self._state, made.states)
 
     def moved(self, store: Store, moves: Moves) -> None:
         """Take over that parameters stand elsewhere; predictors follow."""

@@ -32,7 +32,8 @@ class Prepared(Loops):
         self.seen = freezing.latest
         self.told = [model._trainable, *(item._trainable for item in self.watched)]
         self.ends, self.reading = model.ends, model.prediction_entry()
-        self.one_shape = layout.input_shapes[0] if len(layout.inputs) == 1 else None
+        plain = len(layout.inputs) == 1 and layout.n_ids == (None,)
+        self.one_shape = layout.input_shapes[0] if plain else None
         self.values: Any = None
         self.has_settled = False
         self.blends: weakref.WeakKeyDictionary[Any, Blend] = weakref.WeakKeyDictionary()

@@ -97,7 +97,7 @@ def _drafted_chain(described: dict[str, Any], custom: Mapping[str, Any]) -> Draf
     from fastnn.models.sequential import Sequential
 
     layers = [_layer_of(stored, custom) for stored in listed("layers", described["layers"], "layers")]
-    shape = check_shape("input_shape", described["input_shape"])
+    shape = check_shape("input_shape", described["input_shape"], may_be_open=True)
     known = layers[0].input_shape if layers else None
     if known not in (None, shape):
         raise ValueError(f"input_shape is {shape}, and the first layer's {known}")
@@ -147,7 +147,7 @@ def _model_of(stored: dict[str, Any], before: Sequence[Any], dtype: str) -> Any:
     if stored["class"] == "Sequential":
         chain = _named(Sequential(dtype=dtype, seed=seed, name=name), stored)
         chain.mark(stored.get("trainable", True))
-        chain.draft(items, check_shape("input_shape", stored["input_shape"]))
+        chain.draft(items, check_shape("input_shape", stored["input_shape"], may_be_open=True))
         return chain
     drawn = checked(items, stored["sources"], stored["calls"], stored["outputs"])
     ends = _ends("inputs", stored, len(drawn.sources)), _ends("outputs", stored, len(drawn.outputs))

@@ -153,7 +153,9 @@ class Sequential(Model):
 
     def _build(self, input_shape: Any) -> None:
         known = stack.shape_of(self._items)
-        shape = known if input_shape is None else check_shape("input_shape", without_batch(input_shape))
+        shape = (
+            known if input_shape is None else check_shape("input_shape", without_batch(input_shape), may_be_open=True)
+        )
         if not self._items:
             raise NotReadyError("the model has no layers")
         if shape is None:

@@ -14,7 +14,7 @@ from fastnn._base.arguments import integer
 from fastnn._base.keywords import refuse_for
 from fastnn._base.stored import check_types
 from fastnn._engine import exclusive
-from fastnn._engine.compiled import Compiled, Metrics, Trainee
+from fastnn._engine.compiled import Compiled, Metrics, Trainee, sizes_of
 from fastnn._engine.plans import Entry, PlanCache
 from fastnn._engine.state import attribute
 from fastnn._plan.passes import last_activation
@@ -29,6 +29,7 @@ from fastnn.models.structure import Structure
 from fastnn.optimizers import Optimizer
 
 NO_LOSS = "the model was compiled without a loss; give one to compile(loss=...), or train by apply_gradients"
+MOST_SIZES = 64  # lengths that a model has plans for
 NOT_COMPILED = "the model is not compiled; call compile(optimizer=..., loss=...) first"
 
 
@@ -41,6 +42,7 @@ class Trainable(Copying):
     loss_weights: Any
     epoch, step, slots = attribute("epoch"), attribute("step"), attribute("slots")
     _plans: PlanCache
+    _whole: Any = None  # of what serves one length, the model of all lengths
 
     def __init__(self, dtype: Any, seed: int | None, name: str | None):
         super().__init__(dtype, seed, name)
@@ -111,6 +113,26 @@ class Trainable(Copying):
 
     def _drop_plans(self) -> None:
         self._plans, self._drawn_up = PlanCache(), None
+        self._of_sizes: dict[tuple[int, ...], Any] = {}
+
+    def sized(self, inputs: Sequence[Any]) -> Any:
+        """The model for rows of these lengths: itself, where lengths do not differ from batch to batch."""
+        return self.of_sizes(sizes_of(inputs)) if self.layout.is_open else self
+
+    def of_sizes(self, sizes: tuple[int, ...]) -> Any:
+        """The model for inputs of so many numbers a sample, with the state of this one and plans of its own.
+
+        The last ones are kept, so that data of some dozens of lengths are not compiled for again and again.
+        """
+        found = self._of_sizes.pop(sizes, None)
+        if found is None:
+            while len(self._of_sizes) >= MOST_SIZES:
+                self._of_sizes.pop(next(iter(self._of_sizes)))
+            found = object.__new__(type(self))
+            vars(found).update(vars(self), _layout=self.layout.of_sizes(sizes), _whole=self)
+            found._drop_plans()
+        self._of_sizes[sizes] = found
+        return found
 
     def compile(
         self,
@@ -210,7 +232,9 @@ class Trainable(Copying):
     @property
     def trainee(self) -> Trainee:
         """The model as the engine sees it."""
-        return Trainee(self.compiled, self._state, self._plans, self.frozen)
+        whole = self._whole or (self if self.layout.is_open else None)
+        of_sizes = (lambda sizes: whole.of_sizes(sizes).trainee) if whole else None
+        return Trainee(self.compiled, self._state, self._plans, self.frozen, of_sizes)
 
     @property
     def plan(self) -> Plan:

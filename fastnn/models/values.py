@@ -73,8 +73,8 @@ class _Walk:
             seen.add(id(call.item))
             taken.add(name)
             if isinstance(call.item, Layer):
-                written = [self.count]
-                self.count += 1
+                written = list(range(self.count, self.count + len(call.outputs)))
+                self.count += len(written)
             else:
                 written = self._expand(call.item.graph, [made[edge] for edge in call.inputs], f"{prefix}{name}/")
             self.calls.append((prefix + name, call.item, written))

@@ -20,7 +20,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastnn._base import threads
 from fastnn._base.foreign import plain
-from fastnn._base.sparse import from_scipy
 from fastnn._engine import exclusive
 from fastnn._kernels import contract
 from fastnn.losses import Reduction
@@ -119,11 +118,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return Stochastic(self, data, held_out, incremental, task)
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": is_regressor(self)}
+        rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": is_regressor(self), **self._axes()}
         X, y = validate_data(
             self, plain("X", X), plain("y", y, dates=not is_regressor(self)), dtype=self._dtypes(), reset=reset, **rules
         )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _axes(self) -> dict[str, bool]:
+        """Rows of layers that a user lists may have any number of axes."""
+        return {"allow_nd": self.layers is not None}
 
     def _dtypes(self) -> Any:
         return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
@@ -131,7 +134,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _ready(self, X: Any, first_pass: bool, incremental: bool, random_state: Any) -> None:
         """Have a compiled model of the shape that parameters and data ask for."""
         output = self._output()
-        layers = networks.make_layers(self, X.shape[1], output)
+        layers = networks.make_layers(self, X.shape[1:], output)
         there = getattr(self, "model_", None)
         if first_pass or there is None or list(layers) != list(there.items):
             model = Sequential(layers, dtype=X.dtype.name, seed=0, backend=self.backend)
@@ -219,10 +222,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return HeldOut(self._rows(X), lambda outputs: self._score_outputs(y, outputs, weight), loss)
 
     def _rows(self, X: Any) -> Any:
-        """Checked rows as backends take them."""
-        if hasattr(X, "tocsr"):
-            return from_scipy("X", X, self.model_.dtype)
-        return np.require(X, self.model_.dtype, ("C", "A"))
+        return networks.rows_of(self.model_, X)
 
     @contextlib.contextmanager
     def _threads(self) -> Any:
@@ -242,7 +242,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         model = self.model_
         self._synchronize()
         if not self._as_fitted(X):
-            X = validate_data(self, plain("X", X), accept_sparse="csr", reset=False, dtype=self._dtypes())
+            X = validate_data(
+                self, plain("X", X), accept_sparse="csr", reset=False, dtype=self._dtypes(), **self._axes()
+            )
         if self.n_threads is None:
             return model.predict(X)
         with threads.limited(int(self.n_threads)):

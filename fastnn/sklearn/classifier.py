@@ -43,7 +43,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     class_weight : weight of each class, ``{class: weight}`` or "balanced" (``n / (n_classes * count)``).
     loss : "log_loss" or "focal" (Lin et al. 2017), which with ``gamma`` counts certain rows less.
     layers : layers of :mod:`fastnn.layers` in place of ``hidden_layer_sizes``, ``activation`` and ``dropout``; the
-        output layer is added.
+        output layer is added. X may then have more axes, such as ``(n, steps, features)`` for a GRU.
     dtype : "float32" or "float64"; None trains in the dtype of X, as scikit-learn does. float32 is faster.
     callbacks : of :mod:`fastnn.callbacks`; logs hold ``loss``, and ``val_loss`` and ``val_score`` of held-out rows.
         scikit-learn's own callbacks are set by ``set_callbacks``.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import activations, optimizers
+from fastnn._base.sparse import from_scipy
 from fastnn.layers import Dense, Dropout, InputLayer, Layer
 from fastnn.losses import LossRecord
 from fastnn.models.sequential import Sequential
@@ -48,16 +49,16 @@ def hidden_sizes(came: Any) -> list[int]:
     return sizes
 
 
-def make_layers(estimator: Any, n_in: int, output: Output) -> tuple[Layer, ...]:
+def make_layers(estimator: Any, shape: tuple[int, ...], output: Output) -> tuple[Layer, ...]:
     """The layers of an estimator's network: those it lists, or Dense ones by its sizes, and the last one."""
     penalty = L1L2(l2=0.5 * float(estimator.alpha))
     last = Dense(output.units, output.activation, kernel_regularizer=penalty)
     if estimator.layers is not None:
-        return (InputLayer((n_in,)), *_penalized(estimator.layers, penalty), last)
+        return (InputLayer(shape), *_penalized(estimator.layers, penalty), last)
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     chosen = _for_each("activation", estimator.activation, sizes)
     rates = _for_each("dropout", estimator.dropout, sizes)
-    layers: list[Layer] = [InputLayer((n_in,))]
+    layers: list[Layer] = [InputLayer(shape)]
     for size, activation, rate in zip(sizes, chosen, rates, strict=True):
         layers.append(Dense(int(size), activation, kernel_regularizer=penalty))
         if rate:
@@ -148,3 +149,13 @@ def take_weights(model: Sequential, coefs: list, intercepts: list, before: Seque
         model.compile(before.optimizer, before.loss)
         model.reduction = before.reduction
         model.seed, model.epoch, model.step, model.slots = before.seed, before.epoch, before.step, before.slots
+
+
+def rows_of(model: Sequential, X: Any) -> Any:
+    """Rows that scikit-learn has checked as backends take them."""
+    if hasattr(X, "tocsr"):
+        return from_scipy("X", X, model.dtype)
+    wanted = model.layout.input_shape
+    if X.shape[1:] != wanted:
+        raise ValueError(f"X must have the shape (n, {', '.join(map(str, wanted))}) of the fit, got {X.shape}")
+    return np.require(X, model.dtype, ("C", "A")).reshape(len(X), -1)

@@ -122,3 +122,22 @@ def test_examples_are_scripts_that_take_a_backend(which):
 def test_convolutions_tell_images_and_signals_apart(example, which, epochs, least, capsys):
     assert example(which).main(epochs=epochs) > least
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("which", "epochs", "least"),
+    [
+        ("sentiment", 5, 0.98),
+        ("characters", 12, 0.9),
+        ("reverse", 4, 0.99),
+        ("mnist_rows", 6, 0.85),
+    ],
+)
+def test_sequences_are_read(example, which, epochs, least, capsys):
+    assert example(which).main(epochs=epochs) > least
+    assert capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_a_wave_is_continued(example):
+    assert example("sine_forecast").main() < 0.2

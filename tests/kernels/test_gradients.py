@@ -17,9 +17,12 @@ from fastnn._kernels import reference
 from fastnn._ops import KINDS
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers import (
+    GRU,
+    LSTM,
     Activation,
     AlphaDropout,
     AveragePooling2D,
+    Bidirectional,
     Conv2D,
     Conv2DTranspose,
     Cropping1D,
@@ -35,6 +38,7 @@ from fastnn.layers import (
     MaxPooling1D,
     MaxPooling2D,
     Permute,
+    PositionEmbedding,
     PReLU,
     RandomCrop,
     RandomRotation,
@@ -44,6 +48,7 @@ from fastnn.layers import (
     Rescaling,
     Reshape,
     Scale,
+    SimpleRNN,
     SpatialDropout2D,
     UnitNormalization,
     UpSampling2D,
@@ -200,6 +205,9 @@ STACKS = {
         [DepthwiseConv2D(2, activation="tanh"), UnitNormalization(), LayerNormalization(), Dense(2)],
         (3, 2, 3),
     ),
+    "cells": ([LSTM(2, return_sequences=True), GRU(3, reset_after=False, return_sequences=True), SimpleRNN(2)], (3, 2)),
+    "both directions": ([Bidirectional(GRU(2, recurrent_dropout=0.3)), Dense(2)], (2, 3)),
+    "places": ([Dense(2), PositionEmbedding(4), SimpleRNN(3, "softsign", return_sequences=True)], (3, 2)),
     "deep": ([Dense(3, name) for name in ("tanh", "silu", "elu", "softplus", "gelu")], (3,)),
 }
 
@@ -213,8 +221,9 @@ def test_gradient_of_layer_stack(backend, rng, stack, loss):
 
 
 def test_every_kind_of_operation_has_a_stack_here_or_differences_of_its_own(rng):
-    of_their_own = {  # test_join_kernels, test_batch_norm, test_elementwise_kernels; users'
-        *("merge", "concatenate", "dot", "batch_norm", "standardize", "own")
+    of_their_own = {  # test_join_kernels, test_batch_norm, test_elementwise_kernels; users'; of sequences
+        *("merge", "concatenate", "dot", "batch_norm", "standardize", "own"),
+        *("embedding", "mask", "blank", "attention", "masked_mean"),
     }
     nets = [network(rng, layers, shape, loss="mean_squared_error") for layers, shape in STACKS.values()]
     met = {KINDS[int(kind)] for net in nets for kind in net.plan.ops["kind"]}

@@ -29,7 +29,7 @@ from fastnn._kernels.numba import ops
 from fastnn._ops import OPS
 from fastnn._plan import compile as compiling
 from fastnn.activations import ActivationCode
-from fastnn.layers import Dense, Dropout
+from fastnn.layers import LSTM, Dense, Dropout
 from fastnn.losses import LossCode
 from fastnn.metrics import StatisticCode
 from fastnn.optimizers import SGD, Adam, RMSprop
@@ -120,6 +120,9 @@ def test_a_plan_needs_the_kernels_of_its_codes_alone(rng):
     assert names(dense(rng, (3, 4, 2), "relu").plan) == [f"activate {relu}", "forward 0", "product 0"]
     fused = dense(rng, (3, 2), output="softmax", loss="categorical_crossentropy").plan
     assert f"activate {int(ActivationCode.SOFTMAX)}" in names(fused)
+    gate = int(ActivationCode.HARD_SIGMOID)
+    cell = network(rng, [LSTM(2, "linear", "hard_sigmoid")], (5, 3), loss="mse", optimizer="sgd").plan
+    assert {f"activate {gate}", f"activation_gradient {gate}"} <= set(names(cell))
 
 
 def test_a_call_with_other_arrays_than_the_kernel_takes_is_refused():
@@ -248,6 +251,9 @@ def test_products_of_small_integers_are_exact(rng, dtype, m, n, k):
         c = memory.array(m * n, dtype)
         PRODUCT(memory.copy(start), memory.copy(flat.ravel()), *strides, memory.copy(b.ravel()), c, m, k, n)
         np.testing.assert_array_equal(c.reshape(m, n), (start if len(start) else 0) + a @ b)
+        if len(start):
+            PRODUCT(c, memory.copy(flat.ravel()), *strides, memory.copy(b.ravel()), c, m, k, n)
+            np.testing.assert_array_equal(c.reshape(m, n), start + a @ b + a @ b, "sums that go on")
     memory.check()
 
 

@@ -84,6 +84,19 @@ LAYERS = [
     layers.LayerNormalization([-2, -1], epsilon=0.1, scale=False),
     layers.GroupNormalization(4, center=False),
     layers.UnitNormalization(1),
+    layers.SimpleRNN(4, "relu", go_backwards=True, recurrent_constraint="non_neg"),
+    layers.LSTM(4, recurrent_activation="hard_sigmoid", unit_forget_bias=False, return_sequences=True, name="read"),
+    layers.GRU(4, dropout=0.1, recurrent_dropout=0.2, return_state=True, reset_after=False),
+    layers.Bidirectional(layers.LSTM(4, recurrent_regularizer="l2", name="one"), merge_mode=None, name="both"),
+    layers.Bidirectional(layers.GRU(4), "sum", layers.SimpleRNN(4, go_backwards=True), input_shape=(5, 2)),
+    layers.Bidirectional(layers.GRU(4, trainable=False, dtype="float64")),
+    layers.TimeDistributed(layers.Dense(3, "tanh", kernel_initializer="he_normal"), name="each"),
+    layers.TimeDistributed(layers.TimeDistributed(layers.Conv2D(3, 2))),
+    layers.PositionEmbedding(12, "zeros", name="place"),
+    layers.Embedding(9, 4, embeddings_regularizer="l1", mask_zero=True, input_shape=(5,)),
+    layers.Masking(-1.0),
+    layers.MultiHeadAttention(2, 3, value_dim=4, dropout=0.1, output_shape=(5,), bias_constraint="non_neg"),
+    layers.Attention(use_scale=True, dropout=0.5, name="found"),
 ]
 
 

@@ -264,6 +264,7 @@ cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **roo
 
 
 include "predictor.pxi"
+include "stepper.pxi"
 include "testing.pxi"
 
 fnn_is_called_off = _called_off

@@ -54,8 +54,8 @@ def activity_penalty(tables, workspace, n_rows):
     for op in tables.ops:
         l1, l2 = op.activity_l1, op.activity_l2
         if l1 or l2:
-            first = tables.values[op.output].offset
-            for i in range(first, first + n_rows * op.repeat * op.n_out):
+            made = tables.values[op.output]
+            for i in range(made.offset, made.offset + n_rows * made.size):
                 y = float(workspace[i])
                 penalty += l1 * abs(y) + l2 * y * y
     return penalty

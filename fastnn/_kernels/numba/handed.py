@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
-from fastnn._ops import batch_norm, conv, conv_transpose, layer_norm
+from fastnn._ops import attention, batch_norm, conv, conv_transpose, gru, layer_norm, lstm, simple_rnn
 
-# Convolutions and layers always sum their gradients in shards, and batches have factors.
-WITH_SUMS = tuple(kind.OP.code for kind in (conv, conv_transpose, batch_norm, layer_norm))
+# Convolutions, layers and sequences always sum their gradients in shards, and batches have factors.
+WITH_SUMS = tuple(kind.OP.code for kind in (conv, conv_transpose, batch_norm, layer_norm, simple_rnn, lstm, gru))
+ATTENTION = attention.OP.code
 
 
 class Tables(NamedTuple):
@@ -65,6 +66,13 @@ def new_sparse_room(tables, memory, data, predicts):
 
 
 @inlined
+def attention_spare(op):
+    """Numbers that a head wants: its keys or values transposed, two matrices, and twice the scores."""
+    queries, keys, wide = op.geometry[1], op.geometry[2], max(op.geometry[3], op.geometry[4])
+    return wide * (keys + 2 * max(queries, keys)) + 2 * queries * keys
+
+
+@inlined
 def new_room(tables, memory, gathers, accumulate):
     """Room for a block of rows; and where gradients of several blocks or ops are added, for the largest."""
     header, numbers, labels, spare = tables.header[()], 0, 0, 0
@@ -76,6 +84,8 @@ def new_room(tables, memory, gathers, accumulate):
     for op in tables.ops:
         if accumulate or header.shares_params or op.kind in WITH_SUMS:
             spare = max(spare, op.weights, op.n_out)
+        if op.kind == ATTENTION:
+            spare = max(spare, attention_spare(op))
     rows, dtype = header.block_rows, memory.params.dtype
     return Room(
         np.empty(header.n_inputs, np.int64),

@@ -114,10 +114,15 @@ def moments(target, labels, weight, y, width, repeat, out, p):
 
 @inlined
 def predictions(target, labels, weight, y, width, repeat, out, p):
-    first = 1 + int(out[0])
-    for i in range(y.shape[0]):
-        out[first + i] = y[i]
-    out[0] += y.shape[0]
+    at = 1 + int(out[0])
+    for row in range(y.shape[0] // width):
+        for i in range(row * width, (row + 1) * width):
+            out[at] = y[i]
+            at += 1
+        if p:
+            out[at] = weight_at(weight, row // repeat)
+            at += 1
+    out[0] = at - 1
 
 
 @inlined

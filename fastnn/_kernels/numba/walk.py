@@ -12,6 +12,7 @@ from fastnn._kernels import steps
 from fastnn._kernels.numba import ops
 from fastnn._kernels.numba.compile import inlined, kernel
 from fastnn._kernels.numba.constraints import activity_penalty, add_activity_gradient
+from fastnn._kernels.numba.masks import mask_of, masked_loss, masked_statistic
 from fastnn._kernels.numba.ops.arrays import Arrays, When, output_gradient, written
 from fastnn._kernels.numba.table import activate, block_loss, block_statistic
 from fastnn._kernels.numba.update import update_params
@@ -95,7 +96,10 @@ def one_loss(tables, memory, loss, target, labels, weight, n_rows, sums, scale):
     y, dy = output(tables, memory, loss.output, n_rows)
     parameters = loss.parameters[: loss.n_parameters]
     arguments = target, labels, weight, y, dy, loss.n_out, loss.repeat, loss.factor * scale, parameters
-    total = block_loss(tables.kernels, loss.code, arguments)
+    if loss.mask >= 0:
+        total = masked_loss(tables, loss, mask_of(tables, memory, loss, n_rows), arguments, n_rows)
+    else:
+        total = block_loss(tables.kernels, loss.code, arguments)
     sums[0] += loss.factor * total
     if loss.place:
         sums[loss.place] += total
@@ -110,7 +114,10 @@ def one_statistic(tables, memory, metric, target, labels, weight, n_rows, sums):
     counted = weight if metric.weighted else weight[:0]
     out = sums[metric.first : metric.first + metric.n_sums]
     shared = target, labels, counted, y, loss.n_out, loss.repeat, out, metric.parameter
-    block_statistic(tables.kernels, metric.statistic, shared)
+    if loss.mask >= 0:
+        masked_statistic(tables, metric, mask_of(tables, memory, loss, n_rows), shared, n_rows)
+    else:
+        block_statistic(tables.kernels, metric.statistic, shared)
 
 
 @kernel

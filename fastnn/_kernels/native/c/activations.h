@@ -81,6 +81,21 @@ static void fnn_apply_math(int function, int64_t n, const void *x, void *y) {
     }
 }
 
+/* The derivative of an activation of single numbers for one vector, where it follows from y: for kernels that have more
+ * to do with it in registers.
+ *
+ * Design: a call, since a kernel with all of them inside would be compiled once for each. */
+static __attribute__((noinline)) vf slope_vector(int code, double parameter, vf y) {
+    const vf p = vf_set1((real)parameter);
+    switch (code) {
+#define CASE(code, name)                                                                                               \
+    case FNN_##code: return d_##name(y, y, p);
+        ELEMENTWISE(CASE)
+#undef CASE
+    }
+    return vec_one();
+}
+
 /* y (rows, n) = activation of z (rows, n), which may be the same array. */
 static void fnn_activate(int code, double parameter, int64_t rows, int64_t n, const void *z, void *y) {
     const int64_t count = rows * n;

@@ -258,7 +258,7 @@ static void multiply_transposed_add(const product *g) {
 /* Without packing. B.T with start is not needed by anyone. */
 static void multiply_direct(const product *g) {
     product part = *g;
-    if (g->k == 1) part.b_transposed = 0; /* a column lies in memory as a row does */
+    if (g->k == 1 && g->b_row == 1) part.b_transposed = 0; /* a column lies in memory as a row does */
     if (part.b_transposed && part.add && part.k > PANEL_K)
         multiply_transposed_add(&part);
     else if (part.b_transposed)

@@ -57,6 +57,8 @@ const fnn_layout_entry fnn_layouts[] = {
     FIELD(fnn_loss, repeat),
     FIELD(fnn_loss, output),
     FIELD(fnn_loss, place),
+    FIELD(fnn_loss, mask),
+    FIELD(fnn_loss, balanced),
     FIELD(fnn_loss, factor),
     FIELD(fnn_loss, parameters),
     END(fnn_loss),

@@ -203,6 +203,23 @@ static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begi
     return 0;
 }
 
+/* The same of those rows that count; the others have no gradient, and a softmax that the loss took over acts there. */
+static double run_stretches(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
+    const int64_t n = rows->n_out;
+    double total = 0;
+    for (int64_t first = begin, last; first < end; first = last) {
+        real *y = rows->y + first * n;
+        last = stretch_end(rows, first, end);
+        if (row_counts(rows, first)) {
+            total += run_loss(loss, rows, first, last, scale);
+            continue;
+        }
+        memset(rows->dy + first * n, 0, (size_t)((last - first) * n) * sizeof(real));
+        if (loss->fused == FNN_SOFTMAX) fnn_activate(FNN_SOFTMAX, 0, last - first, n, y, y);
+    }
+    return total;
+}
+
 /* The label smoothing of a row's dense target. */
 static double smoothing_of(const fnn_loss *loss) {
     switch (loss->code) {
@@ -219,6 +236,7 @@ static loss_rows rows_of_loss(const fnn_model *model, const fnn_loss *loss, cons
                               const int32_t *samples, real *alphas) {
     for (int i = 2; i < loss->n_parameters; i++) alphas[i - 2] = (real)loss->parameters[i];
     const fnn_value *output = &model->values[loss->output];
+    const fnn_value *mask = loss->mask >= 0 ? &model->values[loss->mask] : NULL;
     return (loss_rows){.target = answer->target,
                        .weight = answer->weight,
                        .samples = samples,
@@ -230,7 +248,9 @@ static loss_rows rows_of_loss(const fnn_model *model, const fnn_loss *loss, cons
                        .smoothing = (real)smoothing_of(loss),
                        .gamma = (real)loss->parameters[0],
                        .alpha = (real)loss->parameters[2],
-                       .alphas = loss->n_parameters > 3 ? alphas : NULL};
+                       .alphas = loss->n_parameters > 3 ? alphas : NULL,
+                       .mask = mask ? (real *)model->workspace + mask->offset : NULL,
+                       .group = mask ? loss->repeat / mask->size : 1};
 }
 
 static void fnn_loss_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
@@ -241,7 +261,9 @@ static void fnn_loss_kernel(const fnn_model *model, const fnn_answer *answers, c
         const loss_rows rows = rows_of_loss(model, loss, &answers[i], samples, alphas);
         const int64_t n = loss->n_out, first = begin * loss->repeat, last = end * loss->repeat;
         const double factor = loss->factor * scale / (double)loss->repeat;
-        const double total = run_loss(loss, &rows, first, last, (real)factor) / (double)loss->repeat;
+        const double balance = balance_of(loss, model->header->divisor, &rows, first, last);
+        const double total =
+            run_stretches(loss, &rows, first, last, (real)(factor * balance)) * balance / (double)loss->repeat;
         sums[0] += loss->factor * total;
         if (loss->place) sums[loss->place] += total;
         if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)

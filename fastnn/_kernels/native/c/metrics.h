@@ -2,31 +2,7 @@
 #ifndef FNN_METRICS_H
 #define FNN_METRICS_H
 
-#include "kernels.h"
-#include "vec.h"
-
-/* The rows of a block as its loss and its statistics see them. */
-typedef struct {
-    const void *target;     /* (n_samples, repeat, n_out), or int32 (n_samples, repeat) when sparse */
-    const real *weight;     /* (n_samples,) or NULL for ones */
-    const int32_t *samples; /* of the block's samples, their place in target and weight */
-    real *y, *dy;           /* (rows of the block, n_out) */
-    int64_t n_out, repeat;
-    int sparse;
-    real smoothing;     /* of the categorical cross-entropies' dense targets */
-    real gamma;         /* of the categorical focal losses */
-    real alpha;         /* of their classes alike, or */
-    const real *alphas; /* of each class, else NULL */
-} loss_rows;
-
-static inline real row_weight(const loss_rows *rows, int64_t i) {
-    return rows->weight ? rows->weight[rows->samples[rows->repeat == 1 ? i : i / rows->repeat]] : 1;
-}
-
-static inline int64_t target_row(const loss_rows *rows, int64_t i) {
-    const int64_t repeat = rows->repeat;
-    return repeat == 1 ? rows->samples[i] : rows->samples[i / repeat] * repeat + i % repeat;
-}
+#include "loss_rows.h"
 
 typedef struct {
     const real *t; /* NULL when the target is a class index */
@@ -131,11 +107,12 @@ static void s_moments(const metric_row *row, double *out) {
     }
 }
 
-/* The predictions themselves, behind their count. */
+/* The predictions themselves, behind their count; each followed by its weight where the parameter is 1. */
 static void s_predictions(const metric_row *row, double *out) {
     double *next = out + 1 + (int64_t)out[0];
     for (int64_t j = 0; j < row->n; j++) next[j] = row->y[j];
-    out[0] += (double)row->n;
+    if (row->p != 0) next[row->n] = row->w;
+    out[0] += (double)row->n + (row->p != 0);
 }
 
 /* Hits by four rules (halves, signs, equal numbers, largest outputs), the weight, and how many targets speak against
@@ -168,7 +145,7 @@ INLINE void add_rows(void (*statistic)(const metric_row *, double *), const fnn_
     for (int64_t i = begin; i < end; i++) {
         const int64_t at = target_row(rows, i);
         metric_row row = {.y = rows->y + i * n, .n = n, .p = metric->parameter};
-        row.w = metric->weighted ? row_weight(rows, i) : 1;
+        row.w = metric->weighted ? row_weight(rows, i) : row_counts(rows, i);
         if (rows->sparse)
             row.label = ((const int32_t *)rows->target)[at];
         else
@@ -178,7 +155,7 @@ INLINE void add_rows(void (*statistic)(const metric_row *, double *), const fnn_
 }
 
 /* Adds rows [begin, end) to the metric's part of sums. */
-static void add_statistic(const fnn_metric *metric, const loss_rows *rows, int64_t begin, int64_t end, double *sums) {
+static void add_stretch(const fnn_metric *metric, const loss_rows *rows, int64_t begin, int64_t end, double *sums) {
     double *out = sums + metric->first;
     switch (metric->statistic) {
     case FNN_HITS: add_rows(s_hits, metric, rows, begin, end, out); break;
@@ -191,6 +168,15 @@ static void add_statistic(const fnn_metric *metric, const loss_rows *rows, int64
     case FNN_MOMENTS: add_rows(s_moments, metric, rows, begin, end, out); break;
     case FNN_PREDICTIONS: add_rows(s_predictions, metric, rows, begin, end, out); break;
     case FNN_NUMBER_HITS: add_rows(s_number_hits, metric, rows, begin, end, out); break;
+    }
+}
+
+/* The same of those rows that count, or to keep them of all. */
+static void add_statistic(const fnn_metric *metric, const loss_rows *rows, int64_t begin, int64_t end, double *sums) {
+    for (int64_t first = begin, last; first < end; first = last) {
+        last = stretch_end(rows, first, end);
+        if (row_counts(rows, first) || metric->statistic == FNN_PREDICTIONS)
+            add_stretch(metric, rows, first, last, sums);
     }
 }
 

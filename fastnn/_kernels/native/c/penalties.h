@@ -62,7 +62,7 @@ static double fnn_activity(const fnn_model *model, int64_t rows) {
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
         const real *y = op_y(op, model);
-        const int64_t n = rows * op->repeat * op->n_out;
+        const int64_t n = rows * model->values[op->output].size;
         if (op->activity_l1 != 0) penalty += op->activity_l1 * vec_double_sum(magnitude_at, y, n);
         if (op->activity_l2 != 0) penalty += op->activity_l2 * vec_double_sum(square_at, y, n);
     }
@@ -71,7 +71,7 @@ static double fnn_activity(const fnn_model *model, int64_t rows) {
 
 static void fnn_activity_back(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                               int64_t end) {
-    const int64_t width = op->repeat * op->n_out, at = begin * width;
+    const int64_t width = model->values[op->output].size, at = begin * width;
     const double scale = block->activity_scale;
     const penalty_run run = {.w = op_y(op, model) + at,
                              .g = op_dy(op, model) + at,

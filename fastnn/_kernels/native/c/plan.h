@@ -140,7 +140,7 @@ typedef struct {
 typedef struct {
     int32_t code, fused, sparse, n_parameters;
     int64_t n_out, repeat;
-    int32_t output, place;
+    int32_t output, place, mask, balanced;
     double factor, parameters[FNN_N_PARAMETERS];
 } fnn_loss;
 

@@ -318,7 +318,8 @@ int fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, 
     t.learns = learns_at_once(network);
     t.is_finite = 1;
     prepare_exit(&t, batch_rows);
-    fnn_parallel(fnn_threads_for(network, at_most(batch_rows, header->block_rows), 3, threads), train_task, &t);
+    const int64_t together = at_most(batch_rows, header->block_rows);
+    fnn_parallel(fnn_threads_for(network, together, FNN_TRAINING_PASSES, threads), train_task, &t);
     free(t.before);
     return end_of(&t.exit, t.is_finite && ends(&t));
 }
@@ -352,6 +353,6 @@ int fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows
     const int64_t together = at_most(network->model.header->block_rows, n_rows);
     t.flop = flop_of_sample(network);
     t.is_long = 3 * t.flop * (double)n_rows >= LONG_FLOP;
-    fnn_parallel(fnn_threads_for(network, together, 3, threads), gradient_task, &t);
+    fnn_parallel(fnn_threads_for(network, together, FNN_TRAINING_PASSES, threads), gradient_task, &t);
     return end_of(&t.exit, t.is_finite && ends(&t));
 }

@@ -18,6 +18,7 @@ enum {
     LARGE_WEIGHTS =
         16384 /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
 };
+#define UPDATE_FLOP 10.0 /* of a parameter */
 double fnn_flop_a_thread = 1e6;
 int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward);
 
@@ -40,8 +41,17 @@ static double flop_of_row(const fnn_network *network) {
     return flop;
 }
 
+/* Of the update of parameters that no row is multiplied with, as those of large tables; the others' is little beside
+ * their products. */
+static double flop_of_tables(const fnn_network *network) {
+    int64_t left = network->model.header->n_params;
+    for (int i = 0; i < network->model.header->n_ops; i++) left -= network->model.ops[i].weights;
+    return left > 0 ? UPDATE_FLOP * (double)left : 0;
+}
+
 int fnn_threads_for(const fnn_network *network, int64_t rows, int passes, int limit) {
-    const double worth = flop_of_row(network) * passes * (double)rows / fnn_flop_a_thread;
+    const double update = passes == FNN_TRAINING_PASSES ? flop_of_tables(network) : 0;
+    const double worth = (flop_of_row(network) * passes * (double)rows + update) / fnn_flop_a_thread;
     const int64_t shares = (rows + ROW_UNIT - 1) / ROW_UNIT;
     const int most = (int)at_most(limit, shares);
     return worth < 2 || most < 2 ? 1 : worth < most ? (int)worth : most;

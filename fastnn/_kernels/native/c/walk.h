@@ -43,7 +43,9 @@ int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, 
 int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms, void *const *outputs,
                 int threads);
 
-/* Threads worth using for this many rows at a time, of at most `limit`. */
+enum { FNN_TRAINING_PASSES = 3 }; /* forward, and back by rows and by parameters; an update follows */
+
+/* Threads worth using for so many passes over this many rows at a time, of at most `limit`. */
 int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit);
 
 /* Floating-point operations in a block that are worth a thread; less is done sooner alone. Only tests change it. */

@@ -42,10 +42,20 @@ SIZE = VISIT.first + VISIT.size()
 forward, backward = FORWARD.caller(), BACKWARD.caller()
 
 
+def has_gates(op: Any) -> bool:
+    return "gate" in OPS[int(op["kind"])].geometry
+
+
+def gate(op: Any) -> int:
+    """The activation of its gates."""
+    return int(OPS[int(op["kind"])].sizes(op).gate)
+
+
 def needed(plan: Any) -> list[tuple[Family, int]]:
     """The kernels that a plan uses."""
     kinds = {int(op["kind"]) for op in plan.ops}
-    activations = {int(op["activation"]) for op in plan.ops} - {int(ActivationCode.LINEAR)}  # left out by the ops
+    activations = {int(op["activation"]) for op in plan.ops} | {gate(op) for op in plan.ops if has_gates(op)}
+    activations -= {int(ActivationCode.LINEAR)}  # left out by the ops
     fused = {int(loss["fused"]) for loss in plan.losses}
     wanted = [(PRODUCT, {0}), (ACTIVATE, activations | fused), (FORWARD, kinds), (VISIT, {0} if plan.has_own else ())]
     if plan.training:

@@ -58,9 +58,9 @@ def read(op, arrays, i, n_rows):
 
 @inlined
 def written(op, arrays, n_rows):
-    """The rows of its output."""
-    offset = arrays.values[op.output].offset
-    return arrays.workspace[offset : offset + n_rows * op.repeat * op.n_out]
+    """The rows of its output, and what stands behind them."""
+    made = arrays.values[op.output]
+    return arrays.workspace[made.offset : made.offset + n_rows * made.size]
 
 
 @inlined
@@ -72,8 +72,8 @@ def kept(op, arrays, n_rows):
 
 @inlined
 def output_gradient(op, arrays, n_rows):
-    offset = arrays.values[op.output].grad
-    return arrays.workspace[offset : offset + n_rows * op.repeat * op.n_out]
+    made = arrays.values[op.output]
+    return arrays.workspace[made.grad : made.grad + n_rows * made.size]
 
 
 @inlined

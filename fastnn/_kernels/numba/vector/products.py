@@ -22,16 +22,16 @@ def _strip(vectors, masked):
     many, few, one = (tile(rows, vectors, masked=masked) for rows in (MANY, FEW, 1))
 
     @inlined
-    def fill(start, a, row_stride, k_stride, b, c, m, k, n, width):
+    def fill(start, each, a, row_stride, k_stride, b, c, m, k, n, width):
         i = 0
         while i + MANY <= m:
-            many(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            many(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
             i += MANY
         while i + FEW <= m:
-            few(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            few(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
             i += FEW
         while i < m:
-            one(start, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            one(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
             i += 1
 
     return fill
@@ -44,27 +44,28 @@ wide_strip, edge_strip = _strip(2, masked=False), _strip(1, masked=True)
 def product(start, a, row_stride, k_stride, b, c, m, k, n):
     """``c = start + a @ b`` with ``a[i, l]`` at ``a[i * row_stride + l * k_stride]``.
 
-    ``start`` ``(n,)`` is added to every row; empty, it stands for zeros. It must be empty for a transposed ``a``.
+    ``start`` ``(n,)`` is added to every row, ``(m, n)``, which may be ``c`` itself, each to its own; empty, it stands
+    for zeros. It must be empty for a transposed ``a``.
     """
+    each = n if start.shape[0] > n else 0  # numbers of start from a row to the next
     if n == 1 and k_stride == 1:
-        _dots(start, a, row_stride, b, c, m, k)
+        _dots(start, each, a, row_stride, b, c, m, k)
         return
     if n == 1:  # a column from a transposed a is a row from a as it lies
         a, row_stride, k_stride, b, m, n = b, k, 1, a, 1, m
     lanes = VECTOR_BYTES // a.itemsize
     wide = n // (2 * lanes) * (2 * lanes)
     for j in range(0, wide, 2 * lanes):
-        wide_strip(start[j:], a, row_stride, k_stride, b[j:], c[j:], m, k, n, 0)
+        wide_strip(start[j:], each, a, row_stride, k_stride, b[j:], c[j:], m, k, n, 0)
     for j in range(wide, n, lanes):
-        edge_strip(start[j:], a, row_stride, k_stride, b[j:], c[j:], m, k, n, n - j)
+        edge_strip(start[j:], each, a, row_stride, k_stride, b[j:], c[j:], m, k, n, n - j)
 
 
 @sum_kernel
-def _dots(start, a, row_stride, b, c, m, k):
+def _dots(start, each, a, row_stride, b, c, m, k):
     """The case n = 1, along the rows of ``a``."""
-    first = start[0] if start.shape[0] else start.dtype.type(0)
     for i in range(m):
-        row, total = a[i * row_stride : i * row_stride + k], first
+        row, total = a[i * row_stride : i * row_stride + k], start[i * each] if start.shape[0] else start.dtype.type(0)
         for j in range(k):
             total += row[j] * b[j]
         c[i] = total

@@ -84,19 +84,25 @@ class _Vectors:
 
 
 def tile(rows: int, vectors: int, *, masked: bool = False) -> Any:
-    """An intrinsic ``fill(start, a, row_stride, k_stride, b, c, n, k, width)`` for ``rows`` rows of ``c``.
+    """An intrinsic ``fill(start, each, a, row_stride, k_stride, b, c, n, k, width)`` for ``rows`` rows of ``c``.
 
-    Arrays begin at the tile's first numbers. ``start`` may be shorter than the tile, which stands for zeros behind it.
+    Arrays begin at the tile's first numbers. ``start`` may be shorter than the tile, which stands for zeros behind it;
+    it is the same for all rows, or ``each`` numbers further on for every next one.
     """
 
     def generate(context, builder, signature, arguments):
-        start, a, b, c = (_address(context, builder, signature, arguments, i) for i in (0, 1, 4, 5))
-        _, _, row_stride, k_stride, _, _, n, k, width = arguments
+        start, a, b, c = (_address(context, builder, signature, arguments, i) for i in (0, 2, 5, 6))
+        _, each, _, row_stride, k_stride, _, _, n, k, width = arguments
         given = cgutils.unpack_tuple(builder, _array(context, builder, signature, arguments, 0).shape)[0]
-        on = _Vectors(builder, signature.args[1].dtype, a.type.pointee, width if masked else None)
+        on = _Vectors(builder, signature.args[2].dtype, a.type.pointee, width if masked else None)
         steps = [INDEX(v * on.lanes) for v in range(vectors)]
         first = [on.load(start, step, on.lanes_below(builder.sub(given, step))) for step in steps]
         sums = [[cgutils.alloca_once_value(builder, value) for value in first] for _ in range(rows)]
+        with builder.if_then(builder.icmp_signed("!=", each, INDEX(0))):
+            for r, row in enumerate(sums[1:], 1):
+                for step, total in zip(steps, row, strict=True):
+                    place = builder.add(builder.mul(INDEX(r), each), step)
+                    builder.store(on.load(start, place, on.lanes_below(builder.sub(given, place))), total)
         with cgutils.for_range(builder, k) as loop:
             b_row, a_column = builder.mul(loop.index, n), builder.mul(loop.index, k_stride)
             values = [on.load(b, builder.add(b_row, step), on.mask) for step in steps]
@@ -111,9 +117,9 @@ def tile(rows: int, vectors: int, *, masked: bool = False) -> Any:
         return context.get_dummy_value()
 
     @intrinsic
-    def fill(typing, start, a, row_stride, k_stride, b, c, n, k, width):
+    def fill(typing, start, each, a, row_stride, k_stride, b, c, n, k, width):
         whole = types.int64
-        return types.void(start, a, whole, whole, b, c, whole, whole, whole), generate
+        return types.void(start, whole, a, whole, whole, b, c, whole, whole, whole), generate
 
     return fill
 

@@ -1,0 +1,230 @@
+/* What the recurrent ops share: sequences, their arrays, and kernels in panels; recurrent_walk.h goes over the steps.
+ *
+ * Some samples go through all steps together, so that kernels and states stay in the cache. What the way back wants of
+ * a step stands in the op's room, sample by sample, at the step's place in the input: the cell's numbers, which their
+ * gradients replace, the states before the step and, with dropout, what was read of h. So dx and the gradients of both
+ * kernels are each one product over all steps.
+ *
+ * Design: kernels are copied into panels once a call, which pays from the second step on; gates wait in scratch memory
+ * and not in the room, whose rows may lie multiples of a page apart. */
+#ifndef FNN_OPS_RECURRENT_H
+#define FNN_OPS_RECURRENT_H
+
+#include <string.h>
+
+#include "activations.h"
+#include "dropout.h"
+#include "gemm_packed.h"
+#include "optimizers.h"
+#include "scratch.h"
+#include "windows.h"
+
+#define TOGETHER 48        /* samples; whole tiles of any ISA */
+#define RECURRENT_SHARD 16 /* samples whose parts of the parameters' gradients are one sum, see _ops/recurrent.py */
+
+enum { READS_BACK, WRITES_BACK, SEQUENCES, STATES, MASKED, ZEROS, STARTED, GATE, VARIANT };
+
+typedef struct sequences sequences;
+
+/* One kind of cell. Steps are at a place of the input; both ways read and write the scratch arrays of `sequences`. */
+typedef struct {
+    int gates, states, kept; /* times n_out: columns of kernels, states, numbers of a step beside them */
+    int split;               /* gates that read the state; the others come behind them */
+    void (*step)(const sequences *, int64_t at);
+    void (*step_back)(const sequences *, int64_t at);
+    /* Of the gates behind split: at a step's numbers, what is multiplied with the state's kernel, and its gradients. */
+    void (*rest)(const sequences *, const real *kept, const real **read, const real **dz);
+} cell;
+
+/* A kernel (k, n), in panels of `width` columns that lie behind each other, with dense rows b_row apart. */
+typedef struct {
+    const real *b;
+    int64_t k, n, b_row, width;
+} kernel_panels;
+
+/* Samples that go through all steps together. */
+struct sequences {
+    const fnn_op *op;
+    const fnn_model *model;
+    const cell *cell;
+    int64_t first, rows; /* the samples */
+    int64_t steps, n_in, n;
+    int64_t columns, stride; /* of the kernels; numbers of a step in the room */
+    int usual;               /* the activations are tanh and sigmoid */
+    const real *x, *mask, *b;
+    real *kept, *factors; /* NULL in prediction, and without dropout */
+    real *y;              /* of all samples, or its gradient */
+    int64_t y_size;       /* numbers of a sample */
+    /* Kernels of the gates before split, and of those behind; where joined, the input's first one stands above the
+     * state's. */
+    kernel_panels of_x[2], of_state[2];
+    int joined;
+    const real *start; /* where the gates before split begin: the bias, or NULL */
+    /* Scratch arrays, (rows, n_out) unless said otherwise. */
+    real *z, *part;     /* (rows, columns) */
+    real *both;         /* (rows, n_in + n_out) of a step: what is read of the input and of h, if joined */
+    real *h, *c, *read; /* rows of h are h_row apart, those of read read_row; read is h without dropout */
+    int64_t h_row, read_row;
+    real *dh, *dc, *out; /* gradients of the states, and of outputs that masked steps repeat */
+    real *dread;
+    real *seen; /* (rows,) whether some step has counted */
+};
+
+static int64_t panel_size(int64_t k, int64_t n) { return k * rounded_up(n, TILE_WIDTH); }
+
+/* Numbers of scratch memory that kernels take, and the arrays of so many samples, each with a gap behind it. */
+static int64_t kernels_size(const fnn_op *op, const cell *cell) {
+    const int64_t n = op->n_out, columns = cell->gates * n, split = cell->split * n;
+    const int64_t there = panel_size(op->n_in + n, split) + panel_size(op->n_in + n, columns - split);
+    const int64_t back = panel_size(columns, n), sums = (op->n_in + n) * columns;
+    return at_least(at_least(there, back), sums);
+}
+
+static int64_t arrays_size(const fnn_op *op, const cell *cell, int64_t rows) {
+    return rows * ((2 * cell->gates + 7) * op->n_out + op->n_in + 1) + cell->gates * op->n_out + 16 * LOGICAL_LANES;
+}
+
+static size_t recurrent_scratch(const fnn_op *op, const cell *cell) {
+    return (size_t)(kernels_size(op, cell) + arrays_size(op, cell, TOGETHER)) * sizeof(real);
+}
+
+/* The next numbers of scratch memory, from a new cache line on. */
+static real *take_room(real **room, int64_t numbers) {
+    real *taken = *room;
+    *room += rounded_up(numbers, LOGICAL_LANES);
+    return taken;
+}
+
+/* Whether kernels are worth a copy. Few rows have tiles wider than panels. */
+static int in_panels(const fnn_op *op, int64_t rows) { return rows > FLAT_ROWS && op->repeat > 1; }
+
+static kernel_panels panels_of(const real *b, int64_t k, int64_t n, int64_t b_row, int copies, real **room) {
+    if (!copies) return (kernel_panels){b, k, n, b_row, n};
+    real *to = take_room(room, panel_size(k, n));
+    const product all = {.n = n, .k = k, .b = b, .b_row = b_row};
+    pack_b(&all, 0, k, 0, n, to);
+    return (kernel_panels){to, k, n, TILE_WIDTH, TILE_WIDTH};
+}
+
+/* Two kernels of as many columns, the second one's rows below the first one's. */
+static kernel_panels stacked_panels(const real *w, int64_t above, const real *u, int64_t below, int64_t n,
+                                    int64_t b_row, real **room) {
+    real *to = take_room(room, panel_size(above + below, n));
+    for (int64_t j = 0; j < n; j += TILE_WIDTH) {
+        const product one = {.b = w + j, .b_row = b_row}, other = {.b = u + j, .b_row = b_row};
+        real *panel = to + j * (above + below);
+        pack_b(&one, 0, above, 0, at_most(n - j, TILE_WIDTH), panel);
+        pack_b(&other, 0, below, 0, at_most(n - j, TILE_WIDTH), panel + above * TILE_WIDTH);
+    }
+    return (kernel_panels){to, above + below, n, TILE_WIDTH, TILE_WIDTH};
+}
+
+/* The transpose of b (n, k). */
+static kernel_panels turned_panels(const real *b, int64_t k, int64_t n, int64_t b_row, int copies, real **room) {
+    real *to = take_room(room, panel_size(k, n));
+    if (!copies) {
+        transpose(n, k, b, b_row, to, n);
+        return (kernel_panels){to, k, n, n, n};
+    }
+    const product all = {.n = n, .k = k, .b = b, .b_row = b_row, .b_transposed = 1};
+    pack_b(&all, 0, k, 0, n, to);
+    return (kernel_panels){to, k, n, TILE_WIDTH, TILE_WIDTH};
+}
+
+/* p's sums over the kernel; n, k and b are the kernel's. */
+static void multiply_panels(const kernel_panels *by, product p) {
+    p.k = by->k, p.b_row = by->b_row, p.a_column = 1;
+    for (int64_t j = 0; j < by->n; j += by->width, p.c += by->width) {
+        p.n = at_most(by->n - j, by->width), p.b = by->b + j * by->k;
+        multiply_in_place(&p);
+        if (p.start) p.start += by->width;
+    }
+}
+
+static int is_usual(const fnn_op *op) {
+    return op->activation == FNN_TANH && (op->kind == FNN_SIMPLE_RNN || op->geometry[GATE] == FNN_SIGMOID);
+}
+
+/* What is the same for all samples of a call. */
+static sequences sequences_of(const fnn_op *op, const fnn_model *model, const fnn_block *block, const cell *cell) {
+    const int64_t n = op->n_out, per_step = (cell->kept + cell->states + (op->rate > 0)) * n;
+    sequences s = {.op = op, .model = model, .cell = cell, .steps = op->repeat, .n_in = op->n_in, .n = n};
+    s.columns = cell->gates * n, s.stride = per_step, s.usual = is_usual(op);
+    s.x = op_x(op, model, block, 0);
+    s.mask = op->geometry[MASKED] ? op_x(op, model, block, 1) : NULL;
+    s.b = op->b < 0 ? NULL : (const real *)model->params + op->b;
+    s.y_size = model->values[op->output].size;
+    if (op->room < 0) return s;
+    s.kept = place(model, op->room);
+    if (op->rate > 0) s.factors = s.kept + model->header->block_rows * s.steps * per_step;
+    return s;
+}
+
+static real *kept_at(const sequences *s, int64_t r, int64_t at) {
+    return s->kept + ((s->first + r) * s->steps + at) * s->stride;
+}
+
+/* What was read of h at a step. */
+static real *kept_read(const sequences *s, real *kept) {
+    return kept + (s->cell->kept + (s->factors ? s->cell->states : 0)) * s->n;
+}
+
+/* Numbers that follow each other through the activation of the cell or of the gates, in place. */
+static void squash(const sequences *s, int64_t n, real *z) {
+    fnn_activate(s->op->activation, s->op->parameter, 1, n, z, z);
+}
+
+static void squash_gates(const sequences *s, int64_t n, real *z) {
+    fnn_activate((int)s->op->geometry[GATE], s->op->numbers[0], 1, n, z, z);
+}
+
+INLINE vf cell_slope(const sequences *s, vf y, const int usual) {
+    return usual ? d_tanh(y, y, y) : slope_vector(s->op->activation, s->op->parameter, y);
+}
+
+INLINE vf gate_slope(const sequences *s, vf y, const int usual) {
+    return usual ? d_sigmoid(y, y, y) : slope_vector((int)s->op->geometry[GATE], s->op->numbers[0], y);
+}
+
+static int counts(const sequences *s, int64_t r, int64_t at) {
+    return !s->mask || s->mask[(s->first + r) * s->steps + at] != 0;
+}
+
+/* The numbers of an output, or of its gradient, that belong to a step; NULL where it has none. */
+static real *y_of_step(const sequences *s, int64_t r, int64_t step) {
+    const int64_t *flags = s->op->geometry;
+    if (!flags[SEQUENCES] && step != s->steps - 1) return NULL;
+    const int64_t at = flags[SEQUENCES] ? (flags[WRITES_BACK] ? s->steps - 1 - step : step) : 0;
+    return s->y + (s->first + r) * s->y_size + at * s->n;
+}
+
+/* The last states behind the outputs. */
+static real *y_of_state(const sequences *s, int64_t r, int state) {
+    return s->y + (s->first + r) * s->y_size + ((s->op->geometry[SEQUENCES] ? s->steps : 1) + state) * s->n;
+}
+
+static int64_t place_of(const sequences *s, int64_t step) {
+    return s->op->geometry[READS_BACK] ? s->steps - 1 - step : step;
+}
+
+/* Calls a piece of a row's work, piece(..., j, some), over its n numbers. */
+#define OVER_ROW(n, piece, ...)                                                                                        \
+    do {                                                                                                               \
+        int64_t j_ = 0;                                                                                                \
+        for (; j_ + LANES <= (n); j_ += LANES) piece(__VA_ARGS__, j_, LANES);                                          \
+        if (j_ < (n)) piece(__VA_ARGS__, j_, (int)((n) - j_));                                                         \
+    } while (0)
+
+INLINE void multiply_row(const real *a, const real *b, int64_t n, real *to) {
+    for (int64_t j = 0; j < n; j += LANES) {
+        const int some = (int)at_most(n - j, LANES);
+        vec_store(to + j, vf_mul(vec_load(a + j, some), vec_load(b + j, some)), some);
+    }
+}
+
+static void read_h(const sequences *s, int64_t r) {
+    if (s->factors)
+        multiply_row(s->h + r * s->h_row, s->factors + (s->first + r) * s->n, s->n, s->read + r * s->read_row);
+}
+
+#endif

@@ -1,0 +1,60 @@
+"""A state behind gates, for every step of a sequence, and its way back (Cho et al. 2014).
+
+``z`` and ``r`` are the gates' activation of ``x @ w + b + h @ u`` by columns, ``g = activation(x @ w_g + b_g + p)``,
+and ``h' = z * h + (1 - z) * g``. The variant says what ``p`` is: ``r * (h @ u_g + b'_g)``, where the state's part of
+all gates has a bias ``b'`` of its own, behind ``b`` (Keras' ``reset_after``); or ``(r * h) @ u_g``.
+
+Kept: ``z, r, g``, and what ``r`` is multiplied with in the first variant, ``r * h`` in the second.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn._ops.activation import activate
+from fastnn._ops.recurrent import (
+    Cell,
+    cell_slope,
+    gate,
+    gate_slope,
+    has_two_biases,
+    kind,
+    recurrent_bias,
+    recurrent_kernel,
+)
+
+
+def step(op, a, z, read, states, kept):
+    u, two = recurrent_kernel(op, a, CELL), 2 * int(op["n_out"])
+    of_x, of_state, bias = z, read @ u[:, :two], recurrent_bias(op, a, CELL)
+    z, r = np.split(gate(op, of_x[:, :two] + of_state + bias[:two]), 2, axis=1)
+    if has_two_biases(op):
+        kept[3] = read @ u[:, two:] + bias[two:]
+        part = r * kept[3]
+    else:
+        kept[3] = r * read
+        part = kept[3] @ u[:, two:]
+    g = activate(op, of_x[:, two:] + part)
+    kept[:3] = z, r, g
+    return [z * states[0] + (1 - z) * g]
+
+
+def step_back(op, a, read, states, after, d, kept):
+    u, two = recurrent_kernel(op, a, CELL), 2 * int(op["n_out"])
+    z, r, g, multiplied = kept
+    dz, dg = d[0] * (states[0] - g) * gate_slope(op, z), d[0] * (1 - z) * cell_slope(op, g)
+    if has_two_biases(op):
+        dr = dg * multiplied * gate_slope(op, r)
+        ds = np.concatenate((dz, dr, dg * r), axis=1)
+        du, dread = read.T @ ds, ds @ u.T
+    else:
+        dpart = dg @ u[:, two:].T
+        dr = dpart * read * gate_slope(op, r)
+        ds = np.concatenate((dz, dr, dg), axis=1)
+        du = np.concatenate((read.T @ ds[:, :two], multiplied.T @ dg), axis=1)
+        dread = ds[:, :two] @ u[:, :two].T + dpart * r
+    return np.concatenate((dz, dr, dg), axis=1), ds, du, dread, [d[0] * z]
+
+
+CELL = Cell(n_gates=3, n_states=1, n_kept=4, step=step, step_back=step_back)
+OP = kind(24, "gru", CELL)

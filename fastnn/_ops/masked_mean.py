@@ -1,0 +1,33 @@
+"""The mean of those rows of a sample for which a mask, the second input, is not 0; zeros where it is 0 for all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn._ops.base import Op
+
+
+def forward(op, a, when):
+    x, counts = rows_of(op, a)
+    a.y[...] = np.where(counts, x, 0).sum(axis=1) / number(counts).astype(x.dtype)
+
+
+def backward(op, a, when):
+    x, counts = rows_of(op, a)
+    if a.dx:
+        share = a.dy / number(counts).astype(x.dtype)
+        a.dx.take(np.where(counts, share[:, None], 0).reshape(a.xs[0].shape))
+
+
+def rows_of(op, a):
+    """``(samples, rows, n)``, and which of them count, ``(samples, rows, 1)``."""
+    rows = int(op["geometry"][0])
+    return a.xs[0].reshape(a.n_samples, rows, -1), a.xs[1].reshape(a.n_samples, rows, 1) != 0
+
+
+def number(counts):
+    """How many rows count, at least 1."""
+    return np.maximum(counts.sum(axis=1), 1)
+
+
+OP = Op(29, "masked_mean", forward, backward, geometry=("rows",), by_sample=True)

@@ -1,0 +1,245 @@
+"""What recurrent kinds have in common: the walk over the steps of a sequence, forward and back.
+
+A sample is a sequence of ``repeat`` steps, each ``n_in`` numbers. A cell (``simple_rnn.py``, ``lstm.py``, ``gru.py``)
+makes of what one step reads and of the states before it the states after it, each ``n_out`` numbers; the first of them,
+``h``, is the step's output. The input's part of the gates is ``x @ w + b``, to which a cell adds the state's part.
+
+Geometry
+--------
+reads_back : the last step comes first. writes_back : outputs are written in that order, too: they stand at the steps
+    that they belong to.
+sequences : the output is that of all steps, else of the last one. states : behind it stand the states after the last
+    step.
+masked : the second input is a mask, ``(samples, steps)`` of ones and zeros. Where it is 0 the states stay as they are
+    and the output is repeated, that of no step before being 0; with ``zeros`` it is 0.
+started : the last inputs are the states before the first step, else those are 0.
+gate : the activation of the gates, its parameter ``numbers[0]``; the op's own activation is the cell's.
+
+With a ``rate``, what a cell reads of ``h`` is multiplied in training by factors as of dropout, the same for all steps
+of a sequence (Gal and Ghahramani 2016, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastnn._base import random
+from fastnn._ops.activation import BY_CODE, apply
+from fastnn._ops.base import Op, Operation
+
+GEOMETRY = ("reads_back", "writes_back", "sequences", "states", "masked", "zeros", "started", "gate", "variant")
+SHARD = 16  # samples whose parts of the parameters' gradients are one sum
+
+
+class Cell(NamedTuple):
+    """One kind of cell.
+
+    Attributes
+    ----------
+    n_gates : how many times ``n_out`` columns the kernels have.
+    n_states : how many states it has.
+    n_kept : how many times ``n_out`` numbers a step it keeps for the way back, beside the states.
+    step : ``(op, a, z, read, states, kept) -> states after it``; ``z`` is the input's part of the gates, ``read`` what
+        is read of ``h``, ``(samples, n_out)`` each.
+    step_back : ``(op, a, read, states, states after it, their gradients, kept) -> (dz, ds, du, dread, dstates)``: the
+        gradients of the input's part and of the state's part of the gates, of the recurrent kernel, of ``read`` and
+        of the states before it, without what comes by ``read``.
+    """
+
+    n_gates: int
+    n_states: int
+    n_kept: int
+    step: Callable[..., Any]
+    step_back: Callable[..., Any]
+
+
+class Sequences:
+    """The arrays of one op, with the steps in the order in which it takes them, first axis."""
+
+    def __init__(self, op: Any, a: Any, cell: Cell, when: Any):
+        self.op, self.a, self.cell, self.size = op, a, cell, a.sizes
+        self.n, self.steps, self.units = a.n_samples, int(op["repeat"]), int(op["n_out"])
+        self.x = in_order(a.xs[0].reshape(self.n, self.steps, -1), self.size.reads_back)
+        self.mask = in_order(a.xs[1], self.size.reads_back)[..., None] != 0 if self.size.masked else None
+        self.kept = self._room(when)
+        self.factors = self._factors(when)
+
+    def _room(self, when: Any) -> np.ndarray:
+        """What is kept of each step: the cell's numbers, then the states after it."""
+        shape = self.steps, self.n, self.cell.n_kept + self.cell.n_states, self.units
+        if self.op["room"] < 0:
+            return np.empty(shape, self.x.dtype)
+        return self.a.room[: np.prod(shape)].reshape(shape)
+
+    def _factors(self, when: Any) -> Any:
+        """Of what is read of ``h``, ``(samples, units)``; on the way back those that stand behind what is kept."""
+        rate, numbers = float(self.op["rate"]), self.n * self.units
+        if not rate or self.op["room"] < 0:
+            return 1
+        place = self.a.room[self.kept.size :][:numbers].reshape(self.n, self.units)
+        if when is not None:
+            first = when.first_row * self.units
+            drawn = random.dropout_scale(when.seed, int(self.op["stream"]), when.step, rate, first, numbers)
+            place[...] = drawn.reshape(place.shape) if when.training else 1
+        return place
+
+    def outputs(self, whole: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Of ``(samples, numbers)`` as the op's output: the outputs of the steps, first axis, and the last states."""
+        steps = self.steps if self.size.sequences else 1
+        ys = whole[:, : steps * self.units].reshape(self.n, steps, self.units)
+        states = whole[:, steps * self.units :].reshape(self.n, -1, self.units).swapaxes(0, 1)
+        return in_order(ys, self.size.writes_back), list(states)
+
+    def starts(self) -> list[np.ndarray]:
+        """The states before the first step."""
+        if self.size.started:
+            return self.a.xs[-self.cell.n_states :]
+        return [np.zeros((self.n, self.units), self.x.dtype)] * self.cell.n_states
+
+    def states(self, step: int) -> list[np.ndarray]:
+        """The states after a step."""
+        return list(self.kept[step, :, self.cell.n_kept :].swapaxes(0, 1)) if step >= 0 else self.starts()
+
+    def kept_of(self, step: int) -> np.ndarray:
+        """What the cell keeps of a step, ``(n_kept, samples, units)``."""
+        return self.kept[step, :, : self.cell.n_kept].swapaxes(0, 1)
+
+    def keep_states(self, step: int, states: Sequence[np.ndarray]) -> None:
+        self.kept[step, :, self.cell.n_kept :] = np.stack(states, axis=1)
+
+    def chosen(self, step: int, this: Any, that: Any) -> Any:
+        """``this`` where the step counts, ``that`` where it is masked."""
+        return this if self.mask is None else np.where(self.mask[step], this, that)
+
+
+def in_order(array, backwards):
+    """``(steps, samples, ...)`` of ``(samples, steps, ...)``, and the other way round."""
+    return (array[:, ::-1] if backwards else array).swapaxes(0, 1)
+
+
+def forward(op, a, when, cell):
+    s = Sequences(op, a, cell, when)
+    ys, last = s.outputs(a.whole_y)
+    states, y = s.starts(), 0
+    for t in range(s.steps):
+        z = s.x[t] @ a.w + input_bias(op, a, cell)
+        made = cell.step(op, a, z, states[0] * s.factors, states, s.kept_of(t))
+        states = [s.chosen(t, new, old) for new, old in zip(made, states, strict=True)]
+        s.keep_states(t, states)
+        y = s.chosen(t, made[0], 0 if s.size.zeros else y)
+        if s.size.sequences or t == s.steps - 1:
+            ys[t if s.size.sequences else 0] = y
+    for place, state in zip(last, states, strict=False):
+        place[...] = state
+
+
+def backward(op, a, when, cell):
+    s = Sequences(op, a, cell, None)
+    dys, dlast = s.outputs(a.whole_dy)
+    nothing = np.zeros((s.n, s.units), s.x.dtype)
+    dstates, dy, dx, sums = dlast or [nothing] * cell.n_states, nothing, np.empty_like(s.x), (0, 0, 0, 0)
+    for t in reversed(range(s.steps)):
+        if s.size.sequences or t == s.steps - 1:
+            dy = dy + dys[t if s.size.sequences else 0]
+        dmade = [s.chosen(t, d, 0) for d in dstates]
+        dmade[0] = dmade[0] + s.chosen(t, dy, 0)
+        passed = [0 if s.mask is None else s.chosen(t, 0, d) for d in dstates]
+        dy = nothing if s.mask is None or s.size.zeros else s.chosen(t, 0, dy)
+        before = s.states(t - 1)
+        read = before[0] * s.factors
+        dz, ds, du, dread, dbefore = cell.step_back(op, a, read, before, s.states(t), dmade, s.kept_of(t))
+        new = s.x[t].T @ dz, dz.sum(axis=0), du, ds.sum(axis=0)
+        sums = tuple(total + part for total, part in zip(sums, new, strict=True))
+        dx[t] = dz @ a.w.T
+        dbefore[0] = dbefore[0] + dread * s.factors
+        dstates = [old + more for old, more in zip(passed, dbefore, strict=True)]
+    take(op, a, cell, *sums)
+    if a.dx:
+        a.dx.take(in_order(dx, 0)[:, :: -1 if s.size.reads_back else 1].reshape(a.xs[0].shape))
+    for taker, d in zip(a.dxs[-cell.n_states :] if s.size.started else (), dstates, strict=False):
+        taker.take(d)
+
+
+def take(op, a, cell, dw, db, du, ds):
+    """Hand on the gradients of the parameters; ``ds`` is the sum of those of the state's part of the gates."""
+    if a.dw:
+        a.dw.take(dw)
+    if op["db"] >= 0:
+        a.gradient(op["db"], bias_size(op, cell)).take(np.concatenate((db, ds)) if has_two_biases(op) else db)
+    if op["dmore"][0] >= 0:
+        a.gradient(op["dmore"][0], du.size).take(du.ravel())
+
+
+def gate(op, z):
+    """The gates' activation."""
+    return apply(op["geometry"][GEOMETRY.index("gate")], z, op["numbers"][0])
+
+
+def gate_slope(op, y):
+    """Its derivative, by what it gave."""
+    return slope(op["geometry"][GEOMETRY.index("gate")], y, op["numbers"][0])
+
+
+def cell_slope(op, y):
+    """The derivative of the cell's activation, by what it gave."""
+    return slope(op["activation"], y, op["parameter"])
+
+
+def slope(code, y, parameter):
+    return BY_CODE[int(code)].derivative(None, y, y.dtype.type(parameter))
+
+
+def has_two_biases(op):
+    """Whether the state's part of the gates has a bias of its own."""
+    return bool(op["geometry"][GEOMETRY.index("variant")])
+
+
+def bias_size(op, cell):
+    return cell.n_gates * int(op["n_out"]) * (1 + has_two_biases(op))
+
+
+def input_bias(op, a, cell):
+    """``(n_gates * n_out,)``, or 0."""
+    size = cell.n_gates * int(op["n_out"])
+    return a.parameter(op["b"], size) if op["b"] >= 0 else a.w.dtype.type(0)
+
+
+def recurrent_bias(op, a, cell):
+    """``(n_gates * n_out,)``: zeros where the state's part has none."""
+    size = cell.n_gates * int(op["n_out"])
+    return a.parameter(op["b"] + size, size) if op["b"] >= 0 and has_two_biases(op) else np.zeros(size, a.w.dtype)
+
+
+def recurrent_kernel(op, a, cell):
+    """``(n_out, n_gates * n_out)``."""
+    n = int(op["n_out"])
+    return a.parameter(op["more"][0], n * cell.n_gates * n).reshape(n, -1)
+
+
+def kind(code, name, cell):
+    """The record of a recurrent kind."""
+
+    def weights(operation: Operation) -> int:
+        return cell.n_gates * operation.n_out * (operation.n_in + operation.n_out)
+
+    def room(operation: Operation, rows: int) -> int:
+        drops = operation.rate > 0  # with dropout, what was read of each step, and the factors
+        numbers = operation.repeat * (cell.n_kept + cell.n_states + drops) + drops
+        return rows * numbers * operation.n_out
+
+    return Op(
+        code,
+        name,
+        partial(forward, cell=cell),
+        partial(backward, cell=cell),
+        weights=weights,
+        geometry=GEOMETRY,
+        shape=lambda op: (int(op["n_in"]), cell.n_gates * int(op["n_out"])),
+        units=lambda operation: operation.n_in + operation.n_out,
+        room=room,
+        by_sample=True,
+    )

@@ -1,0 +1,23 @@
+"""``h' = activation(x @ w + b + h @ u)`` for every step of a sequence, and its way back (Elman 1990).
+
+Kept: ``h'``, which the native kernels replace by its gradient while the state before the step stays.
+"""
+
+from __future__ import annotations
+
+from fastnn._ops.activation import activate
+from fastnn._ops.recurrent import Cell, cell_slope, kind, recurrent_kernel
+
+
+def step(op, a, z, read, states, kept):
+    kept[0] = activate(op, z + read @ recurrent_kernel(op, a, CELL))
+    return [kept[0]]
+
+
+def step_back(op, a, read, states, after, d, kept):
+    dz = d[0] * cell_slope(op, kept[0])
+    return dz, dz, read.T @ dz, dz @ recurrent_kernel(op, a, CELL).T, [0]
+
+
+CELL = Cell(n_gates=1, n_states=1, n_kept=1, step=step, step_back=step_back)
+OP = kind(22, "simple_rnn", CELL)

@@ -1,0 +1,56 @@
+"""Where a step stands in its sequence, as numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any
+
+from fastnn._base.arguments import integer
+from fastnn._ops import Operation, shift
+from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import OPEN, OTHER, Parameter
+from fastnn.layers.settling import settle
+
+
+@described
+class PositionEmbedding(Described):
+    """A trained vector for each place in a sequence, as numbers to be added to it; KerasHub's layer of that name.
+
+    Parameters
+    ----------
+    sequence_length : of the longest sequence.
+    initializer : name or object of :mod:`fastnn.initializers`.
+    input_shape, name : as of all layers.
+
+    Shapes: ``(steps, features)``, as it came; position_embeddings ``(sequence_length, features)``, of which the first
+    ``steps`` are given.
+
+    >>> from fastnn import Model
+    >>> from fastnn.layers import Add, Embedding, Input, PositionEmbedding
+    >>> tokens = Input((16,))
+    >>> x = Embedding(100, 32)(tokens)
+    >>> Model(tokens, Add()([x, PositionEmbedding(16)(x)])).output_shape
+    (None, 16, 32)
+    """
+
+    sequence_length: int
+    initializer: Any = "glorot_uniform"
+    input_shape: Any = None
+    name: str | None = field(default=None, compare=False)
+    hands_on_masks = True
+
+    def __post_init__(self):
+        settle(self, sequence_length=integer("sequence_length", self.sequence_length, low=1))
+
+    def output_shape(self, shape):
+        if len(shape) != 2 or (shape[0] > self.sequence_length and shape[0] not in (OPEN, OTHER)):
+            raise ValueError(f"{self!r} takes sequences (steps, features) of at most that length, got {tuple(shape)}")
+        return shape
+
+    def parameters(self, shape):
+        return (Parameter("position_embeddings", (self.sequence_length, shape[1]), self.initializer),)
+
+    def operations(self, shape):
+        n = math.prod(shape)
+        return (Operation(shift.OP, n, n, w=0, geometry=(1, self.sequence_length * shape[1])),)

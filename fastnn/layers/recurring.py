@@ -1,0 +1,199 @@
+"""What recurrent layers have in common: arguments, shapes, parameters and operations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from fastnn._base.arguments import flag, integer, number
+from fastnn._ops import Operation, blank, copy, dropout
+from fastnn._ops.recurrent import Cell
+from fastnn.activations import Activation, sigmoid
+from fastnn.layers.described import Described
+from fastnn.layers.parameter import Parameter, Shape
+from fastnn.layers.parts import Parts
+from fastnn.layers.settling import parameter, settle
+from fastnn.layers.steps import StateAsStep, StepForm
+
+FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
+
+
+class Recurrent(Described):
+    """What recurrent layers have in common; they have their arguments, ``op`` and ``cell``."""
+
+    op: ClassVar[Any]
+    cell: ClassVar[Cell]
+    n_inputs: int | None = None
+    takes_masks = True
+
+    def __call__(self, inputs: Any, initial_state: Any = None) -> Any:
+        """An edge for the layer's output on an edge, with ``return_state`` a list of it and the last states.
+
+        ``initial_state`` is an edge ``(None, units)``, or a list of as many as the layer has states.
+
+        >>> from fastnn import Model
+        >>> from fastnn.layers import GRU, Input
+        >>> x = Input((5, 3))
+        >>> y, h = GRU(4, return_state=True)(x)
+        >>> Model(x, GRU(4)(x, initial_state=h)).output_shape
+        (None, 4)
+        """
+        if initial_state is not None:
+            states = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
+            inputs = [*(inputs if isinstance(inputs, list | tuple) else [inputs]), *states]
+        return super().__call__(inputs)
+
+    def _settle(self: Any, **more: Any) -> None:
+        told: dict[str, Any] = {"units": integer("units", self.units, low=1)}
+        told |= {name: flag(name, getattr(self, name)) for name in FLAGS}
+        for name in ("dropout", "recurrent_dropout"):
+            told[name] = number(name, getattr(self, name), low=0.0, high=1.0, open_high=True)
+        if told["stateful"]:
+            raise ValueError(
+                f"{type(self).__name__} takes no stateful=True: hand states on by return_state=True and "
+                f"initial_state=, or go step by step with model.predictor().step(x)"
+            )
+        settle(self, **told, **more)
+        for name in ("activation", "recurrent_activation"):
+            self._check_activation(name, getattr(self, name, sigmoid))
+
+    def _check_activation(self, name: str, came: Activation) -> None:
+        if came.keeps_z or came.rowwise:
+            raise ValueError(
+                f"{type(self).__name__} takes a {name} whose slope follows from what it gives, such as tanh, sigmoid, "
+                f"relu, hard_sigmoid, elu or linear, got {came.name!r}"
+            )
+
+    @property
+    def kernel(self) -> Any:
+        """The input's kernel as it is now, ``(features, gates * units)``, not to be written to."""
+        return self.parameter("kernel")
+
+    @property
+    def recurrent_kernel(self) -> Any:
+        """The state's kernel as it is now, ``(units, gates * units)``, not to be written to."""
+        return self.parameter("recurrent_kernel")
+
+    @property
+    def bias(self: Any) -> Any:
+        """The bias as it is now, not to be written to; None without one."""
+        return self.parameter("bias") if self.use_bias else None
+
+    @property
+    def hands_on_masks(self: Any) -> bool:  # type: ignore[override]
+        return self.return_sequences
+
+    @property
+    def n_outputs(self: Any) -> int:  # type: ignore[override]
+        return 1 + self.cell.n_states if self.return_state else 1
+
+    def output_shape(self: Any, shape: Shape, *starts: Shape) -> Shape:  # type: ignore[override]
+        self._check_shapes(shape, starts)
+        return (shape[0], self.units) if self.return_sequences else (self.units,)
+
+    def output_shapes(self: Any, *shapes: Shape) -> list[Shape]:  # type: ignore[override]
+        return [self.output_shape(*shapes), *[(self.units,)] * (self.n_outputs - 1)]
+
+    def _check_shapes(self: Any, shape: Shape, starts: tuple[Shape, ...]) -> None:
+        if len(shape) != 2:
+            raise ValueError(
+                f"{self!r} takes sequences (steps, features), got the shape {tuple(shape)}; Reshape makes such, and "
+                f"Input((steps, features)) says so"
+            )
+        wanted = [(self.units,)] * self.cell.n_states
+        if starts and list(starts) != wanted:
+            raise ValueError(
+                f"{self!r} begins with {len(wanted)} states of the shape {wanted[0]}, got {', '.join(map(str, starts))}"
+            )
+
+    def parameters(self: Any, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:  # type: ignore[override]
+        columns = self.cell.n_gates * self.units
+        kernels = (
+            parameter(self, "kernel", (shape[-1], columns)),
+            parameter(self, "recurrent_kernel", (self.units, columns), "recurrent"),
+        )
+        return (*kernels, self._bias(columns)) if self.use_bias else kernels
+
+    def _bias(self, columns: int) -> Parameter:
+        return parameter(self, "bias", (columns,))
+
+    def operations(self, *shapes: Shape, masks: tuple[bool, ...] = ()) -> tuple[Operation, ...]:
+        parts, masked = Parts(len(shapes) + sum(masks)), any(masks[:1])
+        starts = tuple(range(1, len(shapes)))
+        return parts.give(self.passes(parts, shapes[0], 0, len(shapes) if masked else None, starts))
+
+    def passes(
+        self: Any, parts: Parts, shape: Shape, read: int, mask: int | None, starts: tuple[int, ...], **more: int
+    ) -> list[int]:
+        """Operations on the numbers of what is read; returns those of the output and of the last states.
+
+        What is read goes through the mask and dropout, then through the cell.
+        """
+        steps, n = shape
+        masks = () if mask is None else (mask,)
+        if masks:
+            read = parts.add(Operation(blank.OP, n, n, steps, inputs=(read, *masks)))
+        if self.dropout:
+            told = {"rate": self.dropout, "geometry": (steps,), "inputs": (read,), "part": 1 + more.get("part", 0)}
+            read = parts.add(Operation(dropout.OP, n, n, steps, **told))
+        whole = parts.add(self.recurrence(shape, (read, *masks, *starts), len(masks), len(starts), **more))
+        if not self.return_state:
+            return [whole]
+        size, sequence = self._n_written(steps), steps if self.return_sequences else 1
+        counts = [sequence, *[1] * self.cell.n_states]
+        places = [self.units * sum(counts[:i]) for i in range(len(counts))]
+        return [
+            parts.add(copy.part_of(size, at, rows, self.units, whole)) for at, rows in zip(places, counts, strict=True)
+        ]
+
+    def steps(self: Any, shape: Shape, *starts: Shape) -> StepForm:
+        """The layer on single steps, with its states handed in and out."""
+        if self.go_backwards:
+            raise ValueError(f"{self!r} begins with the last step, so that the model has no step(); only predict")
+        n = self.cell.n_states
+        states: list[tuple[str, Shape]] = [(name, (self.units,)) for name in ("h", "c")[:n]]
+        one = replace(self, return_state=True, input_shape=None, name=None)
+        calls: list[tuple[Any, tuple[int, ...]]] = [(one, tuple(range(1 + n)))]
+        after = tuple(range(2 + n, 2 + 2 * n))
+        if self.zero_output_for_mask:
+            return StepForm(one, states, calls, (1 + n, *after), self.return_sequences)
+        if not self.return_sequences:
+            return StepForm(one, states, calls, (2 + n, *after), False)
+        # The state and not the output, which for a masked step would repeat that of no step before.
+        calls.append((StateAsStep(), (1 + n, 2 + n)))
+        return StepForm(one, states, calls, (2 + 2 * n, *after), True)
+
+    def _n_written(self: Any, steps: int) -> int:
+        return ((steps if self.return_sequences else 1) + (self.n_outputs - 1)) * self.units
+
+    def recurrence(
+        self: Any,
+        shape: Shape,
+        inputs: tuple[int, ...],
+        masked: int,
+        n_starts: int,
+        first: int = 0,
+        flips: int = 0,
+        part: int = 0,
+    ) -> Operation:
+        """The operation of the cell; its parameters are the layer's from ``first`` on."""
+        (steps, n), gate = shape, getattr(self, "recurrent_activation", sigmoid)
+        gated = int(gate.code), int(getattr(self, "reset_after", False))
+        flags = self.go_backwards, flips, self.return_sequences, self.return_state, masked, self.zero_output_for_mask
+        return Operation(
+            self.op,
+            n,
+            self.units,
+            steps,
+            self.activation,
+            w=first,
+            b=first + 2 if self.use_bias else -1,
+            rest=(first + 1,),
+            rate=self.recurrent_dropout,
+            activity=self.activity_regularizer,
+            inputs=inputs,
+            geometry=(*map(int, flags), int(n_starts > 0), *gated),
+            numbers=(gate.parameter,),
+            size=self._n_written(steps),
+            part=part,
+        )

@@ -1,0 +1,48 @@
+"""How a layer that remembers acts on single steps."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Any, NamedTuple
+
+from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Shape
+
+
+class StepForm(NamedTuple):
+    """Layers that stand for another one where steps come one by one.
+
+    Attributes
+    ----------
+    layer : which of the layers of ``calls`` has its parameters.
+    states : names and shapes of what it remembers.
+    calls : layers in running order, each with the numbers of what it reads: 0 is the step, the states follow, then
+        what the calls before have made.
+    ends : numbers of the output and of the states after the step.
+    keeps_steps : whether the output has an axis of steps, of which there is one.
+    """
+
+    layer: Any
+    states: list[tuple[str, Shape]]
+    calls: list[tuple[Any, tuple[int, ...]]]
+    ends: tuple[int, ...]
+    keeps_steps: bool
+
+
+@described
+class StateAsStep(Described):
+    """The state behind a step, the second input, as the step that is the first one; with the mask of that."""
+
+    name: str | None = field(default=None, compare=False)
+    input_shape = None
+    n_inputs = 2
+    hands_on_masks = True
+
+    def output_shape(self, shape, state):
+        return shape
+
+    def parameters(self, shape, state):
+        return ()
+
+    def operations(self, shape, state):
+        return ()
