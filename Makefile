@@ -3,7 +3,7 @@
 # make lint    ruff, mypy, the rules of the house, clang-format, and the C code with warnings as errors
 # make format  put Python and C files into the form that lint wants
 # make bench   time kernels, epochs and predictions, then fastnn beside its peers and the machine's bounds (training,
-#              predictions, single convolutions, updates, products; BENCH_ARGS=train ... for some): a table,
+#              predictions, convolutions, steps, updates, products; BENCH_ARGS=train ... for some): a table,
 #              build/suites.json, build/bench.json and build/bench.png (PEERS_PYTHON=python with torch, jax, ...)
 # make clean   remove all that make made, .venv too
 #

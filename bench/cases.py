@@ -9,7 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from layers import Act, Average, Conv, Dense, Flatten, Layer, MaxPool, Norm, Residual, Shape, walk
+from layers import (
+    Act,
+    Attention,
+    Average,
+    Conv,
+    Dense,
+    Embedding,
+    Flatten,
+    Layer,
+    MaxPool,
+    Norm,
+    Recurrent,
+    Residual,
+    Shape,
+    walk,
+)
 
 BINARY, CLASSES, SQUARES = "binary_crossentropy", "sparse_categorical_crossentropy", "mean_squared_error"
 OUTPUT = {BINARY: "sigmoid", CLASSES: "softmax", SQUARES: None}
@@ -48,9 +63,9 @@ class Network:
 
     @property
     def flops(self) -> int:
-        """Operations of a step's multiply-adds: forward, dw, and dx except of the first layer."""
+        """Operations of a step's multiply-adds: forward, dw, and dx except of the network's input."""
         work = [layer.work(shape) for layer, shape in walk(self.layers, self.shape)]
-        return 2 * self.batch * (3 * sum(work) - work[0])
+        return 2 * self.batch * (3 * sum(work) - self.layers[0].work_on_input(self.shape))
 
     def __str__(self) -> str:
         return self.text
@@ -78,6 +93,25 @@ def residual(height: int, width: int, channels: int) -> Network:
     return Network(text, (height, width, channels), (*block, *block, Average(), Dense(10)), CLASSES, 128, 64)
 
 
+def recurrent(kind: str, features: int, n: int, steps: int, there: int | None = None) -> Network:
+    """A recurrent layer, and a dense one on its last state."""
+    text = f"{features}-{n}-1, {steps} steps" + (f", {there} there" if there else "")
+    return Network(text, (steps, features), (Recurrent(kind, n, there), Dense(1)), SQUARES, 512, 32)
+
+
+def attention(positions: int, heads: int, width: int) -> Network:
+    """Attention as wide as its input, the mean over the positions, and a dense layer."""
+    text, layers = f"{heads} heads x {width}, {positions} positions", (Attention(heads, width), Average(), Dense(1))
+    return Network(text, (positions, heads * width), layers, SQUARES, 512, 32)
+
+
+def embedding(n: int, width: int, ids: int) -> Network:
+    """The mean of the vectors of a row's ids, and a dense layer."""
+    return Network(
+        f"{n:,} x {width}, {ids} ids", (ids,), (Embedding(n, width), Average(), Dense(1)), SQUARES, 4096, 256
+    )
+
+
 NETWORKS = {
     "xor": dense((2, 4, 1), "tanh", BINARY, 4, 4),
     "tutorial": dense((20, 64, 32, 1), "relu", BINARY, 8192, 32),
@@ -94,16 +128,33 @@ NETWORKS = {
     "lenet": lenet(),
     "residual16": residual(32, 32, 16),
     "residual32": residual(16, 16, 32),
+    "lstm": recurrent("lstm", 16, 64, 50),
+    "gru": recurrent("gru", 16, 64, 50),
+    "rnn": recurrent("rnn", 16, 64, 50),
+    "lstm128": recurrent("lstm", 64, 128, 50),
+    "unpadded": recurrent("lstm", 16, 64, 100),
+    "padded": recurrent("lstm", 16, 64, 100, there=50),
+    "attention": attention(64, 4, 16),
+    "embedding": embedding(100_000, 64, 20),
 }
 ROWS = (1, 32, 1024)
 PREDICTED = dict.fromkeys(("policy", "tutorial", "tanh64", "odd", "mnist128", "mnist512"), ROWS)  # rows of a prediction
-PREDICTED |= {"lenet": (1, 128), "residual32": (1, 64)}
+PREDICTED |= {"lenet": (1, 128), "residual32": (1, 64)} | dict.fromkeys(("lstm", "gru", "rnn"), (1, 32))
+STEP_FEATURES = 64
+STEPPED = {kind: Recurrent(kind, 64) for kind in ("lstm", "gru", "rnn")}  # layers that are called step by step
 
 
 def data(network: Network, dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    """``x (rows, *shape)`` and targets: whole numbers ``(rows,)``, or numbers ``(rows, n_out)``; every class occurs."""
+    """``x (rows, *shape)`` and targets: whole numbers ``(rows,)``, or numbers ``(rows, n_out)``; every class occurs.
+
+    Masked steps are zeros; ids are whole numbers of ``dtype``.
+    """
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((network.rows, *network.shape)).astype(dtype)
+    x, first = rng.standard_normal((network.rows, *network.shape)).astype(dtype), network.layers[0]
+    if isinstance(first, Recurrent) and first.there:
+        x[:, first.there :] = 0
+    if isinstance(first, Embedding):
+        x = rng.integers(0, first.n, x.shape).astype(dtype)
     if network.loss == SQUARES:
         return x, rng.standard_normal((network.rows, network.n_out)).astype(dtype)
     return x, rng.permutation(np.arange(network.rows) % max(2, network.n_out))
@@ -112,7 +163,12 @@ def data(network: Network, dtype: str) -> tuple[np.ndarray, np.ndarray]:
 def weights(network: Network, dtype: str) -> list[list[np.ndarray]]:
     """The arrays of each layer that has any: kernels as large as keeps outputs near 1, all others near 1 or 0."""
     rng = np.random.default_rng(1)
-    return [[_drawn(rng, shape, len(shapes)).astype(dtype) for shape in shapes] for shapes in network.arrays]
+    return [drawn(rng, shapes, dtype) for shapes in network.arrays]
+
+
+def drawn(rng: np.random.Generator, shapes: list[Shape], dtype: str) -> list[np.ndarray]:
+    """The arrays of one layer."""
+    return [_drawn(rng, shape, len(shapes)).astype(dtype) for shape in shapes]
 
 
 def _drawn(rng: np.random.Generator, shape: Shape, n_arrays: int) -> np.ndarray:

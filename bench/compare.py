@@ -38,7 +38,7 @@ def _of_run(content: dict) -> dict:
     machine, settings = content["machine"], content["settings"]
     setting = {key: machine[key] for key in ("cpu", "cores", "isa", "compiler", "python", "numpy")}
     own, peers = {}, {}
-    for part in ("train", "predict", "convolve"):
+    for part in ("train", "predict", "convolve", "step"):
         for case, times in content.get(part, {}).items():
             for label, us in times.items():
                 (own if label.startswith("fastnn") else peers)[f"{part} {case}: {label}"] = us

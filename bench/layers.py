@@ -1,7 +1,7 @@
 """The layers of the timed networks: what is to be computed, for every peer to build in its own way.
 
 Each says what shape it makes of one, which arrays it has, and how many multiply-adds a sample takes going forward; taps
-that lie on the padding count, as they do wherever such figures are given.
+that lie on the padding count, as they do wherever such figures are given; steps that are masked do not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EPSILON, MOMENTUM = 1e-3, 0.99  # of Norm
 class Layer:
     """One without weights that leaves the shape as it is."""
 
-    n_trained = 2  # of its arrays, the first ones: what an optimiser moves
+    n_trained: int | None = None  # of its arrays, the first ones: what an optimiser moves; None for all
 
     def after(self, shape: Shape) -> Shape:
         return shape
@@ -30,6 +30,10 @@ class Layer:
     def work(self, shape: Shape) -> int:
         """Multiply-adds of a sample."""
         return 0
+
+    def work_on_input(self, shape: Shape) -> int:
+        """Those of them that read the input itself: as many as dx takes."""
+        return self.work(shape)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Conv(Layer):
 class Norm(Layer):
     """BatchNormalization."""
 
+    n_trained = 2
+
     def arrays(self, shape):
         return [shape[-1:]] * 4
 
@@ -102,15 +108,77 @@ class MaxPool(Layer):
 
 
 class Average(Layer):
-    """Of each channel."""
+    """Of each channel over all places, of each feature over all steps."""
 
     def after(self, shape):
-        return shape[2:]
+        return shape[-1:]
 
 
 class Flatten(Layer):
     def after(self, shape):
         return (math.prod(shape),)
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer):
+    """The last state of ``n`` numbers; ``"gru"`` resets after its product, as PyTorch's does.
+
+    Columns of the kernels and biases are in fastnn's order: i, f, g, o of an LSTM, z, r, g of a GRU.
+    """
+
+    kind: str  # "lstm", "gru", "rnn"
+    n: int
+    there: int | None = None  # steps that are not masked, the first ones; None where there is no mask
+
+    @property
+    def columns(self) -> int:
+        return {"lstm": 4, "gru": 3, "rnn": 1}[self.kind] * self.n
+
+    def after(self, shape):
+        return (self.n,)
+
+    def arrays(self, shape):
+        bias = (2, self.columns) if self.kind == "gru" else (self.columns,)
+        return [(shape[-1], self.columns), (self.n, self.columns), bias]
+
+    def work(self, shape):
+        return (self.there or shape[0]) * self.columns * (shape[-1] + self.n)
+
+    def work_on_input(self, shape):
+        return (self.there or shape[0]) * self.columns * shape[-1]
+
+
+@dataclass(frozen=True)
+class Attention(Layer):
+    """MultiHeadAttention of a sequence with itself: projections to queries, keys, values, and back."""
+
+    heads: int
+    width: int  # of a head
+
+    def arrays(self, shape):
+        n, inner = shape[1], self.heads * self.width
+        return [*[(n, inner), (inner,)] * 3, (inner, n), (n,)]
+
+    def work(self, shape):
+        steps, n = shape
+        return 2 * steps * self.heads * self.width * (2 * n + steps)
+
+    def work_on_input(self, shape):
+        return 3 * math.prod(shape) * self.heads * self.width
+
+
+@dataclass(frozen=True)
+class Embedding(Layer):
+    """A vector of ``width`` for each of ``n`` whole numbers."""
+
+    n: int
+    width: int
+
+    def after(self, shape):
+        return (*shape, self.width)
+
+    def arrays(self, shape):
+        return [(self.n, self.width)]
 
 
 @dataclass(frozen=True)

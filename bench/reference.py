@@ -1,12 +1,13 @@
 """Formulas of the layers in NumPy: what every peer's results are compared with.
 
-Images are ``(rows, height, width, channels)``, kernels ``(height, width, channels, filters)``.
+Images are ``(rows, height, width, channels)``, kernels ``(height, width, channels, filters)``, sequences ``(rows,
+steps, features)``.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from layers import EPSILON, Act, Average, Conv, Dense, Flatten, MaxPool, Norm, Residual, Shape
+from layers import EPSILON, Act, Average, Conv, Dense, Flatten, MaxPool, Norm, Recurrent, Residual, Shape
 
 
 def outputs(network, weights: list[list[np.ndarray]], x: np.ndarray) -> np.ndarray:
@@ -36,7 +37,34 @@ def _through(layers, given, x: np.ndarray) -> np.ndarray:
                 x = x.reshape(len(x), -1)
             case Residual(inner):
                 x = x + _through(inner, given, x)
+            case Recurrent():
+                x = last_state(layer, next(given), x)
+            case _:
+                raise ValueError(f"there is no formula of {layer}")
     return x
+
+
+def last_state(layer: Recurrent, arrays: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """What a recurrent layer without a mask gives after the steps of ``x``."""
+    kernel, recurrent, bias = arrays
+    h = c = np.zeros((len(x), layer.n), x.dtype)
+    of_input, of_state = bias if layer.kind == "gru" else (bias, 0)
+    for a in (x @ kernel + of_input).swapaxes(0, 1):
+        b = h @ recurrent + of_state
+        if layer.kind == "rnn":
+            h = np.tanh(a + b)
+        elif layer.kind == "gru":
+            (z, r), g = np.split(_sigmoid((a + b)[:, : 2 * layer.n]), 2, 1), 2 * layer.n
+            h = z * h + (1 - z) * np.tanh(a[:, g:] + r * b[:, g:])
+        else:
+            i, f, g, o = np.split(a + b, 4, 1)
+            c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+            h = _sigmoid(o) * np.tanh(c)
+    return h
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
 
 
 def convolved(conv: Conv, x: np.ndarray, w: np.ndarray, b: np.ndarray | float = 0.0) -> np.ndarray:

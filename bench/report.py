@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 import report_convolutions
-from cases import NETWORKS
+from cases import NETWORKS, STEP_FEATURES, STEPPED
 
 OWN = "fastnn"
 ADAM_ARRAYS = 3
@@ -31,6 +31,7 @@ def lines(result: dict) -> list[str]:
         "train": train_lines,
         "predict": predict_lines,
         "convolve": convolve_lines,
+        "step": step_lines,
         "updates": updates_lines,
         "products": products_lines,
     }
@@ -86,6 +87,12 @@ def predict_lines(result: dict) -> list[str]:
 def convolve_lines(result: dict) -> list[str]:
     first, *rows = report_convolutions.rows(result["convolve"], _peak(result))
     return _aligned([[f"single convolutions ({_threads(result['settings'])})", *first[1:]], *rows])
+
+
+def step_lines(result: dict) -> list[str]:
+    title = f"one step of one sequence, microseconds a call ({_threads(result['settings'])})"
+    rows = [[f"{name} {STEP_FEATURES}-{STEPPED[name].n}", times, []] for name, times in result["step"].items()]
+    return _table(title, rows, [])
 
 
 def updates_lines(result: dict) -> list[str]:

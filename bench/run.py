@@ -3,9 +3,10 @@
     python bench/run.py [PART ...] [--threads N] [--dtype float32|float64] [--libs LIB,LIB] [--only NAME,NAME]
                         [--groups wide,few,depthwise] [--rounds R] [--shapes N] [--peers-python PATH] [--json FILE]
 
-Parts, all of them when none is named: train, predict, convolve, updates, products. The bounds are measured in every
-run, for shares mean little beside another day's. Libraries that are not there are left out with a line saying so; peers
-may live in an interpreter of their own, which needs nothing of fastnn.
+Parts, all of them when none is named: train, predict, convolve, step, updates, products. The bounds are measured in
+every run, for shares mean little beside another day's. Libraries that are not there are left out with a line saying so;
+peers may live in an interpreter of their own, which needs nothing of fastnn. ``--only`` names recurrent layers, too,
+whose single steps are timed.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ import products
 import report
 import single_convolutions
 import turns
-from cases import NETWORKS, PREDICTED
+from cases import NETWORKS, PREDICTED, STEPPED
 
 from fastnn._base.writing import write_atomically
 
-PARTS = ("train", "predict", "convolve", "updates", "products")
+PARTS = ("train", "predict", "convolve", "step", "updates", "products")
 FORMAT = 1  # of the JSON file
 
 
@@ -91,6 +92,11 @@ def convolve(options: argparse.Namespace, versions: dict[str, str]) -> dict:
     return _compare(options, versions, "convolve", requests)
 
 
+def step(options: argparse.Namespace, versions: dict[str, str]) -> dict:
+    """Times of one step of one sequence."""
+    return _compare(options, versions, "step", {name: {"layer": name} for name in STEPPED if name in options.only})
+
+
 def _compare(options, versions: dict[str, str], task: str, requests: dict[str, dict], more: Iterable = ()) -> dict:
     """Times by case and label, of the task's libraries and ``more``; a dot a case shows that the run goes on."""
     wanted = [(name, name, options.threads) for name in turns.LIBRARIES[task] if name in options.libs]
@@ -118,7 +124,7 @@ def run(options: argparse.Namespace) -> dict:
         "versions": versions,
         "bounds": bounds.measure(options.threads),
     }
-    for part, measure in {"train": train, "predict": predict, "convolve": convolve}.items():
+    for part, measure in {"train": train, "predict": predict, "convolve": convolve, "step": step}.items():
         if part in parts:
             result[part] = measure(options, versions)
     if "updates" in parts:

@@ -11,16 +11,23 @@ from cases import OUTPUT, Network
 from fastnn import Model, _kernels, get_backend, optimizers
 from fastnn import _plan as plans
 from fastnn.layers import (
+    GRU,
+    LSTM,
     Activation,
     Add,
     BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Embedding,
     Flatten,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     Input,
+    Masking,
     MaxPooling2D,
+    MultiHeadAttention,
+    SimpleRNN,
 )
 from fastnn.losses import LOSSES, Reduction
 from fastnn.losses.records import INNER_PRODUCT
@@ -39,13 +46,32 @@ def make(network: Network, *, dtype: str = "float32", backend: str | None = None
 
 def _through(layers, x):
     for layer in layers:
-        inner = isinstance(layer, described.Residual)
-        x = Add()([x, _through(layer.layers, x)]) if inner else _layer(layer)(x)
+        x = _called(layer, x)
     return x
+
+
+def _called(layer: described.Layer, x):
+    match layer:
+        case described.Residual(inner):
+            return Add()([x, _through(inner, x)])
+        case described.Attention(heads, width):
+            return MultiHeadAttention(heads, width)(x, x)
+        case described.Average():
+            return (GlobalAveragePooling1D() if len(x.shape) == 3 else GlobalAveragePooling2D())(x)
+        case described.Recurrent():
+            return recurrent(layer)(Masking()(x) if layer.there else x)
+    return _layer(layer)(x)
+
+
+def recurrent(layer: described.Recurrent):
+    """The layer, which gives its last state."""
+    return {"lstm": LSTM, "gru": GRU, "rnn": SimpleRNN}[layer.kind](layer.n)
 
 
 def _layer(layer: described.Layer):
     match layer:
+        case described.Embedding(n, width):
+            return Embedding(n, width)
         case described.Dense(n):
             return Dense(n)
         case described.Conv():
@@ -56,8 +82,6 @@ def _layer(layer: described.Layer):
             return Activation(name)
         case described.MaxPool(size):
             return MaxPooling2D(size)
-        case described.Average():
-            return GlobalAveragePooling2D()
         case described.Flatten():
             return Flatten()
 

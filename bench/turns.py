@@ -20,6 +20,7 @@ LIBRARIES = {
     "train": ("fastnn", "fastnn-numba", "torch", "jax", "sklearn"),
     "predict": ("fastnn", "onnxruntime", "torch", "numpy", "sklearn"),
     "convolve": ("fastnn", "torch"),
+    "step": ("fastnn", "onnxruntime", "torch"),
 }
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FASTNN_NUM_THREADS")
 TUNING = ("OMP_", "OPENBLAS_", "MKL_", "KMP_", "GOMP_", "XLA_")

@@ -3,9 +3,9 @@
     python worker.py LIBRARY THREADS DTYPE
 
 The first line out says what runs: ``{"version"}``, or ``{"missing"}`` with the reason. A request is
-``{"task": "train", "network"}``, ``{"task": "predict", "network", "rows"}`` or ``{"task": "convolve", "shape",
-"part"}``; its answer is microseconds for a step or a call by label, or ``{"error"}``. Asked the same again, the process
-times again what it has prepared.
+``{"task": "train", "network"}``, ``{"task": "predict", "network", "rows"}``, ``{"task": "convolve", "shape", "part"}``
+or ``{"task": "step", "layer"}``; its answer is microseconds for a step or a call by label, or ``{"error"}``. Asked the
+same again, the process times again what it has prepared.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from itertools import repeat
 
 import numpy as np
 import single_convolutions
-from cases import NETWORKS, data, weights
-from reference import outputs
+from cases import NETWORKS, STEP_FEATURES, STEPPED, data, drawn, weights
+from reference import last_state, outputs
 
 TRAIN_SECONDS, CALLS_SECONDS = 0.2, 0.02  # of one timing
 MOST_EPOCHS = 20_000
@@ -86,6 +86,19 @@ def convolve_timing(peer, dtype: str, shape: str, part: str) -> Timing:
     return calls_timing(calls)
 
 
+def step_timing(peer, dtype: str, layer: str) -> Timing:
+    """Times steps of one sequence with ready input, and refuses a library that does not go on from step to step."""
+    case, rng = STEPPED[layer], np.random.default_rng(3)
+    arrays = drawn(rng, case.arrays((1, STEP_FEATURES)), dtype)
+    x, calls = rng.standard_normal(STEP_FEATURES).astype(dtype), {}
+    for label, call in peer.step(case, arrays, x).items():
+        for n in (1, 2, 3):
+            right = last_state(case, arrays, np.broadcast_to(x, (1, n, STEP_FEATURES)))[0]
+            np.testing.assert_allclose(np.asarray(call()).ravel(), right, rtol=1e-3, atol=1e-3, err_msg=label)
+        calls[label] = call
+    return calls_timing(calls)
+
+
 def calls_timing(calls: dict[str, Callable[[], object]]) -> Timing:
     """Times calls one after the other, each as often as fills its share of time."""
     counts = {label: max(3, int(CALLS_SECONDS / seconds(call, 3))) for label, call in calls.items()}
@@ -100,7 +113,7 @@ def calls_timing(calls: dict[str, Callable[[], object]]) -> Timing:
     return timing
 
 
-TASKS = {"train": train_timing, "predict": predict_timing, "convolve": convolve_timing}
+TASKS = {"train": train_timing, "predict": predict_timing, "convolve": convolve_timing, "step": step_timing}
 
 
 def serve(dtype: str, peer, say: Callable[[dict], None]) -> None:

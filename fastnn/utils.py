@@ -1,4 +1,7 @@
-"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences, norms, data sets, pictures of models."""
+"""Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences, norms, data sets, pictures of models.
+
+And :func:`timeseries`, windows of a series as rows.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,19 @@ from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import listed, numbers
 from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
+from fastnn._base.timeseries import Windows, timeseries
 from fastnn.backend import clear_session
 
 __all__ = [
     "PyDataset",
     "Sequence",
+    "Windows",
     "clear_session",
     "normalize",
     "pad_sequences",
     "plot_model",
     "set_random_seed",
+    "timeseries",
     "to_categorical",
 ]
 SIDES = ("pre", "post")

@@ -15,6 +15,7 @@ import numpy as np
 from fastnn import _plan as plan
 from fastnn import losses, metrics, optimizers
 from fastnn._base.sparse import SparseRows
+from fastnn._base.windows import WindowRows
 from fastnn._kernels import reference
 from fastnn._kernels.contract import Course, Rows
 from fastnn.layers import Dense
@@ -203,6 +204,8 @@ class Stage:
             return None
         if isinstance(values, SparseRows):
             return replace(values, **{name: self.place(getattr(values, name), shift) for name in SPARSE_ARRAYS})
+        if isinstance(values, WindowRows):
+            return replace(values, values=self.place(values.values, shift), starts=self.place(values.starts, shift))
         values = np.asarray(values)
         return self.memory.copy(values, self.dtype if values.dtype.kind == "f" else values.dtype, shift=shift)
 

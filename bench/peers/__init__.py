@@ -5,6 +5,7 @@
     train(network, x, y)              -> {label: run}; run(epochs) trains on with Adam and ends when all is done
     predict(network, weights, x)      -> {label: call}; a call gives the outputs before the last activation
     convolve(conv, part, arrays)      -> {label: (call, as_numpy)} of a single convolution, see ``single_convolutions``
+    step(layer, arrays, x)            -> {label: call}; a call goes on by one step of one sequence and gives its output
 
 What a library has no such thing for is left out, or refused with a ValueError. Arrays are NumPy's, as ``cases`` makes
 them, images with their channels last, and their dtype is the one to compute in; a call's input is laid out beforehand

@@ -1,9 +1,11 @@
 """fastnn, driven through its public interface only; single convolutions, through the backend's functions."""
 
 import numpy as np
-from timed import convolution, make
+from timed import convolution, make, recurrent
 
 import fastnn
+from fastnn import Sequential
+from fastnn.layers import Input
 
 VERSION = f"{fastnn.__version__}, backend {fastnn.get_backend()}"
 setup = fastnn.set_num_threads
@@ -23,6 +25,14 @@ def predict(network, weights, x):
         "fastnn f(x)": lambda: predictor(x),
         "fastnn predict": lambda: model.predict(x, verbose=0),
     }
+
+
+def step(layer, arrays, x):
+    model = Sequential([Input((None, len(x))), recurrent(layer)], dtype=x.dtype.name)
+    model.set_weights(arrays)
+    first, second = model.predictor().step, model.predictor().step
+    out = np.empty(layer.n, x.dtype)
+    return {"fastnn": lambda: first(x, out=out), "fastnn step(x)": lambda: second(x)}
 
 
 def convolve(conv, part, arrays):

@@ -9,7 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 from cases import BINARY, CLASSES, SQUARES, weights
 from jax import lax
-from layers import EPSILON, MOMENTUM, Act, Average, Conv, Dense, Flatten, Layer, MaxPool, Norm, Residual
+from layers import (
+    EPSILON,
+    MOMENTUM,
+    Act,
+    Attention,
+    Average,
+    Conv,
+    Dense,
+    Embedding,
+    Flatten,
+    MaxPool,
+    Norm,
+    Recurrent,
+    Residual,
+    walk,
+)
 
 VERSION = jax.__version__
 
@@ -21,7 +36,9 @@ def setup(threads):
 def train(network, x, y):
     jax.config.update("jax_enable_x64", x.dtype == "float64")  # else such arrays would silently become float32
     dtype = x.dtype.name
-    x, y = jnp.asarray(x), jnp.asarray(y, jnp.int32 if network.loss == CLASSES else x.dtype)
+    ids = isinstance(network.layers[0], Embedding)
+    y = jnp.asarray(y, jnp.int32 if network.loss == CLASSES else x.dtype)
+    x = jnp.asarray(x, jnp.int32 if ids else x.dtype)
     runs = {"jax": _scanned(network, x, y, _start(network, dtype))}
     if len(network.shape) == 3:
         runs["jax.step"] = _stepped(network, x, y, _start(network, dtype))
@@ -31,9 +48,11 @@ def train(network, x, y):
 def _start(network, dtype):
     """Parameters, both moments, the arrays behind the trained ones (moving statistics), number of steps."""
     given = [list(map(jnp.asarray, arrays)) for arrays in weights(network, dtype)]
-    params = [arrays[: Layer.n_trained] for arrays in given]
+    layers = [layer for layer, shape in walk(network.layers, network.shape) if layer.arrays(shape)]
+    params = [arrays[: layer.n_trained] for layer, arrays in zip(layers, given, strict=True)]
     m, v = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
-    return params, m, v, [arrays[Layer.n_trained :] for arrays in given], jnp.zeros((), dtype)
+    moving = [arrays[len(trained) :] for trained, arrays in zip(params, given, strict=True)]
+    return params, m, v, moving, jnp.zeros((), dtype)
 
 
 def _step(network, x, y, state, rows):
@@ -98,7 +117,7 @@ def _through(layers, given, x, followed):
         if isinstance(layer, Residual):
             x = x + _through(layer.layers, given, x, followed)
             continue
-        has_arrays = isinstance(layer, (Dense, Conv, Norm))
+        has_arrays = bool(layer.arrays(x.shape[1:]))
         params, moving = next(given) if has_arrays else ([], [])
         x, moving = _norm(params, moving, x) if isinstance(layer, Norm) else (_one(layer, params, x), moving)
         if has_arrays:
@@ -119,9 +138,49 @@ def _one(layer, params, x):
         case MaxPool(size):
             return lax.reduce_window(x, -jnp.inf, lax.max, (1, size, size, 1), (1, size, size, 1), "VALID")
         case Average():
-            return x.mean((1, 2))
+            return x.mean(tuple(range(1, x.ndim - 1)))
         case Flatten():
             return x.reshape(len(x), -1)
+        case Recurrent():
+            return _last_state(layer, params, x)
+        case Attention():
+            return _attention(layer, params, x)
+        case Embedding():
+            return params[0][x]
+
+
+def _last_state(layer, params, x):
+    """A scan over the steps; the products with the input are made for all steps at once before it."""
+    kernel, recurrent, bias = params
+    of_input, of_state = bias if layer.kind == "gru" else (bias, 0)
+
+    def step(states, given):
+        a, there = given
+        new = _next_states(layer.kind, states, a, states[0] @ recurrent + of_state)
+        return [jnp.where(there, *pair) for pair in zip(new, states, strict=True)] if layer.there else new, None
+
+    there = (x != 0).any(-1, keepdims=True).swapaxes(0, 1) if layer.there else None
+    start = [jnp.zeros((len(x), layer.n), x.dtype)] * (2 if layer.kind == "lstm" else 1)
+    return lax.scan(step, start, ((x @ kernel + of_input).swapaxes(0, 1), there))[0][0]
+
+
+def _next_states(kind, states, a, b):
+    """``a`` is what the input makes, ``b`` what the state does."""
+    if kind == "rnn":
+        return [jnp.tanh(a + b)]
+    if kind == "gru":
+        (az, ar, ag), (bz, br, bg) = jnp.split(a, 3, 1), jnp.split(b, 3, 1)
+        z = jax.nn.sigmoid(az + bz)
+        return [z * states[0] + (1 - z) * jnp.tanh(ag + jax.nn.sigmoid(ar + br) * bg)]
+    i, f, g, o = jnp.split(a + b, 4, 1)
+    c = jax.nn.sigmoid(f) * states[1] + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return [jax.nn.sigmoid(o) * jnp.tanh(c), c]
+
+
+def _attention(layer, params, x):
+    heads = (*x.shape[:2], layer.heads, layer.width)
+    q, k, v = ((x @ params[i] + params[i + 1]).reshape(heads) for i in (0, 2, 4))
+    return jax.nn.dot_product_attention(q, k, v).reshape(*x.shape[:2], -1) @ params[6] + params[7]
 
 
 def _norm(params, moving, x):

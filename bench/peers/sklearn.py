@@ -20,7 +20,7 @@ def setup(threads):
 def _settings(network):
     """Those of the network; there are dense layers only."""
     if not all(isinstance(layer, (Dense, Act)) for layer in network.layers):
-        raise ValueError("scikit-learn has no images")
+        raise ValueError("scikit-learn has dense layers only")
     widths = [layer.n for layer in network.layers if isinstance(layer, Dense)]
     return {"hidden_layer_sizes": widths[:-1], "activation": network.layers[1].name}
 

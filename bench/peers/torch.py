@@ -1,14 +1,33 @@
 """PyTorch: eager, with the fused Adam and denormals flushed; predictions also as a frozen trace.
 
 Images go through it with their channels first, and ("torch.nhwc") last: which is quicker depends on the sizes.
+Sequences with masked steps are packed.
 """
 
 import torch
 from cases import BINARY, SQUARES
-from layers import EPSILON, MOMENTUM, Act, Average, Conv, Dense, Flatten, MaxPool, Norm, Residual, channels_first, walk
+from layers import (
+    EPSILON,
+    MOMENTUM,
+    Act,
+    Attention,
+    Average,
+    Conv,
+    Dense,
+    Embedding,
+    Flatten,
+    MaxPool,
+    Norm,
+    Recurrent,
+    Residual,
+    channels_first,
+    walk,
+)
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 VERSION = torch.__version__
+RECURRENT = {"lstm": (nn.LSTM, nn.LSTMCell), "gru": (nn.GRU, nn.GRUCell), "rnn": (nn.RNN, nn.RNNCell)}
 LAYOUTS = {"torch": torch.contiguous_format, "torch.nhwc": torch.channels_last}
 
 
@@ -20,6 +39,32 @@ def setup(threads):
 class _Residual(nn.Sequential):
     def forward(self, x):
         return x + super().forward(x)
+
+
+class _LastState(nn.Module):
+    """Of a recurrent layer."""
+
+    def __init__(self, layer, features):
+        super().__init__()
+        self.inner, self.there = RECURRENT[layer.kind][0](features, layer.n, batch_first=True), layer.there
+
+    def forward(self, x):
+        if self.there:
+            x = pack_padded_sequence(x, torch.full((len(x),), self.there), batch_first=True)
+        last = self.inner(x)[1]
+        return (last[0] if isinstance(last, tuple) else last)[-1]
+
+
+class _SelfAttention(nn.MultiheadAttention):
+    def forward(self, x):
+        return super().forward(x, x, x, need_weights=False)[0]
+
+
+class _Mean(nn.Module):
+    """Over the steps."""
+
+    def forward(self, x):
+        return x.mean(1)
 
 
 def _modules(layers, shape):
@@ -40,6 +85,14 @@ def _module(layer, shape):
             return nn.ReLU() if name == "relu" else nn.Tanh()
         case MaxPool(size):
             return nn.MaxPool2d(size)
+        case Recurrent():
+            return _LastState(layer, shape[1])
+        case Attention(heads, width):
+            return _SelfAttention(heads * width, heads, batch_first=True)
+        case Embedding(n, width):
+            return nn.Embedding(n, width)
+        case Average() if len(shape) == 2:
+            return _Mean()
         case Average():
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         case Flatten():
@@ -53,7 +106,8 @@ def _layouts(network, x):
     found = {}
     for label, layout in LAYOUTS.items() if len(network.shape) == 3 else [("torch", torch.contiguous_format)]:
         model = nn.Sequential(*_modules(network.layers, network.shape)).to(x.dtype)
-        found[label] = model.to(memory_format=layout), _images(x, layout)
+        ids = isinstance(network.layers[0], Embedding)
+        found[label] = model.to(memory_format=layout), x.long() if ids else _images(x, layout)
     return found
 
 
@@ -97,11 +151,14 @@ def predict(network, weights, x):
 def _give(model, network, weights):
     """The layers' arrays to the modules that have any, in PyTorch's order of axes."""
     given, image = iter(weights), None
-    modules = iter([m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.BatchNorm2d))])
+    modules = iter([m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.RNNBase))])
     for layer, shape in walk(network.layers, network.shape):
         if isinstance(layer, Flatten):
             image = shape
         if not layer.arrays(shape):
+            continue
+        if isinstance(layer, Recurrent):
+            _give_recurrent(next(modules), layer, next(given))
             continue
         module, (w, *rest) = next(modules), map(torch.from_numpy, next(given))
         if isinstance(layer, Dense):
@@ -111,6 +168,39 @@ def _give(model, network, weights):
         places = [module.weight, module.bias, *(b for b in module.buffers() if b.ndim)]
         for place, array in zip(places, [w, *rest], strict=False):
             place.copy_(array)
+
+
+@torch.no_grad()
+def _give_recurrent(module, layer, arrays):
+    """To a layer or a cell: r stands before z, and there are always two biases."""
+    kernel, recurrent, bias = map(torch.from_numpy, arrays)
+    both = bias if layer.kind == "gru" else torch.stack([bias, torch.zeros_like(bias)])
+    for place, array in zip(module.parameters(), (kernel.T, recurrent.T, *both), strict=True):
+        if layer.kind == "gru":
+            z, r, g = array.chunk(3)
+            array = torch.cat([r, z, g])
+        place.copy_(array)
+
+
+def step(layer, arrays, x):
+    """A cell, called and traced; whole layers, called for one step, take longer."""
+    x = torch.from_numpy(x)[None]
+    cell = RECURRENT[layer.kind][1](x.shape[1], layer.n).to(x.dtype)
+    _give_recurrent(cell, layer, arrays)
+    h = torch.zeros(1, layer.n, dtype=x.dtype)
+    first = (h, h) if layer.kind == "lstm" else h
+    traced = torch.jit.freeze(torch.jit.trace(cell.eval(), (x, first)))
+    return {"torch": _stepped(cell, x, first), "torch.jit": _stepped(traced, x, first)}
+
+
+def _stepped(cell, x, state):
+    def call():
+        nonlocal state
+        with torch.inference_mode():
+            state = cell(x, state)
+        return state[0]  # h of a pair, or the only row
+
+    return call
 
 
 def _inference(model, x):

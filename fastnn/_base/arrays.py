@@ -18,6 +18,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import REAL, as_array
 from fastnn._base.sparse import SparseRows
+from fastnn._base.windows import WindowRows
 
 FEW = 8192  # numbers for which one call into BLAS is quicker than two of NumPy, and stays on one thread
 MANY = 2**22  # numbers converted together
@@ -71,7 +72,9 @@ def numbers(name: str, came: Any) -> np.ndarray:
 
 
 def dense_array(name: str, came: Any) -> np.ndarray:
-    """``came`` as an array of any dtype; sparse rows are refused."""
+    """``came`` as an array of any dtype; sparse rows and windows are refused."""
+    if isinstance(came, WindowRows):
+        raise TypeError(f"{name} must be a dense array, got {came!r}; np.asarray makes one of them")
     if is_sparse(came):
         raise TypeError(f"{name} must be a dense array, got {type(came).__name__}; make it one with .toarray()")
     return as_array(name, came)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.windows import WindowRows
+
 REAL = "fiub"  # kinds of dtypes
 DATES = "mM"
 
@@ -45,8 +47,10 @@ def as_array(name: str, came: Any) -> np.ndarray:
 def plain(name: str, came: Any, dates: bool = False) -> Any:
     """What scikit-learn's own checks take: lists and frames as they are, all else as an array of NumPy.
 
-    scikit-learn counts dates as numbers; they are refused unless ``dates``.
+    scikit-learn counts dates as numbers; they are refused unless ``dates``. So are windows, which it would copy.
     """
+    if isinstance(came, WindowRows):
+        raise TypeError(f"{name} must be an array, got {came!r}: Model.fit takes windows, and np.asarray copies them")
     if came is None or hasattr(came, "tocsr"):
         return came
     check_mask(name, came)

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.windows import WindowRows
+
 MAX_COLUMNS = 2**31  # indices are int32
 COMPRESSED = ("csr", "csc", "bsr")  # formats with indptr and indices
 
@@ -63,19 +65,22 @@ class SparseRows:
         np.add.at(out.reshape(-1), row * self.n_columns + self.columns[place], self.values[place])
 
 
-def take_rows(x: np.ndarray | SparseRows, rows: np.ndarray, out: np.ndarray) -> None:
+AnyRows = np.ndarray | SparseRows | WindowRows
+
+
+def take_rows(x: AnyRows, rows: np.ndarray, out: np.ndarray) -> None:
     """Write the rows of ``x`` of these indices into ``out`` ``(len(rows), n_columns)``."""
-    if isinstance(x, SparseRows):
-        x.take(rows, out)
-    else:
+    if isinstance(x, np.ndarray):
         np.take(x, rows, axis=0, out=out)
+    else:
+        x.take(rows, out)
 
 
-def dense(x: np.ndarray | SparseRows, room: np.ndarray) -> np.ndarray:
-    """``x`` as it is, or sparse rows written out at the front of ``room``, a flat vector of their dtype."""
-    if not isinstance(x, SparseRows):
+def dense(x: AnyRows, room: np.ndarray) -> np.ndarray:
+    """``x`` as it is, or sparse rows and windows written out at the front of ``room``, a flat vector of their dtype."""
+    if isinstance(x, np.ndarray):
         return x
-    out = room[: len(x) * x.n_columns].reshape(x.shape)
+    out = room[: len(x) * x.n_columns].reshape(len(x), x.n_columns)
     x.take(np.arange(len(x)), out)
     return out
 

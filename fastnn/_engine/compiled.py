@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base.reprs import call_of
-from fastnn._base.sparse import SparseRows
 from fastnn._plan.layout import Layout
 from fastnn._plan.passes import operations_of
 from fastnn.losses import CustomLoss, LossRecord, Reduction
@@ -76,7 +75,7 @@ class Compiled:
 
 def sizes_of(inputs: Sequence[Any]) -> tuple[int, ...]:
     """Numbers a sample of rows for each input."""
-    return tuple(x.n_columns if isinstance(x, SparseRows) else x.shape[1] for x in inputs)
+    return tuple(x.shape[1] if isinstance(x, np.ndarray) else x.n_columns for x in inputs)
 
 
 @dataclass

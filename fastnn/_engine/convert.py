@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arrays import check_finite, is_sparse, numbers, real_array
-from fastnn._base.sparse import SparseRows, from_scipy
+from fastnn._base.sparse import AnyRows, SparseRows, from_scipy
+from fastnn._base.timeseries import Windows
+from fastnn._base.windows import WindowRows
 from fastnn.layers.parameter import Shape
 
 MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
@@ -21,13 +23,17 @@ MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
 
 def inputs(
     name: str, came: Any, shape: Any, dtype: np.dtype, *, empty: bool = False, n_ids: int | None = None
-) -> np.ndarray | SparseRows:
-    """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``, or sparse rows where they came.
+) -> AnyRows:
+    """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``, or sparse rows or windows that came.
 
     One size of the shape may be None, for any number of steps. With ``n_ids`` numbers are whole and below that.
     """
-    if type(came) is not np.ndarray and is_sparse(came):
-        return _sparse_inputs(name, came, shape, dtype, empty)
+    if type(came) is not np.ndarray:
+        came = _rows_of(came)
+        if isinstance(came, WindowRows):
+            return _window_inputs(name, came, shape, dtype, empty, n_ids)
+        if is_sparse(came):
+            return _sparse_inputs(name, came, shape, dtype, empty)
     array = real_array(name, came, dtype)
     if None in shape:
         shape = _with_length(name, shape, array.shape)
@@ -107,6 +113,26 @@ def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: b
     return from_scipy(name, came, dtype)
 
 
+def _rows_of(came: Any) -> Any:
+    """The rows, where they came with their targets."""
+    return came.x if isinstance(came, Windows) else came
+
+
+def _window_inputs(
+    name: str, came: WindowRows, shape: Any, dtype: np.dtype, empty: bool, n_ids: int | None
+) -> WindowRows:
+    """Windows of a series that is converted, and looked at, once."""
+    if None in shape:
+        shape = _with_length(name, shape, came.shape)
+    _check_rows(name, came.shape, shape, empty)
+    series = f"the series of {name}"
+    values = real_array(series, came.values, dtype)
+    check_finite(series, values, came.values)
+    if n_ids is not None and values.size:
+        _check_ids(series, values, n_ids)
+    return replace(came, values=values)
+
+
 def sample_shape(name: str, came: Any) -> Shape:
     """Shape of one row, for a model that takes its input shape from its data."""
     if isinstance(came, list | tuple) and len(came) == 1 and np.ndim(came[0]) > 1:  # Keras takes a list for its inputs
@@ -114,7 +140,8 @@ def sample_shape(name: str, came: Any) -> Shape:
             f"{name} is a list of one array of shape {np.shape(came[0])}, which could be all rows or a single one; "
             f"give the array itself, or np.stack of a single row"
         )
-    shape = came.shape if is_sparse(came) else numbers(name, came).shape
+    came = _rows_of(came)
+    shape = came.shape if isinstance(came, WindowRows) or is_sparse(came) else numbers(name, came).shape
     if 0 in shape[1:]:
         raise ValueError(f"{name} has no columns, got shape {tuple(shape)}; at least one is needed")
     return shape[1:] or (1,)

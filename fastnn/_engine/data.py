@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastnn._base.arguments import number
+from fastnn._base.windows import WindowRows
 from fastnn._engine import convert
 from fastnn._engine.compiled import Compiled
 from fastnn._engine.targets import check_metrics, converted_targets, row_weights, warn_when_sorted
@@ -89,7 +90,8 @@ def split_rows(compiled: Compiled, given: Given, share: Any, validation: Given |
             f"validation_split {share:g} of {len(rows)} rows leaves none for "
             f"{'training' if first == 0 else 'validation'}"
         )
-    warn_when_sorted(rows.targets[0])
+    if not any(isinstance(x, WindowRows) for x in rows.inputs):  # of a series, its end shall be held out
+        warn_when_sorted(rows.targets[0])
     return weighted(compiled, rows.part(slice(None, first)), given.class_weight), rows.part(slice(first, None))
 
 

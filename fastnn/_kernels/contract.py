@@ -23,7 +23,8 @@ from functools import cached_property
 import numpy as np
 
 from fastnn._base.reprs import call_of
-from fastnn._base.sparse import SparseRows
+from fastnn._base.sparse import AnyRows, SparseRows
+from fastnn._base.windows import WindowRows
 from fastnn._plan.memory import Memory
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import ANSWER, SOURCE
@@ -38,12 +39,12 @@ class Rows:
 
     Attributes
     ----------
-    inputs : C-contiguous ``(n, numbers a sample)`` of the model's dtype, or sparse rows.
+    inputs : C-contiguous ``(n, numbers a sample)`` of the model's dtype, or sparse rows, or windows.
     targets : ``(n, numbers a sample)`` of the dtype, or int32 ``(n, repeat)`` for a sparse loss.
     weights : ``(n,)`` of the dtype, or None for ones.
     """
 
-    inputs: tuple[np.ndarray | SparseRows, ...]
+    inputs: tuple[AnyRows, ...]
     targets: tuple[np.ndarray, ...] = ()
     weights: tuple[np.ndarray | None, ...] = ()
 
@@ -78,12 +79,14 @@ class Rows:
         return table
 
 
-def sources(inputs: Sequence[np.ndarray | SparseRows]) -> np.ndarray:
+def sources(inputs: Sequence[AnyRows]) -> np.ndarray:
     """SOURCE records of arrays that the caller keeps alive."""
     table = np.zeros(len(inputs), SOURCE)
     for i, x in enumerate(inputs):
         if isinstance(x, SparseRows):
-            table[i] = (0, *map(_address, (x.values, x.columns, x.starts)))
+            table[i] = (0, *map(_address, (x.values, x.columns, x.starts)), 0)
+        elif isinstance(x, WindowRows):
+            table[i] = (_address(x.values), 0, 0, 0 if x.starts is None else _address(x.starts), x.pitch)
         else:
             table["x"][i] = _address(x)
     return table
@@ -197,6 +200,6 @@ def train(plan: Plan, memory: Memory, rows: Rows, course: Course) -> None:
     raise NotImplementedError
 
 
-def predict(plan: Plan, memory: Memory, inputs: Sequence[np.ndarray | SparseRows], out: Sequence[np.ndarray]) -> None:
+def predict(plan: Plan, memory: Memory, inputs: Sequence[AnyRows], out: Sequence[np.ndarray]) -> None:
     """Predict all rows of the inputs into ``out``, an array ``(n, numbers a sample)`` for each output, by blocks."""
     raise NotImplementedError

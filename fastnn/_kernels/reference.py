@@ -13,7 +13,7 @@ import numpy as np
 
 from fastnn import regularizers
 from fastnn._base import interrupts
-from fastnn._base.sparse import SparseRows, dense
+from fastnn._base.sparse import dense
 from fastnn._kernels import masks, steps
 from fastnn._kernels.activity import add_gradient
 from fastnn._ops import OPS, When, activation
@@ -104,7 +104,7 @@ def train(plan, memory, rows, course):
 @np.errstate(all="ignore")  # as the other backends: infinities are an answer
 def predict(plan, memory, inputs, out):
     block = int(plan.header["block_rows"])
-    rooms = [np.empty(block * x.n_columns if isinstance(x, SparseRows) else 0, memory.params.dtype) for x in inputs]
+    rooms = [np.empty(0 if isinstance(x, np.ndarray) else block * x.n_columns, memory.params.dtype) for x in inputs]
     for first in range(0, len(inputs[0]), block):
         interrupts.check()
         part = slice(first, first + block)

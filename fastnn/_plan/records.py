@@ -186,11 +186,13 @@ RUN = np.dtype(
 )
 
 SOURCE = np.dtype(
-    [  # rows of one input: x, or in compressed form values, columns and starts, with the others 0
+    [  # rows of one input: x; or in compressed form values, columns and starts; or windows of x, which have a pitch:
+        # row i begins at number pitch * starts[i], without starts at pitch * i; the others are 0
         ("x", np.uint64),
         ("values", np.uint64),
         ("columns", np.uint64),
         ("starts", np.uint64),
+        ("pitch", np.int64),
     ],
     align=True,
 )

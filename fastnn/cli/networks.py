@@ -51,7 +51,7 @@ def hidden_layers(
 
 def recurrent_layers(network: str, widths: Sequence[int]) -> list[Layer]:
     """Recurrent layers of these widths, one behind the other; the last one gives what it remembers at the end."""
-    kind = RECURRENT[network]
+    kind: Any = RECURRENT[network]
     return [kind(units, return_sequences=i < len(widths) - 1) for i, units in enumerate(widths)]
 
 

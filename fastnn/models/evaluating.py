@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
+from fastnn._base.timeseries import Windows, parted
 from fastnn._engine import inference
 from fastnn._engine.convert import MAX_SAMPLES
 from fastnn._engine.data import Given, check_given, cut, make_rows
@@ -47,6 +48,7 @@ class Evaluating(Predicting):
 
     def validation(self, came: Any) -> Given:
         """What a user gave as ``validation_data``, taken apart."""
+        came = (came.x, came.y) if isinstance(came, Windows) else came
         if not isinstance(came, tuple | list) or len(came) not in (2, 3):
             raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
         x, y, weight = (*came, None)[:3]
@@ -79,6 +81,7 @@ class Evaluating(Predicting):
         """
         if unknown:
             refuse_for(Evaluating.evaluate, unknown)
+        x, y = parted(x, y)
         batch_size, listeners = checked_steps("batch_size", batch_size), Listeners(check_callbacks(callbacks))
         steps = checked_steps("steps", steps)
         if batches.come("evaluate", x, {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}):

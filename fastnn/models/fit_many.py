@@ -18,7 +18,7 @@ import numpy as np
 from fastnn._base import interrupts
 from fastnn._base.arguments import integer
 from fastnn._base.arrays import listed
-from fastnn._base.sparse import SparseRows
+from fastnn._base.sparse import AnyRows
 from fastnn._base.threads import alone, get_num_threads
 from fastnn._engine import exclusive
 from fastnn._engine.data import split_rows
@@ -103,7 +103,7 @@ def _prepare(
 ) -> list[Fit]:
     """The fits of all models, on data that those of a kind share; an error leaves all models as they were."""
     shared: dict[Any, tuple[Rows, Rows | None]] = {}
-    inputs: dict[Any, list[np.ndarray | SparseRows]] = {}
+    inputs: dict[Any, list[AnyRows]] = {}
     fits = []
     with contextlib.ExitStack() as stack:
         for model in models:

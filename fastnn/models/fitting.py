@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
+from fastnn._base.timeseries import parted
 from fastnn._engine import convert, exclusive
 from fastnn._engine.data import check_given
 from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_size, make_trainer, prepare
@@ -50,7 +51,8 @@ class Fitting(Evaluating):
         ----------
         x : ``(n, *input_shape)``, anything NumPy turns into finite numbers; or, for one axis of inputs, a sparse matrix
             or array of SciPy in any format. Only a block of its rows is dense at a time, with the same results. For
-            several inputs a list of arrays, or a dict by their names. Or batches, see below.
+            several inputs a list of arrays, or a dict by their names. Or windows of a series, with their targets, of
+            :func:`fastnn.utils.timeseries`. Or batches, see below.
         y : targets: ``(n, *output_shape)``, also ``(n,)`` for one output; class indices for a sparse loss. For several
             outputs a list, or a dict by their names.
         batch_size : rows of one update, None for 32; the last batch of an epoch may be smaller.
@@ -94,6 +96,7 @@ class Fitting(Evaluating):
         """
         if unknown:
             refuse_for(Fitting.fit, unknown)
+        x, y = parted(x, y)
         besides = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
         in_batches = batches.come("fit", x, besides | {"validation_split": validation_split})
         if not in_batches:

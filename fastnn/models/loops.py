@@ -12,6 +12,7 @@ import numpy as np
 from fastnn import _kernels
 from fastnn._base import arrays
 from fastnn._base.arguments import flag, number, shown
+from fastnn._base.timeseries import parted
 from fastnn._engine import convert, exclusive, inference
 from fastnn._engine.blend import Blend
 from fastnn._engine.data import Given, split_rows
@@ -121,6 +122,8 @@ class OwnLoops(Trainable):
         >>> model.gradients([[1.0, 2.0]], dy=[[2.0]], wrt="inputs").tolist()
         [[2.0, 2.0]]
         """
+        if dy is None:
+            x, y = parted(x, y)
         if (dy is None) == (y is None):
             raise TypeError(f"gradients takes targets y or slopes dy, got {'none of them' if y is None else 'both'}")
         if wrt not in WRT:

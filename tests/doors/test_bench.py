@@ -56,6 +56,7 @@ def figures() -> dict:
             "28x28 1>6 5x5 same dx": {"fastnn": 1000.0, "torch": 500.0},
             "32x32 3>16 3x3 same forward": {"fastnn": 1000.0, "torch": 8000.0},
         },
+        "step": {"gru": {"fastnn": 2.0, "torch": 80.0}},
         "updates": {"avx2": {"adam": {"us": 1000.0, "bytes": 10_000_000}}},
         "products": {"avx2": [product, product | {"m": 512, "n": 512, "k": 512, "us": 10.0, "blas_us": 20.0}]},
     }
@@ -88,8 +89,8 @@ def test_equal_figures_have_no_change(compared):
     code, lines = compared(figures(), figures())
     assert code == 0
     assert lines == [
-        "10 times compared: 0 slower and 0 faster by more than 5 %; 0 only before, 0 only now",
-        "peers: +0.0 % in the median of 10 times",
+        "11 times compared: 0 slower and 0 faster by more than 5 %; 0 only before, 0 only now",
+        "peers: +0.0 % in the median of 11 times",
     ]
 
 
@@ -180,6 +181,33 @@ def test_the_table_has_each_pass_of_a_convolution_and_their_geometric_means(benc
     assert len({len(line) for line in lines}) == 1
 
 
+def test_the_table_has_single_steps(bench):
+    line = bench("report").step_lines(figures())[1]
+    assert line.split() == ["gru", "64-64", "2.00", "80.00", "40.0x"]
+
+
+def test_a_recurrent_layer_has_no_work_for_masked_steps_nor_for_dx_of_the_input(bench):
+    networks = bench("cases").NETWORKS
+    forward, of_input = 50 * 4 * 64 * (16 + 64), 50 * 4 * 64 * 16
+    assert networks["lstm"].flops == 2 * 32 * (3 * forward - of_input + 3 * 64)
+    assert networks["padded"].flops == networks["lstm"].flops
+    assert networks["unpadded"].flops == 2 * 32 * (6 * forward - 2 * of_input + 3 * 64)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn", "padded", "attention", "embedding"])
+def test_a_network_of_sequences_has_the_parameters_that_are_told(bench, name):
+    network = bench("cases").NETWORKS[name]
+    assert bench("timed").make(network).count_params() == network.n_params
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+def test_predictions_and_steps_of_recurrent_layers_are_those_of_the_formulas(bench, kind):
+    peer = bench("peers.fastnn")
+    worker = bench("worker")
+    assert all(us > 0 for us in worker.predict_timing(peer, "float64", kind, 2)().values())
+    assert all(us > 0 for us in worker.step_timing(peer, "float64", kind)().values())
+
+
 def test_columns_of_the_table_stand_below_each_other(bench):
     lines = bench("report").train_lines(figures())
     assert len({len(line) for line in lines}) == 1
@@ -261,7 +289,7 @@ def test_the_comparison_runs_and_its_file_can_be_printed_and_compared(bench, tmp
     assert done.returncode == 0, done.stderr
     assert sum(line.startswith("xor 2-4-1, batch 4 ") for line in done.stdout.splitlines()) == 1
     result = json.loads(path.read_text(encoding="utf-8"))
-    assert result.keys() == figures().keys() - {"predict", "convolve", "updates", "products"}
+    assert result.keys() == figures().keys() - {"predict", "convolve", "step", "updates", "products"}
     for key in ("machine", "settings", "bounds"):
         assert result[key].keys() == figures()[key].keys()
     assert result["train"]["xor"]["fastnn"] > 0

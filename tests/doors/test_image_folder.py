@@ -115,7 +115,7 @@ def test_arguments_that_fit_no_picture_are_refused(bars, given, match):
         read_image_folder(bars, **given)
 
 
-@pytest.mark.parametrize("network", ["mlp", "lenet", "cnn"])
+@pytest.mark.parametrize("network", ["mlp", "lenet", "cnn", "gru", "lstm"])
 def test_a_network_learns_from_a_folder_and_predicts_pictures(bars, tmp_path, capsys, network):
     out = str(tmp_path / "m.safetensors")
     given = ["--network", network, "--epochs", "30", "--batch-size", "8", "--seed", "1", "--out", out]

@@ -392,6 +392,13 @@ def test_sparse_rows_give_the_bits_of_dense_ones(blobs):
     np.testing.assert_array_equal(stopping.fit(sparse.csr_array(x), y).coefs_[0], clone(stopping).fit(x, y).coefs_[0])
 
 
+def test_windows_of_a_series_are_refused_and_not_copied():
+    windows = fastnn.utils.timeseries(np.arange(30.0), length=4)
+    for x in (windows, windows.x):
+        with pytest.raises((TypeError, ValueError), match=r"np\.asarray"):
+            MLPRegressor().fit(x, windows.y)
+
+
 def test_rows_that_are_promised_to_be_finite_are_not_looked_at(blobs):
     x, y = blobs
     classifier = MLPClassifier(max_iter=5, random_state=0).fit(x, y)

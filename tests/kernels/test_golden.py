@@ -23,7 +23,7 @@ from fastnn.metrics import StatisticCode
 from fastnn.optimizers.updates import ClipCode, OptimizerCode
 
 THREADS = (1, 2, 5, *(pytest.param(n, marks=pytest.mark.long) for n in (3, 8)))
-OF_GRAPHS = {"merge", "concatenate", "dot", "normalize"}  # see test_join_kernels.py; cases here are chains
+OF_GRAPHS = {"merge", "dot", "normalize"}  # see test_join_kernels.py; cases here are chains
 OF_OTHERS = {"own"}  # see test_own_layers.py: bits of a user's NumPy code are not ours to keep
 RECORDS = golden.load()
 reason = _kernels.why_not("cython")

@@ -48,6 +48,7 @@ cdef extern from "c/kernels.h" nogil:
         const void *values
         const int32_t *columns
         const int64_t *starts
+        int64_t pitch
 
     ctypedef struct fnn_answer:
         const void *target

@@ -6,7 +6,7 @@ Functions and arrays are those of ``contract.py``; the walk, formulas and loops 
 
 Design: addresses of a plan's tables and vectors are taken once and kept on its memory (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
-identity (rejected), would keep the last model's memory alive. Room to write out sparse rows for a prediction is taken
+identity (rejected), would keep the last model's memory alive. Room to write out sparse rows and windows for a prediction is taken
 and kept there too when first wanted: in the workspace (rejected) all models would pay for it, and the scratch memory of
 a thread is what its products pack their operands into.
 """
@@ -23,6 +23,7 @@ from fastnn._kernels.visits import visit
 from fastnn._ops import OPS
 from fastnn._plan.memory import Memory, aligned, outputs
 from fastnn._base.sparse import SparseRows
+from fastnn._base.windows import WindowRows
 from fastnn._base.threads import get_num_threads
 
 numpy.import_array()
@@ -232,7 +233,7 @@ def predict(plan, memory, inputs, out):
         places = aligned(len(out), INT64)
         to = <void **>_address(places, &n_bytes, PyBUF_WRITABLE)
     for i, x in enumerate(inputs):
-        rooms[i] = p.room_for_rows(i) if type(x) is SparseRows else NULL
+        rooms[i] = p.room_for_rows(i) if type(x) in (SparseRows, WindowRows) else NULL
         rows[i] = _source(x)
     for i, y in enumerate(out):
         to[i] = _address(y, &n_bytes, PyBUF_WRITABLE)
@@ -244,10 +245,14 @@ cdef fnn_source _source(x) except *:
     cdef Py_ssize_t n = 0
     cdef fnn_source source
     source.x = source.values = NULL
-    source.columns, source.starts = NULL, NULL
+    source.columns, source.starts, source.pitch = NULL, NULL, 0
     if type(x) is SparseRows:
         source.values, source.columns = _address(x.values, &n), <const int32_t *>_address(x.columns, &n)
         source.starts = <const int64_t *>_address(x.starts, &n)
+    elif type(x) is WindowRows:
+        source.x, source.pitch = _address(x.values, &n), x.pitch
+        if x.starts is not None:
+            source.starts = <const int64_t *>_address(x.starts, &n)
     else:
         source.x = _address(x, &n)
     return source

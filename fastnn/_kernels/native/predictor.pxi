@@ -63,6 +63,7 @@ cdef class Predictor:
         cdef void *room = NULL
         cdef void *to = numpy.PyArray_DATA(out)
         source.x, source.values, source.columns, source.starts = numpy.PyArray_DATA(x), NULL, NULL, NULL
+        source.pitch = 0
         return _predict(_prepared(self.plan, self.memory), &source, rows, &room, &to)
 
     cdef bint _mixes(self, x, out) noexcept:

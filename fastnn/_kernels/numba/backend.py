@@ -28,7 +28,7 @@ from fastnn._kernels.contract import Rows, sources
 from fastnn._kernels.numba import activations, constraints, losses, ops, optimizers, statistics, table, visits, walk
 from fastnn._kernels.numba import update as updating
 from fastnn._kernels.numba.compile import OPTIONS
-from fastnn._kernels.numba.handed import Data, Memory, Room, Tables, new_room, new_sparse_room
+from fastnn._kernels.numba.handed import Data, Memory, Room, Tables, new_room, new_row_room
 from fastnn._kernels.numba.vector.denormals import flush_denormals, restore
 from fastnn._ops import OPS
 from fastnn._plan import records
@@ -173,14 +173,14 @@ def _run(
 def execute(task, tables, memory, data, at, order, run, rates, sums, n_rows, flag, step, first_row, number, scale):
     gathers = task in (TRAIN, GRADIENT)
     room = new_room(tables, memory, gathers, flag if gathers or task == BACKWARD else 0)
-    sparse_room = new_sparse_room(tables, memory, data, task == PREDICT)
+    row_room = new_row_room(tables, memory, data, task == PREDICT)
     if task == FORWARD or task == BACKWARD:  # noqa: SIM109
         room = Room(at, room.target, room.labels, room.weight, room.spare)
     result, control = 0.0, flush_denormals()  # behind all that takes memory, which may raise
     if task == TRAIN:
         walk.train(tables, memory, data, room, order, run, rates, sums)
     elif task == PREDICT:
-        walk.predict(tables, memory, data, room, sparse_room, at, n_rows)
+        walk.predict(tables, memory, data, room, row_room, at, n_rows)
     elif task == FORWARD:
         walk.forward(tables, memory, room, n_rows, flag, step, first_row)
     elif task == LOSS:

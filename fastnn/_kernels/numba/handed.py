@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
+from fastnn._kernels.numba.vector.rows import lie_as_rows
 from fastnn._ops import attention, batch_norm, conv, conv_transpose, gru, layer_norm, lstm, simple_rnn
 
 # Convolutions, layers and sequences always sum their gradients in shards, and batches have factors.
@@ -56,11 +57,11 @@ class Room(NamedTuple):
 
 
 @inlined
-def new_sparse_room(tables, memory, data, predicts):
-    """Room to write out a block of sparse rows for a prediction, whose workspace has none."""
+def new_row_room(tables, memory, data, predicts):
+    """Room to write out a block of sparse rows or windows for a prediction, whose workspace has none."""
     size = 0
     for i in range(data.sources.shape[0]):
-        if predicts and data.sources[i].starts:
+        if predicts and not lie_as_rows(data.sources[i]):
             size += tables.header[()].block_rows * tables.values[i].size
     return np.empty(size, memory.params.dtype)
 

@@ -18,7 +18,7 @@ from fastnn._kernels.numba.table import activate, block_loss, block_statistic
 from fastnn._kernels.numba.update import update_params
 from fastnn._kernels.numba.vector.addresses import at_address
 from fastnn._kernels.numba.vector.random import fill_order
-from fastnn._kernels.numba.vector.rows import copy, gather, rows_of_source, take_rows
+from fastnn._kernels.numba.vector.rows import copy, gather, lie_as_rows, rows_of_source, take_rows
 from fastnn._plan.records import BY_NOTHING, BY_ROWS
 
 NO_LABELS = np.empty(0, np.int32)
@@ -237,7 +237,7 @@ def gradient(tables, memory, data, room, order, step, sums):
 
 
 @inlined
-def predict(tables, memory, data, room, sparse_room, out, n_rows):
+def predict(tables, memory, data, room, row_room, out, n_rows):
     """Predict all rows, a block at a time, into the arrays whose addresses are in ``out``."""
     header = tables.header[()]
     for first in range(0, n_rows, header.block_rows):
@@ -245,9 +245,9 @@ def predict(tables, memory, data, room, sparse_room, out, n_rows):
         start = 0
         for i in range(header.n_inputs):
             size = tables.values[i].size
-            place = sparse_room[start : start + header.block_rows * size]
+            place = row_room[start : start + header.block_rows * size]
             room.inputs[i] = rows_of_source(data.sources[i], first, last, size, place)
-            start += header.block_rows * size if data.sources[i].starts else 0
+            start += 0 if lie_as_rows(data.sources[i]) else header.block_rows * size
         forward(tables, memory, room, last - first, np.int64(0), np.int64(0), np.int64(0))
         for i in range(header.n_outputs):
             value = tables.values[header.n_values - header.n_outputs + i]

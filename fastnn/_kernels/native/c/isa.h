@@ -12,10 +12,14 @@
 #include "optimizers.h"
 #include "peak.h"
 
-static void gather(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
-    const real *from = x;
+static void gather(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
+    const real *from = x->x;
+    const int64_t *starts = x->starts, pitch = x->pitch ? x->pitch : width;
     real *to = out;
-    for (int64_t i = 0; i < n_rows; i++) copy_row(from + rows[i] * width, width, to + i * width);
+    for (int64_t i = 0; i < n_rows; i++) {
+        const int64_t row = rows ? rows[i] : i;
+        copy_row(from + (starts ? starts[row] : row) * pitch, width, to + i * width);
+    }
 }
 
 static void scatter(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {

@@ -63,9 +63,9 @@ typedef struct {
     void (*constrain)(const fnn_model *, int thread, int threads);
     /* Update of parameters [begin, end) from grads and scale times the penalties, with c as in optimizers.py. */
     void (*update)(const fnn_model *, const double *c, double scale, int64_t begin, int64_t end);
-    /* Copies rows of x, (n_samples, width), to out. */
-    void (*gather)(const void *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
-    /* Writes sparse rows out, dense; rows may be NULL for the first n_rows. */
+    /* Copies dense rows or windows to out, (n_rows, width); rows may be NULL for the first n_rows. */
+    void (*gather)(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
+    /* The same of rows in compressed form. */
     void (*scatter)(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
 
     /* For tests and benches: one piece at a time. */

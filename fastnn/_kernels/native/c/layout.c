@@ -135,6 +135,7 @@ const fnn_layout_entry fnn_layouts[] = {
     FIELD(fnn_source, values),
     FIELD(fnn_source, columns),
     FIELD(fnn_source, starts),
+    FIELD(fnn_source, pitch),
     END(fnn_source),
     FIELD(fnn_answer, target),
     FIELD(fnn_answer, weight),

@@ -32,6 +32,17 @@ static inline void *number_at(const fnn_network *network, void *arena, int64_t o
     return (char *)arena + offset * network->kernels->item_size;
 }
 
+/* Whether rows lie one behind the other, so that ops read them where they are. */
+static inline int lie_as_rows(const fnn_source *x) { return !x->starts && !x->pitch; }
+
+static inline int are_compressed(const fnn_source *x) { return x->starts && !x->pitch; }
+
+/* Writes rows out, dense; they may be NULL for the first n_rows. */
+static inline void write_rows(const fnn_network *network, const fnn_source *x, const int32_t *rows, int64_t n_rows,
+                              int64_t width, void *to) {
+    (are_compressed(x) ? network->kernels->scatter : network->kernels->gather)(x, rows, n_rows, width, to);
+}
+
 /* What ends a call early. The first thread asks between pieces of work; the others see its answer and leave, too. */
 typedef struct {
     fnn_pulse pulse;

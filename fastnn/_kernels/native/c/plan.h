@@ -184,12 +184,14 @@ typedef struct {
     int32_t shuffle, status;
 } fnn_run;
 
-/* Rows of one input: x, or in compressed form: row i has the numbers values[j] in columns[j] for j from starts[i] to
- * starts[i + 1]. */
+/* Rows of one input: x, one behind the other; or in compressed form: row i has the numbers values[j] in columns[j] for
+ * j from starts[i] to starts[i + 1]; or windows of x, which have a pitch: row i begins at number pitch * starts[i] or,
+ * without starts, at pitch * i. */
 typedef struct {
     const void *x, *values;
     const int32_t *columns;
-    const int64_t *starts; /* NULL for dense rows */
+    const int64_t *starts;
+    int64_t pitch; /* 0 where rows are no windows */
 } fnn_source;
 
 /* What one output is compared with; weight may be NULL. */

@@ -43,18 +43,37 @@ static int learns_at_once(const fnn_network *network) {
            header->batch_size <= header->block_rows && header->n_params * network->kernels->item_size > LEARN_BYTES;
 }
 
-/* Bytes of an input, of sparse rows of what they keep. */
+/* Numbers from one row of an input to the next, or from one step to the next where windows have starts. */
+static int64_t pitch_of(const training *t, int input) {
+    const int64_t pitch = t->data->sources[input].pitch;
+    return pitch ? pitch : t->network->model.values[input].size;
+}
+
+/* Bytes of an input: of sparse rows what they keep, of windows at least so many. */
 static int64_t bytes_of(const training *t, int input) {
-    const int64_t size = t->network->kernels->item_size, *starts = t->data->sources[input].starts;
-    if (starts) return (starts[t->run->n_samples] - starts[0]) * (size + (int64_t)sizeof(int32_t));
-    return t->run->n_samples * t->network->model.values[input].size * size;
+    const fnn_source *x = &t->data->sources[input];
+    const int64_t size = t->network->kernels->item_size, n = t->run->n_samples;
+    if (are_compressed(x)) return (x->starts[n] - x->starts[0]) * (size + (int64_t)sizeof(int32_t));
+    return n * pitch_of(t, input) * size;
 }
 
 /* Where a row begins must have come before memory can be asked for the row: it is asked for twice as far ahead. */
-static void fetch_sparse(const training *t, const fnn_source *x, const int32_t *first, int64_t n_rows) {
-    const int64_t size = t->network->kernels->item_size;
+static void fetch_starts(const training *t, const fnn_source *x, const int32_t *first, int64_t n_rows) {
     const int64_t further = at_most(n_rows, t->order + t->run->n_samples - first - FETCH_AHEAD);
     fnn_fetch_rows(x->starts, sizeof(int64_t), first + FETCH_AHEAD, further);
+}
+
+/* Dense rows and windows to come. */
+static void fetch_dense(const training *t, int input, const int32_t *first, int64_t n_rows) {
+    const fnn_source *x = &t->data->sources[input];
+    const int64_t size = t->network->kernels->item_size, pitch_bytes = pitch_of(t, input) * size;
+    const int64_t row_bytes = t->network->model.values[input].size * size;
+    for (int64_t i = 0; i < n_rows; i++)
+        fnn_fetch(x->x, (x->starts ? x->starts[first[i]] : first[i]) * pitch_bytes, row_bytes);
+}
+
+static void fetch_sparse(const training *t, const fnn_source *x, const int32_t *first, int64_t n_rows) {
+    const int64_t size = t->network->kernels->item_size;
     for (int64_t i = 0; i < n_rows; i++) {
         const int64_t begin = x->starts[first[i]], n = x->starts[first[i] + 1] - begin;
         fnn_fetch(x->values, begin * size, n * size);
@@ -78,13 +97,13 @@ static void fetch_answers(const training *t, const int32_t *first, int64_t n_row
 /* Ask memory for as many rows of the data as a thread's share has, some places later in the order. */
 static void fetch_ahead(const training *t, int input, const int32_t *rows, range own) {
     const fnn_source *x = &t->data->sources[input];
-    const int64_t row_bytes = t->network->model.values[input].size * t->network->kernels->item_size;
     const int32_t *first = rows + own.begin + FETCH_AHEAD;
     const int64_t n_rows = at_most(own.end - own.begin, t->order + t->run->n_samples - first);
-    if (x->starts)
+    if (x->starts) fetch_starts(t, x, first, n_rows);
+    if (are_compressed(x))
         fetch_sparse(t, x, first, n_rows);
     else
-        fnn_fetch_rows(x->x, row_bytes, first, n_rows);
+        fetch_dense(t, input, first, n_rows);
     if (input == 0) fetch_answers(t, first, n_rows);
 }
 
@@ -95,7 +114,7 @@ static int are_adjacent(const int32_t *rows, int64_t n_rows) {
     return i == n_rows;
 }
 
-/* The block's rows of an input: where they are when they are dense and follow each other, else written into the
+/* The block's rows of an input: where they are when they lie there and follow each other, else written into the
  * workspace, each thread its share. */
 static const void *rows_of(const training *t, int input, const int32_t *rows, int64_t n_rows, int adjacent, range own) {
     const fnn_source *x = &t->data->sources[input];
@@ -103,13 +122,9 @@ static const void *rows_of(const training *t, int input, const int32_t *rows, in
     const int64_t row_bytes = value->size * t->network->kernels->item_size;
     const int is_scattered = !adjacent || n_rows == 1; /* else the processor sees what comes next */
     if (is_scattered && bytes_of(t, input) > FETCH_ABOVE) fetch_ahead(t, input, rows, own);
-    if (adjacent && !x->starts) return (const char *)x->x + rows[0] * row_bytes;
+    if (adjacent && lie_as_rows(x)) return (const char *)x->x + rows[0] * row_bytes;
     char *gathered = number_at(t->network, t->network->model.workspace, value->offset);
-    char *to = gathered + own.begin * row_bytes;
-    if (x->starts)
-        t->network->kernels->scatter(x, rows + own.begin, own.end - own.begin, value->size, to);
-    else
-        t->network->kernels->gather(x->x, rows + own.begin, own.end - own.begin, value->size, to);
+    write_rows(t->network, x, rows + own.begin, own.end - own.begin, value->size, gathered + own.begin * row_bytes);
     return gathered;
 }
 

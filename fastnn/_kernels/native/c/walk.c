@@ -118,7 +118,7 @@ double fnn_update(const fnn_network *network, int64_t step, double learning_rate
 typedef struct {
     const fnn_network *network;
     const fnn_source *sources;
-    void *const *rooms; /* for blocks of sparse rows */
+    void *const *rooms; /* for blocks of rows that are written out */
     void *const *outputs;
     int64_t n_rows;
     double flop; /* of a row, where there are many */
@@ -134,16 +134,18 @@ static int64_t predict_rows(const fnn_network *network, const fnn_team *team) {
     return at_most(most, network->model.header->block_rows / team->size);
 }
 
-/* An input's block of rows from `first` on: where they are, or sparse ones written into the room, each thread its
- * own. */
+/* An input's block of rows from `first` on: where they are, or written into the room, each thread its own. */
 static const void *rows_to_predict(const prediction *p, int input, int64_t first, range own) {
     const fnn_source *source = &p->sources[input];
     const int64_t width = p->network->model.values[input].size, row_bytes = width * p->network->kernels->item_size;
-    if (!source->starts) return (const char *)source->x + first * row_bytes;
+    if (lie_as_rows(source)) return (const char *)source->x + first * row_bytes;
     char *room = p->rooms[input];
-    const fnn_source rows = {
-        .values = source->values, .columns = source->columns, .starts = source->starts + first + own.begin};
-    p->network->kernels->scatter(&rows, NULL, own.end - own.begin, width, room + own.begin * row_bytes);
+    fnn_source rows = *source;
+    if (rows.starts)
+        rows.starts += first + own.begin;
+    else
+        rows.x = (const char *)rows.x + (first + own.begin) * rows.pitch * p->network->kernels->item_size;
+    write_rows(p->network, &rows, NULL, own.end - own.begin, width, room + own.begin * row_bytes);
     return room;
 }
 

@@ -39,7 +39,7 @@ int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n
                  int threads);
 int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
 /* outputs[i] takes the i-th output's rows. rooms[i] is for header.block_rows dense rows of the i-th input, NULL where
- * the input is dense. */
+ * its rows lie one behind the other. */
 int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms, void *const *outputs,
                 int threads);
 

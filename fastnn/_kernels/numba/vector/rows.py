@@ -1,6 +1,6 @@
 """Rows of data for a block, compiled: copied by their indices, or written out dense when they are sparse.
 
-A ``source`` is a SOURCE record, whose ``starts`` are 0 when the rows are dense.
+A ``source`` is a SOURCE record: windows have a ``pitch``, sparse rows ``starts`` and none, dense rows neither.
 """
 
 from __future__ import annotations
@@ -42,21 +42,34 @@ def scatter(source, row, width, out):
 
 
 @inlined
+def lie_as_rows(source):
+    """Whether rows are dense and lie one behind the other, so that kernels read them where they are."""
+    return source.starts == 0 and source.pitch == 0
+
+
+@kernel
+def write_row(source, row, width, out):
+    """Write a row of an input out, dense."""
+    if source.starts and not source.pitch:
+        scatter(source, row, width, out)
+        return
+    begin = at_address(source.starts, row + 1, STARTS)[row] if source.starts else row
+    pitch = source.pitch if source.pitch else width
+    copy(out, at_address(source.x + begin * pitch * out.itemsize, width, out))
+
+
+@inlined
 def take_rows(source, order, width, out):
     """Rows of an input by their indices, dense, to the front of ``out``."""
     for i in range(order.shape[0]):
-        row, to = np.int64(order[i]), out[i * width : (i + 1) * width]
-        if source.starts:
-            scatter(source, row, width, to)
-        else:
-            copy(to, at_address(source.x + row * width * out.itemsize, width, out))
+        write_row(source, np.int64(order[i]), width, out[i * width : (i + 1) * width])
 
 
 @inlined
 def rows_of_source(source, first, last, width, room):
     """Address of rows ``first`` to ``last`` of an input, dense: where they are, or written into ``room``."""
-    if source.starts:
-        for i in range(last - first):
-            scatter(source, first + i, width, room[i * width : (i + 1) * width])
-        return np.int64(room.ctypes.data)
-    return np.int64(source.x + first * width * room.itemsize)
+    if lie_as_rows(source):
+        return np.int64(source.x + first * width * room.itemsize)
+    for i in range(last - first):
+        write_row(source, first + i, width, room[i * width : (i + 1) * width])
+    return np.int64(room.ctypes.data)
