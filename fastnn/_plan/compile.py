@@ -43,7 +43,7 @@ MIN_BLOCK, MAX_BLOCK = 256, 1024
 PART_STREAMS = 1 << 20  # streams of random numbers between the parts of a layer: far more than a model has nodes
 STAGE_BYTES, MIN_STAGE = 512 * 1024, 8
 KERAS = Reduction()
-WORK_BYTES = 1024 * 1024 * 1024  # of a block's activations: large images are worked on a few at a time
+WORK_BYTES = 1024 * 1024 * 1024  # of a block's activations: large images and long sequences pass a few at a time
 INPUT_BYTES = 256 * 1024 * 1024  # of a block's input: of sparse rows with a million columns only this much is dense
 WEIGHT_BYTES = 1024 * 1024  # of a layer; beyond them rows do not stay in the cache, and many share a pass over weights
 AnyLoss = LossRecord | CustomLoss
@@ -143,7 +143,8 @@ def block_rows(graph: Graph, layout: Layout, batch_size: int) -> int:
     n_input = sum(math.prod(shape) for shape in layout.input_shapes)
     numbers = sum(2 * operation.n_written for operation in operations)
     most = min(MAX_BLOCK, max(ALIGN, INPUT_BYTES // (4 * n_input) // ALIGN * ALIGN))
-    most = min(most, max(1, WORK_BYTES // (4 * numbers)))
+    kept = sum(operation.op.room(operation, 1) for operation in operations)
+    most = min(most, max(1, WORK_BYTES // (4 * (numbers + kept))))
     if 4 * largest > WEIGHT_BYTES:
         return min(batch_size, most)
     rows = BLOCK_BYTES // (4 * numbers) // ALIGN * ALIGN

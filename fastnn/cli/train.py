@@ -17,7 +17,7 @@ from fastnn._base.reprs import counted
 from fastnn._base.tensor_file import check_name
 from fastnn.cli.data import Images, damaged_files, read_source, reading_options
 from fastnn.cli.fit import Trained, fit_all
-from fastnn.cli.networks import hidden_layers
+from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, hidden_layers
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared, prepare
 from fastnn.cli.recipe import Recipe, choose_recipe
@@ -129,6 +129,8 @@ def _optimizer(
     optimizer = optimizers.get(arguments.optimizer)
     if arguments.learning_rate is not None:
         optimizer.learning_rate = arguments.learning_rate
+    elif arguments.network in RECURRENT and arguments.optimizer == "adam":
+        optimizer.learning_rate = RECURRENT_RATE
     if decay is not None:
         optimizer.weight_decay = decay or None
     optimizer.check()

@@ -14,12 +14,14 @@ from fastnn._plan import compile as compiling
 from fastnn._plan.compile import MIN_BLOCK
 from fastnn._plan.layout import ALIGN
 from fastnn.layers import (
+    LSTM,
     Activation,
     BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
     GlobalAveragePooling2D,
+    Input,
     LayerNormalization,
     MaxPooling2D,
     UpSampling2D,
@@ -90,3 +92,13 @@ def test_batches_of_large_images_are_worked_on_in_parts(monkeypatch):
     assert parts[0] == whole[0]
     assert 4 * parts[-1] < 6 * 2**20 < 4 * whole[-1]
     assert parts[-1] == parts[-2]
+
+
+def test_batches_of_long_sequences_are_worked_on_in_parts(monkeypatch):
+    def model():
+        return Sequential([Input((500, 4)), LSTM(32), Dense(1)])
+
+    whole = workspaces(model())
+    monkeypatch.setattr(compiling, "WORK_BYTES", 16 * 2**20)
+    parts = workspaces(model())
+    assert 4 * parts[-1] < 24 * 2**20 < 4 * whole[-1]
