@@ -65,7 +65,8 @@ class Network:
     def flops(self) -> int:
         """Operations of a step's multiply-adds: forward, dw, and dx except of the network's input."""
         work = [layer.work(shape) for layer, shape in walk(self.layers, self.shape)]
-        return 2 * self.batch * (3 * sum(work) - self.layers[0].work_on_input(self.shape))
+        first = next(layer for layer, _ in walk(self.layers, self.shape))
+        return 2 * self.batch * (3 * sum(work) - first.work_on_input(self.shape))
 
     def __str__(self) -> str:
         return self.text
