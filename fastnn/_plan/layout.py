@@ -100,9 +100,7 @@ class Layout:
         for shape, size in zip(self.stated(self.inputs), sizes, strict=True):
             known = math.prod(n for n in shape if n is not None)
             shapes.append(tuple(size // known if n is None else n for n in shape))
-        for node in self.nodes:
-            shapes += self.layers[node.layer].output_shapes(*(shapes[edge] for edge in node.inputs), **node.how)
-        return replace(self, shapes=tuple(shapes), others=())
+        return replace(self, shapes=_all_shapes(self.layers, shapes, self.nodes), others=())
 
     @cached_property
     def input_shapes(self) -> tuple[Shape, ...]:
@@ -206,8 +204,12 @@ def lay_out_graph(
 def _others(layers: Sequence[Layer], inputs: Sequence[Shape], nodes: Sequence[Node]) -> tuple[Shape, ...]:
     """All shapes once more where open sizes have their other value; nothing where no size is open."""
     shapes = [other_shape(shape) for shape in inputs]
-    if shapes == list(inputs):
-        return ()
+    return () if shapes == list(inputs) else _all_shapes(layers, shapes, nodes)
+
+
+def _all_shapes(layers: Sequence[Layer], inputs: Sequence[Shape], nodes: Sequence[Node]) -> tuple[Shape, ...]:
+    """The shape of every edge where the inputs have these."""
+    shapes = list(inputs)
     for node in nodes:
         shapes += layers[node.layer].output_shapes(*(shapes[edge] for edge in node.inputs), **node.how)
     return tuple(shapes)

@@ -6,9 +6,7 @@ before the end of the sequence have to act on each step by itself.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastnn._plan.layout import Layout, Node, lay_out_graph
@@ -78,8 +76,7 @@ class _Steps:
     def _remember(self, node: Node, layer: Layer, form: Any, reads: list[Any]) -> None:
         """Use a layer's form for single steps, see ``Layer.steps``."""
         first = len(self.states)
-        given = len(reads) > 1  # states that another layer gives: they are read once, by whoever begins
-        if given:
+        if len(reads) > 1:  # states that another layer gives: they are read once, by whoever begins
             raise ValueError(f"{layer!r} begins with states of another layer, so that the model has no step()")
         self.states += [(f"{layer.name}_{name}", shape) for name, shape in form.states]
         known = [reads[0], *(("state", first + i) for i in range(len(form.states)))]
@@ -113,20 +110,4 @@ class _Steps:
         shapes = [(1, *shape[1:]) for shape in old.input_shapes] + [shape for _, shape in self.states]
         outputs = [number(self.edge[edge]) for edge in old.outputs] + [number(end) for end in self.ends]
         made = lay_out_graph(self.layers, nodes, shapes, outputs, old.frozen_layers)
-        return _placed(made, old)
-
-
-def _placed(made: Layout, old: Layout) -> Layout:
-    """A layout whose parameters stand where those of the same layers stand in another one."""
-    seen: dict[int, int] = {}
-    variables = []
-    for variable in made.variables:
-        index = seen.get(variable.layer, 0)
-        seen[variable.layer] = index + 1
-        variables.append(replace(variable, offset=old.of_layer(variable.layer)[index].offset))
-    return replace(made, variables=tuple(variables), n_params=old.n_params)
-
-
-def state_sizes(states: Sequence[tuple[str, Shape]]) -> list[int]:
-    """Numbers of each state."""
-    return [math.prod(shape) for _, shape in states]
+        return made.at([[v.offset for v in old.of_layer(i)] for i in range(len(made.layers))], old.n_params)

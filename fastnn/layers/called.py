@@ -25,7 +25,7 @@ class Called(Own):
     steps: Any = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
     n_ids: int | None = None  # what it reads are whole numbers from 0 on, below this
     takes_masks = False  # whether its operations are told which inputs have masks
-    hands_on_masks = False  # whether the first output has the mask of the first input that has one
+    hands_on_masks = False  # whether the first output has the mask of the first input
     joined_mask: Any = None  # a Join, where masks of all inputs become that of the output
     mask_operation: int | None = None  # which of its operations makes the mask of its output
     _calls: tuple[Call, ...] = ()
