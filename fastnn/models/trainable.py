@@ -126,8 +126,8 @@ class Trainable(Copying):
         """
         found = self._of_sizes.pop(sizes, None)
         if found is None:
-            while len(self._of_sizes) >= MOST_SIZES:
-                self._of_sizes.pop(next(iter(self._of_sizes)))
+            for old in list(self._of_sizes)[: 1 - MOST_SIZES]:
+                self._of_sizes.pop(old, None)  # another thread may have been before
             found = object.__new__(type(self))
             vars(found).update(vars(self), _layout=self.layout.of_sizes(sizes), _whole=self)
             found._drop_plans()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from models import EVERY_BACKEND, refused, weights_of
 import fastnn
 from fastnn import Model, Sequential
 from fastnn.layers import GRU, LSTM, Conv1D, Dense, Embedding, Flatten, GlobalAveragePooling1D, Input, Reshape
+from fastnn.models import trainable
 
 
 def network(name="numpy", length=None, **more) -> Sequential:
@@ -66,6 +69,26 @@ def test_validation_and_evaluation_may_have_another_length(rng):
     batches = [rows(rng, 3), rows(rng, 8)]
     losses = [model.evaluate(*batch) for batch in batches]
     assert model.evaluate(batches) == pytest.approx(np.mean(losses))
+
+
+@pytest.fixture
+def eager_switches():
+    """Threads take turns as often as they can, so that what two do at once is met."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def test_threads_may_predict_more_lengths_than_are_kept(rng, monkeypatch, eager_switches):
+    model = network()
+    data = [rows(rng, length)[0] for length in range(1, 9)]
+    wanted = [model.predict(x) for x in data]
+    monkeypatch.setattr(trainable, "MOST_SIZES", 1)
+    turns = [i % len(data) for i in range(800)]
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda i: model.predict(data[i]), turns))
+    assert all(np.array_equal(a, wanted[i]) for a, i in zip(got, turns, strict=True))
 
 
 def test_copies_and_files_stay_open(rng, tmp_path):
