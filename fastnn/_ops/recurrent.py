@@ -65,10 +65,10 @@ class Sequences:
         self.n, self.steps, self.units = a.n_samples, int(op["repeat"]), int(op["n_out"])
         self.x = in_order(a.xs[0].reshape(self.n, self.steps, -1), self.size.reads_back)
         self.mask = in_order(a.xs[1], self.size.reads_back)[..., None] != 0 if self.size.masked else None
-        self.kept = self._room(when)
+        self.kept = self._room()
         self.factors = self._factors(when)
 
-    def _room(self, when: Any) -> np.ndarray:
+    def _room(self) -> np.ndarray:
         """What is kept of each step: the cell's numbers, then the states after it."""
         shape = self.steps, self.n, self.cell.n_kept + self.cell.n_states, self.units
         if self.op["room"] < 0:

@@ -18,6 +18,14 @@ from fastnn.layers.steps import StateAsStep, StepForm
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
 
 
+def with_states(inputs: Any, initial_state: Any) -> Any:
+    """What a layer is called on: its input, and behind it the states that it begins with."""
+    if initial_state is None:
+        return inputs
+    before, states = ([*came] if isinstance(came, list | tuple) else [came] for came in (inputs, initial_state))
+    return [*before, *states]
+
+
 class Recurrent(Described):
     """What recurrent layers have in common; they have their arguments, ``op`` and ``cell``."""
 
@@ -38,10 +46,7 @@ class Recurrent(Described):
         >>> Model(x, GRU(4)(x, initial_state=h)).output_shape
         (None, 4)
         """
-        if initial_state is not None:
-            states = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
-            inputs = [*(inputs if isinstance(inputs, list | tuple) else [inputs]), *states]
-        return super().__call__(inputs)
+        return super().__call__(with_states(inputs, initial_state))
 
     def _settle(self: Any, **more: Any) -> None:
         told: dict[str, Any] = {"units": integer("units", self.units, low=1)}

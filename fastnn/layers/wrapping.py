@@ -14,7 +14,7 @@ from fastnn.layers.base import Layer
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
-from fastnn.layers.recurring import Recurrent
+from fastnn.layers.recurring import Recurrent, with_states
 from fastnn.layers.settling import settle
 
 JOINS: dict[str | None, Join] = {"sum": Join.ADD, "mul": Join.MULTIPLY, "ave": Join.AVERAGE}
@@ -121,10 +121,7 @@ class Bidirectional(Described):
 
     def __call__(self, inputs: Any, initial_state: Any = None) -> Any:
         """As of a recurrent layer."""
-        if initial_state is not None:
-            states = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
-            inputs = [*(inputs if isinstance(inputs, list | tuple) else [inputs]), *states]
-        return super().__call__(inputs)
+        return super().__call__(with_states(inputs, initial_state))
 
     def output_shape(self, *shapes):
         return self.output_shapes(*shapes)[0]
