@@ -87,6 +87,7 @@ def test_threads_may_predict_more_lengths_than_are_kept(rng, monkeypatch, eager_
     monkeypatch.setattr(trainable, "MOST_SIZES", 1)
     turns = [i % len(data) for i in range(800)]
     with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: [model.of_sizes((3 * n,)) for n in range(1 + i % 3, 9)], turns * 4))
         got = list(pool.map(lambda i: model.predict(data[i]), turns))
     assert all(np.array_equal(a, wanted[i]) for a, i in zip(got, turns, strict=True))
 
