@@ -15,7 +15,7 @@ from tolerance import assert_close
 from fastnn import _kernels
 from fastnn._base import threads
 from fastnn._kernels import reference
-from fastnn._ops import Operation, attention, blank, embedding, mask, masked_mean
+from fastnn._ops import Operation, attention, blank, embedding, mask, masked_mean, position
 from fastnn._ops.base import NO_PENALTY
 from fastnn.initializers import RandomNormal
 from fastnn.layers.described import Described, described
@@ -58,6 +58,11 @@ def blanked(n, steps):
 
 def averaged(n, steps):
     return Single(Operation(masked_mean.OP, n, n, geometry=(steps,)), (n,)), [(steps, n), (steps,)]
+
+
+def placed(n, steps, longest):
+    operation = Operation(position.OP, steps * n, steps * n, w=0, geometry=(longest * n,))
+    return Single(operation, (steps, n), Parameter("places", (longest, n), RandomNormal())), [(steps, n)]
 
 
 def attending(heads, queries, keys, d, e, *, mask_rows=0, causal=0, gives_weights=0, rate=0.0, scale=0.5):

@@ -37,7 +37,7 @@ KINDS = (
     "blank",
     "attention",
     "masked_mean",
-    "shift",
+    "position",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from fastnn._base.arguments import integer
-from fastnn._ops import Operation, shift
+from fastnn._ops import Operation, position
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import OPEN, OTHER, Parameter
 from fastnn.layers.settling import settle
@@ -53,4 +53,4 @@ class PositionEmbedding(Described):
 
     def operations(self, shape):
         n = math.prod(shape)
-        return (Operation(shift.OP, n, n, w=0, geometry=(1, self.sequence_length * shape[1])),)
+        return (Operation(position.OP, n, n, w=0, geometry=(self.sequence_length * shape[1],)),)

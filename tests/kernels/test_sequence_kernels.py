@@ -1,4 +1,4 @@
-"""Embedding, masks, blanked rows and masked means in every backend: against the reference, and bit for bit."""
+"""Embedding, places, masks, blanked rows and masked means in every backend: against the reference, and bit for bit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from singles import (
     looked_up,
     masked,
     on_threads,
+    placed,
     same,
     signal_at_the_edge,
     with_masks,
@@ -67,9 +68,27 @@ def test_a_frozen_table_has_no_gradient(backend, dtype, rng):
     same(backend, dtype, net, [np.abs(x) for x in xs], dys)
 
 
-def test_gradients_of_a_shared_table_and_of_blocks_add_up(backend, dtype, rng):
-    layer, _ = looked_up(7, 5, 4)
-    net = whole_table(rng, graph(rng, [layer], [(0, (0,)), (0, (1,))], [(4,), (4,)], [2, 3]))
+@pytest.mark.covering("dtype")
+@pytest.mark.parametrize("width", SIZES)
+@pytest.mark.parametrize("longest", [3, 5])
+def test_places_and_their_gradients_are_exact(backend, dtype, rng, width, longest):
+    """What is read has no part in them, and has no gradient."""
+    net = whole_table(rng, alone(rng, placed(width, 3, longest)))
+    xs, dys = data(rng, net, ROWS, whole=True)
+    xs[0][0] = np.nan
+    same(backend, dtype, net, xs, dys)
+    y, gradient, (dx,) = GraphStage(backend, net, dtype).run(xs, dys)
+    used = 3 * width
+    np.testing.assert_array_equal(y[0], np.broadcast_to(net.params[:used], (ROWS, used)))
+    np.testing.assert_array_equal(gradient[:used], dys[0].sum(axis=0))
+    assert not gradient[used:].any()
+    assert not dx.any()
+
+
+@pytest.mark.parametrize("made", [looked_up(7, 5, 4), placed(5, 4, 6)], ids=["table", "places"])
+def test_gradients_of_a_shared_table_and_of_blocks_add_up(backend, dtype, rng, made):
+    layer, shapes = made
+    net = whole_table(rng, graph(rng, [layer], [(0, (0,)), (0, (1,))], shapes * 2, [2, 3]))
     xs, dys = data(rng, net, ROWS, whole=True)
     same(backend, dtype, net, [np.abs(x) for x in xs], dys)
     stages = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
@@ -174,11 +193,10 @@ def test_training_a_table_equals_the_reference(backend, dtype, rng, monkeypatch,
 # -- bits, and what may be touched -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("made", [(looked_up(50, 5, 7), 1), (blanked(5, 7), 1), (averaged(5, 7), 1), (masked(5, 7), 1)])
+@pytest.mark.parametrize("made", [looked_up(50, 5, 7), placed(5, 7, 9), blanked(5, 7), averaged(5, 7), masked(5, 7)])
 def test_any_number_of_threads_gives_the_same_bits(rng, dtype, made):
-    made, count = made
     net = alone(rng, made, batch_size=90)
-    xs, dys = with_masks(rng, net, 90, count)
+    xs, dys = with_masks(rng, net, 90, 1)
     xs[0] = np.abs(xs[0] * 20) if made[0].table else xs[0]
     check_same(on_threads(lambda native: flat(GraphStage(native, net, dtype).run(xs, dys))))
 
@@ -193,6 +211,12 @@ def test_a_table_is_trained_to_the_same_bits_by_any_number_of_threads(rng, dtype
 @pytest.mark.covering("dtype")
 @pytest.mark.parametrize("width", [1, 3, 17])
 def test_nothing_behind_an_input_or_a_table_is_touched(backend, dtype, rng, width):
-    for made in (looked_up(3, width, 5), masked(width, 5), blanked(width, 5), averaged(width, 5)):
+    for made in (
+        looked_up(3, width, 5),
+        placed(width, 5, 5),
+        masked(width, 5),
+        blanked(width, 5),
+        averaged(width, 5),
+    ):
         net = alone(rng, made, batch_size=3)
         assert signal_at_the_edge(backend, dtype, net, data(rng, net, 3)[0]) == 0
