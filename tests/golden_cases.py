@@ -348,6 +348,7 @@ def _sequences() -> list[Case]:
     both = Bidirectional(GRU(5, recurrent_dropout=0.25, dropout=0.25, **every))
     cells = (both, LSTM(9, activation="relu", **every), SimpleRNN(3, go_backwards=True, use_bias=False, **drawn))
     plain = (LSTM(17, **every), GRU(6, reset_after=False, **every), SimpleRNN(19, "relu", **drawn))
+    goes_on = (LSTM(9, stateful=True, **every), Bidirectional(GRU(5, stateful=True, **drawn)))
     common = {"rows": 83, "batch_size": 37, "epochs": 2}
     heads = [
         Case(
@@ -363,6 +364,7 @@ def _sequences() -> list[Case]:
         Case("sequences-words", (*words, *cells, Dense(3)), (6,), validation=0.2, **common),
         Case("sequences-mean", (*words, Dense(5, "tanh"), GlobalAveragePooling1D(), Dense(2)), (7,), **common),
         Case("sequences-steps", (*words, LSTM(5, **every), Dense(3)), (6,), weighted=True, **common),
+        Case("sequences-stateful", (*goes_on, Dense(3)), (6, 4), rows=90, batch_size=30, epochs=2, shuffle=False),
         Case("sequences-numbers", (*plain, Dense(3)), (9, 4), optimizer=optimizers.SGD(0.02), **common),
         *heads,
     ]

@@ -21,8 +21,8 @@ Loss = Callable[..., None] | None
 class Desk:
     """A plan with memory that one call at a time works in."""
 
-    def __init__(self, plan: Plan, params: np.ndarray, form: Form):
-        self.plan, self.memory = plan, allocate(plan, params)
+    def __init__(self, plan: Plan, params: np.ndarray, form: Form, states: np.ndarray | None = None):
+        self.plan, self.memory = plan, allocate(plan, params, states=states)
         self.sums = np.zeros(int(plan.header["n_sums"]))
         self.block = int(plan.header["block_rows"])
         self.pieces = form.pieces(self.memory.grads)

@@ -140,6 +140,7 @@ class Evaluation:
                 shares += self._shares(part)
             if self.compiled.keeps:
                 self.kept.append(kept_rows(plan, self.sums[0], part))
+            steps.settle(plan, memory)
         if plan.has_masks:
             self._balance(before, shares)
         total = steps.total_weight(plan, rows.weights[0], len(rows))

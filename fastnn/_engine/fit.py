@@ -228,9 +228,9 @@ class Fit:
         )
 
     def _go_back(self) -> None:
-        self.diverged = True
+        self.diverged, self.run["step"] = True, 0
         self.weights.go_back()
-        self.state.slots, self.run["step"] = None, 0  # moments may hold infinities; the next fit starts afresh
+        self.state.drop_moments()  # they may hold infinities; the next fit starts afresh
 
     # -- the end --------------------------------------------------------------------------------
 

@@ -8,33 +8,39 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base import interrupts
+from fastnn._base.sparse import AnyRows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Evaluation
 from fastnn._engine.listeners import SILENT, Errors, Listeners
 from fastnn._engine.plans import Entry, take_memory
 from fastnn._engine.state import State
 from fastnn._engine.streams import Stream
+from fastnn._kernels import steps
 from fastnn._kernels.contract import Rows
+from fastnn._plan.memory import Memory
+from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_ROWS
 from fastnn.callbacks import Logs
 
 
 def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any, listeners: Listeners) -> Logs:
     """Losses and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
-    first = trainee
-    if trainee.of_sizes:
-        first = trainee.sized(data.first().inputs if isinstance(data, Stream) else data.inputs)
-    plan, pool = first.plans.evaluation(first)
+    inputs = data.first().inputs if isinstance(data, Stream) else data.inputs
+    first, goes_on = trainee.sized(inputs), bool(trainee.compiled.layout.carried)
+    plan, pool = first.plans.evaluation(first, len(inputs[0]) if isinstance(data, Stream) else batch_size)
     memory = take_memory(trainee.state, plan, pool)
     trainee.state.stop_evaluating = False
     evaluation = Evaluation(trainee.compiled, plan, memory, module)
-    is_mean = plan.header["divisor"] == BY_ROWS and not plan.has_masks  # else it depends on how rows make batches
+    # Else it depends on how rows make batches.
+    is_mean = plan.header["divisor"] == BY_ROWS and not plan.has_masks and not goes_on
     together = None if is_mean or isinstance(data, Stream) else batch_size
 
     def add(rows: Rows) -> None:
         for batch in _batches(len(rows), together or len(rows)):
-            with _sized(trainee, evaluation, rows):
-                evaluation.add(rows.part(batch))
+            part = rows.part(batch)
+            with _sized(trainee, evaluation, part):
+                evaluation.add(part)
 
     def part(rows: Rows) -> Logs:
         add(rows)
@@ -52,13 +58,14 @@ def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any
 
 @contextlib.contextmanager
 def _sized(trainee: Trainee, evaluation: Evaluation, rows: Rows) -> Iterator[None]:
-    """A block in which the evaluation works with a plan for the lengths of these rows."""
+    """A block in which the evaluation works with a plan for the lengths of these rows, or for as many."""
     kept = evaluation.plan, evaluation.memory
-    if trainee.of_sizes is None:
+    fits = len(rows) == int(evaluation.plan.header["batch_size"]) or not trainee.compiled.layout.carried
+    if trainee.of_sizes is None and fits:
         yield
         return
     own = trainee.sized(rows.inputs)
-    plan, pool = own.plans.evaluation(own)
+    plan, pool = own.plans.evaluation(own, len(rows))
     evaluation.plan, evaluation.memory = plan, take_memory(trainee.state, plan, pool)
     try:
         yield
@@ -77,7 +84,7 @@ def predict(
     memory = take_memory(state, plan, pool)
     if not listeners.callbacks:  # the rest takes longer than a small network
         try:
-            module.predict(plan, memory, inputs, flat)
+            _into(flat, module, plan, memory, inputs)
             return out
         finally:
             pool.append(memory)
@@ -88,7 +95,7 @@ def predict(
     def part(rows: Rows) -> dict[str, Any]:
         nonlocal done
         here = slice(done, done + len(rows))
-        module.predict(plan, memory, rows.inputs, [made[here] for made in flat])
+        _into([made[here] for made in flat], module, plan, memory, rows.inputs)
         done += len(rows)
         return _outputs([made[here] for made in out])
 
@@ -98,6 +105,19 @@ def predict(
     finally:
         pool.append(memory)
     return [made[:done] for made in out]
+
+
+def _into(out: Sequence[np.ndarray], module: Any, plan: Plan, memory: Memory, inputs: Sequence[AnyRows]) -> None:
+    """Predict into arrays ``(n, numbers a sample)``; batch by batch where layers remember the one before."""
+    if not plan.settles:
+        module.predict(plan, memory, inputs, out)
+        return
+    for batch in _batches(len(inputs[0]), int(plan.header["batch_size"])):
+        interrupts.check()
+        rows = [x[batch] if isinstance(x, np.ndarray) else x[batch].copy() for x in inputs]
+        for to, y in zip(out, module.forward(plan, memory, rows), strict=True):
+            to[batch] = y
+        steps.settle(plan, memory)
 
 
 def predict_stream(

@@ -9,16 +9,20 @@ training gradient by the weights, or a forward pass in training, once; what is n
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn._base.sparse import dense
+from fastnn._engine import inference
+from fastnn._engine.carrying import take_states
 from fastnn._engine.compiled import Compiled
 from fastnn._engine.desk import Desk
 from fastnn._engine.gradients import Form, Gradients
+from fastnn._engine.listeners import SILENT
 from fastnn._engine.plans import Entry, take_memory, with_losses
 from fastnn._engine.state import State
 from fastnn._kernels import reference, steps
@@ -54,7 +58,8 @@ class Loops:
         self.is_flat = all(len(shape) == 1 for shape in self.shapes)
         self.frozen = layout.frozen_layers
         self.desks: dict[Any, tuple[Plan, list[Desk]]] = {}
-        self.measures = measures(operations_of(layout), layout)
+        self.measures, self.goes_on = measures(operations_of(layout), layout), bool(layout.carried)
+        self.before: np.ndarray | None = None  # what the last forward pass in training began with, of stateful layers
         self.updater: Updater | None = None
 
     def __repr__(self) -> str:
@@ -64,6 +69,8 @@ class Loops:
 
     def _together(self, n: int, is_whole: bool) -> int:
         """The batch size of a plan for ``n`` rows, which are one block or not."""
+        if self.goes_on:
+            return n
         return 1 << (n - 1).bit_length() if is_whole and n else MAX_BLOCK
 
     def for_slopes(self, by_inputs: bool, training: bool, n: int) -> tuple[Plan, list[Desk]]:
@@ -97,15 +104,20 @@ class Loops:
 
     def take(self, entry: tuple[Plan, list[Desk]]) -> Desk:
         """A desk that no other call works at; to be appended to the list after use."""
+        states = take_states(self.state, entry[0]) if self.goes_on else None
         try:
-            return entry[1].pop()
+            while (desk := entry[1].pop()) is not None:
+                if states is None or desk.memory.states is states:
+                    return desk
         except IndexError:
-            return Desk(entry[0], self.state.params, self.form)
+            return Desk(entry[0], self.state.params, self.form, states)
 
     # -- calls ----------------------------------------------------------------------------------
 
     def predict(self, module: Any, entry: Entry, inputs: Sequence[Any]) -> list[np.ndarray]:
         """Outputs as in prediction, by a plan for them and memory."""
+        if self.goes_on:
+            return inference.predict(self.state, inputs, 0, entry, module, SILENT)
         (plan, pool), n = entry, len(inputs[0])
         try:
             memory = pool.pop()
@@ -130,7 +142,8 @@ class Loops:
                 found = module.forward(desk.plan, desk.memory, block, True, step, first)
                 for to, y in zip(flat, found, strict=True):
                     to[part] = y
-        if desk.plan.measures and n and all(np.isfinite(made).all() for made in out):
+        if desk.plan.settles and n and all(np.isfinite(made).all() for made in out):
+            self.before = desk.memory.states.copy()
             steps.settle(desk.plan, desk.memory)
         entry[1].append(desk)
         return out
@@ -147,7 +160,8 @@ class Loops:
         """Gradients by the weights of ``sum(slopes * outputs)``; with ``settles`` moving statistics follow the rows."""
         desk = self.take(entry)
         desk.sums[0] = 0.0
-        module.gradient(desk.plan, desk.memory, _rows(inputs, slopes), desk.sums, step)
+        with self._beginning(desk, again=not settles):
+            module.gradient(desk.plan, desk.memory, _rows(inputs, slopes), desk.sums, step)
         made = self._gathered(desk, settles)
         entry[1].append(desk)
         return made
@@ -159,12 +173,28 @@ class Loops:
         inputs: Sequence[Any],
         slopes: Sequence[np.ndarray],
         step: int,
+        again: bool,
     ) -> list[np.ndarray]:
-        """The same by the inputs, ``(n, numbers a sample)``."""
+        """The same by the inputs, ``(n, numbers a sample)``; ``again`` where a forward pass of the rows was before."""
         desk = self.take(entry)
-        made = desk.by_inputs(module, _rows(inputs, slopes), step)
+        with self._beginning(desk, again):
+            made = desk.by_inputs(module, _rows(inputs, slopes), step)
         entry[1].append(desk)
         return made
+
+    @contextlib.contextmanager
+    def _beginning(self, desk: Desk, again: bool) -> Iterator[None]:
+        """A block that begins with the states that the last forward pass in training began with, where ``again``."""
+        states, before = desk.memory.states, self.before
+        if not (again and self.goes_on and before is not None and before.shape == states.shape):
+            yield
+            return
+        now = states.copy()
+        states[...] = before
+        try:
+            yield
+        finally:
+            states[...] = now
 
     def of_loss(
         self, module: Any, compiled: Compiled, rows: Rows, by_inputs: bool, training: bool
@@ -189,7 +219,7 @@ class Loops:
         made = self.form.gathered(desk.pieces, desk.memory.params.dtype)
         if not math.isfinite(desk.sums[0]):
             made.flat.fill(math.nan)  # the way back was not taken
-        elif settles and desk.plan.measures:
+        elif settles:
             steps.settle(desk.plan, desk.memory)
         return made
 
@@ -226,7 +256,7 @@ class Updater:
             raise ValueError("L-BFGS looks for its steps by itself, in fit; choose another optimizer for own loops")
         self.state, self.optimizer = loops.state, optimizer
         losses = [INNER_PRODUCT] * len(loops.shapes)
-        self.plan = compile_plan(loops.layout, batch_size=1, losses=losses, optimizer=optimizer, seed=loops.seed)
+        self.plan = compile_plan(loops.layout.afresh, batch_size=1, losses=losses, optimizer=optimizer, seed=loops.seed)
         self.memory = take_memory(self.state, self.plan, [], training=True)
         self.pieces = loops.form.pieces(self.memory.grads)
         self._read()

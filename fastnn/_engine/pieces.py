@@ -138,6 +138,11 @@ class StreamTrainer(Pieces):
 
     def _order_of(self, n: int) -> np.ndarray:
         """The order of so many rows, from now on."""
+        if n != self.batch_size and self.trainee.compiled.layout.carried:
+            raise self.stream.refused(
+                f"a stateful layer goes on row by row, so that all batches have as many rows as the first, "
+                f"{self.batch_size}; got {n}"
+            )
         if n > self.batch_size:
             self._grow(n)
         self.at_rows[()] = n

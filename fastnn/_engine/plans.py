@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fastnn._engine.carrying import take_states
 from fastnn._engine.compiled import Compiled, Trainee
 from fastnn._engine.state import State
 from fastnn._ops import own
@@ -27,9 +28,10 @@ class PlanCache:
         self.entries: dict[Any, Entry] = {}
         self.last_batch_size = 32
 
-    def prediction(self, layout: Layout, seed: int) -> Entry:
-        """The plan of ``predict``."""
-        return self.entry("predict", lambda: compile_plan(layout, batch_size=MAX_BLOCK, seed=seed))
+    def prediction(self, layout: Layout, seed: int, rows: int = MAX_BLOCK) -> Entry:
+        """The plan of ``predict``; of a stateful model for batches of so many ``rows``."""
+        key = ("predict", rows) if layout.carried else "predict"
+        return self.entry(key, lambda: compile_plan(layout, batch_size=rows, seed=seed))
 
     def values(self, layout: Layout, edges: Sequence[int], seed: int) -> Entry:
         """A plan that predicts the values of these edges."""
@@ -53,14 +55,16 @@ class PlanCache:
             lambda: _to_train(compiled, frozen, batch_size=batch_size, n_samples=kept, optimizer=fused),
         )
 
-    def evaluation(self, trainee: Trainee) -> Entry:
-        """The plan of ``evaluate``: losses without an optimiser, of the model as it predicts."""
+    def evaluation(self, trainee: Trainee, rows: int = MAX_BLOCK) -> Entry:
+        """The plan of ``evaluate``: losses without an optimiser, of the model as it predicts.
+
+        That of a stateful model is for batches of so many ``rows``.
+        """
         compiled, frozen = trainee.compiled, trainee.frozen()
+        rows = rows if compiled.layout.carried else MAX_BLOCK
         return self.entry(
-            ("evaluate", compiled.reduction, frozen),
-            lambda: with_losses(
-                compiled, frozen, batch_size=MAX_BLOCK, n_samples=MAX_BLOCK, drops=False, balanced=False
-            ),
+            ("evaluate", compiled.reduction, frozen, rows),
+            lambda: with_losses(compiled, frozen, batch_size=rows, n_samples=rows, drops=False, balanced=False),
         )
 
     def entry(self, key: Any, make: Callable[[], Plan]) -> Entry:
@@ -97,11 +101,13 @@ def take_memory(state: State, plan: Plan, pool: list[Memory], training: bool = F
     """Memory around a model's parameters that no other thread works in; append it to ``pool`` after use."""
     if training:
         _settle_slots(state, plan)
+    states = take_states(state, plan) if plan.layout.carried else None
     with contextlib.suppress(IndexError):  # another thread may take the last one
         while (memory := pool.pop()) is not None:
-            if memory.params is state.params and (not training or memory.slots is state.slots):
+            fits = memory.params is state.params and (not training or memory.slots is state.slots)
+            if fits and (states is None or memory.states is states):
                 return memory
-    return allocate(plan, state.params, state.slots if training else None)
+    return allocate(plan, state.params, state.slots if training else None, states)
 
 
 def _settle_slots(state: State, plan: Plan) -> None:

@@ -5,6 +5,7 @@ Design: apart from ``Model``, because ``fit_many`` prepares many fits on shared 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import integer, number, shown
+from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
 from fastnn._engine.fit import Fit, Stop
@@ -91,6 +93,7 @@ class Arguments:
     time_limit: float | None
     backend: str | None
     pace: Pace = Pace()
+    usual_rows: int = BATCH_SIZE  # of a batch without batch_size
 
 
 def check_arguments(
@@ -160,6 +163,12 @@ def make_trainer(
 ) -> Trainer:
     """What makes the updates of a fit on rows, or on a stream."""
     steps = arguments.pace.steps_per_epoch
+    shuffled = data.source.is_shuffled if isinstance(data, Stream) else arguments.shuffle and len(data) > batch_size
+    if shuffled and trainee.compiled.layout.carried:
+        warnings.warn(
+            "fit shuffles, and stateful layers take each batch for what follows the one before; give shuffle=False",
+            stacklevel=4,
+        )
     if isinstance(data, Stream):
         return StreamTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
     trainee = trainee.sized(data.inputs)
@@ -175,6 +184,7 @@ def _validate(
     if isinstance(validation, Rows):
         asked = pace.validation_batch_size or arguments.batch_size
         rows, size = cut("validation_steps", len(validation), asked, pace.validation_steps, trainer.batch_size)
+        check_batches(trainee.compiled.layout, rows, size)
         part = validation.part(slice(rows))
         return lambda epoch: evaluate(trainee, part, size, module, listeners)
 
@@ -187,11 +197,18 @@ def _validate(
 
 def fitting_batch_size(trainee: Trainee, data: Rows | Stream, arguments: Arguments) -> int:
     """Rows of an update: all of them where the optimiser wants that, those of the first batch of a stream."""
-    steps, optimizer = arguments.pace.steps_per_epoch, trainee.state.optimizer
+    steps, optimizer, layout = arguments.pace.steps_per_epoch, trainee.state.optimizer, trainee.compiled.layout
     all_rows = optimizer is not None and optimizer.full_batch
     if all_rows and (isinstance(data, Stream) or (steps or 1) > 1):
         raise ValueError("L-BFGS makes each update on all rows at once: give arrays to fit, and no steps_per_epoch")
+    if all_rows and layout.carried:
+        raise ValueError("L-BFGS tries an update several times, and stateful layers would go on; use another optimizer")
     if isinstance(data, Stream):
         return len(data.first())
     n = len(data)
-    return n if all_rows else cut("steps_per_epoch", n, arguments.batch_size, steps, repeats=True)[1]
+    if all_rows:
+        return n
+    usual = usual_rows(layout, arguments.usual_rows)
+    size = cut("steps_per_epoch", n, arguments.batch_size, steps, usual, repeats=True)[1]
+    check_batches(layout, n, size)
+    return size

@@ -74,6 +74,11 @@ class Source:
         """Whether it says that it never ends."""
         return self.has_index and hasattr(self.batches, "num_batches") and self.batches.num_batches is None
 
+    @property
+    def is_shuffled(self) -> bool:
+        """Whether passes have the batches in an order of ours."""
+        return self.has_index and self.seed is not None and not self.is_endless
+
     def length(self) -> int | None:
         """Batches of a pass, now, as far as it can be relied on; None where only the end tells."""
         if not self.has_index or self.is_endless:

@@ -20,6 +20,7 @@ class State:
     ----------
     holder : has the vector ``params``, which it may replace between two calls when layers of models join.
     optimizer, slots : how updates are made, with what it remembers ``(n_slots, n_params)``; None before there is any.
+    states : what stateful layers remember of the batch before; they have views of it.
     epoch, step : epochs and updates trained so far.
     calls : calls with dropout, beside updates.
     stop_training, stop_evaluating, stop_predicting : what callbacks set to end a call.
@@ -28,6 +29,7 @@ class State:
     holder: Holder
     optimizer: Optimizer | None = None
     slots: np.ndarray | None = None
+    states: np.ndarray | None = None
     epoch: int = 0
     step: int = 0
     calls: int = 0
@@ -43,6 +45,12 @@ class State:
     def begin_with(self, optimizer: Optimizer | None) -> None:
         """Have another optimiser, whose state starts afresh."""
         self.optimizer, self.slots, self.step = optimizer, None, 0
+
+    def drop_moments(self) -> None:
+        """Have the optimiser and stateful layers begin afresh."""
+        self.slots = None
+        if self.states is not None:
+            self.states[...] = 0
 
     def forget(self) -> None:
         """Start afresh with parameters that nothing has trained."""

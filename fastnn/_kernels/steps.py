@@ -159,11 +159,11 @@ def end_step(
 
 
 def settle(plan: Plan, memory: Memory) -> None:
-    """Have what ops keep of all batches follow the one whose update has been made."""
-    if plan.measures:
-        for op in plan.ops:
-            if OPS[int(op["kind"])].measures and not op["inference"]:
-                OPS[int(op["kind"])].settle(op, Views(plan, memory, op, ()))
+    """Have what ops keep of all batches follow the one that is done, and remember what the next one begins with."""
+    for op in plan.ops if plan.settles else ():
+        kind = OPS[int(op["kind"])]
+        if kind.remembers or (kind.measures and plan.measures and not op["inference"]):
+            kind.settle(op, Views(plan, memory, op, ()))
 
 
 def train_loop(

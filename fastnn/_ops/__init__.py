@@ -38,6 +38,8 @@ KINDS = (
     "attention",
     "masked_mean",
     "position",
+    "recall",
+    "remember",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

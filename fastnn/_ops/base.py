@@ -44,6 +44,7 @@ class Operation:
     geometry, numbers : sizes under the kind's names, and real numbers.
     size : numbers a sample of the output, where they are not ``repeat * n_out``.
     part : of the layer's operations that draw random numbers, which one it is.
+    state : which of the layer's states it recalls or remembers.
     gives : which output of the layer it gives; where none says so, the last operation gives the only one.
     """
 
@@ -62,6 +63,7 @@ class Operation:
     numbers: tuple[float, ...] = ()
     size: int = 0
     part: int = 0
+    state: int = -1
     gives: int = -1
 
     @property
@@ -121,6 +123,8 @@ class Op:
     activates : whether the op applies an activation, as its last step.
     measures : whether an op in training needs all samples of the batch before it gives the first; then ``settle`` moves
         what is kept of all batches, after the update.
+    remembers : whether an op leaves something for the next batch when ``settle`` is called, in prediction, too; all
+        samples of a batch are one block then.
     has_way_back : whether the output follows the inputs smoothly; a mask does not, and never has a gradient.
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     """
@@ -140,6 +144,7 @@ class Op:
     activates: bool = False
     measures: bool = False
     settle: Callable[[Any, Any], None] = _stays
+    remembers: bool = False
     has_way_back: bool = True
     idle: Callable[[Operation], bool] = _never
 

@@ -108,6 +108,19 @@ class Views:
         return Taker(self.memory.grads[int(at) : int(at) + size] if at >= 0 else None, self._adds_params)
 
     @property
+    def states(self) -> np.ndarray:
+        """What the batch before has left, ``(rows of a batch, n_out)``."""
+        rows, n = int(self.plan.header["batch_size"]), int(self.op["n_out"])
+        at = int(self.op["more"][0])
+        return self.memory.states[at : at + rows * n].reshape(rows, n)
+
+    @property
+    def left(self) -> np.ndarray:
+        """The output of a whole batch, once it has passed."""
+        at, shape = int(self._output["offset"]), self.states.shape
+        return self.memory.workspace[at : at + math.prod(shape)].reshape(shape)
+
+    @property
     def w(self) -> np.ndarray:
         return self._kernel(self.memory.params, self.op["w"])
 

@@ -96,7 +96,7 @@ def compile_plan(
     copy_outputs(graph, layout.output_shapes)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     measured = training and drops and measures(graph, layout)
-    is_whole = measured or (balanced and graph.has_masks())
+    is_whole = measured or bool(layout.carried) or (balanced and graph.has_masks())
     rows = batch_size if is_whole else block_rows(graph, layout, batch_size)
     build = _Builder(layout, graph, training, rows, input_gradients)
     ops, first_sum = build.ops(), tables.n_losses(taken)
@@ -112,14 +112,15 @@ def compile_plan(
         "spans": tables.spans(variables),
     }
     header = build.header(batch_size, seed)
-    header["measures"] = measured
+    header["measures"], header["settles"] = measured, measured or bool(layout.carried)
     _describe(header, ops, made, reduction)
     header["n_sums"] = first_sum + int(made["metrics"]["n_sums"].sum())
     made |= {"values": build.values, "edges": np.array(build.edges, EDGE), "ops": ops, "header": header}
     for table in made.values():
         table.flags.writeable = False
     records = tuple(loss for loss, _ in taken)
-    return Plan(layout, training, **made, workspace_size=build.size, loss_records=records, optimizer_record=optimizer)
+    made["states_size"], made["workspace_size"] = rows * sum(n for *_, n in layout.carried), build.size
+    return Plan(layout, training, **made, loss_records=records, optimizer_record=optimizer)
 
 
 def _describe(header: np.ndarray, ops: np.ndarray, made: dict[str, Any], reduction: Reduction) -> None:
@@ -172,6 +173,9 @@ class _Builder:
         self.size = 0
         self.edges: list[tuple[int, int]] = []
         self.offsets = offsets(layout)
+        at, self.states = 0, dict[tuple[int, int], int]()
+        for owner, k, n in layout.carried:
+            self.states[owner, k], at = at, at + rows * n
         inner = [placed.writes for placed in graph.operations if placed.writes not in graph.outputs]
         self.number = {value: i for i, value in enumerate([*graph.inputs, *inner, *graph.outputs])}
         self.wanted = wanted(self.graph, self.offsets, input_gradients) if training else set()
@@ -213,12 +217,15 @@ class _Builder:
         op["weights"], op["units"] = operation.op.weights(operation), operation.op.units(operation)
         op["geometry"][: len(operation.geometry)] = operation.geometry
         op["numbers"][: len(operation.numbers)] = operation.numbers
-        op["adds_params"], op["inference"] = adds_params, layer in self.layout.frozen_layers
+        is_frozen = layer in self.layout.frozen_layers and not operation.op.remembers
+        op["adds_params"], op["inference"] = adds_params, is_frozen
         op["w"], op["dw"] = self._place(layer, operation.w)
         op["b"], op["db"] = self._place(layer, operation.b)
         for i in range(N_MORE):
             rest = operation.rest[i] if i < len(operation.rest) else -1
             op["more"][i], op["dmore"][i] = self._place(layer, rest)
+        if operation.state >= 0:
+            op["more"][0] = self.states[layer, operation.state]
 
     def _place(self, layer: int, index: int) -> tuple[int, int]:
         """Offsets of a parameter and its gradient; -1 for what there is not."""

@@ -111,6 +111,17 @@ class Layout:
         return tuple(self.shapes[edge] for edge in self.outputs)
 
     @cached_property
+    def carried(self) -> tuple[tuple[int, int, int], ...]:
+        """The states that batches hand on: the layer, which of its states, and the numbers that a row has of it."""
+        return tuple((i, k, n) for i, layer in enumerate(self.layers) for k, n in enumerate(layer.carries))
+
+    @cached_property
+    def afresh(self) -> Layout:
+        """The same where every batch begins with zeros."""
+        told = tuple(layer.afresh() if layer.carries else layer for layer in self.layers)
+        return replace(self, layers=told) if self.carried else self
+
+    @cached_property
     def n_ids(self) -> tuple[int | None, ...]:
         """For each input, below what its numbers are where they stand for rows of a table; None for real numbers."""
         found = [
@@ -193,7 +204,10 @@ def lay_out_graph(
         first, options = len(shapes), how_used[0] if how_used else ()
         shapes += _output_shapes(layer, layers[layer], came, options, first=not made)
         made.append(Node(layer, edges, tuple(range(first, len(shapes))), stream, options))
-        uses.setdefault(layer, made[-1])
+        if uses.setdefault(layer, made[-1]) is not made[-1] and layers[layer].carries:
+            raise ValueError(
+                f"{layers[layer]!r} is stateful and called twice, and has one state of each row; use two layers"
+            )
     others = _others(layers, shapes[: len(input_shapes)], made)
     variables, n_params = _place(layers, shapes, uses, frozen)
     inputs = tuple(range(len(input_shapes)))

@@ -18,7 +18,7 @@ class Memory:
 
     params: np.ndarray  # (n_params,)
     slots: np.ndarray  # (n_slots, n_params)
-    statistics: np.ndarray  # running statistics
+    states: np.ndarray  # what a batch begins with of what the one before remembered
     grads: np.ndarray  # (n_params,), empty for prediction
     workspace: np.ndarray  # (workspace_size,)
 
@@ -34,16 +34,16 @@ def aligned(size: int, dtype: np.dtype) -> np.ndarray:
 
 
 def allocate(
-    plan: Plan, params: np.ndarray, slots: np.ndarray | None = None, statistics: np.ndarray | None = None
+    plan: Plan, params: np.ndarray, slots: np.ndarray | None = None, states: np.ndarray | None = None
 ) -> Memory:
-    """Memory for a plan around a model's own ``params`` (and ``slots``, ``statistics``)."""
+    """Memory for a plan around a model's own ``params`` (and ``slots``, ``states``)."""
     dtype = params.dtype
     if slots is None:
         slots = new_slots(plan, dtype)
-    if statistics is None:
-        statistics = aligned(0, dtype)
+    if states is None:
+        states = aligned(plan.states_size, dtype)
     grads = aligned(int(plan.header["n_params"]) if plan.training else 0, dtype)
-    return Memory(params, slots, statistics, grads, _workspace(plan, dtype))
+    return Memory(params, slots, states, grads, _workspace(plan, dtype))
 
 
 def _workspace(plan: Plan, dtype: np.dtype) -> np.ndarray:

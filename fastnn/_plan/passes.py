@@ -42,8 +42,9 @@ class Graph:
 
     @property
     def seen(self) -> list[int]:
-        """What is read when the operations are done."""
-        return self.outputs + [mask for mask in self.masks if mask is not None]
+        """What is read when the operations are done: outputs, their masks, and what is remembered."""
+        remembered = [placed.writes for placed in self.operations if placed.operation.op.remembers]
+        return self.outputs + [mask for mask in self.masks if mask is not None] + remembered
 
     def readers(self) -> Counter:
         """How many operations, outputs and losses read each value."""

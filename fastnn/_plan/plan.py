@@ -38,6 +38,7 @@ class Plan:
     segments: np.ndarray
     spans: np.ndarray
     workspace_size: int
+    states_size: int
     loss_records: tuple[LossRecord | CustomLoss, ...] = field(repr=False)
     optimizer_record: Optimizer | None = field(repr=False)
     faults: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
@@ -54,6 +55,11 @@ class Plan:
     def measures(self) -> bool:
         """Whether some op in training measures the batch, which then is one block."""
         return bool(self.header["measures"])
+
+    @cached_property
+    def settles(self) -> bool:
+        """Whether some op leaves something for the next batch; a batch is one block then."""
+        return bool(self.header["settles"])
 
     @cached_property
     def has_masks(self) -> bool:

@@ -160,7 +160,9 @@ HEADER = np.dtype(
         ("divisor", np.int32),  # DIVISORS: what divides the loss of a batch
         ("divides_penalties", np.int32),  # 1: and its penalties
         ("has_own", np.int32),  # 1: some op is of a user's own
-        ("measures", np.int32),  # 1: some op measures a batch, and moves what it keeps of all batches after the update
+        ("measures", np.int32),  # 1: some op measures a batch
+        ("settles", np.int32),  # 1: some op is to settle after the update
+        ("unused", np.int32),
         ("stage_rows", np.int64),  # samples that a thread pushes through several ops together, at most
     ],
     align=True,

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import cut
+from fastnn.layers import words
 from fastnn.layers.place import Place
 from fastnn.layers.weighted import Weighted
 
@@ -66,6 +67,7 @@ class Layer(Weighted):
     stored_as: str | None = None  # in files, where that is not the class's name
     _place: Place | None = None
     _dtype: Any = None
+    _batch_rows: int | None = None
     _name_is_chosen = False  # by a model
 
     def settle_common(self, given: Mapping[str, Any]) -> None:
@@ -74,6 +76,8 @@ class Layer(Weighted):
             raise TypeError(f"name must be a text, got {shown(self.name)}")
         if given.get("dtype") is not None:
             object.__setattr__(self, "_dtype", given["dtype"])
+        if (rows := words.batch_rows(given)) is not None:
+            object.__setattr__(self, "_batch_rows", rows)
         if not given.get("trainable", True):
             self.trainable = given["trainable"]
 
@@ -86,6 +90,11 @@ class Layer(Weighted):
     def dtype(self) -> Any:
         """The dtype that the layer was given, None without; its model has to have the same."""
         return self._dtype
+
+    @property
+    def batch_rows(self) -> int | None:
+        """Rows of a batch by default, as a layer that states the input was told; None where it was not."""
+        return self._batch_rows
 
     @property
     def given_name(self) -> str | None:

@@ -22,6 +22,7 @@ class Called(Own):
     n_inputs: int | None = None  # how many edges it reads; None for any number
     n_outputs: int = 1  # how many edges it makes
     by_step = False  # whether it makes of each step of a sequence a step, of that one alone
+    carries: tuple[int, ...] = ()  # of states that a batch leaves to the next, the numbers that a row has of each
     steps: Any = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
     n_ids: int | None = None  # what it reads are whole numbers from 0 on, below this
     takes_masks = False  # whether its operations are told which inputs have masks
@@ -71,6 +72,10 @@ class Called(Own):
     def n_outputs_of(self, options: tuple[str, ...]) -> int:
         """How many edges a use makes."""
         return self.n_outputs
+
+    def afresh(self) -> Any:
+        """The layer that begins every batch with zeros."""
+        return self
 
     def output_shapes(self, *shapes: Shape, **how_called: Any) -> list[Shape]:
         """Shapes of all outputs."""

@@ -31,14 +31,14 @@ def config_of(layer: Any) -> dict[str, Any]:
         config["dtype"] = np.dtype(layer.dtype).name
     if layer.states_input:
         config |= {
-            "batch_shape": (None, *stated(layer.input_shape)),
+            "batch_shape": (layer.batch_rows, *stated(layer.input_shape)),
             "sparse": False,
             "ragged": False,
             "optional": False,
         }
         return {name: value for name, value in config.items() if name != "trainable"}
     if layer.input_shape is not None:
-        config["batch_input_shape"] = (None, *stated(layer.input_shape))
+        config["batch_input_shape"] = (layer.batch_rows, *stated(layer.input_shape))
     own = {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in (*SHAPES, "name")}
     if own.get("input_dim", 0) is None:  # another word for a shape
         del own["input_dim"]

@@ -88,7 +88,8 @@ class Described(Layer):
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: the description, without weights, calls and a name that a model chose."""
         stored = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        return {**stored, "name": self.given_name, "_dtype": self._dtype, "_trainable": self._trainable}
+        own = {"_dtype": self._dtype, "_trainable": self._trainable, "_batch_rows": self._batch_rows}
+        return {**stored, "name": self.given_name, **own}
 
     def config(self) -> dict[str, Any]:
         """What the model file stores: the class and every argument, but for those that None stands for."""
@@ -99,6 +100,8 @@ class Described(Layer):
                 stored[f.name] = stated(value)
             elif value is not None or f.default not in (None, MISSING):
                 stored[f.name] = value.config() if hasattr(value, "config") else value
+        if self.batch_rows:
+            stored["batch_size"] = self.batch_rows
         return stored if self.trainable else {**stored, "trainable": False}
 
     def get_config(self) -> dict[str, Any]:

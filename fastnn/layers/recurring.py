@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from fastnn._base.arguments import flag, integer, number
-from fastnn._ops import Operation, blank, copy, dropout
+from fastnn._ops import Operation, blank, copy, dropout, recall, remember
 from fastnn._ops.recurrent import Cell
 from fastnn.activations import Activation, sigmoid
+from fastnn.layers.carrying import Carrying
 from fastnn.layers.described import Described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
@@ -26,7 +27,7 @@ def with_states(inputs: Any, initial_state: Any) -> Any:
     return [*before, *states]
 
 
-class Recurrent(Described):
+class Recurrent(Carrying, Described):
     """What recurrent layers have in common; they have their arguments, ``op`` and ``cell``."""
 
     op: ClassVar[Any]
@@ -53,11 +54,6 @@ class Recurrent(Described):
         told |= {name: flag(name, getattr(self, name)) for name in FLAGS}
         for name in ("dropout", "recurrent_dropout"):
             told[name] = number(name, getattr(self, name), low=0.0, high=1.0, open_high=True)
-        if told["stateful"]:
-            raise ValueError(
-                f"{type(self).__name__} takes no stateful=True: hand states on by return_state=True and "
-                f"initial_state=, or go step by step with model.predictor().step(x)"
-            )
         settle(self, **told, **more)
         for name in ("activation", "recurrent_activation"):
             self._check_activation(name, getattr(self, name, sigmoid))
@@ -87,6 +83,13 @@ class Recurrent(Described):
     @property
     def hands_on_masks(self: Any) -> bool:  # type: ignore[override]
         return self.return_sequences
+
+    @property
+    def carries(self: Any) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.units,) * self.cell.n_states if self.stateful else ()
+
+    def afresh(self: Any) -> Any:
+        return replace(self, stateful=False)
 
     @property
     def n_outputs(self: Any) -> int:  # type: ignore[override]
@@ -128,28 +131,44 @@ class Recurrent(Described):
         return parts.give(self.passes(parts, shapes[0], 0, len(shapes) if masked else None, starts))
 
     def passes(
-        self: Any, parts: Parts, shape: Shape, read: int, mask: int | None, starts: tuple[int, ...], **more: int
+        self: Any,
+        parts: Parts,
+        shape: Shape,
+        read: int,
+        mask: int | None,
+        starts: tuple[int, ...],
+        state: int = 0,
+        **more: int,
     ) -> list[int]:
         """Operations on the numbers of what is read; returns those of the output and of the last states.
 
-        What is read goes through the mask and dropout, then through the cell.
+        What is read goes through the mask and dropout, then through the cell. ``state`` is the number of the first
+        state that batches hand on.
         """
         steps, n = shape
         masks = () if mask is None else (mask,)
+        if self.stateful and not starts:
+            starts = tuple(
+                parts.add(Operation(recall.OP, steps * n, self.units, inputs=(read,), state=state + k))
+                for k in range(self.cell.n_states)
+            )
         if masks:
             read = parts.add(Operation(blank.OP, n, n, steps, inputs=(read, *masks)))
         if self.dropout:
             told = {"rate": self.dropout, "geometry": (steps,), "inputs": (read,), "part": 1 + more.get("part", 0)}
             read = parts.add(Operation(dropout.OP, n, n, steps, **told))
         whole = parts.add(self.recurrence(shape, (read, *masks, *starts), len(masks), len(starts), **more))
-        if not self.return_state:
+        if not self._gives_states:
             return [whole]
         size, sequence = self._n_written(steps), steps if self.return_sequences else 1
         counts = [sequence, *[1] * self.cell.n_states]
         places = [self.units * sum(counts[:i]) for i in range(len(counts))]
-        return [
+        made = [
             parts.add(copy.part_of(size, at, rows, self.units, whole)) for at, rows in zip(places, counts, strict=True)
         ]
+        for k, last in enumerate(made[1:] if self.stateful else ()):
+            parts.add(Operation(remember.OP, self.units, self.units, inputs=(last,), state=state + k))
+        return made[: self.n_outputs]
 
     def steps(self: Any, shape: Shape, *starts: Shape) -> StepForm:
         """The layer on single steps, with its states handed in and out."""
@@ -157,7 +176,7 @@ class Recurrent(Described):
             raise ValueError(f"{self!r} begins with the last step, so that the model has no step(); only predict")
         n = self.cell.n_states
         states: list[tuple[str, Shape]] = [(name, (self.units,)) for name in ("h", "c")[:n]]
-        one = replace(self, return_state=True, input_shape=None, name=None)
+        one = replace(self, return_state=True, stateful=False, input_shape=None, name=None)
         calls: list[tuple[Any, tuple[int, ...]]] = [(one, tuple(range(1 + n)))]
         after = tuple(range(2 + n, 2 + 2 * n))
         if self.zero_output_for_mask:
@@ -169,7 +188,12 @@ class Recurrent(Described):
         return StepForm(one, states, calls, (2 + 2 * n, *after), True)
 
     def _n_written(self: Any, steps: int) -> int:
-        return ((steps if self.return_sequences else 1) + (self.n_outputs - 1)) * self.units
+        return ((steps if self.return_sequences else 1) + self._gives_states * self.cell.n_states) * self.units
+
+    @property
+    def _gives_states(self: Any) -> bool:
+        """Whether the operation gives the last states, too."""
+        return self.return_state or self.stateful
 
     def recurrence(
         self: Any,
@@ -184,7 +208,7 @@ class Recurrent(Described):
         """The operation of the cell; its parameters are the layer's from ``first`` on."""
         (steps, n), gate = shape, getattr(self, "recurrent_activation", sigmoid)
         gated = int(gate.code), int(getattr(self, "reset_after", False))
-        flags = self.go_backwards, flips, self.return_sequences, self.return_state, masked, self.zero_output_for_mask
+        flags = self.go_backwards, flips, self.return_sequences, self._gives_states, masked, self.zero_output_for_mask
         return Operation(
             self.op,
             n,

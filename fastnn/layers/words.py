@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastnn._base import keywords
+from fastnn._base.arguments import integer
 
 SEED = "everything random follows from Sequential(..., seed=)"
-SIZES = "batches of every size pass; leave it out"
 WORDS: dict[str, str] = {
     "trainable": "trainable is True or False",
     "weights": "give them to set_weights of the built layer or model",
@@ -16,7 +16,6 @@ WORDS: dict[str, str] = {
     "arguments": "bind them to the function, with functools.partial",
     "noise_shape": "each number is kept or dropped for itself",
     "data_format": "images have their channels last",
-    "batch_size": SIZES,
     "tensor": "an Input names a shape alone",
     "input_tensor": "an Input names a shape alone",
     "ragged": "every row has the same shape; pad sequences with fastnn.utils.pad_sequences",
@@ -50,7 +49,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "seed": NOTHING,
     "noise_shape": NOTHING,
     "data_format": (None, "channels_last"),
-    "batch_size": NOTHING,
     "sparse": (None, False, True),  # sparse rows are taken by every model
     "ragged": (None, False),
     "tensor": NOTHING,
@@ -74,7 +72,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 OWN_NAMES = {"output_shape": "output_size"}  # where Keras' is that of a method here
 SHAPES = ("batch_input_shape", "batch_shape")
-ELSEWHERE = ("dtype", *SHAPES, "input_dim")
+ELSEWHERE = ("dtype", *SHAPES, "input_dim", "batch_size")
 
 
 def of_layer(kind: str, known: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +95,14 @@ def of_layer(kind: str, known: Collection[str], given: Mapping[str, Any]) -> dic
 
 
 def _of_sample(name: str, came: Any) -> tuple[Any, ...]:
-    """A shape without the batch axis, which has to be left open."""
-    if not isinstance(came, tuple | list) or not came or came[0] is not None:
-        raise ValueError(f"{name} must begin with None for the batch axis, such as (None, 20), got {came!r}; {SIZES}")
+    """A shape without the batch axis."""
+    if not isinstance(came, tuple | list) or not came:
+        raise ValueError(f"{name} must begin with the rows of a batch or None, such as (None, 20), got {came!r}")
     return tuple(came[1:])
+
+
+def batch_rows(given: Mapping[str, Any]) -> int | None:
+    """How many rows the batches have by default, where a user says so."""
+    told = {f"the first of {name}": given[name][0] for name in SHAPES if given.get(name)}
+    told["batch_size"] = given.get("batch_size")
+    return next((integer(name, rows, low=1) for name, rows in told.items() if rows is not None), None)

@@ -11,6 +11,7 @@ from fastnn._base.arguments import shown
 from fastnn._ops import Operation, concatenate, copy, group_norm, merge
 from fastnn._ops.merge import Join
 from fastnn.layers.base import Layer
+from fastnn.layers.carrying import Carrying
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
@@ -51,7 +52,7 @@ def _again(layer: Any, **told: Any) -> Any:
 
 
 @described
-class Bidirectional(Described):
+class Bidirectional(Carrying, Described):
     """A recurrent layer in both directions of time (Schuster and Paliwal 1997).
 
     Parameters
@@ -116,6 +117,15 @@ class Bidirectional(Described):
         return self.layer.return_sequences
 
     @property
+    def carries(self) -> tuple[int, ...]:  # type: ignore[override]
+        first, second = self.both
+        return (*first.carries, *second.carries)
+
+    def afresh(self) -> Any:
+        second = None if self.backward_layer is None else self.backward_layer.afresh()
+        return replace(self, layer=self.layer.afresh(), backward_layer=second)
+
+    @property
     def n_outputs(self) -> int:  # type: ignore[override]
         return (1 if self.merge_mode else 2) + sum(layer.n_outputs - 1 for layer in self.both)
 
@@ -154,11 +164,12 @@ class Bidirectional(Described):
 
     def operations(self, *shapes: Shape, masks: tuple[bool, ...] = ()) -> tuple[Operation, ...]:
         parts, mask = Parts(len(shapes) + sum(masks)), len(shapes) if any(masks[:1]) else None
-        made, first = [], 0
+        made, first, state = [], 0, 0
         for i, (layer, starts) in enumerate(zip(self.both, self._halves(tuple(range(1, len(shapes)))), strict=True)):
             flips = int(i == 1 and self.layer.return_sequences)
-            made.append(layer.passes(parts, shapes[0], 0, mask, starts, first=first, flips=flips, part=2 * i))
-            first += len(layer.parameters(shapes[0]))
+            told = {"first": first, "flips": flips, "part": PARTS * i, "state": state}
+            made.append(layer.passes(parts, shapes[0], 0, mask, starts, **told))
+            first, state = first + len(layer.parameters(shapes[0])), len(layer.carries)
         (one, *states), (other, *others) = made
         if not self.merge_mode:
             return parts.give([one, other, *states, *others])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastnn import _kernels
@@ -123,6 +124,7 @@ class Fitting(Evaluating):
     def prepared(self, data: tuple[Any, Any], arguments: Any, stop: Any = None) -> Any:
         """The fit on rows that are checked, or a stream, and on what validates; ready to be called."""
         trainee, (training, validation) = self.trainee, data
+        arguments = replace(arguments, usual_rows=self.batch_rows)
         size = fitting_batch_size(trainee, training, arguments)
 
         def choose(plan: Plan) -> Any:

@@ -56,7 +56,7 @@ class OwnLoops(Trainable):
         Each is ``(n, *shape of the layer's output)``, after the layer's activation. A layer that is called several
         times has the further outputs as ``name_1``, ``name_2`` ... (the next that is free). Layers of a model inside
         this one stand as ``"model/layer"``, and what that model gives under its own name. Layers that only state the
-        shape of an input are there where :attr:`layers` lists them.
+        shape of an input are there where :attr:`layers` lists them. Stateful layers begin with zeros.
 
         >>> import numpy as np
         >>> from fastnn import Sequential
@@ -75,7 +75,7 @@ class OwnLoops(Trainable):
         if loops.values is None:
             loops.values = named_values(self.graph, {id(layer) for layer in self.layers})
         places, outputs = loops.values
-        entry = self._plans.values(self.layout, outputs, self.seed)
+        entry = self._plans.values(self.layout.afresh, outputs, self.seed)
         module = self._module(entry[0])
         found = inference.predict(self._state, self._rows(loops, x), 0, entry, module, SILENT)
         return {name: place(found) for name, place in places.items()}
@@ -149,7 +149,7 @@ class OwnLoops(Trainable):
         module = self._module(entry[0])
         step = FIRST_CALL + self._state.calls if self._state.calls else self._state.step
         if by_inputs:
-            return self._like_inputs(loops.inputs_of_slopes(module, entry, inputs, slopes, step))
+            return self._like_inputs(loops.inputs_of_slopes(module, entry, inputs, slopes, step, loops.has_settled))
         settles, loops.has_settled = not loops.has_settled, False
         return loops.of_slopes(module, entry, inputs, slopes, step, settles)
 
@@ -179,8 +179,7 @@ class OwnLoops(Trainable):
         >>> model.step, [weights.tolist() for weights in model.get_weights()]
         (1, [[[0.5]], [1.0]])
         """
-        optimizer = self.compiled_optimizer
-        store = self._store
+        optimizer, store = self.compiled_optimizer, self._store
         exclusive.enter(store)
         try:
             loops = self._prepared()
@@ -224,7 +223,8 @@ class OwnLoops(Trainable):
         if loops is None:
             loops = self._loops = Prepared(self)
         inputs = self._rows(loops, x)
-        out = loops.predict(self._module(loops.reading[0], backend), loops.reading, inputs)
+        entry = loops.reading or self.prediction_entry(len(inputs[0]))
+        out = loops.predict(self._module(entry[0], backend), entry, inputs)
         return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
 
     def _of_loss(self, loops: Prepared, given: Given, by_inputs: bool, training: bool) -> tuple[float, Any]:

@@ -11,6 +11,7 @@ from fastnn import _kernels
 from fastnn._base.arguments import flag
 from fastnn._base.keywords import refuse_for
 from fastnn._engine import convert, inference
+from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.data import check_lengths, cut
 from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import checked_steps
@@ -46,7 +47,8 @@ class Predicting(OwnLoops):
         """
         if unknown:
             refuse_for(Predicting.predict, unknown)
-        if type(x) is np.ndarray and self._layout is not None and callbacks is batch_size is steps is None:
+        simple = type(x) is np.ndarray and callbacks is batch_size is steps is None
+        if simple and self._layout is not None and not self._layout.carried:
             return self._predicted(x, backend)  # as most calls are; the rest takes as long as a row of a small network
         batch_size, steps = checked_steps("batch_size", batch_size), checked_steps("steps", steps)
         listeners = Listeners(check_callbacks(callbacks)) if callbacks else SILENT
@@ -54,9 +56,10 @@ class Predicting(OwnLoops):
             return self._predict_batches(x, steps, backend, listeners)
         with self.built_for(x):
             inputs = self.rows_of(x)
-            entry = self.sized(inputs).prediction_entry()
+            n, size = cut("steps", len(inputs[0]), batch_size, steps, usual_rows(self.layout, self.batch_rows))
+            check_batches(self.layout, n, size)
+            entry = self.sized(inputs).prediction_entry(size)
             self.backend_, module = _kernels.select(entry[0], backend or self.backend)  # an error forgets the build
-        n, size = cut("steps", len(inputs[0]), batch_size, steps)
         if n < len(inputs[0]):
             inputs = [given[:n] for given in inputs]
         listeners.introduce(self, {"epochs": 1, "steps": -(-n // size)})
@@ -66,10 +69,11 @@ class Predicting(OwnLoops):
         with batches.for_predict(self, x, steps) as stream:
             stream.begin()
             with self.built_for(batches.first_inputs(self, stream, targets=False)):
-                entry = self.sized(stream.first()).prediction_entry()  # an error forgets the build
+                first = stream.first()
+                entry = self.sized(first).prediction_entry(len(first[0]))  # an error forgets the build
                 self.backend_, module = _kernels.select(entry[0], backend or self.backend)
             listeners.introduce(self, {"epochs": 1, "steps": steps or stream.source.expected()})
-            entries = lambda inputs: self.sized(inputs).prediction_entry()  # noqa: E731
+            entries = lambda inputs: self.sized(inputs).prediction_entry(len(inputs[0]))  # noqa: E731
             return self.ends[1].join(inference.predict_stream(self._state, stream, entries, module, listeners))
 
     def rows_of(self, x: Any) -> list[Any]:
@@ -101,6 +105,12 @@ class Predicting(OwnLoops):
 
     def _structure_of(self, edges: Any) -> Any:
         return self.ends[1].join(edges)
+
+    def reset_states(self) -> None:
+        """Have stateful layers begin the next batch with zeros; it may have another number of rows."""
+        for layer in self.layout.layers if self._layout is not None else ():
+            if layer.carries:
+                layer.reset_states()
 
     def predict_on_batch(self, x: Any) -> Any:
         """:meth:`predict` under the name Keras gives it for one batch."""

@@ -20,6 +20,7 @@ class Prepared(Loops):
     Attributes
     ----------
     values : how :meth:`OwnLoops.activations` names what its plan gives.
+    reading : the plan of predictions; None of a stateful model, whose plans are for a number of rows.
     blends : what :meth:`OwnLoops.soft_update` needs, by target.
     has_settled : whether moving statistics have followed the rows of a forward pass whose gradients may be to come.
     """
@@ -31,7 +32,7 @@ class Prepared(Loops):
         self.watched = watched(model)
         self.seen = freezing.latest
         self.told = [model._trainable, *(item._trainable for item in self.watched)]
-        self.ends, self.reading = model.ends, model.prediction_entry()
+        self.ends, self.reading = model.ends, None if layout.carried else model.prediction_entry()
         plain = len(layout.inputs) == 1 and layout.n_ids == (None,)
         self.one_shape = layout.input_shapes[0] if plain else None
         self.values: Any = None

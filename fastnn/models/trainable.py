@@ -16,7 +16,9 @@ from fastnn._base.stored import check_types
 from fastnn._engine import exclusive
 from fastnn._engine.compiled import Compiled, Metrics, Trainee, sizes_of
 from fastnn._engine.plans import Entry, PlanCache
+from fastnn._engine.prepare import BATCH_SIZE
 from fastnn._engine.state import attribute
+from fastnn._plan.compile import MAX_BLOCK
 from fastnn._plan.passes import last_activation
 from fastnn._plan.plan import Plan
 from fastnn.errors import NotReadyError
@@ -58,6 +60,12 @@ class Trainable(Copying):
     def ends(self) -> tuple[Structure, Structure]:
         """How inputs and outputs are handed in and out."""
         raise NotImplementedError
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a batch where nobody says: as many as an input states, else 32."""
+        told = (getattr(item, "batch_rows", None) for item in self.items)
+        return next((rows for rows in told if rows is not None), BATCH_SIZE)
 
     def uncompile(self) -> None:
         """Forget how to train; the weights stay."""
@@ -247,13 +255,13 @@ class Trainable(Copying):
         """The plan that :meth:`fit` executes on so many rows, with the memory that is free for it."""
         return self._plans.training(self.trainee, self.compiled_optimizer, batch_size, n_samples)
 
-    def prediction_entry(self) -> Entry:
-        """The plan that :meth:`predict` executes, with the memory that is free for it."""
-        return self._plans.prediction(self.layout, self.seed)
+    def prediction_entry(self, rows: int = MAX_BLOCK) -> Entry:
+        """The plan that :meth:`predict` executes, of a stateful model for batches of so many rows, and free memory."""
+        return self._plans.prediction(self.layout, self.seed, rows)
 
     def prediction_plan(self) -> Plan:
-        """The plan that :meth:`predict` executes."""
-        return self.prediction_entry()[0]
+        """The plan that predictors execute, in which nothing is remembered."""
+        return self._plans.prediction(self.layout.afresh, self.seed)[0]
 
     @property
     def compiled_optimizer(self) -> Optimizer:

@@ -206,8 +206,9 @@ WRONG_LAYER = {
     "seed": (lambda: layers.Dropout(0.5, seed=1), TypeError, ("seed", "Sequential")),
     "noise": (lambda: layers.Dropout(0.5, noise_shape=(1,)), TypeError, ("noise_shape",)),
     "channels": (lambda: layers.Flatten(data_format="channels_first"), TypeError, ("data_format", "last")),
-    "batch": (lambda: Input((4,), batch_size=32), TypeError, ("batch_size", "32")),
-    "batch shape": (lambda: Dense(3, batch_input_shape=(32, 4)), ValueError, ("batch_input_shape", "None", "(32, 4)")),
+    "batch": (lambda: Input((4,), batch_size="32"), TypeError, ("batch_size", "32")),
+    "batch shape": (lambda: Dense(3, batch_input_shape=4), ValueError, ("batch_input_shape", "None", "(None, 20)")),
+    "no batch": (lambda: Input(batch_shape=(0, 4)), ValueError, ("batch_shape", "0")),
     "name": (lambda: Dense(3, name=3), TypeError, ("name", "3")),
     "other shape": (
         lambda: Sequential([Dense(2, input_shape=(3,)), Dense(2, input_shape=(3,))]),
@@ -228,7 +229,7 @@ def test_arguments_of_layers_that_change_nothing_pass():
     assert plain == Dense(3, "relu", input_shape=(4,), trainable=True, dtype=None, lora_rank=None, autocast=True)
     assert plain == Dense(3, "relu", batch_input_shape=(None, 4), dtype="float32") == Dense(3, "relu", input_dim=4)
     assert layers.InputLayer((4,), sparse=True, batch_size=None) == layers.InputLayer(batch_shape=(None, 4))
-    assert Input((4,)).shape == Input(batch_shape=(None, 4)).shape == (None, 4)
+    assert Input((4,)).shape == Input(batch_shape=(None, 4)).shape == Input(batch_shape=(9, 4)).shape == (None, 4)
     assert layers.Dropout(0.5, seed=None, input_dim=4) == layers.Dropout(0.5, input_shape=(4,))
     assert layers.InputLayer((4,)) == layers.InputLayer(4)
 

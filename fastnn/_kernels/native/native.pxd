@@ -66,7 +66,7 @@ cdef extern from "c/kernels.h" nogil:
         const fnn_span *spans
         void *params
         void *slots
-        void *statistics
+        void *states
         void *grads
         void *workspace
         void *owner

@@ -17,7 +17,7 @@ cdef class Prepared:
         cdef Py_ssize_t n
         cdef fnn_model *model = &self.network.model
         self.plan, self.isa = plan, _isa
-        self.memory = Memory(memory.params, memory.slots, memory.statistics, memory.grads, memory.workspace)
+        self.memory = Memory(memory.params, memory.slots, memory.states, memory.grads, memory.workspace)
         self.room = [None] * len(plan.inputs)
         self.item_size = memory.params.dtype.itemsize
         self.network.kernels = _f64 if self.item_size == 8 else _f32
@@ -29,7 +29,7 @@ cdef class Prepared:
         model.metrics = <const fnn_metric *>_address(plan.metrics, &n)
         model.segments, model.spans = <const fnn_segment *>_address(plan.segments, &n), <const fnn_span *>_address(plan.spans, &n)
         model.params, model.grads = _address(memory.params, &n), _address(memory.grads, &n)
-        model.slots, model.statistics = _address(memory.slots, &n), _address(memory.statistics, &n)
+        model.slots, model.states = _address(memory.slots, &n), _address(memory.states, &n)
         model.workspace = _address(memory.workspace, &n)
         model.owner = <void *>self
         fnn_prepare(&self.network)

@@ -96,8 +96,8 @@ def gradient(plan, memory, rows, sums, step=0):
 
 def train(plan, memory, rows, course):
     batch = min(int(plan.header["batch_size"]), len(rows))
-    # An own op that fails ends a call, and no walk inside one; ops that measure settle in Python.
-    if plan.has_own or plan.measures or _slice(plan, batch, 3) < batch:
+    # An own op that fails ends a call, and no walk inside one; ops settle in Python.
+    if plan.has_own or plan.settles or _slice(plan, batch, 3) < batch:
         steps.train_loop(THIS, plan, memory, rows, course)
         return
     blocks = int(plan.header["batch_size"] > plan.header["block_rows"])
@@ -152,7 +152,7 @@ def _run(
     arguments = (
         task,
         Tables(*plan.tables, compiled.kernels),
-        Memory(memory.params, memory.slots, memory.grads, memory.workspace),
+        Memory(memory.params, memory.slots, memory.states, memory.grads, memory.workspace),
         Data(sources, answers),
         at,
         *course,
@@ -259,7 +259,7 @@ def _signature(dtype: np.dtype) -> tuple:
     return (
         integer,
         types.NamedTuple(tables, Tables),
-        types.NamedTuple((vector, types.Array(number, 2, "C"), vector, vector), Memory),
+        types.NamedTuple((vector, types.Array(number, 2, "C"), vector, vector, vector), Memory),
         types.NamedTuple((sources_table, answers), Data),
         types.int64[::1],
         types.int32[::1],

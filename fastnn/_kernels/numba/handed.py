@@ -35,6 +35,7 @@ class Memory(NamedTuple):
 
     params: np.ndarray
     slots: np.ndarray
+    states: np.ndarray
     grads: np.ndarray
     workspace: np.ndarray
 

@@ -34,6 +34,7 @@ def arrays_of(tables, memory, room):
         memory.params,
         memory.grads,
         memory.workspace,
+        memory.states,
         room.inputs,
         room.spare,
     )

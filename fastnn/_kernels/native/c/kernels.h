@@ -27,7 +27,7 @@ typedef struct {
      * [begin, end); then, by one thread when all have, of the batch. */
     void (*measure)(const fnn_op *, const fnn_model *, const fnn_block *, int backward, int64_t begin, int64_t end);
     void (*join)(const fnn_op *, const fnn_model *, const fnn_block *, int backward);
-    /* Moves what is kept of all batches, by one thread after the update. */
+    /* Moves what is kept of all batches, or keeps what the next one begins with, by one thread after the update. */
     void (*settle)(const fnn_op *, const fnn_model *);
     /* In place of all: the whole block at once, by one thread, forward or back with the gradients of parameters; 1 when
      * it failed and the call shall end. */

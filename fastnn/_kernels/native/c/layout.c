@@ -115,6 +115,8 @@ const fnn_layout_entry fnn_layouts[] = {
     FIELD(fnn_header, divides_penalties),
     FIELD(fnn_header, has_own),
     FIELD(fnn_header, measures),
+    FIELD(fnn_header, settles),
+    FIELD(fnn_header, unused),
     FIELD(fnn_header, stage_rows),
     END(fnn_header),
     FIELD(fnn_run, n_samples),

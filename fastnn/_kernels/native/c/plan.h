@@ -174,7 +174,7 @@ typedef struct {
     uint64_t seed;
     int32_t has_activity, has_constraint;
     double loss_scale, loss_reported;
-    int32_t divisor, divides_penalties, has_own, measures;
+    int32_t divisor, divides_penalties, has_own, measures, settles, unused;
     int64_t stage_rows;
 } fnn_header;
 
@@ -210,8 +210,8 @@ typedef struct {
     const fnn_metric *metrics;
     const fnn_segment *segments;
     const fnn_span *spans;
-    void *params, *slots, *statistics, *grads, *workspace; /* of the dtype of the kernels in use */
-    void *owner;                                           /* whom fnn_visit asks for ops of a user's own */
+    void *params, *slots, *states, *grads, *workspace; /* of the dtype of the kernels in use */
+    void *owner;                                       /* whom fnn_visit asks for ops of a user's own */
 } fnn_model;
 
 /* A block of rows on its way through the ops. */

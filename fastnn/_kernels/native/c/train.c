@@ -224,7 +224,7 @@ static void constrain_params(const training *t, fnn_team *team, int thread) {
     fnn_barrier(team);
 }
 
-/* What ops keep of all batches follows this one. */
+/* What ops keep of all batches follows this one, and what the next one begins with is remembered. */
 static void settle_ops(const training *t, fnn_team *team, int thread) {
     const fnn_model *model = &t->network->model;
     for (int i = 0; thread == 0 && i < model->header->n_ops; i++) {
@@ -262,7 +262,7 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     }
     if (!t->learns) update_params(t, &scalars, team, thread);
     constrain_params(t, team, thread);
-    if (header->measures) settle_ops(t, team, thread);
+    if (header->settles) settle_ops(t, team, thread);
     if (thread != 0) return;
     report(t, sums, before, n_rows, total);
     sums[0] += (double)n_rows * scalars.penalty_scale * t->penalty + t->activity;

@@ -24,7 +24,7 @@ KINDS = {code: import_module(f"{__name__}.{op.name}") for code, op in OPS.items(
 def _arguments(number: Any) -> tuple:
     vector, integer = number[::1], types.int64
     values, edges = (types.Array(from_dtype(record), 1, "C") for record in (VALUE, EDGE))
-    arrays = (types.int64[::1], values, edges, vector, vector, vector, types.int64[::1], vector)
+    arrays = (types.int64[::1], values, edges, vector, vector, vector, vector, types.int64[::1], vector)
     when = (integer, integer, types.uint64, integer, integer, integer)
     return from_dtype(OP), types.NamedTuple(arrays, Arrays), types.NamedTuple(when, When)
 

@@ -25,6 +25,7 @@ class Arrays(NamedTuple):
     params: np.ndarray
     grads: np.ndarray
     workspace: np.ndarray
+    states: np.ndarray  # what the batch before has left
     inputs: np.ndarray  # addresses of the block's rows of each input
     spare: np.ndarray  # room for the gradient of the largest parameter, where blocks are added
 

@@ -1,0 +1,20 @@
+"""``y`` is what an op of the kind remember has left of the batch before, zeros at first; nothing of the input is read.
+
+No gradient passes, so that training looks back to the beginning of its batch and no further: truncated
+back-propagation through time (Williams and Peng 1990).
+"""
+
+from __future__ import annotations
+
+from fastnn._ops.base import Op
+
+
+def forward(op, a, when):
+    a.y[...] = a.states[when.first_row :][: a.n_samples]
+
+
+def backward(op, a, when):
+    """Nobody wants a gradient of it."""
+
+
+OP = Op(31, "recall", forward, backward, has_way_back=False)
