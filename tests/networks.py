@@ -192,7 +192,7 @@ class Stage:
         self.arenas = plan.Memory(
             self.memory.copy(net.params, dtype),
             slots,
-            self.memory.array(0, dtype),
+            self.memory.array(net.plan.states_size, dtype, 0),
             self.memory.array(n_params if net.plan.training else 0, dtype, 0),
             self.memory.array(net.plan.workspace_size, dtype),
         )

@@ -31,6 +31,7 @@ from fastnn.layers.edges import Edge as Edge
 from fastnn.layers.embedding import Embedding as Embedding
 from fastnn.layers.embedding import Masking as Masking
 from fastnn.layers.function import Lambda as Lambda
+from fastnn.layers.given_masks import WithMask as WithMask
 from fastnn.layers.merged import add as add
 from fastnn.layers.merged import average as average
 from fastnn.layers.merged import concatenate as concatenate

@@ -11,6 +11,7 @@ from fastnn._ops import Operation, blank, dense
 from fastnn.initializers import Ones
 from fastnn.layers.attending import Attending
 from fastnn.layers.described import described
+from fastnn.layers.given_masks import with_masks
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
@@ -82,14 +83,23 @@ class MultiHeadAttention(Attending):
         value: Any = None,
         key: Any = None,
         *,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
         attention_mask: Any = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:
-        """An edge for the output, with ``return_attention_scores`` a list of it and the weights."""
+        """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
+
+        ``query_mask``, ``value_mask`` and ``key_mask`` are edges ``(None, steps)``, not 0 for steps that are there.
+        """
         if value is None:
             raise TypeError(f"{self!r} reads two edges: layer(query, value); of a sequence with itself, layer(x, x)")
-        edges = [query, value, *([] if key is None else [key])]
+        if key is None and key_mask is not None:
+            raise ValueError(f"{self!r} was given a key_mask and no key; value_mask says which values are there")
+        masks = [query_mask, value_mask, *([] if key is None else [key_mask])]
+        edges = with_masks([query, value, *([] if key is None else [key])], masks)
         return self._called(edges, attention_mask, use_causal_mask, return_attention_scores)
 
     def output_shape(self, *shapes, options=()):
@@ -169,9 +179,14 @@ class Attention(Attending):
         told = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
         settle(self, **told, use_scale=flag("use_scale", self.use_scale))
 
-    def __call__(self, inputs: Any, *, return_attention_scores: bool = False, use_causal_mask: bool = False) -> Any:
-        """An edge for the output, with ``return_attention_scores`` a list of it and the weights."""
-        edges = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    def __call__(
+        self, inputs: Any, mask: Any = None, *, return_attention_scores: bool = False, use_causal_mask: bool = False
+    ) -> Any:
+        """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
+
+        ``mask`` is a list of the masks of query and value, edges ``(None, steps)`` or None.
+        """
+        edges = with_masks(list(inputs) if isinstance(inputs, list | tuple) else [inputs], mask)
         return self._called(edges, None, use_causal_mask, return_attention_scores)
 
     def output_shape(self, *shapes, options=()):

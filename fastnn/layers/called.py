@@ -31,8 +31,11 @@ class Called(Own):
     mask_operation: int | None = None  # which of its operations makes the mask of its output
     _calls: tuple[Call, ...] = ()
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, inputs: Any, mask: Any = None) -> Any:
         """An edge for the layer's output on edges, a list of them for several outputs.
+
+        ``mask`` is an edge ``(None, steps)``, of a list of inputs one for each or None: steps are there where it is
+        not 0. It takes the place of the mask that came with the input, see :class:`fastnn.layers.WithMask`.
 
         >>> from fastnn import Model
         >>> from fastnn.layers import Dense, Input
@@ -40,7 +43,7 @@ class Called(Own):
         >>> Model(x, Dense(1)(Dense(8, "relu")(x))).output_shape
         (None, 1)
         """
-        made = self.called(inputs)
+        made = self.called(inputs if mask is None else _with_masks(inputs, mask))
         return made[0] if self.n_outputs == 1 else made
 
     def called(self, inputs: Any, options: tuple[str, ...] = ()) -> list[Edge]:
@@ -126,3 +129,10 @@ class Called(Own):
     def forget_calls(self, calls: Collection[Call]) -> None:
         """Forget uses in a graph that is no more."""
         object.__setattr__(self, "_calls", tuple(call for call in self._calls if call not in calls))
+
+
+def _with_masks(inputs: Any, masks: Any) -> Any:
+    """See :func:`fastnn.layers.given_masks.with_masks`."""
+    from fastnn.layers.given_masks import with_masks
+
+    return with_masks(inputs, masks)

@@ -35,10 +35,13 @@ class Recurrent(Carrying, Described):
     n_inputs: int | None = None
     takes_masks = True
 
-    def __call__(self, inputs: Any, initial_state: Any = None) -> Any:
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, initial_state: Any = None, mask: Any = None
+    ) -> Any:
         """An edge for the layer's output on an edge, with ``return_state`` a list of it and the last states.
 
-        ``initial_state`` is an edge ``(None, units)``, or a list of as many as the layer has states.
+        ``initial_state`` is an edge ``(None, units)``, or a list of as many as the layer has states. ``mask`` is an
+        edge ``(None, steps)``, not 0 for steps that count.
 
         >>> from fastnn import Model
         >>> from fastnn.layers import GRU, Input
@@ -47,7 +50,7 @@ class Recurrent(Carrying, Described):
         >>> Model(x, GRU(4)(x, initial_state=h)).output_shape
         (None, 4)
         """
-        return super().__call__(with_states(inputs, initial_state))
+        return super().__call__(with_states(inputs, initial_state), mask)
 
     def _settle(self: Any, **more: Any) -> None:
         told: dict[str, Any] = {"units": integer("units", self.units, low=1)}

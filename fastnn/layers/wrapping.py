@@ -129,9 +129,11 @@ class Bidirectional(Carrying, Described):
     def n_outputs(self) -> int:  # type: ignore[override]
         return (1 if self.merge_mode else 2) + sum(layer.n_outputs - 1 for layer in self.both)
 
-    def __call__(self, inputs: Any, initial_state: Any = None) -> Any:
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, initial_state: Any = None, mask: Any = None
+    ) -> Any:
         """As of a recurrent layer."""
-        return super().__call__(with_states(inputs, initial_state))
+        return super().__call__(with_states(inputs, initial_state), mask)
 
     def output_shape(self, *shapes):
         return self.output_shapes(*shapes)[0]

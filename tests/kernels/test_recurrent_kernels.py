@@ -228,7 +228,7 @@ class Edge(GraphStage):
     def __init__(self, backend, net: Network, dtype):
         super().__init__(backend, net, dtype)
         edge = AtTheEdge()
-        names = ("params", "slots", "statistics", "grads", "workspace")
+        names = ("params", "slots", "states", "grads", "workspace")
         self.arenas = plan.Memory(*(edge.copy(getattr(self.arenas, name), dtype) for name in names))
         self.place = lambda values, shift=1: edge.copy(values, dtype)
 
@@ -249,3 +249,22 @@ def test_stacks_learn_as_the_reference_does(backend, dtype, rng):
     net = graph(rng, layers, [(0, (0,)), (1, (1,))], [(4, 5)], [2])
     xs, dys = cell_data(rng, net, 17)
     beside_the_reference(backend, net, dtype, xs, dys, False)
+
+
+@pytest.mark.covering
+@pytest.mark.parametrize("name", ["masked", "zeros", "flipped", "dropped", "all"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_that_no_sample_counts_have_the_bits_they_have_beside_one_that_does(backend, dtype, rng, kind, name):
+    net = cell_network(rng, kind, 17, 4, 6, **FLAGS[name])
+    xs, dys = cell_data(rng, net, 5, True)
+    xs[1][...] = [0, 1, 0, 0, 1, 0]
+    xs[1][4] = 1  # the last one counts all
+    beside, alone = (
+        smooth(GraphStage(backend, net, dtype).run([x[:n] for x in xs], [dy[:n] for dy in dys], training=True), True)
+        for n in (5, 4)
+    )
+    parameters = len(dys)
+    for i, (all_rows, some) in enumerate(zip(beside, alone, strict=True)):
+        if i != parameters:
+            np.testing.assert_array_equal(all_rows[:4], some)
+    beside_the_reference(backend, net, dtype, [x[:4] for x in xs], [dy[:4] for dy in dys], True)

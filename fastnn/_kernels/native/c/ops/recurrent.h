@@ -190,6 +190,13 @@ static int counts(const sequences *s, int64_t r, int64_t at) {
     return !s->mask || s->mask[(s->first + r) * s->steps + at] != 0;
 }
 
+/* Whether a step counts in one of the samples; where none does, it leaves all states as they are. */
+static int any_counts(const sequences *s, int64_t at) {
+    for (int64_t r = 0; r < s->rows; r++)
+        if (counts(s, r, at)) return 1;
+    return 0;
+}
+
 /* The numbers of an output, or of its gradient, that belong to a step; NULL where it has none. */
 static real *y_of_step(const sequences *s, int64_t r, int64_t step) {
     const int64_t *flags = s->op->geometry;

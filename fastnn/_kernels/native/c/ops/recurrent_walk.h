@@ -59,6 +59,11 @@ static real *keep_states(const sequences *s, int64_t r, int64_t at) {
     return kept;
 }
 
+/* Zeros for a step that no sample counts: nothing of it goes to the parameters or the input. */
+static void keep_nothing(const sequences *s, int64_t at) {
+    for (int64_t r = 0; s->kept && r < s->rows; r++) memset(kept_at(s, r, at), 0, (size_t)s->stride * sizeof(real));
+}
+
 static void give_output(const sequences *s, int64_t step, int64_t at) {
     for (int64_t r = 0; r < s->rows; r++) {
         const int counted = counts(s, r, at);
@@ -78,7 +83,10 @@ static void walk_forward(const sequences *s, const fnn_block *block) {
     for (int64_t r = 0; r < s->rows; r++) s->seen[r] = 0, read_h(s, r);
     for (int64_t step = 0; step < s->steps; step++) {
         const int64_t at = place_of(s, step);
-        s->cell->step(s, at);
+        if (any_counts(s, at))
+            s->cell->step(s, at);
+        else
+            keep_nothing(s, at);
         give_output(s, step, at);
     }
     for (int64_t r = 0; s->op->geometry[STATES] && r < s->rows; r++) {
@@ -180,7 +188,10 @@ static void walk_back(const sequences *s) {
     for (int64_t step = s->steps - 1; step >= 0; step--) {
         const int64_t at = place_of(s, step);
         for (int64_t r = 0; r < s->rows; r++) gather_dh(s, r, step, at);
-        s->cell->step_back(s, at);
+        if (any_counts(s, at))
+            s->cell->step_back(s, at);
+        else
+            memset(s->dread, 0, size);
     }
     if (!op->geometry[STARTED]) return;
     for (int64_t r = 0; r < s->rows; r++) {

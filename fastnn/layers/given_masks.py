@@ -1,0 +1,58 @@
+"""Masks that users bring: what ``layer(x, mask=)`` stands for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field
+from typing import Any
+
+from fastnn._ops import Operation, activation, mask
+from fastnn.layers.described import Described, described
+
+
+@described
+class WithMask(Described):
+    """The first of two inputs as it is, with the second one as its mask: steps are there where that is not 0.
+
+    ``layer(x, mask=mask)`` is ``layer(WithMask()([x, mask]))``. A mask that came with the first input is replaced.
+
+    Shapes: ``(steps, ...)`` and ``(steps,)`` -> ``(steps, ...)``.
+
+    >>> from fastnn import Model
+    >>> from fastnn.layers import GlobalAveragePooling1D, Input, WithMask
+    >>> x, there = Input((3, 1)), Input((3,))
+    >>> model = Model([x, there], GlobalAveragePooling1D()(WithMask()([x, there])))
+    >>> model.predict([[[[1.0], [3.0], [100.0]]], [[1, 1, 0]]]).tolist()
+    [[2.0]]
+    """
+
+    name: str | None = field(default=None, compare=False)
+    input_shape = None
+    n_inputs = 2
+    mask_operation = 0
+
+    def output_shape(self, shape, steps):
+        if not shape or tuple(steps) != tuple(shape[:1]):
+            raise ValueError(f"a mask says of each step whether it counts, {(None, *shape[:1])}, got {(None, *steps)}")
+        return shape
+
+    def parameters(self, shape, steps):
+        return ()
+
+    def operations(self, shape, steps):
+        n = math.prod(shape[1:])
+        counts = Operation(mask.OP, 1, 1, shape[0], numbers=(0.0,), inputs=(1,))
+        return (counts, Operation(activation.OP, n, n, shape[0], inputs=(0,)))
+
+
+def with_masks(inputs: Any, masks: Any) -> Any:
+    """What a layer is called on when masks are given: one for the first input, or a list with None among them."""
+    if masks is None:
+        return inputs
+    edges = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    given = list(masks) if isinstance(masks, list | tuple) else [masks]
+    if len(given) > len(edges):
+        raise ValueError(f"there are {len(given)} masks for {len(edges)} inputs; give one for each, or None")
+    told = [x if m is None else WithMask()([x, m]) for x, m in zip(edges, given, strict=False)]
+    told += edges[len(given) :]
+    return told if isinstance(inputs, list | tuple) else told[0]
