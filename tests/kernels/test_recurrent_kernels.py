@@ -254,17 +254,21 @@ def test_stacks_learn_as_the_reference_does(backend, dtype, rng):
 @pytest.mark.covering
 @pytest.mark.parametrize("name", ["masked", "zeros", "flipped", "dropped", "all"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_steps_that_no_sample_counts_have_the_bits_they_have_beside_one_that_does(backend, dtype, rng, kind, name):
+def test_samples_of_other_lengths_beside_it_change_no_bit_of_a_sample(compiled, dtype, rng, kind, name):
+    """Cells leave out the steps that none of the samples counts which go together, of few and of many in other ways."""
     net = cell_network(rng, kind, 17, 4, 6, **FLAGS[name])
-    xs, dys = cell_data(rng, net, 5, True)
-    xs[1][...] = [0, 1, 0, 0, 1, 0]
-    xs[1][4] = 1  # the last one counts all
-    beside, alone = (
-        smooth(GraphStage(backend, net, dtype).run([x[:n] for x in xs], [dy[:n] for dy in dys], training=True), True)
-        for n in (5, 4)
-    )
-    parameters = len(dys)
-    for i, (all_rows, some) in enumerate(zip(beside, alone, strict=True)):
-        if i != parameters:
-            np.testing.assert_array_equal(all_rows[:4], some)
-    beside_the_reference(backend, net, dtype, [x[:4] for x in xs], [dy[:4] for dy in dys], True)
+    xs, dys = cell_data(rng, net, 60, True)
+    xs[1][...] = np.arange(6) < rng.integers(0, 7, (60, 1))
+    xs[1][:4] = [[0, 1, 0, 0, 1, 0], [0, 0, 1, 1, 0, 0], [1, 1, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0]]
+    xs[1][40] = 1
+
+    def first(n):
+        stage = GraphStage(compiled, net, dtype)
+        return smooth(stage.run([x[:n] for x in xs], [dy[:n] for dy in dys], training=True), True)
+
+    beside, parameters = first(60), len(dys)
+    for n in (1, 2, 3, 4, 50):
+        for i, (all_rows, some) in enumerate(zip(beside, first(n), strict=True)):
+            if i != parameters:
+                np.testing.assert_array_equal(all_rows[:n], some)
+        beside_the_reference(compiled, net, dtype, [x[:n] for x in xs], [dy[:n] for dy in dys], True)

@@ -1,6 +1,7 @@
 /* What the recurrent ops share: sequences, their arrays, and kernels in panels; recurrent_walk.h goes over the steps.
  *
- * Some samples go through all steps together, so that kernels and states stay in the cache. What the way back wants of
+ * Some samples go through all steps together, so that kernels and states stay in the cache. Those with a mask stand in
+ * the order of their lengths, and none goes on behind the last step that it counts. What the way back wants of
  * a step stands in the op's room, sample by sample, at the step's place in the input: the cell's numbers, which their
  * gradients replace, the states before the step and, with dropout, what was read of h. So dx and the gradients of both
  * kernels are each one product over all steps.
@@ -47,7 +48,8 @@ struct sequences {
     const fnn_op *op;
     const fnn_model *model;
     const cell *cell;
-    int64_t first, rows; /* the samples */
+    int64_t all, rows;      /* the samples that go together, and those that a step is made for, the first ones */
+    int64_t *sample, *ends; /* (all,) which they are in the block, and how many steps go by to the last that counts */
     int64_t steps, n_in, n;
     int64_t columns, stride; /* of the kernels; numbers of a step in the room */
     int usual;               /* the activations are tanh and sigmoid */
@@ -161,7 +163,7 @@ static sequences sequences_of(const fnn_op *op, const fnn_model *model, const fn
 }
 
 static real *kept_at(const sequences *s, int64_t r, int64_t at) {
-    return s->kept + ((s->first + r) * s->steps + at) * s->stride;
+    return s->kept + (s->sample[r] * s->steps + at) * s->stride;
 }
 
 /* What was read of h at a step. */
@@ -187,14 +189,7 @@ INLINE vf gate_slope(const sequences *s, vf y, const int usual) {
 }
 
 static int counts(const sequences *s, int64_t r, int64_t at) {
-    return !s->mask || s->mask[(s->first + r) * s->steps + at] != 0;
-}
-
-/* Whether a step counts in one of the samples; where none does, it leaves all states as they are. */
-static int any_counts(const sequences *s, int64_t at) {
-    for (int64_t r = 0; r < s->rows; r++)
-        if (counts(s, r, at)) return 1;
-    return 0;
+    return !s->mask || s->mask[s->sample[r] * s->steps + at] != 0;
 }
 
 /* The numbers of an output, or of its gradient, that belong to a step; NULL where it has none. */
@@ -202,16 +197,37 @@ static real *y_of_step(const sequences *s, int64_t r, int64_t step) {
     const int64_t *flags = s->op->geometry;
     if (!flags[SEQUENCES] && step != s->steps - 1) return NULL;
     const int64_t at = flags[SEQUENCES] ? (flags[WRITES_BACK] ? s->steps - 1 - step : step) : 0;
-    return s->y + (s->first + r) * s->y_size + at * s->n;
+    return s->y + s->sample[r] * s->y_size + at * s->n;
 }
 
 /* The last states behind the outputs. */
 static real *y_of_state(const sequences *s, int64_t r, int state) {
-    return s->y + (s->first + r) * s->y_size + ((s->op->geometry[SEQUENCES] ? s->steps : 1) + state) * s->n;
+    return s->y + s->sample[r] * s->y_size + ((s->op->geometry[SEQUENCES] ? s->steps : 1) + state) * s->n;
 }
 
 static int64_t place_of(const sequences *s, int64_t step) {
     return s->op->geometry[READS_BACK] ? s->steps - 1 - step : step;
+}
+
+/* Samples [first, first + all) go together; where sorted, the longest ones first. */
+static void form_group(sequences *s, int64_t first, int64_t all, int sorts) {
+    s->all = s->rows = all;
+    for (int64_t r = 0; r < all; r++) {
+        const real *mask = sorts && s->mask ? s->mask + (first + r) * s->steps : NULL;
+        int64_t end = s->steps, i = r;
+        while (mask && end > 0 && mask[place_of(s, end - 1)] == 0) end--;
+        for (; i > 0 && s->ends[i - 1] < end; i--) s->ends[i] = s->ends[i - 1], s->sample[i] = s->sample[i - 1];
+        s->ends[i] = end, s->sample[i] = first + r;
+    }
+}
+
+/* How many samples go on at a step: none where nobody counts it, which leaves all states as they are. */
+static int64_t going_on(const sequences *s, int64_t step) {
+    int64_t rows = s->all;
+    while (rows > 0 && s->ends[rows - 1] <= step) rows--;
+    for (int64_t r = 0; r < rows; r++)
+        if (counts(s, r, place_of(s, step))) return rows;
+    return 0;
 }
 
 /* Calls a piece of a row's work, piece(..., j, some), over its n numbers. */
@@ -231,7 +247,7 @@ INLINE void multiply_row(const real *a, const real *b, int64_t n, real *to) {
 
 static void read_h(const sequences *s, int64_t r) {
     if (s->factors)
-        multiply_row(s->h + r * s->h_row, s->factors + (s->first + r) * s->n, s->n, s->read + r * s->read_row);
+        multiply_row(s->h + r * s->h_row, s->factors + s->sample[r] * s->n, s->n, s->read + r * s->read_row);
 }
 
 #endif

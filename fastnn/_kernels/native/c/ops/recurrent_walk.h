@@ -10,16 +10,21 @@ static void start_state(const sequences *s, const fnn_block *block, int i, real 
     if (s->op->geometry[STARTED]) from = op_x(s->op, s->model, block, s->op->n_inputs - s->cell->states + i);
     for (int64_t r = 0; r < s->rows; r++) {
         if (from)
-            copy_row(from + (s->first + r) * s->n, s->n, state + r * row);
+            copy_row(from + s->sample[r] * s->n, s->n, state + r * row);
         else
             memset(state + r * row, 0, (size_t)s->n * sizeof(real));
     }
 }
 
+/* What is read of the input at a step; samples that are not joined with the state stand in their order. */
+static const real *x_at(const sequences *s, int64_t r, int64_t at) {
+    return s->x + (s->sample[r] * s->steps + at) * s->n_in;
+}
+
 static product input_product(const sequences *s, int64_t at, const real *start, real *z) {
     return (product){.m = s->rows,
-                     .a = s->x + (s->first * s->steps + at) * s->n_in,
-                     .a_row = s->steps * s->n_in,
+                     .a = s->joined ? s->both : x_at(s, 0, at),
+                     .a_row = s->joined ? s->read_row : s->steps * s->n_in,
                      .start = start,
                      .c = z,
                      .c_row = s->columns};
@@ -36,11 +41,10 @@ static void add_of_state(const sequences *s, int i, const real *rows, int64_t ro
 /* z: the gates before split, of the input and of the state; the input's part of the others. */
 static void make_gates(const sequences *s, int64_t at) {
     const int64_t split = s->cell->split * s->n;
-    product p = input_product(s, at, s->start, s->z);
+    const product p = input_product(s, at, s->start, s->z);
     if (s->joined) {
         for (int64_t r = 0; r < s->rows; r++)
-            memcpy(s->both + r * s->read_row, p.a + r * p.a_row, (size_t)s->n_in * sizeof(real));
-        p.a = s->both, p.a_row = s->read_row;
+            memcpy(s->both + r * s->read_row, x_at(s, r, at), (size_t)s->n_in * sizeof(real));
         multiply_panels(&s->of_state[0], p);
     } else {
         multiply_panels(&s->of_x[0], p);
@@ -59,9 +63,10 @@ static real *keep_states(const sequences *s, int64_t r, int64_t at) {
     return kept;
 }
 
-/* Zeros for a step that no sample counts: nothing of it goes to the parameters or the input. */
+/* Zeros for the samples that do not go on at a step: nothing of it goes to the parameters or the input. */
 static void keep_nothing(const sequences *s, int64_t at) {
-    for (int64_t r = 0; s->kept && r < s->rows; r++) memset(kept_at(s, r, at), 0, (size_t)s->stride * sizeof(real));
+    for (int64_t r = s->rows; s->kept && r < s->all; r++)
+        memset(kept_at(s, r, at), 0, (size_t)s->stride * sizeof(real));
 }
 
 static void give_output(const sequences *s, int64_t step, int64_t at) {
@@ -77,16 +82,16 @@ static void give_output(const sequences *s, int64_t step, int64_t at) {
     }
 }
 
-static void walk_forward(const sequences *s, const fnn_block *block) {
+static void walk_forward(sequences *s, const fnn_block *block) {
     start_state(s, block, 0, s->h, s->h_row);
     if (s->cell->states > 1) start_state(s, block, 1, s->c, s->n);
     for (int64_t r = 0; r < s->rows; r++) s->seen[r] = 0, read_h(s, r);
     for (int64_t step = 0; step < s->steps; step++) {
         const int64_t at = place_of(s, step);
-        if (any_counts(s, at))
-            s->cell->step(s, at);
-        else
-            keep_nothing(s, at);
+        s->rows = going_on(s, step);
+        if (s->rows > 0) s->cell->step(s, at);
+        keep_nothing(s, at);
+        s->rows = s->all;
         give_output(s, step, at);
     }
     for (int64_t r = 0; s->op->geometry[STATES] && r < s->rows; r++) {
@@ -135,8 +140,10 @@ static void recurrent_forward(const fnn_op *op, const fnn_model *model, const fn
     set_forward(&s, at_most(end - begin, TOGETHER), fnn_scratch(recurrent_scratch(op, cell)));
     s.y = op_y(op, model);
     if (s.factors) draw_of_samples(&s, block, begin, end);
-    for (s.first = begin; s.first < end; s.first += TOGETHER) {
-        s.rows = at_most(end - s.first, TOGETHER);
+    int64_t sample[TOGETHER], ends[TOGETHER];
+    s.sample = sample, s.ends = ends;
+    for (int64_t first = begin; first < end; first += TOGETHER) {
+        form_group(&s, first, at_most(end - first, TOGETHER), s.joined);
         walk_forward(&s, block);
     }
 }
@@ -145,7 +152,7 @@ static void recurrent_forward(const fnn_op *op, const fnn_model *model, const fn
 static void gather_dh(const sequences *s, int64_t r, int64_t step, int64_t at) {
     real *dh = s->dh + r * s->n, *dread = s->dread + r * s->n, *out = s->out + r * s->n;
     const real *dy = y_of_step(s, r, step);
-    if (s->factors) multiply_row(dread, s->factors + (s->first + r) * s->n, s->n, dread);
+    if (s->factors) multiply_row(dread, s->factors + s->sample[r] * s->n, s->n, dread);
     add_row(dread, s->n, dh);
     if (!s->mask) {
         if (dy) add_row(dy, s->n, dh);
@@ -175,7 +182,7 @@ static void hand_to_state(const sequences *s, int i, const real *start, real *to
                                                .c_row = s->n});
 }
 
-static void walk_back(const sequences *s) {
+static void walk_back(sequences *s) {
     const fnn_op *op = s->op;
     const size_t size = (size_t)(s->rows * s->n) * sizeof(real);
     real *ends[] = {s->dh, s->dc};
@@ -187,20 +194,23 @@ static void walk_back(const sequences *s) {
     }
     for (int64_t step = s->steps - 1; step >= 0; step--) {
         const int64_t at = place_of(s, step);
-        for (int64_t r = 0; r < s->rows; r++) gather_dh(s, r, step, at);
-        if (any_counts(s, at))
+        for (int64_t r = 0; r < s->all; r++) gather_dh(s, r, step, at);
+        s->rows = going_on(s, step);
+        keep_nothing(s, at); /* going forward few samples have all gone on */
+        if (s->rows > 0)
             s->cell->step_back(s, at);
         else
             memset(s->dread, 0, size);
     }
+    s->rows = s->all;
     if (!op->geometry[STARTED]) return;
     for (int64_t r = 0; r < s->rows; r++) {
-        if (s->factors)
-            multiply_row(s->dread + r * s->n, s->factors + (s->first + r) * s->n, s->n, s->dread + r * s->n);
+        if (s->factors) multiply_row(s->dread + r * s->n, s->factors + s->sample[r] * s->n, s->n, s->dread + r * s->n);
         add_row(s->dread + r * s->n, s->n, s->dh + r * s->n);
     }
     for (int i = 0; i < s->cell->states; i++)
-        hand_on(op, s->model, op->n_inputs - s->cell->states + i, ends[i], s->first * s->n, s->rows * s->n);
+        for (int64_t r = 0; r < s->rows; r++)
+            hand_on(op, s->model, op->n_inputs - s->cell->states + i, ends[i] + r * s->n, s->sample[r] * s->n, s->n);
 }
 
 static void recurrent_dx(const sequences *s, int64_t begin, int64_t end) {
@@ -232,8 +242,10 @@ static void recurrent_back(const fnn_op *op, const fnn_model *model, const fnn_b
     s.dh = take_room(&room, most * s.n), s.dc = take_room(&room, most * s.n);
     s.dread = take_room(&room, most * s.n), s.out = take_room(&room, most * s.n);
     s.y = op_dy(op, model);
-    for (s.first = begin; s.first < end; s.first += TOGETHER) {
-        s.rows = at_most(end - s.first, TOGETHER);
+    int64_t sample[TOGETHER], ends[TOGETHER];
+    s.sample = sample, s.ends = ends;
+    for (int64_t first = begin; first < end; first += TOGETHER) {
+        form_group(&s, first, at_most(end - first, TOGETHER), 1);
         walk_back(&s);
     }
     if (op_dx(op, model, 0)) recurrent_dx(&s, begin, end);
