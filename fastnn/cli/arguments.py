@@ -40,13 +40,21 @@ CLASS_WEIGHT_HELP = (
     "yes=5,no=1, or JSON; a class that is not named counts 1"
 )
 NETWORK_HELP = (
-    "mlp: dense layers, for tables and images (default); for images also lenet: two convolutions and dense layers, as "
-    "LeNet-5 has, cnn: blocks of convolutions with BatchNormalization, and gru and lstm: recurrent layers that read an "
-    "image row by row, 64 or as wide as --hidden says"
+    "mlp: dense layers, the default but for short series; gru, their default, and lstm: recurrent layers that read a "
+    "series step by step and an image row by row, 64 or as wide as --hidden says; for images also lenet: two "
+    "convolutions and dense layers, as LeNet-5 has, and cnn: blocks of convolutions with BatchNormalization"
 )
 AUGMENT_HELP = (
     "for lenet and cnn: in each epoch other images, shifted by up to a tenth of a side, turned by up to 11 degrees, "
     "zoomed by up to a tenth, at random; flip: half of them mirrored besides, left for right (not for digits)"
+)
+WINDOW_HELP = (
+    "take the rows as a series: from so many of them, with all their columns, the target's next ones are predicted; "
+    "the last rows are those held out"
+)
+TIME_HELP = (
+    "of series: the time of each row, by which rows are sorted and gaps found; dates become calendar features. "
+    "Default: rows are in the order of time, without gaps"
 )
 KEEP_HELP = "columns of DATA to write before the predictions, with commas between; all keeps every column"
 RULES = """\
@@ -56,6 +64,8 @@ target:   text, and whole numbers with at most 20 different values that repeat, 
           regressed; --task overrides this. Labels keep their text: 007 is not 7
 encoding: numbers are standardised, gaps become the mean and an indicator column, categories become one column
           each; it is fitted on the training rows, and saved in the model file, so that predict takes raw rows
+series:   fastnn train sales.csv --target sold --time-column day --group shop --window 28 --horizon 7
+          fastnn predict model.safetensors sales.csv writes the 7 next days of each shop
 digits:   3,823 rows of 30 writers to train, 1,797 rows of 13 other writers to test
 """
 WATCH_PORT = 8470
@@ -100,6 +110,7 @@ def _train(commands: Any) -> None:
     p = _command(commands, "train", "fastnn.cli.train", "train a model and write it to a file", RULES)
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
     p.add_argument("--target", metavar="COLUMN", help="the column to predict (tables only; digits knows its own)")
+    _series(p)
     p.add_argument("--task", choices=("classify", "regress"), help="default: by the target, see below")
     _network(p)
     p.add_argument("--optimizer", type=named("optimizers"), default="adam", help="default: adam")
@@ -137,8 +148,15 @@ def _train(commands: Any) -> None:
     p.add_argument("--open", action="store_true", help="open the page in the browser")
 
 
+def _series(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--window", type=whole(low=1), metavar="STEPS", help=WINDOW_HELP)
+    p.add_argument("--horizon", type=whole(low=1), metavar="STEPS", help="how many next steps to predict, default 1")
+    p.add_argument("--time-column", metavar="COLUMN", help=TIME_HELP)
+    p.add_argument("--group", metavar="COLUMN", help="of series: which of several each row belongs to")
+
+
 def _network(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--network", choices=("mlp", "lenet", "cnn", "gru", "lstm"), default="mlp", help=NETWORK_HELP)
+    p.add_argument("--network", choices=("mlp", "lenet", "cnn", "gru", "lstm"), help=NETWORK_HELP)
     p.add_argument("--hidden", type=widths, metavar="64,32", help="widths of the hidden dense layers, default: 64,32")
     p.add_argument(
         "--image-size", type=image_size, metavar="HEIGHTxWIDTH", help="to which the pictures of a folder are made"
@@ -148,7 +166,7 @@ def _network(p: argparse.ArgumentParser) -> None:
 
 
 def _predict(commands: Any) -> None:
-    p = _command(commands, "predict", "fastnn.cli.predict", "predict raw rows; writes a line a row")
+    p = _command(commands, "predict", "fastnn.cli.predict", "predict raw rows, or the next steps of series")
     p.add_argument("model", metavar="MODEL", help="file that train wrote")
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
     p.add_argument("--out", metavar="FILE", help=PREDICTIONS_HELP)

@@ -8,8 +8,10 @@ import numpy as np
 
 from fastnn._base.reprs import counted
 from fastnn.cli.data import Images, damaged_files, read_source, reading_options, require_target
+from fastnn.cli.forecast import evaluate_series
 from fastnn.cli.predict import open_model, tell
 from fastnn.cli.report import Report
+from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.table import Text, with_gaps
 from fastnn.tables.target import Quantity, as_numbers
 
@@ -17,7 +19,12 @@ from fastnn.tables.target import Quantity, as_numbers
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print the results on rows whose target is known."""
     model, encoding = open_model(arguments)
-    target = encoding.target
+    if isinstance(encoding.features, SeriesFeatures):
+        lines, notes = evaluate_series(arguments, model, encoding)
+        tell(notes)
+        print("\n".join(lines))
+        return 0
+    target = encoding.row_target
     images = Images.like(encoding.features, damaged_files(arguments))
     reading = encoding.reading(**reading_options(arguments))
     source = read_source(arguments.data, "test", target.name, reading, images)

@@ -130,7 +130,7 @@ def row_losses(model: fastnn.Sequential, validation: tuple[np.ndarray, ...] | No
     x, y, *weights = validation
     output = model.predict(x).astype(np.float64)
     if y.dtype.kind == "f":
-        losses = (output[:, 0] - y) ** 2
+        losses = ((output - y.reshape(output.shape)) ** 2).mean(axis=1)
     else:
         shares = output if output.shape[1] > 1 else np.hstack([1 - output, output])
         losses = -np.log(np.maximum(shares[np.arange(len(y)), y], LEAST))

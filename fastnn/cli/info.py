@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import fastnn
@@ -13,6 +14,7 @@ from fastnn.config import config_lines
 from fastnn.models.summary import in_bytes, summary, table
 from fastnn.tables import Encoding
 from fastnn.tables.features import CategoryFeature, Feature, Pixels
+from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
 
 MOST_COLUMNS = 24  # of the data, listed one by one
@@ -47,8 +49,12 @@ def _facts(path: str, model: Any, encoding: Encoding | None) -> list[str]:
     return [f"{name:{width}}  {value}" for name, value in facts.items()]
 
 
-def target_line(target: Classes | Quantity) -> str:
+def target_line(target: Classes | Quantity | Forecast) -> str:
     """What the model predicts."""
+    if isinstance(target, Forecast):
+        steps = "the next step" if target.horizon == 1 else f"the next {target.horizon} steps"
+        changes = f"mean {target.mean:.5g}, standard deviation {target.spread:.5g} in training"
+        return f"{target.name}, a number, {steps}, as changes from the last value ({changes})"
     if isinstance(target, Quantity):
         return f"{target.name}, a number (mean {target.mean:.5g}, standard deviation {target.spread:.5g} in training)"
     labels = ", ".join(map(str, target.labels[:MOST_LABELS]))
@@ -61,11 +67,26 @@ def inputs_table(encoding: Encoding) -> list[str]:
     features = encoding.features
     if isinstance(features, Pixels):
         return [f"inputs: images of {' x '.join(map(str, features.shape))} pixels, 0 to 255, divided by 255"]
+    if isinstance(features, SeriesFeatures):
+        return [
+            *series_lines(features, encoding.target.name),
+            *inputs_table(replace(encoding, features=features.columns)),
+        ]
     described = [(cut(f.name, 40), str(f.width), encoded(f)) for f in features.features]
     lines = table([("column", "inputs", "encoding"), *described[:MOST_COLUMNS]], right=(1,))
     if len(described) > MOST_COLUMNS:
         lines.append(f"and {counted(len(described) - MOST_COLUMNS, 'more column')}, {features.width} inputs in all")
     return lines
+
+
+def series_lines(features: SeriesFeatures, target: str) -> list[str]:
+    """How a model of series takes rows, before the columns of a step."""
+    columns = [f"times in {features.time!r}"] if features.time else []
+    columns += [f"groups in {features.group!r}"] if features.group else []
+    cycles = f"; {', '.join(features.cycles)} as sine and cosine" if features.cycles else ""
+    cycles += f"; {target} as its change" * features.changes
+    where = ", ".join([features.step.in_words(), *columns])
+    return [f"inputs: windows of {counted(features.window, 'step')} ({where}), each the columns below{cycles}"]
 
 
 def encoded(feature: Feature) -> str:

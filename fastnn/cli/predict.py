@@ -14,11 +14,13 @@ import numpy as np
 import fastnn
 from fastnn._base.writing import write_atomically
 from fastnn.cli.data import Images, Source, damaged_files, read_source, reading_options
+from fastnn.cli.forecast import continued, free_name
 from fastnn.cli.output import check_output
 from fastnn.tables import Encoding, Table
 from fastnn.tables.reading import Reading
+from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.table import Text, settle, with_gaps
-from fastnn.tables.target import Classes, Quantity
+from fastnn.tables.target import Classes
 from fastnn.tables.write import Values, check_ending, csv_blocks, kept_values, table_bytes
 
 ALL = "all"
@@ -31,18 +33,27 @@ def predict(arguments: argparse.Namespace) -> int:
         check_output(arguments.out, arguments.data, arguments.model)
         check_ending(arguments.out)
     model, encoding = open_model(arguments)
-    if arguments.probabilities and isinstance(encoding.target, Quantity):
+    if arguments.probabilities and not isinstance(encoding.target, Classes):
         raise ValueError("--probabilities needs a model of classes; this one predicts numbers")
-    source, kept = _read(arguments, encoding)
-    output = model.predict(encoding.features.encode(source.features))
-    tell((*source.notes, *encoding.notes(source.features)))
-    columns = kept | _predicted(encoding, output, arguments, kept)
+    if isinstance(encoding.features, SeriesFeatures):
+        columns, notes = continued(arguments, model, encoding)
+    else:
+        columns, notes = _of_rows(arguments, model, encoding)
+    tell(notes)
     if to_file:
         write_atomically(arguments.out, table_bytes(arguments.out, columns))
-        print(f"wrote {len(source):,} predictions to {arguments.out}", file=sys.stderr)
+        print(f"wrote {len(next(iter(columns.values()))):,} predictions to {arguments.out}", file=sys.stderr)
         return 0
     _print(csv_blocks(columns))
     return 0
+
+
+def _of_rows(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> tuple[dict[str, Values], list[str]]:
+    """Columns of predictions behind those that are kept, and notes."""
+    source, kept = _read(arguments, encoding)
+    output = model.predict(encoding.features.encode(source.features))
+    notes = [*source.notes, *encoding.notes(source.features)]
+    return kept | _predicted(encoding, output, arguments, kept), notes
 
 
 def _print(blocks: Iterable[str]) -> None:
@@ -128,16 +139,10 @@ def _predicted(
     encoding: Encoding, output: np.ndarray, arguments: argparse.Namespace, kept: dict[str, Values]
 ) -> dict[str, Values]:
     """Columns of predictions, under names that no kept column has."""
-    target = encoding.target
-    columns: dict[str, Values] = {_free(target.name, kept): target.decode(output)}
+    target = encoding.row_target
+    columns: dict[str, Values] = {free_name(target.name, kept): target.decode(output)}
     if arguments.probabilities and isinstance(target, Classes):
         shares = target.probabilities(output)
         for index, label in enumerate(target.labels):
-            columns[_free(f"P({label})", kept | columns)] = shares[:, index]
+            columns[free_name(f"P({label})", kept | columns)] = shares[:, index]
     return columns
-
-
-def _free(name: str, taken: dict[str, Values]) -> str:
-    while name in taken:
-        name = f"predicted {name}"
-    return name

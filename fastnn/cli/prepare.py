@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from fastnn._base.reprs import counted
 from fastnn.cli.data import Source, require_target
 from fastnn.cli.fit import Rows
 from fastnn.cli.recipe import FEWEST_HELD_OUT, SHARE
+from fastnn.cli.report import Report
 from fastnn.cli.weights import class_weights
 from fastnn.tables import Encoding, Table, choose_task, fit_classes, fit_features, fit_quantity
 from fastnn.tables.notes import gap_words, odd_note
@@ -30,10 +32,16 @@ class Prepared:
     y: np.ndarray
     held_out: tuple[np.ndarray, np.ndarray] | None
     class_weights: np.ndarray | None = None
+    unit, n_steps = "row", None
 
     def weights(self, y: np.ndarray) -> np.ndarray | None:
         """How much each row counts, ``(n,)``; None where all count alike."""
         return None if self.class_weights is None else self.class_weights[y]
+
+    def report(self, model: Any) -> Report:
+        """Scores on the held-out rows, on the training rows without any."""
+        x, y = self.held_out or (self.x, self.y)
+        return Report(self.encoding.row_target, y, model.predict(x))
 
     def rows(self) -> Rows:
         """What ``fit`` takes."""
@@ -80,10 +88,10 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
     encoding = Encoding(features, target, trained)
     validation = _encode(encoding, source.take(held_out)) if len(held_out) else None
     x, y = _encode(encoding, learned)
-    return Prepared(encoding, x, y, validation, _class_weights(arguments, target, y))
+    return Prepared(encoding, x, y, validation, class_weights_of(arguments, target, y))
 
 
-def _class_weights(arguments: argparse.Namespace, target: Target, y: np.ndarray) -> np.ndarray | None:
+def class_weights_of(arguments: argparse.Namespace, target: Any, y: np.ndarray) -> np.ndarray | None:
     if arguments.class_weight is None:
         return None
     if not isinstance(target, Classes):
@@ -108,7 +116,7 @@ def _check_numbers(source: Source, task: str) -> None:
 
 
 def _encode(encoding: Encoding, source: Source) -> tuple[np.ndarray, np.ndarray]:
-    return encoding.features.encode(source.features), encoding.target.encode(require_target(source))
+    return encoding.features.encode(source.features), encoding.row_target.encode(require_target(source))
 
 
 def _split(

@@ -17,21 +17,24 @@ from fastnn._base.reprs import counted
 from fastnn._base.tensor_file import check_name
 from fastnn.cli.data import Images, damaged_files, read_source, reading_options
 from fastnn.cli.fit import Trained, fit_all
-from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, hidden_layers
+from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, default_network, hidden_layers, input_shape
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared, prepare
 from fastnn.cli.recipe import Recipe, choose_recipe
-from fastnn.cli.report import Report
+from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
+from fastnn.cli.series_prepare import prepare_series
 from fastnn.layers import Dense
 from fastnn.schedules import CosineDecay
 from fastnn.tables import Reading
 from fastnn.tables.features import Pixels
+from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.target import Classes
 
 
 def train(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     _check_outputs(arguments)
+    check_series_options(arguments)
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
     with _watching(arguments) as watch:
@@ -47,12 +50,15 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
     reading = Reading(verbatim=[arguments.target], **reading_options(arguments))
+    reading = series_reading(arguments, reading)
     images = Images(arguments.image_size, None, damaged_files(arguments))
-    wanted = images if arguments.network != "mlp" or arguments.image_size or arguments.skip_damaged else None
+    of_images = arguments.network not in (None, "mlp") or arguments.image_size or arguments.skip_damaged
+    wanted = images if of_images and not arguments.window else None
     source = read_source(arguments.data, "train", arguments.target, reading, wanted)
     if arguments.target not in (None, source.target_name):
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
-    prepared = prepare(source, arguments, seed)
+    prepared = prepare_series(source, arguments) if arguments.window else prepare(source, arguments, seed)
+    arguments.network = arguments.network or default_network(prepared.n_steps)
     recipe = choose_recipe(arguments, len(prepared.x), prepared.held_out is not None)
     print(network_line(prepared, arguments, recipe, seed), flush=True)
     if watch:
@@ -65,13 +71,22 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
 
 
 def _finish(
-    arguments: argparse.Namespace, prepared: Prepared, trained: list[Trained], seconds: float, watch: Any, seed: int
+    arguments: argparse.Namespace,
+    prepared: Prepared | PreparedSeries,
+    trained: list[Trained],
+    seconds: float,
+    watch: Any,
+    seed: int,
 ) -> bool:
     """Tell how good the best one is, and write it."""
     best, *others = trained
     model, interrupted = best.model, any(each.interrupted for each in trained)
-    report = _report(model, prepared)
-    where = f"{counted(len(prepared.held_out[1]), 'held-out row')}" if prepared.held_out else "the training rows"
+    report = prepared.report(model)
+    where = (
+        f"{counted(len(prepared.held_out[1]), f'held-out {prepared.unit}')}"
+        if prepared.held_out
+        else f"the training {prepared.unit}s"
+    )
     if watch:
         watch.tell({f"on {where}": report.in_line()}, "interrupted" if interrupted else "finished", model)
     epochs = f"{counted(model.epoch, 'epoch')}"
@@ -94,7 +109,7 @@ def _finish(
 
 
 def build(
-    prepared: Prepared, arguments: argparse.Namespace, recipe: Recipe, seed: int, decay: float | None
+    prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, recipe: Recipe, seed: int, decay: float | None
 ) -> fastnn.Sequential:
     """A compiled stack of Dense layers for the encoding."""
     target = prepared.encoding.target
@@ -108,13 +123,15 @@ def build(
     return model
 
 
-def stack(prepared: Prepared, arguments: argparse.Namespace, output: str, seed: int) -> fastnn.Sequential:
+def stack(
+    prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, output: str, seed: int
+) -> fastnn.Sequential:
     """The network for the encoding, built."""
     features = prepared.encoding.features
     hidden = hidden_layers(arguments.network, features, arguments.hidden, arguments.activation, arguments.augment)
     made = fastnn.Sequential([*hidden, Dense(prepared.encoding.target.n_out, output)], seed=seed)
     made.backend = arguments.backend
-    made.build((features.width,))
+    made.build(input_shape(features))
     return made
 
 
@@ -140,15 +157,17 @@ def _optimizer(
     return optimizer
 
 
-def network_line(prepared: Prepared, arguments: argparse.Namespace, recipe: Recipe, seed: int) -> str:
+def network_line(prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, recipe: Recipe, seed: int) -> str:
     """What is trained, and how, in a line."""
     made = stack(prepared, arguments, "linear", seed)
-    widths = [prepared.x.shape[1], *(layer.units for layer in made.layers if isinstance(layer, Dense))]
+    widths = [prepared.encoding.features.width, *(layer.units for layer in made.layers if isinstance(layer, Dense))]
     words = " - ".join(map(str, widths))
     features = prepared.encoding.features
     if arguments.network != "mlp" and isinstance(features, Pixels):
         sides = " x ".join(map(str, features.shape))
         words = f"{arguments.network} on images of {sides}" + ", augmented" * (arguments.augment is not None)
+    if isinstance(features, SeriesFeatures):
+        words = f"{arguments.network} on windows of {features.window} x {features.n_step}: {words}"
     count = counted(made.count_params(), "parameter")
     return f"network: {words}, {count}; {arguments.optimizer}, {recipe.in_words()}, seed {seed}"
 
@@ -185,12 +204,6 @@ def _watching(arguments: argparse.Namespace) -> contextlib.AbstractContextManage
     from fastnn.watch.command import watching
 
     return watching(arguments)
-
-
-def _report(model: fastnn.Sequential, prepared: Prepared) -> Report:
-    """Scores on the held-out rows, on the training rows without any."""
-    x, y = prepared.held_out or (prepared.x, prepared.y)
-    return Report(prepared.encoding.target, y, model.predict(x))
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:

@@ -26,9 +26,10 @@ from fastnn._base.reprs import cut
 from fastnn._base.stored import check_types, parse
 from fastnn.tables.features import Features, features_from_config
 from fastnn.tables.reading import Reading
+from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Target, target_from_config
 
-KEY, VERSION = "table", 1
+KEY, VERSION, SERIES_VERSION = "table", 1, 2  # the latter is written where series are, which older versions cannot read
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,18 @@ class Encoding:
     ``trained`` is what ``fastnn info`` tells about the training, words by name.
     """
 
-    features: Features
-    target: Target
+    features: Features | SeriesFeatures
+    target: Target | Forecast
     trained: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return cut(f"<Encoding of {self.target!r} from {self.features!r}>")
+
+    @property
+    def row_target(self) -> Target:
+        """The target of an encoding of single rows."""
+        assert not isinstance(self.target, Forecast)
+        return self.target
 
     def reading(self, **known: Any) -> Reading:
         """How to read a table for this model, with what else is ``known`` of the file."""
@@ -51,7 +58,11 @@ class Encoding:
         labels = [target.name] if isinstance(target, Classes) else []
         numbers = features.number_columns()
         as_text = features.text_columns() + labels
-        return Reading(as_text, numbers, [*as_text, *numbers, target.name], verbatim=labels, **known)
+        kept = [*as_text, *numbers, target.name]
+        if isinstance(features, SeriesFeatures):
+            labels += [] if features.group is None else [features.group]
+            kept += [] if features.time is None else [features.time]
+        return Reading(as_text, numbers, kept, verbatim=labels, **known)
 
     def notes(self, table: Any) -> list[str]:
         """What a user should know about rows that this encoding takes."""
@@ -60,7 +71,7 @@ class Encoding:
     def metadata(self) -> dict[str, str]:
         """What to hand to ``Sequential.save``."""
         stored = {
-            "version": VERSION,
+            "version": SERIES_VERSION if isinstance(self.features, SeriesFeatures) else VERSION,
             "features": self.features.config(),
             "target": self.target.config(),
             "trained": self.trained,
@@ -90,7 +101,7 @@ class Encoding:
         """The encoding in a model's metadata, which must be whole and fit a network of ``n_in`` inputs."""
         try:
             stored = parse("encoding", text)
-            newer = integer("version", stored["version"], low=1) > VERSION
+            newer = integer("version", stored["version"], low=1) > SERIES_VERSION
             encoding = None if newer else _made(stored, n_in, n_out)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ValueError(f"this model's encoding is damaged ({cut(repr(error))})") from None
@@ -100,15 +111,27 @@ class Encoding:
 
 
 def _made(stored: dict[str, Any], n_in: int, n_out: int) -> Encoding:
-    features, target = features_from_config(stored["features"]), target_from_config(stored["target"])
+    features, target = _features(stored["features"]), _target(stored["target"])
     encoding = check_types(Encoding(features, target, stored["trained"]))
     unread = stored.keys() - {"version", "features", "target", "trained"}
     if unread:
         raise ValueError(f"nothing reads {', '.join(sorted(unread))}")
     features.check()
     target.check()
+    if isinstance(features, SeriesFeatures):
+        features.check_target(target)
+    elif isinstance(target, Forecast):
+        raise ValueError("steps ahead are told from a series, not from rows alone")
     if (features.width, target.n_out) != (n_in, n_out):
         raise ValueError(
             f"it makes {features.width} inputs and {target.n_out} outputs, and the network has {n_in} and {n_out}"
         )
     return encoding
+
+
+def _features(stored: dict[str, Any]) -> Features | SeriesFeatures:
+    return SeriesFeatures.from_config(stored) if stored["kind"] == "series" else features_from_config(stored)
+
+
+def _target(stored: dict[str, Any]) -> Target | Forecast:
+    return Forecast.from_config(stored) if stored["kind"] == "forecast" else target_from_config(stored)
