@@ -41,8 +41,8 @@ CLASS_WEIGHT_HELP = (
 )
 NETWORK_HELP = (
     "mlp: dense layers, the default but for short series; gru, their default, and lstm: recurrent layers that read a "
-    "series step by step and an image row by row, 64 or as wide as --hidden says; for images also lenet: two "
-    "convolutions and dense layers, as LeNet-5 has, and cnn: blocks of convolutions with BatchNormalization"
+    "series step by step, a --text word by word and an image row by row, 64 or as wide as --hidden says; for images "
+    "also lenet: two convolutions and dense layers, as LeNet-5 has, and cnn: convolutions with BatchNormalization"
 )
 AUGMENT_HELP = (
     "for lenet and cnn: in each epoch other images, shifted by up to a tenth of a side, turned by up to 11 degrees, "
@@ -56,6 +56,14 @@ TIME_HELP = (
     "of series: the time of each row, by which rows are sorted and gaps found; dates become calendar features. "
     "Default: rows are in the order of time, without gaps"
 )
+TEXT_HELP = (
+    "a column to read as text, not as categories; may be given several times. --network mlp takes the mean of the "
+    "vectors of its words (and pairs of words; or of characters, pairs and threes), gru and lstm read them in order"
+)
+TEXT_UNIT_HELP = (
+    "what texts are read by; default: words, but characters where there are fewer than four words a row, or fewer than "
+    "half of them stand in a second row (names, codes), or the script has no spaces"
+)
 KEEP_HELP = "columns of DATA to write before the predictions, with commas between; all keeps every column"
 RULES = """\
 columns:  numeric if nearly all values are numbers (also 1,234.50, 1 234, $5, 3 %; a few words among them are gaps),
@@ -63,7 +71,8 @@ columns:  numeric if nearly all values are numbers (also 1,234.50, 1 234, $5, 3 
 target:   text, and whole numbers with at most 20 different values that repeat, are classes; other numbers are
           regressed; --task overrides this. Labels keep their text: 007 is not 7
 encoding: numbers are standardised, gaps become the mean and an indicator column, categories become one column
-          each; it is fitted on the training rows, and saved in the model file, so that predict takes raw rows
+          each, columns of --text numbers of words or characters; it is fitted on the training rows, and saved in the
+          model file, so that predict takes raw rows
 series:   fastnn train sales.csv --target sold --time-column day --group shop --window 28 --horizon 7
           fastnn predict model.safetensors sales.csv writes the 7 next days of each shop
 digits:   3,823 rows of 30 writers to train, 1,797 rows of 13 other writers to test
@@ -80,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     top = argparse.ArgumentParser(
         prog="fastnn",
-        description="Neural networks for tables and images, trained and run on the CPU.",
+        description="Neural networks for tables, series, texts and images, trained and run on the CPU.",
         epilog=f"DATA is {DATA_HELP}",
     )
     top.add_argument("--version", action="version", version=f"fastnn {__version__}")
@@ -113,6 +122,7 @@ def _train(commands: Any) -> None:
     _series(p)
     p.add_argument("--task", choices=("classify", "regress"), help="default: by the target, see below")
     _network(p)
+    _texts(p)
     p.add_argument("--optimizer", type=named("optimizers"), default="adam", help="default: adam")
     p.add_argument(
         "--learning-rate",
@@ -163,6 +173,17 @@ def _network(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--augment", nargs="?", const="plain", choices=("plain", "flip"), help=AUGMENT_HELP)
     p.add_argument("--activation", type=named("activations"), default="relu", help="of the hidden layers")
+
+
+def _texts(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--text", metavar="COLUMN", action="append", help=TEXT_HELP)
+    p.add_argument("--text-unit", choices=("words", "characters"), help=TEXT_UNIT_HELP)
+    p.add_argument(
+        "--text-length",
+        type=whole(low=1),
+        metavar="N",
+        help="words or characters of a text that are read; default: all of 98 %% of the texts, at most 256",
+    )
 
 
 def _predict(commands: Any) -> None:

@@ -56,7 +56,7 @@ def _timed(model: fastnn.Model, backend: str) -> str:
 
 def _predict_seconds(model: fastnn.Model) -> float:
     predictor = model.predictor()
-    row = np.random.default_rng(0).random(model.layout.input_shape).astype(model.dtype)
+    row = _random_rows(model, 1)[0]
     out = np.empty(model.layout.output_shape, model.dtype)
     return _median(lambda: predictor(row, out=out), 1)
 
@@ -67,10 +67,16 @@ def _update_text(model: fastnn.Model) -> str:
         return "not compiled"
     learner = copy.deepcopy(model)  # the model's own weights must not change
     random = np.random.default_rng(0)
-    x = random.random((ROWS * STEPS, *model.layout.input_shape)).astype(model.dtype)
+    x = _random_rows(model, ROWS * STEPS)
     y: Any = random.integers(0, 2, len(x)) if loss.sparse else random.random((len(x), *model.layout.output_shape))
     seconds = _median(lambda: learner.fit(x, y, batch_size=ROWS, verbose=0), STEPS)
     return f"{seconds * 1e6:.1f} us"
+
+
+def _random_rows(model: fastnn.Model, n: int) -> np.ndarray:
+    """Rows ``(n, *input_shape)``; whole numbers for an ``Embedding``."""
+    random, shape, n_ids = np.random.default_rng(0), (n, *model.layout.input_shape), model.layout.n_ids[0]
+    return (random.random(shape) if n_ids is None else random.integers(0, n_ids, shape)).astype(model.dtype)
 
 
 def _median(run: Callable[[], Any], count: int) -> float:

@@ -43,5 +43,5 @@ def evaluate(arguments: argparse.Namespace) -> int:
     tell((*source.notes, *encoding.notes(source.features), *target.notes(column)))
     left_out = f" ({len(source) - len(known):,} without {source.target_name!r} left out)"
     print(f"{source.name}: {counted(len(known), 'row')}{left_out if len(known) < len(source) else ''}")
-    print("\n".join(Report(target, y, model.predict(x[known])).text()))
+    print("\n".join(Report(target, y, model.predict(x)[known]).text()))
     return 0

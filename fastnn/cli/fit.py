@@ -70,7 +70,7 @@ class Plateaus(Callback):
 class Trained:
     """A model as it was trained; ``kept`` is the epoch (from 0) whose weights it has, ``loss`` its validation loss."""
 
-    model: fastnn.Sequential
+    model: fastnn.Model
     decay: float | None
     kept: int
     loss: float
@@ -82,14 +82,14 @@ class Trained:
 class Rows:
     """What ``fit`` takes: rows, targets, weights, and held-out rows."""
 
-    x: np.ndarray
+    x: Any
     y: np.ndarray
     weights: np.ndarray | None
-    validation: tuple[np.ndarray, ...] | None
+    validation: tuple[Any, ...] | None
 
 
 def fit_all(
-    build: Callable[[float | None], fastnn.Sequential],
+    build: Callable[[float | None], fastnn.Model],
     recipe: Recipe,
     rows: Rows,
     arguments: argparse.Namespace,
@@ -123,7 +123,7 @@ def choose(trained: list[Trained]) -> Trained:
     return best
 
 
-def row_losses(model: fastnn.Sequential, validation: tuple[np.ndarray, ...] | None) -> np.ndarray:
+def row_losses(model: fastnn.Model, validation: tuple[Any, ...] | None) -> np.ndarray:
     """The loss of each held-out row, ``(n,)``, as it counts by its weight: squared error, or log loss."""
     if validation is None:
         return np.zeros(0)
@@ -138,7 +138,7 @@ def row_losses(model: fastnn.Sequential, validation: tuple[np.ndarray, ...] | No
 
 
 def _fit(
-    model: fastnn.Sequential, decay: float | None, recipe: Recipe, rows: Rows, limit: float | None, watch: Any
+    model: fastnn.Model, decay: float | None, recipe: Recipe, rows: Rows, limit: float | None, watch: Any
 ) -> Trained:
     stop = None if recipe.patience is None else Plateaus(recipe.patience, recipe.least, recipe.falls)
     interrupted = False

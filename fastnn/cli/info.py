@@ -10,12 +10,14 @@ from typing import Any
 
 import fastnn
 from fastnn._base.reprs import counted, cut
+from fastnn.cli.texts import described
 from fastnn.config import config_lines
 from fastnn.models.summary import in_bytes, summary, table
 from fastnn.tables import Encoding
 from fastnn.tables.features import CategoryFeature, Feature, Pixels
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
+from fastnn.tables.texts import TextFeature
 
 MOST_COLUMNS = 24  # of the data, listed one by one
 MOST_LABELS = 20
@@ -89,8 +91,10 @@ def series_lines(features: SeriesFeatures, target: str) -> list[str]:
     return [f"inputs: windows of {counted(features.window, 'step')} ({where}), each the columns below{cycles}"]
 
 
-def encoded(feature: Feature) -> str:
+def encoded(feature: Feature | TextFeature) -> str:
     """The encoding of a column in words."""
+    if isinstance(feature, TextFeature):
+        return f"text, {described(feature)}: {first_of(feature.tokens)}"
     if isinstance(feature, CategoryFeature):
         extra = "; gaps" * feature.gaps + "; all others" * feature.bucket
         return f"{counted(len(feature.values), 'category', 'categories')}: {first_of(feature.values)}{extra}"

@@ -116,7 +116,7 @@ def _settled(table: Table, known: Reading, kept: dict[str, Values]) -> Table:
     """The table with kept columns as they would have been read."""
     columns = {
         name: settle(with_gaps(column), name in known.as_text, known.as_numbers.get(name))
-        if name in kept and isinstance(column, Text)
+        if name in kept and isinstance(column, Text) and name not in known.verbatim
         else column
         for name, column in table.columns.items()
     }

@@ -16,8 +16,9 @@ from fastnn.cli.data import Source, require_target
 from fastnn.cli.fit import Rows
 from fastnn.cli.recipe import FEWEST_HELD_OUT, SHARE
 from fastnn.cli.report import Report
+from fastnn.cli.texts import fit_inputs
 from fastnn.cli.weights import class_weights
-from fastnn.tables import Encoding, Table, choose_task, fit_classes, fit_features, fit_quantity
+from fastnn.tables import Encoding, Table, choose_task, fit_classes, fit_quantity
 from fastnn.tables.notes import gap_words, odd_note
 from fastnn.tables.ranges import check_finite
 from fastnn.tables.target import Classes, Target, as_numbers, told_labels
@@ -25,12 +26,12 @@ from fastnn.tables.target import Classes, Target, as_numbers, told_labels
 
 @dataclass(frozen=True)
 class Prepared:
-    """Encoded rows: those to train on and those held out (None without any)."""
+    """Encoded rows: those to train on and those held out (None without any); ``x`` is what the network takes."""
 
     encoding: Encoding
-    x: np.ndarray
+    x: Any
     y: np.ndarray
-    held_out: tuple[np.ndarray, np.ndarray] | None
+    held_out: tuple[Any, np.ndarray] | None
     class_weights: np.ndarray | None = None
     unit, n_steps = "row", None
 
@@ -47,7 +48,7 @@ class Prepared:
         """What ``fit`` takes."""
         return Rows(self.x, self.y, self.weights(self.y), self._validation())
 
-    def _validation(self) -> tuple[np.ndarray, ...] | None:
+    def _validation(self) -> tuple[Any, ...] | None:
         """The held-out rows as ``fit`` takes them: they count as training rows do, for their loss says when to stop."""
         if self.held_out is None:
             return None
@@ -81,7 +82,7 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
     learned = source.take(training)
     target: Target = classes or fit_quantity(source.target_name, require_target(learned))
     print(f"task: {task} ({reason}){_describe(target, groups)}")
-    features, notes = fit_features(learned.features)
+    features, notes = fit_inputs(learned.features, arguments)
     for note in notes:
         print(f"note: {note}")
     trained = {"data": f"{source.name}, {counted(len(training), 'row')} of {columns}, task {task}"}
@@ -115,7 +116,7 @@ def _check_numbers(source: Source, task: str) -> None:
         check_finite(name, feature)
 
 
-def _encode(encoding: Encoding, source: Source) -> tuple[np.ndarray, np.ndarray]:
+def _encode(encoding: Encoding, source: Source) -> tuple[Any, np.ndarray]:
     return encoding.features.encode(source.features), encoding.row_target.encode(require_target(source))
 
 

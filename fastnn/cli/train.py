@@ -23,18 +23,21 @@ from fastnn.cli.prepare import Prepared, prepare
 from fastnn.cli.recipe import Recipe, choose_recipe
 from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
 from fastnn.cli.series_prepare import prepare_series
+from fastnn.cli.texts import check_texts, in_words, text_network
 from fastnn.layers import Dense
 from fastnn.schedules import CosineDecay
 from fastnn.tables import Reading
 from fastnn.tables.features import Pixels
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.target import Classes
+from fastnn.tables.texts import TextFeatures
 
 
 def train(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     _check_outputs(arguments)
     check_series_options(arguments)
+    check_texts(arguments)
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
     with _watching(arguments) as watch:
@@ -49,8 +52,9 @@ def train(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
-    reading = Reading(verbatim=[arguments.target], **reading_options(arguments))
-    reading = series_reading(arguments, reading)
+    texts = arguments.text or []
+    reading = Reading(texts, verbatim=[arguments.target, *texts], keep=texts, **reading_options(arguments))
+    reading = series_reading(arguments, reading) if arguments.window else reading
     images = Images(arguments.image_size, None, damaged_files(arguments))
     of_images = arguments.network not in (None, "mlp") or arguments.image_size or arguments.skip_damaged
     wanted = images if of_images and not arguments.window else None
@@ -59,7 +63,7 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
     prepared = prepare_series(source, arguments) if arguments.window else prepare(source, arguments, seed)
     arguments.network = arguments.network or default_network(prepared.n_steps)
-    recipe = choose_recipe(arguments, len(prepared.x), prepared.held_out is not None)
+    recipe = choose_recipe(arguments, len(prepared.y), prepared.held_out is not None)
     print(network_line(prepared, arguments, recipe, seed), flush=True)
     if watch:
         from fastnn.watch.command import describe
@@ -110,8 +114,8 @@ def _finish(
 
 def build(
     prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, recipe: Recipe, seed: int, decay: float | None
-) -> fastnn.Sequential:
-    """A compiled stack of Dense layers for the encoding."""
+) -> fastnn.Model:
+    """A compiled network for the encoding."""
     target = prepared.encoding.target
     if isinstance(target, Classes):
         output = "sigmoid" if target.n_out == 1 else "softmax"
@@ -119,19 +123,20 @@ def build(
     else:
         output, loss, metric = "linear", "mean_squared_error", "r2"
     model = stack(prepared, arguments, output, seed)
-    model.compile(optimizer=_optimizer(arguments, recipe, len(prepared.x), decay), loss=loss, metrics=[metric])
+    model.compile(optimizer=_optimizer(arguments, recipe, len(prepared.y), decay), loss=loss, metrics=[metric])
     return model
 
 
-def stack(
-    prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, output: str, seed: int
-) -> fastnn.Sequential:
+def stack(prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, output: str, seed: int) -> fastnn.Model:
     """The network for the encoding, built."""
-    features = prepared.encoding.features
-    hidden = hidden_layers(arguments.network, features, arguments.hidden, arguments.activation, arguments.augment)
-    made = fastnn.Sequential([*hidden, Dense(prepared.encoding.target.n_out, output)], seed=seed)
+    features, last = prepared.encoding.features, Dense(prepared.encoding.target.n_out, output)
+    if isinstance(features, TextFeatures):
+        made = text_network(features, arguments, last, seed)
+    else:
+        hidden = hidden_layers(arguments.network, features, arguments.hidden, arguments.activation, arguments.augment)
+        made = fastnn.Sequential([*hidden, last], seed=seed)
+        made.build(input_shape(features))
     made.backend = arguments.backend
-    made.build(input_shape(features))
     return made
 
 
@@ -146,7 +151,7 @@ def _optimizer(
     optimizer = optimizers.get(arguments.optimizer)
     if arguments.learning_rate is not None:
         optimizer.learning_rate = arguments.learning_rate
-    elif arguments.network in RECURRENT and arguments.optimizer == "adam":
+    elif (arguments.network in RECURRENT or arguments.text) and arguments.optimizer == "adam":
         optimizer.learning_rate = RECURRENT_RATE
     if decay is not None:
         optimizer.weight_decay = decay or None
@@ -160,14 +165,16 @@ def _optimizer(
 def network_line(prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, recipe: Recipe, seed: int) -> str:
     """What is trained, and how, in a line."""
     made = stack(prepared, arguments, "linear", seed)
-    widths = [prepared.encoding.features.width, *(layer.units for layer in made.layers if isinstance(layer, Dense))]
-    words = " - ".join(map(str, widths))
     features = prepared.encoding.features
+    widths = [features.width, *(layer.units for layer in made.layers if isinstance(layer, Dense))]
+    words = " - ".join(map(str, widths))
     if arguments.network != "mlp" and isinstance(features, Pixels):
         sides = " x ".join(map(str, features.shape))
         words = f"{arguments.network} on images of {sides}" + ", augmented" * (arguments.augment is not None)
     if isinstance(features, SeriesFeatures):
         words = f"{arguments.network} on windows of {features.window} x {features.n_step}: {words}"
+    if isinstance(features, TextFeatures):
+        words = in_words(features, made, arguments)
     count = counted(made.count_params(), "parameter")
     return f"network: {words}, {count}; {arguments.optimizer}, {recipe.in_words()}, seed {seed}"
 

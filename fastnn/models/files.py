@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -143,4 +142,4 @@ def _check_encoding(model: Model, metadata: Mapping[str, Any]) -> None:
     if ENCODING in metadata:
         from fastnn.tables import Encoding
 
-        Encoding.read(metadata[ENCODING], math.prod(model.layout.input_shape), math.prod(model.layout.output_shape))
+        Encoding.fitting(metadata[ENCODING], model.layout)

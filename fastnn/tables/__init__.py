@@ -14,6 +14,7 @@ from fastnn.tables.fit import fit_features
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Numbers, Table, Text
 from fastnn.tables.target import choose_task, fit_classes, fit_quantity
+from fastnn.tables.text_fit import TextOptions, fit_texts
 from fastnn.tables.unpack import Unreadable, unpack
 
 __all__ = [
@@ -22,10 +23,12 @@ __all__ = [
     "Reading",
     "Table",
     "Text",
+    "TextOptions",
     "choose_task",
     "fit_classes",
     "fit_features",
     "fit_quantity",
+    "fit_texts",
     "read_table",
     "table_of",
 ]

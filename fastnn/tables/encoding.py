@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +29,9 @@ from fastnn.tables.features import Features, features_from_config
 from fastnn.tables.reading import Reading
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Target, target_from_config
+from fastnn.tables.texts import TextFeatures, texts_from_config
 
-KEY, VERSION, SERIES_VERSION = "table", 1, 2  # the latter is written where series are, which older versions cannot read
+KEY, VERSION, LATER_VERSION = "table", 1, 2  # the latter where series or texts are, which older versions cannot read
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Encoding:
     ``trained`` is what ``fastnn info`` tells about the training, words by name.
     """
 
-    features: Features | SeriesFeatures
+    features: Features | SeriesFeatures | TextFeatures
     target: Target | Forecast
     trained: dict[str, str] = field(default_factory=dict)
 
@@ -62,6 +64,8 @@ class Encoding:
         if isinstance(features, SeriesFeatures):
             labels += [] if features.group is None else [features.group]
             kept += [] if features.time is None else [features.time]
+        if isinstance(features, TextFeatures):
+            labels += features.verbatim_columns()
         return Reading(as_text, numbers, kept, verbatim=labels, **known)
 
     def notes(self, table: Any) -> list[str]:
@@ -71,7 +75,7 @@ class Encoding:
     def metadata(self) -> dict[str, str]:
         """What to hand to ``Sequential.save``."""
         stored = {
-            "version": SERIES_VERSION if isinstance(self.features, SeriesFeatures) else VERSION,
+            "version": LATER_VERSION if isinstance(self.features, SeriesFeatures | TextFeatures) else VERSION,
             "features": self.features.config(),
             "target": self.target.config(),
             "trained": self.trained,
@@ -92,17 +96,33 @@ class Encoding:
                 "this model carries no encoding of raw rows, for it was not made by `fastnn train`; "
                 "use fastnn.load(path).predict(x) in Python"
             )
-        return Encoding.read(
-            model.metadata[KEY], math.prod(model.layout.input_shape), math.prod(model.layout.output_shape)
-        )
+        return Encoding.fitting(model.metadata[KEY], model.layout)
 
     @staticmethod
-    def read(text: Any, n_in: int, n_out: int) -> Encoding:
-        """The encoding in a model's metadata, which must be whole and fit a network of ``n_in`` inputs."""
+    def fitting(text: Any, layout: Any) -> Encoding:
+        """The encoding in a model's metadata, as :meth:`read` reads it for a network of this layout."""
+        n_in = [math.prod(shape) for shape in layout.input_shapes]
+        return Encoding.read(text, n_in, math.prod(layout.output_shape), layout.n_ids)
+
+    @staticmethod
+    def read(text: Any, n_in: int | Sequence[int], n_out: int, n_ids: Sequence[int | None] = (None,)) -> Encoding:
+        """The encoding in a model's metadata, which must be whole and fit the network.
+
+        Parameters
+        ----------
+        text : what :meth:`metadata` wrote.
+        n_in : numbers of a sample, of each input where there are several.   n_out : of its output.
+        n_ids : how many vectors the ``Embedding`` behind each input has, None for other inputs.
+
+        Raises
+        ------
+        ValueError
+            it is damaged, does not fit the network, or is one of a newer version.
+        """
         try:
             stored = parse("encoding", text)
-            newer = integer("version", stored["version"], low=1) > SERIES_VERSION
-            encoding = None if newer else _made(stored, n_in, n_out)
+            newer = integer("version", stored["version"], low=1) > LATER_VERSION
+            encoding = None if newer else _made(stored, [n_in] if isinstance(n_in, int) else n_in, n_out, n_ids)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ValueError(f"this model's encoding is damaged ({cut(repr(error))})") from None
         if encoding is None:
@@ -110,7 +130,7 @@ class Encoding:
         return encoding
 
 
-def _made(stored: dict[str, Any], n_in: int, n_out: int) -> Encoding:
+def _made(stored: dict[str, Any], n_in: Sequence[int], n_out: int, n_ids: Sequence[int | None]) -> Encoding:
     features, target = _features(stored["features"]), _target(stored["target"])
     encoding = check_types(Encoding(features, target, stored["trained"]))
     unread = stored.keys() - {"version", "features", "target", "trained"}
@@ -122,16 +142,25 @@ def _made(stored: dict[str, Any], n_in: int, n_out: int) -> Encoding:
         features.check_target(target)
     elif isinstance(target, Forecast):
         raise ValueError("steps ahead are told from a series, not from rows alone")
-    if (features.width, target.n_out) != (n_in, n_out):
-        raise ValueError(
-            f"it makes {features.width} inputs and {target.n_out} outputs, and the network has {n_in} and {n_out}"
-        )
+    wanted = (features.widths, features.n_ids) if isinstance(features, TextFeatures) else ((features.width,), (None,))
+    if (list(wanted[0]), target.n_out) != (list(n_in), n_out):
+        made, has = f"{_listed(wanted[0])} inputs and {target.n_out} outputs", f"{_listed(n_in)} and {n_out}"
+        raise ValueError(f"it makes {made}, and the network has {has}")
+    if list(wanted[1]) != list(n_ids):
+        raise ValueError(f"it makes {_listed(wanted[1])} numbers of tokens, and the network has {_listed(n_ids)}")
     return encoding
 
 
-def _features(stored: dict[str, Any]) -> Features | SeriesFeatures:
-    return SeriesFeatures.from_config(stored) if stored["kind"] == "series" else features_from_config(stored)
+def _features(stored: dict[str, Any]) -> Features | SeriesFeatures | TextFeatures:
+    if stored["kind"] == "series":
+        return SeriesFeatures.from_config(stored)
+    return texts_from_config(stored) if stored["kind"] == "text" else features_from_config(stored)
 
 
 def _target(stored: dict[str, Any]) -> Target | Forecast:
     return Forecast.from_config(stored) if stored["kind"] == "forecast" else target_from_config(stored)
+
+
+def _listed(numbers: Sequence[int | None]) -> str:
+    """Numbers of each input."""
+    return " and ".join("no" if number is None else str(number) for number in numbers)

@@ -136,14 +136,7 @@ class TableFeatures:
 
     def encode(self, table: Any) -> np.ndarray:
         """Rows for the network, ``(n, width)`` float32, from a table with columns in any order."""
-        if not isinstance(table, Table):
-            raise ValueError("the model was trained on a table with named columns, and this is an array of images")
-        absent = [feature.name for feature in self.features if feature.name not in table.columns]
-        if absent:
-            raise ValueError(
-                f"{table.source} has no column {', '.join(map(repr, absent))}, which the model was trained on; "
-                f"it has {', '.join(map(repr, list(table.columns)[:20]))}"
-            )
+        table = with_columns(table, [feature.name for feature in self.features])
         out = np.zeros((len(table), self.width), dtype=np.float32)
         first = 0
         for feature in self.features:
@@ -179,6 +172,19 @@ class TableFeatures:
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
         return {"kind": "table", "columns": [{"kind": type(f).__name__, **asdict(f)} for f in self.features]}
+
+
+def with_columns(table: Any, names: Sequence[str]) -> Table:
+    """The table, which has to be one, and to have these columns."""
+    if not isinstance(table, Table):
+        raise ValueError("the model was trained on a table with named columns, and this is an array of images")
+    absent = [name for name in names if name not in table.columns]
+    if absent:
+        raise ValueError(
+            f"{table.source} has no column {', '.join(map(repr, absent))}, which the model was trained on; "
+            f"it has {', '.join(map(repr, list(table.columns)[:20]))}"
+        )
+    return table
 
 
 def _places(shape: tuple[int, ...]) -> tuple[int, ...]:

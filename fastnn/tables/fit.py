@@ -7,6 +7,8 @@ whose weights no training row moved from zero, where randomly drawn ones (reject
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from fastnn.tables.features import (
@@ -35,21 +37,26 @@ def fit_features(data: Table | np.ndarray) -> tuple[Features, list[str]]:
     """The encoding for these training rows, and what a user should know about it."""
     if not isinstance(data, Table):
         return Pixels(data.shape[1:]), []
+    features, told = fit_columns(data.columns)
+    if not features:
+        why = "".join(f"; {note}" for note in told)
+        raise ValueError(f"{data.source} has no column to learn from besides the target{why}")
+    return TableFeatures(features), told
+
+
+def fit_columns(columns: Mapping[str, Column]) -> tuple[list[Feature], list[str]]:
+    """The encodings of those columns that say something, and notes."""
     features: list[Feature] = []
     notes: dict[str, list[str]] = {}
     odd: list[str] = []
-    for name, column in data.columns.items():
+    for name, column in columns.items():
         feature, note = _fit_column(name, column)
         notes.setdefault(note, []).append(name)
         odd += odd_note(name, column)
         if feature.width:
             features.append(feature)
     notes.pop("", None)
-    told = odd + [f"{listed(names)}: {note}" for note, names in notes.items()]
-    if not features:
-        why = "".join(f"; {note}" for note in told)
-        raise ValueError(f"{data.source} has no column to learn from besides the target{why}")
-    return TableFeatures(features), told
+    return features, odd + [f"{listed(names)}: {note}" for note, names in notes.items()]
 
 
 def _fit_column(name: str, column: Column) -> tuple[Feature, str]:

@@ -209,7 +209,7 @@ def test_a_target_of_one_value_is_an_error(fit):
 def test_an_encoding_lives_in_a_models_metadata():
     class Model:
         metadata: dict[str, str]
-        layout = SimpleNamespace(input_shape=(3,), output_shape=(1,))
+        layout = SimpleNamespace(input_shapes=((3,),), output_shape=(1,), n_ids=(None,))
 
     model = Model()
     features, _ = fit_features(table(a=["1", "2"], b=["007", "x"]))
