@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-JOBS = README[README.index("## Five common jobs") : README.index("## Estimators for scikit-learn")]
+JOBS = README[README.index("## Six common jobs") : README.index("## Estimators for scikit-learn")]
 BLOCKS = re.findall(r"```(python)?\n(.*?)```", JOBS, re.DOTALL)
 
 
-def test_there_are_five_jobs_of_at_most_ten_lines():
-    assert len(BLOCKS) == 5
+def test_there_are_six_jobs_of_at_most_ten_lines():
+    assert len(BLOCKS) == 6
     assert max(len(text.splitlines()) for _, text in BLOCKS) <= 10
 
 
