@@ -165,7 +165,7 @@ class Emulated:
 
     def _with_model(self, command, plan, arenas, own, whole=(), real=()):
         tables = plan.tables
-        held = [arenas.params, arenas.slots, arenas.statistics, arenas.grads, arenas.workspace]
+        held = [arenas.params, arenas.slots, arenas.states, arenas.grads, arenas.workspace]
         own = [NOTHING if array is None else array for array in own]
         self._call(command, [*tables, *held, *own], arenas.params.itemsize, whole, real)
 

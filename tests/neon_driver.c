@@ -11,7 +11,7 @@
 
 enum { GEMM, MATH, ACTIVATE, ACTIVATE_BACK, FORWARD, LOSS, UPDATE, TRAIN, PREDICT };
 enum { VALUES, EDGES, OPS, HEADER, LOSSES, OPTIMIZER, METRICS, SEGMENTS, SPANS };
-enum { PARAMS = SPANS + 1, SLOTS, STATISTICS, GRADS, WORKSPACE, FIRST_OWN };
+enum { PARAMS = SPANS + 1, SLOTS, STATES, GRADS, WORKSPACE, FIRST_OWN };
 enum { MOST_ARRAYS = 24, N_NUMBERS = 8, THREADS = 2 };
 
 typedef struct {
@@ -64,7 +64,7 @@ static fnn_model model_in(const array *a) {
                        .spans = a[SPANS].data,
                        .params = a[PARAMS].data,
                        .slots = a[SLOTS].data,
-                       .statistics = a[STATISTICS].data,
+                       .states = a[STATES].data,
                        .grads = a[GRADS].data,
                        .workspace = a[WORKSPACE].data};
 }

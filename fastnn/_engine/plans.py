@@ -30,8 +30,8 @@ class PlanCache:
 
     def prediction(self, layout: Layout, seed: int, rows: int = MAX_BLOCK) -> Entry:
         """The plan of ``predict``; of a stateful model for batches of so many ``rows``."""
-        key = ("predict", rows) if layout.carried else "predict"
-        return self.entry(key, lambda: compile_plan(layout, batch_size=rows, seed=seed))
+        rows = rows if layout.carried else MAX_BLOCK
+        return self.entry(("predict", rows), lambda: compile_plan(layout, batch_size=rows, seed=seed))
 
     def values(self, layout: Layout, edges: Sequence[int], seed: int) -> Entry:
         """A plan that predicts the values of these edges."""

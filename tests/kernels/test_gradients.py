@@ -223,7 +223,7 @@ def test_gradient_of_layer_stack(backend, rng, stack, loss):
 def test_every_kind_of_operation_has_a_stack_here_or_differences_of_its_own(rng):
     of_their_own = {  # test_join_kernels, test_batch_norm, test_elementwise_kernels; users'; of sequences
         *("merge", "concatenate", "dot", "batch_norm", "standardize", "own"),
-        *("embedding", "mask", "blank", "attention", "masked_mean"),
+        *("embedding", "mask", "blank", "attention", "masked_mean", "recall", "remember"),
     }
     nets = [network(rng, layers, shape, loss="mean_squared_error") for layers, shape in STACKS.values()]
     met = {KINDS[int(kind)] for net in nets for kind in net.plan.ops["kind"]}

@@ -244,7 +244,7 @@ def test_nothing_behind_an_input_is_touched(backend, dtype, rng, rows):
 
 
 def test_every_joining_layer_has_cases():
-    others = {"Lambda", "SimpleRNN", "LSTM", "GRU", "Bidirectional", "MultiHeadAttention", "Attention"}
+    others = {"Lambda", "SimpleRNN", "LSTM", "GRU", "Bidirectional", "MultiHeadAttention", "Attention", "WithMask"}
     joining = {name for name, layer in layers.LAYERS.items() if layer.n_inputs not in (0, 1)} - others
     assert joining == {type(layer).__name__ for layer, _ in CASES} - {"Scale"}
     Memory().check()

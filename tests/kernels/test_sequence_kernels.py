@@ -23,9 +23,10 @@ from test_join_kernels import DOUBLE, data, differences, flat
 from tolerance import assert_close, difference_limit
 
 from fastnn._kernels import reference
+from fastnn._kernels.steps import settle
 from fastnn._ops.base import NO_PENALTY
 from fastnn._plan import compile as compiling
-from fastnn.layers import Dense
+from fastnn.layers import Dense, SimpleRNN
 from fastnn.optimizers import SGD, Adam
 from fastnn.regularizers import L1L2
 
@@ -220,3 +221,27 @@ def test_nothing_behind_an_input_or_a_table_is_touched(backend, dtype, rng, widt
     ):
         net = alone(rng, made, batch_size=3)
         assert signal_at_the_edge(backend, dtype, net, data(rng, net, 3)[0]) == 0
+
+
+@pytest.mark.parametrize("flags", [{}, {"return_sequences": True, "go_backwards": True}])
+def test_what_a_batch_leaves_is_what_the_next_one_begins_with(backend, dtype, rng, flags):
+    """Two states behind each other in their vector; whole numbers, so that nothing is rounded."""
+    told = {"activation": "linear", "stateful": True, "recurrent_initializer": "zeros"}
+    layers = [SimpleRNN(17, return_sequences=True, **told), SimpleRNN(3, **told, **flags)]
+    net = graph(rng, layers, [(0, (0,)), (1, (1,))], [(2, 4)], [2], batch_size=ROWS)
+    net.params[net.params != 0] = rng.integers(-1, 2, np.count_nonzero(net.params))
+    stages = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
+    first = rng.integers(-3, 4, net.plan.states_size)
+    xs, dys = data(rng, net, ROWS, whole=True)
+    found = []
+    for stage in stages:
+        stage.arenas.states[...] = first
+        found.append([flat(stage.run(xs, dys, training=True))])
+        np.testing.assert_array_equal(stage.arenas.states, first)  # until the batch is done
+        settle(net.plan, stage.arenas)
+        found[-1] += [[stage.arenas.states.copy()], flat(stage.run(xs, dys, training=True))]
+        stage.check()
+    for ours, right in zip(*found, strict=True):
+        for got, expected in zip(ours, right, strict=True):
+            np.testing.assert_array_equal(got, expected)
+    assert np.count_nonzero(found[1][1][0] != first)

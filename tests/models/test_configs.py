@@ -80,6 +80,7 @@ LAYERS = [
     ),
     layers.Concatenate(axis=-1, name="joined"),
     layers.Dot(axes=(1, 1), normalize=True),
+    layers.WithMask(name="there"),
     layers.BatchNormalization(momentum=0.9, gamma_regularizer="l2", beta_constraint="non_neg", trainable=False),
     layers.LayerNormalization([-2, -1], epsilon=0.1, scale=False),
     layers.GroupNormalization(4, center=False),
