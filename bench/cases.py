@@ -94,10 +94,10 @@ def residual(height: int, width: int, channels: int) -> Network:
     return Network(text, (height, width, channels), (*block, *block, Average(), Dense(10)), CLASSES, 128, 64)
 
 
-def recurrent(kind: str, features: int, n: int, steps: int, there: int | None = None) -> Network:
+def recurrent(kind: str, features: int, n: int, steps: int, there: int | None = None, even: bool = True) -> Network:
     """A recurrent layer, and a dense one on its last state."""
-    text = f"{features}-{n}-1, {steps} steps" + (f", {there} there" if there else "")
-    return Network(text, (steps, features), (Recurrent(kind, n, there), Dense(1)), SQUARES, 512, 32)
+    text = f"{features}-{n}-1, {steps} steps" + (f", {there} there" if there else "") + " on average" * (not even)
+    return Network(text, (steps, features), (Recurrent(kind, n, there, even), Dense(1)), SQUARES, 512, 32)
 
 
 def attention(positions: int, heads: int, width: int) -> Network:
@@ -135,6 +135,7 @@ NETWORKS = {
     "lstm128": recurrent("lstm", 64, 128, 50),
     "unpadded": recurrent("lstm", 16, 64, 100),
     "padded": recurrent("lstm", 16, 64, 100, there=50),
+    "lengths": recurrent("lstm", 16, 64, 100, there=50, even=False),
     "attention": attention(64, 4, 16),
     "embedding": embedding(100_000, 64, 20),
 }
@@ -153,7 +154,8 @@ def data(network: Network, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     x, first = rng.standard_normal((network.rows, *network.shape)).astype(dtype), network.layers[0]
     if isinstance(first, Recurrent) and first.there:
-        x[:, first.there :] = 0
+        lengths = np.full(len(x), first.there) if first.even else rng.integers(1, 2 * first.there, len(x))
+        x[np.arange(x.shape[1]) >= lengths[:, None]] = 0
     if isinstance(first, Embedding):
         x = rng.integers(0, first.n, x.shape).astype(dtype)
     if network.loss == SQUARES:

@@ -129,6 +129,7 @@ class Recurrent(Layer):
     kind: str  # "lstm", "gru", "rnn"
     n: int
     there: int | None = None  # steps that are not masked, the first ones; None where there is no mask
+    even: bool = True  # whether all rows have so many; else from 1 to twice as many less one, at random
 
     @property
     def columns(self) -> int:

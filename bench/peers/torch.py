@@ -46,11 +46,14 @@ class _LastState(nn.Module):
 
     def __init__(self, layer, features):
         super().__init__()
-        self.inner, self.there = RECURRENT[layer.kind][0](features, layer.n, batch_first=True), layer.there
+        self.inner, self.layer = RECURRENT[layer.kind][0](features, layer.n, batch_first=True), layer
 
     def forward(self, x):
-        if self.there:
-            x = pack_padded_sequence(x, torch.full((len(x),), self.there), batch_first=True)
+        if self.layer.there and self.layer.even:
+            x = pack_padded_sequence(x, torch.full((len(x),), self.layer.there), batch_first=True)
+        elif self.layer.there:
+            lengths = (x != 0).any(-1).sum(1)
+            x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         last = self.inner(x)[1]
         return (last[0] if isinstance(last, tuple) else last)[-1]
 

@@ -190,11 +190,11 @@ def test_a_recurrent_layer_has_no_work_for_masked_steps_nor_for_dx_of_the_input(
     networks = bench("cases").NETWORKS
     forward, of_input = 50 * 4 * 64 * (16 + 64), 50 * 4 * 64 * 16
     assert networks["lstm"].flops == 2 * 32 * (3 * forward - of_input + 3 * 64)
-    assert networks["padded"].flops == networks["lstm"].flops
+    assert networks["padded"].flops == networks["lengths"].flops == networks["lstm"].flops
     assert networks["unpadded"].flops == 2 * 32 * (6 * forward - 2 * of_input + 3 * 64)
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "rnn", "padded", "attention", "embedding"])
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn", "padded", "lengths", "attention", "embedding"])
 def test_a_network_of_sequences_has_the_parameters_that_are_told(bench, name):
     network = bench("cases").NETWORKS[name]
     assert bench("timed").make(network).count_params() == network.n_params
