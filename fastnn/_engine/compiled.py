@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -51,6 +52,23 @@ class Compiled:
     def sized(self, inputs: Sequence[Any]) -> Compiled:
         """The same for the lengths of these rows, where lengths differ from batch to batch."""
         return replace(self, layout=self.layout.of_sizes(sizes_of(inputs))) if self.layout.is_open else self
+
+    @cached_property
+    def shares(self) -> tuple[int, ...]:
+        """Of each loss, the positions of a row where sums are wanted, whose mean kernels take; 1 for means."""
+        shapes = self.layout.output_shapes
+        return tuple(math.prod(shape[:-1]) if self.reduction.summed else 1 for shape in shapes)
+
+    @property
+    def total_weights(self) -> list[float]:
+        """Factors of the losses of single rows, of which each is a mean over positions, in the total."""
+        return [weight * share for weight, share in zip(self.loss_weights, self.shares, strict=True)]
+
+    @property
+    def total_reduction(self) -> Reduction:
+        """The reduction of the only loss, with such a factor."""
+        scale, reported = (factor * self.shares[0] for factor in (self.reduction.scale, self.reduction.reported))
+        return replace(self.reduction, scale=scale, reported=reported)
 
     @property
     def has_custom_loss(self) -> bool:

@@ -85,12 +85,13 @@ def _to_train(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan:
 
 def with_losses(compiled: Compiled, frozen: frozenset[int], trains: bool = True, **more: Any) -> Plan:
     """A plan of what a model is compiled to; ``trains`` False for one in which no parameter has a gradient."""
+    several = len(compiled.losses) > 1
     told: dict[str, Any] = {
         "losses": compiled.losses,
-        "loss_weights": compiled.loss_weights if len(compiled.losses) > 1 else None,
+        "loss_weights": compiled.total_weights if several else None,
         "metrics": compiled.metrics,
         "seed": compiled.seed,
-        "reduction": compiled.reduction,
+        "reduction": compiled.reduction if several else compiled.total_reduction,
     }
     # Also where none is frozen: the layout knows what was frozen when it was made.
     layout = compiled.layout.frozen(frozen)

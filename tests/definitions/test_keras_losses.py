@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tolerance import assert_close
 
-from fastnn import Sequential, losses
-from fastnn.layers import Dense
+from fastnn import Model, Sequential, losses
+from fastnn.layers import Dense, GlobalAveragePooling1D, Input, Masking
+from fastnn.optimizers import SGD
 
 BITS = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
 HOT = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -96,6 +97,38 @@ def test_a_sum_trains_with_as_many_times_the_rate(name):
     assert_close(ran[0], 5 * np.array(ran[1]), np.float64, 50)
     assert_close(one.evaluate(X, T, batch_size=5), 5 * other.evaluate(X, T), np.float64, 50)
     assert_close(one.evaluate(X, T), 10 * other.evaluate(X, T), np.float64, 50)
+
+
+STEPS = 4  # of sequences, whose sums are over all of them
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", ["numpy", "numba", "cython"])
+def test_a_sum_is_over_the_positions_of_a_row_too(name, masked):
+    x, t = np.stack([X[:5]] * STEPS, axis=1), np.stack([T[:5] * k for k in range(STEPS)], axis=1)
+    x[:3, 2:] = 0
+    counting, ran = (14 if masked else 20), []
+    for loss, rate in ((losses.MeanSquaredError(reduction="sum"), 0.01), ("mse", 0.01 * counting)):
+        stack = [Input((STEPS, 3)), *([Masking()] if masked else []), Dense(2)]
+        model = Sequential(stack, seed=3, dtype="float64", backend=name)
+        model.compile(SGD(rate), loss)
+        history = model.fit(x, t, batch_size=5, epochs=3, verbose=0).history["loss"]
+        ran.append((model, [*history, model.evaluate(x, t), model.gradients(x, t)[0]], model.gradients(x, t)[1]))
+    (one, summed, slopes), (other, means, others) = ran
+    assert_close(one.params, other.params, np.float64, 200)
+    assert_close(summed, counting * np.array(means), np.float64, 200)
+    assert_close(slopes.flat, counting * others.flat, np.float64, 200)
+
+
+def test_the_total_of_several_sums_is_over_all_positions():
+    inside = Input((STEPS, 3))
+    outputs = {"words": Dense(2)(inside), "text": Dense(2)(GlobalAveragePooling1D()(inside))}
+    model, x = Model(inside, outputs, seed=1, dtype="float64"), np.stack([X] * STEPS, axis=1)
+    model.compile("sgd", losses.MeanSquaredError(reduction="sum"), loss_weights={"words": 0.5, "text": 1.0})
+    targets = {"words": np.stack([T] * STEPS, axis=1), "text": T}
+    made, told = model.predict(x), model.evaluate(x, targets, batch_size=10, return_dict=True)
+    words, text = (np.square(made[name] - targets[name]).mean(axis=-1).sum() for name in targets)
+    assert_close(told["loss"], 0.5 * words + text, np.float64, 100)
 
 
 @pytest.mark.parametrize("name", ["numpy", "numba", "cython"])
