@@ -172,7 +172,7 @@ def _network(p: argparse.ArgumentParser) -> None:
         "--image-size", type=image_size, metavar="HEIGHTxWIDTH", help="to which the pictures of a folder are made"
     )
     p.add_argument("--augment", nargs="?", const="plain", choices=("plain", "flip"), help=AUGMENT_HELP)
-    p.add_argument("--activation", type=named("activations"), default="relu", help="of the hidden layers")
+    p.add_argument("--activation", type=named("activations"), help="of the hidden layers; default: relu")
 
 
 def _texts(p: argparse.ArgumentParser) -> None:

@@ -55,6 +55,11 @@ def hidden_layers(
     return [*first, *_cnn(shape, activation)]
 
 
+def has_hidden(made: Any) -> bool:
+    """Whether there are layers before the last one that an activation of the user's acts in."""
+    return sum(isinstance(layer, layers.Dense | layers.Conv2D) for layer in made.layers) > 1
+
+
 def default_network(n_steps: int | None) -> str:
     """The network where none is named: for series with few steps in all windows a recurrent one; None is no series.
 

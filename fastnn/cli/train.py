@@ -17,7 +17,7 @@ from fastnn._base.reprs import counted
 from fastnn._base.tensor_file import check_name
 from fastnn.cli.data import Images, damaged_files, read_source, reading_options
 from fastnn.cli.fit import Trained, fit_all
-from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, default_network, hidden_layers, input_shape
+from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, default_network, has_hidden, hidden_layers, input_shape
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared, prepare
 from fastnn.cli.recipe import Recipe, choose_recipe
@@ -63,6 +63,7 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
     prepared = prepare_series(source, arguments) if arguments.window else prepare(source, arguments, seed)
     arguments.network = arguments.network or default_network(prepared.n_steps)
+    _settle_activation(arguments, prepared, seed)
     recipe = choose_recipe(arguments, len(prepared.y), prepared.held_out is not None)
     print(network_line(prepared, arguments, recipe, seed), flush=True)
     if watch:
@@ -72,6 +73,16 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     began = time.perf_counter()
     trained = fit_all(lambda d: build(prepared, arguments, recipe, seed, d), recipe, prepared.rows(), arguments, watch)
     return _finish(arguments, prepared, trained, time.perf_counter() - began, watch, seed)
+
+
+def _settle_activation(arguments: argparse.Namespace, prepared: Prepared | PreparedSeries, seed: int) -> None:
+    """The activation of hidden layers; one that was given acts, or is refused."""
+    given, arguments.activation = arguments.activation, arguments.activation or "relu"
+    if given is not None and not has_hidden(stack(prepared, arguments, "linear", seed)):
+        mend = ", or give --hidden" * (arguments.network == "mlp")
+        raise ValueError(
+            f"--activation would not act: {arguments.network} has no dense layer inside; leave it out{mend}"
+        )
 
 
 def _finish(
@@ -193,7 +204,7 @@ def kept_lines(best: Trained, others: list[Trained]) -> list[str]:
             f"kept epoch {number}, the last; the validation loss, now {losses[-1]:.4g}, was lowest in epoch {lowest}: "
             f"{min(losses):.4g} (--patience keeps the best)"
         ]
-    line = f"kept epoch {number}" + (f", of the lowest validation loss, {best.loss:.4g}" if losses else "")
+    line = f"kept epoch {number}" + (f", of the lowest validation loss, {best.loss:.4g}" if best.loss < np.inf else "")
     if others:
         line += f"; weight decay {best.decay or 0:.3g}" + "".join(
             f" (with {each.decay or 0:.3g} it was {each.loss:.4g}{', not clearly lower' * (each.loss < best.loss)})"
