@@ -12,6 +12,7 @@ from fastnn._ops import concatenate as concatenate_kind
 from fastnn._ops import dot as dot_kind
 from fastnn._ops.merge import Join
 from fastnn.layers.described import Described, described
+from fastnn.layers.merging_masked import MaskedJoin
 from fastnn.layers.parameter import Shape
 
 
@@ -57,6 +58,18 @@ class Elementwise(Joining):
         return (Operation(merge.OP, *sizes, geometry=(self.join,)),)
 
 
+class Choosing(Elementwise):
+    """Of masked inputs what counts is taken alone, see :mod:`fastnn.layers.merging_masked`."""
+
+    takes_masks = True
+
+    def operations(self, *shapes, masks=()):
+        if not any(masks):
+            return super().operations(*shapes)
+        made = MaskedJoin(shapes, masks)
+        return made.multiply() if self.join == Join.MULTIPLY else made.choose(self.join)
+
+
 @described
 class Add(Elementwise):
     """``x0 + x1 + ...``, of two inputs or more.
@@ -85,7 +98,7 @@ class Subtract(Elementwise):
 
 
 @described
-class Multiply(Elementwise):
+class Multiply(Choosing):
     """``x0 * x1 * ...``, of two inputs or more.
 
     >>> from fastnn.layers import Multiply
@@ -111,7 +124,7 @@ class Average(Elementwise):
 
 
 @described
-class Maximum(Elementwise):
+class Maximum(Choosing):
     """The largest of two inputs or more, number by number.
 
     Where two are equal each takes half of the gradient, as in PyTorch; of more the first ones share it two at a time.
@@ -126,7 +139,7 @@ class Maximum(Elementwise):
 
 
 @described
-class Minimum(Elementwise):
+class Minimum(Choosing):
     """The smallest of two inputs or more, number by number; of equal ones the gradient is shared as by Maximum.
 
     >>> from fastnn.layers import Minimum
