@@ -9,6 +9,8 @@ import ctypes
 import mmap
 import os
 import signal
+import sys
+import traceback
 import warnings
 
 import numpy as np
@@ -47,7 +49,10 @@ def signal_of_child(work) -> int:
         try:
             work()
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(status)
     _, status = os.waitpid(child, 0)
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,10 +27,17 @@ WANT_MEMORY = {  # of each kind a layer that wants little and one that wants mor
 
 
 def no_more_memory() -> None:
-    """Let the process have what it has and 64 MiB."""
+    """Let the process have what it has and 64 MiB, in smaller blocks.
+
+    What tests before have freed may lie in the heap in larger ones, which serve when the system gives no more.
+    """
     resource = pytest.importorskip("resource", reason="limits are those of POSIX")
+    malloc = ctypes.CDLL(None).malloc
+    malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (held + 2**26, resource.RLIM_INFINITY))
+    while malloc(2**26):
+        pass
 
 
 def in_another_thread(work) -> None:
