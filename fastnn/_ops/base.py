@@ -111,7 +111,7 @@ class Op:
     Attributes
     ----------
     code : its number in plans; the C enum ``fnn_op_kind`` is made from the same list.
-    forward, backward : the NumPy text.
+    forward, backward : the NumPy text; no way back where the output does not follow the inputs smoothly, as a mask.
     keeps : whether training keeps an array as large as the output for the way back, ``a.z``.
     weights : numbers of parameters that a row is multiplied with; half its floating-point operations.
     scratch : numbers of workspace that the way back to the input wants.
@@ -125,14 +125,13 @@ class Op:
         what is kept of all batches, after the update.
     remembers : whether an op leaves something for the next batch when ``settle`` is called, in prediction, too; all
         samples of a batch are one block then.
-    has_way_back : whether the output follows the inputs smoothly; a mask does not, and never has a gradient.
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     """
 
     code: int
     name: str
     forward: Callable[[Any, Any, When], None]
-    backward: Callable[[Any, Any, When], None]
+    backward: Callable[[Any, Any, When], None] | None = None
     keeps: Callable[[Operation], bool] = lambda operation: operation.activation.keeps_z
     weights: Callable[[Operation], int] = _nothing
     scratch: Callable[[Operation], int] = _nothing
@@ -145,8 +144,12 @@ class Op:
     measures: bool = False
     settle: Callable[[Any, Any], None] = _stays
     remembers: bool = False
-    has_way_back: bool = True
     idle: Callable[[Operation], bool] = _never
+
+    @property
+    def has_way_back(self) -> bool:
+        """Whether the output may have a gradient."""
+        return self.backward is not None
 
     def sizes(self, op: Any) -> Any:
         """The geometry of a plan's record, by its names."""

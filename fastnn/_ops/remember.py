@@ -9,13 +9,9 @@ def forward(op, a, when):
     a.y[...] = a.x
 
 
-def backward(op, a, when):
-    """Nobody wants a gradient of it."""
-
-
 def settle(op, a):
     """Keep it for the next batch."""
     a.states[...] = a.left
 
 
-OP = Op(32, "remember", forward, backward, remembers=True, settle=settle, has_way_back=False)
+OP = Op(32, "remember", forward, remembers=True, settle=settle)

@@ -1,6 +1,6 @@
 """The kernels of the op kinds, two families in the table of kernels: a network compiles only the kinds it has.
 
-Those of a kind are ``forward`` and ``backward`` of the file here that has its name.
+Those of a kind are ``forward`` and ``backward`` of the file here that has its name; without a way back, the former.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _arguments(number: Any) -> tuple:
 
 
 def _family(name: str) -> Family:
-    kernels = {code: getattr(kind, name) for code, kind in KINDS.items()}
+    kernels = {code: getattr(kind, name) for code, kind in KINDS.items() if hasattr(kind, name)}
     return Family(name, kernels, "op, arrays, when", types.void, _arguments)
 
 
@@ -59,6 +59,7 @@ def needed(plan: Any) -> list[tuple[Family, int]]:
     fused = {int(loss["fused"]) for loss in plan.losses}
     wanted = [(PRODUCT, {0}), (ACTIVATE, activations | fused), (FORWARD, kinds), (VISIT, {0} if plan.has_own else ())]
     if plan.training:
-        wanted += [(GRADIENT, activations), (BACKWARD, kinds), (LOSS, set(map(int, plan.losses["code"])))]
+        wanted += [(GRADIENT, activations), (BACKWARD, kinds & BACKWARD.kernels.keys())]
+        wanted += [(LOSS, set(map(int, plan.losses["code"])))]
         wanted += [(STATISTIC, set(map(int, plan.metrics["statistic"]))), (UPDATE, {int(plan.optimizer["code"])})]
     return [(family, code) for family, codes in wanted for code in codes if code >= 0]

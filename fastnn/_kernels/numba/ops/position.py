@@ -7,6 +7,7 @@ import numpy as np
 from fastnn._kernels.numba.compile import inlined, kernel
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, output_gradient, written
 from fastnn._kernels.numba.vector.products import add_rows
+from fastnn._kernels.numba.vector.rows import copy
 
 
 @inlined
@@ -27,7 +28,7 @@ def backward(op, arrays, when):
 def repeat_row(y, w):
     n = w.shape[0]
     for first in range(0, y.shape[0], n):
-        y[first : first + n] = w
+        copy(y[first : first + n], w)
 
 
 @inlined

@@ -11,8 +11,3 @@ from fastnn._kernels.numba.vector.rows import copy
 def forward(op, arrays, when):
     y, first = written(op, arrays, when.n_rows), op.more[0] + when.first_row * op.n_out
     copy(y, arrays.states[first : first + y.shape[0]])
-
-
-@inlined
-def backward(op, arrays, when):
-    """Nobody wants a gradient of it."""

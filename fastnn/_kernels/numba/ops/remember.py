@@ -10,8 +10,3 @@ from fastnn._kernels.numba.vector.rows import copy
 @inlined
 def forward(op, arrays, when):
     copy(written(op, arrays, when.n_rows), read(op, arrays, 0, when.n_rows))
-
-
-@inlined
-def backward(op, arrays, when):
-    """Nobody wants a gradient of it."""

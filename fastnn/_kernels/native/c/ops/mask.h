@@ -27,12 +27,6 @@ static void mask_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     }
 }
 
-/* Nobody wants a gradient of it. */
-static void mask_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                               int64_t end) {
-    (void)op, (void)model, (void)block, (void)begin, (void)end;
-}
-
-static const fnn_op_kernels mask_op = {.forward = mask_forward, .backward_rows = mask_backward_rows};
+static const fnn_op_kernels mask_op = {.forward = mask_forward};
 
 #endif

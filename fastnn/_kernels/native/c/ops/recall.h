@@ -13,12 +13,6 @@ static void recall_forward(const fnn_op *op, const fnn_model *model, const fnn_b
              op_y(op, model) + begin * op->n_out);
 }
 
-/* Nobody wants a gradient of it. */
-static void recall_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                 int64_t end) {
-    (void)op, (void)model, (void)block, (void)begin, (void)end;
-}
-
-static const fnn_op_kernels recall_op = {.forward = recall_forward, .backward_rows = recall_backward_rows};
+static const fnn_op_kernels recall_op = {.forward = recall_forward};
 
 #endif

@@ -12,18 +12,11 @@ static void remember_forward(const fnn_op *op, const fnn_model *model, const fnn
     copy_row(op_x(op, model, block, 0) + begin * n, (end - begin) * n, op_y(op, model) + begin * n);
 }
 
-/* Nobody wants a gradient of it. */
-static void remember_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                   int64_t end) {
-    (void)op, (void)model, (void)block, (void)begin, (void)end;
-}
-
 /* A batch is one block, and has as many rows as the plan says. */
 static void remember_settle(const fnn_op *op, const fnn_model *model) {
     copy_row(op_y(op, model), model->header->batch_size * op->n_out, (real *)model->states + op->more[0]);
 }
 
-static const fnn_op_kernels remember_op = {
-    .forward = remember_forward, .backward_rows = remember_backward_rows, .settle = remember_settle};
+static const fnn_op_kernels remember_op = {.forward = remember_forward, .settle = remember_settle};
 
 #endif
