@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from fastnn._base.reprs import counted
@@ -25,15 +29,14 @@ def take_states(state: State, plan: Plan) -> np.ndarray:
     layout, rows = plan.layout, int(plan.header["batch_size"])
     exclusive.check_not_elsewhere(state.holder)
     check_rows(layout, rows)
-    if state.states is None or state.states.size != plan.states_size or state.states.dtype != state.params.dtype:
+    if state.states is None or state.states.size != plan.states_size:
         state.states = aligned(plan.states_size, state.params.dtype)
-    at, views = 0, dict[int, list[np.ndarray]]()
-    for owner, k, n in layout.carried:
-        view, had = state.states[at : at + rows * n].reshape(rows, n), layout.layers[owner].carried
-        if len(had) <= k or had[k].ctypes.data != view.ctypes.data:  # else they are there
-            view[...] = had[k] if len(had) > k and len(had[k]) == rows else 0
-        views.setdefault(owner, []).append(view)
-        at += rows * n
+    views = defaultdict(list)
+    for owner, number, size, place in layout.carried:
+        view, had = state.states[rows * place :][: rows * size].reshape(rows, size), layout.layers[owner].carried
+        if not had or had[number].ctypes.data != view.ctypes.data:  # else they are there
+            view[...] = had[number] if had and len(had[number]) == rows else 0
+        views[owner].append(view)
     for owner, own in views.items():
         layout.layers[owner].carry(own)
     return state.states
@@ -41,19 +44,18 @@ def take_states(state: State, plan: Plan) -> np.ndarray:
 
 def check_rows(layout: Layout, rows: int) -> None:
     """``ValueError`` where a layer remembers something of another number of rows."""
-    for owner, k, _ in layout.carried:
-        layer = layout.layers[owner]
-        if len(layer.carried) > k and len(layer.carried[k]) != rows and layer.carried[k].any():
+    for layer, array in _remembered(layout):
+        if len(array) != rows:
             raise ValueError(
                 f"a batch has {counted(rows, 'row')}, and the stateful layer {layer.name!r} remembers those of "
-                f"{counted(len(layer.carried[k]), 'row')}; batches go on where the one before ended, or begin anew "
+                f"{counted(len(array), 'row')}; batches go on where the one before ended, or begin anew "
                 f"after model.reset_states()"
             )
 
 
 def usual_rows(layout: Layout, default: int) -> int:
     """Rows of a batch where nobody says: of a stateful model as many as it remembers, else the ``default``."""
-    return max((len(array) for array in _remembered(layout)), default=default)
+    return max((len(array) for _, array in _remembered(layout)), default=default)
 
 
 def check_batches(layout: Layout, n_rows: int, batch_size: int) -> None:
@@ -68,7 +70,7 @@ def check_batches(layout: Layout, n_rows: int, batch_size: int) -> None:
             )
 
 
-def _remembered(layout: Layout) -> list[np.ndarray]:
-    """The states that are not zero."""
-    had = [(layout.layers[owner].carried, k) for owner, k, _ in layout.carried]
-    return [own[k] for own, k in had if len(own) > k and own[k].any()]
+def _remembered(layout: Layout) -> Iterator[tuple[Any, np.ndarray]]:
+    """The states that are not zero, each with its layer."""
+    for layer in layout.layers if layout.carried else ():
+        yield from ((layer, array) for array in (layer.carried if layer.carries else ()) if array.any())

@@ -124,7 +124,7 @@ def cut(
     """
     if batch_size is None:
         batch_size = -(-n_rows // steps) if steps and n_rows else default
-    batch_size = max(1, min(batch_size, n_rows))
+    batch_size = min(batch_size, n_rows or batch_size)
     batches = -(-n_rows // batch_size)
     if steps is not None and steps > batches and not repeats:
         raise ValueError(f"{name} is {steps}, and the {n_rows} rows make {batches} batches of {batch_size}; give fewer")

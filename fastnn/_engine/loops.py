@@ -18,7 +18,7 @@ import numpy as np
 
 from fastnn._base.sparse import dense
 from fastnn._engine import inference
-from fastnn._engine.carrying import take_states
+from fastnn._engine.carrying import take_states, usual_rows
 from fastnn._engine.compiled import Compiled
 from fastnn._engine.desk import Desk
 from fastnn._engine.gradients import Form, Gradients
@@ -70,7 +70,7 @@ class Loops:
     def _together(self, n: int, is_whole: bool) -> int:
         """The batch size of a plan for ``n`` rows, which are one block or not."""
         if self.goes_on:
-            return n
+            return n or usual_rows(self.layout, 1)
         return 1 << (n - 1).bit_length() if is_whole and n else MAX_BLOCK
 
     def for_slopes(self, by_inputs: bool, training: bool, n: int) -> tuple[Plan, list[Desk]]:
@@ -142,8 +142,9 @@ class Loops:
                 found = module.forward(desk.plan, desk.memory, block, True, step, first)
                 for to, y in zip(flat, found, strict=True):
                     to[part] = y
-        if desk.plan.settles and n and all(np.isfinite(made).all() for made in out):
+        if self.goes_on:
             self.before = desk.memory.states.copy()
+        if desk.plan.settles and n and all(np.isfinite(made).all() for made in out):
             steps.settle(desk.plan, desk.memory)
         entry[1].append(desk)
         return out

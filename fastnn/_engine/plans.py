@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fastnn._engine.carrying import take_states
+from fastnn._engine.carrying import take_states, usual_rows
 from fastnn._engine.compiled import Compiled, Trainee
 from fastnn._engine.state import State
 from fastnn._ops import own
@@ -29,9 +29,11 @@ class PlanCache:
         self.last_batch_size = 32
 
     def prediction(self, layout: Layout, seed: int, rows: int = MAX_BLOCK) -> Entry:
-        """The plan of ``predict``; of a stateful model for batches of so many ``rows``."""
-        rows = rows if layout.carried else MAX_BLOCK
-        return self.entry(("predict", rows), lambda: compile_plan(layout, batch_size=rows, seed=seed))
+        """The plan of ``predict``; of a stateful model for batches of so many ``rows``, of none for any."""
+        rows = rows or usual_rows(layout, 1) if layout.carried else MAX_BLOCK
+        return self.entry(
+            ("predict", rows, bool(layout.carried)), lambda: compile_plan(layout, batch_size=rows, seed=seed)
+        )
 
     def values(self, layout: Layout, edges: Sequence[int], seed: int) -> Entry:
         """A plan that predicts the values of these edges."""

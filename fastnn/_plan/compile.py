@@ -119,7 +119,7 @@ def compile_plan(
     for table in made.values():
         table.flags.writeable = False
     records = tuple(loss for loss, _ in taken)
-    made["states_size"], made["workspace_size"] = rows * sum(n for *_, n in layout.carried), build.size
+    made["states_size"], made["workspace_size"] = rows * layout.n_carried, build.size
     return Plan(layout, training, **made, loss_records=records, optimizer_record=optimizer)
 
 
@@ -173,9 +173,7 @@ class _Builder:
         self.size = 0
         self.edges: list[tuple[int, int]] = []
         self.offsets = offsets(layout)
-        at, self.states = 0, dict[tuple[int, int], int]()
-        for owner, k, n in layout.carried:
-            self.states[owner, k], at = at, at + rows * n
+        self.states = {(state.layer, state.number): rows * state.place for state in layout.carried}
         inner = [placed.writes for placed in graph.operations if placed.writes not in graph.outputs]
         self.number = {value: i for i, value in enumerate([*graph.inputs, *inner, *graph.outputs])}
         self.wanted = wanted(self.graph, self.offsets, input_gradients) if training else set()

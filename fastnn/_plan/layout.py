@@ -5,11 +5,12 @@ A chain of layers and a graph have the same layout; a chain is the graph in whic
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
@@ -53,6 +54,18 @@ class Node:
     def how(self) -> dict[str, Any]:
         """What the layer is told of this use."""
         return how(self.options)
+
+
+class Carried(NamedTuple):
+    """A state that a batch leaves to the next: the one of a layer with this ``number``, ``size`` numbers a row.
+
+    ``place`` is how many numbers a row has of the states before it.
+    """
+
+    layer: int
+    number: int
+    size: int
+    place: int
 
 
 @dataclass(frozen=True)
@@ -111,15 +124,21 @@ class Layout:
         return tuple(self.shapes[edge] for edge in self.outputs)
 
     @cached_property
-    def carried(self) -> tuple[tuple[int, int, int], ...]:
-        """The states that batches hand on: the layer, which of its states, and the numbers that a row has of it."""
-        return tuple((i, k, n) for i, layer in enumerate(self.layers) for k, n in enumerate(layer.carries))
+    def carried(self) -> tuple[Carried, ...]:
+        """The states that batches hand on."""
+        sizes = [(i, k, n) for i, layer in enumerate(self.layers) for k, n in enumerate(layer.carries)]
+        places = itertools.accumulate((n for *_, n in sizes), initial=0)
+        return tuple(Carried(*state, place) for state, place in zip(sizes, places, strict=False))
+
+    @property
+    def n_carried(self) -> int:
+        """Numbers that a row of a batch has of all of them."""
+        return sum(state.size for state in self.carried)
 
     @cached_property
     def afresh(self) -> Layout:
         """The same where every batch begins with zeros."""
-        told = tuple(layer.afresh() if layer.carries else layer for layer in self.layers)
-        return replace(self, layers=told) if self.carried else self
+        return replace(self, layers=tuple(layer.afresh() for layer in self.layers)) if self.carried else self
 
     @cached_property
     def n_ids(self) -> tuple[int | None, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from models import EVERY_BACKEND
-from oracles import torch_library
+from oracles import torch_library, torch_states
 from tolerance import assert_close
 
 from fastnn import Model, Sequential
@@ -26,24 +26,10 @@ STEPS, FEATURES, UNITS, CLASSES, HEADS = 7, 4, 5, 3, 2
 RATE, BATCHES = 0.2, [slice(first, first + 20) for first in (0, 20, 40)] * 3  # three epochs of 50 rows
 
 
-def gru(torch, x, kernel, recurrent, bias):
-    """``h`` behind the last step (the form that resets behind the product)."""
-    h = torch.zeros(len(x), recurrent.shape[0], dtype=x.dtype)
-    for step in range(x.shape[1]):
-        of_x, of_h = x[:, step] @ kernel + bias[0], h @ recurrent + bias[1]
-        (z, r, g), (z_h, r_h, g_h) = (part.chunk(3, dim=1) for part in (of_x, of_h))
-        z, r = torch.sigmoid(z + z_h), torch.sigmoid(r + r_h)
-        h = z * h + (1 - z) * torch.tanh(g + r * g_h)
-    return h
-
-
-def lstm(torch, x, kernel, recurrent, bias):
-    h = c = torch.zeros(len(x), recurrent.shape[0], dtype=x.dtype)
-    for step in range(x.shape[1]):
-        i, f, g, o = (x[:, step] @ kernel + h @ recurrent + bias).chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-    return h
+def recurrent(torch, kind, x, *weights):
+    """``h`` behind the last step."""
+    h = torch.zeros(len(x), UNITS, dtype=x.dtype)
+    return torch_states(torch, kind, x, (h, h), *weights)[0]
 
 
 def attention(torch, x, *weights):
@@ -62,9 +48,9 @@ def normal(torch, x, gamma, beta):
 
 def in_torch(which, torch, x, w):
     if which == "gru":
-        return gru(torch, x, *w[:3]) @ w[3] + w[4]
+        return recurrent(torch, GRU, x, *w[:3]) @ w[3] + w[4]
     if which == "both directions":
-        both = lstm(torch, x, *w[:3]), lstm(torch, x.flip(1), *w[3:6])
+        both = recurrent(torch, LSTM, x, *w[:3]), recurrent(torch, LSTM, x.flip(1), *w[3:6])
         return torch.cat(both, dim=1) @ w[6] + w[7]
     x = x + attention(torch, normal(torch, x, *w[:2]), *w[2:10])
     inner = torch.relu(normal(torch, x, *w[10:12]) @ w[12] + w[13]) @ w[14] + w[15]

@@ -8,11 +8,12 @@ from collections import namedtuple
 import numpy as np
 import pytest
 from models import EVERY_BACKEND
-from oracles import keras_library, torch_library
+from oracles import keras_library, torch_library, torch_states
 from tolerance import assert_close
 
 import fastnn
 from fastnn import Model, Sequential, layers
+from fastnn._plan.compile import MAX_BLOCK
 from fastnn.callbacks import LambdaCallback
 from fastnn.errors import BatchError, DivergenceError
 from fastnn.layers import GRU, LSTM, Bidirectional, Dense, Input, SimpleRNN
@@ -61,20 +62,6 @@ def test_chunk_after_chunk_is_the_whole_sequence(name, kind, case):
     np.testing.assert_array_equal(found, plain.predict(case.whole))
 
 
-def one_step(torch, kind, x, state, kernel, recurrent, bias):
-    if kind is SimpleRNN:
-        return (torch.tanh(x @ kernel + state[0] @ recurrent + bias),)
-    if kind is LSTM:
-        i, f, g, o = (x @ kernel + state[0] @ recurrent + bias).chunk(4, dim=1)
-        c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
-    (z, r, g), (z_h, r_h, g_h) = (
-        part.chunk(3, dim=1) for part in (x @ kernel + bias[0], state[0] @ recurrent + bias[1])
-    )
-    z = torch.sigmoid(z + z_h)
-    return (z * state[0] + (1 - z) * torch.tanh(g + torch.sigmoid(r + r_h) * g_h),)
-
-
 @EVERY_BACKEND
 @RECURRENT
 def test_training_goes_on_from_batch_to_batch_as_in_pytorch_with_states_detached(name, kind, case):
@@ -86,8 +73,7 @@ def test_training_goes_on_from_batch_to_batch_as_in_pytorch_with_states_detached
     for _ in range(3):
         for x, y in zip(np.split(case.x, CHUNKS), np.split(case.y, CHUNKS), strict=True):
             state = tuple(each.detach() for each in state)
-            for step in torch.tensor(x).unbind(1):
-                state = one_step(torch, kind, step, state, *weights[:3])
+            state = torch_states(torch, kind, torch.tensor(x), state, *weights[:3])
             loss = ((state[0] @ weights[3] + weights[4] - torch.tensor(y)) ** 2).mean()
             optimizer.zero_grad()
             loss.backward()
@@ -310,6 +296,25 @@ def test_batches_of_other_sizes_are_refused_and_nothing_changes(case):
             call()
     for one, two in zip(weights + states, model.get_weights() + model.layers[0].states, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_no_rows_give_no_predictions_and_leave_what_is_remembered(case, chunks):
+    model, same, none, begun = deep(), deep(), case.x[:0], []
+    for each in [model, same] * chunks:
+        each.predict(case.x[:ROWS])
+    heard = LambdaCallback(on_predict_begin=lambda logs: begun.append("so"))
+    for made in model.predict(none), model.predict(none, callbacks=[heard]), model(none), model(none, training=True):
+        assert made.shape == (0, 2)
+    assert begun
+    np.testing.assert_array_equal(model.predict(case.x[ROWS:]), same.predict(case.x[ROWS:]))
+
+
+def test_a_batch_as_large_as_a_block_goes_on_beside_predictors(rng):
+    model, x = deep(), rng.normal(size=(MAX_BLOCK, STEPS, FEATURES))
+    afresh = model.predictor()(x)
+    np.testing.assert_array_equal(model.predict(x, batch_size=MAX_BLOCK), afresh)
+    assert np.all(model.predict(x, batch_size=MAX_BLOCK) != afresh)
 
 
 def test_rows_that_make_no_equal_batches_are_refused(case):
