@@ -27,20 +27,20 @@ from fastnn.callbacks import Logs
 def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any, listeners: Listeners) -> Logs:
     """Losses and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
     inputs = data.first().inputs if isinstance(data, Stream) else data.inputs
-    first, goes_on = trainee.sized(inputs), bool(trainee.compiled.layout.carried)
+    first = trainee.sized(inputs)
     plan, pool = first.plans.evaluation(first, len(inputs[0]) if isinstance(data, Stream) else batch_size)
     memory = take_memory(trainee.state, plan, pool)
     trainee.state.stop_evaluating = False
     evaluation = Evaluation(trainee.compiled, plan, memory, module)
     # Else it depends on how rows make batches.
-    is_mean = plan.header["divisor"] == BY_ROWS and not plan.has_masks and not goes_on
+    is_mean = plan.header["divisor"] == BY_ROWS and not plan.has_masks and not plan.settles
     together = None if is_mean or isinstance(data, Stream) else batch_size
 
     def add(rows: Rows) -> None:
-        for batch in _batches(len(rows), together or len(rows)):
-            part = rows.part(batch)
-            with _sized(trainee, evaluation, part):
-                evaluation.add(part)
+        size = min(together or len(rows), len(rows))
+        with _sized(trainee, evaluation, rows, size):
+            for batch in _batches(len(rows), size):
+                evaluation.add(rows.part(batch))
 
     def part(rows: Rows) -> Logs:
         add(rows)
@@ -57,15 +57,14 @@ def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any
 
 
 @contextlib.contextmanager
-def _sized(trainee: Trainee, evaluation: Evaluation, rows: Rows) -> Iterator[None]:
-    """A block in which the evaluation works with a plan for the lengths of these rows, or for as many."""
+def _sized(trainee: Trainee, evaluation: Evaluation, rows: Rows, size: int) -> Iterator[None]:
+    """A block in which the evaluation works with a plan for the lengths of these rows, in batches of this size."""
     kept = evaluation.plan, evaluation.memory
-    fits = len(rows) == int(evaluation.plan.header["batch_size"]) or not trainee.compiled.layout.carried
-    if trainee.of_sizes is None and fits:
+    if trainee.of_sizes is None and not trainee.compiled.layout.carried:
         yield
         return
     own = trainee.sized(rows.inputs)
-    plan, pool = own.plans.evaluation(own, len(rows))
+    plan, pool = own.plans.evaluation(own, size)
     evaluation.plan, evaluation.memory = plan, take_memory(trainee.state, plan, pool)
     try:
         yield

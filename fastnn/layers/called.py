@@ -43,7 +43,11 @@ class Called(Own):
         >>> Model(x, Dense(1)(Dense(8, "relu")(x))).output_shape
         (None, 1)
         """
-        made = self.called(inputs if mask is None else _with_masks(inputs, mask))
+        if mask is not None:
+            from fastnn.layers.given_masks import with_masks
+
+            inputs = with_masks(inputs, mask)
+        made = self.called(inputs)
         return made[0] if self.n_outputs == 1 else made
 
     def called(self, inputs: Any, options: tuple[str, ...] = ()) -> list[Edge]:
@@ -129,10 +133,3 @@ class Called(Own):
     def forget_calls(self, calls: Collection[Call]) -> None:
         """Forget uses in a graph that is no more."""
         object.__setattr__(self, "_calls", tuple(call for call in self._calls if call not in calls))
-
-
-def _with_masks(inputs: Any, masks: Any) -> Any:
-    """See :func:`fastnn.layers.given_masks.with_masks`."""
-    from fastnn.layers.given_masks import with_masks
-
-    return with_masks(inputs, masks)

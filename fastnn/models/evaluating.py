@@ -12,9 +12,8 @@ from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
 from fastnn._base.timeseries import Windows, parted
 from fastnn._engine import inference
-from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.convert import MAX_SAMPLES
-from fastnn._engine.data import Given, check_given, cut, make_rows
+from fastnn._engine.data import Given, check_given, make_rows
 from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import BATCH_SIZE, checked_steps
 from fastnn.callbacks import Logs
@@ -95,8 +94,7 @@ class Evaluating(Predicting):
             check_given(x, y)
             with self.built_for(x):
                 rows = make_rows(self.compiled, self.given(x, y, sample_weight))
-                n, size = cut("steps", len(rows), batch_size, steps, usual_rows(self.layout, self.batch_rows))
-                check_batches(self.layout, n, size)
+                n, size = self._cut(len(rows), batch_size, steps)
                 listeners.introduce(self, {"epochs": 1, "steps": -(-n // size)})
                 logs = self.evaluate_rows(rows.part(slice(n)), backend, listeners, size)
         return logs if return_dict else self._in_order(logs)

@@ -56,8 +56,7 @@ class Predicting(OwnLoops):
             return self._predict_batches(x, steps, backend, listeners)
         with self.built_for(x):
             inputs = self.rows_of(x)
-            n, size = cut("steps", len(inputs[0]), batch_size, steps, usual_rows(self.layout, self.batch_rows))
-            check_batches(self.layout, n, size)
+            n, size = self._cut(len(inputs[0]), batch_size, steps)
             entry = self.sized(inputs).prediction_entry(size)
             self.backend_, module = _kernels.select(entry[0], backend or self.backend)  # an error forgets the build
         if n < len(inputs[0]):
@@ -75,6 +74,12 @@ class Predicting(OwnLoops):
             listeners.introduce(self, {"epochs": 1, "steps": steps or stream.source.expected()})
             entries = lambda inputs: self.sized(inputs).prediction_entry(len(inputs[0]))  # noqa: E731
             return self.ends[1].join(inference.predict_stream(self._state, stream, entries, module, listeners))
+
+    def _cut(self, n_rows: int, batch_size: int | None, steps: int | None) -> tuple[int, int]:
+        """How many of the first rows count, and the rows of a batch."""
+        n, size = cut("steps", n_rows, batch_size, steps, usual_rows(self.layout, self.batch_rows))
+        check_batches(self.layout, n, size)
+        return n, size
 
     def rows_of(self, x: Any) -> list[Any]:
         """Rows for prediction, checked, for each input."""
