@@ -14,7 +14,7 @@ from fastnn.cli.series_prepare import found_line, needs
 from fastnn.tables import Encoding, Table
 from fastnn.tables.notes import shortened
 from fastnn.tables.order import check_room, order_rows
-from fastnn.tables.series import Forecast, SeriesFeatures
+from fastnn.tables.series import Forecast, SeriesFeatures, horizon_of
 from fastnn.tables.series_rows import Past, SeriesRows, series_rows, with_target
 from fastnn.tables.table import Text, with_gaps
 from fastnn.tables.target import Classes
@@ -28,8 +28,8 @@ def continued(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> 
         raise ValueError("--keep is for models of single rows; this one predicts steps that the file has no rows of")
     _, rows, notes = _read(arguments, encoding)
     order, ends = rows.order, rows.order.firsts[1:]
-    last = rows.last_known()[ends - 1]
-    begins = order.segments[np.searchsorted(order.segments, ends, side="left") - 1]
+    last = rows.last_known[ends - 1]
+    begins = order.begins[ends - 1]
     there = ends - begins >= features.window
     if isinstance(target, Forecast):
         there &= last >= 0
@@ -37,7 +37,7 @@ def continued(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> 
     notes += _unknown(target.name, rows, there)
     groups = np.flatnonzero(there)
     output = model.predict(rows.x(ends[groups] - features.window, features.window))
-    columns = _places(features, rows, groups, target.n_out if isinstance(target, Forecast) else 1)
+    columns = _places(features, rows, groups, horizon_of(target))
     if isinstance(target, Forecast):
         predicted = target.decode(output, rows.values[last[groups]])
         return columns | {free_name(target.name, columns): predicted.reshape(-1)}, notes
@@ -52,7 +52,7 @@ def evaluate_series(arguments: argparse.Namespace, model: Any, encoding: Encodin
     """Lines about all windows of the file whose targets are known, and notes."""
     features, target = _known(encoding)
     source, rows, notes = _read(arguments, encoding)
-    horizon = target.horizon if isinstance(target, Forecast) else 1
+    horizon = horizon_of(target)
     notes += check_room(rows.order, *needs(features.window, horizon), "give more steps")
     notes += target.notes(require_target(source)) if isinstance(target, Classes) else []
     starts = rows.windows(features.window, horizon)

@@ -14,7 +14,7 @@ from fastnn.cli.report import Line, Report
 from fastnn.models.summary import table
 from fastnn.tables import Encoding
 from fastnn.tables.scores import score_numbers
-from fastnn.tables.series import Forecast, SeriesFeatures
+from fastnn.tables.series import Forecast, SeriesFeatures, horizon_of
 from fastnn.tables.series_rows import SeriesRows
 from fastnn.tables.target import Classes
 
@@ -37,7 +37,7 @@ class Forecasts(Report):
         assert isinstance(features, SeriesFeatures)
         window = features.window
         output = model.predict(rows.x(starts, window))
-        horizon = target.horizon if isinstance(target, Forecast) else 1
+        horizon = horizon_of(target)
         actual = rows.targets(starts, window, horizon)
         last = rows.last(starts, window)
         if isinstance(target, Forecast):

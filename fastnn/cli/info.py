@@ -54,9 +54,8 @@ def _facts(path: str, model: Any, encoding: Encoding | None) -> list[str]:
 def target_line(target: Classes | Quantity | Forecast) -> str:
     """What the model predicts."""
     if isinstance(target, Forecast):
-        steps = "the next step" if target.horizon == 1 else f"the next {target.horizon} steps"
         changes = f"mean {target.mean:.5g}, standard deviation {target.spread:.5g} in training"
-        return f"{target.name}, a number, {steps}, as changes from the last value ({changes})"
+        return f"{target.name}, a number, {target.ahead} ({changes})"
     if isinstance(target, Quantity):
         return f"{target.name}, a number (mean {target.mean:.5g}, standard deviation {target.spread:.5g} in training)"
     labels = ", ".join(map(str, target.labels[:MOST_LABELS]))

@@ -93,6 +93,10 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
 
 
 def class_weights_of(arguments: argparse.Namespace, target: Any, y: np.ndarray) -> np.ndarray | None:
+    """What rows of each class weigh, as ``--class-weight`` says, which it prints; None without it.
+
+    ``y`` are the classes ``(n,)`` of the rows to train on.
+    """
     if arguments.class_weight is None:
         return None
     if not isinstance(target, Classes):

@@ -11,11 +11,12 @@ import numpy as np
 
 from fastnn.cli.fit import Rows
 from fastnn.cli.forecasts import Forecasts
+from fastnn.cli.networks import RECURRENT
 from fastnn.tables import Encoding, Reading
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.series_rows import SeriesRows
 
-NETWORKS = ("mlp", "gru", "lstm")  # that take series
+NETWORKS = ("mlp", *RECURRENT)  # that take series
 
 
 def check_series_options(arguments: argparse.Namespace) -> None:
@@ -87,15 +88,15 @@ class PreparedSeries:
     def rows(self) -> Rows:
         """What ``fit`` takes; classes that only held-out windows have do not tell when to stop."""
         y, weights = self.y, self.class_weights
-        later = self._y(self.later)
+        later, starts = self._y(self.later), self.later
         validation: tuple[Any, ...] | None = None
-        starts = self.later if isinstance(self.encoding.target, Forecast) else self.later[later >= 0]
+        if not isinstance(self.encoding.target, Forecast):
+            starts, later = starts[later >= 0], later[later >= 0]
         if len(self.later) and not len(starts):
             raise ValueError(
                 "no class of the held-out rows is there before them; take another share with --validation, or 0"
             )
         if len(starts):
-            later = self._y(starts)
             counts = [] if weights is None or not weights[later].any() else [weights[later]]
             validation = self.rows_of.x(starts, self.features.window), later, *counts
         return Rows(self.x, y, None if weights is None else weights[y], validation)

@@ -211,8 +211,7 @@ def before_cut(order: Order, share: float) -> np.ndarray:
 
 def _ahead(target: Classes | Forecast) -> str:
     if isinstance(target, Forecast):
-        steps = "the next step" if target.horizon == 1 else f"the next {target.horizon} steps"
-        return f", {steps}, as changes from the last value"
+        return f", {target.ahead}"
     return f", the next step, {len(target.labels)} classes: {shortened(target.labels, 10)}"
 
 

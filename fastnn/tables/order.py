@@ -7,6 +7,7 @@ in which no row is missing; no window crosses its ends.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -43,6 +44,11 @@ class Order:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def begins(self) -> np.ndarray:
+        """The step at which the segment of each step begins, ``(n,)`` int64."""
+        return np.repeat(self.segments[:-1], np.diff(self.segments))
 
     def starts(self, needs: int) -> np.ndarray:
         """The steps at which windows begin that have ``needs`` steps in their segment, int64."""

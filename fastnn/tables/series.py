@@ -150,6 +150,12 @@ class Forecast:
     def n_out(self) -> int:
         return self.horizon
 
+    @property
+    def ahead(self) -> str:
+        """Which steps are predicted, and how, in words."""
+        steps = "the next step" if self.horizon == 1 else f"the next {self.horizon} steps"
+        return f"{steps}, as changes from the last value"
+
     def encode(self, values: np.ndarray, last: np.ndarray) -> np.ndarray:
         """Standardised changes ``(n, horizon)`` float32 from ``last`` ``(n,)`` to ``values`` ``(n, horizon)``."""
         return ((values - last[:, None] - self.mean) / self.spread).astype(np.float32)
@@ -172,6 +178,11 @@ class Forecast:
     def from_config(stored: dict[str, Any]) -> Forecast:
         """The target that :meth:`config` described."""
         return Forecast(**{key: value for key, value in stored.items() if key != "kind"})
+
+
+def horizon_of(target: Any) -> int:
+    """How many steps a series' target is of; classes are told one step ahead."""
+    return target.horizon if isinstance(target, Forecast) else 1
 
 
 def fit_forecast(name: str, values: np.ndarray, last: np.ndarray) -> Forecast:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class SeriesRows:
         if self.known.all():
             return starts
         targets = np.lib.stride_tricks.sliding_window_view(self.known, horizon)
-        whole = targets[starts + window].all(axis=1) & (self.last_known()[starts + window - 1] >= 0)
+        whole = targets[starts + window].all(axis=1) & (self.last_known[starts + window - 1] >= 0)
         return starts[whole]
 
     def x(self, starts: np.ndarray, window: int) -> WindowRows:
@@ -51,24 +52,24 @@ class SeriesRows:
         """The ``horizon`` steps behind each window, ``(n, horizon)``."""
         return np.lib.stride_tricks.sliding_window_view(self.values, horizon)[starts + window]
 
+    @cached_property
     def last_known(self) -> np.ndarray:
         """The last step of the segment with a target, up to each step itself, ``(n,)`` int64; -1 for none."""
         n = len(self.order)
         last = np.maximum.accumulate(np.where(self.known, np.arange(n), -1))
-        begins = np.repeat(self.order.segments[:-1], np.diff(self.order.segments))
-        return np.where(last >= begins, last, -1)
+        return np.where(last >= self.order.begins, last, -1)
 
     def last(self, starts: np.ndarray, window: int) -> np.ndarray:
         """The last known target at the end of each window, ``(n,)``."""
         ends = starts + window - 1
-        return self.values[ends if self.known.all() else self.last_known()[ends]]
+        return self.values[ends if self.known.all() else self.last_known[ends]]
 
     def season_before(self, starts: np.ndarray, window: int, horizon: int, season: int) -> np.ndarray:
         """What stood as many whole seasons before each target as are needed to know it, ``(n, horizon)`` float64.
 
         NaN where the segment does not reach back so far.
         """
-        begins = np.repeat(self.order.segments[:-1], np.diff(self.order.segments))[starts]
+        begins = self.order.begins[starts]
         out = np.empty((len(starts), horizon))
         for ahead in range(1, horizon + 1):
             before = starts + (window - 1 + ahead - -(-ahead // season) * season)
@@ -109,7 +110,7 @@ class Past:
         if not changes:
             return self.column
         rows = self.rows(order)
-        before = np.concatenate([[-1], rows.last_known()[:-1]])
+        before = np.concatenate([[-1], rows.last_known[:-1]])
         before[order.segments[:-1]] = -1
         change = np.where(before >= 0, rows.values - rows.values[before], 0.0)
         out = np.empty(len(order))
