@@ -196,6 +196,12 @@ def rng():
 
 
 @pytest.fixture
+def numpy_backend(monkeypatch):
+    """Commands work with NumPy: they are the same for all backends, and this one needs no compiler."""
+    monkeypatch.setenv("FASTNN_BACKEND", "numpy")
+
+
+@pytest.fixture
 def no_figures_left():
     """Closes what a test left open in pyplot, which warns of many open figures."""
     yield

@@ -19,13 +19,9 @@ import fastnn
 from fastnn.cli import main
 from fastnn.layers import Dense
 
+pytestmark = pytest.mark.usefixtures("numpy_backend")
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _one_backend(monkeypatch):
-    """The command line is the same for all backends; this one needs no compiler."""
-    monkeypatch.setenv("FASTNN_BACKEND", "numpy")
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from test_cli import run, train, value
 
 from fastnn.cli import main
 
+pytestmark = pytest.mark.usefixtures("numpy_backend")
+
 X = np.random.default_rng(0).normal(size=300)
 
 
 @pytest.fixture(autouse=True)
-def _one_backend(monkeypatch, tmp_path):
-    monkeypatch.setenv("FASTNN_BACKEND", "numpy")
+def _own_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 

@@ -20,13 +20,9 @@ from test_cli import run, train, value
 import fastnn
 from fastnn.tables import Encoding, read_table
 
+pytestmark = pytest.mark.usefixtures("numpy_backend")
+
 CODES = ["007", "12345678901234567890", "1e3", "-0", "8.50"]
-
-
-@pytest.fixture(autouse=True)
-def _one_backend(monkeypatch):
-    """The command line is the same for all backends; this one needs no compiler."""
-    monkeypatch.setenv("FASTNN_BACKEND", "numpy")
 
 
 @pytest.fixture

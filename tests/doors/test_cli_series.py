@@ -16,13 +16,10 @@ from fastnn.cli.series import series_reading
 from fastnn.cli.series_prepare import PreparedSeries, prepare_series
 from fastnn.tables import Encoding, Reading
 
+pytestmark = pytest.mark.usefixtures("numpy_backend")
+
 DAYS = (np.datetime64("2023-12-01") + np.arange(120)).astype(str).tolist()
 QUICK = ("--epochs", 2, "--seed", 1, "--network", "mlp")
-
-
-@pytest.fixture(autouse=True)
-def _one_backend(monkeypatch):
-    monkeypatch.setenv("FASTNN_BACKEND", "numpy")
 
 
 @pytest.fixture

@@ -17,11 +17,7 @@ from fastnn.tables import Table
 from fastnn.tables.table import column_from_values
 from fastnn.watch.command import plane_of
 
-
-@pytest.fixture(autouse=True)
-def _one_backend(monkeypatch):
-    """The command line is the same for all backends; this one needs no compiler."""
-    monkeypatch.setenv("FASTNN_BACKEND", "numpy")
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def rows_of(n: int, seed: int = 3) -> list[list]:
