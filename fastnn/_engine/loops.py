@@ -39,6 +39,8 @@ from fastnn.optimizers import Optimizer
 from fastnn.regularizers import penalty
 from fastnn.schedules import Schedule
 
+AS_IT_IS = contextlib.nullcontext()
+
 
 class Loops:
     """What a user's loop on one model has in use.
@@ -161,7 +163,7 @@ class Loops:
         """Gradients by the weights of ``sum(slopes * outputs)``; with ``settles`` moving statistics follow the rows."""
         desk = self.take(entry)
         desk.sums[0] = 0.0
-        with self._beginning(desk, again=not settles):
+        with self._beginning(desk) if self.goes_on and not settles else AS_IT_IS:
             module.gradient(desk.plan, desk.memory, _rows(inputs, slopes), desk.sums, step)
         made = self._gathered(desk, settles)
         entry[1].append(desk)
@@ -178,16 +180,16 @@ class Loops:
     ) -> list[np.ndarray]:
         """The same by the inputs, ``(n, numbers a sample)``; ``again`` where a forward pass of the rows was before."""
         desk = self.take(entry)
-        with self._beginning(desk, again):
+        with self._beginning(desk) if self.goes_on and again else AS_IT_IS:
             made = desk.by_inputs(module, _rows(inputs, slopes), step)
         entry[1].append(desk)
         return made
 
     @contextlib.contextmanager
-    def _beginning(self, desk: Desk, again: bool) -> Iterator[None]:
-        """A block that begins with the states that the last forward pass in training began with, where ``again``."""
+    def _beginning(self, desk: Desk) -> Iterator[None]:
+        """A block that begins with the states that the last forward pass in training began with."""
         states, before = desk.memory.states, self.before
-        if not (again and self.goes_on and before is not None and before.shape == states.shape):
+        if before is None or before.shape != states.shape:
             yield
             return
         now = states.copy()

