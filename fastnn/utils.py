@@ -1,6 +1,6 @@
 """Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences, norms, data sets, pictures of models.
 
-And :func:`timeseries`, windows of a series as rows.
+And :func:`timeseries`, windows of a series as rows, and :func:`fold`, a model with its BatchNormalization folded away.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
 from fastnn._base.timeseries import Windows, timeseries
 from fastnn.backend import clear_session
+from fastnn.models.folding import fold
 
 __all__ = [
     "PyDataset",
     "Sequence",
     "Windows",
     "clear_session",
+    "fold",
     "normalize",
     "pad_sequences",
     "plot_model",

@@ -33,6 +33,11 @@ def trajectory_limit(dtype) -> float:
     return {"float64": 1e-9, "float32": 2e-3}[np.dtype(dtype).name]
 
 
+def folded_limit(dtype) -> float:
+    """Largest distance of a folded model's outputs from the model's, as a part of the largest of them."""
+    return {"float64": 1e-12, "float32": 1e-5}[np.dtype(dtype).name]
+
+
 def chi_square_limit(freedom: int) -> float:
     """Chi-square that a fair draw exceeds about once in three million (Wilson and Hilferty 1931)."""
     part = 2 / (9 * freedom)

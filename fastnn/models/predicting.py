@@ -121,16 +121,24 @@ class Predicting(OwnLoops):
         """:meth:`predict` under the name Keras gives it for one batch."""
         return self.predict(x)
 
-    def predictor(self) -> Any:
+    def predictor(self, fold: bool = False) -> Any:
         """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`.
 
         That of a recurrent or causal network also goes step by step, ``f.step(x)``; see
         :class:`fastnn._engine.stepping.RecurrentPredictor`.
+
+        With ``fold`` it is that of :func:`fastnn.utils.fold` of the model as it is now, whose layers have taken in
+        their BatchNormalization: faster, with the same outputs up to rounding. It does not follow the model as that
+        trains on, or as its weights are set; make another one then.
         """
         from fastnn._engine.stepping import RecurrentPredictor
 
         if len(self.ends[0].names) > 1 or len(self.ends[1].names) > 1:
             raise ValueError("a predictor takes one input and gives one output; model(x) takes and gives several")
+        if flag("fold", fold):
+            from fastnn.models import folding
+
+            return folding.fold(self).predictor()
         layout = self.layout
         remembers = layout.is_open or any(layer.steps is not None for layer in layout.layers)
         made = RecurrentPredictor(self) if remembers else self.predictor_of_rows()
