@@ -38,8 +38,8 @@ def fold(model: Any) -> Any:
     numbers, as Dropout, Flatten and Reshape. PyTorch has ``torch.nn.utils.fuse_conv_bn_eval`` for a pair of modules.
 
     Left as they are: layers where somebody else, too, reads what stands between them and their neighbour, or where the
-    neighbour has other uses, or is in another of the models inside the model; layers in front of their neighbour with a
-    mean more than 64 deviations from 0, which would lose digits; and those with which weights would not be finite.
+    neighbour has other uses, or is in another of the models inside the model; layers in front of their neighbour with
+    means more than 8 deviations from 0, which would lose digits; and those with which weights would not be finite.
 
     Parameters
     ----------

@@ -325,14 +325,24 @@ def test_what_is_not_linear_or_mixes_channels_is_left(rng, layers):
     assert left(folded(rng, chain(*layers, shape=IMAGE))) == ["left"]
 
 
-def test_a_mean_far_from_zero_is_left_in_front_of_a_layer_and_no_digits_are_lost(rng):
-    x = (2000 + rng.normal(size=(50, 3))).astype(np.float32)
-    scaled = Normalization(name="left")
-    scaled.adapt(x)
-    model = chain(scaled, Dense(4), shape=(3,), dtype="float32")
+@DTYPES
+@pytest.mark.parametrize(("far", "names"), [(7.9, []), (8.1, ["left"]), (2000, ["left"])])
+def test_means_far_from_zero_are_left_in_front_of_a_layer_lest_digits_are_lost(rng, far, names, dtype):
+    norm = Normalization(mean=np.full(64, far), variance=np.ones(64), name="left")
+    model = chain(norm, Dense(8), shape=(64,), dtype=dtype)
+    made, x = utils.fold(model), (far + rng.normal(size=(50, 64))).astype(dtype)
+    assert left(made) == names
+    assert_same([made.predict(x)], [model.predict(x)], dtype)
+
+
+def test_means_far_from_zero_are_folded_into_the_layer_before(rng):
+    model = chain(Dense(8), BatchNormalization(), ReLU(), shape=(64,), dtype="float32")
+    x = rng.normal(size=(50, 64)).astype(np.float32)
+    model.layers[0].set_weights([rng.normal(size=(64, 8)), np.full(8, 1000.0)])
+    model.layers[1].set_weights([np.ones(8), np.zeros(8), np.full(8, 1000.0), np.full(8, 64.0)])
     made = utils.fold(model)
-    assert left(made) == ["left"]
-    assert (made.predict(x) == model.predict(x)).all()
+    assert left(made) == []
+    assert_same([made.predict(x)], [model.predict(x)], "float32")
 
 
 @pytest.mark.parametrize("name", ["gamma", "beta", "moving_variance"])
