@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from tolerance import folded_limit
 
-from fastnn import Input, Model, utils
+from fastnn import Input, Model, Sequential, utils
 from fastnn.layers import (
     Activation,
     Add,
@@ -14,6 +16,7 @@ from fastnn.layers import (
     Conv2D,
     DepthwiseConv2D,
     Dropout,
+    InputLayer,
     Layer,
     Normalization,
     ReLU,
@@ -22,6 +25,11 @@ from fastnn.layers import (
 )
 
 AFFINE = (BatchNormalization, Normalization, Rescaling)
+
+
+def chain(*layers, shape, dtype="float64", **more):
+    """A Sequential of copies, on NumPy."""
+    return Sequential([InputLayer(shape), *map(copy.copy, layers)], dtype=dtype, seed=1, backend="numpy", **more)
 
 
 def layers_in(model) -> list:
