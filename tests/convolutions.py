@@ -177,6 +177,15 @@ TRANSPOSED = (
     case("Conv1DTranspose", (7, 33), 17, filters=1, kernel_size=4, strides=3),
     case("Conv1DTranspose", (5, 1), filters=3, kernel_size=3, dilation_rate=4),
 )
+WIDER = (  # lines of several vectors, and more of them than are made together
+    case("Conv2D", (11, 21, 1), 3, filters=6, kernel_size=(3, 5), padding="same"),
+    case("Conv2D", (4, 45, 1), 3, filters=3, kernel_size=(2, 4), use_bias=False),
+    case("Conv2D", (6, 19, 1), 2, filters=1, kernel_size=3, use_bias=False),
+    case("Conv2D", (21, 20, 40), 1, filters=3, kernel_size=(3, 4), padding="same"),
+    case("Conv2D", (40, 19, 24), 1, filters=2, kernel_size=(3, 2), strides=(2, 1)),
+    case("Conv2D", (9, 7, 6), 18, filters=10, kernel_size=1, groups=2),
+    case("Conv2D", (9, 7, 5), 18, filters=3, kernel_size=(4, 1), padding="same"),
+)
 AXES = ((1, 1, 1), (2, 1, 1), (3, 1, 1), (3, 2, 1), (2, 3, 1), (1, 2, 1), (3, 1, 2), (2, 1, 3), (5, 2, 1), (4, 1, 2))
 LENGTHS = ((1, 5), (2, 7), (7, 6), (11, 13), (4, 4), (8, 3))
 WIDTHS = ((1, 1, 1), (3, 4, 1), (4, 6, 2), (6, 6, 6), (2, 17, 1), (16, 8, 4), (5, 15, 5))

@@ -70,8 +70,6 @@ static void multiply_block(const product *g, const real *packed_b, real *packed_
         }
 }
 
-static int64_t rounded_up(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
-
 /* Numbers of packed B, then of packed A. */
 static int64_t packed_b_size(const product *g) {
     return rounded_up(at_most(g->n, BLOCK_N), TILE_WIDTH) * at_most(g->k, BLOCK_K);

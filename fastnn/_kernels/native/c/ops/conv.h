@@ -21,10 +21,10 @@ static size_t conv_scratch(const fnn_op *op) {
 }
 
 /* The activated output of one image. */
-static void conv_image(const fnn_op *op, const fnn_model *model, const convolution *v, const real *x, real *room,
-                       real *z, real *y) {
+static void conv_image(const fnn_op *op, const fnn_model *model, const convolution *v, const real *x, const int64_t *at,
+                       real *room, real *z, real *y) {
     const real *w = (const real *)model->params + op->w, *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
-    convolve(v, x, w, b, room, z);
+    convolve(v, x, w, b, at, room, z);
     if (z != y || op->activation != FNN_LINEAR) fnn_activate(op->activation, op->parameter, op->repeat, v->n, z, y);
 }
 
@@ -35,11 +35,13 @@ static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const 
     const convolution v = conv_of(op);
     const pooling q = pooling_of(op + 1);
     const real *x = op_x(op, model, block, 0);
-    real *room = fnn_scratch(convolution_scratch(&v)), *z = made_room(&v, room);
+    real *scratch = fnn_scratch(convolution_scratch(&v)), *z = made_room(&v, scratch),
+         *room = scratch + windows_size(&v);
+    const int64_t *at = windows_at(&v, scratch);
     real *y = op_y(op + 1, model);
     integer *winners = model->values[op->output].grad < 0 ? NULL : (integer *)op_y(op, model);
     for (int64_t i = begin; i < end; i++) {
-        conv_image(op, model, &v, x + i * v.x_size, room, z, z);
+        conv_image(op, model, &v, x + i * v.x_size, at, room, z, z);
         if (winners)
             pool_image_kept(&q, z, y + i * q.y_size, winners + i * q.y_size);
         else
@@ -55,9 +57,10 @@ static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     const convolution v = conv_of(op);
     real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
     const real *x = op_x(op, model, block, 0);
-    real *room = fnn_scratch(convolution_scratch(&v));
+    real *scratch = fnn_scratch(convolution_scratch(&v)), *room = scratch + windows_size(&v);
+    const int64_t *at = windows_at(&v, scratch);
     for (int64_t i = begin; i < end; i++)
-        conv_image(op, model, &v, x + i * v.x_size, room, z + i * v.y_size, y + i * v.y_size);
+        conv_image(op, model, &v, x + i * v.x_size, at, room, z + i * v.y_size, y + i * v.y_size);
 }
 
 /* The slopes by z that the op keeps: of the output, or of its maxima. */
@@ -78,11 +81,12 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
     active.activation = op->activation, active.parameter = op->parameter, active.z = op->z;
     activation_back(&active, model, begin, end);
     if (!dx) return;
-    real *turned = fnn_scratch(convolution_scratch(&v)), *sums = turned + kernel_size(&v);
-    real *made = made_room(&v, turned);
+    real *scratch = fnn_scratch(convolution_scratch(&v)), *made = made_room(&v, scratch);
+    const handed *across = gathers_of(&v, scratch);
+    real *turned = scratch + gathers_size(&v), *sums = turned + kernel_size(&v);
     turn_kernel(&v, w, turned);
     for (int64_t i = begin; i < end; i++)
-        image_gradient(&v, slopes_of(&from, &v, i, made), w, turned, op_edge(op, model, 0)->adds, sums,
+        image_gradient(&v, slopes_of(&from, &v, i, made), w, turned, across, op_edge(op, model, 0)->adds, sums,
                        dx + i * v.x_size);
 }
 

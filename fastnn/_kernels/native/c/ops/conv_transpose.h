@@ -21,12 +21,14 @@ static void conv_transpose_forward(const fnn_op *op, const fnn_model *model, con
     const real *w = (const real *)model->params + op->w, *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
     real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
     const real *x = op_x(op, model, block, 0);
-    real *turned = fnn_scratch(convolution_scratch(&v)), *sums = turned + kernel_size(&v);
+    real *scratch = fnn_scratch(convolution_scratch(&v));
+    const handed *across = gathers_of(&v, scratch);
+    real *turned = scratch + gathers_size(&v), *sums = turned + kernel_size(&v);
     turn_kernel(&v, w, turned);
     for (int64_t i = begin; i < end; i++) {
         real *to = z + i * v.x_size;
         for (int64_t at = 0; b && at < op->repeat; at++) copy_row(b, op->n_out, to + at * op->n_out);
-        image_gradient(&v, x + i * v.y_size, w, turned, b != NULL, sums, to);
+        image_gradient(&v, x + i * v.y_size, w, turned, across, b != NULL, sums, to);
         if (z != y || op->activation != FNN_LINEAR)
             fnn_activate(op->activation, op->parameter, op->repeat, op->n_out, to, y + i * v.x_size);
     }
@@ -41,10 +43,12 @@ static void conv_transpose_backward_rows(const fnn_op *op, const fnn_model *mode
     activation_back(op, model, begin, end);
     if (!dx) return;
     const int add = op_edge(op, model, 0)->adds;
-    real *room = fnn_scratch(conv_transpose_scratch(op)), *made = room + around_size(&v.a);
+    real *scratch = fnn_scratch(conv_transpose_scratch(op)), *room = scratch + windows_size(&v);
+    real *made = room + around_size(&v.a);
+    const int64_t *at = windows_at(&v, scratch);
     for (int64_t i = begin; i < end; i++) {
         real *to = dx + i * v.y_size;
-        convolve(&v, dz + i * v.x_size, w, NULL, room, add ? made : to);
+        convolve(&v, dz + i * v.x_size, w, NULL, at, room, add ? made : to);
         if (add) add_row(made, v.y_size, to);
     }
 }

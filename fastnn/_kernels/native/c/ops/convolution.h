@@ -1,8 +1,8 @@
 /* A convolution of one image, its way back, and the gradient of its kernel: what the ops conv and conv_transpose share.
  *
- * Design: products read the image where it lies, line by line of a window (segments), so that no window is copied.
- * Where several channels of a group do not follow each other, or windows have gaps, the segments are its single places.
- */
+ * Design: products read the image where it lies, each window from where it begins, a line of it after the other
+ * (planes), so that no window is copied and all windows of an image are one product. Where several channels of a group
+ * do not follow each other, or windows have gaps, a line is read place by place (segments). */
 #ifndef FNN_OPS_CONVOLUTION_H
 #define FNN_OPS_CONVOLUTION_H
 
@@ -14,7 +14,8 @@
 #include "scratch.h"
 #include "windows.h"
 
-#define CONV_SHARD 16 /* samples whose parts of dw are one sum, see _ops/conv.py */
+#define CONV_SHARD 16             /* samples whose parts of dw are one sum, see _ops/conv.py */
+#define SUMS (65536 / REAL_BYTES) /* numbers that are handed back together, about */
 
 /* A convolution: its windows, and sizes that follow from them. */
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
     around a;
     int64_t n, groups, in, out; /* filters; channels of a group that are read, and made */
     int lines;                  /* a line of a window is one run of numbers */
+    int in_place;               /* what is handed back by a line of windows lies as the line of the image does */
     int64_t x_size, y_size;     /* numbers a sample */
     int64_t made;               /* numbers of scratch memory for an output that the workspace does not have */
 } convolution;
@@ -31,19 +33,34 @@ static convolution convolution_of(const fnn_op *op, int64_t n, int64_t groups) {
     v.a = around_of(&v.s);
     v.in = v.s.c / v.groups, v.out = v.n / v.groups;
     v.lines = v.groups == 1 && v.s.dw == 1;
+    v.in_place = v.s.kw == 1 && v.s.sw == 1 && v.s.sh == 1 && v.s.left == 0 && v.s.ow == v.s.w;
     v.x_size = v.s.h * v.s.w * v.s.c, v.y_size = v.s.oh * v.s.ow * v.n;
     return v;
 }
 
 static int is_depthwise(const convolution *v) { return v->in == 1 && v->out == 1; }
 
-/* Numbers of the kernel, and those that conv_hand_back gives. */
+/* Numbers of the kernel. */
 static int64_t kernel_size(const convolution *v) { return v->s.kh * v->s.kw * v->in * v->n; }
-static int64_t sums_size(const convolution *v) { return v->s.ow * v->s.kw * v->in; }
+
+/* Numbers of a convolution's plans in scratch memory, in whole cache lines. */
+static int64_t plan_size(int64_t integers) { return rounded_up(integers * (int64_t)sizeof(int64_t), 64) / REAL_BYTES; }
+static int64_t windows_size(const convolution *v) { return plan_size(v->s.oh * v->s.ow); }
+static int64_t gathers_size(const convolution *v) { return plan_size(2 * v->s.w); }
+
+/* Lines of an image whose gradients are made together, and the numbers that conv_hand_back gives for them. */
+static int64_t lines_in_sums(const convolution *v) {
+    const int64_t line = v->s.ow * v->s.kw * v->in;
+    return at_least(1, at_most(v->s.h, SUMS / line));
+}
+static int64_t sums_size(const convolution *v) { return lines_in_sums(v) * v->s.ow * v->s.kw * v->in; }
 
 /* Bytes of scratch memory that any of the three below wants. */
 static size_t convolution_scratch(const convolution *v) {
-    const int64_t size = at_least(around_size(&v->a) + 2 * kernel_size(v), kernel_size(v) + sums_size(v));
+    const int64_t forward = windows_size(v) + around_size(&v->a);
+    const int64_t back = gathers_size(v) + kernel_size(v) + sums_size(v);
+    const int64_t params = around_size(&v->a) + 2 * kernel_size(v);
+    const int64_t size = at_least(forward, at_least(back, params));
     return (size_t)(size + LANES + v->made) * sizeof(real); /* conv_gather reads behind the sums */
 }
 
@@ -52,53 +69,67 @@ static real *made_room(const convolution *v, real *scratch) {
     return scratch + convolution_scratch(v) / sizeof(real) - v->made;
 }
 
-/* Whether the places that all lines of windows read follow each other as those of one line do. */
+/* Whether the places that all windows read follow each other as those of one line do. */
 static int is_one_line(const convolution *v) {
     const windows *s = &v->s;
-    return v->lines && (s->oh == 1 || s->sh * v->a.row == s->ow * s->sw * s->c);
+    return s->oh == 1 || s->sh * v->a.row == s->ow * s->sw * s->c;
 }
 
-/* z of one line of windows, for the g-th group; of all lines where they are one. */
-static void conv_line(const convolution *v, const real *image, const real *w, const real *bias, int64_t oy, int64_t g,
-                      real *z) {
+/* Where each window begins in an image with what is around it; nothing where they are one line. */
+static const int64_t *windows_at(const convolution *v, real *room) {
     const windows *s = &v->s;
-    product p = {.m = s->ow,
+    int64_t *at = (int64_t *)room;
+    if (is_one_line(v)) return NULL;
+    for (int64_t oy = 0; oy < s->oh; oy++)
+        for (int64_t ox = 0; ox < s->ow; ox++) at[oy * s->ow + ox] = oy * s->sh * v->a.row + ox * s->sw * s->c;
+    return at;
+}
+
+/* Whether a line of windows is better made by vectors along it: the image has one channel, and filters are few. */
+static int has_narrow_lines(const convolution *v) {
+    return v->lines && v->s.c * v->s.sw == 1 && v->s.ow >= LANES && v->n <= NARROW_MOST;
+}
+
+/* z (oh, ow, n) of an image, whose windows begin at `at`; `room` is for the image with what is around it. */
+static void convolve(const convolution *v, const real *x, const real *w, const real *bias, const int64_t *at,
+                     real *room, real *z) {
+    const windows *s = &v->s;
+    if (is_depthwise(v)) {
+        depthwise_forward(s, x, w, bias, 0, z);
+        return;
+    }
+    const int64_t run = v->lines ? s->kw * s->c : v->in; /* numbers that follow each other in both */
+    product p = {.m = s->oh * s->ow,
                  .n = v->out,
-                 .k = v->in,
+                 .k = run,
+                 .a = image_around(s, &v->a, x, room),
                  .a_row = s->sw * s->c,
                  .a_column = 1,
+                 .a_rows = at,
+                 .b = w,
                  .b_row = v->n,
-                 .start = bias ? bias + g * v->out : NULL,
-                 .c = z + oy * s->ow * v->n + g * v->out,
+                 .start = bias,
+                 .c = z,
                  .c_row = v->n,
-                 .segments = s->kw,
+                 .segments = v->lines ? 1 : s->kw,
                  .a_segment = s->dw * s->c,
-                 .b_segment = v->in * v->n};
-    const real *lines = image + oy * s->sh * v->a.row + g * v->in;
-    if (v->lines) {
-        p.k = s->kw * s->c, p.segments = s->kh, p.a_segment = s->dh * v->a.row, p.b_segment = p.k * v->n;
-        p.a = lines, p.b = w;
-        if (is_one_line(v)) p.m *= s->oh;
-        multiply_in_place(&p);
+                 .b_segment = run * v->n,
+                 .planes = s->kh,
+                 .a_plane = s->dh * v->a.row,
+                 .b_plane = s->kw * v->in * v->n};
+    if (has_narrow_lines(v)) {
+        const real *image = p.a;
+        p.m = s->ow, p.a_rows = NULL;
+        for (int64_t oy = 0; oy < s->oh; oy++, p.c += s->ow * v->n) {
+            p.a = image + oy * s->sh * v->a.row;
+            multiply_narrow(&p);
+        }
         return;
     }
-    for (int64_t ky = 0; ky < s->kh; ky++) {
-        p.a = lines + ky * s->dh * v->a.row, p.b = w + ky * s->kw * v->in * v->n + g * v->out;
+    for (int64_t g = 0; g < v->groups; g++, p.a += v->in, p.b += v->out, p.c += v->out) {
         multiply_in_place(&p);
-        p.start = p.c, p.start_row = v->n;
+        if (bias) p.start += v->out;
     }
-}
-
-/* z (oh, ow, n) of an image; `room` is for the image with what is around it. */
-static void convolve(const convolution *v, const real *x, const real *w, const real *bias, real *room, real *z) {
-    if (is_depthwise(v)) {
-        depthwise_forward(&v->s, x, w, bias, 0, z);
-        return;
-    }
-    const real *image = image_around(&v->s, &v->a, x, room);
-    const int64_t lines = is_one_line(v) ? 1 : v->s.oh;
-    for (int64_t oy = 0; oy < lines; oy++)
-        for (int64_t g = 0; g < v->groups; g++) conv_line(v, image, w, bias, oy, g, z);
 }
 
 /* The kernel for image_gradient: for each group (kh, out, kw * in); of a depthwise one its taps turned round. */
@@ -113,66 +144,113 @@ static void turn_kernel(const convolution *v, const real *w, real *turned) {
             transpose(wide, v->out, w + ky * wide * v->n + g * v->out, v->n, turned, wide);
 }
 
-/* (ow, kw * in): what each output of the lines that have read line y hands back, before it is shifted to its place. */
-static int conv_hand_back(const convolution *v, const real *dz, const real *turned, int64_t y, int64_t g, real *sums) {
+/* Where conv_gather reads for each place of a line: the first of so many numbers that are added up. */
+typedef struct {
+    int64_t from, count;
+} handed;
+
+static const handed *gathers_of(const convolution *v, real *room) {
+    const windows *s = &v->s;
+    handed *across = (handed *)room;
+    for (int64_t x = 0; x < s->w; x++) {
+        const taps t = taps_at(x + s->left, s->kw, s->sw, s->dw, s->ow);
+        across[x] = (handed){(t.output * s->kw + t.first) * v->in, n_taps(&t)};
+    }
+    return across;
+}
+
+/* Lines y, y + step ... whose windows' taps are the same, and how many they are. */
+typedef struct {
+    int64_t y, step, count;
+    taps t;
+} lines;
+
+static lines lines_at(const convolution *v, int64_t y) {
+    const windows *s = &v->s;
+    lines l = {.y = y, .step = s->dh > 1 ? 1 : s->sh, .count = 1, .t = taps_at(y + s->top, s->kh, s->sh, s->dh, s->oh)};
+    for (const int64_t most = lines_in_sums(v); l.count < most && y + l.step * l.count < s->h; l.count++) {
+        const taps t = taps_at(y + l.step * l.count + s->top, s->kh, s->sh, s->dh, s->oh);
+        if (t.first != l.t.first || t.end != l.t.end || t.output != l.t.output + l.count) break;
+    }
+    return l;
+}
+
+/* (count * ow, kw * in), dense rows `row` apart: what each output of the lines that have read these hands back, before
+ * it is shifted to its place. */
+static void conv_hand_back(const convolution *v, const real *dz, const real *turned, const lines *l, int64_t g,
+                           real *sums, int64_t row) {
     const windows *s = &v->s;
     const int64_t wide = s->kw * v->in;
-    const taps t = taps_at(y + s->top, s->kh, s->sh, s->dh, s->oh);
-    if (!n_taps(&t)) return 0;
-    const product p = {.m = s->ow,
+    const product p = {.m = l->count * s->ow,
                        .n = wide,
                        .k = v->out,
-                       .a = dz + t.output * s->ow * v->n + g * v->out,
+                       .a = dz + l->t.output * s->ow * v->n + g * v->out,
                        .a_row = v->n,
                        .a_column = 1,
-                       .b = turned + (g * s->kh + t.first) * v->out * wide,
+                       .b = turned + (g * s->kh + l->t.first) * v->out * wide,
                        .b_row = wide,
                        .c = sums,
-                       .c_row = wide,
-                       .segments = n_taps(&t),
-                       .a_segment = -t.back * s->ow * v->n,
-                       .b_segment = t.step * v->out * wide};
+                       .c_row = row,
+                       .segments = n_taps(&l->t),
+                       .a_segment = -l->t.back * s->ow * v->n,
+                       .b_segment = l->t.step * v->out * wide};
     multiply_in_place(&p);
-    return 1;
 }
 
 /* dx at one place of a line, channels of a group: the sum of what outputs have for it, in the order of the taps. With
  * `spills` also what stands behind the last channel may be written: it is set later. */
-static void conv_gather(const convolution *v, const real *sums, int64_t x, int add, int spills, real *dx) {
-    const windows *s = &v->s;
-    const int64_t wide = s->kw * v->in;
-    const taps t = taps_at(x + s->left, s->kw, s->sw, s->dw, s->ow);
-    const int64_t jump = t.step * v->in - t.back * wide;
-    for (int64_t j = 0; j < v->in; j += LANES) {
-        const int some = spills ? LANES : (int)at_most(v->in - j, LANES);
-        const real *from = sums + t.output * wide + t.first * v->in + j;
+INLINE void conv_gather(int64_t n, const real *from, int64_t count, int64_t jump, int add, int spills, real *dx) {
+    for (int64_t j = 0; j < n; j += LANES) {
+        const int some = spills ? LANES : (int)at_most(n - j, LANES);
+        const real *at = from + j;
         vf sum = vf_zero();
-        for (int64_t k = n_taps(&t); k; k--, from += jump) sum = vf_add(sum, vec_load(from, some));
+        for (int64_t k = count; k; k--, at += jump) sum = vf_add(sum, vec_load(at, some));
         if (add) sum = vf_add(vec_load(dx + j, some), sum);
         vec_store(dx + j, sum, some);
     }
 }
 
+/* A line of dx, channels of a group. */
+static void gather_line(const convolution *v, const handed *across, const real *sums, int add, real *dx) {
+    const windows *s = &v->s;
+    const int64_t jump = (s->dw > 1 ? 1 : s->sw) * v->in - (s->dw > 1 ? s->dw : 1) * s->kw * v->in;
+    for (int64_t x = 0; x < s->w; x++, dx += s->c) {
+        const int spills = !add && v->groups == 1 && (s->w - x) * s->c >= s->c + LANES;
+        conv_gather(v->in, sums + across[x].from, across[x].count, jump, add, spills, dx);
+    }
+}
+
+/* The gradient of some lines, channels of the g-th group. */
+static void lines_back(const convolution *v, const real *dz, const real *turned, const handed *across, const lines *l,
+                       int64_t g, int add, real *sums, real *dx) {
+    const windows *s = &v->s;
+    const int64_t row = s->w * s->c, wide = s->kw * v->in;
+    dx += l->y * row + g * v->in;
+    if (!n_taps(&l->t)) {
+        for (int64_t at = 0; !add && at < l->count * s->w; at++) /* of a line after the other: nothing reads them */
+            memset(dx + at / s->w * l->step * row + at % s->w * s->c, 0, (size_t)v->in * sizeof(real));
+    } else if (v->in_place && !add) {
+        conv_hand_back(v, dz, turned, l, g, dx, s->c);
+    } else {
+        conv_hand_back(v, dz, turned, l, g, sums, wide);
+        for (int64_t i = 0; i < l->count; i++)
+            gather_line(v, across, sums + i * s->ow * wide, add, dx + i * l->step * row);
+    }
+}
+
 /* What an image's windows hand back to it: set or, each number's sum made by itself, added. */
-static void image_gradient(const convolution *v, const real *dz, const real *w, const real *turned, int add, real *sums,
-                           real *dx) {
+static void image_gradient(const convolution *v, const real *dz, const real *w, const real *turned,
+                           const handed *across, int add, real *sums, real *dx) {
     const windows *s = &v->s;
     if (is_depthwise(v)) {
         depthwise_back(s, dz, w, turned, add, dx);
         return;
     }
-    for (int64_t y = 0; y < s->h; y++)
-        for (int64_t g = 0; g < v->groups; g++) {
-            const int some = conv_hand_back(v, dz, turned, y, g, sums);
-            if (!some && add) continue;
-            real *to = dx + y * s->w * s->c + g * v->in;
-            for (int64_t x = 0; x < s->w; x++, to += s->c) {
-                const int spills = !add && v->groups == 1 && (s->w - x) * s->c >= s->c + LANES;
-                if (some)
-                    conv_gather(v, sums, x, add, spills, to);
-                else
-                    memset(to, 0, (size_t)v->in * sizeof(real));
-            }
+    for (int64_t from = 0; from < (s->dh > 1 ? 1 : s->sh); from++)
+        for (int64_t y = from; y < s->h;) {
+            const lines l = lines_at(v, y);
+            for (int64_t g = 0; g < v->groups; g++) lines_back(v, dz, turned, across, &l, g, add, sums, dx);
+            y += l.step * l.count;
         }
 }
 

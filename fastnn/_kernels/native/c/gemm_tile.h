@@ -1,0 +1,240 @@
+/* A tile of a matrix product: sums that stay in registers.
+ *
+ * One microkernel broadcasts numbers of A and multiplies rows of B by them, into a tile of C. Every number of C sums
+ * over k in order with vf_fma, from its start; so its bits do not depend on the tile, on packing, on blocks of k (the
+ * tile goes on from what it stored) or on how callers cut the rows.
+ *
+ * An ISA sets TILE_ROWS and TILE_VECS so that the tile, a row of B and one number of A fill its registers.
+ *
+ * Design: one microkernel for x @ W, x.T @ dz and dz @ W.T, by strides of A, and for convolutions, whose rows of A
+ * begin anywhere. Kernels that sum along a vector (rejected) would be faster for an output of width 1 but round
+ * otherwise on each ISA. */
+#ifndef FNN_GEMM_TILE_H
+#define FNN_GEMM_TILE_H
+
+#include <stddef.h>
+
+#include "transpose.h"
+#include "vec_rows.h"
+
+#define TILE_WIDTH (TILE_VECS * LANES)
+#define FLAT_ROWS 3 /* so few rows have wider tiles, to keep enough sums on their way */
+#define FLAT_VECS (TILE_ROWS * TILE_VECS / FLAT_ROWS)
+#define TALL_ROWS (2 * TILE_ROWS) /* of tiles one vector wide, likewise */
+#define SCATTERED_ROWS 8          /* of tiles whose rows of A begin anywhere: each wants a register of its own */
+#define MOST_ROWS (TALL_ROWS > SCATTERED_ROWS ? TALL_ROWS : SCATTERED_ROWS)
+
+typedef struct {
+    int64_t m, n, k;
+    const real *a; /* number (i, p) at i * a_row + p * a_column */
+    int64_t a_row, a_column;
+    const int64_t *a_rows; /* or at a_rows[i] + p, where it is not NULL */
+    const real *b;         /* (k, n), dense rows b_row apart */
+    int64_t b_row;
+    int b_transposed;  /* b is (n, k) instead, dense rows b_row apart */
+    const real *start; /* (m, n) with dense rows start_row apart (0: one row for all), or NULL for zeros */
+    int64_t start_row;
+    real *c; /* (m, n), dense rows c_row apart */
+    int64_t c_row;
+    int add;    /* the sum is made by itself and then added to c */
+    int spills; /* NOTHING, AHEAD or ANYWHERE */
+    /* The sum goes over so many planes, of so many segments, of k numbers each, that begin at these distances; 0: there
+     * is one. */
+    int64_t segments, a_segment, b_segment, planes, a_plane, b_plane;
+} product;
+
+/* What may be written behind a row of C: nothing; the rows that follow it, which multiply_in_place sets later; as much
+ * as makes its vectors whole. */
+enum { NOTHING, AHEAD, ANYWHERE };
+
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t rounded_up(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
+
+INLINE vf load_part(const real *p, int ragged, int n) { return ragged ? vf_load_n(p, n) : vf_load(p); }
+INLINE void store_part(real *p, vf a, int ragged, int n) {
+    if (ragged)
+        vf_store_n(p, a, n);
+    else
+        vf_store(p, a);
+}
+
+/* A of any strides; a_row is 1; rows of A begin anywhere; B comes from memory. */
+enum { STRIDED, PACKED, SCATTERED, STREAMED };
+
+/* How many rows of a ragged tile are stored with whole vectors: they spill into the next rows, which are written later,
+ * since multiply_in_place goes from the last columns to the first. Masked stores of AVX2 take AMD's processors ten
+ * times as long as others. */
+INLINE int64_t rows_that_spill(const product *g, int64_t i, int64_t j, const int vecs) {
+    if (g->spills == NOTHING) return 0;
+    if (g->spills == ANYWHERE) return g->m;
+    const int64_t numbers = (g->m - i) * g->n - j - vecs * LANES; /* behind the first row's vectors */
+    return numbers < 0 ? 0 : numbers / g->n + 1;
+}
+
+/* C, or what is added to it, from a tile's sums. */
+INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
+                       const int ragged, vf (*sum)[FLAT_VECS]) {
+    real *c = g->c + i * g->c_row + j;
+    const int64_t c_row = g->c_row, spilling = ragged ? rows_that_spill(g, i, j, vecs) : 0;
+    const int add = g->add;
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) {
+            real *place = c + r * c_row + v * LANES;
+            const int part = ragged && v == vecs - 1 && r >= spilling;
+            vf old = vf_zero();
+            if (add) old = load_part(place, part, last);
+            store_part(place, add ? vf_add(old, sum[r][v]) : sum[r][v], part, last);
+        }
+}
+
+/* sum += A @ B of a tile whose rows of A begin at `row_at` of a, or at multiples of a_row. */
+INLINE void sum_tile(const product *g, const real *a, const real *b, const int64_t *row_at, int last, const int rows,
+                     const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
+    const int64_t a_row = from == PACKED ? 1 : g->a_row, a_column = from == SCATTERED ? 1 : g->a_column;
+    const int64_t b_row = g->b_row;
+    for (int64_t segment = g->segments;;) {
+        for (int64_t p = g->k; p; p--, a += a_column, b += b_row) {
+            vf row[FLAT_VECS];
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
+#pragma GCC unroll 24
+            for (int r = 0; r < rows; r++) {
+                vf number = vf_set1(a[from == SCATTERED ? row_at[r] : r * a_row]);
+#pragma GCC unroll 8
+                for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
+            }
+            if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
+#pragma GCC unroll 8
+                for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
+        }
+        if (--segment <= 0) return;
+        a += g->a_segment - g->k * a_column, b += g->b_segment - g->k * b_row;
+    }
+}
+
+/* A tile at (i, j) of C. rows, vecs, ragged (the last vector holds only `last` numbers) and from (where A and B come
+ * from) are constants after inlining. */
+INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs, const int ragged,
+                 const int from) {
+    const real *a = g->a + (from == SCATTERED ? 0 : from == PACKED ? i : i * g->a_row), *b = g->b + j;
+    int64_t row_at[MOST_ROWS];
+    vf sum[MOST_ROWS][FLAT_VECS];
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++) {
+        row_at[r] = from == SCATTERED ? g->a_rows[i + r] : 0;
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) sum[r][v] = vf_zero();
+    }
+    if (g->start) {
+        const real *start = g->start + i * g->start_row + j;
+#pragma GCC unroll 24
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++)
+                sum[r][v] = load_part(start + r * g->start_row + v * LANES, ragged && v == vecs - 1, last);
+    }
+    int64_t planes = g->planes;
+    do { /* compiled once */
+        sum_tile(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
+        a += g->a_plane, b += g->b_plane;
+    } while (--planes > 0);
+    store_tile(g, i, j, last, rows, vecs, ragged, sum);
+}
+
+/* The most rows of a tile; so many sums at least are on their way when each is of one vector. */
+INLINE int most_rows(const int vecs, const int from) {
+    if (from != SCATTERED) return TILE_ROWS;
+    return vecs == 1 || TILE_ROWS > SCATTERED_ROWS ? SCATTERED_ROWS : TILE_ROWS;
+}
+
+#define TILE_CASE(r)                                                                                                   \
+    case r: tile(g, i, j, last, r <= most ? r : 1, vecs, ragged, from); break;
+
+/* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
+ * wait for each other. */
+INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int from) {
+    const int most = most_rows(vecs, from);
+    const uint32_t m = (uint32_t)g->m, tiles = (m + (uint32_t)most - 1) / (uint32_t)most;
+    const uint32_t low = tiles > 1 ? m / tiles : m, high = tiles > 1 ? m % tiles : 0;
+    int64_t i = 0;
+    for (uint32_t t = 0; t < tiles; t++) {
+        const uint32_t rows = low + (t < high);
+        switch (rows) {
+            TILE_CASE(1)
+            TILE_CASE(2)
+            TILE_CASE(3)
+            TILE_CASE(4)
+            TILE_CASE(5)
+            TILE_CASE(6)
+            TILE_CASE(7)
+            TILE_CASE(8)
+            TILE_CASE(9)
+            TILE_CASE(10)
+            TILE_CASE(11)
+            TILE_CASE(12)
+        }
+        i += rows;
+    }
+}
+
+/* The product without its first rows. */
+static product rows_below(const product *g, int64_t i) {
+    product rest = *g;
+    rest.m -= i, rest.a += i * g->a_row, rest.c += i * g->c_row;
+    if (g->start) rest.start += i * g->start_row;
+    return rest;
+}
+
+/* Rows of up to LANES columns from j on, as many as fill tall tiles; returns how many were done. */
+INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int ragged, const int from) {
+    int64_t i = 0;
+    for (; i + TALL_ROWS <= g->m; i += TALL_ROWS) tile(g, i, j, last, TALL_ROWS, 1, ragged, from);
+    return i;
+}
+
+/* Up to LANES columns from j on. */
+INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, const int from) {
+    product rest;
+    if (from != SCATTERED && g->m >= TALL_ROWS) { /* scattered ones are as tall as they can be */
+        rest = rows_below(g, tall_rows(g, j, last, ragged, from));
+        g = &rest;
+    }
+    columns(g, j, last, 1, ragged, from);
+}
+
+static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, STREAMED); }
+
+/* Up to TILE_WIDTH columns from j on; one for each place that A may come from. The first vectors of a ragged tile are
+ * whole; its last holds 1 to LANES numbers. */
+#define COLUMNS_FROM(name, from)                                                                                       \
+    static void name##_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, from); }                 \
+    static void name##_two(const product *g, int64_t j, int last) { columns(g, j, last, 2, 1, from); }                 \
+    static void name##_one(const product *g, int64_t j) { one_vector(g, j, LANES, 0, from); }                          \
+    static void name##_part(const product *g, int64_t j, int last) { one_vector(g, j, last, 1, from); }                \
+    static void name##_columns(const product *g, int64_t j, int64_t width) {                                           \
+        if (width == TILE_WIDTH)                                                                                       \
+            name##_full(g, j);                                                                                         \
+        else if (width > LANES)                                                                                        \
+            name##_two(g, j, (int)(width - LANES));                                                                    \
+        else if (width == LANES)                                                                                       \
+            name##_one(g, j);                                                                                          \
+        else                                                                                                           \
+            name##_part(g, j, (int)width);                                                                             \
+    }
+COLUMNS_FROM(strided, STRIDED)
+COLUMNS_FROM(packed, PACKED)
+COLUMNS_FROM(scattered, SCATTERED)
+
+/* Up to TILE_WIDTH columns from j on. */
+static void columns_any(const product *g, int64_t j, int64_t width) {
+    if (g->a_rows)
+        scattered_columns(g, j, width);
+    else if (g->a_row == 1)
+        packed_columns(g, j, width);
+    else
+        strided_columns(g, j, width);
+}
+
+#endif
