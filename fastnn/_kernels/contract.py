@@ -5,6 +5,10 @@ the :class:`Course` of a fit. All vectors of ``memory`` are 64-byte aligned, C-c
 (float32 or float64). Callers guarantee all shapes and dtypes; backends check nothing. ``sums`` are float64. A block is
 at most ``header.block_rows`` samples; where a loss is ``balanced``, a block is the batch.
 
+In a plan without losses a value may have the place of one that no later op reads, row upon row. So each row passes
+through the ops in their order, and when they are done only outputs, and what is remembered, are there. A ``pooled``
+convolution and its maxima count as one op, and no op writes where it reads.
+
 ``train`` equals the loop of :func:`fastnn._kernels.steps.train_step`, which is also what runs under a custom loss or
 a callback for every batch. Native backends run ``train`` and ``predict`` without the GIL.
 

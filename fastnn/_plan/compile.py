@@ -9,6 +9,7 @@ it takes part in how sums are rounded.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from fastnn._ops import own
 from fastnn._plan import tables
 from fastnn._plan.layout import ALIGN, Layout, padded
+from fastnn._plan.liveness import last_reads
 from fastnn._plan.passes import (
     Graph,
     Placed,
@@ -171,6 +173,7 @@ class _Builder:
     def __init__(self, layout: Layout, graph: Graph, training: bool, rows: int, input_gradients: bool):
         self.layout, self.graph, self.training, self.rows = layout, graph, training, rows
         self.size = 0
+        self.free: dict[int, list[int]] = defaultdict(list)  # places that are taken again, by their size
         self.edges: list[tuple[int, int]] = []
         self.offsets = offsets(layout)
         self.states = {(state.layer, state.number): rows * state.place for state in layout.carried}
@@ -186,6 +189,8 @@ class _Builder:
             record["grad"] = self.take(rows * int(record["size"])) if value in self.wanted else -1
 
     def take(self, size: int) -> int:
+        if self.free[size]:
+            return self.free[size].pop()
         offset, self.size = self.size, self.size + padded(size)
         return offset
 
@@ -197,13 +202,22 @@ class _Builder:
     def ops(self) -> np.ndarray:
         ops = np.zeros(len(self.graph.operations), OP)
         adds, adds_params = who_adds(self.graph), who_adds_params(self.graph)
+        dead = last_reads(self.graph)
         for i, placed in enumerate(self.graph.operations):
             self._describe(ops[i], placed, adds_params[i])
             self._write_value(ops[i], placed)
             self._take_scratch(ops[i], placed, any(adds[i]))
             ops[i]["first_edge"], ops[i]["n_inputs"] = len(self.edges), len(placed.reads)
             self.edges += [(self.number[value], added) for value, added in zip(placed.reads, adds[i], strict=True)]
+            if not self.training:
+                self._give_back(dead[i])
         return ops
+
+    def _give_back(self, values: Sequence[int]) -> None:
+        """Later values of the same size may stand where these do."""
+        for value in values:
+            record = self.values[self.number[value]]
+            self.free[self.rows * int(record["size"])].append(int(record["offset"]))
 
     def _describe(self, op, placed: Placed, adds_params: bool) -> None:
         operation, layer = placed.operation, placed.node.layer

@@ -203,14 +203,18 @@ def mark_pooled(graph: Graph, ops: Any) -> None:
 
     A backend may do both at once, without an array of what the convolution gives.
     """
+    for i in pooled(graph):
+        ops["pooled"][i : i + 2] = POOLED_NEXT, POOLED_BEFORE
+
+
+def pooled(graph: Graph) -> list[int]:
+    """Which operations are such convolutions; the next one takes their maxima."""
     readers = graph.readers()
-    for i, (before, after) in enumerate(itertools.pairwise(graph.operations)):
-        if (
-            after.reads == (before.writes,)
-            and readers[before.writes] == 1
-            and _pools(before.operation, after.operation)
-        ):
-            ops["pooled"][i : i + 2] = POOLED_NEXT, POOLED_BEFORE
+    return [
+        i
+        for i, (before, after) in enumerate(itertools.pairwise(graph.operations))
+        if after.reads == (before.writes,) and readers[before.writes] == 1 and _pools(before.operation, after.operation)
+    ]
 
 
 def _pools(before: Operation, after: Operation) -> bool:

@@ -23,7 +23,7 @@ POOLED_NEXT, POOLED_BEFORE = 1, 2
 DIVISORS = BY_ROWS, BY_WEIGHT, BY_NOTHING = range(3)
 VALUE = np.dtype(
     [  # the array of all rows of a block between two ops
-        ("offset", np.int64),  # workspace; of an input, where its rows are gathered in training
+        ("offset", np.int64),  # workspace, in prediction also another's; of an input, where training gathers its rows
         ("grad", np.int64),  # workspace: its gradient, -1 where nobody wants it
         ("size", np.int64),  # numbers a sample
     ],
