@@ -8,10 +8,12 @@ import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
 from fastnn._kernels.numba.vector.rows import lie_as_rows
+from fastnn._kernels.numba.windows import room_of_part
 from fastnn._ops import attention, batch_norm, conv, conv_transpose, gru, layer_norm, lstm, simple_rnn
 
 # Convolutions, layers and sequences always sum their gradients in shards, and batches have factors.
 WITH_SUMS = tuple(kind.OP.code for kind in (conv, conv_transpose, batch_norm, layer_norm, simple_rnn, lstm, gru))
+WITH_WINDOWS = conv.OP.code, conv_transpose.OP.code
 ATTENTION = attention.OP.code
 
 
@@ -86,6 +88,8 @@ def new_room(tables, memory, gathers, accumulate):
     for op in tables.ops:
         if accumulate or header.shares_params or op.kind in WITH_SUMS:
             spare = max(spare, op.weights, op.n_out)
+        if op.kind in WITH_WINDOWS:  # behind a kernel's sums or its transpose
+            spare = max(spare, op.weights + room_of_part(op))
         if op.kind == ATTENTION:
             spare = max(spare, attention_spare(op))
     rows, dtype = header.block_rows, memory.params.dtype

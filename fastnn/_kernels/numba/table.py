@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, typeof, types
+from numba import cfunc, from_dtype, typeof, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from fastnn._kernels.numba import activations as jit_activations
-from fastnn._kernels.numba import losses, optimizers, statistics
-from fastnn._kernels.numba.compile import OPTIONS
+from fastnn._kernels.numba import depthwise, losses, optimizers, statistics, windows
+from fastnn._kernels.numba.compile import OPTIONS, inlined
 from fastnn._kernels.numba.vector import products
-from fastnn._plan.records import OPTIMIZER, SPAN
+from fastnn._plan.records import OP, OPTIMIZER, SPAN
 
 INTEGER, DOUBLE, LABELS, SUMS = types.int64, types.float64, types.int32[::1], types.float64[::1]
 
@@ -129,7 +129,17 @@ def _update(number):
 
 
 def _product(number):
-    return number[::1], number[::1], INTEGER, INTEGER, number[::1], number[::1], INTEGER, INTEGER, INTEGER
+    vector = number[::1]
+    return vector, vector, INTEGER, INTEGER, vector, vector, INTEGER, INTEGER, INTEGER, INTEGER
+
+
+def _rows(number):
+    return from_dtype(OP), number[::1], INTEGER, INTEGER, INTEGER, number[::1]
+
+
+def _by_channel(number):
+    vector = number[::1]
+    return from_dtype(OP), vector, vector, vector, INTEGER, INTEGER
 
 
 ACTIVATE = Family("activate", jit_activations.KERNELS, "y, width, p", types.void, _activate)
@@ -139,10 +149,20 @@ GRADIENT = Family(
 LOSS = Family("loss", losses.KERNELS, losses.ARGUMENTS, DOUBLE, _loss)
 STATISTIC = Family("statistic", statistics.KERNELS, statistics.ARGUMENTS, types.void, _statistic)
 UPDATE = Family("update", optimizers.KERNELS, optimizers.ARGUMENTS, types.void, _update)
-PRODUCT = Family("product", {0: products.product}, products.ARGUMENTS, types.void, _product)
-FAMILIES = ACTIVATE, GRADIENT, LOSS, STATISTIC, UPDATE, PRODUCT
+PRODUCT = Family("product", {0: products.product_of_columns}, products.ARGUMENTS, types.void, _product)
+ROWS = Family("rows", windows.KERNELS, windows.ARGUMENTS, types.void, _rows)
+BY_CHANNEL = Family("by_channel", depthwise.KERNELS, depthwise.ARGUMENTS, types.void, _by_channel)
+FAMILIES = ACTIVATE, GRADIENT, LOSS, STATISTIC, UPDATE, PRODUCT, ROWS, BY_CHANNEL
 for _before, _after in itertools.pairwise(FAMILIES):
     _after.first = _before.first + _before.size()
-SIZE = PRODUCT.first + PRODUCT.size()
+SIZE = BY_CHANNEL.first + BY_CHANNEL.size()
 
-activate, activation_gradient, block_loss, block_statistic, update, product = (family.caller() for family in FAMILIES)
+activate, activation_gradient, block_loss, block_statistic, update, product_of_columns, move_rows, add_by_channel = (
+    family.caller() for family in FAMILIES
+)
+
+
+@inlined
+def product(kernels, code, arguments):
+    """The product of whole matrices, whose rows are as long as they are apart."""
+    product_of_columns(kernels, code, arguments + (arguments[8],))

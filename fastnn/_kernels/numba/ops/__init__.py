@@ -8,13 +8,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 from numba import from_dtype, types
 
 from fastnn._kernels.numba import table
+from fastnn._kernels.numba.depthwise import WINDOWS, is_depthwise
 from fastnn._kernels.numba.ops.arrays import Arrays, When
-from fastnn._kernels.numba.table import ACTIVATE, GRADIENT, LOSS, PRODUCT, STATISTIC, UPDATE, Family
+from fastnn._kernels.numba.table import ACTIVATE, BY_CHANNEL, GRADIENT, LOSS, PRODUCT, ROWS, STATISTIC, UPDATE, Family
 from fastnn._kernels.numba.visits import VISIT
+from fastnn._kernels.numba.windows import GATHER, HAND_BACK
 from fastnn._ops import OPS
+from fastnn._ops.conv import OP as CONV
+from fastnn._ops.conv_transpose import OP as CONV_TRANSPOSE
 from fastnn._plan.records import EDGE, OP, VALUE
 from fastnn.activations import ActivationCode
 
@@ -34,6 +39,7 @@ def _family(name: str) -> Family:
     return Family(name, kernels, "op, arrays, when", types.void, _arguments)
 
 
+MOVES_FORWARD = {CONV.code: GATHER, CONV_TRANSPOSE.code: HAND_BACK}
 FORWARD, BACKWARD = _family("forward"), _family("backward")
 FORWARD.first = table.SIZE
 BACKWARD.first = FORWARD.first + FORWARD.size()
@@ -58,8 +64,23 @@ def needed(plan: Any) -> list[tuple[Family, int]]:
     activations -= {int(ActivationCode.LINEAR)}  # left out by the ops
     fused = {int(loss["fused"]) for loss in plan.losses}
     wanted = [(PRODUCT, {0}), (ACTIVATE, activations | fused), (FORWARD, kinds), (VISIT, {0} if plan.has_own else ())]
+    wanted += _of_convolutions(plan)
     if plan.training:
         wanted += [(GRADIENT, activations), (BACKWARD, kinds & BACKWARD.kernels.keys())]
         wanted += [(LOSS, set(map(int, plan.losses["code"])))]
         wanted += [(STATISTIC, set(map(int, plan.metrics["statistic"]))), (UPDATE, {int(plan.optimizer["code"])})]
     return [(family, code) for family, codes in wanted for code in codes if code >= 0]
+
+
+def _of_convolutions(plan: Any) -> list[tuple[Family, set[int]]]:
+    """What is compiled once for their ways there and back; by channel, of those that are depthwise."""
+    rows: set[int] = set()
+    channels: set[int] = set()
+    for op in plan.ops.view(np.recarray):
+        if op.kind not in MOVES_FORWARD:
+            continue
+        if is_depthwise.py_func(op, op.n_out):
+            channels |= BY_CHANNEL.kernels.keys() if plan.training else {WINDOWS}
+        else:
+            rows |= ROWS.kernels.keys() if plan.training else {MOVES_FORWARD[op.kind]}
+    return [(ROWS, rows), (BY_CHANNEL, channels)]

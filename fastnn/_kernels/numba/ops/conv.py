@@ -1,31 +1,33 @@
 """``y = activation(x * w + b)`` for every window of an image, and its way back; see ``_ops/conv.py``.
 
-The geometry is h w c oh ow kh kw sh sw top left dh dw groups. Loops run over taps inside the image alone, the innermost
-one over the filters of a group, which stand side by side.
+Products of the rows of some windows at a time, group by group (``windows.py``). Sums go over taps and channels in
+order, those of dw over the windows.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from fastnn._kernels.numba.compile import inlined, kernel, small_kernel
+from fastnn._kernels.numba.compile import inlined
+from fastnn._kernels.numba.depthwise import IMAGE, KERNEL, WINDOWS, begin_windows, is_depthwise
 from fastnn._kernels.numba.ops.activation import activate_rows, output_gradient_back
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, kept, read, written
-from fastnn._kernels.numba.vector.products import add_rows
+from fastnn._kernels.numba.table import add_by_channel, move_rows, product, product_of_columns
+from fastnn._kernels.numba.vector.products import add_rows, transpose
+from fastnn._kernels.numba.windows import GATHER, HAND_BACK, are_pixels, part_size, window_size, windows_of_image
 from fastnn._ops.conv import SHARD
 
 
 @inlined
 def forward(op, arrays, when):
     x, y, z = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows), kept(op, arrays, when.n_rows)
-    size, n = op.weights, op.n_out
-    bias = arrays.params[op.b : op.b + op.n_out] if op.b >= 0 else arrays.params[:0]
-    image, out = image_size(op), op.repeat * n
-    w = arrays.params[op.w : op.w + size]
-    for i in range(when.n_rows):
-        part = y[i * out : (i + 1) * out]
-        convolve(op, n, x[i * image : (i + 1) * image], w, bias, 0, part)
-        activate_rows(arrays.kernels, op, part, z[i * out : (i + 1) * out])
+    n, rows, together = op.n_out, when.n_rows * op.repeat, part_size(op, op.n_out)
+    bias = arrays.params[op.b : op.b + n] if op.b >= 0 else arrays.params[:0]
+    for first in range(0, rows, together):
+        last = min(first + together, rows)
+        part = y[first * n : last * n]
+        convolve(op, n, arrays, x, bias, 0, first, last, part)
+        activate_rows(arrays.kernels, op, part, z[first * n : last * n])
 
 
 @inlined
@@ -39,116 +41,86 @@ def backward(op, arrays, when):
     if dx.shape[0]:
         if not adds(op, arrays, 0):
             dx[:] = 0
-        image_gradient(op, op.n_out, dz, arrays.params[op.w : op.w + op.weights], dx, when.n_rows)
+        image_gradient(op, op.n_out, arrays, dz, dx, when.n_rows)
 
 
-@small_kernel
-def sizes(op):
-    """The geometry, as a tuple that can be taken apart."""
-    g = op.geometry
-    return g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10], g[11], g[12], g[13]
+@inlined
+def rows_of(op, arrays, x, first, last, group):
+    """Rows of windows, and how far they are apart: gathered in ``spare``, or the pixels of the image."""
+    size, c = window_size(op), op.geometry[2]
+    if are_pixels(op):
+        return x[first * c + group * size :], c
+    rows = arrays.spare[op.weights : op.weights + (last - first) * size]
+    move_rows(arrays.kernels, GATHER, (op, x, first, last, group, rows))
+    return rows, size
 
 
-@small_kernel
-def image_size(op):
-    return op.geometry[0] * op.geometry[1] * op.geometry[2]
+@inlined
+def convolve(op, n, arrays, x, bias, adds, first, last, z):
+    """Windows ``first`` up to ``last`` by ``n`` filters; with ``adds`` their sums go on from what is in ``z``."""
+    groups, size = op.geometry[13], window_size(op)
+    many = n // groups
+    w = arrays.params[op.w : op.w + op.weights]
+    if is_depthwise(op, n):
+        if not adds:
+            begin_windows(bias, n, z)
+        add_by_channel(arrays.kernels, WINDOWS, (op, x, w, z, first, last))
+        return
+    for group in range(groups):
+        at = group * many
+        rows, pitch = rows_of(op, arrays, x, first, last, group)
+        start = z[at:] if adds else bias[at : at + many]
+        told = start, rows, pitch, 1, w[at:], z[at:], last - first, size, many, n
+        product_of_columns(arrays.kernels, 0, told)
 
 
-@small_kernel
-def place(out, tap, stride, dilation, before):
-    """Where a tap of a window reads along one axis; outside of the image below 0 or beyond its length."""
-    return out * stride + tap * dilation - before
-
-
-@kernel
-def convolve(op, n, x, w, bias, adds, z):
-    """All windows of one image, by ``n`` filters; with ``adds`` their sums go on from what is in ``z``."""
-    h, wide, c, oh, ow, kh, kw, sh, sw, top, left, dh, dw, groups = sizes(op)
-    few, many = c // groups, n // groups
-    for oy in range(oh):
-        for ox in range(ow):
-            at = (oy * ow + ox) * n
-            if not adds:
-                for j in range(n):
-                    z[at + j] = bias[j] if bias.shape[0] else x.dtype.type(0)
-            for ky in range(kh):
-                y = place(oy, ky, sh, dh, top)
-                if y < 0 or y >= h:
-                    continue
-                for kx in range(kw):
-                    across = place(ox, kx, sw, dw, left)
-                    if across < 0 or across >= wide:
-                        continue
-                    source, first = (y * wide + across) * c, (ky * kw + kx) * few * n
-                    for channel in range(c):
-                        number, group = x[source + channel], channel // few
-                        row, to = first + (channel - group * few) * n + group * many, at + group * many
-                        for j in range(many):
-                            z[to + j] += number * w[row + j]
-
-
-@kernel
-def image_gradient(op, n, dz, w, dx, n_rows):
+@inlined
+def image_gradient(op, n, arrays, dz, dx, n_rows):
     """Adds to ``dx`` what every window hands back."""
-    h, wide, c, oh, ow, kh, kw, sh, sw, top, left, dh, dw, groups = sizes(op)
-    few, many = c // groups, n // groups
-    for i in range(n_rows):
-        for oy in range(oh):
-            for ox in range(ow):
-                at = ((i * oh + oy) * ow + ox) * n
-                for ky in range(kh):
-                    y = place(oy, ky, sh, dh, top)
-                    if y < 0 or y >= h:
-                        continue
-                    for kx in range(kw):
-                        across = place(ox, kx, sw, dw, left)
-                        if across < 0 or across >= wide:
-                            continue
-                        source, first = ((i * h + y) * wide + across) * c, (ky * kw + kx) * few * n
-                        for channel in range(c):
-                            group = channel // few
-                            row, to = first + (channel - group * few) * n + group * many, at + group * many
-                            total = dz.dtype.type(0)
-                            for j in range(many):
-                                total += dz[to + j] * w[row + j]
-                            dx[source + channel] += total
+    groups, size, together = op.geometry[13], window_size(op), part_size(op, n)
+    many, windows = n // groups, n_rows * windows_of_image(op)
+    w, turned = arrays.params[op.w : op.w + op.weights], arrays.spare[: op.weights]
+    if is_depthwise(op, n):
+        add_by_channel(arrays.kernels, IMAGE, (op, dx, w, dz, 0, windows))
+        return
+    transpose(w, turned, size, n)
+    for first in range(0, windows, together):
+        last = min(first + together, windows)
+        rows = arrays.spare[op.weights : op.weights + (last - first) * size]
+        for group in range(groups):
+            at = group * many
+            told = dz[:0], dz[first * n + at :], n, 1, turned[at * size :], rows, last - first, many, size
+            product(arrays.kernels, 0, told)
+            move_rows(arrays.kernels, HAND_BACK, (op, dx, first, last, group, rows))
 
 
-@kernel
-def add_kernel_gradient(op, n, x, dz, sums):
-    """Adds one image's part of dw."""
-    h, wide, c, oh, ow, kh, kw, sh, sw, top, left, dh, dw, groups = sizes(op)
-    few, many = c // groups, n // groups
-    for ky in range(kh):
-        for oy in range(oh):
-            y = place(oy, ky, sh, dh, top)
-            if y < 0 or y >= h:
-                continue
-            for kx in range(kw):
-                for ox in range(ow):
-                    across = place(ox, kx, sw, dw, left)
-                    if across < 0 or across >= wide:
-                        continue
-                    source, first, at = (y * wide + across) * c, (ky * kw + kx) * few * n, (oy * ow + ox) * n
-                    for channel in range(c):
-                        number, group = x[source + channel], channel // few
-                        row, to = first + (channel - group * few) * n + group * many, at + group * many
-                        for j in range(many):
-                            sums[row + j] += number * dz[to + j]
+@inlined
+def add_kernel_gradient(op, n, arrays, x, dz, first, last, sums):
+    """Adds the part of dw that windows ``first`` up to ``last`` have."""
+    groups, size = op.geometry[13], window_size(op)
+    many = n // groups
+    if is_depthwise(op, n):
+        add_by_channel(arrays.kernels, KERNEL, (op, x, sums, dz[first * n :], first, last))
+        return
+    for group in range(groups):
+        at = group * many
+        rows, pitch = rows_of(op, arrays, x, first, last, group)
+        told = sums[at:], rows, 1, pitch, dz[first * n + at :], sums[at:], size, last - first, many, n
+        product_of_columns(arrays.kernels, 0, told)
 
 
 @inlined
 def kernel_gradient(op, n, arrays, x, dz, when):
     """dw, a shard of samples at a time, each summed in ``spare`` before it is added."""
-    image, out, size = image_size(op), op.geometry[3] * op.geometry[4] * n, op.weights
+    size, of_image, together = op.weights, windows_of_image(op), part_size(op, n)
     dw = arrays.grads[op.dw : op.dw + size]
     if not (when.accumulate or op.adds_params):
         dw[:] = 0
-    for first in range(0, when.n_rows, SHARD):
-        sums = arrays.spare[:size]
+    for sample in range(0, when.n_rows, SHARD):
+        sums, end = arrays.spare[:size], min(sample + SHARD, when.n_rows) * of_image
         sums[:] = 0
-        for i in range(first, min(first + SHARD, when.n_rows)):
-            add_kernel_gradient(op, n, x[i * image : (i + 1) * image], dz[i * out : (i + 1) * out], sums)
+        for first in range(sample * of_image, end, together):
+            add_kernel_gradient(op, n, arrays, x, dz, first, min(first + together, end), sums)
         add_rows(dw, sums, np.int64(1), size)
 
 

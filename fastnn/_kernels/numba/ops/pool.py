@@ -1,23 +1,22 @@
 """The largest number, or the mean, of every window of an image, and its way back; see ``_ops/pool.py``.
 
-The geometry is h w c oh ow kh kw sh sw top left, two ones and whether means are taken. Loops run over taps inside the
-image alone, the innermost one over the channels, which stand side by side.
+The geometry is that of windows, with whether means are taken in place of the groups. A tap is taken of all windows of a
+line before the next one.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from fastnn._kernels.numba.compile import inlined, kernel, small_kernel
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, output_gradient, read, written
-
-AVERAGE = 13
+from fastnn._kernels.numba.vector.runs import add_runs, give_to_largest, take_larger_runs
+from fastnn._kernels.numba.windows import inside, place, sizes
 
 
 @inlined
 def forward(op, arrays, when):
-    x, y = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows)
-    image, out = op.geometry[0] * op.geometry[1] * op.geometry[2], op.repeat * op.n_out
-    for i in range(when.n_rows):
-        pool(op, x[i * image : (i + 1) * image], y[i * out : (i + 1) * out])
+    pool(op, read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows), when.n_rows)
 
 
 @inlined
@@ -27,79 +26,63 @@ def backward(op, arrays, when):
         if not adds(op, arrays, 0):
             dx[:] = 0
         x, y = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows)
-        dy = output_gradient(op, arrays, when.n_rows)
-        image, out = op.geometry[0] * op.geometry[1] * op.geometry[2], op.repeat * op.n_out
-        for i in range(when.n_rows):
-            to, own = slice(i * image, (i + 1) * image), slice(i * out, (i + 1) * out)
-            hand_back(op, x[to], y[own], dy[own], dx[to])
-
-
-@small_kernel
-def inside(out, stride, before, length, taps):
-    """Where a window begins in the image along one axis, and where it ends."""
-    first = out * stride - before
-    return max(first, 0), min(first + taps, length)
+        hand_back(op, x, y, output_gradient(op, arrays, when.n_rows), dx, when.n_rows)
 
 
 @kernel
-def pool(op, x, y):
-    """All windows of one image."""
-    g, c = op.geometry, op.geometry[2]
-    for oy in range(g[3]):
-        first_line, last_line = inside(oy, g[7], g[9], g[0], g[5])
-        for ox in range(g[4]):
-            first, last = inside(ox, g[8], g[10], g[1], g[6])
-            out = y[(oy * g[4] + ox) * c : (oy * g[4] + ox + 1) * c]
-            start = (first_line * g[1] + first) * c
-            for j in range(c):
-                out[j] = x.dtype.type(0) if g[AVERAGE] else x[start + j]
-            for line in range(first_line, last_line):
-                for across in range(first, last):
-                    take(g[AVERAGE], x[(line * g[1] + across) * c :], out)
-            if g[AVERAGE]:
-                divide(out, (last_line - first_line) * (last - first))
-
-
-@kernel
-def take(average, x, out):
-    """The numbers of a tap, all channels of it, join those of the taps before."""
-    for j in range(out.shape[0]):
-        number, before = x[j], out[j]
-        larger = number > before or number != number
-        out[j] = before + number if average else (number if larger else before)
-
-
-@small_kernel
-def divide(numbers, count):
-    for j in range(numbers.shape[0]):
-        numbers[j] /= numbers.dtype.type(count)
-
-
-@kernel
-def hand_back(op, x, y, dy, dx):
-    """Adds to one image's ``dx`` what every window hands back; of a maximum, ``dy`` becomes what no tap has taken."""
-    g, c = op.geometry, op.geometry[2]
-    for oy in range(g[3]):
-        first_line, last_line = inside(oy, g[7], g[9], g[0], g[5])
-        for ox in range(g[4]):
-            first, last = inside(ox, g[8], g[10], g[1], g[6])
-            at = (oy * g[4] + ox) * c
-            left, top = dy[at : at + c], y[at : at + c]
-            if g[AVERAGE]:
-                divide(left, (last_line - first_line) * (last - first))
-            for line in range(first_line, last_line):
-                for across in range(first, last):
-                    to = (line * g[1] + across) * c
-                    give(g[AVERAGE], x[to : to + c], top, left, dx[to : to + c])
-
-
-@kernel
-def give(average, x, top, left, dx):
-    """One tap's part of the gradient: all channels of it."""
-    for j in range(dx.shape[0]):
-        takes = x[j] == top[j] or x[j] != x[j]
+def pool(op, x, y, n_rows):
+    _, _, c, oh, ow, kh, kw, _, sw, _, _, _, _, average = sizes(op)
+    y[:] = 0 if average else -np.inf
+    for line in range(n_rows * oh):
+        for ky in range(kh):
+            for kx in range(kw):
+                at, to, times = tap_of_line(op, line, ky, kx)
+                if average:
+                    add_runs(y, to, c, x, at, sw * c, times, c)
+                else:
+                    take_larger_runs(y, to, c, x, at, sw * c, times, c)
         if average:
-            dx[j] += left[j]
-        elif takes:
-            dx[j] += left[j]
-            left[j] = 0
+            divide(op, line, y[line * ow * c : (line + 1) * ow * c])
+
+
+@kernel
+def hand_back(op, x, y, dy, dx, n_rows):
+    """Adds to ``dx`` what every window hands back; of a maximum, ``dy`` becomes what no tap has taken."""
+    _, _, c, oh, ow, kh, kw, _, sw, _, _, _, _, average = sizes(op)
+    for line in range(n_rows * oh):
+        if average:
+            divide(op, line, dy[line * ow * c : (line + 1) * ow * c])
+        for ky in range(kh):
+            for kx in range(kw):
+                at, to, times = tap_of_line(op, line, ky, kx)
+                if average:
+                    add_runs(dx, at, sw * c, dy, to, c, times, c)
+                else:
+                    give_to_largest(x, dx, at, sw * c, y, dy, to, c, times, c)
+
+
+@small_kernel
+def tap_of_line(op, line, ky, kx):
+    """Where a tap of a line of windows reads first, the number of the window that does, and how many read the image."""
+    h, wide, c, oh, ow, _, _, sh, sw, top, left, _, _, _ = sizes(op)
+    y, across = place(line % oh, ky, sh, 1, top), place(0, kx, sw, 1, left)
+    low, high = inside(across, sw, wide - 1, ow if 0 <= y < h else 0)
+    return ((line // oh * h + y) * wide + across + low * sw) * c, (line * ow + low) * c, high - low
+
+
+@small_kernel
+def taps_inside(out, stride, before, taps, length):
+    """How many taps of a window are in the image along one axis."""
+    first = out * stride - before
+    return min(first + taps, length) - max(first, 0)
+
+
+@kernel
+def divide(op, line, numbers):
+    """Numbers of the windows of a line, each by how many places of its window lie in the image."""
+    h, wide, c, oh, ow, kh, kw, sh, sw, top, left, _, _, _ = sizes(op)
+    lines = taps_inside(line % oh, sh, top, kh, h)
+    for ox in range(ow):
+        count = numbers.dtype.type(lines * taps_inside(ox, sw, left, kw, wide))
+        for j in range(ox * c, (ox + 1) * c):
+            numbers[j] /= count

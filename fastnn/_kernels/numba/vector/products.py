@@ -1,7 +1,8 @@
 """Matrix products: one kernel serves ``x @ w + b``, ``x.T @ dz`` and ``dz @ w.T``; and sums of rows, a transpose.
 
 ``a`` is read by strides, so that it may be a transposed view; ``b`` ``(k, n)`` and ``c`` ``(m, n)`` are flat and
-row-major. ``c`` is cut into tiles of some rows and two vectors, which stay in registers while ``k`` runs.
+row-major, or some columns of such matrices. ``c`` is cut into tiles of some rows and two vectors, which stay in
+registers while ``k`` runs.
 
 Design: nothing is packed or blocked over ``k``. Rows of ``b`` come from the second-level cache for the layers this
 backend is meant for; ``np.dot`` needs SciPy inside Numba.
@@ -12,26 +13,27 @@ from __future__ import annotations
 from fastnn._kernels.numba.compile import inlined, kernel, sum_kernel
 from fastnn._kernels.numba.vector.tile import VECTOR_BYTES, square_transpose, tile
 
-ARGUMENTS = "start, a, row_stride, k_stride, b, c, m, k, n"
-MANY = 8 if VECTOR_BYTES == 64 else 4  # rows of a tile; with two vectors each, half of the registers are sums
-FEW = MANY // 2
+ARGUMENTS = "start, a, row_stride, k_stride, b, c, m, k, n, pitch"
+SUMS = 16 if VECTOR_BYTES == 64 else 8  # vectors of a tile, half of the registers
 
 
 def _strip(vectors, masked):
-    """A strip of ``c``, some vectors wide: tiles of ``MANY`` rows, then of ``FEW``, then of one."""
-    many, few, one = (tile(rows, vectors, masked=masked) for rows in (MANY, FEW, 1))
+    """A strip of ``c``, some vectors wide: tiles of many rows, then of half as many, then of one."""
+    n_many = SUMS // vectors
+    n_few = n_many // 2
+    many, few, one = (tile(rows, vectors, masked=masked) for rows in (n_many, n_few, 1))
 
     @inlined
-    def fill(start, each, a, row_stride, k_stride, b, c, m, k, n, width):
+    def fill(start, each, a, row_stride, k_stride, b, c, m, k, pitch, width):
         i = 0
-        while i + MANY <= m:
-            many(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
-            i += MANY
-        while i + FEW <= m:
-            few(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
-            i += FEW
+        while i + n_many <= m:
+            many(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * pitch :], pitch, k, width)
+            i += n_many
+        while i + n_few <= m:
+            few(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * pitch :], pitch, k, width)
+            i += n_few
         while i < m:
-            one(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * n :], n, k, width)
+            one(start[i * each :], each, a[i * row_stride :], row_stride, k_stride, b, c[i * pitch :], pitch, k, width)
             i += 1
 
     return fill
@@ -41,24 +43,31 @@ wide_strip, edge_strip = _strip(2, masked=False), _strip(1, masked=True)
 
 
 @inlined
-def product(start, a, row_stride, k_stride, b, c, m, k, n):
+def product_of_columns(start, a, row_stride, k_stride, b, c, m, k, n, pitch):
     """``c = start + a @ b`` with ``a[i, l]`` at ``a[i * row_stride + l * k_stride]``.
 
-    ``start`` ``(n,)`` is added to every row, ``(m, n)``, which may be ``c`` itself, each to its own; empty, it stands
-    for zeros. It must be empty for a transposed ``a``.
+    ``b`` and ``c`` are ``n`` columns of matrices whose rows are ``pitch`` numbers apart. ``start`` ``(n,)`` is added to
+    every row; longer, it lies as ``c`` does, which it may be, and each row has its own; empty, it stands for zeros.
+    Where ``pitch`` is 1 and ``a`` is transposed, the ``m`` numbers of its rows lie side by side, ``k_stride = m``.
     """
-    each = n if start.shape[0] > n else 0  # numbers of start from a row to the next
-    if n == 1 and k_stride == 1:
+    each = pitch if start.shape[0] > n else 0  # numbers of start from a row to the next
+    if pitch == 1 and k_stride == 1:
         _dots(start, each, a, row_stride, b, c, m, k)
         return
-    if n == 1:  # a column from a transposed a is a row from a as it lies
-        a, row_stride, k_stride, b, m, n = b, k, 1, a, 1, m
+    if pitch == 1:  # a column from a transposed a is a row from a as it lies
+        a, row_stride, k_stride, b, m, n, pitch = b, k, 1, a, 1, m, m
     lanes = VECTOR_BYTES // a.itemsize
     wide = n // (2 * lanes) * (2 * lanes)
     for j in range(0, wide, 2 * lanes):
-        wide_strip(start[j:], each, a, row_stride, k_stride, b[j:], c[j:], m, k, n, 0)
+        wide_strip(start[j:], each, a, row_stride, k_stride, b[j:], c[j:], m, k, pitch, 0)
     for j in range(wide, n, lanes):
-        edge_strip(start[j:], each, a, row_stride, k_stride, b[j:], c[j:], m, k, n, n - j)
+        edge_strip(start[j:], each, a, row_stride, k_stride, b[j:], c[j:], m, k, pitch, n - j)
+
+
+@inlined
+def product(start, a, row_stride, k_stride, b, c, m, k, n):
+    """The same of whole matrices, ``b`` ``(k, n)`` and ``c`` ``(m, n)``."""
+    product_of_columns(start, a, row_stride, k_stride, b, c, m, k, n, n)
 
 
 @sum_kernel

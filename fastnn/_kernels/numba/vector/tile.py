@@ -22,12 +22,12 @@ VECTOR_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
 INDEX, PLACE, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(1)
 
 
-class _Vectors:
+class Vectors:
     """Writes loads, stores and arithmetic on vectors of one type; ``width`` lanes where it is given."""
 
-    def __init__(self, builder: Any, dtype: Any, element: Any, width: Any):
+    def __init__(self, builder: Any, dtype: Any, element: Any, width: Any, lanes: int = 0):
         self.builder, self.size = builder, dtype.bitwidth // 8
-        self.lanes = VECTOR_BYTES // self.size
+        self.lanes = lanes or VECTOR_BYTES // self.size
         self.type = ir.VectorType(element, self.lanes)
         self.mask = None if width is None else self.lanes_below(width)
 
@@ -91,10 +91,10 @@ def tile(rows: int, vectors: int, *, masked: bool = False) -> Any:
     """
 
     def generate(context, builder, signature, arguments):
-        start, a, b, c = (_address(context, builder, signature, arguments, i) for i in (0, 2, 5, 6))
+        start, a, b, c = (address(context, builder, signature, arguments, i) for i in (0, 2, 5, 6))
         _, each, _, row_stride, k_stride, _, _, n, k, width = arguments
-        given = cgutils.unpack_tuple(builder, _array(context, builder, signature, arguments, 0).shape)[0]
-        on = _Vectors(builder, signature.args[2].dtype, a.type.pointee, width if masked else None)
+        given = cgutils.unpack_tuple(builder, array(context, builder, signature, arguments, 0).shape)[0]
+        on = Vectors(builder, signature.args[2].dtype, a.type.pointee, width if masked else None)
         steps = [INDEX(v * on.lanes) for v in range(vectors)]
         first = [on.load(start, step, on.lanes_below(builder.sub(given, step))) for step in steps]
         sums = [[cgutils.alloca_once_value(builder, value) for value in first] for _ in range(rows)]
@@ -132,9 +132,9 @@ def square_transpose(typing, w, w_width, out, out_width, rows, columns):
     """
 
     def generate(context, builder, signature, arguments):
-        source, target = (_address(context, builder, signature, arguments, i) for i in (0, 2))
+        source, target = (address(context, builder, signature, arguments, i) for i in (0, 2))
         _, w_width, _, out_width, rows, columns = arguments
-        on = _Vectors(builder, signature.args[0].dtype, source.type.pointee, None)
+        on = Vectors(builder, signature.args[0].dtype, source.type.pointee, None)
 
         def mask(i, n_rows, width):
             return on.lanes_below(builder.select(builder.icmp_signed("<", INDEX(i), n_rows), width, INDEX(0)))
@@ -149,9 +149,9 @@ def square_transpose(typing, w, w_width, out, out_width, rows, columns):
     return types.void(w, whole, out, whole, whole, whole), generate
 
 
-def _array(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
+def array(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
     return context.make_array(signature.args[i])(context, builder, arguments[i])
 
 
-def _address(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
-    return _array(context, builder, signature, arguments, i).data
+def address(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
+    return array(context, builder, signature, arguments, i).data
