@@ -12,7 +12,7 @@ from fastnn._base import random
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Rows
 from fastnn._plan import compile as compiling
-from fastnn.layers import Dense, Dropout
+from fastnn.layers import BatchNormalization, Dense, Dropout
 from fastnn.metrics import Reading, StatisticCode
 from fastnn.optimizers import SGD, Adam
 from fastnn.regularizers import L1L2
@@ -54,6 +54,9 @@ NETWORKS = {
     ),
     "dropout": lambda rng, **more: network(
         rng, [Dropout(0.2), Dense(17, "gelu"), Dropout(0.5), Dense(3)], (5,), loss="mse", **more
+    ),
+    "batch normalisation": lambda rng, **more: network(
+        rng, [Dense(9, "tanh"), BatchNormalization(momentum=0.7), Dense(3)], (5,), loss="mse", **more
     ),
     "penalties": lambda rng, **more: network(
         rng, [Dense(9, "elu", kernel_regularizer=L1L2(0.01, 0.02)), Dense(3)], (5,), loss="mse", **more

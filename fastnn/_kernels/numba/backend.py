@@ -96,8 +96,8 @@ def gradient(plan, memory, rows, sums, step=0):
 
 def train(plan, memory, rows, course):
     batch = min(int(plan.header["batch_size"]), len(rows))
-    # An own op that fails ends a call, and no walk inside one; ops settle in Python.
-    if plan.has_own or plan.settles or _slice(plan, batch, 3) < batch:
+    # An own op that fails ends a call, and no walk inside one.
+    if plan.has_own or _slice(plan, batch, 3) < batch:
         steps.train_loop(THIS, plan, memory, rows, course)
         return
     blocks = int(plan.header["batch_size"] > plan.header["block_rows"])

@@ -19,9 +19,12 @@ from fastnn._kernels.numba.update import update_params
 from fastnn._kernels.numba.vector.addresses import at_address
 from fastnn._kernels.numba.vector.random import fill_order
 from fastnn._kernels.numba.vector.rows import copy, gather, lie_as_rows, rows_of_source, take_rows
+from fastnn._ops import OPS
 from fastnn._plan.records import BY_NOTHING, BY_ROWS
 
 NO_LABELS = np.empty(0, np.int32)
+REMEMBERS = tuple(code for code, kind in OPS.items() if kind.remembers)
+MEASURES = tuple(code for code, kind in OPS.items() if kind.measures)
 stalls, advance, over, reported = map(inlined, (steps.stalls, steps.advance, steps.over, steps.reported))
 
 
@@ -225,7 +228,20 @@ def train_batch(tables, memory, data, room, rows, n_samples, step, rate, sums):
     sums[0] = reported(header, before, sums[0], rows.shape[0], total)
     scale = over(1.0, total) if header.divides_penalties else 1.0
     sums[0] += activity + rows.shape[0] * update_params(tables, memory, step + 1, rate, scale)
+    settle(tables, memory, room)
     return True
+
+
+@kernel
+def settle(tables, memory, room):
+    """:func:`fastnn._kernels.steps.settle`."""
+    header, arrays = tables.header[()], arrays_of(tables, memory, room)
+    if not header.settles:
+        return
+    when = When(header.batch_size, np.int64(1), header.seed, np.int64(0), np.int64(0), np.int64(0))
+    for op in tables.ops:
+        if op.kind in REMEMBERS or (op.kind in MEASURES and header.measures and not op.inference):
+            ops.settle(tables.kernels, op.kind, (op, arrays, when))
 
 
 @inlined

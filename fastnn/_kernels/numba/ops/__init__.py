@@ -1,6 +1,7 @@
-"""The kernels of the op kinds, two families in the table of kernels: a network compiles only the kinds it has.
+"""The kernels of the op kinds, families in the table of kernels: a network compiles only the kinds it has.
 
 Those of a kind are ``forward`` and ``backward`` of the file here that has its name; without a way back, the former.
+Kinds that keep something of all batches have ``settle``, too.
 """
 
 from __future__ import annotations
@@ -40,12 +41,13 @@ def _family(name: str) -> Family:
 
 
 MOVES_FORWARD = {CONV.code: GATHER, CONV_TRANSPOSE.code: HAND_BACK}
-FORWARD, BACKWARD = _family("forward"), _family("backward")
+FORWARD, BACKWARD, SETTLE = _family("forward"), _family("backward"), _family("settle")
 FORWARD.first = table.SIZE
 BACKWARD.first = FORWARD.first + FORWARD.size()
-VISIT.first = BACKWARD.first + BACKWARD.size()
+SETTLE.first = BACKWARD.first + BACKWARD.size()
+VISIT.first = SETTLE.first + SETTLE.size()
 SIZE = VISIT.first + VISIT.size()
-forward, backward = FORWARD.caller(), BACKWARD.caller()
+forward, backward, settle = FORWARD.caller(), BACKWARD.caller(), SETTLE.caller()
 
 
 def has_gates(op: Any) -> bool:
@@ -67,6 +69,7 @@ def needed(plan: Any) -> list[tuple[Family, int]]:
     wanted += _of_convolutions(plan)
     if plan.training:
         wanted += [(GRADIENT, activations), (BACKWARD, kinds & BACKWARD.kernels.keys())]
+        wanted += [(SETTLE, kinds & SETTLE.kernels.keys() if plan.settles else set())]
         wanted += [(LOSS, set(map(int, plan.losses["code"])))]
         wanted += [(STATISTIC, set(map(int, plan.metrics["statistic"]))), (UPDATE, {int(plan.optimizer["code"])})]
     return [(family, code) for family, codes in wanted for code in codes if code >= 0]

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from fastnn._kernels.numba.compile import inlined, kernel, small_kernel
+from fastnn._kernels.numba.compile import exact_kernel, inlined, kernel, small_kernel
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, output_gradient, read, written
 from fastnn._ops.batch_norm import PART, VECTORS
 
@@ -44,6 +44,21 @@ def backward(op, arrays, when):
             normalize_back(op, x, dy, mean, variance, by, room, dx, adds(op, arrays, 0))
         else:
             scale_back(dy, by, dx, adds(op, arrays, 0))
+
+
+@inlined
+def settle(op, arrays, when):
+    """Have the moving statistics follow the batch."""
+    n = op.n_out
+    for i in range(2):
+        kept, came = op.more[i], op.room + i * n
+        follow(arrays.params[kept : kept + n], arrays.workspace[came : came + n], op.numbers[1])
+
+
+@exact_kernel
+def follow(kept, came, momentum):
+    for j in range(kept.shape[0]):
+        kept[j] = np.float64(kept[j]) * momentum + np.float64(came[j]) * (1 - momentum)
 
 
 @inlined
