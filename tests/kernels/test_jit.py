@@ -64,7 +64,8 @@ OPTIMIZERS = [
     ("kernels", "codes"),
     [
         (ops.FORWARD.kernels, OPS),
-        (ops.BACKWARD.kernels, OPS),
+        (ops.BACKWARD.kernels, [code for code, op in OPS.items() if op.has_way_back]),
+        (ops.SETTLE.kernels, [code for code, op in OPS.items() if op.measures or op.remembers]),
         (activations.KERNELS, ActivationCode),
         (activations.GRADIENTS, ActivationCode),
         (jit_losses.KERNELS, LossCode),
@@ -96,7 +97,7 @@ def test_a_plan_with_an_unknown_code_is_not_supported(rng, table, field):
 
 
 def test_the_table_has_a_place_for_every_kernel():
-    families = (*jit_table.FAMILIES, ops.FORWARD, ops.BACKWARD, ops.VISIT)
+    families = (*jit_table.FAMILIES, ops.FORWARD, ops.BACKWARD, ops.SETTLE, ops.VISIT)
     places = [family.first + code for family in families for code in family.kernels]
     assert len(set(places)) == len(places)
     assert (min(places), max(places)) == (0, ops.SIZE - 1)
