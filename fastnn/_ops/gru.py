@@ -14,10 +14,12 @@ import numpy as np
 from fastnn._ops.activation import activate
 from fastnn._ops.recurrent import (
     Cell,
-    cell_slope,
+    cell_back,
     gate,
-    gate_slope,
+    gate_back,
     has_two_biases,
+    keep_z,
+    kept_z,
     kind,
     recurrent_bias,
     recurrent_kernel,
@@ -27,29 +29,33 @@ from fastnn._ops.recurrent import (
 def step(op, a, z, read, states, kept):
     u, two = recurrent_kernel(op, a, CELL), 2 * int(op["n_out"])
     of_x, of_state, bias = z, read @ u[:, :two], recurrent_bias(op, a, CELL)
-    z, r = np.split(gate(op, of_x[:, :two] + of_state + bias[:two]), 2, axis=1)
+    before = np.split(of_x[:, :two] + of_state + bias[:two], 2, axis=1)
+    z, r = (gate(op, part) for part in before)
     if has_two_biases(op):
         kept[3] = read @ u[:, two:] + bias[two:]
         part = r * kept[3]
     else:
         kept[3] = r * read
         part = kept[3] @ u[:, two:]
-    g = activate(op, of_x[:, two:] + part)
+    before.append(of_x[:, two:] + part)
+    g = activate(op, before[2])
+    keep_z(kept, CELL, *before)
     kept[:3] = z, r, g
     return [z * states[0] + (1 - z) * g]
 
 
 def step_back(op, a, read, states, after, d, kept):
     u, two = recurrent_kernel(op, a, CELL), 2 * int(op["n_out"])
-    z, r, g, multiplied = kept
-    dz, dg = d[0] * (states[0] - g) * gate_slope(op, z), d[0] * (1 - z) * cell_slope(op, g)
+    z, r, g, multiplied = kept[: CELL.n_kept]
+    of_z, of_r, of_g = kept_z(kept, CELL)
+    dz, dg = gate_back(op, of_z, z, d[0] * (states[0] - g)), cell_back(op, of_g, g, d[0] * (1 - z))
     if has_two_biases(op):
-        dr = dg * multiplied * gate_slope(op, r)
+        dr = gate_back(op, of_r, r, dg * multiplied)
         ds = np.concatenate((dz, dr, dg * r), axis=1)
         du, dread = read.T @ ds, ds @ u.T
     else:
         dpart = dg @ u[:, two:].T
-        dr = dpart * read * gate_slope(op, r)
+        dr = gate_back(op, of_r, r, dpart * read)
         ds = np.concatenate((dz, dr, dg), axis=1)
         du = np.concatenate((read.T @ ds[:, :two], multiplied.T @ dg), axis=1)
         dread = ds[:, :two] @ u[:, :two].T + dpart * r

@@ -10,22 +10,25 @@ from __future__ import annotations
 import numpy as np
 
 from fastnn._ops.activation import activate
-from fastnn._ops.recurrent import Cell, cell_slope, gate, gate_slope, kind, recurrent_kernel
+from fastnn._ops.recurrent import Cell, cell_back, gate, gate_back, keep_z, kept_z, kind, recurrent_kernel
 
 
 def step(op, a, z, read, states, kept):
     i, f, g, o = np.split(z + read @ recurrent_kernel(op, a, CELL), 4, axis=1)
+    keep_z(kept, CELL, i, f, g, o)
     i, f, g, o = gate(op, i), gate(op, f), activate(op, g), gate(op, o)
     c = f * states[1] + i * g
-    kept[...] = i, f, g, o, activate(op, c)
+    kept[: CELL.n_kept] = i, f, g, o, activate(op, c)
     return [o * kept[4], c]
 
 
 def step_back(op, a, read, states, after, d, kept):
-    i, f, g, o, squashed = kept
-    dh, dc = d[0], d[1] + d[0] * o * cell_slope(op, squashed)
-    by_gate = dc * g * gate_slope(op, i), dc * states[1] * gate_slope(op, f), dc * i * cell_slope(op, g)
-    dz = np.concatenate((*by_gate, dh * squashed * gate_slope(op, o)), axis=1)
+    i, f, g, o, squashed = kept[: CELL.n_kept]
+    z = kept_z(kept, CELL)
+    dh, dc = d[0], d[1] + cell_back(op, after[1], squashed, d[0] * o)
+    of_i, of_f = gate_back(op, z[0], i, dc * g), gate_back(op, z[1], f, dc * states[1])
+    of_g, of_o = cell_back(op, z[2], g, dc * i), gate_back(op, z[3], o, dh * squashed)
+    dz = np.concatenate((of_i, of_f, of_g, of_o), axis=1)
     return dz, dz, read.T @ dz, dz @ recurrent_kernel(op, a, CELL).T, [0, dc * f]
 
 

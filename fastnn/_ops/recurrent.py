@@ -14,6 +14,8 @@ masked : the second input is a mask, ``(samples, steps)`` of ones and zeros. Whe
     and the output is repeated, that of no step before being 0; with ``zeros`` it is 0.
 started : the last inputs are the states before the first step, else those are 0.
 gate : the activation of the gates, its parameter ``numbers[0]``; the op's own activation is the cell's.
+keeps_z : one of the two has no slope that follows, number by number, from what it gives. What all gates are before
+    their activations is kept then, too, and the way back goes through activations a row at a time.
 
 With a ``rate``, what a cell reads of ``h`` is multiplied in training by factors as of dropout, the same for all steps
 of a sequence (Gal and Ghahramani 2016, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks").
@@ -31,7 +33,18 @@ from fastnn._base import random
 from fastnn._ops.activation import BY_CODE, apply
 from fastnn._ops.base import Op, Operation
 
-GEOMETRY = ("reads_back", "writes_back", "sequences", "states", "masked", "zeros", "started", "gate", "variant")
+GEOMETRY = (
+    "reads_back",
+    "writes_back",
+    "sequences",
+    "states",
+    "masked",
+    "zeros",
+    "started",
+    "gate",
+    "variant",
+    "keeps_z",
+)
 SHARD = 16  # samples whose parts of the parameters' gradients are one sum
 
 
@@ -42,7 +55,8 @@ class Cell(NamedTuple):
     ----------
     n_gates : how many times ``n_out`` columns the kernels have.
     n_states : how many states it has.
-    n_kept : how many times ``n_out`` numbers a step it keeps for the way back, beside the states.
+    n_kept : how many times ``n_out`` numbers a step it keeps for the way back, beside the states and, where the op
+        keeps them, the gates before their activations.
     step : ``(op, a, z, read, states, kept) -> states after it``; ``z`` is the input's part of the gates, ``read`` what
         is read of ``h``, ``(samples, n_out)`` each.
     step_back : ``(op, a, read, states, states after it, their gradients, kept) -> (dz, ds, du, dread, dstates)``: the
@@ -65,12 +79,13 @@ class Sequences:
         self.n, self.steps, self.units = a.n_samples, int(op["repeat"]), int(op["n_out"])
         self.x = in_order(a.xs[0].reshape(self.n, self.steps, -1), self.size.reads_back)
         self.mask = in_order(a.xs[1], self.size.reads_back)[..., None] != 0 if self.size.masked else None
+        self.n_kept = cell.n_kept + cell.n_gates * self.size.keeps_z
         self.kept = self._room()
         self.factors = self._factors(when)
 
     def _room(self) -> np.ndarray:
-        """What is kept of each step: the cell's numbers, then the states after it."""
-        shape = self.steps, self.n, self.cell.n_kept + self.cell.n_states, self.units
+        """What is kept of each step: the cell's numbers, maybe gates before activations, and the states after it."""
+        shape = self.steps, self.n, self.n_kept + self.cell.n_states, self.units
         if self.op["room"] < 0:
             return np.empty(shape, self.x.dtype)
         return self.a.room[: np.prod(shape)].reshape(shape)
@@ -102,14 +117,14 @@ class Sequences:
 
     def states(self, step: int) -> list[np.ndarray]:
         """The states after a step."""
-        return list(self.kept[step, :, self.cell.n_kept :].swapaxes(0, 1)) if step >= 0 else self.starts()
+        return list(self.kept[step, :, self.n_kept :].swapaxes(0, 1)) if step >= 0 else self.starts()
 
     def kept_of(self, step: int) -> np.ndarray:
-        """What the cell keeps of a step, ``(n_kept, samples, units)``."""
-        return self.kept[step, :, : self.cell.n_kept].swapaxes(0, 1)
+        """What the cell keeps of a step, ``(n_kept, samples, units)``, behind it its gates before their activations."""
+        return self.kept[step, :, : self.n_kept].swapaxes(0, 1)
 
     def keep_states(self, step: int, states: Sequence[np.ndarray]) -> None:
-        self.kept[step, :, self.cell.n_kept :] = np.stack(states, axis=1)
+        self.kept[step, :, self.n_kept :] = np.stack(states, axis=1)
 
     def chosen(self, step: int, this: Any, that: Any) -> Any:
         """``this`` where the step counts, ``that`` where it is masked."""
@@ -179,18 +194,35 @@ def gate(op, z):
     return apply(op["geometry"][GEOMETRY.index("gate")], z, op["numbers"][0])
 
 
-def gate_slope(op, y):
-    """Its derivative, by what it gave."""
-    return slope(op["geometry"][GEOMETRY.index("gate")], y, op["numbers"][0])
+def gate_back(op, z, y, dy):
+    """Its way back, ``dz``, from what it gave; ``z`` is None where that is not kept."""
+    return back(op["geometry"][GEOMETRY.index("gate")], op["numbers"][0], z, y, dy)
 
 
-def cell_slope(op, y):
-    """The derivative of the cell's activation, by what it gave."""
-    return slope(op["activation"], y, op["parameter"])
+def cell_back(op, z, y, dy):
+    """The way back of the cell's activation, likewise."""
+    return back(op["activation"], op["parameter"], z, y, dy)
 
 
-def slope(code, y, parameter):
-    return BY_CODE[int(code)].derivative(None, y, y.dtype.type(parameter))
+def back(code, parameter, z, y, dy):
+    record = BY_CODE[int(code)]
+    return record.derivative(y, dy) if record.rowwise else dy * record.derivative(z, y, y.dtype.type(parameter))
+
+
+def keep_z(kept, cell, *gates):
+    """Keep all gates as they are before their activations, where there is room for them."""
+    if len(kept) > cell.n_kept:
+        kept[cell.n_kept :] = gates
+
+
+def kept_z(kept, cell):
+    """Of each gate; None where that is not kept."""
+    return kept[cell.n_kept :] if len(kept) > cell.n_kept else (None,) * cell.n_gates
+
+
+def needs_z(activation):
+    """Whether the way back needs more of an activation than each number that it gave."""
+    return activation.keeps_z or activation.rowwise
 
 
 def has_two_biases(op):
@@ -228,7 +260,8 @@ def kind(code, name, cell):
 
     def room(operation: Operation, rows: int) -> int:
         drops = operation.rate > 0  # with dropout, what was read of each step, and the factors
-        numbers = operation.repeat * (cell.n_kept + cell.n_states + drops) + drops
+        z = cell.n_gates * operation.geometry[GEOMETRY.index("keeps_z")]
+        numbers = operation.repeat * (cell.n_kept + cell.n_states + z + drops) + drops
         return rows * numbers * operation.n_out
 
     return Op(
@@ -236,6 +269,7 @@ def kind(code, name, cell):
         name,
         partial(forward, cell=cell),
         partial(backward, cell=cell),
+        keeps=lambda operation: False,
         weights=weights,
         geometry=GEOMETRY,
         shape=lambda op: (int(op["n_in"]), cell.n_gates * int(op["n_out"])),

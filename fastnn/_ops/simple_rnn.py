@@ -6,16 +6,19 @@ Kept: ``h'``, which the native kernels replace by its gradient while the state b
 from __future__ import annotations
 
 from fastnn._ops.activation import activate
-from fastnn._ops.recurrent import Cell, cell_slope, kind, recurrent_kernel
+from fastnn._ops.recurrent import Cell, cell_back, keep_z, kept_z, kind, recurrent_kernel
 
 
 def step(op, a, z, read, states, kept):
-    kept[0] = activate(op, z + read @ recurrent_kernel(op, a, CELL))
+    z = z + read @ recurrent_kernel(op, a, CELL)
+    keep_z(kept, CELL, z)
+    kept[0] = activate(op, z)
     return [kept[0]]
 
 
 def step_back(op, a, read, states, after, d, kept):
-    dz = d[0] * cell_slope(op, kept[0])
+    (z,) = kept_z(kept, CELL)
+    dz = cell_back(op, z, kept[0], d[0])
     return dz, dz, read.T @ dz, dz @ recurrent_kernel(op, a, CELL).T, [0]
 
 

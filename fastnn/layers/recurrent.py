@@ -22,7 +22,7 @@ class SimpleRNN(Recurrent):
     Parameters
     ----------
     units : numbers of the state ``h``, which is the output.
-    activation : of the state; one whose slope follows from what it gives (tanh, sigmoid, relu, linear ...).
+    activation : of the state, any one; softmax is over its units.
     use_bias : whether there is a bias.
     kernel_initializer, recurrent_initializer, bias_initializer : names or objects of :mod:`fastnn.initializers`.
     kernel_regularizer, recurrent_regularizer, bias_regularizer : names or objects of :mod:`fastnn.regularizers`.
@@ -91,7 +91,7 @@ class LSTM(Recurrent):
     Parameters
     ----------
     units : numbers of the states ``h``, which is the output, and ``c``.
-    activation, recurrent_activation : whose slopes follow from what they give (tanh, sigmoid, hard_sigmoid ...).
+    activation, recurrent_activation : any; softmax is over the units of each gate.
     unit_forget_bias : whether the bias of ``f`` begins with ones (Jozefowicz et al. 2015).
     use_bias ... name : as of :class:`SimpleRNN`; with ``return_state``, ``y, h, c = layer(x)``.
 
@@ -150,7 +150,7 @@ class GRU(Recurrent):
     Parameters
     ----------
     units : numbers of the state ``h``, which is the output.
-    activation, recurrent_activation : whose slopes follow from what they give (tanh, sigmoid, hard_sigmoid ...).
+    activation, recurrent_activation : any; softmax is over the units of each gate.
     reset_after : which of the two forms; the first one is that of cuDNN and PyTorch.
     use_bias ... name : as of :class:`SimpleRNN`.
 

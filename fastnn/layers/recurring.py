@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, blank, copy, dropout, recall, remember
-from fastnn._ops.recurrent import Cell
-from fastnn.activations import Activation, sigmoid
+from fastnn._ops.recurrent import Cell, needs_z
+from fastnn.activations import sigmoid
 from fastnn.layers.carrying import Carrying
 from fastnn.layers.described import Described
 from fastnn.layers.parameter import Parameter, Shape
@@ -58,15 +58,6 @@ class Recurrent(Carrying, Described):
         for name in ("dropout", "recurrent_dropout"):
             told[name] = number(name, getattr(self, name), low=0.0, high=1.0, open_high=True)
         settle(self, **told, **more)
-        for name in ("activation", "recurrent_activation"):
-            self._check_activation(name, getattr(self, name, sigmoid))
-
-    def _check_activation(self, name: str, came: Activation) -> None:
-        if came.keeps_z or came.rowwise:
-            raise ValueError(
-                f"{type(self).__name__} takes a {name} whose slope follows from what it gives, such as tanh, sigmoid, "
-                f"relu, hard_sigmoid, elu or linear, got {came.name!r}"
-            )
 
     @property
     def kernel(self) -> Any:
@@ -210,7 +201,7 @@ class Recurrent(Carrying, Described):
     ) -> Operation:
         """The operation of the cell; its parameters are the layer's from ``first`` on."""
         (steps, n), gate = shape, getattr(self, "recurrent_activation", sigmoid)
-        gated = int(gate.code), int(getattr(self, "reset_after", False))
+        gated = gate.code, getattr(self, "reset_after", False), needs_z(self.activation) or needs_z(gate)
         flags = self.go_backwards, flips, self.return_sequences, self._gives_states, masked, self.zero_output_for_mask
         return Operation(
             self.op,
@@ -224,7 +215,7 @@ class Recurrent(Carrying, Described):
             rate=self.recurrent_dropout,
             activity=self.activity_regularizer,
             inputs=inputs,
-            geometry=(*map(int, flags), int(n_starts > 0), *gated),
+            geometry=tuple(map(int, (*flags, n_starts > 0, *gated))),
             numbers=(gate.parameter,),
             size=self._n_written(steps),
             part=part,

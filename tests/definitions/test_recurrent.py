@@ -27,6 +27,11 @@ VARIANTS = {
     "gru without bias": ("GRU", {"use_bias": False}),
     "gru that resets before": ("GRU", {"reset_after": False}),
     "gru of linear": ("GRU", {"activation": "linear", "reset_after": False}),
+    "simple of gelu": ("SimpleRNN", {"activation": "gelu"}),
+    "lstm of swish": ("LSTM", {"activation": "swish", "recurrent_activation": "softmax"}),
+    "lstm of mish": ("LSTM", {"activation": "mish"}),
+    "gru of hard_silu": ("GRU", {"activation": "softmax", "recurrent_activation": "hard_silu"}),
+    "gru of gates of gelu": ("GRU", {"recurrent_activation": "gelu", "reset_after": False}),
 }
 
 
@@ -282,8 +287,7 @@ WRONG = {
         ("LSTM", "2 states", "(2,)"),
     ),
     "width of a state": (lambda: GRU(2)(Input((3, 1)), initial_state=Input((3,))), ("GRU", "(2,)", "(3,)")),
-    "activation of a row": (lambda: SimpleRNN(2, "softmax"), ("SimpleRNN", "activation", "softmax", "tanh")),
-    "activation that keeps z": (lambda: GRU(2, recurrent_activation="gelu"), ("GRU", "recurrent_activation", "gelu")),
+    "activation": (lambda: GRU(2, recurrent_activation="gelo"), ("activation", "gelo", "gelu")),
     "units": (lambda: LSTM(0), ("units", "0")),
     "dropout": (lambda: LSTM(2, recurrent_dropout=1.0), ("recurrent_dropout", "1")),
 }

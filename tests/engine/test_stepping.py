@@ -25,6 +25,11 @@ NETWORKS = {
     "gates": lambda: [GRU(5, return_sequences=True), LayerNormalization(), Dropout(0.5), LSTM(6), Dense(2)],
     "last step": lambda: [SimpleRNN(4, "relu")],
     "before": lambda: [GRU(4, reset_after=False, return_sequences=True), Dense(3, "tanh")],
+    "other activations": lambda: [
+        GRU(4, "gelu", "softmax", return_sequences=True),
+        LSTM(5, "softmax", "mish", return_sequences=True),
+        SimpleRNN(3, "swish"),
+    ],
     "causal": lambda: [
         Conv1D(4, 3, padding="causal", dilation_rate=2, activation="relu"),
         Conv1D(3, 2, padding="causal"),

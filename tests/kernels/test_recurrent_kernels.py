@@ -14,6 +14,7 @@ from fastnn import _kernels
 from fastnn import _plan as plan
 from fastnn._base import threads
 from fastnn._kernels import reference
+from fastnn._ops.recurrent import needs_z
 from fastnn._plan import compile as compiling
 from fastnn.activations import ACTIVATIONS
 from fastnn.layers import Add, Dense
@@ -35,7 +36,9 @@ FLAGS = {
 }
 CASES = [(kind, name) for kind in KINDS for name in FLAGS]
 WHERE = {"training": True, "step": 2**33 + 5, "first_row": 3}
-FITTING = [name for name, record in ACTIVATIONS.items() if not (record.keeps_z or record.rowwise)]
+ALL = list(ACTIVATIONS)
+APART = [name for name, record in ACTIVATIONS.items() if needs_z(record)]
+SMALL = ((1, 1, 1), (3, 2, 2), (8, 1, 31), (17, 3, 2), (33, 5, 3))
 
 
 @pytest.fixture(params=["cython", "numba"])
@@ -52,12 +55,13 @@ def smooth(results, masked):
     return [*ys, parameters, *(dx for i, dx in enumerate(inputs) if not (masked and i == 1))]
 
 
-def beside_the_reference(backend, net, dtype, xs, dys, masked, **more):
+def beside_the_reference(backend, net, dtype, xs, dys, masked, least=0.0, **more):
+    """``least`` is a size of numbers that went into sums and are gone from their results."""
     k = net.depth + len(xs[0]) * int(net.plan.ops["repeat"].max())
     ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
     found, expected = (smooth(stage.run(xs, dys, **more), masked) for stage in (ours, right))
     for got, right_one in zip(found, expected, strict=True):
-        assert_close(got, right_one, dtype, k)
+        assert_close(got, right_one, dtype, k, max(least, np.abs(right_one).max()))
     ours.check()
     return found
 
@@ -81,15 +85,54 @@ def test_every_backend_gives_what_the_reference_gives(backend, dtype, rng, kind,
 
 
 @pytest.mark.covering
-@pytest.mark.parametrize("activation", FITTING)
+@pytest.mark.parametrize("activation", ALL)
 @pytest.mark.parametrize("kind", KINDS)
-def test_cells_take_every_activation_whose_slope_follows_from_its_value(backend, dtype, rng, kind, activation):
-    other = FITTING[FITTING.index(activation) - 3]
-    more = {} if kind == "simple_rnn" else {"recurrent_activation": other}
-    net = cell_network(rng, kind, 11, 2, 3, activation=activation, return_sequences=True, **more)
+def test_cells_take_every_activation(backend, dtype, rng, kind, activation):
+    other = ALL[ALL.index(activation) - 3]
+    net = cell_network(rng, kind, 11, 2, 3, return_sequences=True, **of(kind, activation, other))
     net.params /= 8  # some grow without end
     xs, dys = cell_data(rng, net, 5)
-    beside_the_reference(backend, net, dtype, xs, dys, False)
+    beside_the_reference(backend, net, dtype, xs, dys, False, left_of(activation, other))
+
+
+def left_of(*activations):
+    """``z - tanh(z)`` leaves nothing of the size of ``z``."""
+    return 0.5 if "tanh_shrink" in activations else 0.0
+
+
+def of(kind, activation, other):
+    """The arguments of a cell with these activations."""
+    return {"activation": activation} | ({} if kind == "simple_rnn" else {"recurrent_activation": other})
+
+
+@pytest.mark.covering
+@pytest.mark.parametrize("activation", APART)
+@pytest.mark.parametrize("where", ["cell", "gates", "both"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_activations_whose_slopes_need_more_than_their_values_pass_through_every_walk(
+    backend, dtype, rng, kind, where, activation
+):
+    """In the cell, in the gates, or another one in each; a row's activation over the units of each gate."""
+    other, number = APART[APART.index(activation) - 3], 5 * APART.index(activation) + list(KINDS).index(kind)
+    cell, gates = {"cell": (activation, "sigmoid"), "gates": ("tanh", activation), "both": (activation, other)}[where]
+    for name, size, rows in [(list(FLAGS)[(number + i) % 10], SMALL[(number + i) % 5], (1, 33)[i % 2]) for i in (0, 3)]:
+        units, features, steps = size
+        steps = min(steps, 3) if "log_softmax" in (cell, gates) else steps  # which multiply without end
+        net = cell_network(rng, kind, units, features, steps, **FLAGS[name], **of(kind, cell, gates))
+        net.params /= 8
+        xs, dys = cell_data(rng, net, rows, "masked" in FLAGS[name])
+        least = left_of(cell, gates)
+        beside_the_reference(backend, net, dtype, xs, dys, "masked" in FLAGS[name], least, **WHERE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_activations_whose_slopes_follow_from_their_values_keep_no_numbers_more(rng, kind):
+    def room(*activations):
+        return cell_network(rng, kind, 8, 2, 5, **of(kind, *activations)).plan.workspace_size
+
+    assert room("softsign", "hard_sigmoid") == room("tanh", "sigmoid")
+    gates = bare(kind, 8).cell.n_gates
+    assert room("gelu", "sigmoid") - room("tanh", "sigmoid") == 64 * 5 * 8 * gates
 
 
 @pytest.mark.covering("dtype")
@@ -106,6 +149,20 @@ def test_whole_numbers_give_equal_bits(backend, dtype, rng, size):
         )
         assert max(np.abs(part).max() for part in right) < 2**24, "too large to be exact in float32"
         assert_bits(found, right)
+
+
+@pytest.mark.covering("dtype")
+@pytest.mark.parametrize("size", [(1, 1, 2), (17, 5, 3), (64, 7, 2)])
+def test_whole_numbers_on_the_straight_parts_of_an_activation_give_equal_bits(backend, dtype, rng, size):
+    """Hard swish is 0 up to -3 and the number itself from 3 on: of multiples of 3 it keeps whole what is whole."""
+    net = cell_network(rng, "simple_rnn", *size, activation="hard_swish", return_sequences=True, started=True)
+    net.params[net.params != 0] = 3 * rng.integers(-1, 2, np.count_nonzero(net.params))
+    xs, dys = ([np.round(x) for x in some] for some in cell_data(rng, net, 19))
+    found, right = (
+        smooth(GraphStage(one, net, kind).run(xs, dys), False) for one, kind in ((backend, dtype), (reference, DOUBLE))
+    )
+    assert max(np.abs(part).max() for part in right) < 2**20, "too large to be exact in float32"
+    assert_bits(found, right)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -147,11 +204,12 @@ def test_gradients_of_blocks_are_added(backend, dtype, rng, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_number_of_threads_and_any_stage_gives_the_same_bits(rng, dtype, kind, monkeypatch):
+@pytest.mark.parametrize("activations", [("tanh", "sigmoid"), ("gelu", "softmax")])
+def test_any_number_of_threads_and_any_stage_gives_the_same_bits(rng, dtype, kind, activations, monkeypatch):
     if _kernels.why_not("cython"):
         pytest.skip("the native backend is not built")
     native, found, before = _kernels.load("cython"), [], None
-    flags = {"masked": True, "return_sequences": True, "recurrent_dropout": 0.3}
+    flags = {"masked": True, "return_sequences": True, "recurrent_dropout": 0.3, **of(kind, *activations)}
     draws = rng.bit_generator.state
     try:
         before = native.flop_a_thread(1.0)
@@ -170,8 +228,9 @@ def test_any_number_of_threads_and_any_stage_gives_the_same_bits(rng, dtype, kin
 
 @pytest.mark.covering("dtype")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_has_the_bits_of_its_rows(compiled, dtype, rng, kind):
-    net = cell_network(rng, kind, 21, 4, 5, return_sequences=True)
+@pytest.mark.parametrize("activation", ["tanh", "silu", "softmax"])
+def test_a_batch_has_the_bits_of_its_rows(compiled, dtype, rng, kind, activation):
+    net = cell_network(rng, kind, 21, 4, 5, return_sequences=True, **of(kind, activation, activation))
     xs, _ = cell_data(rng, net, 29)
     stage = GraphStage(compiled, net, dtype)
     (whole,) = stage.push(xs)

@@ -18,10 +18,12 @@ from fastnn._kernels.numba.ops.recurrent import (
     forward_of,
     gated,
     input_part,
+    keep_z,
     kept_of,
     read_of,
     recurrent_kernel,
     state_before,
+    z_of,
 )
 from fastnn._kernels.numba.ops.recurrent_back import (
     add_product,
@@ -52,6 +54,7 @@ def step(op, arrays, block, t):
         multiply_before(op, arrays, block, t, known)
     for i in range(rows):
         three = gates[i * 3 * n : (i + 1) * 3 * n]
+        keep_z(op, block, t, (3 * i + 2) * n, three[2 * n :])
         activated(op, arrays, three[2 * n :])
         for j in range(n):
             h[i * n + j] = three[j] * before[i * n + j] + (1 - three[j]) * three[2 * n + j]
@@ -67,6 +70,7 @@ def multiply_after(op, arrays, block, t, known):
     for i in range(rows):
         three, ours = gates[i * 3 * n : (i + 1) * 3 * n], part[i * 3 * n : (i + 1) * 3 * n]
         add_rows(three[: 2 * n], ours, np.int64(1), 2 * n)
+        keep_z(op, block, t, 3 * i * n, three[: 2 * n])
         gated(op, arrays, three[: 2 * n])
         for j in range(n):
             multiplied[i * n + j] = ours[2 * n + j]
@@ -85,6 +89,7 @@ def multiply_before(op, arrays, block, t, known):
     for i in range(rows):
         three = gates[i * 3 * n : (i + 1) * 3 * n]
         add_rows(three[: 2 * n], part[i * 2 * n :], np.int64(1), 2 * n)
+        keep_z(op, block, t, 3 * i * n, three[: 2 * n])
         gated(op, arrays, three[: 2 * n])
         for j in range(n):
             multiplied[i * n + j] = three[n + j] * known[i * n + j]
@@ -105,17 +110,17 @@ def take_apart(u, out, n):
 @kernel
 def step_back(op, arrays, block, back, shard, t):
     n, gates, before = op.n_out, kept_of(op, block, t, 0), state_before(op, arrays, block, t, 0)
-    multiplied = kept_of(op, block, t, MULTIPLIED)
+    multiplied, z = kept_of(op, block, t, MULTIPLIED), z_of(op, block, t, gates)
     for i in range(shard.rows):
         at, sample = 3 * place_in(op, i, t) * n, shard.first + i
         place = slice(sample * n, (sample + 1) * n)
-        dz = back.dz[at : at + 3 * n]
+        dz, made = back.dz[at : at + 3 * n], (z[3 * sample * n :], gates[3 * sample * n :])
         if counts(op, block, t, sample):
-            state_back(op, arrays, gates[3 * sample * n :], before[place], state_gradient(op, back, 0, i), dz)
+            state_back(op, arrays, made, before[place], state_gradient(op, back, 0, i), dz)
         else:
             dz[:] = 0
         if op.geometry[VARIANT]:
-            after_back(op, arrays, gates[3 * sample * n :], multiplied[place], dz, back.ds[at : at + 3 * n])
+            after_back(op, arrays, made, multiplied[place], dz, back.ds[at : at + 3 * n])
     if op.geometry[VARIANT]:
         read_back(op, arrays, back, shard, t, 3 * n)
     else:
@@ -123,23 +128,25 @@ def step_back(op, arrays, block, back, shard, t):
 
 
 @kernel
-def state_back(op, arrays, gates, before, dh, dz):
-    """Back through ``h = z * before + (1 - z) * g`` and the activations of ``z`` and ``g``."""
+def state_back(op, arrays, made, before, dh, dz):
+    """Back through ``h = z * before + (1 - z) * g`` and the activations of ``z`` and ``g``, which made the gates."""
     n = op.n_out
+    of, gates = made
     for j in range(n):
         dz[j], dz[2 * n + j] = dh[j] * (before[j] - gates[2 * n + j]), dh[j] * (1 - gates[j])
         dh[j] *= gates[j]
-    gate_gradient(op, arrays, gates[:n], dz[:n])
-    cell_gradient(op, arrays, gates[2 * n : 3 * n], dz[2 * n :])
+    gate_gradient(op, arrays, of[:n], gates[:n], dz[:n])
+    cell_gradient(op, arrays, of[2 * n : 3 * n], gates[2 * n : 3 * n], dz[2 * n :])
 
 
 @kernel
-def after_back(op, arrays, gates, multiplied, dz, ds):
+def after_back(op, arrays, made, multiplied, dz, ds):
     """The gradient of ``r``, and that of the state's part of the gates."""
     n = op.n_out
+    of, gates = made
     for j in range(n):
         dz[n + j] = dz[2 * n + j] * multiplied[j]
-    gate_gradient(op, arrays, gates[n : 2 * n], dz[n : 2 * n])
+    gate_gradient(op, arrays, of[n : 2 * n], gates[n : 2 * n], dz[n : 2 * n])
     copy(ds[: 2 * n], dz)
     for j in range(n):
         ds[2 * n + j] = dz[2 * n + j] * gates[n + j]
@@ -149,17 +156,19 @@ def after_back(op, arrays, gates, multiplied, dz, ds):
 def before_back(op, arrays, block, back, shard, t):
     """Back through ``(r * h) @ u_g``: the gradient of ``r``, and of what is read."""
     n, many, gates = op.n_out, 3 * op.n_out, kept_of(op, block, t, 0)
+    z = z_of(op, block, t, gates)
     dz, nothing, part = back.dz[place_in(op, 0, t) * many :], back.dread[:0], block.scratch[2 * block.rows * n :]
     told = dz[2 * n :], op.repeat * many, 1, back.ut[2 * n * n :], part, shard.rows, n, n
     product(arrays.kernels, 0, (nothing, *told))
     for i in range(shard.rows):
         at, by_part = place_in(op, i, t), part[i * n : (i + 1) * n]
         dr, reads = back.dz[at * many + n : at * many + 2 * n], back.reads[at * n : (at + 1) * n]
-        r = gates[(shard.first + i) * many + n :][:n]
+        place = (shard.first + i) * many + n
+        r = gates[place : place + n]
         for j in range(n):
             dr[j] = by_part[j] * reads[j]
             by_part[j] *= r[j]
-        gate_gradient(op, arrays, r, dr)
+        gate_gradient(op, arrays, z[place : place + n], r, dr)
     product(arrays.kernels, 0, (nothing, dz, op.repeat * many, 1, back.ut, back.dread, shard.rows, 2 * n, n))
     add_rows(back.dread, part, np.int64(1), shard.rows * n)
 

@@ -12,10 +12,12 @@ from fastnn._kernels.numba.ops.recurrent import (
     forward_of,
     gated,
     input_part,
+    keep_z,
     kept_of,
     read_of,
     recurrent_kernel,
     state_before,
+    z_of,
 )
 from fastnn._kernels.numba.ops.recurrent_back import (
     backward_of,
@@ -39,6 +41,7 @@ def step(op, arrays, block, t):
     input_part(op, arrays, block, t, gates)
     known, u = read_of(op, arrays, block, t), recurrent_kernel(op, arrays, 4 * n)
     product(arrays.kernels, 0, (gates, known, n, 1, u, gates, rows, n, 4 * n))
+    keep_z(op, block, t, 0, gates)
     for i in range(rows):
         four = gates[i * 4 * n : (i + 1) * 4 * n]
         gated(op, arrays, four[: 2 * n])
@@ -56,42 +59,43 @@ def step(op, arrays, block, t):
 @kernel
 def step_back(op, arrays, block, back, shard, t):
     n, gates, c_before = op.n_out, kept_of(op, block, t, 0), state_before(op, arrays, block, t, 1)
-    squashed = kept_of(op, block, t, SQUASHED)
+    squashed, c, z = kept_of(op, block, t, SQUASHED), kept_of(op, block, t, C), z_of(op, block, t, gates)
     for i in range(shard.rows):
         at, sample = 4 * place_in(op, i, t) * n, shard.first + i
         dz, dh, dc = back.dz[at : at + 4 * n], state_gradient(op, back, 0, i), state_gradient(op, back, 1, i)
         if not counts(op, block, t, sample):
             dz[:] = 0
             continue
-        four, place = gates[4 * sample * n : 4 * (sample + 1) * n], slice(sample * n, (sample + 1) * n)
-        output_back(op, arrays, four, squashed[place], dh, (dc, dz[3 * n :], back.dread[:n]))
-        gates_back(op, arrays, four, c_before[place], dc, dz)
+        here, place = slice(4 * sample * n, 4 * (sample + 1) * n), slice(sample * n, (sample + 1) * n)
+        output_back(op, arrays, gates[here], (c[place], squashed[place]), dh, (dc, dz[3 * n :], back.dread[:n]))
+        gates_back(op, arrays, (z[here], gates[here]), c_before[place], dc, dz)
     read_back(op, arrays, back, shard, t, 4 * n)
 
 
 @kernel
-def output_back(op, arrays, gates, squashed, dh, gradients):
+def output_back(op, arrays, gates, cell, dh, gradients):
     """Back through ``h = o * squashed``: ``dc`` is added to, ``do`` set; the last array is room for a row."""
     n = op.n_out
-    dc, do, by_c = gradients
+    (c, squashed), (dc, do, by_c) = cell, gradients
     for j in range(n):
         do[j], by_c[j] = dh[j] * squashed[j], dh[j] * gates[3 * n + j]
         dh[j] = 0
-    cell_gradient(op, arrays, squashed, by_c)
+    cell_gradient(op, arrays, c, squashed, by_c)
     for j in range(n):
         dc[j] += by_c[j]
 
 
 @kernel
-def gates_back(op, arrays, gates, c_before, dc, dz):
-    """Back through ``c = f * c_before + i * g``, and through all activations."""
+def gates_back(op, arrays, made, c_before, dc, dz):
+    """Back through ``c = f * c_before + i * g``, and through all activations, which made ``gates`` of ``z``."""
     n = op.n_out
+    z, gates = made
     for j in range(n):
         dz[j], dz[n + j], dz[2 * n + j] = dc[j] * gates[2 * n + j], dc[j] * c_before[j], dc[j] * gates[j]
         dc[j] *= gates[n + j]
-    gate_gradient(op, arrays, gates[: 2 * n], dz[: 2 * n])
-    cell_gradient(op, arrays, gates[2 * n : 3 * n], dz[2 * n : 3 * n])
-    gate_gradient(op, arrays, gates[3 * n :], dz[3 * n :])
+    gate_gradient(op, arrays, z[: 2 * n], gates[: 2 * n], dz[: 2 * n])
+    cell_gradient(op, arrays, z[2 * n : 3 * n], gates[2 * n : 3 * n], dz[2 * n : 3 * n])
+    gate_gradient(op, arrays, z[3 * n :], gates[3 * n :], dz[3 * n :])
 
 
 forward = forward_of(CELL, step)

@@ -4,7 +4,8 @@ What is kept of a step stands together, ``(samples, units)`` for each state and 
 that a step's products go over all samples. A prediction keeps two steps, the last one and that at hand. The way back
 (``recurrent_back.py``) takes a shard of samples at a time.
 
-A cell's ``step(op, arrays, block, t)`` makes the states of a step from those before it, for all samples.
+A cell's ``step(op, arrays, block, t)`` makes the states of a step from those before it, for all samples. With
+``keeps_z`` the gates as they are before their activations, ``(samples, columns)``, stand behind the states.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fastnn._kernels.numba.vector.random import dropout_factors
 from fastnn._kernels.numba.vector.rows import copy
 from fastnn._ops.recurrent import GEOMETRY
 
-READS_BACK, WRITES_BACK, SEQUENCES, STATES, MASKED, ZEROS, STARTED, GATE, VARIANT = range(len(GEOMETRY))
+READS_BACK, WRITES_BACK, SEQUENCES, STATES, MASKED, ZEROS, STARTED, GATE, VARIANT, KEEPS_Z = range(len(GEOMETRY))
 
 
 class Block(NamedTuple):
@@ -30,6 +31,7 @@ class Block(NamedTuple):
     rows: int  # samples
     n_kept: int
     n_states: int
+    held_each: int  # numbers of a step that are kept
     x: np.ndarray
     mask: np.ndarray  # empty without one
     room: np.ndarray  # what is kept of the steps
@@ -39,9 +41,10 @@ class Block(NamedTuple):
 
 
 @inlined
-def block_of(op, arrays, n_rows, n_kept, n_states, n_laid_out):
+def block_of(op, arrays, n_rows, sizes, n_laid_out):
+    n_gates, n_kept, n_states = sizes
     size = n_rows * op.n_out
-    held, kept = (op.repeat if op.room >= 0 else 2), (n_kept + n_states) * size
+    held, kept = (op.repeat if op.room >= 0 else 2), (n_kept + n_states + op.geometry[KEEPS_Z] * n_gates) * size
     room, factors = arrays.workspace[:0], arrays.workspace[:0]
     if op.room >= 0:
         room = arrays.workspace[op.room : op.room + held * kept]
@@ -52,16 +55,16 @@ def block_of(op, arrays, n_rows, n_kept, n_states, n_laid_out):
     mask = read(op, arrays, 1, n_rows) if op.geometry[MASKED] else arrays.workspace[:0]
     scratch = np.empty(5 * size + n_laid_out * op.n_out * op.n_out, arrays.workspace.dtype)
     scratch[:size] = 0
-    return Block(n_rows, n_kept, n_states, read(op, arrays, 0, n_rows), mask, room, held, factors, scratch)
+    return Block(n_rows, n_kept, n_states, kept, read(op, arrays, 0, n_rows), mask, room, held, factors, scratch)
 
 
 def forward_of(cell, step, n_laid_out=0):
     """The kernel of a kind, which may lay out so many times ``units`` columns of the recurrent kernel anew."""
-    n_kept, n_states = cell.n_kept, cell.n_states
+    sizes = cell.n_gates, cell.n_kept, cell.n_states
 
     @inlined
     def forward(op, arrays, when):
-        block, y = block_of(op, arrays, when.n_rows, n_kept, n_states, n_laid_out), written(op, arrays, when.n_rows)
+        block, y = block_of(op, arrays, when.n_rows, sizes, n_laid_out), written(op, arrays, when.n_rows)
         draw_factors(op, block.factors, when)
         for t in range(op.repeat):
             step(op, arrays, block, t)
@@ -83,8 +86,20 @@ def draw_factors(op, factors, when):
 @small_kernel
 def kept_of(op, block, t, i):
     """Of what is kept of a step, all from the i-th array on."""
-    size = block.rows * op.n_out
-    return block.room[((t % block.held) * (block.n_kept + block.n_states) + i) * size :]
+    return block.room[(t % block.held) * block.held_each + i * block.rows * op.n_out :]
+
+
+@small_kernel
+def z_of(op, block, t, gates):
+    """The gates of a step before their activations; where those are not kept, ``gates`` themselves, which will do."""
+    return kept_of(op, block, t, block.n_kept + block.n_states) if op.geometry[KEEPS_Z] else gates
+
+
+@kernel
+def keep_z(op, block, t, at, part):
+    """Keep a part of the gates, from there on, that no activation has changed yet, where there is room for them."""
+    if op.geometry[KEEPS_Z]:
+        copy(kept_of(op, block, t, block.n_kept + block.n_states)[at : at + part.shape[0]], part)
 
 
 @small_kernel
@@ -145,13 +160,13 @@ def input_part(op, arrays, block, t, z):
 @inlined
 def activated(op, arrays, y):
     if op.activation != LINEAR:
-        activate(arrays.kernels, op.activation, (y, y.shape[0], op.parameter))
+        activate(arrays.kernels, op.activation, (y, op.n_out, op.parameter))
 
 
 @inlined
 def gated(op, arrays, y):
     if op.geometry[GATE] != LINEAR:
-        activate(arrays.kernels, op.geometry[GATE], (y, y.shape[0], op.numbers[0]))
+        activate(arrays.kernels, op.geometry[GATE], (y, op.n_out, op.numbers[0]))
 
 
 @kernel

@@ -80,11 +80,11 @@ def recurrent_gradient(op, arrays, block, back, shard):
 
 def backward_of(cell, step_back, recurrent_gradient=recurrent_gradient, has_two_parts=False):
     """The kernel of a kind."""
-    n_gates, n_kept, n_states = cell.n_gates, cell.n_kept, cell.n_states
+    sizes = n_gates, _, _ = cell.n_gates, cell.n_kept, cell.n_states
 
     @inlined
     def backward(op, arrays, when):
-        block = block_of(op, arrays, when.n_rows, n_kept, n_states, 0)
+        block = block_of(op, arrays, when.n_rows, sizes, 0)
         back = new_back(op, arrays, block, n_gates * op.n_out, has_two_parts)
         dy = output_gradient(op, arrays, when.n_rows)
         if not (when.accumulate or op.adds_params):
@@ -193,16 +193,16 @@ def add_read(op, block, back, shard):
 
 
 @inlined
-def cell_gradient(op, arrays, y, d):
-    """``d`` times the slope of the cell's activation, which gave ``y``."""
+def cell_gradient(op, arrays, z, y, d):
+    """``d`` back through the cell's activation, which made ``y`` of ``z``."""
     if op.activation != LINEAR:
-        activation_gradient(arrays.kernels, op.activation, (y, y, d, y.shape[0], op.parameter))
+        activation_gradient(arrays.kernels, op.activation, (z, y, d, op.n_out, op.parameter))
 
 
 @inlined
-def gate_gradient(op, arrays, y, d):
+def gate_gradient(op, arrays, z, y, d):
     if op.geometry[GATE] != LINEAR:
-        activation_gradient(arrays.kernels, op.geometry[GATE], (y, y, d, y.shape[0], op.numbers[0]))
+        activation_gradient(arrays.kernels, op.geometry[GATE], (z, y, d, op.n_out, op.numbers[0]))
 
 
 @kernel

@@ -8,9 +8,11 @@ from fastnn._kernels.numba.ops.recurrent import (
     counts,
     forward_of,
     input_part,
+    keep_z,
     kept_of,
     read_of,
     recurrent_kernel,
+    z_of,
 )
 from fastnn._kernels.numba.ops.recurrent_back import backward_of, cell_gradient, place_in, read_back, state_gradient
 from fastnn._kernels.numba.table import product
@@ -27,18 +29,20 @@ def step(op, arrays, block, t):
     input_part(op, arrays, block, t, h)
     known = read_of(op, arrays, block, t)
     product(arrays.kernels, 0, (h, known, n, 1, recurrent_kernel(op, arrays, n), h, block.rows, n, n))
+    keep_z(op, block, t, 0, h)
     activated(op, arrays, h)
 
 
 @kernel
 def step_back(op, arrays, block, back, shard, t):
     n, h = op.n_out, kept_of(op, block, t, H)
+    z = z_of(op, block, t, h)
     for i in range(shard.rows):
         at, sample = place_in(op, i, t) * n, shard.first + i
         dz, dh = back.dz[at : at + n], state_gradient(op, back, 0, i)
         if counts(op, block, t, sample):
             copy(dz, dh)
-            cell_gradient(op, arrays, h[sample * n : (sample + 1) * n], dz)
+            cell_gradient(op, arrays, z[sample * n : (sample + 1) * n], h[sample * n : (sample + 1) * n], dz)
             dh[:] = 0
         else:
             dz[:] = 0

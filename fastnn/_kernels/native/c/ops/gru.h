@@ -85,12 +85,54 @@ INLINE void gru_reset_back(const gru_row *a, const int usual, int64_t j, int som
     vec_store(a->part + j, vf_mul(d, r), some);
 }
 
+/* The same where a slope is not made of what an activation gives number by number: what goes into the activations
+ * backwards, then they. */
+INLINE void gru_state_apart(const gru_row *a, int64_t j, int some) {
+    const real *kept = a->kept + j;
+    real *z = a->z + j;
+    const vf of = vec_load(kept, some), g = vec_load(kept + 2 * a->n, some), d = vec_load(a->h + j, some);
+    vec_store(z, vf_mul(d, vf_sub(vec_load(kept + 4 * a->n, some), g)), some);
+    vec_store(z + 2 * a->n, vf_mul(d, vec_rest(of)), some);
+    vec_store(a->h + j, vf_mul(d, of), some);
+}
+
+static void gru_candidate_apart(const gru_row *a) {
+    const sequences *s = a->s;
+    const int64_t n = a->n;
+    const real *before = kept_z(s, a->kept);
+    OVER_ROW(n, gru_state_apart, a);
+    gate_back(s, 1, before, a->kept, a->z);
+    cell_back(s, before + 2 * n, a->kept + 2 * n, a->z + 2 * n);
+    copy_row(a->z, n, a->kept);
+    copy_row(a->z + 2 * n, n, a->kept + 2 * n);
+}
+
+/* Of r, by what it is multiplied with; d is the product's gradient, of which the other factor gets its own. */
+static void gru_reset_apart(const gru_row *a, const real *by, real *d) {
+    const int64_t n = a->n;
+    real *r = a->kept + n, *of_r = a->z + n;
+    multiply_row(d, by, n, of_r);
+    multiply_row(d, r, n, d);
+    gate_back(a->s, 1, kept_z(a->s, a->kept) + n, r, of_r);
+    copy_row(of_r, n, r);
+}
+
+static void gru_after_apart(const gru_row *a) {
+    gru_candidate_apart(a);
+    gru_reset_apart(a, a->kept + 3 * a->n, a->z + 2 * a->n);
+    copy_row(a->z + 2 * a->n, a->n, a->kept + 3 * a->n);
+}
+
+static void gru_before_apart(const gru_row *a) { gru_reset_apart(a, a->read, a->part); }
+
 /* A piece of the way back over the rows of a step that count. */
-#define GRU_ROWS(piece)                                                                                                \
+#define GRU_ROWS(piece, apart)                                                                                         \
     for (int64_t r_ = 0; r_ < s->rows; r_++) {                                                                         \
         const gru_row a = gru_row_of(s, r_, at);                                                                       \
         if (!counts(s, r_, at)) continue;                                                                              \
-        if (s->usual)                                                                                                  \
+        if (s->op->geometry[KEEPS_Z])                                                                                  \
+            apart(&a);                                                                                                 \
+        else if (s->usual)                                                                                             \
             OVER_ROW(a.n, piece, &a, 1);                                                                               \
         else                                                                                                           \
             OVER_ROW(a.n, piece, &a, 0);                                                                               \
@@ -107,7 +149,8 @@ static gru_row gru_row_of(const sequences *s, int64_t r, int64_t at) {
 static void gru_candidates(const sequences *s, int64_t at) {
     for (int64_t r = 0; r < s->rows; r++) {
         const gru_row a = gru_row_of(s, r, at);
-        squash(s, s->n, a.z + 2 * s->n);
+        keep_z(s, r, at, 2, 1);
+        squash(s, 1, a.z + 2 * s->n);
         if (counts(s, r, at)) OVER_ROW(s->n, gru_state, &a);
     }
 }
@@ -126,7 +169,8 @@ static void gru_step(const sequences *s, int64_t at) {
     for (int64_t r = 0; r < s->rows; r++) {
         const gru_row a = gru_row_of(s, r, at);
         keep_states(s, r, at);
-        squash_gates(s, 2 * s->n, a.z);
+        keep_z(s, r, at, 0, 2);
+        squash_gates(s, 2, a.z);
         if (after)
             OVER_ROW(s->n, gru_after, &a);
         else
@@ -140,12 +184,12 @@ static void gru_step_back(const sequences *s, int64_t at) {
     for (int64_t r = 0; r < s->rows; r++)
         if (!counts(s, r, at)) clear_row(s, r, at);
     if (s->op->geometry[VARIANT]) {
-        GRU_ROWS(gru_after_back)
+        GRU_ROWS(gru_after_back, gru_after_apart)
         hand_to_state(s, 1, NULL, s->part);
     } else {
-        GRU_ROWS(gru_before_back)
+        GRU_ROWS(gru_before_back, gru_candidate_apart)
         hand_to_state(s, 1, NULL, s->part);
-        GRU_ROWS(gru_reset_back)
+        GRU_ROWS(gru_reset_back, gru_before_apart)
     }
     hand_to_state(s, 0, s->part, s->dread);
 }

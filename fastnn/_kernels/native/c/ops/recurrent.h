@@ -3,7 +3,8 @@
  * Some samples go through all steps together, so that kernels and states stay in the cache. Those with a mask stand in
  * the order of their lengths, and none goes on behind the last step that it counts. What the way back wants of
  * a step stands in the op's room, sample by sample, at the step's place in the input: the cell's numbers, which their
- * gradients replace, the states before the step and, with dropout, what was read of h. So dx and the gradients of both
+ * gradients replace, the states before the step, with dropout what was read of h and, where an activation's slope does
+ * not follow number by number from what it gives, the gates before their activations. So dx and the gradients of both
  * kernels are each one product over all steps.
  *
  * Design: kernels are copied into panels once a call, which pays from the second step on; gates wait in scratch memory
@@ -23,7 +24,7 @@
 #define TOGETHER 48        /* samples; whole tiles of any ISA */
 #define RECURRENT_SHARD 16 /* samples whose parts of the parameters' gradients are one sum, see _ops/recurrent.py */
 
-enum { READS_BACK, WRITES_BACK, SEQUENCES, STATES, MASKED, ZEROS, STARTED, GATE, VARIANT };
+enum { READS_BACK, WRITES_BACK, SEQUENCES, STATES, MASKED, ZEROS, STARTED, GATE, VARIANT, KEEPS_Z };
 
 typedef struct sequences sequences;
 
@@ -149,7 +150,8 @@ static int is_usual(const fnn_op *op) {
 
 /* What is the same for all samples of a call. */
 static sequences sequences_of(const fnn_op *op, const fnn_model *model, const fnn_block *block, const cell *cell) {
-    const int64_t n = op->n_out, per_step = (cell->kept + cell->states + (op->rate > 0)) * n;
+    const int64_t n = op->n_out, z = op->geometry[KEEPS_Z] ? cell->gates : 0;
+    const int64_t per_step = (cell->kept + cell->states + (op->rate > 0) + z) * n;
     sequences s = {.op = op, .model = model, .cell = cell, .steps = op->repeat, .n_in = op->n_in, .n = n};
     s.columns = cell->gates * n, s.stride = per_step, s.usual = is_usual(op);
     s.x = op_x(op, model, block, 0);
@@ -171,13 +173,31 @@ static real *kept_read(const sequences *s, real *kept) {
     return kept + (s->cell->kept + (s->factors ? s->cell->states : 0)) * s->n;
 }
 
-/* Numbers that follow each other through the activation of the cell or of the gates, in place. */
-static void squash(const sequences *s, int64_t n, real *z) {
-    fnn_activate(s->op->activation, s->op->parameter, 1, n, z, z);
+/* A sample's gates before their activations, columns at a step's numbers. */
+static real *kept_z(const sequences *s, real *kept) { return kept + s->stride - s->columns; }
+
+/* Gates [first, first + count) of a sample go there before they are squashed; nowhere in prediction. */
+static void keep_z(const sequences *s, int64_t r, int64_t at, int64_t first, int64_t count) {
+    if (!s->kept || !s->op->geometry[KEEPS_Z]) return;
+    copy_row(s->z + r * s->columns + first * s->n, count * s->n, kept_z(s, kept_at(s, r, at)) + first * s->n);
 }
 
-static void squash_gates(const sequences *s, int64_t n, real *z) {
-    fnn_activate((int)s->op->geometry[GATE], s->op->numbers[0], 1, n, z, z);
+/* Rows of n_out numbers that follow each other through the activation of the cell or of the gates, in place. */
+static void squash(const sequences *s, int64_t rows, real *z) {
+    fnn_activate(s->op->activation, s->op->parameter, rows, s->n, z, z);
+}
+
+static void squash_gates(const sequences *s, int64_t rows, real *z) {
+    fnn_activate((int)s->op->geometry[GATE], s->op->numbers[0], rows, s->n, z, z);
+}
+
+/* The way back of those, from what they made of rows of z, in place of their gradient. */
+static void cell_back(const sequences *s, const real *z, const real *y, real *d) {
+    fnn_activate_back(s->op->activation, s->op->parameter, 1, s->n, z, y, d);
+}
+
+static void gate_back(const sequences *s, int64_t rows, const real *z, const real *y, real *d) {
+    fnn_activate_back((int)s->op->geometry[GATE], s->op->numbers[0], rows, s->n, z, y, d);
 }
 
 INLINE vf cell_slope(const sequences *s, vf y, const int usual) {

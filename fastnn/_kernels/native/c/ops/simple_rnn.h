@@ -13,9 +13,18 @@ INLINE void simple_rnn_slope(const sequences *s, real *kept, real *dz, real *dh,
     vec_store(dh + j, vf_zero(), some);
 }
 
+/* With a slope that is not made of h' number by number. */
+static void simple_rnn_apart(const sequences *s, real *kept, real *dz, real *dh) {
+    copy_row(dh, s->n, dz);
+    cell_back(s, kept_z(s, kept), kept, dz);
+    copy_row(dz, s->n, kept);
+    memset(dh, 0, (size_t)s->n * sizeof(real));
+}
+
 static void simple_rnn_step(const sequences *s, int64_t at) {
     make_gates(s, at);
-    squash(s, s->rows * s->n, s->z);
+    for (int64_t r = 0; r < s->rows; r++) keep_z(s, r, at, 0, 1);
+    squash(s, s->rows, s->z);
     for (int64_t r = 0; r < s->rows; r++) {
         real *kept = keep_states(s, r, at);
         if (!counts(s, r, at)) continue;
@@ -29,6 +38,8 @@ static void simple_rnn_step_back(const sequences *s, int64_t at) {
         real *dz = s->z + r * s->n, *dh = s->dh + r * s->n, *kept = kept_at(s, r, at);
         if (!counts(s, r, at))
             clear_row(s, r, at);
+        else if (s->op->geometry[KEEPS_Z])
+            simple_rnn_apart(s, kept, dz, dh);
         else if (s->usual)
             OVER_ROW(s->n, simple_rnn_slope, s, kept, dz, dh, 1);
         else
