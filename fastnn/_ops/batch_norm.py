@@ -3,6 +3,8 @@
 In training, mean and (biased) variance are those of all rows of the batch, else the moving ones (Ioffe and Szegedy
 2015, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift", algorithms 1 and
 2). ``room`` begins with vectors ``(n_out,)``: mean and variance of the batch, sums of ``dy`` and ``dy * (x - mean)``.
+Where the second input is a mask (``masked``), the rows for which it is not 0 are measured alone; of none both are 0.
+All rows are normalised, and those others hand on a gradient, where they have one.
 
 Design: backends measure a batch part by part, :data:`PART` rows at most of ``samples`` samples at most: two passes over
 a part give its mean and the sum of squares around it, and Chan's formula joins those in double, in the order of the
@@ -25,9 +27,9 @@ def forward(op, a, when):
     x = a.x
     if when.training and not op["inference"]:
         mean, variance = measured(op, a)
-        exact = x.astype(np.float64)
-        mean[...] = exact.mean(axis=0)
-        variance[...] = np.square(exact - exact.mean(axis=0)).mean(axis=0)
+        exact = x[counts(op, a)].astype(np.float64)
+        mean[...] = exact.mean(axis=0) if len(exact) else 0
+        variance[...] = np.square(exact - exact.mean(axis=0)).mean(axis=0) if len(exact) else 0
     else:
         mean, variance = moving(op, a)
     a.y[...] = (x - mean) * (gamma(op, a) * inverse(op, variance)) + a.b
@@ -36,15 +38,16 @@ def forward(op, a, when):
 def backward(op, a, when):
     x, dy, moves = a.x, a.dy, not op["inference"]
     mean, variance = measured(op, a) if moves else moving(op, a)
-    by = inverse(op, variance)
+    by, there = inverse(op, variance), counts(op, a)[:, None]
+    apart, n = np.where(there | (dy != 0), x - mean, 0), max(np.count_nonzero(there), 1)
     total = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype)
-    along = (dy * (x - mean)).sum(axis=0, dtype=np.float64).astype(dy.dtype)
+    along = (dy * apart).sum(axis=0, dtype=np.float64).astype(dy.dtype)
     if a.dw:
         a.dw.take(along * by)
     if a.db:
         a.db.take(total)
     if a.dx:
-        slope = (x - mean) * (by * by * along / len(x)) + total / len(x) if moves else 0
+        slope = np.where(there, apart * (by * by * along / n) + total / n, 0) if moves else 0
         a.dx.take((dy - slope) * (gamma(op, a) * by))
 
 
@@ -53,6 +56,11 @@ def settle(op, a):
     momentum = float(op["numbers"][1])
     for kept, came in zip(moving(op, a), measured(op, a), strict=True):
         kept[...] = kept.astype(np.float64) * momentum + came.astype(np.float64) * (1 - momentum)
+
+
+def counts(op, a):
+    """Which rows are measured."""
+    return a.xs[1][:, 0] != 0 if a.sizes.masked else np.ones(len(a.x), bool)
 
 
 def measured(op, a):
@@ -75,10 +83,10 @@ def gamma(op, a):
     return a.w if op["w"] >= 0 else 1
 
 
-def samples_of_part(repeat: int) -> int:
-    """Samples whose rows are measured together: a power of two."""
+def samples_of_part(repeat: int, masked: bool) -> int:
+    """Samples whose rows are measured together: a power of two; with a mask the length of padding has no part in it."""
     samples = MOST_SAMPLES
-    while samples > 1 and samples * repeat > PART:
+    while not masked and samples > 1 and samples * repeat > PART:
         samples //= 2
     return samples
 
@@ -100,7 +108,7 @@ OP = Op(
     forward,
     backward,
     weights=n_factors,
-    geometry=("samples",),
+    geometry=("samples", "masked"),
     shape=lambda op: (int(op["n_out"]),),
     room=room,
     measures=True,

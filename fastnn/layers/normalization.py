@@ -55,9 +55,10 @@ class BatchNormalization(Normalizing):
 
     In training, mean and variance are those of the batch, over its rows and all axes but the last, and moving ones
     follow them by ``moving = momentum * moving + (1 - momentum) * batch`` with every update. Predictions, and a layer
-    that is not ``trainable``, use the moving ones. The variance is divided by the count of its numbers, also where it
-    moves, as in Keras; PyTorch moves the one divided by one number less. :func:`fastnn.utils.fold` makes the layer part
-    of its neighbour's weights for predictions. Source: Ioffe and Szegedy 2015.
+    that is not ``trainable``, use the moving ones. Of masked sequences ``(steps, features)`` only steps that count are
+    measured, as by Keras. The variance is divided by the count of its numbers, also where it moves, as in Keras; PyTorch
+    moves the one divided by one number less. :func:`fastnn.utils.fold` makes the layer part of its neighbour's weights
+    for predictions. Source: Ioffe and Szegedy 2015.
 
     Parameters
     ----------
@@ -130,15 +131,16 @@ class BatchNormalization(Normalizing):
     takes_masks = by_step = True
 
     def operations(self, shape, masks=()):
-        if any(masks):
+        masked = any(masks)
+        if masked and len(shape) != 2:
             raise ValueError(
-                f"{self!r} reads a sequence of which some steps do not count, and would measure them; "
+                f"{self!r} takes masks of sequences (steps, features), got samples {tuple(shape)}; "
                 f"LayerNormalization measures each step by itself"
             )
         repeat, n_trained = math.prod(shape[:-1]), int(self.scale) + int(self.center)
         more = {"rest": (n_trained, n_trained + 1), "numbers": (self.epsilon, self.momentum)}
-        samples = (batch_norm.samples_of_part(repeat),)
-        return (Operation(batch_norm.OP, shape[-1], shape[-1], repeat, geometry=samples, **self._places(), **more),)
+        told = {"geometry": (batch_norm.samples_of_part(repeat, masked), int(masked)), "inputs": (0, 1)[: 1 + masked]}
+        return (Operation(batch_norm.OP, shape[-1], shape[-1], repeat, **told, **self._places(), **more),)
 
 
 def checked_axis(came: Any) -> int:

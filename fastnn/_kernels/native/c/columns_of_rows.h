@@ -1,6 +1,7 @@
 /* Sums down the columns of rows, LANES columns at a time, and what is done with them: what normalisations share.
  *
- * Rows go to ROW_CHAINS sums in turn, which are joined two by two, on every ISA. */
+ * Rows go to ROW_CHAINS sums in turn, which are joined two by two, on every ISA. They are a run of rows, or those of an
+ * index. */
 #ifndef FNN_COLUMNS_OF_ROWS_H
 #define FNN_COLUMNS_OF_ROWS_H
 
@@ -11,15 +12,15 @@
 
 INLINE vf join_chains(const vf *sums) { return vf_add(vf_add(sums[0], sums[1]), vf_add(sums[2], sums[3])); }
 
-/* Calls step(context, row, chain) for all rows, in turn for the chains. */
-INLINE void each_row(void (*step)(void *, int64_t, int), void *context, int64_t rows) {
+/* Calls step(context, row, chain) for all rows, or where there is an index for its rows, in turn for the chains. */
+INLINE void each_row(void (*step)(void *, int64_t, int), void *context, const int64_t *index, int64_t rows) {
     int64_t i = 0;
     for (; i + ROW_CHAINS <= rows; i += ROW_CHAINS) {
         UNROLL for (int k = 0; k < ROW_CHAINS; k++)
-            step(context, i + k, k);
+            step(context, index ? index[i + k] : i + k, k);
     }
     UNROLL for (int k = 0; k < ROW_CHAINS - 1; k++)
-        if (i + k < rows) step(context, i + k, k);
+        if (i + k < rows) step(context, index ? index[i + k] : i + k, k);
 }
 
 /* `some` columns of rows that are `stride` apart, and the sums of their chains. */
@@ -58,11 +59,12 @@ typedef struct {
 } column_moments;
 
 /* Of at least one row. */
-INLINE column_moments moments_of_columns(const real *x, int64_t stride, int64_t rows, int some) {
-    column_run run = {.x = x, .stride = stride, .some = some, .first = vec_load(x, some)};
-    each_row(add_apart, &run, rows);
+INLINE column_moments moments_of_columns(const real *x, int64_t stride, const int64_t *index, int64_t rows, int some) {
+    const real *first = index ? x + index[0] * stride : x;
+    column_run run = {.x = x, .stride = stride, .some = some, .first = vec_load(first, some)};
+    each_row(add_apart, &run, index, rows);
     run.mean = vf_div(join_chains(run.one), vf_set1((real)rows));
-    each_row(add_square, &run, rows);
+    each_row(add_square, &run, index, rows);
     return (column_moments){run.mean, join_chains(run.other)};
 }
 
@@ -70,9 +72,10 @@ typedef struct {
     vf total, along; /* of dy, and of dy * (x - mean) */
 } column_sums;
 
-INLINE column_sums sums_of_columns(const real *x, const real *dy, vf mean, int64_t stride, int64_t rows, int some) {
+INLINE column_sums sums_of_columns(const real *x, const real *dy, vf mean, int64_t stride, const int64_t *index,
+                                   int64_t rows, int some) {
     column_run run = {.x = x, .dy = dy, .stride = stride, .some = some, .first = mean};
-    each_row(add_slope, &run, rows);
+    each_row(add_slope, &run, index, rows);
     return (column_sums){join_chains(run.one), join_chains(run.other)};
 }
 

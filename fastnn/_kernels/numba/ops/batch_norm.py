@@ -1,6 +1,7 @@
 """``y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each column, and its way back.
 
-Part by part as ``_ops/batch_norm.py`` says; ``arrays.spare`` holds what a column is multiplied by.
+Part by part as ``_ops/batch_norm.py`` says, or of rows that count alone (``batch_norm_masked.py``); ``arrays.spare``
+holds what a column is multiplied by.
 """
 
 from __future__ import annotations
@@ -11,6 +12,12 @@ import numpy as np
 
 from fastnn._kernels.numba.compile import exact_kernel, inlined, kernel, small_kernel
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, output_gradient, read, written
+from fastnn._kernels.numba.ops.batch_norm_masked import (
+    MASKED,
+    measure_counted,
+    normalize_counted_back,
+    sum_counted_slopes,
+)
 from fastnn._ops.batch_norm import PART, VECTORS
 
 
@@ -18,7 +25,10 @@ from fastnn._ops.batch_norm import PART, VECTORS
 def forward(op, arrays, when):
     x, y, n = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows), op.n_out
     if when.training and not op.inference:
-        measure(op, x, vectors(op, arrays, when.n_rows), when.n_rows)
+        if op.geometry[MASKED]:
+            measure_counted(x, read(op, arrays, 1, when.n_rows), *statistics(op, arrays, True))
+        else:
+            measure(op, x, vectors(op, arrays, when.n_rows), when.n_rows)
     mean, variance = statistics(op, arrays, when.training and not op.inference)
     by = arrays.spare[:n]
     factors(op, arrays.params, variance, by)
@@ -31,7 +41,10 @@ def backward(op, arrays, when):
     x, dy, n = read(op, arrays, 0, when.n_rows), output_gradient(op, arrays, when.n_rows), op.n_out
     mean, variance = statistics(op, arrays, not op.inference)
     room = vectors(op, arrays, when.n_rows)
-    sum_slopes(op, x, dy, mean, room, when.n_rows)
+    if op.geometry[MASKED]:
+        sum_counted_slopes(x, dy, read(op, arrays, 1, when.n_rows), mean, room[2 * n : 4 * n])
+    else:
+        sum_slopes(op, x, dy, mean, room, when.n_rows)
     if op.dw >= 0:
         take_factor_gradient(op, variance, room, arrays.grads[op.dw : op.dw + n], when.accumulate or op.adds_params)
     if op.db >= 0:
@@ -40,7 +53,10 @@ def backward(op, arrays, when):
     if dx.shape[0]:
         by = arrays.spare[:n]
         factors(op, arrays.params, variance, by)
-        if not op.inference:
+        if op.geometry[MASKED] and not op.inference:
+            mask = read(op, arrays, 1, when.n_rows)
+            normalize_counted_back(op, (x, dy, mask), (mean, variance, by), room, dx, adds(op, arrays, 0))
+        elif not op.inference:
             normalize_back(op, x, dy, mean, variance, by, room, dx, adds(op, arrays, 0))
         else:
             scale_back(dy, by, dx, adds(op, arrays, 0))

@@ -1,16 +1,16 @@
 /* The batch_norm op: y = (x - mean) * rstd * gamma + beta for each column, and its way back (see _ops/batch_norm.py).
  *
- * A batch is measured part by part; what is known of a part, and then of the batch, stands in the op's room. */
+ * A batch is measured part by part; what is known of a part, and then of the batch, stands in the op's room. With a
+ * mask, rows that count are measured alone, wherever they stand (batch_norm_parts.h). */
 #ifdef FNN_OP
 FNN_OP(BATCH_NORM, batch_norm)
 #elif !defined FNN_OPS_BATCH_NORM_H
 #define FNN_OPS_BATCH_NORM_H
 
-#include "arrays.h"
-#include "columns_of_rows.h"
+#include "batch_norm_parts.h"
 #include "scratch.h"
 
-enum { NORM_PART = 256, NORM_VECTORS = 4 };
+enum { NORM_VECTORS = 4 };
 enum { NORM_MEAN, NORM_VARIANCE, NORM_TOTAL, NORM_ALONG };
 
 static int norm_measures(const fnn_op *op, const fnn_block *block) { return block->training && !op->inference; }
@@ -25,45 +25,25 @@ static const real *norm_statistic(const fnn_op *op, const fnn_model *model, cons
     return norm_measures(op, block) ? norm_vector(op, model, which) : (const real *)model->params + op->more[which];
 }
 
-/* A part of the block: rows, and its place among all parts. */
-typedef struct {
-    int64_t first, rows, number;
-} norm_part;
-
-/* Parts that the rows of `samples` samples make. */
-static int64_t norm_parts(const fnn_op *op) { return (op->geometry[0] * op->repeat + NORM_PART - 1) / NORM_PART; }
-
-/* The i-th part of the block. */
-static norm_part norm_part_at(const fnn_op *op, const fnn_block *block, int64_t i) {
-    const int64_t parts = norm_parts(op), unit = op->geometry[0] * op->repeat, all = block->rows * op->repeat;
-    const int64_t end = at_most((i / parts + 1) * unit, all),
-                  first = at_most(i / parts * unit + i % parts * NORM_PART, end);
-    return (norm_part){.first = first, .rows = at_most(NORM_PART, end - first), .number = i};
-}
-
-static int64_t norm_parts_of(const fnn_op *op, int64_t samples) {
-    return (samples + op->geometry[0] - 1) / op->geometry[0] * norm_parts(op);
-}
-
-static void norm_measure_part(const fnn_op *op, const fnn_model *model, const real *x, norm_part part) {
+static void norm_measure_part(const fnn_op *op, const fnn_model *model, const real *x, const norm_part *part) {
     const int64_t n = op->n_out;
-    real *mean = norm_vector(op, model, NORM_VECTORS + 2 * part.number), *squares = mean + n;
+    real *mean = norm_vector(op, model, NORM_VECTORS + 2 * part->number), *squares = mean + n;
+    if (part->counted == 0) return;
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
-        const column_moments m = moments_of_columns(x + part.first * n + j, n, part.rows, some);
+        const column_moments m = part_moments(part, x + j, n, some);
         vec_store(mean + j, m.mean, some);
         vec_store(squares + j, m.squares, some);
     }
 }
 
-static void norm_sum_part(const fnn_op *op, const fnn_model *model, const real *x, norm_part part) {
+static void norm_sum_part(const fnn_op *op, const fnn_model *model, const real *x, const norm_part *part) {
     const int64_t n = op->n_out;
     const real *mean = norm_vector(op, model, NORM_MEAN), *dy = op_dy(op, model);
-    real *total = norm_vector(op, model, NORM_VECTORS + 2 * part.number), *along = total + n;
+    real *total = norm_vector(op, model, NORM_VECTORS + 2 * part->number), *along = total + n;
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
-        const int64_t at = part.first * n + j;
-        const column_sums s = sums_of_columns(x + at, dy + at, vec_load(mean + j, some), n, part.rows, some);
+        const column_sums s = part_sums(part, x + j, dy + j, vec_load(mean + j, some), n, some);
         vec_store(total + j, s.total, some);
         vec_store(along + j, s.along, some);
     }
@@ -71,45 +51,51 @@ static void norm_sum_part(const fnn_op *op, const fnn_model *model, const real *
 
 static void batch_norm_measure(const fnn_op *op, const fnn_model *model, const fnn_block *block, int backward,
                                int64_t begin, int64_t end) {
-    const real *x = op_x(op, model, block, 0);
+    const real *x = op_x(op, model, block, 0), *mask = norm_mask(op, model, block);
+    norm_part part = {0};
     for (int64_t i = norm_parts_of(op, begin); i < norm_parts_of(op, end); i++) {
-        const norm_part part = norm_part_at(op, block, i);
+        next_part(op, block, mask, i, &part);
         if (part.rows == 0) continue;
         if (backward)
-            norm_sum_part(op, model, x, part);
+            norm_sum_part(op, model, x, &part);
         else
-            norm_measure_part(op, model, x, part);
+            norm_measure_part(op, model, x, &part);
     }
 }
 
 /* Mean and variance of LOGICAL_LANES columns from those of the parts. A part's mean is counted from its first row, and
- * while they are joined from the first of all, which leaves all digits to the distances. */
+ * while they are joined from the first of all, which leaves all digits to the distances. Both are 0 of no row. */
 static void norm_join_moments(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t j, int some) {
     const int64_t n = op->n_out;
-    const real *x = op_x(op, model, block, 0) + j;
+    const real *x = op_x(op, model, block, 0) + j, *mask = norm_mask(op, model, block), *lead = NULL;
     double mean[LOGICAL_LANES] = {0}, squares[LOGICAL_LANES] = {0}, rows = 0;
+    norm_part part = {0};
     for (int64_t i = 0; i < norm_parts_of(op, block->rows); i++) {
-        const norm_part part = norm_part_at(op, block, i);
-        if (part.rows == 0) continue;
-        const real *own = norm_vector(op, model, NORM_VECTORS + 2 * i) + j, *first = x + part.first * n;
-        const double share = (double)part.rows / (rows + (double)part.rows), weight = rows * share;
+        next_part(op, block, mask, i, &part);
+        if (part.counted == 0) continue;
+        const real *own = norm_vector(op, model, NORM_VECTORS + 2 * i) + j, *first = x + part.lead * n;
+        const double counted = (double)part.counted, share = counted / (rows + counted), weight = rows * share;
+        if (!lead) lead = first;
         for (int k = 0; k < some; k++) {
-            const double apart = (double)first[k] - (double)x[k] + (double)own[k] - mean[k];
+            const double apart = (double)first[k] - (double)lead[k] + (double)own[k] - mean[k];
             mean[k] += apart * share;
             squares[k] += (double)own[n + k] + apart * apart * weight;
         }
-        rows += (double)part.rows;
+        rows += counted;
     }
     for (int k = 0; k < some; k++) {
-        norm_vector(op, model, NORM_MEAN)[j + k] = (real)((double)x[k] + mean[k]);
-        norm_vector(op, model, NORM_VARIANCE)[j + k] = (real)(squares[k] / rows);
+        norm_vector(op, model, NORM_MEAN)[j + k] = lead ? (real)((double)lead[k] + mean[k]) : 0;
+        norm_vector(op, model, NORM_VARIANCE)[j + k] = lead ? (real)(squares[k] / rows) : 0;
     }
 }
 
 static void norm_join_sums(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t j, int some) {
+    const real *mask = norm_mask(op, model, block);
     double total[LOGICAL_LANES] = {0}, along[LOGICAL_LANES] = {0};
+    norm_part part = {0};
     for (int64_t i = 0; i < norm_parts_of(op, block->rows); i++) {
-        if (norm_part_at(op, block, i).rows == 0) continue;
+        next_part(op, block, mask, i, &part);
+        if (part.rows == 0) continue;
         const real *own = norm_vector(op, model, NORM_VECTORS + 2 * i) + j;
         for (int k = 0; k < some; k++) {
             total[k] += (double)own[k];
@@ -166,7 +152,7 @@ static void batch_norm_forward(const fnn_op *op, const fnn_model *model, const f
 static void norm_slopes(const fnn_op *op, const fnn_model *model, const fnn_block *block, real *slopes) {
     const int64_t n = op->n_out;
     const real *variance = norm_statistic(op, model, block, NORM_VARIANCE);
-    const vf share = vf_set1((real)(-1.0 / (double)(block->rows * op->repeat)));
+    const vf share = vf_set1((real)(-1.0 / (double)norm_counted(op, model, block)));
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
         const vf inverse = norm_inverse(op, vec_load(variance + j, some));
@@ -187,6 +173,7 @@ static void batch_norm_backward_rows(const fnn_op *op, const fnn_model *model, c
     if (!dx) return;
     norm_slopes(op, model, block, slopes);
     const int adds = op_edge(op, model, 0)->adds, measures = norm_measures(op, block);
+    const real *mask = norm_mask(op, model, block);
     for (int64_t i = begin * op->repeat; i < end * op->repeat; i++) {
         const centred_run run = {.x = x + i * n,
                                  .mean = norm_statistic(op, model, block, NORM_MEAN),
@@ -196,7 +183,7 @@ static void batch_norm_backward_rows(const fnn_op *op, const fnn_model *model, c
                                  .by = slopes,
                                  .out = dx + i * n,
                                  .adds = adds};
-        if (measures)
+        if (measures && (!mask || mask[i] != 0))
             vec_each(centred_back, &run, n);
         else
             vec_each(scaled_back, &run, n);
@@ -206,11 +193,13 @@ static void batch_norm_backward_rows(const fnn_op *op, const fnn_model *model, c
 /* Sums over the block where nothing has measured it, of `some` columns from j on. */
 static column_sums norm_sums(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t j, int some) {
     const int64_t n = op->n_out, rows = block->rows * op->repeat;
-    const real *x = op_x(op, model, block, 0) + j, *dy = op_dy(op, model) + j;
+    const real *x = op_x(op, model, block, 0) + j, *dy = op_dy(op, model) + j, *mask = norm_mask(op, model, block);
     const vf mean = vec_load(norm_statistic(op, model, block, NORM_MEAN) + j, some);
     column_sums all = {vf_zero(), vf_zero()};
-    for (int64_t i = 0; i < rows; i += NORM_PART) {
-        const column_sums s = sums_of_columns(x + i * n, dy + i * n, mean, n, at_most(rows - i, NORM_PART), some);
+    norm_part part = {0};
+    for (int64_t i = 0; i < rows; i += part.rows) {
+        run_part(mask, i, mask ? rows : at_most(i + NORM_PART, rows), &part);
+        const column_sums s = part_sums(&part, x, dy, mean, n, some);
         all.total = vf_add(all.total, s.total);
         all.along = vf_add(all.along, s.along);
     }

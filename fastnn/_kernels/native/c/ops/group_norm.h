@@ -41,7 +41,7 @@ static void measure_sample(const fnn_op *op, const real *x, real *room, double (
         const int64_t rows = at_most(op->repeat - i, NORM_PART);
         for (int64_t j = 0; j < n; j += LANES) {
             const int some = (int)at_most(n - j, LANES);
-            const column_moments m = moments_of_columns(x + i * n + j, n, rows, some);
+            const column_moments m = moments_of_columns(x + i * n + j, n, NULL, rows, some);
             vec_store(room + j, m.mean, some);
             vec_store(room + n + j, m.squares, some);
         }
@@ -96,7 +96,8 @@ static void sum_sample(const fnn_op *op, const real *x, const real *dy, const re
         column_sums all = {vf_zero(), vf_zero()};
         for (int64_t i = 0; i < op->repeat; i += NORM_PART) {
             const int64_t at = i * n + j;
-            const column_sums s = sums_of_columns(x + at, dy + at, own, n, at_most(op->repeat - i, NORM_PART), some);
+            const int64_t rows = at_most(op->repeat - i, NORM_PART);
+            const column_sums s = sums_of_columns(x + at, dy + at, own, n, NULL, rows, some);
             all.total = vf_add(all.total, s.total);
             all.along = vf_add(all.along, s.along);
         }
