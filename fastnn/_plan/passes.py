@@ -101,7 +101,7 @@ class _Made:
                 gives[operation.gives] = self.count
             self.count += 1
         self.value_of.update({edge: gives.get(i, known[-1]) for i, edge in enumerate(node.outputs)})
-        self._hand_on(layer, node, masks, known[before:])
+        self._hand_on(layer, node, shapes, masks, known[before:])
 
     def mask_for(self, edge: int) -> int | None:
         """The mask of an output, whose first axes are as many steps as the mask has."""
@@ -111,13 +111,16 @@ class _Made:
             raise ValueError(f"a mask of {steps} steps came to an output of the shape {shape}, which has others")
         return mask
 
-    def _hand_on(self, layer: Layer, node: Node, masks: list[int | None], written: list[int]) -> None:
+    def _hand_on(
+        self, layer: Layer, node: Node, shapes: list[tuple[int, ...]], masks: list[int | None], written: list[int]
+    ) -> None:
         """The mask of a node's first output."""
-        mask = written[layer.mask_operation] if layer.mask_operation is not None else None
+        made = layer.mask_operation_of(shapes, [mask is not None for mask in masks])
+        mask = None if made is None else written[made]
         if layer.hands_on_masks and mask is None:
             mask = masks[0]
         found = sorted({known for known in masks if known is not None})
-        if layer.joined_mask is not None and found and None not in masks:
+        if made is None and layer.joined_mask is not None and found and None not in masks:
             mask = self._joined(node, layer, found)
         if mask is not None:
             self.mask_of[node.outputs[0]] = mask

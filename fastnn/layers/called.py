@@ -31,6 +31,10 @@ class Called(Own):
     mask_operation: int | None = None  # which of its operations makes the mask of its output
     _calls: tuple[Call, ...] = ()
 
+    def mask_operation_of(self, shapes: list[Any], masks: list[bool]) -> int | None:
+        """:attr:`mask_operation` of a use on inputs of these shapes, of which some have masks."""
+        return self.mask_operation
+
     def __call__(self, inputs: Any, mask: Any = None) -> Any:
         """An edge for the layer's output on edges, a list of them for several outputs.
 

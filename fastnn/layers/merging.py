@@ -12,7 +12,7 @@ from fastnn._ops import concatenate as concatenate_kind
 from fastnn._ops import dot as dot_kind
 from fastnn._ops.merge import Join
 from fastnn.layers.described import Described, described
-from fastnn.layers.merging_masked import MaskedJoin
+from fastnn.layers.merging_masked import MaskedJoin, masks_in_a_row
 from fastnn.layers.parameter import Shape
 
 
@@ -169,7 +169,8 @@ class Concatenate(Joining):
 
     Parameters
     ----------
-    axis : of the arrays, 0 being the batch, which cannot be joined; -1 is the last one.
+    axis : of the arrays, 0 being the batch, which cannot be joined; -1 is the last one. Along the steps of sequences
+        masks stand one behind the other, too; all steps of an input without a mask count.
     name : shown in summaries and files.
 
     >>> from fastnn.layers import Concatenate
@@ -204,12 +205,17 @@ class Concatenate(Joining):
     def by_step(self):
         return self.axis != 1
 
+    def mask_operation_of(self, shapes, masks):
+        return len(masks) - sum(masks) if any(masks) and self._at(shapes) == 0 else None
+
     def operations(self, *shapes, masks=()):
         shape, at = self.output_shape(*shapes), self._at(shapes)
-        if any(masks) and at == 0:
-            self._refuse(shapes, "steps of sequences of which some do not count cannot be put behind each other")
+        stacks = any(masks) and at == 0
+        if stacks and len(shape) < 2:
+            self._refuse(shapes, "numbers of which some are masked have no steps to put behind each other")
+        of_masks = masks_in_a_row(shapes, masks) if stacks else ()
         sizes = math.prod(shapes[0][at:]), math.prod(shape[at:]), math.prod(shape[:at])
-        return (Operation(concatenate_kind.OP, *sizes, inputs=tuple(range(len(shapes)))),)
+        return (*of_masks, Operation(concatenate_kind.OP, *sizes, inputs=tuple(range(len(shapes)))))
 
 
 @described

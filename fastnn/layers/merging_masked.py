@@ -1,7 +1,7 @@
-"""Joins number by number that leave out masked steps: made of operations on rows and masks, as Keras defines them.
+"""Joins that heed masks: made of operations on rows and masks, as Keras defines them.
 
-``where(mask, x, other)`` is the sum of both, each blanked where the other counts, so that nothing of what stands in a
-masked step is looked at, and gradients go where the numbers came from.
+Number by number, ``where(mask, x, other)`` is the sum of both, each blanked where the other counts, so that nothing of
+what stands in a masked step is looked at, and gradients go where the numbers came from.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fastnn._ops import Operation, blank, merge
+from fastnn._ops import Operation, blank, concatenate, merge
 from fastnn._ops import mask as mask_kind
 from fastnn._ops.merge import Join
 from fastnn.layers.parameter import Shape
@@ -81,3 +81,17 @@ class MaskedJoin:
         number = self.parts.add(operation)
         self.widths[number], self.ends[number] = width, end
         return number
+
+
+def masks_in_a_row(shapes: Sequence[Shape], masks: Sequence[bool]) -> tuple[Operation, ...]:
+    """Ones for the steps of each input without a mask, then the mask of all inputs one behind the other."""
+    n_read, known, made, read = len(shapes) + sum(masks), len(shapes), list[Operation](), list[int]()
+    for i, (shape, there) in enumerate(zip(shapes, masks, strict=True)):
+        read.append(known if there else n_read + len(made))
+        known += there
+        if not there:
+            of_no_number = (math.nan,)  # to which none is equal
+            n = math.prod(shape[1:])
+            made.append(Operation(mask_kind.OP, n, 1, shape[0], numbers=of_no_number, inputs=(i,)))
+    sizes = shapes[0][0], sum(shape[0] for shape in shapes)
+    return (*made, Operation(concatenate.OP, *sizes, inputs=tuple(read)))

@@ -1,4 +1,4 @@
-"""Multiply, Maximum and Minimum of sequences with masks: what counts is joined alone."""
+"""Joins of sequences with masks: number by number what counts is joined alone; one behind the other masks are, too."""
 
 from __future__ import annotations
 
@@ -97,3 +97,89 @@ def test_without_masks_they_are_one_operation():
     masked = Model(ids, layers.Maximum()([Embedding(3, 2, mask_zero=True)(ids), Embedding(3, 2)(ids)]))
     assert len(plain.prediction_plan().ops) == 2
     assert len(masked.prediction_plan().ops) > 3
+
+
+# -- one behind the other along the steps -----------------------------------------------------------
+
+
+def in_a_row(masks, lengths, backend, axis=1):
+    """Sequences one behind the other, some with masks; the model's inputs are all of the former, then all masks."""
+    xs = [Input((steps, WIDTH)) for steps in lengths]
+    known = [Input((steps,)) for steps, there in zip(lengths, masks, strict=True) if there]
+    left = iter(known)
+    edges = [WithMask()([x, next(left)]) if there else x for x, there in zip(xs, masks, strict=True)]
+    made = layers.Concatenate(axis)(edges)
+    outputs = [made, layers.GRU(2)(made), layers.GlobalAveragePooling1D()(made)]
+    return Model([*xs, *known], outputs, backend=backend, dtype="float64", seed=3)
+
+
+def drawn_in_a_row(rng, masks, lengths):
+    xs = [rng.normal(size=(ROWS, steps, WIDTH)) for steps in lengths]
+    drawn_masks = [rng.integers(0, 2, (ROWS, steps)) for steps, there in zip(lengths, masks, strict=True) if there]
+    return xs, [mask.astype(float) for mask in drawn_masks]
+
+
+BEHIND = pytest.mark.parametrize("masks", [(1, 1), (1, 0), (0, 1), (0, 1, 0), (1, 0, 1)], ids=str)
+
+
+@EVERY_BACKEND
+@BEHIND
+@pytest.mark.parametrize("axis", [1, -2])
+def test_masks_of_sequences_one_behind_the_other_are_too(name, masks, axis, rng):
+    """What reads them is told the same as by one mask of all steps."""
+    lengths = (3, 1, 4)[: len(masks)]
+    xs, known = drawn_in_a_row(rng, masks, lengths)
+    left = iter(known)
+    ones = [next(left) if there else np.ones((ROWS, n)) for there, n in zip(masks, lengths, strict=True)]
+    model = in_a_row(masks, lengths, name, axis)
+    x, mask = Input((sum(lengths), WIDTH)), Input((sum(lengths),))
+    read = WithMask()([x, mask])
+    outputs = [read, layers.GRU(2)(read), layers.GlobalAveragePooling1D()(read)]
+    whole = Model([x, mask], outputs, backend=name, dtype="float64")
+    whole.set_weights(model.get_weights())
+    together = [np.concatenate(xs, axis=1), np.concatenate(ones, axis=1)]
+    dys = [rng.normal(size=(ROWS, *shape[1:])) for shape in whole.output_shape]
+    for mine, right in zip(model.predict([*xs, *known]), whole.predict(together), strict=True):
+        np.testing.assert_array_equal(mine, right)
+    for mine, right in zip(model.gradients([*xs, *known], dy=dys), whole.gradients(together, dy=dys), strict=True):
+        np.testing.assert_array_equal(mine, right)
+    found = model.gradients([*xs, *known], dy=dys, wrt="inputs")[: len(xs)]
+    right = whole.gradients(together, dy=dys, wrt="inputs")[0]
+    np.testing.assert_array_equal(np.concatenate(found, axis=1), right)
+
+
+@EVERY_BACKEND
+def test_losses_leave_out_the_masked_steps_of_sequences_one_behind_the_other(name, rng):
+    xs, known = drawn_in_a_row(rng, (1, 0), (3, 2))
+    x, z, mask = Input((3, WIDTH)), Input((2, WIDTH)), Input((3,))
+    model = Model([x, z, mask], layers.Concatenate(1)([WithMask()([x, mask]), z]), backend=name, dtype="float64")
+    model.compile("sgd", "mse")
+    y = rng.normal(size=(ROWS, 5, WIDTH))
+    spoilt = np.where(known[0][..., None] != 0, xs[0], 1e9)
+    counts = np.concatenate((known[0], np.ones((ROWS, 2))), axis=1) != 0
+    right = np.square(np.concatenate(xs, axis=1) - y)[counts].mean()
+    np.testing.assert_allclose(model.evaluate([spoilt, xs[1], *known], y, verbose=0), right, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@BEHIND
+def test_sequences_one_behind_the_other_are_keras_own(masks, rng):
+    keras, lengths = keras_library(), (3, 1, 4)
+
+    def graph(kind, inputs, model):
+        read = [inputs((n,)) if there else inputs((n, WIDTH)) for there, n in zip(masks, lengths, strict=False)]
+        edges = [
+            kind.Embedding(3, WIDTH, mask_zero=True)(edge) if there else edge
+            for edge, there in zip(read, masks, strict=True)
+        ]
+        made = kind.Concatenate(axis=1)(edges)
+        return model(read, [made, kind.GRU(2)(made), kind.GlobalAveragePooling1D()(made)])
+
+    theirs, own = graph(keras.layers, keras.layers.Input, keras.Model), graph(layers, Input, Model)
+    own.set_weights(theirs.get_weights())
+    data = [
+        rng.integers(0, 3, (ROWS, n)) if there else rng.normal(size=(ROWS, n, WIDTH)).astype("float32")
+        for there, n in zip(masks, lengths, strict=False)
+    ]
+    for came, right in zip(own.predict(data), theirs.predict(data, verbose=0), strict=True):
+        np.testing.assert_allclose(came, right, atol=1e-6)
