@@ -294,9 +294,10 @@ class Edge(GraphStage):
 
 @pytest.mark.covering
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("activations", [("tanh", "sigmoid"), ("softmax", "gelu")])
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_behind_an_array_is_touched(backend, dtype, rng, kind, size):
-    flags = {"masked": True, "started": True, "recurrent_dropout": 0.2}
+def test_nothing_behind_an_array_is_touched(backend, dtype, rng, kind, activations, size):
+    flags = {"masked": True, "started": True, "recurrent_dropout": 0.2, **of(kind, *activations)}
     for rows in (1, 9):
         net = cell_network(rng, kind, *size, compiled={"batch_size": rows}, **flags)
         xs, dys = cell_data(rng, net, rows, True)
