@@ -28,10 +28,12 @@ static const real *norm_statistic(const fnn_op *op, const fnn_model *model, cons
 static void norm_measure_part(const fnn_op *op, const fnn_model *model, const real *x, const norm_part *part) {
     const int64_t n = op->n_out;
     real *mean = norm_vector(op, model, NORM_VECTORS + 2 * part->number), *squares = mean + n;
+    int64_t index[NORM_PART];
     if (part->counted == 0) return;
+    index_part(part, index);
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
-        const column_moments m = part_moments(part, x + j, n, some);
+        const column_moments m = part_moments(part, index, x + j, n, some);
         vec_store(mean + j, m.mean, some);
         vec_store(squares + j, m.squares, some);
     }
@@ -41,9 +43,11 @@ static void norm_sum_part(const fnn_op *op, const fnn_model *model, const real *
     const int64_t n = op->n_out;
     const real *mean = norm_vector(op, model, NORM_MEAN), *dy = op_dy(op, model);
     real *total = norm_vector(op, model, NORM_VECTORS + 2 * part->number), *along = total + n;
+    int64_t index[NORM_PART];
+    index_part(part, index);
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
-        const column_sums s = part_sums(part, x + j, dy + j, vec_load(mean + j, some), n, some);
+        const column_sums s = part_sums(part, index, x + j, dy + j, vec_load(mean + j, some), n, some);
         vec_store(total + j, s.total, some);
         vec_store(along + j, s.along, some);
     }
@@ -196,10 +200,12 @@ static column_sums norm_sums(const fnn_op *op, const fnn_model *model, const fnn
     const real *x = op_x(op, model, block, 0) + j, *dy = op_dy(op, model) + j, *mask = norm_mask(op, model, block);
     const vf mean = vec_load(norm_statistic(op, model, block, NORM_MEAN) + j, some);
     column_sums all = {vf_zero(), vf_zero()};
+    int64_t index[NORM_PART];
     norm_part part = {0};
     for (int64_t i = 0; i < rows; i += part.rows) {
         run_part(mask, i, mask ? rows : at_most(i + NORM_PART, rows), &part);
-        const column_sums s = part_sums(&part, x, dy, mean, n, some);
+        index_part(&part, index);
+        const column_sums s = part_sums(&part, index, x, dy, mean, n, some);
         all.total = vf_add(all.total, s.total);
         all.along = vf_add(all.along, s.along);
     }

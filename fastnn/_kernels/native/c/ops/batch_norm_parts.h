@@ -15,9 +15,8 @@ enum { NORM_SAMPLES, NORM_MASKED };
 /* Rows [first, first + rows) of the block, and the part's place among all. */
 typedef struct {
     int64_t first, rows, number;
-    int64_t counted, lead;    /* rows that count, and the first of them */
-    const real *mask;         /* of the block; NULL where all rows of the part count */
-    int64_t index[NORM_PART]; /* those that count, where not all do */
+    int64_t counted, lead; /* rows that count, and the first of them */
+    const real *mask;      /* of the block; NULL where all rows of the part count */
 } norm_part;
 
 /* 0 for rows that do not count, or NULL. */
@@ -39,11 +38,10 @@ static void run_part(const real *mask, int64_t first, int64_t end, norm_part *pa
     for (; mask && at < end; at++) {
         if (mask[at] == 0) continue;
         if (part->counted == NORM_PART) break;
-        part->index[part->counted++] = at;
+        if (part->counted++ == 0) part->lead = at;
     }
     part->rows = mask ? at - first : end - first;
     if (!mask) part->counted = part->rows;
-    if (mask && part->counted) part->lead = part->index[0];
     part->mask = part->counted < part->rows ? mask : NULL;
 }
 
@@ -66,9 +64,16 @@ static void next_part(const fnn_op *op, const fnn_block *block, const real *mask
     part->number = i;
 }
 
+/* Where not all rows of the part count, those that do go into the index. */
+static void index_part(const norm_part *part, int64_t *index) {
+    if (!part->mask) return;
+    for (int64_t i = part->lead, k = 0; k < part->counted; i++)
+        if (part->mask[i] != 0) index[k++] = i;
+}
+
 /* Of some columns of the block, whose first row is x; at least one row counts. */
-INLINE column_moments part_moments(const norm_part *part, const real *x, int64_t n, int some) {
-    if (part->mask) return moments_of_columns(x, n, part->index, part->counted, some);
+INLINE column_moments part_moments(const norm_part *part, const int64_t *index, const real *x, int64_t n, int some) {
+    if (part->mask) return moments_of_columns(x, n, index, part->counted, some);
     return moments_of_columns(x + part->first * n, n, NULL, part->rows, some);
 }
 
@@ -84,10 +89,11 @@ INLINE void add_others(column_sums *sums, const norm_part *part, const real *x, 
     }
 }
 
-INLINE column_sums part_sums(const norm_part *part, const real *x, const real *dy, vf mean, int64_t n, int some) {
+INLINE column_sums part_sums(const norm_part *part, const int64_t *index, const real *x, const real *dy, vf mean,
+                             int64_t n, int some) {
     const int64_t at = part->first * n;
     if (!part->mask) return sums_of_columns(x + at, dy + at, mean, n, NULL, part->rows, some);
-    column_sums sums = sums_of_columns(x, dy, mean, n, part->index, part->counted, some);
+    column_sums sums = sums_of_columns(x, dy, mean, n, index, part->counted, some);
     add_others(&sums, part, x, dy, mean, n, some);
     return sums;
 }
