@@ -72,10 +72,11 @@ def loss(plan, memory, targets, weights, sums, scale):
 def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
     when = When(True, int(plan.header["seed"]))
     for op in plan.ops[::-1]:
-        if plan.values[op["output"]]["grad"] >= 0:
+        kind = OPS[int(op["kind"])]
+        if kind.backward and plan.values[op["output"]]["grad"] >= 0:
             arrays = Views(plan, memory, op, inputs, accumulate)
             add_gradient(op, arrays.whole_y, arrays.whole_dy, activity_scale)
-            OPS[int(op["kind"])].backward(op, arrays, when)
+            kind.backward(op, arrays, when)
 
 
 def gradient(plan, memory, rows, sums, step=0):

@@ -56,7 +56,7 @@ class BatchNormalization(Normalizing):
     In training, mean and variance are those of the batch, over its rows and all axes but the last, and moving ones
     follow them by ``moving = momentum * moving + (1 - momentum) * batch`` with every update. Predictions, and a layer
     that is not ``trainable``, use the moving ones. Of masked sequences ``(steps, features)`` only steps that count are
-    measured, as by Keras. The variance is divided by the count of its numbers, also where it moves, as in Keras; PyTorch
+    measured, as in Keras. The variance is divided by the count of its numbers, also where it moves, as there; PyTorch
     moves the one divided by one number less. :func:`fastnn.utils.fold` makes the layer part of its neighbour's weights
     for predictions. Source: Ioffe and Szegedy 2015.
 

@@ -349,9 +349,20 @@ def test_weights_that_would_not_be_finite_are_left(rng, name):
 
 
 def test_a_model_that_cannot_predict_is_refused_as_it_is_by_predict():
-    model = chain(Masking(), Dense(3), BatchNormalization(), shape=(5, 3))
-    with pytest.raises(ValueError, match="some steps do not count"):
+    model = chain(Masking(), Dense(3), BatchNormalization(), shape=(5, 2, 3))
+    with pytest.raises(ValueError, match="takes masks of sequences"):
         utils.fold(model)
+
+
+def test_normalisation_of_masked_steps_is_folded(rng):
+    model = chain(Masking(), Dense(3), BatchNormalization(), ReLU(), shape=(5, 3))
+    x = rng.normal(size=(4, 5, 3))
+    x[:, 3:] = 0
+    model.compile("adam", "mse")
+    model.fit(x, np.zeros((4, 5, 3)), epochs=3, verbose=0)
+    made = utils.fold(model)
+    assert left(made) == []
+    assert_same([made.predict(x)], [model.predict(x)], "float64")
 
 
 @pytest.mark.parametrize("seed", range(40))

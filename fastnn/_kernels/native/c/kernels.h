@@ -14,8 +14,8 @@
 typedef struct {
     /* y (and z) of samples [begin, end) of the block. */
     void (*forward)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
-    /* dz in place of dy, then the gradients of the inputs that have one, for samples [begin, end). NULL for kinds whose
-     * output never has a gradient. */
+    /* dz in place of dy, then the gradients of the inputs that have one, for samples [begin, end). NULL for kinds that
+     * hand on none. */
     void (*backward_rows)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
     /* dw of units [begin, end), and db with the first of them, from x and dz of the whole block: set, or added to when
      * accumulate. A block's own sum starts from zero and is added once. NULL for kinds without parameters. */

@@ -120,6 +120,13 @@ static inline void penalize_output(const fnn_network *network, const fnn_op *op,
         network->kernels->activity_back(op, &network->model, block, rows.begin, rows.end);
 }
 
+/* Whether the i-th op's output has a gradient that the op hands on. */
+static inline int has_way_back(const fnn_network *network, int i) {
+    const fnn_op *op = &network->model.ops[i];
+    const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+    return network->model.values[op->output].grad >= 0 && (kernels->backward_rows || kernels->whole);
+}
+
 static inline void backward_rows(const fnn_network *network, const fnn_block *block, range rows, walkers by) {
     const fnn_model *model = &network->model;
     if (in_stages(network, block)) {
@@ -129,7 +136,7 @@ static inline void backward_rows(const fnn_network *network, const fnn_block *bl
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
-        if (model->values[op->output].grad < 0) continue;
+        if (!has_way_back(network, i)) continue;
         if (rows.begin < rows.end) penalize_output(network, op, block, rows);
         if (kernels->whole)
             do_whole(network, op, block, 1, by);
@@ -189,7 +196,7 @@ static inline void backward_pieces(const fnn_network *network, const fnn_block *
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
-        if (model->values[op->output].grad < 0) continue;
+        if (!has_way_back(network, i)) continue;
         penalize_output(network, op, block, rows);
         if (kernels->whole)
             do_whole(network, op, block, 1, by);

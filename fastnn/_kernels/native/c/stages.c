@@ -13,8 +13,6 @@ static int measures(const fnn_network *network, const fnn_block *block, int i) {
     return block->training && !network->model.ops[i].inference && kernels_of(network, i)->measure;
 }
 
-static int has_way_back(const fnn_model *model, int i) { return model->values[model->ops[i].output].grad >= 0; }
-
 /* The op tells what it has to know of the batch. */
 static void measure(const fnn_network *network, const fnn_block *block, int i, int backward, range rows, walkers by) {
     const fnn_op *op = &network->model.ops[i];
@@ -37,7 +35,7 @@ static double flop_of_stage(const fnn_network *network, int first, int last) {
 static void stage_back(const fnn_network *network, const fnn_block *block, int first, int last, range rows) {
     const fnn_model *model = &network->model;
     for (int i = last - 1; i >= first; i--) {
-        if (!has_way_back(model, i)) continue;
+        if (!has_way_back(network, i)) continue;
         if (!measures(network, block, i)) penalize_output(network, &model->ops[i], block, rows);
         kernels_of(network, i)->backward_rows(&model->ops[i], model, block, rows.begin, rows.end);
     }
@@ -85,12 +83,13 @@ void fnn_backward_stages(const fnn_network *network, const fnn_block *block, ran
     for (int last = model->header->n_ops; last > 0; last = first) {
         first = last - 1;
         if (kernels_of(network, first)->whole) {
-            if (!has_way_back(model, first)) continue;
+            if (!has_way_back(network, first)) continue;
             if (rows.begin < rows.end) penalize_output(network, &model->ops[first], block, rows);
             do_whole(network, &model->ops[first], block, 1, by);
             continue;
         }
-        if (measures(network, block, first) && has_way_back(model, first)) measure(network, block, first, 1, rows, by);
+        if (measures(network, block, first) && has_way_back(network, first))
+            measure(network, block, first, 1, rows, by);
         while (first > 0 && !kernels_of(network, first - 1)->whole && !measures(network, block, first - 1)) first--;
         run_stage(network, block, first, last, 1, rows, by, asks);
     }
