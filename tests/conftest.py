@@ -3,25 +3,19 @@
 A test that takes ``backend`` runs on every backend and, for cython, on every instruction set that runs here; those
 that do not are named at the head of every session, and test_contract.py skips once for each.
 
-Design: cases are full products, of which a session without ``--long`` runs a covering set: with the mark
-``covering("weighting", "dtype")`` those two take turns over the product of all else, and each of their values must
-meet each value of every other argument. With ``covering`` alone all arguments take turns: each value of each meets each
-value of every other, and no more is promised. That is for what is slow: every loss in every width, dtype and backend,
-but in how many threes nobody can see. Of the Numba backend, which compiles every kernel once more for another dtype,
-100 s for all, float64 runs where a test has both; models of users, float32, are trained on it in the other rooms. What
-is chosen depends on the order of the cases alone, so that the processes among which a session is shared choose alike.
+Which cases run without ``--long``, and why, stands in ``covering.py``. Of the Numba backend, which compiles every
+kernel once more for another dtype, float64 runs where a test has both, and where one has no reason for either
+(``models.dtype_on``); ``test_jit.py`` and models that are fitted together train in float32 on it too.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
 import signal
 import sys
-from collections import Counter, defaultdict
 from pathlib import Path
 
+import covering
 import numpy as np
 import pytest
 
@@ -37,6 +31,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
     config.addinivalue_line("markers", "covering(*names): without --long these arguments, or all, take turns")
+    config.addinivalue_line("markers", "numba: compiles with Numba, which the case's name does not tell")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -45,76 +40,27 @@ def pytest_report_header(config):
     return [f"not run: {name}, {reason}" for name, reason in _absent()]
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest sorts by fixtures what is left
 def pytest_collection_modifyitems(config, items):
     for item in items:
         if any("empty parameter set" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skip")):
             raise pytest.UsageError(f"{item.nodeid} has no cases")
         if " at 0x" in item.name:
             raise pytest.UsageError(f"{item.nodeid} is called otherwise in every process")
-    if not config.getoption("--long") and not any("[" in argument for argument in config.args):
-        left = {item for item in items if "long" in item.keywords or _compiles_again(item)}
-        left |= _waiting(item for item in items if item not in left)
+    if covering.by_default(config):
+        left = {item for item in items if "long" in item.keywords or covering.compiles_again(_arguments(item))}
         config.hook.pytest_deselected(items=[item for item in items if item in left])
         items[:] = [item for item in items if item not in left]
+
+
+def _arguments(item) -> dict:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+@pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
+def pytest_collection_sorted(config, items):
     if hasattr(config, "workerinput"):  # Numba's cases into the share of one process, lest several compile the same
-        items.sort(key=lambda item: "numba" not in item.name)
-
-
-def _compiles_again(item) -> bool:
-    """Whether Numba runs for the second of two dtypes."""
-    values = item.callspec.params if hasattr(item, "callspec") else {}
-    return values.get("backend") == ("numba", None) and values.get("dtype") == "float32"
-
-
-def _waiting(items) -> set:
-    """The cases of tests marked ``covering`` that only --long runs."""
-    groups = defaultdict(list)
-    for item in items:
-        if mark := item.get_closest_marker("covering"):
-            groups[item.nodeid.partition("[")[0], mark.args].append(item)
-    return {item for (_, names), group in groups.items() for item in set(group) - set(_covering(names, group))}
-
-
-def _covering(names, group) -> list:
-    """The cases of a test that run without --long."""
-    return _turns(names, group) if names else _pairs(group)
-
-
-def _turns(names, group) -> list:
-    """One case for all values of the arguments but ``names``: that in which most pairs and threes meet anew."""
-    choices = defaultdict(list)
-    for item in group:
-        choices[tuple(value for value in _values(item) if value[0] not in names)].append(item)
-    meetings = {item: {some for some in _meetings(item, 2, 3) if any(n in names for n, _ in some)} for item in group}
-    taken, met = [], Counter()
-    for cases in choices.values():
-        taken.append(max(cases, key=lambda item: math.fsum(1 / (1 + met[met_here]) for met_here in meetings[item])))
-        met.update(meetings[taken[-1]])
-    if any(len(values) == 2 and values not in met for values in set().union(*meetings.values())):
-        raise pytest.UsageError(f"{group[0].nodeid}: {names} cannot meet each value of every other argument in turns")
-    return taken
-
-
-def _pairs(group) -> list:
-    """Cases in which all values meet that meet in any: first those that bring most pairs, as many as are all new."""
-    meetings = {item: _meetings(item, 2) for item in group}
-    taken, met = [], set()
-    for wanted in range(max(map(len, meetings.values())), 0, -1):
-        for item in group:
-            if len(meetings[item] - met) >= wanted:
-                taken.append(item)
-                met |= meetings[item]
-    return taken
-
-
-def _values(item) -> list[tuple[str, int]]:
-    """A case's arguments, each with the identity of its value: not all can be compared."""
-    return [(name, id(value)) for name, value in item.callspec.params.items()]
-
-
-def _meetings(item, *sizes: int) -> set:
-    """The pairs, threes and so on of values that the case brings together."""
-    return {some for size in sizes for some in itertools.combinations(_values(item), size)}
+        items.sort(key=lambda item: "numba" not in item.name and "numba" not in item.keywords)
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -158,6 +104,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("backend", cases, indirect=True)
     if "absent" in metafunc.fixturenames:
         metafunc.parametrize("absent", [pytest.param(absent, id=absent[0]) for absent in _absent()] or [None])
+
+
+@pytest.hookimpl(specname="pytest_generate_tests", wrapper=True)
+def pytest_cases_chosen(metafunc):
+    yield
+    if covering.by_default(metafunc.config):
+        covering.leave_out(metafunc)
 
 
 @pytest.fixture

@@ -22,11 +22,16 @@ def _case(name: str):
 EVERY_BACKEND = pytest.mark.parametrize("name", [_case(name) for name in _kernels.PREFERENCE])
 
 
+def dtype_on(name: str | None) -> str:
+    """That of users' models; on Numba, which compiles every kernel again for another, that of the tests of kernels."""
+    return "float64" if name == "numba" else "float32"
+
+
 def model_of(
-    *layers, name="numpy", optimizer="adam", loss="mean_squared_error", metrics=None, seed=3, n_in=4, dtype="float32"
+    *layers, name="numpy", optimizer="adam", loss="mean_squared_error", metrics=None, seed=3, n_in=4, dtype=None
 ) -> Sequential:
     """A compiled model over ``n_in`` inputs; without layers, one hidden layer and one output."""
-    layers = layers or (Dense(8, "tanh"), Dense(1))
+    layers, dtype = layers or (Dense(8, "tanh"), Dense(1)), dtype or dtype_on(name)
     model = Sequential([fastnn.layers.Input((n_in,)), *map(copy.copy, layers)], seed=seed, backend=name, dtype=dtype)
     model.compile(optimizer, loss, metrics=metrics)
     return model

@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, refused
+from models import EVERY_BACKEND, dtype_on, refused
 from networks import Stage, draw, network
 from oracles import keras_library, torch_library
 from tolerance import assert_close, limit, mean_limit
@@ -217,7 +217,7 @@ STACK = (RandomTranslation(0.2, 0.2), RandomRotation(0.1), RandomZoom(0.2), Rand
 
 
 def model_with(*made, name="numpy", shape=(6, 5, 1)):
-    model = Sequential([Input(shape), *map(copy.copy, made)], seed=4, backend=name)
+    model = Sequential([Input(shape), *map(copy.copy, made)], seed=4, dtype=dtype_on(name), backend=name)
     model.compile("adam", "mse")
     return model
 
@@ -278,7 +278,7 @@ def test_models_fitted_together_end_as_those_fitted_alone(rng, name, tmp_path):
 def test_layers_inside_a_graph_draw_for_each_call(name):
     entry = Input((3, 4, 1))
     flip = RandomFlip()
-    model = Model(entry, {"one": flip(entry), "two": flip(entry)}, seed=1, backend=name)
+    model = Model(entry, {"one": flip(entry), "two": flip(entry)}, seed=1, dtype=dtype_on(name), backend=name)
     found = model(np.tile(IMAGE, (64, 1, 1, 1)), training=True)
     assert (found["one"] != found["two"]).any()
     for found in model.predict(IMAGE[None]).values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from convolutions import around, cut
-from models import EVERY_BACKEND
+from models import EVERY_BACKEND, dtype_on
 from oracles import onnx_cases
 from tolerance import assert_close
 
@@ -67,7 +67,7 @@ def model_of(kind: str, case, backend: str):
     layer = getattr(layers, f"Conv{rank}D{'Transpose' if transposed else ''}")(
         w.shape[1 if transposed else 0], **more, use_bias=bool(bias), input_shape=(*x.shape[2:], x.shape[1])
     )
-    model = Sequential([layer], backend=backend)
+    model = Sequential([layer], dtype=dtype_on(backend), backend=backend)
     model.set_weights([np.moveaxis(w, (0, 1), (-1, -2)), *bias])
     return model
 

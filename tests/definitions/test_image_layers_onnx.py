@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from convolutions import around
-from models import EVERY_BACKEND
+from models import EVERY_BACKEND, dtype_on
 from oracles import onnx_cases
 from tolerance import assert_close
 
@@ -160,7 +160,7 @@ KINDS = {  # the module that has the cases, what makes networks of them, and how
 def check_case(kind, case, backend) -> None:
     """One case by one backend; moving statistics are expected, too, where the case has them."""
     made, weights, x, y = KINDS[kind][1](case)
-    dtype = "float64" if backend == "numba" or x.dtype == np.float64 else "float32"  # Numba compiles for each
+    dtype = "float64" if x.dtype == np.float64 else dtype_on(backend)
     model = Sequential([Input(x.shape[1:]), *made], dtype=dtype, backend=backend)
     model.set_weights(weights)
     training = attributes_of(case).get("training_mode", 0) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND
+from models import EVERY_BACKEND, dtype_on
 from tolerance import assert_close
 
 from fastnn import Sequential, metrics
@@ -112,7 +112,8 @@ def test_fit_validation_and_evaluate_give_the_area_of_their_predictions(rng, nam
     x = rng.normal(size=(700, 4)).astype(np.float32)
     y = (x[:, 0] + rng.normal(size=700) > 1.5).astype(int)
     weight = rng.uniform(0.5, 2, 700).astype(np.float32)
-    model = Sequential([Dense(6, "tanh", input_shape=(4,)), Dense(1, "sigmoid")], seed=2, backend=name)
+    layers = Dense(6, "tanh", input_shape=(4,)), Dense(1, "sigmoid")
+    model = Sequential(layers, seed=2, dtype=dtype_on(name), backend=name)
     wanted = {"weighted_metrics" if weighted else "metrics": ["auc"]}
     model.compile("sgd", "binary_crossentropy", **wanted)
     before, counted = model.predict(x)[:, 0], weight if weighted else None

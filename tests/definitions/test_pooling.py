@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, refused
+from models import EVERY_BACKEND, dtype_on, refused
 from oracles import keras_library, keras_values, torch_library
 from tolerance import limit
 
@@ -304,6 +304,7 @@ def test_a_network_with_pooling_learns(name, rng):
     y = x.max(axis=(1, 2))
     model = Sequential(
         [MaxPooling2D(input_shape=(6, 6, 1)), layers.Conv2D(4, 2, activation="relu"), MaxPooling2D(2, 1)],
+        dtype=dtype_on(name),
         backend=name,
         seed=1,
     )

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, refused
+from models import EVERY_BACKEND, dtype_on, refused
 from oracles import keras_library, keras_values, torch_library
 
 from fastnn import Sequential, layers
@@ -192,7 +192,7 @@ def test_a_repeated_number_has_the_sum_of_all_gradients(name, layer, shape):
 def test_an_autoencoder_of_images_learns(name, rng):
     x = np.repeat(np.repeat(rng.normal(size=(48, 2, 2, 1)), 2, axis=1), 2, axis=2)
     made = [Conv2D(3, 2, 2, input_shape=(4, 4, 1)), UpSampling2D(), ZeroPadding2D(1), Conv2D(1, 3), Permute((2, 1, 3))]
-    model = Sequential([*made, Cropping2D(0)], backend=name, seed=1)
+    model = Sequential([*made, Cropping2D(0)], dtype=dtype_on(name), backend=name, seed=1)
     model.compile("adam", "mse")
     model.optimizer.learning_rate = 0.02
     history = model.fit(x, x.transpose(0, 2, 1, 3), epochs=40, batch_size=12, verbose=0)

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from models import refused
+from models import dtype_on, refused
 from oracles import keras_library, torch_library
 from tolerance import DIFFERENCE_STEP, assert_close, difference_limit
 
@@ -258,7 +258,8 @@ def test_recurrent_dropout_leaves_out_the_same_numbers_of_the_state_at_every_ste
     """With the identity for a kernel the state is multiplied by the same factor again and again: 0 or 2."""
     x, start = Input((3, 1)), Input((40,))
     how = {"kernel_initializer": "zeros", "recurrent_initializer": "identity", "recurrent_dropout": 0.5}
-    model = Model([x, start], SimpleRNN(40, "linear", **how)(x, initial_state=start), seed=2, backend=name)
+    edge = SimpleRNN(40, "linear", **how)(x, initial_state=start)
+    model = Model([x, start], edge, seed=2, dtype=dtype_on(name), backend=name)
     given = [np.ones((8, 3, 1)), np.ones((8, 40))]
     found = model(given, training=True)
     assert set(found.ravel()) == {0.0, 8.0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from keras_graphs import as_list, assert_same_as_keras, numbers_of, ours
-from models import EVERY_BACKEND, refused
+from models import EVERY_BACKEND, dtype_on, refused
 from oracles import torch_library
 
 from fastnn import Input, Model, layers
@@ -357,7 +357,7 @@ def test_what_stands_in_the_padding_changes_no_bit(case, name):
     """The vector of number 0 is the padding; there may be anything, even no number."""
     ids, x = np.array([[3, 1, 2, 0, 0], [4, 0, 0, 0, 0], [1, 2, 3, 4, 2]]), Input((5,))
     edge = layers.Embedding(5, WIDTH, mask_zero=True)(x)
-    model = Model(x, READERS[case](edge), backend=name, seed=5)
+    model = Model(x, READERS[case](edge), dtype=dtype_on(name), backend=name, seed=5)
     table, *rest = model.get_weights()
     results = []
     for padding in (0.0, 1e6, -7.0):

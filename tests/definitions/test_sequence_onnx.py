@@ -9,7 +9,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND
+from models import EVERY_BACKEND, dtype_on
 from oracles import onnx_cases
 from tolerance import assert_close
 
@@ -40,7 +40,7 @@ def arrays(case, names) -> dict:
     return {name: next(given) for name, there in zip(names, case.model.graph.node[0].input, strict=False) if there}
 
 
-def recurrent(case):
+def recurrent(case, backend):
     """Layers and weights, inputs, and outputs with what is expected of them."""
     node, how = case.model.graph.node[0], told(case)
     kind, order = CELLS[node.op_type]
@@ -68,7 +68,7 @@ def recurrent(case):
     right = expected(wanted, both, batch_first, layer.cell.n_states)
     if back and 0 in right:  # the standard's outputs stand where the steps do
         right[0] = right[0][:, ::-1]
-    return Model(edge, made), weights, x, right
+    return Model(edge, made, dtype=dtype_on(backend), backend=backend), weights, x, right
 
 
 def cell_weights(given, direction, order, has_two_biases):
@@ -105,12 +105,11 @@ def test_the_standards_own_cases_give_what_it_expects(kind, name):
     counted: Counter[str] = Counter()
     for case in onnx_cases(kind.lower(), kind):
         try:
-            model, weights, x, right = recurrent(case)
+            model, weights, x, right = recurrent(case, name)
         except Outside as reason:
             counted[str(reason)] += 1
             continue
         counted["passed"] += 1
-        model.backend = name
         model.set_weights(weights)
         made = model.predict(x)
         made = made if isinstance(made, list) else [made]

@@ -6,7 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, refused, state_of
+from models import EVERY_BACKEND, dtype_on, refused, state_of
 
 from fastnn import Sequential, layers
 from fastnn._plan import compile as compiling
@@ -21,8 +21,8 @@ CLASSES = np.arange(12) % 3
 def small(name="numpy", shape=SHAPE, fitted=True) -> Sequential:
     """A trained network of images, or of signals."""
     first = Conv2D(4, 3, activation="relu") if len(shape) == 3 else Conv1D(4, 3, activation="relu")
-    dtype = "float64" if name == "numba" else "float32"  # Numba compiles for each
-    model = Sequential([Input(shape), first, Flatten(), Dense(3, "softmax")], dtype=dtype, seed=1, backend=name)
+    made = [Input(shape), first, Flatten(), Dense(3, "softmax")]
+    model = Sequential(made, dtype=dtype_on(name), seed=1, backend=name)
     model.compile("adam", "sparse_categorical_crossentropy")
     if fitted:
         model.fit(np.ones((3, *shape)), np.arange(3), verbose=0)

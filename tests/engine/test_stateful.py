@@ -7,7 +7,7 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND
+from models import EVERY_BACKEND, dtype_on
 from oracles import keras_library, torch_library, torch_states
 from tolerance import assert_close
 
@@ -84,6 +84,7 @@ def test_training_goes_on_from_batch_to_batch_as_in_pytorch_with_states_detached
         assert_close(own, right.detach().numpy(), np.float64)
 
 
+@pytest.mark.numba
 def test_every_backend_trains_to_the_same_weights_and_states(case):
     reference, *others = [(trained(model, case), model) for model in map(deep, ("numpy", "numba", "cython"))]
     for weights, model in others:
@@ -101,7 +102,7 @@ def test_the_bits_are_those_of_one_thread(name, rng):
     for threads in (1, 2, 5):
         fastnn.set_num_threads(threads)
         stack = [Input((9, 4)), LSTM(33, stateful=True), Dense(2)]
-        model = Sequential(stack, seed=3, backend=name)
+        model = Sequential(stack, seed=3, dtype=dtype_on(name), backend=name)
         model.compile("adam", "mse")
         found.append(trained(model, Case(x, y, None), batch_size=75) + [model.predict(x, batch_size=75)])
     fastnn.set_num_threads(before)

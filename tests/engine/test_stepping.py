@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, refused
+from models import EVERY_BACKEND, dtype_on, refused
 
 from fastnn import Sequential
 from fastnn.layers import (
@@ -38,7 +38,7 @@ NETWORKS = {
 
 
 def network(which, name, length=None, **more):
-    return Sequential([Input((length, 3)), *NETWORKS[which]()], seed=3, backend=name, **more)
+    return Sequential([Input((length, 3)), *NETWORKS[which]()], seed=3, dtype=dtype_on(name), backend=name, **more)
 
 
 def steps(f, x):
@@ -65,7 +65,7 @@ def test_steps_give_the_bits_of_the_whole(rng, which, name, length):
 @EVERY_BACKEND
 def test_masked_steps_leave_states_as_they_are(rng, name):
     layers = [Input((None,)), Embedding(9, 4, mask_zero=True), SimpleRNN(6, return_sequences=True), GRU(3)]
-    model = Sequential(layers, seed=3, backend=name)
+    model = Sequential(layers, seed=3, dtype=dtype_on(name), backend=name)
     f, x = model.predictor(), np.float32([[3, 0, 0, 5, 0], [0, 1, 2, 0, 8]])
     made = [f.step(np.ascontiguousarray(x[:, t])) for t in range(5)]
     assert np.allclose(made[-1], model.predict(x), atol=1e-6)

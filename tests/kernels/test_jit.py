@@ -48,6 +48,7 @@ from fastnn._kernels.numba import table as jit_table
 from fastnn._kernels.numba.vector import denormals, math, products
 from fastnn._kernels.numba.vector import random as jit_random
 
+pytestmark = pytest.mark.numba
 DOUBLE = np.dtype("float64")
 PRODUCT = njit(lambda start, a, i, j, b, c, m, k, n: products.product(start, a, i, j, b, c, m, k, n))
 TRANSPOSE = njit(lambda w, out, m, n: products.transpose(w, out, m, n))

@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, classes, model_of, regression, state_of, weights_of
+from models import EVERY_BACKEND, classes, dtype_on, model_of, regression, state_of, weights_of
 from tolerance import assert_close
 
 import fastnn
@@ -255,7 +255,8 @@ def test_evaluate_is_what_predict_and_the_definitions_give(rng, name, weighted, 
     target = rng.integers(0, 2, (n, n_out)).astype(np.float32)
     weight = rng.uniform(0, 3, n).astype(np.float32)
     names = list(_metrics_by_hand(target, target, weight))
-    model = Sequential([Dense(6, "tanh", input_shape=(4,)), Dense(n_out, "sigmoid")], seed=2, backend=name)
+    layers = Dense(6, "tanh", input_shape=(4,)), Dense(n_out, "sigmoid")
+    model = Sequential(layers, seed=2, dtype=dtype_on(name), backend=name)
     model.compile("sgd", "binary_crossentropy", **{"weighted_metrics" if weighted else "metrics": names})
     y = model.predict(x).astype(np.float64)
     loss = -(target * np.log(y) + (1 - target) * np.log(1 - y)).mean(1)

@@ -1,0 +1,83 @@
+"""Which cases of a test run without ``--long``.
+
+Design: cases are full products, of which a session without ``--long`` runs a covering set: with the mark
+``covering("weighting", "dtype")`` those two take turns over the product of all else, and each of their values must
+meet each value of every other argument. With ``covering`` alone all arguments take turns: each value of each meets each
+value of every other, and no more is promised. That is for what is slow: every loss in every width, dtype and backend,
+but in how many threes nobody can see. What is chosen depends on the order of the cases alone, so that the processes
+among which a session is shared choose alike. Cases that wait for ``--long`` are left out before pytest makes items of
+them: two in three of 50,000, seconds of each process.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter, defaultdict
+
+import pytest
+
+
+def by_default(config) -> bool:
+    """Whether neither all cases nor one by its name are asked for."""
+    return not config.getoption("--long") and not any("[" in argument for argument in config.args)
+
+
+def compiles_again(values: dict) -> bool:
+    """Whether Numba runs for the second of two dtypes."""
+    numba = values.get("backend") == ("numba", None) or values.get("name") == "numba"
+    return numba and values.get("dtype") == "float32"
+
+
+def leave_out(metafunc) -> None:
+    """The cases of a test that wait for ``--long``, unless all do: pytest would call it without arguments."""
+    mark = metafunc.definition.get_closest_marker("covering")
+    kept = [call for call in metafunc._calls if not (_is_long(call) or compiles_again(call.params))]
+    if mark and kept:
+        covering = _turns(mark.args, kept, metafunc.definition.nodeid) if mark.args else _pairs(kept)
+        taken = set(map(id, covering))
+        kept = [call for call in kept if id(call) in taken]
+    metafunc._calls = kept or metafunc._calls
+
+
+def _is_long(call) -> bool:
+    return any(mark.name == "long" for mark in call.marks)
+
+
+def _turns(names, calls, test) -> list:
+    """One case for all values of the arguments but ``names``: that in which most pairs and threes meet anew."""
+    choices = defaultdict(list)
+    for call in calls:
+        choices[tuple(value for value in _values(call) if value[0] not in names)].append(call)
+    meetings = {
+        id(call): {some for some in _meetings(call, 2, 3) if any(n in names for n, _ in some)} for call in calls
+    }
+    taken, met = [], Counter()
+    for cases in choices.values():
+        taken.append(max(cases, key=lambda call: math.fsum(1 / (1 + met[here]) for here in meetings[id(call)])))
+        met.update(meetings[id(taken[-1])])
+    if any(len(values) == 2 and values not in met for values in set().union(*meetings.values())):
+        raise pytest.UsageError(f"{test}: {names} cannot meet each value of every other argument in turns")
+    return taken
+
+
+def _pairs(calls) -> list:
+    """Cases in which all values meet that meet in any: first those that bring most pairs, as many as are all new."""
+    meetings = [(call, _meetings(call, 2)) for call in calls]
+    taken, met = [], set()
+    for wanted in range(max(len(pairs) for _, pairs in meetings), 0, -1):
+        for call, pairs in meetings:
+            if len(pairs - met) >= wanted:
+                taken.append(call)
+                met |= pairs
+    return taken
+
+
+def _values(call) -> list[tuple[str, int]]:
+    """A case's arguments, each with the identity of its value: not all can be compared."""
+    return [(name, id(value)) for name, value in call.params.items()]
+
+
+def _meetings(call, *sizes: int) -> set:
+    """The pairs, threes and so on of values that the case brings together."""
+    return {some for size in sizes for some in itertools.combinations(_values(call), size)}
