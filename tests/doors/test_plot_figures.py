@@ -26,6 +26,10 @@ from fastnn.plot import style
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("no_figures_left")
+ONE_OF_A_KIND = [  # without --long: the others only have other numbers
+    pytest.param(name, marks=pytest.mark.long if any(name.startswith(f"{other}_") for other in CASES) else ())
+    for name in CASES
+]
 MODULES = [name for _, name, _ in pkgutil.iter_modules(plot.__path__, "fastnn.plot.")]
 
 
@@ -69,7 +73,7 @@ def test_a_given_ax_is_used_and_nothing_else_changes(name, pyplot):
     assert pyplot.gcf() is current
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ONE_OF_A_KIND)
 def test_without_ax_a_figure_of_pyplot_is_made_where_pyplot_is_in_use(name, pyplot, tmp_path):
     settings = dict(matplotlib.rcParams)
     ax = CASES[name]()

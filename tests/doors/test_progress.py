@@ -233,7 +233,8 @@ verbose = sys.argv[2] if sys.argv[2] == "auto" else int(sys.argv[2])
 long = sys.argv[3] == "long"
 stop = callbacks.EarlyStopping("loss", patience=1, min_delta=9, verbose=1)
 heard = [stop, callbacks.LearningRateScheduler(lambda epoch: 0.25, verbose=1)] if sys.argv[3] == "stop" else []
-model.fit(x, x[:, 0], epochs=10**6 if long else 3, time_limit=1.6, verbose=verbose, callbacks=heard)
+limit = 0.4 if long and verbose == 1 else 1.6  # a bar comes by itself after a second
+model.fit(x, x[:, 0], epochs=10**6 if long else 3, time_limit=limit, verbose=verbose, callbacks=heard)
 print("done")
 """
 

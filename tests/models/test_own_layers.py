@@ -128,6 +128,7 @@ def test_what_acts_on_weights_and_outputs_acts_on_an_own_layer(rng, case):
         assert_close(mine, wanted, "float64", k=10**6)
 
 
+@pytest.mark.numba
 def test_backends_and_threads_agree(rng):
     both, before = data(rng, 900), None
     for name in NAMES:
