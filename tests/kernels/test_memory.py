@@ -38,44 +38,58 @@ from fastnn._engine.plans import take_memory
 
 requests = ctypes.CDLL(os.environ["LD_PRELOAD"]).requests_so_far
 requests.restype = ctypes.c_long
-case = json.loads(sys.argv[1])
-batch_size, rows = case["batch_size"], case["batch_size"] * case["batches"][1]
-if "graph" in case:
-    sys.path.insert(0, case["examples"])
-    import lenet5, residual_digits
-    given = eval(case["graph"])
-    model = type(given).from_config(given.get_config() | {"dtype": case["dtype"]})
-else:
-    layers = [fastnn.layers.Input((case["n_in"],)), *eval(case["layers"])]
-    model = Sequential(layers, seed=1, backend="cython", dtype=case["dtype"])
-model.compile(eval(case["optimizer"]), case["loss"], metrics=case["metrics"])
-rng = np.random.default_rng(1)
-x = rng.standard_normal((rows, case["n_in"])).astype(case["dtype"])
-if "sparse" in case["loss"]:
-    y = rng.integers(0, model.layout.output_shape[-1], (rows, 1)).astype(np.int32)
-else:
-    y = rng.uniform(0, 1, (rows, model.layout.output_shape[-1])).astype(case["dtype"])
-rows_of = Rows((x,), (y,), (np.ones(rows, case["dtype"]),))
-plan, pool = model.training_plan(batch_size, rows)
-arenas = take_memory(model.state, plan, pool, training=True)
-name, backend = fastnn._kernels.select(plan, "cython")
-sums, rates, order = np.zeros((4, int(plan.header["n_sums"]))), np.array([1e-3]), np.arange(rows, dtype=np.int32)
+sys.path.insert(0, sys.argv[1])
+import lenet5, residual_digits
 
 
-def count(batches):
-    run = new_run(rows, (0, 4), step=0, shuffle=True)
-    run["max_steps"] = batches
-    sums[...] = 0
-    before = requests()
-    backend.train(plan, arenas, rows_of, Course(order, run, rates, sums))
-    return requests() - before
+def model_of(case):
+    if "graph" in case:
+        given = eval(case["graph"])
+        model = type(given).from_config(given.get_config() | {"dtype": case["dtype"]})
+    else:
+        layers = [fastnn.layers.Input((case["n_in"],)), *eval(case["layers"])]
+        model = Sequential(layers, seed=1, backend="cython", dtype=case["dtype"])
+    model.compile(eval(case["optimizer"]), case["loss"], metrics=case["metrics"])
+    return model
 
 
-for threads in (2, 1):
-    fastnn.set_num_threads(threads)
-    few, many = case["batches"]
-    count(many)  # scratch memory and threads are kept from here on
-    print(count(few), count(many), count(2 * many))
+def rows_of(case, model, rows):
+    rng, dtype = np.random.default_rng(1), case["dtype"]
+    x = rng.standard_normal((rows, case["n_in"])).astype(dtype)
+    if "sparse" in case["loss"]:
+        y = rng.integers(0, model.layout.output_shape[-1], (rows, 1)).astype(np.int32)
+    else:
+        y = rng.uniform(0, 1, (rows, model.layout.output_shape[-1])).astype(dtype)
+    return Rows((x,), (y,), (np.ones(rows, dtype),))
+
+
+def counts_of(case):
+    # By threads: requests for few batches, for many, and for twice as many.
+    (few, many), batch_size = case["batches"], case["batch_size"]
+    rows, model = batch_size * many, model_of(case)
+    given = rows_of(case, model, rows)
+    plan, pool = model.training_plan(batch_size, rows)
+    arenas = take_memory(model.state, plan, pool, training=True)
+    _, backend = fastnn._kernels.select(plan, "cython")
+    sums, rates, order = np.zeros((4, int(plan.header["n_sums"]))), np.array([1e-3]), np.arange(rows, dtype=np.int32)
+
+    def count(batches):
+        run = new_run(rows, (0, 4), step=0, shuffle=True)
+        run["max_steps"] = batches
+        sums[...] = 0
+        before = requests()
+        backend.train(plan, arenas, given, Course(order, run, rates, sums))
+        return requests() - before
+
+    counted = []
+    for threads in (2, 1):
+        fastnn.set_num_threads(threads)
+        count(many)  # scratch memory and threads are kept from here on
+        counted.append([count(few), count(many), count(2 * many)])
+    return counted
+
+
+print(json.dumps([counts_of(case) for case in json.load(sys.stdin)]))
 """
 CASES = {
     "xor": {"layers": "[Dense(4, 'tanh'), Dense(1)]", "n_in": 2, "batch_size": 4},
@@ -141,29 +155,39 @@ def counting(tmp_path_factory) -> Path:
     return library
 
 
-@pytest.mark.parametrize(
-    ("case", "dtype"),
-    [  # each is a process of its own: without --long every case in one dtype, and every dtype in some
-        pytest.param(case, np.dtype(kind), id=f"{case}-{kind}", marks=() if (i + j) % 2 == 0 else pytest.mark.long)
-        for i, case in enumerate(CASES)
-        for j, kind in enumerate(("float32", "float64"))
-    ],
-)
-def test_a_native_call_asks_for_as_much_memory_for_many_batches_as_for_few(counting, case, dtype):
-    """``PYTHONMALLOC=malloc`` has Python's own objects counted too."""
+@pytest.fixture(scope="module")
+def counted(request, counting) -> dict:
+    """The counts of every case that the session has, by its name and dtype, from one program.
+
+    ``PYTHONMALLOC=malloc`` has Python's own objects counted too.
+    """
     if _kernels.why_not("cython"):
         pytest.skip(_kernels.why_not("cython"))
     usual = {"optimizer": "'adam'", "loss": "mean_squared_error", "metrics": None, "batches": BATCHES}
-    usual["examples"] = str(HERE.parent / "examples")
+    params = [item.callspec.params for item in request.session.items if "counted" in getattr(item, "fixturenames", ())]
+    wanted = [(given["case"], given["dtype"]) for given in params]
     done = subprocess.run(
-        [sys.executable, "-c", ALLOCATING, json.dumps(usual | {"dtype": dtype.name} | CASES[case])],
+        [sys.executable, "-c", ALLOCATING, str(HERE.parent / "examples")],
+        input=json.dumps([usual | {"dtype": dtype} | CASES[case] for case, dtype in wanted]),
         env=os.environ | {"LD_PRELOAD": str(counting), "PYTHONMALLOC": "malloc"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    counts = [[int(n) for n in line.split()] for line in done.stdout.splitlines()]
+    return dict(zip(wanted, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype"),
+    [  # without --long every case in one dtype, and every dtype in some
+        pytest.param(case, dtype, marks=() if (i + j) % 2 == 0 else pytest.mark.long)
+        for i, case in enumerate(CASES)
+        for j, dtype in enumerate(("float32", "float64"))
+    ],
+)
+def test_a_native_call_asks_for_as_much_memory_for_many_batches_as_for_few(counted, case, dtype):
+    counts = counted[case, dtype]
     assert len(counts) == 2
     assert all(few == many == most for few, many, most in counts), counts
 

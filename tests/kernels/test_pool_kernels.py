@@ -77,6 +77,7 @@ def test_pooling_equals_the_reference(backend, dtype, rng, layer, shape, rows):
     ours.check()
 
 
+@pytest.mark.covering("dtype")
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("kind", [MaxPooling2D, AveragePooling2D])
 def test_whole_numbers_give_equal_bits(backend, dtype, rng, kind, channels):

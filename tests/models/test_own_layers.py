@@ -351,6 +351,7 @@ def test_everything_that_takes_a_model_takes_one_with_an_own_layer(rng, capsys):
     assert repr(alone.layers[1]) == "Linear(units=5)"
 
 
+@pytest.mark.numba
 def test_an_own_layer_stands_in_graphs_beside_dropout_and_residuals(rng):
     x = Input((4,))
     h = Dropout(0.5)(Linear(4)(x))
