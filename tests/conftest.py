@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import covering
+import models
 import numpy as np
 import pytest
 
@@ -32,6 +33,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
     config.addinivalue_line("markers", "covering(*names): without --long these arguments, or all, take turns")
     config.addinivalue_line("markers", "numba: compiles with Numba, which the case's name does not tell")
+    if config.getoption("--long"):
+        models.Numba.dtype = "float32"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

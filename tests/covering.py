@@ -30,7 +30,10 @@ def compiles_again(values: dict) -> bool:
 
 
 def leave_out(metafunc) -> None:
-    """The cases of a test that wait for ``--long``, unless all do: pytest would call it without arguments."""
+    """Take from a test the cases that wait for ``--long``, unless all do: pytest would call it without arguments.
+
+    ``_calls`` is not public, but since its first releases pytest has no other way to this end than making the items.
+    """
     mark = metafunc.definition.get_closest_marker("covering")
     kept = [call for call in metafunc._calls if not (_is_long(call) or compiles_again(call.params))]
     if mark and kept:

@@ -22,9 +22,18 @@ def _case(name: str):
 EVERY_BACKEND = pytest.mark.parametrize("name", [_case(name) for name in _kernels.PREFERENCE])
 
 
+class Numba:
+    """Its dtype where a test is about none: that of the tests of kernels, since it compiles each again for another.
+
+    With ``--long`` that of users' models (``conftest.py`` sets it).
+    """
+
+    dtype = "float64"
+
+
 def dtype_on(name: str | None) -> str:
-    """That of users' models; on Numba, which compiles every kernel again for another, that of the tests of kernels."""
-    return "float64" if name == "numba" else "float32"
+    """The dtype of models on this backend where a test is about none."""
+    return Numba.dtype if name == "numba" else "float32"
 
 
 def model_of(
