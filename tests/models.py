@@ -37,10 +37,10 @@ def dtype_on(name: str | None) -> str:
 
 
 def model_of(
-    *layers, name="numpy", optimizer="adam", loss="mean_squared_error", metrics=None, seed=3, n_in=4, dtype=None
+    *layers, name="numpy", optimizer="adam", loss="mean_squared_error", metrics=None, seed=3, n_in=4, dtype="float32"
 ) -> Sequential:
     """A compiled model over ``n_in`` inputs; without layers, one hidden layer and one output."""
-    layers, dtype = layers or (Dense(8, "tanh"), Dense(1)), dtype or dtype_on(name)
+    layers = layers or (Dense(8, "tanh"), Dense(1))
     model = Sequential([fastnn.layers.Input((n_in,)), *map(copy.copy, layers)], seed=seed, backend=name, dtype=dtype)
     model.compile(optimizer, loss, metrics=metrics)
     return model

@@ -50,7 +50,7 @@ def steps(f, x):
 @pytest.mark.parametrize("length", [None, 7])
 def test_steps_give_the_bits_of_the_whole(rng, which, name, length):
     model = network(which, name, length)
-    f, x = model.predictor(), rng.normal(size=(4, 7, 3)).astype(np.float32)
+    f, x = model.predictor(), rng.normal(size=(4, 7, 3)).astype(dtype_on(name))
     whole = model.predict(x)
     together = steps(f, x)
     for i, row in enumerate(x):
@@ -66,7 +66,7 @@ def test_steps_give_the_bits_of_the_whole(rng, which, name, length):
 def test_masked_steps_leave_states_as_they_are(rng, name):
     layers = [Input((None,)), Embedding(9, 4, mask_zero=True), SimpleRNN(6, return_sequences=True), GRU(3)]
     model = Sequential(layers, seed=3, dtype=dtype_on(name), backend=name)
-    f, x = model.predictor(), np.float32([[3, 0, 0, 5, 0], [0, 1, 2, 0, 8]])
+    f, x = model.predictor(), np.array([[3, 0, 0, 5, 0], [0, 1, 2, 0, 8]], dtype_on(name))
     made = [f.step(np.ascontiguousarray(x[:, t])) for t in range(5)]
     assert np.allclose(made[-1], model.predict(x), atol=1e-6)
     assert np.array_equal(made[1][0], made[0][0])
@@ -74,7 +74,7 @@ def test_masked_steps_leave_states_as_they_are(rng, name):
 
 @EVERY_BACKEND
 def test_states_can_be_kept_and_set(rng, name):
-    f, x = network("gates", name).predictor(), rng.normal(size=(6, 3)).astype(np.float32)
+    f, x = network("gates", name).predictor(), rng.normal(size=(6, 3)).astype(dtype_on(name))
     steps(f, x[:3])
     kept = f.state
     assert {key: value.shape for key, value in kept.items()} == {"gru_h": (5,), "lstm_h": (6,), "lstm_c": (6,)}
@@ -88,7 +88,7 @@ def test_states_can_be_kept_and_set(rng, name):
 @EVERY_BACKEND
 def test_steps_follow_the_model_as_it_trains(rng, name):
     model = network("last step", name)
-    f, x = model.predictor(), rng.normal(size=(5, 4, 3)).astype(np.float32)
+    f, x = model.predictor(), rng.normal(size=(5, 4, 3)).astype(dtype_on(name))
     before = steps(f, x)[-1]
     model.compile("adam", "mse")
     model.fit(x, np.ones((5, 4)), verbose=0)
@@ -116,11 +116,11 @@ def test_what_reads_ahead_has_no_steps_and_says_so(layers):
 
 @EVERY_BACKEND
 def test_wrong_steps_change_nothing(rng, name):
-    f, x = network("last step", name).predictor(), rng.normal(size=(2, 3)).astype(np.float32)
+    f, x = network("last step", name).predictor(), rng.normal(size=(2, 3)).astype(dtype_on(name))
     f.step(x[0])
     before = f.state
-    refused(lambda: f.step(np.zeros(4, np.float32)), ValueError, ["(3,)", "(4,)"])
+    refused(lambda: f.step(np.zeros(4, dtype_on(name))), ValueError, ["(3,)", "(4,)"])
     refused(lambda: f.step(x), ValueError, ["2", "reset()"])
-    refused(lambda: f.step(x[1], out=np.empty(7, np.float32)), ValueError, ["out", "(4,)"])
+    refused(lambda: f.step(x[1], out=np.empty(7, dtype_on(name))), ValueError, ["out", "(4,)"])
     refused(lambda: setattr(f, "state", {"h": 1}), ValueError, ["simple_rnn_h"])
     assert np.array_equal(f.state["simple_rnn_h"], before["simple_rnn_h"])
