@@ -4,8 +4,8 @@ A test that takes ``backend`` runs on every backend and, for cython, on every in
 that do not are named at the head of every session, and test_contract.py skips once for each.
 
 Which cases run without ``--long``, and why, stands in ``covering.py``. Of the Numba backend, which compiles every
-kernel once more for another dtype, float64 runs where a test has both, and where one has no reason for either
-(``models.dtype_on``); ``test_jit.py`` and models that are fitted together train in float32 on it too.
+kernel once more for another dtype, float64 runs where a test has both, and where layers besides Dense need kernels
+of their own (``models.dtype_on``); small dense models are of float32 on it too, as users' are.
 """
 
 from __future__ import annotations
