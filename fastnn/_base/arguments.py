@@ -127,6 +127,13 @@ def integer(argument: str, came: Any, *, low: int | None = None, high: int | Non
     return value
 
 
+def whole_seed(came: Any) -> int:
+    """Check a seed of random numbers and return it as an int in [0, 2**64)."""
+    if (value := integer("seed", came, low=0)) >= 2**64:
+        raise ValueError(f"seed must be below 2**64, got {value}")
+    return value
+
+
 def flag(argument: str, came: Any) -> bool:
     """Check one yes-or-no argument and return it as a bool."""
     if type(came).__name__ not in ("bool", "bool_"):  # NumPy's, too

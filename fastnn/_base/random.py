@@ -4,7 +4,8 @@
 stream is named by the four counter words ``(index // 4, stream, low, high)``; element ``index``
 takes word ``index % 4`` of the result. Streams: ORDER (low, high = epoch) for the order of rows,
 ``layer + 1`` (low, high = step) for what layers draw in training, ``INITIAL + segment`` for initial
-parameters. The same definition stands in C (``random.h``) and in the Numba backend.
+parameters. The key is the model's seed, or a layer's or initialiser's own. The same definition stands
+in C (``random.h``) and in the Numba backend.
 
 Design: counters, not a generator with a state, so that any backend, thread or restart draws the
 number of its place without drawing those before it. NumPy's ``Generator`` (rejected) keeps no

@@ -31,7 +31,7 @@ def supports(plan):
 
 
 def forward(plan, memory, inputs, training=False, step=0, first_row=0):
-    when = When(training, int(plan.header["seed"]), step, first_row)
+    when = When(training, step, first_row)
     for op in plan.ops:
         OPS[int(op["kind"])].forward(op, Views(plan, memory, op, inputs), when)
     return outputs(plan, memory, len(inputs[0]))
@@ -70,7 +70,7 @@ def loss(plan, memory, targets, weights, sums, scale):
 
 
 def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
-    when = When(True, int(plan.header["seed"]))
+    when = When(True)
     for op in plan.ops[::-1]:
         kind = OPS[int(op["kind"])]
         if kind.backward and plan.values[op["output"]]["grad"] >= 0:

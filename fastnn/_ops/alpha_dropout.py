@@ -2,7 +2,8 @@
 
 ``y = a * x + b``, and ``a * LEAST + b`` for a share ``rate`` of the numbers, in training (Klambauer et al. 2017,
 "Self-Normalizing Neural Networks", section "New Dropout Technique"). ``numbers`` holds ``a``, ``b`` and what a dropped
-number becomes; they follow from the rate, and a rate of 0 changes nothing.
+number becomes; they follow from the rate, and a rate of 0 changes nothing. Rows share what is drawn as in
+``dropout.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import math
 
 import numpy as np
 
-from fastnn._base import random
 from fastnn._ops import dropout
 from fastnn._ops.base import Op
 
@@ -26,16 +26,22 @@ def numbers_of(rate: float) -> tuple[float, float, float]:
 
 
 def forward(op, a, when):
-    rate = float(op["rate"])
-    if not when.training or not rate:
+    if not when.training or not op["rate"]:
         a.y[...] = a.x
         a.keep(1)
         return
     factor, shift, dropped = op["numbers"][:3].astype(a.x.dtype)
-    first = when.first_row * int(op["repeat"] * op["n_out"])
-    stays = random.dropout_scale(when.seed, int(op["stream"]), when.step, rate, first, a.x.size).reshape(a.x.shape) > 0
+    stays = dropout.drawn(op, a, when) > 0
     a.keep(stays * factor)
     a.y[...] = np.where(stays, a.x * factor + shift, dropped)
 
 
-OP = Op(16, "alpha_dropout", forward, dropout.backward, keeps=lambda operation: True, idle=lambda operation: True)
+OP = Op(
+    16,
+    "alpha_dropout",
+    forward,
+    dropout.backward,
+    keeps=lambda operation: True,
+    geometry=dropout.OP.geometry,
+    idle=lambda operation: True,
+)

@@ -27,7 +27,8 @@ def forward(op, a, when):
     weights[...] = softmax(np.where(counting(a), logits, -np.inf))
     if when.training and op["rate"]:
         first = when.first_row * weights[0].size
-        drawn = random.dropout_scale(when.seed, int(op["stream"]), when.step, float(op["rate"]), first, weights.size)
+        seed, stream, rate = int(op["seed"]), int(op["stream"]), float(op["rate"])
+        drawn = random.dropout_scale(seed, stream, when.step, rate, first, weights.size)
         factors[...] = drawn.reshape(weights.shape)
     y, scores = outputs(a, a.whole_y)
     y[...] = (weights * factors) @ v

@@ -22,10 +22,9 @@ NO_PENALTY = L1L2()
 
 
 class When(NamedTuple):
-    """The update at hand: random numbers follow from it."""
+    """The update at hand: random numbers follow from it and from the record's ``seed`` and ``stream``."""
 
     training: bool = False
-    seed: int = 0
     step: int = 0  # updates done before
     first_row: int = 0  # place of the block's first sample in its batch
 
@@ -44,6 +43,7 @@ class Operation:
     geometry, numbers : sizes under the kind's names, and real numbers.
     size : numbers a sample of the output, where they are not ``repeat * n_out``.
     part : of the layer's operations that draw random numbers, which one it is.
+    seed : of what it draws, None for the model's.
     state : which of the layer's states it recalls or remembers.
     gives : which output of the layer it gives; where none says so, the last operation gives the only one.
     """
@@ -63,6 +63,7 @@ class Operation:
     numbers: tuple[float, ...] = ()
     size: int = 0
     part: int = 0
+    seed: int | None = None
     state: int = -1
     gives: int = -1
 

@@ -1,6 +1,7 @@
 """``y = x * factor`` in training: 0 for a share ``rate`` of the numbers, ``1 / (1 - rate)`` for the others.
 
-``shared`` rows of a sample, one behind the other, have the same factors: 1, or all of an image's positions.
+``shared`` rows of a sample, one behind the other, have the same factors: 1, or all of an image's positions. What is
+drawn follows from the record's ``seed`` and ``stream``, the step and the place in the batch, as of all kinds that draw.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ def forward(op, a, when):
     if not when.training:
         a.y[...] = a.x
         return
+    a.keep(drawn(op, a, when))
+    a.y[...] = a.x * a.z
+
+
+def drawn(op, a, when):
+    """Factors of the block, ``(rows, n_out)``."""
     shared, n = a.sizes.shared, int(op["n_out"])
     first = when.first_row * int(op["repeat"]) // shared * n
-    stream, rate = int(op["stream"]), float(op["rate"])
-    factors = random.dropout_scale(when.seed, stream, when.step, rate, first, a.x.size // shared)
-    a.keep(np.repeat(factors.reshape(-1, n), shared, axis=0))
-    a.y[...] = a.x * a.z
+    seed, stream, rate = int(op["seed"]), int(op["stream"]), float(op["rate"])
+    factors = random.dropout_scale(seed, stream, when.step, rate, first, a.x.size // shared)
+    return np.repeat(factors.reshape(-1, n), shared, axis=0)
 
 
 def backward(op, a, when):

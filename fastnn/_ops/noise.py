@@ -12,7 +12,7 @@ def forward(op, a, when):
         a.y[...] = a.x
         return
     first = when.first_row * int(op["repeat"] * op["n_out"])
-    drawn = random.normal(when.seed, int(op["stream"]), when.step, first, a.x.size)
+    drawn = random.normal(int(op["seed"]), int(op["stream"]), when.step, first, a.x.size)
     noise = (float(op["rate"]) * drawn).astype(a.x.dtype).reshape(a.x.shape)
     if a.sizes.multiplies:
         a.keep(1 + noise)

@@ -98,7 +98,8 @@ class Sequences:
         place = self.a.room[self.kept.size :][:numbers].reshape(self.n, self.units)
         if when is not None:
             first = when.first_row * self.units
-            drawn = random.dropout_scale(when.seed, int(self.op["stream"]), when.step, rate, first, numbers)
+            seed, stream = int(self.op["seed"]), int(self.op["stream"])
+            drawn = random.dropout_scale(seed, stream, when.step, rate, first, numbers)
             place[...] = drawn.reshape(place.shape) if when.training else 1
         return place
 

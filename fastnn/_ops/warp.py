@@ -94,7 +94,7 @@ def _keep(op, a, when):
     if not when.training or not op["rate"]:
         a.room[:count] = NOTHING
         return
-    words = random.words(when.seed, int(op["stream"]) + 1, when.step, first, count).reshape(-1, KEPT)[:, :2]
+    words = random.words(int(op["seed"]), int(op["stream"]) + 1, when.step, first, count).reshape(-1, KEPT)[:, :2]
     a.room[:count] = np.stack([words >> np.uint32(16), words & np.uint32(0xFFFF)], axis=-1).reshape(-1)
 
 

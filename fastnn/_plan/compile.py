@@ -75,7 +75,7 @@ def compile_plan(
     losses, loss_weights : one for each output; without an optimiser they serve evaluation and L-BFGS.
     metrics : resolved metrics, each with whether sample weights count, and the output it reads.
     n_samples : rows of an epoch at most, for metrics that need its predictions.
-    seed : key of the dropout masks and the order of rows.
+    seed : key of the order of rows, and of what layers without a seed of their own draw.
     reduction : how the losses of a batch's rows are divided and scaled.
     input_gradients : the inputs have gradients, too.
     drops : dropout acts; without it the way back is that of a prediction.
@@ -101,7 +101,7 @@ def compile_plan(
     is_whole = measured or bool(layout.carried) or (balanced and graph.has_masks())
     rows = batch_size if is_whole else block_rows(graph, layout, batch_size)
     build = _Builder(layout, graph, training, rows, input_gradients)
-    ops, first_sum = build.ops(), tables.n_losses(taken)
+    ops, first_sum = build.ops(seed), tables.n_losses(taken)
     mark_pooled(graph, ops)
     if not drops:
         ops["rate"], ops["inference"] = 0.0, 1
@@ -199,8 +199,9 @@ class _Builder:
         found = zip(self.graph.outputs, self.graph.masks, strict=True)
         return [(self.number[output], -1 if mask is None else self.number[mask]) for output, mask in found]
 
-    def ops(self) -> np.ndarray:
+    def ops(self, seed: int) -> np.ndarray:
         ops = np.zeros(len(self.graph.operations), OP)
+        ops["seed"] = seed
         adds, adds_params = who_adds(self.graph), who_adds_params(self.graph)
         dead = last_reads(self.graph)
         for i, placed in enumerate(self.graph.operations):
@@ -223,6 +224,8 @@ class _Builder:
         operation, layer = placed.operation, placed.node.layer
         op["kind"], op["activation"] = operation.op.code, operation.activation.code
         op["stream"] = placed.node.stream + operation.part * PART_STREAMS
+        if operation.seed is not None:
+            op["seed"] = operation.seed
         op["n_in"], op["n_out"], op["repeat"] = operation.n_in, operation.n_out, operation.repeat
         op["parameter"], op["rate"] = operation.activation.parameter, operation.rate
         op["activity_l1"], op["activity_l2"] = operation.activity.l1, operation.activity.l2

@@ -50,6 +50,7 @@ OP = np.dtype(
         ("inference", np.int32),  # 1: kinds that act otherwise in training than in prediction do not
         ("pooled", np.int32),  # 1: the next op takes maxima of the output, which nothing else reads; 2: is that op
         ("unused", np.int32),
+        ("seed", np.uint64),  # of random numbers: the layer's own, without one the model's
         ("n_in", np.int64),  # width of a row of the first input
         ("n_out", np.int64),  # width of a row of the output
         ("repeat", np.int64),  # rows a sample
@@ -152,7 +153,7 @@ HEADER = np.dtype(
         ("n_spans", np.int64),
         ("shares_params", np.int64),  # 1: two ops have the same parameters
         ("n_sums", np.int64),  # length of a row of sums
-        ("seed", np.uint64),
+        ("seed", np.uint64),  # the model's: the order of rows follows from it
         ("has_activity", np.int32),  # 1: some op has activity_l1 or activity_l2
         ("has_constraint", np.int32),  # 1: some segment has a constraint
         ("loss_scale", np.float64),  # factor of the loss's gradient

@@ -22,6 +22,7 @@ class Attending(Described):
     takes_masks = hands_on_masks = True
     options = ("key", "mask", "causal", "weights")
     dropout: float
+    seed: int | None
 
     def n_outputs_of(self, options: tuple[str, ...]) -> int:
         return 1 + ("weights" in options)
@@ -100,6 +101,7 @@ class Attending(Described):
                 heads * e,
                 queries,
                 rate=self.dropout,
+                seed=self.seed,
                 inputs=inputs,
                 geometry=(*sizes, mask[1], int("causal" in options), int(gives)),
                 numbers=(scale,),

@@ -33,6 +33,7 @@ class MultiHeadAttention(Attending):
     kernel_initializer, bias_initializer : names or objects of :mod:`fastnn.initializers`.
     kernel_regularizer, bias_regularizer, activity_regularizer : names or objects of :mod:`fastnn.regularizers`.
     kernel_constraint, bias_constraint : names or objects of :mod:`fastnn.constraints`.
+    seed : of what dropout draws, as of :class:`fastnn.layers.Dropout`.
     name : shown in summaries and files.
 
     Called as ``layer(query, value, key=None, *, attention_mask=None, return_attention_scores=False,
@@ -65,6 +66,7 @@ class MultiHeadAttention(Attending):
     activity_regularizer: Any = None
     kernel_constraint: Any = None
     bias_constraint: Any = None
+    seed: int | None = None
     name: str | None = field(default=None, compare=False)
     input_shape = None
 
@@ -153,6 +155,7 @@ class Attention(Attending):
     use_scale : whether what goes into the softmax is multiplied by a trained number.
     score_mode : ``"dot"``.
     dropout : share of the weights that are dropped in training.
+    seed : of what dropout draws, as of :class:`fastnn.layers.Dropout`.
     name : shown in summaries and files.
 
     Called as ``layer([query, value])`` or ``layer([query, value, key])``, with ``return_attention_scores=True`` for a
@@ -170,6 +173,7 @@ class Attention(Attending):
     use_scale: bool = False
     score_mode: str = "dot"
     dropout: float = 0.0
+    seed: int | None = None
     name: str | None = field(default=None, compare=False)
     input_shape = None
 

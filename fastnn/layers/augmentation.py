@@ -1,9 +1,9 @@
 """Augmentation: images shifted, turned, zoomed, flipped and cropped at random while a model trains.
 
 Keras' names, arguments and semantics. In prediction and evaluation the layers hand on what they are given, and plans
-for these do without them; a :class:`RandomCrop` takes the middle. What is drawn for an image follows from the model's
-seed, the layer's place, the step and the image's place in its batch: every backend and any number of threads draws the
-same.
+for these do without them; a :class:`RandomCrop` takes the middle. What is drawn for an image follows from the seed (the
+layer's own, without one the model's), the layer's place, the step and the image's place in its batch: every backend and
+any number of threads draws the same.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ MOST_NUMBERS = 2**31  # of an image: places along a line are counted in 32 bits
 class Warping(Described):
     """What these layers have in common: each reads an image at places of a map that is drawn."""
 
+    seed: int | None
+
     def _warp(
         self, shape: Shape, move: int, ranges: tuple[float, ...] = (), read: tuple[int, int] = (0, 0)
     ) -> Operation:
@@ -41,7 +43,7 @@ class Warping(Described):
             raise ValueError(f"{self!r} takes images of less than 2**31 numbers, got the shape {tuple(shape)}")
         h, w, c = self.output_shape(shape)
         geometry = (*shape, h, w, move, *read)
-        return Operation(warp.OP, c, c, h * w, rate=1.0, geometry=geometry, numbers=ranges)
+        return Operation(warp.OP, c, c, h * w, rate=1.0, geometry=geometry, numbers=ranges, seed=self.seed)
 
     def output_shape(self, shape):
         check_rank(self, shape, 2)
@@ -103,7 +105,7 @@ class RandomFlip(Warping):
     mode : ``"horizontal"`` exchanges left and right, ``"vertical"`` top and bottom; ``"horizontal_and_vertical"``, the
         default, exchanges both in the same images, which turns them by half a turn, as in Keras 3.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
     Shapes: ``(height, width, channels)`` stays. One layer for each direction flips them independently.
 
@@ -117,6 +119,7 @@ class RandomFlip(Warping):
     """
 
     mode: str = "horizontal_and_vertical"
+    seed: int | None = None
     data_format: str | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
@@ -142,7 +145,7 @@ class RandomTranslation(Interpolating):
     interpolation : ``"bilinear"`` between the four pixels around a place, or ``"nearest"``, the nearest pixel.
     fill_value : outside, with ``fill_mode="constant"``.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
     Shapes: ``(height, width, channels)`` stays. ``y[i, j] = x[i - down, j - right]``.
 
@@ -157,6 +160,7 @@ class RandomTranslation(Interpolating):
     width_factor: Any
     fill_mode: str = "reflect"
     interpolation: str = "bilinear"
+    seed: int | None = None
     fill_value: float = 0.0
     data_format: str | None = None
     input_shape: Any = None
@@ -179,7 +183,7 @@ class RandomRotation(Interpolating):
     factor : how far, in turns of 360 degrees, counter-clockwise: drawn evenly between ``-factor`` and ``factor``, or
         between the two numbers of a pair ``(low, high)``; all in [-1, 1].
     fill_mode, interpolation, fill_value, data_format : as of :class:`RandomTranslation`.
-    input_shape, name : as of all layers.
+    seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
     Shapes: ``(height, width, channels)`` stays.
 
@@ -193,6 +197,7 @@ class RandomRotation(Interpolating):
     factor: Any
     fill_mode: str = "reflect"
     interpolation: str = "bilinear"
+    seed: int | None = None
     fill_value: float = 0.0
     data_format: str | None = None
     input_shape: Any = None
@@ -215,7 +220,7 @@ class RandomZoom(Interpolating):
         between ``-factor`` and ``factor``, or between the two numbers of a pair ``(low, high)``; all in (-1, 1].
     width_factor : likewise; None for the factor drawn for the height, so that nothing is stretched.
     fill_mode, interpolation, fill_value, data_format : as of :class:`RandomTranslation`.
-    input_shape, name : as of all layers.
+    seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
     Shapes: ``(height, width, channels)`` stays. What is read at ``i`` lies ``1 + factor`` times as far from the middle.
 
@@ -230,6 +235,7 @@ class RandomZoom(Interpolating):
     width_factor: Any = None
     fill_mode: str = "reflect"
     interpolation: str = "bilinear"
+    seed: int | None = None
     fill_value: float = 0.0
     data_format: str | None = None
     input_shape: Any = None
@@ -257,7 +263,7 @@ class RandomCrop(Warping):
     ----------
     height, width : of the part, at most those of the image.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
     Shapes: ``(h, w, channels)`` -> ``(height, width, channels)``. All places are equally likely. Keras draws one for
     all images of a batch, and enlarges images that are too small, which are refused here.
@@ -270,6 +276,7 @@ class RandomCrop(Warping):
 
     height: int
     width: int
+    seed: int | None = None
     data_format: str | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, alpha_dropout, dropout
 from fastnn.layers.described import Described, described
+from fastnn.layers.noise_shape import check_noise_shape, shared_rows
+from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
+from fastnn.layers.steps import StepForm
 from fastnn.layers.windows import check_rank
 
 
@@ -19,17 +22,58 @@ class Dropping(Described):
     hands_on_masks = by_step = True
 
     rate: float
+    seed: int | None
 
     def __post_init__(self):
-        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True))
+        self._settle()
+
+    def _settle(self, **more: Any) -> None:
+        settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True), **more)
+
+
+class Sharing(Dropping):
+    """A layer that may drop numbers of a sample together, as its ``noise_shape`` says."""
+
+    noise_shape: Any
+
+    def __post_init__(self):
+        self._settle(noise_shape=check_noise_shape(self.noise_shape))
+
+    def output_shape(self, shape):
+        shared_rows(self, shape)
+        return shape
+
+    def _operation(self, kind: Any, shape: Shape, **more: Any) -> Operation:
+        width, rows, shared = shared_rows(self, shape)
+        return Operation(kind, width, width, rows, rate=self.rate, seed=self.seed, geometry=(shared,), **more)
+
+    @property
+    def steps(self):
+        return None if self.noise_shape is None else self._steps
+
+    def _steps(self, shape):
+        """Single steps are those of predictions, where nothing is drawn for the sequence that the noise shape has."""
+        one = replace(self, noise_shape=None, input_shape=None, name=None)
+        return StepForm(one, [], [(one, (0,))], (1,), True)
 
 
 @described
-class Dropout(Dropping):
+class Dropout(Sharing):
     """Zeroes a share ``rate`` of its inputs in training and scales the rest by ``1 / (1 - rate)``.
 
-    The mask follows from the model's seed, the layer's place, the step and the element's index, so
-    every backend draws the same one. In prediction the layer does nothing.
+    The mask follows from the seed, the layer's place, the step and the element's index, so every backend draws the same
+    one. In prediction the layer does nothing.
+
+    Parameters
+    ----------
+    rate : share of the numbers that become 0, in [0, 1).
+    noise_shape : None, or which numbers are dropped together: None for the rows, then for each axis of a sample None or
+        its size where each place draws its own, 1 where all places share what is drawn. ``(None, 1, n)`` drops features
+        of a sequence at all of its steps, ``(None, steps, 1)`` whole steps, ``(None, 1, 1, n)`` channels of images.
+        Axes of 1 are neighbours.
+    seed : whole number in [0, 2**64) from which what is drawn follows in place of the model's seed, which may then
+        differ; two layers of one seed still draw different numbers. None for the model's.
+    input_shape, name : as of all layers.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense, Dropout
@@ -39,11 +83,13 @@ class Dropout(Dropping):
     """
 
     rate: float
+    noise_shape: Any = None
+    seed: int | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
     def operations(self, shape):
-        return (Operation(dropout.OP, shape[-1], shape[-1], math.prod(shape[:-1]), rate=self.rate, geometry=(1,)),)
+        return (self._operation(dropout.OP, shape),)
 
 
 class SpatialDropout(Dropping):
@@ -57,7 +103,8 @@ class SpatialDropout(Dropping):
 
     def operations(self, shape):
         places = math.prod(shape[:-1])
-        return (Operation(dropout.OP, shape[-1], shape[-1], places, rate=self.rate, geometry=(places,)),)
+        told = {"rate": self.rate, "seed": self.seed, "geometry": (places,)}
+        return (Operation(dropout.OP, shape[-1], shape[-1], places, **told),)
 
 
 @described
@@ -65,7 +112,7 @@ class SpatialDropout1D(SpatialDropout):
     """Zeroes a share ``rate`` of the channels of a signal in training, and scales the rest (Tompson et al. 2015).
 
     Neighbouring steps are alike, so that numbers dropped one by one would be known from those beside them. See
-    :class:`Dropout` for what is drawn, and from what.
+    :class:`Dropout` for what is drawn, and from what; ``rate`` and ``seed`` are as there.
 
     Shapes: ``(steps, channels)``, as it came.
 
@@ -77,6 +124,7 @@ class SpatialDropout1D(SpatialDropout):
     """
 
     rate: float
+    seed: int | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
     rank = 1
@@ -94,17 +142,19 @@ class SpatialDropout2D(SpatialDropout):
     """
 
     rate: float
+    seed: int | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
     rank = 2
 
 
 @described
-class AlphaDropout(Dropping):
+class AlphaDropout(Sharing):
     """Dropout for SELU networks: mean and variance stay, in training, as SELU gives them.
 
     A share ``rate`` of the numbers becomes what SELU tends to far below zero; then all are scaled and shifted to the
-    mean 0 and variance 1 that they had (Klambauer et al. 2017). In prediction the layer does nothing.
+    mean 0 and variance 1 that they had (Klambauer et al. 2017). In prediction the layer does nothing. Arguments are
+    those of :class:`Dropout`.
 
     >>> from fastnn.layers import AlphaDropout
     >>> AlphaDropout(0.1)
@@ -112,9 +162,10 @@ class AlphaDropout(Dropping):
     """
 
     rate: float
+    noise_shape: Any = None
+    seed: int | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
     def operations(self, shape):
-        more = {"rate": self.rate, "numbers": alpha_dropout.numbers_of(self.rate)}
-        return (Operation(alpha_dropout.OP, shape[-1], shape[-1], math.prod(shape[:-1]), **more),)
+        return (self._operation(alpha_dropout.OP, shape, numbers=alpha_dropout.numbers_of(self.rate)),)

@@ -21,6 +21,7 @@ class Noise(Described):
     hands_on_masks = by_step = True
 
     multiplies: bool
+    seed: int | None
 
     @property
     def deviation(self) -> float:
@@ -28,7 +29,7 @@ class Noise(Described):
         raise NotImplementedError
 
     def operations(self, shape):
-        more = {"rate": self.deviation, "geometry": (int(self.multiplies),)}
+        more = {"rate": self.deviation, "seed": self.seed, "geometry": (int(self.multiplies),)}
         return (Operation(noise.OP, shape[-1], shape[-1], math.prod(shape[:-1]), **more),)
 
 
@@ -36,8 +37,8 @@ class Noise(Described):
 class GaussianNoise(Noise):
     """Adds normal noise of mean 0 and standard deviation ``stddev`` in training.
 
-    What is drawn follows from the model's seed, the layer's place, the step and the element's index, so every backend
-    draws the same. In prediction the layer does nothing.
+    What is drawn follows from ``seed``, without one the model's, the layer's place, the step and the element's index,
+    so every backend draws the same. In prediction the layer does nothing.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -48,6 +49,7 @@ class GaussianNoise(Noise):
     """
 
     stddev: float
+    seed: int | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
     multiplies = False
@@ -73,6 +75,7 @@ class GaussianDropout(Noise, Dropping):
     """
 
     rate: float
+    seed: int | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
     multiplies = True

@@ -30,6 +30,7 @@ class SimpleRNN(Recurrent):
     kernel_constraint, recurrent_constraint, bias_constraint : names or objects of :mod:`fastnn.constraints`.
     dropout : share of the features that are dropped in training, the same ones at all steps of a sequence.
     recurrent_dropout : likewise of what each step reads of the state (Gal and Ghahramani 2016).
+    seed : of what both draw, as of :class:`fastnn.layers.Dropout`.
     return_sequences : whether the output is that of all steps, else of the last one.
     return_state : whether the last states are given, too: ``y, h = layer(x)``.
     go_backwards : whether the last step comes first; the output is in that order.
@@ -72,6 +73,7 @@ class SimpleRNN(Recurrent):
     go_backwards: bool = False
     stateful: bool = False
     zero_output_for_mask: bool = False
+    seed: int | None = None
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
     op, cell = simple_rnn.OP, simple_rnn.CELL
@@ -122,6 +124,7 @@ class LSTM(Recurrent):
     bias_constraint: Any = None
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    seed: int | None = None
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
@@ -181,6 +184,7 @@ class GRU(Recurrent):
     bias_constraint: Any = None
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    seed: int | None = None
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False

@@ -150,7 +150,7 @@ class Recurrent(Carrying, Described):
             read = parts.add(Operation(blank.OP, n, n, steps, inputs=(read, *masks)))
         if self.dropout:
             told = {"rate": self.dropout, "geometry": (steps,), "inputs": (read,), "part": 1 + more.get("part", 0)}
-            read = parts.add(Operation(dropout.OP, n, n, steps, **told))
+            read = parts.add(Operation(dropout.OP, n, n, steps, seed=self.seed, **told))
         whole = parts.add(self.recurrence(shape, (read, *masks, *starts), len(masks), len(starts), **more))
         if not self._gives_states:
             return [whole]
@@ -213,6 +213,7 @@ class Recurrent(Carrying, Described):
             b=first + 2 if self.use_bias else -1,
             rest=(first + 1,),
             rate=self.recurrent_dropout,
+            seed=self.seed,
             activity=self.activity_regularizer,
             inputs=inputs,
             geometry=tuple(map(int, (*flags, n_starts > 0, *gated))),

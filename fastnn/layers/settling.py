@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from fastnn import constraints, initializers, regularizers
-from fastnn._base.arguments import flag
+from fastnn._base.arguments import flag, whole_seed
 from fastnn.layers.described import activation_of
 from fastnn.layers.parameter import Parameter, Shape, check_shape
 
@@ -29,6 +29,10 @@ def settle(layer: Any, /, **settled: Any) -> None:
             object.__setattr__(layer, field.name, make(getattr(layer, field.name)))
 
 
+def _seed(came: Any) -> int | None:
+    return None if came is None else whole_seed(came)
+
+
 def _input_shape(came: Any) -> Shape | None:
     return None if came is None else check_shape("input_shape", came, may_be_open=True)
 
@@ -38,6 +42,8 @@ def _kind(name: str) -> Callable[[Any], Any] | None:
     """What settles an argument of this name; None where nothing has to."""
     if name == "input_shape":
         return _input_shape
+    if name == "seed":
+        return _seed
     if name == "use_bias":
         return functools.partial(flag, name)
     return next((make for end, make in KINDS.items() if name.endswith(end)), None)

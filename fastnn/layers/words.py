@@ -8,13 +8,12 @@ from typing import Any
 from fastnn._base import keywords
 from fastnn._base.arguments import integer
 
-SEED = "everything random follows from Sequential(..., seed=)"
 WORDS: dict[str, str] = {
     "trainable": "trainable is True or False",
     "weights": "give them to set_weights of the built layer or model",
-    "seed": SEED,
+    "seed": "it draws nothing itself; initializers take a seed, and so do models",
     "arguments": "bind them to the function, with functools.partial",
-    "noise_shape": "each number is kept or dropped for itself",
+    "noise_shape": "Dropout and AlphaDropout take one",
     "data_format": "images have their channels last",
     "tensor": "an Input names a shape alone",
     "input_tensor": "an Input names a shape alone",

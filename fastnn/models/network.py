@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import flag, integer, shown
+from fastnn._base.arguments import flag, shown, whole_seed
 from fastnn._base.arrays import model_dtype
 from fastnn._base.random import new_seed
 from fastnn._base.stored import check_types
@@ -98,9 +98,7 @@ class Network(Outline):
 
     @seed.setter
     def seed(self, came: Any) -> None:
-        if integer("seed", came, low=0) >= 2**64:
-            raise ValueError(f"seed must be below 2**64, got {came}")
-        self._seed = integer("seed", came)
+        self._seed = whole_seed(came)
         self._drop_plans()
 
     @property

@@ -69,7 +69,6 @@ REFUSED = {  # and what stands in their place
     "sliding_window": "attention_mask",
     "use_gate": "no gate",
     "score_mode": "'dot'",
-    "seed": "Sequential(..., seed=)",
     "lora_rank": "not there",
     "lora_alpha": "not there",
     "quantization_config": "float32",

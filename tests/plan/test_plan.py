@@ -210,6 +210,7 @@ def test_tables_hold_what_was_compiled(rng):
     assert (compiled.header["n_sums"], compiled.header["seed"], compiled.header["batch_size"]) == (11, 2**63 + 5, 10)
     assert [(s["l1"], s["l2"]) for s in compiled.segments] == [(0.1, 0.2), (0, 0), (0, 0), (0, 0)]
     assert compiled.header["has_penalty"] == 1
+    assert set(compiled.ops["seed"].tolist()) == {2**63 + 5}
 
 
 def test_plans_cannot_be_changed(rng):

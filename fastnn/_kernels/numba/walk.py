@@ -48,7 +48,7 @@ def arrays_of(tables, memory, room):
 def forward(tables, memory, room, n_rows, training, step, first_row):
     """Push the ``n_rows`` samples whose addresses are in ``room.inputs`` through all ops."""
     arrays = arrays_of(tables, memory, room)
-    when = When(n_rows, training, tables.header[()].seed, step, first_row, np.int64(0))
+    when = When(n_rows, training, step, first_row, np.int64(0))
     for op in tables.ops:
         ops.forward(tables.kernels, op.kind, (op, arrays, when))
 
@@ -57,7 +57,7 @@ def forward(tables, memory, room, n_rows, training, step, first_row):
 def backward(tables, memory, room, n_rows, accumulate, activity_scale):
     """Gradients of the block that ``forward`` has pushed."""
     arrays = arrays_of(tables, memory, room)
-    when = When(n_rows, np.int64(1), tables.header[()].seed, np.int64(0), np.int64(0), accumulate)
+    when = When(n_rows, np.int64(1), np.int64(0), np.int64(0), accumulate)
     for i in range(tables.ops.shape[0] - 1, -1, -1):
         op = tables.ops[i]
         if op.kind in HAND_BACK and tables.values[op.output].grad >= 0:

@@ -28,6 +28,7 @@ const fnn_layout_entry fnn_layouts[] = {
     FIELD(fnn_op, inference),
     FIELD(fnn_op, pooled),
     FIELD(fnn_op, unused),
+    FIELD(fnn_op, seed),
     FIELD(fnn_op, n_in),
     FIELD(fnn_op, n_out),
     FIELD(fnn_op, repeat),

@@ -131,6 +131,7 @@ typedef struct {
 
 typedef struct {
     int32_t kind, activation, stream, first_edge, n_inputs, output, adds_params, inference, pooled, unused;
+    uint64_t seed;
     int64_t n_in, n_out, repeat;
     int64_t w, b, dw, db, more[FNN_N_MORE], dmore[FNN_N_MORE], z, scratch, room, weights, units;
     double parameter, rate, activity_l1, activity_l2, numbers[FNN_N_NUMBERS];

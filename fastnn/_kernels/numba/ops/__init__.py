@@ -28,11 +28,11 @@ KINDS = {code: import_module(f"{__name__}.{op.name}") for code, op in OPS.items(
 
 
 def _arguments(number: Any) -> tuple:
-    vector, integer = number[::1], types.int64
+    vector = number[::1]
     values, edges = (types.Array(from_dtype(record), 1, "C") for record in (VALUE, EDGE))
     arrays = (types.int64[::1], values, edges, vector, vector, vector, vector, types.int64[::1], vector)
-    when = (integer, integer, types.uint64, integer, integer, integer)
-    return from_dtype(OP), types.NamedTuple(arrays, Arrays), types.NamedTuple(when, When)
+    when = types.NamedUniTuple(types.int64, len(When._fields), When)
+    return from_dtype(OP), types.NamedTuple(arrays, Arrays), when
 
 
 def _family(name: str) -> Family:

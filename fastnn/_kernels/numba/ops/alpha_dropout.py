@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastnn._kernels.numba.compile import inlined, kernel
 from fastnn._kernels.numba.ops import dropout
 from fastnn._kernels.numba.ops.arrays import kept, read, written
-from fastnn._kernels.numba.vector.random import dropout_factors
 from fastnn._kernels.numba.vector.rows import copy
 
 backward = dropout.backward
@@ -15,7 +14,7 @@ backward = dropout.backward
 def forward(op, arrays, when):
     x, y, factors = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows), kept(op, arrays, when.n_rows)
     if when.training and op.rate > 0:
-        dropout_factors(factors, when.seed, op.stream, when.step, op.rate, when.first_row * op.repeat * op.n_out)
+        dropout.draw(op, factors, when)
         drop(y, x, factors, op.numbers)
         return
     if when.training:

@@ -35,7 +35,6 @@ class When(NamedTuple):
 
     n_rows: int
     training: int
-    seed: int
     step: int
     first_row: int
     accumulate: int

@@ -127,7 +127,7 @@ def draw(op, arrays, s, when):
     first = op.room + when.n_rows * n
     factors = arrays.workspace[first : first + when.n_rows * n]
     if when.training:
-        dropout_factors(factors, when.seed, op.stream, when.step, op.rate, when.first_row * n)
+        dropout_factors(factors, op.seed, op.stream, when.step, op.rate, when.first_row * n)
     else:
         factors[:] = 1
 

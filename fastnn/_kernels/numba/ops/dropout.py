@@ -14,13 +14,20 @@ def forward(op, arrays, when):
     if not when.training:
         copy(y, x)
         return
-    factors, shared = kept(op, arrays, when.n_rows), op.geometry[0]
-    drawn = factors[: factors.shape[0] // shared]
-    dropout_factors(drawn, when.seed, op.stream, when.step, op.rate, when.first_row * op.repeat // shared * op.n_out)
-    if shared > 1:
-        spread(factors, shared, op.n_out)
+    factors = kept(op, arrays, when.n_rows)
+    draw(op, factors, when)
     for i in range(y.shape[0]):
         y[i] = x[i] * factors[i]
+
+
+@inlined
+def draw(op, factors, when):
+    """Factors of a block's rows, of which ``shared`` have the same."""
+    shared = op.geometry[0]
+    drawn = factors[: factors.shape[0] // shared]
+    dropout_factors(drawn, op.seed, op.stream, when.step, op.rate, when.first_row * op.repeat // shared * op.n_out)
+    if shared > 1:
+        spread(factors, shared, op.n_out)
 
 
 @kernel

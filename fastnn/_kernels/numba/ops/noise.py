@@ -16,7 +16,7 @@ def forward(op, arrays, when):
         copy(y, x)
         return
     noise = kept(op, arrays, when.n_rows)  # the output where noise is added
-    draw_noise(noise, when.seed, op.stream, when.step, op.rate, when.first_row * op.repeat * op.n_out)
+    draw_noise(noise, op.seed, op.stream, when.step, op.rate, when.first_row * op.repeat * op.n_out)
     for i in range(y.shape[0]):
         if op.geometry[0]:
             noise[i] += noise.dtype.type(1)

@@ -78,7 +78,7 @@ def forward_of(cell, step, n_laid_out=0):
 @kernel
 def draw_factors(op, factors, when):
     if when.training:
-        dropout_factors(factors, when.seed, op.stream, when.step, op.rate, when.first_row * op.n_out)
+        dropout_factors(factors, op.seed, op.stream, when.step, op.rate, when.first_row * op.n_out)
     else:
         factors[:] = 1
 

@@ -24,7 +24,7 @@ HALF, LOW = np.uint64(16), np.uint64(0xFFFF)
 def forward(op, arrays, when):
     x, y = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows)
     kept = room(op, arrays, when.n_rows)
-    keep(kept, when.training != 0 and op.rate > 0, when.seed, op.stream, when.step, when.first_row)
+    keep(kept, when.training != 0 and op.rate > 0, op.seed, op.stream, when.step, when.first_row)
     image, out = op.geometry[0] * op.geometry[1] * op.geometry[2], op.repeat * op.n_out
     for i in range(when.n_rows):
         push(op, kept[KEPT * i : KEPT * (i + 1)], x[i * image : (i + 1) * image], y[i * out : (i + 1) * out])

@@ -48,26 +48,36 @@ static uint32_t drop_below(double rate) {
 }
 
 /* Factors of elements first, first + 1, ... of a node's stream. */
-static void draw_factors(uint64_t seed, const fnn_op *op, uint64_t step, int64_t first, int64_t count, real *factors) {
+static void draw_factors(const fnn_op *op, uint64_t step, int64_t first, int64_t count, real *factors) {
     const uint32_t threshold = drop_below(op->rate);
     const real keep = (real)(1.0 / (1.0 - op->rate));
     uint32_t words[WORDS];
     for (int64_t i = 0; i < count;) {
         const int64_t element = first + i, skip = element % 4,
                       some = WORDS - skip < count - i ? WORDS - skip : count - i;
-        draw_words(seed, (uint32_t)op->stream + 1, step, (uint64_t)element / 4, words);
+        draw_words(op->seed, (uint32_t)op->stream + 1, step, (uint64_t)element / 4, words);
         for (int64_t j = 0; j < some; j++) factors[i + j] = words[skip + j] >= threshold ? keep : 0;
         i += some;
     }
 }
 
-/* Factors of the samples of a share, of which `shared` rows of each have the same. */
-static void draw_shared(uint64_t seed, const fnn_op *op, uint64_t step, int64_t first, int64_t samples, real *factors) {
+/* Factors of the samples of a share, of which `shared` rows of each have the same. They are drawn at the front, then
+ * each row goes to its places from the last one on, so that none is written over before it is read. */
+static void draw_shared(const fnn_op *op, uint64_t step, int64_t first, int64_t samples, real *factors) {
     const int64_t n = op->n_out, shared = op->geometry[0], rows = op->repeat / shared;
-    for (int64_t i = 0; i < samples * rows; i++, factors += shared * n) {
-        draw_factors(seed, op, step, (first * rows + i) * n, n, factors);
-        for (int64_t place = 1; place < shared; place++) copy_row(factors, n, factors + place * n);
-    }
+    draw_factors(op, step, first * rows * n, samples * rows * n, factors);
+    for (int64_t i = samples * rows - 1; i >= 0; i--)
+        for (int64_t place = shared - 1; place >= 0; place--)
+            copy_row(factors + i * n, n, factors + (i * shared + place) * n);
+}
+
+/* Factors of the samples [begin, end) of a block. */
+static void draw_of_block(const fnn_op *op, const fnn_block *block, int64_t begin, int64_t end, real *factors) {
+    const int64_t width = op->repeat * op->n_out, first = block->first_row + begin;
+    if (op->geometry[0] > 1)
+        draw_shared(op, (uint64_t)block->step, first, end - begin, factors);
+    else
+        draw_factors(op, (uint64_t)block->step, first * width, (end - begin) * width, factors);
 }
 
 static void dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
@@ -80,10 +90,7 @@ static void dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_
         return;
     }
     real *factors = place(model, op->z) + at;
-    if (op->geometry[0] > 1)
-        draw_shared(model->header->seed, op, (uint64_t)block->step, block->first_row + begin, end - begin, factors);
-    else
-        draw_factors(model->header->seed, op, (uint64_t)block->step, block->first_row * width + at, count, factors);
+    draw_of_block(op, block, begin, end, factors);
     for (int64_t i = 0; i < count; i++) y[i] = x[i] * factors[i];
 }
 

@@ -8,13 +8,12 @@ FNN_OP(NOISE, noise)
 #include "normal.h"
 
 /* base + rate * n for elements first, first + 1, ... of a node's stream, rounded once before base is added. */
-static void draw_noise(const fnn_model *model, const fnn_op *op, uint64_t step, int64_t first, int64_t count, real base,
-                       real *noise) {
+static void draw_noise(const fnn_op *op, uint64_t step, int64_t first, int64_t count, real base, real *noise) {
     uint32_t words[WORDS];
     double normal[WORDS];
     for (int64_t i = 0; i < count;) {
         const int64_t element = first + i, skip = element % 4, some = at_most(WORDS - skip, count - i);
-        draw_words(model->header->seed, (uint32_t)op->stream + 1, step, (uint64_t)element / 4, words);
+        draw_words(op->seed, (uint32_t)op->stream + 1, step, (uint64_t)element / 4, words);
         fnn_normal(words, WORDS, normal);
         for (int64_t j = 0; j < some; j++) noise[i + j] = base + (real)(op->rate * normal[skip + j]);
         i += some;
@@ -31,10 +30,10 @@ static void noise_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
         memcpy(y, x, (size_t)count * sizeof(real));
     } else if (op->geometry[0]) {
         real *factors = place(model, op->z) + at;
-        draw_noise(model, op, (uint64_t)block->step, first, count, 1, factors);
+        draw_noise(op, (uint64_t)block->step, first, count, 1, factors);
         for (int64_t i = 0; i < count; i++) y[i] = x[i] * factors[i];
     } else {
-        draw_noise(model, op, (uint64_t)block->step, first, count, 0, y);
+        draw_noise(op, (uint64_t)block->step, first, count, 0, y);
         for (int64_t i = 0; i < count; i++) y[i] += x[i];
     }
 }

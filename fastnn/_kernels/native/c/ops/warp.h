@@ -42,14 +42,14 @@ static warping warping_of(const fnn_op *op, const fnn_model *model) {
 /* ---- the map of a sample ---- */
 
 /* The halves of two words; a negative number where nothing is drawn. */
-static void warp_keep(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t i, real *kept) {
+static void warp_keep(const fnn_op *op, const fnn_block *block, int64_t i, real *kept) {
     const uint64_t step = (uint64_t)block->step;
     const uint32_t counter[4] = {(uint32_t)(block->first_row + i), (uint32_t)op->stream + 1, (uint32_t)step,
                                  (uint32_t)(step >> 32)};
     uint32_t words[4];
     kept[0] = -1;
     if (!block->training || !(op->rate > 0)) return;
-    fnn_philox(model->header->seed, counter, words);
+    fnn_philox(op->seed, counter, words);
     for (int k = 0; k < 2; k++) kept[2 * k] = (real)(words[k] >> 16), kept[2 * k + 1] = (real)(words[k] & 0xFFFF);
 }
 
@@ -236,7 +236,7 @@ static void warp_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     for (int64_t i = begin; i < end; i++) {
         const real *x = op_x(op, model, block, 0) + i * v.x_size;
         real *y = op_y(op, model) + i * v.y_size, *kept = v.kept ? v.kept + i * WARP_KEPT : NULL;
-        if (kept) warp_keep(op, model, block, i, kept);
+        if (kept) warp_keep(op, block, i, kept);
         const warp_map m = warp_map_of(&v, op, kept);
         if (!warp_drawn(kept) || v.g.move == WARP_CROP)
             warp_copy(&v, &m, x, y);
