@@ -31,10 +31,10 @@ CASES = [
     *(RandomTranslation(1.0, (-0.6, 0.9), fill, fill_value=1.5) for fill in FILLS),
     *(RandomRotation(0.7, fill, fill_value=-2.5) for fill in FILLS),
     *(RandomZoom((0.3, 0.9), (-0.7, 0.1), fill) for fill in FILLS),
-    *(RandomRotation(0.5, fill, "nearest", 1.5) for fill in FILLS),
+    *(RandomRotation(0.5, fill, "nearest", fill_value=1.5) for fill in FILLS),
     RandomTranslation((1.0, 1.0), -1.0, "wrap", "nearest"),
     RandomZoom(0.5),
-    RandomZoom(1.0, (1.0, 1.0), "constant", "nearest", 3.0),
+    RandomZoom(1.0, (1.0, 1.0), "constant", "nearest", fill_value=3.0),
     *(RandomFlip(mode) for mode in ("horizontal", "vertical", "horizontal_and_vertical")),
     RandomCrop(1, 1),
 ]
