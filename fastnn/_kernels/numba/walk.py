@@ -239,7 +239,7 @@ def settle(tables, memory, room):
     header, arrays = tables.header[()], arrays_of(tables, memory, room)
     if not header.settles:
         return
-    when = When(header.batch_size, np.int64(1), header.seed, np.int64(0), np.int64(0), np.int64(0))
+    when = When(header.batch_size, np.int64(1), np.int64(0), np.int64(0), np.int64(0))
     for op in tables.ops:
         if op.kind in REMEMBERS or (op.kind in MEASURES and header.measures and not op.inference):
             ops.settle(tables.kernels, op.kind, (op, arrays, when))
