@@ -66,9 +66,12 @@ static void draw_factors(const fnn_op *op, uint64_t step, int64_t first, int64_t
 static void draw_shared(const fnn_op *op, uint64_t step, int64_t first, int64_t samples, real *factors) {
     const int64_t n = op->n_out, shared = op->geometry[0], rows = op->repeat / shared;
     draw_factors(op, step, first * rows * n, samples * rows * n, factors);
-    for (int64_t i = samples * rows - 1; i >= 0; i--)
-        for (int64_t place = shared - 1; place >= 0; place--)
-            copy_row(factors + i * n, n, factors + (i * shared + place) * n);
+    for (int64_t i = samples * rows - 1; i >= 0; i--) {
+        const real *from = factors + i * n, first_factor = *from;
+        real *to = factors + i * shared * n;
+        for (int64_t place = shared - 1; place >= 0 && n > 1; place--) copy_row(from, n, to + place * n);
+        for (int64_t place = 0; place < shared && n == 1; place++) to[place] = first_factor;
+    }
 }
 
 /* Factors of the samples [begin, end) of a block. */
