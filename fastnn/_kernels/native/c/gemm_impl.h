@@ -22,11 +22,11 @@ static int64_t flat_two(const product *g) { return flat_columns(g, 2); }
 static int64_t flat_three(const product *g) { return flat_columns(g, 3); }
 
 static void multiply_in_place(const product *g) {
-    int64_t j = g->a_rows           ? 0
-                : g->m == 1         ? flat_one(g)
-                : g->m == 2         ? flat_two(g)
-                : g->m == FLAT_ROWS ? flat_three(g)
-                                    : 0;
+    int64_t j = g->parts && g->parts->a_rows ? 0
+                : g->m == 1                  ? flat_one(g)
+                : g->m == 2                  ? flat_two(g)
+                : g->m == FLAT_ROWS          ? flat_three(g)
+                                             : 0;
     product p = *g;
     if (j == 0 && g->c_row == g->n && !g->add && !(g->start && g->start_row)) p.spills = AHEAD;
     for (int64_t to = (g->n - j - 1) / TILE_WIDTH; to >= 0; to--)
@@ -89,9 +89,16 @@ static int is_narrow(const product *g) {
     return g->m >= LANES && (g->a_row == 1 ? g->n <= NARROW_MOST : g->a_column == 1 && g->n <= LANES / 2);
 }
 
+/* The segments of a product of one plane when A and B change places. */
+static parts turned_parts(const product *g) {
+    if (!g->parts) return (parts){0};
+    return (parts){.segments = g->parts->segments, .a_segment = g->parts->b_segment, .b_segment = g->parts->a_segment};
+}
+
 /* sums (n, width) = rows of B.T @ A.T for rows [i, i + width) of C. */
 static void sum_narrow(const product *g, int64_t i, int64_t width, real *sums) {
     real x[NARROW_K * TILE_WIDTH];
+    const parts turned = turned_parts(g);
     const int dense = g->a_row == 1;
     const int64_t step = dense ? g->k : NARROW_K;
     for (int64_t j = 0; g->start && j < g->n; j++)
@@ -111,12 +118,7 @@ static void sum_narrow(const product *g, int64_t i, int64_t width, real *sums) {
                               .c = sums,
                               .c_row = TILE_WIDTH,
                               .spills = ANYWHERE,
-                              .segments = g->segments,
-                              .a_segment = g->b_segment,
-                              .b_segment = g->a_segment,
-                              .planes = g->planes,
-                              .a_plane = g->b_plane,
-                              .b_plane = g->a_plane};
+                              .parts = g->parts ? &turned : NULL};
         if (!dense) transpose(width, part.k, g->a + i * g->a_row + p, g->a_row, x, TILE_WIDTH);
         columns_any(&part, 0, width);
     }
@@ -135,6 +137,7 @@ static void store_narrow(const product *g, const real *sums, int64_t width, real
 
 /* One column of C, dense, from columns of A that are dense: a row in all but name. */
 static void multiply_column(const product *g) {
+    const parts turned = turned_parts(g);
     const product row = {.m = 1,
                          .n = g->m,
                          .k = g->k,
@@ -144,12 +147,7 @@ static void multiply_column(const product *g) {
                          .b_row = g->a_column,
                          .c = g->c,
                          .add = g->add,
-                         .segments = g->segments,
-                         .a_segment = g->b_segment,
-                         .b_segment = g->a_segment,
-                         .planes = g->planes,
-                         .a_plane = g->b_plane,
-                         .b_plane = g->a_plane};
+                         .parts = g->parts ? &turned : NULL};
     multiply_in_place(&row);
 }
 

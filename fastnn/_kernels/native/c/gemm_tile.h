@@ -24,23 +24,30 @@
 #define SCATTERED_ROWS 8          /* of tiles whose rows of A begin anywhere: each wants a register of its own */
 #define MOST_ROWS (TALL_ROWS > SCATTERED_ROWS ? TALL_ROWS : SCATTERED_ROWS)
 
+/* A sum over several parts of A and B: so many planes, of so many segments, of k numbers each, that begin at these
+ * distances; planes of B follow each other. Rows of A begin at a_rows, where it is not NULL, and are dense.
+ *
+ * Design: a record of its own, because compilers clear large ones by an instruction that takes as long as a small
+ * product. */
+typedef struct {
+    const int64_t *a_rows;
+    int64_t segments, a_segment, b_segment, planes, a_plane;
+} parts;
+
 typedef struct {
     int64_t m, n, k;
     const real *a; /* number (i, p) at i * a_row + p * a_column */
     int64_t a_row, a_column;
-    const int64_t *a_rows; /* or at a_rows[i] + p, where it is not NULL */
-    const real *b;         /* (k, n), dense rows b_row apart */
+    const real *b; /* (k, n), dense rows b_row apart */
     int64_t b_row;
     int b_transposed;  /* b is (n, k) instead, dense rows b_row apart */
     const real *start; /* (m, n) with dense rows start_row apart (0: one row for all), or NULL for zeros */
     int64_t start_row;
     real *c; /* (m, n), dense rows c_row apart */
     int64_t c_row;
-    int add;    /* the sum is made by itself and then added to c */
-    int spills; /* NOTHING, AHEAD or ANYWHERE */
-    /* The sum goes over so many planes, of so many segments, of k numbers each, that begin at these distances; 0: there
-     * is one. */
-    int64_t segments, a_segment, b_segment, planes, a_plane, b_plane;
+    int add;            /* the sum is made by itself and then added to c */
+    int spills;         /* NOTHING, AHEAD or ANYWHERE */
+    const parts *parts; /* NULL: there is one */
 } product;
 
 /* What may be written behind a row of C: nothing; the rows that follow it, which multiply_in_place sets later; as much
@@ -94,7 +101,7 @@ INLINE void sum_tile(const product *g, const real *a, const real *b, const int64
                      const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
     const int64_t a_row = from == PACKED ? 1 : g->a_row, a_column = from == SCATTERED ? 1 : g->a_column;
     const int64_t b_row = g->b_row;
-    for (int64_t segment = g->segments;;) {
+    for (int64_t segment = g->parts ? g->parts->segments : 1;;) {
         for (int64_t p = g->k; p; p--, a += a_column, b += b_row) {
             vf row[FLAT_VECS];
 #pragma GCC unroll 8
@@ -110,7 +117,7 @@ INLINE void sum_tile(const product *g, const real *a, const real *b, const int64
                 for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
         }
         if (--segment <= 0) return;
-        a += g->a_segment - g->k * a_column, b += g->b_segment - g->k * b_row;
+        a += g->parts->a_segment - g->k * a_column, b += g->parts->b_segment - g->k * b_row;
     }
 }
 
@@ -123,7 +130,7 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
     vf sum[MOST_ROWS][FLAT_VECS];
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++) {
-        row_at[r] = from == SCATTERED ? g->a_rows[i + r] : 0;
+        row_at[r] = from == SCATTERED ? g->parts->a_rows[i + r] : 0;
 #pragma GCC unroll 8
         for (int v = 0; v < vecs; v++) sum[r][v] = vf_zero();
     }
@@ -135,11 +142,11 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
             for (int v = 0; v < vecs; v++)
                 sum[r][v] = load_part(start + r * g->start_row + v * LANES, ragged && v == vecs - 1, last);
     }
-    int64_t planes = g->planes;
-    do { /* compiled once */
+    for (int64_t plane = g->parts ? g->parts->planes : 1;;) {
         sum_tile(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
-        a += g->a_plane, b += g->b_plane;
-    } while (--planes > 0);
+        if (--plane <= 0) break;
+        a += g->parts->a_plane, b += g->parts->segments * g->parts->b_segment;
+    }
     store_tile(g, i, j, last, rows, vecs, ragged, sum);
 }
 
@@ -229,7 +236,7 @@ COLUMNS_FROM(scattered, SCATTERED)
 
 /* Up to TILE_WIDTH columns from j on. */
 static void columns_any(const product *g, int64_t j, int64_t width) {
-    if (g->a_rows)
+    if (g->parts && g->parts->a_rows)
         scattered_columns(g, j, width);
     else if (g->a_row == 1)
         packed_columns(g, j, width);

@@ -99,27 +99,28 @@ static void convolve(const convolution *v, const real *x, const real *w, const r
         return;
     }
     const int64_t run = v->lines ? s->kw * s->c : v->in; /* numbers that follow each other in both */
+    parts of = {.a_rows = at,
+                .segments = v->lines ? 1 : s->kw,
+                .a_segment = s->dw * s->c,
+                .b_segment = run * v->n,
+                .planes = s->kh,
+                .a_plane = s->dh * v->a.row};
     product p = {.m = s->oh * s->ow,
                  .n = v->out,
                  .k = run,
                  .a = image_around(s, &v->a, x, room),
                  .a_row = s->sw * s->c,
                  .a_column = 1,
-                 .a_rows = at,
                  .b = w,
                  .b_row = v->n,
                  .start = bias,
                  .c = z,
                  .c_row = v->n,
-                 .segments = v->lines ? 1 : s->kw,
-                 .a_segment = s->dw * s->c,
-                 .b_segment = run * v->n,
-                 .planes = s->kh,
-                 .a_plane = s->dh * v->a.row,
-                 .b_plane = s->kw * v->in * v->n};
+                 .parts = &of};
     if (has_narrow_lines(v)) {
         const real *image = p.a;
-        p.m = s->ow, p.a_rows = NULL;
+        p.m = s->ow;
+        of = (parts){.segments = s->kh, .a_segment = of.a_plane, .b_segment = of.b_segment};
         for (int64_t oy = 0; oy < s->oh; oy++, p.c += s->ow * v->n) {
             p.a = image + oy * s->sh * v->a.row;
             multiply_narrow(&p);
@@ -181,6 +182,8 @@ static void conv_hand_back(const convolution *v, const real *dz, const real *tur
                            real *sums, int64_t row) {
     const windows *s = &v->s;
     const int64_t wide = s->kw * v->in;
+    const parts of = {
+        .segments = n_taps(&l->t), .a_segment = -l->t.back * s->ow * v->n, .b_segment = l->t.step * v->out * wide};
     const product p = {.m = l->count * s->ow,
                        .n = wide,
                        .k = v->out,
@@ -191,9 +194,7 @@ static void conv_hand_back(const convolution *v, const real *dz, const real *tur
                        .b_row = wide,
                        .c = sums,
                        .c_row = row,
-                       .segments = n_taps(&l->t),
-                       .a_segment = -l->t.back * s->ow * v->n,
-                       .b_segment = l->t.step * v->out * wide};
+                       .parts = &of};
     multiply_in_place(&p);
 }
 
@@ -259,6 +260,7 @@ static void conv_dw(const convolution *v, const real *image, const real *dz, int
                     real *dw) {
     const windows *s = &v->s;
     const int64_t run = v->lines ? s->kw * v->in : v->in;
+    const parts of = {.segments = s->oh, .a_segment = s->sh * v->a.row, .b_segment = s->ow * v->n};
     for (int64_t row = begin; row < end;) {
         const int64_t tap = row / v->in, ky = tap / s->kw, kx = tap % s->kw, last = at_most((row / run + 1) * run, end);
         const int64_t from = ky * s->dh * v->a.row + kx * s->dw * s->c + row % v->in;
@@ -276,9 +278,7 @@ static void conv_dw(const convolution *v, const real *image, const real *dz, int
                                .start_row = v->n,
                                .c = to,
                                .c_row = v->n,
-                               .segments = s->oh,
-                               .a_segment = s->sh * v->a.row,
-                               .b_segment = s->ow * v->n};
+                               .parts = &of};
             multiply_in_place(&p);
         }
         row = last;
