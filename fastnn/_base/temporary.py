@@ -100,6 +100,7 @@ def _remove_leftover(path: str) -> None:
             status = os.fstat(handle)
             if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(path)
+                if _is_named(handle, path):  # else another sweep was first, and a writer has the name again
+                    os.unlink(path)
         finally:
             os.close(handle)

@@ -439,6 +439,22 @@ def test_a_file_that_is_always_swept_is_an_error(path, monkeypatch):
     only(path.parent, "file")
 
 
+@pytest.mark.skipif(temporary.fcntl is None, reason="locks are for systems that remove open files")
+def test_a_sweep_leaves_a_file_that_has_taken_a_leftovers_name_meanwhile(path, monkeypatch):
+    leftover, lock = path.parent / f".fastnn-{'0' * 16}.tmp", temporary.fcntl.flock
+    leftover.write_bytes(b"of a writer that is no more")
+
+    def late(handle, how):
+        leftover.unlink()
+        leftover.write_bytes(NEW)
+        lock(handle, how)
+
+    monkeypatch.setattr(temporary.fcntl, "flock", late)
+    temporary.sweep(str(path.parent))
+    assert leftover.read_bytes() == NEW
+    leftover.unlink()
+
+
 def test_a_file_that_another_save_replaces_meanwhile_is_not_written_in_place(path, monkeypatch):
     other, real = path.parent / "other", os.lstat
     other.write_bytes(b"of the other save")
