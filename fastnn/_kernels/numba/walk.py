@@ -24,7 +24,7 @@ from fastnn._plan.records import BY_NOTHING, BY_ROWS
 
 NO_LABELS = np.empty(0, np.int32)
 REMEMBERS = tuple(code for code, kind in OPS.items() if kind.remembers)
-HAND_BACK = tuple(code for code, kind in OPS.items() if kind.has_way_back)
+WITH_WAY_BACK = tuple(code for code, kind in OPS.items() if kind.has_way_back)
 MEASURES = tuple(code for code, kind in OPS.items() if kind.measures)
 stalls, advance, over, reported = map(inlined, (steps.stalls, steps.advance, steps.over, steps.reported))
 
@@ -60,7 +60,7 @@ def backward(tables, memory, room, n_rows, accumulate, activity_scale):
     when = When(n_rows, np.int64(1), np.int64(0), np.int64(0), accumulate)
     for i in range(tables.ops.shape[0] - 1, -1, -1):
         op = tables.ops[i]
-        if op.kind in HAND_BACK and tables.values[op.output].grad >= 0:
+        if op.kind in WITH_WAY_BACK and tables.values[op.output].grad >= 0:
             add_activity_gradient(op, written(op, arrays, n_rows), output_gradient(op, arrays, n_rows), activity_scale)
             ops.backward(tables.kernels, op.kind, (op, arrays, when))
 

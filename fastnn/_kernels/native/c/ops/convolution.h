@@ -160,17 +160,17 @@ static const handed *gathers_of(const convolution *v, real *room) {
     return across;
 }
 
-/* Lines y, y + step ... whose windows' taps are the same, and how many they are. */
+/* Lines y, y + t.step ... whose windows' taps are the same, and how many they are. */
 typedef struct {
-    int64_t y, step, count;
+    int64_t y, count;
     taps t;
 } lines;
 
 static lines lines_at(const convolution *v, int64_t y) {
     const windows *s = &v->s;
-    lines l = {.y = y, .step = s->dh > 1 ? 1 : s->sh, .count = 1, .t = taps_at(y + s->top, s->kh, s->sh, s->dh, s->oh)};
-    for (const int64_t most = lines_in_sums(v); l.count < most && y + l.step * l.count < s->h; l.count++) {
-        const taps t = taps_at(y + l.step * l.count + s->top, s->kh, s->sh, s->dh, s->oh);
+    lines l = {.y = y, .count = 1, .t = taps_at(y + s->top, s->kh, s->sh, s->dh, s->oh)};
+    for (const int64_t most = lines_in_sums(v); l.count < most && y + l.t.step * l.count < s->h; l.count++) {
+        const taps t = taps_at(y + l.t.step * l.count + s->top, s->kh, s->sh, s->dh, s->oh);
         if (t.first != l.t.first || t.end != l.t.end || t.output != l.t.output + l.count) break;
     }
     return l;
@@ -214,7 +214,7 @@ INLINE void conv_gather(int64_t n, const real *from, int64_t count, int64_t jump
 /* A line of dx, channels of a group. */
 static void gather_line(const convolution *v, const handed *across, const real *sums, int add, real *dx) {
     const windows *s = &v->s;
-    const int64_t jump = (s->dw > 1 ? 1 : s->sw) * v->in - (s->dw > 1 ? s->dw : 1) * s->kw * v->in;
+    const int64_t jump = (step_of_taps(s->sw, s->dw) - s->dw * s->kw) * v->in; /* to the next tap of a place */
     for (int64_t x = 0; x < s->w; x++, dx += s->c) {
         const int spills = !add && v->groups == 1 && (s->w - x) * s->c >= s->c + LANES;
         conv_gather(v->in, sums + across[x].from, across[x].count, jump, add, spills, dx);
@@ -229,13 +229,13 @@ static void lines_back(const convolution *v, const real *dz, const real *turned,
     dx += l->y * row + g * v->in;
     if (!n_taps(&l->t)) {
         for (int64_t at = 0; !add && at < l->count * s->w; at++) /* of a line after the other: nothing reads them */
-            memset(dx + at / s->w * l->step * row + at % s->w * s->c, 0, (size_t)v->in * sizeof(real));
+            memset(dx + at / s->w * l->t.step * row + at % s->w * s->c, 0, (size_t)v->in * sizeof(real));
     } else if (v->in_place && !add) {
         conv_hand_back(v, dz, turned, l, g, dx, s->c);
     } else {
         conv_hand_back(v, dz, turned, l, g, sums, wide);
         for (int64_t i = 0; i < l->count; i++)
-            gather_line(v, across, sums + i * s->ow * wide, add, dx + i * l->step * row);
+            gather_line(v, across, sums + i * s->ow * wide, add, dx + i * l->t.step * row);
     }
 }
 
@@ -247,11 +247,11 @@ static void image_gradient(const convolution *v, const real *dz, const real *w, 
         depthwise_back(s, dz, w, turned, add, dx);
         return;
     }
-    for (int64_t from = 0; from < (s->dh > 1 ? 1 : s->sh); from++)
+    for (int64_t from = 0; from < step_of_taps(s->sh, s->dh); from++)
         for (int64_t y = from; y < s->h;) {
             const lines l = lines_at(v, y);
             for (int64_t g = 0; g < v->groups; g++) lines_back(v, dz, turned, across, &l, g, add, sums, dx);
-            y += l.step * l.count;
+            y += l.t.step * l.count;
         }
 }
 
