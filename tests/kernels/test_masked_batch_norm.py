@@ -50,8 +50,10 @@ def test_every_backend_gives_what_the_reference_gives(backend, dtype, rng, size,
     net = masked_norm(rng, *size, trains, scale=size[1] != 3, center=size[1] != 9)
     xs, dys = padded(rng, rows, *size, kind)
     ours, right = GraphStage(backend, net, dtype), GraphStage(reference, net, DOUBLE)
-    for got, expected in zip(found(ours, xs, dys), found(right, xs, dys), strict=True):
-        assert_close(got, expected, dtype, net.depth + rows * size[0])
+    # Of a single number nothing is left but the rounding of terms that cancel: dy gamma / sqrt(0 + epsilon).
+    alone = np.abs(dys[0]).max() * np.abs(net.params).max() / np.sqrt(1e-3) if rows * size[0] == 1 else None
+    for got, expected, terms in zip(found(ours, xs, dys), found(right, xs, dys), (None, None, alone), strict=True):
+        assert_close(got, expected, dtype, net.depth + rows * size[0], terms)
     assert_close(ours.push(xs)[0], right.push(xs)[0], dtype, net.depth)
     ours.check()
 
