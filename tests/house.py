@@ -15,7 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "fastnn"
 BY_NAME = {"fastnn._ops": "fastnn._kernels.numba.ops"}  # files of the second are found by names of the first
 DOORS = ("fastnn", "fastnn.__main__", "fastnn.cli")  # the package, python -m, and the command
-ALSO_PUBLIC = ("fastnn.models", "fastnn.plot", "fastnn.sklearn", "fastnn.watch", "fastnn.tables", "fastnn.datasets")
+ALSO_PUBLIC = (
+    "fastnn.models",
+    "fastnn.plot",
+    "fastnn.sklearn",
+    "fastnn.watch",
+    "fastnn.tables",
+    "fastnn.datasets",
+    "fastnn.interop.program",
+)
 MOST_LINES = {**dict.fromkeys((".py", ".pyx", ".pxi", ".pxd"), 300), **dict.fromkeys((".c", ".h", ".def"), 400)}
 MOST_OF_BODY = 40  # lines of a function, its docstring left out
 

@@ -18,6 +18,7 @@ FLOORS = (
     ("_engine",),
     ("models",),
     ("sklearn", "plot", "watch", "config", "utils", "backend"),
+    ("interop",),
     ("cli", "__init__", "__main__"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
