@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,16 @@ class Records:
         self.history, self.next = History(), first
         self.keeps = compiled.keeps
         self.logs: Logs = {}
+
+    def go_on(self, epochs: list[int], columns: Mapping[str, np.ndarray]) -> None:
+        """Have the entries of a fit that ended early."""
+        values = {name: [float(value) for value in column] for name, column in columns.items()}
+        if any(len(column) != len(epochs) for column in values.values()):
+            raise ValueError(f"the history of the checkpoint must have {len(epochs)} values each")
+        if epochs:
+            self.history.extend(epochs, values)
+            self.next += len(epochs)
+            self.logs = {name: column[-1] for name, column in values.items()}
 
     def running(self, plan: Plan, sums: np.ndarray, n_rows: int) -> Logs:
         """Values over the first rows of an epoch; the loss is NaN where it is not finite."""

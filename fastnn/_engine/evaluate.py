@@ -88,6 +88,16 @@ class Kept:
             np.concatenate(weights) if weights else None,
         )
 
+    def mark(self) -> list[Any]:
+        """The arrays as a checkpoint can hold them; of classes also, that they are whole numbers."""
+        is_index = self.target.dtype.kind == "i"
+        return [self.target.astype(np.float64) if is_index else self.target, self.prediction, self.weight, is_index]
+
+    @classmethod
+    def marked(cls, target: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None, is_index: bool) -> Kept:
+        """What :meth:`mark` was given for."""
+        return cls(target.astype(np.int32) if is_index else target, prediction, weight)
+
     def __repr__(self) -> str:
         return call_of(self)
 

@@ -13,108 +13,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from fastnn._engine import exclusive
-from fastnn._engine.compiled import Trainee
-from fastnn._engine.entries import NAN, Records
-from fastnn._engine.finite import Finite
-from fastnn._engine.listeners import Errors, Listeners
-from fastnn._engine.state import State
-from fastnn._engine.stretches import Stretches
-from fastnn._engine.trainer import Trainer
-from fastnn._plan.memory import new_run
+from fastnn._engine import bookmark, exclusive
+from fastnn._engine.entries import NAN
+from fastnn._engine.listeners import Errors
+from fastnn._engine.saving import Saving
+from fastnn._engine.standing import Standing
+from fastnn._engine.stop import Stop
 from fastnn.callbacks import History, Logs, TerminateOnNaN
-from fastnn.callbacks.progress import Progress
 from fastnn.errors import DivergenceError
 
 DIVERGED, STALLED = 1, 2  # run.status
-UNBOUNDED = 2**62  # updates of an epoch whose end the trainer keeps
 
 
 @dataclass
-class Stop:
-    """A fit ends when an epoch's mean loss has not improved on the best by ``tol`` for more than ``patience`` epochs.
-
-    Attributes
-    ----------
-    patience : -1 never ends a fit.
-    best, wait : where the rule stands: the least loss, and the epochs since it improved. Kept up to date.
-    on_stall : asked then; False lets the fit go on, ``wait`` from 0.
-    """
-
-    patience: int
-    tol: float
-    best: float = math.inf
-    wait: int = 0
-    on_stall: Callable[[], bool] = lambda: True
-
-
-def always(epoch: int) -> bool:
-    """After every epoch."""
-    return True
-
-
-@dataclass
-class Fit:
-    """One call of ``fit``, from its checked arguments to its history.
-
-    Attributes
-    ----------
-    validate, validates : told an epoch's number from 1, gives its ``val_`` values; whether it does for that one.
-    failed : whether it diverged or an error ended it; then nothing is evaluated any more.
-    """
-
-    model: Any  # whom callbacks are told of
-    trainer: Trainer
-    epochs: tuple[int, int]  # first and last + 1, as the user counts them
-    listeners: Listeners
-    progress: Progress
-    validate: Callable[[int], Logs] | None = None
-    validates: Callable[[int], bool] = always
-    shuffle: bool = True
-    time_limit: float | None = None
-    stop: Stop | None = None
-    failed: bool = False
-
-    def __post_init__(self) -> None:
-        trainer, start = self.trainer, self.state.epoch
-        last = start + max(0, self.epochs[1] - self.epochs[0])
-        self.run = new_run(trainer.n_samples or 0, (start, last), step=self.state.step, shuffle=self.shuffle)
-        if self.stop:
-            for name in ("patience", "tol", "best", "wait"):
-                self.run[name] = getattr(self.stop, name)
-        steps = UNBOUNDED if trainer.cuts_epochs or trainer.steps is None else trainer.steps
-        self.stretches = Stretches(steps, int(trainer.plan.header["n_sums"]))
-        self.weights = Finite(trainer.memory.params)
-        self.records = Records(self.trainee.compiled, start, self.epochs[0] - start)
-        self.history.params = {
-            "epochs": self.epochs[1],
-            "initial_epoch": self.epochs[0],
-            "steps": trainer.steps,
-            "n_samples": trainer.n_samples,
-            "batch_size": trainer.batch_size,
-        }
-        self.began = False  # whether the epoch at hand began an update
-        self.diverged = self.per_batch = self.at_epochs = False
-        self.looked = False  # whether the weights have been looked at since the last update
-
-    @property
-    def trainee(self) -> Trainee:
-        """What is trained, as the engine sees it."""
-        return self.trainer.trainee
-
-    @property
-    def state(self) -> State:
-        """What lasts of the model."""
-        return self.trainee.state
-
-    @property
-    def history(self) -> History:
-        """What has been entered."""
-        return self.records.history
+class Fit(Standing):
+    """One call of ``fit``, from its checked arguments to its history; see :class:`Standing` for its attributes."""
 
     def __call__(self) -> History:
         """Train until the last epoch, the time limit, a callback's word or a loss that is not finite."""
@@ -126,6 +41,10 @@ class Fit:
         try:
             with errors:
                 self.listeners.tell("on_train_begin", {})
+                if self.marked:
+                    bookmark.tell(self, self.marked)
+                if self.saving:
+                    self.saving.begin(self.run)
                 self._train()
         finally:
             self._end(errors)
@@ -139,37 +58,39 @@ class Fit:
         while self.run["epoch"] < self.run["last_epoch"] and not self.state.stop_training:
             if self._begin():
                 self._stretch()
+            if self.saving and self.saving.is_due(self.run):
+                self._save(self.saving)
             if time.monotonic() >= deadline:
                 break
         if not self.diverged and not self.weights.holds():  # no later batch has seen what the last update did
             self._diverge()
         self.looked = True
 
-    @property
-    def per_epoch(self) -> bool:
-        """Whether something has to be done after each epoch."""
-        schedule = self.trainer.schedule
-        listens = self.progress.every_epoch or self.at_epochs or (schedule and schedule.listens)
-        return bool(self.validate or listens or self.records.keeps or self.trainer.cuts_epochs)
-
     def _begin(self) -> bool:
         """Tell what begins; False when a callback ends the fit, which must not see another update."""
+        is_told = self.told == self.place  # as a fit had that was interrupted here, and that this one goes on from
         if self.run["batch"] == 0:
-            if self.per_epoch:
+            if self.per_epoch and not is_told:
                 self.listeners.tell("on_epoch_begin", int(self.run["epoch"]) + self.records.offset, {})
             self.weights.keep()
             if not self.state.stop_training:
                 self.trainer.begin(int(self.run["epoch"]) + 1 + self.records.offset)
-        if self.per_batch and not self.state.stop_training:
+        if self.per_batch and not (is_told or self.state.stop_training):
             self.listeners.tell("on_train_batch_begin", int(self.run["batch"]), {})
+        self.told = self.place
         return not self.state.stop_training
 
     def _stretch(self) -> None:
         """One backend call, and what is told after it."""
         batch = int(self.run["batch"])
         self._update()
+        self._tell(batch)
+
+    def _tell(self, batch: int) -> None:
+        """What is told after updates, the first of which was on this batch."""
         if self.per_batch:
-            self.listeners.tell("on_train_batch_end", batch, self._running(batch + 1))
+            self.listeners.tell("on_train_batch_end", batch, self.running(batch + 1))
+        if self.per_batch or self.saving:
             self._settle()
         if self.run["status"] == DIVERGED or (self.run["batch"] == 0 and not self.weights.holds()):
             self._diverge()
@@ -177,27 +98,36 @@ class Fit:
         self._enter_finished()
         if self.stop:
             self._follow(self.stop)
-        self.progress.update(self._steps_done(), self.records.logs, self._shown)
-        self.listeners.tell("on_progress", self._steps_done(), self.records.logs)
+        self.progress.update(self.steps_done(), self.records.logs, self.shown)
+        self.listeners.tell("on_progress", self.steps_done(), self.records.logs)
 
     def _update(self) -> None:
         run = self.run
         if self.trainer.heed():
             run["step"] = 0
         self.stretches.begin(run, self.per_epoch, self.per_batch)
+        if self.saving:
+            self.saving.bound(run)
         self.began = True
         began, step = time.perf_counter(), int(run["step"])
+        self.at_rest = True
         self.trainer.update(run, self.stretches.sums)
+        self.at_rest = False
         self.stretches.measure(time.perf_counter() - began, int(run["step"]) - step)
         self.began = bool(run["batch"]) or run["status"] == DIVERGED
-        self._count()
+        self.count()
 
     def _settle(self) -> None:
         """Find out whether the epoch is over, once callbacks have heard of its batch."""
         if not self.state.stop_training:
             self.trainer.settle(self.run)
             self.began = bool(self.run["batch"]) or self.run["status"] == DIVERGED
-            self._count()
+            self.count()
+
+    def _save(self, saving: Saving) -> None:
+        """Write a checkpoint; not of weights that are not finite, of which the next update will find out."""
+        if not self.diverged and self.weights.holds():
+            saving.save(bookmark.mark(self), self.run)
 
     def _follow(self, stop: Stop) -> None:
         """Take over where the rule stands after a call, and ask what shall be when it has ended one."""
@@ -209,10 +139,6 @@ class Fit:
             self.state.stop_training = True
         else:
             self.run["wait"] = 0
-
-    def _count(self) -> None:
-        """Callbacks that save or look at the model find its counters up to date."""
-        self.state.epoch, self.state.step = int(self.run["epoch"]), int(self.run["step"])
 
     def _diverge(self) -> None:
         """Back to the weights of before the epoch; then raise, or end the fit when TerminateOnNaN asked for that."""
@@ -240,17 +166,24 @@ class Fit:
             self._go_back()
         self.history.failed = errors.first is not None
         self.failed = self.diverged or self.history.failed
-        self._count()
+        self.count()
         with errors:
             self._enter_finished(spoilt=self.diverged and not self.began)
+        with errors:
+            if self.saving and self._may_go_on(errors.first):
+                self._save(self.saving)
         with errors:
             if self.began:
                 self._enter(1, int(self.run["batch"]), spoilt=self.diverged)
         with errors:
-            self.progress.close(self._steps_done(), self.records.logs)
+            self.progress.close(self.steps_done(), self.records.logs)
         with errors:
             self.listeners.tell("on_train_end", self.records.logs)
         self.trainer.close()
+
+    def _may_go_on(self, error: BaseException | None) -> bool:
+        """Whether the fit stands where another may go on: at its end, or where Ctrl-C came between two updates."""
+        return error is None or (isinstance(error, KeyboardInterrupt) and self.at_rest and self.trainer.is_settled)
 
     def _enter_finished(self, spoilt: bool = False) -> None:
         """Enter the epochs that have ended since the last entry."""
@@ -284,17 +217,3 @@ class Fit:
             schedule.on_epoch_end(logs.get("val_loss", logs["loss"]))
         self.listeners.tell("on_epoch_end", epoch, logs)
         self.progress.epoch_end(epoch - self.epochs[0], logs)
-
-    # -- what is shown --------------------------------------------------------------------------
-
-    def _steps_done(self) -> int:
-        epochs = int(self.run["epoch"]) + self.records.offset - self.epochs[0]
-        return epochs * (self.trainer.steps or 0) + int(self.run["batch"])
-
-    def _running(self, batches: int) -> Logs:
-        return self.records.running(self.trainer.plan, self.stretches.sums, self.trainer.n_rows(batches))
-
-    def _shown(self) -> Logs:
-        """What the bar shows before the first epoch is whole: the values so far; nothing where no row is counted."""
-        batches = int(self.run["batch"])
-        return self._running(batches) if batches and self.stretches.sums[0].any() else {}

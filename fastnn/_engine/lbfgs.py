@@ -70,6 +70,20 @@ class Solver:
                 run["epoch"] += 1
                 run["step"] += 1
 
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any] | None:
+        """Loss and sums of the point at hand; its vectors, and the pairs, go into ``vectors``."""
+        if self.here is None:
+            return None
+        vectors["point"] = np.stack([self.here.w, self.here.gradient])
+        vectors["pairs"] = np.array([row for s, y, _ in self.pairs for row in (s, y)]).reshape(-1, len(self.here.w))
+        return {"loss": self.here.loss, "sums": self.here.sums, "rho": [float(rho) for *_, rho in self.pairs]}
+
+    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray]) -> None:
+        """Stand where another solver was marked."""
+        (w, gradient), pairs, rho = vectors["point"], vectors["pairs"], marked["rho"]
+        self.here = Point(w, float(marked["loss"]), gradient, np.array(marked["sums"], np.float64))
+        self.pairs = deque(zip(pairs[::2], pairs[1::2], map(float, rho), strict=True))
+
     def _iterate(self, here: Point) -> Point | None:
         """The next point, or None when there is nothing left to gain."""
         if np.abs(here.gradient).max() <= self.optimizer.tolerance:

@@ -7,11 +7,16 @@ callbacks, divergence, the end) is the same as on arrays.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from fastnn._base import interrupts
+from fastnn._base.arguments import integer
+from fastnn._base.random import fill_order
+from fastnn._engine.bookmark import MOST
 from fastnn._engine.compiled import Trainee
+from fastnn._engine.convert import MAX_SAMPLES
 from fastnn._engine.evaluate import Kept, kept_rows
 from fastnn._engine.streams import Stream
 from fastnn._engine.trainer import Choose, Trainer
@@ -39,6 +44,15 @@ class Pieces(Trainer):
 
     def kept(self, sums: np.ndarray) -> dict[int, Kept]:
         return {output: Kept.joined([part[output] for part in self.parts]) for output in self.parts[0]}
+
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+        parts = [[[output, *kept.mark()] for output, kept in part.items()] for part in self.parts]
+        return {**super().mark(vectors), "seen": self.seen, "parts": parts}
+
+    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+        super().go_on(marked, vectors, run, shuffle)
+        self.seen = integer("seen", marked["seen"], low=0)
+        self.parts = [{output: Kept.marked(*kept) for output, *kept in part} for part in marked["parts"]]
 
     def _train(self, run: np.ndarray, rows: Rows, order: np.ndarray, rates: np.ndarray, sums: np.ndarray) -> int:
         """Train a piece; the updates that it made are counted, whatever ends it."""
@@ -79,6 +93,24 @@ class StreamTrainer(Pieces):
         piece = new_run(batch_size, (0, 1), shuffle=False)
         self.at_epoch, self.at_rows = piece["epoch"], piece["n_samples"]
         super().__init__(trainee, choose, batch_size, batch_size, piece)
+
+    def what(self) -> dict[str, Any]:
+        return {"steps_per_epoch": self.stream.steps}
+
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+        told = {"batch_size": self.batch_size, "steps": self.steps, "stream": self.stream.mark()}
+        return {**super().mark(vectors), **told}
+
+    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+        super().go_on(marked, vectors, run, shuffle)
+        self.steps = marked["steps"] if self.steps is None else self.steps
+        wanted = integer("batch_size", marked["batch_size"], low=1, high=MAX_SAMPLES)
+        if wanted > self.batch_size:
+            self._have_room(wanted)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.stream.length is not None or bool(self.stream.held)
 
     def begin(self, epoch: int) -> None:
         super().begin(epoch)
@@ -155,8 +187,11 @@ class StreamTrainer(Pieces):
                 f"a metric that needs all predictions wants batches that are no larger than the first, of "
                 f"{self.batch_size} rows; got {n}"
             )
+        self._have_room(max(n, 2 * self.batch_size))
+
+    def _have_room(self, n: int) -> None:
         self.close()
-        self.batch_size = self.kept_rows = max(n, 2 * self.batch_size)
+        self.batch_size = self.kept_rows = n
         self.order = np.arange(self.batch_size, dtype=np.int32)
         self._take_plan()
 
@@ -178,6 +213,19 @@ class PassTrainer(Pieces):
         first = trainee.state.epoch
         piece = new_run(len(rows), (first, first + 1), shuffle=shuffle)
         super().__init__(trainee, choose, batch_size, len(rows), piece)
+
+    def what(self) -> dict[str, Any]:
+        return {**super().what(), "steps_per_epoch": self.steps}
+
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+        return {**super().mark(vectors), "pass": int(self.piece["epoch"]), "at": int(self.piece["batch"])}
+
+    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+        super().go_on(marked, vectors, run, shuffle)
+        piece = self.piece
+        piece["epoch"], piece["batch"] = (integer(name, marked[name], low=0, high=MOST) for name in ("pass", "at"))
+        if piece["batch"] and shuffle:
+            fill_order(self.order, int(self.plan.header["seed"]), int(piece["epoch"]))
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         interrupts.check()

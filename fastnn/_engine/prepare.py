@@ -16,10 +16,12 @@ from fastnn._base.arguments import integer, number, shown
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
-from fastnn._engine.fit import Fit, Stop
+from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
 from fastnn._engine.pieces import PassTrainer, StreamTrainer
+from fastnn._engine.saving import Saving
+from fastnn._engine.stop import Stop
 from fastnn._engine.streams import Stream
 from fastnn._engine.trainer import Choose, RowsTrainer, Trainer
 from fastnn._kernels.contract import Rows
@@ -94,6 +96,8 @@ class Arguments:
     backend: str | None
     pace: Pace = Pace()
     usual_rows: int = BATCH_SIZE  # of a batch without batch_size
+    saving: Saving | None = None
+    marked: dict[str, Any] | None = None  # where another fit stood, from which this one goes on
 
 
 def check_arguments(
@@ -152,6 +156,8 @@ def prepare(
         arguments.shuffle,
         arguments.time_limit,
         stop,
+        arguments.saving,
+        arguments.marked,
     )
     if validation is not None and arguments.pace.validation_freq != 1:
         fit.history.params["validation_freq"] = arguments.pace.validation_freq

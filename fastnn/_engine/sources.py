@@ -100,6 +100,36 @@ class Source:
         indices = itertools.count() if length is None else self._order(length, number)
         return (self.batches[i] for i in indices)
 
+    def replay(self, done: int, epoch: int, batch: int) -> None:
+        """Tell that training goes on in an epoch, from 0, behind so many of its batches; ``done`` epochs are over.
+
+        With a hook ``on_resume(epoch, batch)`` the source is told that alone. What has an index hears the beginnings
+        and ends of the epochs that are over once more, for it may draw new batches there.
+        """
+        if hasattr(self.batches, "on_resume"):
+            self.batches.on_resume(epoch, batch)
+            return
+        for _ in range(done):
+            self.tell("on_epoch_begin")
+            self.tell("on_epoch_end")
+
+    def go_on(self, number: int, at: int, total: int) -> Iterator[Any]:
+        """The batches of a pass behind the first ``at``, ``total`` counted from the first pass on.
+
+        What has an index is not asked for those before. What gives new iterators is asked for them, and they are
+        dropped, and so are all ``total`` of an iterator; with a hook ``on_resume`` it is for the source to leave them
+        out.
+        """
+        if self.has_index:
+            length = self.length()
+            indices = itertools.count(at) if length is None else self._order(length, number)[at:]
+            return (self.batches[i] for i in indices)
+        given = iter(self.batches)
+        if not hasattr(self.batches, "on_resume"):
+            for _ in itertools.islice(given, at if self.restarts else total):
+                pass
+        return given
+
     def _order(self, length: int, number: int) -> Any:
         if self.seed is None:
             return range(length)

@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fastnn._base.arguments import integer
 from fastnn._engine.ahead import Ahead
 from fastnn._engine.sources import Source
 from fastnn.errors import BatchError
 
 END = object()  # in place of a batch
+MOST = 2**53
 
 
 class Stream:
@@ -58,10 +60,34 @@ class Stream:
         self.held: list[Any] = []  # one that is converted, or the end
         self.ahead = Ahead(self._fetch)
         self.has_begun = False
+        self.whole = 0  # batches of the epochs that are over
+        self.borders = [(0, first_pass)]  # before how many batches a pass began, and its number
+
+    def mark(self) -> dict[str, Any]:
+        """Where the next batch stands: of which pass it is, how many come before it there, and how many in all."""
+        total = self.whole + self.taken
+        if self.steps is None and not self.has_begun:  # between two passes
+            return {"pass": self.passes, "at": 0, "total": total}
+        first, number = next(border for border in reversed(self.borders) if border[0] <= total)
+        return {"pass": number, "at": total - first, "total": total}
+
+    def go_on(self, epoch: int, batch: int, marked: dict[str, Any], done: int) -> None:
+        """Begin in the middle of an epoch, counted from 1, where another stream was marked; ``done`` epochs are over.
+
+        See :meth:`fastnn._engine.sources.Source.go_on` for what the source is told.
+        """
+        number, at, total = (integer(name, marked[name], low=0, high=MOST) for name in ("pass", "at", "total"))
+        self.source.replay(done, epoch - 1, batch)
+        self.begin(epoch)
+        self.passes, self.borders = number, [(total - at, number)]
+        self.whole, self.taken, self.fetched = total - batch, batch, batch
+        if at or not self.source.restarts:
+            self.batches, self.passes = self.source.go_on(number, at, total), number + 1
 
     def begin(self, epoch: int | None = None) -> None:
         """Begin an epoch, of which users count this number from 1."""
         self.epoch, self.has_begun = epoch, True
+        self.whole += self.taken
         self.taken = self.fetched = 0
         self.source.tell("on_epoch_begin")
         self.length = self.steps or self.source.length()
@@ -161,6 +187,7 @@ class Stream:
             fresh = self.batches is None
             try:
                 if self.batches is None:
+                    self.borders.append((self.whole + self.fetched, self.passes))
                     self.batches, self.passes = self.source.one_pass(self.passes), self.passes + 1
                 return next(self.batches)
             except StopIteration:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from fastnn._base import interrupts
+from fastnn._base.random import fill_order
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Kept, kept_rows
 from fastnn._engine.lbfgs import Solver
@@ -67,6 +68,24 @@ class Trainer:
     def kept(self, sums: np.ndarray) -> dict[int, Kept]:
         """What the epoch has kept for metrics that need all predictions."""
         raise NotImplementedError
+
+    def what(self) -> dict[str, Any]:
+        """What another fit must have in common to go on where this one stands."""
+        return {"batch_size": self.batch_size, "n_samples": self.n_samples}
+
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Where the data go on, and what a solver remembers; matrices over the parameters go into ``vectors``."""
+        return {"solver": None if self.solver is None else self.solver.mark(vectors)}
+
+    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+        """Stand where another trainer was marked; ``run`` stands there already."""
+        if self.solver is not None and marked["solver"] is not None:
+            self.solver.go_on(marked["solver"], vectors)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known if the epoch has another update."""
+        return True
 
     def heed(self) -> bool:
         """Take over what has been set on the optimiser since the last call; True for another one, which begins anew."""
@@ -127,6 +146,11 @@ class RowsTrainer(Trainer):
         self.order = np.arange(len(rows), dtype=np.int32)
         self.steps = -(-len(rows) // batch_size)
         super().__init__(trainee, choose, batch_size, len(rows))
+
+    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+        super().go_on(marked, vectors, run, shuffle)
+        if run["batch"] and shuffle:  # backends draw the order as an epoch begins
+            fill_order(self.order, int(self.plan.header["seed"]), int(run["epoch"]))
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         interrupts.check()

@@ -16,6 +16,7 @@ the logs is an error and no warning; NaN never counts as an improvement; words g
 hooks that nothing calls; ``ModelCheckpoint`` writes safetensors, whose names do not end in ``.keras`` or ``.h5``.
 """
 
+from fastnn.callbacks.backup import BackupAndRestore
 from fastnn.callbacks.base import Callback, Logs, check, listens
 from fastnn.callbacks.files import CSVLogger, ModelCheckpoint
 from fastnn.callbacks.history import History
@@ -26,6 +27,7 @@ from fastnn.callbacks.simple import LambdaCallback, ProgressBar, TerminateOnNaN
 from fastnn.callbacks.tensorboard import TensorBoard
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "EarlyStopping",

@@ -36,6 +36,7 @@ class Callback:
     model: Any = None
     params: dict[str, Any]
     open_ended = False  # whether this callback ends fits, so that their last epoch is but a bound
+    remembers: tuple[str, ...] = ()  # attributes that checkpoints keep
 
     def set_model(self, model: Any) -> None:
         """Told the model before the first hook."""
@@ -44,6 +45,22 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         """Told the numbers of the call (``epochs``, ``steps`` ...) before the first hook."""
         self.params = params
+
+    def get_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this callback, so that a fit can go on from there: the attributes that its class
+        names in ``remembers``. Numbers, texts, lists, dicts by text, and arrays of float32 or float64.
+        """
+        return {name: getattr(self, name) for name in self.remembers}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what :meth:`get_state` gave; called behind ``on_train_begin`` of a fit that goes on."""
+        if state.keys() != set(self.remembers):
+            raise ValueError(
+                f"{type(self).__name__} remembers {', '.join(self.remembers) or 'nothing'}, and the checkpoint has "
+                f"{', '.join(state) or 'nothing'} of it"
+            )
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""

@@ -42,6 +42,8 @@ class ModelCheckpoint(Monitor):
     3
     """
 
+    remembers = ("best", "epoch", "updates")
+
     def __init__(
         self,
         filepath,
@@ -133,8 +135,21 @@ class CSVLogger(Callback):
         self.filename, self.separator, self.append = os.fsdecode(filename), separator, append
         self.columns: list[str] = []
 
+    def get_state(self):
+        """The columns, and how long the file is."""
+        size = os.path.getsize(self.filename) if os.path.isfile(self.filename) else 0
+        return {"columns": self.columns, "there": self.there, "size": size}
+
+    def set_state(self, state):
+        """Take back the rows behind those of the checkpoint, which come anew."""
+        length = os.path.getsize(self.filename) if os.path.isfile(self.filename) else 0
+        if length > state["size"]:
+            os.truncate(self.filename, state["size"])
+        self.columns, self.there = state["columns"] if length else [], state["there"]
+
     def on_train_begin(self, logs=None):
-        going_on = self.append and os.path.isfile(self.filename)  # not so a pipe or a terminal, which cannot be read
+        goes_on = self.append or self.params.get("resumes", False)
+        going_on = goes_on and os.path.isfile(self.filename)  # not so a pipe or a terminal, which cannot be read
         with open(self.filename, "rb+" if going_on else "wb") as file:
             self.columns = self._header(file) if going_on else []
         self.there = bool(self.columns)

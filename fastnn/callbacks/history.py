@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastnn._base.reprs import counted, cut
 from fastnn.callbacks.base import Callback
 
@@ -40,7 +42,7 @@ class History(Callback):
         self.failed = False
         self.kept_epoch: int | None = None
 
-    def extend(self, epochs: range, columns: dict[str, list[float]]) -> None:
+    def extend(self, epochs: Sequence[int], columns: dict[str, list[float]]) -> None:
         """Append the values of some epochs; every list stays as long as :attr:`epoch`."""
         for key in columns.keys() - self.history.keys() if self.epoch else ():
             self.history[key] = [NAN] * len(self.epoch)

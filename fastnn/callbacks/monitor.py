@@ -22,6 +22,8 @@ class Monitor(Callback):
     best : the best value so far, None before there is one.
     """
 
+    remembers: tuple[str, ...] = ("best",)
+
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f'mode must be "auto", "min" or "max", got {mode!r}')
@@ -107,6 +109,8 @@ class EarlyStopping(Monitor):
     >>> len(history.epoch), stop.best_epoch
     (4, 0)
     """
+
+    remembers = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
 
     def __init__(
         self,

@@ -43,6 +43,8 @@ class ReduceLROnPlateau(Monitor):
     [0.01, 0.01, 0.01, 0.005, 0.005, 0.0025]
     """
 
+    remembers = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor="val_loss",

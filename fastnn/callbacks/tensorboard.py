@@ -72,6 +72,8 @@ class TensorBoard(TensorBoardLogger):
             self.every = 1 if update_freq == "batch" else integer("update_freq", update_freq, low=1)
             vars(self)["on_train_batch_end"] = self._after_batch  # a hook in the class would make all users pay
 
+    remembers = ("updates",)
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.began, self.step = time.perf_counter(), self.model.step
 

@@ -160,6 +160,16 @@ def for_fit(model: Any, x: Any, class_weight: Any, arguments: Arguments) -> Stre
     return Stream(source, Reader(model, class_weight), steps, model.epoch)
 
 
+def begin(stream: Stream, arguments: Arguments, marked: Any) -> None:
+    """Begin the first epoch of a fit, or go on in the one in which another was marked."""
+    if marked:
+        done, batch = marked["run"]["epoch"] - marked["first_epoch"], marked["run"]["batch"]
+        if not marked["stopped"] and arguments.initial_epoch + done < arguments.epochs:
+            stream.go_on(arguments.initial_epoch + done + 1, batch, marked["trainer"]["stream"], done)
+            return
+    stream.begin(arguments.initial_epoch + 1)
+
+
 def for_evaluate(model: Any, x: Any, steps: int | None, kind: str = "", name: str = "steps") -> Stream:
     """The batches of an evaluation."""
     return Stream(_bounded(x, steps, name), Reader(model), steps, kind=kind, wraps=False)

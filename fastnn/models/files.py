@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.packing import unpack
 from fastnn._base.reprs import cut
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import TensorFile, check_name
@@ -28,7 +29,8 @@ from fastnn.models.texts import text_of
 if TYPE_CHECKING:
     from fastnn.models.model import Model
 
-FORMAT, VERSION = "fastnn", 2
+FORMAT, VERSION, CHECKPOINT = "fastnn", 3, 3
+FIT = "fit."  # before the numbers of arrays that tell where a fit stood
 VERSIONS = re.compile("[1-9][0-9]*")
 ENCODING = "table"  # the metadata's key under which fastnn.tables keeps how rows are encoded
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -39,13 +41,17 @@ def save(model: Model, path: Any, metadata: Mapping[str, Any] | None = None) -> 
     name, told = check_name(path), {**model.metadata, **(metadata or {})}
     _check_encoding(model, told)
     version = version_of(model)
-    stored = {
+    write_atomically(name, in_order(arrays(model, version), texts(model, version, version, told)))
+
+
+def texts(model: Model, version: int, described: int, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of a file of this version, the model in words of the version ``described``."""
+    return {
         "format": FORMAT,
         "version": str(version),
-        "model": text_of("model", describe(model, version)),
-        "metadata": text_of("metadata", told),
+        "model": text_of("model", describe(model, described)),
+        "metadata": text_of("metadata", metadata),
     }
-    write_atomically(name, in_order(arrays(model, version), stored))
 
 
 def in_order(tensors: dict[str, np.ndarray], stored: dict[str, str]) -> list[bytes | memoryview]:
@@ -94,10 +100,22 @@ def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Model:
         if not isinstance(metadata, dict):
             raise TypeError(f"the metadata must be an object, got {shown(metadata)}")
         file.find_arrays()
-        model = rebuild(described, version, file, custom_objects or {})
+        if version == CHECKPOINT:  # of the fit nothing is wanted
+            take_marked(file)
+        model = rebuild(described, min(version, 2), file, custom_objects or {})
         _check_encoding(model, metadata)
         model.metadata = metadata
     return model
+
+
+def take_marked(file: TensorFile) -> Any:
+    """Where the fit stood that wrote a checkpoint; its arrays are the file's no more."""
+    packed = parse("fit", file.metadata["fit"])
+    entries = {name: entry for name, entry in file.entries.items() if name.startswith(FIT)}
+    marked = unpack(packed, lambda number: file.array(f"{FIT}{number}"), len(entries))
+    for name in entries:
+        del file.entries[name]
+    return marked
 
 
 @contextlib.contextmanager

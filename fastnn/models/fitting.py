@@ -15,7 +15,7 @@ from fastnn._engine.data import check_given
 from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_size, make_trainer, prepare
 from fastnn._plan.plan import Plan
 from fastnn.callbacks import History
-from fastnn.models import batches
+from fastnn.models import batches, checkpoints
 from fastnn.models.evaluating import Evaluating
 
 
@@ -44,6 +44,9 @@ class Fitting(Evaluating):
         validation_freq: int | Sequence[int] = 1,
         time_limit: float | None = None,
         backend: str | None = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | str = "1 epoch",
+        resume: bool | str = "auto",
         **unknown: Any,
     ) -> History:
         """Train.
@@ -73,6 +76,7 @@ class Fitting(Evaluating):
             their ``val_`` values.
         time_limit : seconds after which training stops, between two updates.
         backend : for this call.
+        checkpoint, checkpoint_every, resume : see below.
 
         Raises
         ------
@@ -94,6 +98,16 @@ class Fitting(Evaluating):
         goes on where it is, so that more than one epoch needs ``steps_per_epoch``; when it ends before they are over,
         that is an error. While one batch trains the next one is fetched, by a thread where that takes long, one batch
         at most and none that will not be trained on. L-BFGS does not take batches.
+
+        **Checkpoints.** ``checkpoint`` names a file that is written every ``checkpoint_every`` (``"1 epoch"``, 100
+        updates, ``"5 minutes"``), at the end and after Ctrl-C; it is replaced as a whole or stays as it was. The same
+        call on the same data goes on where the file says, and ends with the bits of a fit without a break: weights,
+        optimiser, schedule, history, and what callbacks remember (see :class:`fastnn.callbacks.Callback`). A fit that
+        is over trains nothing; more ``epochs`` go on. ``resume="auto"`` goes on from a file that is there, True wants
+        one, False begins anew and replaces it. Another model, optimizer, batch size or other callbacks are errors that
+        say so; seed and weights are the file's. ``time_limit`` counts from each call. Batches that have an index, or
+        an iterator, are left out up to the place; an iterable with ``on_resume(epoch, batch)`` (from 0) is told it
+        instead. :func:`fastnn.load` reads the file as a model with the weights of that moment.
         """
         if unknown:
             refuse_for(Fitting.fit, unknown)
@@ -102,6 +116,7 @@ class Fitting(Evaluating):
         in_batches = batches.come("fit", x, besides | {"validation_split": validation_split})
         if not in_batches:
             check_given(x, y)
+        request = checkpoints.requested(callbacks, checkpoint, checkpoint_every, resume)
         pace = check_pace(steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
         arguments = check_arguments(
             batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend, pace
@@ -109,17 +124,29 @@ class Fitting(Evaluating):
         with contextlib.ExitStack() as in_fit:
             in_fit.enter_context(exclusive.training(store := self.store))
             self.compiled_optimizer.check()  # users change its numbers between fits
+            found = checkpoints.find(request)
             data, first = (x, y, sample_weight, class_weight), x
             stream = batches.for_fit(self, x, class_weight, arguments) if in_batches else None
             if stream:
-                in_fit.enter_context(stream).begin(arguments.initial_epoch + 1)
+                batches.begin(in_fit.enter_context(stream), arguments, found and found.marked)
                 first = batches.first_inputs(self, stream)
             with self.built_for(first):
                 if self.store is not store:  # that of a model inside this one, which has had no shape
                     in_fit.enter_context(exclusive.training(self.store))
                 given = batches.fit_data(self, stream or data, validation_split, validation_data, arguments)
-                fit = self.prepared(given, arguments)
+                fit = self._going_on(given, arguments, request, found)
             return fit()
+
+    def _going_on(self, given: Any, arguments: Any, request: Any, found: Any) -> Any:
+        """The fit, which may write checkpoints, and go on from one."""
+        if request is None:
+            return self.prepared(given, arguments)
+        backend = checkpoints.backend_of(self, found, arguments.backend)
+        began = checkpoints.described_optimizer(self)
+        with checkpoints.restored(self, found):
+            writes = checkpoints.saving(self, request, began)
+            marked = None if found is None else found.marked
+            return self.prepared(given, replace(arguments, backend=backend, saving=writes, marked=marked))
 
     def prepared(self, data: tuple[Any, Any], arguments: Any, stop: Any = None) -> Any:
         """The fit on rows that are checked, or a stream, and on what validates; ready to be called."""

@@ -60,6 +60,13 @@ class Schedule:
         what = f"the rate of {type(self).__name__}"
         return np.array([number(what, self(int(step)), low=0.0) for step in steps], np.float64)
 
+    def get_state(self) -> Any:
+        """What a checkpoint keeps beside the arguments; of a schedule of your own that remembers something, that."""
+        return None
+
+    def set_state(self, state: Any) -> None:
+        """Go on with what :meth:`get_state` gave."""
+
     def on_epoch_end(self, loss: float) -> None:
         """Told the validation loss (or the training loss without one) after every epoch."""
 

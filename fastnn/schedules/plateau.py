@@ -34,6 +34,13 @@ class Plateau(Schedule):
         super().__post_init__()
         self._best, self._waited = float("inf"), 0
 
+    def get_state(self):
+        return [self._best, self._waited]
+
+    def set_state(self, state):
+        best, waited = state
+        self._best, self._waited = float(best), integer("waited", waited, low=0)
+
     def check(self):
         number("learning_rate", self.learning_rate, low=0.0)
         number("factor", self.factor, low=0.0, high=1.0, open_high=True)

@@ -13,8 +13,9 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from fastnn._engine.fit import Fit, Stop
+from fastnn._engine.fit import Fit
 from fastnn._engine.prepare import check_arguments
+from fastnn._engine.stop import Stop
 from fastnn._kernels.contract import Rows
 from fastnn.callbacks import Callback, Logs
 from fastnn.errors import DivergenceError
