@@ -39,7 +39,7 @@ def mark(fit: Standing) -> dict[str, Any]:
         "epochs": list(history.epoch),
         "data": what_trains(fit),
         "trainer": trainer.mark(vectors),
-        "callbacks": [[type(callback).__name__, callback.get_state()] for callback in fit.listeners.callbacks],
+        "callbacks": [[type(callback).__name__, state] for callback, state in remembering(fit)],
         "schedule": None if schedule is None else schedule.get_state(),
         "calls": fit.state.calls,
     }
@@ -51,6 +51,12 @@ def _real(name: str, values: list[Any]) -> np.ndarray:
         return np.array(values, np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"a checkpoint keeps numbers of the history, and {name!r} has {shown(values)}") from None
+
+
+def remembering(fit: Standing) -> list[tuple[Any, dict[str, Any]]]:
+    """The callbacks that remember something, with that; the others may be there or not when a fit goes on."""
+    pairs = [(callback, callback.get_state()) for callback in fit.listeners.callbacks]
+    return [(callback, state) for callback, state in pairs if state]
 
 
 def what_trains(fit: Standing) -> dict[str, Any]:
@@ -72,13 +78,11 @@ def check(fit: Standing, marked: dict[str, Any]) -> None:
                 f"this fit has {name} {shown(now[name])}, and the checkpoint's {shown(then.get(name))}; give the same, "
                 f"or begin anew with resume=False"
             )
-    names, known = (
-        [type(callback).__name__ for callback in fit.listeners.callbacks],
-        [n for n, _ in marked["callbacks"]],
-    )
+    names = [type(callback).__name__ for callback, _ in remembering(fit)]
+    known = [name for name, _ in marked["callbacks"]]
     if names != known:
         raise ValueError(
-            f"this fit has the callbacks {', '.join(names) or 'none'}, and the one that wrote the checkpoint "
+            f"of the callbacks of this fit {', '.join(names) or 'none'} remember something, and of the checkpoint's "
             f"{', '.join(known) or 'none'}; give the same in the same order, or begin anew with resume=False"
         )
 
@@ -112,7 +116,7 @@ def _stand(fit: Standing, marked: dict[str, Any]) -> None:
 
 def tell(fit: Standing, marked: dict[str, Any]) -> None:
     """Have callbacks remember what those of the other fit did; behind ``on_train_begin``, where many begin anew."""
-    for callback, (_, state) in zip(fit.listeners.callbacks, marked["callbacks"], strict=True):
+    for (callback, _), (_, state) in zip(remembering(fit), marked["callbacks"], strict=True):
         callback.set_state(state)
     fit.state.stop_training = marked["stopped"]
 

@@ -7,6 +7,7 @@ callbacks, divergence, the end) is the same as on arrays.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -215,7 +216,11 @@ class PassTrainer(Pieces):
         super().__init__(trainee, choose, batch_size, len(rows), piece)
 
     def what(self) -> dict[str, Any]:
-        return {**super().what(), "steps_per_epoch": self.steps}
+        return {**super().what(), "steps_per_epoch": self.steps, "digest of all rows": self._digest}
+
+    @cached_property
+    def _digest(self) -> int:
+        return self.rows.digest()
 
     def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
         return {**super().mark(vectors), "pass": int(self.piece["epoch"]), "at": int(self.piece["batch"])}

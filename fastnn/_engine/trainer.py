@@ -7,7 +7,7 @@ before every call, so that it acts on the very next update.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, cast
 
 import numpy as np
@@ -146,6 +146,13 @@ class RowsTrainer(Trainer):
         self.order = np.arange(len(rows), dtype=np.int32)
         self.steps = -(-len(rows) // batch_size)
         super().__init__(trainee, choose, batch_size, len(rows))
+
+    def what(self) -> dict[str, Any]:
+        return {**super().what(), "digest of all rows": self._digest}
+
+    @cached_property
+    def _digest(self) -> int:
+        return self.rows.digest()
 
     def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)

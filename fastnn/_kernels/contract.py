@@ -20,8 +20,9 @@ themselves (see :mod:`fastnn._base.interrupts`): what they raise leaves paramete
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +58,21 @@ class Rows:
 
     def __repr__(self) -> str:
         return call_of(self)
+
+    def digest(self) -> int:
+        """CRC-32 of all arrays."""
+        found = 0
+        for part in (*self.inputs, *self.targets, *self.weights):
+            made = (
+                [part]
+                if isinstance(part, np.ndarray) or part is None
+                else [getattr(part, f.name) for f in fields(part)]
+            )
+            for array in made:
+                if isinstance(array, np.ndarray):
+                    content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+                    found = zlib.crc32(content, found)  # type: ignore[arg-type]
+        return found
 
     def part(self, rows: slice) -> Rows:
         """Some of the rows, without a copy."""

@@ -134,6 +134,7 @@ class CSVLogger(Callback):
             raise ValueError(f"separator must be one character that quotes nothing and ends no line, got {separator!r}")
         self.filename, self.separator, self.append = os.fsdecode(filename), separator, append
         self.columns: list[str] = []
+        self.there = False
 
     def get_state(self):
         """The columns, and how long the file is."""

@@ -9,7 +9,19 @@ import argparse
 from typing import Any
 
 from fastnn._version import __version__
-from fastnn.cli.values import backend, class_weight, encoding, image_size, named, port, real, separator, whole, widths
+from fastnn.cli.values import (
+    backend,
+    class_weight,
+    encoding,
+    every,
+    image_size,
+    named,
+    port,
+    real,
+    separator,
+    whole,
+    widths,
+)
 
 DATA_HELP = (
     "CSV with a header line, Parquet or Excel (.xlsx), plain or compressed (gzip, bzip2, xz, zip of one file, zstd); "
@@ -65,6 +77,10 @@ TEXT_UNIT_HELP = (
     "half of them stand in a second row (names, codes), or the script has no spaces"
 )
 KEEP_HELP = "columns of DATA to write before the predictions, with commas between; all keeps every column"
+CHECKPOINT_HELP = (
+    "write where training stands, to go on from there with --resume after Ctrl-C, --time-limit or a crash: the result "
+    "is that of a training without a break, to the last bit"
+)
 RULES = """\
 columns:  numeric if nearly all values are numbers (also 1,234.50, 1 234, $5, 3 %; a few words among them are gaps),
           else categories; gaps are what pandas takes for missing (empty, NA, NaN, None, null, <NA> ...), ? and -
@@ -145,8 +161,8 @@ def _train(commands: Any) -> None:
     p.add_argument("--seed", type=whole(low=0), help="fixes everything random; default: drawn, and printed")
     _reading(p)
     _machine(p)
-    p.add_argument("--time-limit", type=real(0, open_low=True), metavar="SECONDS", help="stop training after this time")
     p.add_argument("--out", default="model.safetensors", metavar="FILE", help="default: model.safetensors")
+    _breaks(p)
     p.add_argument("--plot", metavar="PICTURE", help="draw loss and metric over the epochs (.png, .svg, .pdf)")
     p.add_argument("--watch", type=port, nargs="?", const=WATCH_PORT, metavar="PORT", help=WATCH_HELP)
     p.add_argument(
@@ -156,6 +172,13 @@ def _train(commands: Any) -> None:
         help="keep the page so long after training (or until Ctrl-C)",
     )
     p.add_argument("--open", action="store_true", help="open the page in the browser")
+
+
+def _breaks(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--time-limit", type=real(0, open_low=True), metavar="SECONDS", help="stop training after this time")
+    p.add_argument("--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
+    p.add_argument("--checkpoint-every", type=every, metavar="EVERY", help="default: '1 epoch'; N updates, '5 minutes'")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint, if it is there")
 
 
 def _series(p: argparse.ArgumentParser) -> None:

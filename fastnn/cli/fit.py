@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ class Plateaus(Callback):
     """
 
     open_ended = True
+    remembers = ("best", "best_epoch", "reference", "wait", "fallen", "weights")
 
     def __init__(self, patience: int, least: int = 0, falls: int = 0):
         self.patience, self.least, self.falls = patience, least, falls
@@ -102,11 +104,24 @@ def fit_all(
         left = None
         if deadline is not None:
             left = max(1e-3, deadline - time.monotonic()) / (len(recipe.decays) - index)
-        trained.append(_fit(build(decay), decay, recipe, rows, left, watch))
+        trained.append(_fit(build(decay), decay, recipe, rows, left, watch, checkpoint_of(arguments, index)))
         if trained[-1].interrupted:
             break
     chosen = choose(trained)
     return [chosen, *(each for each in trained if each is not chosen)]
+
+
+def checkpoint_of(arguments: argparse.Namespace, index: int = 0) -> dict[str, Any]:
+    """What ``fit`` is told of checkpoints; each of several fits has a file of its own, ``run.2.safetensors``."""
+    if arguments.checkpoint is None:
+        return {}
+    stem, ending = os.path.splitext(arguments.checkpoint)
+    path = f"{stem}.{index + 1}{ending}" if index else arguments.checkpoint
+    return {
+        "checkpoint": path,
+        "checkpoint_every": arguments.checkpoint_every or "1 epoch",
+        "resume": "auto" if arguments.resume else False,
+    }
 
 
 def choose(trained: list[Trained]) -> Trained:
@@ -138,7 +153,13 @@ def row_losses(model: fastnn.Model, validation: tuple[Any, ...] | None) -> np.nd
 
 
 def _fit(
-    model: fastnn.Model, decay: float | None, recipe: Recipe, rows: Rows, limit: float | None, watch: Any
+    model: fastnn.Model,
+    decay: float | None,
+    recipe: Recipe,
+    rows: Rows,
+    limit: float | None,
+    watch: Any,
+    checkpoint: dict[str, Any],
 ) -> Trained:
     stop = None if recipe.patience is None else Plateaus(recipe.patience, recipe.least, recipe.falls)
     interrupted = False
@@ -153,6 +174,7 @@ def _fit(
             time_limit=limit,
             callbacks=[callback for callback in (stop, watch) if callback is not None],
             verbose=1 if sys.stderr.isatty() else "auto",  # a person sees the bar from the start
+            **checkpoint,
         )
     except KeyboardInterrupt:
         interrupted = True

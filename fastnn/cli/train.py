@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import secrets
 import time
 from dataclasses import replace
@@ -25,6 +26,7 @@ from fastnn.cli.series import PreparedSeries, check_series_options, series_readi
 from fastnn.cli.series_prepare import prepare_series
 from fastnn.cli.texts import check_texts, in_words, text_network
 from fastnn.layers import Dense
+from fastnn.models.checkpoints import check_request, seed_of
 from fastnn.schedules import CosineDecay
 from fastnn.tables import Reading
 from fastnn.tables.features import Pixels
@@ -51,7 +53,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
-    seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
+    seed = _seed(arguments)
     texts = arguments.text or []
     reading = Reading(texts, verbatim=[arguments.target, *texts], keep=texts, **reading_options(arguments))
     reading = series_reading(arguments, reading) if arguments.window else reading
@@ -73,6 +75,15 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     began = time.perf_counter()
     trained = fit_all(lambda d: build(prepared, arguments, recipe, seed, d), recipe, prepared.rows(), arguments, watch)
     return _finish(arguments, prepared, trained, time.perf_counter() - began, watch, seed)
+
+
+def _seed(arguments: argparse.Namespace) -> int:
+    """The seed of the network, and of what is held out: the one given, else that of the checkpoint that goes on."""
+    if arguments.seed is not None:
+        return arguments.seed
+    if arguments.resume and os.path.exists(arguments.checkpoint):
+        return seed_of(arguments.checkpoint)
+    return secrets.randbits(31)
 
 
 def _settle_activation(arguments: argparse.Namespace, prepared: Prepared | PreparedSeries, seed: int) -> None:
@@ -228,6 +239,11 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     """Refuse before training what would fail after it."""
     check_output(arguments.out, arguments.data)
     check_name(arguments.out)
+    if arguments.checkpoint is None and (arguments.resume or arguments.checkpoint_every):
+        raise ValueError("--resume and --checkpoint-every need --checkpoint, the file to write and to go on from")
+    if arguments.checkpoint:
+        check_output(arguments.checkpoint, arguments.data, arguments.out)
+        check_request(arguments.checkpoint, arguments.checkpoint_every or "1 epoch", "auto")
     if arguments.plot:
         check_output(arguments.plot, arguments.data, arguments.out)
         plot.check_picture(arguments.plot)

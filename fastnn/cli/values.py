@@ -45,6 +45,15 @@ def real(low: float, high: float | None = None, open_low: bool = False) -> Calla
 
 
 @_checked
+def every(text: str) -> int | str:
+    from fastnn._engine.saving import check_every
+
+    value = int(text) if text.strip().isdecimal() else text
+    check_every("the value", value)
+    return value
+
+
+@_checked
 def port(text: str) -> int:
     if not text.strip().isdecimal() or int(text) > 65535:
         raise ValueError(f"must be a port of 0 to 65535, got {text!r} (DATA stands before --watch)")

@@ -103,6 +103,13 @@ def find(request: Request | None) -> Found | None:
         return Found(request.path, described["items"], {name: file.array(name) for name in file.entries}, marked)
 
 
+def seed_of(path: Any) -> int:
+    """The seed of the model in a checkpoint; raises as :func:`find`."""
+    found = find(check_request(path, 1, True))
+    assert found is not None
+    return integer("seed", found.described[-1]["seed"], low=0)
+
+
 def saving(model: Any, request: Request, began: Any) -> Saving:
     """What writes the checkpoints of a fit of the model, whose optimizer was as ``began`` says when it began."""
     return Saving(

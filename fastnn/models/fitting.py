@@ -134,19 +134,19 @@ class Fitting(Evaluating):
                 if self.store is not store:  # that of a model inside this one, which has had no shape
                     in_fit.enter_context(exclusive.training(self.store))
                 given = batches.fit_data(self, stream or data, validation_split, validation_data, arguments)
-                fit = self._going_on(given, arguments, request, found)
+                fit = self.going_on(given, arguments, request, found)
             return fit()
 
-    def _going_on(self, given: Any, arguments: Any, request: Any, found: Any) -> Any:
-        """The fit, which may write checkpoints, and go on from one."""
+    def going_on(self, given: Any, arguments: Any, request: Any, found: Any, stop: Any = None) -> Any:
+        """:meth:`prepared`, of a fit that writes the checkpoints of a request, and goes on from the one found."""
         if request is None:
-            return self.prepared(given, arguments)
+            return self.prepared(given, arguments, stop)
         backend = checkpoints.backend_of(self, found, arguments.backend)
         began = checkpoints.described_optimizer(self)
         with checkpoints.restored(self, found):
             writes = checkpoints.saving(self, request, began)
             marked = None if found is None else found.marked
-            return self.prepared(given, replace(arguments, backend=backend, saving=writes, marked=marked))
+            return self.prepared(given, replace(arguments, backend=backend, saving=writes, marked=marked), stop)
 
     def prepared(self, data: tuple[Any, Any], arguments: Any, stop: Any = None) -> Any:
         """The fit on rows that are checked, or a stream, and on what validates; ready to be called."""

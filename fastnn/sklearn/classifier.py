@@ -50,6 +50,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     time_limit : seconds after which training ends.
     n_threads : threads of this estimator; None leaves it to fastnn, and to one in a joblib worker thread.
     backend : backend of fastnn, None for the best.
+    checkpoint, checkpoint_every, resume : a file from which the same ``fit`` on the same rows goes on when it was
+        broken off, see :meth:`fastnn.Model.fit`; ``partial_fit`` writes none, and with the solver ``"lbfgs"`` it is an
+        error. In a search each fit wants a file of its own.
 
     Attributes
     ----------
@@ -107,6 +110,9 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         time_limit=None,
         n_threads=None,
         backend=None,
+        checkpoint=None,
+        checkpoint_every="1 epoch",
+        resume="auto",
     ):
         parameters.keep(self, locals())
 

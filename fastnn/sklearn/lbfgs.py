@@ -89,6 +89,11 @@ class Solver:
     """One call of ``fit``."""
 
     def __init__(self, estimator: Any, data: Rows, task: Any = None):
+        if estimator.checkpoint is not None:
+            raise ValueError(
+                "the solver 'lbfgs' is SciPy's, which cannot go on from a checkpoint; fastnn.optimizers.LBFGS() as the "
+                "solver can"
+            )
         self.estimator, self.task = estimator, task
         self.objective = Objective(estimator.model_, data, estimator.backend)
         self.listeners = Listeners(estimator.callbacks or ())

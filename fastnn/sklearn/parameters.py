@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,9 @@ SHARED: dict[str, list[Any]] = {
     "time_limit": [Interval(Real, 0, None, closed="neither"), None],
     "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     "backend": [str, None],
+    "checkpoint": [str, PathLike, None],
+    "checkpoint_every": [str, Interval(Integral, 1, None, closed="left")],
+    "resume": [StrOptions({"auto"}), "boolean"],
 }
 
 CLASSIFIER: dict[str, list[Any]] = SHARED | {

@@ -78,6 +78,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         time_limit=None,
         n_threads=None,
         backend=None,
+        checkpoint=None,
+        checkpoint_every="1 epoch",
+        resume="auto",
     ):
         parameters.keep(self, locals())
 

@@ -19,6 +19,7 @@ from fastnn._engine.stop import Stop
 from fastnn._kernels.contract import Rows
 from fastnn.callbacks import Callback, Logs
 from fastnn.errors import DivergenceError
+from fastnn.models import checkpoints
 
 SMALLEST_RATE = 1e-6  # "adaptive" ends the fit below it
 NOT_FINITE = (
@@ -53,7 +54,19 @@ class Stochastic:
         epochs = 1 if self.incremental else est.max_iter
         size = self._batch_size()
         arguments = check_arguments(size, epochs, 0, callbacks, bool(est.shuffle), 0, est.time_limit, est.backend)
-        return est.model_.prepared((self.data, None), arguments, self._stop())
+        request = None if self.incremental else self._request()
+        return est.model_.going_on((self.data, None), arguments, request, checkpoints.find(request), self._stop())
+
+    def _request(self) -> checkpoints.Request | None:
+        """The checkpoints that the estimator asks for."""
+        est = self.estimator
+        request = checkpoints.check_request(est.checkpoint, est.checkpoint_every, est.resume)
+        if request and est.random_state is None and self.held_out is not None and est.early_stopping:
+            raise ValueError(
+                "checkpoint with early_stopping needs a random_state: the same rows must be held out when training "
+                "goes on"
+            )
+        return request
 
     def _batch_size(self) -> int:
         n, wanted = len(self.data), self.estimator.batch_size
@@ -184,8 +197,24 @@ class Stochastic:
                 est._no_improvement_count = 0
 
 
+RECORDS = (
+    *("n_iter_", "t_", "loss_", "loss_curve_", "validation_loss_curve_", "validation_scores_"),
+    *("best_loss_", "best_validation_score_", "_best_params", "_no_improvement_count"),
+)
+
+
 class Epochs(Callback):
     """Tells a training of each epoch."""
+
+    def get_state(self):
+        """What the estimator has learned so far beside its model."""
+        return {name: getattr(self.training.estimator, name, None) for name in RECORDS}
+
+    def set_state(self, state):
+        if state.keys() != set(RECORDS):
+            raise ValueError(f"the checkpoint is none of an estimator: it has {', '.join(state) or 'nothing'}")
+        for name, value in state.items():
+            setattr(self.training.estimator, name, value)
 
     def __init__(self, training: Stochastic):
         self.training = training

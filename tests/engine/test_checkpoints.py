@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
+import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -478,6 +481,7 @@ OTHERS = {
     ),
     "another batch size": (build, {"batch_size": 4}, "this fit has batch_size 4, and the checkpoint's 8"),
     "another order": (build, {"shuffle": False}, "this fit has shuffle False, and the checkpoint's True"),
+    "other numbers": (build, {"sample_weight": np.linspace(1, 2, N)}, "this fit has digest of all rows"),
     "other rows": (build, {"validation_split": 0.5}, "this fit has n_samples 21, and the checkpoint's 42"),
     "other steps": (
         build,
@@ -487,7 +491,7 @@ OTHERS = {
     "other callbacks": (
         build,
         {"callbacks": lambda: [Diary()]},
-        "callbacks Diary, Break, and the one that wrote the checkpoint Break",
+        "of the callbacks of this fit Diary remember something, and of the checkpoint's none",
     ),
     "another beginning": (build, {"initial_epoch": 1}, "this fit has initial_epoch 1, and the checkpoint's 0"),
 }
@@ -501,7 +505,7 @@ def test_a_fit_of_another_kind_is_an_error_that_says_how_and_changes_nothing(oth
     model = made()
     told = {**PLAIN, **told}
     callbacks = [*told.pop("callbacks", lambda: ())(), Break()]
-    with pytest.raises(ValueError, match=r"cannot be gone on from|this fit has") as error:
+    with pytest.raises(ValueError, match=r"cannot be gone on from|this fit") as error:
         model.fit(*rows(), verbose=0, checkpoint=path, callbacks=callbacks, **told)
     assert words in str(error.value)
     assert "resume=False" in str(error.value) or "initial_epoch" in words
@@ -572,3 +576,75 @@ def test_a_time_limit_leaves_what_can_be_gone_on_from(path):
     model = fitted(build, rows, path, every="1 hour", epochs=200, batch_size=SIZE, time_limit=1e-9)
     assert 0 < model.step < 1200
     assert state_of(fitted(build, rows, path, epochs=200, batch_size=SIZE)) == whole
+
+
+# -- files ----------------------------------------------------------------------------------------------
+
+RELEASED = Path(__file__).parents[1] / "models" / "released" / "checkpoint.safetensors"
+
+
+def released():
+    layers = [Dense(4, "tanh"), Dropout(0.25), BatchNormalization(), Dense(1)]
+    model = Sequential([Input((3,)), *layers], seed=5, backend="numpy")
+    model.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
+    told = {"batch_size": 8, "epochs": 6, "validation_split": 0.1}
+    return lambda: model, lambda: data, {**told, "callbacks": lambda: [EarlyStopping(patience=9)]}
+
+
+def test_a_released_checkpoint_goes_on(path):
+    """As a fit without a break would; its bits are those of NumPy's products on this machine."""
+    Path(path).write_bytes(RELEASED.read_bytes())
+    made, data, told = released()
+    again = fitted(made, data, path, **told)
+    made, data, told = released()
+    whole = fitted(made, data, **told)
+    assert again.step == whole.step == 18
+    assert again.history.epoch == list(range(6))
+    for mine, right in zip(again.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*was written by the backend")
+@pytest.mark.parametrize("seed", range(3))
+def test_a_damaged_checkpoint_is_an_error_and_changes_nothing(path, seed):
+    good, draw, tried = RELEASED.read_bytes(), random.Random(seed), Counter()
+    for _ in range(60):
+        Path(path).write_bytes(mutated(good, draw))
+        made, data, told = released()
+        model = made()
+        before = (model.get_weights(), model.step, model.seed, float(model.optimizer.learning_rate))
+        try:
+            fitted(lambda model=model: model, data, path, **told)
+            tried["went on"] += 1
+        except fastnn.DivergenceError:  # at another learning rate
+            tried["went on"] += 1
+        except ValueError:
+            tried["refused"] += 1
+            assert (model.step, model.seed, float(model.optimizer.learning_rate)) == before[1:]
+            for mine, was in zip(model.get_weights(), before[0], strict=True):
+                np.testing.assert_array_equal(mine, was)
+    assert tried["refused"] > 20
+
+
+def mutated(content, draw):
+    """One value of what the file says of the fit, of the model, or one byte, is another one."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    way = draw.choice(["fit", "fit", "fit", "model", "bytes"])
+    if way == "bytes":
+        at = draw.randrange(len(content))
+        return content[:at] + bytes([draw.randrange(256)]) + content[at + 1 :]
+    told = json.loads(header["__metadata__"][way])
+    place = told
+    while isinstance(place, dict | list) and place:
+        keys = list(place) if isinstance(place, dict) else range(len(place))
+        key = draw.choice(keys)
+        if not isinstance(place[key], dict | list) or not place[key] or draw.random() < 0.2:
+            place[key] = draw.choice([None, [], {}, -1, 10**12, 0.5, "x", True, {"$array": 0}, {"$number": "nan"}])
+            break
+        place = place[key]
+    header["__metadata__"][way] = json.dumps(told)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
