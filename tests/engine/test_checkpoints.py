@@ -449,6 +449,22 @@ def test_another_number_of_threads(path):
         native.flop_a_thread(flop)
 
 
+def test_another_instruction_set(path):
+    """All of those with fused multiplication give the same bits."""
+    native = _kernels.load("cython") if not _kernels.why_not("cython") else None
+    sets = [name for name, _, runs in native.isas() if runs and name != "portable"] if native else []
+    if len(sets) < 2:
+        pytest.skip("this machine has no two instruction sets of the same bits")
+    whole, used = state_of(fitted(lambda: build(backend="cython"), rows, **PLAIN)), native.isa()
+    try:
+        native.use_isa(sets[0])
+        fitted(lambda: build(backend="cython"), rows, path, at=10, **PLAIN)
+        native.use_isa(sets[1])
+        assert state_of(fitted(lambda: build(backend="cython"), rows, path, **PLAIN)) == whole
+    finally:
+        native.use_isa(used)
+
+
 def test_the_backend_that_wrote_goes_on(path):
     fitted(lambda: build(backend="numpy"), rows, path, at=10, **PLAIN)
     assert fitted(build, rows, path, **PLAIN).backend_ == "numpy"
