@@ -158,6 +158,8 @@ class Joining(Moving):
             if n != 1 and n != size_of(x.source[axis]):
                 raise ValueError(f"numbers of the shape {array.shape} do not fit {x.told()}")
             varied += x.source[axis] if n != 1 else ()
+        if BATCH in varied:
+            raise ValueError("known numbers that differ from row to row of the batch have no counterpart")
         return x, array.reshape([atom.size for atom in varied]), varied
 
     def _factors(self, edge: Edge, numbers: np.ndarray, whole: bool, name: str | None) -> Edge:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,7 @@ def reshaped(r: Reader, x: Value, sizes: list[int]) -> Value:
         for i, n in enumerate(sizes):
             if n > 0 and n % r.batch == 0:
                 tried.append([*sizes[:i], n // r.batch * ROWS, *sizes[i + 1 :]])
+        tried.sort(key=lambda told: -_in_common(told, x.sizes))
     error: ValueError | None = None
     for told in (*tried, sizes):
         try:
@@ -49,6 +52,13 @@ def reshaped(r: Reader, x: Value, sizes: list[int]) -> Value:
             error = error or why
     assert error is not None
     raise error
+
+
+def _in_common(told: Sequence[int], sizes: Sequence[int]) -> int:
+    """How many of the first axes, and of the last ones, stay as they are."""
+    of_first = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(told, sizes, strict=False))))
+    pairs = zip(reversed(told), reversed(sizes), strict=False)
+    return of_first + len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 @reads("Flatten")
@@ -90,9 +100,8 @@ def slice_(r: Reader, node: Node) -> Value:
     for axis, part in parts_of(node, x.sizes, given):
         n, last = x.sizes[axis], part.stop
         if part.step == -1 and part.indices(n) == (n - 1, -1, -1) and n > 1:
-            if not isinstance(x.made, Turned) or x.sizes[axis] != x.made.in_reverse.sizes[x.made.axis]:
-                raise ValueError("numbers in reverse have no counterpart, but for those of a recurrent layer")
-            x = reverse(r, x)
+            is_turned = isinstance(x.made, Turned) and n == x.made.in_reverse.sizes[x.made.axis]
+            x = reverse(r, x) if is_turned else gathered(r, x, axis, list(range(n))[::-1] if n <= MOST_PARTS else [])
             continue
         if part.step < 0:
             raise ValueError(f"steps of {part.step} have no counterpart")
@@ -155,7 +164,9 @@ def gathered(r: Reader, x: Value, axis: int, places: list[int]) -> Value:
     """Numbers at places along an axis: a slice, repeats, or slices put together."""
     n = x.sizes[axis]
     places = [place + n if place < 0 else place for place in places]
-    if any(not 0 <= place < n for place in places) or not places:
+    if not places:
+        raise ValueError(f"numbers in reverse along an axis of {n} have no counterpart, at most {MOST_PARTS}")
+    if any(not 0 <= place < n for place in places):
         raise ValueError(f"places {places[:4]} lie outside of an axis of {n}")
     if places == list(range(n)):
         return x

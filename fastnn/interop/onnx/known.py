@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.interop.building.values import ROWS
+
 TYPES = {
     1: np.float32,
     2: np.uint8,
@@ -49,6 +51,24 @@ def _by_number(function: Callable[..., Any]) -> Callable[..., Any]:
         small = [one[tuple(slice(0, 1) if s == 0 else slice(None) for s in one.strides)] for one in given]
         _check(math.prod(np.broadcast_shapes(*(one.shape for one in small))), most)
         return np.broadcast_to(function(*small), shape)
+
+    return run
+
+
+def _once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation on arrays whose first axis may repeat one row for all of the batch: that row is worked on alone."""
+
+    def run(node: Any, given: list[Any], most: int) -> np.ndarray:
+        repeats = [one is not None and one.ndim > 1 and one.shape[0] == ROWS and one.strides[0] == 0 for one in given]
+        if not any(repeats):
+            return function(node, given, most)
+        small = [one[:1] if again else one for one, again in zip(given, repeats, strict=True)]
+        if node.op == "Reshape":
+            small[1] = np.where(np.asarray(small[1]) == ROWS, 1, small[1])
+        made = function(node, small, most)
+        if made.ndim == 0 or made.shape[0] != 1:
+            raise ValueError("it mixes what is the same for each row of the batch")
+        return np.broadcast_to(made, (ROWS, *made.shape[1:]))
 
     return run
 
@@ -249,11 +269,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ConstantOfShape": _constant_of_shape,
     "Shape": lambda node, given, most: np.array(given[0].shape[node.get("start", 0) : node.get("end")], np.int64),
     "Size": lambda node, given, most: np.array(given[0].size, np.int64),
-    "Gather": _gather,
-    "Concat": _concat,
+    "Gather": _once(_gather),
+    "Concat": _once(_concat),
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
-    "Reshape": _reshape,
+    "Reshape": _once(_reshape),
     "Flatten": lambda node, given, most: given[0].reshape(math.prod(given[0].shape[: node.get("axis", 1)]), -1),
     "Transpose": _transpose,
     "Slice": _slice,
@@ -266,7 +286,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ReduceMean": _reduced(np.mean),
     "ReduceMax": _reduced(np.max),
     "ReduceMin": _reduced(np.min),
-    "MatMul": _matmul,
+    "MatMul": _once(_matmul),
     "Trilu": _trilu,
     "Clip": _clip,
 }

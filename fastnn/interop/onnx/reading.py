@@ -199,7 +199,7 @@ def _batch_axis(reader: Reader, name: str, sizes: list[Any]) -> int:
                 place = node.inputs.index(now)
                 if place in (0, 5, 6) and not node.get("layout", 0):
                     return 1
-            elif node.op not in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"):
+            elif node.op not in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Shape", "Size"):
                 new = [out for out in node.outputs if out not in seen]
                 seen |= set(new)
                 waiting += new
