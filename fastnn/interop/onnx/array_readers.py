@@ -43,7 +43,7 @@ def reshaped(r: Reader, x: Value, sizes: list[int]) -> Value:
         for i, n in enumerate(sizes):
             if n > 0 and n % r.batch == 0:
                 tried.append([*sizes[:i], n // r.batch * ROWS, *sizes[i + 1 :]])
-        tried.sort(key=lambda told: -_in_common(told, x.sizes))
+        tried.sort(key=lambda told: (ROWS not in told, told[-1] % ROWS == 0, -_in_common(told, x.sizes)))
     error: ValueError | None = None
     for told in (*tried, sizes):
         try:
@@ -134,6 +134,7 @@ def concat(r: Reader, node: Node) -> Value:
 def constant(r: Reader, array: np.ndarray, shape: Any, like: Value) -> Value:
     """Known numbers, repeated to a shape, as a value with the batch where that of another one has it."""
     batch = next(i for i in range(like.rank) if like.is_apart(i))
+    array = r.once(array, batch)
     if array.shape[batch] != 1:
         raise ValueError("known numbers that differ from row to row of the batch have no counterpart")
     sizes = [n for i, n in enumerate(shape) if i != batch]
@@ -145,9 +146,7 @@ def constant(r: Reader, array: np.ndarray, shape: Any, like: Value) -> Value:
 def gather(r: Reader, node: Node) -> Value:
     data, indices, axis = r.env[node.inputs[0]], r.env[node.inputs[1]], node.get("axis", 0)
     if isinstance(data, np.ndarray):
-        if data.ndim != 2 or axis % data.ndim:
-            raise ValueError(f"rows of a table {data.shape} along axis {axis} have no counterpart, only of a matrix")
-        return r.build.embedding(indices, data, node.layer)
+        return _looked_up(r, data, indices, axis % data.ndim, node.layer)
     if isinstance(indices, Value):
         raise ValueError("numbers chosen by what depends on the input have no counterpart")
     axis = data.axis(axis)
@@ -158,6 +157,17 @@ def gather(r: Reader, node: Node) -> Value:
     if indices.ndim > 1:
         return r.build.reshape(made, [*made.sizes[:axis], *indices.shape, *made.sizes[axis + 1 :]])
     return made
+
+
+def _looked_up(r: Reader, table: np.ndarray, places: Value, axis: int, name: str | None) -> Value:
+    """Parts of a table along an axis: rows of a matrix, with their axes where the standard has them."""
+    rest = [n for i, n in enumerate(table.shape) if i != axis]
+    rows = np.moveaxis(table, axis, 0).reshape(table.shape[axis], -1)
+    found = r.build.embedding(places, rows, name)
+    if len(rest) != 1:
+        found = r.build.reshape(found, [*places.sizes, *rest])
+    order = [*range(places.rank, places.rank + axis), *range(places.rank)]
+    return r.build.transpose(found, [*order, *range(len(order), found.rank)]) if axis else found
 
 
 def gathered(r: Reader, x: Value, axis: int, places: list[int]) -> Value:
@@ -243,7 +253,8 @@ def blocks(r: Reader, node: Node) -> Value:
     n, c, h, w = x.sizes
     if node.op == "SpaceToDepth":
         x = r.build.reshape(x, (n, c, h // b, b, w // b, b))
-        return r.build.reshape(r.build.transpose(x, (0, 3, 5, 1, 2, 4)), (n, c * b * b, h // b, w // b))
+        order = (0, 3, 5, 1, 2, 4) if node.get("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+        return r.build.reshape(r.build.transpose(x, order), (n, c * b * b, h // b, w // b))
     if node.get("mode", "DCR") == "DCR":
         x = r.build.transpose(r.build.reshape(x, (n, b, b, c // (b * b), h, w)), (0, 3, 4, 1, 5, 2))
     else:

@@ -213,9 +213,11 @@ def _reduced(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _matmul(node: Any, given: list[Any], most: int) -> np.ndarray:
     a, b = given
+    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *a.shape[-2:-1], *b.shape[1:][-1:])
+    a = a[tuple(slice(0, 1) if s == 0 else slice(None) for s in (*a.strides[:-1], 1))]
     _check(a.size * (b.shape[-1] if b.ndim > 1 else 1), most * 64)
     _check((a.size // a.shape[-1]) * (b.shape[-1] if b.ndim > 1 else 1), most)
-    return np.matmul(a, b)
+    return np.broadcast_to(np.matmul(a, b), shape)
 
 
 def _trilu(node: Any, given: list[Any], most: int) -> np.ndarray:
@@ -286,7 +288,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ReduceMean": _reduced(np.mean),
     "ReduceMax": _reduced(np.max),
     "ReduceMin": _reduced(np.min),
-    "MatMul": _once(_matmul),
+    "MatMul": _matmul,
     "Trilu": _trilu,
     "Clip": _clip,
 }

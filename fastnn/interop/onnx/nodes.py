@@ -19,6 +19,13 @@ Handler = Callable[["Reader", "Node"], Any]
 HANDLERS: dict[str, Handler] = {}
 
 
+HARMLESS = (  # attributes that change nothing of what is read here
+    *("seed", "ratio", "momentum", "hidden_size", "kernel_shape", "storage_order", "stash_type", "spatial"),
+    *("softmax_precision", "qk_matmul_output_mode", "cubic_coeff_a", "exclude_outside", "extrapolation_value"),
+    *("consumed_inputs", "saturate", "round_mode", "classlabels_int64s", "classlabels_strings"),
+)
+
+
 def reads(*ops: str) -> Callable[[Handler], Handler]:
     """Have a function read these operators."""
 
@@ -39,10 +46,18 @@ class Node:
     attributes: dict[str, Any] = field(default_factory=dict)
     name: str = ""
     domain: str = ""
+    asked: set[str] = field(default_factory=lambda: set(HARMLESS))
 
     def get(self, name: str, usual: Any = None) -> Any:
         """An attribute."""
+        self.asked.add(name)
         return self.attributes.get(name, usual)
+
+    def check_all_asked(self) -> None:
+        """``ValueError`` for an attribute that nobody has looked at, which may change what the node computes."""
+        left = sorted(self.attributes.keys() - self.asked)
+        if left:
+            raise ValueError(f"its attribute {left[0]} has no counterpart")
 
     @property
     def told(self) -> str:
@@ -96,6 +111,7 @@ class Reader:
             made = known_numbers.folded(node, [self.env[name] if name else None for name in node.inputs], self.most)
         elif node.op in HANDLERS:
             made = HANDLERS[node.op](self, node)
+            node.check_all_asked()
         else:
             raise ValueError("there is no counterpart for it")
         made = made if isinstance(made, list | tuple) else [made]
@@ -151,6 +167,13 @@ class Reader:
         """Whether an input is there."""
         return len(node.inputs) > i and bool(node.inputs[i])
 
+    def once(self, array: np.ndarray, axis: int) -> np.ndarray:
+        """Known numbers without the repeats along the axis of the batch, in a graph that is written for so many rows."""
+        if array.ndim > axis and self.batch not in (None, 1) and array.shape[axis] == self.batch:
+            first = array[tuple(slice(None) if i != axis else slice(0, 1) for i in range(array.ndim))]
+            return first if np.all(array == first) else array
+        return array
+
     def linear(self, x: Value, kernel: np.ndarray, bias: Any, name: str | None) -> Value:
         """A linear layer, or the projection of the attention right before it."""
         made = self.build.projected(x, kernel, bias)
@@ -161,6 +184,8 @@ class Reader:
     def scaled(self, x: Value, factor: Any, offset: Any, name: str | None = None) -> Value:
         """``x * factor + offset`` with known numbers, in the weights of the linear layer before it if there is one."""
         factor, offset = compressed(np.asarray(factor)), compressed(np.asarray(offset))
+        rows = next((i for i in range(x.rank) if x.is_apart(i)), 0)
+        factor, offset = (self.once(one, rows) if one.ndim == x.rank else one for one in (factor, offset))
         made = x.made
         if isinstance(made, Linear) and x.source[-1:] == x.source[-1:] and self.uses_once(x):
             n = made.kernel.shape[1]

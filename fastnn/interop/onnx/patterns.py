@@ -29,6 +29,7 @@ def with_patterns(r: Reader, wanted: list[str]) -> list[Node]:
     needed, kept = set(wanted), []
     for node in reversed(r.nodes):
         if needed & set(node.outputs):
+            node.outputs = [name if name in needed else "" for name in node.outputs]
             needed |= {name for name in node.inputs if name}
             kept.append(node)
     kept.reverse()

@@ -34,9 +34,9 @@ def gemm(r: Reader, node: Node) -> Value:
         raise ValueError("a transposed first input would have the rows of the batch as columns")
     kernel = r.array(node, 1)
     kernel = (kernel.T if node.get("transB", 0) else kernel) * node.get("alpha", 1.0)
-    bias = r.array(node, 2)
+    bias, beta = r.array(node, 2), node.get("beta", 1.0)
     if bias is not None:
-        bias = bias * node.get("beta", 1.0)
+        bias = bias * beta
         if bias.size != kernel.shape[1] and bias.size != 1:
             raise ValueError(f"a bias of the shape {bias.shape} differs from row to row")
         bias = np.broadcast_to(bias.reshape(-1), kernel.shape[1:])

@@ -176,6 +176,8 @@ def found_attention(r: Reader, node: Node) -> Value:
 
 def _apart(r: Reader, x: Value) -> Value:
     """``(batch, heads, steps, width)`` of ``(batch * heads, steps, width)``, or of a single head."""
+    if x.rank == 4 and not x.source[0] and x.source[1][:1] == (BATCH,):  # of a graph written for one row
+        x = r.build.squeeze(x, [0])
     if x.rank == 4:
         return x
     if x.rank == 3 and x.is_apart():
