@@ -34,10 +34,11 @@ class ChannelsFirst(Remembering):
 
     Methods: :meth:`input`; :meth:`conv`, :meth:`conv_transpose`, :meth:`pool`, :meth:`global_pool`, :meth:`reduce`;
     :meth:`linear`, :meth:`activation`, :meth:`prelu`, :meth:`dropout`, :meth:`embedding`; :meth:`batch_norm`,
-    :meth:`layer_norm`, :meth:`group_norm`, :meth:`unit_norm`; :meth:`join`, :meth:`concatenate`, :meth:`scaled` (by
-    numbers that are known), :meth:`matmul`; :meth:`recurrent`, :meth:`multi_head_attention`, :meth:`attention`;
-    :meth:`transpose`, :meth:`reshape`, :meth:`flatten`, :meth:`squeeze`, :meth:`unsqueeze`, :meth:`slice`,
-    :meth:`split`, :meth:`pad`, :meth:`upsample`, :meth:`expand`; at the end :meth:`model`.
+    :meth:`layer_norm`, :meth:`group_norm`, :meth:`rms_norm`, :meth:`unit_norm`; :meth:`join`, :meth:`concatenate`,
+    :meth:`scaled` (by numbers that are known), :meth:`constant`, :meth:`matmul`; :meth:`recurrent`,
+    :meth:`multi_head_attention`, :meth:`attention`; :meth:`transpose`, :meth:`reshape`, :meth:`flatten`,
+    :meth:`squeeze`, :meth:`unsqueeze`, :meth:`slice`, :meth:`split`, :meth:`pad`, :meth:`upsample`, :meth:`expand`; at
+    the end :meth:`model`.
 
     Parameters
     ----------

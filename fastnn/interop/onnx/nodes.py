@@ -168,7 +168,7 @@ class Reader:
         return len(node.inputs) > i and bool(node.inputs[i])
 
     def once(self, array: np.ndarray, axis: int) -> np.ndarray:
-        """Known numbers without the repeats along the axis of the batch, in a graph that is written for so many rows."""
+        """Known numbers without repeats along the axis of the batch, in a graph that is written for so many rows."""
         if array.ndim > axis and self.batch not in (None, 1) and array.shape[axis] == self.batch:
             first = array[tuple(slice(None) if i != axis else slice(0, 1) for i in range(array.ndim))]
             return first if np.all(array == first) else array

@@ -47,6 +47,13 @@ def layer_normalization(r: Reader, node: Node) -> Value:
     return r.build.layer_norm(x, gamma, beta, node.get("epsilon", 1e-5), axes=axes, name=node.layer)
 
 
+@reads("RMSNormalization")
+def rms_normalization(r: Reader, node: Node) -> Value:
+    x = r.value(node)
+    axes = x.rank - x.axis(node.get("axis", -1))
+    return r.build.rms_norm(x, r.array(node, 1), node.get("epsilon", 1e-5), axes=axes, name=node.layer)
+
+
 @reads("fastnn.LayerNorm")
 def found_layer_norm(r: Reader, node: Node) -> Value:
     """What :mod:`patterns` found to be a normalisation without factors and offsets."""
