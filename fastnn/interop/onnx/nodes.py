@@ -201,7 +201,7 @@ class Reader:
     def uses_once(self, x: Value) -> bool:
         """Whether one node alone reads a value."""
         names = [name for name, one in self.env.items() if one is x]
-        return sum(self.uses[name] for name in names) <= 1
+        return sum(self.uses[name] for name in names) <= len(names)  # each but the last is handed on under the next
 
 
 def _is_plain(x: Value) -> bool:
