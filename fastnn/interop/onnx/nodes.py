@@ -13,6 +13,7 @@ import numpy as np
 from fastnn.interop.building.computing import Linear
 from fastnn.interop.building.values import Value
 from fastnn.interop.channels_first import ChannelsFirst
+from fastnn.interop.libraries import needed
 from fastnn.interop.onnx import known as known_numbers
 
 Handler = Callable[["Reader", "Node"], Any]
@@ -53,11 +54,14 @@ class Node:
         self.asked.add(name)
         return self.attributes.get(name, usual)
 
-    def check_all_asked(self) -> None:
-        """``ValueError`` for an attribute that nobody has looked at, which may change what the node computes."""
-        left = sorted(self.attributes.keys() - self.asked)
-        if left:
-            raise ValueError(f"its attribute {left[0]} has no counterpart")
+    def check_all_asked(self, usual: Callable[[str], Any]) -> None:
+        """``ValueError`` for an attribute that nobody has looked at, which may change what the node computes.
+
+        ``usual`` tells what the standard takes where an attribute is left out.
+        """
+        for name in sorted(self.attributes.keys() - self.asked):
+            if self.attributes[name] != usual(name):
+                raise ValueError(f"its attribute {name} has no counterpart")
 
     @property
     def told(self) -> str:
@@ -74,6 +78,17 @@ class Node:
             parts.pop()
         name = "/".join(parts)
         return name if name and not re.fullmatch(rf"(node_)?{re.escape(self.op)}(_\d+)?", name) else None
+
+
+def usual_attribute(op: str, name: str, opset: int) -> Any:
+    """What the standard takes for an attribute that is left out, None for nothing."""
+    onnx = needed("onnx", "from_onnx")
+    try:
+        told = onnx.defs.get_schema(op, opset).attributes[name].default_value
+    except (KeyError, onnx.defs.SchemaError):
+        return None
+    value = onnx.helper.get_attribute_value(told) if told.type else None
+    return value.decode() if isinstance(value, bytes) else value
 
 
 class Reader:
@@ -111,7 +126,7 @@ class Reader:
             made = known_numbers.folded(node, [self.env[name] if name else None for name in node.inputs], self.most)
         elif node.op in HANDLERS:
             made = HANDLERS[node.op](self, node)
-            node.check_all_asked()
+            node.check_all_asked(lambda name: usual_attribute(node.op, name, self.opset))
         else:
             raise ValueError("there is no counterpart for it")
         made = made if isinstance(made, list | tuple) else [made]

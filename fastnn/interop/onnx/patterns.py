@@ -157,6 +157,13 @@ def unit_norm(r: Reader, node: Node) -> Node | None:
     return None if axes is None or len(axes) != 1 else made(node, "LpNormalization", norm.inputs[:1], axis=axes[0])
 
 
+def softsign(r: Reader, node: Node) -> Node | None:
+    """``x / (1 + |x|)``."""
+    inner = times(r, node.inputs[1], "Add", 1.0)
+    size = r.maker(inner, "Abs") if inner else None
+    return made(node, "Softsign", size.inputs) if size is not None and size.inputs[0] == node.inputs[0] else None
+
+
 def sparse_plus(r: Reader, node: Node) -> Node | None:
     """``x`` from 1 on, and below ``(clip(x, -1, 1) + 1) ** 2 / 4``, as :func:`to_onnx` writes it."""
     x, high = node.inputs[1], r.maker(node.inputs[0], "GreaterOrEqual")
@@ -202,7 +209,7 @@ def ids(r: Reader, node: Node) -> Node | None:
 
 PATTERNS: dict[str, tuple[Pattern, ...]] = {
     "Mul": (gelu, layer_norm),
-    "Div": (layer_norm, unit_norm),
+    "Div": (layer_norm, unit_norm, softsign),
     "Where": (ids, sparse_plus, squareplus),
     "MatMul": (attention,),
     "Log": (log_softmax,),

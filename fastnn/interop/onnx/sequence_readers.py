@@ -137,9 +137,9 @@ def _ends(r: Reader, states: list[Value], n: int, n_states: int, first: bool) ->
 
 
 @reads("Attention")
-def attention(r: Reader, node: Node) -> Value:
-    if any(r.has(node, i) for i in (4, 5, 6)) or len([name for name in node.outputs if name]) > 1:
-        raise ValueError("keys and values of before, lengths of padding, and further outputs have no counterpart")
+def attention(r: Reader, node: Node) -> list[Value]:
+    if r.has(node, 6) or any(node.outputs[3:]):
+        raise ValueError("lengths of padding, and the products as an output, have no counterpart")
     if node.get("softcap", 0.0):
         raise ValueError("softcap has no counterpart")
     q, k, v = (r.value(node, i) for i in range(3))
@@ -147,14 +147,30 @@ def attention(r: Reader, node: Node) -> Value:
     if flat:
         heads = node.get("q_num_heads"), node.get("kv_num_heads"), node.get("kv_num_heads")
         q, k, v = (_in_heads(r, x, n) for x, n in zip((q, k, v), heads, strict=True))
+    before = 0
+    if r.has(node, 4):
+        before = r.value(node, 4).sizes[2]
+        k, v = (r.build.concatenate([r.value(node, i), x], 2) for i, x in ((4, k), (5, v)))
+    present = [k, v]
     if k.sizes[1] != q.sizes[1]:
         again = q.sizes[1] // k.sizes[1]
         k, v = (r.build.upsample(x, [1, again, 1, 1]) for x in (k, v))
     mask = r.env[node.inputs[3]] if r.has(node, 3) else None
-    made = attended(r, q, k, v, node.get("scale"), mask, bool(node.get("is_causal", 0)), node.layer)
+    causal = bool(node.get("is_causal", 0))
+    if causal and (before or mask is not None):
+        causal, mask = False, _with_causal(mask, q.sizes[2], k.sizes[2], before)
+    made = attended(r, q, k, v, node.get("scale"), mask, causal, node.layer)
     if flat:
         made = r.build.flatten(r.build.transpose(made, (0, 2, 1, 3)), 2)
-    return made
+    return [made, *present]
+
+
+def _with_causal(mask: Any, queries: int, keys: int, before: int) -> np.ndarray:
+    """A mask without the keys behind each query, of which ``before`` stand in front of the first."""
+    seen = np.tri(queries, keys, before, dtype=bool)
+    if isinstance(mask, Value):
+        raise ValueError("a mask that depends on the input has no counterpart in causal attention")
+    return seen if mask is None else seen & _kept(compressed(mask), queries, keys)
 
 
 def _in_heads(r: Reader, x: Value, heads: int) -> Value:
