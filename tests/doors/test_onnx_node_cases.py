@@ -34,7 +34,7 @@ PASSED = {  # cases that pass, at least, of so many that the standard has: those
     "LSTM": (5, 6),
     "GRU": (6, 6),
     "RNN": (6, 6),
-    "Attention": (27, 93),
+    "Attention": (32, 93),
     "Gather": (3, 4),
     "Concat": (6, 12),
     "Add": (7, 8),
@@ -80,7 +80,7 @@ PASSED = {  # cases that pass, at least, of so many that the standard has: those
     "DepthToSpace": (2, 2),
     "SpaceToDepth": (4, 4),
 }
-LEAST = (330, 570)  # of all these together
+LEAST = (318, 515)  # of all these together
 MODULES = {"BatchNormalization": "batch_normalization", "InstanceNormalization": "instance_normalization"}
 
 
@@ -187,7 +187,8 @@ def test_what_is_refused_says_the_node_the_operator_and_the_reason():
         for case in found:
             told = outcome(case)
             if told not in ("passed", "wrong"):
-                assert f"({op})" in told or "output" in told or "input" in told or "must hold" in told, told
+                named = f"({op})" in told or told.startswith(("input ", "output ", "the batch is no axis"))
+                assert named or told.startswith("x has sequences of no step") or "must hold" in told, told
 
 
 if __name__ == "__main__":

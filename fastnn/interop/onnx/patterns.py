@@ -137,9 +137,11 @@ def _is_square(r: Reader, name: str, sub: Node) -> bool:
     return square.inputs[0] in sub.outputs or (again is not None and again.inputs == sub.inputs)
 
 
-def log_softmax(r: Reader, node: Node) -> Node | None:
-    """The logarithm of a softmax."""
-    inner = r.maker(node.inputs[0], "Softmax")
+def logarithm(r: Reader, node: Node) -> Node | None:
+    """The logarithm of a softmax or sigmoid."""
+    inner = r.maker(node.inputs[0], "Softmax", "Sigmoid")
+    if inner is not None and inner.op == "Sigmoid":
+        return made(node, "fastnn.Activation", inner.inputs, activation="log_sigmoid")
     return None if inner is None else made(node, "LogSoftmax", inner.inputs, **inner.attributes)
 
 
@@ -212,5 +214,5 @@ PATTERNS: dict[str, tuple[Pattern, ...]] = {
     "Div": (layer_norm, unit_norm, softsign),
     "Where": (ids, sparse_plus, squareplus),
     "MatMul": (attention,),
-    "Log": (log_softmax,),
+    "Log": (logarithm,),
 }
