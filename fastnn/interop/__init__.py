@@ -1,3 +1,7 @@
 """Models of other libraries as ours, and ours as theirs, as ONNX files and as C code; each library is optional."""
 
-__all__: list[str] = []
+from fastnn.interop.torch import load_torch_weights as load_torch_weights
+from fastnn.interop.torch import save_torch_weights as save_torch_weights
+from fastnn.interop.torch import to_torch as to_torch
+
+__all__ = ["load_torch_weights", "save_torch_weights", "to_torch"]
