@@ -107,7 +107,7 @@ CHAINS: dict[str, tuple[list[Any], tuple[int | None, ...]]] = {
     "embedding": ([Embedding(9, 4), LSTM(3)], (7,)),
     "embedding_with_mask": ([Embedding(9, 4, mask_zero=True), LSTM(3), Dense(1, "sigmoid")], (7,)),
     "any_length": ([Conv1D(3, 3, padding="same"), GRU(4, return_sequences=True), LSTM(3)], (None, 4)),
-    "frozen": ([Dense(3, trainable=False), BatchNormalization(trainable=False), Dense(1)], VECTOR),
+    "frozen_layers": ([Dense(3, trainable=False), BatchNormalization(trainable=False), Dense(1)], VECTOR),
     "stateful": ([GRU(3, stateful=True), Dense(1)], SIGNAL),
 }
 OWN = {"scale": ([layers.Scale()], SIGNAL), "position": ([PositionEmbedding(9)], SIGNAL)}  # that Keras has not
@@ -231,6 +231,13 @@ def rows_for(model: Model, n: int = 5, length: int = 9, seed: int = 3) -> list[n
 
 
 def outputs_of(model: Model, xs: list[np.ndarray]) -> list[np.ndarray]:
-    """Predictions as a list, in the order of the outputs."""
+    """Predictions as a list."""
     made = model.predict(xs if len(xs) > 1 else xs[0], verbose=0)
-    return list(made.values()) if isinstance(made, dict) else made if isinstance(made, list) else [made]
+    return as_list(made)
+
+
+def as_list(made: Any) -> list[Any]:
+    """Outputs of a model of any library; those of a dict by their names."""
+    if isinstance(made, dict):
+        return [made[name] for name in sorted(made)]
+    return list(made) if isinstance(made, list | tuple) else [made]

@@ -1,7 +1,9 @@
 """Models of other libraries as ours, and ours as theirs, as ONNX files and as C code; each library is optional."""
 
+from fastnn.interop.keras import from_keras as from_keras
+from fastnn.interop.keras import to_keras as to_keras
 from fastnn.interop.torch import load_torch_weights as load_torch_weights
 from fastnn.interop.torch import save_torch_weights as save_torch_weights
 from fastnn.interop.torch import to_torch as to_torch
 
-__all__ = ["load_torch_weights", "save_torch_weights", "to_torch"]
+__all__ = ["from_keras", "load_torch_weights", "save_torch_weights", "to_keras", "to_torch"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exchange_cases import ALL, CHAINS, MODELS, OWN, model_of, outputs_of, rows_for
+from exchange_cases import ALL, CHAINS, MODELS, OWN, as_list, model_of, outputs_of, rows_for
 from oracles import torch_library
 
 from fastnn import Sequential, layers
@@ -22,8 +22,7 @@ def answers(network, xs):
     torch = torch_library()
     with torch.no_grad():
         made = network(*[torch.from_numpy(x) for x in xs])
-    made = list(made.values()) if isinstance(made, dict) else made if isinstance(made, list) else [made]
-    return [y.detach().numpy() for y in made]
+    return [y.detach().numpy() for y in as_list(made)]
 
 
 def assert_same(made, wanted):
@@ -84,7 +83,7 @@ def test_no_layer_can_hide_what_every_module_has():
 
 def test_what_is_trained_here_is_trained_there():
     torch_library()
-    network = to_torch(model_of("frozen"))
+    network = to_torch(model_of("frozen_layers"))
     assert {name for name, p in network.named_parameters() if p.requires_grad} == {"dense_1.weight", "dense_1.bias"}
     network = to_torch(model_of("batch_normalization"))
     assert not network.get_parameter("batch_normalization_1.weight").requires_grad  # that the layer has not
