@@ -93,6 +93,7 @@ def archive_free(config: Any) -> int:
 def _model(entry: Any, custom: Mapping[str, Any]) -> Any:
     """The model of an entry of Keras' configuration, not yet with its weights."""
     from fastnn.interop.keras.reading import Translation
+    from fastnn.interop.keras.training import from_compiled
     from fastnn.models.config_reading import Reader, compile_as
 
     try:
@@ -104,7 +105,7 @@ def _model(entry: Any, custom: Mapping[str, Any]) -> Any:
     compiled = entry.get("compile_config")
     if compiled:
         try:
-            compile_as(made, compiled, custom)
+            compile_as(made, from_compiled(compiled), custom)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             warnings.warn(f"the model is not compiled, for {' '.join(str(error).split())}", stacklevel=4)
     return made

@@ -41,7 +41,7 @@ class Call:
         else:
             self.edges = args or [self.left.pop("inputs", None)]
         mask = self.left.pop("mask", None)
-        self.masks = mask if isinstance(mask, list | tuple) else [mask]
+        self.masks = list(mask) if isinstance(mask, list | tuple) else [mask]
         self._check_rest()
 
     def _heads(self, args: list[Any]) -> list[Any]:

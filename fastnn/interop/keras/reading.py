@@ -49,13 +49,15 @@ class Translation:
             came = entry.get("class_name") if isinstance(entry, Mapping) else entry
             raise ValueError(f"a model must be a Sequential or Functional, got {shown(came)}")
         config = dict(_dict("config", entry.get("config")))
-        config.pop("build_input_shape", None)  # the first layer states it
-        self._dtype(config.pop("dtype", None), is_plain=False)
+        for word in ("build_input_shape", "dtype"):  # which the layers state
+            config.pop(word, None)
         entries = listed("layers", config.get("layers"), "layers")
         if "input_layers" not in config:
             config["layers"] = [self._item(one) for one in entries]
         else:
-            config["layers"] = self._graph(config, entries)
+            inner = {one["config"]["name"] for one in entries if _dict("a layer", one).get("class_name") in MODELS[:2]}
+            config = _from_zero(config, inner)
+            config["layers"] = self._graph(config, config["layers"])
         kind = "Functional" if "input_layers" in config else "Sequential"
         return {"class_name": kind, "config": config} | _shared(entry)
 
@@ -111,14 +113,16 @@ class Translation:
 
     def _called(self, entry: Any, known: Nodes) -> list[dict[str, Any]]:
         """A layer with its calls; with a mask from outside, a layer before it that gives it to the edge."""
-        item = self._item(entry)
+        item: Any = self._item(entry)
         name, kind = known.name(entry), item["class_name"]
         before: list[dict[str, Any]] = []
         calls = []
         for stored in listed("inbound_nodes", entry.get("inbound_nodes", ()), "calls"):
             call = Call(name, kind, stored)
-            edges = _in_order(call.edges, item) if kind in MODELS else call.edges
-            for place, mask in enumerate(call.masks):
+            edges, masks = call.edges, call.masks
+            if kind in MODELS:
+                edges, masks = _in_order(edges, item), _in_order(masks, item)
+            for place, mask in enumerate(_flat(masks)):
                 if mask is not None and not known.is_implied(mask, edges):
                     edges, made = self._masked(name, edges, place, known.plain(mask), len(before))
                     before.append(made)
@@ -129,7 +133,7 @@ class Translation:
         self, name: str, edges: list[Any], place: int, mask: Any, number: int
     ) -> tuple[list[Any], dict[str, Any]]:
         """The edges with the one at a place through a layer that gives it the mask."""
-        read = edges[place] if place < len(edges) else None
+        read: Any = edges[place] if place < len(edges) else None
         if not is_tensor(read) or not is_tensor(mask):
             raise ValueError(f"layer {name!r} is called with mask={shown(mask)}, which has no counterpart here")
         own = f"{name}_mask_{number}" if number else f"{name}_mask"
@@ -139,7 +143,7 @@ class Translation:
         return [*edges[:place], edge, *edges[place + 1 :]], told
 
 
-def _dict(name: str, came: Any) -> Mapping[str, Any]:
+def _dict(name: str, came: Any) -> Any:
     if not isinstance(came, Mapping):
         raise TypeError(f"{name} must be an object, got {shown(came)}")
     return came
@@ -155,13 +159,28 @@ def _in_order(edges: list[Any], item: Mapping[str, Any]) -> list[Any]:
     if len(edges) != 1 or not isinstance(edges[0], Mapping) or is_tensor(edges[0]):
         return edges
     config: Any = item["config"]
-    came: Any = edges[0]
+    came: dict[str, Any] = dict(edges[0])
     ends = config.get("input_layers")
     names = list(ends) if isinstance(ends, Mapping) else [end[0] for end in ends or ()]
     missing = came.keys() ^ set(names)
     if missing:
         raise ValueError(f"model {config.get('name')!r} is called on inputs of other names: {shown(min(missing))}")
     return [[came[name] for name in names]]
+
+
+def _flat(came: list[Any]) -> list[Any]:
+    return list(came[0]) if len(came) == 1 and isinstance(came[0], list | tuple) else came
+
+
+def _from_zero(came: Any, inner: set[str]) -> Any:
+    """Calls of Functional models counted from 0, as those of layers; Keras begins with 1."""
+    if isinstance(came, Mapping):
+        return {name: _from_zero(value, inner) for name, value in came.items()}
+    if not isinstance(came, list | tuple):
+        return came
+    if len(came) == 3 and isinstance(came[0], str) and came[0] in inner and type(came[1]) is int:
+        return [came[0], came[1] - 1, came[2]]
+    return [_from_zero(value, inner) for value in came]
 
 
 def _give(entry: dict[str, Any], dtype: str) -> None:

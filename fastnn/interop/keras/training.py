@@ -5,9 +5,49 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
+from fastnn import metrics
+from fastnn._base.arguments import shown
 from fastnn.metrics.accuracy import ResolvedAccuracy
 
 OURS = ("form",)  # arguments that Keras has not, at their defaults
+
+
+def from_compiled(stored: Any) -> dict[str, Any]:
+    """How a model of Keras' is trained, with metrics that are ours.
+
+    Raises
+    ------
+    ValueError, TypeError
+        a metric has no counterpart.
+    """
+    told = dict(stored)
+    optimizer = told.get("optimizer")
+    if isinstance(optimizer, dict) and isinstance(optimizer.get("config"), dict):
+        rate = optimizer["config"].get("learning_rate")
+        if type(rate) is float:  # Keras keeps it in single precision
+            told["optimizer"] = {**optimizer, "config": {**optimizer["config"], "learning_rate": _shortest(rate)}}
+    return told | {name: _from_metrics(told.get(name)) for name in ("metrics", "weighted_metrics")}
+
+
+def _shortest(rate: float) -> float:
+    """The shortest decimal number that single precision holds as this one, where it is one of single precision."""
+    single = np.float32(rate)
+    return float(str(single)) if float(single) == rate else rate
+
+
+def _from_metrics(came: Any) -> Any:
+    if isinstance(came, dict) and "class_name" not in came:
+        return {name: _from_metrics(inner) for name, inner in came.items()}
+    if isinstance(came, list | tuple):
+        return [_from_metrics(inner) for inner in came]
+    if not isinstance(came, dict):
+        return came
+    kind = getattr(metrics, str(came["class_name"]), None)
+    if not isinstance(kind, type) or not issubclass(kind, metrics.Metric):
+        raise ValueError(f"there is no metric {shown(came['class_name'])}")
+    return kind(**{name: value for name, value in came["config"].items() if name != "dtype"})
 
 
 def compile_keras(keras: Any, other: Any, model: Any) -> None:
