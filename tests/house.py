@@ -22,7 +22,10 @@ ALSO_PUBLIC = (
     "fastnn.watch",
     "fastnn.tables",
     "fastnn.datasets",
+    "fastnn.interop",
     "fastnn.interop.program",
+    "fastnn.interop.gates",
+    "fastnn.interop.channels_first",
 )
 MOST_LINES = {**dict.fromkeys((".py", ".pyx", ".pxi", ".pxd"), 300), **dict.fromkeys((".c", ".h", ".def"), 400)}
 MOST_OF_BODY = 40  # lines of a function, its docstring left out

@@ -1,0 +1,227 @@
+"""Recurrent layers and attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fastnn import layers
+from fastnn.interop.building.computing import Computing, Linear
+from fastnn.interop.building.values import BATCH, Value
+from fastnn.layers import Bidirectional
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What made a value: attention, whose projection of the output may still be another one."""
+
+    q: Value
+    k: Value
+    v: Value
+    weights: list[Any]
+    heads: int
+    widths: tuple[int, int]
+    causal: bool
+    mask: Value | None
+    name: str | None
+
+
+class Remembering(Computing):
+    """What of :class:`fastnn.interop.channels_first.ChannelsFirst` goes over the steps of sequences."""
+
+    def recurrent(
+        self,
+        kind: str,
+        x: Value,
+        directions: Sequence[Sequence[Any]],
+        *,
+        starts: Sequence[Value] | None = None,
+        backwards: bool = False,
+        name: str | None = None,
+        **how: Any,
+    ) -> tuple[Value, list[Value]]:
+        """A recurrent layer over ``(batch, steps, features)``.
+
+        Parameters
+        ----------
+        kind : ``"SimpleRNN"``, ``"LSTM"`` or ``"GRU"``.
+        directions : for one direction, or for forwards and backwards, our kernel, recurrent kernel and, where there
+            are biases, bias (:mod:`fastnn.interop.gates` makes them).
+        starts : states ``(batch, units)`` that each direction begins with: its h, then its c.
+        backwards : of one direction, whether it begins with the last step.
+        how : further arguments of the layer, such as ``activation``, ``recurrent_activation``, ``reset_after``.
+
+        Returns
+        -------
+        the outputs ``(batch, steps, units of all directions)``, each step's where that stands, and the last states
+        ``(batch, units)``: h, then c, of each direction.
+        """
+        if x.rank != 3 or not x.is_apart():
+            raise ValueError(f"a recurrent layer reads (batch, steps, features), got {x.told()}")
+        edge = self.arranged(x, [x.source[1], x.source[2]])
+        units = len(directions[0][1])
+        told = {"return_sequences": True, "return_state": True, "use_bias": len(directions[0]) > 2, **how}
+        weights = [array for direction in directions for array in direction]
+        states = [self.arranged(start, start.source[1:]) for start in starts or ()]
+        both = len(directions) == 2
+        if both or backwards:  # the outputs of a layer that goes backwards would stand in its order
+            y, back = self._both_ways(kind, units, told, directions, edge, states, both, name)
+        else:
+            layer = self.layer(kind, units, weights=weights, name=name, **told)
+            y, *back = layer(edge, initial_state=states or None)
+        return self.fresh(y, (1, 2), 3), [self.fresh(state, (1,), 2) for state in back]
+
+    def _both_ways(
+        self, kind: str, units: int, told: Any, directions: Any, edge: Any, states: list[Any], both: bool, name: Any
+    ) -> tuple[Any, list[Any]]:
+        inner = getattr(layers, kind)(units, **told)
+        if both:
+            weights = [array for direction in directions for array in direction]
+            y, *back = self._called(Bidirectional(inner, name=self.free_name(name)), weights, edge, states)
+            return y, back
+        idle = [np.zeros_like(array) for array in directions[0]]
+        weights = [*idle, *directions[0]]
+        starts = [*states, *states] if states else []
+        made = Bidirectional(inner, merge_mode=None, name=self.free_name(name))
+        _, y, *back = self._called(made, weights, edge, starts)
+        return y, back[len(back) // 2 :]
+
+    def _called(self, layer: Any, weights: list[Any], edge: Any, states: list[Any]) -> Any:
+        self.weights.append((layer, [np.asarray(array) for array in weights]))
+        return layer(edge, initial_state=states or None)
+
+    def multi_head_attention(
+        self,
+        q: Value,
+        k: Value,
+        v: Value,
+        weights: Sequence[Any],
+        heads: int,
+        *,
+        value_dim: int | None = None,
+        causal: bool = False,
+        mask: Value | None = None,
+        scores: bool = False,
+        name: str | None = None,
+    ) -> Any:
+        """Attention with its projections over ``(batch, steps, features)``.
+
+        Parameters
+        ----------
+        weights : kernels ``(in, out)`` of query, key, value and output, each followed by its bias ``(out,)`` or None.
+        value_dim : width of a head's values, where it is not that of its keys.
+        causal : whether a query sees no later keys.
+        mask : ``(batch, queries, keys)`` of ones and zeros.
+        scores : whether the weights ``(batch, heads, queries, keys)`` are given, too.
+        """
+        kernels, biases = [np.asarray(kernel) for kernel in weights[::2]], list(weights[1::2])
+        key_dim, out = kernels[0].shape[1] // heads, kernels[3].shape[1]
+        value_dim = value_dim or kernels[2].shape[1] // heads
+        has_bias = any(bias is not None for bias in biases)
+        widths = key_dim, key_dim, value_dim
+        set_: list[Any] = []
+        for kernel, bias, width in zip(kernels[:3], biases[:3], widths, strict=True):
+            set_.append(kernel.reshape(-1, heads, width))
+            if has_bias:
+                set_.append((np.zeros(heads * width) if bias is None else np.asarray(bias)).reshape(heads, width))
+        set_.append(kernels[3].reshape(heads, value_dim, out))
+        if has_bias:
+            set_.append(np.zeros(out) if biases[3] is None else np.asarray(biases[3]))
+        told = {"value_dim": value_dim, "output_size": out, "use_bias": has_bias, "weights": set_, "name": name}
+        layer = self.layer("MultiHeadAttention", heads, key_dim, **told)
+        edges = [self._steps(x) for x in (q, v, k)]
+        masked = None if mask is None else self.arranged(mask, mask.source[1:])
+        same = edges[1] is edges[2]
+        made = layer(
+            *edges[: 2 if same else 3],
+            attention_mask=masked,
+            use_causal_mask=causal,
+            return_attention_scores=scores,
+        )
+        if scores:
+            return self.fresh(made[0], (1, 2), 3), self.fresh(made[1], (1, 2, 3), 4)
+        return self.fresh(made, (1, 2), 3)
+
+    def attention(
+        self,
+        q: Value,
+        k: Value,
+        v: Value,
+        *,
+        scale: float | None = None,
+        causal: bool = False,
+        mask: Value | None = None,
+        name: str | None = None,
+    ) -> Value:
+        """``softmax(q @ k.T * scale) @ v`` over ``(batch, heads, steps, width)``; ``scale`` is ``1 / sqrt(width)``
+        without.
+
+        Where a linear layer, and nothing else, made the queries, keys or values, it becomes a projection of the
+        :class:`fastnn.layers.MultiHeadAttention` that this is; others are projected by unit matrices. The output is
+        ``(batch, heads, queries, width)``, and a linear layer that follows on ``(batch, queries, heads * width)``
+        becomes the projection of the output (see :meth:`projected`).
+        """
+        for x in (q, k, v):
+            if x.rank != 4 or not x.is_apart():
+                raise ValueError(f"attention reads (batch, heads, steps, width), got {x.told()}")
+        heads, d, e = q.sizes[1], q.sizes[3], v.sizes[3]
+        if k.sizes[1] != heads or v.sizes[1] != heads:
+            raise ValueError(f"attention of {q.told()} on {k.told()} shares heads, which has no counterpart")
+        factor = 1.0 if scale is None else scale * math.sqrt(d)
+        reads, weights = list[Value](), list[Any]()
+        for x, times in ((q, factor), (k, 1.0), (v, 1.0)):
+            rows = self.flatten(self.transpose(x, (0, 2, 1, 3)), 2)
+            read, kernel, bias = self._projection(rows)
+            reads.append(read)
+            weights += [kernel * times, None if bias is None else bias * times]
+        what = Heads(reads[0], reads[1], reads[2], weights, heads, (d, e), causal, mask, name)
+        unit = np.eye(heads * e, dtype=np.float32)
+        return self._headed(what, unit, None)
+
+    def projected(self, x: Value, kernel: Any, bias: Any) -> Value | None:
+        """A linear layer right behind attention as its projection of the output; None where it is not that."""
+        if not isinstance(x.made, Heads) or x.rank != 3 or not in_order(x) or x.sizes[2] != len(kernel):
+            return None
+        return self._headed(x.made, np.asarray(kernel), bias, split=False)
+
+    def _headed(self, what: Heads, kernel: Any, bias: Any, split: bool = True) -> Value:
+        weights = [*what.weights, kernel, bias]
+        made = self.multi_head_attention(
+            what.q,
+            what.k,
+            what.v,
+            weights,
+            what.heads,
+            value_dim=what.widths[1],
+            causal=what.causal,
+            mask=what.mask,
+            name=what.name,
+        )
+        if not split:
+            return made
+        made = self.reshape(made, (*made.sizes[:2], what.heads, what.widths[1]))
+        return replace(self.transpose(made, (0, 2, 1, 3)), made=what)
+
+    def _projection(self, x: Value) -> tuple[Value, Any, Any]:
+        """What is projected, and how: by a linear layer's weights, or as it is."""
+        n = x.sizes[2]
+        made = x.made
+        if isinstance(made, Linear) and made.x.rank == 3 and in_order(x) and made.kernel.shape[1] == n:
+            lead = tuple(atom for atom in made.x.ours if atom not in made.x.source[2])
+            if made.x.source[:2] == ((BATCH,), lead):
+                return made.x, made.kernel, made.bias
+        return x, np.eye(n, dtype=np.float32), None
+
+    def _steps(self, x: Value) -> Any:
+        if x.rank != 3 or not x.is_apart():
+            raise ValueError(f"attention reads (batch, steps, features), got {x.told()}")
+        return self.arranged(x, [x.source[1], x.source[2]])
+
+
+def in_order(x: Value) -> bool:
+    """Whether the edge has the source's axes in the source's order."""
+    return tuple(atom for axis in x.source for atom in axis) == (BATCH, *x.ours)

@@ -1,0 +1,123 @@
+"""The encoding of a table in the graph: raw columns go in, labels or values come out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastnn.interop.onnx.graph import Graph, Tensor
+from fastnn.tables import Encoding
+from fastnn.tables.encoding import KEY
+from fastnn.tables.features import TRUTH, CategoryFeature, NumberFeature, Pixels, TableFeatures
+from fastnn.tables.target import Classes, Quantity
+
+ML = "ai.onnx.ml"
+SPELLINGS = (str.lower, str.upper, str.capitalize)
+
+
+def encoding_of(model: Any) -> Encoding | None:
+    """The encoding that a model carries, None for none; ``ValueError`` for one that no graph can have."""
+    if KEY not in model.metadata:
+        return None
+    found = Encoding.of(model)
+    if not isinstance(found.features, TableFeatures | Pixels) or not isinstance(found.target, Classes | Quantity):
+        what = type(found.features).__name__
+        raise ValueError(
+            f"the model takes raw rows by {what}, which cuts series or texts by code that no graph has; "
+            f"encoding=False exports the network, which takes what that gives"
+        )
+    return found
+
+
+def encoded_inputs(g: Graph, encoding: Encoding, shape: tuple[int, ...]) -> tuple[list[Any], Tensor]:
+    """What the graph takes, and the network's input ``(rows, *shape)``."""
+    features = encoding.features
+    if isinstance(features, Pixels):
+        told, name = _pixels(g, features)
+    else:
+        assert isinstance(features, TableFeatures)
+        told, parts = [], []
+        for feature in features.features:
+            info, part = _number(g, feature) if isinstance(feature, NumberFeature) else _category(g, feature)
+            told.append(info)
+            parts.append(part)
+        name = g.add("Concat", parts, axis=1) if len(parts) > 1 else parts[0]
+    tensor = Tensor(name, (math.prod(shape),), (0,))
+    return told, g.formed(tensor, shape)
+
+
+def _info(g: Graph, name: str, dtype: Any, shape: tuple[int, ...]) -> Any:
+    return g.onnx.helper.make_tensor_value_info(name, dtype, ["rows", *shape])
+
+
+def _pixels(g: Graph, features: Pixels) -> tuple[list[Any], str]:
+    name = g.name("images")
+    numbers = g.add("Cast", [name], to=g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype))
+    made = g.add("Div", [numbers, g.constant(255.0, "white")])
+    told = _info(g, name, g.onnx.TensorProto.UINT8, tuple(features.shape))
+    return [told], g.reshaped(made, features.shape, (features.width,))
+
+
+def _number(g: Graph, feature: NumberFeature) -> tuple[Any, str]:
+    """``(value - mean) * scale`` in double, 0 for a gap; then whether it is one."""
+    name, types = g.name(feature.name), g.onnx.TensorProto
+    kind, values = types.DOUBLE, name
+    if feature.truth:
+        kind = types.STRING
+        words = {spelled(word): value for word, value in TRUTH.items() for spelled in SPELLINGS}
+        told: dict[str, Any] = {
+            "keys_strings": list(words),
+            "values_floats": list(words.values()),
+            "default_float": math.nan,
+        }
+        values = g.add("Cast", [g.add("LabelEncoder", [name], domain=ML, **told)], to=types.DOUBLE)
+    double = lambda number: g.constant(np.float64(number), "number", np.float64)  # noqa: E731
+    missing = g.add("IsNaN", [values])
+    made = g.add("Mul", [g.add("Sub", [values, double(feature.mean)]), double(feature.scale)])
+    made = g.add("Where", [missing, double(0), made])
+    to = g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype)
+    parts = [g.add("Cast", [part], to=to) for part in (made, missing)[: feature.width]]
+    return _info(g, name, kind, (1,)), g.add("Concat", parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def _category(g: Graph, feature: CategoryFeature) -> tuple[Any, str]:
+    """Ones in the column of the category; an empty text is a gap."""
+    name = g.name(feature.name)
+    unseen = len(feature.values) + feature.gaps if feature.bucket else -1
+    places = {value: index for index, value in enumerate(feature.values)}
+    places.setdefault("", len(feature.values) if feature.gaps else unseen)
+    told: dict[str, Any] = {
+        "keys_strings": list(places),
+        "values_int64s": list(places.values()),
+        "default_int64": unseen,
+    }
+    place = g.add("LabelEncoder", [name], domain=ML, **told)
+    ones = g.add("Equal", [place, g.whole([range(feature.width)], "places")])
+    made = g.add("Cast", [ones], to=g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype))
+    return _info(g, name, g.onnx.TensorProto.STRING, (1,)), made
+
+
+def encoded_outputs(g: Graph, encoding: Encoding, output: str) -> list[Any]:
+    """What the graph gives of the network's output ``(rows, n_out)``: labels and probabilities, or values."""
+    target, types = encoding.target, g.onnx.TensorProto
+    assert isinstance(target, Classes | Quantity)
+    name = g.name(target.name)
+    if isinstance(target, Quantity):
+        value = g.add("Cast", [output], to=types.DOUBLE)
+        value = g.add("Mul", [value, g.constant(target.spread, "spread", np.float64)])
+        made = g.add("Add", [value, g.constant(target.mean, "mean", np.float64)])
+        g.nodes.append(g.onnx.helper.make_node("Identity", [made], [name]))
+        return [_info(g, name, types.DOUBLE, (1,))]
+    shares = output
+    if target.n_out == 1:
+        shares = g.add("Concat", [g.add("Sub", [g.constant(1.0, "one"), output]), output], axis=1)
+    best = g.add("ArgMax", [shares], axis=1, keepdims=0)
+    told: dict[str, Any] = {"keys_int64s": list(range(len(target.labels))), "values_strings": list(target.labels)}
+    label = g.add("LabelEncoder", [best], domain=ML, **told)
+    of_shares = g.name("probabilities")
+    for made, end in ((label, name), (shares, of_shares)):
+        g.nodes.append(g.onnx.helper.make_node("Identity", [made], [end]))
+    dtype = g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype)
+    return [_info(g, name, types.STRING, ()), _info(g, of_shares, dtype, (len(target.labels),))]
