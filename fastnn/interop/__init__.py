@@ -5,6 +5,7 @@ from fastnn.interop.keras import to_keras as to_keras
 from fastnn.interop.onnx import to_onnx as to_onnx
 from fastnn.interop.sklearn import from_sklearn as from_sklearn
 from fastnn.interop.sklearn import to_sklearn as to_sklearn
+from fastnn.interop.torch import from_torch as from_torch
 from fastnn.interop.torch import load_torch_weights as load_torch_weights
 from fastnn.interop.torch import save_torch_weights as save_torch_weights
 from fastnn.interop.torch import to_torch as to_torch
@@ -12,6 +13,7 @@ from fastnn.interop.torch import to_torch as to_torch
 __all__ = [
     "from_keras",
     "from_sklearn",
+    "from_torch",
     "load_torch_weights",
     "save_torch_weights",
     "to_keras",
