@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from graph_models import GRAPHS
 
 from fastnn import Input, Model, Sequential, layers
@@ -214,6 +215,18 @@ def model_of(name: str, dtype: str = "float32") -> Model:
 
 
 ALL = (*CHAINS, *MODELS)
+SHORT = (  # what differs most between libraries
+    *("dense", "prelu", "conv1d_causal", "conv2d", "separable2d", "transposed2d", "pooling2d_same", "normalization"),
+    *("batch_normalization_of_images", "layer_normalization", "group_normalization", "gru", "gru_before"),
+    *("masked", "bidirectional_masked", "distributed", "embedding_with_mask", "any_length", "frozen_layers"),
+    *("dot_of_sequences", "multi_head_scores", "encoder", "states", "nested", "several", "passed_through"),
+    "recurrent_chain",
+)
+
+
+def cases(names: Any) -> list[Any]:
+    """Parameters of a test, those that are not in :data:`SHORT` with ``--long`` alone."""
+    return [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
 def rows_for(model: Model, n: int = 5, length: int = 9, seed: int = 3) -> list[np.ndarray]:

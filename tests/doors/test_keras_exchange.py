@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exchange_cases import ALL, OWN, as_list, model_of, outputs_of, rows_for
+from exchange_cases import ALL, OWN, as_list, cases, model_of, outputs_of, rows_for
 from oracles import keras_library
 
 import fastnn
@@ -36,7 +36,7 @@ def names_of(model):
     return {layer.name for layer in model.layers if not isinstance(layer, layers.WithMask)}
 
 
-@pytest.mark.parametrize("case", [case for case in (*ALL, "with_mask") if case not in (*APART, *REFUSED)])
+@pytest.mark.parametrize("case", cases([case for case in (*ALL, "with_mask") if case not in (*APART, *REFUSED)]))
 def test_models_go_to_keras_and_come_back(tmp_path, case):
     keras_library()
     model = model_of(case)
@@ -54,6 +54,7 @@ def test_models_go_to_keras_and_come_back(tmp_path, case):
         assert names_of(read) == names_of(model)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in OWN if name.startswith("of_") and name != "of_gelu_tanh"])
 def test_every_activation_travels(name):
     keras_library()

@@ -18,6 +18,7 @@ import fastnn.sklearn as ours  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 N = 60
+TASKS = ("binary", "classes", "number")
 GAP = float("nan")
 
 
@@ -182,8 +183,14 @@ COLUMNS = {
 }
 
 
-@pytest.mark.parametrize("task", ["binary", "classes", "number"])
-@pytest.mark.parametrize("case", COLUMNS)
+@pytest.mark.parametrize(
+    ("case", "task"),
+    [
+        pytest.param(case, task, marks=[] if task == TASKS[i % 3] else pytest.mark.long)
+        for i, case in enumerate(COLUMNS)
+        for task in TASKS
+    ],
+)
 def test_pipelines_are_models_with_their_encoding(tmp_path, case, task):
     _, y = data(task)
     name = "MLPRegressor" if task == "number" else "MLPClassifier"

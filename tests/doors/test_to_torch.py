@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from exchange_cases import ALL, CHAINS, MODELS, OWN, as_list, model_of, outputs_of, rows_for
@@ -157,16 +160,18 @@ def test_a_network_of_any_length_takes_any_length():
         assert_same(answers(network, xs), outputs_of(model, xs))
 
 
-def test_a_network_is_copied_pickled_and_exported():
-    torch = torch_library()
-    import copy
-    import pickle
-
+def test_a_network_is_copied_and_pickled():
+    torch_library()
     for case in ("conv2d", "translator"):
         model = model_of(case)
         xs = rows_for(model)
         for made in (copy.deepcopy(to_torch(model)), pickle.loads(pickle.dumps(to_torch(model)))):
             assert_same(answers(made, xs), outputs_of(model, xs))
+
+
+@pytest.mark.long
+def test_a_network_is_exported():
+    torch = torch_library()
     model = model_of("encoder")
     xs = rows_for(model)
     exported = torch.export.export(to_torch(model), tuple(torch.from_numpy(x) for x in xs)).module()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exchange_cases import ALL, OWN, model_of
+from exchange_cases import ALL, OWN, cases, model_of
 from oracles import torch_library
 from safetensors.numpy import load_file, save_file
 
@@ -12,7 +12,7 @@ from fastnn import Sequential, layers
 from fastnn.interop import load_torch_weights, save_torch_weights, to_torch
 
 
-@pytest.mark.parametrize("case", [*ALL, "scale", "position"])
+@pytest.mark.parametrize("case", cases([*ALL, "scale", "position"]))
 def test_weights_come_back_from_a_file_to_the_bit(tmp_path, case):
     model = model_of(case)
     before = [w.copy() for w in model.get_weights()]
@@ -92,5 +92,6 @@ def test_numbers_that_a_layer_has_not_are_refused(tmp_path):
         load_torch_weights(model, tmp_path / "w.safetensors")
 
 
+@pytest.mark.long
 def test_every_case_has_weights_that_tell_places_apart():
     assert all(len(np.unique(w)) == w.size for case in (*ALL, *OWN) for w in model_of(case).get_weights())

@@ -12,6 +12,7 @@ from fastnn._base.arrays import listed
 from fastnn.interop.keras import operations
 from fastnn.interop.keras.calls import Call, as_stored, is_tensor
 from fastnn.interop.keras.masks import Nodes, names_in
+from fastnn.models.inventory import MOST_LEVELS
 
 MODELS = ("Functional", "Model", "Sequential")
 AS_SINGLE = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "float32", None)
@@ -29,6 +30,7 @@ class Translation:
     def __init__(self, custom: Mapping[str, Any]):
         self.known = {kind.__name__ for kind in layers.LAYERS.values()} | set(custom)
         self.dtypes: set[str] = set()
+        self.level = 0
 
     def model(self, entry: Any) -> dict[str, Any]:
         """The entry of a model.
@@ -38,13 +40,19 @@ class Translation:
         ValueError, TypeError, KeyError
             it has a layer, or a call, that has no counterpart, which is named; it is no such configuration.
         """
-        made = self._model(entry)
+        try:
+            made = self._model(entry)
+        except RecursionError:
+            raise ValueError("the configuration has models in models too deeply") from None
         _give(made, "float64" if self.dtypes == {"float64"} else "float32")
         if len(self.dtypes) > 1:
             raise ValueError(f"the layers have several dtypes, {', '.join(sorted(self.dtypes))}; a model here has one")
         return made
 
     def _model(self, entry: Any) -> dict[str, Any]:
+        self.level += 1
+        if self.level > MOST_LEVELS:
+            raise ValueError(f"models in files and configurations may be inside {MOST_LEVELS} others, got more")
         if not isinstance(entry, Mapping) or entry.get("class_name") not in MODELS:
             came = entry.get("class_name") if isinstance(entry, Mapping) else entry
             raise ValueError(f"a model must be a Sequential or Functional, got {shown(came)}")
@@ -59,6 +67,7 @@ class Translation:
             config = _from_zero(config, inner)
             config["layers"] = self._graph(config, config["layers"])
         kind = "Functional" if "input_layers" in config else "Sequential"
+        self.level -= 1
         return {"class_name": kind, "config": config} | _shared(entry)
 
     def _item(self, entry: Any) -> dict[str, Any]:
