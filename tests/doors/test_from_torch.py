@@ -325,6 +325,21 @@ def test_a_module_comes_back(case):
         np.testing.assert_allclose(y, right, rtol=1e-5, atol=1e-5)
 
 
+def test_what_is_changed_in_place_is_so_for_all_who_read_it_later():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.bend = nn.Linear(6, 6), nn.ELU(inplace=True)
+
+        def forward(self, x):
+            y, z, w = self.first(x), x * 2, x - 1
+            made = [F.relu(y, inplace=True), self.bend(z), w.tanh_()]
+            w += 1
+            return y * made[0], z * made[1], w * 3
+
+    assert_same(randomized(Own()), *rows(VECTOR))
+
+
 def of(function):
     class Own(nn.Module):
         def forward(self, x):
