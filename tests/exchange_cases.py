@@ -168,6 +168,15 @@ def convolutions_shared() -> Model:
     return Model([a, b], Concatenate()([pool(layer(a)), pool(layer(b))]), seed=1)
 
 
+def models_behind_each_other() -> Model:
+    """Models of one output that read each other."""
+    x, z = Input((5,), name="x"), Input((3,), name="z")
+    coder = Model(x, Dense(3, "relu")(x), name="coder")
+    decoder = Model(z, Dense(5)(Dense(4, "tanh")(z)), name="decoder")
+    y = Input((5,), name="y")
+    return Model(y, {"once": decoder(coder(y)), "twice": decoder(coder(decoder(coder(y))))}, seed=1)
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     **{
         kind.__name__: _joined(kind(), SIGNAL, SIGNAL)
@@ -187,6 +196,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "encoder": encoder,
     "translator": translator,
     "shared_convolutions": convolutions_shared,
+    "models_behind_each_other": models_behind_each_other,
     **GRAPHS,
 }
 
@@ -222,7 +232,16 @@ SHORT = (  # what differs most between libraries
     *("dense", "prelu", "conv1d_causal", "conv2d", "separable2d", "transposed2d", "pooling2d_same", "normalization"),
     *("batch_normalization_of_images", "layer_normalization", "group_normalization", "gru", "gru_before"),
     *("masked", "bidirectional_masked", "distributed", "embedding_with_mask", "any_length", "frozen_layers"),
-    *("dot_of_sequences", "multi_head_scores", "encoder", "states", "nested", "several", "passed_through"),
+    *(
+        "dot_of_sequences",
+        "multi_head_scores",
+        "encoder",
+        "states",
+        "nested",
+        "several",
+        "models_behind_each_other",
+        "passed_through",
+    ),
     "recurrent_chain",
 )
 

@@ -94,6 +94,11 @@ COMPILED = {
         "optimizer": fastnn.optimizers.AdamW(fastnn.schedules.ExponentialDecay(0.1, 10, 0.9)),
         "loss": "mae",
     },
+    "classes at rest": {
+        "optimizer": "adam",
+        "loss": fastnn.losses.BinaryCrossentropy(),
+        "metrics": [fastnn.metrics.Recall(name="found"), "mse"],
+    },
     "classes": {
         "optimizer": "rmsprop",
         "loss": fastnn.losses.BinaryCrossentropy(label_smoothing=0.1),
@@ -173,6 +178,16 @@ def test_calls_by_keyword_and_dicts_of_inputs_are_understood():
     rng = np.random.default_rng(0)
     xs = [rng.normal(size=(5, 5, 4)).astype(np.float32), rng.normal(size=(5, 4)).astype(np.float32)]
     assert_same(outputs_of(from_keras(other), xs), theirs(other, xs))
+
+
+def test_a_model_that_was_built_by_data_is_one_that_knows_its_shape(tmp_path):
+    keras = keras_library()
+    other = keras.Sequential([keras.layers.Dense(3, "relu"), keras.layers.Dense(1)])
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    other.predict(x, verbose=0)
+    other.save(tmp_path / "m.keras")
+    for made in (from_keras(other), from_keras(tmp_path / "m.keras")):
+        assert_same(outputs_of(made, [x]), theirs(other, [x]))
 
 
 def test_adapted_statistics_travel(tmp_path):
@@ -255,3 +270,15 @@ def test_what_keras_has_not_is_named():
         from_keras(3)
     with pytest.raises(ValueError, match="is not built"):
         from_keras(keras_library().Sequential([keras_library().layers.Dense(1)]))
+
+
+def test_losses_with_arguments_at_rest_are_those_of_fastnn():
+    keras = keras_library()
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    metrics = [keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="top_2")]
+    other.compile(keras.optimizers.RMSprop(1e-2), loss, metrics=metrics)
+    made = from_keras(other)
+    assert made.loss == fastnn.losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert [metric.name for metric in made.metrics] == ["top_2"]
+    assert made.optimizer == fastnn.optimizers.RMSprop(0.01)

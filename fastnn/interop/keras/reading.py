@@ -63,9 +63,14 @@ class Translation:
         if "input_layers" not in config:
             config["layers"] = [self._item(one) for one in entries]
         else:
-            inner = {one["config"]["name"] for one in entries if _dict("a layer", one).get("class_name") in MODELS[:2]}
-            config = _from_zero(config, inner)
-            config["layers"] = self._graph(config, config["layers"])
+            inner = {
+                _dict("config", one.get("config")).get("name")
+                for one in entries
+                if _dict("a layer", one).get("class_name") in MODELS[:2]
+            }
+            for ends in ("input_layers", "output_layers"):
+                config[ends] = _from_zero(config.get(ends), inner)
+            config["layers"] = self._graph(config, entries)
         kind = "Functional" if "input_layers" in config else "Sequential"
         self.level -= 1
         return {"class_name": kind, "config": config} | _shared(entry)
@@ -182,7 +187,7 @@ def _flat(came: list[Any]) -> list[Any]:
 
 
 def _from_zero(came: Any, inner: set[str]) -> Any:
-    """Calls of Functional models counted from 0, as those of layers; Keras begins with 1."""
+    """Calls of Functional models counted from 0; at the ends of a graph Keras begins with 1, and nowhere else."""
     if isinstance(came, Mapping):
         return {name: _from_zero(value, inner) for name, value in came.items()}
     if not isinstance(came, list | tuple):

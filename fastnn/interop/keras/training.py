@@ -11,6 +11,7 @@ from fastnn import metrics
 from fastnn._base.arguments import shown
 from fastnn.metrics.accuracy import ResolvedAccuracy
 
+AT_REST = (("axis", -1), ("ignore_class", None), ("dtype", None), ("dtype", "float32"))  # arguments of losses
 OURS = ("form",)  # arguments that Keras has not, at their defaults
 
 
@@ -28,7 +29,22 @@ def from_compiled(stored: Any) -> dict[str, Any]:
         rate = optimizer["config"].get("learning_rate")
         if type(rate) is float:  # Keras keeps it in single precision
             told["optimizer"] = {**optimizer, "config": {**optimizer["config"], "learning_rate": _shortest(rate)}}
+    told["loss"] = _from_losses(told.get("loss"))
     return told | {name: _from_metrics(told.get(name)) for name in ("metrics", "weighted_metrics")}
+
+
+def _from_losses(came: Any) -> Any:
+    """Losses without those of Keras' arguments that are at rest."""
+    if isinstance(came, list | tuple):
+        return [_from_losses(inner) for inner in came]
+    if not isinstance(came, dict):
+        return came
+    if "class_name" not in came:
+        return {name: _from_losses(inner) for name, inner in came.items()}
+    if not isinstance(came.get("config"), dict):
+        raise ValueError(f"the loss {shown(came.get('config'))} is a function of your own")
+    config = {name: value for name, value in came["config"].items() if (name, value) not in AT_REST}
+    return {**came, "config": config}
 
 
 def _shortest(rate: float) -> float:
@@ -44,6 +60,8 @@ def _from_metrics(came: Any) -> Any:
         return [_from_metrics(inner) for inner in came]
     if not isinstance(came, dict):
         return came
+    if not isinstance(came.get("config"), dict):
+        raise ValueError(f"the metric {shown(came.get('config'))} is a function of your own")
     kind = getattr(metrics, str(came["class_name"]), None)
     if not isinstance(kind, type) or not issubclass(kind, metrics.Metric):
         raise ValueError(f"there is no metric {shown(came['class_name'])}")

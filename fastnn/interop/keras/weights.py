@@ -75,7 +75,7 @@ def from_file(archive: Archive) -> Callable[[Any, str], Arrays]:
     """What gives the arrays of layers from a file."""
 
     def given(layer: Any, path: str) -> Arrays:
-        groups = [f"{path}{inner}" for inner in _groups(layer)]
+        groups = [_there(archive, path, inner) for inner in _groups(layer)]
         arrays = [array for group in groups for array in archive.layer(group)]
         used = {f"{group}/vars/{i}" for group in groups for i in range(len(archive.layer(group)))}
         others = archive.below(path) - used
@@ -84,6 +84,12 @@ def from_file(archive: Archive) -> Callable[[Any, str], Arrays]:
         return arrays
 
     return given
+
+
+def _there(archive: Archive, path: str, inner: str) -> str:
+    """A group, under the name that it had in older versions where it has that."""
+    older = inner.replace("/", "/_")
+    return f"{path}{older}" if archive.below(f"{path}{older}") and not archive.below(f"{path}{inner}") else path + inner
 
 
 def _groups(layer: Any) -> list[str]:
