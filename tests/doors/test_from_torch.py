@@ -240,6 +240,26 @@ def encoder(**told):
     )
 
 
+class Language(nn.Module):
+    """Causal attention as it is often written, and places from a table of their own."""
+
+    def __init__(self, steps=8, n=12):
+        super().__init__()
+        self.tokens, self.places = nn.Embedding(20, n), nn.Embedding(steps, n)
+        self.norm, self.qkv, self.out = nn.LayerNorm(n), nn.Linear(n, 3 * n), nn.Linear(n, 20, bias=False)
+        self.register_buffer("mask", torch.tril(torch.ones(steps, steps)).view(1, 1, steps, steps))
+
+    def forward(self, tokens):
+        rows, steps = tokens.size()
+        x = self.tokens(tokens) + self.places(torch.arange(steps))
+        q, k, v = self.qkv(self.norm(x)).split(12, dim=2)
+        q, k, v = (t.view(rows, steps, 3, 4).transpose(1, 2) for t in (q, k, v))
+        weights = (q @ k.transpose(-2, -1)) * 0.5
+        weights = weights.masked_fill(self.mask[:, :, :steps, :steps] == 0, float("-inf"))
+        y = (F.softmax(weights, dim=-1) @ v).transpose(1, 2).contiguous().view(rows, steps, 12)
+        return self.out(x + y)
+
+
 NETWORKS = {
     "residual": (Residual, [IMAGE]),
     "calls": (Calls, [SIGNAL, SIGNAL]),
@@ -279,6 +299,13 @@ def test_shapes_come_from_examples_too():
     (x,) = rows(VECTOR)
     for inputs in (x, [x], (6,), [(6,)], x.numpy()):
         np.testing.assert_allclose(from_torch(module, inputs).predict(x.numpy()), module(x).detach(), rtol=1e-5)
+
+
+def test_a_language_model_gives_the_same_numbers():
+    module = Language().eval()
+    x = torch.randint(0, 20, (4, 8), generator=torch.Generator().manual_seed(0))
+    model = from_torch(module, (8,))
+    np.testing.assert_allclose(model.predict(x.numpy(), verbose=0), module(x).detach(), rtol=1e-5, atol=1e-5)
 
 
 def test_layers_have_the_names_of_modules_and_a_shared_one_is_one():

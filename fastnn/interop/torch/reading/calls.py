@@ -13,6 +13,7 @@ from fastnn.interop.torch.reading.bending import BENDING
 from fastnn.interop.torch.reading.building import Builder, Nothing, Zeros, numbers, value
 from fastnn.interop.torch.reading.shaping import SHAPING
 
+LEAST = -1e30  # stands for minus infinity, which times 0 would be no number
 MAKING_ZEROS = ("zeros", "zeros_like", "new_zeros")
 
 
@@ -79,6 +80,16 @@ def matmul(b: Builder, input: Any, other: Any) -> Any:
     if isinstance(other, Value):
         return b.matmul(value(input), other, name=b.module_name)
     return b.linear(value(input), numbers(other), name=b.module_name)
+
+
+def masked_fill(b: Builder, input: Any, mask: Any, value_: Any = None, **named: Any) -> Any:
+    """Numbers put in the place of some, where it is known which."""
+    if isinstance(mask, Value):
+        raise ValueError("a mask that follows from the inputs has no counterpart here")
+    put = float(named.get("value", value_))
+    gone = np.asarray(numbers(mask), bool)
+    kept = b.scaled(value(input), np.where(gone, 0.0, 1.0), np.where(gone, max(put, LEAST), 0.0), name=b.module_name)
+    return kept
 
 
 def linear(b: Builder, input: Any, weight: Any, bias: Any = None) -> Any:
@@ -169,6 +180,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "square": square,
     "maximum": maximum,
     "minimum": minimum,
+    "masked_fill": masked_fill,
     "linear": linear,
     "embedding": embedding,
     "mean": _reduced("mean"),

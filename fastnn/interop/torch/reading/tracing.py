@@ -26,6 +26,8 @@ PYTORCHS = ("torch.nn", "torch.ao")
 class Tracer(fx.Tracer):
     """Goes into every module that is written in terms of others, and stops at those of PyTorch's own."""
 
+    proxy_buffer_attributes = True  # parts of buffers may depend on shapes
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if type(m) in LAYERS:
             return True
@@ -112,6 +114,8 @@ class Reading:
             return self._attribute(str(node.target))
         if node.op == "call_module":
             module = self.module.get_submodule(str(node.target))
+            if not any(isinstance(one, Value | Zeros) for one in _flat([args, named])):  # such as places in a table
+                return numbers(module(*map(torch.as_tensor, args)))
             handler: Any = LAYERS.get(type(module))
             if handler is None:
                 raise ValueError("this module has no counterpart here")
