@@ -14,6 +14,7 @@ import math
 import os
 import stat
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -109,9 +110,9 @@ class TensorFile:
             raise ValueError("it ends in its header")
         return came
 
-    def find_arrays(self) -> None:
-        """Read ``entries`` from the header: arrays of float32 and float64 that fill the file without a gap."""
-        found = {name: _entry(name, stored, self.first) for name, stored in self.header.items()}
+    def find_arrays(self, dtypes: Mapping[str, np.dtype] = DTYPES) -> None:
+        """Read ``entries`` from the header: arrays of these dtypes that fill the file without a gap."""
+        found = {name: _entry(name, stored, self.first, dtypes) for name, stored in self.header.items()}
         end = self.first
         for name, entry in sorted(found.items(), key=lambda item: (item[1].start, item[1].n_bytes)):
             if entry.start != end:
@@ -145,15 +146,16 @@ def _metadata(came: Any) -> dict[str, str]:
     return came
 
 
-def _entry(name: str, stored: Any, first: int) -> Entry:
+def _entry(name: str, stored: Any, first: int, dtypes: Mapping[str, np.dtype]) -> Entry:
     if not isinstance(stored, dict) or stored.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"array {shown(name)} needs dtype, shape and data_offsets, got {shown(stored)}")
     dtype, shape, offsets = stored["dtype"], stored["shape"], stored["data_offsets"]
-    if dtype not in ("F32", "F64"):
-        raise ValueError(f"array {shown(name)} must be of F32 or F64, got {shown(dtype)}")
+    if not isinstance(dtype, str) or dtype not in dtypes:
+        known = list(dtypes)
+        raise ValueError(f"array {shown(name)} must be of {', '.join(known[:-1])} or {known[-1]}, got {shown(dtype)}")
     if not _sizes(shape) or not _sizes(offsets) or len(offsets) != 2:
         raise ValueError(f"array {shown(name)} needs whole sizes, got {shown(shape)} at {shown(offsets)}")
-    entry = Entry(DTYPES[dtype], tuple(shape), first + offsets[0])
+    entry = Entry(dtypes[dtype], tuple(shape), first + offsets[0])
     if offsets[1] - offsets[0] != entry.n_bytes:
         raise ValueError(f"array {shown(name)} of shape {shown(shape)} cannot stand at {shown(offsets)}")
     return entry

@@ -54,7 +54,7 @@ class Reader:
             config = entry.get("config")
             made = self._chain(config) if kind == "Sequential" else self._graph(config)
             if entry.get("compile_config"):
-                _compile(made, entry["compile_config"], self.custom)
+                compile_as(made, entry["compile_config"], self.custom)
         return made
 
     def config(self, config: Any, is_chain: bool) -> Any:
@@ -137,7 +137,7 @@ def _config_in(came: Any, key: str = "class_name") -> Any:
     return came
 
 
-def _compile(model: Model, stored: Any, custom: Mapping[str, Any]) -> None:
+def compile_as(model: Model, stored: Any, custom: Mapping[str, Any]) -> None:
     """Compile a model as its configuration has it, in our words or in Keras'."""
     optimizer = _config_in(stored, "optimizer")["optimizer"]
     if isinstance(optimizer, Mapping) and "class_name" not in optimizer:

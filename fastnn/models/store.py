@@ -9,8 +9,10 @@ offsets in it. Copies that are brought up to date (rejected) cost a pass over al
 
 from __future__ import annotations
 
+import contextlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -69,6 +71,28 @@ class Store:
 Draw = Callable[[int, Parameter], np.ndarray]
 
 
+LEFT: ContextVar[list[int] | None] = ContextVar("numbers that new layers may still have", default=None)
+
+
+@contextlib.contextmanager
+def at_most(numbers: int) -> Iterator[None]:
+    """A block in which new layers get so many numbers together; more are a ``ValueError``, before any is drawn."""
+    before = LEFT.set([numbers])
+    try:
+        yield
+    finally:
+        LEFT.reset(before)
+
+
+def _spend(numbers: int) -> None:
+    left = LEFT.get()
+    if left is None:
+        return
+    left[0] -= numbers
+    if left[0] < 0:
+        raise ValueError("its layers would have more numbers than its arrays hold")
+
+
 def settle(layers: Sequence[Layer], parameters: Sequence[Sequence[Parameter]], own: Store, draw: Draw) -> Store:
     """Give every layer with parameters its place; returns the store of all.
 
@@ -82,6 +106,8 @@ def settle(layers: Sequence[Layer], parameters: Sequence[Sequence[Parameter]], o
     ------
     RuntimeError
         a model that would be moved is being trained.
+    ValueError
+        it would be more numbers than :func:`at_most` allows.
     """
     known: dict[int, Store] = {}
     new = False
@@ -92,6 +118,8 @@ def settle(layers: Sequence[Layer], parameters: Sequence[Sequence[Parameter]], o
             new = new or bool(wanted)
     if not new and len(known) < 2:
         return next(iter(known.values()), own)
+    pairs = zip(layers, parameters, strict=True)
+    _spend(sum(parameter.size for layer, wanted in pairs if layer.place is None for parameter in wanted))
     stores = list(known.values()) or [own]
     for store in stores:
         if len(store.params):  # else it is that of a model which a fit builds

@@ -1,0 +1,1 @@
+"""Modules of PyTorch as models: :func:`fastnn.interop.from_torch`."""

@@ -1,0 +1,161 @@
+"""Functions and methods of tensors that move numbers, or ask for shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastnn.interop.channels_first import Value
+from fastnn.interop.torch.reading.building import Builder, value
+
+
+def _sizes(came: Sequence[Any]) -> list[int]:
+    found = came[0] if len(came) == 1 and isinstance(came[0], list | tuple) else came
+    return [int(n) for n in found]
+
+
+def view(b: Builder, input: Any, *shape: Any, **named: Any) -> Any:
+    return b.reshape(value(input), _sizes(shape or (named["shape"],)))
+
+
+def flatten(b: Builder, input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    return b.flatten(value(input), start_dim, end_dim)
+
+
+def unflatten(b: Builder, input: Any, dim: int, sizes: Any) -> Any:
+    x = value(input)
+    axis = x.axis(dim)
+    return b.reshape(x, [*x.sizes[:axis], *sizes, *x.sizes[axis + 1 :]])
+
+
+def permute(b: Builder, input: Any, *dims: Any, **named: Any) -> Any:
+    return b.transpose(value(input), _sizes(dims or (named["dims"],)))
+
+
+def transpose(b: Builder, input: Any, dim0: int, dim1: int) -> Any:
+    x = value(input)
+    order = list(range(x.rank))
+    first, second = x.axis(dim0), x.axis(dim1)
+    order[first], order[second] = second, first
+    return b.transpose(x, order)
+
+
+def squeeze(b: Builder, input: Any, dim: Any = None) -> Any:
+    x = value(input)
+    axes = None if dim is None else [x.axis(axis) for axis in (dim if isinstance(dim, list | tuple) else [dim])]
+    return b.squeeze(x, None if axes is None else [axis for axis in axes if x.sizes[axis] == 1])
+
+
+def unsqueeze(b: Builder, input: Any, dim: int) -> Any:
+    return b.unsqueeze(value(input), [dim])
+
+
+def expand(b: Builder, input: Any, *sizes: Any) -> Any:
+    return b.expand(value(input), _sizes(sizes))
+
+
+def cat(b: Builder, tensors: Any, dim: int = 0, **named: Any) -> Any:
+    return b.concatenate([value(x) for x in tensors], named.get("axis", dim), name=b.module_name)
+
+
+def stack(b: Builder, tensors: Any, dim: int = 0) -> Any:
+    rank = value(tensors[0]).rank + 1
+    parts = [b.unsqueeze(value(x), [dim % rank]) for x in tensors]
+    return b.concatenate(parts, dim % rank, name=b.module_name)
+
+
+def split(b: Builder, input: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
+    x, sizes = value(input), split_size_or_sections
+    n = x.sizes[x.axis(dim)]
+    if isinstance(sizes, int):
+        sizes = [min(sizes, n - at) for at in range(0, n, sizes)]
+    return tuple(b.split(x, dim, sizes))
+
+
+def chunk(b: Builder, input: Any, chunks: int, dim: int = 0) -> Any:
+    x = value(input)
+    return split(b, x, -(-x.sizes[x.axis(dim)] // chunks), dim)
+
+
+def unbind(b: Builder, input: Any, dim: int = 0) -> Any:
+    x = value(input)
+    return tuple(_at(b, x, dim, i) for i in range(x.sizes[x.axis(dim)]))
+
+
+def _at(b: Builder, x: Value, axis: int, place: int) -> Value:
+    n = x.sizes[x.axis(axis)]
+    place %= n
+    return b.squeeze(b.slice(x, axis, place, place + 1), [x.axis(axis)])
+
+
+def getitem(b: Builder, input: Any, index: Any) -> Any:
+    if not isinstance(input, Value):
+        return input[index]
+    told = list(index) if isinstance(index, tuple) else [index]
+    if any(one is Ellipsis for one in told):
+        at = next(i for i, one in enumerate(told) if one is Ellipsis)
+        missing = input.rank - sum(one is not None for one in told) + 1
+        told[at : at + 1] = [slice(None)] * missing
+    x, axis = input, 0
+    for one in told:
+        if one is None:
+            x, axis = b.unsqueeze(x, [axis]), axis + 1
+        elif isinstance(one, int):
+            x = _at(b, x, axis, one)
+        elif isinstance(one, slice):
+            whole = one.start in (None, 0) and one.stop is None and one.step in (None, 1)
+            n = x.sizes[axis]
+            x = x if whole else b.slice(x, axis, *one.indices(n))
+            axis += 1
+        else:
+            raise ValueError(f"the index {one!r} has no counterpart here")
+    return x
+
+
+def attribute(b: Builder, input: Any, name: str) -> Any:
+    if name == "shape":
+        return tuple(value(input).sizes)
+    if name == "ndim":
+        return value(input).rank
+    if name in ("device", "dtype", "data"):
+        return input if name == "data" else None
+    if name in ("T", "mT"):
+        return transpose(b, input, -1, -2)
+    raise ValueError(f"the attribute {name!r} has no counterpart here")
+
+
+def size(b: Builder, input: Any, dim: Any = None) -> Any:
+    found = tuple(value(input).sizes)
+    return found if dim is None else found[dim]
+
+
+def rank(b: Builder, input: Any) -> int:
+    return value(input).rank
+
+
+def same(b: Builder, input: Any, *told: Any, **named: Any) -> Any:
+    return value(input)
+
+
+SHAPING: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(("view", "reshape"), view),
+    **dict.fromkeys(("transpose", "swapaxes", "swapdims"), transpose),
+    **dict.fromkeys(("cat", "concat", "concatenate"), cat),
+    **dict.fromkeys(
+        ("contiguous", "clone", "detach", "to", "float", "double", "type_as", "identity", "requires_grad_", "cpu"), same
+    ),
+    "flatten": flatten,
+    "unflatten": unflatten,
+    "permute": permute,
+    "squeeze": squeeze,
+    "unsqueeze": unsqueeze,
+    "expand": expand,
+    "stack": stack,
+    "split": split,
+    "chunk": chunk,
+    "unbind": unbind,
+    "getitem": getitem,
+    "getattr": attribute,
+    "size": size,
+    "dim": rank,
+}

@@ -1,0 +1,108 @@
+"""Convolutions and pooling of ``torch.nn.functional``, on the builder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastnn.interop.torch.reading.building import Builder, Nothing, numbers, pair, value
+
+
+def conv(
+    b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Any:  # fmt: skip
+    weight = numbers(weight)
+    rank = weight.ndim - 2
+    dilations, sizes = pair(dilation, rank), weight.shape[2:]
+    if padding == "same":
+        total = [d * (k - 1) for d, k in zip(dilations, sizes, strict=True)]
+        pads = [(n // 2, n - n // 2) for n in total]
+    else:
+        pads = [(p, p) for p in pair(0 if padding == "valid" else padding, rank)]
+    told: dict[str, Any] = {"strides": pair(stride, rank), "pads": pads, "dilations": dilations, "groups": groups}
+    return b.conv(value(input), weight, numbers(bias), name=b.module_name, **told)
+
+
+def conv_transpose(
+    b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+    groups: int = 1, dilation: Any = 1,
+) -> Any:  # fmt: skip
+    weight = numbers(weight)
+    rank = weight.ndim - 2
+    told: dict[str, Any] = {"strides": pair(stride, rank), "pads": [(p, p) for p in pair(padding, rank)]}
+    told |= {"output_padding": pair(output_padding, rank), "dilations": pair(dilation, rank), "groups": groups}
+    return b.conv_transpose(value(input), weight, numbers(bias), name=b.module_name, **told)
+
+
+def _rank(input: Any) -> int:
+    return int(value(input).rank) - 2
+
+
+def max_pool(
+    b: Builder, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Any:  # fmt: skip
+    if return_indices:
+        raise ValueError("places of the largest numbers have no counterpart here")
+    rank = _rank(input)
+    size = pair(kernel_size, rank)
+    told: dict[str, Any] = {"strides": pair(stride, rank) if stride else size, "dilations": pair(dilation, rank)}
+    pads = [(p, p) for p in pair(padding, rank)]
+    return b.pool(value(input), "max", size, pads=pads, ceil=ceil_mode, name=b.module_name, **told)
+
+
+def avg_pool(
+    b: Builder, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: Any = None,
+) -> Any:  # fmt: skip
+    if divisor_override is not None:
+        raise ValueError("divisor_override has no counterpart here")
+    rank = _rank(input)
+    size = pair(kernel_size, rank)
+    told: dict[str, Any] = {"strides": pair(stride, rank) if stride else size, "ceil": ceil_mode}
+    pads = [(p, p) for p in pair(padding, rank)]
+    return b.pool(
+        value(input), "average", size, pads=pads, counts_padding=count_include_pad, name=b.module_name, **told
+    )
+
+
+def adaptive(b: Builder, input: Any, output_size: Any, kind: str) -> Any:
+    """Windows that share an axis equally."""
+    x, rank = value(input), _rank(input)
+    wanted = output_size if isinstance(output_size, list | tuple) else (output_size,) * rank
+    have: Any = x.shape[2:]
+    sizes = [n if want is None else want for want, n in zip(wanted, have, strict=True)]
+    if all(size == 1 for size in sizes):
+        return b.global_pool(x, kind, name=b.module_name)
+    if any(n is None or n % size for n, size in zip(have, sizes, strict=True)):
+        raise ValueError(f"windows that make {tuple(sizes)} of {tuple(have)} are not equal, which has no counterpart")
+    size = tuple(n // want for n, want in zip(have, sizes, strict=True))
+    return b.pool(x, kind, size, strides=size, name=b.module_name)
+
+
+def adaptive_avg_pool(b: Builder, input: Any, output_size: Any) -> Any:
+    return adaptive(b, input, output_size, "average")
+
+
+def adaptive_max_pool(b: Builder, input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    made = adaptive(b, input, output_size, "max")
+    return (made, Nothing("places of the largest numbers")) if return_indices else made
+
+
+def interpolate(
+    b: Builder, input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", **told: Any
+) -> Any:
+    if mode != "nearest":
+        raise ValueError(f"mode {mode!r} computes new numbers, which has no counterpart here; 'nearest' repeats them")
+    x, rank = value(input), _rank(input)
+    if size is not None:
+        wanted, have = pair(size, rank), list[Any](x.shape[2:])
+        if any(n is None or want % n for want, n in zip(wanted, have, strict=True)):
+            raise ValueError(f"{tuple(have)} numbers are not repeated equally in {wanted}")
+        factors = [want // n for want, n in zip(wanted, have, strict=True)]
+    else:
+        given = scale_factor if isinstance(scale_factor, list | tuple) else (scale_factor,) * rank
+        if any(float(factor) != int(factor) for factor in given):
+            raise ValueError(f"scale_factor {scale_factor} repeats no whole number of times")
+        factors = [int(factor) for factor in given]
+    return b.upsample(x, (1, 1, *factors))
