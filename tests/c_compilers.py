@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+HERE = Path(__file__).parent
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror")
 ARM = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
 
@@ -37,8 +38,8 @@ def checked(compiler: str, folder: Path, name: str, *options: str) -> str:
 def library(folder: Path, names: Sequence[str], *options: str) -> ctypes.CDLL:
     """The exports as one library."""
     files = [f"{name}.c" for name in names]
-    run("gcc", *STRICT, "-O1", "-fPIC", "-shared", *options, *files, "-o", "all.so", "-lm", cwd=folder)
-    return ctypes.CDLL(str(folder / "all.so"))
+    run("gcc", *STRICT, "-O1", "-fPIC", "-shared", *options, *files, "-o", f"{names[0]}.so", "-lm", cwd=folder)
+    return ctypes.CDLL(str(folder / f"{names[0]}.so"))
 
 
 def pointer(array: np.ndarray) -> ctypes.c_void_p:
@@ -53,3 +54,12 @@ def called(function, inputs: Sequence[np.ndarray], sizes: Sequence[int], work: i
     before = [] if state is None else [state]
     function(*map(pointer, [*before, *own, *outputs, room]))
     return outputs
+
+
+def emulated(folder: Path, name: str) -> str:
+    """Compiles an export with its test program for a Cortex-M4, and runs it under QEMU."""
+    board = (*ARM, "--specs=rdimon.specs", "-T", HERE / "cortex_m4.ld", HERE / "cortex_m4.c")
+    files = f"{name}.c", f"{name}_main.c", "-o", f"{name}.elf", "-lm"
+    run("arm-none-eabi-gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-Os", *board, *files, cwd=folder)
+    semihosting = "-nographic", "-semihosting-config", "enable=on,target=native"
+    return run("qemu-system-arm", "-M", "mps2-an386", *semihosting, "-kernel", folder / f"{name}.elf")
