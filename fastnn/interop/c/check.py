@@ -12,13 +12,21 @@ from fastnn.interop.c.text import listed, real
 from fastnn.interop.c.vectors import Vectors
 
 
-def program_text(name: str, entries: Sequence[tuple[Entry, Vectors, float]], more: str = "") -> str:
-    """The text of the program; with each function its vectors and the largest difference that is borne."""
-    tables, calls = [], []
+def program_text(name: str, entries: Sequence[tuple[Entry, Vectors, float]], more: str = "", statements=()) -> str:
+    """The text of the program; with each function its vectors and the largest difference that is borne.
+
+    ``more`` are further tables, and ``statements`` what is done with them.
+    """
+    tables: list[str] = []
+    calls: list[str] = []
     for entry, vectors, tolerance in entries:
         tables += _tables(entry, vectors)
         calls += _calls(name, entry, len(vectors.inputs[0]), tolerance)
-    filled = {"NAME": name, "TABLES": "\n\n".join([*tables, *([more] if more else [])]), "CALLS": "\n".join(calls)}
+    filled = {
+        "NAME": name,
+        "TABLES": "\n\n".join([*tables, *([more] if more else [])]),
+        "CALLS": "\n".join([*calls, *statements]),
+    }
     text = template("main.c.in")
     for word, value in filled.items():
         text = text.replace(f"@{word}@", value)

@@ -13,13 +13,16 @@ from fastnn._base.arguments import flag, lookup, shown
 from fastnn._base.writing import write_atomically
 from fastnn.interop.c.check import program_text
 from fastnn.interop.c.constants import Constants
+from fastnn.interop.c.encoding import Encoded, encoded
 from fastnn.interop.c.pieces import pieces
 from fastnn.interop.c.report import CReport
+from fastnn.interop.c.rows import checks
 from fastnn.interop.c.simulate import Simulation, largest_inputs
-from fastnn.interop.c.source import Entry, declared, entry, header, source
+from fastnn.interop.c.source import Entry, declared, entry, header, size_name, source
 from fastnn.interop.c.text import KEYWORDS
 from fastnn.interop.c.vectors import COUNT, Vectors, drawn, predicted, simulated
 from fastnn.interop.program import Program, program_of, program_of_steps
+from fastnn.tables.encoding import KEY, Encoding
 
 WEIGHTS: Mapping[str, str] = {"float32": "float32", "int8": "int8"}
 STANDARD = re.compile(
@@ -92,13 +95,10 @@ def to_c(
         made = entry(verb, program, constants, most)
         vectors = _vectors(model, verb, program, Simulation(program, weights, most), rows)
         parts.append((made, vectors, ROUNDED if most else EXACT))
-    entries = [made for made, *_ in parts]
-    files = {
-        f"{name}.h": header(name, f"{name}.h: {_told(model)}", [declared(name, made) for made in entries]),
-        f"{name}.c": source(name, f"{name}.c: {_told(model)}", constants, entries),
-        f"{name}_main.c": program_text(name, parts),
-    }
-    return _report(_written(directory, files), constants, entries)
+    rows_in = encoded(name, Encoding.of(model)) if flag("encoding", encoding) and KEY in model.metadata else None
+    files = _texts(name, model, constants, parts, rows_in)
+    size = constants.n_bytes + (rows_in.n_bytes if rows_in else 0)
+    return _report(_written(directory, files), constants.weights, size, [made for made, *_ in parts])
 
 
 def _check(name: Any) -> None:
@@ -149,6 +149,22 @@ def _vectors(model: Any, verb: str, program: Program, simulation: Simulation, ro
     return predicted(model, program, inputs)
 
 
+def _texts(name: str, model: Any, constants: Constants, parts: Any, rows_in: Encoded | None) -> dict[str, str]:
+    """The files."""
+    entries = [made for made, *_ in parts]
+    declarations = [declared(name, made) for made in entries]
+    more, needs, tables, calls = [], set(), "", []  # type: ignore[var-annotated]
+    if rows_in:
+        declarations = [*rows_in.header, *declarations]
+        more, needs = rows_in.source, rows_in.needs
+        tables, calls = checks(rows_in, size_name(name, entries[0], "x"), EXACT)
+    return {
+        f"{name}.h": header(name, f"{name}.h: {_told(model)}", declarations),
+        f"{name}.c": source(name, f"{name}.c: {_told(model)}", constants, entries, more, needs),
+        f"{name}_main.c": program_text(name, parts, tables, calls),
+    }
+
+
 def _told(model: Any) -> str:
     """What the model is, for a comment."""
     return f"the prediction of {model!r}"
@@ -162,7 +178,7 @@ def _written(directory: Any, files: Mapping[str, str]) -> tuple[Path, ...]:
     return tuple(folder / name for name in files)
 
 
-def _report(files: tuple[Path, ...], constants: Constants, entries: Sequence[Entry]) -> CReport:
+def _report(files: tuple[Path, ...], weights: str, flash: int, entries: Sequence[Entry]) -> CReport:
     work = {made.verb: 4 * made.work for made in entries}
     state = {made.verb: 4 * sum(size for _, size in made.members) for made in entries if made.members}
-    return CReport(files, constants.weights, constants.n_bytes, work, state)
+    return CReport(files, weights, flash, work, state)

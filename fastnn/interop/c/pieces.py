@@ -27,6 +27,7 @@ FILES = (  # in an order in which each finds above it what it uses
     "attention",
     "recurrent",
     "integers",
+    "table",
 )
 PRODUCTS = {"float32": "products_float32", "int8": "products_int8"}
 _DEFINED = re.compile(r"^static [\w ]*?[ *](\w+)\(|^typedef [^;{]*?[ ](\w+)(?:\(|;)|^\} (\w+);", re.MULTILINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,8 @@ from fastnn.interop.c.text import identifier, remark, shape_text
 from fastnn.interop.program import Program
 
 LIBRARY = {  # and the words that need it
-    "math.h": re.compile(r"\b(?:expf|tanhf|sqrtf|logf|expm1f|log1pf|erfcf|fabsf|INFINITY|NAN)\b"),
-    "stdint.h": re.compile(r"\bint(?:8|32)_t\b"),
+    "math.h": re.compile(r"\b(?:expf|tanhf|sqrtf|logf|expm1f|log1pf|erfcf|fabsf|sin|cos|INFINITY|NAN)\b"),
+    "stdint.h": re.compile(r"\bint(?:8|32|64)_t\b"),
     "string.h": re.compile(r"\bstrcmp\b"),
 }
 
@@ -151,16 +151,25 @@ def header(name: str, told: str, parts: Sequence[str]) -> str:
     """The text of the header."""
     guard = f"{name}_h".upper()
     head = [f"/* {remark(told)}\n * Made by fastnn {__version__}. */", f"#ifndef {guard}\n#define {guard}"]
+    includes = [f"#include <{file}>" for file, words in LIBRARY.items() if any(map(words.search, parts))]
+    head += ["\n".join(includes)] if includes else []
     plus = '#ifdef __cplusplus\nextern "C" {\n#endif', "#ifdef __cplusplus\n}\n#endif"
     return "\n\n".join([*head, plus[0], *parts, plus[1], "#endif"]) + "\n"
 
 
-def source(name: str, told: str, constants: Constants, entries: Sequence[Entry], more: Sequence[str] = ()) -> str:
-    """The text of the source: pieces, tables, functions."""
+def source(
+    name: str,
+    told: str,
+    constants: Constants,
+    entries: Sequence[Entry],
+    more: Sequence[str] = (),
+    needs: Iterable[str] = (),
+) -> str:
+    """The text of the source: pieces, tables, functions; ``more`` are further definitions, which need pieces."""
     functions = [defined(name, entry) for entry in entries]
-    pieces = needed(sorted(set().union(*(entry.function.needs for entry in entries))), constants.weights)
-    parts = [pieces, constants.text(), *more, *functions]
+    used = set(needs).union(*(entry.function.needs for entry in entries))
+    parts = [needed(sorted(used), constants.weights), constants.text(), *more, *functions]
     text = "\n\n".join(part for part in parts if part) + "\n"
-    includes = [f"#include <{file}>" for file, uses in LIBRARY.items() if uses.search(text)]
+    includes = [f"#include <{file}>" for file, words in LIBRARY.items() if words.search(text)]
     top = f'/* {remark(told)}\n * Made by fastnn {__version__}. */\n#include "{name}.h"\n'
     return "\n".join([top, *includes, "", text]) if includes else f"{top}\n{text}"
