@@ -81,7 +81,7 @@ def encoded(name: str, encoding: Any) -> Encoded:
     else:
         raise ValueError(
             "the model reads texts by their words or characters, which C without Unicode's tables cannot find; with "
-            "encoding=False (--without-encoding) it is exported without, and takes the numbers of tokens"
+            "encoding=False (--network-alone) it is exported without, and takes the numbers of tokens"
         )
     _decoding(made)
     return made
