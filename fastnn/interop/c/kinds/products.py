@@ -27,17 +27,24 @@ def conv(f: Function, step: Step) -> None:
     geometry = f.struct(step, "windows", {**sizes._asdict(), "n": n_out})
     if step.output in f.most:
         q, w, scale = _integers(f, step, -1, (3, 0, 1, 2))
-        f.call("conv_integers", geometry, q, w, scale, f.bias(step), f.y(step))
+        f.call(
+            f"conv_integers{'' if _lies_together(sizes) else '_apart'}", geometry, q, w, scale, f.bias(step), f.y(step)
+        )
     else:
         piece, w, scale = _conv_weights(f, step, sizes, kernel)
         f.call(piece, geometry, f.x(step), w, scale, f.bias(step), f.y(step))
     activate(f, step, 0, f.program.size(step.output), n_out)
 
 
+def _lies_together(sizes) -> bool:
+    """Whether what a window reads of a row of the image lies side by side."""
+    return sizes.groups == 1 and (sizes.dw == 1 or sizes.kw == 1)
+
+
 def _conv_weights(f: Function, step: Step, sizes, kernel: np.ndarray) -> tuple[str, str, str]:
     """The piece that suits, the kernel as it wants it, and scales."""
     if sizes.groups == 1:
-        return "conv" if sizes.dw == 1 or sizes.kw == 1 else "conv_apart", *f.weights(step, "kernel", kernel)
+        return "conv" if _lies_together(sizes) else "conv_apart", *f.weights(step, "kernel", kernel)
     if sizes.groups == sizes.c:
         return "conv_depthwise", *f.weights(step, "kernel", kernel)
     kh, kw, c, n = kernel.shape
