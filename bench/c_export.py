@@ -2,8 +2,8 @@
 
 Run: ``python bench/c_export.py``; it needs gcc, and for sizes gcc-arm-none-eabi and libnewlib-arm-none-eabi. emlearn
 comes by ``pip install emlearn`` (it writes dense networks of scikit-learn, here with the same weights). onnx2c is a
-program of its own that pip has not: it is used where it is on the PATH, with what ``to_onnx`` writes. What is missing is
-told.
+program of its own that pip has not: it is used where it is on the PATH, with what ``to_onnx`` writes. What is missing
+is told.
 
 Flash is text and data of a program with ``-Os`` and without unused sections, less those of the same program without a
 model: weights, code, and what it takes of the C library. RAM is its data and bss, input, output and the buffers that

@@ -17,8 +17,12 @@ ARM = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
-    """Skips a test where a program is missing."""
+    """Skips a test where a program is missing, or the C library of a microcontroller."""
     missing = [program for program in programs if shutil.which(program) is None]
+    if not missing and "arm-none-eabi-gcc" in programs:
+        asked = ["arm-none-eabi-gcc", "-print-file-name=rdimon.specs"]
+        found = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+        missing += [] if "/" in found else ["libnewlib-arm-none-eabi"]
     return pytest.mark.skipif(bool(missing), reason=f"there is no {', '.join(missing)} on this machine")
 
 
