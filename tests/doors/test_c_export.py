@@ -172,12 +172,16 @@ def test_values_share_places(tmp_path):
 
 @needs("gcc")
 def test_names_that_c_has_already(tmp_path):
-    """Layers and inputs called as functions, keywords and types of the source are."""
-    x = Input((4,), name="work")
+    """Layers, inputs and outputs called as functions, keywords, types, macros and other tables of the source are."""
+    x, other = Input((4,), name="work"), Input((3, 4), name="WORK")
     y = Dense(4, "relu", name="dense")(Dense(4, "softmax", name="while")(Dense(4, name="weight")(x)))
-    model = Model(x, [Dense(2, name="state")(y), Dense(2, name="2 y/z*\N{GREEK SMALL LETTER ALPHA}")(y)], seed=0)
+    y = Dense(4, name="NAN")(Dense(4, name="dense_kernel")(Dense(4, name="linux")(y)))
+    z = LSTM(3, name="dense_bias")(Dense(4, "softmax", name="r")(Dense(4, name="class")(other)))
+    ends = [Dense(2, name="state")(y), Dense(2, name="2 y/z*\N{GREEK SMALL LETTER ALPHA}")(y), Dense(2, name="y1")(z)]
+    model = with_weights(Model([x, other], ends, seed=0))
     to_c(model, tmp_path, name="relu")
     assert RIGHT in checked("gcc", tmp_path, "relu")
+    run("gcc", "-x", "c++", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", tmp_path / "relu.h")
 
 
 @needs("gcc")

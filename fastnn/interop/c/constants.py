@@ -19,11 +19,11 @@ class Constants:
     Attributes
     ----------
     weights : how tables of weights are kept, ``"float32"`` or ``"int8"``.
-    taken : names that are used.
+    taken : names of the whole source. local : names inside its functions, which are none of those.
     """
 
     def __init__(self, weights: str, taken: set[str]):
-        self.weights, self.taken = weights, taken
+        self.weights, self.taken, self.local = weights, taken, set[str]()
         self.arrays: dict[str, tuple[np.ndarray, str]] = {}
         self.structs: dict[str, str] = {}
         self._named: dict[Any, str] = {}
@@ -49,7 +49,7 @@ class Constants:
         return f"&{self._named[key]}"
 
     def _take(self, name: str) -> str:
-        found = identifier(name, self.taken)
+        found = identifier(name, self.taken | self.local)
         self.taken.add(found)
         return found
 

@@ -14,6 +14,7 @@ from fastnn.interop.program import Program, Step
 
 IN_PLACE = frozenset(("activation", "rescale", "scale", "batch_norm", "standardize", "prelu"))
 NOTHING = "0"
+OWN_NAMES = frozenset(("r", "state", "work"))  # of functions, beside those of inputs, outputs and values
 
 
 class Function:
@@ -64,7 +65,7 @@ class Function:
     def _name_values(self) -> None:
         """A name for each value, one for those that take each other's place, and how long it is there."""
         last = {value: i for i, step in enumerate(self.steps) for value in step.inputs}
-        taken = {*self.names.values(), *self.constants.taken, "work", "state"}
+        self._taken = {*self.names.values(), *OWN_NAMES}
         for i, step in enumerate(self.steps):
             value, size = step.output, self.program.size(step.output)
             end = len(self.steps) if step.op.remembers or value in self.kept else last.get(value, i)
@@ -76,11 +77,16 @@ class Function:
                 self.names[value] = name
                 self._lived[name] = own._replace(last=end)
                 continue
-            name = identifier(label(step), taken)
-            taken.add(name)
+            name = self._name(label(step))
             self.names[value] = name
             self._lived[name], self._what[name] = Lived(size, i, end), label(step)
-        self._taken = taken
+
+    def _name(self, wanted: str) -> str:
+        """A name inside the function."""
+        found = identifier(wanted, self._taken | self.constants.taken)
+        self._taken.add(found)
+        self.constants.local.add(found)
+        return found
 
     def emit(self, emitters: Mapping[str, Callable[[Function, Step], None]]) -> None:
         """Write all steps."""
@@ -108,8 +114,7 @@ class Function:
 
     def room(self, step: Step, what: str, numbers: int) -> str:
         """Room for this step alone."""
-        name = identifier(f"{label(step)}_{what}", self._taken)
-        self._taken.add(name)
+        name = self._name(f"{label(step)}_{what}")
         self._lived[name], self._what[name] = Lived(numbers, self.at, self.at), f"room of {label(step)}"
         return name
 

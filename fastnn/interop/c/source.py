@@ -9,7 +9,7 @@ from typing import Any
 
 from fastnn._version import __version__
 from fastnn.interop.c.constants import Constants
-from fastnn.interop.c.function import Function
+from fastnn.interop.c.function import OWN_NAMES, Function
 from fastnn.interop.c.kinds import EMITTERS
 from fastnn.interop.c.pieces import needed
 from fastnn.interop.c.text import identifier, remark, shape_text
@@ -60,13 +60,13 @@ def entry(verb: str, program: Program, constants: Constants, most: Any) -> Entry
         count = len(values) - n_states
         found = []
         for value, name, shape in list(zip(values, names, shapes, strict=True))[:count]:
-            own = identifier(alone if count == 1 else name, {*taken, "work", "state"})
+            own = identifier(alone if count == 1 else name, taken | OWN_NAMES | constants.taken)
             taken.add(own)
             found.append((value, own, f"{name}, {shape_text(shape)}", program.size(value)))
         ends.append(found)
     members, arguments, kept, memory = _states(program, n_states)
     arguments |= {value: name for end in ends for value, name, *_ in end}
-    constants.taken |= set(arguments.values())
+    constants.local |= taken
     function = Function(program, constants, arguments, kept, memory, most)
     function.emit(EMITTERS)
     inputs, outputs = ([part[1:] for part in end] for end in ends)

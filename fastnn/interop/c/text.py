@@ -11,18 +11,23 @@ import numpy as np
 
 KEYWORDS = re.compile(
     "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|register|"
-    "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while"
+    "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while|"
+    # of C++, whose programs read the header, and macros of some compilers
+    "alignas|alignof|and|and_eq|asm|bitand|bitor|bool|catch|class|compl|concept|const_cast|consteval|constexpr|constinit|"
+    "co_await|co_return|co_yield|decltype|delete|dynamic_cast|explicit|export|false|friend|mutable|namespace|new|noexcept|"
+    "not|not_eq|nullptr|operator|or|or_eq|private|protected|public|reinterpret_cast|requires|static_assert|static_cast|"
+    "template|this|thread_local|throw|true|try|typeid|typename|using|virtual|wchar_t|xor|xor_eq|linux|unix|i386"
 )
 WIDTH = 120
 
 
 def identifier(name: str, taken: Iterable[str] = ()) -> str:
-    """A name that C takes, as like ``name`` as can be, and none of those ``taken``.
+    """A name that C takes, as like ``name`` as can be, and none of those ``taken``; in small letters, as no macro is.
 
-    >>> identifier("conv 1/kernel"), identifier("2nd"), identifier("while", {"while_"})
+    >>> identifier("Conv 1/kernel"), identifier("2nd"), identifier("while", {"while_"})
     ('conv_1_kernel', 'n2nd', 'while_2')
     """
-    found = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "unnamed"
+    found = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "unnamed"
     found = f"n{found}" if found[0].isdigit() else found
     found = f"{found}_" if KEYWORDS.fullmatch(found) else found
     if found not in taken:
