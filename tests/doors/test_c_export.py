@@ -13,6 +13,7 @@ from c_compilers import HERE, STRICT, called, checked, emulated, library, needs,
 import fastnn
 from fastnn import Input, Model, Sequential, datasets
 from fastnn.interop import to_c
+from fastnn.interop.c.simulate import in_units
 from fastnn.layers import GRU, LSTM, Conv1D, Conv2D, Dense, Flatten, Lambda, MaxPooling2D, Reshape, SimpleRNN
 
 TEMPLATES = HERE.parent / "fastnn" / "interop" / "c" / "templates"
@@ -154,6 +155,18 @@ def test_int8_products_of_groups_rows_and_large_inputs(tmp_path):
     model = chain(*layers, Reshape((3, 12)), Dense(4, "tanh", use_bias=False), shape=(6, 5, 4))
     to_c(model, tmp_path, weights="int8", calibrate=rows)
     assert RIGHT in checked("gcc", tmp_path, "model", *SANITIZED)
+
+
+@needs("gcc")
+def test_inputs_are_rounded_to_the_nearest_and_cut_off(tmp_path):
+    wrapped = "void rounded(const float *x, int n, float by, int8_t *q) { to_integers(x, n, by, q); }\n"
+    (tmp_path / "rounded.c").write_text(f'#include "{TEMPLATES}/integers.h"\n{wrapped}')
+    functions = library(tmp_path, ["rounded"], "-Wno-unused-function")
+    x = np.concatenate([np.arange(-140, 140, 0.25), [np.inf, -np.inf, np.nan, 1e30, -1e30]]).astype(np.float32)
+    q = np.empty(len(x), np.int8)
+    functions.rounded(x.ctypes.data_as(ctypes.c_void_p), len(x), ctypes.c_float(1), q.ctypes.data_as(ctypes.c_void_p))
+    np.testing.assert_array_equal(q, in_units(x, 1.0))
+    assert (q.min(), q.max()) == (-127, 127)
 
 
 def test_the_report_counts_flash_and_ram(tmp_path):

@@ -74,7 +74,7 @@ class Simulation:
         kept = x.copy()
         if step.output in self.most:
             unit = self.most[step.output] / MOST
-            x[...] = np.clip(np.rint(x / unit), -MOST, MOST) * unit
+            x[...] = in_units(x, unit) * unit
         step.op.forward(step.record, arrays, When())
         x[...] = kept
 
@@ -90,6 +90,17 @@ def largest_inputs(program: Program, sequences: Iterable[Sequence[Sequence[np.nd
         for sample in sequence:
             simulation(sample)
     return {value: most or 1.0 for value, most in simulation.seen.items()}
+
+
+def in_units(x: np.ndarray, unit: float) -> np.ndarray:
+    """The nearest int8 numbers to ``x / unit``, halves away from zero, as the C code has them; NaN is 0.
+
+    >>> import numpy as np
+    >>> in_units(np.float32([0.5, -1.5, 3.4, 1000, np.nan]), 1.0).tolist()
+    [1.0, -2.0, 3.0, 127.0, 0.0]
+    """
+    z = np.nan_to_num(x * x.dtype.type(1 / unit), nan=0.0, posinf=MOST, neginf=-MOST)
+    return np.clip(np.trunc(z + np.copysign(0.5, z)), -MOST, MOST).astype(x.dtype)
 
 
 def _round_weights(program: Program, memory: Memory) -> None:
