@@ -178,6 +178,9 @@ CASES: dict[str, list[Callable[[], Model]]] = {
     "MaxPooling2D": [
         *_chains(IMAGE, kinds.MaxPooling2D(2), kinds.MaxPooling2D(3, 1, "same")),
         partial(chain, kinds.Conv2D(4, 3, activation="relu"), kinds.MaxPooling2D(2), shape=IMAGE),
+        partial(chain, kinds.Conv2D(4, 2, dilation_rate=2), kinds.MaxPooling2D((1, 2), padding="same"), shape=IMAGE),
+        partial(chain, kinds.DepthwiseConv2D(2, activation="tanh"), kinds.MaxPooling2D(2, 3), shape=IMAGE),
+        partial(chain, kinds.Conv1D(4, 3, padding="same"), kinds.GlobalMaxPooling1D(), kinds.Dense(2), shape=SIGNAL),
     ],
     "Maximum": [partial(joined, kinds.Maximum(), *THREE)],
     "Minimum": [partial(joined, kinds.Minimum(), *THREE)],

@@ -14,7 +14,19 @@ import fastnn
 from fastnn import Input, Model, Sequential, datasets
 from fastnn.interop import to_c
 from fastnn.interop.c.simulate import in_units
-from fastnn.layers import GRU, LSTM, Conv1D, Conv2D, Dense, Flatten, Lambda, MaxPooling2D, Reshape, SimpleRNN
+from fastnn.layers import (
+    GRU,
+    LSTM,
+    AveragePooling2D,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Flatten,
+    Lambda,
+    MaxPooling2D,
+    Reshape,
+    SimpleRNN,
+)
 
 TEMPLATES = HERE.parent / "fastnn" / "interop" / "c" / "templates"
 SANITIZED = "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"
@@ -145,7 +157,7 @@ def test_int8_is_a_quarter_and_nearly_as_accurate(tmp_path, digits):
     assert RIGHT in checked("gcc", tmp_path, "whole", *SANITIZED)
     source = (tmp_path / "whole.c").read_text()
     assert "dense_integers" in source
-    assert "conv_integers" in source
+    assert "window_integers" in source
 
 
 @needs("gcc")
@@ -181,6 +193,12 @@ def test_values_share_places(tmp_path):
     """Four layers of 50 want no more than two at a time."""
     model = chain(*(Dense(50, "relu") for _ in range(4)), Dense(1), shape=(5,))
     assert to_c(model, tmp_path).ram == 4 * 100
+
+
+def test_what_a_pooling_reads_of_a_convolution_is_never_there_as_a_whole(tmp_path):
+    for pooled, work in ((MaxPooling2D(2), 4 * (3 * 3 * 5 + 5)), (AveragePooling2D(2), 4 * (6 * 6 + 3 * 3) * 5)):
+        model = chain(Conv2D(5, 3, activation="relu"), pooled, Flatten(), Dense(2), shape=(8, 8, 1))
+        assert to_c(model, tmp_path).ram == work
 
 
 @needs("gcc")

@@ -21,7 +21,7 @@ from fastnn.layers import LAYERS
 
 REFUSED = {"Lambda"}  # code of a user's own
 EVERY = [(kind, i) for kind, cases in CASES.items() for i in range(len(cases))]
-FIRST = [(kind, i) for kind, i in EVERY if i == 0 or kind in ("Activation", "LSTM", "GRU", "Conv2D")]
+FIRST = [(kind, i) for kind, i in EVERY if i == 0 or kind in ("Activation", "LSTM", "GRU", "Conv2D", "MaxPooling2D")]
 TOLERANCE = 1e-5
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from fastnn._plan.records import POOLED_BEFORE
+from fastnn.activations import ActivationCode
 from fastnn.interop.c.constants import Constants, quantized
 from fastnn.interop.c.places import Lived, packed
 from fastnn.interop.c.text import identifier, real, remark
@@ -31,7 +34,7 @@ class Function:
 
     Attributes
     ----------
-    needs : names of pieces. lines : the calls.
+    needs : names of pieces. lines : the calls. joined : convolutions by the value of the pooling behind them.
     """
 
     def __init__(
@@ -48,7 +51,8 @@ class Function:
         self.needs: set[str] = set()
         self.lines: list[str] = []
         self.at = 0
-        self.steps = self._used()
+        self.joined: dict[int, Step] = {}
+        self.steps = self._pooled(self._used())
         self._lived: dict[str, Lived] = {}
         self._what: dict[str, str] = {}
         self._name_values()
@@ -61,6 +65,17 @@ class Function:
                 kept.append(step)
                 wanted.update(step.inputs)
         return kept[::-1]
+
+    def _pooled(self, steps: list[Step]) -> list[Step]:
+        """Convolutions of which a pooling reads the largest numbers as parts of it, which saves most of their room."""
+        kept: list[Step] = []
+        for step in steps:
+            before = kept[-1] if kept else None
+            if before and step.record["pooled"] & POOLED_BEFORE and step.inputs == (before.output,):
+                self.joined[step.output] = kept.pop()
+                step = replace(step, inputs=before.inputs)
+            kept.append(step)
+        return kept
 
     def _name_values(self) -> None:
         """A name for each value, one for those that take each other's place, and how long it is there."""
@@ -178,7 +193,5 @@ def label(step: Step) -> str:
 
 def activation(code: int) -> str:
     """The piece of an activation; its name in fastnn but for what C's library has."""
-    from fastnn.activations import ActivationCode
-
     name = ActivationCode(code).name.lower()
     return "hyperbolic_tangent" if name == "tanh" else name

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnn._ops import batch_norm as normed
 from fastnn._ops import standardize as standard
+from fastnn.activations import ActivationCode
 from fastnn.interop.c.function import Function
 from fastnn.interop.c.text import real
 from fastnn.interop.program import Step
@@ -15,8 +16,6 @@ from fastnn.interop.program import Step
 
 def activate(f: Function, step: Step, first: int, numbers: int, row: int) -> None:
     """The op's activation of so many of its output's numbers; some go row by row."""
-    from fastnn.activations import ActivationCode
-
     code = ActivationCode(int(step.record["activation"]))
     piece, parameter = f.activation(step)
     if code == ActivationCode.LINEAR:

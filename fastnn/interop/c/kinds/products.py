@@ -23,17 +23,36 @@ def dense(f: Function, step: Step) -> None:
 
 
 def conv(f: Function, step: Step) -> None:
-    sizes, n_out, kernel = step.arrays.sizes, int(step.record["n_out"]), step.arrays.w
-    geometry = f.struct(step, "windows", {**sizes._asdict(), "n": n_out})
+    f.call("conv", *_windows(f, step), f.y(step))
+    activate(f, step, 0, f.program.size(step.output), int(step.record["n_out"]))
+
+
+def conv_max(f: Function, step: Step, pool: Step) -> None:
+    """A convolution whose largest numbers alone are wanted."""
+    n_out = int(step.record["n_out"])
+    arguments, (piece, parameter) = _windows(f, step), f.activation(step)
+    f.needs.add(piece)
+    f.call("conv_max", *arguments, piece, parameter, pool_windows(f, pool), f.room(step, "y", n_out), f.y(pool))
+
+
+def pool_windows(f: Function, step: Step) -> str:
+    """Where the windows of a pooling lie."""
+    sizes = step.arrays.sizes._asdict()
+    del sizes["average"]
+    return f.struct(step, "windows", {**sizes, "n": sizes["c"], "groups": 1})
+
+
+def _windows(f: Function, step: Step) -> tuple[str, ...]:
+    """Arguments of a convolution: sizes, what one window computes, image, kernel, scales, bias."""
+    sizes = step.arrays.sizes
+    geometry = f.struct(step, "windows", {**sizes._asdict(), "n": int(step.record["n_out"])})
     if step.output in f.most:
-        q, w, scale = _integers(f, step, -1, (3, 0, 1, 2))
-        f.call(
-            f"conv_integers{'' if _lies_together(sizes) else '_apart'}", geometry, q, w, scale, f.bias(step), f.y(step)
-        )
+        piece = "window_integers" if _lies_together(sizes) else "window_integers_apart"
+        x, w, scale = _integers(f, step, -1, (3, 0, 1, 2))
     else:
-        piece, w, scale = _conv_weights(f, step, sizes, kernel)
-        f.call(piece, geometry, f.x(step), w, scale, f.bias(step), f.y(step))
-    activate(f, step, 0, f.program.size(step.output), n_out)
+        x, (piece, w, scale) = f.x(step), _conv_weights(f, step, sizes, step.arrays.w)
+    f.needs.add(piece)
+    return geometry, piece, x, w, scale, f.bias(step)
 
 
 def _lies_together(sizes) -> bool:
@@ -44,12 +63,12 @@ def _lies_together(sizes) -> bool:
 def _conv_weights(f: Function, step: Step, sizes, kernel: np.ndarray) -> tuple[str, str, str]:
     """The piece that suits, the kernel as it wants it, and scales."""
     if sizes.groups == 1:
-        return "conv" if _lies_together(sizes) else "conv_apart", *f.weights(step, "kernel", kernel)
+        return "window_together" if _lies_together(sizes) else "window_apart", *f.weights(step, "kernel", kernel)
     if sizes.groups == sizes.c:
-        return "conv_depthwise", *f.weights(step, "kernel", kernel)
+        return "window_depthwise", *f.weights(step, "kernel", kernel)
     kh, kw, c, n = kernel.shape
     apart = kernel.reshape(kh, kw, c, sizes.groups, n // sizes.groups)
-    return "conv_apart", *_by_groups(f, step, apart)
+    return "window_apart", *_by_groups(f, step, apart)
 
 
 def _by_groups(f: Function, step: Step, kernel: np.ndarray) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastnn.interop.c.function import Function
 from fastnn.interop.c.kinds.columns import rows as rows_of
+from fastnn.interop.c.kinds.products import conv_max, pool_windows
 from fastnn.interop.c.text import real
 from fastnn.interop.program import Step
 
@@ -47,7 +48,8 @@ def masked_mean(f: Function, step: Step) -> None:
 
 
 def pool(f: Function, step: Step) -> None:
-    sizes = step.arrays.sizes._asdict()
-    average = sizes.pop("average")
-    geometry = f.struct(step, "windows", {**sizes, "n": sizes["c"], "groups": 1})
-    f.call("pool_average" if average else "pool_max", geometry, f.x(step), f.y(step))
+    if step.output in f.joined:
+        conv_max(f, f.joined[step.output], step)
+        return
+    piece = "pool_average" if step.arrays.sizes.average else "pool_max"
+    f.call(piece, pool_windows(f, step), f.x(step), f.y(step))

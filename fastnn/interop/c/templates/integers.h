@@ -27,40 +27,38 @@ static void dense_integers(const int8_t *restrict x, int rows, int n_in, const i
             y[j] = (float)dot_integers(x, w + j * n_in, n_in) * scale[j] + (b ? b[j] : 0.0f);
 }
 
-/* The kernel is (n, kh, kw, c): what a window reads of a row of the image lies side by side in both. */
-static void conv_integers(const windows *s, const int8_t *restrict x, const int8_t *restrict w, const float *scale,
-                          const float *b, float *restrict y) {
-    for (int place = 0; place < s->oh * s->ow; ++place, y += s->n) {
-        const int at = place % s->ow * s->sw - s->left, top = place / s->ow * s->sh - s->top;
-        const int first = at < 0 ? -at : 0, last = at + s->kw > s->w ? s->w - at : s->kw;
-        for (int f = 0; f < s->n; ++f) {
-            int32_t sum = 0;
-            for (int ky = 0; ky < s->kh && first < last; ++ky) {
-                const int row = top + ky * s->dh;
-                if (row < 0 || row >= s->h) continue;
-                sum += dot_integers(x + (row * s->w + at + first) * s->c, w + ((f * s->kh + ky) * s->kw + first) * s->c,
-                                    (last - first) * s->c);
-            }
-            y[f] = (float)sum * scale[f] + (b ? b[f] : 0.0f);
+/* A window of a convolution; the kernel is (n, kh, kw, c), and what it reads of a row lies side by side in both. */
+static inline void window_integers(const windows *s, int oy, int ox, const void *x, const void *w, const float *scale,
+                                   const float *b, float *y) {
+    const int at = ox * s->sw - s->left;
+    const int first = at < 0 ? -at : 0, last = at + s->kw > s->w ? s->w - at : s->kw;
+    for (int f = 0; f < s->n; ++f) {
+        int32_t sum = 0;
+        for (int ky = 0; ky < s->kh && first < last; ++ky) {
+            const int row = oy * s->sh + ky * s->dh - s->top;
+            if (row < 0 || row >= s->h) continue;
+            sum += dot_integers((const int8_t *)x + (row * s->w + at + first) * s->c,
+                                (const int8_t *)w + ((f * s->kh + ky) * s->kw + first) * s->c, (last - first) * s->c);
         }
+        y[f] = (float)sum * scale[f] + (b ? b[f] : 0.0f);
     }
 }
 
 /* With groups, or steps inside a window; the kernel is (n, kh, kw, c / groups). */
-static void conv_integers_apart(const windows *s, const int8_t *restrict x, const int8_t *restrict w,
-                                const float *scale, const float *b, float *restrict y) {
+static inline void window_integers_apart(const windows *s, int oy, int ox, const void *x, const void *w,
+                                         const float *scale, const float *b, float *y) {
     const int c = s->c / s->groups, n = s->n / s->groups, taps = s->kh * s->kw;
-    for (int at = 0; at < s->oh * s->ow; ++at, y += s->n)
-        for (int f = 0; f < s->n; ++f) {
-            int32_t sum = 0;
-            for (int tap = 0; tap < taps; ++tap) {
-                const int row = at / s->ow * s->sh + tap / s->kw * s->dh - s->top;
-                const int column = at % s->ow * s->sw + tap % s->kw * s->dw - s->left;
-                if (row < 0 || row >= s->h || column < 0 || column >= s->w) continue;
-                sum += dot_integers(x + (row * s->w + column) * s->c + f / n * c, w + (f * taps + tap) * c, c);
-            }
-            y[f] = (float)sum * scale[f] + (b ? b[f] : 0.0f);
+    for (int f = 0; f < s->n; ++f) {
+        int32_t sum = 0;
+        for (int tap = 0; tap < taps; ++tap) {
+            const int row = oy * s->sh + tap / s->kw * s->dh - s->top;
+            const int column = ox * s->sw + tap % s->kw * s->dw - s->left;
+            if (row < 0 || row >= s->h || column < 0 || column >= s->w) continue;
+            sum += dot_integers((const int8_t *)x + (row * s->w + column) * s->c + f / n * c,
+                                (const int8_t *)w + (f * taps + tap) * c, c);
         }
+        y[f] = (float)sum * scale[f] + (b ? b[f] : 0.0f);
+    }
 }
 
 #endif
