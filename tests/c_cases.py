@@ -67,6 +67,12 @@ def started() -> Model:
     return with_weights(Model(x, ends, seed=1, backend="numpy"))
 
 
+def activations() -> Model:
+    """All of them side by side."""
+    x = Input((9,))
+    return Model(x, [kinds.Activation(name)(x) for name in ACTIVATIONS], seed=1, backend="numpy")
+
+
 def texts() -> Model:
     layers = kinds.Embedding(9, 4, mask_zero=True), kinds.Bidirectional(kinds.GRU(3, return_sequences=True))
     return chain(*layers, kinds.GlobalAveragePooling1D(), kinds.Dense(2, "softmax"), shape=(7,))
@@ -108,6 +114,7 @@ def _rnn(kind: Any, **more: Any) -> list[Callable[[], Model]]:
 THREE, TWO = ((4,), (4,), (4,)), ((4,), (4,))
 CASES: dict[str, list[Callable[[], Model]]] = {
     "Activation": [
+        activations,
         *_chains((9,), *(kinds.Activation(name) for name in ACTIVATIONS)),
         *_chains((3, 4), kinds.Activation("softmax"), kinds.Activation("log_softmax")),
     ],

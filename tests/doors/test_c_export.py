@@ -241,11 +241,14 @@ def test_what_cannot_be_written_is_named_and_nothing_is_written(tmp_path):
         (ValueError, "float32 weights need no rows", mlp, {"calibrate": np.zeros((2, 5))}),
         (
             ValueError,
-            r"calibrate must be rows of numbers \(n, 5\)",
+            r"calibrate must be finite rows \(n, 5\), got float64 \(2, 4\)",
             mlp,
             {"calibrate": np.zeros((2, 4)), "weights": "int8"},
         ),
+        (ValueError, "finite rows", mlp, {"calibrate": np.full((2, 5), np.nan), "weights": "int8"}),
         (ValueError, "give length=", _open(), {}),
+        (ValueError, "length must be a whole number", _open(), {"length": 0}),
+        (ValueError, "got float64", _open(), {"length": 3, "calibrate": np.zeros((2, 4, 3)), "weights": "int8"}),
     ):
         with pytest.raises(error, match=message):
             to_c(model, there, **options)

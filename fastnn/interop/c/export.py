@@ -88,7 +88,7 @@ def to_c(
     if calibrate is not None and weights != "int8":
         raise ValueError('calibrate is for weights="int8"; float32 weights need no rows')
     programs = _programs(model, length, flag("fold", fold))
-    rows = None if calibrate is None else _rows(model, calibrate)
+    rows = None if calibrate is None else _rows(model, calibrate, length)
     constants, parts = Constants(weights, {name, *pieces(weights)}), []
     for verb, program in programs.items():
         most = {} if rows is None else largest_inputs(program, _sequences(verb, rows))
@@ -110,6 +110,8 @@ def _check(name: Any) -> None:
 
 def _programs(model: Any, length: int | None, fold: bool) -> dict[str, Program]:
     """The programs of whole samples and of single steps, where the model has them."""
+    if length is not None and not (isinstance(length, int) and length > 0):
+        raise ValueError(f"length must be a whole number of at least 1, got {shown(length)}")
     found = {}
     try:
         found["step"] = program_of_steps(model, fold)
@@ -120,13 +122,15 @@ def _programs(model: Any, length: int | None, fold: bool) -> dict[str, Program]:
     return found
 
 
-def _rows(model: Any, calibrate: Any) -> list[np.ndarray]:
+def _rows(model: Any, calibrate: Any, length: int | None) -> list[np.ndarray]:
     """The rows of each input, as many of each, and at least one."""
     rows = [np.asarray(x) for x in model.ends[0].split("calibrate", calibrate)]
     for x, shape in zip(rows, model.layout.stated(model.layout.inputs), strict=True):
-        fits = x.ndim == len(shape) + 1 and all(n in (None, m) for n, m in zip(shape, x.shape[1:], strict=True))
-        if not fits or not len(x) or len(x) != len(rows[0]) or x.dtype.kind not in "fiub":
-            raise ValueError(f"calibrate must be rows of numbers (n, {', '.join(map(str, shape))}), got {shown(x)}")
+        wanted = [length if n is None else n for n in shape]
+        fits = x.ndim == len(shape) + 1 and all(n in (None, m) for n, m in zip(wanted, x.shape[1:], strict=True))
+        if not fits or not len(x) or len(x) != len(rows[0]) or x.dtype.kind not in "fiub" or not np.isfinite(x).all():
+            came = f"{x.dtype} {x.shape}" if not fits or not len(x) else "others, or different numbers of rows"
+            raise ValueError(f"calibrate must be finite rows (n, {', '.join(map(str, wanted))}), got {came}")
     return rows
 
 

@@ -33,7 +33,7 @@ def drawn(program: Program, n_ids: Sequence[int | None], count: int) -> list[np.
 def predicted(model: Any, program: Program, inputs: Sequence[np.ndarray]) -> Vectors:
     """With what ``predict`` gives."""
     shaped = [x.reshape(-1, *shape) for x, shape in zip(inputs, program.input_shapes, strict=True)]
-    outputs = model.predict(model.ends[0].join(shaped))
+    outputs = model.predict(model.ends[0].join(shaped) if len(shaped) > 1 else shaped[0])
     flat = outputs if isinstance(outputs, list) else model.ends[1].split("outputs", outputs)
     return Vectors(list(inputs), [np.asarray(y).reshape(len(y), -1) for y in flat])
 
