@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -266,3 +268,12 @@ def test_an_export_leaves_the_model_alone(tmp_path):
     to_c(model, tmp_path, weights="int8", calibrate=np.ones((3, *SIGNAL)))
     for weight, old in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, old)
+
+
+@needs("gcc")
+def test_the_bench_writes_a_line_for_each_code(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE.parent / "bench"))
+    bench = importlib.import_module("c_export")
+    small = bench.networks()[0]._replace(calls=100)
+    assert re.fullmatch(r"8-16-3 +fastnn int8( +(-|[\d,]+)){2}( +[\d,]+){2}", bench.line(small, "fastnn int8"))
+    assert "no program onnx2c" in bench.line(small, "onnx2c") or shutil.which("onnx2c")

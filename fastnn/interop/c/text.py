@@ -86,7 +86,10 @@ def remark(text: str) -> str:
 
 def listed(items: Iterable[str]) -> str:
     """Items of an array, indented, in as few lines as they fit in."""
-    return textwrap.fill(", ".join(items), WIDTH, initial_indent="    ", subsequent_indent="    ")
+    folded = textwrap.TextWrapper(
+        WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    )
+    return folded.fill(", ".join(items))
 
 
 def shape_text(shape: Iterable[int]) -> str:
