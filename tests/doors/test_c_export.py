@@ -262,6 +262,15 @@ def _open() -> Model:
     return Sequential([Input((None, 3)), fastnn.layers.Bidirectional(GRU(3)), Dense(2)])
 
 
+def test_where_to_write_must_be_a_folder(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(TypeError, match="directory must be a path, got 3"):
+        to_c(A_FEW["mlp"](), 3)
+    with pytest.raises(FileExistsError):
+        to_c(A_FEW["mlp"](), tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_an_export_leaves_the_model_alone(tmp_path):
     model = CASES["GRU"][0]()
     before = [weight.copy() for weight in model.get_weights()]

@@ -6,13 +6,16 @@ import ctypes
 
 import numpy as np
 import pytest
-from c_compilers import checked, emulated, library, needs
+from c_compilers import HERE, checked, emulated, library, needs
 
 import fastnn
 from fastnn.cli import main
 from fastnn.interop import to_c
+from fastnn.interop.c.encoding import PHASES
 from fastnn.tables import Encoding
+from fastnn.tables.phases import Moments
 
+TEMPLATES = HERE.parent / "fastnn" / "interop" / "c" / "templates"
 RIGHT = "all numbers are right"
 SANITIZED = "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"
 PEOPLE = 'age,city,member,"%x y",wage,kind\n'
@@ -96,6 +99,21 @@ def test_texts_are_found_whatever_signs_they_have(tmp_path, trained):
     find = library(tmp_path, ["model"]).model_city_id
     assert [find(ctypes.c_char_p(value.encode())) for value in values] == [0, 1, 2]
     assert (find(None), find(b"Berne"), find(b"")) == (-1, -2, -2)
+
+
+@needs("gcc")
+@pytest.mark.parametrize("cycle", PHASES)
+def test_phases_of_the_calendar_are_pythons(tmp_path, cycle):
+    """From the year 0 to 4000, and around the ends of months and years."""
+    body = f"double phase(int64_t time) {{ return {PHASES[cycle]}; }}\n"
+    (tmp_path / "phase.c").write_text(f'#include "{TEMPLATES}/table.h"\n{body}')
+    phase = library(tmp_path, ["phase"], "-Wno-unused-function").phase
+    phase.argtypes, phase.restype = [ctypes.c_int64], ctypes.c_double
+    draw = np.random.default_rng(0)
+    first, last = (int(np.datetime64(year, "us").astype(np.int64)) for year in ("0000", "4000"))
+    ends = np.arange("1890", "2110", dtype="M8[M]").astype("M8[us]").astype(np.int64)
+    times = np.concatenate([draw.integers(first, last, 500), ends, ends - 1])
+    np.testing.assert_allclose([phase(int(time)) for time in times], Moments(times).phase(cycle), 0, 1e-12)
 
 
 def test_texts_of_words_are_refused_and_the_network_alone_is_not(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def to_c(
     RAM     32 bytes
             32 to work in, of predict
     """
-    _check(name)
+    _check(name, directory)
     weights = lookup("kind of weights", weights, WEIGHTS)
     if calibrate is not None and weights != "int8":
         raise ValueError('calibrate is for weights="int8"; float32 weights need no rows')
@@ -101,7 +102,9 @@ def to_c(
     return _report(_written(directory, files), constants.weights, size, [made for made, *_ in parts])
 
 
-def _check(name: Any) -> None:
+def _check(name: Any, directory: Any) -> None:
+    if not isinstance(directory, str | PathLike):
+        raise TypeError(f"directory must be a path, got {shown(directory)}")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or KEYWORDS.fullmatch(name):
         raise ValueError(f"name must be a word that C takes, of letters, digits and _, got {shown(name)}")
     if STANDARD.fullmatch(name):
