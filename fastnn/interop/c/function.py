@@ -107,7 +107,8 @@ class Function:
         """Write all steps."""
         for i, step in enumerate(self.steps):
             self.at = i
-            self.lines.append(f"/* {remark(f'{label(step)}: {step.op.name}')} */")
+            parts = [*filter(None, [self.joined.get(step.output)]), step]
+            self.lines.append(f"/* {remark(', '.join(f'{label(part)}: {part.op.name}' for part in parts))} */")
             emitters[step.op.name](self, step)
 
     def x(self, step: Step, i: int = 0) -> str:

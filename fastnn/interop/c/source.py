@@ -12,7 +12,7 @@ from fastnn.interop.c.constants import Constants
 from fastnn.interop.c.function import OWN_NAMES, Function
 from fastnn.interop.c.kinds import EMITTERS
 from fastnn.interop.c.pieces import needed
-from fastnn.interop.c.text import identifier, remark, shape_text
+from fastnn.interop.c.text import WIDTH, folded, identifier, remark, shape_text
 from fastnn.interop.program import Program
 
 LIBRARY = {  # and the words that need it
@@ -139,12 +139,17 @@ def defined(name: str, entry: Entry) -> str:
     body = entry.function.body()
     words = set(re.findall(r"\w+", "\n".join(body)))
     unused = [f"(void){own};" for own in (*(own for own, *_ in entry.inputs), "work") if own not in words]
-    made = [f"{signature(name, entry)} {{", *(f"    {line}" for line in (*unused, *body)), "}"]
+    made = [f"{signature(name, entry)} {{", *(_indented(line) for line in (*unused, *body)), "}"]
     if entry.state:
         resets = [f"    zero_numbers({size}, state->{member});" for member, size in entry.members]
         entry.function.needs.add("zero_numbers")
         made += ["", f"void {name}_{entry.verb}_reset({name}_{entry.state} *state) {{", *resets, "}"]
     return "\n".join(made)
+
+
+def _indented(line: str) -> str:
+    """A statement of a function; a long call goes on in further lines."""
+    return folded(line, "    ", " " * 8) if len(line) + 4 > WIDTH and '"' not in line else f"    {line}"
 
 
 def header(name: str, told: str, parts: Sequence[str]) -> str:

@@ -86,10 +86,15 @@ def remark(text: str) -> str:
 
 def listed(items: Iterable[str]) -> str:
     """Items of an array, indented, in as few lines as they fit in."""
-    folded = textwrap.TextWrapper(
-        WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    return folded(", ".join(items), "    ", "    ")
+
+
+def folded(text: str, first: str, next_ones: str) -> str:
+    """A text in lines with indents; numbers are not broken at their signs."""
+    wrapper = textwrap.TextWrapper(
+        WIDTH, initial_indent=first, subsequent_indent=next_ones, break_on_hyphens=False, break_long_words=False
     )
-    return folded.fill(", ".join(items))
+    return wrapper.fill(text)
 
 
 def shape_text(shape: Iterable[int]) -> str:
