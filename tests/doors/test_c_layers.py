@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from c_cases import CASES
-from c_compilers import ARM, STRICT, called, checked, library, needs, run
+from c_compilers import ARM, STRICT, called, checked, emulated, library, needs, run
 from graph_models import GRAPHS
 
 from fastnn._ops import KINDS
@@ -114,3 +114,10 @@ def test_every_source_compiles_for_a_microcontroller(tmp_path):
         name = name_of(kind, i)
         to_c(CASES[kind][i](), tmp_path, name=name, weights=weights)
         run("arm-none-eabi-gcc", *STRICT, *ARM, "-Wdouble-promotion", "-Os", "-c", f"{name}.c", cwd=tmp_path)
+
+
+@pytest.mark.long
+@needs("arm-none-eabi-gcc", "qemu-system-arm")
+def test_every_program_is_right_on_a_cortex_m4(tmp_path):
+    for kind, i in exported(tmp_path, EVERY):
+        assert "all numbers are right" in emulated(tmp_path, name_of(kind, i))

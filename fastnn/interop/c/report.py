@@ -14,8 +14,7 @@ class CReport:
     ----------
     files : header, source, test program.
     weights : how they are kept, ``"float32"`` or ``"int8"``.
-    flash : bytes of all tables. Code comes on top: 1 to 6 KB on a Cortex-M4 with ``-Os``, and what it uses of the C
-        library.
+    flash : bytes of all tables. Code comes on top, and what it uses of the C library.
     ram : bytes of the caller's work buffers, the largest of the functions, and of states.
     work, state : both by function.
     """
