@@ -235,7 +235,7 @@ def test_what_cannot_be_written_is_named_and_nothing_is_written(tmp_path):
     mlp = A_FEW["mlp"]()
     for error, message, model, options in (
         (ValueError, "'twice' is NumPy code of your own", own, {}),
-        (TypeError, "takes a Sequential or a Model", 3, {}),
+        (TypeError, "to_c takes a Sequential or a Model, got 3", 3, {}),
         (fastnn.NotReadyError, "shape is not known", Sequential([Dense(2)]), {}),
         (ValueError, "name must be a word that C takes", mlp, {"name": "2nd"}),
         (ValueError, "math.h; take another one", mlp, {"name": "math"}),

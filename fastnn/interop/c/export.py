@@ -113,6 +113,10 @@ def _check(name: Any, directory: Any) -> None:
 
 def _programs(model: Any, length: int | None, fold: bool) -> dict[str, Program]:
     """The programs of whole samples and of single steps, where the model has them."""
+    from fastnn.models import Model
+
+    if not isinstance(model, Model):
+        raise TypeError(f"to_c takes a Sequential or a Model, got {shown(model)}")
     if length is not None and not (isinstance(length, int) and length > 0):
         raise ValueError(f"length must be a whole number of at least 1, got {shown(length)}")
     found = {}
