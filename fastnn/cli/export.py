@@ -16,9 +16,10 @@ import numpy as np
 
 import fastnn
 from fastnn.cli.data import Images, damaged_files, read_source, reading_options
+from fastnn.cli.forecast import read_series
 from fastnn.cli.output import check_output
 from fastnn.tables import Encoding
-from fastnn.tables.series import SeriesFeatures
+from fastnn.tables.series import SeriesFeatures, horizon_of
 
 MOST_ROWS = 1000  # of --calibrate: scales follow from the largest inputs, which so many rows show
 OF_C = {"weights": "--weights", "calibrate": "--calibrate", "name": "--name"}
@@ -29,7 +30,12 @@ def export(arguments: argparse.Namespace) -> int:
     """Write the files and say which; returns the exit code."""
     _check(arguments)
     model = fastnn.load(arguments.model)
-    return WRITERS[arguments.to](model, arguments)
+    try:
+        return WRITERS[arguments.to](model, arguments)
+    except TypeError as error:
+        if arguments.to not in ("keras", "torch"):
+            raise
+        raise ValueError(str(error)) from error  # so they say that a layer has no counterpart
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -75,11 +81,21 @@ def _rows(model: Any, arguments: argparse.Namespace) -> np.ndarray:
     """Rows of DATA as the model takes them."""
     encoding = Encoding.of(model)
     if isinstance(encoding.features, SeriesFeatures):
-        raise ValueError("--calibrate reads no series; in Python, fastnn.interop.to_c takes windows by calibrate=")
+        return _windows(model, arguments, encoding, encoding.features.window)
     known = encoding.reading(**reading_options(arguments))
     images = Images.like(encoding.features, damaged_files(arguments))
     source = read_source(arguments.calibrate, "train", encoding.target.name, known, images)
     return encoding.features.encode(source.take(np.arange(min(len(source), MOST_ROWS))).features)
+
+
+def _windows(model: Any, arguments: argparse.Namespace, encoding: Encoding, window: int) -> np.ndarray:
+    """The same of a series."""
+    arguments.data = arguments.calibrate
+    _, rows, _ = read_series(arguments, encoding)
+    starts = rows.windows(window, horizon_of(encoding.target))[:MOST_ROWS]
+    if not len(starts):
+        raise ValueError(f"{arguments.calibrate} has no window of {window} steps with a known target behind it")
+    return np.asarray(rows.x(starts, window)).reshape(len(starts), *model.layout.input_shape)
 
 
 def _to_onnx(model: Any, arguments: argparse.Namespace) -> int:

@@ -102,6 +102,31 @@ def test_the_others_are_asked_with_what_was_given(digits, tmp_path, capsys, monk
     ]
 
 
+def test_a_layer_without_a_counterpart_is_one_line(digits, tmp_path, capsys, monkeypatch):
+    def refuse(model):
+        raise TypeError("the layer 'scale' has no counterpart in Keras")
+
+    monkeypatch.setitem(sys.modules, "fastnn.interop", types.SimpleNamespace(to_keras=refuse))
+    code, _, err = run(capsys, "export", digits, "--to", "keras", "--out", tmp_path / "m.keras")
+    assert (code, err) == (1, "fastnn: the layer 'scale' has no counterpart in Keras\n")
+
+
+@needs("gcc")
+def test_windows_of_a_series_decide_scales(tmp_path, capsys):
+    (tmp_path / "s.csv").write_text("v\n" + "".join(f"{i % 7 + i / 50}\n" for i in range(200)))
+    model, short = tmp_path / "m", tmp_path / "short.csv"
+    short.write_text("v\n1\n2\n")
+    options = "--target", "v", "--window", 5, "--network", "mlp", "--hidden", 8, "--epochs", 1, "--out", model
+    assert run(capsys, "train", tmp_path / "s.csv", *options)[0] == 0
+    command = "export", model, "--to", "c", "--weights", "int8", "--out", tmp_path / "c", "--calibrate"
+    assert run(capsys, *command, tmp_path / "s.csv")[0] == 0
+    assert "dense_integers" in (tmp_path / "c" / "model.c").read_text()
+    assert "all numbers are right" in checked("gcc", tmp_path / "c", "model")
+    code, _, err = run(capsys, *command, short)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "no window of 5 steps" in err
+
+
 @pytest.mark.parametrize(
     ("to", "function", "ending", "library"),
     [
