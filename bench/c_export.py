@@ -13,6 +13,7 @@ the caller hands in among them. A time is the least of 30 runs, of one thread.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import subprocess
 import tempfile
@@ -109,7 +110,7 @@ def of_emlearn(case: Case, folder: Path) -> Code:
         raise ValueError("of layers other than dense ones it writes none")
     weights = case.model.get_weights()
     widths = tuple(len(bias) for bias in weights[1:-1:2])
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.chdir(folder):  # where it stands it leaves files
         warnings.simplefilter("ignore")
         given = np.random.default_rng(0).normal(size=(4 * case.n_out, case.n_in))
         peer = MLPClassifier(widths, max_iter=1).fit(given, np.arange(len(given)) % case.n_out)
