@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn._base.arrays import is_sparse
 from fastnn._base.foreign import check_mask
+from fastnn._engine.cfunction import CFunction, c_function_of
 from fastnn._engine.convert import of_rows, way_to
 from fastnn._engine.state import State
 from fastnn._plan.memory import Memory, allocate
@@ -55,11 +56,12 @@ class Predictor:
         self.free: list[Memory] = []  # for calls of more threads
         self.shape, self.dtype = plan.layout.input_shape, self.params.dtype
         self.output_shape = plan.layout.output_shape
+        self._cfunc: CFunction | None = None
         self.n_input, self.n_output = int(self.plan.inputs[0]["size"]), int(self.plan.outputs[0]["size"])
 
     def renew(self, plan: Plan) -> None:
         """Predict by another plan, since the model's parameters stand elsewhere: its layers have joined others."""
-        self.plan, self.params, self.free = plan, self.state.params, []
+        self.plan, self.params, self.free, self._cfunc = plan, self.state.params, [], None
         self.memory = allocate(plan, self.params)
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -87,6 +89,19 @@ class Predictor:
         finally:
             self.free.append(memory)
         return out
+
+    @property
+    def cfunc(self) -> CFunction:
+        """The predictor as a pointer for C, Cython, Numba and ctypes; see :class:`fastnn._engine.cfunction.CFunction`.
+
+        Raises
+        ------
+        BackendError
+            the backend has no code that runs without Python, or a layer is Python code itself.
+        """
+        if self._cfunc is None:
+            self._cfunc = c_function_of(self)
+        return self._cfunc
 
     def _take_memory(self) -> Memory:
         """Memory that no other call works in."""

@@ -118,6 +118,19 @@ class RecurrentPredictor:
             predict = self._found[length] = own.predictor_of_rows()
         return predict(x, out)
 
+    @property
+    def cfunc(self) -> Any:
+        """As of :class:`fastnn._engine.predictor.Predictor`, for whole sequences; their length must be known."""
+        layout = self._model.layout
+        if layout.is_open:
+            raise ValueError(
+                f"a C function takes sequences of one length, and the model any, {layout.stated(layout.inputs)[0]}; "
+                "give the length to its Input"
+            )
+        if 0 not in self._found:
+            self._found[0] = self._model.predictor_of_rows()
+        return self._found[0].cfunc
+
     def reset(self, n: int | None = None) -> None:
         """Begin anew, with ``n`` sequences at once, or with as many as the next step has."""
         own = self._steps()

@@ -81,6 +81,10 @@ CHECKPOINT_HELP = (
     "write where training stands, to go on from there with --resume after Ctrl-C, --time-limit or a crash: the result "
     "is that of a training without a break, to the last bit"
 )
+EXPORT_HELP = (
+    "c: header, source and a test program in C99; onnx: an .onnx file (extra onnx); torch: weights under PyTorch's "
+    "names, .safetensors or .pt; keras: a .keras file"
+)
 RULES = """\
 columns:  numeric if nearly all values are numbers (also 1,234.50, 1 234, $5, 3 %; a few words among them are gaps),
           else categories; gaps are what pandas takes for missing (empty, NA, NaN, None, null, <NA> ...), ? and -
@@ -115,6 +119,7 @@ def parser() -> argparse.ArgumentParser:
     _evaluate(commands)
     _info(commands)
     _bench(commands)
+    _export(commands)
     return top
 
 
@@ -237,6 +242,23 @@ def _bench(commands: Any) -> None:
     p = _command(commands, "bench", "fastnn.cli.bench", "time one-row prediction and training on each backend")
     p.add_argument("model", metavar="MODEL", nargs="?", help="default: a small network of random weights")
     _threads(p)
+
+
+def _export(commands: Any) -> None:
+    p = _command(commands, "export", "fastnn.cli.export", "write a model as C code, as ONNX, or for PyTorch or Keras")
+    p.add_argument("model", metavar="MODEL", help="file that train or Sequential.save wrote")
+    p.add_argument("--to", choices=("onnx", "c", "torch", "keras"), required=True, help=EXPORT_HELP)
+    p.add_argument("--out", metavar="PATH", required=True, help="file to write, for C a folder")
+    p.add_argument("--name", metavar="NAME", help="C: of the files, and what names in them begin with; default: model")
+    p.add_argument("--weights", choices=("float32", "int8"), help="C: default float32; int8 is a quarter of the size")
+    p.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        help="C, with int8: rows that show how large inputs are, so that these are int8, too",
+    )
+    p.add_argument("--length", type=whole(low=1), metavar="N", help="C and ONNX: of sequences that may have any")
+    p.add_argument("--network-alone", action="store_true", help="C and ONNX: without the encoding of raw rows")
+    _reading(p)
 
 
 def _reading(p: argparse.ArgumentParser) -> None:

@@ -26,7 +26,7 @@ def continued(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> 
     features, target = _known(encoding)
     if arguments.keep:
         raise ValueError("--keep is for models of single rows; this one predicts steps that the file has no rows of")
-    _, rows, notes = _read(arguments, encoding)
+    _, rows, notes = read_series(arguments, encoding)
     order, ends = rows.order, rows.order.firsts[1:]
     last = rows.last_known[ends - 1]
     begins = order.begins[ends - 1]
@@ -51,7 +51,7 @@ def continued(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> 
 def evaluate_series(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> tuple[list[str], list[str]]:
     """Lines about all windows of the file whose targets are known, and notes."""
     features, target = _known(encoding)
-    source, rows, notes = _read(arguments, encoding)
+    source, rows, notes = read_series(arguments, encoding)
     horizon = horizon_of(target)
     notes += check_room(rows.order, *needs(features.window, horizon), "give more steps")
     notes += target.notes(require_target(source)) if isinstance(target, Classes) else []
@@ -77,7 +77,7 @@ def _known(encoding: Encoding) -> tuple[SeriesFeatures, Classes | Forecast]:
     return encoding.features, encoding.target
 
 
-def _read(arguments: argparse.Namespace, encoding: Encoding) -> tuple[Source, SeriesRows, list[str]]:
+def read_series(arguments: argparse.Namespace, encoding: Encoding) -> tuple[Source, SeriesRows, list[str]]:
     """The file, its steps, encoded, and notes."""
     features, target = _known(encoding)
     source = read_source(arguments.data, "test", target.name, encoding.reading(**reading_options(arguments)))

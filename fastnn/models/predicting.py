@@ -127,6 +127,9 @@ class Predicting(OwnLoops):
         That of a recurrent or causal network also goes step by step, ``f.step(x)``; see
         :class:`fastnn._engine.stepping.RecurrentPredictor`.
 
+        ``f.cfunc`` is the address of a C function that does the same without Python; see
+        :class:`fastnn._engine.cfunction.CFunction`.
+
         With ``fold`` it is that of :func:`fastnn.utils.fold` of the model as it is now, whose layers have taken in
         their BatchNormalization: faster, with the same outputs up to rounding. It does not follow the model as that
         trains on, or as its weights are set; make another one then.

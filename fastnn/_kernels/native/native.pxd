@@ -129,6 +129,7 @@ cdef extern from "c/walk.h" nogil:
                   int threads) noexcept
     int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms,
                     void *const *outputs, int threads) noexcept
+    int fnn_predict_alone(const void *network, const void *x, void *y, int64_t n_rows) noexcept
     int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
     double fnn_flop_a_thread
 

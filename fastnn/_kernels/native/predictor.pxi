@@ -31,6 +31,11 @@ cdef class Predictor:
         self.fallback.renew(plan)
         self.plan, self.memory = plan, self.fallback.memory
 
+    @property
+    def cfunc(self):
+        """See ``predictor.Predictor.cfunc``."""
+        return self.fallback.cfunc
+
     def __repr__(self):
         return repr(self.fallback)
 
@@ -99,3 +104,9 @@ cdef class Predictor:
             if numpy.PyArray_DIM(out, (not single) + i) != self.out_dims[i + 1]:
                 return False
         return single or numpy.PyArray_DIM(out, 0) == rows
+
+
+def c_function(plan, memory):
+    """Addresses of ``fnn_predict_alone`` and of the network it is to be called with, and what keeps that alive."""
+    cdef Prepared p = Prepared(plan, memory)
+    return <size_t>&fnn_predict_alone, <size_t>&p.network, p

@@ -222,3 +222,11 @@ int fnn_predict(const fnn_network *network, const fnn_source *sources, int64_t n
     fnn_parallel(fnn_threads_for(network, n_rows, 1, threads), predict_task, &p);
     return end_of(&p.exit, p.exit.answer);
 }
+
+int fnn_predict_alone(const void *network, const void *x, void *y, int64_t n_rows) {
+    const fnn_source source = {.x = x};
+    void *const rooms[] = {NULL}, *const outputs[] = {y};
+    prediction p = {.network = network, .sources = &source, .rooms = rooms, .outputs = outputs, .n_rows = n_rows};
+    fnn_parallel(1, predict_task, &p);
+    return end_of(&p.exit, p.exit.answer);
+}

@@ -42,6 +42,8 @@ int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, 
  * its rows lie one behind the other. */
 int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms, void *const *outputs,
                 int threads);
+/* The same for an fnn_network of one input and one output, in this thread, which asks nobody: no Python is called. */
+int fnn_predict_alone(const void *network, const void *x, void *y, int64_t n_rows);
 
 enum { FNN_TRAINING_PASSES = 3 }; /* forward, and back by rows and by parameters; an update follows */
 
