@@ -10,6 +10,7 @@ of their own (``models.dtype_on``); small dense models are of float32 on it too,
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
     config.addinivalue_line("markers", "covering(*names): without --long these arguments, or all, take turns")
+    config.addinivalue_line("markers", "single: of float32, in which Numba compiles its kernels under --long alone")
     config.addinivalue_line("markers", "numba: compiles with Numba, which the case's name does not tell")
     if config.getoption("--long"):
         models.Numba.dtype = "float32"
@@ -51,19 +53,25 @@ def pytest_collection_modifyitems(config, items):
         if " at 0x" in item.name:
             raise pytest.UsageError(f"{item.nodeid} is called otherwise in every process")
     if covering.by_default(config):
-        left = {item for item in items if "long" in item.keywords or covering.compiles_again(_arguments(item))}
+        left = {item for item in items if "long" in item.keywords or _compiles_again(item)}
         config.hook.pytest_deselected(items=[item for item in items if item in left])
         items[:] = [item for item in items if item not in left]
 
 
-def _arguments(item) -> dict:
-    return item.callspec.params if hasattr(item, "callspec") else {}
+def _compiles_again(item) -> bool:
+    return hasattr(item, "callspec") and covering.compiles_again(item.callspec.params, "single" in item.keywords)
 
 
 @pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
 def pytest_collection_sorted(config, items):
     if hasattr(config, "workerinput"):  # Numba's cases into the share of one process, lest several compile the same
         items.sort(key=lambda item: "numba" not in item.name and "numba" not in item.keywords)
+
+
+def pytest_collection_finish(session):
+    """Python's collector of garbage need not look at all modules and cases again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session, exitstatus):

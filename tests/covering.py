@@ -3,10 +3,11 @@
 Design: cases are full products, of which a session without ``--long`` runs a covering set: with the mark
 ``covering("weighting", "dtype")`` those two take turns over the product of all else, and each of their values must
 meet each value of every other argument. With ``covering`` alone all arguments take turns: each value of each meets each
-value of every other, and no more is promised. That is for what is slow: every loss in every width, dtype and backend,
-but in how many threes nobody can see. What is chosen depends on the order of the cases alone, so that the processes
-among which a session is shared choose alike. Cases that wait for ``--long`` are left out before pytest makes items of
-them: two in three of 50,000, seconds of each process.
+value of every other, and no more is promised: every loss in every width, dtype and backend, but in how many threes
+nobody can see. So do those of every test of three arguments or more that has no mark. The instruction sets of the native
+backend, which run the same text, take turns in every test: each runs some of its cases. What is chosen depends on the
+order of the cases alone, so that the processes among which a session is shared choose alike. Cases that wait for
+``--long`` are left out before pytest makes items of them: four in five, seconds of each process.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ def by_default(config) -> bool:
     return not config.getoption("--long") and not any("[" in argument for argument in config.args)
 
 
-def compiles_again(values: dict) -> bool:
-    """Whether Numba runs for the second of two dtypes."""
-    numba = values.get("backend") == ("numba", None) or values.get("name") == "numba"
-    return numba and values.get("dtype") == "float32"
+def compiles_again(values: dict, single: bool) -> bool:
+    """Whether Numba runs for the second of two dtypes; ``single`` where the test itself is of float32."""
+    numba = values.get("backend") == ("numba", None) or "numba" in (values.get("name"), values.get("compiled"))
+    return numba and (single or values.get("dtype") == "float32")
 
 
 def leave_out(metafunc) -> None:
@@ -35,12 +36,35 @@ def leave_out(metafunc) -> None:
     ``_calls`` is not public, but since its first releases pytest has no other way to this end than making the items.
     """
     mark = metafunc.definition.get_closest_marker("covering")
-    kept = [call for call in metafunc._calls if not (_is_long(call) or compiles_again(call.params))]
-    if mark and kept:
-        covering = _turns(mark.args, kept, metafunc.definition.nodeid) if mark.args else _pairs(kept)
-        taken = set(map(id, covering))
-        kept = [call for call in kept if id(call) in taken]
+    single = metafunc.definition.get_closest_marker("single") is not None
+    kept = [call for call in metafunc._calls if not (_is_long(call) or compiles_again(call.params, single))]
+    if mark and mark.args and kept:
+        kept = _one_isa(_only(_turns(mark.args, kept, metafunc.definition.nodeid), kept))
+    elif kept:
+        kept = _one_isa(kept)
+        kept = _only(_pairs(kept), kept) if mark or len(kept[0].params) > 2 else kept
     metafunc._calls = kept or metafunc._calls
+
+
+def _only(taken, calls) -> list:
+    """The calls that are taken, in their order."""
+    chosen = set(map(id, taken))
+    return [call for call in calls if id(call) in chosen]
+
+
+def _one_isa(calls) -> list:
+    """Of cases that differ in the instruction set alone the next one's; all of a test without other arguments."""
+    choices = defaultdict(list)
+    for call in calls:
+        backend = call.params.get("backend", ())
+        native = len(backend) == 2 and backend[1] is not None
+        key = tuple(value for value in _values(call) if value[0] != "backend")
+        choices[key if native else id(call)].append(call)
+    alike = [cases for key, cases in choices.items() if isinstance(key, tuple)]
+    if len(alike) < 2:
+        return calls
+    taken = [cases[turn % len(cases)] for turn, cases in enumerate(alike)]
+    return _only(taken + [cases[0] for key, cases in choices.items() if not isinstance(key, tuple)], calls)
 
 
 def _is_long(call) -> bool:

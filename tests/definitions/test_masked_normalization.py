@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, refused
+from models import EVERY_BACKEND, dtype_on, refused
 from oracles import keras_library, torch_library
 from tolerance import DIFFERENCE_STEP, assert_close, difference_limit
 
@@ -93,7 +93,7 @@ def test_gradients_are_central_differences(name, rng):
 def test_masked_embeddings_are_normalised_in_front_of_what_heeds_the_mask(name, rng):
     ids = Input((None,))
     hidden = BatchNormalization()(Embedding(9, 5, mask_zero=True)(ids))
-    model = Model(ids, Dense(2)(layers.GlobalAveragePooling1D()(hidden)), backend=name, seed=3)
+    model = Model(ids, Dense(2)(layers.GlobalAveragePooling1D()(hidden)), backend=name, seed=3, dtype=dtype_on(name))
     model.compile("adam", "mse")
     rows = rng.integers(1, 9, (40, 6))
     longer, y = np.pad(rows, [(0, 0), (0, 5)]), rng.normal(size=(40, 2))

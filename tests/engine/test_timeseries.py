@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, refused, state_of, weights_of
+from models import EVERY_BACKEND, dtype_on, refused, state_of, weights_of
 from networks import draw
 
 import fastnn
@@ -165,8 +165,8 @@ def test_lbfgs_and_a_callback_for_batches_take_windows(rng, name):
     for x in (windows.x, np.asarray(windows.x)):
         losses: list = []
         hook = fastnn.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs, to=losses: to.append(logs["loss"]))
-        convolution(name).fit(x, windows.y, 16, 2, verbose=0, callbacks=[hook])
-        model = convolution(name, optimizer="lbfgs")
+        convolution(name, dtype_on(name)).fit(x, windows.y, 16, 2, verbose=0, callbacks=[hook])
+        model = convolution(name, dtype_on(name), optimizer="lbfgs")
         losses += model.fit(x, windows.y, epochs=2, verbose=0).history["loss"]
         told.append([*losses, model.evaluate(x, windows.y, callbacks=[fastnn.callbacks.Callback()])])
     assert told[0] == told[1]

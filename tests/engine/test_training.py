@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lines import line, trained_line
-from models import EVERY_BACKEND, classes, model_of, regression, weights_of
+from models import EVERY_BACKEND, classes, dtype_on, model_of, regression, weights_of
 from tolerance import assert_close
 
 import fastnn
@@ -131,9 +131,10 @@ def test_class_weight_is_the_sample_weight_of_the_class(rng, name, kind):
     index = y if n_out == 3 else (y > 0).astype(int)
     by_row = np.array([table.get(int(i), 1.0) for i in index])
     extra = rng.uniform(size=len(x))
-    a, b = (model_of(Dense(n_out, activation), name=name, loss=loss) for _ in range(2))
+    dtype = dtype_on(name)
+    a, b = (model_of(Dense(n_out, activation), name=name, loss=loss, dtype=dtype) for _ in range(2))
     a.fit(x, target, class_weight=table, sample_weight=extra, verbose=0)
-    b.fit(x, target, sample_weight=by_row.astype(np.float32) * extra.astype(np.float32), verbose=0)
+    b.fit(x, target, sample_weight=by_row.astype(dtype) * extra.astype(dtype), verbose=0)
     assert weights_of(a).tobytes() == weights_of(b).tobytes()
 
 

@@ -59,7 +59,7 @@ def assert_golden(case: Case, dtype: str, got: dict, where: str) -> None:
     assert not told, f"{name} on {where}: {'; '.join(told)}; {golden.REMAKE}"
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize(("case", "dtype"), PAIRS, ids=lambda part: getattr(part, "name", part))
 def test_trainings_give_the_bits_written_down(isa, threads, case, dtype):
     assert_golden(case, dtype, golden.train(case, dtype), f"{isa} with {threads} threads")

@@ -104,6 +104,7 @@ def test_outputs_and_gradients_equal_pytorch(backend, rng, case):
         np.testing.assert_allclose(got.ravel(), expected.numpy().ravel(), rtol=most, atol=most)
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("case", ["row-67", "groups", "axes"])
 def test_a_mean_a_hundred_thousand_times_the_deviation_leaves_digits(backend, rng, case):
     made, shape = CASES[case]

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from folds import assert_same, chain, folded, rows_for, trained
-from models import EVERY_BACKEND, regression
+from models import EVERY_BACKEND, dtype_on, regression
 
 import fastnn
 from fastnn import Input, Sequential, utils
@@ -88,10 +88,10 @@ def test_a_folded_predictor_gives_what_the_model_gives_and_does_not_follow_it(rn
 @EVERY_BACKEND
 def test_a_folded_predictor_goes_step_by_step(rng, name):
     layers = [Conv1D(4, 3, padding="causal"), BatchNormalization(), GRU(3, return_sequences=True), BatchNormalization()]
-    model = trained(rng, Sequential([Input((None, 2)), *layers, Dense(2)], backend=name, seed=1))
-    x = rng.normal(size=(6, 2)).astype(np.float32)
+    model = trained(rng, Sequential([Input((None, 2)), *layers, Dense(2)], backend=name, seed=1, dtype=dtype_on(name)))
+    x = rng.normal(size=(6, 2)).astype(dtype_on(name))
     f, expected = model.predictor(fold=True), model.predictor()(x)
-    assert_same([f(x), np.stack([f.step(row) for row in x])], [expected] * 2, "float32")
+    assert_same([f(x), np.stack([f.step(row) for row in x])], [expected] * 2, dtype_on(name))
 
 
 def test_a_predictor_takes_fold_as_yes_or_no(rng):

@@ -27,7 +27,7 @@ from fastnn._kernels import steps
 from fastnn._kernels.contract import Rows, sources
 from fastnn._kernels.numba import activations, constraints, losses, ops, optimizers, statistics, table, visits, walk
 from fastnn._kernels.numba import update as updating
-from fastnn._kernels.numba.compile import OPTIONS
+from fastnn._kernels.numba.compile import OPTIONS, uncollected
 from fastnn._kernels.numba.handed import Data, Memory, Room, Tables, new_room, new_row_room
 from fastnn._kernels.numba.vector.denormals import flush_denormals, restore
 from fastnn._ops import OPS
@@ -208,7 +208,8 @@ class _Compiled:
     def _entry(self, signature: tuple) -> Any:
         named = table.renamed(execute, f"execute_{self.digest}")
         dispatcher = table.cached(lambda **more: njit(**OPTIONS, **more)(named))
-        dispatcher.compile(signature)
+        with uncollected():
+            dispatcher.compile(signature)
         return dispatcher.get_overload(signature)
 
     def prepare(self, plan: Any) -> None:
@@ -217,13 +218,15 @@ class _Compiled:
         if known is not None and known() is plan:
             return
         for family, code in ops.needed(plan):
-            place = family.first + code
-            if not self.kernels[place]:
-                kernel = family.compile(code, self.number, self.digest)
-                self.held.append(kernel)
-                self.kernels[place] = kernel.address
+            if not self.kernels[family.first + code]:
+                self._add(family, code)
         key = id(plan)
         self.prepared[key] = weakref.ref(plan, lambda gone: self._forget(key, gone))
+
+    def _add(self, family: table.Family, code: int) -> None:
+        kernel = family.compile(code, self.number, self.digest)
+        self.held.append(kernel)
+        self.kernels[family.first + code] = kernel.address
 
     def _forget(self, key: int, gone: weakref.ref) -> None:
         if self.prepared.get(key) is gone:

@@ -25,7 +25,7 @@ from numba.extending import intrinsic
 
 from fastnn._kernels.numba import activations as jit_activations
 from fastnn._kernels.numba import depthwise, losses, optimizers, statistics, windows
-from fastnn._kernels.numba.compile import OPTIONS, inlined
+from fastnn._kernels.numba.compile import OPTIONS, inlined, uncollected
 from fastnn._kernels.numba.vector import products
 from fastnn._plan.records import OP, OPTIMIZER, SPAN
 
@@ -56,7 +56,8 @@ class Family:
         names: dict[str, Any] = {"kernel": self.kernels[code], "__name__": __name__}
         exec(compile(text, __file__, "exec"), names)
         named = renamed(names["run"], f"{self.name}_{code}_{digest}")
-        return cached(lambda **more: cfunc(self.result(*self.types_of(number)), **OPTIONS, **more)(named))
+        with uncollected():
+            return cached(lambda **more: cfunc(self.result(*self.types_of(number)), **OPTIONS, **more)(named))
 
     def caller(self) -> Any:
         """The intrinsic ``call(table, code, arguments)``, with the arguments as a tuple."""
