@@ -5,6 +5,7 @@
 # make bench   time kernels, epochs and predictions, then fastnn beside its peers and the machine's bounds (training,
 #              predictions, convolutions, steps, updates, products; BENCH_ARGS=train ... for some): a table,
 #              build/suites.json, build/bench.json and build/bench.png (PEERS_PYTHON=python with torch, jax, ...)
+# make fuzz    malformed files by the million for every reader (FUZZ_ARGS="model --count 1000"); findings go to build/fuzz
 # make clean   remove all that make made, .venv too
 #
 # Everything happens in .venv. It is made when it is missing, and the package is built into it again when C, Cython or
@@ -23,8 +24,9 @@ C_FILES := $(wildcard fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/o
 PYTEST_ARGS ?=
 PEERS_PYTHON ?= $(RUN)
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench fuzz clean
 
 demo: $(VENV)/built
 	@mkdir -p demo
@@ -60,6 +62,10 @@ bench: $(VENV)/built
 	    --benchmark-group-by=func --benchmark-columns=min,median,iqr,rounds $(PYTEST_ARGS)
 	$(RUN) bench/run.py --peers-python $(PEERS_PYTHON) --json build/bench.json $(BENCH_ARGS)
 	$(RUN) bench/picture.py build/bench.json build/bench.png
+
+fuzz: export PYTHONPATH := tests:tests/models
+fuzz: $(VENV)/built
+	$(RUN) -m fuzz $(FUZZ_ARGS)
 
 clean:
 	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native/native.c fastnn/_kernels/native/native_missing.txt fastnn/_kernels/native/*.so

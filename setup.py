@@ -3,21 +3,28 @@
 Everything else about the package stands in pyproject.toml. Without a C compiler, or when compiling fails, the
 package installs without the native backend and says so, on the spot and, for pip shows nothing of that without ``-v``,
 in a file that ``fastnn info`` reads; ``FASTNN_REQUIRE_NATIVE=1`` makes that an error.
-``FASTNN_WERROR=1`` turns compiler warnings into errors.
+``FASTNN_WERROR=1`` turns compiler warnings into errors; ``FASTNN_SANITIZE=address,undefined`` (or ``thread``) builds
+with these sanitizers, which ``tests/sanitize.py`` runs the tests under.
 
 Design: flags for each file, given through setuptools' own compiler object, instead of target pragmas in the
 C code (rejected: GCC and Clang spell them differently, and a helper function that lacks one silently breaks
 inlining) or a library for each instruction set (rejected: needs a second build command).
+
+Hardening: what a compiler or linker does not know is left out, which ``tests/kernels/test_hardening.py`` would tell.
+The files of kernels go without guards of the stack: GCC puts them into the tiles of products, which are entered for each
+strip of a matrix, and what they would guard are arrays whose indices are constants.
 """
 
 import os
 import platform
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
 
 C = Path("fastnn/_kernels/native/c")
 BASELINE = ("cpu", "layout", "pulse", "random", "scalars", "scratch", "stages", "threads", "train", "walk")
@@ -32,8 +39,13 @@ ISAS = {
     "arm": {"portable": [], "neon": []},
     "other": {"portable": []},
 }
+GUARDS = ["-fstack-protector-strong"]  # of the stack: not in the files of kernels
+HARDENED = [["-U_FORTIFY_SOURCE", f"-D_FORTIFY_SOURCE={level}"] for level in (3, 2)]  # the first that is known
+LINKED = [["-Wl,-z,relro"], ["-Wl,-z,now"], ["-Wl,-z,noexecstack"]]
+RUNPATHS = ("-Wl,-rpath", "-Wl,-R", "-R")  # of the Python that builds, which is nowhere else
 FAMILY = {"x86_64": "x86", "amd64": "x86", "aarch64": "arm", "arm64": "arm"}
 JOBS = 2
+SANITIZE = os.environ.get("FASTNN_SANITIZE", "")
 NOTE = "native_missing.txt"  # beside the extension's place: why there is none
 
 
@@ -45,8 +57,9 @@ class BuildNative(build_ext):
         note.unlink(missing_ok=True)
         try:
             self._cythonize(ext)
+            self._harden(ext)
             ext.extra_objects = self._compile_all()
-            ext.extra_compile_args = [*COMMON, "-Wno-unused-function", *_werror()]
+            ext.extra_compile_args = [*COMMON, *self.hardened, *self.guards, "-Wno-unused-function", *_last()]
             super().build_extension(ext)
         except Exception as error:  # whatever goes wrong, the pure Python backends still work
             if os.environ.get("FASTNN_REQUIRE_NATIVE") == "1":
@@ -73,9 +86,32 @@ class BuildNative(build_ext):
         directives = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True}
         ext.sources = cythonize(ext, compiler_directives=directives)[0].sources
 
+    def _harden(self, ext):
+        """Choose what this compiler and linker know of flags that make faults harmless, and leave no path of here."""
+        self.compiler.linker_so = [flag for flag in self.compiler.linker_so if not flag.startswith(RUNPATHS)]
+        if SANITIZE:  # they have guards of their own, and look into what FORTIFY would replace
+            self.guards, self.hardened, ext.extra_link_args = [], [], [f"-fsanitize={SANITIZE}"]
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "known.c")
+            source.write_text("#include <string.h>\nint known(char *to) { return (int)strlen(to); }\n")
+            self.guards = GUARDS if self._knows(source, GUARDS) else []
+            self.hardened = next((flags for flags in HARDENED if self._knows(source, flags)), [])
+            ext.extra_link_args = [flag for flags in LINKED if self._knows(source, [], flags) for flag in flags]
+
+    def _knows(self, source, flags, linked=None):
+        folder = str(source.parent)
+        try:
+            made = self.compiler.compile([str(source)], folder, extra_postargs=["-O2", "-Werror", *flags])
+            if linked is not None:
+                self.compiler.link_shared_object(made, str(source.with_suffix(".so")), extra_postargs=linked)
+        except (CompileError, LinkError):
+            return False
+        return True
+
     def _compile_all(self):
         family = FAMILY.get(platform.machine().lower(), "other")
-        jobs = [(name, []) for name in BASELINE]
+        jobs = [(name, self.guards) for name in BASELINE]
         jobs += [(f"isa_{isa}_{kind}", flags) for isa, flags in ISAS[family].items() for kind in ("f32", "f64")]
         with ThreadPoolExecutor(JOBS) as pool:
             return [objects[0] for objects in pool.map(self._compile, jobs)]
@@ -86,12 +122,15 @@ class BuildNative(build_ext):
             [str(C / f"{name}.c")],
             output_dir=self.build_temp,
             include_dirs=[str(C)],
-            extra_postargs=[*COMMON, *flags, *_werror()],
+            extra_postargs=[*COMMON, *self.hardened, *flags, *_last()],
             depends=[str(header) for header in (*C.rglob("*.h"), *C.glob("*.def"))],
         )
 
 
-def _werror():
+def _last():
+    """Flags that go before all others, and so behind them."""
+    if SANITIZE:
+        return [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-O1", "-g1"]
     return ["-Werror"] if os.environ.get("FASTNN_WERROR") == "1" else []
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -45,6 +46,16 @@ def cut(text: str, width: int = WIDTH) -> str:
     """The text, its middle left out where it is too long."""
     kept = width - 5
     return text if len(text) <= width else f"{text[: kept - kept // 3]} ... {text[-(kept // 3) :]}"
+
+
+def names_in_words(names: Sequence[str], most: int = 10, width: int = 60) -> str:
+    """Names that a stranger gave, for a message: on one line, each and their number cut short.
+
+    >>> names_in_words(["a.csv", "b\\n.csv"]), names_in_words([])
+    ("a.csv, 'b\\\\n.csv'", 'none')
+    """
+    told = [cut(name if name.isprintable() else repr(name), width) for name in names[:most]]
+    return ", ".join([*told, *(["..."] if len(names) > most else [])]) or "none"
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.reprs import names_in_words
 from fastnn.tables.reading import MAX_BYTES
 from fastnn.tables.unpack import Unreadable, reading, too_large, zip_names
 
@@ -56,7 +57,7 @@ def npz_arrays(name: str, data: bytes, part: str, max_bytes: int) -> tuple[np.nd
         members = {m.filename.removesuffix(".npy").lower(): m for m in archive.infolist()}
         suffix = f"_{part}" if f"x_{part}" in members else ""
         if f"x{suffix}" not in members:
-            raise Unreadable(f"{name} has the arrays {', '.join(members) or 'none'}, and x or x_{part} is wanted")
+            raise Unreadable(f"{name} has the arrays {names_in_words(list(members))}, and x or x_{part} is wanted")
         wanted = [members[key] for key in (f"x{suffix}", f"y{suffix}") if key in members]
         if sum(member.file_size for member in wanted) > max_bytes:
             raise too_large(name, max_bytes)

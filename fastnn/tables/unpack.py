@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from fastnn._base.reprs import counted
+from fastnn._base.reprs import counted, names_in_words
 from fastnn.tables.reading import MAX_BYTES
 
 CHUNK = 2**20
+MOST_OF_XZ = 2**27  # bytes that xz may work in: its strongest setting wants half of that, a file may say 4 GiB
 
 
 class Unreadable(ValueError):
@@ -88,11 +89,31 @@ def _zip(name: str, data: bytes) -> BinaryIO:
     archive = zipfile.ZipFile(io.BytesIO(data))
     members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
     if len(members) != 1:
-        listed = ", ".join(m.filename for m in members[:10]) + (", ..." if len(members) > 10 else "")
+        listed = names_in_words([m.filename for m in members])
         raise Unreadable(
-            f"{name} is a zip archive of {counted(len(members), 'file')} ({listed or 'none'}); give one of them alone"
+            f"{name} is a zip archive of {counted(len(members), 'file')} ({listed}); give one of them alone"
         )
     return archive.open(members[0])  # type: ignore[return-value]
+
+
+class _Xz(io.RawIOBase):
+    """What xz has packed, one stream after another. ``lzma.LZMAFile`` takes as much memory as a file asks for."""
+
+    def __init__(self, data: bytes):
+        self._stream, self._rest = lzma.LZMADecompressor(memlimit=MOST_OF_XZ), data
+
+    def read(self, size: int = -1) -> bytes:
+        while True:
+            if self._stream.eof:
+                self._rest = self._stream.unused_data.lstrip(b"\0")  # streams are padded with zeros
+                if not self._rest:
+                    return b""
+                self._stream = lzma.LZMADecompressor(memlimit=MOST_OF_XZ)
+            elif self._stream.needs_input and not self._rest:
+                raise EOFError("it ends before its end mark")
+            part, self._rest = self._stream.decompress(self._rest, size), b""
+            if part:
+                return part
 
 
 def _zstd(name: str, data: bytes) -> Any:
@@ -119,7 +140,7 @@ def _zstd(name: str, data: bytes) -> Any:
 OPENERS: dict[bytes, tuple[str, Callable[[str, bytes], Any]]] = {
     b"\x1f\x8b": ("gzip", lambda name, data: gzip.GzipFile(fileobj=io.BytesIO(data))),
     b"BZh": ("bzip2", lambda name, data: bz2.BZ2File(io.BytesIO(data))),
-    b"\xfd7zXZ\0": ("xz", lambda name, data: lzma.LZMAFile(io.BytesIO(data))),  # noqa: SIM115 (closed by its user)
+    b"\xfd7zXZ\0": ("xz", lambda name, data: _Xz(data)),
     b"PK\x03\x04": ("zip", _zip),
     b"PK\x05\x06": ("zip", _zip),
     b"\x28\xb5\x2f\xfd": ("zstd", _zstd),

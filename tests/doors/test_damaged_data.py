@@ -177,3 +177,25 @@ def test_a_workbook_is_read_as_csv_would_be():
 def test_files_of_other_kinds_are_called_by_their_name(start):
     with pytest.raises(ValueError, match=r"f\.csv is a \w+.* file"):
         _table(start + bytes(100))
+
+
+def test_the_memory_that_a_stream_of_xz_asks_for_has_a_bound():
+    wide = lzma.compress(CSV, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 2**30}])
+    with pytest.raises(ValueError, match=r"f\.csv is no xz file.*[Mm]emory"):
+        _table(wide)
+    strong = lzma.compress(CSV, preset=9 | lzma.PRESET_EXTREME)
+    several = lzma.compress(CSV[:99]) + lzma.compress(CSV[99:]) + bytes(8)
+    for packed in (strong, several):
+        assert unpack("f.csv", packed, BOUND) == CSV
+    for damaged_end in (strong[:-1], strong[:20], strong + b"x"):
+        with pytest.raises(ValueError, match=r"f\.csv is no xz file"):
+            unpack("f.csv", damaged_end, BOUND)
+
+
+def test_names_in_an_archive_stay_on_one_line():
+    archive = _zip(CSV, "a\nb.csv", "c" * 500 + ".csv")
+    with pytest.raises(ValueError, match=r"'a\\nb\.csv', c{30,40} \.\.\. c+\.csv\)") as told:
+        unpack("f.csv", archive, BOUND)
+    assert "\n" not in str(told.value)
+    with pytest.raises(ValueError, match=r"has the arrays 'x\\n\.np', and x or x_train"):
+        npz_arrays("f.npz", _zip(b"", "x\n.np"), "train", BOUND)

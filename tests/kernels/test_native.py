@@ -359,6 +359,10 @@ def assembly(path):
     return subprocess.run(["objdump", "-d", str(path)], capture_output=True, text=True, check=True).stdout
 
 
+def assembly_of_calls(path):
+    return subprocess.run(["objdump", "-dr", str(path)], capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.skipif("avx2" not in RUNS, reason="no machine with AVX")
 @pytest.mark.parametrize("name", CODE_BUILT_FOR_ALL)
 def test_code_built_for_all_machines_holds_no_avx(objects, name):
@@ -372,6 +376,13 @@ def test_kernel_files_show_one_symbol(objects, name):
     ours = [line.split()[-1] for line in symbols.splitlines() if " g " in line and "*UND*" not in line]
     assert ours == [name.replace("isa_", "fnn_")]
     assert WIDE.search(assembly(objects[name])), "the search must find AVX where it is"
+
+
+@pytest.mark.skipif("avx2" not in RUNS, reason="no machine with AVX")
+@pytest.mark.parametrize("name", [f"isa_{isa}_{kind}" for isa in ("avx2", "avx512") for kind in ("f32", "f64")])
+def test_no_guard_of_the_stack_is_in_a_kernel(objects, name):
+    assert "__stack_chk_fail" not in assembly_of_calls(objects[name])
+    assert "__stack_chk_fail" in assembly_of_calls(objects["native"]), "the search must find guards where they are"
 
 
 def test_a_failed_build_says_so_and_is_an_error_only_when_asked(tmp_path):

@@ -1,6 +1,6 @@
 """Files from strangers: whatever the bytes, ``load`` gives a model or the documented error, in little memory and time.
 
-Mutations of good files, with a fixed seed: of bytes, of texts, and of the values in the JSON. ``--long`` tries more.
+Mutations of good files, of bytes, of texts, and of the values in the JSON, are tried in ``tests/fuzz``.
 """
 
 from __future__ import annotations
@@ -8,152 +8,28 @@ from __future__ import annotations
 import copy
 import json
 import os
-import random
 import time
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
-from graph_models import GRAPHS
-from graph_models import trained as graphs_trained
-from models import model_of, regression
+from fuzz import samples as good_files
+from fuzz.mutations import file_of
+from fuzz.mutations import parts as parts_of
+from models import model_of
 from safetensors import safe_open
 from test_damaged_files import saved, with_changes
 
 import fastnn
-from fastnn import Sequential, tables
-from fastnn.layers import Activation, Dense, Dropout, Flatten, Reshape
-
-TEXTS = ["", "Dense", "relu", "\ud800", "a" * 1000, "__proto__", "1", "../x", "é", "\x00", "nan"]
-NUMBERS = [0, 1, -1, 3, 2**31, 2**53 + 1, 2**63, 2**64, 2**70, 10**12, 10**400, -3, 0.5, 1e308, -1e-320, True, False]
-OTHERS = [None, [], {}, [[]], [None], {"name": "adam"}, [1] * 40, {"a": {"b": []}}, "NaN", "Infinity"]
-
-
-def raw_parts(path: Path) -> tuple[dict, bytes]:
-    """Header and arrays of a file."""
-    content = path.read_bytes()
-    length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + length]), content[8 + length :]
-
-
-def file_of(header: str | bytes | dict, arrays: bytes) -> bytes:
-    text = json.dumps(header) if isinstance(header, dict) else header
-    text = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    return len(text).to_bytes(8, "little") + text + arrays
+from fastnn import Sequential
+from fastnn.layers import Dense, Dropout
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory) -> list[bytes]:
-    """Good files: trained, compiled in other ways, of unusual layers, and of tables."""
-    folder = tmp_path_factory.mktemp("samples")
-    x, y = regression(np.random.default_rng(1))
-    trained = model_of(metrics=["mae"])
-    trained.fit(x, y, verbose=0)
-    layers = [Reshape((2, -1), input_shape=(4,)), Dense(3, "elu"), Flatten(), Dropout(0.5), Activation("softmax")]
-    shaped = Sequential(layers, dtype="float64", seed=2**64 - 1)
-    rate = fastnn.schedules.PiecewiseConstantDecay([2, 5], [0.1, 0.02, 0.01])
-    shaped.compile(fastnn.optimizers.SGD(rate, momentum=0.5), fastnn.losses.Huber(0.5), ["accuracy"])
-    (folder / "rows.csv").write_text("a,b,c\n1,x,yes\n2,y,no\n3,x,yes\n,y,no\n")
-    rows = tables.read_table(folder / "rows.csv")
-    features, _ = tables.fit_features(rows.without("c"))
-    encoding = tables.Encoding(features, tables.fit_classes("c", rows.columns["c"]), {"rows": "4"})
-    table = model_of(n_in=features.width)
-    table.metadata.update(encoding.metadata())
-    graphs = [graphs_trained(GRAPHS[case]) for case in ("nested", "chain_of_models", "several")]
-    for i, model in enumerate((trained, shaped, table, *graphs)):
-        model.save(folder / f"{i}.safetensors")
-    return [(folder / f"{i}.safetensors").read_bytes() for i in range(6)]
-
-
-def mutated(content: bytes, draw: random.Random) -> bytes:
-    """One of the ways in which a file may be wrong."""
-    way = draw.randrange(6)
-    if way == 0:
-        return _with_bytes(content, draw)
-    length = int.from_bytes(content[:8], "little")
-    header, arrays = json.loads(content[8 : 8 + length]), content[8 + length :]
-    if way == 1:
-        return file_of(_with_text(json.dumps(header), draw), arrays)
-    if way == 2:
-        return file_of(_with_value(header, draw), arrays)
-    key = draw.choice(["model", "model", "metadata"])
-    described = json.loads(header["__metadata__"][key])
-    if way == 3:
-        header["__metadata__"][key] = _with_text(json.dumps(described), draw)
-    elif key == "metadata" and "table" in described and draw.random() < 0.9:
-        described["table"] = json.dumps(_with_value(json.loads(described["table"]), draw))
-        header["__metadata__"][key] = json.dumps(described)
-    else:
-        header["__metadata__"][key] = json.dumps(_with_value(described, draw))
-    return file_of(header, arrays)
-
-
-def _with_bytes(content: bytes, draw: random.Random) -> bytes:
-    at, length = draw.randrange(len(content)), draw.choice([1, 1, 1, 2, 8, 50])
-    piece = draw.choice([b"", draw.randbytes(length), content[at : at + length] * 2, b"\xff" * length, b"\0" * length])
-    return content[:at] + piece + content[at + length :]
-
-
-def _with_text(text: str, draw: random.Random) -> str:
-    at = draw.randrange(len(text))
-    pieces = ["", '"', "[", "[" * 5000, "{", "}", ",", "NaN", "Infinity", "1e999", "-", "\\ud800", "9" * 5000]
-    piece = draw.choice(pieces)
-    return text[:at] + piece + text[at + draw.choice([0, 1, 3]) :]
-
-
-def _with_value(value, draw: random.Random):
-    """A copy with something somewhere in it replaced, left out, added, or there twice."""
-    value = copy.deepcopy(value)
-    places = list(_places(value))
-    if not places:
-        return draw.choice(OTHERS)
-    inside, key = draw.choice(places)
-    way = draw.randrange(5)
-    if way == 0:
-        del inside[key]
-    elif way == 1 and isinstance(inside, list):
-        inside.insert(0, copy.deepcopy(inside[key]))
-    elif way == 1:
-        inside[draw.choice([*TEXTS, "name", "parameter"])] = inside[key]
-    elif way == 2 and isinstance(inside[key], int | float):
-        was = inside[key]
-        inside[key] = draw.choice([-was, was + 1, was * 10**9, float(was), str(was)])
-    else:
-        inside[key] = copy.deepcopy(draw.choice([*TEXTS, *NUMBERS, *OTHERS]))
-    return value
-
-
-def _places(value):
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield value, key
-        yield from _places(inner)
-
-
-@pytest.mark.parametrize("count", [1000, pytest.param(100_000, marks=pytest.mark.long)])
-def test_no_mutation_gives_another_error_or_takes_much(samples, tmp_path, count):
-    path, refused = tmp_path / "m.safetensors", 0
-    for seed in range(count):
-        draw = random.Random(seed)
-        content = mutated(draw.choice(samples), draw)
-        path.unlink(missing_ok=True)  # quicker than cutting it to nothing
-        path.write_bytes(_with_bytes(content, draw) if draw.random() < 0.2 and content else content)
-        began = time.process_time()
-        error = error_of(path)
-        refused += error is not None
-        assert error is None or (type(error) is ValueError and str(error).startswith(str(path))), (seed, error)
-        assert len(str(error)) < 600, seed
-        assert time.process_time() - began < 2, seed
-    assert count / 50 < refused < count * 49 / 50
-
-
-def error_of(path: Path) -> Exception | None:
-    """What loading raises; a model that it gives can be looked at."""
-    try:
-        fastnn.load(path).summary(print_fn=str)
-    except Exception as error:
-        return error
-    return None
+def samples() -> list[bytes]:
+    """Good files; that of a table is the third, that of a graph of models the fourth."""
+    return good_files.models()
 
 
 def cost(path: Path, error=ValueError) -> int:
@@ -243,7 +119,7 @@ HEADERS = {
 @pytest.mark.parametrize("case", HEADERS)
 def test_a_header_is_read_to_the_letter(tmp_path, case):
     path = saved(model_of(), tmp_path)
-    header, arrays = raw_parts(path)
+    header, arrays = parts_of(path.read_bytes())
     good, bad, words = HEADERS[case]
     text = json.dumps(header)
     assert good in text
@@ -260,7 +136,7 @@ def shifted(header, name, **changes):
 
 def test_arrays_fill_the_file_without_a_gap_an_overlap_or_a_rest(tmp_path):
     path = saved(model_of(), tmp_path)
-    header, arrays = raw_parts(path)
+    header, arrays = parts_of(path.read_bytes())
     start, end = header["2.kernel" if "2.kernel" in header else "1.kernel"]["data_offsets"]
     for changed in (
         file_of(header, arrays + b"\0"),
@@ -485,7 +361,7 @@ def test_an_encoding_that_is_damaged_is_found_by_load(samples, tmp_path, case):
     path = tmp_path / "m.safetensors"
     path.write_bytes(samples[2])
     assert "table" in fastnn.load(path).metadata
-    header, arrays = raw_parts(path)
+    header, arrays = parts_of(path.read_bytes())
     metadata = json.loads(header["__metadata__"]["metadata"])
     encoding = json.loads(metadata["table"])
     ENCODINGS[case](encoding)
