@@ -13,6 +13,7 @@ from fastnn.layers import Activation, Concatenate, Rescaling
 from fastnn.layers.edges import Edge
 from fastnn.layers.windows import Windows
 
+MOST_ZEROS = 1 << 26  # numbers of a kernel with zeros between its groups
 Sides = Sequence[tuple[int, int]]
 
 
@@ -111,6 +112,8 @@ def of_all_groups(kernel: np.ndarray, groups: int) -> np.ndarray:
     """A transposed kernel with zeros between the groups."""
     if groups == 1:
         return kernel
+    if groups < 1 or len(kernel) % groups or kernel.size * groups > MOST_ZEROS:
+        raise ValueError(f"{groups} groups of a kernel {kernel.shape} have no counterpart")
     n, per_group = len(kernel) // groups, kernel.shape[1]
     whole = np.zeros((len(kernel), per_group * groups, *kernel.shape[2:]), kernel.dtype)
     for g in range(groups):

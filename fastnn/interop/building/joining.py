@@ -13,6 +13,8 @@ from fastnn.interop.building.values import BATCH, LENGTH, Atom, Atoms, Value, re
 from fastnn.layers import Add, GlobalMaxPooling1D, RepeatVector, Reshape
 from fastnn.layers.edges import Edge
 
+MOST_REPEATED = 1 << 24  # numbers of an array that is repeated along axes in its middle
+
 
 class Joining(Moving):
     """What of :class:`fastnn.interop.channels_first.ChannelsFirst` joins values."""
@@ -140,6 +142,8 @@ class Joining(Moving):
         shape = [atom.size if atom in varied else 1 for atom in tail]
         if any(atom.size == LENGTH for atom in tail):
             raise ValueError(f"numbers for each place of {x.told()} would depend on a length that differs")
+        if size_of(tail) > max(MOST_REPEATED, numbers.size):
+            raise ValueError(f"{numbers.size} numbers would be repeated to {size_of(tail)} for {x.told()}")
         order = [varied.index(atom) for atom in tail if atom in varied]
         numbers = numbers.transpose(order).reshape(shape)
         numbers = np.ascontiguousarray(np.broadcast_to(numbers, [atom.size for atom in tail])).reshape(-1)

@@ -21,7 +21,10 @@ def with_patterns(r: Reader, wanted: list[str]) -> list[Node]:
     """The nodes that the wanted outputs need, with patterns in place of their parts."""
     for node in r.nodes:
         for pattern in PATTERNS.get(node.op, ()):
-            found = pattern(r, node)
+            try:
+                found = pattern(r, node)
+            except (LookupError, TypeError):  # a node without the inputs that it has to have; it says so in its turn
+                continue
             if found is not None:
                 node.op, node.inputs, node.attributes, node.domain = found.op, found.inputs, found.attributes, ""
                 break
