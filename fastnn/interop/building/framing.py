@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.interop.building.joining import Joining
+from fastnn.interop.building.values import check_repeated
 from fastnn.layers import Activation, Concatenate, Rescaling
 from fastnn.layers.edges import Edge
 from fastnn.layers.windows import Windows
@@ -57,6 +58,7 @@ class Framing(Joining):
 
 def numbers_of(n: int, k: int, s: int, real: tuple[int, int], all_: tuple[int, int]) -> np.ndarray:
     """How many numbers of each window count: those of the ``n`` and of ``real`` padding beside it."""
+    check_repeated((n + sum(all_) - k) // s + 1)
     starts = np.arange((n + sum(all_) - k) // s + 1) * s - all_[0]
     return np.minimum(starts + k, n + real[1]) - np.maximum(starts, -real[0])
 

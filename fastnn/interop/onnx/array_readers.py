@@ -120,6 +120,8 @@ def reverse(r: Reader, x: Value) -> Value:
 def split(r: Reader, node: Node) -> list[Value]:
     x, axis = r.value(node), r.value(node).axis(node.get("axis", 0))
     sizes = r.array(node, 1) if r.has(node, 1) else node.get("split")
+    if node.get("num_outputs", len(node.outputs)) != len(node.outputs):
+        raise ValueError("it has not as many outputs as it says")
     return r.build.split(x, axis, split_sizes(node, x.sizes[axis], sizes))
 
 

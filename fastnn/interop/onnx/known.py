@@ -179,7 +179,7 @@ def split_sizes(node: Any, n: int, sizes: Any) -> list[int]:
     """How many numbers each part of a Split has."""
     if sizes is not None:
         return [int(size) for size in np.asarray(sizes).reshape(-1)]
-    count = node.get("num_outputs", len(node.outputs))
+    count = len(node.outputs)
     each = -(-n // count)
     return [*[each] * (count - 1), n - each * (count - 1)]
 

@@ -95,7 +95,8 @@ def from_onnx(
                 raise ValueError(f"input {info.name!r}: {cut(str(error))}") from error
     for node in reader.nodes:
         try:
-            reader.walk(node)
+            with np.errstate(all="ignore"):
+                reader.walk(node)
         except BROKEN as error:
             raise ValueError(f"{node.told}: {cut(str(error))}") from error
     return _model(reader, wanted, named)
