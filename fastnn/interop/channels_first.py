@@ -114,6 +114,7 @@ class ChannelsFirst(Remembering):
         ends: Any = edges[0] if len(edges) == 1 else edges
         if len(edges) > 1 and isinstance(outputs, Mapping):
             ends = dict(zip(names, edges, strict=True))
+        self.check_weights()
         sources = [value.edge for value in self.inputs]
         made = Model(sources[0] if len(sources) == 1 else sources, ends, **named)
         for layer, arrays in self.weights:

@@ -93,7 +93,7 @@ WINDOWS = [
 ]
 
 
-@pytest.mark.parametrize("number", range(0, len(WINDOWS), 7))
+@pytest.mark.parametrize("number", range(0, len(WINDOWS), 11))
 def test_convolutions(number):
     check_convolution(*WINDOWS[number])
 
@@ -116,7 +116,7 @@ def check_convolution(k, s, p, d, groups):
 BACK = [case for case in itertools.product((1, 2, 3), (1, 2, 3), (0, 1), (0, 1, 2), (1, 2)) if case[3] < case[1]]
 
 
-@pytest.mark.parametrize("case", BACK, ids=str)
+@pytest.mark.parametrize("case", BACK[::5], ids=str)
 def test_transposed_convolutions(case):
     k, s, p, more, groups = case
     if (9 - 1) * s - 2 * p + k + more < 1:
@@ -127,6 +127,12 @@ def test_transposed_convolutions(case):
     check(lambda b, x: b.conv_transpose(x, *weights, **told), theirs, (4, 9, 8))
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("case", BACK, ids=str)
+def test_all_transposed_convolutions(case):
+    test_transposed_convolutions(case)
+
+
 POOLS = [
     case
     for case in itertools.product((1, 2, 3, 4, 5), (1, 2, 3), (0, 1, 2), (False, True), (False, True))
@@ -134,7 +140,7 @@ POOLS = [
 ]
 
 
-@pytest.mark.parametrize("number", range(0, len(POOLS), 5))
+@pytest.mark.parametrize("number", range(0, len(POOLS), 7))
 def test_poolings(number):
     check_pooling(*POOLS[number])
 

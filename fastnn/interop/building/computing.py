@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import activations
-from fastnn.interop.building.values import BATCH, LENGTH, Atom, Value, size_of
+from fastnn.interop.building.values import BATCH, LENGTH, Atom, Value, check_repeated, size_of
 from fastnn.interop.building.windowing import Windowing
 from fastnn.layers import Reshape
 
@@ -168,6 +169,7 @@ class Computing(Windowing):
         for array in (gamma, beta):
             if array is not None:
                 shape = x.sizes[x.rank - axes :]
+                check_repeated(math.prod(shape))
                 whole = np.broadcast_to(np.asarray(array), shape).reshape([atom.size for atom in atoms])
                 there.append(whole.transpose([atoms.index(atom) for atom in tail]).reshape(-1))
         told = {"scale": gamma is not None, "center": beta is not None, "epsilon": epsilon}
@@ -179,11 +181,12 @@ class Computing(Windowing):
 
         It is one half of a layer normalisation of ``x`` and ``-x``, whose mean is 0 and whose variance is that mean.
         """
-        n = int(np.prod(x.sizes[x.rank - axes :]))
+        n = math.prod(x.sizes[x.rank - axes :])
         row = self.flatten(x, x.rank - axes)
         both = self.concatenate([row, self.scaled(row, -1.0)], row.rank - 1)
         factors = None
         if gamma is not None:
+            check_repeated(n)
             whole = np.broadcast_to(np.asarray(gamma), x.sizes[x.rank - axes :]).reshape(-1)
             factors = np.concatenate([whole, whole])
         made = self.layer_norm(both, factors, None, epsilon, name=name)

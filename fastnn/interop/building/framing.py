@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastnn.interop.building.joining import Joining
+from fastnn.interop.building.values import check_repeated
 from fastnn.layers import Activation, Concatenate, Rescaling
 from fastnn.layers.edges import Edge
 from fastnn.layers.windows import Windows
 
+MOST_ZEROS = 1 << 26  # numbers of a kernel with zeros between its groups
 Sides = Sequence[tuple[int, int]]
 
 
@@ -56,6 +58,7 @@ class Framing(Joining):
 
 def numbers_of(n: int, k: int, s: int, real: tuple[int, int], all_: tuple[int, int]) -> np.ndarray:
     """How many numbers of each window count: those of the ``n`` and of ``real`` padding beside it."""
+    check_repeated((n + sum(all_) - k) // s + 1)
     starts = np.arange((n + sum(all_) - k) // s + 1) * s - all_[0]
     return np.minimum(starts + k, n + real[1]) - np.maximum(starts, -real[0])
 
@@ -111,6 +114,8 @@ def of_all_groups(kernel: np.ndarray, groups: int) -> np.ndarray:
     """A transposed kernel with zeros between the groups."""
     if groups == 1:
         return kernel
+    if groups < 1 or len(kernel) % groups or kernel.size * groups > MOST_ZEROS:
+        raise ValueError(f"{groups} groups of a kernel {kernel.shape} have no counterpart")
     n, per_group = len(kernel) // groups, kernel.shape[1]
     whole = np.zeros((len(kernel), per_group * groups, *kernel.shape[2:]), kernel.dtype)
     for g in range(groups):

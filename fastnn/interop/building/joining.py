@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.interop.building.moving import Moving
-from fastnn.interop.building.values import BATCH, LENGTH, Atom, Atoms, Value, replaced, size_of, split
+from fastnn.interop.building.values import BATCH, LENGTH, Atom, Atoms, Value, check_repeated, replaced, size_of, split
 from fastnn.layers import Add, GlobalMaxPooling1D, RepeatVector, Reshape
 from fastnn.layers.edges import Edge
 
@@ -140,6 +140,8 @@ class Joining(Moving):
         shape = [atom.size if atom in varied else 1 for atom in tail]
         if any(atom.size == LENGTH for atom in tail):
             raise ValueError(f"numbers for each place of {x.told()} would depend on a length that differs")
+        if size_of(tail) != numbers.size:
+            check_repeated(size_of(tail))
         order = [varied.index(atom) for atom in tail if atom in varied]
         numbers = numbers.transpose(order).reshape(shape)
         numbers = np.ascontiguousarray(np.broadcast_to(numbers, [atom.size for atom in tail])).reshape(-1)
@@ -182,6 +184,7 @@ class Joining(Moving):
         """
         numbers = np.asarray(numbers)
         n = max(numbers.size, 1)
+        check_repeated(n)
         seed = GlobalMaxPooling1D()(self.arranged(like, [like.ours, ()]))
         rows = RepeatVector(n)(seed)
         edge = self.layer("PositionEmbedding", n, weights=[numbers.reshape(n, 1)])(rows)

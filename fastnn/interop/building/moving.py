@@ -81,6 +81,8 @@ class Moving(Workshop):
         """New axes of size 1 at these places of the new shape."""
         rank = x.rank + len(axes)
         new, groups = {axis % rank for axis in axes}, iter(x.source)
+        if len(new) < len(axes) or any(not -rank <= axis < rank for axis in axes):
+            raise ValueError(f"new axes {list(axes)} do not fit the shape {x.told()}")
         return replace(x, source=tuple(() if i in new else next(groups) for i in range(rank)))
 
     def slice(self, x: Value, axis: int, start: int, stop: int, step: int = 1) -> Value:

@@ -14,6 +14,8 @@ from fastnn.interop.building.computing import Computing, Linear
 from fastnn.interop.building.values import BATCH, Value
 from fastnn.layers import Bidirectional
 
+MOST_UNIT = 4096  # numbers of queries, keys or values that are projected by unit matrices
+
 
 @dataclass(frozen=True)
 class Heads:
@@ -186,8 +188,7 @@ class Remembering(Computing):
             reads.append(read)
             weights += [kernel * times, None if bias is None else bias * times]
         what = Heads(reads[0], reads[1], reads[2], weights, heads, (d, e), causal, mask, name)
-        unit = np.eye(heads * e, dtype=np.float32)
-        return self._headed(what, unit, None)
+        return self._headed(what, unit(heads * e), None)
 
     def projected(self, x: Value, kernel: Any, bias: Any) -> Value | None:
         """A linear layer right behind attention as its projection of the output; None where it is not that."""
@@ -221,12 +222,19 @@ class Remembering(Computing):
             lead = tuple(atom for atom in made.x.ours if atom not in made.x.source[2])
             if not isinstance(made.x.made, Heads) and made.x.source[:2] == ((BATCH,), lead):
                 return made.x, made.kernel, made.bias
-        return x, np.eye(n, dtype=np.float32), None
+        return x, unit(n), None
 
     def _steps(self, x: Value) -> Any:
         if x.rank != 3 or not x.is_apart():
             raise ValueError(f"attention reads (batch, steps, features), got {x.told()}")
         return self.arranged(x, [x.source[1], x.source[2]])
+
+
+def unit(n: int) -> np.ndarray:
+    """A projection that changes nothing."""
+    if n > MOST_UNIT:
+        raise ValueError(f"attention of {n} numbers, which no linear layers make, has no counterpart above {MOST_UNIT}")
+    return np.eye(n, dtype=np.float32)
 
 
 def in_order(x: Value) -> bool:

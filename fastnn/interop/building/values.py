@@ -34,6 +34,15 @@ class Atom:
 
 
 BATCH = Atom(ROWS)
+MOST_REPEATED = 1 << 24  # numbers of an array that is made of fewer, for a graph of a few bytes may ask for any
+
+
+def check_repeated(size: int) -> None:
+    """``ValueError`` for an array that is larger than what few numbers may become."""
+    if size > MOST_REPEATED:
+        raise ValueError(f"{size} numbers would be made of few, more than {MOST_REPEATED}")
+
+
 Atoms = tuple[Atom, ...]
 
 

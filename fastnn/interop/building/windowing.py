@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.interop.building.framing import Framing, Sides, ends, more_behind, named, numbers_of, of_all_groups, usual
-from fastnn.interop.building.values import LENGTH, ROWS, Value
+from fastnn.interop.building.values import LENGTH, ROWS, Value, check_repeated
 from fastnn.layers import Rescaling
 from fastnn.layers.edges import Edge
 from fastnn.layers.windows import Windows
@@ -214,6 +215,7 @@ class Windowing(Framing):
             numbers_of(n, k, s, *sides)
             for n, k, s, sides in zip(shape, size, strides, ends(pads, more, counted), strict=True)
         ]
+        check_repeated(math.prod(map(len, inside)))
         factors = np.ones((1, 1))
         for k, count in zip(size, inside, strict=True):
             factors = factors[..., None] * (k / count)

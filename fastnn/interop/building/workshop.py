@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from fastnn import layers
 from fastnn.interop.building.values import BATCH, LENGTH, Arranging, Atom, Atoms, Value
 from fastnn.layers import Rescaling
+from fastnn.layers.called import how
 from fastnn.layers.edges import Edge
 
 
@@ -28,6 +30,15 @@ class Workshop(Arranging):
         if len(weights):
             self.weights.append((made, [np.asarray(array) for array in weights]))
         return made
+
+    def check_weights(self) -> None:
+        """``ValueError`` where the weights of a layer are not as many as it has where it is called."""
+        for layer, arrays in self.weights:
+            for call in layer.calls[:1]:
+                told = layer.parameters(*(edge.sizes for edge in call.inputs), **how(call.options))
+                if [math.prod(one.shape) for one in told] != [array.size for array in arrays]:
+                    shapes = [array.shape for array in arrays]
+                    raise ValueError(f"weights of the shapes {shapes} do not fit {layer!r}, which has {len(told)}")
 
     def free_name(self, name: str | None) -> str | None:
         """The name, with a number behind it where there is one such already."""

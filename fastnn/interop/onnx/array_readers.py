@@ -120,6 +120,8 @@ def reverse(r: Reader, x: Value) -> Value:
 def split(r: Reader, node: Node) -> list[Value]:
     x, axis = r.value(node), r.value(node).axis(node.get("axis", 0))
     sizes = r.array(node, 1) if r.has(node, 1) else node.get("split")
+    if node.get("num_outputs", len(node.outputs)) != len(node.outputs):
+        raise ValueError("it has not as many outputs as it says")
     return r.build.split(x, axis, split_sizes(node, x.sizes[axis], sizes))
 
 
@@ -178,13 +180,13 @@ def gathered(r: Reader, x: Value, axis: int, places: list[int]) -> Value:
         raise ValueError(f"numbers in reverse along an axis of {n} have no counterpart, at most {MOST_PARTS}")
     if any(not 0 <= place < n for place in places):
         raise ValueError(f"places {places[:4]} lie outside of an axis of {n}")
-    if places == list(range(n)):
+    if len(places) == n and places == list(range(n)):
         return x
     step = places[1] - places[0] if len(places) > 1 else 1
     if step > 0 and places == list(range(places[0], places[0] + step * len(places), step)):
         return r.build.slice(x, axis, places[0], places[-1] + 1, step)
     factor = len(places) // n
-    if factor and places == [i // factor for i in range(n * factor)]:
+    if len(places) == factor * n and places == [i // factor for i in range(n * factor)]:
         return r.build.upsample(x, [factor if i == axis else 1 for i in range(x.rank)])
     if len(places) > MOST_PARTS:
         raise ValueError(f"{len(places)} numbers out of their order have no counterpart, at most {MOST_PARTS}")

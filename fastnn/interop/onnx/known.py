@@ -33,8 +33,11 @@ TYPES = {
 
 def folded(node: Any, given: list[Any], most: int) -> Any:
     """The outputs of a node on known numbers, of which there may be ``most``."""
-    with np.errstate(all="ignore"):
-        made = FUNCTIONS[node.op](node, given, most)
+    try:
+        with np.errstate(all="ignore"):
+            made = FUNCTIONS[node.op](node, given, most)
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError) as error:
+        raise ValueError(f"its inputs do not fit it ({error})") from error
     return made if isinstance(made, list) else np.asarray(made)
 
 
@@ -176,7 +179,7 @@ def split_sizes(node: Any, n: int, sizes: Any) -> list[int]:
     """How many numbers each part of a Split has."""
     if sizes is not None:
         return [int(size) for size in np.asarray(sizes).reshape(-1)]
-    count = node.get("num_outputs", len(node.outputs))
+    count = len(node.outputs)
     each = -(-n // count)
     return [*[each] * (count - 1), n - each * (count - 1)]
 

@@ -107,6 +107,7 @@ class Reader:
         self.build, self.nodes, self.opset, self.most = build, nodes, opset, most
         self.batch: int | None = None
         self.env: dict[str, Any] = dict(numbers)
+        self.unknown: set[str] = set()
         self.makers = {name: node for node in nodes for name in node.outputs if name}
         self.uses = Counter(name for node in nodes for name in node.inputs)
 
@@ -140,14 +141,19 @@ class Reader:
             found = self.env[name]
             return found if isinstance(found, np.ndarray) else None
         node = self.makers.get(name)
-        if node is None or node.op not in known_numbers.FUNCTIONS or node.op == "Shape":
+        if node is None or node.op not in known_numbers.FUNCTIONS or node.op == "Shape" or name in self.unknown:
             return None
+        self.unknown.add(name)  # until it is found, and for ever where it is made of itself
         given = [self.number(other) if other else None for other in node.inputs]
         if any(one is None for one, other in zip(given, node.inputs, strict=True) if other):
             return None
-        made = known_numbers.folded(node, given, self.most)
+        try:
+            made = known_numbers.folded(node, given, self.most)
+        except ValueError:
+            return None  # it is read once more in its turn, and says what is wrong
         made = made if isinstance(made, list) else [made]
         self.env.update(zip(node.outputs, made, strict=False))
+        self.unknown -= set(node.outputs)
         return self.env.get(name)
 
     def scalar(self, name: str) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnn.interop.building.values import Value
+from fastnn.interop.building.values import Value, check_repeated
 from fastnn.interop.onnx.nodes import Node, Reader, reads
 
 
@@ -14,7 +14,9 @@ def batch_normalization(r: Reader, node: Node) -> Value:
         raise ValueError("it is in the mode of training; export the network in that of evaluation")
     gamma, beta, mean, variance = (r.array(node, i) for i in range(1, 5))
     n = r.value(node).sizes[1]
-    gamma, beta, mean, variance = (np.broadcast_to(v.reshape(-1), (n,)) for v in (gamma, beta, mean, variance))
+    if any(vector.size != n for vector in (gamma, beta, mean, variance)):
+        raise ValueError(f"its numbers are not those of {n} channels")
+    gamma, beta, mean, variance = (vector.reshape(-1) for vector in (gamma, beta, mean, variance))
     epsilon, momentum = node.get("epsilon", 1e-5), node.get("momentum", 0.9)
     return r.build.batch_norm(r.value(node), gamma, beta, mean, variance, epsilon, momentum=momentum, name=node.layer)
 
@@ -33,6 +35,7 @@ def group_normalization(r: Reader, node: Node) -> Value:
     x, groups = r.value(node), node.get("num_groups")
     gamma, beta = r.array(node, 1), r.array(node, 2)
     if gamma.size != x.sizes[1]:  # before opset 21 those are of groups
+        check_repeated(x.sizes[1])
         gamma, beta = (np.repeat(vector, x.sizes[1] // groups) for vector in (gamma, beta))
     return r.build.group_norm(x, groups, gamma, beta, node.get("epsilon", 1e-5), name=node.layer)
 

@@ -21,7 +21,10 @@ def with_patterns(r: Reader, wanted: list[str]) -> list[Node]:
     """The nodes that the wanted outputs need, with patterns in place of their parts."""
     for node in r.nodes:
         for pattern in PATTERNS.get(node.op, ()):
-            found = pattern(r, node)
+            try:
+                found = pattern(r, node)
+            except (LookupError, TypeError):  # a node without the inputs that it has to have; it says so in its turn
+                continue
             if found is not None:
                 node.op, node.inputs, node.attributes, node.domain = found.op, found.inputs, found.attributes, ""
                 break
@@ -198,6 +201,16 @@ def squareplus(r: Reader, node: Node) -> Node | None:
     return made(node, "fastnn.Activation", [x], activation="squareplus", parameter=b)
 
 
+def softplus(r: Reader, node: Node) -> Node | None:
+    """A softplus, and ``x`` itself where that is large, as PyTorch has it: there both are equal."""
+    high, inner = r.maker(node.inputs[0], "Greater"), r.maker(node.inputs[2], "Softplus")
+    bound = r.scalar(high.inputs[1]) if high is not None else None
+    if high is None or inner is None or bound is None or bound < 15:
+        return None
+    x = node.inputs[1]
+    return made(node, "Softplus", [x]) if x == high.inputs[0] == inner.inputs[0] else None
+
+
 def ids(r: Reader, node: Node) -> Node | None:
     """Whole numbers for a table, those below 0 counted from its end, as Keras writes an Embedding."""
     below, sum_ = r.maker(node.inputs[0], "Less"), r.maker(node.inputs[1], "Add")
@@ -212,7 +225,7 @@ def ids(r: Reader, node: Node) -> Node | None:
 PATTERNS: dict[str, tuple[Pattern, ...]] = {
     "Mul": (gelu, layer_norm),
     "Div": (layer_norm, unit_norm, softsign),
-    "Where": (ids, sparse_plus, squareplus),
+    "Where": (ids, softplus, sparse_plus, squareplus),
     "MatMul": (attention,),
     "Log": (logarithm,),
 }

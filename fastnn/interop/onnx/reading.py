@@ -27,6 +27,7 @@ from fastnn.models import Model
 FREE, TIMES = 1 << 22, 4  # numbers that known ones may grow to, and how many times those of the file
 WHOLE = (2, 3, 4, 5, 6, 7, 8, 9, 12, 13)  # types of whole numbers, texts and truths
 TEXT = 8
+BROKEN = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 def from_onnx(
@@ -81,15 +82,22 @@ def from_onnx(
     build = ChannelsFirst(channels_last)
     reader = Reader(build, [_node(onnx, node) for node in graph.node], numbers, opset, most)
     wanted = _wanted(graph, outputs)
-    reader.nodes = with_patterns(reader, wanted)
+    try:
+        reader.nodes = with_patterns(reader, wanted)
+    except RecursionError:
+        raise ValueError("the graph is made of itself, or deeper than can be followed") from None
     reader.makers = {name: node for node in reader.nodes for name in node.outputs if name}
     for info in graph.input:
         if info.name not in numbers and any(info.name in node.inputs for node in reader.nodes):
-            _input(reader, info, shapes or {})
+            try:
+                _input(reader, info, shapes or {})
+            except (OverflowError, TypeError) as error:
+                raise ValueError(f"input {info.name!r}: {cut(str(error))}") from error
     for node in reader.nodes:
         try:
-            reader.walk(node)
-        except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            with np.errstate(all="ignore"):
+                reader.walk(node)
+        except BROKEN as error:
             raise ValueError(f"{node.told}: {cut(str(error))}") from error
     return _model(reader, wanted, named)
 
@@ -217,5 +225,5 @@ def _model(reader: Reader, wanted: list[str], named: dict[str, Any]) -> Model:
         found.append(value)
     try:
         return reader.build.model(dict(zip(wanted, found, strict=True)) if len(found) == 1 else found, **named)
-    except (AttributeError, IndexError, TypeError) as error:
-        raise ValueError(f"no model comes of the graph: {error}") from error
+    except BROKEN as error:
+        raise ValueError(f"no model comes of the graph: {cut(str(error))}") from error

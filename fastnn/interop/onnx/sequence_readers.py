@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnn import activations
 from fastnn.interop import gates
-from fastnn.interop.building.values import BATCH, ROWS, Value
+from fastnn.interop.building.values import BATCH, ROWS, Value, check_repeated
 from fastnn.interop.onnx.array_readers import constant
 from fastnn.interop.onnx.nodes import Node, Reader, compressed, reads
 
@@ -167,6 +167,7 @@ def attention(r: Reader, node: Node) -> list[Value]:
 
 def _with_causal(mask: Any, queries: int, keys: int, before: int) -> np.ndarray:
     """A mask without the keys behind each query, of which ``before`` stand in front of the first."""
+    check_repeated(queries * keys)
     seen = np.tri(queries, keys, before, dtype=bool)
     if isinstance(mask, Value):
         raise ValueError("a mask that depends on the input has no counterpart in causal attention")
@@ -229,6 +230,7 @@ def _kept(mask: np.ndarray, queries: int, keys: int) -> np.ndarray:
         if np.any((mask != 0) & (mask > MASKED)):
             raise ValueError("numbers that are added to the logits have no counterpart, but for those that mask keys")
         mask = mask == 0
+    check_repeated(queries * keys)
     return np.broadcast_to(mask, (queries, keys))
 
 

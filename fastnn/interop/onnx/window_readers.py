@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.interop.building.values import Value
+from fastnn.interop.building.values import Value, check_repeated
 from fastnn.interop.onnx.array_readers import gathered
 from fastnn.interop.onnx.nodes import Node, Reader, reads
 
@@ -124,6 +124,7 @@ def nearest(node: Node, opset: int, n: int, out: int, scale: float) -> list[int]
     how = node.get("coordinate_transformation_mode", "half_pixel" if opset >= 11 else "asymmetric")
     if node.op == "Upsample" or opset < 11:
         how = "asymmetric"
+    check_repeated(256 * out)
     i = np.arange(out, dtype=np.float64)
     if how == "asymmetric":
         at = i / scale
