@@ -2,6 +2,7 @@
 
 from fastnn.interop.keras import from_keras as from_keras
 from fastnn.interop.keras import to_keras as to_keras
+from fastnn.interop.onnx import from_onnx as from_onnx
 from fastnn.interop.onnx import to_onnx as to_onnx
 from fastnn.interop.sklearn import from_sklearn as from_sklearn
 from fastnn.interop.sklearn import to_sklearn as to_sklearn
@@ -12,6 +13,7 @@ from fastnn.interop.torch import to_torch as to_torch
 
 __all__ = [
     "from_keras",
+    "from_onnx",
     "from_sklearn",
     "from_torch",
     "load_torch_weights",

@@ -11,10 +11,13 @@ from typing import Any
 
 from fastnn.interop.building.remembering import Remembering
 from fastnn.interop.building.values import BATCH, LENGTH, ROWS, Atom, Value
-from fastnn.layers import Identity, Input
+from fastnn.layers import Activation, Flatten, Identity, Input, InputLayer, Reshape
 from fastnn.models import Model
 
 __all__ = ["LENGTH", "ROWS", "ChannelsFirst", "Value"]
+
+
+STILL = (Flatten, Identity, InputLayer, Reshape)  # layers that compute nothing
 
 
 class ChannelsFirst(Remembering):
@@ -31,10 +34,11 @@ class ChannelsFirst(Remembering):
 
     Methods: :meth:`input`; :meth:`conv`, :meth:`conv_transpose`, :meth:`pool`, :meth:`global_pool`, :meth:`reduce`;
     :meth:`linear`, :meth:`activation`, :meth:`prelu`, :meth:`dropout`, :meth:`embedding`; :meth:`batch_norm`,
-    :meth:`layer_norm`, :meth:`group_norm`, :meth:`unit_norm`; :meth:`join`, :meth:`concatenate`, :meth:`scaled` (by
-    numbers that are known), :meth:`matmul`; :meth:`recurrent`, :meth:`multi_head_attention`, :meth:`attention`;
-    :meth:`transpose`, :meth:`reshape`, :meth:`flatten`, :meth:`squeeze`, :meth:`unsqueeze`, :meth:`slice`,
-    :meth:`split`, :meth:`pad`, :meth:`upsample`, :meth:`expand`; at the end :meth:`model`.
+    :meth:`layer_norm`, :meth:`group_norm`, :meth:`rms_norm`, :meth:`unit_norm`; :meth:`join`, :meth:`concatenate`,
+    :meth:`scaled` (by numbers that are known), :meth:`constant`, :meth:`matmul`; :meth:`recurrent`,
+    :meth:`multi_head_attention`, :meth:`attention`; :meth:`transpose`, :meth:`reshape`, :meth:`flatten`,
+    :meth:`squeeze`, :meth:`unsqueeze`, :meth:`slice`, :meth:`split`, :meth:`pad`, :meth:`upsample`, :meth:`expand`; at
+    the end :meth:`model`.
 
     Parameters
     ----------
@@ -105,6 +109,8 @@ class ChannelsFirst(Remembering):
             if edge in edges or any(edge is x.edge for x in self.inputs):
                 edge = Identity(name=self.free_name(name))(edge)
             edges.append(edge)
+        if all(type(layer) in STILL for layer in _layers(edges)):
+            edges = [Activation("linear")(edge) for edge in edges]  # a model has an operation at least
         ends: Any = edges[0] if len(edges) == 1 else edges
         if len(edges) > 1 and isinstance(outputs, Mapping):
             ends = dict(zip(names, edges, strict=True))
@@ -115,3 +121,14 @@ class ChannelsFirst(Remembering):
                 wanted = [array.shape for array in layer.get_weights()]
                 layer.set_weights([array.reshape(shape) for array, shape in zip(arrays, wanted, strict=True)])
         return made
+
+
+def _layers(edges: Sequence[Any]) -> list[Any]:
+    """All layers that edges come from."""
+    waiting, calls = [edge.call for edge in edges], dict[Any, Any]()
+    while waiting:
+        call = waiting.pop()
+        if call not in calls:
+            calls[call] = call.item
+            waiting += [edge.call for edge in call.inputs]
+    return list(calls.values())

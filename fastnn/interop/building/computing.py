@@ -174,6 +174,21 @@ class Computing(Windowing):
         made = self.layer("LayerNormalization", weights=there, name=name, **told)(edge)
         return Value(made, (*lead, *tail), x.source)
 
+    def rms_norm(self, x: Value, gamma: Any, epsilon: float, *, axes: int = 1, name: str | None = None) -> Value:
+        """``x / sqrt(mean(x ** 2) + epsilon) * gamma`` over the last ``axes`` axes of the source's; gamma may be None.
+
+        It is one half of a layer normalisation of ``x`` and ``-x``, whose mean is 0 and whose variance is that mean.
+        """
+        n = int(np.prod(x.sizes[x.rank - axes :]))
+        row = self.flatten(x, x.rank - axes)
+        both = self.concatenate([row, self.scaled(row, -1.0)], row.rank - 1)
+        factors = None
+        if gamma is not None:
+            whole = np.broadcast_to(np.asarray(gamma), x.sizes[x.rank - axes :]).reshape(-1)
+            factors = np.concatenate([whole, whole])
+        made = self.layer_norm(both, factors, None, epsilon, name=name)
+        return self.reshape(self.slice(made, made.rank - 1, 0, n), x.sizes)
+
     def unit_norm(self, x: Value, axis: int = -1, name: str | None = None) -> Value:
         """``x / |x|`` along an axis of the source's; a length below 1e-7 counts as that."""
         edge, back = self._channels(x, axis)

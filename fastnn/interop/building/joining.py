@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnn.interop.building.moving import Moving
 from fastnn.interop.building.values import BATCH, LENGTH, Atom, Atoms, Value, replaced, size_of, split
-from fastnn.layers import Add, Reshape
+from fastnn.layers import Add, GlobalMaxPooling1D, RepeatVector, Reshape
 from fastnn.layers.edges import Edge
 
 
@@ -158,6 +158,8 @@ class Joining(Moving):
             if n != 1 and n != size_of(x.source[axis]):
                 raise ValueError(f"numbers of the shape {array.shape} do not fit {x.told()}")
             varied += x.source[axis] if n != 1 else ()
+        if BATCH in varied:
+            raise ValueError("known numbers that differ from row to row of the batch have no counterpart")
         return x, array.reshape([atom.size for atom in varied]), varied
 
     def _factors(self, edge: Edge, numbers: np.ndarray, whole: bool, name: str | None) -> Edge:
@@ -172,6 +174,20 @@ class Joining(Moving):
             place = self.layer("PositionEmbedding", steps, weights=[numbers.reshape(steps, -1)], name=name)(edge)
             return Add()([edge, place])
         return self.layer("Normalization", weights=[-numbers, np.ones_like(numbers)], name=name)(edge)
+
+    def constant(self, like: Value, numbers: Any, batch: int = 0) -> Value:
+        """Numbers that are known as a value, the same for each row; ``batch`` is where its axis stands among theirs.
+
+        They are the weights of a PositionEmbedding, which needs a value ``like`` it to have rows, and reads none of it.
+        """
+        numbers = np.asarray(numbers)
+        n = max(numbers.size, 1)
+        seed = GlobalMaxPooling1D()(self.arranged(like, [like.ours, ()]))
+        rows = RepeatVector(n)(seed)
+        edge = self.layer("PositionEmbedding", n, weights=[numbers.reshape(n, 1)])(rows)
+        groups: list[Atoms] = [(Atom(size),) if size > 1 else () for size in numbers.shape]
+        ours = tuple(atom for group in groups for atom in group)
+        return Value(edge, ours, (*groups[:batch], (BATCH,), *groups[batch:]))
 
     def matmul(self, a: Value, b: Value, name: str | None = None) -> Value:
         """``a @ b`` of two values, sample by sample; axes before the last two are gone through one by one."""

@@ -90,7 +90,8 @@ class Moving(Workshop):
         first, last, step = slice(start, stop, step).indices(n)
         if (first, last, step) == (0, n, 1):
             return x
-        if BATCH in x.source[axis] or LENGTH in (atom.size for atom in x.source[axis]):
+        is_open = LENGTH in (atom.size for atom in x.source[axis])
+        if BATCH in x.source[axis] or (is_open and (start < 0 or 0 <= stop < LENGTH or step != 1)):
             raise ValueError(f"a part along axis {axis} of {x.told()} would be of rows or of a length that differs")
         if step < 1 or last <= first:
             raise ValueError(f"the part [{start}:{stop}:{step}] along an axis of {n} is empty or runs back")
@@ -184,6 +185,8 @@ class Moving(Workshop):
         return self.arranged(x, [before, here, behind]), before, behind
 
     def _between(self, x: Value, edge: Any, axis: int, before: Atoms, behind: Atoms, n: int) -> Value:
+        if any(atom.size == LENGTH for atom in x.source[axis]):
+            n = LENGTH  # another one, which is as unknown
         new = (Atom(n),) if n > 1 else ()
         source = (*x.source[:axis], new, *x.source[axis + 1 :])
         return Value(edge, (*before, *new, *behind), source, x.positive)

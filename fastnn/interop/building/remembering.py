@@ -30,6 +30,14 @@ class Heads:
     name: str | None
 
 
+@dataclass(frozen=True)
+class Turned:
+    """What made a value: a layer that goes backwards, whose outputs are also there in the order of its steps."""
+
+    in_reverse: Value
+    axis: int
+
+
 class Remembering(Computing):
     """What of :class:`fastnn.interop.channels_first.ChannelsFirst` goes over the steps of sequences."""
 
@@ -68,27 +76,26 @@ class Remembering(Computing):
         weights = [array for direction in directions for array in direction]
         states = [self.arranged(start, start.source[1:]) for start in starts or ()]
         both = len(directions) == 2
-        if both or backwards:  # the outputs of a layer that goes backwards would stand in its order
-            y, back = self._both_ways(kind, units, told, directions, edge, states, both, name)
-        else:
-            layer = self.layer(kind, units, weights=weights, name=name, **told)
-            y, *back = layer(edge, initial_state=states or None)
-        return self.fresh(y, (1, 2), 3), [self.fresh(state, (1,), 2) for state in back]
-
-    def _both_ways(
-        self, kind: str, units: int, told: Any, directions: Any, edge: Any, states: list[Any], both: bool, name: Any
-    ) -> tuple[Any, list[Any]]:
-        inner = getattr(layers, kind)(units, **told)
+        made = None
         if both:
-            weights = [array for direction in directions for array in direction]
+            inner = getattr(layers, kind)(units, **told)
             y, *back = self._called(Bidirectional(inner, name=self.free_name(name)), weights, edge, states)
-            return y, back
+        else:
+            layer = self.layer(kind, units, weights=weights, name=name, go_backwards=backwards, **told)
+            y, *back = layer(edge, initial_state=states or None)
+        if backwards:  # the layer gives its outputs in the order in which it makes them
+            made = Turned(self.fresh(y, (1, 2), 3), 1)
+            y = self._in_place(kind, units, told, directions, edge, states)
+        value = replace(self.fresh(y, (1, 2), 3), made=made)
+        return value, [self.fresh(state, (1,), 2) for state in back]
+
+    def _in_place(self, kind: str, units: int, told: Any, directions: Any, edge: Any, states: list[Any]) -> Any:
+        """The outputs of a layer that goes backwards, each where its step is: those of one half of a Bidirectional."""
+        inner = getattr(layers, kind)(units, **told)
         idle = [np.zeros_like(array) for array in directions[0]]
         weights = [*idle, *directions[0]]
         starts = [*states, *states] if states else []
-        made = Bidirectional(inner, merge_mode=None, name=self.free_name(name))
-        _, y, *back = self._called(made, weights, edge, starts)
-        return y, back[len(back) // 2 :]
+        return self._called(Bidirectional(inner, merge_mode=None), weights, edge, starts)[1]
 
     def _called(self, layer: Any, weights: list[Any], edge: Any, states: list[Any]) -> Any:
         self.weights.append((layer, [np.asarray(array) for array in weights]))
@@ -212,7 +219,7 @@ class Remembering(Computing):
         made = x.made
         if isinstance(made, Linear) and made.x.rank == 3 and in_order(x) and made.kernel.shape[1] == n:
             lead = tuple(atom for atom in made.x.ours if atom not in made.x.source[2])
-            if made.x.source[:2] == ((BATCH,), lead):
+            if not isinstance(made.x.made, Heads) and made.x.source[:2] == ((BATCH,), lead):
                 return made.x, made.kernel, made.bias
         return x, np.eye(n, dtype=np.float32), None
 

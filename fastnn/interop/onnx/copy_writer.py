@@ -25,7 +25,11 @@ def copy(g: Graph, step: Step) -> None:
             g.set(step.output, piece)
             return
     tensor = g.tensor(step.inputs[0])
-    made = _image(g, tensor, counts, strides, box, size.start) or _moved(g, tensor, read, strides, size.start)
+    c = int(step.record["n_in"])
+    signal = tensor
+    if len(tensor.sizes) > 3 and c == int(step.record["n_out"]):
+        signal = g.formed(tensor, (math.prod(tensor.sizes) // c, c))
+    made = _image(g, signal, counts, strides, box, size.start) or _moved(g, tensor, read, strides, size.start)
     if made is None:
         made = _gathered(g, tensor, step)
         g.set(step.output, made)
@@ -74,13 +78,20 @@ def _cut(g: Graph, x: Tensor, parts: list[tuple[int, int]]) -> Tensor:
     told = [(axis, part) for axis, part in _axes(x, parts) if part != (0, x.shape[axis])]
     if not told:
         return x
-    ends = [part[1] - x.shape[axis] if part[1] < x.shape[axis] else np.iinfo(np.int64).max for axis, part in told]
+    ends = [_end(g, part[1], x.shape[axis]) for axis, part in told]
     axes, starts = [axis + 1 for axis, _ in told], [part[0] for _, part in told]
     y = g.add("Slice", [x.name, g.whole(starts), g.whole(ends), g.whole(axes)])
     shape = list(x.shape)
     for axis, part in told:
         shape[axis] = part[1] - part[0]
     return _with_shape(x, y, shape)
+
+
+def _end(g: Graph, end: int, n: int) -> int:
+    """Where a part of an axis ends, counted from behind where its length differs from batch to batch."""
+    if end == n:
+        return int(np.iinfo(np.int64).max)
+    return end - n if n in g.open_sizes else end
 
 
 def _zeros(g: Graph, x: Tensor, sides: list[tuple[int, int]], c: int) -> Tensor:
@@ -122,7 +133,8 @@ def _moved(g: Graph, x: Tensor, read: Any, strides: Any, start: int) -> Tensor |
     name = g.formed(x, sizes).name
     cut = [i for i, n in enumerate(sizes) if (starts[i], ends[i]) != (0, n)]
     if cut:
-        told = [[row[i] for i in cut] for row in (starts, ends)]
+        last = [_end(g, end, n) for end, n in zip(ends, sizes, strict=True)]
+        told = [[row[i] for i in cut] for row in (starts, last)]
         name = g.add("Slice", [name, *(g.whole(row) for row in told), g.whole([i + 1 for i in cut])])
     part = tuple(end - at for at, end in zip(starts, ends, strict=True))
     order = sorted(range(len(kept)), key=lambda i: kept[i][2])

@@ -97,7 +97,10 @@ def _program(model: Any, length: int | None, fold: bool) -> tuple[Program, set[i
     if length is not None or layout is None or not layout.is_open:
         return program_of(model, fold, length), set()
     for first, second in LENGTHS:
-        one, other = program_of(model, fold, first), program_of(model, fold, second)
+        try:
+            one, other = program_of(model, fold, first), program_of(model, fold, second)
+        except OverflowError:  # a layer has operations for each step
+            break
         sizes = _differing(one, other)
         if sizes is not None:
             return one, sizes

@@ -1,0 +1,221 @@
+"""A model of ours out of an ONNX graph: :func:`from_onnx`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.arguments import shown
+from fastnn._base.reprs import cut
+from fastnn.interop.building.values import ROWS, Value
+from fastnn.interop.channels_first import ChannelsFirst
+from fastnn.interop.libraries import needed
+from fastnn.interop.onnx import array_readers as array_readers
+from fastnn.interop.onnx import norm_readers as norm_readers
+from fastnn.interop.onnx import number_readers as number_readers
+from fastnn.interop.onnx import product_readers as product_readers
+from fastnn.interop.onnx import sequence_readers as sequence_readers
+from fastnn.interop.onnx import window_readers as window_readers
+from fastnn.interop.onnx.array_readers import constant
+from fastnn.interop.onnx.nodes import Node, Reader, compressed
+from fastnn.interop.onnx.patterns import with_patterns
+from fastnn.models import Model
+
+FREE, TIMES = 1 << 22, 4  # numbers that known ones may grow to, and how many times those of the file
+WHOLE = (2, 3, 4, 5, 6, 7, 8, 9, 12, 13)  # types of whole numbers, texts and truths
+TEXT = 8
+
+
+def from_onnx(
+    source: Any,
+    *,
+    channels_last: bool = False,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
+    outputs: Sequence[str] | None = None,
+    **named: Any,
+) -> Model:
+    """A model that computes what an ONNX graph does, with its weights, to be used or trained on.
+
+    The model takes and gives the graph's own arrays, images with their channels first, but for the batch, which is
+    always the first axis. Files of PyTorch's exporters, of Keras, tf2onnx and skl2onnx are read where their networks
+    are of our layers; constants are folded, and what exporters take apart (normalisations, gelu, attention) is put
+    together again.
+
+    Parameters
+    ----------
+    source : name of a file, its bytes, or an ``onnx.ModelProto``.
+    channels_last : whether images, inputs and outputs ``(rows, channels, height, width)`` in the graph, come and go as
+        ``(rows, height, width, channels)``.
+    shapes : by the name of an input, the shape of a sample, for sizes that the graph leaves open; of one length that
+        differs from batch to batch None may stay.
+    outputs : names of the outputs wanted; all without, but for whole numbers and texts (labels) beside others.
+    named : further arguments of :class:`fastnn.Model`, such as ``dtype`` and ``name``.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        onnx is not installed.
+    OSError
+        the file cannot be read.
+    ValueError
+        it is no ONNX file, or a node has no counterpart: its name, operator and the reason are told.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.interop import from_onnx, to_onnx
+    >>> from fastnn.layers import Dense
+    >>> first = Sequential([Dense(2, "relu", input_shape=(3,))], seed=1)
+    >>> again = from_onnx(to_onnx(first))
+    >>> x = np.ones((4, 3), np.float32)
+    >>> bool(np.allclose(first.predict(x), again.predict(x)))
+    True
+    """
+    onnx = needed("onnx", "from_onnx")
+    proto = _proto(onnx, source)
+    graph, opset = proto.graph, _opset(proto)
+    numbers = _numbers(onnx, source, graph)
+    most = FREE + TIMES * sum(array.size for array in numbers.values())
+    build = ChannelsFirst(channels_last)
+    reader = Reader(build, [_node(onnx, node) for node in graph.node], numbers, opset, most)
+    wanted = _wanted(graph, outputs)
+    reader.nodes = with_patterns(reader, wanted)
+    reader.makers = {name: node for node in reader.nodes for name in node.outputs if name}
+    for info in graph.input:
+        if info.name not in numbers and any(info.name in node.inputs for node in reader.nodes):
+            _input(reader, info, shapes or {})
+    for node in reader.nodes:
+        try:
+            reader.walk(node)
+        except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{node.told}: {cut(str(error))}") from error
+    return _model(reader, wanted, named)
+
+
+def _proto(onnx: Any, source: Any) -> Any:
+    if isinstance(source, onnx.ModelProto):
+        proto = source
+    elif isinstance(source, bytes | bytearray | memoryview):
+        proto = _parsed(onnx, bytes(source), "the bytes")
+    elif isinstance(source, str | os.PathLike):
+        with open(source, "rb") as file:
+            proto = _parsed(onnx, file.read(), str(source))
+    else:
+        raise TypeError(f"from_onnx takes a file name, bytes or an onnx.ModelProto, got {shown(source)}")
+    if not proto.HasField("graph") or not proto.graph.output:
+        raise ValueError("it is no ONNX model: there is no graph with outputs in it")
+    if proto.functions:
+        proto = onnx.inliner.inline_local_functions(proto)
+    return proto
+
+
+def _parsed(onnx: Any, data: bytes, name: str) -> Any:
+    try:
+        return onnx.load_model_from_string(data)
+    except Exception as error:
+        raise ValueError(f"{name} is no ONNX model, or damaged ({cut(str(error))})") from None
+
+
+def _opset(proto: Any) -> int:
+    found = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
+    return max(found, default=1)
+
+
+def _numbers(onnx: Any, source: Any, graph: Any) -> dict[str, np.ndarray]:
+    folder = os.path.dirname(os.path.abspath(source)) if isinstance(source, str | os.PathLike) else ""
+    found = {}
+    for tensor in graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL and not folder:
+            raise ValueError(f"the numbers {tensor.name!r} are in another file; give the model's file name")
+        try:
+            found[tensor.name] = onnx.numpy_helper.to_array(tensor, base_dir=folder)
+        except Exception as error:
+            raise ValueError(f"the numbers {tensor.name!r} are damaged or missing ({cut(str(error))})") from None
+    if graph.sparse_initializer:
+        raise ValueError("numbers that are stored sparsely have no counterpart")
+    return found
+
+
+def _node(onnx: Any, node: Any) -> Node:
+    attributes = {a.name: _attribute(onnx, a) for a in node.attribute}
+    return Node(node.op_type, list(node.input), list(node.output), attributes, node.name, node.domain)
+
+
+def _attribute(onnx: Any, attribute: Any) -> Any:
+    value = onnx.helper.get_attribute_value(attribute)
+    if isinstance(value, onnx.TensorProto):
+        return onnx.numpy_helper.to_array(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, list) and value and isinstance(value[0], bytes):
+        return [one.decode(errors="replace") for one in value]
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _wanted(graph: Any, outputs: Sequence[str] | None) -> list[str]:
+    names = [info.name for info in graph.output]
+    if outputs is not None:
+        missing = [name for name in outputs if name not in names]
+        if missing:
+            raise ValueError(f"the graph has no output {missing[0]!r}; it has {', '.join(map(repr, names))}")
+        return list(outputs)
+    numbers = [info.name for info in graph.output if info.type.tensor_type.elem_type not in WHOLE]
+    return numbers or names
+
+
+def _input(reader: Reader, info: Any, shapes: Mapping[str, Sequence[int | None]]) -> None:
+    kind = info.type.tensor_type
+    if not info.type.HasField("tensor_type") or kind.elem_type == TEXT:
+        raise ValueError(f"input {info.name!r} holds texts or no array, which no model takes")
+    if not kind.HasField("shape"):
+        raise ValueError(f"the graph says no shape of its input {info.name!r}")
+    sizes: list[Any] = [dim.dim_value if dim.dim_value > 0 else (dim.dim_param or None) for dim in kind.shape.dim]
+    if not sizes:
+        raise ValueError(f"input {info.name!r} is a single number, and has no rows")
+    batch = _batch_axis(reader, info.name, sizes)
+    if isinstance(sizes[batch], int):
+        reader.batch = sizes[batch]
+    shape = [size if isinstance(size, int) else None for i, size in enumerate(sizes) if i != batch]
+    shape = list(shapes.get(info.name, shape))
+    if shape.count(None) > 1:
+        raise ValueError(
+            f"input {info.name!r} has the shape {tuple(shape)} a sample; give shapes={{{info.name!r}: (...)}}, in "
+            f"which one length at most may be None"
+        )
+    reader.env[info.name] = reader.build.input(shape, info.name, batch)
+
+
+def _batch_axis(reader: Reader, name: str, sizes: list[Any]) -> int:
+    """The axis of the rows: the first, but for sequences that have their steps there, as recurrent nodes read them."""
+    told = [i for i, size in enumerate(sizes) if isinstance(size, str) and "batch" in size.lower()]
+    if len(told) == 1:
+        return told[0]
+    waiting, seen = [name], {name}
+    while waiting and len(sizes) > 1:
+        for node in reader.readers(now := waiting.pop()):
+            if node.op in ("LSTM", "GRU", "RNN"):
+                place = node.inputs.index(now)
+                if place in (0, 5, 6) and not node.get("layout", 0):
+                    return 1
+            elif node.op not in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Shape", "Size"):
+                new = [out for out in node.outputs if out not in seen]
+                seen |= set(new)
+                waiting += new
+    return 0
+
+
+def _model(reader: Reader, wanted: list[str], named: dict[str, Any]) -> Model:
+    found = []
+    for name in wanted:
+        value = reader.env.get(name)
+        if isinstance(value, np.ndarray) and value.shape[:1] == (ROWS,):
+            value = constant(reader, compressed(value), value.shape, reader.build.inputs[0])
+        if not isinstance(value, Value):
+            raise ValueError(f"output {name!r} does not depend on the model's input")
+        found.append(value)
+    try:
+        return reader.build.model(dict(zip(wanted, found, strict=True)) if len(found) == 1 else found, **named)
+    except (AttributeError, IndexError, TypeError) as error:
+        raise ValueError(f"no model comes of the graph: {error}") from error
