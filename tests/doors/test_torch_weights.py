@@ -67,6 +67,7 @@ WRONG = {
     "missing": ({"dense.weight": GOOD["dense.weight"]}, "'dense.bias' is missing"),
     "too many": (GOOD | {"more": np.ones(1, np.float32)}, "no place for 'more'"),
     "another shape": (GOOD | {"dense.weight": np.ones((2, 1), np.float32)}, r"must have the shape \(1, 2\)"),
+    "counters": (GOOD | {"dense.bias": np.ones(1, np.int64)}, "'dense.bias' must hold real numbers"),
     "whole numbers": (GOOD | {"dense.bias": np.ones(1, np.int32)}, "must be of F32, F64"),
 }
 

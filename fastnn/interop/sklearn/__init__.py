@@ -42,8 +42,8 @@ def from_sklearn(estimator: Any, *, as_estimator: bool = False, target: str = "t
     >>> import numpy as np
     >>> from sklearn.neural_network import MLPRegressor
     >>> from fastnn.interop import from_sklearn
-    >>> x = np.arange(20.0).reshape(10, 2)
-    >>> regressor = MLPRegressor((4,), solver="lbfgs", random_state=0).fit(x, x[:, 0])
+    >>> x = np.arange(20.0).reshape(10, 2) / 20
+    >>> regressor = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", random_state=0).fit(x, x[:, 0])
     >>> model = from_sklearn(regressor)
     >>> bool(np.allclose(model.predict(x)[:, 0], regressor.predict(x)))
     True

@@ -39,8 +39,8 @@ class Course(NamedTuple):
 class Network(nn.Module):
     """A network of fastnn as a module: it takes what ``predict`` takes and, in ``eval()``, gives what that gives.
 
-    ``forward`` takes a tensor for each input, one behind the other or in a list, or a dict by the names of the inputs.
-    Layers are submodules of their names. Stateful layers begin anew after ``reset_states()``.
+    ``forward`` takes a tensor (or an array of NumPy's) for each input, one behind the other or in a list, or a dict by
+    the names of the inputs. Layers are submodules of their names. Stateful layers begin anew after ``reset_states()``.
     """
 
     def __init__(self, model: Any):
@@ -83,7 +83,8 @@ class Network(nn.Module):
     def _given(self, inputs: tuple[Any, ...]) -> list[Tensor]:
         came: Any = inputs[0] if len(inputs) == 1 else list(inputs)
         dtype = next((parameter.dtype for parameter in self.parameters()), self._dtype)
-        return [x.to(dtype) for x in self._ends[0].split("inputs", came)]
+        given = self._ends[0].split("inputs", came)
+        return [(torch.from_numpy(x) if isinstance(x, np.ndarray) else x).to(dtype) for x in given]
 
     def _course(self, shapes: tuple[Shape, ...]) -> Course:
         if shapes not in self._courses:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arguments import shown
 from fastnn._base.tensor_file import DTYPES, TensorFile, check_name
 from fastnn._base.writing import write_atomically
 from fastnn.interop.torch.chart import arrays_of, chart_of, weights_of
@@ -75,6 +76,8 @@ def load_torch_weights(model: Any, path: Any) -> None:
 
 def _array(file: TensorFile, name: str) -> np.ndarray:
     array = file.array(name)
+    if array.dtype.kind == "i":
+        raise ValueError(f"array {shown(name)} must hold real numbers, got whole ones")
     if file.header[name]["dtype"] == "BF16":
         return (array.astype(np.uint32) << np.uint32(16)).view(np.float32)
     return array
