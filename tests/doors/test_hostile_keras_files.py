@@ -92,6 +92,11 @@ def test_what_is_no_archive_is_refused(tmp_path, case):
     refused(tmp_path / "m.keras")
 
 
+def test_a_file_of_an_older_keras_is_told(tmp_path):
+    (tmp_path / "m.keras").write_bytes(weights())
+    refused(tmp_path / "m.keras", "save it as .keras")
+
+
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.keras")
     with pytest.raises(ValueError, match="no regular file"):

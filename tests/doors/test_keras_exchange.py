@@ -74,6 +74,17 @@ def test_double_precision_travels(case):
         np.testing.assert_array_equal(w, right)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "bfloat16", "mixed_bfloat16"])
+def test_lower_precisions_become_single(tmp_path, policy):
+    keras = keras_library()
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "relu", dtype=policy)])
+    other.save(tmp_path / "m.keras")
+    wanted = np.asarray(other.get_weights()[0]).astype(np.float32)
+    for made in (from_keras(other), from_keras(tmp_path / "m.keras")):
+        assert made.dtype == np.float32
+        np.testing.assert_array_equal(made.get_weights()[0], wanted)
+
+
 def test_what_is_not_trained_stays_so():
     keras_library()
     for case in ("frozen_layers", "frozen", "frozen_whole"):

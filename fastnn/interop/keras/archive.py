@@ -25,6 +25,7 @@ from fastnn._base.stored import parse
 from fastnn.interop.libraries import needed
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+HDF5 = b"\x89HDF"
 MOST_TIMES = 10
 MOST_GROUPS = 100_000
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, OSError, KeyError)
@@ -46,6 +47,8 @@ class Archive:
             raise ValueError("it is no regular file")
         self.size = os.path.getsize(path)
         with open(path, "rb") as file, _in_words("archive"):
+            if file.read(len(HDF5)) == HDF5:
+                raise ValueError("it is an HDF5 file of an older version; load it in Keras and save it as .keras")
             whole = zipfile.ZipFile(file)
             self.config = parse("configuration", self._part(whole, CONFIG))
             content = self._part(whole, WEIGHTS)
@@ -103,7 +106,7 @@ class Archive:
             wanted = [f"{path}/vars/{i}" for i in range(len(names))]
             if set(names) != set(wanted):
                 raise ValueError(f"{path}/vars must have arrays 0, 1, ..., got {', '.join(sorted(names))}")
-            return [np.asarray(_checked(name, self.arrays[name])[()]) for name in wanted]
+            return [_numbers(_checked(name, self.arrays[name])) for name in wanted]
 
     def below(self, path: str) -> set[str]:
         """Paths of all arrays in a group and those in it, without states of random numbers."""
@@ -116,9 +119,23 @@ def _is_state(path: str) -> bool:
     return "seed_generator" in parts or parts[0] == "optimizer"
 
 
+def _is_brain_float(item: Any) -> bool:
+    """Whether an array holds bfloat16, the upper halves of float32, which HDF5 does not know."""
+    return item.dtype == np.dtype("V2") and item.attrs.get("dtype") == "bfloat16"
+
+
+def _numbers(item: Any) -> np.ndarray:
+    found = np.asarray(item[()])
+    if _is_brain_float(item):
+        return (found.view(np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return found
+
+
 def _checked(path: str, item: Any) -> Any:
     """An array whose numbers all stand in the file, as they are."""
-    if item.dtype.kind not in "fiu" or item.dtype.itemsize > 8:
+    if _is_brain_float(item):
+        pass
+    elif item.dtype.kind not in "fiu" or item.dtype.itemsize > 8:
         raise ValueError(f"array {shown(path)} must hold real numbers, got {shown(str(item.dtype))}")
     if item.external or item.is_virtual or item.id.get_create_plist().get_nfilters():
         raise ValueError(f"array {shown(path)} does not stand in the file as it is")

@@ -119,4 +119,9 @@ def from_model(keras_model: Any) -> Callable[[Any, str], Arrays]:
             known[path] = layer
             if hasattr(layer, "layers"):
                 waiting.append((layer, f"{path}/"))
-    return lambda layer, path: [np.asarray(array) for array in known[path].get_weights()]
+    return lambda layer, path: [_plain(np.asarray(array)) for array in known[path].get_weights()]
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Numbers of NumPy's own; bfloat16 is not."""
+    return array if array.dtype.kind in "fiu" else array.astype(np.float32)
