@@ -4,10 +4,10 @@ Design: cases are full products, of which a session without ``--long`` runs a co
 ``covering("weighting", "dtype")`` those two take turns over the product of all else, and each of their values must
 meet each value of every other argument. With ``covering`` alone all arguments take turns: each value of each meets each
 value of every other, and no more is promised: every loss in every width, dtype and backend, but in how many threes
-nobody can see. So do those of every test of three arguments or more that has no mark. The instruction sets of the native
-backend, which run the same text, take turns in every test: each runs some of its cases. What is chosen depends on the
-order of the cases alone, so that the processes among which a session is shared choose alike. Cases that wait for
-``--long`` are left out before pytest makes items of them: four in five, seconds of each process.
+nobody can see. So do those of every test of three arguments or more that has no mark. The instruction sets of the
+native backend, which run the same text, take turns in every test: each runs some of its cases. What is chosen depends
+on the order of the cases alone, so that the processes among which a session is shared choose alike. Cases that wait
+for ``--long`` are left out before pytest makes items of them: two in three of 50,000, seconds of each process.
 """
 
 from __future__ import annotations

@@ -21,6 +21,12 @@ def _case(name: str):
 
 EVERY_BACKEND = pytest.mark.parametrize("name", [_case(name) for name in _kernels.PREFERENCE])
 
+# For what takes the reference seconds, and is no test of it.
+FAST_BACKENDS = pytest.mark.parametrize(
+    "name",
+    [pytest.param("numpy", marks=pytest.mark.long) if name == "numpy" else _case(name) for name in _kernels.PREFERENCE],
+)
+
 
 class Numba:
     """Its dtype where a test is about none: that of the tests of kernels, since it compiles each again for another.

@@ -88,7 +88,7 @@ def test_recurrent_layers_read_words_in_order(reviews, tmp_path, capsys, network
     assert type(fastnn.load(model).layers[1]).__name__ == "Embedding"
 
 
-@pytest.mark.parametrize("network", ["mlp", "gru", "lstm"])
+@pytest.mark.parametrize("network", ["mlp", "gru", pytest.param("lstm", marks=pytest.mark.long)])
 def test_an_empty_text_is_all_padding_of_which_nothing_is_read(tmp_path, capsys, network):
     path, model = tmp_path / "r.csv", tmp_path / "m.safetensors"
     write(path, [[row[0], row[4]] for row in rows_of(100)])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND
+from models import EVERY_BACKEND, FAST_BACKENDS
 from tolerance import assert_close, difference_limit
 
 import fastnn
@@ -55,7 +55,7 @@ def test_the_wave_needs_a_hidden_layer(example):
     assert classic.accuracy(classic.predict(params, x), y) > 0.97
 
 
-@EVERY_BACKEND
+@FAST_BACKENDS
 def test_xor_is_learned_with_every_seed(example, name):
     assert example("xor").main(name) == [4] * 10
 
@@ -90,7 +90,7 @@ def test_keras_listing_learns(example, name, capsys):
     assert f"(backend {name})" in capsys.readouterr().out
 
 
-@EVERY_BACKEND
+@FAST_BACKENDS
 def test_the_gradients_of_xor_are_finite_differences(example, name, capsys):
     xor = example("gradients_of_xor")
     model, worst = xor.main(name)

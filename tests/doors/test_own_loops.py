@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND
+from models import FAST_BACKENDS
 from tolerance import DIFFERENCE_STEP, assert_close, difference_limit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,7 +166,7 @@ def test_only_a_policy_that_balances_is_solved(example):
     assert 15 < cartpole.evaluate(lambda states: rng.integers(2, size=len(states)), seed=1) < 30
 
 
-@EVERY_BACKEND
+@FAST_BACKENDS
 @pytest.mark.parametrize("which", BRIEF)
 def test_the_loops_run_on_every_backend(example, which, name, capsys):
     assert 5 < example(which).main(0, **BRIEF[which], backend=name) <= 200

@@ -56,7 +56,7 @@ def until_over(page: Browser) -> None:
     page.wait("document.querySelector('#results td, #note') !== null")
 
 
-@pytest.mark.parametrize("kind", ["classes", "numbers"])
+@pytest.mark.parametrize("kind", ["classes", pytest.param("numbers", marks=pytest.mark.long)])
 def test_a_command_is_followed_from_its_first_epochs_to_its_results(page, tmp_path, kind):
     table = write_table(tmp_path / "table.csv", kind)
     with training(table, "--watch", 0, "--epochs", 10**7, "--time-limit", 4) as (process, port, _):

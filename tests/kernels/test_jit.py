@@ -45,6 +45,7 @@ from fastnn._kernels.numba import backend as jit
 from fastnn._kernels.numba import losses as jit_losses
 from fastnn._kernels.numba import optimizers as jit_optimizers
 from fastnn._kernels.numba import table as jit_table
+from fastnn._kernels.numba.compile import uncollected
 from fastnn._kernels.numba.vector import denormals, math, products
 from fastnn._kernels.numba.vector import random as jit_random
 
@@ -181,6 +182,21 @@ def test_kernels_come_from_the_disk_in_the_next_process(tmp_path):
         for _ in range(2)
     ]
     assert outputs == ["0 0 1\n", "1 1 1\n"]
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_compiling_leaves_the_collector_of_garbage_as_it_was(on):
+    before = gc.isenabled()
+    (gc.enable if on else gc.disable)()
+    try:
+        with pytest.raises(TypeError), uncollected():
+            jit_table.ACTIVATE.compile(1, None, "no dtype")
+        assert gc.isenabled() == on
+        with uncollected():
+            assert not gc.isenabled()
+        assert gc.isenabled() == on
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def _text(module):

@@ -226,7 +226,7 @@ def test_any_number_of_threads_and_any_stage_gives_the_same_bits(rng, dtype, kin
         assert_bits(results, found[0])
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("activation", ["tanh", "silu", "softmax"])
 def test_a_batch_has_the_bits_of_its_rows(compiled, dtype, rng, kind, activation):
@@ -238,7 +238,7 @@ def test_a_batch_has_the_bits_of_its_rows(compiled, dtype, rng, kind, activation
         np.testing.assert_array_equal(stage.push([x[begin:end] for x in xs])[0], whole[begin:end])
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_step_at_a_time_gives_the_bits_of_the_sequence(compiled, dtype, rng, kind):
     flags = {"return_sequences": True, "return_state": True, "started": True}
@@ -254,7 +254,7 @@ def test_one_step_at_a_time_gives_the_bits_of_the_sequence(compiled, dtype, rng,
     np.testing.assert_array_equal(made[:, 21:], whole[:, 5 * 21 :])
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize("kind", KINDS)
 def test_padded_sequences_have_the_bits_of_those_alone(compiled, dtype, rng, kind):
     flags = {"masked": True, "return_state": True}

@@ -60,7 +60,7 @@ def assert_bits(found, right):
         np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
 
 
-@pytest.mark.covering("dtype")
+@pytest.mark.covering
 @pytest.mark.parametrize(("layer", "shape"), FORMS, ids=case_id)
 def test_outputs_and_gradients_have_the_bits_of_the_reference(compiled, dtype, rng, layer, shape):
     net = joined(rng, layer, [shape])

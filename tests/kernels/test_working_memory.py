@@ -47,8 +47,14 @@ def in_another_thread(work) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process holds is read from Linux' /proc")
-@pytest.mark.parametrize("n", [1, 2])
-@pytest.mark.parametrize("kind", WANT_MEMORY)
+@pytest.mark.parametrize(
+    ("kind", "n"),
+    [  # without --long every kind with one or two threads
+        pytest.param(kind, n, marks=() if (i + n) % 2 else pytest.mark.long)
+        for i, kind in enumerate(WANT_MEMORY)
+        for n in (1, 2)
+    ],
+)
 def test_a_call_without_working_memory_ends_with_an_error(rng, kind, n):
     """Before and after, a smaller network works as ever."""
     if _kernels.why_not("cython"):
