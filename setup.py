@@ -11,8 +11,8 @@ C code (rejected: GCC and Clang spell them differently, and a helper function th
 inlining) or a library for each instruction set (rejected: needs a second build command).
 
 Hardening: what a compiler or linker does not know is left out, which ``tests/kernels/test_hardening.py`` would tell.
-The files of kernels go without guards of the stack: GCC puts them into the tiles of products, which are entered for each
-strip of a matrix, and what they would guard are arrays whose indices are constants.
+The files of kernels go without guards of the stack: GCC puts them into the tiles of products, which are entered for
+each strip of a matrix, and what they would guard are arrays whose indices are constants.
 """
 
 import os

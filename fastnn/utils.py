@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import flag, integer, shown
-from fastnn._base.arrays import listed, numbers
+from fastnn._base.arrays import dense_array, is_sparse, listed, numbers
 from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
 from fastnn._base.timeseries import Windows, timeseries
@@ -31,6 +31,7 @@ __all__ = [
     "to_categorical",
 ]
 SIDES = ("pre", "post")
+MOST_CLASSES = 2**31  # no model has as many; a row of them would fill the memory
 
 
 class PyDataset:
@@ -143,10 +144,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
 
 def _class_indices(came: Any) -> np.ndarray:
     array = numbers("x", came)
-    if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
-        raise ValueError("x must hold class indices (whole numbers), got fractions or NaN")
+    if array.dtype.kind == "f" and not (np.isfinite(array).all() and np.array_equal(array, np.floor(array))):
+        raise ValueError("x must hold class indices (whole numbers), got fractions, infinity or NaN")
     if array.size and array.min() < 0:
         raise ValueError(f"x must hold class indices from 0 on, got {array.min():g}")
+    if array.size and array.max() >= MOST_CLASSES:
+        raise ValueError(f"x must hold class indices below {MOST_CLASSES:,}, got {array.max():g}")
     return (array[..., 0] if array.ndim > 1 and array.shape[-1] == 1 else array).astype(np.intp)
 
 
@@ -179,19 +182,33 @@ def pad_sequences(
     for name, side in (("padding", padding), ("truncating", truncating)):
         if side not in SIDES:
             raise ValueError(f'{name} must be "pre" or "post", got {side!r}')
+    if hasattr(sequences, "__array__") or is_sparse(sequences):  # a frame would give its columns
+        sequences = dense_array("sequences", sequences)
     rows = [_sequence(i, row) for i, row in enumerate(listed("sequences", sequences, "sequences"))]
     longest = max(map(len, rows), default=0)
     length = longest if maxlen is None else integer("maxlen", maxlen, low=1)
     inner = next((row.shape[1:] for row in rows if len(row)), ())
     padded = np.full((len(rows), length, *inner), value, np.dtype(dtype))
-    for place, row in zip(padded, rows, strict=True):
+    for i, (place, row) in enumerate(zip(padded, rows, strict=True)):
         kept = row[-length:] if truncating == "pre" else row[:length]
         if not len(kept):
             continue
         if kept.shape[1:] != inner:
             raise ValueError(f"all steps of sequences must have one shape, got {inner} and {kept.shape[1:]}")
-        _part(place, len(kept), padding)[...] = kept
+        _fill(_part(place, len(kept), padding), kept, i)
     return padded
+
+
+def _fill(place: np.ndarray, kept: np.ndarray, index: int) -> None:
+    """Copy a sequence, or raise where its dtype holds what another one cannot."""
+    try:
+        if kept.dtype.kind in "cV" and kept.dtype.kind != place.dtype.kind:
+            raise TypeError(f"they are of dtype {kept.dtype}")
+        with np.errstate(invalid="raise", over="raise"):  # NaN and infinity as whole numbers
+            place[...] = kept
+    except (ArithmeticError, TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"numbers of sequences at index {index} cannot be of dtype {place.dtype}: {error}") from None
 
 
 def _part(row: np.ndarray, length: int, padding: str) -> np.ndarray:

@@ -38,7 +38,7 @@ def model_dtype(came: Any) -> np.dtype:
 
 def listed(name: str, came: Any, wanted: str) -> list[Any]:
     """A user's list, or ``TypeError`` when there is nothing to walk over."""
-    if isinstance(came, str | bytes | dict) or not hasattr(came, "__iter__"):
+    if isinstance(came, str | bytes | dict) or not hasattr(came, "__iter__") or getattr(came, "shape", None) == ():
         raise TypeError(f"{name} must be a list of {wanted}, got {shown(came)}")
     return list(came)
 
@@ -64,11 +64,22 @@ def real_array(name: str, came: Any, dtype: np.dtype) -> np.ndarray:
 
 def numbers(name: str, came: Any) -> np.ndarray:
     """``came`` as an array of real numbers of its own dtype, layout and at least one axis; no copy of an array."""
+    return np.atleast_1d(of_reals(name, came))
+
+
+def of_reals(name: str, came: Any) -> np.ndarray:
+    """``came`` as an array of real numbers of its own dtype, layout and axes; no copy of an array."""
     array = dense_array(name, came)
     if array.dtype.kind not in REAL:
         of = f" (a {type(came).__name__})" if array.dtype.kind == "O" and not array.ndim else ""
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}{of}; {_mend(array)}")
-    return np.atleast_1d(array)
+    return array
+
+
+def floats(name: str, came: Any) -> np.ndarray:
+    """:func:`of_reals` in their own floating dtype, else float64."""
+    array = of_reals(name, came)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def dense_array(name: str, came: Any) -> np.ndarray:

@@ -9,13 +9,17 @@ one, for then pandas had no common type for them (a boolean beside a float, a nu
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
 
+from fastnn._base.arguments import shown
 from fastnn._base.windows import WindowRows
 
 REAL = "fiub"  # kinds of dtypes
+MOST_REPEATED = 2**31  # numbers that an array may claim by showing the same memory again and again
 DATES = "mM"
 
 
@@ -27,10 +31,10 @@ def as_array(name: str, came: Any) -> np.ndarray:
     TypeError
         a frame has a column that holds no numbers.
     ValueError
-        there are masked values, or no array can be made.
+        there are masked values, no array can be made, or it would be huge while next to nothing of it is in memory.
     """
     if type(came) is np.ndarray:
-        return came
+        return _in_memory(name, came)
     check_mask(name, came)
     came = _without_gradient(came)
     if hasattr(came, "__dlpack__") and not hasattr(came, "__array__"):
@@ -41,6 +45,17 @@ def as_array(name: str, came: Any) -> np.ndarray:
         return _from_frame(name, came)
     if array.dtype.kind == "O" and getattr(getattr(came, "dtype", None), "kind", "O") in REAL:
         return _from_series(name, came)
+    return _in_memory(name, array)
+
+
+def _in_memory(name: str, array: np.ndarray) -> np.ndarray:
+    """The array, unless it only claims to be huge: a copy of it, which most ways need, could fill the memory."""
+    if array.size > MOST_REPEATED and 0 in array.strides:
+        there = math.prod(size for size, stride in zip(array.shape, array.strides, strict=True) if stride)
+        raise ValueError(
+            f"{name} of shape {array.shape} repeats {there:,} number{'s' if there > 1 else ''} of memory by axes of "
+            f"stride 0, as np.broadcast_to does, and would have {array.size:,} in a copy; hand in fewer rows"
+        )
     return array
 
 
@@ -53,6 +68,8 @@ def plain(name: str, came: Any, dates: bool = False) -> Any:
         raise TypeError(f"{name} must be an array, got {came!r}: Model.fit takes windows, and np.asarray copies them")
     if came is None or hasattr(came, "tocsr"):
         return came
+    if isinstance(came, str | bytes | Mapping | Set) or (callable(came) and not hasattr(came, "__array__")):
+        raise TypeError(f"{name} must be an array, got {shown(came)}")
     check_mask(name, came)
     if hasattr(came, "to_numpy") or isinstance(came, list | tuple):
         if len(getattr(came, "shape", ())) == 2 and not came.shape[1]:
@@ -60,7 +77,7 @@ def plain(name: str, came: Any, dates: bool = False) -> Any:
             raise ValueError(f"{name}: Found array with 0 feature(s) (shape={came.shape}) {least}.")
         return _without_gradient(came)
     array = as_array(name, came) if hasattr(came, "__array__") or hasattr(came, "__dlpack__") else came
-    if not dates and getattr(getattr(array, "dtype", None), "kind", "") in DATES:
+    if getattr(getattr(array, "dtype", None), "kind", "O") in ("V" if dates else DATES + "V"):
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}; convert it with .astype(float)")
     return array
 

@@ -83,9 +83,10 @@ class Form:
             label = f"grads[{i}] ({self.names[i]})"
             if array is None:
                 raise TypeError(f"{label} is None; give zeros of shape {shape} where nothing shall change")
-            if np.shape(array) != shape:
-                raise ValueError(f"{label} must have shape {shape}, got {shown(np.shape(array))}")
-            flat[self.ends[i] : self.ends[i + 1]] = arrays.real_array(label, array, dtype).reshape(-1)
+            given = arrays.of_reals(label, array)
+            if given.shape != shape:
+                raise ValueError(f"{label} must have shape {shape}, got {shown(given.shape)}")
+            flat[self.ends[i] : self.ends[i + 1]] = arrays.real_array(label, given, dtype).reshape(-1)
         return flat
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import integer
-from fastnn._base.arrays import real_array
+from fastnn._base.arrays import of_reals, real_array
 from fastnn._engine.state import State
 from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
@@ -43,12 +43,15 @@ class Stepper:
 
     def __call__(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
         """The output for one more step."""
-        is_number = np.ndim(x) == 0
+        x = x if type(x) is np.ndarray else of_reals("x", x)
+        is_number = not x.ndim
         x = real_array("x", x, self.dtype)
         x = x.reshape(()) if is_number else x
         n = len(x) if x.ndim == len(self.step_shape) + 1 else None
         if x.shape not in (self.step_shape, (n, *self.step_shape)):
             raise ValueError(f"x must be one step {self.step_shape} or (n, *{self.step_shape}) of n, got {x.shape}")
+        if n == 0:
+            raise ValueError("x is empty; at least one row is needed")
         if n != self.n:
             if not self.is_fresh:
                 had = "one sequence" if self.n is None else f"{self.n} sequences"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import fixed, number, shown
+from fastnn._base.arrays import of_reals
 from fastnn.activations import formulas
 
 
@@ -74,7 +75,7 @@ class Activation:
 
     def __call__(self, z, **parameter):
         bound = self.bind(**parameter) if parameter else self
-        z = np.asarray(z)
+        z = of_reals("z", z)
         dtype = z.dtype if z.dtype.kind == "f" else np.float64
         return bound.function(z.astype(dtype, copy=False), bound.parameter).astype(dtype, copy=False)
 

@@ -118,8 +118,11 @@ class Normalization(Described):
         arrays.check_finite("data", rows, data)
         n = math.prod(self._kept(rows.shape[1:]))
         rows = rows.reshape(-1, n)
-        mean = rows.mean(axis=0)
-        found = {"mean": mean, "variance": np.square(rows - mean).mean(axis=0)}
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+            mean = rows.mean(axis=0)
+            found = {"mean": mean, "variance": np.square(rows - mean).mean(axis=0)}
+        for name, numbers in found.items():
+            arrays.check_finite(f"the {name} of data", numbers)
         if self.place is not None:
             self.set_weights([found[part.name].reshape(part.shape) for part in self.place.parameters])
         for name, numbers in found.items():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import fixed, number, shown
+from fastnn._base.arrays import floats, of_reals
 
 MEAN = "sum_over_batch_size"
 REDUCTIONS = (MEAN, "mean", "sum", "mean_with_sample_weight", "none", None)
@@ -76,7 +77,7 @@ class Loss:
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss of arrays: a number, or with ``reduction=None`` one for each row."""
-        result = self.call(np.asarray(y_true), floats(y_pred))
+        result = self.call(of_reals("y_true", y_true), floats("y_pred", y_pred))
         return reduced(result[0] if isinstance(result, tuple) else result, sample_weight, self.reduction)
 
     def __repr__(self) -> str:
@@ -86,12 +87,6 @@ class Loss:
 def snake_case(name: str) -> str:
     """``MeanSquaredError`` as ``mean_squared_error``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def floats(came: Any) -> np.ndarray:
-    """Predictions as an array of their own floating dtype, else float64."""
-    array = np.asarray(came)
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def check_reduction(came: Any) -> str | None:
@@ -110,7 +105,7 @@ def check_dtype(came: Any) -> None:
 
 def reduced(values: Any, sample_weight: Any, reduction: str | None) -> Any:
     """Losses of rows as one number, or as they are; weights ``(n,)`` or ``(n, 1)``, or as many as there are losses."""
-    values = floats(values)
+    values = floats("losses of rows", values)
     weight = None if sample_weight is None else _weight_of(sample_weight, values)
     values = values if weight is None else values * weight
     if reduction is None or not values.ndim:
@@ -123,7 +118,7 @@ def reduced(values: Any, sample_weight: Any, reduction: str | None) -> Any:
 
 
 def _weight_of(came: Any, values: np.ndarray) -> np.ndarray:
-    weight = np.asarray(came, values.dtype)
+    weight = of_reals("sample_weight", came).astype(values.dtype)
     if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     if weight.shape != values.shape[: weight.ndim]:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.losses.base import floats
+from fastnn._base.arrays import floats, of_reals
 from fastnn.losses.classes import bind
 from fastnn.losses.records import LOSSES
 
 
 def _values(definition: str, y_true: Any, y_pred: Any, arguments: Mapping[str, Any], axis: int = -1) -> np.ndarray:
-    loss, target, y = bind(LOSSES[definition], arguments), np.asarray(y_true), floats(y_pred)
+    loss, target, y = bind(LOSSES[definition], arguments), of_reals("y_true", y_true), floats("y_pred", y_pred)
     if axis != -1:
         target, y = target if loss.sparse else np.moveaxis(target, axis, -1), np.moveaxis(y, axis, -1)
     return loss.call(target, y)
@@ -53,7 +53,7 @@ def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> np.ndarray:
     """Of class indices, as :func:`fastnn.losses.SparseCategoricalCrossentropy`; 0 for rows of ``ignore_class``."""
-    arguments, target = {"from_logits": from_logits}, np.asarray(y_true)
+    arguments, target = {"from_logits": from_logits}, of_reals("y_true", y_true)
     if ignore_class is None:
         return _values("sparse_categorical_crossentropy", target, y_pred, arguments, axis)
     ignored = target == ignore_class

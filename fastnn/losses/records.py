@@ -215,11 +215,16 @@ def matched(loss: LossRecord, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndar
 
 
 def _class_indices(loss: LossRecord, y_true: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if not shape or not shape[-1]:
+        raise ValueError(f"y_pred must have a number for each class along its last axis, got shape {shape}")
     if y_true.ndim == len(shape) and y_true.shape[-1] == 1:
         y_true = y_true[..., 0]
     if y_true.shape != shape[:-1]:
-        raise ValueError(f"y_true must hold class indices of shape {shape[:-1]}, got {y_true.shape}")
-    if y_true.size and not (y_true.min() >= 0 and y_true.max() < shape[-1]):
+        raise ValueError(
+            f"y_true must hold class indices of shape {shape[:-1]} for y_pred of shape {shape}, got {y_true.shape}"
+        )
+    whole = y_true.dtype.kind != "f" or np.array_equal(y_true, np.floor(y_true))
+    if not whole or (y_true.size and not (y_true.min() >= 0 and y_true.max() < shape[-1])):
         raise ValueError(f"y_true must hold class indices from 0 to {shape[-1] - 1} for {loss.name}")
     return y_true
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fastnn._base.arrays import of_reals
 from fastnn._base.reprs import call_of
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
@@ -193,7 +194,7 @@ def as_rows(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[np.nda
 
     Axes between the first and the last are positions of a row, whose weight counts for each of them.
     """
-    y, t = np.asarray(y_pred), np.asarray(y_true)
+    y, t = of_reals("y_pred", y_pred), of_reals("y_true", y_true)
     y = y if y.dtype in (np.float32, np.float64) else y.astype(np.float64)
     y = y.reshape(-1, 1) if y.ndim < 2 else y
     positions, n_out = y.shape[:-1], y.shape[-1]
@@ -203,7 +204,7 @@ def as_rows(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[np.nda
         t = _indices(t.reshape(-1), n_out)
     else:
         raise ValueError(f"y_true must have the shape of y_pred {y.shape}, or hold class indices, got shape {t.shape}")
-    weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    weight = None if sample_weight is None else of_reals("sample_weight", sample_weight).astype(np.float64)
     if weight is not None:
         if weight.shape not in ((), (len(y),), (len(y), 1)):
             raise ValueError(f"sample_weight must have shape {(len(y),)}, got {weight.shape}")
@@ -212,10 +213,10 @@ def as_rows(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[np.nda
 
 
 def _indices(t: np.ndarray, n_classes: int) -> np.ndarray:
-    whole = t.astype(np.int64)
-    if not np.array_equal(whole, t) or (t.size and not 0 <= whole.min() <= whole.max() < n_classes):
+    whole = t.dtype.kind != "f" or np.array_equal(t, np.floor(t))
+    if not whole or (t.size and not 0 <= t.min() <= t.max() < n_classes):
         raise ValueError(f"y_true must hold class indices from 0 to {n_classes - 1}")
-    return whole
+    return t.astype(np.int64)
 
 
 def task_of_arrays(target: np.ndarray, y: np.ndarray) -> Task:

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer, number
+from fastnn._base.arrays import of_reals
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task
@@ -92,7 +93,8 @@ class _Thresholded(Definition):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         if self.top_k is not None and np.ndim(y_pred) == 1:  # Keras takes one axis for the classes of one row
-            y_true, y_pred = np.reshape(y_true, (1, -1)), np.reshape(y_pred, (1, -1))
+            y_true = of_reals("y_true", y_true).reshape(1, -1)
+            y_pred = of_reals("y_pred", y_pred).reshape(1, -1)
         super().update_state(y_true, y_pred, sample_weight)
 
     def reading(self, task: Task) -> Reading:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from fastnn import losses
+from fastnn._base.arrays import floats, of_reals
 
 
 def arrays(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     """Target and prediction as arrays of floats of the same number of axes."""
-    y, t = np.asarray(y_pred), np.asarray(y_true)
-    y = y if y.dtype.kind == "f" else y.astype(np.float64)
+    y, t = floats("y_pred", y_pred), of_reals("y_true", y_true)
     if y.ndim == t.ndim + 1 and y.shape[-1] == 1:
         y = y[..., 0]
     if t.ndim == y.ndim + 1 and t.shape[-1] == 1:
@@ -55,8 +55,7 @@ categorical_focal_crossentropy = _of("categorical_focal_crossentropy", "``-sum(0
 
 def sparse_categorical_crossentropy(y_true: Any, y_pred: Any) -> np.ndarray:
     """``-log(y[t] / sum y)`` for each row, of class indices ``(n,)`` or ``(n, 1)``."""
-    y = np.asarray(y_pred)
-    y = y if y.dtype.kind == "f" else y.astype(np.float64)
+    y = floats("y_pred", y_pred)
     return losses.get("sparse_categorical_crossentropy").value(_indices(y_true, y), y)
 
 
@@ -68,28 +67,30 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndar
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """1 for each row whose largest output is where its target is largest; else 0."""
-    y = np.asarray(y_pred)
-    return (np.asarray(y_true).argmax(axis=-1) == y.argmax(axis=-1)).astype(np.float64)
+    y = of_reals("y_pred", y_pred)
+    return (of_reals("y_true", y_true).argmax(axis=-1) == y.argmax(axis=-1)).astype(np.float64)
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """1 for each row whose largest output is its class index; else 0."""
-    y = np.asarray(y_pred)
+    y = of_reals("y_pred", y_pred)
     return (_indices(y_true, y) == y.argmax(axis=-1)).astype(np.float64)
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
     """1 for each row whose target's largest place is among the ``k`` largest outputs; else 0."""
-    return sparse_top_k_categorical_accuracy(np.asarray(y_true).argmax(axis=-1), y_pred, k)
+    return sparse_top_k_categorical_accuracy(of_reals("y_true", y_true).argmax(axis=-1), y_pred, k)
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
     """1 for each row whose class index is among the ``k`` largest outputs; else 0."""
-    y = np.asarray(y_pred)
+    y = of_reals("y_pred", y_pred)
     hit = np.take_along_axis(y, _indices(y_true, y)[..., None], axis=-1)
     return ((y > hit).sum(axis=-1) < k).astype(np.float64)
 
 
 def _indices(y_true: Any, y: np.ndarray) -> np.ndarray:
-    t = np.asarray(y_true)
+    t = of_reals("y_true", y_true)
+    if t.dtype.kind == "f" and not np.array_equal(t, np.floor(t)):
+        raise ValueError("y_true must hold class indices (whole numbers), got fractions or NaN")
     return (t[..., 0] if t.ndim == y.ndim and t.shape[-1] == 1 else t).astype(np.int64)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arrays import of_reals
 from fastnn.metrics.base import Metric
 from fastnn.metrics.readings import Reading, Task
 
@@ -27,7 +28,11 @@ class Mean(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Add values: one a row, or an array a row, which is averaged."""
         rows = self._rows(values)
-        weight = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
+        weight = (
+            np.ones(len(rows))
+            if sample_weight is None
+            else of_reals("sample_weight", sample_weight).astype(np.float64).reshape(-1)
+        )
         if weight.shape != (len(rows),) and weight.size != 1:
             raise ValueError(
                 f"metric {self.name!r} has {len(rows)} values for {weight.size} weights; weighted metrics need a "
@@ -38,10 +43,7 @@ class Mean(Metric):
         self.count.assign_add(weight.sum())
 
     def _rows(self, values: Any) -> np.ndarray:
-        try:
-            numbers = np.atleast_1d(np.asarray(values, np.float64))
-        except (TypeError, ValueError):
-            raise TypeError(f"metric {self.name!r} must give numbers, got {type(values).__name__}") from None
+        numbers = np.atleast_1d(of_reals(f"values of metric {self.name!r}", values)).astype(np.float64)
         return numbers.reshape(len(numbers), -1).mean(axis=1) if numbers.size else numbers.reshape(-1)
 
     def result(self) -> float:

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn._base import threads
 from fastnn._base.foreign import plain
@@ -30,7 +30,7 @@ from fastnn.sklearn.lbfgs import Solver
 from fastnn.sklearn.networks import Output
 from fastnn.sklearn.tasks import Epochs
 from fastnn.sklearn.training import HeldOut, Stochastic
-from fastnn.sklearn.weights import Rows, weighing, weighted
+from fastnn.sklearn.weights import Rows, checked_weights, weighing, weighted
 
 Validation = tuple[Any, Any, Any]  # X, y, sample_weight
 
@@ -97,9 +97,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validate(X, y, reset=first_pass)
         y = self._validate_y(y, not (self.warm_start or incremental), exact=self.warm_start)
-        if sample_weight is not None:
-            sample_weight = plain("sample_weight", sample_weight)
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        sample_weight = checked_weights("sample_weight", sample_weight, X)
         rows = X, y, sample_weight, self._class_weights(y, incremental)
         random_state = self._random_state = check_random_state(self.random_state)
         self._ready(X, first_pass, incremental, random_state)
@@ -208,8 +206,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _validate_held_out(self, X: Any, y: Any, weight: Any) -> Validation:
         X, y = self._validate(X, y, reset=False)
         y = self._validate_y(y, learn=False, exact=False)
-        weight = plain("sample_weight", weight)
-        return X, y, None if weight is None else _check_sample_weight(weight, X, ensure_non_negative=True)
+        return X, y, checked_weights("sample_weight_val", weight, X)
 
     def _held_out(self, X: Any, y: Any, weight: Any) -> HeldOut:
         output = self._output()

@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
 from fastnn import losses
+from fastnn._base.foreign import plain
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
@@ -151,11 +152,14 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         self
         """
         if _check_partial_fit_first_call(self, classes):
+            y = plain("y", y, dates=True)
             multilabel = type_of_target(y).startswith("multilabel")
             self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _validate_y(self, y, learn, exact):
+        if y.dtype.kind == "O" and len({isinstance(label, str) for label in y.flat}) > 1:
+            raise TypeError("y must hold labels of one kind, words or numbers, and has both")
         if learn or not hasattr(self, "classes_"):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
@@ -226,6 +230,10 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=weight))
 
     # -- prediction -----------------------------------------------------------------------------
+
+    def score(self, X, y, sample_weight=None):
+        """The share of rows whose class is predicted; of labels, that of rows without a fault."""
+        return super().score(X, plain("y", y, dates=True), sample_weight)
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         """Classes of a model's outputs."""

@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 
 from fastnn import losses
+from fastnn._base.arrays import check_finite
 from fastnn.losses import LossRecord
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
@@ -139,7 +140,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return tuple(float(q) for q in np.atleast_1d(self.quantile)) if self.loss == "pinball" else (0.5,)
 
     def _target(self, y, dtype):
-        target = np.ascontiguousarray(y, dtype).reshape(len(y), -1)
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+            target = np.ascontiguousarray(y, dtype).reshape(len(y), -1)
+        check_finite("y", target, y)
         several = len(self._quantiles())
         return target if several == 1 else np.repeat(target, several, axis=1)
 

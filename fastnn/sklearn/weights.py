@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from fastnn._base.arrays import check_finite, of_reals
 
 Rows = tuple[Any, ...]  # X, y, weights by sample and by class, which may be None
 
@@ -22,3 +26,21 @@ def weighted(X: Any, y: np.ndarray, weight: Any, by_class: Any) -> tuple[Any, np
         weight = (by_class if weight is None else weight * by_class).astype(X.dtype)
     X, y, weight = weighing((X, y, weight), weight)
     return X, y, weight
+
+
+def checked_weights(name: str, came: Any, X: Any) -> np.ndarray | None:
+    """Weights of samples as an array of the rows' dtype, ``(n,)``; a number is that of each row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        what came holds no real numbers, is negative or not finite in that dtype, or is of another length.
+    """
+    if came is None:
+        return None
+    given = came if isinstance(came, Number) else of_reals(name, came)
+    given = given if isinstance(given, Number) or given.ndim else given.item()
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+        weight = _check_sample_weight(given, X, dtype=X.dtype, ensure_non_negative=True)
+    check_finite(name, weight, given)
+    return weight

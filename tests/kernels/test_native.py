@@ -293,7 +293,7 @@ def test_arenas_can_be_copied_after_use(rng):
     native.predict(net.plan, arenas, (x,), (out,))
     for again in (copy.deepcopy(arenas), pickle.loads(pickle.dumps(arenas))):
         second = np.empty_like(out)
-        native.predict(net.plan, again, x, second)
+        native.predict(net.plan, again, (x,), (second,))
         np.testing.assert_array_equal(second, out)
 
 
