@@ -32,7 +32,7 @@ COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hi
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {
     "x86": {
-        "portable": ["-march=x86-64-v2", "-O2"],  # few machines run it, and -O3 makes it the largest of all
+        "portable": ["-march=x86-64-v2", "-Os"],  # few machines run it: 7 to 35 % more time, half the size
         "avx2": ["-mavx2", "-mfma"],
         "avx512": [*AVX512, "-mfma", "-mprefer-vector-width=512"],
     },
