@@ -220,6 +220,11 @@ def test_a_read_model_is_trained_on():
     ("nodes", "told"),
     [
         ([("Einsum", ["x"], ["y"], {"equation": "ij->ji"})], r"node 'y' \(Einsum\): there is no counterpart"),
+        (
+            [("Identity", ["a"], ["b"]), ("Identity", ["b"], ["a"]), ("Add", ["a", "x"], ["y"])],
+            r"nothing before it gives",
+        ),
+        ([("Relu", ["x"], ["y"]), ("Relu", ["y"], ["y"])], r"a name that is there already"),
         ([("Tan", ["x"], ["y"])], r"node 'y' \(Tan\): there is no counterpart"),
         ([("Softmax", ["x"], ["y"], {"axis": 0})], r"\(Softmax\): softmax would go across the rows of the batch"),
         ([("ReduceMean", ["x"], ["y"], {"axes": [0]})], r"\(ReduceMean\): numbers of several rows"),

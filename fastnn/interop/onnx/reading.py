@@ -81,6 +81,7 @@ def from_onnx(
     most = FREE + TIMES * sum(array.size for array in numbers.values())
     build = ChannelsFirst(channels_last)
     reader = Reader(build, [_node(onnx, node) for node in graph.node], numbers, opset, most)
+    _check_order(reader.nodes, {*numbers, *(info.name for info in graph.input)})
     wanted = _wanted(graph, outputs)
     try:
         reader.nodes = with_patterns(reader, wanted)
@@ -160,6 +161,18 @@ def _attribute(onnx: Any, attribute: Any) -> Any:
     if isinstance(value, list) and value and isinstance(value[0], bytes):
         return [one.decode(errors="replace") for one in value]
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _check_order(nodes: list[Node], known: set[str]) -> None:
+    """``ValueError`` where a node reads what none before it gives, or gives a name that is there already."""
+    for node in nodes:
+        missing = [name for name in node.inputs if name and name not in known]
+        if missing:
+            raise ValueError(f"{node.told}: nothing before it gives its input {missing[0]!r}")
+        given = [name for name in node.outputs if name]
+        if len({*given} - known) < len(given):
+            raise ValueError(f"{node.told}: one of its outputs has a name that is there already")
+        known |= {*given}
 
 
 def _wanted(graph: Any, outputs: Sequence[str] | None) -> list[str]:
