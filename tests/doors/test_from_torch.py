@@ -260,8 +260,24 @@ class Language(nn.Module):
         return self.out(x + y)
 
 
+class Patches(nn.Module):
+    """A transformer on images: a token of its own in front, places, the first token at the end."""
+
+    def __init__(self, n=8):
+        super().__init__()
+        self.patches, self.head = nn.Conv2d(4, n, 2, 2), nn.Linear(n, 3)
+        self.token, self.places = nn.Parameter(torch.randn(1, 1, n)), nn.Parameter(torch.randn(1, 13, n))
+        self.blocks = nn.TransformerEncoderLayer(n, 2, 16, batch_first=True, norm_first=True)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat((self.token.expand(x.shape[0], -1, -1), x), dim=1) + self.places
+        return self.head(self.blocks(x)[:, 0])
+
+
 NETWORKS = {
     "residual": (Residual, [IMAGE]),
+    "patches": (Patches, [IMAGE]),
     "calls": (Calls, [SIGNAL, SIGNAL]),
     "attention": (Attention, [(5, 8)]),
     "decoder": (Decoder, [(7, 4), (5, 2)]),

@@ -19,6 +19,13 @@ class Zeros:
     """Zeros of some shape, such as a recurrent network's first states."""
 
 
+class Repeated:
+    """Numbers ``(1, ...)`` that are known, the same for each row of the batch."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = array
+
+
 class Nothing:
     """What a call gives besides, and nobody may read."""
 

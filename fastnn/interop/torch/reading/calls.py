@@ -10,7 +10,7 @@ import numpy as np
 from fastnn.interop.channels_first import Value
 from fastnn.interop.torch.reading import attending, windows
 from fastnn.interop.torch.reading.bending import BENDING
-from fastnn.interop.torch.reading.building import Builder, Nothing, Zeros, numbers, value
+from fastnn.interop.torch.reading.building import Builder, Nothing, Repeated, Zeros, numbers, value
 from fastnn.interop.torch.reading.shaping import SHAPING
 
 LEAST = -1e30  # stands for minus infinity, which times 0 would be no number
@@ -26,6 +26,7 @@ def add(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Any:
     if isinstance(input, Value) and isinstance(other, Value):
         return b.join("Add", [input, b.scaled(other, alpha)], name=b.module_name)
     x, known = (input, other) if isinstance(input, Value) else (other, input)
+    known = known.array if isinstance(known, Repeated) else known
     return b.scaled(value(x), 1.0, np.asarray(known) * alpha, name=b.module_name)
 
 

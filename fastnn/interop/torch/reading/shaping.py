@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastnn.interop.channels_first import Value
-from fastnn.interop.torch.reading.building import Builder, value
+from fastnn.interop.torch.reading.building import Builder, Repeated, value
 
 
 def _sizes(came: Sequence[Any]) -> list[int]:
@@ -55,7 +55,19 @@ def expand(b: Builder, input: Any, *sizes: Any) -> Any:
 
 
 def cat(b: Builder, tensors: Any, dim: int = 0, **named: Any) -> Any:
-    return b.concatenate([value(x) for x in tensors], named.get("axis", dim), name=b.module_name)
+    axis = named.get("axis", dim)
+    like = next((x for x in tensors if isinstance(x, Value)), None)
+    return b.concatenate([_of_rows(b, x, like, axis) for x in tensors], axis, name=b.module_name)
+
+
+def _of_rows(b: Builder, came: Any, like: Any, axis: int) -> Value:
+    """Numbers that are the same for each row as a value, beside one that they are joined with."""
+    if not isinstance(came, Repeated) or like is None:
+        return value(came)
+    n = came.array.shape[like.axis(axis)]
+    if n > like.sizes[like.axis(axis)]:
+        raise ValueError(f"{n} numbers that are known, before or behind fewer, have no counterpart here")
+    return b.scaled(b.slice(like, axis, 0, n), 0.0, came.array)
 
 
 def stack(b: Builder, tensors: Any, dim: int = 0) -> Any:

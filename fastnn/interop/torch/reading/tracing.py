@@ -7,12 +7,13 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import fx, nn
 
 from fastnn._base.arguments import shown
-from fastnn.interop.channels_first import Value
-from fastnn.interop.torch.reading.building import Builder, Unread, Zeros, numbers
+from fastnn.interop.channels_first import ROWS, Value
+from fastnn.interop.torch.reading.building import Builder, Repeated, Unread, Zeros, numbers
 from fastnn.interop.torch.reading.calls import CALLS, MAKING_ZEROS
 from fastnn.interop.torch.reading.layers import LAYERS
 from fastnn.interop.torch.reading.shaping import SHAPING
@@ -127,7 +128,7 @@ class Reading:
     def _called(self, node: fx.Node, args: Any, named: dict[str, Any]) -> Any:
         """A function or a method: ours of its name where it reads a value, else what it gives of plain numbers."""
         name = self._kind(node)
-        if not any(isinstance(one, Value | Zeros) for one in _flat([args, named])):
+        if not any(isinstance(one, Value | Zeros | Repeated) for one in _flat([args, named])):
             return _plain(node, name, args, named)
         home = str(getattr(node.target, "__module__", ""))
         if node.op == "call_function" and node.target is not getattr and not home.startswith(HOMES):
@@ -180,6 +181,11 @@ def _plain(node: fx.Node, name: str, args: Any, named: dict[str, Any]) -> Any:
     """What a call gives that reads no value."""
     if name in MAKING_ZEROS:
         return Zeros()
+    if name == "expand" and isinstance(args[0], np.ndarray) and len(args[0]) == 1:
+        sizes = list(args[1] if len(args) == 2 else args[1:])
+        if sizes[0] % ROWS == 0 and len(sizes) == args[0].ndim:
+            wanted = [have if size == -1 else size for size, have in zip(sizes, args[0].shape, strict=True)]
+            return Repeated(np.broadcast_to(args[0], (1, *wanted[1:])))
     if any(type(one) is int and abs(one) > 10**6 for one in _flat([args, named])) and name not in ("getitem", "mul"):
         raise ValueError("arrays of as many rows as the batch has no counterpart; zeros to begin with have")
     given = [torch.as_tensor(one) if hasattr(one, "dtype") else one for one in args]
