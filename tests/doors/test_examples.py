@@ -28,7 +28,7 @@ def example(monkeypatch):
     return importlib.import_module
 
 
-@EVERY_BACKEND
+@FAST_BACKENDS
 @pytest.mark.parametrize("which", COSTS)
 @pytest.mark.parametrize(("iterations", "fall"), [(1000, 3), pytest.param(None, 5, marks=pytest.mark.long)])
 def test_costs_are_numpys_at_every_printed_iteration(example, monkeypatch, which, name, iterations, fall, capsys):
@@ -60,7 +60,7 @@ def test_xor_is_learned_with_every_seed(example, name):
     assert example("xor").main(name) == [4] * 10
 
 
-@EVERY_BACKEND
+@FAST_BACKENDS
 def test_a_single_neuron_cannot_learn_xor(example, name):
     xor = example("xor")
     assert max(xor.correct(xor.single_neuron(seed, name)) for seed in range(3)) < 4
@@ -106,7 +106,7 @@ def test_the_gradients_of_xor_are_drawn(example, tmp_path):
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("which", [*COSTS, "keras_listing"])
+@pytest.mark.parametrize("which", [COSTS[0], "keras_listing", pytest.param(COSTS[1], marks=pytest.mark.long)])
 def test_examples_are_scripts_that_take_a_backend(which):
     name = fastnn.get_backend()
     command = [sys.executable, str(EXAMPLES / f"{which}.py"), "--backend", name]

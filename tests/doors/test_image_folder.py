@@ -115,7 +115,7 @@ def test_arguments_that_fit_no_picture_are_refused(bars, given, match):
         read_image_folder(bars, **given)
 
 
-@pytest.mark.parametrize("network", ["mlp", "lenet", "cnn", "gru", "lstm"])
+@pytest.mark.parametrize("network", ["mlp", "lenet", "cnn", "gru", pytest.param("lstm", marks=pytest.mark.long)])
 def test_a_network_learns_from_a_folder_and_predicts_pictures(bars, tmp_path, capsys, network):
     out = str(tmp_path / "m.safetensors")
     given = ["--network", network, "--epochs", "30", "--batch-size", "8", "--seed", "1", "--out", out]
@@ -143,7 +143,9 @@ def test_networks_for_images_refuse_tables(tmp_path, capsys):
     assert "--network lenet is for images" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("given", "kinds"), [((), 0), (("--augment",), 3), (("--augment", "flip"), 4)])
+@pytest.mark.parametrize(
+    ("given", "kinds"), [(("--augment",), 3), (("--augment", "flip"), 4), pytest.param((), 0, marks=pytest.mark.long)]
+)
 def test_images_are_augmented_where_that_is_asked_for(bars, tmp_path, capsys, given, kinds):
     out = str(tmp_path / "m.safetensors")
     common = ["--network", "cnn", "--epochs", "1", "--seed", "1", "--out", out, "--backend", "numpy"]

@@ -53,7 +53,9 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if i % 4 else ()) for i, name in enumerate(BROKEN)]
+)
 def test_a_broken_picture_is_not_its_baseline(name, tmp_path, monkeypatch):
     owner, attribute, wrong = BROKEN[name]
     if wrong is None:

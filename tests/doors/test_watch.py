@@ -212,7 +212,7 @@ def fast_model(**options):
     return model_of(Dense(4, "tanh"), Dense(1), n_in=2, metrics=["mae"], **options)
 
 
-@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("validated", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_fit_is_the_same_with_a_page_and_a_reader(rng, validated):
     x, y = regression(rng, n_in=2)
     options = {"epochs": 300, "validation_split": 0.2 * validated, "verbose": 0}
