@@ -6,6 +6,7 @@
 #              predictions, convolutions, steps, updates, products; BENCH_ARGS=train ... for some): a table,
 #              build/suites.json, build/bench.json and build/bench.png (PEERS_PYTHON=python with torch, jax, ...)
 # make fuzz    malformed files by the million for every reader (FUZZ_ARGS="model --count 1000"); findings go to build/fuzz
+# make sanitize  the native code under ASan and UBSan, TSan, and valgrind (SANITIZE_ARGS=address for one part)
 # make clean   remove all that make made, .venv too
 #
 # Everything happens in .venv. It is made when it is missing, and the package is built into it again when C, Cython or
@@ -25,8 +26,9 @@ PYTEST_ARGS ?=
 PEERS_PYTHON ?= $(RUN)
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
+SANITIZE_ARGS ?=
 
-.PHONY: demo test lint format bench fuzz clean
+.PHONY: demo test lint format bench fuzz sanitize clean
 
 demo: $(VENV)/built
 	@mkdir -p demo
@@ -66,6 +68,9 @@ bench: $(VENV)/built
 fuzz: export PYTHONPATH := tests:tests/models
 fuzz: $(VENV)/built
 	$(RUN) -m fuzz $(FUZZ_ARGS)
+
+sanitize: $(VENV)/built
+	$(RUN) tests/sanitize.py $(SANITIZE_ARGS)
 
 clean:
 	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native/native.c fastnn/_kernels/native/native_missing.txt fastnn/_kernels/native/*.so

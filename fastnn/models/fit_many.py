@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -155,10 +156,9 @@ def side_by_side(tasks: Sequence[Callable[[], Any]], n_threads: int, order: Iter
 
     The first task's error is raised when all have ended, with a note which one it was.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     failures: dict[int, BaseException] = {}
-    task = object()
+    task, waiting, next_one = object(), iter([*order]), threading.Lock()
+    ended: list[BaseException] = []  # what calls all of them off
 
     def one(i: int) -> None:
         try:
@@ -168,15 +168,54 @@ def side_by_side(tasks: Sequence[Callable[[], Any]], n_threads: int, order: Iter
             error.add_note(f"(model {i} of the {len(tasks)} that were trained together)")
             failures[i] = error
 
+    def work() -> None:
+        try:
+            while not ended:
+                with next_one:
+                    i = next(waiting, None)
+                if i is None:
+                    return
+                one(i)
+        except BaseException as error:
+            call_off(error)
+
+    def call_off(error: BaseException) -> None:
+        """What runs is called off, what waits does not begin."""
+        ended.append(error)
+        interrupts.called_off.add(task)
+
     try:
-        with ThreadPoolExecutor(max(1, min(n_threads, len(tasks)))) as pool:
-            try:
-                list(pool.map(one, order))
-            except BaseException:  # Ctrl-C: what runs is called off, what waits does not begin
-                interrupts.called_off.add(task)
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        _run_together(work, max(1, min(n_threads, len(tasks))), call_off)
     finally:
         interrupts.called_off.discard(task)
+    if ended:
+        raise ended[0]
     if failures:
         raise failures[min(failures)]
+
+
+def _run_together(work: Callable[[], None], n: int, call_off: Callable[[BaseException], None]) -> None:
+    """``work`` on ``n`` threads until all have ended; an interrupt meanwhile is handed to ``call_off``.
+
+    No pool of the standard library: a program that ends would wait for its threads, though a fit may take hours. Nor
+    ``Thread.join``: CPython 3.11 takes a thread for ended whose join was interrupted.
+    """
+    ends: list[threading.Event] = []
+
+    def worker(end: threading.Event) -> None:
+        try:
+            work()
+        finally:
+            end.set()
+
+    try:
+        for _ in range(n):
+            end = threading.Event()
+            threading.Thread(target=worker, args=(end,), daemon=True).start()
+            ends.append(end)
+        for end in ends:
+            end.wait()
+    except BaseException as error:
+        call_off(error)
+        for end in ends:
+            end.wait()
