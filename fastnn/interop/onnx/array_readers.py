@@ -135,7 +135,9 @@ def concat(r: Reader, node: Node) -> Value:
 
 def constant(r: Reader, array: np.ndarray, shape: Any, like: Value) -> Value:
     """Known numbers, repeated to a shape, as a value with the batch where that of another one has it."""
-    batch = next(i for i in range(like.rank) if like.is_apart(i))
+    batch = next((i for i in range(like.rank) if like.is_apart(i)), None)
+    if batch is None:
+        raise ValueError(f"known numbers beside {like.told()}, whose batch is no axis by itself, have no counterpart")
     array = r.once(array, batch)
     if array.shape[batch] != 1:
         raise ValueError("known numbers that differ from row to row of the batch have no counterpart")

@@ -231,7 +231,7 @@ def _model(reader: Reader, wanted: list[str], named: dict[str, Any]) -> Model:
     found = []
     for name in wanted:
         value = reader.env.get(name)
-        if isinstance(value, np.ndarray) and value.shape[:1] == (ROWS,):
+        if isinstance(value, np.ndarray) and value.shape[:1] == (ROWS,) and reader.build.inputs:
             value = constant(reader, compressed(value), value.shape, reader.build.inputs[0])
         if not isinstance(value, Value):
             raise ValueError(f"output {name!r} does not depend on the model's input")
