@@ -197,7 +197,7 @@ def test_a_model_takes_its_input_shape_from_windows():
 @EVERY_BACKEND
 def test_a_series_that_is_no_feature_axis_goes_into_a_model_that_has_one(name):
     windows = timeseries(np.sin(np.arange(100.0)), length=LENGTH)
-    one, other = convolution(name, features=1), convolution(name, features=1)
+    one, other = (convolution(name, dtype_on(name), features=1) for _ in range(2))
     one.fit(windows, verbose=0)
     other.fit(np.asarray(windows.x)[..., None], windows.y, verbose=0)
     assert weights_of(one).tobytes() == weights_of(other).tobytes()

@@ -176,6 +176,7 @@ def test_a_mean_a_hundred_thousand_times_the_deviation_leaves_the_variance_its_d
     assert_close(variance, x.var(axis=0), dtype, rows)
 
 
+@pytest.mark.single
 def test_large_numbers_do_not_overflow(backend, rng):
     x = rng.normal(size=(20, 3)) * 1e17
     net = normalized(rng, (3,), [BatchNormalization(scale=False, center=False)], batch_size=20)
