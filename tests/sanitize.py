@@ -111,6 +111,10 @@ def run(name: str, more: list[str]) -> int:
     told = os.environ | part.options
     told |= {"LD_PRELOAD": library.stdout.strip(), "PYTHONMALLOC": "malloc", "PYTHONPATH": str(folder)}
     told |= {"FASTNN_NUM_THREADS": "3", "PYTHONDONTWRITEBYTECODE": "1"}
+    native = "import fastnn._kernels.native.native as native; print(native.__file__)"
+    used = subprocess.run([sys.executable, "-P", "-c", native], capture_output=True, text=True, env=told, check=True)
+    if not used.stdout.startswith(str(folder)):
+        raise RuntimeError(f"the tests would run with {used.stdout.strip()} in place of what was built in {folder}")
     present = [test for test in part.tests if (ROOT / test).exists()]
     command = [
         sys.executable,

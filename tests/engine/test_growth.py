@@ -20,7 +20,8 @@ x = np.random.default_rng(0).random((32, 4), np.float32)
 
 def fits(count):
     for _ in range(count):
-        model = fastnn.Sequential([Dense(8, "tanh", input_shape=(4,)), Dropout(0.1), Dense(1)], seed=1, backend=sys.argv[1])
+        layers = [Dense(8, "tanh", input_shape=(4,)), Dropout(0.1), Dense(1)]
+        model = fastnn.Sequential(layers, seed=1, backend=sys.argv[1])
         model.compile("adam", "mse")
         model.fit(x, x[:, :1], epochs=1, verbose=0)
         model.predict(x)

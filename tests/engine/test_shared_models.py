@@ -14,6 +14,8 @@ from models import EVERY_BACKEND, dtype_on, model_of
 from fastnn.layers import Dense
 
 N_THREADS = 16
+LONG = pytest.mark.long
+MORE = [pytest.param(name, marks=LONG) for name in ("forkserver", "loky")]
 TRAINED = """
 import sys, warnings
 warnings.simplefilter("ignore")
@@ -113,7 +115,7 @@ def test_a_fork_in_a_fork_trains_and_predicts(folder):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "loky"])
+@pytest.mark.parametrize("method", ["fork", "spawn", *MORE])
 def test_other_processes_get_the_same_bits(method, folder):
     if method == "loky":
         pytest.importorskip("joblib")
@@ -132,6 +134,7 @@ def test_other_processes_get_the_same_bits(method, folder):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_models_go_to_other_processes_as_pickles(folder):
     done = run(
         """
@@ -176,7 +179,7 @@ def test_a_subinterpreter_works_or_says_no(folder):
     assert "the same bits" in done.stdout or "refused: <class 'ImportError'>" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("ends", ["returns", "sys.exit(0)"])
+@pytest.mark.parametrize("ends", ["returns", pytest.param("sys.exit(0)", marks=LONG)])
 @pytest.mark.parametrize("what", ["fit", "fit_many", "predict"])
 def test_a_program_ends_while_its_daemon_threads_are_at_work(what, ends, folder):
     calls = {

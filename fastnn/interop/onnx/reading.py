@@ -75,6 +75,15 @@ def from_onnx(
     True
     """
     onnx = needed("onnx", "from_onnx")
+    if not isinstance(source, str | os.PathLike):
+        return _read(onnx, source, channels_last, shapes or {}, outputs, named)
+    try:
+        return _read(onnx, source, channels_last, shapes or {}, outputs, named)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(source)} cannot be read as a model: {error}") from error
+
+
+def _read(onnx: Any, source: Any, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, Any]) -> Model:
     proto = _proto(onnx, source)
     graph, opset = proto.graph, _opset(proto)
     numbers = _numbers(onnx, source, graph)
@@ -91,7 +100,7 @@ def from_onnx(
     for info in graph.input:
         if info.name not in numbers and any(info.name in node.inputs for node in reader.nodes):
             try:
-                _input(reader, info, shapes or {})
+                _input(reader, info, shapes)
             except (OverflowError, TypeError) as error:
                 raise ValueError(f"input {info.name!r}: {cut(str(error))}") from error
     for node in reader.nodes:
@@ -107,10 +116,10 @@ def _proto(onnx: Any, source: Any) -> Any:
     if isinstance(source, onnx.ModelProto):
         proto = source
     elif isinstance(source, bytes | bytearray | memoryview):
-        proto = _parsed(onnx, bytes(source), "the bytes")
+        proto = _parsed(onnx, bytes(source))
     elif isinstance(source, str | os.PathLike):
         with open(source, "rb") as file:
-            proto = _parsed(onnx, file.read(), str(source))
+            proto = _parsed(onnx, file.read())
     else:
         raise TypeError(f"from_onnx takes a file name, bytes or an onnx.ModelProto, got {shown(source)}")
     if not proto.HasField("graph") or not proto.graph.output:
@@ -120,11 +129,11 @@ def _proto(onnx: Any, source: Any) -> Any:
     return proto
 
 
-def _parsed(onnx: Any, data: bytes, name: str) -> Any:
+def _parsed(onnx: Any, data: bytes) -> Any:
     try:
         return onnx.load_model_from_string(data)
     except Exception as error:
-        raise ValueError(f"{name} is no ONNX model, or damaged ({cut(str(error))})") from None
+        raise ValueError(f"it is no ONNX model, or damaged ({cut(str(error))})") from None
 
 
 def _opset(proto: Any) -> int:
