@@ -80,7 +80,12 @@ def from_onnx(
     try:
         return _read(onnx, source, channels_last, shapes or {}, outputs, named)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(source)} cannot be read as a model: {error}") from error
+        raise ValueError(f"{os.fspath(source)} cannot be read as a model: {_line(error)}") from error
+
+
+def _line(error: ValueError) -> str:
+    """What an error says, in one line: names in a file may have several."""
+    return " ".join(str(error).split())
 
 
 def _read(onnx: Any, source: Any, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, Any]) -> Model:
@@ -125,6 +130,8 @@ def _proto(onnx: Any, source: Any) -> Any:
     if not proto.HasField("graph") or not proto.graph.output:
         raise ValueError("it is no ONNX model: there is no graph with outputs in it")
     if proto.functions:
+        import onnx.inliner
+
         proto = onnx.inliner.inline_local_functions(proto)
     return proto
 
