@@ -22,6 +22,10 @@ VECTORS = "vectors"  # under this name a mark has matrices ``(n, n_params)``, by
 COUNTS = ("epoch", "batch", "step", "wait")
 
 
+class Misfit(ValueError):
+    """A fit cannot go on from a mark as the marked one would have."""
+
+
 def mark(fit: Standing) -> dict[str, Any]:
     """Where a fit stands, which is between two updates."""
     run, trainer, history = fit.run, fit.trainer, fit.history
@@ -66,24 +70,18 @@ def what_trains(fit: Standing) -> dict[str, Any]:
 
 
 def check(fit: Standing, marked: dict[str, Any]) -> None:
-    """Raise ``ValueError`` when a fit cannot go on from a mark as the marked one would have."""
-    if fit.epochs[0] != marked["initial_epoch"]:
-        raise ValueError(
-            f"this fit has initial_epoch {fit.epochs[0]}, and the checkpoint's {shown(marked['initial_epoch'])}"
-        )
-    now, then = what_trains(fit), marked["data"]
-    for name in now:
-        if now[name] != then.get(name):
-            raise ValueError(
-                f"this fit has {name} {shown(now[name])}, and the checkpoint's {shown(then.get(name))}; give the same, "
-                f"or begin anew with resume=False"
-            )
+    """Raise :class:`Misfit` when a fit cannot go on from a mark as the marked one would have."""
+    pairs = [("initial_epoch", fit.epochs[0], marked["initial_epoch"])]
+    pairs += [(name, now, marked["data"].get(name)) for name, now in what_trains(fit).items()]
+    for name, now, then in pairs:
+        if now != then:
+            raise Misfit(f"this fit has {name} {shown(now)}, and the checkpoint's {shown(then)}")
     names = [type(callback).__name__ for callback, _ in remembering(fit)]
     known = [name for name, _ in marked["callbacks"]]
     if names != known:
-        raise ValueError(
+        raise Misfit(
             f"of the callbacks of this fit {', '.join(names) or 'none'} remember something, and of the checkpoint's "
-            f"{', '.join(known) or 'none'}; give the same in the same order, or begin anew with resume=False"
+            f"{', '.join(known) or 'none'}; give the same in the same order"
         )
 
 
@@ -93,7 +91,7 @@ def go_on(fit: Standing, marked: dict[str, Any]) -> None:
     try:
         _stand(fit, marked)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"the checkpoint does not tell where its fit stood: {error!r}") from error
+        raise Misfit(f"it does not tell where its fit stood: {error!r}") from error
 
 
 def _stand(fit: Standing, marked: dict[str, Any]) -> None:

@@ -127,15 +127,16 @@ def opened(path: Any) -> Iterator[TensorFile]:
     except FileNotFoundError:
         raise FileNotFoundError(f"no such file: {name}") from None
     except ValueError as error:
-        raise ValueError(f"{name} is no fastnn model, or is cut short: {_line(error)}") from None
+        raise ValueError(f"{name} is no fastnn model, or is cut short: {in_a_line(error)}") from None
     with file:
         try:
             yield file
         except DAMAGED as error:
-            raise ValueError(f"{name} cannot be loaded: {_line(error)}") from error
+            raise ValueError(f"{name} cannot be loaded: {in_a_line(error)}") from error
 
 
-def _line(error: BaseException) -> str:
+def in_a_line(error: BaseException) -> str:
+    """What an error says, cut short."""
     words = f"{error} is missing" if isinstance(error, KeyError) else str(error)
     return cut(" ".join(words.split()), 400)
 

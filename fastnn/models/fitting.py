@@ -15,7 +15,7 @@ from fastnn._engine.data import check_given
 from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_size, make_trainer, prepare
 from fastnn._plan.plan import Plan
 from fastnn.callbacks import History
-from fastnn.models import batches, checkpoints
+from fastnn.models import batches, checkpoints, resuming
 from fastnn.models.evaluating import Evaluating
 
 
@@ -141,9 +141,9 @@ class Fitting(Evaluating):
         """:meth:`prepared`, of a fit that writes the checkpoints of a request, and goes on from the one found."""
         if request is None:
             return self.prepared(given, arguments, stop)
-        backend = checkpoints.backend_of(self, found, arguments.backend)
+        backend = resuming.backend_of(self, found, arguments.backend)
         began = checkpoints.described_optimizer(self)
-        with checkpoints.restored(self, found):
+        with resuming.restored(self, found):
             writes = checkpoints.saving(self, request, began)
             marked = None if found is None else found.marked
             return self.prepared(given, replace(arguments, backend=backend, saving=writes, marked=marked), stop)

@@ -521,10 +521,11 @@ def test_a_fit_of_another_kind_is_an_error_that_says_how_and_changes_nothing(oth
     model = made()
     told = {**PLAIN, **told}
     callbacks = [*told.pop("callbacks", lambda: ())(), Break()]
-    with pytest.raises(ValueError, match=r"cannot be gone on from|this fit") as error:
+    with pytest.raises(ValueError, match="cannot be gone on from") as error:
         model.fit(*rows(), verbose=0, checkpoint=path, callbacks=callbacks, **told)
     assert words in str(error.value)
-    assert "resume=False" in str(error.value) or "initial_epoch" in words
+    assert "resume=False" in str(error.value)
+    assert path in str(error.value)
     for mine, was in zip(model.get_weights(), before.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, was)
     assert (model.epoch, model.step, model.slots, model.seed) == (0, 0, None, before.seed)

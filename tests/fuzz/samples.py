@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -50,6 +51,35 @@ def regressor() -> Sequential:
     model = model_of(metrics=["mae"])
     model.fit(*regression(np.random.default_rng(1)), verbose=0)
     return model
+
+
+def rows() -> tuple[np.ndarray, np.ndarray]:
+    """What :func:`resumable` is trained on."""
+    draw = np.random.default_rng(0)
+    return draw.normal(size=(20, 3)), draw.normal(size=(20, 1))
+
+
+def resumable() -> Sequential:
+    """A small model whose optimiser remembers."""
+    model = Sequential([Dense(4, "tanh", input_shape=(3,)), Dropout(0.25), Dense(1)], seed=5)
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
+def checkpoints() -> list[bytes]:
+    """Of a fit in the middle of an epoch, and of one that is over."""
+
+    class Break(fastnn.callbacks.Callback):
+        def on_progress(self, done, logs=None):
+            if done == 8:
+                raise KeyError
+
+    def broken(path: Path) -> None:
+        with contextlib.suppress(KeyError):
+            resumable().fit(*rows(), callbacks=[Break()], checkpoint=path, checkpoint_every=1, **told)
+
+    told = {"epochs": 6, "batch_size": 8, "verbose": 0, "backend": "numpy"}
+    return [written(broken), written(lambda path: resumable().fit(*rows(), checkpoint=path, **told))]
 
 
 def shaped() -> Sequential:

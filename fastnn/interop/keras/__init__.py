@@ -56,7 +56,7 @@ def from_keras(model_or_path: Any, custom_objects: Mapping[str, Any] = NONE) -> 
 
 
 def _from_file(path: str, custom: Mapping[str, Any]) -> Any:
-    from fastnn.interop.keras.archive import Archive
+    from fastnn.interop.keras.archive import BROKEN, Archive
     from fastnn.interop.keras.weights import from_file, set_all
     from fastnn.models.files import DAMAGED
     from fastnn.models.store import at_most
@@ -71,7 +71,7 @@ def _from_file(path: str, custom: Mapping[str, Any]) -> Any:
             set_all(made, from_file(archive))
         finally:
             archive.close()
-    except DAMAGED as error:
+    except (*DAMAGED, *BROKEN) as error:
         raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())[:400]}") from error
     return made
 
