@@ -34,7 +34,7 @@ def test_files_have_the_names_and_numbers_of_the_module(tmp_path, case):
         np.testing.assert_array_equal(found[name], tensor.numpy())
 
 
-def test_what_pytorch_has_trained_comes_back():
+def test_what_pytorch_has_trained_comes_back(tmp_path):
     torch = torch_library()
     from safetensors.torch import save_file as save_tensors
 
@@ -43,8 +43,8 @@ def test_what_pytorch_has_trained_comes_back():
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.25  # the second bias, too
-    save_tensors({name: t.contiguous() for name, t in network.state_dict().items()}, "w.safetensors")
-    load_torch_weights(model, "w.safetensors")
+    save_tensors({name: t.contiguous() for name, t in network.state_dict().items()}, tmp_path / "w.safetensors")
+    load_torch_weights(model, tmp_path / "w.safetensors")
     x = np.random.default_rng(0).normal(size=(4, 7, 4)).astype(np.float32)
     with torch.no_grad():
         np.testing.assert_allclose(network(torch.from_numpy(x)).numpy(), model.predict(x), rtol=1e-5, atol=1e-5)
