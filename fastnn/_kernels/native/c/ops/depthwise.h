@@ -4,8 +4,10 @@
 
 #include "windows.h"
 
-#define ACROSS 8 /* outputs of a line that are summed together */
-#define TAPS 3   /* of a window's line, and lines, whose gradients are summed together */
+#define ACROSS 8   /* outputs of a line that are summed together */
+#define TAPS 3     /* of a window's line, and lines, whose gradients are summed together */
+#define CHANNELS 4 /* vectors of channels whose gradients at a place are summed together */
+#define PLACES 64  /* of a line, whose taps are kept */
 
 /* Taps [first, end) along one axis that lie inside of it, of the window at `at` (where its first tap reads). */
 typedef struct {
@@ -110,25 +112,62 @@ static void turn_taps(const windows *s, const real *w, real *turned) {
     for (int64_t tap = 0; tap < n; tap++) copy_row(w + (n - 1 - tap) * s->c, s->c, turned + tap * s->c);
 }
 
+/* The outputs that read a place along one axis, and how many: to find them takes divisions, so that they are kept. */
+typedef struct {
+    taps t;
+    int64_t n;
+} readers;
+
+static readers readers_at(int64_t at, int64_t k, int64_t stride, int64_t dilation, int64_t outputs) {
+    const taps t = taps_at(at, k, stride, dilation, outputs);
+    return (readers){t, n_taps(&t)};
+}
+
+/* `count` vectors of `some` channels of dx at one place; dz and w are where its first tap of all reads. */
+INLINE void depthwise_dx_tile(const windows *s, const readers *y, const readers *x, const real *dz, const real *w,
+                              int add, real *dx, const int some, const int count) {
+    const int64_t up = y->t.back * s->ow * s->c, back = x->t.back * s->c;
+    const int64_t down = y->t.step * s->kw * s->c, right = x->t.step * s->c;
+    vf sum[CHANNELS];
+#pragma GCC unroll 4
+    for (int v = 0; v < count; v++) sum[v] = vf_zero();
+    for (int64_t p = 0; p < y->n; p++)
+        for (int64_t q = 0; q < x->n; q++) {
+            const real *from = dz - p * up - q * back, *number = w + p * down + q * right;
+#pragma GCC unroll 4
+            for (int v = 0; v < count; v++)
+                sum[v] = vf_fma(vec_load(from + v * LANES, some), vec_load(number + v * LANES, some), sum[v]);
+        }
+#pragma GCC unroll 4
+    for (int v = 0; v < count; v++) {
+        if (add) sum[v] = vf_add(vec_load(dx + v * LANES, some), sum[v]);
+        vec_store(dx + v * LANES, sum[v], some);
+    }
+}
+
+static void depthwise_dx_place(const windows *s, const readers *y, const readers *x, const real *dz, const real *w,
+                               int add, real *dx) {
+    if (y->n && x->n) {
+        dz += (y->t.output * s->ow + x->t.output) * s->c;
+        w += (y->t.first * s->kw + x->t.first) * s->c;
+    }
+    int64_t j = 0;
+    for (; j + CHANNELS * LANES <= s->c; j += CHANNELS * LANES)
+        depthwise_dx_tile(s, y, x, dz + j, w + j, add, dx + j, LANES, CHANNELS);
+    for (; j + LANES <= s->c; j += LANES) depthwise_dx_tile(s, y, x, dz + j, w + j, add, dx + j, LANES, 1);
+    if (j < s->c) depthwise_dx_tile(s, y, x, dz + j, w + j, add, dx + j, (int)(s->c - j), 1);
+}
+
 /* The same with any strides, place by place. */
 static void depthwise_dx(const windows *s, const real *dz, const real *w, int add, real *dx) {
-    for (int64_t y = 0; y < s->h; y++) {
-        const taps ty = taps_at(y + s->top, s->kh, s->sh, s->dh, s->oh);
-        for (int64_t x = 0; x < s->w; x++) {
-            const taps tx = taps_at(x + s->left, s->kw, s->sw, s->dw, s->ow);
-            for (int64_t j = 0; j < s->c; j += LANES) {
-                const int some = s->c - j < LANES ? (int)(s->c - j) : LANES;
-                real *to = dx + (y * s->w + x) * s->c + j;
-                vf sum = vf_zero();
-                for (int64_t p = 0; p < n_taps(&ty); p++)
-                    for (int64_t q = 0; q < n_taps(&tx); q++) {
-                        const int64_t tap = (ty.first + p * ty.step) * s->kw + tx.first + q * tx.step;
-                        const int64_t at = (ty.output - p * ty.back) * s->ow + tx.output - q * tx.back;
-                        sum = vf_fma(vec_load(dz + at * s->c + j, some), vec_load(w + tap * s->c + j, some), sum);
-                    }
-                if (add) sum = vf_add(vec_load(to, some), sum);
-                vec_store(to, sum, some);
-            }
+    readers across[PLACES];
+    for (int64_t first = 0; first < s->w; first += PLACES) {
+        const int64_t count = at_most(s->w - first, PLACES);
+        for (int64_t i = 0; i < count; i++) across[i] = readers_at(first + i + s->left, s->kw, s->sw, s->dw, s->ow);
+        for (int64_t y = 0; y < s->h; y++) {
+            const readers down = readers_at(y + s->top, s->kh, s->sh, s->dh, s->oh);
+            real *line = dx + (y * s->w + first) * s->c;
+            for (int64_t i = 0; i < count; i++) depthwise_dx_place(s, &down, &across[i], dz, w, add, line + i * s->c);
         }
     }
 }
