@@ -93,7 +93,7 @@ def _go_on(path: Path) -> None:
         raise
 
 
-_gz = mutations.unpacked(gzip.decompress, gzip.compress, mutations.of_sizes)
+_gz = mutations.unpacked(gzip.decompress, lambda data: gzip.compress(data, mtime=0), mutations.of_sizes)
 _plain = mutations.some(mutations.of_bytes, mutations.of_bits, mutations.of_places)
 
 

@@ -130,13 +130,13 @@ def csv() -> list[bytes]:
     wide = "day;city;price\n" + "".join(f"2024-01-{i:02d} 1{i % 10}:00;Zürich;{i},5\n" for i in range(1, 25))
     odd = 'a\tb\n"x\ty"\t1e5\n"say ""hi"""\t-inf\nNA\t007\n'
     plain = [CSV, wide.encode(), wide.encode("utf-16"), wide.encode("latin-1"), odd.encode()]
-    return [*plain, gzip.compress(CSV), bz2.compress(CSV), lzma.compress(CSV, preset=0), _zip({"a.csv": CSV})]
+    return [*plain, gzip.compress(CSV, mtime=0), bz2.compress(CSV), lzma.compress(CSV, preset=0), _zip({"a.csv": CSV})]
 
 
 def idx() -> list[bytes]:
     """Bytes, doubles, one axis, and a packed one."""
     doubles = bytes([0, 0, 14, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + np.arange(6.0).astype(">f8").tobytes()
-    return [IDX, doubles, bytes([0, 0, 12, 1, 0, 0, 0, 2]) + bytes(8), gzip.compress(IDX)]
+    return [IDX, doubles, bytes([0, 0, 12, 1, 0, 0, 0, 2]) + bytes(8), gzip.compress(IDX, mtime=0)]
 
 
 def npz() -> list[bytes]:
