@@ -184,7 +184,9 @@ def test_a_graph_in_the_style_of_tf2onnx_is_read():
     model = from_onnx(proto)
     assert [type(layer).__name__ for layer in model.layers[1:]] == ["Conv2D", "Activation", "Flatten", "Dense"]
     x = rng.normal(size=(2, 6, 5, 3)).astype(np.float32)
-    wanted = onnx.reference.ReferenceEvaluator(proto).run(None, {"x": x})
+    from onnx.reference import ReferenceEvaluator
+
+    wanted = ReferenceEvaluator(proto).run(None, {"x": x})
     compare([model.predict(x)], wanted)
 
 

@@ -130,9 +130,9 @@ def _proto(onnx: Any, source: Any) -> Any:
     if not proto.HasField("graph") or not proto.graph.output:
         raise ValueError("it is no ONNX model: there is no graph with outputs in it")
     if proto.functions:
-        import onnx.inliner
+        from onnx.inliner import inline_local_functions
 
-        proto = onnx.inliner.inline_local_functions(proto)
+        proto = inline_local_functions(proto)
     return proto
 
 

@@ -43,7 +43,7 @@ class Conv2d(nn.Conv2d):
 class ConvTranspose1d(nn.ConvTranspose1d):
     """``(n, steps, channels)``; ``around`` is what is cut off (below zero) or added."""
 
-    def forward(self, x: Tensor, around: tuple[int, ...] = (0, 0)) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, around: tuple[int, ...] = (0, 0)) -> Tensor:
         y = F.conv_transpose1d(_first(x), self.weight, None, self.stride, dilation=self.dilation)
         return _biased(_last(_padded(y, around)), self.bias)
 
@@ -51,7 +51,7 @@ class ConvTranspose1d(nn.ConvTranspose1d):
 class ConvTranspose2d(nn.ConvTranspose2d):
     """``(n, height, width, channels)``; ``around`` is what is cut off (below zero) or added."""
 
-    def forward(self, x: Tensor, around: tuple[int, ...] = (0, 0, 0, 0)) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, around: tuple[int, ...] = (0, 0, 0, 0)) -> Tensor:
         y = F.conv_transpose2d(_first(x), self.weight, None, self.stride, dilation=self.dilation)
         return _biased(_last(_padded(y, around)), self.bias)
 

@@ -94,7 +94,7 @@ class Recurrent(nn.Module):
         raise NotImplementedError
 
 
-class RNN(Recurrent, nn.RNN):  # type: ignore[misc]
+class RNN(Recurrent, nn.RNN):
     """``h' = tanh(W x + b + U h + b')``, or with another activation."""
 
     def __init__(self, activation: Activation, gate: Any, dropout: float, **told: Any):
@@ -108,7 +108,7 @@ class RNN(Recurrent, nn.RNN):  # type: ignore[misc]
         return [self.squash(z + self.of_state(read))]
 
 
-class LSTM(Recurrent, nn.LSTM):  # type: ignore[misc]
+class LSTM(Recurrent, nn.LSTM):
     """Gates in the order i, f, g, o."""
 
     n_states = 2
@@ -126,7 +126,7 @@ class LSTM(Recurrent, nn.LSTM):  # type: ignore[misc]
         return [self.gate(o) * self.squash(c), c]
 
 
-class GRU(Recurrent, nn.GRU):  # type: ignore[misc]
+class GRU(Recurrent, nn.GRU):
     """Gates in the order r, z, n; with ``reset_after=False`` the state is reset before its product."""
 
     def __init__(self, activation: Activation, gate: Any, dropout: float, reset_after: bool, **told: Any):
@@ -136,8 +136,8 @@ class GRU(Recurrent, nn.GRU):  # type: ignore[misc]
         if not reset_after:
             self.is_plain = False
             if "bias_hh_l0" in self._parameters:
-                self._flat_weights_names = [name for name in self._flat_weights_names if name != "bias_hh_l0"]
-                self._flat_weights = [getattr(self, name) for name in self._flat_weights_names]
+                kept: list[str] = [name for name in vars(self)["_flat_weights_names"] if name != "bias_hh_l0"]
+                self._flat_weights_names, self._flat_weights = kept, [getattr(self, name) for name in kept]
                 del self.bias_hh_l0
 
     def by_torch(self, x: Tensor, begin: Any) -> Any:
