@@ -264,3 +264,15 @@ def test_damaged_files_end_in_documented_errors():
             damaged[place] = rng.integers(0, 256)
         with contextlib.suppress(ValueError):
             from_onnx(bytes(damaged[: rng.integers(1, len(data) + 1)]))
+
+
+def test_names_that_are_no_text_and_functions_that_are_there_twice_are_refused(tmp_path):
+    proto = graph_of([("Relu", ["x"], ["y"])], (3,), {})
+    content = proto.SerializeToString().replace(b"\n\x01x", b"\n\x01\xff")
+    with pytest.raises(ValueError, match="is no text"):
+        from_onnx(content)
+    for _ in range(2):
+        function = proto.functions.add()
+        function.name, function.domain = "f", "own"
+    with pytest.raises(ValueError, match="its functions cannot be put in the place"):
+        from_onnx(proto)

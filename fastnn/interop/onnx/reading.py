@@ -91,6 +91,7 @@ def _line(error: ValueError) -> str:
 def _read(onnx: Any, source: Any, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, Any]) -> Model:
     proto = _proto(onnx, source)
     graph, opset = proto.graph, _opset(proto)
+    _check_names(graph)
     numbers = _numbers(onnx, source, graph)
     most = FREE + TIMES * sum(array.size for array in numbers.values())
     build = ChannelsFirst(channels_last)
@@ -132,7 +133,10 @@ def _proto(onnx: Any, source: Any) -> Any:
     if proto.functions:
         from onnx.inliner import inline_local_functions
 
-        proto = inline_local_functions(proto)
+        try:
+            proto = inline_local_functions(proto)
+        except Exception as error:
+            raise ValueError(f"its functions cannot be put in the place of their calls ({cut(str(error))})") from None
     return proto
 
 
@@ -141,6 +145,16 @@ def _parsed(onnx: Any, data: bytes) -> Any:
         return onnx.load_model_from_string(data)
     except Exception as error:
         raise ValueError(f"it is no ONNX model, or damaged ({cut(str(error))})") from None
+
+
+def _check_names(graph: Any) -> None:
+    """Raise ``ValueError`` for a name that is no text: protobuf gives bytes that are no UTF-8 as they are."""
+    names = [entry.name for entry in (*graph.initializer, *graph.input, *graph.output)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output, *(a.name for a in node.attribute)]
+    odd = next((name for name in names if not isinstance(name, str)), None)
+    if odd is not None:
+        raise ValueError(f"the name {shown(odd)} in it is no text")
 
 
 def _opset(proto: Any) -> int:
