@@ -96,6 +96,8 @@ def go_on(fit: Standing, marked: dict[str, Any]) -> None:
 
 def _stand(fit: Standing, marked: dict[str, Any]) -> None:
     run, was = fit.run, marked["run"]
+    if fit.trainer.n_samples and was["batch"] >= (fit.trainer.steps or 1):  # of a stream only the end tells how long
+        raise ValueError(f"it stands before batch {was['batch']} of an epoch of {fit.trainer.steps}")
     for name in COUNTS:
         run[name] = was[name]
     run["best"], run["first_epoch"] = float(was["best"]), run["epoch"]
@@ -126,9 +128,11 @@ def validated(marked: Any) -> dict[str, Any]:
     _count("calls", marked["calls"])
     for name in COUNTS:
         _count(name, run[name])
-    if run["epoch"] < first:
-        raise ValueError(f"it stands in epoch {run['epoch']}, and its fit began in epoch {first}")
     epochs = [_count("an epoch", one) for one in marked["epochs"]]
+    if run["epoch"] - first != len(epochs):
+        raise ValueError(
+            f"it stands {run['epoch'] - first} epochs behind its beginning, with {len(epochs)} in its history"
+        )
     wanted = {f"history of {name}": (column, (len(epochs),)) for name, column in marked["history"].items()}
     for name, (column, shape) in wanted.items():
         _of_shape(name, column, shape)

@@ -228,7 +228,9 @@ class PassTrainer(Pieces):
     def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
         piece = self.piece
-        piece["epoch"], piece["batch"] = (integer(name, marked[name], low=0, high=MOST) for name in ("pass", "at"))
+        of_pass = -(-len(self.rows) // self.batch_size)
+        piece["epoch"] = integer("pass", marked["pass"], low=0, high=MOST)
+        piece["batch"] = integer("at", marked["at"], low=0, high=of_pass - 1)
         if piece["batch"] and shuffle:
             fill_order(self.order, int(self.plan.header["seed"]), int(piece["epoch"]))
 

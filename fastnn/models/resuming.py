@@ -18,7 +18,7 @@ import numpy as np
 from fastnn import optimizers
 from fastnn._base.arguments import integer
 from fastnn._base.stored import difference
-from fastnn._engine.bookmark import VECTORS, Misfit
+from fastnn._engine.bookmark import MOST, VECTORS, Misfit
 from fastnn.models import compact
 from fastnn.models.checkpoints import Found, described_optimizer
 from fastnn.models.description import describe, names, slot_names
@@ -139,7 +139,7 @@ def _take(model: Any, found: Found) -> None:
     optimizer = model.compiled_optimizer
     slots = [found.arrays[name] for name in _slot_names(found, optimizer.n_slots)]
     state.slots = compact.spread(model.layout, slots, model.dtype) if slots else None
-    state.epoch, state.step = (integer(name, stored[name], low=0) for name in ("epoch", "step"))
+    state.epoch, state.step = (integer(name, stored[name], low=0, high=MOST) for name in ("epoch", "step"))
     state.states = None
     carried: dict[int, list[np.ndarray]] = {}
     for layer, _, array in found.marked["states"]:
