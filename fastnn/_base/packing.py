@@ -49,7 +49,7 @@ def _packed(what: str, value: Any, arrays: list[np.ndarray]) -> Any:
     )
 
 
-def unpack(packed: Any, read: Callable[[int], np.ndarray], known: int) -> Any:
+def unpack(packed: Any, read: Callable[[int], Any], known: int) -> Any:
     """The value that :func:`pack` took; ``read`` gives the arrays, of which there are ``known``, each used once.
 
     Raises
@@ -64,7 +64,7 @@ def unpack(packed: Any, read: Callable[[int], np.ndarray], known: int) -> Any:
     return value
 
 
-def _unpacked(packed: Any, read: Callable[[int], np.ndarray], used: set[int], known: int) -> Any:
+def _unpacked(packed: Any, read: Callable[[int], Any], used: set[int], known: int) -> Any:
     if isinstance(packed, list):
         return [_unpacked(inner, read, used, known) for inner in packed]
     if not isinstance(packed, dict):

@@ -48,6 +48,16 @@ def cut(text: str, width: int = WIDTH) -> str:
     return text if len(text) <= width else f"{text[: kept - kept // 3]} ... {text[-(kept // 3) :]}"
 
 
+def in_a_line(error: BaseException, width: int = 400) -> str:
+    """What an error says, on one line and cut short; of one that says nothing its kind.
+
+    >>> in_a_line(ValueError("one\\ntwo")), in_a_line(KeyError("shape")), in_a_line(OverflowError())
+    ('one two', "'shape' is missing", 'OverflowError')
+    """
+    words = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return cut(" ".join(words.split()) or type(error).__name__, width)
+
+
 def names_in_words(names: Sequence[str], most: int = 10, width: int = 60) -> str:
     """Names that a stranger gave, for a message: on one line, each and their number cut short.
 

@@ -17,7 +17,7 @@ from fastnn._base.arguments import integer, shown
 if TYPE_CHECKING:
     from fastnn._engine.standing import Standing
 
-MOST = 2**53  # epochs or updates, as files bound them
+MOST = 2**53  # updates or epochs; no training has as many, and a few more would leave int64
 VECTORS = "vectors"  # under this name a mark has matrices ``(n, n_params)``, by name
 COUNTS = ("epoch", "batch", "step", "wait")
 

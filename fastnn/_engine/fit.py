@@ -68,7 +68,7 @@ class Fit(Standing):
 
     def _begin(self) -> bool:
         """Tell what begins; False when a callback ends the fit, which must not see another update."""
-        is_told = self.told == self.place  # as a fit had that was interrupted here, and that this one goes on from
+        is_told = bool(self.marked) and self.told == self.place  # by a fit that was interrupted here
         if self.run["batch"] == 0:
             if self.per_epoch and not is_told:
                 self.listeners.tell("on_epoch_begin", int(self.run["epoch"]) + self.records.offset, {})
@@ -77,7 +77,8 @@ class Fit(Standing):
                 self.trainer.begin(int(self.run["epoch"]) + 1 + self.records.offset)
         if self.per_batch and not (is_told or self.state.stop_training):
             self.listeners.tell("on_train_batch_begin", int(self.run["batch"]), {})
-        self.told = self.place
+        if self.saving:
+            self.told = self.place
         return not self.state.stop_training
 
     def _stretch(self) -> None:

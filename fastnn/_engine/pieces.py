@@ -7,14 +7,12 @@ callbacks, divergence, the end) is the same as on arrays.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._base.arguments import integer
-from fastnn._base.random import fill_order
 from fastnn._engine.bookmark import MOST
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.convert import MAX_SAMPLES
@@ -216,11 +214,7 @@ class PassTrainer(Pieces):
         super().__init__(trainee, choose, batch_size, len(rows), piece)
 
     def what(self) -> dict[str, Any]:
-        return {**super().what(), "steps_per_epoch": self.steps, "digest of all rows": self._digest}
-
-    @cached_property
-    def _digest(self) -> int:
-        return self.rows.digest()
+        return {**super().what(), "steps_per_epoch": self.steps, "digest of all rows": self.rows.digest}
 
     def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
         return {**super().mark(vectors), "pass": int(self.piece["epoch"]), "at": int(self.piece["batch"])}
@@ -231,8 +225,8 @@ class PassTrainer(Pieces):
         of_pass = -(-len(self.rows) // self.batch_size)
         piece["epoch"] = integer("pass", marked["pass"], low=0, high=MOST)
         piece["batch"] = integer("at", marked["at"], low=0, high=of_pass - 1)
-        if piece["batch"] and shuffle:
-            fill_order(self.order, int(self.plan.header["seed"]), int(piece["epoch"]))
+        if shuffle:
+            self._order_from(piece)
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         interrupts.check()

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,22 @@ def check_every(argument: str, came: Any) -> Every:
     """
     if not isinstance(came, str):
         return Every(updates=integer(argument, came, low=1))
+    every = _in_words(came)
+    if every is None:
+        raise ValueError(f"{argument} must be {WANTED}, got {shown(came)}")
+    return every
+
+
+@lru_cache(maxsize=16)
+def _in_words(came: str) -> Every | None:
+    """What a text means; kept, for every fit asks, those of a single batch too."""
     found = WORDS.fullmatch(came.lower())
     amount, unit = (float(found[1]), found[2]) if found else (0.0, "")
     if amount > 0 and unit in SECONDS:
         return Every(seconds=amount * SECONDS[unit])
     if amount > 0 and amount == int(amount) and unit in ("epoch", "update"):
         return Every(**{f"{unit}s": int(amount)})
-    raise ValueError(f"{argument} must be {WANTED}, got {shown(came)}")
+    return None
 
 
 class Saving:

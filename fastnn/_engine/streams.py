@@ -15,11 +15,11 @@ from typing import Any
 
 from fastnn._base.arguments import integer
 from fastnn._engine.ahead import Ahead
+from fastnn._engine.bookmark import MOST
 from fastnn._engine.sources import Source
 from fastnn.errors import BatchError
 
 END = object()  # in place of a batch
-MOST = 2**53
 
 
 class Stream:
@@ -61,14 +61,14 @@ class Stream:
         self.ahead = Ahead(self._fetch)
         self.has_begun = False
         self.whole = 0  # batches of the epochs that are over
-        self.borders = [(0, first_pass)]  # before how many batches a pass began, and its number
+        self.border = 0, first_pass  # behind how many batches the pass began that is fetched from, and its number
 
     def mark(self) -> dict[str, Any]:
         """Where the next batch stands: of which pass it is, how many come before it there, and how many in all."""
         total = self.whole + self.taken
         if self.steps is None and not self.has_begun:  # between two passes
             return {"pass": self.passes, "at": 0, "total": total}
-        first, number = next(border for border in reversed(self.borders) if border[0] <= total)
+        first, number = self.border  # not behind the next batch, for none but that is fetched ahead
         return {"pass": number, "at": total - first, "total": total}
 
     def go_on(self, epoch: int, batch: int, marked: dict[str, Any], done: int) -> None:
@@ -79,7 +79,7 @@ class Stream:
         number, at, total = (integer(name, marked[name], low=0, high=MOST) for name in ("pass", "at", "total"))
         self.source.replay(done, epoch - 1, batch)
         self.begin(epoch)
-        self.passes, self.borders = number, [(total - at, number)]
+        self.passes, self.border = number, (total - at, number)
         self.whole, self.taken, self.fetched = total - batch, batch, batch
         if at or not self.source.restarts:
             self.batches, self.passes = self.source.go_on(number, at, total), number + 1
@@ -187,7 +187,7 @@ class Stream:
             fresh = self.batches is None
             try:
                 if self.batches is None:
-                    self.borders.append((self.whole + self.fetched, self.passes))
+                    self.border = self.whole + self.fetched, self.passes
                     self.batches, self.passes = self.source.one_pass(self.passes), self.passes + 1
                 return next(self.batches)
             except StopIteration:

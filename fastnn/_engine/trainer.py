@@ -7,7 +7,7 @@ before every call, so that it acts on the very next update.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -42,6 +42,7 @@ class Trainer:
 
     steps: int | None
     n_samples: int | None
+    order: np.ndarray
     cuts_epochs = False
 
     def __init__(self, trainee: Trainee, choose: Choose, batch_size: int, kept_rows: int):
@@ -86,6 +87,11 @@ class Trainer:
     def is_settled(self) -> bool:
         """Whether it is known if the epoch has another update."""
         return True
+
+    def _order_from(self, run: np.ndarray) -> None:
+        """The order of rows of an epoch that has begun; backends draw it as one begins."""
+        if run["batch"]:
+            fill_order(self.order, int(self.plan.header["seed"]), int(run["epoch"]))
 
     def heed(self) -> bool:
         """Take over what has been set on the optimiser since the last call; True for another one, which begins anew."""
@@ -148,16 +154,12 @@ class RowsTrainer(Trainer):
         super().__init__(trainee, choose, batch_size, len(rows))
 
     def what(self) -> dict[str, Any]:
-        return {**super().what(), "digest of all rows": self._digest}
-
-    @cached_property
-    def _digest(self) -> int:
-        return self.rows.digest()
+        return {**super().what(), "digest of all rows": self.rows.digest}
 
     def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
-        if run["batch"] and shuffle:  # backends draw the order as an epoch begins
-            fill_order(self.order, int(self.plan.header["seed"]), int(run["epoch"]))
+        if shuffle:
+            self._order_from(run)
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         interrupts.check()

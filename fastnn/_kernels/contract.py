@@ -59,6 +59,7 @@ class Rows:
     def __repr__(self) -> str:
         return call_of(self)
 
+    @cached_property
     def digest(self) -> int:
         """CRC-32 of all arrays."""
         found = 0

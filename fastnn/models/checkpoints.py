@@ -91,7 +91,7 @@ def find(request: Request | None) -> Found | None:
             raise ValueError("it is a model without a fit to go on with; load it with fastnn.load, and train that")
         described = parse("model", file.metadata["model"])
         file.find_arrays()
-        marked = validated(take_marked(file))
+        marked = validated(take_marked(file, file.array))
         for missing in {"backend", "began", "states"} - marked.keys():
             raise KeyError(missing)
         return Found(request.path, described["items"], {name: file.array(name) for name in file.entries}, marked)

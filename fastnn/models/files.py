@@ -11,14 +11,14 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.packing import unpack
-from fastnn._base.reprs import cut
+from fastnn._base.reprs import cut, in_a_line
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import TensorFile, check_name
 from fastnn._base.writing import write_atomically
@@ -101,18 +101,18 @@ def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Model:
             raise TypeError(f"the metadata must be an object, got {shown(metadata)}")
         file.find_arrays()
         if version == CHECKPOINT:  # of the fit nothing is wanted
-            take_marked(file)
+            take_marked(file, file.entries.__getitem__)
         model = rebuild(described, min(version, 2), file, custom_objects or {})
         _check_encoding(model, metadata)
         model.metadata = metadata
     return model
 
 
-def take_marked(file: TensorFile) -> Any:
-    """Where the fit stood that wrote a checkpoint; its arrays are the file's no more."""
+def take_marked(file: TensorFile, read: Callable[[str], Any]) -> Any:
+    """Where the fit stood that wrote a checkpoint; its arrays, which ``read`` gives, are the file's no more."""
     packed = parse("fit", file.metadata["fit"])
     entries = {name: entry for name, entry in file.entries.items() if name.startswith(FIT)}
-    marked = unpack(packed, lambda number: file.array(f"{FIT}{number}"), len(entries))
+    marked = unpack(packed, lambda number: read(f"{FIT}{number}"), len(entries))
     for name in entries:
         del file.entries[name]
     return marked
@@ -133,12 +133,6 @@ def opened(path: Any) -> Iterator[TensorFile]:
             yield file
         except DAMAGED as error:
             raise ValueError(f"{name} cannot be loaded: {in_a_line(error)}") from error
-
-
-def in_a_line(error: BaseException) -> str:
-    """What an error says, cut short."""
-    words = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-    return cut(" ".join(words.split()), 400)
 
 
 def check_kind(file: TensorFile, *kinds: str) -> tuple[str, int]:

@@ -104,10 +104,11 @@ class Fitting(Evaluating):
         call on the same data goes on where the file says, and ends with the bits of a fit without a break: weights,
         optimiser, schedule, history, and what callbacks remember (see :class:`fastnn.callbacks.Callback`). A fit that
         is over trains nothing; more ``epochs`` go on. ``resume="auto"`` goes on from a file that is there, True wants
-        one, False begins anew and replaces it. Another model, optimizer, batch size or other callbacks are errors that
-        say so; seed and weights are the file's. ``time_limit`` counts from each call. Batches that have an index, or
-        an iterator, are left out up to the place; an iterable with ``on_resume(epoch, batch)`` (from 0) is told it
-        instead. :func:`fastnn.load` reads the file as a model with the weights of that moment.
+        one, False begins anew and replaces it. Another model, optimizer, batch size, rows or callbacks that remember
+        something are errors that say so; seed and weights are the file's. ``time_limit`` counts from each call.
+        Batches that have an index, or an iterator, are left out up to the place; an iterable with
+        ``on_resume(epoch, batch)`` (from 0) is told it instead. :func:`fastnn.load` reads the file as a model with the
+        weights of that moment.
         """
         if unknown:
             refuse_for(Fitting.fit, unknown)

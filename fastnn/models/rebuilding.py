@@ -17,6 +17,7 @@ from fastnn._base.arguments import integer, shown
 from fastnn._base.arrays import check_finite, listed
 from fastnn._base.stored import check_types, difference
 from fastnn._base.tensor_file import TensorFile
+from fastnn._engine.bookmark import MOST
 from fastnn._plan.layout import Layout, lay_out
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import check_shape
@@ -31,7 +32,6 @@ from fastnn.models.texts import as_text_has
 if TYPE_CHECKING:
     from fastnn.models.model import Model
 
-MOST_STEPS = 2**53  # updates or epochs; no training has as many, and a few more would leave int64
 NOTHING: Mapping[str, Any] = {}
 FORMS = ("one", "list", "dict")
 
@@ -175,8 +175,8 @@ def _seed(stored: dict[str, Any]) -> int:
 
 
 def _count(name: str, came: Any) -> int:
-    if integer(name, came, low=0) > MOST_STEPS:
-        raise ValueError(f"{name} must be at most {MOST_STEPS}, got {shown(came)}")
+    if integer(name, came, low=0) > MOST:
+        raise ValueError(f"{name} must be at most {MOST}, got {shown(came)}")
     return came
 
 

@@ -17,12 +17,13 @@ import numpy as np
 
 from fastnn import optimizers
 from fastnn._base.arguments import integer
+from fastnn._base.reprs import in_a_line
 from fastnn._base.stored import difference
 from fastnn._engine.bookmark import MOST, VECTORS, Misfit
 from fastnn.models import compact
 from fastnn.models.checkpoints import Found, described_optimizer
 from fastnn.models.description import describe, names, slot_names
-from fastnn.models.files import DAMAGED, in_a_line
+from fastnn.models.files import DAMAGED
 from fastnn.models.instruction import own_schedule
 from fastnn.models.texts import as_text_has
 from fastnn.schedules import Schedule

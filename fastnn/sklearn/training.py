@@ -206,6 +206,9 @@ RECORDS = (
 class Epochs(Callback):
     """Tells a training of each epoch."""
 
+    def __init__(self, training: Stochastic):
+        self.training = training
+
     def get_state(self):
         """What the estimator has learned so far beside its model."""
         return {name: getattr(self.training.estimator, name, None) for name in RECORDS}
@@ -215,9 +218,6 @@ class Epochs(Callback):
             raise ValueError(f"the checkpoint is none of an estimator: it has {', '.join(state) or 'nothing'}")
         for name, value in state.items():
             setattr(self.training.estimator, name, value)
-
-    def __init__(self, training: Stochastic):
-        self.training = training
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.training.task is not None:

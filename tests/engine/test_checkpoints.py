@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import random
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -256,7 +257,17 @@ class Anew:
         return iter(batches())
 
 
+class Slow(Anew):
+    """An iterable whose next batch is fetched while one trains, though it be of the next pass."""
+
+    def __iter__(self):
+        for batch in batches():
+            time.sleep(0.002)
+            yield batch
+
+
 SOURCES = {
+    "slow in parts": (lambda: (Slow(),), {"steps_per_epoch": 4}),
     "sequence": (lambda: (Batches(),), {}),
     "list": (lambda: (batches(),), {}),
     "iterable": (lambda: (Anew(),), {}),

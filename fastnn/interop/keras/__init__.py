@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastnn._base.arguments import shown
+from fastnn._base.reprs import in_a_line
 from fastnn.interop.libraries import needed
+from fastnn.interop.nested import leaves
 
 NONE: Mapping[str, Any] = {}
 
@@ -72,22 +74,13 @@ def _from_file(path: str, custom: Mapping[str, Any]) -> Any:
         finally:
             archive.close()
     except (*DAMAGED, *BROKEN) as error:
-        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())[:400]}") from error
+        raise ValueError(f"{path} cannot be read: {in_a_line(error)}") from error
     return made
 
 
 def archive_free(config: Any) -> int:
     """Numbers of weights that a configuration itself holds: means and variances of Normalization layers."""
-    count, waiting = 0, [config]
-    while waiting:
-        came = waiting.pop()
-        if isinstance(came, Mapping):
-            waiting += came.values()
-        elif isinstance(came, list | tuple):
-            waiting += came
-        elif type(came) in (int, float):
-            count += 1
-    return 2 * count
+    return 2 * sum(type(leaf) in (int, float) for leaf in leaves(config))
 
 
 def _model(entry: Any, custom: Mapping[str, Any]) -> Any:

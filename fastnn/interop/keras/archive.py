@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.reprs import in_a_line
 from fastnn._base.stored import parse
 from fastnn.interop.libraries import needed
 
@@ -152,4 +153,4 @@ def _in_words(what: str) -> Iterator[None]:
     except BROKEN as error:
         if isinstance(error, ModuleNotFoundError):
             raise
-        raise ValueError(f"its {what} is damaged: {' '.join(str(error).split())[:300]}") from error
+        raise ValueError(f"its {what} is damaged: {in_a_line(error, 300)}") from error

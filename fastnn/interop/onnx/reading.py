@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn._base.reprs import cut
+from fastnn._base.reprs import cut, in_a_line
 from fastnn.interop.building.values import ROWS, Value
 from fastnn.interop.channels_first import ChannelsFirst
 from fastnn.interop.libraries import needed
@@ -80,12 +80,7 @@ def from_onnx(
     try:
         return _read(onnx, source, channels_last, shapes or {}, outputs, named)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(source)} cannot be read as a model: {_line(error)}") from error
-
-
-def _line(error: ValueError) -> str:
-    """What an error says, in one line: names in a file may have several."""
-    return " ".join(str(error).split())
+        raise ValueError(f"{os.fspath(source)} cannot be read as a model: {in_a_line(error)}") from error
 
 
 def _read(onnx: Any, source: Any, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, Any]) -> Model:

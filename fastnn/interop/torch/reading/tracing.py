@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx, nn
 
-from fastnn._base.arguments import shown
+from fastnn._base.reprs import in_a_line
 from fastnn.interop.channels_first import ROWS, Value
+from fastnn.interop.nested import leaves
 from fastnn.interop.torch.reading.building import Builder, Repeated, Unread, Zeros, numbers
 from fastnn.interop.torch.reading.calls import CALLS, MAKING_ZEROS
 from fastnn.interop.torch.reading.layers import LAYERS
@@ -54,7 +55,7 @@ def graph_of(module: nn.Module) -> fx.Graph:
     except Exception as error:
         raise ValueError(
             f"forward of {type(module).__name__} cannot be traced by torch.fx, for it does not always take the same "
-            f"steps: {_line(error)}"
+            f"steps: {in_a_line(error)}"
         ) from error
     finally:
         for part, mode in modes.items():
@@ -115,7 +116,7 @@ class Reading:
             return self._attribute(str(node.target))
         if node.op == "call_module":
             module = self.module.get_submodule(str(node.target))
-            if not any(isinstance(one, Value | Zeros) for one in _flat([args, named])):  # such as places in a table
+            if not any(isinstance(one, Value | Zeros) for one in leaves([args, named])):  # such as places in a table
                 return numbers(module(*map(torch.as_tensor, args)))
             handler: Any = LAYERS.get(type(module))
             if handler is None:
@@ -128,7 +129,7 @@ class Reading:
     def _called(self, node: fx.Node, args: Any, named: dict[str, Any]) -> Any:
         """A function or a method: ours of its name where it reads a value, else what it gives of plain numbers."""
         name = self._kind(node)
-        if not any(isinstance(one, Value | Zeros | Repeated) for one in _flat([args, named])):
+        if not any(isinstance(one, Value | Zeros | Repeated) for one in leaves([args, named])):
             return _plain(node, name, args, named)
         home = str(getattr(node.target, "__module__", ""))
         if node.op == "call_function" and node.target is not getattr and not home.startswith(HOMES):
@@ -186,24 +187,12 @@ def _plain(node: fx.Node, name: str, args: Any, named: dict[str, Any]) -> Any:
         if sizes[0] % ROWS == 0 and len(sizes) == args[0].ndim:
             wanted = [have if size == -1 else size for size, have in zip(sizes, args[0].shape, strict=True)]
             return Repeated(np.broadcast_to(args[0], (1, *wanted[1:])))
-    if any(type(one) is int and abs(one) > 10**6 for one in _flat([args, named])) and name not in ("getitem", "mul"):
+    if any(type(one) is int and abs(one) > 10**6 for one in leaves([args, named])) and name not in ("getitem", "mul"):
         raise ValueError("arrays of as many rows as the batch has no counterpart; zeros to begin with have")
     given = [torch.as_tensor(one) if hasattr(one, "dtype") else one for one in args]
     target: Any = getattr(given[0], name) if node.op == "call_method" else node.target
     made = target(*(given[1:] if node.op == "call_method" else given), **named)
     return numbers(made) if isinstance(made, torch.Tensor) else made
-
-
-def _flat(came: Any) -> Iterator[Any]:
-    waiting = [came]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Mapping):
-            waiting += one.values()
-        elif isinstance(one, list | tuple):
-            waiting += one
-        else:
-            yield one
 
 
 def _name(node: fx.Node) -> str:
@@ -218,10 +207,6 @@ def _named(node: fx.Node, kind: str) -> Iterator[None]:
     try:
         yield
     except Unread as error:
-        raise ValueError(f"{where}: {_line(error)}") from error
+        raise ValueError(f"{where}: {in_a_line(error)}") from error
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {_line(error)}") from error
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:400] or shown(type(error).__name__)
+        raise ValueError(f"{where}: {in_a_line(error)}") from error
