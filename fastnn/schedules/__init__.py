@@ -6,7 +6,7 @@ from typing import Any
 
 from fastnn._base.arguments import lookup
 from fastnn.schedules.base import Constant, Schedule
-from fastnn.schedules.cosine import CosineDecay, CosineDecayRestarts
+from fastnn.schedules.cosine import CosineDecay, CosineDecayRestarts, CosineLog, FlatCosine
 from fastnn.schedules.decays import (
     ExponentialDecay,
     InverseTimeDecay,
@@ -21,7 +21,9 @@ __all__ = [
     "Constant",
     "CosineDecay",
     "CosineDecayRestarts",
+    "CosineLog",
     "ExponentialDecay",
+    "FlatCosine",
     "InverseTimeDecay",
     "LearningRateSchedule",
     "PiecewiseConstantDecay",
@@ -37,7 +39,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
     c.__name__: c
     for c in (
         *(Constant, ExponentialDecay, StepDecay, PiecewiseConstantDecay, PolynomialDecay, InverseTimeDecay),
-        *(CosineDecay, CosineDecayRestarts, Plateau),
+        *(CosineDecay, CosineDecayRestarts, CosineLog, FlatCosine, Plateau),
     )
 }
 

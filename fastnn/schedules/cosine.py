@@ -1,4 +1,4 @@
-"""Rates that fall as half a cosine."""
+"""Rates that follow a cosine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import InitVar, dataclass
 
 import numpy as np
 
-from fastnn._base.arguments import number
+from fastnn._base.arguments import integer, number
 from fastnn._base.portable_math import cosine_of_pi, logarithm, power
 from fastnn.schedules.base import Schedule
 
@@ -91,3 +91,57 @@ class CosineDecayRestarts(Schedule):
         restart = np.where(begin(restart + 1) <= passed, restart + 1, restart)  # a logarithm rounds
         restart = np.where(begin(restart) > passed, restart - 1, restart)
         return restart, (passed - begin(restart)) / power(self.t_mul, restart)
+
+
+@dataclass(repr=False)
+class CosineLog(Schedule):
+    """``cycles`` whole cosines from 0 to the rate and back, each about twice as long as the one before.
+
+    ``learning_rate * (1 - cos(2 pi log2(1 + (2**cycles - 1) t))) / 2``, where ``t`` is the share of ``decay_steps``
+    that is done; 0 behind them. With four cycles it is what RealMLP trains tables with (Holzmueller, Grinsztajn and
+    Steinwart 2024, "coslog4"). The first update has the rate 0.
+
+    >>> import numpy as np
+    >>> from fastnn.schedules import CosineLog
+    >>> CosineLog(0.1, 150).rates(np.array([0, 10, 30, 70, 102, 150])).round(3).tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.1, 0.0]
+    """
+
+    learning_rate: float
+    decay_steps: float
+    cycles: int = 4
+    name: InitVar[str | None] = None
+
+    def check(self):
+        number("learning_rate", self.learning_rate, low=0.0)
+        number("decay_steps", self.decay_steps, low=0.0, open_low=True)
+        integer("cycles", self.cycles, low=1, high=32)
+
+    def rates(self, steps):
+        share = np.clip(steps / self.decay_steps, 0, 1)
+        passed = logarithm(1 + (2.0**self.cycles - 1) * share) / logarithm(np.float64(2))
+        place = passed - np.floor(passed)
+        return self.learning_rate * 0.5 * (1 - cosine_of_pi(2 * np.minimum(place, 1 - place)))
+
+
+@dataclass(repr=False)
+class FlatCosine(Schedule):
+    """The first rate for half of ``decay_steps``, then half a cosine down to 0 (Holzmueller et al. 2024, "flat_cos").
+
+    >>> import numpy as np
+    >>> from fastnn.schedules import FlatCosine
+    >>> FlatCosine(0.1, 100).rates(np.array([0, 50, 75, 100, 120])).round(4).tolist()
+    [0.1, 0.1, 0.05, 0.0, 0.0]
+    """
+
+    initial_learning_rate: float
+    decay_steps: float
+    name: InitVar[str | None] = None
+
+    def check(self):
+        number("initial_learning_rate", self.initial_learning_rate, low=0.0)
+        number("decay_steps", self.decay_steps, low=0.0, open_low=True)
+
+    def rates(self, steps):
+        share = np.clip(2 * (steps / self.decay_steps) - 1, 0, 1)
+        return self.initial_learning_rate * 0.5 * (1 + cosine_of_pi(share))

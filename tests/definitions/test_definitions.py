@@ -12,7 +12,15 @@ from fastnn import initializers, optimizers, regularizers, schedules
 from fastnn._base import arguments
 from fastnn.initializers import INITIALIZERS
 from fastnn.layers import Activation, Dense, Dropout, Flatten, InputLayer, Reshape, from_config
-from fastnn.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay, Plateau, StepDecay
+from fastnn.schedules import (
+    CosineDecay,
+    CosineLog,
+    ExponentialDecay,
+    FlatCosine,
+    PiecewiseConstantDecay,
+    Plateau,
+    StepDecay,
+)
 
 STEPS = np.arange(100)
 N = 4096
@@ -35,6 +43,9 @@ N = 4096
             CosineDecay(0.1, 50, warmup_target=0.5, warmup_steps=20),
             lambda s: 0.1 + 0.4 * s / 20 if s < 20 else 0.25 * (1 + math.cos(math.pi * min(s - 20, 50) / 50)),
         ),
+        (CosineLog(0.2, 60), lambda s: 0.1 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * min(s / 60, 1))))),
+        (CosineLog(0.3, 90, cycles=1), lambda s: 0.15 * (1 - math.cos(2 * math.pi * math.log2(1 + min(s / 90, 1))))),
+        (FlatCosine(0.3, 80), lambda s: 0.3 if s < 40 else 0.15 * (1 + math.cos(math.pi * (min(s / 80, 1) * 2 - 1)))),
         (Plateau(0.02), lambda s: 0.02),
     ],
     ids=lambda value: getattr(value, "__name__", repr(value)),
@@ -47,6 +58,14 @@ def test_rates_equal_the_formula(schedule, formula):
     assert schedules.schedule_from_config(schedule.config()) == schedule
     assert schedule.listens is isinstance(schedule, Plateau)
     np.testing.assert_array_equal(optimizers.SGD(schedule).learning_rates(30, 10), rates[30:40])
+
+
+def test_cycles_of_cosine_log_begin_and_end_at_nothing():
+    """Each cycle is about twice as long as the one before: 1, 2, 4 and 8 parts of 15."""
+    rates = CosineLog(1.0, 1500).rates(np.array([0, 100, 300, 700, 1500, 9999]))
+    np.testing.assert_allclose(rates, 0, atol=1e-28)
+    tops = 1500 / 15 * (2 ** (np.arange(4) + 0.5) - 1)
+    np.testing.assert_allclose(CosineLog(1.0, 1500).rates(tops), 1, rtol=1e-14)
 
 
 def test_plateau_lowers_the_rate_after_patience():
@@ -67,6 +86,9 @@ def test_plateau_lowers_the_rate_after_patience():
         (lambda: PiecewiseConstantDecay((2, 1), (1.0, 2.0, 3.0)), "rise"),
         (lambda: CosineDecay(-0.1, 5), "initial_learning_rate"),
         (lambda: CosineDecay(0.1, 5, warmup_steps=-1), "warmup_steps"),
+        (lambda: CosineLog(0.1, 0), "decay_steps"),
+        (lambda: CosineLog(0.1, 9, cycles=0), "cycles"),
+        (lambda: FlatCosine(-0.1, 5), "initial_learning_rate"),
         (lambda: Plateau(factor=1.0), "factor"),
         (lambda: Plateau(patience=0), "patience"),
         (lambda: schedules.schedule_from_config({"name": "CosineDekay"}), "CosineDecay"),

@@ -62,6 +62,8 @@ REQUIRED = {  # arguments of the definitions that have no default
     "InverseTimeDecay": (0.1, 1000, 0.5),
     "CosineDecay": (0.1, 1000),
     "CosineDecayRestarts": (0.1, 1000),
+    "CosineLog": (0.1, 1000),
+    "FlatCosine": (0.1, 1000),
     "BackupAndRestore": ("backup",),
     "ModelCheckpoint": ("best-{epoch}.safetensors",),
     "CSVLogger": ("log.csv",),
