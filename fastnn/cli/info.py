@@ -14,7 +14,7 @@ from fastnn.cli.texts import described
 from fastnn.config import config_lines
 from fastnn.models.summary import in_bytes, summary, table
 from fastnn.tables import Encoding
-from fastnn.tables.features import CategoryFeature, Feature, Pixels
+from fastnn.tables.features import CategoryFeature, CodeFeature, DateFeature, Feature, PieceFeature, Pixels
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
 from fastnn.tables.texts import TextFeature
@@ -97,10 +97,16 @@ def encoded(feature: Feature | TextFeature) -> str:
     if isinstance(feature, CategoryFeature):
         extra = "; gaps" * feature.gaps + "; all others" * feature.bucket
         return f"{counted(len(feature.values), 'category', 'categories')}: {first_of(feature.values)}{extra}"
+    gaps = ", gaps marked" * getattr(feature, "gaps", False)
+    if isinstance(feature, CodeFeature):
+        return f"{counted(len(feature.values), 'category', 'categories')} by number: {first_of(feature.values)}"
+    if isinstance(feature, PieceFeature):
+        return f"number, median {feature.center:.5g}, {counted(feature.n_pieces, 'piece')}{gaps}"
+    if isinstance(feature, DateFeature):
+        return ", ".join(["time", counted(feature.n_pieces, "piece"), *feature.cycles]) + gaps
     if not feature.scale:
         return "constant in training, counts as zero"
     kind = "true or false" if feature.truth else "number"
-    gaps = ", gaps marked" if feature.gaps else ""
     return f"{kind}, mean {feature.mean:.5g}, standard deviation {1 / feature.scale:.5g}{gaps}"
 
 

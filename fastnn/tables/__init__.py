@@ -11,6 +11,7 @@ from fastnn.tables import excel, parquet
 from fastnn.tables.delimited import delimited_table
 from fastnn.tables.encoding import Encoding
 from fastnn.tables.fit import fit_features
+from fastnn.tables.options import FeatureOptions
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Numbers, Table, Text
 from fastnn.tables.target import choose_task, fit_classes, fit_quantity
@@ -19,6 +20,7 @@ from fastnn.tables.unpack import Unreadable, unpack
 
 __all__ = [
     "Encoding",
+    "FeatureOptions",
     "Numbers",
     "Reading",
     "Table",

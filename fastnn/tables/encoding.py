@@ -25,13 +25,14 @@ from typing import Any
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import cut
 from fastnn._base.stored import check_types, parse
-from fastnn.tables.features import Features, features_from_config
+from fastnn.tables.features import Features, TableFeatures, features_from_config
 from fastnn.tables.reading import Reading
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Target, target_from_config
 from fastnn.tables.texts import TextFeatures, texts_from_config
 
-KEY, VERSION, LATER_VERSION = "table", 1, 2  # the latter where series or texts are, which older versions cannot read
+KEY = "table"
+VERSION, LATER_VERSION, LAST_VERSION = 1, 2, 3  # the second has series or texts; the third pieces, dates and codes
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Encoding:
     def metadata(self) -> dict[str, str]:
         """What to hand to ``Sequential.save``."""
         stored = {
-            "version": LATER_VERSION if isinstance(self.features, SeriesFeatures | TextFeatures) else VERSION,
+            "version": _version(self.features),
             "features": self.features.config(),
             "target": self.target.config(),
             "trained": self.trained,
@@ -121,7 +122,7 @@ class Encoding:
         """
         try:
             stored = parse("encoding", text)
-            newer = integer("version", stored["version"], low=1) > LATER_VERSION
+            newer = integer("version", stored["version"], low=1) > LAST_VERSION
             encoding = None if newer else _made(stored, [n_in] if isinstance(n_in, int) else n_in, n_out, n_ids)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ValueError(f"this model's encoding is damaged ({cut(repr(error))})") from None
@@ -142,13 +143,23 @@ def _made(stored: dict[str, Any], n_in: Sequence[int], n_out: int, n_ids: Sequen
         features.check_target(target)
     elif isinstance(target, Forecast):
         raise ValueError("steps ahead are told from a series, not from rows alone")
-    wanted = (features.widths, features.n_ids) if isinstance(features, TextFeatures) else ((features.width,), (None,))
+    wanted: tuple[Sequence[int], Sequence[int | None]] = (features.width,), (None,)
+    if isinstance(features, TableFeatures | TextFeatures):
+        wanted = features.widths, features.n_ids
     if (list(wanted[0]), target.n_out) != (list(n_in), n_out):
         made, has = f"{_listed(wanted[0])} inputs and {target.n_out} outputs", f"{_listed(n_in)} and {n_out}"
         raise ValueError(f"it makes {made}, and the network has {has}")
     if list(wanted[1]) != list(n_ids):
-        raise ValueError(f"it makes {_listed(wanted[1])} numbers of tokens, and the network has {_listed(n_ids)}")
+        raise ValueError(f"it makes {_listed(wanted[1])} numbers for embeddings, and the network has {_listed(n_ids)}")
     return encoding
+
+
+def _version(features: Features | SeriesFeatures | TextFeatures) -> int:
+    """The first version of files that have such features."""
+    columns = features.columns if isinstance(features, SeriesFeatures | TextFeatures) else features
+    if isinstance(columns, TableFeatures) and not columns.is_first_kind:
+        return LAST_VERSION
+    return LATER_VERSION if isinstance(features, SeriesFeatures | TextFeatures) else VERSION
 
 
 def _features(stored: dict[str, Any]) -> Features | SeriesFeatures | TextFeatures:

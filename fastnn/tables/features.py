@@ -1,9 +1,7 @@
 """How raw rows become the numbers a network takes: encodings of columns, stored as JSON in the model file.
 
-- numbers are standardised; a gap becomes the mean, and an indicator column says so if training rows had gaps
-- text becomes one-hot columns: one a category, one for gaps if training rows had some
-- text columns that say true and false count as numbers 1 and 0
-- a column with one value becomes zero; images (uint8 arrays) are divided by 255
+The kinds of columns stand in :mod:`fastnn.tables.columns`, :mod:`fastnn.tables.pieces` and :mod:`fastnn.tables.dates`;
+images (uint8 arrays) are divided by 255.
 """
 
 from __future__ import annotations
@@ -11,106 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from types import UnionType
 from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import number, shown, unknown_name
-from fastnn._base.reprs import call_of, counted
-from fastnn.tables.notes import odd_note, shortened
-from fastnn.tables.numerals import numbers
-from fastnn.tables.ranges import check_finite, check_range
-from fastnn.tables.table import Column, Numbers, Table, Text
+from fastnn._base.arguments import shown, unknown_name
+from fastnn._base.reprs import counted
+from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
+from fastnn.tables.dates import DateFeature
+from fastnn.tables.pieces import PieceFeature
+from fastnn.tables.table import Table
 
-TRUTH = {"true": 1.0, "false": 0.0}
-
-
-@dataclass(frozen=True)
-class NumberFeature:
-    """``(value - mean) * scale``, and 1 for a gap in a second column if ``gaps``.
-
-    ``truth`` marks a column of true and false; ``words`` count as gaps.
-    """
-
-    name: str
-    mean: float
-    scale: float
-    gaps: bool
-    truth: bool = False
-    words: Sequence[str] = ()
-
-    @property
-    def width(self) -> int:
-        return 1 + self.gaps
-
-    def __repr__(self) -> str:
-        return call_of(self)
-
-    def check(self) -> None:
-        """Raise ``ValueError`` where a file has put what no training gives."""
-        number(f"mean of {self.name!r}", self.mean)
-        number(f"scale of {self.name!r}", self.scale, low=0.0)
-
-    def fill(self, column: Column, out: np.ndarray) -> None:
-        """Write the encoded column to ``out`` ``(n, width)``."""
-        values = truth_values(self.name, column) if self.truth else number_values(self.name, column)
-        missing = np.isnan(values)
-        with np.errstate(over="ignore"):  # refused below
-            standard = np.where(missing, 0.0, values - self.mean) * self.scale
-        check_range(self.name, values, standard)
-        out[:, 0] = standard
-        if self.gaps:
-            out[:, 1] = missing
-
-
-@dataclass(frozen=True)
-class CategoryFeature:
-    """One-hot over ``values``, then a column for gaps if ``gaps``, then the bucket if ``bucket``."""
-
-    name: str
-    values: Sequence[str]
-    gaps: bool
-    bucket: bool
-
-    @property
-    def width(self) -> int:
-        return len(self.values) + self.gaps + self.bucket
-
-    def __repr__(self) -> str:
-        return call_of(self)
-
-    def check(self) -> None:
-        """Raise ``ValueError`` where a file has put what no training gives."""
-        if not self.width or len(set(self.values)) < len(self.values):
-            raise ValueError(f"the categories of {self.name!r} must be there, and differ")
-
-    def fill(self, column: Column, out: np.ndarray) -> None:
-        """Write the encoded column to ``out`` ``(n, width)``, which is zero."""
-        column = self._text(column)
-        place = {value: index for index, value in enumerate(self.values)}
-        unseen = len(self.values) + self.gaps if self.bucket else -1
-        gap = len(self.values) if self.gaps else unseen
-        target = np.array([place.get(value, unseen) for value in column.values] + [gap])[column.codes]
-        rows = np.flatnonzero(target >= 0)
-        out[rows, target[rows]] = 1.0
-
-    def unseen(self, column: Column) -> tuple[int, list[str]]:
-        """How many rows have a value that training rows had not, and which values, the most frequent first."""
-        column = self._text(column)
-        counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
-        known = set(self.values)
-        new = [i for i in np.argsort(-counts, kind="stable") if counts[i] and column.values[i] not in known]
-        return int(counts[new].sum()), [column.values[i] for i in new]
-
-    def _text(self, column: Column) -> Text:
-        if isinstance(column, Text):
-            return column
-        if not column.gaps.all():
-            raise ValueError(f"column {self.name!r} holds numbers; the model was trained on text there")
-        return Text(np.full(len(column), -1), ())
-
-
-Feature = NumberFeature | CategoryFeature
+Feature = NumberFeature | PieceFeature | DateFeature | CategoryFeature | CodeFeature
+KINDS = {kind.__name__: kind for kind in (NumberFeature, PieceFeature, DateFeature, CategoryFeature, CodeFeature)}
+FIRST_KINDS = NumberFeature | CategoryFeature  # those that files of the first version know
+EXACT_IDS = 2**24  # whole numbers up to which float32 has all
 
 
 @dataclass(frozen=True)
@@ -120,9 +34,50 @@ class TableFeatures:
     features: list[Feature] = field(default_factory=list)
 
     @property
+    def codes(self) -> list[CodeFeature]:
+        """The columns whose numbers an ``Embedding`` takes."""
+        return [feature for feature in self.features if isinstance(feature, CodeFeature)]
+
+    @property
+    def numbers(self) -> list[Feature]:
+        """All other columns."""
+        return [feature for feature in self.features if not isinstance(feature, CodeFeature)]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Numbers that an encoded row has in each array."""
+        numbers, codes = sum(feature.width for feature in self.numbers), len(self.codes)
+        return (*([numbers] if numbers or not codes else []), *([codes] if codes else []))
+
+    @property
     def width(self) -> int:
-        """How many numbers an encoded row has."""
+        """How many numbers an encoded row has in all."""
         return sum(feature.width for feature in self.features)
+
+    @property
+    def n_ids(self) -> tuple[int | None, ...]:
+        """How many different numbers the codes have, None for the array of all other columns."""
+        ids = sum(feature.n_ids for feature in self.codes)
+        return (*([None] * (len(self.widths) - bool(ids))), *([ids] if ids else []))
+
+    @property
+    def offsets(self) -> list[int]:
+        """The first number of each column of codes: that of gaps, unseen and rare values."""
+        sizes = [feature.n_ids for feature in self.codes]
+        return [sum(sizes[:place]) for place in range(len(sizes))]
+
+    @property
+    def is_first_kind(self) -> bool:
+        """Whether files of the first version can hold it."""
+        return all(isinstance(feature, FIRST_KINDS) for feature in self.features)
+
+    def of_kinds(self, kinds: type | UnionType, where: str) -> list[Any]:
+        """The columns, all of these kinds; raises for another one, which ``where`` has no counterpart for."""
+        for feature in self.features:
+            if not isinstance(feature, kinds):
+                what = f"column {feature.name!r} is encoded by {type(feature).__name__}"
+                raise ValueError(f"{what}, which has no counterpart in {where}")
+        return self.features
 
     def __repr__(self) -> str:
         return f"<TableFeatures of {counted(len(self.features), 'column')}, {counted(self.width, 'number')} a row>"
@@ -133,41 +88,41 @@ class TableFeatures:
             raise ValueError("two columns have one name")
         for feature in self.features:
             feature.check()
+        if sum(feature.n_ids for feature in self.codes) > EXACT_IDS:
+            raise ValueError(f"categories have more than {EXACT_IDS:,} numbers, and float32 cannot tell them")
 
-    def encode(self, table: Any) -> np.ndarray:
-        """Rows for the network, ``(n, width)`` float32, from a table with columns in any order."""
+    def encode(self, table: Any) -> Any:
+        """Rows for the network from a table with columns in any order.
+
+        Returns
+        -------
+        float32 ``(n, width)``; where columns have codes for an ``Embedding``, the list of the numbers of all other
+        columns and of the codes ``(n, columns with codes)``, or the codes alone. Each column's codes begin at its
+        offset, so one ``Embedding`` serves all.
+        """
         table = with_columns(table, [feature.name for feature in self.features])
-        out = np.zeros((len(table), self.width), dtype=np.float32)
+        made = [np.zeros((len(table), width), dtype=np.float32) for width in self.widths]
         first = 0
-        for feature in self.features:
-            feature.fill(table.columns[feature.name], out[:, first : first + feature.width])
+        for feature in self.numbers:
+            feature.fill(table.columns[feature.name], made[0][:, first : first + feature.width])
             first += feature.width
-        return out
+        for place, (code, offset) in enumerate(zip(self.codes, self.offsets, strict=True)):
+            code.fill(table.columns[code.name], made[-1][:, place : place + 1])
+            made[-1][:, place] += offset
+        return made if len(made) > 1 else made[0]
 
     def notes(self, table: Table) -> list[str]:
         """What a user should know about rows of a table that :meth:`encode` takes: unseen categories, odd words."""
-        told = []
-        for feature in self.features:
-            column = table.columns[feature.name]
-            if isinstance(feature, NumberFeature):
-                told += odd_note(feature.name, column)
-                continue
-            n_rows, values = feature.unseen(column)
-            if n_rows and not feature.bucket:
-                have = "has" if n_rows == 1 else "have"
-                told.append(
-                    f"column {feature.name!r}: {n_rows:,} of {counted(len(table), 'row')} {have} a category that "
-                    f"training rows had not ({shortened(values)})"
-                )
-        return told
+        return [note for feature in self.features for note in feature.notes(table.columns[feature.name])]
 
     def text_columns(self) -> list[str]:
         """Columns to read as text, whatever their values look like."""
-        return [f.name for f in self.features if isinstance(f, CategoryFeature) or f.truth]
+        return [feature.name for feature in self.features if feature.as_text]
 
     def number_columns(self) -> dict[str, Sequence[str]]:
         """Columns to read as numbers, each with the words that count as gaps there."""
-        return {f.name: f.words for f in self.features if isinstance(f, NumberFeature) and not f.truth}
+        kinds = (NumberFeature, PieceFeature)
+        return {f.name: f.words for f in self.features if isinstance(f, kinds) and not f.as_text}
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
@@ -244,33 +199,10 @@ def features_from_config(stored: dict[str, Any]) -> Features:
         return Pixels(tuple(stored["shape"]))
     if stored["kind"] != "table":
         raise unknown_name("kind of features", stored["kind"], ("pixels", "table"))
-    kinds = {"NumberFeature": NumberFeature, "CategoryFeature": CategoryFeature}
-    return TableFeatures(list(_rebuilt(stored["columns"], kinds)))
+    return TableFeatures(list(_rebuilt(stored["columns"])))
 
 
-def _rebuilt(columns: list[dict[str, Any]], kinds: dict[str, Any]) -> Iterator[Feature]:
+def _rebuilt(columns: list[dict[str, Any]]) -> Iterator[Feature]:
     for column in columns:
-        yield kinds[column["kind"]](**{key: value for key, value in column.items() if key != "kind"})
-
-
-def number_values(name: str, column: Column) -> np.ndarray:
-    """The numbers of a column, ``(n,)`` float64, NaN for a gap; raises for words and for what float32 cannot hold."""
-    if isinstance(column, Text):
-        if column.gaps.all():
-            return np.full(len(column), np.nan)
-        words = np.isnan(numbers(column.values, column.decimal))
-        worded = np.append(words, False)[column.codes]
-        row = int((worded if worded.any() else ~column.gaps).argmax())
-        raise ValueError(
-            f"column {name!r} holds text ({column.values[column.codes[row]]!r} in row {row + 1}); "
-            f"the model was trained on numbers there"
-        )
-    check_finite(name, column)
-    return column.values
-
-
-def truth_values(name: str, column: Column) -> np.ndarray:
-    """1 for true, 0 for false, NaN for all else, ``(n,)`` float64; numbers pass as they are."""
-    if isinstance(column, Numbers):
-        return number_values(name, column)
-    return np.array([TRUTH.get(value.lower(), np.nan) for value in column.values] + [np.nan])[column.codes]
+        kind: Any = KINDS[column["kind"]]
+        yield kind(**{key: value for key, value in column.items() if key != "kind"})

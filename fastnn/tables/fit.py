@@ -11,46 +11,49 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fastnn.tables.features import (
-    TRUTH,
-    CategoryFeature,
-    Feature,
-    Features,
-    NumberFeature,
-    Pixels,
-    TableFeatures,
-    number_values,
-    truth_values,
-)
+from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
+from fastnn.tables.dates import fit_dates
+from fastnn.tables.features import Feature, Features, Pixels, TableFeatures
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import numbers
+from fastnn.tables.options import FeatureOptions
+from fastnn.tables.pieces import TINY, PieceFeature, apart, piece_borders, robust
 from fastnn.tables.table import Column, Numbers, Table, Text, listed
+from fastnn.tables.times import writes_times
+from fastnn.tables.values import TRUTH, number_values, truth_values
 
 MOST_CATEGORIES = 1000
+MOST_CODES = 50_000
+AS_EVER = FeatureOptions()
 MANY_CATEGORIES = 100  # from here on a value that one row has goes to the bucket
 CONSTANT = "not more than one value in the training rows, counts as zero"
 UNIQUE = "another text in every row (what names a row?), left out"
-TINY = 1e-300  # a spread whose reciprocal overflows
 
 
-def fit_features(data: Table | np.ndarray) -> tuple[Features, list[str]]:
-    """The encoding for these training rows, and what a user should know about it."""
+def fit_features(data: Table | np.ndarray, options: FeatureOptions = AS_EVER) -> tuple[Features, list[str]]:
+    """The encoding for these training rows, and what a user should know about it.
+
+    >>> from fastnn.tables import FeatureOptions, Numbers, Table
+    >>> table = Table({"age": Numbers(np.arange(100.0))})
+    >>> fit_features(table)[0], fit_features(table, FeatureOptions(pieces=16))[0].features
+    (<TableFeatures of 1 column, 1 number a row>, [<PieceFeature 'age': center 49.5, 16 pieces>])
+    """
     if not isinstance(data, Table):
         return Pixels(data.shape[1:]), []
-    features, told = fit_columns(data.columns)
+    features, told = fit_columns(data.columns, options)
     if not features:
         why = "".join(f"; {note}" for note in told)
         raise ValueError(f"{data.source} has no column to learn from besides the target{why}")
     return TableFeatures(features), told
 
 
-def fit_columns(columns: Mapping[str, Column]) -> tuple[list[Feature], list[str]]:
+def fit_columns(columns: Mapping[str, Column], options: FeatureOptions = AS_EVER) -> tuple[list[Feature], list[str]]:
     """The encodings of those columns that say something, and notes."""
     features: list[Feature] = []
     notes: dict[str, list[str]] = {}
     odd: list[str] = []
     for name, column in columns.items():
-        feature, note = _fit_column(name, column)
+        feature, note = _fit_column(name, column, options)
         notes.setdefault(note, []).append(name)
         odd += odd_note(name, column)
         if feature.width:
@@ -59,41 +62,52 @@ def fit_columns(columns: Mapping[str, Column]) -> tuple[list[Feature], list[str]
     return features, odd + [f"{listed(names)}: {note}" for note, names in notes.items()]
 
 
-def _fit_column(name: str, column: Column) -> tuple[Feature, str]:
+def _fit_column(name: str, column: Column, options: FeatureOptions) -> tuple[Feature, str]:
     if isinstance(column, Numbers):
-        return _fit_numbers(name, number_values(name, column), tuple(word for word, _ in column.odd))
+        return _fit_numbers(name, number_values(name, column), tuple(word for word, _ in column.odd), options.pieces)
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
     present = [value for value, count in zip(column.values, counts, strict=True) if count]
     if present and all(value.lower() in TRUTH for value in present):
         return _fit_numbers(name, truth_values(name, column), truth=True)
-    return _fit_categories(name, column, counts)
+    if options.dates and present and writes_times(column):
+        dates = fit_dates(name, column, options.pieces)
+        return (CategoryFeature(name, (), False, False), CONSTANT) if dates is None else (dates, "")
+    return _fit_categories(name, column, counts, options.most_one_hot)
 
 
 def _fit_numbers(
-    name: str, values: np.ndarray, words: tuple[str, ...] = (), truth: bool = False
+    name: str, values: np.ndarray, words: tuple[str, ...] = (), pieces: int = 0, truth: bool = False
 ) -> tuple[Feature, str]:
     known = values[~np.isnan(values)]
     gaps = 0 < len(known) < len(values)
     mean = float(known.mean()) if len(known) else 0.0
     spread = float(known.std()) if len(known) else 0.0
     constant = spread <= max(1e-12 * abs(mean), TINY)
+    if pieces and not constant:
+        ordered = np.sort(known)
+        borders = piece_borders(ordered, pieces)
+        if len(apart(ordered)) > 2:
+            return PieceFeature(name, *robust(ordered), borders, gaps, words), ""
     note = CONSTANT if constant else ""
     return NumberFeature(name, mean, 0.0 if constant else 1 / spread, gaps, truth, words), note
 
 
-def _fit_categories(name: str, column: Text, counts: np.ndarray) -> tuple[Feature, str]:
+def _fit_categories(name: str, column: Text, counts: np.ndarray, most_one_hot: int | None) -> tuple[Feature, str]:
     n_values = int((counts > 0).sum())
+    as_codes = most_one_hot is not None and n_values > most_one_hot
     least = 2 if n_values > MANY_CATEGORIES else 1
-    common = np.argsort(-counts, kind="stable")[:MOST_CATEGORIES]
+    common = np.argsort(-counts, kind="stable")[: MOST_CODES if as_codes else MOST_CATEGORIES]
     kept = sorted(column.values[i] for i in common if counts[i] >= least)
     gaps = bool(column.gaps.any())
     if n_values + gaps < 2 or not kept:
         return CategoryFeature(name, (), False, False), _mixed(column, counts) + UNIQUE if n_values > 1 else CONSTANT
-    note = ""
-    if len(kept) < n_values:
+    rare, note = len(kept) < n_values, ""
+    if rare:
         what = f"{n_values:,} different texts: the {len(kept):,} most frequent count, all others as one"
         note = _mixed(column, counts) + what
-    return CategoryFeature(name, tuple(kept), gaps, len(kept) < n_values), note
+    if as_codes:
+        return CodeFeature(name, tuple(kept), gaps or rare), note
+    return CategoryFeature(name, tuple(kept), gaps, rare), note
 
 
 def _mixed(column: Text, counts: np.ndarray) -> str:

@@ -65,6 +65,8 @@ class SeriesFeatures:
         """Raise ``ValueError`` where a file has put what no training gives."""
         arguments.integer("window", self.window, low=1)
         self.columns.check()
+        if self.columns.codes:
+            raise ValueError("a step of a series is one row of numbers, without codes for an Embedding")
         self.step.check()
         unknown = set(self.cycles) - CYCLES.keys()
         if unknown or len(set(self.cycles)) < len(self.cycles) or (self.cycles and not self.step.dated):

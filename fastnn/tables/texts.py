@@ -18,6 +18,7 @@ from fastnn._base.reprs import counted, cut
 from fastnn.tables.features import Feature, TableFeatures, features_from_config, with_columns
 from fastnn.tables.table import Column, Table, Text
 from fastnn.tables.tokens import UNITS, numbered
+from fastnn.tables.values import text_values
 from fastnn.tables.vocabulary import FIRST, Vocabulary, n_parts, width
 
 MOST_PARTS = 3  # of a token
@@ -106,11 +107,7 @@ class TextFeature:
         return told
 
     def _text(self, column: Column) -> Text:
-        if isinstance(column, Text):
-            return with_rows(column)
-        if not column.gaps.all():
-            raise ValueError(f"column {self.name!r} holds numbers; the model was trained on text there")
-        return Text(np.full(len(column), -1), ())
+        return with_rows(text_values(self.name, column))
 
 
 def with_rows(column: Text) -> Text:
@@ -165,7 +162,7 @@ class TextFeatures:
     @property
     def widths(self) -> tuple[int, ...]:
         """Numbers that an encoded row has in each array."""
-        return (*(text.width for text in self.texts), *((self.columns.width,) if self.columns else ()))
+        return (*(text.width for text in self.texts), *(self.columns.widths if self.columns else ()))
 
     @property
     def width(self) -> int:
@@ -174,8 +171,8 @@ class TextFeatures:
 
     @property
     def n_ids(self) -> tuple[int | None, ...]:
-        """How many different numbers each text has; None for the other columns."""
-        return (*(text.n_ids for text in self.texts), *((None,) if self.columns else ()))
+        """How many different numbers each text has; of the other columns what :class:`TableFeatures` says."""
+        return (*(text.n_ids for text in self.texts), *(self.columns.n_ids if self.columns else ()))
 
     def check(self) -> None:
         """Raise ``ValueError`` where a file has put what no training gives."""
@@ -190,7 +187,9 @@ class TextFeatures:
         """What the network takes, from a table with columns in any order: one array, or a list of them."""
         table = with_columns(table, [feature.name for feature in self.features])
         made = [text.encode(table.columns[text.name]) for text in self.texts]
-        made += [self.columns.encode(table)] if self.columns else []
+        if self.columns:
+            others = self.columns.encode(table)
+            made += others if isinstance(others, list) else [others]
         return made if len(made) > 1 else made[0]
 
     def notes(self, table: Table) -> list[str]:

@@ -94,7 +94,7 @@ def _check_there(name: str, column: Column) -> None:
     raise ValueError(f"column {name!r} has no time in row {row + 1}{word}; every row needs one: {FORMS}")
 
 
-def _wrong(name: str, column: Text, index: int, why: str = UNREAD) -> ValueError:
+def not_read(name: str, column: Text, index: int, why: str = UNREAD) -> ValueError:
     row = int((column.codes == index).argmax())
     return ValueError(f"column {name!r} holds {shown(column.values[index])} in row {row + 1}, {why}; {FORMS}")
 
@@ -107,7 +107,7 @@ def _numbers(name: str, column: Column) -> np.ndarray:
         of_texts = np.array([number(text, column.decimal) for text in column.values])
         wrong = np.flatnonzero(~np.isfinite(of_texts))
         if len(wrong):
-            raise _wrong(name, column, int(wrong[0]))
+            raise not_read(name, column, int(wrong[0]))
         values = of_texts[column.codes]
     if not np.isfinite(values).all():
         row = int((~np.isfinite(values)).argmax())
@@ -152,7 +152,7 @@ def _read_texts(name: str, column: Text) -> Times:
     try:
         read, form = read_iso([column.values[index] for index in present.tolist()])
     except NoTime as error:
-        raise _wrong(name, column, int(present[error.index]), error.why) from None
+        raise not_read(name, column, int(present[error.index]), error.why) from None
     places = np.empty(len(column.values), np.int64)
     places[present] = read
     return Times(places[column.codes], form)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastnn.interop.c.text import double, identifier, remark, string
-from fastnn.tables.features import CategoryFeature, NumberFeature, Pixels, TableFeatures
+from fastnn.tables.features import FIRST_KINDS, CategoryFeature, NumberFeature, Pixels, TableFeatures
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
 
@@ -49,6 +49,11 @@ class Encoded:
         """The columns of a row."""
         return self.features.columns if isinstance(self.features, SeriesFeatures) else self.features
 
+    @property
+    def kinds(self) -> list[NumberFeature | CategoryFeature]:
+        """The encodings of the columns of a row, all of which are known in C."""
+        return self.columns.of_kinds(FIRST_KINDS, "C; encoding=False (--network-alone) exports the network alone")
+
     def add(self, declaration: str, told: str, body: list[str]) -> None:
         """A function for both files."""
         self.header.append(f"/* {told} */\n{declaration};")
@@ -70,7 +75,7 @@ def encoded(name: str, encoding: Any) -> Encoded:
     Raises
     ------
     ValueError
-        it reads texts: words are found by Unicode's tables, which C has not.
+        it reads texts, for words are found by Unicode's tables, which C has not; or a column in a way that C has not.
     """
     made = Encoded(name, encoding.features, encoding.target)
     if isinstance(made.features, Pixels):
@@ -101,7 +106,7 @@ def _row(made: Encoded) -> None:
     lines, found, upper = [], [], made.name.upper()
     if isinstance(made.features, SeriesFeatures) and made.features.cycles:
         lines.append("    int64_t time; /* microseconds since 1970 began, on the clock of the table */")
-    for feature in made.columns.features:
+    for feature in made.kinds:
         member = identifier(feature.name, {*made.members.values(), "time"})
         made.members[feature.name] = member
         told = f"column {remark(feature.name)}"
@@ -135,7 +140,7 @@ def _categories(made: Encoded, feature: CategoryFeature, member: str, ids: str) 
 def _put(made: Encoded) -> list[str]:
     """Statements that write ``row``."""
     lines = []
-    for feature in made.columns.features:
+    for feature in made.kinds:
         member = f"row->{made.members[feature.name]}"
         if isinstance(feature, NumberFeature):
             made.needs.add("put_number")

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastnn.interop.c.encoding import Encoded
 from fastnn.interop.c.text import double, listed, real, string
-from fastnn.tables.features import CategoryFeature, Pixels, TableFeatures
+from fastnn.tables.features import CategoryFeature, NumberFeature, Pixels
 from fastnn.tables.phases import fill_phases
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.table import Column, Numbers, Table, Text
@@ -26,7 +26,7 @@ def checks(made: Encoded, size: str, tolerance: float) -> tuple[str, list[str]]:
         return _both(raw, expected), _calls(made, size, ["raw"], tolerance)
     if isinstance(made.features, SeriesFeatures):
         return _of_series(made, size, tolerance)
-    table = _drawn(made.columns, COUNT)
+    table = _drawn(made.kinds, COUNT)
     raw = _rows(made, table, None)
     calls = [f"raw + {i}" for i in range(COUNT)]
     return _both(raw, made.features.encode(table)), _calls(made, size, calls, tolerance) + _found(made)
@@ -35,7 +35,7 @@ def checks(made: Encoded, size: str, tolerance: float) -> tuple[str, list[str]]:
 def _of_series(made: Encoded, size: str, tolerance: float) -> tuple[str, list[str]]:
     features = made.features
     count, window = features.window + 2, features.window
-    table, times = _drawn(features.columns, count), FIRST + STEP * np.arange(count)
+    table, times = _drawn(made.kinds, count), FIRST + STEP * np.arange(count)
     raw = _rows(made, table, times if features.cycles else None)
     starts = range(1, 3)
     windows = [_window(made, table, times, start, window) for start in starts]
@@ -74,11 +74,11 @@ def _numbers(table: Table, name: str) -> np.ndarray:
     return column.values
 
 
-def _drawn(features: TableFeatures, count: int) -> Table:
+def _drawn(features: list[NumberFeature | CategoryFeature], count: int) -> Table:
     """Rows with gaps, and categories that training had not."""
     draw = np.random.default_rng(0)
     columns: dict[str, Column] = {}
-    for feature in features.features:
+    for feature in features:
         if isinstance(feature, CategoryFeature):
             texts = (*feature.values, UNSEEN)
             columns[feature.name] = Text(draw.integers(-1, len(texts), count), texts)
@@ -95,7 +95,7 @@ def _rows(made: Encoded, table: Table, times: np.ndarray | None) -> str:
     lines = []
     for row in range(len(table)):
         members = [] if times is None else [f".time = {times[row]}"]
-        for feature in made.columns.features:
+        for feature in made.kinds:
             column = table.columns[feature.name]
             if isinstance(column, Text):
                 code = int(column.codes[row])
@@ -122,7 +122,7 @@ def _calls(made: Encoded, size: str, arguments: list[str], tolerance: float) -> 
 def _found(made: Encoded) -> list[str]:
     """Texts are found by what they are."""
     lines = []
-    for feature in made.columns.features:
+    for feature in made.kinds:
         if isinstance(feature, CategoryFeature):
             ids = f"{made.name}_{made.members[feature.name]}_id"
             known = [(string(value), i) for i, value in enumerate(feature.values)][-3:]

@@ -10,8 +10,9 @@ import numpy as np
 from fastnn.interop.onnx.graph import Graph, Tensor
 from fastnn.tables import Encoding
 from fastnn.tables.encoding import KEY
-from fastnn.tables.features import TRUTH, CategoryFeature, NumberFeature, Pixels, TableFeatures
+from fastnn.tables.features import FIRST_KINDS, CategoryFeature, NumberFeature, Pixels, TableFeatures
 from fastnn.tables.target import Classes, Quantity
+from fastnn.tables.values import TRUTH
 
 ML = "ai.onnx.ml"
 SPELLINGS = (str.lower, str.upper, str.capitalize)
@@ -39,7 +40,7 @@ def encoded_inputs(g: Graph, encoding: Encoding, shape: tuple[int, ...]) -> tupl
     else:
         assert isinstance(features, TableFeatures)
         told, parts = [], []
-        for feature in features.features:
+        for feature in features.of_kinds(FIRST_KINDS, "ONNX; encoding=False exports the network alone"):
             info, part = _number(g, feature) if isinstance(feature, NumberFeature) else _category(g, feature)
             told.append(info)
             parts.append(part)

@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from fastnn.interop.sklearn import perceptrons
 from fastnn.tables.encoding import Encoding
-from fastnn.tables.features import CategoryFeature, NumberFeature, TableFeatures
+from fastnn.tables.features import FIRST_KINDS, CategoryFeature, NumberFeature, TableFeatures
 from fastnn.tables.target import Classes
 
 GAPS = (None, np.nan)  # as frames and arrays have them
@@ -24,6 +24,7 @@ def pipeline_of(model: Any) -> Any:
     features, target = encoding.features, encoding.target
     if not isinstance(features, TableFeatures):
         raise TypeError(f"the model carries {features!r}, which has no counterpart among scikit-learn's steps")
+    features.of_kinds(FIRST_KINDS, "scikit-learn")
     is_classifier = isinstance(target, Classes)
     perceptron = perceptrons.of_model(model, np.array(target.labels) if isinstance(target, Classes) else None)
     if not is_classifier:
@@ -78,7 +79,7 @@ def _examples(features: TableFeatures) -> np.ndarray:
     for i, feature in enumerate(features.features):
         if isinstance(feature, NumberFeature):
             made[:, i] = [feature.mean - 1, feature.mean + 1, np.nan if feature.gaps else feature.mean]
-        else:
+        elif isinstance(feature, CategoryFeature):
             made[:, i] = feature.values[0] if feature.values else None
     return made
 

@@ -15,7 +15,7 @@ from fastnn.interop.sklearn.columns import GAP, OTHER, VALUE, Column, Made, Raw,
 from fastnn.interop.sklearn.steps import after
 from fastnn.models import Sequential
 from fastnn.tables.encoding import Encoding
-from fastnn.tables.features import CategoryFeature, Feature, NumberFeature, TableFeatures
+from fastnn.tables.features import FIRST_KINDS, CategoryFeature, Feature, NumberFeature, TableFeatures
 from fastnn.tables.target import Classes, Quantity, Target
 
 
@@ -81,7 +81,7 @@ def _map(made: list[Made], features: TableFeatures) -> tuple[np.ndarray, np.ndar
     places: dict[tuple[str, str], int] = {}
     numbers: dict[str, NumberFeature] = {}
     at = 0
-    for feature in features.features:
+    for feature in features.of_kinds(FIRST_KINDS, "scikit-learn"):
         if isinstance(feature, NumberFeature):
             numbers[feature.name] = feature
             words = [VALUE, *([GAP] if feature.gaps else [])]
