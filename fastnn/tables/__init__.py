@@ -11,6 +11,7 @@ from fastnn.tables import excel, parquet
 from fastnn.tables.delimited import delimited_table
 from fastnn.tables.encoding import Encoding
 from fastnn.tables.fit import fit_features
+from fastnn.tables.frames import table_of_frame
 from fastnn.tables.options import FeatureOptions
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Numbers, Table, Text
@@ -33,6 +34,7 @@ __all__ = [
     "fit_texts",
     "read_table",
     "table_of",
+    "table_of_frame",
 ]
 
 BINARY_ENDINGS = {".parquet": "Parquet", ".xlsx": "Excel", ".npz": "NPZ"}

@@ -93,15 +93,15 @@ def _text(column: Any, gaps: Collection[str] = GAPS) -> Text:
 
 def floats(array: Any) -> np.ndarray:
     """Numbers of an Arrow array as float64, NaN for a null."""
-    return _filled(array.cast("float64", safe=False), np.nan, np.dtype(np.float64))
+    return filled(array.cast("float64", safe=False), np.nan, np.dtype(np.float64))
 
 
 def codes(array: Any) -> np.ndarray:
     """Indices of an Arrow array as int32, -1 for a null."""
-    return _filled(array.cast("int32"), -1, np.dtype(np.int32))
+    return filled(array.cast("int32"), -1, np.dtype(np.int32))
 
 
-def _filled(array: Any, null: float, dtype: np.dtype) -> np.ndarray:
+def filled(array: Any, null: float, dtype: np.dtype) -> np.ndarray:
     """The values of an array; Arrow's own ``to_numpy`` loads pandas, which takes as long as a large file."""
     if not len(array):
         return np.empty(0, dtype)
