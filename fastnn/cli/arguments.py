@@ -51,6 +51,10 @@ CLASS_WEIGHT_HELP = (
     "how much the rows of each class count: balanced (all classes alike in sum), or weights by name such as "
     "yes=5,no=1, or JSON; a class that is not named counts 1"
 )
+PRESET_HELP = (
+    "of tables, how much is trained: quick, one network; default, four, each on other rows, whose mean is taken; best, "
+    "more of several kinds. default is what is trained where nothing is said of a single network"
+)
 NETWORK_HELP = (
     "mlp: dense layers, the default but for short series; gru, their default, and lstm: recurrent layers that read a "
     "series step by step, a --text word by word and an image row by row, 64 or as wide as --hidden says; for images "
@@ -144,7 +148,7 @@ def _train(commands: Any) -> None:
     p.add_argument("--task", choices=("classify", "regress"), help="default: by the target, see below")
     _network(p)
     _texts(p)
-    p.add_argument("--optimizer", type=named("optimizers"), default="adam", help="default: adam")
+    p.add_argument("--optimizer", type=named("optimizers"), help="default: adam")
     p.add_argument(
         "--learning-rate",
         type=real(0, open_low=True),
@@ -194,6 +198,7 @@ def _series(p: argparse.ArgumentParser) -> None:
 
 
 def _network(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--preset", choices=("quick", "default", "best"), help=PRESET_HELP)
     p.add_argument("--network", choices=("mlp", "lenet", "cnn", "gru", "lstm"), help=NETWORK_HELP)
     p.add_argument("--hidden", type=widths, metavar="64,32", help="widths of the hidden dense layers, default: 64,32")
     p.add_argument(

@@ -58,6 +58,26 @@ class Prepared:
 
 def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepared:
     """Choose the task, split, fit the encoding on the training rows, encode; prints what it found."""
+    source, task, reason = usable_rows(source, arguments)
+    columns = counted(source.n_columns, "column")
+    classes = fit_classes(source.target_name, require_target(source)) if task == "classify" else None
+    groups = None if classes is None else classes.encode(require_target(source))
+    training, held_out = _split(len(source), arguments, seed, groups)
+    learned = source.take(training)
+    target: Target = classes or fit_quantity(source.target_name, require_target(learned))
+    print(f"task: {task} ({reason}){describe(target, groups)}")
+    features, notes = fit_inputs(learned.features, arguments)
+    for note in notes:
+        print(f"note: {note}")
+    trained = {"data": f"{source.name}, {counted(len(training), 'row')} of {columns}, task {task}"}
+    encoding = Encoding(features, target, trained)
+    validation = _encode(encoding, source.take(held_out)) if len(held_out) else None
+    x, y = _encode(encoding, learned)
+    return Prepared(encoding, x, y, validation, class_weights_of(arguments, target, y))
+
+
+def usable_rows(source: Source, arguments: argparse.Namespace) -> tuple[Source, str, str]:
+    """The rows whose target is known, the task and why it is that; prints what it found."""
     column, told = told_labels(require_target(source))
     task, reason = (arguments.task, "as --task says") if arguments.task else choose_task(column)
     if task == "regress":
@@ -76,20 +96,7 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
         n_without = n_rows - len(source)
         have, are = ("has", "is") if n_without == 1 else ("have", "are")
         print(f"note: {counted(n_without, 'row')} {have} no {source.target_name!r}{words} and {are} left out")
-    classes = fit_classes(source.target_name, require_target(source)) if task == "classify" else None
-    groups = None if classes is None else classes.encode(require_target(source))
-    training, held_out = _split(len(source), arguments, seed, groups)
-    learned = source.take(training)
-    target: Target = classes or fit_quantity(source.target_name, require_target(learned))
-    print(f"task: {task} ({reason}){_describe(target, groups)}")
-    features, notes = fit_inputs(learned.features, arguments)
-    for note in notes:
-        print(f"note: {note}")
-    trained = {"data": f"{source.name}, {counted(len(training), 'row')} of {columns}, task {task}"}
-    encoding = Encoding(features, target, trained)
-    validation = _encode(encoding, source.take(held_out)) if len(held_out) else None
-    x, y = _encode(encoding, learned)
-    return Prepared(encoding, x, y, validation, class_weights_of(arguments, target, y))
+    return source, task, reason
 
 
 def class_weights_of(arguments: argparse.Namespace, target: Any, y: np.ndarray) -> np.ndarray | None:
@@ -131,10 +138,15 @@ def _split(
     share = SHARE if arguments.validation is None else arguments.validation
     training, held_out = split_rows(n, share, seed, groups)
     if arguments.validation is None and len(held_out) < FEWEST_HELD_OUT:
-        few = f"{counted(n, 'row')} {'is' if n == 1 else 'are'} too few to hold some out"
-        print(f"note: {few}: what is said of the model is on rows it has seen")
+        print(too_few(n))
         return split_rows(n, 0.0, seed, groups)
     return training, held_out
+
+
+def too_few(n: int) -> str:
+    """The note on a table of which no rows are held out."""
+    few = f"{counted(n, 'row')} {'is' if n == 1 else 'are'} too few to hold some out"
+    return f"note: {few}: what is said of the model is on rows it has seen"
 
 
 def split_rows(n: int, share: float, seed: int, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -154,7 +166,8 @@ def split_rows(n: int, share: float, seed: int, groups: np.ndarray | None) -> tu
     return np.setdiff1d(np.arange(n), held), held
 
 
-def _describe(target: Target, groups: np.ndarray | None) -> str:
+def describe(target: Target, groups: np.ndarray | None) -> str:
+    """The classes and how many rows each has, behind a comma; nothing for numbers."""
     if groups is None or not isinstance(target, Classes):
         return ""
     counts = np.bincount(groups)

@@ -60,7 +60,7 @@ class Recipe:
 
 def choose_recipe(arguments: argparse.Namespace, n_rows: int, held_out: bool) -> Recipe:
     """The recipe for ``n_rows`` training rows and the options that were given."""
-    optimizer = optimizers.get(arguments.optimizer)
+    optimizer = optimizers.get(arguments.optimizer or "adam")
     fixed = arguments.epochs is not None and arguments.patience is None
     if arguments.patience is not None and not held_out:
         raise ValueError("--patience needs held-out rows, whose loss says when to stop; there are none")

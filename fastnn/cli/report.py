@@ -31,7 +31,7 @@ class Report:
         if isinstance(target, Classes):
             self.scores: Any = score_classes(y, target.probabilities(output))
         else:
-            self.scores = score_numbers(y * target.spread + target.mean, target.decode(output))
+            self.scores = score_numbers(target.restore(y), target.decode(output))
 
     def lines(self) -> list[Line]:
         """Name, value, and a remark: what a constant reaches."""

@@ -24,6 +24,7 @@ from fastnn.cli.prepare import Prepared, prepare
 from fastnn.cli.recipe import Recipe, choose_recipe
 from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
 from fastnn.cli.series_prepare import prepare_series
+from fastnn.cli.tabular import takes_recipe, train_recipe
 from fastnn.cli.texts import check_texts, in_words, text_network
 from fastnn.layers import Dense
 from fastnn.models.checkpoints import check_request, seed_of
@@ -63,6 +64,9 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     source = read_source(arguments.data, "train", arguments.target, reading, wanted)
     if arguments.target not in (None, source.target_name):
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
+    if takes_recipe(arguments, source.features):
+        return train_recipe(source, arguments, seed)
+    arguments.optimizer = arguments.optimizer or "adam"
     prepared = prepare_series(source, arguments) if arguments.window else prepare(source, arguments, seed)
     arguments.network = arguments.network or default_network(prepared.n_steps)
     _settle_activation(arguments, prepared, seed)

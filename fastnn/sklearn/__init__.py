@@ -1,7 +1,8 @@
 """scikit-learn's multi-layer perceptrons with fastnn's training: drop-ins for ``sklearn.neural_network``.
 
 Parameters, fitted attributes, defaults and semantics are those of scikit-learn 1.9; parameters of fastnn's own come
-after theirs and default to their behaviour. scikit-learn is needed here and nowhere else in fastnn.
+after theirs and default to their behaviour. For raw tables there are :class:`TabularClassifier` and
+:class:`TabularRegressor` besides. scikit-learn is needed here and nowhere else in fastnn.
 
 >>> from sklearn.datasets import load_iris
 >>> from fastnn.sklearn import MLPClassifier
@@ -21,5 +22,13 @@ except ImportError as error:
 from fastnn.sklearn.classifier import MLPClassifier
 from fastnn.sklearn.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from fastnn.sklearn.regressor import MLPRegressor
+from fastnn.sklearn.tabular import TabularClassifier, TabularRegressor
 
-__all__ = ["MLPClassifier", "MLPEnsembleClassifier", "MLPEnsembleRegressor", "MLPRegressor"]
+__all__ = [
+    "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
+    "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
+]

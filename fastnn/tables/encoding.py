@@ -28,7 +28,7 @@ from fastnn._base.stored import check_types, parse
 from fastnn.tables.features import Features, TableFeatures, features_from_config
 from fastnn.tables.reading import Reading
 from fastnn.tables.series import Forecast, SeriesFeatures
-from fastnn.tables.target import Classes, Target, target_from_config
+from fastnn.tables.target import Classes, Quantity, Target, target_from_config
 from fastnn.tables.texts import TextFeatures, texts_from_config
 
 KEY = "table"
@@ -76,7 +76,7 @@ class Encoding:
     def metadata(self) -> dict[str, str]:
         """What to hand to ``Sequential.save``."""
         stored = {
-            "version": _version(self.features),
+            "version": _version(self.features, self.target),
             "features": self.features.config(),
             "target": self.target.config(),
             "trained": self.trained,
@@ -154,8 +154,10 @@ def _made(stored: dict[str, Any], n_in: Sequence[int], n_out: int, n_ids: Sequen
     return encoding
 
 
-def _version(features: Features | SeriesFeatures | TextFeatures) -> int:
-    """The first version of files that have such features."""
+def _version(features: Features | SeriesFeatures | TextFeatures, target: Target | Forecast) -> int:
+    """The first version of files that have such features and such a target."""
+    if isinstance(target, Quantity) and (target.limits or target.log):
+        return LAST_VERSION
     columns = features.columns if isinstance(features, SeriesFeatures | TextFeatures) else features
     if isinstance(columns, TableFeatures) and not columns.is_first_kind:
         return LAST_VERSION

@@ -97,11 +97,16 @@ class Classes:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A target of numbers: trained as ``(value - mean) / spread``."""
+    """A target of numbers: trained as ``(value - mean) / spread``, of ``log(value)`` where ``log``.
+
+    ``limits`` are the least and the largest value that is predicted; none are set where they are left out.
+    """
 
     name: str
     mean: float
     spread: float
+    limits: Sequence[float] = ()
+    log: bool = False
 
     n_out = 1
 
@@ -110,7 +115,12 @@ class Quantity:
 
     def encode(self, column: Column) -> np.ndarray:
         """Standardised values, ``(n,)`` float64; the column has no gaps."""
-        return (self.values(column) - self.mean) / self.spread
+        values = self.values(column)
+        if self.log:
+            if len(values) and values.min() <= 0:
+                raise ValueError(f"{self.name!r} was above 0 in all training rows, and holds {values.min():g}")
+            values = np.log(values)
+        return (values - self.mean) / self.spread
 
     def values(self, column: Column) -> np.ndarray:
         """The values as they are, ``(n,)`` float64."""
@@ -127,16 +137,27 @@ class Quantity:
 
     def decode(self, output: np.ndarray) -> np.ndarray:
         """Predicted values ``(n,)`` float64 from ``output`` ``(n, 1)``."""
-        return output[:, 0].astype(np.float64) * self.spread + self.mean
+        values = self.restore(output[:, 0].astype(np.float64))
+        return np.clip(values, self.limits[0], self.limits[1]) if self.limits else values
+
+    def restore(self, encoded: np.ndarray) -> np.ndarray:
+        """The values of :meth:`encode`'s numbers."""
+        values = encoded * self.spread + self.mean
+        return np.exp(values) if self.log else values
 
     def check(self) -> None:
         """Raise ``ValueError`` where a file has put what no training gives."""
         arguments.number("mean", self.mean)
         arguments.number("spread", self.spread, low=0.0, open_low=True)
+        if self.limits:
+            low, high = self.limits
+            arguments.number("limits", high, low=arguments.number("limits", low))
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
-        return {"kind": "numbers", "name": self.name, "mean": self.mean, "spread": self.spread}
+        stored: dict[str, Any] = {"kind": "numbers", "name": self.name, "mean": self.mean, "spread": self.spread}
+        more = {"limits": list(self.limits), "log": self.log}
+        return stored | {key: value for key, value in more.items() if value}
 
 
 Target = Classes | Quantity
@@ -216,15 +237,20 @@ def fit_classes(name: str, column: Column) -> Classes:
     return Classes(name, labels if np.isnan(order).any() else [labels[i] for i in np.argsort(order, kind="stable")])
 
 
-def fit_quantity(name: str, column: Column) -> Quantity:
-    """Mean and spread of these training rows; the column has no gaps."""
+def fit_quantity(name: str, column: Column, limited: bool = False, log: bool = False) -> Quantity:
+    """Mean and spread of these training rows; the column has no gaps.
+
+    ``limited`` keeps predictions within what the rows have; ``log`` has the logarithm predicted.
+    """
     if isinstance(column, Text) and column.as_numbers() is None:
         raise ValueError(f"the target {name!r} holds text ({_word(column)!r}), which cannot be regressed")
     values = Quantity(name, 0.0, 1.0).values(column)
-    mean, spread = float(values.mean()), float(values.std())
+    limits = (float(values.min()), float(values.max())) if limited else ()
+    known = np.log(values) if log else values
+    mean, spread = float(known.mean()), float(known.std())
     if spread <= 1e-12 * abs(mean):
-        raise ValueError(f"the target {name!r} has the value {mean:g} in every row: there is nothing to learn")
-    return Quantity(name, mean, spread)
+        raise ValueError(f"the target {name!r} has the value {values.mean():g} in every row: there is nothing to learn")
+    return Quantity(name, mean, spread, limits, log)
 
 
 def target_from_config(stored: dict[str, Any]) -> Target:
@@ -235,7 +261,9 @@ def target_from_config(stored: dict[str, Any]) -> Target:
         return Classes(stored["name"], [str(label) if type(label) in (int, float) else label for label in labels])
     if stored["kind"] != "numbers":
         raise arguments.unknown_name("kind of target", stored["kind"], ("classes", "numbers"))
-    return Quantity(stored["name"], stored["mean"], stored["spread"])
+    return Quantity(
+        stored["name"], stored["mean"], stored["spread"], stored.get("limits", ()), stored.get("log", False)
+    )
 
 
 def _word(column: Column) -> str:

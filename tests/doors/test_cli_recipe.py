@@ -178,7 +178,7 @@ class TestCommand:
 
     def test_by_itself_it_says_which_epoch_it_kept_and_info_knows(self, rng, tmp_path, capsys):
         path = table(tmp_path / "t.csv", rng, 80, noise=3.0)
-        out = train(capsys, path, "--target", "y", "--seed", 1, "--out", tmp_path / "m")
+        out = train(capsys, path, "--target", "y", "--seed", 1, "--network", "mlp", "--out", tmp_path / "m")
         kept = re.search(r"kept epoch (\d+), of the lowest validation loss, ([\d.]+); weight decay", out)
         assert int(kept.group(1)) < int(re.search(r"trained (\d+) epochs", out).group(1))
         assert value(out.split("held-out rows:")[1], "loss") == pytest.approx(float(kept.group(2)), rel=1e-3)
@@ -187,12 +187,12 @@ class TestCommand:
     def test_the_held_out_rows_choose_between_weight_decays(self, tmp_path, capsys):
         random = np.random.default_rng(4)
         noisy = table(tmp_path / "noisy.csv", random, 150, noise=2.0, n_columns=10)
-        out = train(capsys, noisy, "--target", "y", "--seed", 1, "--out", tmp_path / "m")
+        out = train(capsys, noisy, "--target", "y", "--seed", 1, "--network", "mlp", "--out", tmp_path / "m")
         assert float(re.search(r"weight decay (\S+) \(with", out).group(1)) > 0
         x = random.uniform(-1, 1, (150, 2))
         exact = tmp_path / "exact.csv"
         exact.write_text("a,b,y\n" + "".join(f"{a},{b},{np.sin(3 * a) * b}\n" for a, b in x.tolist()))
-        out = train(capsys, exact, "--target", "y", "--seed", 1, "--out", tmp_path / "m")
+        out = train(capsys, exact, "--target", "y", "--seed", 1, "--network", "mlp", "--out", tmp_path / "m")
         assert "weight decay 0 (with" in out
         assert value(out, "r2") > 0.8
 

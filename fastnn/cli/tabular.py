@@ -1,0 +1,118 @@
+"""``fastnn train`` on a table with nothing said of the network: the recipe of :mod:`fastnn.tabular`, in words."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.reprs import counted
+from fastnn.cli.data import Source, require_target
+from fastnn.cli.prepare import class_weights_of, describe, too_few, usable_rows
+from fastnn.cli.report import Report
+from fastnn.tables import Table
+from fastnn.tables.target import Classes
+from fastnn.tabular import Fitted, Member, Options, Ready, make_ready
+from fastnn.tabular import train as train_members
+from fastnn.tabular.fitting import FEWEST_ROWS
+
+OF_ONE_NETWORK = (
+    *("network", "hidden", "activation", "augment", "image_size", "text", "text_unit", "text_length", "window"),
+    *("optimizer", "learning_rate", "epochs", "patience", "batch_size", "weight_decay", "validation"),
+    *("checkpoint", "watch", "plot"),
+)
+
+
+def takes_recipe(arguments: argparse.Namespace, features: Any) -> bool:
+    """Whether rows are of a table and nothing is said of the network or how it is trained.
+
+    Raises
+    ------
+    ValueError
+        ``--preset`` is given with what is said of a single network, or for what is no table.
+    """
+    said = [name for name in OF_ONE_NETWORK if getattr(arguments, name) is not None]
+    if arguments.preset is None:
+        return isinstance(features, Table) and not said
+    if said:
+        option = "--" + said[0].replace("_", "-")
+        raise ValueError(f"{option} is about a single network, and --preset trains several; leave one of both out")
+    if not isinstance(features, Table):
+        raise ValueError("--preset is for tables, and these rows are images; leave it out")
+    return True
+
+
+def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bool:
+    """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
+    source, task, reason = usable_rows(source, arguments)
+    assert isinstance(source.features, Table)
+    options = Options(
+        task=task,
+        preset=arguments.preset or "default",
+        seed=seed,
+        time_limit=arguments.time_limit,
+        backend=arguments.backend,
+    )
+    ready = make_ready(source.features, require_target(source), source.target_name, options)
+    target, y = ready.encoding.row_target, ready.rows.y
+    print(f"task: {task} ({reason}){describe(target, y if isinstance(target, Classes) else None)}")
+    for note in ready.notes:
+        print(f"note: {note}")
+    weights = class_weights_of(arguments, target, y)
+    if weights is not None:
+        ready = replace(ready, rows=replace(ready.rows, weights=weights[y]))
+    if len(y) < FEWEST_ROWS:
+        print(too_few(len(y)))
+    print(_networks_line(ready, options), flush=True)
+    began = time.perf_counter()
+    fitted = train_members(ready, options, _tell)
+    _finish(source, fitted, arguments, task, time.perf_counter() - began, seed)
+    return fitted.interrupted
+
+
+def _networks_line(ready: Ready, options: Options) -> str:
+    """What is trained, and how, in a line."""
+    choice, settings = ready.choice, ready.choice.settings
+    widths = [sum(ready.rows.widths), *settings.hidden, ready.encoding.target.n_out]
+    return (
+        f"{counted(choice.n_members, 'network')}: {' - '.join(map(str, widths))}, {settings.activation}; "
+        f"batches of {settings.batch_size}, {counted(settings.epochs, 'epoch')} of which the best is kept, "
+        f"seed {options.seed}"
+    )
+
+
+def _tell(member: Member) -> None:
+    """A line for each network that is trained."""
+    kept = f"epoch {member.kept + 1} of {member.n_epochs} kept"
+    print(f"  {kept}, validation loss {member.loss:.4g}" if len(member.held) else f"  {kept}", flush=True)
+
+
+def _finish(
+    source: Source, fitted: Fitted, arguments: argparse.Namespace, task: str, seconds: float, seed: int
+) -> None:
+    """Tell how good the model is, and write it."""
+    model, members = fitted.model, fitted.members
+    target, (rows, output) = fitted.encoding.row_target, fitted.out_of_fold
+    networks = [member.model for member in members if member.model is not None]
+    updates = sum(network.step for network in networks)
+    print("interrupted: the model is kept as far as it was trained\n" * fitted.interrupted, end="")
+    trained = f"{counted(len(members), 'network')}, {counted(updates, 'update')}, in {seconds:.1f} s"
+    print(f"trained {trained} on the backend {networks[0].backend_}")
+    where = f"{counted(len(rows), 'row')} that a network did not see"
+    if not len(rows):
+        where, rows = "the training rows", np.arange(len(fitted.y))
+        output = model.predict(fitted.encoding.features.encode(source.features))
+    report = Report(target, fitted.y[rows], output)
+    print(f"on {where}: {report.in_line()} ({report.baseline()})")
+    for line in report.details():
+        print(line)
+    told = {
+        "data": f"{source.name}, {counted(len(source), 'row')} of {counted(source.n_columns, 'column')}, task {task}",
+        "training": f"{trained}, preset {arguments.preset or 'default'}, seed {seed}",
+        f"on {where}": report.in_line(),
+    }
+    model.save(arguments.out, replace(fitted.encoding, trained=told).metadata())
+    print(f"wrote {arguments.out}", flush=True)

@@ -1,0 +1,233 @@
+"""Estimators for raw tables: text, gaps and dates as they are; the recipe of :mod:`fastnn.tabular` behind ``fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from fastnn._base.arguments import shown
+from fastnn._base.foreign import plain
+from fastnn._base.threads import get_num_threads
+from fastnn.tables import Table
+from fastnn.tables.frames import table_of_frame
+from fastnn.tables.table import Column, Numbers, Text
+from fastnn.tables.target import Classes, Target, fit_quantity
+from fastnn.tabular import Options, fit_table
+
+MOST_SEED = 2**31
+
+
+class _Tabular(BaseEstimator):
+    """Training and prediction; see the public classes."""
+
+    _task = ""
+
+    def __init__(
+        self, preset="default", *, time_limit=None, random_state=None, n_threads=None, backend=None, choice=None
+    ):
+        self.preset = preset
+        self.time_limit = time_limit
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.backend = backend
+        self.choice = choice
+
+    def _fit(self, X: Any, column: Column, target: Target, sample_weight: Any, groups: Any) -> Any:
+        table = self._table(X, reset=True)
+        if len(table) != len(column):
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: X has {len(table)} and y {len(column)}"
+            )
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, column.gaps, dtype=np.float64)
+        options = Options(
+            target=target,
+            preset=self.preset,
+            seed=int(check_random_state(self.random_state).randint(MOST_SEED)),
+            groups=None if groups is None else column_or_1d(groups),
+            weights=weights,
+            time_limit=self.time_limit,
+            n_threads=self.n_threads or get_num_threads(),
+            backend=self.backend,
+            choice=self.choice,
+        )
+        fitted = fit_table(table, column, target.name, options)
+        self.model_, self.encoding_, self.target_ = fitted.model, fitted.encoding, target
+        self.n_members_ = len(fitted.members)
+        self.out_of_fold_rows_ = fitted.out_of_fold[0]
+        self._out_of_fold = fitted.out_of_fold[1]
+        return self
+
+    def _table(self, X: Any, reset: bool) -> Table:
+        """Rows of a user as a table; its names and their number are kept, or compared with those of ``fit``."""
+        X = plain("X", X, dates=True)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        if hasattr(X, "columns"):
+            return table_of_frame(X)
+        return table_of_frame(X, [f"x{i}" for i in range(self.n_features_in_)])
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """What the model says of rows, ``(n, n_out)``."""
+        check_is_fitted(self)
+        return self.model_.predict(self.encoding_.features.encode(self._table(X, reset=False)))
+
+    def predictor(self) -> Callable[[Any], Any]:
+        """A function of one raw row, a dict by column, that gives what :meth:`predict` does, in microseconds."""
+        from fastnn.tables.rows import RowEncoder
+
+        check_is_fitted(self)
+        encode, predict, decode = RowEncoder(self.encoding_.features), self.model_.predictor(), self._decode
+        return lambda row: decode(np.asarray(predict(encode(row))).reshape(1, -1))[0]
+
+    def _decode(self, outputs: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def save(self, path: Any) -> None:
+        """Write the model with its encoding, as ``fastnn train`` does: ``fastnn predict`` reads it."""
+        check_is_fitted(self)
+        self.model_.save(path, replace(self.encoding_, trained={"training": repr(self)}).metadata())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
+        tags.non_deterministic = False
+        return tags
+
+
+class TabularClassifier(ClassifierMixin, _Tabular):
+    """Classes from a raw table: encodings, and the mean of several networks, each trained on other rows.
+
+    Parameters
+    ----------
+    preset : ``"quick"`` (one network), ``"default"`` (four) or ``"best"`` (more, of several kinds).
+    time_limit : seconds that training may take; None for as long as the preset says.
+    random_state : of folds, starts and orders.
+    n_threads : networks trained at a time; None for ``fastnn.get_num_threads()``.
+    backend : as in :func:`fastnn.fit_many`.
+    choice : a :class:`fastnn.tabular.Choice` in place of the preset's.
+    class_weight : None, ``"balanced"``, or weights by class.
+
+    Attributes
+    ----------
+    classes_, n_features_in_, feature_names_in_ : as in scikit-learn.
+    model_ : the trained :class:`fastnn.Model`, which takes encoded rows.
+    encoding_, target_ : the :class:`fastnn.tables.Encoding` that makes them, and its target.
+    out_of_fold_rows_, out_of_fold_proba_ : rows that some networks did not learn from, and their probabilities.
+
+    >>> from sklearn.datasets import load_iris
+    >>> x, y = load_iris(return_X_y=True, as_frame=True)
+    >>> from fastnn.sklearn import TabularClassifier
+    >>> TabularClassifier("quick", random_state=1).fit(x, y).score(x, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        preset="default",
+        *,
+        time_limit=None,
+        random_state=None,
+        n_threads=None,
+        backend=None,
+        choice=None,
+        class_weight=None,
+    ):
+        super().__init__(
+            preset,
+            time_limit=time_limit,
+            random_state=random_state,
+            n_threads=n_threads,
+            backend=backend,
+            choice=choice,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X, y, sample_weight=None, *, groups=None):
+        """Train.
+
+        Parameters
+        ----------
+        X : frame of pandas, polars or Arrow, dict of arrays, or array ``(n, n_features)``: numbers, text, dates, gaps.
+        y : classes ``(n,)``.
+        sample_weight : ``(n,)``, how much each row counts.
+        groups : ``(n,)``, what belongs together: which epoch is kept is not decided by rows of a group learned from.
+
+        Returns
+        -------
+        self
+        """
+        y = column_or_1d(plain("y", y, dates=True), warn=True)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class, {shown(self.classes_[0])}: there is nothing to learn")
+        labels = [str(label) for label in self.classes_]
+        order = np.argsort(np.array(labels), kind="stable")
+        place = np.empty(len(labels), np.int64)
+        place[order] = np.arange(len(labels))
+        column = Text(place[codes].astype(np.int32), tuple(labels[i] for i in order))
+        weight = sample_weight
+        if self.class_weight is not None:
+            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            weight = by_class[codes] * (1.0 if sample_weight is None else np.asarray(sample_weight))
+        return self._fit(X, column, Classes("target", labels), weight, groups)
+
+    def predict(self, X):
+        """The most probable class of each row, ``(n,)``."""
+        return self._decode(self._outputs(X))
+
+    def predict_proba(self, X):
+        """Probability of each class, ``(n, n_classes)``, in the order of ``classes_``."""
+        return self._probabilities(self._outputs(X))
+
+    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        assert isinstance(self.target_, Classes)
+        return self.target_.probabilities(outputs.astype(np.float64))
+
+    def _decode(self, outputs):
+        return self.classes_[self._probabilities(outputs).argmax(axis=1)]
+
+    @property
+    def out_of_fold_proba_(self) -> np.ndarray:
+        """Probabilities ``(m, n_classes)`` of ``out_of_fold_rows_`` by networks that did not learn from them."""
+        check_is_fitted(self)
+        return self._probabilities(self._out_of_fold)
+
+
+class TabularRegressor(RegressorMixin, _Tabular):
+    """Numbers from a raw table; parameters, attributes and methods as of :class:`TabularClassifier`.
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> x, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> from fastnn.sklearn import TabularRegressor
+    >>> TabularRegressor("quick", random_state=1).fit(x, y).score(x, y) > 0.3
+    True
+    """
+
+    def fit(self, X, y, sample_weight=None, *, groups=None):
+        """Train; ``y`` are numbers ``(n,)``, all else is as in :meth:`TabularClassifier.fit`."""
+        y = column_or_1d(plain("y", y), warn=True).astype(np.float64)
+        if not np.isfinite(y).all():
+            raise ValueError("y has gaps (NaN) or infinite numbers; drop these rows")
+        column = Numbers(y)
+        return self._fit(X, column, fit_quantity("target", column, limited=True), sample_weight, groups)
+
+    def predict(self, X):
+        """The predicted number of each row, ``(n,)``."""
+        return self._decode(self._outputs(X))
+
+    def _decode(self, outputs):
+        return self.target_.decode(outputs)
+
+    @property
+    def out_of_fold_prediction_(self) -> np.ndarray:
+        """Numbers ``(m,)`` for ``out_of_fold_rows_`` by networks that did not learn from them."""
+        check_is_fitted(self)
+        return self._decode(self._out_of_fold)

@@ -1,0 +1,187 @@
+"""Several networks for one table, each on other rows: trained side by side, each kept at its best epoch.
+
+Design: a time limit cuts epochs before the training begins, by what an epoch takes here, so that the learning rate
+falls to its end within the limit. A fit that is merely stopped (rejected) ends at a rate far too high.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.threads import get_num_threads
+from fastnn.models.fit_many import side_by_side
+from fastnn.models.model import Model
+from fastnn.tables.target import Target
+from fastnn.tabular.best import Best
+from fastnn.tabular.networks import network, prepare
+from fastnn.tabular.settings import Settings
+
+PROBE_UPDATES = 12  # by which the time of an epoch is told
+SPARE = 0.9  # of the time limit is planned with
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows: ``x`` an array or a list of them, ``y`` ``(n,)`` encoded, ``weights`` ``(n,)`` or None."""
+
+    x: Any
+    y: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: np.ndarray) -> Rows:
+        """These rows alone."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Rows(part_of(self.x, rows), self.y[rows], weights)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Numbers of a row in each array."""
+        return tuple(part.shape[1] for part in (self.x if isinstance(self.x, list) else [self.x]))
+
+
+def part_of(x: Any, rows: np.ndarray) -> Any:
+    """Rows of an array, or of each of a list."""
+    return [part[rows] for part in x] if isinstance(x, list) else x[rows]
+
+
+@dataclass
+class Member:
+    """A network as it is to be trained, and then as it was.
+
+    Attributes
+    ----------
+    learns, held : rows that it learns from, and those that say which epoch is best (none: the last one is kept).
+    output : what it says of the rows held, ``(len(held), n_out)``.   loss : its validation loss there.
+    kept, n_epochs : the epoch whose weights it has, from 0, and how many were trained.
+    """
+
+    settings: Settings
+    seed: int
+    learns: np.ndarray
+    held: np.ndarray
+    model: Model | None = None
+    output: np.ndarray | None = None
+    loss: float = np.inf
+    kept: int = -1
+    n_epochs: int = 0
+
+
+@dataclass(frozen=True)
+class Bag:
+    """What all members of a table share: its rows, its target, and the numbers of its embedded categories."""
+
+    rows: Rows
+    target: Target
+    n_ids: tuple[int | None, ...] = (None,)
+    backend: str | None = None
+    n_threads: int | None = None
+
+    def train(
+        self,
+        members: Sequence[Member],
+        time_limit: float | None = None,
+        tell: Callable[[Member], None] | None = None,
+    ) -> tuple[list[Member], bool]:
+        """Train the members; those that have an epoch, and whether Ctrl-C ended it, which leaves what there is.
+
+        ``tell`` is called with each member that is done. ``KeyboardInterrupt`` is raised on where none is.
+        """
+        n_threads = self.n_threads or get_num_threads()
+        deadline = None if time_limit is None else time.monotonic() + time_limit
+        if deadline is not None:
+            members = self._affordable(members, deadline, n_threads)
+        tasks = [lambda i=i: self._train(members, i, n_threads, deadline, tell) for i in range(len(members))]
+        interrupted = False
+        try:
+            side_by_side(tasks, n_threads, range(len(members)))
+        except KeyboardInterrupt:
+            interrupted = True
+            if not any(member.kept >= 0 for member in members):
+                raise
+        return [member for member in members if member.kept >= 0], interrupted
+
+    def _affordable(self, members: Sequence[Member], deadline: float, n_threads: int) -> list[Member]:
+        """Members with as many epochs as the time allows, by what some updates of the first one take."""
+        rounds = -(-len(members) // min(n_threads, len(members)))
+        began = time.monotonic()
+        a_row = self._seconds_a_row(members[0])
+        each = SPARE * (deadline - time.monotonic()) / rounds - (time.monotonic() - began) / 2
+        made = []
+        for member in members:
+            settings, rows = member.settings, len(member.learns) + len(member.held) / 3
+            epochs = min(settings.epochs, max(1, int(each / (a_row * rows))))
+            made.append(replace(member, settings=replace(settings, epochs=epochs)))
+        return made
+
+    def _seconds_a_row(self, member: Member) -> float:
+        """What training takes for a row, by the faster of two short ones."""
+        settings = replace(member.settings, epochs=1)
+        learned = self.rows.take(member.learns[: PROBE_UPDATES * settings.batch_size])
+        model = network(settings, self.rows.widths, self.n_ids, self.target, member.seed)
+        model.backend = self.backend
+        prepare(model, settings, self.target, 2 * PROBE_UPDATES, learned.x, member.seed)
+        took = []
+        for _ in range(2):
+            began = time.monotonic()
+            model.fit(learned.x, learned.y, batch_size=settings.batch_size, verbose=0)
+            took.append(time.monotonic() - began)
+        return min(took) / len(learned)
+
+    def _train(self, members: Sequence[Member], i: int, n_threads: int, deadline: float | None, tell: Any) -> None:
+        """Train one; a limit that is over leaves out all but the first."""
+        limit = None
+        if deadline is not None:
+            rounds = -(-(len(members) - i) // n_threads)
+            limit = max(1e-3, (deadline - time.monotonic()) / rounds)
+            if i and deadline <= time.monotonic():
+                return
+        self._fit(members[i], limit)
+        if tell:
+            tell(members[i])
+
+    def _fit(self, member: Member, limit: float | None) -> None:
+        learned, held = self.rows.take(member.learns), self.rows.take(member.held)
+        settings = member.settings
+        steps = settings.epochs * math.ceil(len(learned) / settings.batch_size)
+        model = network(settings, self.rows.widths, self.n_ids, self.target, member.seed)
+        model.backend = self.backend
+        prepare(model, settings, self.target, steps, learned.x, member.seed)
+        best = Best(settings.patience)
+        validation = (held.x, held.y, *(() if held.weights is None else (held.weights,)))
+        member.model = model
+        try:
+            model.fit(
+                learned.x,
+                learned.y,
+                batch_size=settings.batch_size,
+                epochs=settings.epochs,
+                sample_weight=learned.weights,
+                validation_data=validation if len(held) else None,
+                callbacks=[best] if len(held) else [],
+                time_limit=limit,
+                verbose=0,
+            )
+        finally:
+            self._keep(member, best, held)
+
+    def _keep(self, member: Member, best: Best, held: Rows) -> None:
+        """Give the network its best epoch, and ask it what it says of the rows held."""
+        model = member.model
+        assert model is not None
+        if best.weights:
+            model.set_weights(best.weights)
+        elif not model.epoch or len(held):
+            return
+        member.kept = best.epoch if best.weights else model.epoch - 1
+        member.n_epochs, member.loss = model.epoch, float(best.loss)
+        if len(held):
+            member.output = model.predict(held.x)

@@ -1,0 +1,180 @@
+"""From a table and the column to predict to one trained model that takes the table's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastnn._base.arguments import integer, number
+from fastnn.models.model import Model
+from fastnn.tables import Encoding, FeatureOptions, choose_task, fit_classes, fit_features, fit_quantity
+from fastnn.tables.table import Column, Table
+from fastnn.tables.target import Classes, Target
+from fastnn.tabular.bag import Bag, Member, Rows
+from fastnn.tabular.choices import Choice, choose
+from fastnn.tabular.folds import folds
+from fastnn.tabular.joining import joined
+from fastnn.tabular.networks import ends
+
+FEWEST_ROWS = 10  # from which on some say how good a network is
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a table is fitted; what is left out follows from the table.
+
+    Attributes
+    ----------
+    task : ``"classify"`` or ``"regress"``; None goes by the target.
+    target : how the column to predict is encoded; None fits that.
+    preset : ``"quick"``, ``"default"`` or ``"best"``.
+    seed : of all that is random.
+    groups : ``(n,)``, rows that belong together: no network says how good it is by rows of a group it learned from.
+    weights : ``(n,)``, how much each row counts.
+    time_limit : seconds, of the training in all; None trains as long as the preset says.
+    n_threads, backend : as in :func:`fastnn.fit_many`.
+    choice : takes the place of what the preset chooses.
+    """
+
+    task: str | None = None
+    target: Target | None = None
+    preset: str = "default"
+    seed: int = 0
+    groups: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    time_limit: float | None = None
+    n_threads: int | None = None
+    backend: str | None = None
+    choice: Choice | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A table that is encoded, and what is to be trained on it.
+
+    Attributes
+    ----------
+    encoding : makes inputs and targets of raw rows.   rows : encoded ones.
+    choice : the networks.   notes : what a user should know of the columns.
+    """
+
+    encoding: Encoding
+    rows: Rows
+    choice: Choice
+    notes: list[str]
+
+    @property
+    def n_ids(self) -> tuple[int | None, ...]:
+        """How many vectors the ``Embedding`` of each input has, None for plain numbers."""
+        return getattr(self.encoding.features, "n_ids", (None,))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A table's model and what is known of it.
+
+    Attributes
+    ----------
+    model : takes encoded rows; the mean of all members.   encoding : makes them of raw ones.
+    members : the networks.   y : ``(n,)`` encoded target of all rows.
+    out_of_fold : rows that a member never saw, ``(m,)``, in order, and what those members say of them, ``(m, n_out)``.
+    interrupted : whether Ctrl-C ended the training.
+    """
+
+    model: Model
+    encoding: Encoding
+    members: list[Member]
+    y: np.ndarray
+    out_of_fold: tuple[np.ndarray, np.ndarray]
+    interrupted: bool
+
+
+def fit_table(table: Table, column: Column, name: str, options: Options = Options()) -> Fitted:
+    """Fit the encoding of a table and networks on it.
+
+    Parameters
+    ----------
+    table : the columns to predict from.
+    column : the one to predict, without gaps.   name : what it is called.
+
+    Raises
+    ------
+    ValueError
+        nothing can be learned, or an option does not fit the table; the message names column and cause.
+
+    >>> import numpy as np
+    >>> from fastnn.tables import Table, Numbers
+    >>> x = np.linspace(-1, 1, 60)
+    >>> fitted = fit_table(Table({"x": Numbers(x)}), Numbers(x**2), "y", Options(preset="quick"))
+    >>> encoding = fitted.encoding
+    >>> encoding.target.decode(fitted.model.predict(encoding.features.encode(Table({"x": Numbers(x)})))).shape
+    (60,)
+    """
+    return train(make_ready(table, column, name, options), options)
+
+
+def make_ready(table: Table, column: Column, name: str, options: Options) -> Ready:
+    """Fit the encoding, encode, and choose what is trained."""
+    _check(options, len(table))
+    target = options.target
+    if target is None:
+        task = options.task or choose_task(column)[0]
+        target = fit_classes(name, column) if task == "classify" else fit_quantity(name, column, limited=True)
+    choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes))
+    features, notes = fit_features(table, FeatureOptions(choice.pieces))
+    y = target.encode(column)
+    rows = Rows(features.encode(table), y, options.weights)
+    return Ready(Encoding(features, target), rows, choice, notes)
+
+
+def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None = None) -> Fitted:
+    """Train the networks and join them; ``tell`` is called with each that is done."""
+    target, rows = ready.encoding.row_target, ready.rows
+    bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads)
+    planned = _members(ready.choice, options, rows, isinstance(target, Classes))
+    members, interrupted = bag.train(planned, options.time_limit, tell)
+    model = joined([member.model for member in members if member.model is not None])
+    model.backend = options.backend
+    model.compile("adam", ends(target)[1], metrics=["accuracy" if isinstance(target, Classes) else "r2"])
+    return Fitted(model, ready.encoding, members, rows.y, out_of_fold(members), interrupted)
+
+
+def _check(options: Options, n: int) -> None:
+    integer("seed", options.seed, low=0)
+    if options.time_limit is not None:
+        number("time_limit", options.time_limit, low=0.0, open_low=True)
+    for what, given in (("groups", options.groups), ("weights", options.weights)):
+        if given is not None and given.shape != (n,):
+            raise ValueError(f"{what} must be one of each of the {n} rows, got shape {given.shape}")
+
+
+def _members(choice: Choice, options: Options, rows: Rows, classes: bool) -> list[Member]:
+    """Networks, each with a fold of its own that it does not learn from."""
+    n, settings = len(rows), choice.settings
+    if n < FEWEST_ROWS:
+        everything = np.arange(n)
+        nothing = everything[:0]
+        return [Member(settings, options.seed + i, everything, nothing) for i in range(choice.n_members)]
+    place = folds(choice.n_folds, options.seed, rows.y, classes, options.groups)
+    made = []
+    for i in range(choice.n_members):
+        held = place == i % choice.n_folds
+        made.append(Member(settings, options.seed + i, np.flatnonzero(~held), np.flatnonzero(held)))
+    return made
+
+
+def out_of_fold(members: list[Member]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that were held from some members, in order, and the mean of what these say of each."""
+    told = [member.output for member in members if member.output is not None]
+    if not told:
+        return np.empty(0, np.int64), np.empty((0, 1))
+    n = 1 + max(int(member.held.max()) for member in members if len(member.held))
+    total, count = np.zeros((n, told[0].shape[1])), np.zeros(n, np.int64)
+    for member in members:
+        if member.output is not None:
+            total[member.held] += member.output
+            count[member.held] += 1
+    rows = np.flatnonzero(count)
+    return rows, total[rows] / count[rows, None]

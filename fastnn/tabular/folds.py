@@ -1,0 +1,52 @@
+"""Which rows each network is trained on, and which say how good it is: folds that keep classes or groups together.
+
+Design: folds are disjoint, so that the rows that one network never saw are never seen twice, and what all networks say
+of the rows they did not see is one honest score of as many rows as there are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def folds(n_folds: int, seed: int, y: np.ndarray, classes: bool, groups: np.ndarray | None = None) -> np.ndarray:
+    """The fold of each row, ``(n,)`` of 0 to ``n_folds - 1``.
+
+    Parameters
+    ----------
+    n_folds : how many; every one gets at least a row where there are as many rows (or groups).
+    y : ``(n,)`` encoded target: indices of classes, or numbers.
+    classes : whether it is the former. Each class is spread over the folds evenly, numbers by their order of size.
+    groups : ``(n,)`` what belongs together (a patient, a house); all rows of a group are in one fold.
+
+    >>> import numpy as np
+    >>> place = folds(2, 0, np.array([0, 0, 0, 0, 1, 1]), True)
+    >>> np.bincount(place).tolist(), sorted(place[:4].tolist()), sorted(place[4:].tolist())
+    ([3, 3], [0, 0, 1, 1], [0, 1])
+    """
+    random = np.random.default_rng(seed)
+    if groups is not None:
+        return _grouped(n_folds, random, groups)
+    order = random.permutation(len(y))
+    order = order[np.argsort(y[order], kind="stable")]  # equal ones stay in random order
+    found = np.empty(len(y), np.int64)
+    if classes:
+        found[order] = np.arange(len(y)) % n_folds
+        return found
+    for first in range(0, len(y), n_folds):  # of neighbours by size one each, in random order
+        rows = order[first : first + n_folds]
+        found[rows] = random.permutation(n_folds)[: len(rows)]
+    return found
+
+
+def _grouped(n_folds: int, random: np.random.Generator, groups: np.ndarray) -> np.ndarray:
+    """Whole groups, the largest first, each to the fold that has fewest rows."""
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(counts) < n_folds:
+        raise ValueError(f"the rows are of {len(counts)} groups, and {n_folds} folds need a group each")
+    sizes, fold = np.zeros(n_folds, np.int64), np.empty(len(counts), np.int64)
+    shuffled = random.permutation(len(counts))
+    for group in shuffled[np.argsort(-counts[shuffled], kind="stable")]:
+        fold[group] = sizes.argmin()
+        sizes[fold[group]] += counts[group]
+    return fold[place.reshape(-1)]
