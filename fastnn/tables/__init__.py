@@ -14,6 +14,7 @@ from fastnn.tables.fit import fit_features
 from fastnn.tables.frames import table_of_frame
 from fastnn.tables.options import FeatureOptions
 from fastnn.tables.reading import Reading
+from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Numbers, Table, Text
 from fastnn.tables.target import choose_task, fit_classes, fit_quantity
 from fastnn.tables.text_fit import TextOptions, fit_texts
@@ -24,6 +25,7 @@ __all__ = [
     "FeatureOptions",
     "Numbers",
     "Reading",
+    "RowEncoder",
     "Table",
     "Text",
     "TextOptions",

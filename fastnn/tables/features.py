@@ -19,6 +19,7 @@ from fastnn._base.reprs import counted
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
 from fastnn.tables.dates import DateFeature
 from fastnn.tables.pieces import PieceFeature
+from fastnn.tables.reading import Reading
 from fastnn.tables.table import Table
 
 Feature = NumberFeature | PieceFeature | DateFeature | CategoryFeature | CodeFeature
@@ -114,6 +115,11 @@ class TableFeatures:
     def notes(self, table: Table) -> list[str]:
         """What a user should know about rows of a table that :meth:`encode` takes: unseen categories, odd words."""
         return [note for feature in self.features for note in feature.notes(table.columns[feature.name])]
+
+    def reading(self) -> Reading:
+        """How to read the tables and frames whose rows these features encode."""
+        numbers = self.number_columns()
+        return Reading(self.text_columns(), numbers, [feature.name for feature in self.features])
 
     def text_columns(self) -> list[str]:
         """Columns to read as text, whatever their values look like."""

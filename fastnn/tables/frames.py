@@ -60,7 +60,7 @@ def table_of_frame(
     twice = [name for name in dict.fromkeys(own) if own.count(name) > 1] if len(set(own)) < len(own) else []
     if twice:
         raise ValueError(f"{source} has {listed(twice)} twice; rename one of them")
-    made = {name: _column(name, came, how) for name, (_, came) in zip(own, columns, strict=True)}
+    made = {name: column_of(name, came, how) for name, (_, came) in zip(own, columns, strict=True)}
     sizes = {name: len(column) for name, column in made.items()}
     if not made:
         raise ValueError(f"{source} has no columns")
@@ -108,8 +108,8 @@ def _rows(rows: Any, source: str) -> np.ndarray:
     return made
 
 
-def _column(name: str, came: Any, how: Reading) -> Column:
-    """The column of whatever type came."""
+def column_of(name: str, came: Any, how: Reading) -> Column:
+    """The column of whatever type came; ``how`` says what is known of it."""
     check_mask(f"column {name!r}", came)
     category = _category(came)
     if category is not None:

@@ -8,7 +8,8 @@ from fastnn.tables.numerals import numbers
 from fastnn.tables.ranges import check_finite
 from fastnn.tables.table import Column, Numbers, Text
 
-TRUTH = {"true": 1.0, "false": 0.0}
+TRUTH = {"true": 1.0, "false": 0.0}  # what makes a column one of truth
+SAID = {**TRUTH, "1": 1.0, "0": 0.0}  # what says so in rows that come later
 
 
 def number_values(name: str, column: Column) -> np.ndarray:
@@ -31,7 +32,7 @@ def truth_values(name: str, column: Column) -> np.ndarray:
     """1 for true, 0 for false, NaN for all else, ``(n,)`` float64; numbers pass as they are."""
     if isinstance(column, Numbers):
         return number_values(name, column)
-    return np.array([TRUTH.get(value.lower(), np.nan) for value in column.values] + [np.nan])[column.codes]
+    return np.array([SAID.get(value.lower(), np.nan) for value in column.values] + [np.nan])[column.codes]
 
 
 def text_values(name: str, column: Column) -> Text:

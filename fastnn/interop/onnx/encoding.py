@@ -12,7 +12,7 @@ from fastnn.tables import Encoding
 from fastnn.tables.encoding import KEY
 from fastnn.tables.features import FIRST_KINDS, CategoryFeature, NumberFeature, Pixels, TableFeatures
 from fastnn.tables.target import Classes, Quantity
-from fastnn.tables.values import TRUTH
+from fastnn.tables.values import SAID
 
 ML = "ai.onnx.ml"
 SPELLINGS = (str.lower, str.upper, str.capitalize)
@@ -67,7 +67,7 @@ def _number(g: Graph, feature: NumberFeature) -> tuple[Any, str]:
     kind, values = types.DOUBLE, name
     if feature.truth:
         kind = types.STRING
-        words = {spelled(word): value for word, value in TRUTH.items() for spelled in SPELLINGS}
+        words = {spelled(word): value for word, value in SAID.items() for spelled in SPELLINGS}
         told: dict[str, Any] = {
             "keys_strings": list(words),
             "values_floats": list(words.values()),
