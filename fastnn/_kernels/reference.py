@@ -88,8 +88,8 @@ def update(plan, memory, step, learning_rate, penalty_scale=1.0):
     params, grads = memory.params, memory.grads
     penalty = regularizers.penalize(plan.segments, params, grads, penalty_scale)
     _clip(plan, grads)
-    c = plan.optimizer_record.all_scalars(step, learning_rate).astype(params.dtype)
-    for first, last in plan.spans:
+    for first, last, _, *factors in plan.spans:
+        c = plan.optimizer_record.all_scalars(step, learning_rate, *factors).astype(params.dtype)
         w, slots = params[first:last], memory.slots[:, first:last]
         w[...], new_slots = UPDATES[plan.optimizer_record.code](w, grads[first:last], tuple(slots), c)
         for slot, value in zip(slots, new_slots, strict=True):

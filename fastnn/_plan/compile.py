@@ -85,7 +85,7 @@ def compile_plan(
     Raises
     ------
     ValueError
-        no layer computes anything.
+        no layer computes anything, or the optimiser has a factor of a layer that there is not.
     """
     training = bool(losses)
     graph = operations_of(layout, losses)
@@ -111,7 +111,7 @@ def compile_plan(
         "optimizer": tables.optimizer_table(optimizer),
         "metrics": tables.metric_table(metrics, layout.output_shapes, graph.masks, n_samples, first_sum),
         "segments": tables.segments(variables),
-        "spans": tables.spans(variables),
+        "spans": tables.spans(variables, tables.factors_at(optimizer, layout.variables)),
     }
     header = build.header(batch_size, seed)
     header["measures"], header["settles"] = measured, measured or bool(layout.carried)

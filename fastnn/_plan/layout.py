@@ -31,6 +31,7 @@ class Variable:
     parameter: Parameter
     offset: int
     trained: bool = True
+    path: str = ""  # "model/layer/parameter", where it is known
 
     @property
     def size(self) -> int:
@@ -163,6 +164,11 @@ class Layout:
         places = [offset for own in offsets for offset in own]
         moved = [replace(variable, offset=offset) for variable, offset in zip(self.variables, places, strict=True)]
         return replace(self, variables=tuple(moved), n_params=n_params)
+
+    def named(self, paths: Sequence[str]) -> Layout:
+        """The same where each parameter has the name that users know it by."""
+        told = [replace(variable, path=path) for variable, path in zip(self.variables, paths, strict=True)]
+        return replace(self, variables=tuple(told))
 
     def frozen(self, layers: Collection[int]) -> Layout:
         """The same where these layers are not trained, and all others are."""

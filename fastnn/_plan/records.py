@@ -135,7 +135,16 @@ SEGMENT = np.dtype(
     align=True,
 )
 
-SPAN = np.dtype([("first", np.int64), ("last", np.int64)], align=True)  # parameters that are trained
+SPAN = np.dtype(
+    [  # parameters [first, last) that are trained
+        ("first", np.int64),
+        ("last", np.int64),
+        ("group", np.int64),  # spans with the same factors, numbered in the order in which each is first there
+        ("rate", np.float64),  # factor of the learning rate
+        ("decay", np.float64),  # factor of the weight decay
+    ],
+    align=True,
+)
 
 HEADER = np.dtype(
     [

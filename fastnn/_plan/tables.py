@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from fastnn.layers.parameter import Shape
 from fastnn.losses import LossRecord
 from fastnn.metrics import Reading, StatisticCode, n_sums
 from fastnn.optimizers import Optimizer
+from fastnn.optimizers.base import FACTORS
+from fastnn.optimizers.factors import MOST_GROUPS, factors_of
+
+Pair = tuple[float, float]  # factors of the learning rate and of the weight decay
+EMPTY: Mapping[int, Pair] = MappingProxyType({})
 
 
 def n_losses(losses: Sequence) -> int:
@@ -59,15 +65,37 @@ def segments(trained: Sequence[Variable]) -> np.ndarray:
     return table
 
 
-def spans(trained: Sequence[Variable]) -> np.ndarray:
-    """The stretches of ``params`` that are trained: what the update walks."""
-    found: list[tuple[int, int]] = []
+def spans(trained: Sequence[Variable], factors: Mapping[int, Pair] = EMPTY) -> np.ndarray:
+    """The stretches of ``params`` that are trained with the same factors: what the update walks.
+
+    ``factors`` of the learning rate and the weight decay are those of the variables at these offsets.
+    """
+    found: list[tuple[int, int, Pair]] = []
     for variable in sorted(trained, key=lambda variable: variable.offset):
         first, last = variable.offset, variable.offset + padded(variable.size)
-        if found and found[-1][1] == first:
+        pair = factors.get(variable.offset, (1.0, 1.0))
+        if found and found[-1][1:] == (first, pair):
             first = found.pop()[0]
-        found.append((first, last))
-    return np.array(found, SPAN)
+        found.append((first, last, pair))
+    groups = {pair: number for number, pair in enumerate(dict.fromkeys(pair for *_, pair in found))}
+    if len(groups) > MOST_GROUPS:
+        raise ValueError(f"{MOST_GROUPS} different pairs of factors are kept apart, got {len(groups)}")
+    return np.array([(first, last, groups[pair], *pair) for first, last, pair in found], SPAN)
+
+
+def factors_at(optimizer: Optimizer | None, variables: Sequence[Variable]) -> dict[int, Pair]:
+    """Factors of learning rate and weight decay by the offsets of variables, where an optimiser has any.
+
+    Raises
+    ------
+    ValueError
+        it names what there is not.
+    """
+    if optimizer is None or not (optimizer.learning_rate_factors or optimizer.weight_decay_factors):
+        return {}
+    paths = [variable.path for variable in variables]
+    rates, decays = (factors_of(name, getattr(optimizer, name), paths) for name in FACTORS)
+    return {v.offset: (rate, decay) for v, rate, decay in zip(variables, rates, decays, strict=True)}
 
 
 def loss_table(

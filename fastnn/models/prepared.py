@@ -28,7 +28,8 @@ class Prepared(Loops):
     def __init__(self, model: OwnLoops):
         frozen = model.frozen()
         layout = model.layout.frozen(frozen) if frozen else model.layout
-        super().__init__(layout, model.state, model.seed, parameter_names(model.graph, layout))
+        names = parameter_names(model.graph, layout)
+        super().__init__(layout.named(names), model.state, model.seed, names)
         self.watched = watched(model)
         self.seen = freezing.latest
         self.told = [model._trainable, *(item._trainable for item in self.watched)]

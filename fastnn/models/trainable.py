@@ -21,6 +21,7 @@ from fastnn._engine.state import attribute
 from fastnn._plan.compile import MAX_BLOCK
 from fastnn._plan.passes import last_activation
 from fastnn._plan.plan import Plan
+from fastnn._plan.tables import factors_at
 from fastnn.errors import NotReadyError
 from fastnn.losses import Reduction
 from fastnn.metrics import Metric
@@ -28,6 +29,7 @@ from fastnn.models import choices
 from fastnn.models.choices import AnyLoss
 from fastnn.models.copying import Copying
 from fastnn.models.structure import Structure
+from fastnn.models.values import parameter_names
 from fastnn.optimizers import Optimizer
 
 NO_LOSS = "the model was compiled without a loss; give one to compile(loss=...), or train by apply_gradients"
@@ -85,7 +87,7 @@ class Trainable(Copying):
             raise NotReadyError(NOT_COMPILED)
         if came is None:
             raise TypeError("optimizer must be a name or an object of fastnn.optimizers, got None")
-        chosen = optimizers.get(came)
+        chosen = self._known(optimizers.get(came))
         if chosen is not self._state.optimizer:
             self._state.begin_with(chosen)
 
@@ -181,7 +183,7 @@ class Trainable(Copying):
             choices.metrics_of(outputs, "metrics", metrics),
             choices.metrics_of(outputs, "weighted_metrics", weighted_metrics),
         ]
-        optimizer = optimizers.get(optimizer)
+        optimizer = self._known(optimizers.get(optimizer))
         for record in (optimizer, *chosen, *(metric for group in made for entry in group for metric in entry)):
             if is_dataclass(record):  # but for the user's own
                 check_types(record)
@@ -192,6 +194,12 @@ class Trainable(Copying):
         self._decide(chosen, weights[0] if weights and single else weights, *told)
         self._state.begin_with(optimizer)
         self._drop_plans()
+
+    def _known(self, optimizer: Optimizer) -> Optimizer:
+        """The optimiser, whose factors must be those of layers of the model where these are known already."""
+        if self._layout is not None:
+            factors_at(optimizer, self.layout.named(parameter_names(self.graph, self.layout)).variables)
+        return optimizer
 
     # -- what the engine gets -------------------------------------------------------------------
 
@@ -205,7 +213,7 @@ class Trainable(Copying):
         return self._drawn_up
 
     def _draw_up(self) -> Compiled:
-        layout, names = self.layout, self.ends[1].names
+        layout, names = self.layout.named(parameter_names(self.graph, self.layout)), self.ends[1].names
         with_loss = [i for i, loss in enumerate(self._losses) if loss is not None]
         layout = replace(layout, outputs=tuple(layout.outputs[i] for i in with_loss))
         factors = self.loss_weights if isinstance(self.loss_weights, list) else [1.0] * len(self._losses)

@@ -6,6 +6,7 @@ once a step; steps count from 1. Names, order and defaults of arguments are thos
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, fields
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ import numpy as np
 from fastnn._base.arguments import number, refuse_subclass, unknown_attribute
 from fastnn._base.keywords import refuse
 from fastnn._base.reprs import call_of
+from fastnn.optimizers.factors import ByName
 from fastnn.optimizers.rate import Rate
 from fastnn.optimizers.scalars import SCALARS
 from fastnn.optimizers.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
@@ -25,6 +27,7 @@ _REPLACED = {
     "iterations": "the model counts its updates: model.step",
     "variables": "the state is model.slots",
 }
+FACTORS = "learning_rate_factors", "weight_decay_factors"
 _ONLY_DEFAULT = {
     "use_ema": (False, "averages of the weights are not kept"),
     "ema_momentum": (0.99, "averages of the weights are not kept"),
@@ -44,6 +47,10 @@ class Optimizer:
     weight_decay : decoupled decay of all parameters, ``w -= learning_rate * weight_decay * w``, before the update.
     clipvalue, clipnorm, global_clipnorm : at most one; clip each gradient, the norm of each
         variable's gradient, or the norm of all gradients together.
+    learning_rate_factors, weight_decay_factors : what the learning rate and the weight decay are multiplied by for
+        single layers or variables, by name: ``{"scale": 6.0, "dense_1/bias": 0.1}``. The longest name counts that is a
+        variable's or begins it, the factor is 1 where there is none. A variable is updated as by an optimiser with the
+        multiplied numbers; the decay, being part of the step, has both factors.
     name : a word of yours for it.
     use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps : for Keras' sake;
         fastnn does none of this and takes the defaults alone.
@@ -65,6 +72,8 @@ class Optimizer:
     Adam(learning_rate=0.01, clipnorm=1.0)
     >>> optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 1000), momentum=0.9)
     SGD(learning_rate=CosineDecay(0.1, 1000), momentum=0.9)
+    >>> optimizers.AdamW(0.01, learning_rate_factors={"scale": 6.0}, weight_decay_factors={"dense/bias": 0.0})
+    AdamW(learning_rate=0.01, learning_rate_factors={'scale': 6.0}, weight_decay_factors={'dense/bias': 0.0})
     """
 
     full_batch: ClassVar[bool] = False  # whether each update is on all rows, by a search of its own
@@ -75,6 +84,8 @@ class Optimizer:
     clipnorm: float | None = None
     clipvalue: float | None = None
     global_clipnorm: float | None = None
+    learning_rate_factors: Mapping[str, float] | None = ByName()  # type: ignore[assignment]
+    weight_decay_factors: Mapping[str, float] | None = ByName()  # type: ignore[assignment]
     use_ema: InitVar[bool] = False
     ema_momentum: InitVar[float] = 0.99
     ema_overwrite_frequency: InitVar[int | None] = None
@@ -171,11 +182,14 @@ class Optimizer:
         """``c[1:]`` of the update formula at ``step`` (from 1); see :mod:`fastnn.optimizers.scalars`."""
         return SCALARS[self.code](self.hyper(), int(step), float(learning_rate))
 
-    def all_scalars(self, step: int, learning_rate: float) -> np.ndarray:
-        """``c`` of the update formula, float64, zero-padded to :data:`N_SCALARS`."""
-        c = np.zeros(N_SCALARS)
-        c[0] = learning_rate * (self.weight_decay or 0.0)
-        rest = self.scalars(step, learning_rate)
+    def all_scalars(self, step: int, learning_rate: float, factor: float = 1.0, of_decay: float = 1.0) -> np.ndarray:
+        """``c`` of the update formula, float64, zero-padded to :data:`N_SCALARS`.
+
+        ``factor`` and ``of_decay`` are those of the learning rate and the weight decay of the variables it is for.
+        """
+        c, rate = np.zeros(N_SCALARS), learning_rate * factor
+        c[0] = rate * ((self.weight_decay or 0.0) * of_decay)
+        rest = self.scalars(step, rate)
         c[1 : 1 + len(rest)] = rest
         return c
 
@@ -190,19 +204,24 @@ class Optimizer:
         stored: dict[str, Any] = {"name": self.kind}
         for entry in fields(self):
             value = vars(self)[entry.name]
-            stored[entry.name] = value.config() if isinstance(value, Schedule) else value
-        return stored
+            if entry.name not in FACTORS:
+                stored[entry.name] = value.config() if isinstance(value, Schedule) else value
+        return stored | self._factors()
 
     def get_config(self) -> dict[str, Any]:
         """All arguments by name, as Keras gives them; :meth:`from_config` takes them back."""
         rate = self.learning_rate
-        given = {f.name: vars(self)[f.name] for f in fields(self)}
+        given = {f.name: vars(self)[f.name] for f in fields(self) if f.name not in FACTORS} | self._factors()
         given["learning_rate"] = (
             {"class_name": type(rate).__name__, "config": rate.get_config()}
             if isinstance(rate, Schedule)
             else float(rate)
         )
         return {"name": self.name, **given}
+
+    def _factors(self) -> dict[str, dict[str, float]]:
+        """The factors by name that there are; nothing of them where there are none, as in files of before."""
+        return {name: dict(vars(self)[name]) for name in FACTORS if vars(self)[name]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -42,6 +42,8 @@ class LBFGS(Optimizer):
         number("tolerance", self.tolerance, low=0.0)
         if isinstance(self.learning_rate, Schedule) or self.clip[0] or self.weight_decay:
             raise ValueError("LBFGS takes neither a schedule nor clipping nor weight_decay")
+        if self.learning_rate_factors or self.weight_decay_factors:
+            raise ValueError("LBFGS has one step for all parameters, and takes no factors of single layers")
 
     @property
     def code(self):

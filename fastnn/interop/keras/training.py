@@ -96,6 +96,8 @@ def _optimizer(keras: Any, optimizer: Any) -> Any:
     kind, config = type(optimizer).__name__, optimizer.get_config()
     if getattr(optimizer, "form", "keras") != "keras" or not hasattr(keras.optimizers, kind):
         raise ValueError(f"Keras has no optimizer {optimizer!r}")
+    if optimizer.learning_rate_factors or optimizer.weight_decay_factors:
+        raise ValueError(f"Keras has no factors of single layers, as {optimizer!r} has them")
     config = {name: value for name, value in config.items() if name not in OURS}
     rate = config["learning_rate"]
     if isinstance(rate, dict):

@@ -33,7 +33,8 @@ typedef struct {
     /* In place of all: the whole block at once, by one thread, forward or back with the gradients of parameters; 1 when
      * it failed and the call shall end. */
     int (*whole)(const fnn_op *, const fnn_model *, const fnn_block *, int backward);
-    /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. */
+    /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. c is as in
+     * update. */
     void (*learn)(const fnn_op *, const fnn_model *, const fnn_block *, const double *c, double scale, int64_t begin,
                   int64_t end);
 } fnn_op_kernels;
@@ -62,7 +63,7 @@ typedef struct {
     void (*activity_back)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
     /* Projects parameters after an update: a thread's share of them. */
     void (*constrain)(const fnn_model *, int thread, int threads);
-    /* Update of parameters [begin, end) from grads and scale times the penalties, with c as in optimizers.py. */
+    /* Update of parameters [begin, end) from grads and scale times the penalties, with c as fnn_scalars gives it. */
     void (*update)(const fnn_model *, const double *c, double scale, int64_t begin, int64_t end);
     /* Copies dense rows or windows to out, (n_rows, width); rows may be NULL for the first n_rows. */
     void (*gather)(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
@@ -92,8 +93,9 @@ enum fnn_math {
     FNN_N_MATH
 };
 
-/* c of optimizers.py for a step (from 1), in double; the twin of Optimizer.all_scalars. */
-void fnn_scalars(const fnn_optimizer *, int64_t step, double learning_rate, double c[FNN_N_SCALARS]);
+/* c of optimizers.py for a step (from 1), in double; the twin of Optimizer.all_scalars. Of each group of spans, one
+ * behind the other. */
+void fnn_scalars(const fnn_model *, int64_t step, double learning_rate, double c[FNN_MOST_GROUPS * FNN_N_SCALARS]);
 
 /* Order of rows of an epoch (random.py, fill_order) and Philox words, the same on every ISA. */
 void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch);

@@ -163,12 +163,19 @@ static void update_span(const fnn_model *model, const double *c, double scale, i
     }
 }
 
-/* Those of the parameters [begin, end) that are trained. */
+/* The scalars of trained parameters that begin there. */
+static const double *scalars_at(const fnn_model *model, const double *c, int64_t begin) {
+    int64_t k = 0;
+    while (k + 1 < model->header->n_spans && model->spans[k].last <= begin) k++;
+    return c + model->spans[k].group * FNN_N_SCALARS;
+}
+
+/* Those of the parameters [begin, end) that are trained, with the scalars c of all groups. */
 static void fnn_update_kernel(const fnn_model *model, const double *c, double scale, int64_t begin, int64_t end) {
     for (int k = 0; k < model->header->n_spans; k++) {
         const fnn_span span = model->spans[k];
         const int64_t first = span.first > begin ? span.first : begin, last = span.last < end ? span.last : end;
-        if (first < last) update_span(model, c, scale, first, last);
+        if (first < last) update_span(model, c + span.group * FNN_N_SCALARS, scale, first, last);
     }
 }
 

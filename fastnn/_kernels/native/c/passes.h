@@ -205,9 +205,9 @@ static inline void backward_pieces(const fnn_network *network, const fnn_block *
     }
 }
 
-/* An update: c as in optimizers.py, and what penalties are multiplied by. */
+/* An update: c as fnn_scalars gives it, and what penalties are multiplied by. */
 typedef struct {
-    double c[FNN_N_SCALARS], penalty_scale;
+    double c[FNN_MOST_GROUPS * FNN_N_SCALARS], penalty_scale;
 } update_scalars;
 
 /* dw and db, or with scalars the update of these parameters at once; backwards, because of several ops with the same

@@ -48,10 +48,10 @@ static void nadam_scalars(const double *hyper, int64_t step, double learning_rat
     c[8] = hyper[2];
 }
 
-void fnn_scalars(const fnn_optimizer *optimizer, int64_t step, double learning_rate, double c[FNN_N_SCALARS]) {
+static void group_scalars(const fnn_optimizer *optimizer, int64_t step, double learning_rate, double decay, double *c) {
     const double *hyper = optimizer->hyper;
     memset(c, 0, FNN_N_SCALARS * sizeof *c);
-    c[0] = learning_rate * optimizer->weight_decay;
+    c[0] = learning_rate * decay;
     switch (optimizer->code) {
     case FNN_SGD: c[1] = learning_rate; break;
     case FNN_MOMENTUM:
@@ -75,5 +75,17 @@ void fnn_scalars(const fnn_optimizer *optimizer, int64_t step, double learning_r
     case FNN_FTRL:
         c[1] = 1 / learning_rate, c[2] = 2 * hyper[2], c[3] = 2 * hyper[1] + hyper[3] * c[1], c[4] = hyper[0];
         break;
+    }
+}
+
+void fnn_scalars(const fnn_model *model, int64_t step, double learning_rate,
+                 double c[FNN_MOST_GROUPS * FNN_N_SCALARS]) {
+    const fnn_optimizer *optimizer = model->optimizer;
+    int64_t known = 0;
+    for (int64_t i = 0; i < model->header->n_spans; i++) {
+        const fnn_span *span = &model->spans[i];
+        if (span->group != known) continue;
+        group_scalars(optimizer, step, learning_rate * span->rate, optimizer->weight_decay * span->decay,
+                      c + known++ * FNN_N_SCALARS);
     }
 }

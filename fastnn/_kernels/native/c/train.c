@@ -243,8 +243,9 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     const double before = thread ? 0 : sums[0]; /* thread 0 alone reads and writes sums */
     if (thread == 0 && t->before) memcpy(t->before, sums, (size_t)header->n_sums * sizeof(double));
     const double total = total_of(t, rows, n_rows);
-    update_scalars scalars = {.penalty_scale = header->divides_penalties ? over(1, total) : 1};
-    fnn_scalars(t->network->model.optimizer, step + 1, rate, scalars.c);
+    update_scalars scalars; /* no initialiser: it would write all groups */
+    scalars.penalty_scale = header->divides_penalties ? over(1, total) : 1;
+    fnn_scalars(&t->network->model, step + 1, rate, scalars.c);
     if (thread == 0) t->activity = 0;
     for (int64_t first = 0; first < n_rows && !ends(t); first += block_rows) {
         fnn_block block = {.rows = at_most(block_rows, n_rows - first),

@@ -104,12 +104,13 @@ static void dense_learn(const fnn_op *op, const fnn_model *model, const fnn_bloc
                         int64_t begin, int64_t end) {
     real *dw = (real *)model->grads + op->dw + begin * op->n_out;
     const int64_t step = learn_step(op, block);
+    const double *of_kernel = scalars_at(model, c, op->w);
     for (int64_t i = begin; i < end; i += step) {
         const int64_t last = at_most(i + step, end);
         dense_dw(op, model, block, 0, i, last, dw);
         if (model->header->has_penalty)
             penalize_range(model, scale, dw, op->w + i * op->n_out, op->w + last * op->n_out);
-        update_range(model, dw, c, op->w + i * op->n_out, op->w + last * op->n_out);
+        update_range(model, dw, of_kernel, op->w + i * op->n_out, op->w + last * op->n_out);
     }
     if (begin == 0 && op->db >= 0) {
         dense_db(op, model, block, 0);

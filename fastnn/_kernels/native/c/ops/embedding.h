@@ -158,7 +158,8 @@ static void embedding_learn(const fnn_op *op, const fnn_model *model, const fnn_
             add_gradient(&all, i, dw + row * all.n);
             if (marks) marks[row] = 1;
         }
-        learn_piece(op, model, c, scale, first, first + step < end ? first + step : end, dw, marks);
+        learn_piece(op, model, scalars_at(model, c, op->w), scale, first, first + step < end ? first + step : end, dw,
+                    marks);
     }
 }
 
