@@ -33,6 +33,8 @@ class Prepared:
     y: np.ndarray
     held_out: tuple[Any, np.ndarray] | None
     class_weights: np.ndarray | None = None
+    sources: tuple[Source, ...] = ()  # of the rows to train on, and of those held out where there are some
+    numbers: tuple[np.ndarray, ...] = ()  # of their rows in the file, from 1
     unit, n_steps = "row", None
 
     def weights(self, y: np.ndarray) -> np.ndarray | None:
@@ -89,7 +91,11 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
     encoding = Encoding(features, target, trained)
     validation = _encode(encoding, source.take(held_out)) if len(held_out) else None
     x, y = _encode(encoding, learned)
-    return Prepared(encoding, x, y, validation, class_weights_of(arguments, target, y))
+    weights = class_weights_of(arguments, target, y)
+    parts = [training, held_out] if len(held_out) else [training]
+    numbers = np.flatnonzero(keep) + 1
+    sources = tuple(source.take(part) for part in parts)
+    return Prepared(encoding, x, y, validation, weights, sources, tuple(numbers[part] for part in parts))
 
 
 def class_weights_of(arguments: argparse.Namespace, target: Any, y: np.ndarray) -> np.ndarray | None:

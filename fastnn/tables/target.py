@@ -127,7 +127,11 @@ class Quantity:
 
     def decode(self, output: np.ndarray) -> np.ndarray:
         """Predicted values ``(n,)`` float64 from ``output`` ``(n, 1)``."""
-        return output[:, 0].astype(np.float64) * self.spread + self.mean
+        return self.restore(output[:, 0].astype(np.float64))
+
+    def restore(self, encoded: np.ndarray) -> np.ndarray:
+        """The values of :meth:`encode`'s numbers."""
+        return encoded * self.spread + self.mean
 
     def check(self) -> None:
         """Raise ``ValueError`` where a file has put what no training gives."""

@@ -17,7 +17,9 @@ FLOORS = (
     ("_kernels",),
     ("_engine",),
     ("models",),
-    ("sklearn", "plot", "watch", "config", "utils", "backend"),
+    ("plot", "watch", "config", "utils", "backend"),
+    ("tabular",),
+    ("sklearn",),
     ("interop",),
     ("cli", "__init__", "__main__"),
 )
