@@ -68,6 +68,16 @@ def names_in_words(names: Sequence[str], most: int = 10, width: int = 60) -> str
     return ", ".join([*told, *(["..."] if len(names) > most else [])]) or "none"
 
 
+def printable(text: str, width: int = WIDTH) -> str:
+    """A text out of a stranger's file for a terminal: on one line, with nothing in it that a terminal would obey, cut.
+
+    >>> printable("a\\x1b[31m  b"), printable(" ")
+    ('a?[31m b', "' '")
+    """
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return cut(" ".join(shown.split()) or repr(text), width)
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: ``1 row``, ``1,234 rows``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -81,6 +81,10 @@ TEXT_UNIT_HELP = (
     "half of them stand in a second row (names, codes), or the script has no spaces"
 )
 KEEP_HELP = "columns of DATA to write before the predictions, with commas between; all keeps every column"
+REPORT_HELP = (
+    "write a page on the model: scores beside plain models, curves, thresholds, importance of columns and what the "
+    "model says over them, drift against the training rows, the rows that were most wrong (tables only)"
+)
 CHECKPOINT_HELP = (
     "write where training stands, to go on from there with --resume after Ctrl-C, --time-limit or a crash: the result "
     "is that of a training without a break, to the last bit"
@@ -172,7 +176,19 @@ def _train(commands: Any) -> None:
     _machine(p)
     p.add_argument("--out", default="model.safetensors", metavar="FILE", help="default: model.safetensors")
     _breaks(p)
+    _shown(p)
+
+
+def _breaks(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--time-limit", type=real(0, open_low=True), metavar="SECONDS", help="stop training after this time")
+    p.add_argument("--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
+    p.add_argument("--checkpoint-every", type=every, metavar="EVERY", help="default: '1 epoch'; N updates, '5 minutes'")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint, if it is there")
+
+
+def _shown(p: argparse.ArgumentParser) -> None:
     p.add_argument("--plot", metavar="PICTURE", help="draw loss and metric over the epochs (.png, .svg, .pdf)")
+    p.add_argument("--report", metavar="PAGE.html", help=REPORT_HELP)
     p.add_argument("--watch", type=port, nargs="?", const=WATCH_PORT, metavar="PORT", help=WATCH_HELP)
     p.add_argument(
         "--watch-seconds",
@@ -181,13 +197,6 @@ def _train(commands: Any) -> None:
         help="keep the page so long after training (or until Ctrl-C)",
     )
     p.add_argument("--open", action="store_true", help="open the page in the browser")
-
-
-def _breaks(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--time-limit", type=real(0, open_low=True), metavar="SECONDS", help="stop training after this time")
-    p.add_argument("--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
-    p.add_argument("--checkpoint-every", type=every, metavar="EVERY", help="default: '1 epoch'; N updates, '5 minutes'")
-    p.add_argument("--resume", action="store_true", help="go on from the checkpoint, if it is there")
 
 
 def _series(p: argparse.ArgumentParser) -> None:
@@ -234,6 +243,7 @@ def _evaluate(commands: Any) -> None:
     p = _command(commands, "evaluate", "fastnn.cli.evaluate", "compare predictions with known targets")
     p.add_argument("model", metavar="MODEL", help="file that train wrote")
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    p.add_argument("--report", metavar="PAGE.html", help=REPORT_HELP)
     _reading(p)
     _machine(p)
 

@@ -11,15 +11,20 @@ from fastnn.cli.data import Images, damaged_files, read_source, reading_options,
 from fastnn.cli.forecast import evaluate_series
 from fastnn.cli.predict import open_model, tell
 from fastnn.cli.report import Report
+from fastnn.cli.table_report import check_report, check_table, write_report
 from fastnn.tables.series import SeriesFeatures
+from fastnn.tables.summary import Summary
 from fastnn.tables.table import Text, with_gaps
 from fastnn.tables.target import Quantity, as_numbers
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print the results on rows whose target is known."""
+    check_report(arguments, arguments.model)
     model, encoding = open_model(arguments)
     if isinstance(encoding.features, SeriesFeatures):
+        if arguments.report:
+            raise ValueError("--report is for rows of a table, and this model is one of series; leave it out")
         lines, notes = evaluate_series(arguments, model, encoding)
         tell(notes)
         print("\n".join(lines))
@@ -44,4 +49,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     left_out = f" ({len(source) - len(known):,} without {source.target_name!r} left out)"
     print(f"{source.name}: {counted(len(known), 'row')}{left_out if len(known) < len(source) else ''}")
     print("\n".join(Report(target, y, model.predict(x)[known]).text()))
+    if arguments.report:
+        rows = (check_table(source.features).take(known), y)
+        write_report(arguments.report, model.predict, encoding, rows, known + 1, summary=Summary.of(model))
     return 0

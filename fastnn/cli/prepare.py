@@ -33,6 +33,8 @@ class Prepared:
     y: np.ndarray
     held_out: tuple[Any, np.ndarray] | None
     class_weights: np.ndarray | None = None
+    sources: tuple[Source, ...] = ()  # of the rows to train on, and of those held out where there are some
+    numbers: tuple[np.ndarray, ...] = ()  # of their rows in the file, from 1
     unit, n_steps = "row", None
 
     def weights(self, y: np.ndarray) -> np.ndarray | None:
@@ -58,7 +60,7 @@ class Prepared:
 
 def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepared:
     """Choose the task, split, fit the encoding on the training rows, encode; prints what it found."""
-    source, task, reason = usable_rows(source, arguments)
+    source, task, reason, numbers = usable_rows(source, arguments)
     columns = counted(source.n_columns, "column")
     classes = fit_classes(source.target_name, require_target(source)) if task == "classify" else None
     groups = None if classes is None else classes.encode(require_target(source))
@@ -73,11 +75,17 @@ def prepare(source: Source, arguments: argparse.Namespace, seed: int) -> Prepare
     encoding = Encoding(features, target, trained)
     validation = _encode(encoding, source.take(held_out)) if len(held_out) else None
     x, y = _encode(encoding, learned)
-    return Prepared(encoding, x, y, validation, class_weights_of(arguments, target, y))
+    weights = class_weights_of(arguments, target, y)
+    parts = [training, held_out] if len(held_out) else [training]
+    sources = tuple(source.take(part) for part in parts)
+    return Prepared(encoding, x, y, validation, weights, sources, tuple(numbers[part] for part in parts))
 
 
-def usable_rows(source: Source, arguments: argparse.Namespace) -> tuple[Source, str, str]:
-    """The rows whose target is known, the task and why it is that; prints what it found."""
+def usable_rows(source: Source, arguments: argparse.Namespace) -> tuple[Source, str, str, np.ndarray]:
+    """The rows whose target is known, the task and why it is that, and the rows' numbers in the file, from 1.
+
+    Prints what it found.
+    """
     column, told = told_labels(require_target(source))
     task, reason = (arguments.task, "as --task says") if arguments.task else choose_task(column)
     if task == "regress":
@@ -96,7 +104,7 @@ def usable_rows(source: Source, arguments: argparse.Namespace) -> tuple[Source, 
         n_without = n_rows - len(source)
         have, are = ("has", "is") if n_without == 1 else ("have", "are")
         print(f"note: {counted(n_without, 'row')} {have} no {source.target_name!r}{words} and {are} left out")
-    return source, task, reason
+    return source, task, reason, np.flatnonzero(keep) + 1
 
 
 def class_weights_of(arguments: argparse.Namespace, target: Any, y: np.ndarray) -> np.ndarray | None:

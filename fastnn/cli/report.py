@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.reprs import cut
+from fastnn._base.reprs import printable
 from fastnn.models.summary import table
 from fastnn.tables.scores import ClassScores, NumberScores, score_classes, score_numbers
 from fastnn.tables.target import Classes, Quantity
@@ -127,8 +127,7 @@ def _confusion(s: ClassScores, target: Classes) -> list[str]:
 
 def _label(target: Any, index: Any) -> str:
     """A class's name, short and with nothing in it that a terminal would obey."""
-    text = "".join(c if c.isprintable() else "?" for c in str(target.labels[index]))
-    return cut(" ".join(text.split()) or repr(text), LABEL)
+    return printable(str(target.labels[index]), LABEL)
 
 
 def _share(value: float) -> str:

@@ -24,6 +24,7 @@ from fastnn.cli.prepare import Prepared, prepare
 from fastnn.cli.recipe import Recipe, choose_recipe
 from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
 from fastnn.cli.series_prepare import prepare_series
+from fastnn.cli.table_report import check_report, check_table, summary_metadata, write_training_report
 from fastnn.cli.tabular import takes_recipe, train_recipe
 from fastnn.cli.texts import check_texts, in_words, text_network
 from fastnn.layers import Dense
@@ -64,6 +65,8 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     source = read_source(arguments.data, "train", arguments.target, reading, wanted)
     if arguments.target not in (None, source.target_name):
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
+    if arguments.report:
+        check_table(source.features)
     if takes_recipe(arguments, source.features):
         return train_recipe(source, arguments, seed)
     arguments.optimizer = arguments.optimizer or "adam"
@@ -130,8 +133,10 @@ def _finish(
     told = {"training": f"{epochs} in {seconds:.1f} s, epoch {best.kept + 1} kept, seed {seed}"}
     told |= {f"on {where}": report.in_line()}
     encoding = replace(prepared.encoding, trained=prepared.encoding.trained | told)
-    model.save(arguments.out, encoding.metadata())
+    model.save(arguments.out, encoding.metadata() | summary_metadata(prepared, model))
     print(f"wrote {arguments.out}", flush=True)
+    if arguments.report:
+        write_training_report(arguments.report, prepared, model, seed)
     if arguments.plot:
         plot.save_history(model.history, arguments.plot)
         print(f"wrote {arguments.plot}", flush=True)
@@ -242,6 +247,7 @@ def _watching(arguments: argparse.Namespace) -> contextlib.AbstractContextManage
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """Refuse before training what would fail after it."""
     check_output(arguments.out, arguments.data)
+    check_report(arguments, arguments.out)
     check_name(arguments.out)
     if arguments.checkpoint is None and (arguments.resume or arguments.checkpoint_every):
         raise ValueError("--resume and --checkpoint-every need --checkpoint, the file to write and to go on from")

@@ -1,0 +1,77 @@
+"""``--report``: the page, and more lines for the terminal, on a model of a table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn.cli.output import check_output
+from fastnn.cli.prepare import Prepared
+from fastnn.tables import Encoding, Table
+from fastnn.tabular.report import make_report, summary_of
+
+ENDINGS = (".html", ".htm")
+Part = tuple[Table, np.ndarray]  # rows, and their encoded targets
+
+
+def check_report(arguments: argparse.Namespace, *inputs: str) -> None:
+    """Refuse, before the work, a report that could not be written, or one of what is no table."""
+    if arguments.report is None:
+        return
+    if not arguments.report.lower().endswith(ENDINGS):
+        raise ValueError(f"{arguments.report}: a report is a page of HTML, so its name must end in .html")
+    check_output(arguments.report, arguments.data, *inputs)
+    if getattr(arguments, "window", None):
+        raise ValueError("--report is for rows of a table; leave it out with --window")
+
+
+def write_report(
+    path: str,
+    predict: Callable[[Any], np.ndarray],
+    encoding: Encoding,
+    rows: Part,
+    numbers: Sequence[int] | np.ndarray,
+    **known: Any,
+) -> None:
+    """Print what a report says in lines, and write its page; ``known`` is what :func:`make_report` takes besides."""
+    report = make_report(predict, encoding, *rows, numbers=numbers, **known)
+    report.save(path)
+    print("\n".join(["", *report.text()]))
+    print(f"wrote {path}", flush=True)
+
+
+def write_training_report(path: str, prepared: Any, model: Any, seed: int) -> None:
+    """The report of a model that has just been trained, on the rows that were held out."""
+    (learned, *unseen), (*_, numbers) = prepared.sources, prepared.numbers
+    rows, training = prepared.held_out or (prepared.x, prepared.y), (learned.features, prepared.y)
+    write_report(
+        path,
+        model.predict,
+        prepared.encoding,
+        (unseen[0].features if unseen else learned.features, rows[1]),
+        numbers,
+        training=training,
+        class_weights=prepared.class_weights,
+        seed=seed,
+        seen=not unseen,
+    )
+
+
+def summary_metadata(prepared: Any, model: Any) -> dict[str, str]:
+    """What a model file keeps of its training table, so that a later one can be held against it; {} of no table."""
+    if not isinstance(prepared, Prepared) or not isinstance(prepared.sources[0].features, Table):
+        return {}
+    x, _ = prepared.held_out or (prepared.x, prepared.y)
+    encoding = prepared.encoding
+    output = model.predict(x)
+    return summary_of(encoding.features, prepared.sources[0].features, encoding.row_target, output).metadata()
+
+
+def check_table(features: Any) -> Table:
+    """The table; what is none has no report."""
+    if not isinstance(features, Table):
+        raise ValueError("--report is for tables, and these rows are images; leave it out")
+    return features

@@ -1,0 +1,141 @@
+"""What plain models reach on the same rows: a constant, a linear model, and gradient boosting where it is installed.
+
+Design: the linear model has an encoding of its own, standardised numbers and one-hot categories, so that it is what the
+word says, whatever the network's encoding makes of a column. Its penalty is that of scikit-learn's defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.threads import get_num_threads
+from fastnn.layers import Dense
+from fastnn.models.sequential import Sequential
+from fastnn.optimizers import LBFGS
+from fastnn.regularizers import L2
+from fastnn.tables import Table
+from fastnn.tables.features import TableFeatures
+from fastnn.tables.fit import fit_columns
+from fastnn.tables.table import Numbers
+from fastnn.tables.target import Classes, Quantity, Target
+from fastnn.tabular.report.scoring import score, score_probabilities, score_values
+
+MOST_ROWS = 50_000  # that a baseline is trained on
+MOST_ITERATIONS = 200
+MOST_BOOSTED = 30  # classes up to which gradient boosting is tried: it grows a tree for each
+CONSTANT, LINEAR, BOOSTING = "constant", "linear model", "gradient boosting"
+
+Part = tuple[Table, np.ndarray]  # rows, and their encoded targets
+
+
+def sampled(part: Part, seed: int) -> Part:
+    """At most :data:`MOST_ROWS` of the rows, drawn by the seed."""
+    table, y = part
+    if len(y) <= MOST_ROWS:
+        return part
+    rows = np.sort(np.random.default_rng(seed).choice(len(y), MOST_ROWS, replace=False))
+    return table.take(rows), y[rows]
+
+
+def boosts(target: Target) -> bool:
+    """Whether gradient boosting is tried."""
+    return not isinstance(target, Classes) or len(target.labels) <= MOST_BOOSTED
+
+
+def constant_scores(target: Target, y: np.ndarray) -> dict[str, float]:
+    """Scores of the best constant: the mean; the most frequent class, with the classes' shares as probabilities.
+
+    It is that of the rows scored, so that no model looks better than it by a shift between rows.
+    """
+    if not isinstance(target, Classes):
+        values = target.restore(y)
+        return score_values(values, np.full(len(y), values.mean()))
+    counts = np.bincount(y[y >= 0], minlength=len(target.labels))
+    shares = counts / max(1, counts.sum())
+    return score_probabilities(y, np.broadcast_to(shares, (len(y), len(counts))))
+
+
+def linear_scores(target: Target, names: list[str], training: Part, held_out: Part) -> dict[str, float]:
+    """Scores of ridge or logistic regression, fitted to the training rows by L-BFGS."""
+    table, y = training
+    features = TableFeatures(fit_columns({name: table.columns[name] for name in names})[0])
+    if not features.width:
+        return constant_scores(target, held_out[1])
+    plain, y = unlogged(target, y)
+    output = fitted_linear(plain, features, table, y).predict(features.encode(held_out[0]))
+    if isinstance(target, Classes) or isinstance(plain, Classes):
+        return score(target, held_out[1], output)
+    return score_values(target.restore(held_out[1]), plain.decode(output))
+
+
+def unlogged(target: Target, y: np.ndarray) -> tuple[Target, np.ndarray]:
+    """Numbers standardised as they are, without what else the network's target does to them; classes stay."""
+    if isinstance(target, Classes):
+        return target, y
+    values = target.restore(y)
+    plain = Quantity(target.name, float(values.mean()), float(values.std()) or 1.0)
+    return plain, (values - plain.mean) / plain.spread
+
+
+def fitted_linear(target: Target, features: TableFeatures, table: Table, y: np.ndarray) -> Sequential:
+    """The linear model of encoded rows: its loss is ``mean + |w|^2 / 2n`` of the log loss, ``|w|^2 / n`` of squares."""
+    activation, loss, share = "linear", "mean_squared_error", 1.0
+    if isinstance(target, Classes):
+        activation, loss, share = "softmax", "sparse_categorical_crossentropy", 0.5
+        if target.n_out == 1:
+            activation, loss = "sigmoid", "binary_crossentropy"
+    penalty = L2(share / len(y))
+    model = Sequential([Dense(target.n_out, activation, kernel_regularizer=penalty, input_shape=(features.width,))])
+    model.seed = 0
+    model.compile(LBFGS(), loss)
+    model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
+    model.fit(features.encode(table), y, epochs=MOST_ITERATIONS, verbose=0)
+    return model
+
+
+def boosting_scores(
+    target: Target, names: list[str], training: Part, held_out: Part, seed: int
+) -> dict[str, float] | None:
+    """Scores of scikit-learn's HistGradientBoosting with its defaults; None where it is not installed."""
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    except ImportError:
+        return None
+    from threadpoolctl import threadpool_limits  # which scikit-learn needs
+
+    coded = Codes(names, training[0])
+    x, unseen = coded(training[0]), coded(held_out[0])
+    with threadpool_limits(get_num_threads()):
+        if not isinstance(target, Classes):
+            regressor = HistGradientBoostingRegressor(random_state=seed).fit(x, target.restore(training[1]))
+            return score_values(target.restore(held_out[1]), regressor.predict(unseen))
+        alone = (np.unique(training[1], return_counts=True)[1] < 2).any()  # and so none of it can be held out
+        stopping: Any = False if alone else "auto"
+        classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=stopping).fit(x, training[1])
+        probabilities = np.zeros((len(unseen), len(target.labels)))
+        probabilities[:, classifier.classes_] = classifier.predict_proba(unseen)
+    return score_probabilities(held_out[1], probabilities)
+
+
+class Codes:
+    """Columns as trees take them: numbers as they are, categories by their number among those of training rows."""
+
+    def __init__(self, names: list[str], training: Table):
+        self.names = names
+        self.known = {
+            name: {value: code for code, value in enumerate(column.values)}
+            for name, column in training.columns.items()
+            if name in names and not isinstance(column, Numbers)
+        }
+
+    def __call__(self, table: Table) -> np.ndarray:
+        """``(n, columns)`` float64, NaN for a gap and for a category that training rows had not."""
+        return np.column_stack([self._column(name, table.columns[name]) for name in self.names])
+
+    def _column(self, name: str, column: Any) -> np.ndarray:
+        if isinstance(column, Numbers):
+            return np.full(len(column), np.nan) if name in self.known else column.values
+        known = self.known.get(name, {})
+        return np.array([*(known.get(value, np.nan) for value in column.values), np.nan], np.float64)[column.codes]

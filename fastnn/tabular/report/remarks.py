@@ -1,0 +1,80 @@
+"""What else should be known of a report, in words: what was left out or drawn, and what looks wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from fastnn._base.reprs import counted
+from fastnn.tables.target import Classes
+from fastnn.tabular.report import baselines
+from fastnn.tabular.report.words import TITLES, in_figures
+
+TOO_GOOD = 0.9  # share of what the model gains that one column's shuffle takes away
+FEW_ROWS = 100
+
+
+def remarks(report: Any) -> list[str]:
+    """Notes on a report."""
+    return [note for make in (_rows, _unknown, _baselines, _shuffles, _better) for note in make(report)]
+
+
+def _rows(report: Any) -> list[str]:
+    told = []
+    if report.seen:
+        told.append("the model was trained on these very rows: on new ones it is worse")
+    if report.rows < FEW_ROWS:
+        told.append(f"scores are of {counted(report.rows, 'row')} alone: with other rows they may be quite different")
+    return told
+
+
+def _unknown(report: Any) -> list[str]:
+    if not isinstance(report.target, Classes):
+        return []
+    n_unknown = int((report._scored.y < 0).sum())
+    if not n_unknown:
+        return []
+    return [f"{counted(n_unknown, 'row')} of a class that the model does not know: wrong, and in no curve"]
+
+
+def _baselines(report: Any) -> list[str]:
+    training, told = report._training, []
+    if training is None:
+        return ["without the training rows the only baseline is a constant"] if report._more["baselines"] else []
+    if not report._more["baselines"]:
+        return []
+    if len(training[1]) > baselines.MOST_ROWS:
+        told.append(f"baselines are trained on {baselines.MOST_ROWS:,} of {len(training[1]):,} training rows, drawn")
+    if not baselines.boosts(report.target):
+        told.append(f"gradient boosting is left out: it would grow trees for {len(report.target.labels):,} classes")
+    elif baselines.BOOSTING not in report.baselines and importlib.util.find_spec("sklearn") is None:
+        told.append("gradient boosting, the strongest baseline, needs scikit-learn (the extra sklearn)")
+    return told
+
+
+def _shuffles(report: Any) -> list[str]:
+    found = report.importance
+    told, columns = [], found["loss"].shape[0]
+    if found["rows"] < report.rows:
+        told.append(f"importance is of {found['rows']:,} of {report.rows:,} rows, drawn")
+    constant = report.baselines[baselines.CONSTANT]
+    least = constant["log_loss"] if "log_loss" in constant else constant["rmse"] ** 2
+    gain = least - found["base_loss"]
+    if columns > 2 and gain > 0 and report.rows >= FEW_ROWS:
+        worth = found["loss"].mean(axis=1)
+        if worth[0] > TOO_GOOD * gain and worth[1:].sum() < (1 - TOO_GOOD) * gain:
+            told.append(
+                f"column {found['names'][0]!r} alone brings nearly all that the model knows: make sure that it is "
+                "known when predictions are wanted, and is not the target in disguise"
+            )
+    return told
+
+
+def _better(report: Any) -> list[str]:
+    name = "log_loss" if isinstance(report.target, Classes) else "rmse"
+    mine = report.scores[name]
+    return [
+        f"a plain baseline, {kind}, does better: {TITLES[name]} {in_figures(scores[name])} against {in_figures(mine)}"
+        for kind, scores in report.baselines.items()
+        if scores[name] < mine
+    ]
