@@ -47,7 +47,7 @@ def takes_recipe(arguments: argparse.Namespace, features: Any) -> bool:
 
 def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
-    source, task, reason = usable_rows(source, arguments)
+    source, task, reason, numbers = usable_rows(source, arguments)
     assert isinstance(source.features, Table)
     options = Options(
         task=task,

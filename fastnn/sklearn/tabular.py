@@ -17,7 +17,9 @@ from fastnn._base.arguments import shown
 from fastnn._base.foreign import plain
 from fastnn._base.threads import get_num_threads
 from fastnn.tables import Table
+from fastnn.tables.features import TableFeatures
 from fastnn.tables.frames import table_of_frame
+from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Target, fit_quantity
 from fastnn.tabular import Options, fit_table
@@ -80,10 +82,10 @@ class _Tabular(BaseEstimator):
 
     def predictor(self) -> Callable[[Any], Any]:
         """A function of one raw row, a dict by column, that gives what :meth:`predict` does, in microseconds."""
-        from fastnn.tables.rows import RowEncoder
-
         check_is_fitted(self)
-        encode, predict, decode = RowEncoder(self.encoding_.features), self.model_.predictor(), self._decode
+        features = self.encoding_.features
+        assert isinstance(features, TableFeatures)
+        encode, predict, decode = RowEncoder(features), self.model_.predictor(), self._decode
         return lambda row: decode(np.asarray(predict(encode(row))).reshape(1, -1))[0]
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
