@@ -31,6 +31,21 @@ PARTS = (
 )
 
 
+class _Left:
+    """What a report has been stored without."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what copying and pickling look for
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Any:
+        raise ValueError(
+            "this report was stored without its model and rows, and this part had not been computed; call compute() "
+            "before it is stored"
+        )
+
+
 class TableReport:
     """What an analyst needs to know of a model, on rows of a table that it has not seen; see :func:`make_report`.
 
@@ -66,15 +81,7 @@ class TableReport:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: value for name, value in self.__dict__.items() if name not in ("_scored", "_training", "_more")}
-        return kept | {"_stored": True}
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("_scored", "_training", "_more") and "_stored" in self.__dict__:
-            raise AttributeError(
-                "this report was stored without its model and rows, and this part had not been computed; call "
-                "compute() before it is stored"
-            )
-        raise AttributeError(f"a TableReport has no attribute {name!r}; it has {', '.join(PARTS)}")
+        return kept | dict.fromkeys(("_scored", "_training", "_more"), _Left())
 
     def compute(self) -> TableReport:
         """Compute all parts now; returns the report."""
