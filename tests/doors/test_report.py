@@ -149,10 +149,11 @@ def test_shuffles_are_the_same_in_one_call_and_in_many(monkeypatch):
 def test_very_many_columns_are_shuffled_less():
     from fastnn.tabular.report.importance import _size
 
-    assert _size(100, 10, None) == (100, 5)
-    assert _size(50_000, 10, None) == (5000, 5)
-    rows, repeats = _size(50_000, 10_000, None)
-    assert (rows, repeats) == (200, 2)
+    assert _size(100, 10, 50, None) == (100, 5)
+    assert _size(50_000, 10, 50, None) == (5000, 5)
+    assert _size(50_000, 1000, 2000, None) == (400, 5)
+    assert _size(50_000, 10_000, 10_000, None) == (100, 1)
+    assert _size(50, 10, 50, 3) == (50, 3)
 
 
 def test_the_worst_rows_are_named_as_in_the_file():
@@ -277,7 +278,8 @@ def test_the_linear_baseline_is_logistic_regression():
     theirs = linear.LogisticRegression(tol=1e-8).fit(features.encode(table), y)
     expected = theirs.predict_proba(features.encode(unseen))[:, 1]
     np.testing.assert_allclose(model.predict(features.encode(unseen))[:, 0], expected, atol=2e-3)
-    scores = baselines.linear_scores(Classes("y", ["no", "yes"]), ["a", "b"], (table, y), (unseen, truth))
+    target, splits = Classes("y", ["no", "yes"]), [((table, y), unseen, np.arange(200))]
+    scores = baselines.trained_scores("linear model", target, ["a", "b"], splits, truth, 0)
     assert scores["auc"] == pytest.approx(
         pytest.importorskip("sklearn.metrics").roc_auc_score(truth, expected), abs=2e-3
     )
@@ -316,6 +318,40 @@ def test_a_report_of_classes_has_baselines_and_names_a_rare_class(weights):
     assert any("linear model, does better" in note for note in report.notes)
 
 
+def test_out_of_fold_rows_are_scored_by_what_was_said_of_them_and_baselines_fold_by_fold():
+    pytest.importorskip("sklearn")
+    table, y = classes_of(300, 0)
+    folds = np.arange(300) % 3
+    encoding = Encoding(fit_features(table)[0], Classes("y", ["no", "yes"]))
+    output = np.where(y == 1, 0.9, 0.1)[:, None]
+    output[:10] = 1 - output[:10]
+    report = make_report(lambda x: np.full((len(x), 1), 0.5), encoding, table, y, output=output, folds=folds)
+    assert report.scores["accuracy"] == pytest.approx(290 / 300)
+    assert report.cross_validated["accuracy"]["folds"].tolist() == pytest.approx([0.96, 0.97, 0.97])
+    assert (report.importance["loss"] == 0).all()
+    for name in ("linear model", "gradient boosting"):  # a model of all rows would do better on them
+        assert 0.7 < report.baselines[name]["auc"] < 0.95
+    seen = [((table, y), table, np.arange(300))]
+    best = baselines.trained_scores("gradient boosting", encoding.target, ["a", "b"], seen, y, 0)
+    assert best["auc"] > report.baselines["gradient boosting"]["auc"] + 0.02
+    assert report.drift is None
+    assert "networks that had not seen it" in report.html()
+    with pytest.raises(ValueError, match="each of the 300 rows, got 2"):
+        make_report(lambda x: x, encoding, table, y, folds=np.arange(2))
+
+
+@pytest.mark.parametrize("kind", ["linear model", "gradient boosting"])
+def test_baselines_take_columns_that_say_nothing(kind):
+    pytest.importorskip("sklearn")
+    n = 40
+    table = Table({"same": column_from_values(["x"] * n), "name": column_from_values([f"row {i}" for i in range(n)])})
+    table = Table({**table.columns, "none": Numbers(np.full(n, np.nan))})
+    y = np.arange(n) % 2
+    unseen = Table({**table.columns, "same": column_from_values(["y"] * n)})
+    splits = [((table, y), unseen, np.arange(n))]
+    assert baselines.trained_scores(kind, Classes("y", ["no", "yes"]), list(table.columns), splits, y, 0)["auc"] <= 1
+
+
 def test_classes_that_have_what_is_theirs_are_not_rare():
     target = Classes("y", [str(k) for k in range(20)])
     assert balance.imbalance(target, np.arange(400) % 20, None)["note"] == ""
@@ -332,6 +368,18 @@ def test_a_column_that_is_the_target_in_disguise_is_named():
     report = make_report(lambda x: x[:, place], encoding, table, y)
     assert any("'copy' alone" in note for note in report.notes)
     assert not any("alone brings" in note for note in report_of().notes)
+
+
+def test_rows_that_training_has_are_told():
+    table, values, encoding = additive(200)
+    y = encoding.target.encode(Numbers(values))
+    (learned, seen), (rows, _) = ((table.take(part), y[part]) for part in (np.arange(150), np.arange(100, 200)))
+    again = table.take(np.arange(100, 200))
+    report = make_report(exact(encoding), encoding, again, y[100:], training=(learned, seen), baselines=False)
+    assert any("50 of 100 rows equal training rows" in note for note in report.notes)
+    apart = make_report(exact(encoding), encoding, again.take(np.arange(50, 100)), y[150:], training=(learned, seen))
+    assert not any("equal training" in note for note in apart.notes)
+    assert len(rows) == 100
 
 
 def test_a_stored_report_keeps_what_was_computed_and_no_rows():
