@@ -16,11 +16,11 @@ from fastnn.models.sequential import Sequential
 from fastnn.optimizers import LBFGS
 from fastnn.regularizers import L2
 from fastnn.tables import Table
-from fastnn.tables.features import TableFeatures
+from fastnn.tables.features import NumberFeature, TableFeatures
 from fastnn.tables.fit import fit_columns
 from fastnn.tables.table import Numbers
 from fastnn.tables.target import Classes, Quantity, Target
-from fastnn.tabular.report.scoring import score, score_probabilities, score_values
+from fastnn.tabular.report.scoring import score_probabilities, score_values
 
 MOST_ROWS = 50_000  # that a baseline is trained on
 MOST_ITERATIONS = 200
@@ -28,6 +28,7 @@ MOST_BOOSTED = 30  # classes up to which gradient boosting is tried: it grows a 
 CONSTANT, LINEAR, BOOSTING = "constant", "linear model", "gradient boosting"
 
 Part = tuple[Table, np.ndarray]  # rows, and their encoded targets
+Split = tuple[Part, Table, np.ndarray]  # rows to learn from, rows to predict, and which of those scored they are
 
 
 def sampled(part: Part, seed: int) -> Part:
@@ -57,17 +58,35 @@ def constant_scores(target: Target, y: np.ndarray) -> dict[str, float]:
     return score_probabilities(y, np.broadcast_to(shares, (len(y), len(counts))))
 
 
-def linear_scores(target: Target, names: list[str], training: Part, held_out: Part) -> dict[str, float]:
-    """Scores of ridge or logistic regression, fitted to the training rows by L-BFGS."""
-    table, y = training
-    features = TableFeatures(fit_columns({name: table.columns[name] for name in names})[0])
-    if not features.width:
-        return constant_scores(target, held_out[1])
+def trained_scores(kind: str, target: Target, names: list[str], splits: list[Split], y: np.ndarray, seed: int) -> Any:
+    """Scores of a plain model, trained anew for each split, on all rows that these leave out; None without it.
+
+    ``y`` ``(n,)`` are encoded targets of the rows scored, ``names`` the columns to learn from.
+    """
+    train = TRAINED[kind]
+    found: dict[int, Any] = {}
+    for training, table, rows in splits:
+        said = train(target, names, sampled(training, seed), table, seed)
+        if said is None:
+            return None
+        found.update(zip(rows.tolist(), said, strict=True))
+    rows = np.array(sorted(found))
+    said = np.array([found[row] for row in rows.tolist()])
+    if isinstance(target, Classes):
+        return score_probabilities(y[rows], said)
+    return score_values(target.restore(y[rows]), said)
+
+
+def linear(target: Target, names: list[str], training: Part, table: Table, seed: int) -> np.ndarray:
+    """What ridge or logistic regression says of a table: probabilities ``(n, n_classes)``, or numbers ``(n,)``."""
+    learned, y = training
     plain, y = unlogged(target, y)
-    output = fitted_linear(plain, features, table, y).predict(features.encode(held_out[0]))
-    if isinstance(target, Classes) or isinstance(plain, Classes):
-        return score(target, held_out[1], output)
-    return score_values(target.restore(held_out[1]), plain.decode(output))
+    features = TableFeatures(fit_columns({name: learned.columns[name] for name in names})[0])
+    if not features.width:  # each column is constant, or names its rows
+        features = TableFeatures([NumberFeature(names[0], 0.0, 0.0, False)])
+        learned, table = (Table({names[0]: Numbers(np.zeros(len(some)))}) for some in (learned, table))
+    output = fitted_linear(plain, features, learned, y).predict(features.encode(table))
+    return plain.probabilities(output) if isinstance(plain, Classes) else plain.decode(output)
 
 
 def unlogged(target: Target, y: np.ndarray) -> tuple[Target, np.ndarray]:
@@ -95,35 +114,35 @@ def fitted_linear(target: Target, features: TableFeatures, table: Table, y: np.n
     return model
 
 
-def boosting_scores(
-    target: Target, names: list[str], training: Part, held_out: Part, seed: int
-) -> dict[str, float] | None:
-    """Scores of scikit-learn's HistGradientBoosting with its defaults; None where it is not installed."""
+def boosting(target: Target, names: list[str], training: Part, table: Table, seed: int) -> np.ndarray | None:
+    """What scikit-learn's HistGradientBoosting says with its defaults, as :func:`linear`; None without scikit-learn."""
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     except ImportError:
         return None
     from threadpoolctl import threadpool_limits  # which scikit-learn needs
 
-    coded = Codes(names, training[0])
-    x, unseen = coded(training[0]), coded(held_out[0])
+    (learned, y), coded = training, Codes(names, training[0])
+    x, unseen = coded(learned), coded(table)
     with threadpool_limits(get_num_threads()):
         if not isinstance(target, Classes):
-            regressor = HistGradientBoostingRegressor(random_state=seed).fit(x, target.restore(training[1]))
-            return score_values(target.restore(held_out[1]), regressor.predict(unseen))
-        alone = (np.unique(training[1], return_counts=True)[1] < 2).any()  # and so none of it can be held out
+            return HistGradientBoostingRegressor(random_state=seed).fit(x, target.restore(y)).predict(unseen)
+        alone = (np.unique(y, return_counts=True)[1] < 2).any()  # and so none of it can be held out
         stopping: Any = False if alone else "auto"
-        classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=stopping).fit(x, training[1])
+        classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=stopping).fit(x, y)
         probabilities = np.zeros((len(unseen), len(target.labels)))
         probabilities[:, classifier.classes_] = classifier.predict_proba(unseen)
-    return score_probabilities(held_out[1], probabilities)
+    return probabilities
+
+
+TRAINED = {LINEAR: linear, BOOSTING: boosting}
 
 
 class Codes:
     """Columns as trees take them: numbers as they are, categories by their number among those of training rows."""
 
     def __init__(self, names: list[str], training: Table):
-        self.names = names
+        self.names = [name for name in names if not training.columns[name].gaps.all()]  # scikit-learn refuses others
         self.known = {
             name: {value: code for code, value in enumerate(column.values)}
             for name, column in training.columns.items()
@@ -132,7 +151,8 @@ class Codes:
 
     def __call__(self, table: Table) -> np.ndarray:
         """``(n, columns)`` float64, NaN for a gap and for a category that training rows had not."""
-        return np.column_stack([self._column(name, table.columns[name]) for name in self.names])
+        columns = [self._column(name, table.columns[name]) for name in self.names]
+        return np.column_stack(columns) if columns else np.zeros((len(table), 1))
 
     def _column(self, name: str, column: Any) -> np.ndarray:
         if isinstance(column, Numbers):

@@ -87,7 +87,7 @@ def residual_chart(found: dict[str, Any]) -> str:
 def dependence_chart(name: str, found: dict[str, Any], target: str, labels: list[str]) -> str:
     """What the model says over the values of one column."""
     numeric, n_lines = not isinstance(found["grid"], list), found["mean"].shape[1]
-    said = f"P({shown(labels[0])})" if len(labels) == 1 else "probability" if labels else printable(target, NAME)
+    said = f"P({shown(labels[0])})" if len(labels) == 1 else "probability" if labels else printable(target, 2 * NAME)
     places = np.asarray(found["grid"]) if numeric else np.arange(len(found["grid"]))[::-1]
     alone = found["individual"][..., 0] if n_lines == 1 else np.empty((0, len(places)))
     ends = _ends([alone, found["mean"]])
@@ -98,7 +98,7 @@ def dependence_chart(name: str, found: dict[str, Any], target: str, labels: list
             chart.x_ticks = [(float(place), in_ticks(float(place))) for place in places]
     else:
         names = [(float(place), shown(value)) for place, value in zip(places, found["grid"], strict=True)]
-        height = 70 + 19 * len(names)
+        height = 58 + 19 * len(names)
         chart = Chart(ends, (-0.5, len(names) - 0.5), said, y_ticks=names, size=(320, height))
     for row in alone:
         chart.line(places, row, "thin") if numeric else chart.points(row, places, "dot", 1.5)

@@ -20,8 +20,8 @@ from fastnn.tabular.report.scoring import mean_auc
 
 REPEATS = 5
 MOST_ROWS = 5000  # that are shuffled
-BUDGET = 2_000_000  # rows predicted in all; of very many columns fewer rows and repeats
-FEWEST_ROWS, FEWEST_REPEATS = 200, 2
+BUDGET, NUMBERS = 2_000_000, 10**10  # rows predicted in all, and their numbers; of very many columns fewer of each
+FEWEST_ROWS = 100
 BLOCK = 4_000_000  # numbers of encoded rows that are predicted in one call
 FEW_CLASSES = 10  # up to which the score is the mean AUC of the classes; of more it is the accuracy
 
@@ -36,10 +36,10 @@ def permutation_importance(scored: Scored, seed: int = 0, repeats: int | None = 
     ``rows``, how many there were. A column that the model does not use has exactly 0.
     """
     names = list(scored.places)
-    n_rows, repeats = _size(len(scored.y), len(names), repeats)
+    n_rows, repeats = _size(len(scored.y), len(names), scored.width, repeats)
     part = scored.sample(n_rows, seed)
     measure = Measure(part)
-    base_loss, base_score = measure(part.output)
+    base_loss, base_score = measure(part.predicted)
     changes = _changes(part, names, repeats, measure, np.random.default_rng(seed)) - (base_loss, base_score)
     changes[..., 1] *= measure.sign
     order = np.argsort(-changes[..., 0].mean(axis=1), kind="stable")
@@ -55,12 +55,11 @@ def permutation_importance(scored: Scored, seed: int = 0, repeats: int | None = 
     }
 
 
-def _size(n: int, n_columns: int, repeats: int | None) -> tuple[int, int]:
-    """Rows and repeats that the budget allows."""
-    rows, chosen = min(n, MOST_ROWS), REPEATS if repeats is None else repeats
-    if repeats is None and rows * chosen * n_columns > BUDGET:
-        chosen = max(FEWEST_REPEATS, BUDGET // (rows * max(1, n_columns)))
-    return max(min(rows, FEWEST_ROWS), min(rows, BUDGET // max(1, chosen * n_columns))), chosen
+def _size(n: int, n_columns: int, width: int, repeats: int | None) -> tuple[int, int]:
+    """Rows and repeats that the budget allows: fewer rows first, then fewer repeats."""
+    shuffled = min(BUDGET, NUMBERS // max(1, width)) // max(1, n_columns)  # rows of each column
+    chosen = min(REPEATS, max(1, shuffled // FEWEST_ROWS)) if repeats is None else repeats
+    return min(n, MOST_ROWS, max(FEWEST_ROWS, shuffled // chosen)), chosen
 
 
 def _changes(part: Scored, names: list[str], repeats: int, measure: Measure, random: Any) -> np.ndarray:

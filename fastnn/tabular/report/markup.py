@@ -50,7 +50,7 @@ def section(name: str, title: str, meaning: str, *parts: str) -> str:
 
 def notes(told: Sequence[str]) -> str:
     """A list of notes."""
-    items = "".join(f"<li>{text(note, 1000)}</li>" for note in told)
+    items = "".join(f"<li>{text(note[:1].upper() + note[1:], 1000)}</li>" for note in told)
     return f'<ul class="notes">{items}</ul>' if told else ""
 
 

@@ -34,8 +34,10 @@ def page(report: Any) -> str:
     title = f"Predicting {report.target.name}"
     made = {name: part for name, make in PARTS.items() if (part := make(report))}
     links = "".join(f'<a href="#{name}">{name}</a>' for name in made)
-    seen = "the model was trained on" if report.seen else "the model has not seen"
-    where = f"{counted(report.rows, 'row')} of {report.source}, which {seen}"
+    seen = "which the model was trained on" if report.seen else "which the model has not seen"
+    if report.out_of_fold:
+        seen = "each predicted by networks that had not seen it"
+    where = f"{counted(report.rows, 'row')} of {report.source}, {seen}"
     unbalanced = report.imbalance["note"] if report.imbalance else ""
     told = notes([unbalanced] * bool(unbalanced) + report.notes)
     style = resources.files("fastnn.tabular.report").joinpath("page.css").read_text(encoding="utf-8")

@@ -5,18 +5,25 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
+import numpy as np
+
 from fastnn._base.reprs import counted
+from fastnn.tables.table import Table
 from fastnn.tables.target import Classes
 from fastnn.tabular.report import baselines
+from fastnn.tabular.report.rows import arrays
 from fastnn.tabular.report.words import TITLES, in_figures
 
 TOO_GOOD = 0.9  # share of what the model gains that one column's shuffle takes away
 FEW_ROWS = 100
+SHARE_EQUAL = 0.01  # of the rows, from which it is told that they equal training rows
+BLOCK = 10_000  # rows
 
 
 def remarks(report: Any) -> list[str]:
     """Notes on a report."""
-    return [note for make in (_rows, _unknown, _baselines, _shuffles, _better) for note in make(report)]
+    told = (_rows, _unknown, _twice, _baselines, _shuffles, _better)
+    return [note for make in told for note in make(report)]
 
 
 def _rows(report: Any) -> list[str]:
@@ -37,14 +44,41 @@ def _unknown(report: Any) -> list[str]:
     return [f"{counted(n_unknown, 'row')} of a class that the model does not know: wrong, and in no curve"]
 
 
+def _twice(report: Any) -> list[str]:
+    """Rows that training rows are equal to in all that the model reads."""
+    if report._training is None or report.seen:
+        return []
+    scored, (table, _) = report._scored, report._training
+    seen, new = (row_keys(scored.encoding.features, rows) for rows in (table, scored.table))
+    equal = int(np.isin(new, seen).sum())
+    if equal < SHARE_EQUAL * report.rows:
+        return []
+    are = "row equals a training row" if equal == 1 else "rows equal training rows"
+    return [
+        f"{equal:,} of {report.rows:,} {are} in all columns that the model reads: if they are the same cases, scores "
+        "are too good"
+    ]
+
+
+def row_keys(features: Any, table: Table) -> np.ndarray:
+    """A number ``(n,)`` for each row, equal for rows that are encoded alike and, but for odd chance, only for them."""
+    keys = np.zeros(len(table))
+    for first in range(0, len(table), BLOCK):
+        rows, random = np.arange(first, min(len(table), first + BLOCK)), np.random.default_rng(0)
+        for part in arrays(features.encode(table.take(rows))):
+            keys[rows] += (part * random.standard_normal(part.shape[1])).sum(axis=1)
+    return keys
+
+
 def _baselines(report: Any) -> list[str]:
-    training, told = report._training, []
-    if training is None:
-        return ["without the training rows the only baseline is a constant"] if report._more["baselines"] else []
+    told = []
     if not report._more["baselines"]:
         return []
-    if len(training[1]) > baselines.MOST_ROWS:
-        told.append(f"baselines are trained on {baselines.MOST_ROWS:,} of {len(training[1]):,} training rows, drawn")
+    if not report._splits:
+        return ["without the training rows the only baseline is a constant"]
+    most = max(len(y) for (_, y), _, _ in report._splits)
+    if most > baselines.MOST_ROWS:
+        told.append(f"baselines are trained on {baselines.MOST_ROWS:,} of {most:,} training rows, drawn")
     if not baselines.boosts(report.target):
         told.append(f"gradient boosting is left out: it would grow trees for {len(report.target.labels):,} classes")
     elif baselines.BOOSTING not in report.baselines and importlib.util.find_spec("sklearn") is None:
@@ -55,6 +89,8 @@ def _baselines(report: Any) -> list[str]:
 def _shuffles(report: Any) -> list[str]:
     found = report.importance
     told, columns = [], found["loss"].shape[0]
+    if report.out_of_fold:
+        told.append("importance and dependence are of the whole model, parts of which have seen the rows")
     if found["rows"] < report.rows:
         told.append(f"importance is of {found['rows']:,} of {report.rows:,} rows, drawn")
     constant = report.baselines[baselines.CONSTANT]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -10,14 +10,12 @@ import numpy as np
 
 from fastnn._base.reprs import counted, cut
 from fastnn._base.writing import write_atomically
-from fastnn.tables import Encoding, Table
-from fastnn.tables.features import Pixels
 from fastnn.tables.scores import score_classes
-from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.summary import Summary, summarize
 from fastnn.tables.target import Classes
 from fastnn.tabular.report import balance, baselines, curves, mistakes, scoring
 from fastnn.tabular.report import drift as drifting
+from fastnn.tabular.report.baselines import Part, Split
 from fastnn.tabular.report.dependence import partial_dependence
 from fastnn.tabular.report.importance import permutation_importance
 from fastnn.tabular.report.rows import Scored
@@ -31,8 +29,25 @@ PARTS = (
 )
 
 
+class _Left:
+    """What a report has been stored without."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what copying and pickling look for
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Any:
+        raise ValueError(
+            "this report was stored without its model and rows, and this part had not been computed; call compute() "
+            "before it is stored"
+        )
+
+
 class TableReport:
-    """What an analyst needs to know of a model, on rows of a table that it has not seen; see :func:`make_report`.
+    """What an analyst needs to know of a model, on rows of a table that it has not seen.
+
+    :func:`~fastnn.tabular.report.make.make_report` makes it.
 
     Attributes are NumPy arrays in dicts, None where a part says nothing of this target or its rows are not there.
 
@@ -54,9 +69,14 @@ class TableReport:
     A report that is pickled keeps what has been computed, and neither the model nor any rows.
     """
 
-    def __init__(self, scored: Scored, training: baselines.Part | None, **more: Any):
+    def __init__(self, scored: Scored, training: Part | None, **more: Any):
         self.target = scored.target
         self.source, self.rows, self.seen = scored.table.source, len(scored.y), more["seen"]
+        self.out_of_fold = scored.given is not None
+        folds = more["folds"]
+        if more["cross_validated"] is None and folds is not None:
+            parts = [folds == fold for fold in np.unique(folds)]
+            more["cross_validated"] = [scoring.score(self.target, scored.y[p], scored.output[p]) for p in parts]
         self.cross_validated = scoring.spread_of(more["cross_validated"] or [])
         self._scored, self._training, self._more = scored, training, more
 
@@ -66,15 +86,7 @@ class TableReport:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: value for name, value in self.__dict__.items() if name not in ("_scored", "_training", "_more")}
-        return kept | {"_stored": True}
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("_scored", "_training", "_more") and "_stored" in self.__dict__:
-            raise AttributeError(
-                "this report was stored without its model and rows, and this part had not been computed; call "
-                "compute() before it is stored"
-            )
-        raise AttributeError(f"a TableReport has no attribute {name!r}; it has {', '.join(PARTS)}")
+        return kept | dict.fromkeys(("_scored", "_training", "_more"), _Left())
 
     def compute(self) -> TableReport:
         """Compute all parts now; returns the report."""
@@ -92,17 +104,27 @@ class TableReport:
 
     @cached_property
     def baselines(self) -> dict[str, dict[str, float]]:
-        target, rows = self.target, self._scored
-        found = {baselines.CONSTANT: baselines.constant_scores(target, rows.y)}
-        if self._training is None or not self._more["baselines"]:
-            return found
-        names, held_out = self._column_names, (rows.table, rows.y)
-        training = baselines.sampled(self._training, self._more["seed"])
-        found[baselines.LINEAR] = baselines.linear_scores(target, names, training, held_out)
-        if baselines.boosts(target):
-            boosted = baselines.boosting_scores(target, names, training, held_out, self._more["seed"])
-            found |= {} if boosted is None else {baselines.BOOSTING: boosted}
+        target, y, names = self.target, self._scored.y, self._column_names
+        found = {baselines.CONSTANT: baselines.constant_scores(target, y)}
+        splits = self._splits
+        for kind in baselines.TRAINED if splits and names and self._more["baselines"] else ():
+            if kind != baselines.BOOSTING or baselines.boosts(target):
+                scores = baselines.trained_scores(kind, target, names, splits, y, self._more["seed"])
+                found |= {} if scores is None else {kind: scores}
         return found
+
+    @property
+    def _splits(self) -> list[Split]:
+        """What plain models learn from and predict: the training rows and these, or these fold by fold."""
+        table, y, folds = self._scored.table, self._scored.y, self._more["folds"]
+        if folds is None:
+            return [] if self._training is None else [(self._training, table, np.arange(len(y)))]
+        splits = []
+        for fold in np.unique(folds):
+            learned, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            if len(learned):
+                splits.append(((table.take(learned), y[learned]), table.take(held), held))
+        return splits
 
     @cached_property
     def confusion(self) -> np.ndarray | None:
@@ -198,69 +220,3 @@ class TableReport:
     def save(self, path: Any) -> None:
         """Write :meth:`html` to a file, whole or not at all."""
         write_atomically(path, self.html().encode())
-
-
-def make_report(
-    predict: Callable[[Any], np.ndarray],
-    encoding: Encoding,
-    table: Table,
-    y: np.ndarray,
-    *,
-    numbers: Sequence[int] | np.ndarray | None = None,
-    training: tuple[Table, np.ndarray] | None = None,
-    cross_validated: list[dict[str, float]] | None = None,
-    baselines: bool = True,
-    seed: int = 0,
-    summary: Summary | None = None,
-    class_weights: np.ndarray | None = None,
-    seen: bool = False,
-) -> TableReport:
-    """The report of a model on rows that it has not seen; its parts are computed when they are asked for.
-
-    Parameters
-    ----------
-    predict : takes encoded rows and gives ``(n, n_out)``, as ``model.predict``.
-    encoding : of the model, for rows of a table.
-    table : ``n`` rows with the columns that the model reads.
-    y : ``(n,)``, their targets as ``encoding.target.encode`` gives them: class indices (-1 for a class that the model
-        does not know), or standardised numbers.
-    numbers : ``(n,)``, the rows' numbers in their file, from 1; None counts them.
-    training : table and encoded targets of the training rows, for baselines and drift.
-    cross_validated : scores of each fold, as :func:`fastnn.tabular.report.scoring.score` gives them.
-    baselines : whether to train plain models on the training rows.
-    seed : of what is shuffled and drawn.
-    summary : what training saw, as the model file has it; it goes before ``training`` for drift.
-    class_weights : ``(n_classes,)``, what rows of each class counted in training; None where all counted alike.
-    seen : whether these rows were trained on, for there are no others; the report then says so.
-
-    Raises
-    ------
-    ValueError
-        there is no row, lengths differ, or the model is one of images or series.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastnn.tables import Encoding, Numbers, Table, fit_features, fit_quantity
-    >>> from fastnn.tabular.report import make_report
-    >>> table = Table({"size": Numbers(np.array([1.0, 2.0, 3.0])), "price": Numbers(np.array([2.0, 4.0, 7.0]))})
-    >>> encoding = Encoding(fit_features(table.without("price"))[0], fit_quantity("price", table.columns["price"]))
-    >>> report = make_report(lambda x: x, encoding, table, encoding.target.encode(table.columns["price"]))
-    >>> report
-    <TableReport of 'price', 3 rows: rmse 0.272, mae 0.2576, median_error 0.2184>
-    >>> report.importance["names"], report.worst["number"].tolist()
-    (['size'], [2, 3, 1])
-    """
-    if isinstance(encoding.features, SeriesFeatures | Pixels):
-        kind = "series" if isinstance(encoding.features, SeriesFeatures) else "images"
-        raise ValueError(f"a report is of a model of rows of a table; this one reads {kind}")
-    y = np.asarray(y)
-    named = np.arange(1, len(y) + 1) if numbers is None else np.asarray(numbers)
-    if not len(y) or not len(y) == len(table) == len(named):
-        raise ValueError(
-            f"a report needs rows with a target and a number each, got {counted(len(table), 'row')}, "
-            f"{counted(len(y), 'target')} and {counted(len(named), 'number')}"
-        )
-    scored = Scored(predict, encoding, table, y, named)
-    more = {"cross_validated": cross_validated, "baselines": baselines, "seed": seed}
-    return TableReport(scored, training, **more, summary=summary, class_weights=class_weights, seen=seen)

@@ -26,6 +26,7 @@ class Scored:
     table: Table
     y: np.ndarray
     numbers: np.ndarray
+    given: np.ndarray | None = None  # what others said of the rows, (n, n_out), in place of the network
 
     @property
     def target(self) -> Target:
@@ -37,8 +38,18 @@ class Scored:
         """The rows as the network takes them."""
         return self.encoding.features.encode(self.table)
 
+    @property
+    def width(self) -> int:
+        """Numbers of an encoded row."""
+        return sum(array.shape[1] for array in arrays(self.encoding.features.encode(self.table.take(np.arange(1)))))
+
     @cached_property
     def output(self) -> np.ndarray:
+        """What was said of the rows, ``(n, n_out)``, by the network unless by others."""
+        return self.predicted if self.given is None else self.given
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
         """What the network says of the rows, ``(n, n_out)``."""
         return said(self.predict, self.x)
 
@@ -65,7 +76,8 @@ class Scored:
         if n <= most:
             return self
         chosen = np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
-        return replace(self, table=self.table.take(chosen), y=self.y[chosen], numbers=self.numbers[chosen])
+        table, given = self.table.take(chosen), None if self.given is None else self.given[chosen]
+        return replace(self, table=table, y=self.y[chosen], numbers=self.numbers[chosen], given=given)
 
 
 def said(predict: Callable[[Encoded], np.ndarray], x: Encoded) -> np.ndarray:

@@ -15,7 +15,13 @@ import numpy as np
 
 from fastnn._base.reprs import printable
 
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 42  # around the plot, in units of the picture
+LEFT, RIGHT, TOP, BOTTOM, LABEL = (
+    56,
+    20,
+    10,
+    24,
+    18,
+)  # around the plot, in units of the picture; the last under x's label
 LETTER = 6.6  # wide
 N_COLOURS = 8  # classes c0 to c7 of the style
 MOST_POINTS = 400  # of a line; more cannot be seen
@@ -50,16 +56,17 @@ class Chart:
         widest = max((len(name) for _, name in self.y_ticks), default=0)
         self.left = max(LEFT, 16 + LETTER * widest + 14 * bool(y_label))
         self.labels, self.drawn = (x_label, y_label), [""]
+        self.bottom = size[1] - BOTTOM - LABEL * bool(x_label)
         self.legend: list[tuple[str, str]] = []
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where in the picture a point is; one outside is at the edge."""
-        (width, height), (x0, x1), (y0, y1) = self.size, self.x, self.y
+        width, (x0, x1), (y0, y1) = self.size[0], self.x, self.y
         across = min(max((x - x0) / (x1 - x0), 0.0), 1.0)
         up = min(max((y - y0) / (y1 - y0), 0.0), 1.0)
         return (
             round(self.left + across * (width - self.left - RIGHT), 1),
-            round(height - BOTTOM - up * (height - TOP - BOTTOM), 1),
+            round(self.bottom - up * (self.bottom - TOP), 1),
         )
 
     def line(self, xs: Points, ys: Points, style: str, name: str = "") -> None:
@@ -105,7 +112,7 @@ class Chart:
 
     def _axes(self) -> list[str]:
         width, height = self.size
-        made, bottom = [], height - BOTTOM
+        made, bottom = [], self.bottom
         for value, name in self.x_ticks:
             x, _ = self.place(value, self.y[0])
             made.append(f'<line class="grid" x1="{x:g}" y1="{TOP}" x2="{x:g}" y2="{bottom}"/>')

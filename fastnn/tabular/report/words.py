@@ -58,8 +58,8 @@ THRESHOLDS = (
     "highest F1 is marked."
 )
 CONFUSION = (
-    "Rows of each class (down) by the class that was predicted (across). Right ones stand on the diagonal; the darker "
-    "a cell, the larger its share of the row."
+    "Rows of each class (down) by the class that was predicted (across). Right ones stand on the diagonal; the "
+    "stronger the colour, the larger the share of the row."
 )
 RESIDUALS = (
     "Each point is a row; on the dashed diagonal the prediction is right. The line is the mean value of tenths of the "
