@@ -11,6 +11,7 @@ import numpy as np
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared
 from fastnn.tables import Encoding, Table
+from fastnn.tabular import Fitted
 from fastnn.tabular.report import make_report, summary_of
 
 ENDINGS = (".html", ".htm")
@@ -57,6 +58,22 @@ def write_training_report(path: str, prepared: Any, model: Any, seed: int) -> No
         class_weights=prepared.class_weights,
         seed=seed,
         seen=not unseen,
+    )
+
+
+def write_recipe_report(
+    path: str, table: Table, fitted: Fitted, numbers: np.ndarray, class_weights: np.ndarray | None, seed: int
+) -> None:
+    """The report of several networks, on the rows that some of them did not learn from."""
+    rows, output = fitted.out_of_fold
+    known: dict[str, Any] = {"class_weights": class_weights, "seed": seed, "training": (table, fitted.y)}
+    if not len(rows):
+        rows = np.arange(len(fitted.y))
+        known["seen"] = True
+    else:
+        known |= {"output": output, "folds": fitted.folds[rows]}
+    write_report(
+        path, fitted.model.predict, fitted.encoding, (table.take(rows), fitted.y[rows]), numbers[rows], **known
     )
 
 

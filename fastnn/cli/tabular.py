@@ -13,11 +13,13 @@ from fastnn._base.reprs import counted
 from fastnn.cli.data import Source, require_target
 from fastnn.cli.prepare import class_weights_of, describe, too_few, usable_rows
 from fastnn.cli.report import Report
+from fastnn.cli.table_report import write_recipe_report
 from fastnn.tables import Table
 from fastnn.tables.target import Classes
 from fastnn.tabular import Fitted, Member, Options, Ready, make_ready
 from fastnn.tabular import train as train_members
 from fastnn.tabular.fitting import FEWEST_ROWS
+from fastnn.tabular.report import summary_of
 
 OF_ONE_NETWORK = (
     *("network", "hidden", "activation", "augment", "image_size", "text", "text_unit", "text_length", "window"),
@@ -70,6 +72,8 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     began = time.perf_counter()
     fitted = train_members(ready, options, _tell)
     _finish(source, fitted, arguments, task, time.perf_counter() - began, seed)
+    if arguments.report:
+        write_recipe_report(arguments.report, source.features, fitted, numbers, weights, seed)
     return fitted.interrupted
 
 
@@ -95,6 +99,7 @@ def _finish(
 ) -> None:
     """Tell how good the model is, and write it."""
     model, members = fitted.model, fitted.members
+    assert isinstance(source.features, Table)
     target, (rows, output) = fitted.encoding.row_target, fitted.out_of_fold
     networks = [member.model for member in members if member.model is not None]
     updates = sum(network.step for network in networks)
@@ -114,5 +119,7 @@ def _finish(
         "training": f"{trained}, preset {arguments.preset or 'default'}, seed {seed}",
         f"on {where}": report.in_line(),
     }
-    model.save(arguments.out, replace(fitted.encoding, trained=told).metadata())
+    encoding = replace(fitted.encoding, trained=told)
+    summary = summary_of(encoding.features, source.features, target, output)
+    model.save(arguments.out, encoding.metadata() | summary.metadata())
     print(f"wrote {arguments.out}", flush=True)

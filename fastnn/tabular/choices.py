@@ -9,18 +9,23 @@ from fastnn.tabular.settings import Settings, batch_size
 
 PRESETS = ("quick", "default", "best")
 FOLDS = 5
-FULL_WORK = 12_000  # rows up to which networks are trained for all epochs; beyond, epochs fall as rows grow
-LEAST_EPOCHS = 24
+EPOCHS = 64  # for tables of FEW_ROWS to MANY_ROWS; more on fewer rows, of which an epoch is few updates, fewer on more
+FEW_ROWS, MANY_ROWS = 3_000, 100_000
+MOST_EPOCHS, LEAST_EPOCHS = 256, 8
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How many networks, of how many folds, and of which settings; and the encoding of numbers by ``pieces``."""
+    """How many networks, of how many folds, and of which settings; and the encoding of numbers by ``pieces``.
+
+    Categories of more than ``most_one_hot`` values are embedded.
+    """
 
     settings: Settings
     n_members: int
     n_folds: int
-    pieces: int
+    pieces: int = 32
+    most_one_hot: int | None = 64
 
 
 def choose(preset: str, n_rows: int, classes: bool) -> Choice:
@@ -33,12 +38,17 @@ def choose(preset: str, n_rows: int, classes: bool) -> Choice:
     """
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
-    settings = Settings(
-        learning_rate=0.04 if classes else 0.2,
-        activation="selu" if classes else "silu",
-        batch_size=batch_size(n_rows),
-        epochs=max(LEAST_EPOCHS, min(128, round(128 * FULL_WORK / n_rows))),
-    )
+    settings = Settings(learning_rate=0.04 if classes else 0.2, batch_size=batch_size(n_rows), epochs=epochs(n_rows))
     if preset == "quick":
-        return Choice(replace(settings, epochs=max(8, settings.epochs // 4)), 1, FOLDS, 16)
-    return Choice(settings, 4, FOLDS, 32)
+        return Choice(replace(settings, epochs=max(LEAST_EPOCHS, settings.epochs // 2)), 1, FOLDS)
+    return Choice(settings, 4, FOLDS)
+
+
+def epochs(n_rows: int) -> int:
+    """Passes over so many rows: as many updates again, for few rows, as for four times the rows.
+
+    >>> [epochs(n) for n in (150, 1_000, 10_000, 1_000_000)]
+    [256, 111, 64, 8]
+    """
+    share = (FEW_ROWS / n_rows) ** 0.5 if n_rows < FEW_ROWS else min(1.0, MANY_ROWS / n_rows)
+    return min(MOST_EPOCHS, max(LEAST_EPOCHS, round(EPOCHS * share)))

@@ -90,6 +90,14 @@ class Fitted:
     out_of_fold: tuple[np.ndarray, np.ndarray]
     interrupted: bool
 
+    @property
+    def folds(self) -> np.ndarray:
+        """``(n,)``, which member held a row first; -1 for rows that all members learned from."""
+        found = np.full(len(self.y), -1)
+        for place in reversed(range(len(self.members))):
+            found[self.members[place].held] = place
+        return found
+
 
 def fit_table(table: Table, column: Column, name: str, options: Options = Options()) -> Fitted:
     """Fit the encoding of a table and networks on it.
@@ -123,7 +131,7 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
         task = options.task or choose_task(column)[0]
         target = fit_classes(name, column) if task == "classify" else fit_quantity(name, column, limited=True)
     choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes))
-    features, notes = fit_features(table, FeatureOptions(choice.pieces))
+    features, notes = fit_features(table, FeatureOptions(choice.pieces, choice.most_one_hot, dates=True))
     y = target.encode(column)
     rows = Rows(features.encode(table), y, options.weights)
     return Ready(Encoding(features, target), rows, choice, notes)

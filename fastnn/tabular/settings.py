@@ -36,7 +36,7 @@ class Settings:
     beta_2: float = 0.95
     cycles: int = 4
     batch_size: int = 128
-    epochs: int = 128
+    epochs: int = 64
     patience: int | None = None
 
     def check(self) -> None:
