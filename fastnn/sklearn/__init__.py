@@ -21,5 +21,6 @@ except ImportError as error:
 from fastnn.sklearn.classifier import MLPClassifier
 from fastnn.sklearn.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from fastnn.sklearn.regressor import MLPRegressor
+from fastnn.sklearn.table_encoder import TableEncoder
 
-__all__ = ["MLPClassifier", "MLPEnsembleClassifier", "MLPEnsembleRegressor", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPEnsembleClassifier", "MLPEnsembleRegressor", "MLPRegressor", "TableEncoder"]
