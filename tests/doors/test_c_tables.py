@@ -12,7 +12,8 @@ import fastnn
 from fastnn.cli import main
 from fastnn.interop import to_c
 from fastnn.interop.c.encoding import PHASES
-from fastnn.tables import Encoding
+from fastnn.layers import Dense, Embedding, Flatten, Input
+from fastnn.tables import Encoding, FeatureOptions, fit_features, fit_quantity, table_of_frame
 from fastnn.tables.phases import Moments
 
 TEMPLATES = HERE.parent / "fastnn" / "interop" / "c" / "templates"
@@ -60,6 +61,33 @@ def test_raw_rows_become_the_same_numbers(tmp_path, trained, name):
     to_c(fastnn.load(trained / f"{name}.safetensors"), tmp_path)
     assert "model_encode(raw" in (tmp_path / "model_main.c").read_text()
     assert RIGHT in checked("gcc", tmp_path, "model", *SANITIZED)
+
+
+@needs("gcc")
+def test_pieces_become_the_same_numbers(tmp_path, rng):
+    x = np.where(rng.random((80, 2)) < 0.2, np.nan, rng.lognormal(size=(80, 2)))
+    columns = {"few": x[:, 0].round(), "many": x[:, 1], "flag": rng.integers(0, 2, 80), "y": rng.normal(size=80)}
+    table = table_of_frame({**columns, "city": rng.choice(["Bern", "Oslo", "Rome"], 80)})
+    features, _ = fit_features(table.without("y"), FeatureOptions(pieces=8))
+    model = fastnn.Sequential([Input((features.width,)), Dense(1)], seed=1)
+    model.metadata.update(Encoding(features, fit_quantity("y", table.columns["y"])).metadata())
+    to_c(model, tmp_path)
+    assert "put_pieces" in (tmp_path / "model.c").read_text()
+    assert RIGHT in checked("gcc", tmp_path, "model", *SANITIZED)
+
+
+def test_codes_and_dates_are_refused_by_the_name_of_their_column(tmp_path):
+    days = [f"2024-01-{i:02d}" for i in range(1, 25)]
+    for columns, kind in (({"day": days}, "DateFeature"), ({"city": ["a", "b", "c", "d"] * 6}, "CodeFeature")):
+        table = table_of_frame({**columns, "y": np.arange(24.0)})
+        features, _ = fit_features(table.without("y"), FeatureOptions(8, 2, True))
+        layers = [Embedding(features.n_ids[0], 2), Flatten()] if kind == "CodeFeature" else []
+        model = fastnn.Sequential([Input(features.widths[:1]), *layers, Dense(1)])
+        model.metadata.update(Encoding(features, fit_quantity("y", table.columns["y"])).metadata())
+        with pytest.raises(ValueError, match=f"'{next(iter(columns))}' is encoded by {kind}.*--network-alone"):
+            to_c(model, tmp_path / "c")
+        assert not (tmp_path / "c").exists()
+        to_c(model, tmp_path, encoding=False)
 
 
 @needs("arm-none-eabi-gcc", "qemu-system-arm")

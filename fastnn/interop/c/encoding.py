@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastnn.interop.c.text import double, identifier, remark, string
-from fastnn.tables.features import FIRST_KINDS, CategoryFeature, NumberFeature, Pixels, TableFeatures
+from fastnn.interop.c.text import double, identifier, listed, remark, string
+from fastnn.tables.features import CategoryFeature, NumberFeature, PieceFeature, Pixels, TableFeatures
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
 
+KINDS = NumberFeature | PieceFeature | CategoryFeature  # of columns, that C has
 PHASES = {
     "minute of hour": "phase_of_cycle(time, 3600000000, 0)",
     "hour of day": "phase_of_cycle(time, 86400000000, 0)",
@@ -50,14 +51,25 @@ class Encoded:
         return self.features.columns if isinstance(self.features, SeriesFeatures) else self.features
 
     @property
-    def kinds(self) -> list[NumberFeature | CategoryFeature]:
+    def kinds(self) -> list[KINDS]:
         """The encodings of the columns of a row, all of which are known in C."""
-        return self.columns.of_kinds(FIRST_KINDS, "C; encoding=False (--network-alone) exports the network alone")
+        return self.columns.of_kinds(KINDS, "C; encoding=False (--network-alone) exports the network alone")
 
     def add(self, declaration: str, told: str, body: list[str]) -> None:
         """A function for both files."""
         self.header.append(f"/* {told} */\n{declaration};")
         self.source.append("\n".join([f"{declaration} {{", *(f"    {line}" for line in body), "}"]))
+
+    def borders(self, member: str, feature: PieceFeature) -> str:
+        """The name of a column's table of borders, a null pointer where it has none."""
+        if not feature.borders:
+            return "0"
+        name = f"{self.name}_{member}_borders"
+        self.n_bytes += 8 * len(feature.borders)
+        self.source.append(
+            f"static const double {name}[{len(feature.borders)}] = {{\n{listed(map(double, feature.borders))}}};"
+        )
+        return name
 
     def texts(self, name: str, texts: Any, told: str = "") -> None:
         """A table of texts; one that is told of stands in the header, too."""
@@ -110,8 +122,8 @@ def _row(made: Encoded) -> None:
         member = identifier(feature.name, {*made.members.values(), "time"})
         made.members[feature.name] = member
         told = f"column {remark(feature.name)}"
-        if isinstance(feature, NumberFeature):
-            what = "1 true, 0 false" if feature.truth else "a number"
+        if isinstance(feature, NumberFeature | PieceFeature):
+            what = "1 true, 0 false" if feature.as_text else "a number"
             lines.append(f"    double {member}; /* {told}: {what}, NAN for a gap */")
         else:
             ids = f"{made.name}_{member}_id"
@@ -146,6 +158,11 @@ def _put(made: Encoded) -> list[str]:
             made.needs.add("put_number")
             numbers = f"{double(feature.mean)}, {double(feature.scale)}, {int(feature.gaps)}"
             lines.append(f"x = put_number({member}, {numbers}, x);")
+        elif isinstance(feature, PieceFeature):
+            made.needs.add("put_pieces")
+            numbers = f"{double(feature.center)}, {double(feature.scale)}"
+            borders = made.borders(made.members[feature.name], feature)
+            lines.append(f"x = put_pieces({member}, {numbers}, {borders}, {feature.n_pieces}, {int(feature.gaps)}, x);")
         else:
             made.needs.add("put_category")
             sizes = f"{len(feature.values)}, {int(feature.gaps)}, {int(feature.bucket)}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnn.interop.c.encoding import Encoded
+from fastnn.interop.c.encoding import KINDS, Encoded
 from fastnn.interop.c.text import double, listed, real, string
-from fastnn.tables.features import CategoryFeature, NumberFeature, Pixels
+from fastnn.tables.features import CategoryFeature, PieceFeature, Pixels
 from fastnn.tables.phases import fill_phases
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.table import Column, Numbers, Table, Text
@@ -74,7 +74,7 @@ def _numbers(table: Table, name: str) -> np.ndarray:
     return column.values
 
 
-def _drawn(features: list[NumberFeature | CategoryFeature], count: int) -> Table:
+def _drawn(features: list[KINDS], count: int) -> Table:
     """Rows with gaps, and categories that training had not."""
     draw = np.random.default_rng(0)
     columns: dict[str, Column] = {}
@@ -82,11 +82,12 @@ def _drawn(features: list[NumberFeature | CategoryFeature], count: int) -> Table
         if isinstance(feature, CategoryFeature):
             texts = (*feature.values, UNSEEN)
             columns[feature.name] = Text(draw.integers(-1, len(texts), count), texts)
-        elif feature.truth:
+        elif feature.as_text:
             columns[feature.name] = Numbers(draw.choice([0.0, 1.0, np.nan], count))
         else:
             spread = 1 / feature.scale if feature.scale else 1.0
-            values = feature.mean + spread * draw.standard_normal(count)
+            center = feature.center if isinstance(feature, PieceFeature) else feature.mean
+            values = center + spread * draw.standard_normal(count)
             columns[feature.name] = Numbers(np.where(draw.random(count) < 0.2, np.nan, values))
     return Table(columns)
 
