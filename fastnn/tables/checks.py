@@ -16,6 +16,7 @@ from fastnn.tables.disguise import disguised_notes
 from fastnn.tables.table import Column, Numbers, Table, Text, listed
 
 FEWEST_ROWS = 20  # that tell an identifier
+MANY_DIFFERENT, MANY_WORDS, MANY_CHARACTERS, LOOKED_AT = 0.5, 3, 30, 200  # by which a column looks like text
 DENSE = 2  # numbers from the least to the largest for each row, at most, of rows that are counted
 NAMED = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|guid|index|serial)$|^id[\W_])|(?<=[a-z])I[dD]$")
 
@@ -58,6 +59,31 @@ def _names_rows(name: str, column: Numbers) -> bool:
 
 def _is_dense(values: np.ndarray) -> bool:
     return float(values.max() - values.min()) + 1 <= DENSE * len(values)
+
+
+def looks_like_text(column: Column) -> bool:
+    """Whether a column holds sentences, most of them different, which one-hot columns make nothing of."""
+    if not isinstance(column, Text):
+        return False
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+    present = np.flatnonzero(counts)
+    if len(present) < MANY_DIFFERENT * len(column) or not len(present):
+        return False
+    some = [column.values[i] for i in present[:: 1 + len(present) // LOOKED_AT]]
+    long = [len(value.split()) >= MANY_WORDS or len(value) >= MANY_CHARACTERS for value in some]
+    return 2 * sum(long) > len(long)
+
+
+def text_notes(columns: Mapping[str, Column]) -> list[str]:
+    """The note on columns of sentences that are read as categories; none where there are none.
+
+    >>> from fastnn.tables import table_of_frame
+    >>> text_notes(table_of_frame({"review": [f"a good film of {year}" for year in range(1950, 2000)]}).columns)
+    ["column 'review': sentences, which count as categories here; texts are read by fit_texts (fastnn train --text)"]
+    """
+    found = [name for name, column in columns.items() if looks_like_text(column)]
+    what = "sentences, which count as categories here; texts are read by fit_texts (fastnn train --text)"
+    return [f"{listed(found)}: {what}"] if found else []
 
 
 def count_shared_rows(first: Table, other: Table) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastnn.tables import FeatureOptions, Numbers, Table, Text, fit_features, table_of_frame
-from fastnn.tables.checks import column_notes, count_shared_rows, identifier_notes, shared_rows_note
+from fastnn.tables.checks import column_notes, count_shared_rows, identifier_notes, shared_rows_note, text_notes
 from fastnn.tables.disguise import disguised_notes
 from fastnn.tables.target import as_text
 
@@ -123,6 +123,17 @@ def test_identifiers(name, values, told):
     found = identifier_notes(table_of_frame({name: list(values)}).columns)
     assert bool(found) is told
     assert not found or repr(name) in found[0]
+
+
+def test_sentences_are_told_and_names_are_not(rng):
+    columns = {
+        "review": [f"it was a film of {i} minutes" for i in range(60)],
+        "name": [f"n{i}" for i in range(60)],
+        "few": ["a long sentence of words"] * 60,
+        "gaps": [None] * 60,
+    }
+    (note,) = text_notes(table_of_frame(columns).columns)
+    assert note.startswith("column 'review': ")
 
 
 def test_rows_on_both_sides_of_a_split():
