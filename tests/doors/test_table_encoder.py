@@ -93,6 +93,10 @@ def test_pipelines_column_transformers_pickles_and_clones(frame, rng):
         assert pipeline.fit(frame, y).score(frame, y) > 0.9
         again = pickle.loads(pickle.dumps(pipeline))
         assert np.array_equal(again.predict(frame), pipeline.predict(frame))
+    on_sparse = make_pipeline(
+        TableEncoder(sparse_output=True), MLPClassifier((16,), max_iter=400, tol=1e-3, random_state=0)
+    )
+    assert on_sparse.fit(frame, y).score(frame, y) > 0.9
     columns = ColumnTransformer([("raw", TableEncoder(pieces=4), ["age", "city"])], remainder="drop")
     x = columns.set_output(transform="pandas").fit_transform(frame)
     assert list(x.columns)[:2] == ["raw__age", "raw__age_piece1"]
