@@ -166,7 +166,7 @@ def test_ten_thousand_columns_take_seconds(rng, n):
     features, _ = fit_features(table, FeatureOptions(pieces=8))
     assert features.encode(table).shape == (300, 9 * n)
     assert not column_notes(table, "y", Numbers(rng.normal(size=300)))
-    assert time.process_time() - begun < 2.5e-3 * n
+    assert time.process_time() - begun < 5e-3 * n
     assert memory() - before < 700
 
 
@@ -180,5 +180,5 @@ def test_a_hundred_thousand_categories_take_seconds(rng):
     assert codes.shape == (n, 1)
     assert "'a'" in notes[0]
     assert not column_notes(table, "y", Text(rng.integers(0, 3, n), ("p", "q", "r")))
-    assert time.process_time() - begun < 4
+    assert time.process_time() - begun < 8
     assert memory() - before < 200

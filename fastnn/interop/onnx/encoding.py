@@ -51,7 +51,7 @@ def encoded_inputs(g: Graph, encoding: Encoding, shapes: Sequence[tuple[int, ...
 def _columns(g: Graph, features: TableFeatures) -> tuple[list[Any], list[str]]:
     """Raw columns in their order, and the arrays of their numbers and of their codes, where there are some."""
     told, numbers, codes, offsets = [], [], [], iter(features.offsets)
-    for feature in features.of_kinds(KINDS, "ONNX; encoding=False exports the network alone"):
+    for feature in features.of_kinds(KINDS, "ONNX; encoding=False (--network-alone) exports the network alone"):
         if isinstance(feature, CodeFeature):
             info, part = _code(g, feature, next(offsets))
             codes.append(part)
