@@ -18,12 +18,13 @@ from graph_models import trained as trained_graph
 from models import model_of, regression
 
 import fastnn
-from fastnn import Sequential, tables
+from fastnn import Input, Model, Sequential, tables
 from fastnn.layers import (
     LSTM,
     Activation,
     BatchNormalization,
     Bidirectional,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
@@ -103,6 +104,19 @@ def of_table() -> Sequential:
     return model
 
 
+def of_columns() -> Model:
+    """With the encoding of a table of every kind of column: pieces, dates, codes for an Embedding."""
+    days = [f"202{i % 3}-0{1 + i % 9}-{10 + i % 17} 0{i % 10}:30" for i in range(40)]
+    columns = {"n": [i * i for i in range(39)] + [None], "day": days, "k": list("abcdefgh") * 5, "y": list(range(40))}
+    rows = tables.table_of_frame({**columns, "c": list("pq") * 20})
+    features, _ = tables.fit_features(rows.without("y"), tables.FeatureOptions(4, 3, True))
+    inputs = [Input((width,)) for width in features.widths]
+    codes = Flatten()(Embedding(features.n_ids[1], 2)(inputs[1]))
+    model = Model(inputs, Dense(1)(Concatenate()([inputs[0], codes])), seed=1)
+    model.metadata.update(tables.Encoding(features, tables.fit_quantity("y", rows.columns["y"])).metadata())
+    return model
+
+
 def of_images() -> Sequential:
     layers = [Conv2D(2, 3, padding="same", input_shape=(6, 6, 1)), BatchNormalization(), MaxPooling2D(2), Flatten()]
     return Sequential([*layers, Dense(3, "softmax")], seed=1)
@@ -114,7 +128,7 @@ def of_sequences() -> Sequential:
 
 def models(names=("nested", "chain_of_models", "several")) -> list[bytes]:
     """Models: of layers, of graphs, of images, sequences and tables."""
-    made = [regressor(), shaped(), of_table(), *(trained_graph(GRAPHS[name]) for name in names)]
+    made = [regressor(), shaped(), of_table(), of_columns(), *(trained_graph(GRAPHS[name]) for name in names)]
     released = [(RELEASED / f"{name}.safetensors").read_bytes() for name in ("shaped", "trained")]
     return [*(written(model.save) for model in (*made, of_images(), of_sequences())), *released]
 

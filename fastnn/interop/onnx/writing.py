@@ -75,8 +75,9 @@ def to_onnx(
     if raw is None:
         inputs = _inputs(graph, program, model)
     else:
-        inputs, tensor = encoded_inputs(graph, raw, program.input_shapes[0])
-        graph.set(program.inputs[0], tensor)
+        inputs, tensors = encoded_inputs(graph, raw, program.input_shapes)
+        for value, tensor in zip(program.inputs, tensors, strict=True):
+            graph.set(value, tensor)
     for step in program.steps:
         _write(graph, step)
     graph.layer = ""
