@@ -74,8 +74,8 @@ class TableReport:
         self.source, self.rows, self.seen = scored.table.source, len(scored.y), more["seen"]
         self.out_of_fold = scored.given is not None
         folds = more["folds"]
-        if more["cross_validated"] is None and folds is not None:
-            parts = [folds == fold for fold in np.unique(folds)]
+        parts = [] if folds is None else [folds == fold for fold in np.unique(folds)]
+        if more["cross_validated"] is None and len(parts) > 1:
             more["cross_validated"] = [scoring.score(self.target, scored.y[p], scored.output[p]) for p in parts]
         self.cross_validated = scoring.spread_of(more["cross_validated"] or [])
         self._scored, self._training, self._more = scored, training, more
