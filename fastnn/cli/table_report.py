@@ -72,13 +72,11 @@ def write_recipe_report(path: str, table: Table, numbers: np.ndarray, fitted: An
         rows, known = everything, known | {"seen": True}
     elif len(seen):
         known |= {"training": (table.take(seen), fitted.y[seen])}
-    else:
+    if len(fitted.members) > 1 and len(output):
         folds = np.zeros(len(everything), np.int64)
         for fold, member in enumerate(fitted.members):
             folds[member.held] = fold
-        known |= {"folds": folds}
-    if len(fitted.members) > 1 and len(output):
-        known |= {"output": output}
+        known |= {"output": output, "folds": folds[rows]}
     part = table.take(rows), fitted.y[rows]
     write_report(path, fitted.model.predict, fitted.encoding, part, numbers[rows], seed=seed, **known)
 

@@ -334,6 +334,19 @@ def test_out_of_fold_rows_are_scored_by_what_was_said_of_them_and_baselines_fold
     seen = [((table, y), table, np.arange(300))]
     best = baselines.trained_scores("gradient boosting", encoding.target, ["a", "b"], seen, y, 0)
     assert best["auc"] > report.baselines["gradient boosting"]["auc"] + 0.02
+    part, rest = (table.take(rows) for rows in (np.arange(200), np.arange(200, 300)))
+    again = make_report(
+        lambda x: x[:, :1], encoding, part, y[:200], output=output[:200], folds=folds[:200], training=(rest, y[200:])
+    )
+    learned = [split[0] for split in again._splits]
+    assert [len(z) for _, z in learned] == [233, 233, 234]
+    assert sum(again.imbalance["counts"]) == 300
+    assert again.drift is None
+    columns = learned[0][0].columns
+    np.testing.assert_array_equal(columns["a"].values[:100], rest.columns["a"].values)
+    assert [columns["b"].values[code] for code in columns["b"].codes[:3]] == [
+        "uv"[code] for code in rest.columns["b"].codes[:3]
+    ]
     assert report.drift is None
     assert "networks that had not seen it" in report.html()
     with pytest.raises(ValueError, match="each of the 300 rows, got 2"):

@@ -18,7 +18,7 @@ from fastnn.regularizers import L2
 from fastnn.tables import Table
 from fastnn.tables.features import NumberFeature, TableFeatures
 from fastnn.tables.fit import fit_columns
-from fastnn.tables.table import Numbers
+from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Quantity, Target
 from fastnn.tabular.report.scoring import score_probabilities, score_values
 
@@ -38,6 +38,24 @@ def sampled(part: Part, seed: int) -> Part:
         return part
     rows = np.sort(np.random.default_rng(seed).choice(len(y), MOST_ROWS, replace=False))
     return table.take(rows), y[rows]
+
+
+def together(first: Part | None, second: Part) -> Part:
+    """The rows of both, of the columns of the second."""
+    if first is None:
+        return second
+    (table, y), (other, z) = first, second
+    columns = {name: _joined(table.columns[name], column) for name, column in other.columns.items()}
+    return Table(columns, other.source), np.concatenate([y, z])
+
+
+def _joined(first: Any, second: Any) -> Column:
+    if isinstance(first, Numbers) and isinstance(second, Numbers):
+        return Numbers(np.concatenate([first.values, second.values]))
+    values = tuple(sorted({*first.values, *second.values}))
+    place = {value: code for code, value in enumerate(values)}
+    codes = [np.array([*(place[v] for v in part.values), -1], np.int32)[part.codes] for part in (first, second)]
+    return Text(np.concatenate(codes), values, second.decimal)
 
 
 def boosts(target: Target) -> bool:

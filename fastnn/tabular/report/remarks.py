@@ -46,7 +46,7 @@ def _unknown(report: Any) -> list[str]:
 
 def _twice(report: Any) -> list[str]:
     """Rows that training rows are equal to in all that the model reads."""
-    if report._training is None or report.seen:
+    if report._training is None or report.seen or report._more["folds"] is not None:
         return []
     scored, (table, _) = report._scored, report._training
     seen, new = (row_keys(scored.encoding.features, rows) for rows in (table, scored.table))
