@@ -79,8 +79,11 @@ def _baselines(report: Any) -> list[str]:
     most = max(len(y) for (_, y), _, _ in report._splits)
     if most > baselines.MOST_ROWS:
         told.append(f"baselines are trained on {baselines.MOST_ROWS:,} of {most:,} training rows, drawn")
-    if not baselines.boosts(report.target):
-        told.append(f"gradient boosting is left out: it would grow trees for {len(report.target.labels):,} classes")
+    if not baselines.boosts(report.target, len(report._column_names)):
+        told.append(
+            f"gradient boosting is left out, which is trained on up to {baselines.MOST_BOOSTED} classes and "
+            f"{baselines.MOST_COLUMNS:,} columns"
+        )
     elif baselines.BOOSTING not in report.baselines and importlib.util.find_spec("sklearn") is None:
         told.append("gradient boosting, the strongest baseline, needs scikit-learn (the extra sklearn)")
     return told

@@ -108,7 +108,7 @@ class TableReport:
         found = {baselines.CONSTANT: baselines.constant_scores(target, y)}
         splits = self._splits
         for kind in baselines.TRAINED if splits and names and self._more["baselines"] else ():
-            if kind != baselines.BOOSTING or baselines.boosts(target):
+            if kind != baselines.BOOSTING or baselines.boosts(target, len(names)):
                 scores = baselines.trained_scores(kind, target, names, splits, y, self._more["seed"])
                 found |= {} if scores is None else {kind: scores}
         return found

@@ -12,7 +12,7 @@ from fastnn.tabular.report import charts, words
 from fastnn.tabular.report.markup import Cell, bar, section, table
 from fastnn.tabular.report.markup import charts as side_by_side
 from fastnn.tabular.report.scoring import HIGHER
-from fastnn.tabular.report.svg import text
+from fastnn.tabular.report.svg import in_ticks, text
 from fastnn.tabular.report.text import cell, folds
 from fastnn.tabular.report.words import in_figures, in_percent
 
@@ -216,5 +216,5 @@ def worst(report: Any) -> str:
 def _value(column: Any, row: int) -> str:
     if isinstance(column, Numbers):
         value = float(column.values[row])
-        return "" if value != value else f"{value:,.6g}"
+        return "" if value != value else in_ticks(value)
     return "" if column.codes[row] < 0 else column.values[column.codes[row]]
