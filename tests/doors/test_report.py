@@ -87,9 +87,23 @@ def test_importance_is_what_shuffling_a_term_costs():
     for name in ("a", "b"):
         expected = 2 * WIDE[name] ** 2 * table.columns[name].values.var()
         assert worth[name] == pytest.approx(expected, rel=0.1)
+    city = table.columns["city"]
+    effect = np.array([OF_CITY[value] for value in city.values])[city.codes]
+    assert worth["city"] == pytest.approx(2 * effect.var(), rel=0.1)  # all of its places move together
     assert found["names"] == sorted(worth, key=lambda name: -worth[name])
     squares = found["base_score"] ** 2 + found["loss"]
     np.testing.assert_allclose((found["score"] + found["base_score"]) ** 2, squares, rtol=1e-6)
+
+
+def test_what_a_shuffle_takes_from_the_auc_is_above_zero():
+    table, y = classes_of(400, 0)
+    encoding = Encoding(fit_features(table)[0], Classes("y", ["no", "yes"]))
+    report = make_report(lambda x: 1 / (1 + np.exp(-2 * x[:, :1])), encoding, table, y)
+    found = report.importance
+    assert found["names"][0] == "a"
+    assert found["score"][0].mean() == pytest.approx(report.scores["auc"] - 0.5, abs=0.05)
+    assert (found["loss"][0] > 0).all()
+    assert found["base_loss"] == pytest.approx(report.scores["log_loss"])
 
 
 def test_dependence_of_an_additive_model_is_its_terms():
