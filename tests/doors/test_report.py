@@ -147,8 +147,9 @@ def test_texts_are_shuffled_whole_and_have_no_dependence():
     number = 2 + list(features.texts[0].tokens).index("good")
     report = make_report(
         lambda x: 0.1 + 0.8 * (x[0] == number).any(axis=1)[:, None],
-        Encoding(features, target), table, np.array([1, 0] * 20),
+        Encoding(features, target), table, np.array([1, 0] * 20), training=(table, np.array([1, 0] * 20)),
     )  # fmt: skip
+    assert "baselines do not read column 't' of text" in report.notes
     assert report.scores["auc"] == 1.0
     assert report.importance["names"] == ["t", "a"]
     assert (report.importance["loss"][1] == 0).all()

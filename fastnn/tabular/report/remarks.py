@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.reprs import counted
-from fastnn.tables.table import Table
+from fastnn.tables.table import Table, listed
 from fastnn.tables.target import Classes
 from fastnn.tabular.report import baselines
 from fastnn.tabular.report.rows import arrays
@@ -74,6 +74,9 @@ def _baselines(report: Any) -> list[str]:
     told = []
     if not report._more["baselines"]:
         return []
+    texts = getattr(report._scored.encoding.features, "texts", [])
+    if texts and report._splits:
+        told.append(f"baselines do not read {listed([text.name for text in texts])} of text")
     if not report._splits:
         return ["without the training rows the only baseline is a constant"]
     most = max(len(y) for (_, y), _, _ in report._splits)
