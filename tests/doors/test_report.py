@@ -253,6 +253,28 @@ def test_the_distance_of_numbers_is_that_of_kolmogorov_and_smirnov():
     assert found["outside"] == (new > old.max()).mean()
 
 
+def test_dates_drift_as_times_and_are_drawn_in_their_order():
+    months = [f"2024-{month:02d}-{day:02d}" for month in range(1, 7) for day in range(1, 29)]
+    column = column_from_values([*months, ""] * 2)
+    [summary] = summarize(Table({"d": column}), ["d"]).columns
+    assert summary.dated
+    assert column_drift(summary, column)["psi"] == 0
+    later = column_drift(summary, column_from_values([text.replace("2024-0", "2025-0") for text in months]))
+    assert later["shift"] == "large"
+    assert later["outside"] == 1.0
+    assert later["new"] == []
+    assert later["ks"] == 1.0
+    assert later["mean"][1] - later["mean"][0] == pytest.approx(365 + 1 / 3)
+    assert column_drift(summary, column_from_values(["soon"] * 9))["gaps"][1] == 1.0
+    encoding = Encoding(fit_features(Table({"d": column}))[0], Quantity("y", 0.0, 1.0))
+    y = np.arange(len(column)) % 5 / 5
+    report = make_report(lambda x: x @ np.arange(x.shape[1], 0, -1)[:, None], encoding, Table({"d": column}), y)
+    grid = report.dependence["d"]["grid"]
+    assert grid[-1] is None
+    assert grid[:-1] == sorted(grid[:-1])
+    assert (len(grid), grid[0], grid[-2]) == (13, "2024-01-01", "2024-06-28")
+
+
 def test_columns_of_gaps_alone_are_no_trouble():
     empty, full = Numbers(np.full(5, np.nan)), Numbers(np.arange(5.0))
     for old, new in ((empty, full), (full, empty), (empty, empty)):

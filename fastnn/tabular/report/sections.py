@@ -186,9 +186,13 @@ def drift(report: Any) -> str:
 
 def _drift(name: str, one: dict[str, Any]) -> list[str | Cell]:
     said = Cell(one["shift"], one["shift"])
-    gaps, means = map(in_percent, one["gaps"]), (in_figures(value) for value in one["mean"])
+    gaps, means = map(in_percent, one["gaps"]), (_mean(value, one["dated"]) for value in one["mean"])
     figures = [in_figures(one[key]) for key in ("psi", "chance", "ks")]
     return [name, *figures, said, *gaps, in_percent(one["outside"]), *means]
+
+
+def _mean(value: float, dated: bool) -> str:
+    return str(np.datetime64(round(value), "D")) if dated and value == value else in_figures(value)
 
 
 def worst(report: Any) -> str:
