@@ -96,7 +96,8 @@ def column_drift(summary: ColumnSummary, column: Column) -> dict[str, Any]:
     found = _numbers(summary, column) if isinstance(summary, NumberSummary) else _categories(summary, column)
     old, new = found.pop("bins")
     found["psi"], found["chance"] = stability_index(old, new)
-    found["gaps"] = (summary.gaps / max(1, summary.rows), float(column.gaps.mean()) if len(column) else 0.0)
+    gaps = np.isnan(summary.values(column)) if isinstance(summary, NumberSummary) else column.gaps
+    found["gaps"] = (summary.gaps / max(1, summary.rows), float(gaps.mean()) if len(gaps) else 0.0)
     sizes = [(MODERATE, "moderate"), (LARGE, "large")]
     beyond = [word for least, word in sizes if found["psi"] >= max(least, found["chance"])]
     found["shift"] = beyond[-1] if beyond else "none"
