@@ -24,6 +24,7 @@ from fastnn._base.arguments import integer, number
 from fastnn._base.reprs import counted, cut
 from fastnn._base.stored import check_types, parse
 from fastnn.tables.iso import DAY, NoTime, read_iso
+from fastnn.tables.numerals import EXACT
 from fastnn.tables.table import Column, Numbers, Table, Text
 
 KEY, VERSION = "table_summary", 1
@@ -197,7 +198,7 @@ def summarize_numbers(name: str, values: np.ndarray) -> NumberSummary:
 def _check_counts(
     name: str, rows: int, gaps: int, places: Sequence[Any], counts: Sequence[int], *, other: bool
 ) -> None:
-    integer(f"rows of {name!r}", rows, low=0)
+    integer(f"rows of {name!r}", rows, low=0, high=int(EXACT))
     integer(f"gaps of {name!r}", gaps, low=0, high=rows)
     if len(places) != len(counts) or any(count < 0 for count in counts):
         raise ValueError(f"{name!r} must have a count, of at least 0, for each of its {len(places)} places")
