@@ -11,7 +11,6 @@ import numpy as np
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared
 from fastnn.tables import Encoding, Table
-from fastnn.tabular import Fitted
 from fastnn.tabular.report import make_report, summary_of
 
 ENDINGS = (".html", ".htm")
@@ -61,20 +60,25 @@ def write_training_report(path: str, prepared: Any, model: Any, seed: int) -> No
     )
 
 
-def write_recipe_report(
-    path: str, table: Table, fitted: Fitted, numbers: np.ndarray, class_weights: np.ndarray | None, seed: int
-) -> None:
-    """The report of several networks, on the rows that some of them did not learn from."""
-    rows, output = fitted.out_of_fold
-    known: dict[str, Any] = {"class_weights": class_weights, "seed": seed, "training": (table, fitted.y)}
+def write_recipe_report(path: str, table: Table, numbers: np.ndarray, fitted: Any, seed: int, **known: Any) -> None:
+    """The report of several networks, by what those said of each row that had not seen it.
+
+    ``fitted`` has the ``model`` of all, its ``encoding``, ``members`` with the rows ``held`` from each, ``y`` of all
+    rows, and ``out_of_fold``: rows that were held from some, and what these said of them.
+    """
+    (rows, output), everything = fitted.out_of_fold, np.arange(len(fitted.y))
+    seen = np.setdiff1d(everything, rows)  # by all
     if not len(rows):
-        rows = np.arange(len(fitted.y))
-        known["seen"] = True
-    else:
-        known |= {"output": output, "folds": fitted.folds[rows]}
-    write_report(
-        path, fitted.model.predict, fitted.encoding, (table.take(rows), fitted.y[rows]), numbers[rows], **known
-    )
+        rows, known = everything, known | {"seen": True}
+    elif len(seen):
+        known |= {"training": (table.take(seen), fitted.y[seen])}
+    if len(fitted.members) > 1 and len(output):
+        folds = np.zeros(len(everything), np.int64)
+        for fold, member in enumerate(fitted.members):
+            folds[member.held] = fold
+        known |= {"output": output, "folds": folds[rows]}
+    part = table.take(rows), fitted.y[rows]
+    write_report(path, fitted.model.predict, fitted.encoding, part, numbers[rows], seed=seed, **known)
 
 
 def summary_metadata(prepared: Any, model: Any) -> dict[str, str]:

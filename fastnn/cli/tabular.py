@@ -73,7 +73,7 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     fitted = train_members(ready, options, _tell)
     _finish(source, fitted, arguments, task, time.perf_counter() - began, seed)
     if arguments.report:
-        write_recipe_report(arguments.report, source.features, fitted, numbers, weights, seed)
+        write_recipe_report(arguments.report, source.features, numbers, fitted, seed, class_weights=weights)
     return fitted.interrupted
 
 

@@ -10,6 +10,7 @@ import json
 import lzma
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from fastnn.layers import (
     MaxPooling2D,
     Reshape,
 )
+from fastnn.tables.summary import summarize
 
 CSV = b"a,b,c\n" + b"".join(b'%d,%d.5,"w %d"\n' % (i, i, i % 3) for i in range(40))
 RELEASED = Path(__file__).resolve().parents[1] / "models" / "released"  # files of older versions
@@ -115,6 +117,15 @@ def of_columns() -> Model:
     model = Model(inputs, Dense(1)(Concatenate()([inputs[0], codes])), seed=1)
     model.metadata.update(tables.Encoding(features, tables.fit_quantity("y", rows.columns["y"])).metadata())
     return model
+
+
+def summaries() -> list[bytes]:
+    """What model files keep of their training tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "rows.csv").write_text("a,b,c\n1,x,2024-01-02\n2,y,2024-02-01\n3,x,\n,y,2024-02-01\n")
+        table = tables.read_table(Path(folder, "rows.csv"))
+    made = summarize(table, list(table.columns))
+    return [json.dumps(some.config()).encode() for some in (made, replace(made, predictions=made.columns[0]))]
 
 
 def of_images() -> Sequential:
