@@ -10,12 +10,15 @@ from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn._plan.layout import Layout
 from fastnn._plan.tables import factors_at
+from fastnn.layers.base import Layer
 from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Metric
 from fastnn.models.structure import Structure
-from fastnn.models.values import parameter_names
+from fastnn.models.values import parameter_names, watched
 from fastnn.optimizers import Optimizer
+from fastnn.optimizers.base import FACTORS
 from fastnn.schedules import Schedule, schedule_from_config
 
 AnyLoss = LossRecord | CustomLoss
@@ -25,8 +28,21 @@ def optimizer_of(model: Any, came: Any) -> Optimizer:
     """The optimiser, whose factors must be those of layers of the model where these are known already."""
     made = optimizers.get(came)
     if model.built:
-        factors_at(made, model.layout.named(parameter_names(model.graph, model.layout)).variables)
+        factors_at(made, named_layout(model, made).variables)
     return made
+
+
+def named_layout(model: Any, optimizer: Optimizer | None) -> Layout:
+    """The layout with the names of its parameters; items that the optimiser knows by name keep theirs, in files too."""
+    told = [getattr(optimizer, name, None) or () for name in FACTORS]
+    words = {word for names in told for name in names for word in name.split("/")}
+    for item in watched(model) if words else ():
+        if item.name in words and item.given_name is None:
+            if isinstance(item, Layer):
+                item.keep_name()
+            else:
+                item.name = item.name  # which a model has from the user, then
+    return model.layout.named(parameter_names(model.graph, model.layout))
 
 
 def dropout_schedule_of(came: Any, optimizer: Optimizer) -> Schedule | None:

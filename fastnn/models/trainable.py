@@ -27,7 +27,6 @@ from fastnn.models import choices
 from fastnn.models.choices import AnyLoss
 from fastnn.models.copying import Copying
 from fastnn.models.structure import Structure
-from fastnn.models.values import parameter_names
 from fastnn.optimizers import Optimizer
 from fastnn.schedules import Schedule
 
@@ -222,7 +221,7 @@ class Trainable(Copying):
         return self._drawn_up
 
     def _draw_up(self) -> Compiled:
-        layout, names = self.layout.named(parameter_names(self.graph, self.layout)), self.ends[1].names
+        layout, names = choices.named_layout(self, self._state.optimizer), self.ends[1].names
         with_loss = [i for i, loss in enumerate(self._losses) if loss is not None]
         layout = replace(layout, outputs=tuple(layout.outputs[i] for i in with_loss))
         factors = self.loss_weights if isinstance(self.loss_weights, list) else [1.0] * len(self._losses)
