@@ -47,7 +47,7 @@ def takes_recipe(arguments: argparse.Namespace, features: Any) -> bool:
 
 def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
-    source, task, reason, numbers = usable_rows(source, arguments)
+    source, task, reason, _ = usable_rows(source, arguments)
     assert isinstance(source.features, Table)
     options = Options(
         task=task,
@@ -76,6 +76,12 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
 def _networks_line(ready: Ready, options: Options) -> str:
     """What is trained, and how, in a line."""
     choice, settings = ready.choice, ready.choice.settings
+    if choice.candidates:
+        return (
+            f"{len(choice.candidates)} settings on one of {choice.n_folds} folds, the best {choice.n_finalists} on the "
+            f"others, too; at most {counted(max(each.epochs for each in choice.candidates), 'epoch')} each, of which "
+            f"the best is kept, seed {options.seed}"
+        )
     widths = [sum(ready.rows.widths), *settings.hidden, ready.encoding.target.n_out]
     return (
         f"{counted(choice.n_members, 'network')}: {' - '.join(map(str, widths))}, {settings.activation}; "
@@ -86,6 +92,9 @@ def _networks_line(ready: Ready, options: Options) -> str:
 
 def _tell(member: Member) -> None:
     """A line for each network that is trained."""
+    if member.kept < 0:
+        print("  diverged", flush=True)
+        return
     kept = f"epoch {member.kept + 1} of {member.n_epochs} kept"
     print(f"  {kept}, validation loss {member.loss:.4g}" if len(member.held) else f"  {kept}", flush=True)
 

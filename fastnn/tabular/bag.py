@@ -10,11 +10,13 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from fastnn._base.threads import get_num_threads
+from fastnn.errors import DivergenceError
 from fastnn.models.fit_many import side_by_side
 from fastnn.models.model import Model
 from fastnn.tables.target import Target
@@ -24,6 +26,8 @@ from fastnn.tabular.settings import Settings
 
 PROBE_UPDATES = 12  # by which the time of an epoch is told
 SPARE = 0.9  # of the time limit is planned with
+UNIT_COST = 20.0  # products that a unit's activation and dropout take as long as
+UPDATE_COST = 1e5  # products that a layer's update takes as long as, beside those of its weights
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ def part_of(x: Any, rows: np.ndarray) -> Any:
     return [part[rows] for part in x] if isinstance(x, list) else x[rows]
 
 
+def _passes(member: Member) -> float:
+    """Rows of an epoch, in rows learned from."""
+    return len(member.learns) + len(member.held) / 3
+
+
 @dataclass
 class Member:
     """A network as it is to be trained, and then as it was.
@@ -62,6 +71,8 @@ class Member:
     learns, held : rows that it learns from, and those that say which epoch is best (none: the last one is kept).
     output : what it says of the rows held, ``(len(held), n_out)``.   loss : its validation loss there.
     kept, n_epochs : the epoch whose weights it has, from 0, and how many were trained.
+    trial, fold : which of several settings it has, and the fold that is held.
+    share : how much it counts in the mean, None for as much as each other.
     """
 
     settings: Settings
@@ -73,6 +84,9 @@ class Member:
     loss: float = np.inf
     kept: int = -1
     n_epochs: int = 0
+    trial: int = 0
+    fold: int = 0
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,7 @@ class Bag:
     n_ids: tuple[int | None, ...] = (None,)
     backend: str | None = None
     n_threads: int | None = None
+    searching: bool = False  # a network that diverges has lost, and the others go on
 
     def train(
         self,
@@ -109,18 +124,33 @@ class Bag:
                 raise
         return [member for member in members if member.kept >= 0], interrupted
 
+    def affordable(self, member: Member, time_limit: float) -> float:
+        """How many networks like this one can be trained for all of their epochs in a time."""
+        n_threads = self.n_threads or get_num_threads()
+        return SPARE * time_limit * n_threads / (self._seconds_a_row(member) * _passes(member) * member.settings.epochs)
+
     def _affordable(self, members: Sequence[Member], deadline: float, n_threads: int) -> list[Member]:
-        """Members with as many epochs as the time allows, by what some updates of the first one take."""
+        """Members with as many epochs as the time allows, by what some updates of the first one take.
+
+        Where there are not all epochs, each member has the same part of its own.
+        """
         rounds = -(-len(members) // min(n_threads, len(members)))
         began = time.monotonic()
-        a_row = self._seconds_a_row(members[0])
+        a_unit = self._seconds_a_row(members[0]) / self._work(members[0])
         each = SPARE * (deadline - time.monotonic()) / rounds - (time.monotonic() - began) / 2
+        full = sum(self._work(m) * _passes(m) * m.settings.epochs for m in members) / len(members)
+        part = each / (a_unit * full)
         made = []
         for member in members:
-            settings, rows = member.settings, len(member.learns) + len(member.held) / 3
-            epochs = min(settings.epochs, max(1, int(each / (a_row * rows))))
-            made.append(replace(member, settings=replace(settings, epochs=epochs)))
+            epochs = min(member.settings.epochs, max(1, int(member.settings.epochs * part)))
+            made.append(replace(member, settings=replace(member.settings, epochs=epochs)))
         return made
+
+    def _work(self, member: Member) -> float:
+        """What a row costs one of these networks, beside the others: its products, and the rest in units of them."""
+        widths = [sum(self.rows.widths), *member.settings.hidden, self.target.n_out]
+        products = sum(a * b for a, b in pairwise(widths))
+        return products + UNIT_COST * sum(widths[1:]) + UPDATE_COST * len(widths) / member.settings.batch_size
 
     def _seconds_a_row(self, member: Member) -> float:
         """What training takes for a row, by the faster of two short ones."""
@@ -141,10 +171,15 @@ class Bag:
         limit = None
         if deadline is not None:
             rounds = -(-(len(members) - i) // n_threads)
-            limit = max(1e-3, (deadline - time.monotonic()) / rounds)
+            own = self._work(members[i]) * len(members[i:]) / sum(map(self._work, members[i:]))
+            limit = max(1e-3, (deadline - time.monotonic()) * min(1.0, max(1.0, own) / rounds))
             if i and deadline <= time.monotonic():
                 return
-        self._fit(members[i], limit)
+        try:
+            self._fit(members[i], limit)
+        except DivergenceError:
+            if not self.searching:
+                raise
         if tell:
             tell(members[i])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from fastnn.tabular.choices import Choice, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends
+from fastnn.tabular.search import Search
 
 FEWEST_ROWS = 10  # from which on some say how good a network is
 
@@ -122,7 +123,7 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
     if target is None:
         task = options.task or choose_task(column)[0]
         target = fit_classes(name, column) if task == "classify" else fit_quantity(name, column, limited=True)
-    choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes))
+    choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes), options.seed)
     features, notes = fit_features(table, FeatureOptions(choice.pieces))
     y = target.encode(column)
     rows = Rows(features.encode(table), y, options.weights)
@@ -134,8 +135,20 @@ def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None 
     target, rows = ready.encoding.row_target, ready.rows
     bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads)
     planned = _members(ready.choice, options, rows, isinstance(target, Classes))
-    members, interrupted = bag.train(planned, options.time_limit, tell)
-    model = joined([member.model for member in members if member.model is not None])
+    if ready.choice.candidates and len(planned[0].held):
+        place = place_of(ready.choice, options, rows, isinstance(target, Classes))
+        plan = Search(replace(bag, searching=True), ready.choice, place, options.seed)
+        members, interrupted = plan.run(planned, options.time_limit, tell)
+    else:
+        members, interrupted = bag.train(planned, options.time_limit, tell)
+    return as_fitted(ready, options, members, interrupted)
+
+
+def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted: bool) -> Fitted:
+    """What trained networks are together."""
+    target, rows = ready.encoding.row_target, ready.rows
+    parts = [member.share for member in members if member.share is not None]
+    model = joined([member.model for member in members if member.model is not None], parts or None)
     model.backend = options.backend
     model.compile("adam", ends(target)[1], metrics=["accuracy" if isinstance(target, Classes) else "r2"])
     return Fitted(model, ready.encoding, members, rows.y, out_of_fold(members), interrupted)
@@ -157,24 +170,30 @@ def _members(choice: Choice, options: Options, rows: Rows, classes: bool) -> lis
         everything = np.arange(n)
         nothing = everything[:0]
         return [Member(settings, options.seed + i, everything, nothing) for i in range(choice.n_members)]
-    place = folds(choice.n_folds, options.seed, rows.y, classes, options.groups)
+    place = place_of(choice, options, rows, classes)
     made = []
     for i in range(choice.n_members):
         held = place == i % choice.n_folds
-        made.append(Member(settings, options.seed + i, np.flatnonzero(~held), np.flatnonzero(held)))
+        made.append(Member(settings, options.seed + i, np.flatnonzero(~held), np.flatnonzero(held), fold=i))
     return made
 
 
+def place_of(choice: Choice, options: Options, rows: Rows, classes: bool) -> np.ndarray:
+    """The fold of each row."""
+    return folds(choice.n_folds, options.seed, rows.y, classes, options.groups)
+
+
 def out_of_fold(members: list[Member]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that were held from some members, in order, and the mean of what these say of each."""
+    """Rows that were held from some members, in order, and the mean of what these say of each, by their shares."""
     told = [member.output for member in members if member.output is not None]
     if not told:
         return np.empty(0, np.int64), np.empty((0, 1))
     n = 1 + max(int(member.held.max()) for member in members if len(member.held))
-    total, count = np.zeros((n, told[0].shape[1])), np.zeros(n, np.int64)
+    total, count = np.zeros((n, told[0].shape[1])), np.zeros(n)
     for member in members:
         if member.output is not None:
-            total[member.held] += member.output
-            count[member.held] += 1
+            share = 1.0 if member.share is None else member.share
+            total[member.held] += share * member.output
+            count[member.held] += share
     rows = np.flatnonzero(count)
     return rows, total[rows] / count[rows, None]
