@@ -69,7 +69,8 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     print(_networks_line(ready, options), flush=True)
     began = time.perf_counter()
     fitted = train_members(ready, options, _tell)
-    _finish(source, fitted, arguments, task, time.perf_counter() - began, seed)
+    preset = f"preset {arguments.preset or 'default'}, seed {seed}"
+    finish(source, fitted, arguments.out, task, time.perf_counter() - began, preset)
     return fitted.interrupted
 
 
@@ -99,9 +100,7 @@ def _tell(member: Member) -> None:
     print(f"  {kept}, validation loss {member.loss:.4g}" if len(member.held) else f"  {kept}", flush=True)
 
 
-def _finish(
-    source: Source, fitted: Fitted, arguments: argparse.Namespace, task: str, seconds: float, seed: int
-) -> None:
+def finish(source: Source, fitted: Fitted, out: str, task: str, seconds: float, how: str) -> None:
     """Tell how good the model is, and write it."""
     model, members = fitted.model, fitted.members
     target, (rows, output) = fitted.encoding.row_target, fitted.out_of_fold
@@ -120,8 +119,8 @@ def _finish(
         print(line)
     told = {
         "data": f"{source.name}, {counted(len(source), 'row')} of {counted(source.n_columns, 'column')}, task {task}",
-        "training": f"{trained}, preset {arguments.preset or 'default'}, seed {seed}",
+        "training": f"{trained}, {how}",
         f"on {where}": report.in_line(),
     }
-    model.save(arguments.out, replace(fitted.encoding, trained=told).metadata())
-    print(f"wrote {arguments.out}", flush=True)
+    model.save(out, replace(fitted.encoding, trained=told).metadata())
+    print(f"wrote {out}", flush=True)

@@ -71,6 +71,7 @@ class Member:
     learns, held : rows that it learns from, and those that say which epoch is best (none: the last one is kept).
     output : what it says of the rows held, ``(len(held), n_out)``.   loss : its validation loss there.
     kept, n_epochs : the epoch whose weights it has, from 0, and how many were trained.
+    seconds : that training took.
     trial, fold : which of several settings it has, and the fold that is held.
     share : how much it counts in the mean, None for as much as each other.
     """
@@ -84,6 +85,7 @@ class Member:
     loss: float = np.inf
     kept: int = -1
     n_epochs: int = 0
+    seconds: float = 0.0
     trial: int = 0
     fold: int = 0
     share: float | None = None
@@ -175,11 +177,13 @@ class Bag:
             limit = max(1e-3, (deadline - time.monotonic()) * min(1.0, max(1.0, own) / rounds))
             if i and deadline <= time.monotonic():
                 return
+        began = time.monotonic()
         try:
             self._fit(members[i], limit)
         except DivergenceError:
             if not self.searching:
                 raise
+        members[i].seconds = time.monotonic() - began
         if tell:
             tell(members[i])
 

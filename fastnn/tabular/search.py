@@ -1,6 +1,6 @@
 """Several settings compared on rows held out, and a model of the best few, each weighted by what it adds.
 
-Every setting is trained on all folds but the first; the best ones on the other folds, too. Of these each row has then
+Every setting is trained on all folds but one; the best ones on the other folds, too. Of these each row has then
 been held from one network of each setting, so that settings can be weighted on all rows (:mod:`fastnn.tabular.greedy`).
 Weights are of settings, not of networks: what networks of different folds say of different rows is not comparable.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Search:
             n, n_best = _within(count, n, n_best, n_folds)
             time_limit = max(1e-3, time_limit - (time.monotonic() - began))
         if n < 2:
-            return self.bag.train(plain, time_limit, tell)
+            return replace(self.bag, searching=False).train(plain, time_limit, tell)
         first = [self.member(settings, i, 0) for i, settings in enumerate(self.choice.candidates[:n])]
         limit = None if time_limit is None else time_limit * n / (n + n_best * (n_folds - 1))
         began = time.monotonic()
@@ -90,9 +90,11 @@ class Search:
     def weighted(self, members: Sequence[Member]) -> list[Member]:
         """Members whose settings count, with their shares, which sum to 1."""
         of_trial: dict[int, dict[int, Member]] = {}
-        for member in members:
+        for member in sorted(members, key=lambda each: (each.trial, each.fold)):
             if member.output is not None and np.isfinite(member.output).all():
                 of_trial.setdefault(member.trial, {})[member.fold] = member
+        if not of_trial:
+            raise ValueError("every network diverged: there is no model; look at the target for extreme values")
         most = max(map(len, of_trial.values()))
         common = set.intersection(*(set(found) for found in of_trial.values()))
         if not common:  # those that have most folds are compared
