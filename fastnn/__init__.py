@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from typing import Any
 
 from fastnn import (
     activations,
@@ -77,12 +77,16 @@ _NOT_HERE = {
 }
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     """Import a module when it is wanted: with all that few programs need, importing fastnn would take longer."""
     if name in _WHEN_WANTED:
         from importlib import import_module
 
         return import_module(f"fastnn.{name}")
+    if name == "tune":
+        from fastnn.tabular.tuning import tune
+
+        return tune
     from fastnn._base.arguments import nearest
 
     hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else nearest(name, __dir__())
@@ -90,4 +94,4 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def __dir__() -> list[str]:
-    return sorted((*__all__, *_WHEN_WANTED))
+    return sorted((*__all__, *_WHEN_WANTED, "tune"))

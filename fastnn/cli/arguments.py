@@ -9,6 +9,7 @@ import argparse
 from typing import Any
 
 from fastnn._version import __version__
+from fastnn.cli import tune_command
 from fastnn.cli.values import (
     backend,
     class_weight,
@@ -123,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"fastnn {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _train(commands)
+    tune_command.add(commands, _command, DATA_HELP, (_reading, _machine))
     _predict(commands)
     _evaluate(commands)
     _info(commands)

@@ -71,7 +71,8 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     print(_networks_line(ready, options), flush=True)
     began = time.perf_counter()
     fitted = train_members(ready, options, _tell)
-    _finish(source, fitted, arguments, task, time.perf_counter() - began, seed)
+    preset = f"preset {arguments.preset or 'default'}, seed {seed}"
+    finish(source, fitted, arguments.out, task, time.perf_counter() - began, preset)
     if arguments.report:
         write_recipe_report(arguments.report, source.features, numbers, fitted, seed, class_weights=weights)
     return fitted.interrupted
@@ -80,6 +81,12 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
 def _networks_line(ready: Ready, options: Options) -> str:
     """What is trained, and how, in a line."""
     choice, settings = ready.choice, ready.choice.settings
+    if choice.candidates:
+        return (
+            f"{len(choice.candidates)} settings on one of {choice.n_folds} folds, the best {choice.n_finalists} on the "
+            f"others, too; at most {counted(max(each.epochs for each in choice.candidates), 'epoch')} each, of which "
+            f"the best is kept, seed {options.seed}"
+        )
     widths = [sum(ready.rows.widths), *settings.hidden, ready.encoding.target.n_out]
     return (
         f"{counted(choice.n_members, 'network')}: {' - '.join(map(str, widths))}, {settings.activation}; "
@@ -90,13 +97,14 @@ def _networks_line(ready: Ready, options: Options) -> str:
 
 def _tell(member: Member) -> None:
     """A line for each network that is trained."""
+    if member.kept < 0:
+        print("  diverged", flush=True)
+        return
     kept = f"epoch {member.kept + 1} of {member.n_epochs} kept"
     print(f"  {kept}, validation loss {member.loss:.4g}" if len(member.held) else f"  {kept}", flush=True)
 
 
-def _finish(
-    source: Source, fitted: Fitted, arguments: argparse.Namespace, task: str, seconds: float, seed: int
-) -> None:
+def finish(source: Source, fitted: Fitted, out: str, task: str, seconds: float, how: str) -> None:
     """Tell how good the model is, and write it."""
     model, members = fitted.model, fitted.members
     assert isinstance(source.features, Table)
@@ -116,10 +124,10 @@ def _finish(
         print(line)
     told = {
         "data": f"{source.name}, {counted(len(source), 'row')} of {counted(source.n_columns, 'column')}, task {task}",
-        "training": f"{trained}, preset {arguments.preset or 'default'}, seed {seed}",
+        "training": f"{trained}, {how}",
         f"on {where}": report.in_line(),
     }
     encoding = replace(fitted.encoding, trained=told)
     summary = summary_of(encoding.features, source.features, target, output)
-    model.save(arguments.out, encoding.metadata() | summary.metadata())
-    print(f"wrote {arguments.out}", flush=True)
+    model.save(out, encoding.metadata() | summary.metadata())
+    print(f"wrote {out}", flush=True)

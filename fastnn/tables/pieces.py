@@ -149,7 +149,7 @@ def piece_borders(ordered: np.ndarray, most: int) -> list[float]:
 
     A value of more rows than a piece has (zero, in columns of amounts) is a border of its own, and the quantiles are
     those of all others: of the numbers as they are, most would fall on it. How many they are grows with the root of the
-    others' share: in proportion to it they are too few to tell others apart, and at their most, they learn them by heart.
+    others' share: in proportion to it they are too few to tell others apart, and at their most they learn by heart.
 
     >>> piece_borders(np.array([1.0, 1, 1, 2, 5]), 4), piece_borders(np.arange(101.0), 4)
     ([1.0, 2.0, 5.0], [0.0, 25.0, 50.0, 75.0, 100.0])

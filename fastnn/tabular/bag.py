@@ -10,11 +10,14 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from fastnn._base.threads import get_num_threads
+from fastnn.errors import DivergenceError
+from fastnn.layers import Embedding
 from fastnn.models.fit_many import side_by_side
 from fastnn.models.model import Model
 from fastnn.tables.target import Target
@@ -24,6 +27,8 @@ from fastnn.tabular.settings import Settings
 
 PROBE_UPDATES = 12  # by which the time of an epoch is told
 SPARE = 0.9  # of the time limit is planned with
+UNIT_COST = 20.0  # products that a unit's activation and dropout take as long as
+UPDATE_COST = 1e5  # products that a layer's update takes as long as, beside those of its weights
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ def part_of(x: Any, rows: np.ndarray) -> Any:
     return [part[rows] for part in x] if isinstance(x, list) else x[rows]
 
 
+def _passes(member: Member) -> float:
+    """Rows of an epoch, in rows learned from."""
+    return len(member.learns) + len(member.held) / 3
+
+
 @dataclass
 class Member:
     """A network as it is to be trained, and then as it was.
@@ -62,6 +72,9 @@ class Member:
     learns, held : rows that it learns from, and those that say which epoch is best (none: the last one is kept).
     output : what it says of the rows held, ``(len(held), n_out)``.   loss : its validation loss there.
     kept, n_epochs : the epoch whose weights it has, from 0, and how many were trained.
+    seconds : that training took.
+    trial, fold : which of several settings it has, and the fold that is held.
+    share : how much it counts in the mean, None for as much as each other.
     """
 
     settings: Settings
@@ -73,6 +86,10 @@ class Member:
     loss: float = np.inf
     kept: int = -1
     n_epochs: int = 0
+    seconds: float = 0.0
+    trial: int = 0
+    fold: int = 0
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,7 @@ class Bag:
     n_ids: tuple[int | None, ...] = (None,)
     backend: str | None = None
     n_threads: int | None = None
+    searching: bool = False  # a network that diverges has lost, and the others go on
 
     def train(
         self,
@@ -109,18 +127,33 @@ class Bag:
                 raise
         return [member for member in members if member.kept >= 0], interrupted
 
+    def affordable(self, member: Member, time_limit: float) -> float:
+        """How many networks like this one can be trained for all of their epochs in a time."""
+        n_threads = self.n_threads or get_num_threads()
+        return SPARE * time_limit * n_threads / (self._seconds_a_row(member) * _passes(member) * member.settings.epochs)
+
     def _affordable(self, members: Sequence[Member], deadline: float, n_threads: int) -> list[Member]:
-        """Members with as many epochs as the time allows, by what some updates of the first one take."""
+        """Members with as many epochs as the time allows, by what some updates of the first one take.
+
+        Where there are not all epochs, each member has the same part of its own.
+        """
         rounds = -(-len(members) // min(n_threads, len(members)))
         began = time.monotonic()
-        a_row = self._seconds_a_row(members[0])
+        a_unit = self._seconds_a_row(members[0]) / self._work(members[0])
         each = SPARE * (deadline - time.monotonic()) / rounds - (time.monotonic() - began) / 2
+        full = sum(self._work(m) * _passes(m) * m.settings.epochs for m in members) / len(members)
+        part = each / (a_unit * full)
         made = []
         for member in members:
-            settings, rows = member.settings, len(member.learns) + len(member.held) / 3
-            epochs = min(settings.epochs, max(1, int(each / (a_row * rows))))
-            made.append(replace(member, settings=replace(settings, epochs=epochs)))
+            epochs = min(member.settings.epochs, max(1, int(member.settings.epochs * part)))
+            made.append(replace(member, settings=replace(member.settings, epochs=epochs)))
         return made
+
+    def _work(self, member: Member) -> float:
+        """What a row costs one of these networks, beside the others: its products, and the rest in units of them."""
+        widths = [sum(self.rows.widths), *member.settings.hidden, self.target.n_out]
+        products = sum(a * b for a, b in pairwise(widths))
+        return products + UNIT_COST * sum(widths[1:]) + UPDATE_COST * len(widths) / member.settings.batch_size
 
     def _seconds_a_row(self, member: Member) -> float:
         """What training takes for a row, by the faster of two short ones."""
@@ -141,10 +174,17 @@ class Bag:
         limit = None
         if deadline is not None:
             rounds = -(-(len(members) - i) // n_threads)
-            limit = max(1e-3, (deadline - time.monotonic()) / rounds)
+            own = self._work(members[i]) * len(members[i:]) / sum(map(self._work, members[i:]))
+            limit = max(1e-3, (deadline - time.monotonic()) * min(1.0, max(1.0, own) / rounds))
             if i and deadline <= time.monotonic():
                 return
-        self._fit(members[i], limit)
+        began = time.monotonic()
+        try:
+            self._fit(members[i], limit)
+        except DivergenceError:
+            if not self.searching:
+                raise
+        members[i].seconds = time.monotonic() - began
         if tell:
             tell(members[i])
 
@@ -155,7 +195,7 @@ class Bag:
         model = network(settings, self.rows.widths, self.n_ids, self.target, member.seed)
         model.backend = self.backend
         prepare(model, settings, self.target, steps, learned.x, member.seed)
-        best = Best(settings.patience)
+        best = Best(settings.patience, settings.cycle_ends)
         validation = (held.x, held.y, *(() if held.weights is None else (held.weights,)))
         member.model = model
         try:
@@ -183,5 +223,16 @@ class Bag:
             return
         member.kept = best.epoch if best.weights else model.epoch - 1
         member.n_epochs, member.loss = model.epoch, float(best.loss)
+        _zero_untrained(model, self.rows.take(member.learns), self.n_ids)
         if len(held):
             member.output = model.predict(held.x)
+
+
+def _zero_untrained(model: Model, learned: Rows, n_ids: Sequence[int | None]) -> None:
+    """Vectors of codes that no row had are zero, and not the random ones that they began as."""
+    for layer in model.layers:
+        if isinstance(layer, Embedding):
+            codes = learned.x[n_ids.index(layer.input_dim)] if isinstance(learned.x, list) else learned.x
+            (vectors,) = layer.get_weights()
+            vectors[np.setdiff1d(np.arange(len(vectors)), codes.astype(np.int64))] = 0.0
+            layer.set_weights([vectors])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from fastnn.tables import Encoding, FeatureOptions, choose_task, fit_classes, fi
 from fastnn.tables.table import Column, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
+from fastnn.tabular.balancing import block_scales, fold_scales, scaled
 from fastnn.tabular.choices import Choice, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends
+from fastnn.tabular.search import Search
 
 FEWEST_ROWS = 10  # from which on some say how good a network is
 
@@ -56,12 +58,13 @@ class Ready:
 
     Attributes
     ----------
-    encoding : makes inputs and targets of raw rows.   rows : encoded ones.
+    encoding : makes inputs and targets of raw rows.   rows : encoded ones, and scaled by ``scales``.
     choice : the networks.   notes : what a user should know of the columns.
     """
 
     encoding: Encoding
     rows: Rows
+    scales: np.ndarray | None
     choice: Choice
     notes: list[str]
 
@@ -130,11 +133,12 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
     if target is None:
         task = options.task or choose_task(column)[0]
         target = fit_classes(name, column) if task == "classify" else fit_quantity(name, column, limited=True)
-    choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes))
+    choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes), options.seed)
     features, notes = fit_features(table, FeatureOptions(choice.pieces, choice.most_one_hot, dates=True))
     y = target.encode(column)
-    rows = Rows(features.encode(table), y, options.weights)
-    return Ready(Encoding(features, target), rows, choice, notes)
+    x = features.encode(table)
+    scales = block_scales(features, x)
+    return Ready(Encoding(features, target), Rows(scaled(x, scales), y, options.weights), scales, choice, notes)
 
 
 def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None = None) -> Fitted:
@@ -142,8 +146,23 @@ def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None 
     target, rows = ready.encoding.row_target, ready.rows
     bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads)
     planned = _members(ready.choice, options, rows, isinstance(target, Classes))
-    members, interrupted = bag.train(planned, options.time_limit, tell)
-    model = joined([member.model for member in members if member.model is not None])
+    if ready.choice.candidates and len(planned[0].held):
+        place = place_of(ready.choice, options, rows, isinstance(target, Classes))
+        plan = Search(replace(bag, searching=True), ready.choice, place, options.seed)
+        members, interrupted = plan.run(planned, options.time_limit, tell)
+    else:
+        members, interrupted = bag.train(planned, options.time_limit, tell)
+    return as_fitted(ready, options, members, interrupted)
+
+
+def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted: bool) -> Fitted:
+    """What trained networks are together."""
+    target, rows = ready.encoding.row_target, ready.rows
+    parts = [member.share for member in members if member.share is not None]
+    models = [member.model for member in members if member.model is not None]
+    for model in models:
+        fold_scales(model, ready.scales)
+    model = joined(models, parts or None)
     model.backend = options.backend
     model.compile("adam", ends(target)[1], metrics=["accuracy" if isinstance(target, Classes) else "r2"])
     return Fitted(model, ready.encoding, members, rows.y, out_of_fold(members), interrupted)
@@ -165,24 +184,30 @@ def _members(choice: Choice, options: Options, rows: Rows, classes: bool) -> lis
         everything = np.arange(n)
         nothing = everything[:0]
         return [Member(settings, options.seed + i, everything, nothing) for i in range(choice.n_members)]
-    place = folds(choice.n_folds, options.seed, rows.y, classes, options.groups)
+    place = place_of(choice, options, rows, classes)
     made = []
     for i in range(choice.n_members):
         held = place == i % choice.n_folds
-        made.append(Member(settings, options.seed + i, np.flatnonzero(~held), np.flatnonzero(held)))
+        made.append(Member(settings, options.seed + i, np.flatnonzero(~held), np.flatnonzero(held), fold=i))
     return made
 
 
+def place_of(choice: Choice, options: Options, rows: Rows, classes: bool) -> np.ndarray:
+    """The fold of each row."""
+    return folds(choice.n_folds, options.seed, rows.y, classes, options.groups)
+
+
 def out_of_fold(members: list[Member]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that were held from some members, in order, and the mean of what these say of each."""
+    """Rows that were held from some members, in order, and the mean of what these say of each, by their shares."""
     told = [member.output for member in members if member.output is not None]
     if not told:
         return np.empty(0, np.int64), np.empty((0, 1))
     n = 1 + max(int(member.held.max()) for member in members if len(member.held))
-    total, count = np.zeros((n, told[0].shape[1])), np.zeros(n, np.int64)
+    total, count = np.zeros((n, told[0].shape[1])), np.zeros(n)
     for member in members:
         if member.output is not None:
-            total[member.held] += member.output
-            count[member.held] += 1
+            share = 1.0 if member.share is None else member.share
+            total[member.held] += share * member.output
+            count[member.held] += share
     rows = np.flatnonzero(count)
     return rows, total[rows] / count[rows, None]

@@ -55,6 +55,16 @@ class Settings:
             integer("patience", self.patience, low=1)
 
     @property
+    def cycle_ends(self) -> list[int]:
+        """After how many epochs each cycle of the rate ends: each has about twice as many as the one before.
+
+        >>> Settings(epochs=150).cycle_ends
+        [10, 30, 70, 150]
+        """
+        last = 2**self.cycles - 1
+        return [round(self.epochs * (2**cycle - 1) / last) for cycle in range(1, self.cycles + 1)]
+
+    @property
     def scale(self) -> float:
         """The root of the widest layer's width, by which rates of plain weights differ from those of unit inputs."""
         return float(max(self.hidden)) ** 0.5
