@@ -52,7 +52,10 @@ def report(results: list[dict], labels: Sequence[str] | None = None) -> str:
         raise SystemExit(f"the cache has no result of {', '.join(labels or METHODS)}")
     threads = results[0]["threads"]
     counted = "one thread" if threads == 1 else f"{threads} threads"
-    parts = [HEAD.format(threads=counted, least=LEAST_ERROR, rows=CALIBRATED_ROWS), _versions(results)]
+    parts = [
+        HEAD.format(threads=counted, least=LEAST_ERROR, rows=CALIBRATED_ROWS),
+        _versions([result for result in results if result["label"] in columns]),
+    ]
     for cap, title in CAPS.items():
         figures = at_cap(results, cap)
         large = of_tables(figures, lambda table: table not in SMALL)
@@ -181,7 +184,7 @@ def _small(figures: Figures) -> list[str]:
         )
         rows = [[table, *(_beside(small, label, table, simple) for label in small)] for table in SMALL]
         rows = [row for row in rows if set(row[1:]) != {NONE}]
-        parts += [f"{title} it is worse by more than {MARGIN}:", markdown(["table", *small], rows)]
+        parts += [f"{title} it is worse by more than {MARGIN} of those:", markdown(["table", *small], rows)]
     return parts
 
 
@@ -210,7 +213,7 @@ def _ablations(figures: Figures, columns: Sequence[str], results: list[dict]) ->
     rows = []
     for label in figures:
         own = method_of[label]
-        if label not in columns and own in figures:
+        if label not in columns and label != own and own in figures:
             values = (
                 number(ratio(figures, label, own), 4),
                 _share(figures, label, own),

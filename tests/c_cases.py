@@ -195,6 +195,14 @@ CASES: dict[str, list[Callable[[], Model]]] = {
     "Multiply": [partial(joined, kinds.Multiply(), (4,), (4,), (1,))],
     "Normalization": _chains((5,), kinds.Normalization(), kinds.Normalization(invert=True)),
     "PReLU": _chains(SIGNAL, kinds.PReLU()),
+    "ParametricActivation": [
+        *_chains((7,), kinds.ParametricActivation("mish"), kinds.ParametricActivation(kinds.LeakyReLU(0.2))),
+        partial(chain, kinds.ParametricActivation("selu"), kinds.ReLU(), shape=SIGNAL),
+    ],
+    "Periodic": [
+        *_chains((5,), kinds.Periodic(), kinds.Periodic(3, 2, 9.0, include_input=False)),
+        partial(chain, kinds.Periodic(4, 1), kinds.Dense(3), shape=SIGNAL),
+    ],
     "Permute": _chains(IMAGE, kinds.Permute((3, 1, 2))),
     "PositionEmbedding": [partial(chain, kinds.PositionEmbedding(9), shape=SIGNAL)],
     "RandomCrop": _chains(IMAGE, kinds.RandomCrop(3, 2)),

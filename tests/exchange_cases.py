@@ -115,6 +115,10 @@ CHAINS: dict[str, tuple[list[Any], tuple[int | None, ...]]] = {
     "stateful": ([GRU(3, stateful=True), Dense(1)], SIGNAL),
 }
 OWN = {"scale": ([layers.Scale()], SIGNAL), "position": ([PositionEmbedding(9)], SIGNAL)}  # that Keras has not
+OWN |= {
+    "parametric": ([layers.ParametricActivation("mish"), layers.ParametricActivation(layers.LeakyReLU(0.1))], SIGNAL),
+    "periodic": ([layers.Periodic(5), layers.Periodic(3, 2, include_input=False), Dense(2)], SIGNAL),
+}
 OWN |= {f"of_{name}": ([Dense(4, name)], VECTOR) for name in ACTIVATIONS}
 
 

@@ -45,6 +45,8 @@ from fastnn.layers import (
     MaxPooling2D,
     MultiHeadAttention,
     Normalization,
+    ParametricActivation,
+    Periodic,
     Permute,
     PositionEmbedding,
     PReLU,
@@ -65,7 +67,7 @@ from fastnn.layers import (
 )
 from fastnn.metrics import Precision, TopK
 from fastnn.regularizers import L1L2
-from fastnn.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
+from fastnn.schedules import CosineDecay, ExponentialDecay, FlatCosine, PiecewiseConstantDecay
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ def _around_later_losses() -> list[Case]:
         width = 3 * len(quantiles)
         cases.append(Case(f"quantiles-{width}", _dense(11, width), (4,), losses.Pinball(quantiles), weighted=True))
     cases.append(Case("factors", (Scale(), Dense(19, "tanh"), Scale(regularizer="l2"), Dense(3)), (7,), weighted=True))
+    waves = (Periodic(19, 3), Dense(33, "linear"), ParametricActivation("mish"), Periodic(5, 2, include_input=False))
+    cases.append(Case("waves", (*waves, ParametricActivation("selu"), Dense(3)), (7,), weighted=True))
     return cases
 
 
@@ -373,6 +377,12 @@ def _sequences() -> list[Case]:
 _DROPPED = (Dense(23, "relu"), Dropout(0.25), Dense(1))
 _SPARSE = "sparse_categorical_crossentropy"
 _CLASSES = ("accuracy", "precision", "recall", "f1", TopK(2))
+_FACTORS = optimizers.AdamW(
+    0.01,
+    FlatCosine(0.2, 12),
+    learning_rate_factors={"dense": 2.0, "dense_1/bias": 0.25},
+    weight_decay_factors={"dense/bias": 0.0},
+)
 _RATES = PiecewiseConstantDecay((3, 9), (0.02, 0.005, 0.001))
 CASES = (
     *_around_definitions(),
@@ -389,6 +399,7 @@ CASES = (
     Case("in-order", _dense(15, 1), (31,), shuffle=False),
     Case("two-fits", _dense(15, 2), (6,), fits=2, optimizer=optimizers.Nadam(0.01)),
     Case("rates", _dense(15, 2), (6,), optimizer=optimizers.Adam(_RATES)),
+    Case("factors-of-rates", _dense(15, 2), (6,), optimizer=_FACTORS),
     Case(
         "cosine",
         _dense(15, 2),

@@ -74,7 +74,7 @@ static void train(const fnn_network *network, const array *own) {
     const fnn_source source = {.x = own[0].data};
     const fnn_answer answer = {.target = own[1].data, .weight = own[2].data};
     const fnn_data data = {.sources = &source, .answers = &answer};
-    const fnn_rates rates = {own[5].data, own[5].bytes == sizeof(double)};
+    const fnn_rates rates = {own[5].data, own[5].bytes == sizeof(fnn_rate)};
     fnn_train(network, &data, own[3].data, own[4].data, rates, own[6].data, THREADS);
 }
 
@@ -111,7 +111,7 @@ static void serve_model(const fnn_kernels *kernels, const request *asked, const 
     switch (asked->command) {
     case FORWARD: forward_block(&network, own); break;
     case LOSS: loss(&network, own, asked->r[0]); break;
-    case UPDATE: *(double *)own[0].data = fnn_update(&network, asked->i[0], asked->r[0], asked->r[1]); break;
+    case UPDATE: *(double *)own[0].data = fnn_update(&network, asked->i[0], asked->r[0], asked->r[1], 1); break;
     case TRAIN: train(&network, own); break;
     case PREDICT: predict(&network, own); break;
     }

@@ -105,6 +105,8 @@ EXAMPLES = {
     ],
     "Rescaling": [of_image(L.Rescaling(0.5, 1))],
     "Scale": [of_image(L.Scale())],
+    "ParametricActivation": [of_image(L.ParametricActivation("mish")), of_steps(L.ParametricActivation("relu"))],
+    "Periodic": [of_steps(L.Periodic(5, 2)), of_steps(L.Periodic(3, include_input=False))],
     "Dropout": [of_image(L.Dropout(0.5)), alone(L.Dropout(0.5), IMAGE)],
     "SpatialDropout1D": [of_steps(L.SpatialDropout1D(0.5))],
     "SpatialDropout2D": [of_image(L.SpatialDropout2D(0.5))],

@@ -26,6 +26,7 @@ class Desk:
         self.sums = np.zeros(int(plan.header["n_sums"]))
         self.block = int(plan.header["block_rows"])
         self.pieces = form.pieces(self.memory.grads)
+        self.dropping = 1.0  # what the rates of dropout are multiplied by
         self.slopes = [self._slope(value) for value in plan.inputs if value["grad"] >= 0]
 
     def _slope(self, value: Any) -> np.ndarray:
@@ -37,9 +38,10 @@ class Desk:
         """Gradients of the rows and their sums, by the loss of a user's own where there is one."""
         self.sums.fill(0.0)
         if loss is None:
-            module.gradient(self.plan, self.memory, rows, self.sums, step)
+            module.gradient(self.plan, self.memory, rows, self.sums, step, self.dropping)
         else:
-            steps.gradient_loop(module, self.plan, self.memory, rows, self.sums, step, loss)
+            told = self.sums, step, loss
+            steps.gradient_loop(module, self.plan, self.memory, rows, *told, dropping=self.dropping)
 
     def add_penalties(self, scale: float) -> float:
         """What parameters cost, whose gradients are added."""
@@ -61,7 +63,8 @@ class Desk:
                     to[first : first + count] = slope[:count]
 
             self.sums.fill(0.0)
-            steps.gradient_loop(module, self.plan, self.memory, rows, self.sums, step, loss, after=take)
+            told = self.sums, step, loss, take, self.dropping
+            steps.gradient_loop(module, self.plan, self.memory, rows, *told)
         if not math.isfinite(self.sums[0]):
             for array in made:
                 array.fill(math.nan)

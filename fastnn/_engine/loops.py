@@ -110,9 +110,11 @@ class Loops:
         try:
             while (desk := entry[1].pop()) is not None:
                 if states is None or desk.memory.states is states:
-                    return desk
+                    break
         except IndexError:
-            return Desk(entry[0], self.state.params, self.form, states)
+            desk = Desk(entry[0], self.state.params, self.form, states)
+        desk.dropping = float(np.max(self.state.drops(self.state.step, 1)))
+        return desk
 
     # -- calls ----------------------------------------------------------------------------------
 
@@ -141,7 +143,7 @@ class Loops:
             for first in range(0, n, desk.block):
                 part = slice(first, min(first + desk.block, n))
                 block = [dense(x[part], room) for x, room in zip(inputs, rooms, strict=True)]
-                found = module.forward(desk.plan, desk.memory, block, True, step, first)
+                found = module.forward(desk.plan, desk.memory, block, True, step, first, desk.dropping)
                 for to, y in zip(flat, found, strict=True):
                     to[part] = y
         if self.goes_on:
@@ -164,7 +166,7 @@ class Loops:
         desk = self.take(entry)
         desk.sums[0] = 0.0
         with self._beginning(desk) if self.goes_on and not settles else AS_IT_IS:
-            module.gradient(desk.plan, desk.memory, _rows(inputs, slopes), desk.sums, step)
+            module.gradient(desk.plan, desk.memory, _rows(inputs, slopes), desk.sums, step, desk.dropping)
         made = self._gathered(desk, settles)
         entry[1].append(desk)
         return made
@@ -232,9 +234,9 @@ class Loops:
         assert updater is not None
         self.form.spread(flat, updater.pieces)
         step = self.state.step
-        rate = updater.rate_at(step)
+        rate, decay = updater.rate_at(step), float(np.max(updater.optimizer.decays(step, 1)))
         try:
-            module.update(updater.plan, updater.memory, step + 1, rate, 0.0)
+            module.update(updater.plan, updater.memory, step + 1, rate, 0.0, decay)
         finally:  # also when Ctrl-C comes in between
             self.state.step = step + 1
 

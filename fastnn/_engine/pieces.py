@@ -141,7 +141,7 @@ class StreamTrainer(Pieces):
             rows = stream.take()
             if len(rows.inputs[0]) != self.at_rows:
                 course = Course(self._order_of(len(rows)), self.piece, rates, sums)
-            if self.schedule:
+            if self.varies:
                 course = replace(course, rates=rates[number : number + 1])
             if self.trainee.of_sizes:
                 self._fit_lengths(rows)
@@ -236,7 +236,7 @@ class PassTrainer(Pieces):
             while done < wanted and not run["status"]:
                 piece["max_steps"], piece["first_epoch"] = wanted - done, piece["epoch"]
                 piece["last_epoch"] = piece["epoch"] + 1
-                done += self._train_part(run, rates[done:] if self.schedule else rates, sums)
+                done += self._train_part(run, rates[done:] if self.varies else rates, sums)
         if run["batch"] == self.steps:
             self._end_epoch(run)
 

@@ -10,6 +10,7 @@ import numpy as np
 from fastnn._base.reprs import call_of
 from fastnn.layers.place import Holder
 from fastnn.optimizers import Optimizer
+from fastnn.schedules import Schedule
 
 
 @dataclass
@@ -20,6 +21,7 @@ class State:
     ----------
     holder : has the vector ``params``, which it may replace between two calls when layers of models join.
     optimizer, slots : how updates are made, with what it remembers ``(n_slots, n_params)``; None before there is any.
+    dropout_schedule : what the rates of dropout are multiplied by at each step; None for 1.
     states : what stateful layers remember of the batch before; they have views of it.
     epoch, step : epochs and updates trained so far.
     calls : calls with dropout, beside updates.
@@ -33,6 +35,7 @@ class State:
     epoch: int = 0
     step: int = 0
     calls: int = 0
+    dropout_schedule: Schedule | None = None
     stop_training: bool = False
     stop_evaluating: bool = False
     stop_predicting: bool = False
@@ -41,6 +44,24 @@ class State:
     def params(self) -> np.ndarray:
         """All parameters, ``(n_params,)``."""
         return self.holder.params
+
+    def drops(self, first_step: int, n_steps: int) -> np.ndarray | float:
+        """Factors of the rates of dropout of each step from ``first_step`` (from 0).
+
+        Raises
+        ------
+        ValueError
+            the schedule gives one above 1, which might drop all.
+        """
+        if self.dropout_schedule is None:
+            return 1.0
+        found = self.dropout_schedule.rates(np.arange(first_step, first_step + n_steps))
+        if n_steps and found.max() > 1:
+            raise ValueError(
+                f"dropout_schedule must give factors up to 1, and {self.dropout_schedule!r} gives {found.max():g}; "
+                f"start it at 1"
+            )
+        return found
 
     def begin_with(self, optimizer: Optimizer | None) -> None:
         """Have another optimiser, whose state starts afresh."""

@@ -19,7 +19,7 @@ from fastnn._engine.evaluate import Kept, kept_rows
 from fastnn._engine.lbfgs import Solver
 from fastnn._engine.plans import take_memory
 from fastnn._kernels import reference, steps
-from fastnn._kernels.contract import Course, Rows
+from fastnn._kernels.contract import Course, Rows, rates_of
 from fastnn._plan.plan import Plan
 from fastnn.optimizers import LBFGS, Optimizer
 from fastnn.schedules import Schedule
@@ -38,6 +38,7 @@ class Trainer:
     cuts_epochs : whether a call ends at the end of an epoch whatever ``max_steps`` says.
     plan, memory : what the backend trains on; others after the optimiser has changed.
     schedule : of the learning rate, None for a number.
+    varies : whether that, the weight decay or the rates of dropout differ from update to update.
     """
 
     steps: int | None
@@ -110,8 +111,9 @@ class Trainer:
         return another
 
     def _rates(self, run: np.ndarray) -> np.ndarray:
-        """Learning rates of the updates to come, or the one of them all."""
-        return self.optimizer.learning_rates(int(run["step"]), int(run["max_steps"]) if self.schedule else 1)
+        """Rates of the updates to come, or those of them all, as a course has them."""
+        told = int(run["step"]), int(run["max_steps"]) if self.varies else 1
+        return rates_of(self.optimizer.learning_rates(*told), self.optimizer.decays(*told), self.state.drops(*told))
 
     def close(self) -> None:
         """Leave the memory to the next fit."""
@@ -132,6 +134,8 @@ class Trainer:
         self.numbers = dict(vars(self.optimizer))
         rate = self.optimizer.learning_rate
         self.schedule = rate if isinstance(rate, Schedule) else None
+        others = self.optimizer.weight_decay, self.state.dropout_schedule
+        self.varies = any(isinstance(one, Schedule) for one in (rate, *others))
         if self.optimizer.full_batch:
             self.solver = self.solver or Solver(self.backend, cast(LBFGS, self.optimizer))
             self.train: Any = self.solver

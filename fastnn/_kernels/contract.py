@@ -24,6 +24,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -117,6 +118,13 @@ def _address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]  # in half the time of array.ctypes.data
 
 
+def rates_of(learning_rates: np.ndarray, decays: Any = 1.0, drops: Any = 1.0) -> np.ndarray:
+    """Rates of a :class:`Course` from learning rates, and factors of the weight decay and of the rates of dropout."""
+    table = np.ones((len(learning_rates), 3))
+    table[:, 0], table[:, 1], table[:, 2] = learning_rates, decays, drops
+    return table
+
+
 @dataclass(frozen=True)
 class Course:
     """How a fit goes on.
@@ -128,7 +136,9 @@ class Course:
     run : RUN record, advanced. ``status`` becomes 1 when a batch's loss is not finite; that update is not made and the
         call returns. After each epoch ``wait`` and ``best`` follow its mean loss; when ``wait`` exceeds a ``patience``
         that is not negative, ``status`` becomes 2 and the call returns.
-    rates : learning rates, float64, one for each update of this call, or a single one for all.
+    rates : float64 ``(updates, 3)``, a row for each update of this call or a single one for all: its learning rate,
+        what the optimiser's weight decay is multiplied by, and what the rates of dropout are. A vector is learning
+        rates alone, with factors of 1.
     sums : float64 ``(epochs touched at most, n_sums)``; row ``epoch - run.first_epoch`` is added to. The loss's sum
         includes ``penalty * rows`` of every batch.
     """
@@ -137,6 +147,10 @@ class Course:
     run: np.ndarray
     rates: np.ndarray
     sums: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.rates.ndim == 1:
+            object.__setattr__(self, "rates", rates_of(self.rates))
 
     def __repr__(self) -> str:
         return call_of(self)
@@ -154,11 +168,12 @@ def forward(
     training: bool = False,
     step: int = 0,
     first_row: int = 0,
+    dropping: float = 1.0,
 ) -> tuple[np.ndarray, ...]:
     """Push a block through all ops; returns views ``(rows, numbers a sample)`` of the outputs in the workspace.
 
-    ``training`` applies dropout with the mask of ``step`` (updates done so far) for rows
-    ``first_row ...`` of the batch. A loss that has ``fused`` leaves logits in its output.
+    ``training`` applies dropout with the mask of ``step`` (updates done so far) for rows ``first_row ...`` of the
+    batch, at its rate times ``dropping``. A loss that has ``fused`` leaves logits in its output.
     """
     raise NotImplementedError
 
@@ -197,20 +212,22 @@ def backward(
     raise NotImplementedError
 
 
-def update(plan: Plan, memory: Memory, step: int, learning_rate: float, penalty_scale: float = 1.0) -> float:
+def update(
+    plan: Plan, memory: Memory, step: int, learning_rate: float, penalty_scale: float = 1.0, decay: float = 1.0
+) -> float:
     """Add ``penalty_scale`` times the penalties' gradients, clip, update ``params`` and ``slots``, project ``params``.
 
-    Steps count from 1; the projections are those of the constraints. Returns ``penalty_scale`` times the penalty (l1
-    and l2) of the parameters before the update. With penalties, what is left in ``grads`` is not specified.
-    Parameters that are not trained stay as they are.
+    Steps count from 1; the weight decay is multiplied by ``decay``; the projections are those of the constraints.
+    Returns ``penalty_scale`` times the penalty (l1 and l2) of the parameters before the update. With penalties, what is
+    left in ``grads`` is not specified. Parameters that are not trained stay as they are.
     """
     raise NotImplementedError
 
 
-def gradient(plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray, step: int = 0) -> None:
+def gradient(plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray, step: int = 0, dropping: float = 1.0) -> None:
     """Losses and their gradient over all rows at once, as for one batch.
 
-    Penalties on outputs are part of both, those on parameters are not. Dropout has the mask of ``step``. Adds to
+    Penalties on outputs are part of both, those on parameters are not. Dropout is as in ``forward``. Adds to
     ``sums`` ``(n_sums,)`` and sets ``grads``, which are not specified when the loss is not finite.
     """
     raise NotImplementedError

@@ -30,8 +30,8 @@ def supports(plan):
     return None
 
 
-def forward(plan, memory, inputs, training=False, step=0, first_row=0):
-    when = When(training, step, first_row)
+def forward(plan, memory, inputs, training=False, step=0, first_row=0, dropping=1.0):
+    when = When(training, step, first_row, dropping)
     for op in plan.ops:
         OPS[int(op["kind"])].forward(op, Views(plan, memory, op, inputs), when)
     return outputs(plan, memory, len(inputs[0]))
@@ -79,17 +79,17 @@ def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
             kind.backward(op, arrays, when)
 
 
-def gradient(plan, memory, rows, sums, step=0):
-    steps.gradient_loop(THIS, plan, memory, rows, sums, step)
+def gradient(plan, memory, rows, sums, step=0, dropping=1.0):
+    steps.gradient_loop(THIS, plan, memory, rows, sums, step, dropping=dropping)
 
 
 @np.errstate(all="ignore")
-def update(plan, memory, step, learning_rate, penalty_scale=1.0):
+def update(plan, memory, step, learning_rate, penalty_scale=1.0, decay=1.0):
     params, grads = memory.params, memory.grads
     penalty = regularizers.penalize(plan.segments, params, grads, penalty_scale)
     _clip(plan, grads)
-    for first, last, _, *factors in plan.spans:
-        c = plan.optimizer_record.all_scalars(step, learning_rate, *factors).astype(params.dtype)
+    for first, last, _, factor, of_decay in plan.spans:
+        c = plan.optimizer_record.all_scalars(step, learning_rate, factor, of_decay * decay).astype(params.dtype)
         w, slots = params[first:last], memory.slots[:, first:last]
         w[...], new_slots = UPDATES[plan.optimizer_record.code](w, grads[first:last], tuple(slots), c)
         for slot, value in zip(slots, new_slots, strict=True):

@@ -6,7 +6,7 @@ their twins. :func:`train_step` is the meaning of ``train``: backends do the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -77,10 +77,11 @@ def gradient_loop(
     step: int = 0,
     loss: Loss | None = None,
     after: After | None = None,
+    dropping: float = 1.0,
 ) -> None:
     """``gradient`` in Python; ``loss`` as in :func:`train_step`, ``after`` is told of every block that went back."""
     before, order = float(sums[0]), np.arange(len(rows), dtype=np.int32)
-    total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss, after)
+    total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss, after, dropping)
     report(plan, sums, before, len(rows), total)
     sums[0] += activity
 
@@ -91,21 +92,22 @@ def train_step(
     memory: Memory,
     rows: Rows,
     step: int,
-    learning_rate: float,
+    rates: Sequence[float],
     sums: np.ndarray,
     loss: Loss | None = None,
     order: np.ndarray | None = None,
 ) -> bool:
     """One update on the rows of these indices (all of them without), block by block; False when the loss is not finite.
 
-    ``step`` counts the updates done before. ``loss`` replaces the backend's own (a custom loss is
-    computed by the reference, whatever backend does the rest).
+    ``step`` counts the updates done before; ``rates`` are a row of :attr:`Course.rates`, or a learning rate alone.
+    ``loss`` replaces the backend's own (a custom loss is computed by the reference, whatever backend does the rest).
     """
     before, order = float(sums[0]), np.arange(len(rows), dtype=np.int32) if order is None else order
-    total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss)
+    rates = rates if np.ndim(rates) else (float(rates), 1.0, 1.0)  # type: ignore[arg-type]
+    total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss, dropping=float(rates[2]))
     if not np.isfinite(sums[0] - before + activity):
         return False
-    end_step(backend, plan, memory, (before, len(order), total, activity), step, learning_rate, sums)
+    end_step(backend, plan, memory, (before, len(order), total, activity), step, rates, sums)
     return True
 
 
@@ -119,6 +121,7 @@ def batch_gradient(
     sums: np.ndarray,
     loss: Loss | None = None,
     after: After | None = None,
+    dropping: float = 1.0,
 ) -> tuple[float, float]:
     """The part of :func:`train_step` before the update: what divides the batch's loss, and what its outputs cost."""
     block, activity, total = int(plan.header["block_rows"]), 0.0, _total(plan, rows, order)
@@ -129,7 +132,7 @@ def batch_gradient(
         inputs = [_gathered(memory, value, x, chosen) for value, x in zip(plan.inputs, rows.inputs, strict=True)]
         targets = [target[chosen] for target in rows.targets]
         weights = [None if weight is None else weight[chosen] for weight in rows.weights]
-        backend.forward(plan, memory, inputs, True, step, first)
+        backend.forward(plan, memory, inputs, True, step, first, dropping)
         (loss or backend.loss)(plan, memory, targets, weights, sums, scale)
         activity += penalty(plan, memory, len(chosen))
         backend.backward(plan, memory, inputs, first > 0, 1 / len(order))
@@ -144,7 +147,7 @@ def end_step(
     memory: Memory,
     batch: tuple[float, int, float, float],
     step: int,
-    learning_rate: float,
+    rates: Sequence[float],
     sums: np.ndarray,
 ) -> None:
     """The part of :func:`train_step` that changes parameters, for a batch whose loss is finite.
@@ -154,7 +157,8 @@ def end_step(
     before, n_rows, total, activity = batch
     report(plan, sums, before, n_rows, total)
     penalty_scale = over(1.0, total) if plan.header["divides_penalties"] else 1.0
-    sums[0] += activity + n_rows * backend.update(plan, memory, step + 1, learning_rate, penalty_scale)
+    penalty = backend.update(plan, memory, step + 1, float(rates[0]), penalty_scale, float(rates[1]))
+    sums[0] += activity + n_rows * penalty
     settle(plan, memory)
 
 
@@ -178,17 +182,19 @@ def train_loop(
         if run.batch == 0 and run.shuffle:
             random.fill_order(course.order, int(plan.header["seed"]), int(run.epoch))
         chosen = course.order[run.batch * batch_size : (run.batch + 1) * batch_size]
-        rate = float(course.rates[done if len(course.rates) > 1 else 0])
+        rates = course.rates[done if len(course.rates) > 1 else 0]
         row, step = course.sums[int(run.epoch - run.first_epoch)], int(run.step)
         kept, ended = row.copy(), False
         try:
-            total, activity = batch_gradient(backend, plan, memory, rows, chosen, step, row, loss)
+            total, activity = batch_gradient(
+                backend, plan, memory, rows, chosen, step, row, loss, dropping=float(rates[2])
+            )
             if not np.isfinite(row[0] - kept[0] + activity):
                 run.status, ended = 1, True
                 return
             with interrupts.whole():
                 ended = True
-                end_step(backend, plan, memory, (float(kept[0]), len(chosen), total, activity), step, rate, row)
+                end_step(backend, plan, memory, (float(kept[0]), len(chosen), total, activity), step, rates, row)
                 advance(run, batch_size)
         finally:
             if not ended:

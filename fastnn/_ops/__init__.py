@@ -40,6 +40,8 @@ KINDS = (
     "position",
     "recall",
     "remember",
+    "parametric",
+    "periodic",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 

@@ -31,7 +31,7 @@ def forward(op, a, when):
         a.keep(1)
         return
     factor, shift, dropped = op["numbers"][:3].astype(a.x.dtype)
-    stays = dropout.drawn(op, a, when) > 0
+    stays = dropout.drawn(op, a, when, float(op["rate"])) > 0
     a.keep(stays * factor)
     a.y[...] = np.where(stays, a.x * factor + shift, dropped)
 

@@ -27,6 +27,7 @@ class When(NamedTuple):
     training: bool = False
     step: int = 0  # updates done before
     first_row: int = 0  # place of the block's first sample in its batch
+    dropping: float = 1.0  # what the rates of dropout are multiplied by
 
 
 @dataclass(frozen=True, repr=False)

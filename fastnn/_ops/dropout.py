@@ -16,15 +16,15 @@ def forward(op, a, when):
     if not when.training:
         a.y[...] = a.x
         return
-    a.keep(drawn(op, a, when))
+    a.keep(drawn(op, a, when, float(op["rate"]) * when.dropping))
     a.y[...] = a.x * a.z
 
 
-def drawn(op, a, when):
-    """Factors of the block, ``(rows, n_out)``."""
+def drawn(op, a, when, rate):
+    """Factors of the block, ``(rows, n_out)``, of which a share ``rate`` is 0."""
     shared, n = a.sizes.shared, int(op["n_out"])
     first = when.first_row * int(op["repeat"]) // shared * n
-    seed, stream, rate = int(op["seed"]), int(op["stream"]), float(op["rate"])
+    seed, stream = int(op["seed"]), int(op["stream"])
     factors = random.dropout_scale(seed, stream, when.step, rate, first, a.x.size // shared)
     return np.repeat(factors.reshape(-1, n), shared, axis=0)
 

@@ -127,7 +127,7 @@ def optimizer_table(optimizer: Optimizer | None) -> np.ndarray:
     if optimizer is not None:
         table["code"], table["n_slots"] = optimizer.code, optimizer.n_slots
         table["clip"], table["clip_at"] = optimizer.clip
-        table["weight_decay"] = optimizer.weight_decay or 0.0
+        table["weight_decay"] = optimizer.constant_decay
         hyper = optimizer.hyper()
         table["hyper"][: len(hyper)] = hyper
     return table

@@ -60,6 +60,27 @@ def write_training_report(path: str, prepared: Any, model: Any, seed: int) -> No
     )
 
 
+def write_recipe_report(path: str, table: Table, numbers: np.ndarray, fitted: Any, seed: int, **known: Any) -> None:
+    """The report of several networks, by what those said of each row that had not seen it.
+
+    ``fitted`` has the ``model`` of all, its ``encoding``, ``members`` with the rows ``held`` from each, ``y`` of all
+    rows, and ``out_of_fold``: rows that were held from some, and what these said of them.
+    """
+    (rows, output), everything = fitted.out_of_fold, np.arange(len(fitted.y))
+    seen = np.setdiff1d(everything, rows)  # by all
+    if not len(rows):
+        rows, known = everything, known | {"seen": True}
+    elif len(seen):
+        known |= {"training": (table.take(seen), fitted.y[seen])}
+    if len(fitted.members) > 1 and len(output):
+        folds = np.zeros(len(everything), np.int64)
+        for fold, member in enumerate(fitted.members):
+            folds[member.held] = fold
+        known |= {"output": output, "folds": folds[rows]}
+    part = table.take(rows), fitted.y[rows]
+    write_report(path, fitted.model.predict, fitted.encoding, part, numbers[rows], seed=seed, **known)
+
+
 def summary_metadata(prepared: Any, model: Any) -> dict[str, str]:
     """What a model file keeps of its training table, so that a later one can be held against it; {} of no table."""
     if not isinstance(prepared, Prepared) or not isinstance(prepared.sources[0].features, Table):

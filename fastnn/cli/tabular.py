@@ -13,11 +13,13 @@ from fastnn._base.reprs import counted
 from fastnn.cli.data import Source, require_target
 from fastnn.cli.prepare import class_weights_of, describe, too_few, usable_rows
 from fastnn.cli.report import Report
+from fastnn.cli.table_report import write_recipe_report
 from fastnn.tables import Table
 from fastnn.tables.target import Classes
 from fastnn.tabular import Fitted, Member, Options, Ready, make_ready
 from fastnn.tabular import train as train_members
 from fastnn.tabular.fitting import FEWEST_ROWS
+from fastnn.tabular.report import summary_of
 
 OF_ONE_NETWORK = (
     *("network", "hidden", "activation", "augment", "image_size", "text", "text_unit", "text_length", "window"),
@@ -47,7 +49,7 @@ def takes_recipe(arguments: argparse.Namespace, features: Any) -> bool:
 
 def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
-    source, task, reason, _ = usable_rows(source, arguments)
+    source, task, reason, numbers = usable_rows(source, arguments)
     assert isinstance(source.features, Table)
     options = Options(
         task=task,
@@ -71,6 +73,8 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     fitted = train_members(ready, options, _tell)
     preset = f"preset {arguments.preset or 'default'}, seed {seed}"
     finish(source, fitted, arguments.out, task, time.perf_counter() - began, preset)
+    if arguments.report:
+        write_recipe_report(arguments.report, source.features, numbers, fitted, seed, class_weights=weights)
     return fitted.interrupted
 
 
@@ -103,6 +107,7 @@ def _tell(member: Member) -> None:
 def finish(source: Source, fitted: Fitted, out: str, task: str, seconds: float, how: str) -> None:
     """Tell how good the model is, and write it."""
     model, members = fitted.model, fitted.members
+    assert isinstance(source.features, Table)
     target, (rows, output) = fitted.encoding.row_target, fitted.out_of_fold
     networks = [member.model for member in members if member.model is not None]
     updates = sum(network.step for network in networks)
@@ -122,5 +127,7 @@ def finish(source: Source, fitted: Fitted, out: str, task: str, seconds: float, 
         "training": f"{trained}, {how}",
         f"on {where}": report.in_line(),
     }
-    model.save(out, replace(fitted.encoding, trained=told).metadata())
+    encoding = replace(fitted.encoding, trained=told)
+    summary = summary_of(encoding.features, source.features, target, output)
+    model.save(out, encoding.metadata() | summary.metadata())
     print(f"wrote {out}", flush=True)

@@ -18,13 +18,13 @@ from fastnn import layers
 from fastnn._base.reprs import counted, cut
 from fastnn.cli.networks import MEMORY, MLP, RECURRENT, dense_layers, recurrent_layers
 from fastnn.layers import Layer
-from fastnn.tables import Table, Text, TextOptions, fit_features, fit_texts
+from fastnn.tables import Table, TextOptions, fit_features, fit_texts
+from fastnn.tables.checks import looks_like_text
 from fastnn.tables.features import Features
 from fastnn.tables.texts import TextFeature, TextFeatures
 
 EMBEDDING, DROPOUT = 64, 0.5  # length of the vectors whose mean is taken, and what of the mean is dropped in training
 EMBEDDING_IN_ORDER = 32  # length of the vectors that are read one by one
-MANY_DIFFERENT, MANY_WORDS, MANY_CHARACTERS, LOOKED_AT = 0.5, 3, 30, 200  # by which a column looks like text
 
 
 def check_texts(arguments: argparse.Namespace) -> None:
@@ -61,18 +61,8 @@ def fit_inputs(data: Table | np.ndarray, arguments: argparse.Namespace) -> tuple
 
 def hints(data: Table) -> list[str]:
     """Notes on columns that look like text and are not read as such."""
-    names = [name for name, column in data.columns.items() if isinstance(column, Text) and _looks_like_text(column)]
+    names = [name for name, column in data.columns.items() if looks_like_text(column)]
     return [f"column {name!r} looks like text, which --text {shlex.quote(name)} reads" for name in names]
-
-
-def _looks_like_text(column: Text) -> bool:
-    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
-    present = np.flatnonzero(counts)
-    if len(present) < MANY_DIFFERENT * len(column) or not len(present):
-        return False
-    some = [column.values[i] for i in present[:: 1 + len(present) // LOOKED_AT]]
-    long = [len(value.split()) >= MANY_WORDS or len(value) >= MANY_CHARACTERS for value in some]
-    return 2 * sum(long) > len(long)
 
 
 def text_network(features: TextFeatures, arguments: argparse.Namespace, output: Layer, seed: int) -> fastnn.Model:

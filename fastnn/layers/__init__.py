@@ -51,6 +51,8 @@ from fastnn.layers.merging import Subtract as Subtract
 from fastnn.layers.noise import GaussianDropout as GaussianDropout
 from fastnn.layers.noise import GaussianNoise as GaussianNoise
 from fastnn.layers.normalization import BatchNormalization as BatchNormalization
+from fastnn.layers.parametric import ParametricActivation as ParametricActivation
+from fastnn.layers.periodic import Periodic as Periodic
 from fastnn.layers.pooling import AveragePooling1D as AveragePooling1D
 from fastnn.layers.pooling import AveragePooling2D as AveragePooling2D
 from fastnn.layers.pooling import AvgPool1D as AvgPool1D

@@ -81,6 +81,10 @@ class Layer(Weighted):
         if not given.get("trainable", True):
             self.trainable = given["trainable"]
 
+    def keep_name(self) -> None:
+        """Keep the name that a model chose as if the user had given it."""
+        object.__setattr__(self, "_name_is_chosen", False)
+
     def rename(self, name: str) -> None:
         """Have a name that a model chose."""
         object.__setattr__(self, "name", name)

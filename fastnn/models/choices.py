@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastnn import losses
+from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn._plan.layout import Layout
+from fastnn._plan.tables import factors_at
+from fastnn.layers.base import Layer
 from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Metric
 from fastnn.models.structure import Structure
+from fastnn.models.values import parameter_names, watched
+from fastnn.optimizers import Optimizer
+from fastnn.optimizers.base import FACTORS
+from fastnn.schedules import Schedule, schedule_from_config
 
 AnyLoss = LossRecord | CustomLoss
+
+
+def optimizer_of(model: Any, came: Any) -> Optimizer:
+    """The optimiser, whose factors must be those of layers of the model where these are known already."""
+    made = optimizers.get(came)
+    if model.built:
+        factors_at(made, named_layout(model, made).variables)
+    return made
+
+
+def named_layout(model: Any, optimizer: Optimizer | None) -> Layout:
+    """The layout with the names of its parameters; items that the optimiser knows by name keep theirs, in files too."""
+    told = [getattr(optimizer, name, None) or () for name in FACTORS]
+    words = {word for names in told for name in names for word in name.split("/")}
+    for item in watched(model) if words else ():
+        if item.name in words and item.given_name is None:
+            if isinstance(item, Layer):
+                item.keep_name()
+            else:
+                item.name = item.name  # which a model has from the user, then
+    return model.layout.named(parameter_names(model.graph, model.layout))
+
+
+def dropout_schedule_of(came: Any, optimizer: Optimizer) -> Schedule | None:
+    """A schedule of factors for the rates of dropout, of the model's own."""
+    if isinstance(came, Mapping):
+        came = schedule_from_config(dict(came))
+    if came is not None and not isinstance(came, Schedule):
+        raise TypeError(f"dropout_schedule must be a schedule of fastnn.schedules, or None, got {shown(came)}")
+    if came is not None and (came.listens or "custom" in came.config()):
+        raise ValueError(
+            f"dropout_schedule follows the step alone, by a schedule that comes with fastnn, got {shown(came)}"
+        )
+    if came is not None and optimizer.full_batch:
+        raise ValueError("L-BFGS tries an update several times, and takes no dropout_schedule; use another optimizer")
+    return copy.copy(came)
 
 
 def losses_of(outputs: Structure, came: Any) -> list[AnyLoss | None]:

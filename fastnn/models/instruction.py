@@ -24,7 +24,11 @@ def described_training(model: Model) -> dict[str, Any] | None:
         "metrics": _each(model.metrics),
         "weighted_metrics": _each(model.weighted_metrics),
     }
-    return described if model.loss_weights is None else {**described, "loss_weights": model.loss_weights}
+    if model.loss_weights is not None:
+        described["loss_weights"] = model.loss_weights
+    if model.dropout_schedule is not None:
+        described["dropout_schedule"] = model.dropout_schedule.config()
+    return described
 
 
 def _each(came: Any) -> Any:
@@ -52,6 +56,7 @@ def train_as(model: Model, stored: Any, custom: dict[str, Any]) -> None:
         metrics=_metrics("metrics", stored, custom, several),
         weighted_metrics=_metrics("weighted_metrics", stored, custom, several),
         loss_weights=stored.get("loss_weights"),
+        dropout_schedule=stored.get("dropout_schedule"),
     )
 
 
@@ -126,4 +131,5 @@ def train_alike(model: Model, other: Model) -> None:
         metrics=other.metrics,
         weighted_metrics=other.weighted_metrics,
         loss_weights=other.loss_weights,
+        dropout_schedule=other.dropout_schedule,
     )

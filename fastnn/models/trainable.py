@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from fastnn import metrics as metric_definitions
-from fastnn import optimizers
 from fastnn._base.arguments import integer
 from fastnn._base.keywords import refuse_for
 from fastnn._base.stored import check_types
@@ -21,7 +20,6 @@ from fastnn._engine.state import attribute
 from fastnn._plan.compile import MAX_BLOCK
 from fastnn._plan.passes import last_activation
 from fastnn._plan.plan import Plan
-from fastnn._plan.tables import factors_at
 from fastnn.errors import NotReadyError
 from fastnn.losses import Reduction
 from fastnn.metrics import Metric
@@ -29,8 +27,8 @@ from fastnn.models import choices
 from fastnn.models.choices import AnyLoss
 from fastnn.models.copying import Copying
 from fastnn.models.structure import Structure
-from fastnn.models.values import parameter_names
 from fastnn.optimizers import Optimizer
+from fastnn.schedules import Schedule
 
 NO_LOSS = "the model was compiled without a loss; give one to compile(loss=...), or train by apply_gradients"
 MOST_SIZES = 64  # lengths that a model has plans for
@@ -73,6 +71,7 @@ class Trainable(Copying):
         """Forget how to train; the weights stay."""
         exclusive.check_idle(self.store, "uncompile")
         self._state.begin_with(None)
+        self._state.dropout_schedule = None
         self._decide((), None, [], [])
         self._drop_plans()
 
@@ -87,9 +86,14 @@ class Trainable(Copying):
             raise NotReadyError(NOT_COMPILED)
         if came is None:
             raise TypeError("optimizer must be a name or an object of fastnn.optimizers, got None")
-        chosen = self._known(optimizers.get(came))
+        chosen = choices.optimizer_of(self, came)
         if chosen is not self._state.optimizer:
             self._state.begin_with(chosen)
+
+    @property
+    def dropout_schedule(self) -> Schedule | None:
+        """What the rates of dropout are multiplied by at each step; None for 1."""
+        return self._state.dropout_schedule
 
     @property
     def loss(self) -> Any:
@@ -152,6 +156,7 @@ class Trainable(Copying):
         weighted_metrics: Any = None,
         *,
         loss_weights: Any = None,
+        dropout_schedule: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
@@ -170,6 +175,8 @@ class Trainable(Copying):
             each output, or a dict by output name; each entry a metric, a list of them, or None.
         weighted_metrics : metrics in which rows count by their sample and class weights.
         loss_weights : factor of the loss, but not of the penalties; a list or dict for several outputs.
+        dropout_schedule : a schedule of factors, from 0 to 1, that the rates of all Dropout and SpatialDropout layers
+            are multiplied by at each step: ``schedules.FlatCosine(1.0, steps)``.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : taken for Keras' sake; results do not depend
             on them there, and here the backend decides how updates are executed.
         """
@@ -183,8 +190,14 @@ class Trainable(Copying):
             choices.metrics_of(outputs, "metrics", metrics),
             choices.metrics_of(outputs, "weighted_metrics", weighted_metrics),
         ]
-        optimizer = self._known(optimizers.get(optimizer))
-        for record in (optimizer, *chosen, *(metric for group in made for entry in group for metric in entry)):
+        optimizer = choices.optimizer_of(self, optimizer)
+        dropping = choices.dropout_schedule_of(dropout_schedule, optimizer)
+        for record in (
+            optimizer,
+            dropping,
+            *chosen,
+            *(metric for group in made for entry in group for metric in entry),
+        ):
             if is_dataclass(record):  # but for the user's own
                 check_types(record)
         self._reduction = choices.reduction_of(chosen, factors)
@@ -193,13 +206,8 @@ class Trainable(Copying):
         told = [group[0] if single else group for group in made]
         self._decide(chosen, weights[0] if weights and single else weights, *told)
         self._state.begin_with(optimizer)
+        self._state.dropout_schedule = dropping
         self._drop_plans()
-
-    def _known(self, optimizer: Optimizer) -> Optimizer:
-        """The optimiser, whose factors must be those of layers of the model where these are known already."""
-        if self._layout is not None:
-            factors_at(optimizer, self.layout.named(parameter_names(self.graph, self.layout)).variables)
-        return optimizer
 
     # -- what the engine gets -------------------------------------------------------------------
 
@@ -213,7 +221,7 @@ class Trainable(Copying):
         return self._drawn_up
 
     def _draw_up(self) -> Compiled:
-        layout, names = self.layout.named(parameter_names(self.graph, self.layout)), self.ends[1].names
+        layout, names = choices.named_layout(self, self._state.optimizer), self.ends[1].names
         with_loss = [i for i, loss in enumerate(self._losses) if loss is not None]
         layout = replace(layout, outputs=tuple(layout.outputs[i] for i in with_loss))
         factors = self.loss_weights if isinstance(self.loss_weights, list) else [1.0] * len(self._losses)

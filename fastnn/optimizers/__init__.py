@@ -10,7 +10,7 @@ import copy
 from fastnn._base.arguments import lookup, shown
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
-from fastnn.optimizers.base import Optimizer
+from fastnn.optimizers.base import SCHEDULED, Optimizer
 from fastnn.optimizers.descent import SGD
 from fastnn.optimizers.moments import Adam, Adamax, AdamW, Lion, Nadam
 from fastnn.optimizers.quasi_newton import LBFGS
@@ -54,8 +54,9 @@ def get(optimizer: object) -> Optimizer:
     """
     if isinstance(optimizer, Optimizer):
         made = copy.copy(optimizer)
-        if isinstance(optimizer.learning_rate, Schedule):
-            made.learning_rate = copy.copy(optimizer.learning_rate)
+        for name in SCHEDULED:
+            if isinstance(getattr(optimizer, name), Schedule):
+                setattr(made, name, copy.copy(getattr(optimizer, name)))
         made.check()
         return made
     if isinstance(optimizer, dict):

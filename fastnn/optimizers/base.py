@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastnn._base.arguments import number, refuse_subclass, unknown_attribute
+from fastnn._base.arguments import number, refuse_subclass, shown, unknown_attribute
 from fastnn._base.keywords import refuse
 from fastnn._base.reprs import call_of
 from fastnn.optimizers.factors import ByName
@@ -27,6 +27,7 @@ _REPLACED = {
     "iterations": "the model counts its updates: model.step",
     "variables": "the state is model.slots",
 }
+SCHEDULED = "learning_rate", "weight_decay"
 FACTORS = "learning_rate_factors", "weight_decay_factors"
 _ONLY_DEFAULT = {
     "use_ema": (False, "averages of the weights are not kept"),
@@ -44,7 +45,8 @@ class Optimizer:
     Parameters
     ----------
     learning_rate : float or a schedule of :mod:`fastnn.optimizers.schedules`.
-    weight_decay : decoupled decay of all parameters, ``w -= learning_rate * weight_decay * w``, before the update.
+    weight_decay : decoupled decay of all parameters, ``w -= learning_rate * weight_decay * w``, before the update; a
+        number, or a schedule that gives one for each step.
     clipvalue, clipnorm, global_clipnorm : at most one; clip each gradient, the norm of each
         variable's gradient, or the norm of all gradients together.
     learning_rate_factors, weight_decay_factors : what the learning rate and the weight decay are multiplied by for
@@ -80,7 +82,7 @@ class Optimizer:
 
     learning_rate: Any = Rate(0.001)  # noqa: RUF009 (a descriptor)
     _: KW_ONLY
-    weight_decay: float | None = None
+    weight_decay: float | Schedule | None = None
     clipnorm: float | None = None
     clipvalue: float | None = None
     global_clipnorm: float | None = None
@@ -160,7 +162,9 @@ class Optimizer:
     def check(self) -> None:
         """Raise ``ValueError``/``TypeError`` that names the argument which is wrong."""
         for name in ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm"):
-            if getattr(self, name) is not None:
+            if name == "weight_decay" and isinstance(self.weight_decay, Schedule):
+                self._check_decay(self.weight_decay)
+            elif getattr(self, name) is not None:
                 number(name, getattr(self, name), low=0.0, open_low=name != "weight_decay")
         clips = [n for n in ("clipvalue", "clipnorm", "global_clipnorm") if getattr(self, n) is not None]
         if len(clips) > 1:
@@ -173,6 +177,23 @@ class Optimizer:
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if "epsilon" in vars(self):
             number("epsilon", vars(self)["epsilon"], low=0.0, open_low=True)
+
+    def _check_decay(self, schedule: Schedule) -> None:
+        if schedule.listens or "custom" in schedule.config():
+            raise ValueError(
+                f"weight_decay follows the step alone, by a schedule of fastnn.schedules, got {shown(schedule)}"
+            )
+
+    @property
+    def constant_decay(self) -> float:
+        """What the factors of :meth:`decays` multiply: the weight decay, or 1 where it follows a schedule."""
+        return 1.0 if isinstance(self.weight_decay, Schedule) else float(self.weight_decay or 0.0)
+
+    def decays(self, first_step: int, n_steps: int) -> np.ndarray | float:
+        """Factors of the weight decay of each step from ``first_step`` (from 0); 1 where it is a number."""
+        if isinstance(self.weight_decay, Schedule):
+            return self.weight_decay.rates(np.arange(first_step, first_step + n_steps))
+        return 1.0
 
     def hyper(self) -> tuple[float, ...]:
         """The numbers that the plan hands to the backends, as :mod:`fastnn.optimizers.scalars` reads them."""
@@ -188,7 +209,7 @@ class Optimizer:
         ``factor`` and ``of_decay`` are those of the learning rate and the weight decay of the variables it is for.
         """
         c, rate = np.zeros(N_SCALARS), learning_rate * factor
-        c[0] = rate * ((self.weight_decay or 0.0) * of_decay)
+        c[0] = rate * (self.constant_decay * of_decay)
         rest = self.scalars(step, rate)
         c[1 : 1 + len(rest)] = rest
         return c
@@ -210,13 +231,11 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """All arguments by name, as Keras gives them; :meth:`from_config` takes them back."""
-        rate = self.learning_rate
         given = {f.name: vars(self)[f.name] for f in fields(self) if f.name not in FACTORS} | self._factors()
-        given["learning_rate"] = (
-            {"class_name": type(rate).__name__, "config": rate.get_config()}
-            if isinstance(rate, Schedule)
-            else float(rate)
-        )
+        for name in SCHEDULED:
+            rate = given[name]
+            if isinstance(rate, Schedule):
+                given[name] = {"class_name": type(rate).__name__, "config": rate.get_config()}
         return {"name": self.name, **given}
 
     def _factors(self) -> dict[str, dict[str, float]]:
@@ -227,6 +246,7 @@ class Optimizer:
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The optimiser with these arguments, also those that Keras' ``get_config`` gave."""
         arguments = dict(config)
-        if isinstance(arguments.get("learning_rate"), dict):
-            arguments["learning_rate"] = schedule_from_config(arguments["learning_rate"])
+        for name in SCHEDULED:
+            if isinstance(arguments.get(name), dict):
+                arguments[name] = schedule_from_config(arguments[name])
         return cls(**arguments)

@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.updates import OptimizerCode
+from fastnn.schedules import Schedule
 
 
 @dataclass(repr=False)
@@ -47,7 +48,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019), 0.004 as in Keras."""
 
-    weight_decay: float | None = field(default=0.004, kw_only=False)  # the second argument, as in Keras
+    weight_decay: float | Schedule | None = field(default=0.004, kw_only=False)  # the second argument, as in Keras
 
 
 @dataclass(repr=False)

@@ -22,6 +22,7 @@ except ImportError as error:
 from fastnn.sklearn.classifier import MLPClassifier
 from fastnn.sklearn.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from fastnn.sklearn.regressor import MLPRegressor
+from fastnn.sklearn.table_encoder import TableEncoder
 from fastnn.sklearn.tabular import TabularClassifier, TabularRegressor
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",
     "MLPRegressor",
+    "TableEncoder",
     "TabularClassifier",
     "TabularRegressor",
 ]

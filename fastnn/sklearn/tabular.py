@@ -71,9 +71,14 @@ class _Tabular(BaseEstimator):
         """Rows of a user as a table; its names and their number are kept, or compared with those of ``fit``."""
         X = plain("X", X, dates=True)
         validate_data(self, X, reset=reset, skip_check_array=True)
-        if hasattr(X, "columns"):
-            return table_of_frame(X)
-        return table_of_frame(X, [f"x{i}" for i in range(self.n_features_in_)])
+        names = None if hasattr(X, "columns") else [f"x{i}" for i in range(self.n_features_in_)]
+        return table_of_frame(X, names) if reset else table_of_frame(X, names, self._features().reading())
+
+    def _features(self) -> TableFeatures:
+        """The encoding of the columns."""
+        features = self.encoding_.features
+        assert isinstance(features, TableFeatures)
+        return features
 
     def _outputs(self, X: Any) -> np.ndarray:
         """What the model says of rows, ``(n, n_out)``."""
@@ -83,9 +88,7 @@ class _Tabular(BaseEstimator):
     def predictor(self) -> Callable[[Any], Any]:
         """A function of one raw row, a dict by column, that gives what :meth:`predict` does, in microseconds."""
         check_is_fitted(self)
-        features = self.encoding_.features
-        assert isinstance(features, TableFeatures)
-        encode, predict, decode = RowEncoder(features), self.model_.predictor(), self._decode
+        encode, predict, decode = RowEncoder(self._features()), self.model_.predictor(), self._decode
         return lambda row: decode(np.asarray(predict(encode(row))).reshape(1, -1))[0]
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastnn.tables import excel, parquet
+from fastnn.tables.checks import column_notes, count_shared_rows, shared_rows_note
 from fastnn.tables.delimited import delimited_table
 from fastnn.tables.encoding import Encoding
 from fastnn.tables.fit import fit_features
@@ -30,11 +31,14 @@ __all__ = [
     "Text",
     "TextOptions",
     "choose_task",
+    "column_notes",
+    "count_shared_rows",
     "fit_classes",
     "fit_features",
     "fit_quantity",
     "fit_texts",
     "read_table",
+    "shared_rows_note",
     "table_of",
     "table_of_frame",
 ]

@@ -26,7 +26,8 @@ MOST_CATEGORIES = 1000
 MOST_CODES = 50_000
 AS_EVER = FeatureOptions()
 MANY_CATEGORIES = 100  # from here on a value that one row has goes to the bucket
-CONSTANT = "not more than one value in the training rows, counts as zero"
+EMPTY = "no value in any training row, counts as zero"
+CONSTANT = "one value in all training rows that have one, counts as zero"
 UNIQUE = "another text in every row (what names a row?), left out"
 
 
@@ -88,7 +89,7 @@ def _fit_numbers(
         borders = piece_borders(ordered, pieces)
         if len(apart(ordered)) > 2:
             return PieceFeature(name, *robust(ordered), borders, gaps, words), ""
-    note = CONSTANT if constant else ""
+    note = "" if not constant else CONSTANT if len(known) else EMPTY
     return NumberFeature(name, mean, 0.0 if constant else 1 / spread, gaps, truth, words), note
 
 
@@ -100,7 +101,8 @@ def _fit_categories(name: str, column: Text, counts: np.ndarray, most_one_hot: i
     kept = sorted(column.values[i] for i in common if counts[i] >= least)
     gaps = bool(column.gaps.any())
     if n_values + gaps < 2 or not kept:
-        return CategoryFeature(name, (), False, False), _mixed(column, counts) + UNIQUE if n_values > 1 else CONSTANT
+        why = _mixed(column, counts) + UNIQUE if n_values > 1 else CONSTANT if n_values else EMPTY
+        return CategoryFeature(name, (), False, False), why
     rare, note = len(kept) < n_values, ""
     if rare:
         what = f"{n_values:,} different texts: the {len(kept):,} most frequent count, all others as one"

@@ -73,6 +73,8 @@ def table_of_frame(
 
 def _columns(X: Any, source: str) -> list[tuple[Any, Any]]:
     """Names and columns, each of its library's own type."""
+    if hasattr(X, "tocsr"):
+        raise TypeError(f"{source} is a sparse matrix, which has no columns of raw values; hand in .toarray()")
     if isinstance(X, Mapping):
         return list(X.items())
     if hasattr(X, "column_names") and hasattr(X, "column"):  # pyarrow
@@ -83,8 +85,6 @@ def _columns(X: Any, source: str) -> list[tuple[Any, Any]]:
         return [(column.name, column) for column in X.get_columns()]
     if hasattr(X, "collect_schema"):
         raise TypeError(f"{source} is a query that has not run yet; hand in .collect() of it")
-    if hasattr(X, "tocsr"):
-        raise TypeError(f"{source} is a sparse matrix, which has no columns of raw values; hand in .toarray()")
     if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
         raise TypeError(f"{source} must be a frame, a dictionary of columns or an array of two axes, got {shown(X)}")
     if isinstance(X, list | tuple):

@@ -147,12 +147,26 @@ def robust(ordered: np.ndarray) -> tuple[float, float]:
 def piece_borders(ordered: np.ndarray, most: int) -> list[float]:
     """Borders of at most ``most`` pieces for sorted numbers: at all values where they are few, else at quantiles.
 
+    A value of more rows than a piece has (zero, in columns of amounts) is a border of its own, and the quantiles are
+    those of all others: of the numbers as they are, most would fall on it. How many they are grows with the root of the
+    others' share: in proportion to it they are too few to tell others apart, and at their most they learn by heart.
+
     >>> piece_borders(np.array([1.0, 1, 1, 2, 5]), 4), piece_borders(np.arange(101.0), 4)
     ([1.0, 2.0, 5.0], [0.0, 25.0, 50.0, 75.0, 100.0])
+    >>> piece_borders(np.concatenate([np.zeros(60), np.arange(1.0, 42.0)]), 5)
+    [0.0, 1.0, 14.333333333333332, 27.666666666666664, 41.0]
     """
     distinct = apart(ordered)
     if len(distinct) > min(FEW_VALUES, most + 1):
-        distinct = apart(quantiles(ordered, np.linspace(0.0, 1.0, most + 1)))
+        first = np.searchsorted(ordered, distinct)
+        counts = np.diff(first, append=len(ordered))
+        frequent = counts > len(ordered) / most
+        own, others = distinct[frequent], ordered[np.repeat(~frequent, counts)]
+        left = most + 1 - len(own)
+        n_left = min(left, 2 + int((most - 1) * (len(others) / len(ordered)) ** 0.5))
+        if n_left > 1 and len(others):
+            own = np.sort(np.concatenate([own, quantiles(others, np.linspace(0.0, 1.0, n_left))]))
+        distinct = apart(own)
     return distinct.tolist() if len(distinct) > 1 else []
 
 

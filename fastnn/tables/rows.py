@@ -21,6 +21,7 @@ from fastnn.tables.pieces import CLIP, FAR, PieceFeature
 from fastnn.tables.ranges import LARGEST, check_range
 from fastnn.tables.values import number_values
 
+NARROW = 1e-200  # pieces below it may overflow in float64
 _Plain = tuple[str, float, float, bool, int, int, bool]  # name, center, scale, in pieces?, first, end, gaps marked?
 
 
@@ -69,6 +70,7 @@ class RowEncoder:
         empty = np.empty(0)
         self._low = np.concatenate([empty, *(each[:-1] for each in borders)])
         self._spans = np.concatenate([empty, *(np.diff(each) for each in borders)])
+        self._narrow = bool((self._spans < NARROW).any())
         self._owner = np.repeat(np.arange(len(found)), [feature.n_pieces for _, feature in found])
         places = [np.arange(place + 1, place + 1 + feature.n_pieces) for place, feature in found]
         self._piece_places = np.concatenate([empty, *places]).astype(np.int64)
@@ -133,7 +135,10 @@ class RowEncoder:
     def _put_pieces(self, raw: np.ndarray, out: np.ndarray) -> None:
         t = raw[self._owner]
         t -= self._low
-        with np.errstate(over="ignore"):
+        if self._narrow:  # 1 microsecond
+            with np.errstate(over="ignore"):
+                t /= self._spans
+        else:
             t /= self._spans
         np.maximum(t, 0.0, out=t)
         np.minimum(t, 1.0, out=t)

@@ -6,7 +6,7 @@ both the gaps. Stored as JSON under a key of its own in the model file's metadat
 >>> from fastnn.tables.table import column_from_values
 >>> from fastnn.tables.summary import summarize_column
 >>> summarize_column("size", column_from_values(["1", "2", "2", ""]))
-NumberSummary(name='size', rows=4, gaps=1, mean=1.6666666666666667, borders=[1.0, 2.0], counts=[1, 2])
+NumberSummary(name='size', rows=4, gaps=1, mean=1.6666666666666667, borders=[1.0, 2.0], counts=[1, 2], dated=False)
 >>> summarize_column("city", column_from_values(["Bern", "Oslo", "Bern", ""]))
 CategorySummary(name='city', rows=4, gaps=1, values=['Bern', 'Oslo'], counts=[2, 1])
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ import numpy as np
 from fastnn._base.arguments import integer, number
 from fastnn._base.reprs import counted, cut
 from fastnn._base.stored import check_types, parse
-from fastnn.tables.table import Column, Numbers, Table
+from fastnn.tables.iso import DAY, NoTime, read_iso
+from fastnn.tables.numerals import EXACT
+from fastnn.tables.table import Column, Numbers, Table, Text
 
 KEY, VERSION = "table_summary", 1
 QUANTILES = 50  # steps between the least and the largest value
@@ -32,7 +34,10 @@ MOST_VALUES = 1000  # of text; an encoding keeps no more
 
 @dataclass(frozen=True)
 class NumberSummary:
-    """``counts[i]`` of ``rows`` lie above ``borders[i - 1]`` and at most at ``borders[i]``; ``gaps`` have no value."""
+    """``counts[i]`` of ``rows`` lie above ``borders[i - 1]`` and at most at ``borders[i]``; ``gaps`` have no value.
+
+    Of a column that writes dates or times (``dated``) numbers are days since 1970.
+    """
 
     name: str
     rows: int
@@ -40,6 +45,7 @@ class NumberSummary:
     mean: float
     borders: Sequence[float]
     counts: Sequence[int]
+    dated: bool = False
 
     def check(self) -> None:
         """Raise ``ValueError`` where a file has put what no training gives."""
@@ -47,6 +53,14 @@ class NumberSummary:
         number(f"mean of {self.name!r}", self.mean)
         if any(low >= high for low, high in zip(self.borders, self.borders[1:], strict=False)):
             raise ValueError(f"the borders of {self.name!r} must rise")
+
+    def values(self, column: Column) -> np.ndarray:
+        """The numbers of another table's column, ``(n,)`` float64; what is none there is NaN, as a gap is."""
+        if isinstance(column, Numbers):
+            return column.values
+        found = days(column) if self.dated else None
+        read = None if found is not None else column.as_numbers()
+        return found if found is not None else np.full(len(column), np.nan) if read is None else read.values
 
     def count(self, values: np.ndarray) -> np.ndarray:
         """Rows of ``values`` ``(n,)`` in each place, ``(len(borders) + 1,)``: the last for those above all borders."""
@@ -141,10 +155,31 @@ def summarize_column(name: str, column: Column) -> ColumnSummary:
     """What there is in a column."""
     if isinstance(column, Numbers):
         return summarize_numbers(name, column.values)
+    dates = days(column)
+    if dates is not None:
+        return replace(summarize_numbers(name, dates), dated=True)
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
     frequent = [i for i in np.argsort(-counts, kind="stable")[:MOST_VALUES] if counts[i]]
     values, rows = [column.values[i] for i in frequent], [int(counts[i]) for i in frequent]
     return CategorySummary(name, len(column), int(column.gaps.sum()), values, rows)
+
+
+def days(column: Text) -> np.ndarray | None:
+    """Days since 1970 that a column writes, ``(n,)`` float64, NaN for a gap; None where a text is no date or time.
+
+    >>> from fastnn.tables.table import column_from_values
+    >>> days(column_from_values(["1970-01-02", "", "1970-01-01 12:00"])).tolist()
+    [1.0, nan, 0.5]
+    """
+    present = np.flatnonzero(np.bincount(column.codes[column.codes >= 0], minlength=len(column.values)))
+    if not len(present):
+        return None
+    by_value = np.full(len(column.values) + 1, np.nan)
+    try:
+        by_value[present] = read_iso([column.values[i] for i in present.tolist()])[0] / DAY
+    except NoTime:
+        return None
+    return by_value[column.codes]
 
 
 def summarize_numbers(name: str, values: np.ndarray) -> NumberSummary:
@@ -163,7 +198,7 @@ def summarize_numbers(name: str, values: np.ndarray) -> NumberSummary:
 def _check_counts(
     name: str, rows: int, gaps: int, places: Sequence[Any], counts: Sequence[int], *, other: bool
 ) -> None:
-    integer(f"rows of {name!r}", rows, low=0)
+    integer(f"rows of {name!r}", rows, low=0, high=int(EXACT))
     integer(f"gaps of {name!r}", gaps, low=0, high=rows)
     if len(places) != len(counts) or any(count < 0 for count in counts):
         raise ValueError(f"{name!r} must have a count, of at least 0, for each of its {len(places)} places")

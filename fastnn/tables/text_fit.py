@@ -14,7 +14,8 @@ import numpy as np
 
 from fastnn.tables.counting import Texts, Wanted, frequent_tokens
 from fastnn.tables.features import TableFeatures
-from fastnn.tables.fit import fit_columns
+from fastnn.tables.fit import AS_EVER, fit_columns
+from fastnn.tables.options import FeatureOptions
 from fastnn.tables.table import Column, Table, Text
 from fastnn.tables.texts import MOST_PARTS, TextFeature, TextFeatures, length_notes, with_rows
 from fastnn.tables.tokens import UNSPACED, Numbers, Ragged, numbered
@@ -38,7 +39,7 @@ class TextOptions:
 
 
 def fit_texts(
-    data: Table, names: Sequence[str], options: TextOptions = TextOptions()
+    data: Table, names: Sequence[str], options: TextOptions = TextOptions(), others: FeatureOptions = AS_EVER
 ) -> tuple[TextFeatures, list[str]]:
     """The encoding for training rows with columns of text, and what a user should know about it.
 
@@ -47,6 +48,7 @@ def fit_texts(
     data : training rows.
     names : the columns of text; all others are encoded as :func:`fit_features` does it.
     options : how texts are to be read.
+    others : how all other columns are to be encoded.
 
     Raises
     ------
@@ -68,7 +70,8 @@ def fit_texts(
         text, notes = _fit_text(name, _column(data, name), options)
         texts.append(text)
         told += notes
-    columns, notes = fit_columns({name: column for name, column in data.columns.items() if name not in names})
+    rest = {name: column for name, column in data.columns.items() if name not in names}
+    columns, notes = fit_columns(rest, others)
     return TextFeatures(texts, TableFeatures(columns) if columns else None), told + notes
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from fastnn._base.threads import get_num_threads
 from fastnn.errors import DivergenceError
+from fastnn.layers import Embedding
 from fastnn.models.fit_many import side_by_side
 from fastnn.models.model import Model
 from fastnn.tables.target import Target
@@ -197,7 +198,7 @@ class Bag:
         model = network(settings, self.rows.widths, self.n_ids, self.target, member.seed)
         model.backend = self.backend
         prepare(model, settings, self.target, steps, learned.x, member.seed)
-        best = Best(settings.patience)
+        best = Best(settings.patience, settings.cycle_ends)
         validation = (held.x, held.y, *(() if held.weights is None else (held.weights,)))
         member.model = model
         try:
@@ -225,5 +226,16 @@ class Bag:
             return
         member.kept = best.epoch if best.weights else model.epoch - 1
         member.n_epochs, member.loss = model.epoch, float(best.loss)
+        _zero_untrained(model, self.rows.take(member.learns), self.n_ids)
         if len(held):
             member.output = model.predict(held.x)
+
+
+def _zero_untrained(model: Model, learned: Rows, n_ids: Sequence[int | None]) -> None:
+    """Vectors of codes that no row had are zero, and not the random ones that they began as."""
+    for layer in model.layers:
+        if isinstance(layer, Embedding):
+            codes = learned.x[n_ids.index(layer.input_dim)] if isinstance(learned.x, list) else learned.x
+            (vectors,) = layer.get_weights()
+            vectors[np.setdiff1d(np.arange(len(vectors)), codes.astype(np.int64))] = 0.0
+            layer.set_weights([vectors])

@@ -10,8 +10,10 @@ from fastnn.tabular.settings import Settings, batch_size
 
 PRESETS = ("quick", "default", "best")
 FOLDS = 5
-FULL_WORK = 12_000  # rows up to which networks are trained for all epochs; beyond, epochs fall as rows grow
-LEAST_EPOCHS = 24
+EPOCHS = 128  # for tables of FEW_ROWS to MANY_ROWS; more on fewer rows, of which an epoch is few updates, fewer on more
+FEW_ROWS, MANY_ROWS = 3_000, 100_000
+RATES = 0.013, 0.07  # of classes and of numbers: a third of RealMLP's, for half of its epochs
+MOST_EPOCHS, LEAST_EPOCHS = 256, 8
 CANDIDATES, FINALISTS = 12, 5  # of the preset best
 
 
@@ -19,6 +21,7 @@ CANDIDATES, FINALISTS = 12, 5  # of the preset best
 class Choice:
     """How many networks, of how many folds, and of which settings; and the encoding of numbers by ``pieces``.
 
+    Categories of more than ``most_one_hot`` values are embedded.
     ``candidates`` are settings to choose from, in place of ``n_members`` networks of ``settings``: all of them are
     trained on one fold, the ``n_finalists`` best on the others, too, and these are weighted on the rows held out.
     """
@@ -26,7 +29,8 @@ class Choice:
     settings: Settings
     n_members: int
     n_folds: int
-    pieces: int
+    pieces: int = 32
+    most_one_hot: int | None = 64
     candidates: tuple[Settings, ...] = ()
     n_finalists: int = 1
 
@@ -42,13 +46,20 @@ def choose(preset: str, n_rows: int, classes: bool, seed: int = 0) -> Choice:
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
     settings = Settings(
-        learning_rate=0.04 if classes else 0.2,
-        activation="selu" if classes else "silu",
-        batch_size=batch_size(n_rows),
-        epochs=max(LEAST_EPOCHS, min(128, round(128 * FULL_WORK / n_rows))),
+        learning_rate=RATES[0] if classes else RATES[1], batch_size=batch_size(n_rows), epochs=epochs(n_rows)
     )
     if preset == "quick":
-        return Choice(replace(settings, epochs=max(8, settings.epochs // 4)), 1, FOLDS, 16)
+        return Choice(replace(settings, epochs=max(LEAST_EPOCHS, settings.epochs // 2)), 1, FOLDS)
     if preset == "best":
-        return Choice(settings, 4, FOLDS, 32, drawn(settings, CANDIDATES, seed), FINALISTS)
-    return Choice(settings, 4, FOLDS, 32)
+        return Choice(settings, 4, FOLDS, candidates=drawn(settings, CANDIDATES, seed), n_finalists=FINALISTS)
+    return Choice(settings, 4, FOLDS)
+
+
+def epochs(n_rows: int) -> int:
+    """Passes over so many rows: as many updates again, for few rows, as for four times the rows.
+
+    >>> [epochs(n) for n in (150, 1_000, 10_000, 1_000_000)]
+    [256, 222, 128, 13]
+    """
+    share = (FEW_ROWS / n_rows) ** 0.5 if n_rows < FEW_ROWS else min(1.0, MANY_ROWS / n_rows)
+    return min(MOST_EPOCHS, max(LEAST_EPOCHS, round(EPOCHS * share)))

@@ -14,6 +14,7 @@ from fastnn.tables import Encoding, FeatureOptions, choose_task, fit_classes, fi
 from fastnn.tables.table import Column, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
+from fastnn.tabular.balancing import block_scales, fold_scales, scaled
 from fastnn.tabular.choices import Choice, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
@@ -58,12 +59,13 @@ class Ready:
 
     Attributes
     ----------
-    encoding : makes inputs and targets of raw rows.   rows : encoded ones.
+    encoding : makes inputs and targets of raw rows.   rows : encoded ones, and scaled by ``scales``.
     choice : the networks.   notes : what a user should know of the columns.
     """
 
     encoding: Encoding
     rows: Rows
+    scales: np.ndarray | None
     choice: Choice
     notes: list[str]
 
@@ -91,6 +93,14 @@ class Fitted:
     y: np.ndarray
     out_of_fold: tuple[np.ndarray, np.ndarray]
     interrupted: bool
+
+    @property
+    def folds(self) -> np.ndarray:
+        """``(n,)``, which member held a row first; -1 for rows that all members learned from."""
+        found = np.full(len(self.y), -1)
+        for place in reversed(range(len(self.members))):
+            found[self.members[place].held] = place
+        return found
 
 
 def fit_table(table: Table, column: Column, name: str, options: Options = Options()) -> Fitted:
@@ -129,10 +139,11 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
         task = options.task or choose_task(column)[0]
         target = fit_classes(name, column) if task == "classify" else fit_quantity(name, column, limited=True)
     choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes), options.seed)
-    features, notes = fit_features(table, FeatureOptions(choice.pieces))
+    features, notes = fit_features(table, FeatureOptions(choice.pieces, choice.most_one_hot, dates=True))
     y = target.encode(column)
-    rows = Rows(features.encode(table), y, options.weights)
-    return Ready(Encoding(features, target), rows, choice, notes)
+    x = features.encode(table)
+    scales = block_scales(features, x)
+    return Ready(Encoding(features, target), Rows(scaled(x, scales), y, options.weights), scales, choice, notes)
 
 
 def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None = None) -> Fitted:
@@ -153,7 +164,10 @@ def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted
     """What trained networks are together."""
     target, rows = ready.encoding.row_target, ready.rows
     parts = [member.share for member in members if member.share is not None]
-    model = joined([member.model for member in members if member.model is not None], parts or None)
+    models = [member.model for member in members if member.model is not None]
+    for model in models:
+        fold_scales(model, ready.scales)
+    model = joined(models, parts or None)
     model.backend = options.backend
     model.compile("adam", ends(target)[1], metrics=["accuracy" if isinstance(target, Classes) else "r2"])
     return Fitted(model, ready.encoding, members, rows.y, out_of_fold(members), interrupted)

@@ -36,7 +36,7 @@ class Settings:
     beta_2: float = 0.95
     cycles: int = 4
     batch_size: int = 128
-    epochs: int = 128
+    epochs: int = 64
     patience: int | None = None
 
     def check(self) -> None:
@@ -53,6 +53,16 @@ class Settings:
             integer(name, getattr(self, name), low=1)
         if self.patience is not None:
             integer("patience", self.patience, low=1)
+
+    @property
+    def cycle_ends(self) -> list[int]:
+        """After how many epochs each cycle of the rate ends: each has about twice as many as the one before.
+
+        >>> Settings(epochs=150).cycle_ends
+        [10, 30, 70, 150]
+        """
+        last = 2**self.cycles - 1
+        return [round(self.epochs * (2**cycle - 1) / last) for cycle in range(1, self.cycles + 1)]
 
     @property
     def scale(self) -> float:

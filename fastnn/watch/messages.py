@@ -46,9 +46,16 @@ def _shape(shape: tuple[int, ...]) -> str:
 def _optimizer(config: dict[str, Any]) -> str:
     others = {key: value for key, value in config.items() if key not in ("name", "learning_rate")}
     told = [
-        f"{_words(key)} {_value(value)}" for key, value in others.items() if value is not None and value is not False
+        f"{_words(key)} {_told(value)}" for key, value in others.items() if value is not None and value is not False
     ]
     return f"{config['name']} ({', '.join(told)})" if told else str(config["name"])
+
+
+def _told(value: Any) -> str:
+    """An argument: a number, a schedule, or factors by name."""
+    if isinstance(value, dict) and not isinstance(value.get("name"), str):
+        return ", ".join(f"{name} {factor:g}" for name, factor in value.items())
+    return _rate(value)
 
 
 def _rate(stored: Any) -> str:

@@ -12,8 +12,10 @@ import fastnn
 from fastnn.cli import main
 from fastnn.interop import to_c
 from fastnn.interop.c.encoding import PHASES
-from fastnn.tables import Encoding
+from fastnn.layers import Concatenate, Dense, Embedding, Flatten, Input
+from fastnn.tables import Encoding, FeatureOptions, fit_features, table_of_frame
 from fastnn.tables.phases import Moments
+from fastnn.tables.target import Quantity
 
 TEMPLATES = HERE.parent / "fastnn" / "interop" / "c" / "templates"
 RIGHT = "all numbers are right"
@@ -59,6 +61,31 @@ def trained(tmp_path_factory):
 def test_raw_rows_become_the_same_numbers(tmp_path, trained, name):
     to_c(fastnn.load(trained / f"{name}.safetensors"), tmp_path)
     assert "model_encode(raw" in (tmp_path / "model_main.c").read_text()
+    assert RIGHT in checked("gcc", tmp_path, "model", *SANITIZED)
+
+
+@needs("gcc")
+@pytest.mark.parametrize("kinds", ["numbers", "codes", "both"])
+def test_every_kind_of_column_becomes_the_same_numbers(tmp_path, rng, kinds):
+    n = 80
+    x = np.where(rng.random((n, 2)) < 0.2, np.nan, rng.lognormal(size=(n, 2)))
+    columns = {"city": rng.choice(["Bern", "Oslo", "Rome"], n)}
+    if kinds != "codes":
+        moments = np.datetime64("2019-01-01T00:00") + rng.integers(0, 2_000_000, n)
+        columns |= {"few": x[:, 0].round(), "many": x[:, 1], "flag": rng.integers(0, 2, n)}
+        columns["sky"] = rng.choice(["wet", "dry"], n)
+        columns |= {"day": [None, *moments[1:].astype(str)], "date": moments.astype("M8[D]")}
+    if kinds != "numbers":
+        columns["job"] = rng.choice([f"job {i}" for i in range(9)], n)
+    table = table_of_frame(columns)
+    features, _ = fit_features(table, FeatureOptions(8, None if kinds == "numbers" else 2, True))
+    inputs = [Input((width,)) for width in features.widths]
+    ends = inputs if kinds == "numbers" else [*inputs[:-1], Flatten()(Embedding(features.n_ids[-1], 2)(inputs[-1]))]
+    model = fastnn.Model(inputs, Dense(1)(Concatenate()(ends) if len(ends) > 1 else ends[0]), seed=1)
+    model.metadata.update(Encoding(features, Quantity("y", 0.0, 1.0)).metadata())
+    to_c(model, tmp_path)
+    text = (tmp_path / "model.c").read_text()
+    assert ("put_pieces" in text, "float *codes" in text) == (kinds != "codes", kinds == "both")
     assert RIGHT in checked("gcc", tmp_path, "model", *SANITIZED)
 
 

@@ -79,7 +79,8 @@ def test_a_text_that_names_the_row_is_left_out_and_told():
 def test_a_constant_column_is_zero():
     training = table(a=["5", "5"], b=["x", "x"], c=["1", "2"], d=["", ""])
     features, notes = fit_features(training)
-    assert "'a', 'b', 'd'" in notes[0]
+    assert "'a', 'b': one value" in notes[0]
+    assert "'d': no value in any training row" in notes[1]
     x = features.encode(table(a=["9", "5"], b=["y", "x"], c=["1", "2"], d=["1", ""]))
     assert x.any(axis=0).sum() == 1
 

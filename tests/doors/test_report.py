@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -86,9 +87,23 @@ def test_importance_is_what_shuffling_a_term_costs():
     for name in ("a", "b"):
         expected = 2 * WIDE[name] ** 2 * table.columns[name].values.var()
         assert worth[name] == pytest.approx(expected, rel=0.1)
+    city = table.columns["city"]
+    effect = np.array([OF_CITY[value] for value in city.values])[city.codes]
+    assert worth["city"] == pytest.approx(2 * effect.var(), rel=0.1)  # all of its places move together
     assert found["names"] == sorted(worth, key=lambda name: -worth[name])
     squares = found["base_score"] ** 2 + found["loss"]
     np.testing.assert_allclose((found["score"] + found["base_score"]) ** 2, squares, rtol=1e-6)
+
+
+def test_what_a_shuffle_takes_from_the_auc_is_above_zero():
+    table, y = classes_of(400, 0)
+    encoding = Encoding(fit_features(table)[0], Classes("y", ["no", "yes"]))
+    report = make_report(lambda x: 1 / (1 + np.exp(-2 * x[:, :1])), encoding, table, y)
+    found = report.importance
+    assert found["names"][0] == "a"
+    assert found["score"][0].mean() == pytest.approx(report.scores["auc"] - 0.5, abs=0.05)
+    assert (found["loss"][0] > 0).all()
+    assert found["base_loss"] == pytest.approx(report.scores["log_loss"])
 
 
 def test_dependence_of_an_additive_model_is_its_terms():
@@ -115,6 +130,11 @@ def test_columns_of_codes_and_texts_have_places_of_their_own():
     assert {name: (array, place.start, place.stop) for name, [(array, place)] in places.items()} == {
         "t": (0, 0, 3), "u": (1, 0, 2), "a": (2, 0, 2), "b": (2, 2, 3),
     }  # fmt: skip
+    codes = [SimpleNamespace(name="c", width=1), SimpleNamespace(name="d", width=1)]
+    for beside, array in ((columns.features, 1), ([], 0)):
+        found = places_of(SimpleNamespace(features=[codes[0], *beside, codes[1]], codes=codes))
+        assert [found[name] for name in "cd"] == [[(array, slice(0, 1))], [(array, slice(1, 2))]]
+        assert beside == [] or found["b"] == [(0, slice(2, 3))]
 
 
 def test_texts_are_shuffled_whole_and_have_no_dependence():
@@ -127,8 +147,9 @@ def test_texts_are_shuffled_whole_and_have_no_dependence():
     number = 2 + list(features.texts[0].tokens).index("good")
     report = make_report(
         lambda x: 0.1 + 0.8 * (x[0] == number).any(axis=1)[:, None],
-        Encoding(features, target), table, np.array([1, 0] * 20),
+        Encoding(features, target), table, np.array([1, 0] * 20), training=(table, np.array([1, 0] * 20)),
     )  # fmt: skip
+    assert "baselines do not read column 't' of text" in report.notes
     assert report.scores["auc"] == 1.0
     assert report.importance["names"] == ["t", "a"]
     assert (report.importance["loss"][1] == 0).all()
@@ -151,7 +172,7 @@ def test_very_many_columns_are_shuffled_less():
 
     assert _size(100, 10, 50, None) == (100, 5)
     assert _size(50_000, 10, 50, None) == (5000, 5)
-    assert _size(50_000, 1000, 2000, None) == (400, 5)
+    assert _size(50_000, 1000, 2000, None) == (300, 5)
     assert _size(50_000, 10_000, 10_000, None) == (100, 1)
     assert _size(50, 10, 50, 3) == (50, 3)
 
@@ -230,6 +251,28 @@ def test_the_distance_of_numbers_is_that_of_kolmogorov_and_smirnov():
     found = column_drift(summary, Numbers(new))
     assert found["ks"] == pytest.approx(stats.ks_2samp(old, new).statistic)
     assert found["outside"] == (new > old.max()).mean()
+
+
+def test_dates_drift_as_times_and_are_drawn_in_their_order():
+    months = [f"2024-{month:02d}-{day:02d}" for month in range(1, 7) for day in range(1, 29)]
+    column = column_from_values([*months, ""] * 2)
+    [summary] = summarize(Table({"d": column}), ["d"]).columns
+    assert summary.dated
+    assert column_drift(summary, column)["psi"] == 0
+    later = column_drift(summary, column_from_values([text.replace("2024-0", "2025-0") for text in months]))
+    assert later["shift"] == "large"
+    assert later["outside"] == 1.0
+    assert later["new"] == []
+    assert later["ks"] == 1.0
+    assert later["mean"][1] - later["mean"][0] == pytest.approx(365 + 1 / 3)
+    assert column_drift(summary, column_from_values(["soon"] * 9))["gaps"][1] == 1.0
+    encoding = Encoding(fit_features(Table({"d": column}))[0], Quantity("y", 0.0, 1.0))
+    y = np.arange(len(column)) % 5 / 5
+    report = make_report(lambda x: x @ np.arange(x.shape[1], 0, -1)[:, None], encoding, Table({"d": column}), y)
+    grid = report.dependence["d"]["grid"]
+    assert grid[-1] is None
+    assert grid[:-1] == sorted(grid[:-1])
+    assert (len(grid), grid[0], grid[-2]) == (13, "2024-01-01", "2024-06-28")
 
 
 def test_columns_of_gaps_alone_are_no_trouble():
@@ -334,6 +377,19 @@ def test_out_of_fold_rows_are_scored_by_what_was_said_of_them_and_baselines_fold
     seen = [((table, y), table, np.arange(300))]
     best = baselines.trained_scores("gradient boosting", encoding.target, ["a", "b"], seen, y, 0)
     assert best["auc"] > report.baselines["gradient boosting"]["auc"] + 0.02
+    part, rest = (table.take(rows) for rows in (np.arange(200), np.arange(200, 300)))
+    again = make_report(
+        lambda x: x[:, :1], encoding, part, y[:200], output=output[:200], folds=folds[:200], training=(rest, y[200:])
+    )
+    learned = [split[0] for split in again._splits]
+    assert [len(z) for _, z in learned] == [233, 233, 234]
+    assert sum(again.imbalance["counts"]) == 300
+    assert again.drift is None
+    columns = learned[0][0].columns
+    np.testing.assert_array_equal(columns["a"].values[:100], rest.columns["a"].values)
+    assert [columns["b"].values[code] for code in columns["b"].codes[:3]] == [
+        "uv"[code] for code in rest.columns["b"].codes[:3]
+    ]
     assert report.drift is None
     assert "networks that had not seen it" in report.html()
     with pytest.raises(ValueError, match="each of the 300 rows, got 2"):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from test_cli import run, train, value
 
 import fastnn
+from fastnn.cli.table_report import write_recipe_report
+from fastnn.tables import Encoding, Numbers, Table, fit_features
 from fastnn.tables.summary import KEY, Summary
+from fastnn.tables.target import Quantity
 
 pytestmark = pytest.mark.usefixtures("numpy_backend")
 
@@ -107,6 +111,28 @@ def test_too_few_rows_to_hold_some_out_are_told(tmp_path, capsys):
     )  # fmt: skip
     assert "trained on these very rows" in out
     assert "which the model was trained on" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("n_members", [0, 1, 2, 3])
+def test_several_networks_are_told_by_what_each_had_not_seen(tmp_path, capsys, n_members):
+    """None with rows of its own: all were seen; one: the others are training rows; else fold by fold."""
+    n, target = 60, Quantity("y", 0.0, 1.0)
+    table = Table({"a": Numbers(np.arange(n) / n)}, "t.csv")
+    folds = [np.arange(n)[fold::3] for fold in range(n_members)]
+    rows = np.sort(np.concatenate(folds)) if folds else np.arange(0)
+    fitted = SimpleNamespace(
+        model=SimpleNamespace(predict=lambda x: x), encoding=Encoding(fit_features(table)[0], target),
+        members=[SimpleNamespace(held=held) for held in folds], y=np.sin(np.arange(n)),
+        out_of_fold=(rows, np.zeros((len(rows), 1))),
+    )  # fmt: skip
+    write_recipe_report(str(tmp_path / "r.html"), table, np.arange(n) + 1, fitted, 0)
+    out, page = capsys.readouterr().out, (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert ("cross-validated" in out) == (n_members > 1)
+    assert ("linear model" in out) == (n_members > 0)
+    assert ("none of 1 columns has shifted" in out) == (n_members == 1)
+    words = ("the model was trained on", "the model has not seen", *["networks that had not seen it"] * 2)[n_members]
+    assert words in page
+    assert f"{n if n_members == 0 else len(rows)} rows of t.csv" in page
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from browser import browsing
 
 from fastnn.tables import Encoding, Numbers, Table, Text, fit_features
 from fastnn.tables.target import Classes, Quantity
@@ -120,6 +121,32 @@ def test_very_many_classes_and_columns_stay_a_page_that_can_be_read():
     checked(page)
     assert len(page) < 600_000
     assert len(report.roc) == 12
+
+
+@pytest.mark.long
+def test_a_browser_shows_the_page_asks_for_nothing_and_finds_no_fault(tmp_path):
+    table = odd_table()
+    encoding = Encoding(fit_features(table)[0], Classes(EVIL, ODD[:3]))
+    y = np.arange(60) % 3
+    report = make_report(
+        lambda x: np.full((len(x), 3), 1 / 3) + 0.01 * x[:, :1] * [1, -1, 0], encoding, table, y, training=(table, y)
+    )
+    report.save(tmp_path / "r.html")
+    outside = """[...document.querySelectorAll("svg text")].filter(text => {
+        const box = text.getBoundingClientRect(), all = text.closest("svg").getBoundingClientRect();
+        return box.left < all.left - 1 || box.right > all.right + 1 || box.bottom > all.bottom + 1;
+    }).map(text => text.textContent)"""
+    with browsing(tmp_path / "chromium") as browser:
+        for width, dark in ((1200, False), (400, True)):
+            browser.look(width, 900, dark=dark)
+            browser.open((tmp_path / "r.html").as_uri())
+            browser.wait("document.readyState === 'complete' && document.querySelector('#worst') !== null")
+            assert browser.ask("document.documentElement.scrollWidth") <= width
+            assert browser.ask(outside) == []
+            page = browser.ask("getComputedStyle(document.body).backgroundColor")
+            assert page == ("rgb(18, 22, 28)" if dark else "rgb(255, 255, 255)")
+        assert browser.faults == []
+        assert {address.rpartition("/")[2] for address in browser.requests} == {"r.html"}
 
 
 def test_a_report_is_written_whole(tmp_path):

@@ -47,6 +47,7 @@ REQUIRED = {  # arguments of the definitions that have no default
     "Input": ((28, 28),),
     "InputLayer": ((28, 28),),
     "Lambda": (np.square,),
+    "ParametricActivation": ("mish",),
     "Permute": ((2, 1),),
     "RandomCrop": (3, 4),
     "RandomRotation": (0.1,),

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from fastnn.tables import FeatureOptions, RowEncoder, TextOptions, fit_features, fit_texts, table_of_frame
+from fastnn.tables.features import TableFeatures
+from fastnn.tables.pieces import PieceFeature
 
 VALUES = {
     "x": [1.5, -2, np.float32(0.1), np.int64(7), None, math.nan, "3.5", "NA", Decimal("1.5"), 1e30, -0.0, 5e-324],
@@ -86,6 +88,12 @@ def test_absent_columns_and_other_features(rng):
     texts, _ = fit_texts(table_of_frame({"t": ["a b", "a c"]}), ["t"], TextOptions("words"))
     with pytest.raises(TypeError, match="columns of a table"):
         RowEncoder(texts)
+
+
+def test_pieces_of_next_to_no_width_overflow_without_a_word():
+    features = TableFeatures([PieceFeature("a", 0.0, 1.0, [0.0, 1e-300, 1.0], False)])
+    table = table_of_frame({"a": [3e38]})
+    assert RowEncoder(features)({"a": 3e38}).tolist() == features.encode(table).tolist() == [[3.0, 0.5, 0.5]]
 
 
 def test_a_number_too_far_from_training_is_an_error():

@@ -8,7 +8,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fastnn.tables import Encoding, Numbers, Table, TextOptions, fit_classes, fit_texts
+from fastnn.tables import (
+    Encoding,
+    FeatureOptions,
+    Numbers,
+    Table,
+    TextOptions,
+    fit_classes,
+    fit_quantity,
+    fit_texts,
+    table_of_frame,
+)
 from fastnn.tables.counting import Texts, Wanted, frequent_tokens
 from fastnn.tables.table import Text, column_from_values, text_column
 from fastnn.tables.text_fit import MOST_LENGTH, MOST_TOKENS
@@ -277,3 +287,15 @@ def test_an_encoding_of_texts_fits_no_other_network():
             Encoding.fitting(made.metadata()["table"], SimpleNamespace(**(vars(layout) | changed)))
     with pytest.raises(ValueError, match="texts must be there"):
         TextFeatures([]).check()
+
+
+def test_other_columns_beside_texts_may_have_pieces_and_codes():
+    rows = table_of_frame({"t": ["a b", "b c", "c a", "a c"] * 4, "n": range(16), "k": list("pqrs") * 4})
+    features, _ = fit_texts(rows, ["t"], TextOptions("words"), FeatureOptions(4, 2))
+    features.check()
+    assert features.widths == (features.texts[0].width, 5, 1)
+    assert features.n_ids == (features.texts[0].n_ids, None, 5)
+    assert [made.shape[1] for made in features.encode(rows)] == list(features.widths)
+    stored = json.loads(Encoding(features, fit_quantity("n", rows.columns["n"])).metadata()["table"])
+    assert stored["version"] == 3
+    assert texts_from_config(stored["features"]).n_ids == features.n_ids

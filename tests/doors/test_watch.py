@@ -18,7 +18,7 @@ from pages import Reader, Stuck, until
 import fastnn
 from fastnn.callbacks import LambdaCallback, listens
 from fastnn.layers import Dense
-from fastnn.watch import Plane, Watch
+from fastnn.watch import Plane, Watch, messages
 from fastnn.watch.board import Board
 from fastnn.watch.curves import MOST, Curves, finite
 from fastnn.watch.plane import POINTS, SIDES, Painter
@@ -489,3 +489,10 @@ def test_the_time_that_a_fit_took_stands_still(rng):
     last = list(states)[-1]
     assert last["phase"] == "finished"
     assert last["seconds"] == trained["seconds"]
+
+
+def test_what_an_optimizer_has_by_name_and_by_step_is_told():
+    made = fastnn.optimizers.AdamW(0.01, fastnn.schedules.FlatCosine(0.1, 90), learning_rate_factors={"a/bias": 0.5})
+    told = messages._optimizer(made.config())
+    assert "learning rate factors a/bias 0.5" in told
+    assert "weight decay flat cosine (initial learning rate 0.1, decay steps 90)" in told

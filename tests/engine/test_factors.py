@@ -211,6 +211,18 @@ def test_files_copies_and_configurations_have_them(tmp_path):
     assert made.learning_rate_factors is None
 
 
+def test_names_that_models_chose_are_kept_in_files(tmp_path):
+    """A layer of another model has a name from there, which a file alone would not give it."""
+    whole = Sequential([Input((4,)), Dense(4), Dense(4), Dense(2)])
+    part = Sequential([Input((4,)), whole.layers[2]], seed=1)
+    part.compile(SGD(0.1, learning_rate_factors={"dense_2/bias": 2.0}), "mse")
+    part.save(tmp_path / "part.safetensors")
+    again = fastnn.load(tmp_path / "part.safetensors")
+    for model in (part, again):
+        model.fit(*rows(), batch_size=8, epochs=1, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(again.get_weights()[1], part.get_weights()[1])
+
+
 def test_factors_set_between_fits_act():
     x, y = rows()
     model = build(SGD(0.1))

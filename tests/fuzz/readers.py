@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from models import model_of
 
 import fastnn
 from fastnn import datasets, tables
+from fastnn.tables.summary import Summary
+from fastnn.tabular.report.drift import column_drift
 from fuzz import mutations, samples
 
 MAX_BYTES = 2**20  # what a compressed file may become: small, so that memory beyond it shows
@@ -114,10 +117,30 @@ def _from(name: str) -> Callable[[Path], Any]:
     return read
 
 
+def _json(data: bytes, draw: Any) -> bytes:
+    return json.dumps(mutations.of_value(json.loads(data), draw)).encode()
+
+
+def _summary(path: Path) -> Any:
+    try:
+        return Summary.read(path.read_text("latin-1"))
+    except ValueError as error:  # that of a model file, which names none
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _drift(summary: Any) -> None:
+    """Other rows against what is left of a summary."""
+    columns = (tables.Numbers(np.array([0.5, np.nan, 7.0])), tables.Text(np.array([0, -1, 1]), ("2024-01-09", "x")))
+    for summarized in [*summary.columns, *([summary.predictions] if summary.predictions else [])]:
+        for column in columns:
+            assert column_drift(summarized, column)["psi"] >= 0
+
+
 READERS = {
     "model": Reader(samples.models, mutations.of_safetensors, _look, _predict, wanted=1_000_000),
     "checkpoint": Reader(samples.checkpoints, mutations.of_safetensors, _go_on),
     "weights": Reader(samples.weights, mutations.of_safetensors, Weights()),
+    "summary": Reader(samples.summaries, mutations.some(_json, _json, _plain), _summary, _drift),
     "idx": Reader(
         samples.idx,
         mutations.some(_plain, mutations.of_sizes, _gz),

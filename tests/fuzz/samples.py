@@ -10,6 +10,7 @@ import json
 import lzma
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ from graph_models import trained as trained_graph
 from models import model_of, regression
 
 import fastnn
-from fastnn import Sequential, tables
+from fastnn import Input, Model, Sequential, tables
 from fastnn.layers import (
     LSTM,
     Activation,
     BatchNormalization,
     Bidirectional,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
@@ -32,6 +34,7 @@ from fastnn.layers import (
     MaxPooling2D,
     Reshape,
 )
+from fastnn.tables.summary import summarize
 
 CSV = b"a,b,c\n" + b"".join(b'%d,%d.5,"w %d"\n' % (i, i, i % 3) for i in range(40))
 RELEASED = Path(__file__).resolve().parents[1] / "models" / "released"  # files of older versions
@@ -103,6 +106,28 @@ def of_table() -> Sequential:
     return model
 
 
+def of_columns() -> Model:
+    """With the encoding of a table of every kind of column: pieces, dates, codes for an Embedding."""
+    days = [f"202{i % 3}-0{1 + i % 9}-{10 + i % 17} 0{i % 10}:30" for i in range(40)]
+    columns = {"n": [i * i for i in range(39)] + [None], "day": days, "k": list("abcdefgh") * 5, "y": list(range(40))}
+    rows = tables.table_of_frame({**columns, "c": list("pq") * 20})
+    features, _ = tables.fit_features(rows.without("y"), tables.FeatureOptions(4, 3, True))
+    inputs = [Input((width,)) for width in features.widths]
+    codes = Flatten()(Embedding(features.n_ids[1], 2)(inputs[1]))
+    model = Model(inputs, Dense(1)(Concatenate()([inputs[0], codes])), seed=1)
+    model.metadata.update(tables.Encoding(features, tables.fit_quantity("y", rows.columns["y"])).metadata())
+    return model
+
+
+def summaries() -> list[bytes]:
+    """What model files keep of their training tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "rows.csv").write_text("a,b,c\n1,x,2024-01-02\n2,y,2024-02-01\n3,x,\n,y,2024-02-01\n")
+        table = tables.read_table(Path(folder, "rows.csv"))
+    made = summarize(table, list(table.columns))
+    return [json.dumps(some.config()).encode() for some in (made, replace(made, predictions=made.columns[0]))]
+
+
 def of_images() -> Sequential:
     layers = [Conv2D(2, 3, padding="same", input_shape=(6, 6, 1)), BatchNormalization(), MaxPooling2D(2), Flatten()]
     return Sequential([*layers, Dense(3, "softmax")], seed=1)
@@ -114,7 +139,7 @@ def of_sequences() -> Sequential:
 
 def models(names=("nested", "chain_of_models", "several")) -> list[bytes]:
     """Models: of layers, of graphs, of images, sequences and tables."""
-    made = [regressor(), shaped(), of_table(), *(trained_graph(GRAPHS[name]) for name in names)]
+    made = [regressor(), shaped(), of_table(), of_columns(), *(trained_graph(GRAPHS[name]) for name in names)]
     released = [(RELEASED / f"{name}.safetensors").read_bytes() for name in ("shaped", "trained")]
     return [*(written(model.save) for model in (*made, of_images(), of_sequences())), *released]
 

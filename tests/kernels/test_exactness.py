@@ -14,7 +14,7 @@ from tolerance import assert_close
 from fastnn._kernels import reference
 from fastnn._plan import compile as compiling
 from fastnn.activations import ACTIVATIONS
-from fastnn.layers import Activation, Dense, Dropout, Scale
+from fastnn.layers import Activation, Dense, Dropout, ParametricActivation, Scale
 from fastnn.losses.records import EVERY_KERNEL
 from fastnn.optimizers import SGD
 
@@ -101,6 +101,13 @@ def test_whole_numbers_through_activation_and_dropout_layers(backend, dtype, rng
 def test_whole_numbers_give_equal_bits_through_factors(backend, dtype, rng, width):
     for rows in ROWS[::3]:
         compare_exactly(backend, dtype, rng, [Scale(), Dense(width, "relu"), Scale()], width, rows)
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_whole_numbers_give_equal_bits_through_parametric_activations(backend, dtype, rng, width):
+    for rows in ROWS[::3]:
+        stack = [ParametricActivation("relu"), Dense(width, "relu"), ParametricActivation("relu6")]
+        compare_exactly(backend, dtype, rng, stack, width, rows)
 
 
 def test_updates_of_whole_numbers_are_exact(backend, dtype, rng):

@@ -37,6 +37,8 @@ from fastnn.layers import (
     LayerNormalization,
     MaxPooling1D,
     MaxPooling2D,
+    ParametricActivation,
+    Periodic,
     Permute,
     PositionEmbedding,
     PReLU,
@@ -173,6 +175,8 @@ STACKS = {
     "flatten": ([Dense(3, "tanh"), Flatten(), Dense(4, "gelu"), Reshape((2, 2)), Dense(2)], (2, 3)),
     "one wide": ([Dense(1, "tanh"), Dense(9, "elu"), Dense(1)], (1,)),
     "scale": ([Scale(), Dense(4, "tanh"), Scale(), Dense(2)], (3, 2)),
+    "parametric": ([ParametricActivation("mish"), Dense(4, "tanh"), ParametricActivation("selu"), Dense(2)], (3, 2)),
+    "periodic": ([Periodic(3, 2, 0.5), Dense(4, "tanh"), Periodic(17, 3, include_input=False), Dense(2)], (2, 2)),
     "pooling": (
         [Conv2D(3, 2, activation="tanh"), MaxPooling2D(), AveragePooling2D(2, 1), Flatten(), Dense(2)],
         (7, 6, 2),

@@ -37,6 +37,8 @@ LAYERS = [
     layers.SpatialDropout2D(0.5, name="channels"),
     layers.GaussianNoise(0.1),
     layers.GaussianDropout(0.1, input_shape=(3,)),
+    layers.ParametricActivation("mish", alpha_regularizer="l2", alpha_constraint="non_neg"),
+    layers.Periodic(7, 2, 0.5, include_input=False),
     layers.PReLU("ones", alpha_regularizer="l1", shared_axes=[1, 2]),
     layers.Rescaling(1 / 255, offset=-0.5),
     layers.Normalization(axis=None, mean=1.0, variance=[2.0], invert=True),

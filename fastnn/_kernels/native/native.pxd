@@ -75,7 +75,7 @@ cdef extern from "c/kernels.h" nogil:
         const void *const *inputs
         int64_t rows, first_row, step
         int training, accumulate
-        double activity_scale
+        double activity_scale, dropping
 
     ctypedef void (*rows_kernel)(
         const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end) noexcept nogil
@@ -111,8 +111,11 @@ cdef extern from "c/walk.h" nogil:
         const fnn_source *sources
         const fnn_answer *answers
 
+    ctypedef struct fnn_rate:
+        double learning_rate, decay, dropping
+
     ctypedef struct fnn_rates:
-        const double *rates
+        const fnn_rate *rates
         int one
 
     cdef enum fnn_end:
@@ -122,9 +125,10 @@ cdef extern from "c/walk.h" nogil:
     void fnn_prepare(fnn_network *) noexcept
     int fnn_forward(const fnn_network *, const fnn_block *, int threads) noexcept
     int fnn_backward(const fnn_network *, const fnn_block *, int threads) noexcept
-    double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale) noexcept
-    int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double *sums,
-                     int threads) noexcept
+    double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale,
+                      double decay) noexcept
+    int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double dropping,
+                     double *sums, int threads) noexcept
     int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
                   int threads) noexcept
     int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms,

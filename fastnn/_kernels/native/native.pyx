@@ -137,12 +137,13 @@ def supports(plan):
     return None
 
 
-def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t first_row=0):
+def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t first_row=0, double dropping=1.0):
     cdef Prepared p = _prepared(plan, memory)
     cdef Blocks blocks = Blocks(inputs)
     cdef fnn_block block
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.accumulate = training, step, first_row, 0
+    block.dropping = dropping
     cdef int end, threads = p.threads(block.rows, 1)
     with nogil:
         end = fnn_forward(&p.network, &block, threads)
@@ -179,15 +180,15 @@ def backward(plan, memory, inputs, bint accumulate=False, double activity_scale=
     _leave(p, end)
 
 
-def update(plan, memory, int64_t step, double learning_rate, double penalty_scale=1.0):
+def update(plan, memory, int64_t step, double learning_rate, double penalty_scale=1.0, double decay=1.0):
     cdef Prepared p = _prepared(plan, memory)
     cdef double penalty
     with nogil:
-        penalty = fnn_update(&p.network, step, learning_rate, penalty_scale)
+        penalty = fnn_update(&p.network, step, learning_rate, penalty_scale, decay)
     return penalty
 
 
-def gradient(plan, memory, rows, sums, int64_t step=0):
+def gradient(plan, memory, rows, sums, int64_t step=0, double dropping=1.0):
     cdef Prepared p = _prepared(plan, memory)
     cdef Py_ssize_t n_bytes = 0
     cdef fnn_source sources[FNN_MOST_INPUTS]
@@ -199,7 +200,7 @@ def gradient(plan, memory, rows, sums, int64_t step=0):
     cdef int threads = p.threads(min(p.header.block_rows, n_rows), 3)
     cdef int end
     with nogil:
-        end = fnn_gradient(&p.network, &data, order, n_rows, step, into, threads)
+        end = fnn_gradient(&p.network, &data, order, n_rows, step, dropping, into, threads)
     _leave(p, end)
 
 
@@ -213,8 +214,8 @@ def train(plan, memory, rows, course):
     cdef int32_t *order = <int32_t *>_address(course.order, &n_bytes, PyBUF_WRITABLE)
     cdef fnn_run *at = <fnn_run *>_address(course.run, &n_bytes, PyBUF_WRITABLE)
     cdef double *into = <double *>_address(course.sums, &n_bytes, PyBUF_WRITABLE)
-    rates.rates = <const double *>_address(course.rates, &n_bytes)
-    rates.one = n_bytes == sizeof(double)
+    rates.rates = <const fnn_rate *>_address(course.rates, &n_bytes)
+    rates.one = n_bytes == sizeof(fnn_rate)
     cdef int threads = p.threads(min(p.header.block_rows, at.n_samples), 3)
     cdef int end
     with nogil:

@@ -46,7 +46,8 @@ FEW = 256  # rows that are soon predicted
 NO_RUN = np.zeros((), records.RUN)
 NO_SUMS = np.empty((0, 0))
 NO_SOURCES, NO_ANSWERS = np.zeros(0, records.SOURCE), np.zeros(0, records.ANSWER)
-FLOAT64, INT32, INT64 = (np.empty(0, name) for name in ("float64", "int32", "int64"))
+NO_RATES = np.empty((0, 3))
+INT32, INT64 = (np.empty(0, name) for name in ("int32", "int64"))
 
 
 def supports(plan):
@@ -65,9 +66,10 @@ def supports(plan):
     return None
 
 
-def forward(plan, memory, inputs, training=False, step=0, first_row=0):
+def forward(plan, memory, inputs, training=False, step=0, first_row=0, dropping=1.0):
     at, n_rows = _addresses(inputs), len(inputs[0])
-    _run(FORWARD, plan, memory, at=at, n_rows=n_rows, flag=int(training), step=step, first_row=first_row)
+    told = {"flag": int(training), "step": step, "first_row": first_row, "number": dropping}
+    _run(FORWARD, plan, memory, at=at, n_rows=n_rows, **told)
     return outputs(plan, memory, n_rows)
 
 
@@ -81,17 +83,17 @@ def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
     _run(BACKWARD, plan, memory, at=at, n_rows=n_rows, flag=int(accumulate), number=activity_scale)
 
 
-def update(plan, memory, step, learning_rate, penalty_scale=1.0):
-    return _run(UPDATE, plan, memory, step=step, number=learning_rate, scale=penalty_scale)
+def update(plan, memory, step, learning_rate, penalty_scale=1.0, decay=1.0):
+    return _run(UPDATE, plan, memory, step=step, number=learning_rate, scale=penalty_scale, decay=decay)
 
 
-def gradient(plan, memory, rows, sums, step=0):
+def gradient(plan, memory, rows, sums, step=0, dropping=1.0):
     if plan.has_own or _slice(plan, len(rows), 3) < len(rows):
-        steps.gradient_loop(THIS, plan, memory, rows, sums, step)
+        steps.gradient_loop(THIS, plan, memory, rows, sums, step, dropping=dropping)
         return
     several, order = int(len(rows) > plan.header["block_rows"]), np.arange(len(rows), dtype=np.int32)
-    tables = {"sources": rows.sources, "answers": rows.answers, "step": step}
-    _run(GRADIENT, plan, memory, **tables, course=(order, NO_RUN, FLOAT64), sums=sums.reshape(1, -1), flag=several)
+    tables = {"sources": rows.sources, "answers": rows.answers, "step": step, "number": dropping}
+    _run(GRADIENT, plan, memory, **tables, course=(order, NO_RUN, NO_RATES), sums=sums.reshape(1, -1), flag=several)
 
 
 def train(plan, memory, rows, course):
@@ -137,7 +139,7 @@ def _run(
     sources=NO_SOURCES,
     answers=NO_ANSWERS,
     at=INT64,
-    course=(INT32, NO_RUN, FLOAT64),
+    course=(INT32, NO_RUN, NO_RATES),
     sums=NO_SUMS,
     n_rows=0,
     flag=0,
@@ -145,6 +147,7 @@ def _run(
     first_row=0,
     number=0.0,
     scale=1.0,
+    decay=1.0,
 ):
     """Hand one task to ``execute``, with empty arrays for what it does not need; returns ``execute``'s number."""
     compiled = _compiled(memory.params.dtype)
@@ -163,6 +166,7 @@ def _run(
         first_row,
         number,
         scale,
+        decay,
     )
     if not plan.has_own:
         return compiled.execute(*arguments)
@@ -170,7 +174,9 @@ def _run(
         return compiled.execute(*arguments)
 
 
-def execute(task, tables, memory, data, at, order, run, rates, sums, n_rows, flag, step, first_row, number, scale):
+def execute(
+    task, tables, memory, data, at, order, run, rates, sums, n_rows, flag, step, first_row, number, scale, decay
+):
     gathers = task in (TRAIN, GRADIENT)
     room = new_room(tables, memory, gathers, flag if gathers or task == BACKWARD else 0)
     row_room = new_row_room(tables, memory, data, task == PREDICT)
@@ -182,15 +188,15 @@ def execute(task, tables, memory, data, at, order, run, rates, sums, n_rows, fla
     elif task == PREDICT:
         walk.predict(tables, memory, data, room, row_room, at, n_rows)
     elif task == FORWARD:
-        walk.forward(tables, memory, room, n_rows, flag, step, first_row)
+        walk.forward(tables, memory, room, n_rows, flag, step, first_row, number)
     elif task == LOSS:
         walk.loss(tables, memory, data, n_rows, sums[0], number)
     elif task == BACKWARD:
         walk.backward(tables, memory, room, n_rows, flag, number)
     elif task == UPDATE:
-        result = updating.update_params(tables, memory, step, number, scale)
+        result = updating.update_params(tables, memory, step, number, scale, decay)
     elif task == GRADIENT:
-        walk.gradient(tables, memory, data, room, order, step, sums[0])
+        walk.gradient(tables, memory, data, room, order, step, number, sums[0])
     restore(control)
     return result
 
@@ -267,7 +273,7 @@ def _signature(dtype: np.dtype) -> tuple:
         types.int64[::1],
         types.int32[::1],
         run,
-        types.float64[::1],
         types.float64[:, ::1],
-        *(integer, integer, integer, integer, types.float64, types.float64),
+        types.float64[:, ::1],
+        *(integer, integer, integer, integer, types.float64, types.float64, types.float64),
     )

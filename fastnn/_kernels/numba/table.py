@@ -126,7 +126,7 @@ def _statistic(number):
 
 def _update(number):
     spans, optimizer = typeof(np.zeros(1, SPAN)), typeof(np.zeros((), OPTIMIZER))
-    return number[::1], number[::1], number[:, ::1], spans, optimizer, INTEGER, DOUBLE
+    return number[::1], number[::1], number[:, ::1], spans, optimizer, INTEGER, DOUBLE, DOUBLE
 
 
 def _product(number):

@@ -59,13 +59,13 @@ def clip(code, bound, segments, grads):
 
 
 @kernel
-def update_params(tables, memory, step, rate, scale):
+def update_params(tables, memory, step, rate, scale, decay):
     """One update from ``memory.grads``; returns the penalty of the parameters before it."""
     optimizer, params, grads, penalty = tables.optimizer[()], memory.params, memory.grads, 0.0
     if tables.header[()].has_penalty:
         penalty = penalize(tables.segments, params, grads, scale)
     clip(optimizer.clip, optimizer.clip_at, tables.segments, grads)
-    given = params, grads, memory.slots, tables.spans, tables.optimizer, step, rate
+    given = params, grads, memory.slots, tables.spans, tables.optimizer, step, rate, decay
     table.update(tables.kernels, optimizer.code, given)
     if tables.header[()].has_constraint:
         constrain(tables.segments, params)

@@ -45,10 +45,10 @@ def arrays_of(tables, memory, room):
 
 
 @kernel
-def forward(tables, memory, room, n_rows, training, step, first_row):
+def forward(tables, memory, room, n_rows, training, step, first_row, dropping):
     """Push the ``n_rows`` samples whose addresses are in ``room.inputs`` through all ops."""
     arrays = arrays_of(tables, memory, room)
-    when = When(n_rows, training, step, first_row, np.int64(0))
+    when = When(n_rows, training, step, first_row, np.int64(0), dropping)
     for op in tables.ops:
         ops.forward(tables.kernels, op.kind, (op, arrays, when))
 
@@ -57,7 +57,7 @@ def forward(tables, memory, room, n_rows, training, step, first_row):
 def backward(tables, memory, room, n_rows, accumulate, activity_scale):
     """Gradients of the block that ``forward`` has pushed."""
     arrays = arrays_of(tables, memory, room)
-    when = When(n_rows, np.int64(1), np.int64(0), np.int64(0), accumulate)
+    when = When(n_rows, np.int64(1), np.int64(0), np.int64(0), accumulate, 1.0)
     for i in range(tables.ops.shape[0] - 1, -1, -1):
         op = tables.ops[i]
         if op.kind in WITH_WAY_BACK and tables.values[op.output].grad >= 0:
@@ -170,9 +170,9 @@ def train(tables, memory, data, room, order, run, rates, sums):
             fill_order(order, header.seed, position.epoch)
         first = position.batch * header.batch_size
         rows = order[first : min(first + header.batch_size, position.n_samples)]
-        rate = rates[updates] if rates.shape[0] > 1 else rates[0]
+        own = rates[updates] if rates.shape[0] > 1 else rates[0]
         row = sums[position.epoch - position.first_epoch]
-        if not train_batch(tables, memory, data, room, rows, position.n_samples, position.step, rate, row):
+        if not train_batch(tables, memory, data, room, rows, position.n_samples, position.step, own, row):
             position.status = 1
             return
         updates += 1
@@ -204,14 +204,14 @@ def activity_of(tables, memory, n_rows):
 
 
 @inlined
-def gradients(tables, memory, data, room, rows, n_samples, step, scale, sums):
+def gradients(tables, memory, data, room, rows, n_samples, step, scale, dropping, sums):
     """Losses and gradients of the rows of these indices, block by block; returns what their outputs cost."""
     header, activity = tables.header[()], 0.0
     for first in range(0, rows.shape[0], header.block_rows):
         chosen = rows[first : first + header.block_rows]
         n = np.int64(chosen.shape[0])
         take_inputs(tables, memory, data, room, chosen)
-        forward(tables, memory, room, n, np.int64(1), step, first)
+        forward(tables, memory, room, n, np.int64(1), step, first, dropping)
         taken_loss(tables, memory, data, room, n_samples, chosen, sums, scale)
         activity += activity_of(tables, memory, n)
         backward(tables, memory, room, n, np.int64(first > 0), 1.0 / rows.shape[0])
@@ -219,16 +219,18 @@ def gradients(tables, memory, data, room, rows, n_samples, step, scale, sums):
 
 
 @inlined
-def train_batch(tables, memory, data, room, rows, n_samples, step, rate, sums):
+def train_batch(tables, memory, data, room, rows, n_samples, step, rates, sums):
     """One update on ``rows``; False, and no update, when the loss is not finite."""
     header, before = tables.header[()], sums[0]
     total = total_of(tables, memory, data, rows, n_samples)
-    activity = gradients(tables, memory, data, room, rows, n_samples, step, over(header.loss_scale, total), sums)
+    activity = gradients(
+        tables, memory, data, room, rows, n_samples, step, over(header.loss_scale, total), rates[2], sums
+    )
     if not np.isfinite(sums[0] - before + activity):
         return False
     sums[0] = reported(header, before, sums[0], rows.shape[0], total)
     scale = over(1.0, total) if header.divides_penalties else 1.0
-    sums[0] += activity + rows.shape[0] * update_params(tables, memory, step + 1, rate, scale)
+    sums[0] += activity + rows.shape[0] * update_params(tables, memory, step + 1, rates[0], scale, rates[1])
     settle(tables, memory, room)
     return True
 
@@ -239,18 +241,19 @@ def settle(tables, memory, room):
     header, arrays = tables.header[()], arrays_of(tables, memory, room)
     if not header.settles:
         return
-    when = When(header.batch_size, np.int64(1), np.int64(0), np.int64(0), np.int64(0))
+    when = When(header.batch_size, np.int64(1), np.int64(0), np.int64(0), np.int64(0), 1.0)
     for op in tables.ops:
         if op.kind in REMEMBERS or (op.kind in MEASURES and header.measures and not op.inference):
             ops.settle(tables.kernels, op.kind, (op, arrays, when))
 
 
 @inlined
-def gradient(tables, memory, data, room, order, step, sums):
+def gradient(tables, memory, data, room, order, step, dropping, sums):
     """:func:`fastnn._kernels.steps.gradient_loop`."""
     header, before, n_rows = tables.header[()], sums[0], np.int64(order.shape[0])
     total = total_of(tables, memory, data, order, n_rows)
-    activity = gradients(tables, memory, data, room, order, n_rows, step, over(header.loss_scale, total), sums)
+    scale = over(header.loss_scale, total)
+    activity = gradients(tables, memory, data, room, order, n_rows, step, scale, dropping, sums)
     sums[0] = reported(header, before, sums[0], n_rows, total) + activity
 
 
@@ -266,7 +269,7 @@ def predict(tables, memory, data, room, row_room, out, n_rows):
             place = row_room[start : start + header.block_rows * size]
             room.inputs[i] = rows_of_source(data.sources[i], first, last, size, place)
             start += 0 if lie_as_rows(data.sources[i]) else header.block_rows * size
-        forward(tables, memory, room, last - first, np.int64(0), np.int64(0), np.int64(0))
+        forward(tables, memory, room, last - first, np.int64(0), np.int64(0), np.int64(0), 1.0)
         for i in range(header.n_outputs):
             value = tables.values[header.n_values - header.n_outputs + i]
             y = memory.workspace[value.offset : value.offset + (last - first) * value.size]

@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastnn.interop.c.text import double, identifier, remark, string
-from fastnn.tables.features import FIRST_KINDS, CategoryFeature, NumberFeature, Pixels, TableFeatures
+from fastnn.interop.c.text import double, identifier, listed, remark, string
+from fastnn.tables.features import (
+    CategoryFeature,
+    CodeFeature,
+    DateFeature,
+    NumberFeature,
+    PieceFeature,
+    Pixels,
+    TableFeatures,
+)
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
 
+KINDS = NumberFeature | PieceFeature | DateFeature | CategoryFeature | CodeFeature  # of columns
 PHASES = {
     "minute of hour": "phase_of_cycle(time, 3600000000, 0)",
     "hour of day": "phase_of_cycle(time, 86400000000, 0)",
@@ -18,6 +27,7 @@ PHASES = {
     "day of year": "phase_of_months(time, 12)",
     "month of year": "phase_of_month(time)",
 }
+DAYS = "days since 1970 began in UTC, with fractions for its time"
 IDS = (
     "/* Instead of the number of a category: there is none, or one that training had not. */\n"
     "#define {name}_GAP (-1)\n#define {name}_UNSEEN (-2)"
@@ -50,14 +60,35 @@ class Encoded:
         return self.features.columns if isinstance(self.features, SeriesFeatures) else self.features
 
     @property
-    def kinds(self) -> list[NumberFeature | CategoryFeature]:
+    def kinds(self) -> list[KINDS]:
         """The encodings of the columns of a row, all of which are known in C."""
-        return self.columns.of_kinds(FIRST_KINDS, "C; encoding=False (--network-alone) exports the network alone")
+        return self.columns.of_kinds(KINDS, "C; encoding=False (--network-alone) exports the network alone")
+
+    @property
+    def has_both(self) -> bool:
+        """Whether numbers and codes are inputs of their own."""
+        return isinstance(self.features, TableFeatures) and len(self.features.widths) > 1
+
+    @property
+    def codes(self) -> str:
+        """Where codes are written to."""
+        return "codes" if self.has_both else "x"
 
     def add(self, declaration: str, told: str, body: list[str]) -> None:
         """A function for both files."""
         self.header.append(f"/* {told} */\n{declaration};")
         self.source.append("\n".join([f"{declaration} {{", *(f"    {line}" for line in body), "}"]))
+
+    def borders(self, member: str, feature: PieceFeature | DateFeature) -> str:
+        """The name of a column's table of borders, a null pointer where it has none."""
+        if not feature.borders:
+            return "0"
+        name = f"{self.name}_{member}_borders"
+        self.n_bytes += 8 * len(feature.borders)
+        self.source.append(
+            f"static const double {name}[{len(feature.borders)}] = {{\n{listed(map(double, feature.borders))}}};"
+        )
+        return name
 
     def texts(self, name: str, texts: Any, told: str = "") -> None:
         """A table of texts; one that is told of stands in the header, too."""
@@ -110,8 +141,8 @@ def _row(made: Encoded) -> None:
         member = identifier(feature.name, {*made.members.values(), "time"})
         made.members[feature.name] = member
         told = f"column {remark(feature.name)}"
-        if isinstance(feature, NumberFeature):
-            what = "1 true, 0 false" if feature.truth else "a number"
+        if isinstance(feature, NumberFeature | PieceFeature | DateFeature):
+            what = DAYS if isinstance(feature, DateFeature) else "1 true, 0 false" if feature.as_text else "a number"
             lines.append(f"    double {member}; /* {told}: {what}, NAN for a gap */")
         else:
             ids = f"{made.name}_{member}_id"
@@ -124,7 +155,7 @@ def _row(made: Encoded) -> None:
         _categories(made, feature, member, ids)
 
 
-def _categories(made: Encoded, feature: CategoryFeature, member: str, ids: str) -> None:
+def _categories(made: Encoded, feature: CategoryFeature | CodeFeature, member: str, ids: str) -> None:
     values = f"{made.name}_{member}_values"
     made.texts(values, feature.values)
     made.needs.add("find_text")
@@ -139,13 +170,21 @@ def _categories(made: Encoded, feature: CategoryFeature, member: str, ids: str) 
 
 def _put(made: Encoded) -> list[str]:
     """Statements that write ``row``."""
-    lines = []
+    lines, offsets = [], iter(made.columns.offsets)
     for feature in made.kinds:
         member = f"row->{made.members[feature.name]}"
         if isinstance(feature, NumberFeature):
             made.needs.add("put_number")
             numbers = f"{double(feature.mean)}, {double(feature.scale)}, {int(feature.gaps)}"
             lines.append(f"x = put_number({member}, {numbers}, x);")
+        elif isinstance(feature, PieceFeature):
+            lines.append(_put_pieces(made, feature, member, feature.gaps))
+        elif isinstance(feature, DateFeature):
+            lines += _put_date(made, feature, member)
+        elif isinstance(feature, CodeFeature):
+            offset = next(offsets)
+            known = f"{member} >= 0 && {member} < {len(feature.values)}"
+            lines.append(f"*{made.codes}++ = (float)({known} ? {offset + 1} + {member} : {offset});")
         else:
             made.needs.add("put_category")
             sizes = f"{len(feature.values)}, {int(feature.gaps)}, {int(feature.bucket)}"
@@ -153,12 +192,32 @@ def _put(made: Encoded) -> list[str]:
     return lines
 
 
+def _put_pieces(made: Encoded, feature: PieceFeature | DateFeature, value: str, gaps: bool) -> str:
+    made.needs.add("put_pieces")
+    numbers = f"{double(feature.center)}, {double(feature.scale)}"
+    borders = made.borders(made.members[feature.name], feature)
+    return f"x = put_pieces({value}, {numbers}, {borders}, {feature.n_pieces}, {int(gaps)}, x);"
+
+
+def _put_date(made: Encoded, feature: DateFeature, member: str) -> list[str]:
+    """Elapsed time, then the cycles, which are 0 for a gap, and whether it is one."""
+    lines = [_put_pieces(made, feature, member, False)]
+    if feature.cycles:
+        time = f"const int64_t time = {member} == {member} ? (int64_t)floor({member} * 86400000000.0 + 0.5) : 0;"
+        lines += ["{", f"    {time}"]
+        for cycle in feature.cycles:
+            made.needs |= {"put_phase", PHASES[cycle].split("(")[0]}
+            lines.append(f"    x = put_phase({PHASES[cycle]}, x);")
+            lines.append(f"    if ({member} != {member}) x[-2] = x[-1] = 0.0f;")
+        lines.append("}")
+    return [*lines, *([f"*x++ = {member} != {member} ? 1.0f : 0.0f;"] * feature.gaps)]
+
+
 def _table(made: Encoded) -> None:
-    made.add(
-        f"void {made.name}_encode(const {made.name}_row *row, float *x)",
-        "A row as the network's input.",
-        [*_put(made), "(void)x;"],
-    )
+    both = ", float *codes" * made.has_both
+    told = "A row as the network's inputs, numbers and codes." if both else "A row as the network's input."
+    unused = ["(void)x;", *(["(void)codes;"] * made.has_both)]
+    made.add(f"void {made.name}_encode(const {made.name}_row *row, float *x{both})", told, [*_put(made), *unused])
 
 
 def _series(made: Encoded) -> None:

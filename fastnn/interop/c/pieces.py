@@ -21,6 +21,7 @@ FILES = (  # in an order in which each finds above it what it uses
     "moves",
     "merge",
     "columns",
+    "waves",
     "norms",
     "masks",
     "embedding",

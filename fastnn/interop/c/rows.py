@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnn.interop.c.encoding import Encoded
+from fastnn.interop.c.encoding import KINDS, Encoded
 from fastnn.interop.c.text import double, listed, real, string
-from fastnn.tables.features import CategoryFeature, NumberFeature, Pixels
+from fastnn.tables.dates import read_dates
+from fastnn.tables.features import CategoryFeature, CodeFeature, DateFeature, PieceFeature, Pixels
+from fastnn.tables.iso import DAY
 from fastnn.tables.phases import fill_phases
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.table import Column, Numbers, Table, Text
+from fastnn.tables.values import text_values
 
 COUNT = 6
 UNSEEN = "a text that no row of the training had"
@@ -29,7 +32,10 @@ def checks(made: Encoded, size: str, tolerance: float) -> tuple[str, list[str]]:
     table = _drawn(made.kinds, COUNT)
     raw = _rows(made, table, None)
     calls = [f"raw + {i}" for i in range(COUNT)]
-    return _both(raw, made.features.encode(table)), _calls(made, size, calls, tolerance) + _found(made)
+    expected = made.features.encode(table)
+    if made.has_both:
+        return _both(raw, np.hstack(expected)), _calls_of_both(made, tolerance) + _found(made)
+    return _both(raw, expected), _calls(made, size, calls, tolerance) + _found(made)
 
 
 def _of_series(made: Encoded, size: str, tolerance: float) -> tuple[str, list[str]]:
@@ -74,21 +80,37 @@ def _numbers(table: Table, name: str) -> np.ndarray:
     return column.values
 
 
-def _drawn(features: list[NumberFeature | CategoryFeature], count: int) -> Table:
+def _drawn(features: list[KINDS], count: int) -> Table:
     """Rows with gaps, and categories that training had not."""
     draw = np.random.default_rng(0)
     columns: dict[str, Column] = {}
     for feature in features:
-        if isinstance(feature, CategoryFeature):
+        if isinstance(feature, DateFeature):
+            columns[feature.name] = _days(feature, draw, count)
+        elif isinstance(feature, CategoryFeature | CodeFeature):
             texts = (*feature.values, UNSEEN)
             columns[feature.name] = Text(draw.integers(-1, len(texts), count), texts)
-        elif feature.truth:
+        elif feature.as_text:
             columns[feature.name] = Numbers(draw.choice([0.0, 1.0, np.nan], count))
         else:
             spread = 1 / feature.scale if feature.scale else 1.0
-            values = feature.mean + spread * draw.standard_normal(count)
+            center = feature.center if isinstance(feature, PieceFeature) else feature.mean
+            values = center + spread * draw.standard_normal(count)
             columns[feature.name] = Numbers(np.where(draw.random(count) < 0.2, np.nan, values))
     return Table(columns)
+
+
+def _days(feature: DateFeature, draw: np.random.Generator, count: int) -> Text:
+    """Moments around those of the training, to the second, with gaps."""
+    days = np.clip(feature.center + draw.standard_normal(count) / feature.scale, -300_000, 300_000)
+    texts = np.datetime_as_string((days * 86400).astype(np.int64).astype("M8[s]")).tolist()
+    return Text(np.where(draw.random(count) < 0.2, -1, np.arange(count)), tuple(texts))
+
+
+def _day(feature: DateFeature, column: Column, row: int) -> float:
+    """Days since 1970 of a row, NaN for a gap."""
+    found = read_dates(feature.name, text_values(feature.name, column.take(np.array([row]))))[1]
+    return float(found[0] / DAY) if len(found) else float("nan")
 
 
 def _rows(made: Encoded, table: Table, times: np.ndarray | None) -> str:
@@ -97,7 +119,9 @@ def _rows(made: Encoded, table: Table, times: np.ndarray | None) -> str:
         members = [] if times is None else [f".time = {times[row]}"]
         for feature in made.kinds:
             column = table.columns[feature.name]
-            if isinstance(column, Text):
+            if isinstance(feature, DateFeature):
+                value = double(_day(feature, column, row))
+            elif isinstance(column, Text):
                 code = int(column.codes[row])
                 value = str(code if code < column.values.index(UNSEEN) else -2)
             else:
@@ -119,11 +143,23 @@ def _calls(made: Encoded, size: str, arguments: list[str], tolerance: float) -> 
     return [f"    {line}" for line in [*lines, "}"]]
 
 
+def _calls_of_both(made: Encoded, tolerance: float) -> list[str]:
+    """Statements for rows that become numbers and codes, which lie behind them in the table."""
+    n, k = made.features.widths
+    lines = ["{", f"    float x[{n}], codes[{k}];"]
+    for i in range(COUNT):
+        lines.append(f"    {made.name}_encode(raw + {i}, x, codes);")
+        for array, size, first in (("x", n, 0), ("codes", k, n)):
+            wanted = f"encoded + {i * (n + k) + first}"
+            lines.append(f'    wrong += differs("encode", {array}, {wanted}, {size}, {real(tolerance)});')
+    return [f"    {line}" for line in [*lines, "}"]]
+
+
 def _found(made: Encoded) -> list[str]:
     """Texts are found by what they are."""
     lines = []
     for feature in made.kinds:
-        if isinstance(feature, CategoryFeature):
+        if isinstance(feature, CategoryFeature | CodeFeature):
             ids = f"{made.name}_{made.members[feature.name]}_id"
             known = [(string(value), i) for i, value in enumerate(feature.values)][-3:]
             lines += [f"wrong += {ids}({text}) != {i};" for text, i in [*known, ('"\\001"', -2), ("0", -1)]]

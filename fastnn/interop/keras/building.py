@@ -15,7 +15,7 @@ from fastnn.interop.keras.calls import RECURRENT
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import stated
 
-UNKNOWN = (layers.Scale, layers.PositionEmbedding)
+UNKNOWN = (layers.Scale, layers.PositionEmbedding, layers.ParametricActivation, layers.Periodic)
 ACTIVATING = ("activation", "recurrent_activation")
 APART = ("dtype", "batch_input_shape", "trainable")  # that are given otherwise
 INNER = ("layer", "backward_layer")

@@ -10,6 +10,7 @@ import numpy as np
 from fastnn import metrics
 from fastnn._base.arguments import shown
 from fastnn.metrics.accuracy import ResolvedAccuracy
+from fastnn.schedules import Schedule
 
 AT_REST = (("axis", -1), ("ignore_class", None), ("dtype", None), ("dtype", "float32"))  # arguments of losses
 OURS = ("form",)  # arguments that Keras has not, at their defaults
@@ -73,6 +74,8 @@ def compile_keras(keras: Any, other: Any, model: Any) -> None:
     if model.optimizer is None:
         return
     try:
+        if model.dropout_schedule is not None:
+            raise ValueError("Keras has no dropout that follows a schedule")
         told = {
             "optimizer": _optimizer(keras, model.optimizer),
             "loss": _each(model.loss, lambda loss: _loss(keras, loss)),
@@ -98,6 +101,8 @@ def _optimizer(keras: Any, optimizer: Any) -> Any:
         raise ValueError(f"Keras has no optimizer {optimizer!r}")
     if optimizer.learning_rate_factors or optimizer.weight_decay_factors:
         raise ValueError(f"Keras has no factors of single layers, as {optimizer!r} has them")
+    if isinstance(optimizer.weight_decay, Schedule):
+        raise ValueError(f"Keras has no weight decay that follows a schedule, as {optimizer!r} has it")
     config = {name: value for name, value in config.items() if name not in OURS}
     rate = config["learning_rate"]
     if isinstance(rate, dict):

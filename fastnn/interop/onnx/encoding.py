@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import numpy as np
 from fastnn.interop.onnx.graph import Graph, Tensor
 from fastnn.tables import Encoding
 from fastnn.tables.encoding import KEY
-from fastnn.tables.features import FIRST_KINDS, CategoryFeature, NumberFeature, Pixels, TableFeatures
+from fastnn.tables.features import CategoryFeature, CodeFeature, NumberFeature, PieceFeature, Pixels, TableFeatures
+from fastnn.tables.pieces import CLIP, FAR
 from fastnn.tables.target import Classes, Quantity
 from fastnn.tables.values import SAID
 
 ML = "ai.onnx.ml"
+KINDS = NumberFeature | PieceFeature | CategoryFeature | CodeFeature  # of columns, that graphs have
 SPELLINGS = (str.lower, str.upper, str.capitalize)
 
 
@@ -32,33 +35,43 @@ def encoding_of(model: Any) -> Encoding | None:
     return found
 
 
-def encoded_inputs(g: Graph, encoding: Encoding, shape: tuple[int, ...]) -> tuple[list[Any], Tensor]:
-    """What the graph takes, and the network's input ``(rows, *shape)``."""
+def encoded_inputs(g: Graph, encoding: Encoding, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Any], list[Tensor]]:
+    """What the graph takes, and the network's inputs, each ``(rows, *shape)``."""
     features = encoding.features
     if isinstance(features, Pixels):
-        told, name = _pixels(g, features)
+        info, name = _pixels(g, features)
+        told, names = [info], [name]
     else:
         assert isinstance(features, TableFeatures)
-        told, parts = [], []
-        for feature in features.of_kinds(FIRST_KINDS, "ONNX; encoding=False exports the network alone"):
-            info, part = _number(g, feature) if isinstance(feature, NumberFeature) else _category(g, feature)
-            told.append(info)
-            parts.append(part)
-        name = g.add("Concat", parts, axis=1) if len(parts) > 1 else parts[0]
-    tensor = Tensor(name, (math.prod(shape),), (0,))
-    return told, g.formed(tensor, shape)
+        told, names = _columns(g, features)
+    tensors = [Tensor(name, (math.prod(shape),), (0,)) for name, shape in zip(names, shapes, strict=True)]
+    return told, [g.formed(tensor, shape) for tensor, shape in zip(tensors, shapes, strict=True)]
+
+
+def _columns(g: Graph, features: TableFeatures) -> tuple[list[Any], list[str]]:
+    """Raw columns in their order, and the arrays of their numbers and of their codes, where there are some."""
+    told, numbers, codes, offsets = [], [], [], iter(features.offsets)
+    for feature in features.of_kinds(KINDS, "ONNX; encoding=False (--network-alone) exports the network alone"):
+        if isinstance(feature, CodeFeature):
+            info, part = _code(g, feature, next(offsets))
+            codes.append(part)
+        else:
+            info, part = WRITERS[type(feature)](g, feature)
+            numbers.append(part)
+        told.append(info)
+    return told, [_side_by_side(g, parts) for parts in (numbers, codes) if parts]
 
 
 def _info(g: Graph, name: str, dtype: Any, shape: tuple[int, ...]) -> Any:
     return g.onnx.helper.make_tensor_value_info(name, dtype, ["rows", *shape])
 
 
-def _pixels(g: Graph, features: Pixels) -> tuple[list[Any], str]:
+def _pixels(g: Graph, features: Pixels) -> tuple[Any, str]:
     name = g.name("images")
     numbers = g.add("Cast", [name], to=g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype))
     made = g.add("Div", [numbers, g.constant(255.0, "white")])
     told = _info(g, name, g.onnx.TensorProto.UINT8, tuple(features.shape))
-    return [told], g.reshaped(made, features.shape, (features.width,))
+    return told, g.reshaped(made, features.shape, (features.width,))
 
 
 def _number(g: Graph, feature: NumberFeature) -> tuple[Any, str]:
@@ -80,7 +93,46 @@ def _number(g: Graph, feature: NumberFeature) -> tuple[Any, str]:
     made = g.add("Where", [missing, double(0), made])
     to = g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype)
     parts = [g.add("Cast", [part], to=to) for part in (made, missing)[: feature.width]]
-    return _info(g, name, kind, (1,)), g.add("Concat", parts, axis=1) if len(parts) > 1 else parts[0]
+    return _info(g, name, kind, (1,)), _side_by_side(g, parts)
+
+
+def _pieces(g: Graph, feature: PieceFeature) -> tuple[Any, str]:
+    """The clipped number and its pieces in double, 0 for a gap; then whether it is one."""
+    name = g.name(feature.name)
+    double = lambda number, what="number": g.constant(np.array(number, np.float64), what, np.float64)  # noqa: E731
+    missing = g.add("IsNaN", [name])
+    far = g.add("Mul", [g.add("Sub", [name, double(feature.center)]), double(feature.scale)])
+    far = g.add("Min", [g.add("Max", [far, double(-FAR)]), double(FAR)])
+    third = g.add("Div", [far, double(CLIP)])
+    root = g.add("Sqrt", [g.add("Add", [g.add("Mul", [third, third]), double(1.0)])])
+    parts = [g.add("Div", [far, root])]
+    if feature.borders:
+        borders = np.array(feature.borders, np.float64)
+        t = g.add("Sub", [name, double(borders[:-1], "borders")])
+        t = g.add("Div", [t, double(np.diff(borders), "widths")])
+        t = g.add("Min", [g.add("Max", [t, double(0.0)]), double(1.0)])
+        parts.append(g.add("Sub", [t, double(0.5)]))
+    to = g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype)
+    parts = [g.add("Cast", [g.add("Where", [missing, double(0.0), part])], to=to) for part in parts]
+    parts += [g.add("Cast", [missing], to=to)] * feature.gaps
+    return _info(g, name, g.onnx.TensorProto.DOUBLE, (1,)), _side_by_side(g, parts)
+
+
+def _code(g: Graph, feature: CodeFeature, offset: int) -> tuple[Any, str]:
+    """The number of the category in its Embedding."""
+    name = g.name(feature.name)
+    told: dict[str, Any] = {
+        "keys_strings": list(feature.values),
+        "values_int64s": [offset + 1 + place for place in range(len(feature.values))],
+        "default_int64": offset,
+    }
+    made = g.add("LabelEncoder", [name], domain=ML, **told)
+    to = g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype)
+    return _info(g, name, g.onnx.TensorProto.STRING, (1,)), g.add("Cast", [made], to=to)
+
+
+def _side_by_side(g: Graph, parts: list[str]) -> str:
+    return g.add("Concat", parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def _category(g: Graph, feature: CategoryFeature) -> tuple[Any, str]:
@@ -98,6 +150,9 @@ def _category(g: Graph, feature: CategoryFeature) -> tuple[Any, str]:
     ones = g.add("Equal", [place, g.whole([range(feature.width)], "places")])
     made = g.add("Cast", [ones], to=g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype))
     return _info(g, name, g.onnx.TensorProto.STRING, (1,)), made
+
+
+WRITERS: dict[type, Any] = {NumberFeature: _number, PieceFeature: _pieces, CategoryFeature: _category}
 
 
 def encoded_outputs(g: Graph, encoding: Encoding, output: str) -> list[Any]:

@@ -10,6 +10,7 @@ from fastnn._version import __version__
 from fastnn.interop.libraries import needed
 from fastnn.interop.onnx import copy_writer as copy_writer
 from fastnn.interop.onnx import sequence_writers as sequence_writers
+from fastnn.interop.onnx import table_writers as table_writers
 from fastnn.interop.onnx import window_writers as window_writers
 from fastnn.interop.onnx.encoding import encoded_inputs, encoded_outputs, encoding_of
 from fastnn.interop.onnx.graph import Graph, Tensor
@@ -75,8 +76,9 @@ def to_onnx(
     if raw is None:
         inputs = _inputs(graph, program, model)
     else:
-        inputs, tensor = encoded_inputs(graph, raw, program.input_shapes[0])
-        graph.set(program.inputs[0], tensor)
+        inputs, tensors = encoded_inputs(graph, raw, program.input_shapes)
+        for value, tensor in zip(program.inputs, tensors, strict=True):
+            graph.set(value, tensor)
     for step in program.steps:
         _write(graph, step)
     graph.layer = ""

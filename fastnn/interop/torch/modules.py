@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fastnn.activations.records import Activation
+from fastnn.interop.torch.activations import activation_module
+
 
 def _first(x: Tensor) -> Tensor:
     return x.movedim(-1, 1)
@@ -145,6 +148,36 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight
+
+
+class ParametricActivation(nn.Module):
+    """``x + weight * (f(x) - x)``, a weight for each column."""
+
+    def __init__(self, n: int, activation: Activation):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(n))
+        self.activation = activation_module(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight * (self.activation(x) - x)
+
+
+class Periodic(nn.Module):
+    """Each number of a row as waves, mixed to ``units`` numbers and itself."""
+
+    def __init__(self, n: int, frequencies: int, units: int, include_input: bool):
+        super().__init__()
+        self.include_input = include_input
+        self.frequency = nn.Parameter(torch.randn(n, frequencies))
+        self.phase = nn.Parameter(torch.zeros(n, frequencies))
+        self.weight = nn.Parameter(torch.zeros(n, units, frequencies))
+        self.bias = nn.Parameter(torch.zeros(n, units))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[..., None]
+        waves = torch.cos(2 * torch.pi * self.frequency * x + self.phase)
+        mixed = torch.einsum("...jk,juk->...ju", waves, self.weight) + self.bias
+        return (torch.cat([mixed, x], -1) if self.include_input else mixed).flatten(-2)
 
 
 class Standardize(nn.Module):

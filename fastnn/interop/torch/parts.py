@@ -176,6 +176,18 @@ def _prelu(o: Operation, shapes: list[Shape]) -> Part:
     return by_row("PReLU", o, shapes, arguments={"num_parameters": o.n_out}, sources=sources)
 
 
+def _parametric(o: Operation, shapes: list[Shape]) -> Part:
+    told = {"n": o.n_out, "activation": o.activation}
+    return by_row("ParametricActivation", o, shapes, arguments=told, sources={"weight": Source(o.w, np.ravel)})
+
+
+def _periodic(o: Operation, shapes: list[Shape]) -> Part:
+    units, frequencies, hands_on = o.geometry
+    told = {"n": o.n_in, "frequencies": frequencies, "units": units, "include_input": bool(hands_on)}
+    names = {"frequency": o.w, "phase": o.rest[0], "weight": o.rest[1], "bias": o.b}
+    return by_row("Periodic", o, shapes, arguments=told, sources={name: Source(at) for name, at in names.items()})
+
+
 def _warp(o: Operation, shapes: list[Shape]) -> Part:
     h, w, c, oh, ow, *_ = o.geometry
     told = {"geometry": tuple(o.geometry[:8]), "numbers": tuple(o.numbers), "draws": o.rate > 0}
@@ -203,6 +215,8 @@ PARTS: dict[str, Callable[[Operation, list[Shape]], Part]] = {
     "rescale": _rescale,
     "standardize": _standardize,
     "prelu": _prelu,
+    "parametric": _parametric,
+    "periodic": _periodic,
     "warp": _warp,
     "simple_rnn": sequences.recurrent,
     "lstm": sequences.recurrent,

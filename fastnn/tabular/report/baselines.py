@@ -18,31 +18,51 @@ from fastnn.regularizers import L2
 from fastnn.tables import Table
 from fastnn.tables.features import NumberFeature, TableFeatures
 from fastnn.tables.fit import fit_columns
-from fastnn.tables.table import Numbers
+from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Quantity, Target
 from fastnn.tabular.report.scoring import score_probabilities, score_values
 
 MOST_ROWS = 50_000  # that a baseline is trained on
 MOST_ITERATIONS = 200
-MOST_BOOSTED = 30  # classes up to which gradient boosting is tried: it grows a tree for each
+MOST_NUMBERS = 10**8  # of encoded rows that the linear model learns from
+MOST_BOOSTED, MOST_COLUMNS = 30, 2000  # classes and columns up to which gradient boosting is tried: each takes its time
 CONSTANT, LINEAR, BOOSTING = "constant", "linear model", "gradient boosting"
 
 Part = tuple[Table, np.ndarray]  # rows, and their encoded targets
 Split = tuple[Part, Table, np.ndarray]  # rows to learn from, rows to predict, and which of those scored they are
 
 
-def sampled(part: Part, seed: int) -> Part:
-    """At most :data:`MOST_ROWS` of the rows, drawn by the seed."""
+def sampled(part: Part, seed: int, most: int = MOST_ROWS) -> Part:
+    """At most so many of the rows, drawn by the seed."""
     table, y = part
-    if len(y) <= MOST_ROWS:
+    if len(y) <= most:
         return part
-    rows = np.sort(np.random.default_rng(seed).choice(len(y), MOST_ROWS, replace=False))
+    rows = np.sort(np.random.default_rng(seed).choice(len(y), most, replace=False))
     return table.take(rows), y[rows]
 
 
-def boosts(target: Target) -> bool:
+def together(first: Part | None, second: Part) -> Part:
+    """The rows of both, of the columns of the second."""
+    if first is None:
+        return second
+    (table, y), (other, z) = first, second
+    columns = {name: _joined(table.columns[name], column) for name, column in other.columns.items()}
+    return Table(columns, other.source), np.concatenate([y, z])
+
+
+def _joined(first: Any, second: Any) -> Column:
+    if isinstance(first, Numbers) and isinstance(second, Numbers):
+        return Numbers(np.concatenate([first.values, second.values]))
+    values = tuple(sorted({*first.values, *second.values}))
+    place = {value: code for code, value in enumerate(values)}
+    codes = [np.array([*(place[v] for v in part.values), -1], np.int32)[part.codes] for part in (first, second)]
+    return Text(np.concatenate(codes), values, second.decimal)
+
+
+def boosts(target: Target, n_columns: int) -> bool:
     """Whether gradient boosting is tried."""
-    return not isinstance(target, Classes) or len(target.labels) <= MOST_BOOSTED
+    few = not isinstance(target, Classes) or len(target.labels) <= MOST_BOOSTED
+    return few and n_columns <= MOST_COLUMNS
 
 
 def constant_scores(target: Target, y: np.ndarray) -> dict[str, float]:
@@ -85,7 +105,8 @@ def linear(target: Target, names: list[str], training: Part, table: Table, seed:
     if not features.width:  # each column is constant, or names its rows
         features = TableFeatures([NumberFeature(names[0], 0.0, 0.0, False)])
         learned, table = (Table({names[0]: Numbers(np.zeros(len(some)))}) for some in (learned, table))
-    output = fitted_linear(plain, features, learned, y).predict(features.encode(table))
+    few = sampled((learned, y), seed, max(1, MOST_NUMBERS // features.width))
+    output = fitted_linear(plain, features, *few).predict(features.encode(table))
     return plain.probabilities(output) if isinstance(plain, Classes) else plain.decode(output)
 
 

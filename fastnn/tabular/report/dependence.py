@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.tables.summary import days
 from fastnn.tables.table import Column, Numbers, Table, Text
 from fastnn.tables.target import Classes
 from fastnn.tables.texts import TextFeatures
@@ -57,12 +58,24 @@ def _grid(column: Column) -> Column | None:
             distinct = np.unique(np.quantile(known, np.linspace(0.01, 0.99, GRID), method="inverted_cdf"))
         return Numbers(distinct)
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
-    codes = np.argsort(-counts, kind="stable")[:MOST_VALUES]
-    codes = codes[counts[codes] > 0]
+    codes = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
     if not len(codes):
         return None
+    codes = _over_time(column, counts) if days(column) is not None else codes[:MOST_VALUES]
     gap = [-1] if column.gaps.any() else []
     return Text(np.append(codes, gap).astype(np.int32), column.values, column.decimal)
+
+
+def _over_time(column: Text, counts: np.ndarray) -> np.ndarray:
+    """Codes of dates in their order: all of few, else those between which about equally many rows lie."""
+    there = np.flatnonzero(counts)
+    when = days(Text(there.astype(np.int32), column.values))
+    assert when is not None
+    ordered = there[np.argsort(when, kind="stable")]
+    if len(ordered) <= MOST_VALUES:
+        return ordered
+    before = np.cumsum(counts[ordered])
+    return ordered[np.unique(np.searchsorted(before, np.linspace(1, before[-1], MOST_VALUES)))]
 
 
 def _texts(column: Column) -> list[str | None]:

@@ -42,10 +42,10 @@ def drift(summary: Summary, table: Table, target: Target, output: np.ndarray) ->
     Returns
     -------
     ``columns``: by name ``psi``, ``chance`` (what it may be by chance), ``ks`` and ``ks_chance`` (NaN for text),
-    ``gaps`` and, of numbers, ``mean`` as pairs of training and new, ``outside`` the share of the rows beyond the
-    training rows' range or with a category that they had not, ``new`` these categories, and ``shift``: ``"none"``,
-    ``"moderate"`` or ``"large"``. ``predictions``: the same of what the model says, None where no summary of that
-    is stored. ``rows`` and ``training_rows``.
+    ``gaps`` and, of numbers, ``mean`` as pairs of training and new (days since 1970 where ``dated``), ``outside`` the
+    share of the rows beyond the training rows' range or with a category that they had not, ``new`` these categories,
+    and ``shift``: ``"none"``, ``"moderate"`` or ``"large"``. ``predictions``: the same of what the model says, None
+    where no summary of that is stored. ``rows`` and ``training_rows``.
     """
     found = {column.name: column_drift(column, table.columns[column.name]) for column in summary.columns}
     predictions = None if summary.predictions is None else column_drift(summary.predictions, spoken(target, output))
@@ -96,7 +96,8 @@ def column_drift(summary: ColumnSummary, column: Column) -> dict[str, Any]:
     found = _numbers(summary, column) if isinstance(summary, NumberSummary) else _categories(summary, column)
     old, new = found.pop("bins")
     found["psi"], found["chance"] = stability_index(old, new)
-    found["gaps"] = (summary.gaps / max(1, summary.rows), float(column.gaps.mean()) if len(column) else 0.0)
+    gaps = np.isnan(summary.values(column)) if isinstance(summary, NumberSummary) else column.gaps
+    found["gaps"] = (summary.gaps / max(1, summary.rows), float(gaps.mean()) if len(gaps) else 0.0)
     sizes = [(MODERATE, "moderate"), (LARGE, "large")]
     beyond = [word for least, word in sizes if found["psi"] >= max(least, found["chance"])]
     found["shift"] = beyond[-1] if beyond else "none"
@@ -118,7 +119,7 @@ def stability_index(old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
 
 
 def _numbers(summary: NumberSummary, column: Column) -> dict[str, Any]:
-    values = _values(column)
+    values = summary.values(column)
     old, new = np.append(summary.counts, 0).astype(np.int64), summary.count(values)
     n_old, n_new = int(old.sum()), int(new.sum())
     known = values[~np.isnan(values)]
@@ -131,15 +132,8 @@ def _numbers(summary: NumberSummary, column: Column) -> dict[str, Any]:
     bins = [np.append(np.add.reduceat(counts, ends), 0) for counts in (old, new)] if n_old else [np.zeros(1)] * 2
     bins[0][-1], bins[1][-1] = summary.gaps, len(values) - n_new
     means = (summary.mean if n_old else float("nan"), float(known.mean()) if n_new else float("nan"))
-    return {"bins": bins, "ks": ks, "ks_chance": ks_chance, "mean": means, "outside": outside, "new": []}
-
-
-def _values(column: Column) -> np.ndarray:
-    """Numbers of a column; one of text, which has to be all gaps, has none."""
-    if isinstance(column, Numbers):
-        return column.values
-    found = column.as_numbers()
-    return np.full(len(column), np.nan) if found is None else found.values
+    found = {"bins": bins, "ks": ks, "ks_chance": ks_chance, "mean": means, "outside": outside, "new": []}
+    return found | {"dated": summary.dated}
 
 
 def _tenths(counts: np.ndarray) -> np.ndarray:
@@ -164,4 +158,6 @@ def _categories(summary: CategorySummary, column: Column) -> dict[str, Any]:
     told = sorted(fresh, key=lambda value: -fresh[value])[:FEW_NEW] if not summary.others else []
     outside = n_fresh / max(1, len(column)) if not summary.others else float("nan")  # not all of training are known
     nan = float("nan")
-    return {"bins": [old, new], "ks": nan, "ks_chance": nan, "mean": (nan, nan), "outside": outside, "new": told}
+    return {"bins": [old, new], "ks": nan, "ks_chance": nan, "mean": (nan, nan), "outside": outside, "new": told} | {
+        "dated": False
+    }

@@ -20,7 +20,7 @@ from fastnn.tabular.report.scoring import mean_auc
 
 REPEATS = 5
 MOST_ROWS = 5000  # that are shuffled
-BUDGET, NUMBERS = 2_000_000, 10**10  # rows predicted in all, and their numbers; of very many columns fewer of each
+BUDGET, NUMBERS = 2_000_000, 3 * 10**9  # rows predicted in all, and their numbers; of very many columns fewer of each
 FEWEST_ROWS = 100
 BLOCK = 4_000_000  # numbers of encoded rows that are predicted in one call
 FEW_CLASSES = 10  # up to which the score is the mean AUC of the classes; of more it is the accuracy

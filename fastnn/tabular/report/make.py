@@ -54,7 +54,7 @@ def make_report(
         ``predict`` is of a model that has seen them: scores, curves and worst rows are of this, importance and
         dependence of the model.
     folds : ``(n,)``, the fold of each row, with ``output``: scores of each fold are ``cross_validated``, and baselines
-        are trained fold by fold, too.
+        are trained fold by fold, too, on ``training`` rows besides, which are then those that no fold has.
 
     Raises
     ------

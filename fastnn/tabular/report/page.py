@@ -14,7 +14,7 @@ from fastnn.tabular.report import sections, words
 from fastnn.tabular.report.markup import notes
 from fastnn.tabular.report.svg import text
 
-MOST_CARDS = 4
+CARDS = ("auc", "log_loss", "accuracy", "balanced_accuracy", "rmse", "mae", "r2")
 PARTS = {
     "scores": sections.scores,
     "curves": sections.curves,
@@ -59,6 +59,7 @@ def _cards(report: Any) -> str:
     cards = "".join(
         f'<div class="card"><span>{text(words.TITLES[name])}</span><b>{text(words.in_figures(value))}</b>'
         f"<span>{text(words.in_figures(constant[name]))} for a constant</span></div>"
-        for name, value in list(report.scores.items())[:MOST_CARDS]
+        for name, value in report.scores.items()
+        if name in CARDS
     )
     return f'<div class="cards">{cards}</div>'

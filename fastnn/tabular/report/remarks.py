@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.reprs import counted
-from fastnn.tables.table import Table
+from fastnn.tables.table import Table, listed
 from fastnn.tables.target import Classes
 from fastnn.tabular.report import baselines
 from fastnn.tabular.report.rows import arrays
@@ -46,7 +46,7 @@ def _unknown(report: Any) -> list[str]:
 
 def _twice(report: Any) -> list[str]:
     """Rows that training rows are equal to in all that the model reads."""
-    if report._training is None or report.seen:
+    if report._training is None or report.seen or report._more["folds"] is not None:
         return []
     scored, (table, _) = report._scored, report._training
     seen, new = (row_keys(scored.encoding.features, rows) for rows in (table, scored.table))
@@ -74,13 +74,19 @@ def _baselines(report: Any) -> list[str]:
     told = []
     if not report._more["baselines"]:
         return []
+    texts = getattr(report._scored.encoding.features, "texts", [])
+    if texts and report._splits:
+        told.append(f"baselines do not read {listed([text.name for text in texts])} of text")
     if not report._splits:
         return ["without the training rows the only baseline is a constant"]
     most = max(len(y) for (_, y), _, _ in report._splits)
     if most > baselines.MOST_ROWS:
         told.append(f"baselines are trained on {baselines.MOST_ROWS:,} of {most:,} training rows, drawn")
-    if not baselines.boosts(report.target):
-        told.append(f"gradient boosting is left out: it would grow trees for {len(report.target.labels):,} classes")
+    if not baselines.boosts(report.target, len(report._column_names)):
+        told.append(
+            f"gradient boosting is left out, which is trained on up to {baselines.MOST_BOOSTED} classes and "
+            f"{baselines.MOST_COLUMNS:,} columns"
+        )
     elif baselines.BOOSTING not in report.baselines and importlib.util.find_spec("sklearn") is None:
         told.append("gradient boosting, the strongest baseline, needs scikit-learn (the extra sklearn)")
     return told

@@ -15,7 +15,7 @@ from fastnn.tables.summary import Summary, summarize
 from fastnn.tables.target import Classes
 from fastnn.tabular.report import balance, baselines, curves, mistakes, scoring
 from fastnn.tabular.report import drift as drifting
-from fastnn.tabular.report.baselines import Part, Split
+from fastnn.tabular.report.baselines import Part, Split, together
 from fastnn.tabular.report.dependence import partial_dependence
 from fastnn.tabular.report.importance import permutation_importance
 from fastnn.tabular.report.rows import Scored
@@ -74,8 +74,8 @@ class TableReport:
         self.source, self.rows, self.seen = scored.table.source, len(scored.y), more["seen"]
         self.out_of_fold = scored.given is not None
         folds = more["folds"]
-        if more["cross_validated"] is None and folds is not None:
-            parts = [folds == fold for fold in np.unique(folds)]
+        parts = [] if folds is None else [folds == fold for fold in np.unique(folds)]
+        if more["cross_validated"] is None and len(parts) > 1:
             more["cross_validated"] = [scoring.score(self.target, scored.y[p], scored.output[p]) for p in parts]
         self.cross_validated = scoring.spread_of(more["cross_validated"] or [])
         self._scored, self._training, self._more = scored, training, more
@@ -108,22 +108,23 @@ class TableReport:
         found = {baselines.CONSTANT: baselines.constant_scores(target, y)}
         splits = self._splits
         for kind in baselines.TRAINED if splits and names and self._more["baselines"] else ():
-            if kind != baselines.BOOSTING or baselines.boosts(target):
+            if kind != baselines.BOOSTING or baselines.boosts(target, len(names)):
                 scores = baselines.trained_scores(kind, target, names, splits, y, self._more["seed"])
                 found |= {} if scores is None else {kind: scores}
         return found
 
     @property
     def _splits(self) -> list[Split]:
-        """What plain models learn from and predict: the training rows and these, or these fold by fold."""
+        """What plain models learn from and predict: the training rows and these; these fold by fold, with them."""
         table, y, folds = self._scored.table, self._scored.y, self._more["folds"]
         if folds is None:
             return [] if self._training is None else [(self._training, table, np.arange(len(y)))]
         splits = []
         for fold in np.unique(folds):
             learned, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            if len(learned):
-                splits.append(((table.take(learned), y[learned]), table.take(held), held))
+            if len(learned) or self._training is not None:
+                training = together(self._training, (table.take(learned), y[learned]))
+                splits.append((training, table.take(held), held))
         return splits
 
     @cached_property
@@ -180,7 +181,7 @@ class TableReport:
     @cached_property
     def _summary(self) -> Summary | None:
         """What training saw, as the model file says or the training rows do."""
-        if self._more["summary"] is not None or self._training is None:
+        if self._more["summary"] is not None or self._training is None or self._more["folds"] is not None:
             return self._more["summary"]
         return summarize(self._training[0], self._column_names)
 
@@ -192,7 +193,9 @@ class TableReport:
     def imbalance(self) -> dict[str, Any] | None:
         if not isinstance(self.target, Classes):
             return None
-        y = self._scored.y if self._training is None else self._training[1]
+        seen = [] if self._training is None else [self._training[1]]
+        held = [self._scored.y] if not seen or self._more["folds"] is not None else []
+        y = np.concatenate([*seen, *held])
         return balance.imbalance(self.target, y, self._more["class_weights"])
 
     @property

@@ -12,7 +12,7 @@ from fastnn.tabular.report import charts, words
 from fastnn.tabular.report.markup import Cell, bar, section, table
 from fastnn.tabular.report.markup import charts as side_by_side
 from fastnn.tabular.report.scoring import HIGHER
-from fastnn.tabular.report.svg import text
+from fastnn.tabular.report.svg import in_ticks, text
 from fastnn.tabular.report.text import cell, folds
 from fastnn.tabular.report.words import in_figures, in_percent
 
@@ -186,9 +186,13 @@ def drift(report: Any) -> str:
 
 def _drift(name: str, one: dict[str, Any]) -> list[str | Cell]:
     said = Cell(one["shift"], one["shift"])
-    gaps, means = map(in_percent, one["gaps"]), (in_figures(value) for value in one["mean"])
+    gaps, means = map(in_percent, one["gaps"]), (_mean(value, one["dated"]) for value in one["mean"])
     figures = [in_figures(one[key]) for key in ("psi", "chance", "ks")]
     return [name, *figures, said, *gaps, in_percent(one["outside"]), *means]
+
+
+def _mean(value: float, dated: bool) -> str:
+    return str(np.datetime64(round(value), "D")) if dated and value == value else in_figures(value)
 
 
 def worst(report: Any) -> str:
@@ -216,5 +220,5 @@ def worst(report: Any) -> str:
 def _value(column: Any, row: int) -> str:
     if isinstance(column, Numbers):
         value = float(column.values[row])
-        return "" if value != value else f"{value:,.6g}"
+        return "" if value != value else in_ticks(value)
     return "" if column.codes[row] < 0 else column.values[column.codes[row]]

@@ -161,7 +161,8 @@ def in_ticks(value: float) -> str:
     value = float(f"{value:.6g}")
     if value and not 1e-4 <= abs(value) < 1e7:
         return f"{value:.3g}"
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
+    commas = "," if abs(value) >= 10_000 else ""  # years have none
+    return f"{value:{commas}.0f}" if value == round(value) else f"{value:{commas}.6g}"
 
 
 def colour(k: int) -> str:

@@ -94,8 +94,9 @@ enum fnn_math {
 };
 
 /* c of optimizers.py for a step (from 1), in double; the twin of Optimizer.all_scalars. Of each group of spans, one
- * behind the other. */
-void fnn_scalars(const fnn_model *, int64_t step, double learning_rate, double c[FNN_MOST_GROUPS * FNN_N_SCALARS]);
+ * behind the other; the weight decay is multiplied by `decay`. */
+void fnn_scalars(const fnn_model *, int64_t step, double learning_rate, double decay,
+                 double c[FNN_MOST_GROUPS * FNN_N_SCALARS]);
 
 /* Order of rows of an epoch (random.py, fill_order) and Philox words, the same on every ISA. */
 void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch);

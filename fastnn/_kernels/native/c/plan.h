@@ -222,6 +222,7 @@ typedef struct {
     int64_t rows;              /* samples in the block */
     int64_t first_row;         /* place of the first in its batch: dropout masks are drawn for that place */
     int64_t step;              /* updates done so far */
+    double dropping;           /* what the rates of dropout are multiplied by */
     int training;
     int accumulate; /* gradients of parameters are added to those of the blocks before */
     double

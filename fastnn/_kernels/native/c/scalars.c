@@ -78,14 +78,14 @@ static void group_scalars(const fnn_optimizer *optimizer, int64_t step, double l
     }
 }
 
-void fnn_scalars(const fnn_model *model, int64_t step, double learning_rate,
+void fnn_scalars(const fnn_model *model, int64_t step, double learning_rate, double decay,
                  double c[FNN_MOST_GROUPS * FNN_N_SCALARS]) {
     const fnn_optimizer *optimizer = model->optimizer;
     int64_t known = 0;
     for (int64_t i = 0; i < model->header->n_spans; i++) {
         const fnn_span *span = &model->spans[i];
         if (span->group != known) continue;
-        group_scalars(optimizer, step, learning_rate * span->rate, optimizer->weight_decay * span->decay,
+        group_scalars(optimizer, step, learning_rate * span->rate, optimizer->weight_decay * (span->decay * decay),
                       c + known++ * FNN_N_SCALARS);
     }
 }

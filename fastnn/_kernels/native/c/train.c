@@ -236,7 +236,7 @@ static void settle_ops(const training *t, fnn_team *team, int thread) {
 }
 
 /* contract.train_step. */
-static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t step, double rate, double *sums,
+static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t step, fnn_rate rate, double *sums,
                         fnn_team *team, int thread) {
     const fnn_header *header = t->network->model.header;
     const int64_t block_rows = header->block_rows;
@@ -245,12 +245,13 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     const double total = total_of(t, rows, n_rows);
     update_scalars scalars; /* no initialiser: it would write all groups */
     scalars.penalty_scale = header->divides_penalties ? over(1, total) : 1;
-    fnn_scalars(&t->network->model, step + 1, rate, scalars.c);
+    fnn_scalars(&t->network->model, step + 1, rate.learning_rate, rate.decay, scalars.c);
     if (thread == 0) t->activity = 0;
     for (int64_t first = 0; first < n_rows && !ends(t); first += block_rows) {
         fnn_block block = {.rows = at_most(block_rows, n_rows - first),
                            .first_row = first,
                            .step = step,
+                           .dropping = rate.dropping,
                            .training = 1,
                            .accumulate = first > 0,
                            .activity_scale = 1 / (double)n_rows};
@@ -351,6 +352,7 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
         fnn_block block = {.rows = at_most(header->block_rows, n_rows - first),
                            .first_row = first,
                            .step = t->run->step,
+                           .dropping = t->rates.rates->dropping,
                            .training = 1,
                            .accumulate = first > 0,
                            .activity_scale = 1 / (double)n_rows};
@@ -363,9 +365,16 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
 }
 
 int fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows, int64_t n_rows, int64_t step,
-                 double *sums, int threads) {
+                 double dropping, double *sums, int threads) {
     fnn_run run = {.n_samples = n_rows, .step = step};
-    training t = {.network = network, .data = data, .order = rows, .run = &run, .sums = sums, .is_finite = 1};
+    const fnn_rate rate = {.dropping = dropping};
+    training t = {.network = network,
+                  .data = data,
+                  .order = rows,
+                  .run = &run,
+                  .rates = {.rates = &rate, .one = 1},
+                  .sums = sums,
+                  .is_finite = 1};
     const int64_t together = at_most(network->model.header->block_rows, n_rows);
     t.flop = flop_of_sample(network);
     t.is_long = 3 * t.flop * (double)n_rows >= LONG_FLOP;

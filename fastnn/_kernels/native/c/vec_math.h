@@ -46,6 +46,12 @@ static const real ERFC_TERMS[] = {
     0x1.f85827c9755f8p-24,  -0x1.140c711dceeadp-24, 0x1.6134057e92ce6p-26,  -0x1.49f65d063f880p-28,
     0x1.d544d319bb0d1p-31,  -0x1.f9e43f99f4358p-34, 0x1.915b2367f4719p-37,  -0x1.ba20ba8b36f7dp-41,
     0x1.2dcc7438a62b1p-45,  -0x1.8030971c29538p-51};
+#define TURN_REST 0x1.1a62633145c07p-52
+/* (sin(2 pi r) / r - 2 pi) / r**2 and (cos(2 pi r) - 1) / r**2 in r**2 for |r| <= 1/8: Taylor's, as in turns.h. */
+static const real SINE_TERMS[] = {-41.34170224039976, 81.60524927607506, -76.70585975306139,  42.058693944897655,
+                                  -15.09464257682299, 3.819952584848282, -0.7181223017785006, 0.10422916220813984};
+static const real COSINE_TERMS[] = {-19.739208802178716, 64.9393940226683,  -85.45681720669373, 60.24464137187666,
+                                    -26.4262567833744,   7.903536371318469, -1.714390711088672, 0.28200596845579123};
 #else
 #define BIAS 127
 #define REAL_INFINITY __builtin_inff()
@@ -70,10 +76,14 @@ static const real ERF_TERMS[] = {0x1.06eba8p-3f, -0x1.81273ep-2f,  0x1.ce2d20p-4
 static const real ERFC_TERMS[] = {-0x1.d97fc0p+0f, -0x1.51c9b2p+1f, -0x1.afab60p-1f, -0x1.549e6ep-5f,
                                   0x1.4a9cf4p-7f,  -0x1.0f812ep-9f, 0x1.5d5d82p-12f, -0x1.4057c8p-15f,
                                   0x1.6babcep-19f, -0x1.79be30p-24f};
+#define TURN_REST -0x1.777a5cp-23f
+static const real SINE_TERMS[] = {-0x1.4abbcep+5f, 0x1.466bc2p+6f, -0x1.32ce1ep+6f, 0x1.4cb762p+5f};
+static const real COSINE_TERMS[] = {-0x1.3bd3ccp+4f, 0x1.03c1eap+6f, -0x1.55cb98p+6f, 0x1.db6492p+5f};
 #endif
 
 #define LOG2_E ((real)0x1.71547652b82fep+0)
 #define SQRT_HALF ((real)0x1.6a09e667f3bcdp-1)
+#define TURN ((real)0x1.921fb54442d18p+2) /* 2 pi; TURN_REST is what it lacks */
 #define POLYNOMIAL(x, terms) vec_polynomial(x, terms, sizeof(terms) / sizeof(real))
 
 /* terms[0] + x terms[1] + ... by Horner's rule; n is a constant where this is inlined. */
@@ -255,6 +265,23 @@ static inline vf vf_normal_cdf(vf z) {
     tail = vf_select(vf_gt(a, vf_set1(ERF_HIGHEST)), vf_zero(), tail);
     vf outer = vf_select(vf_lt(u, vf_zero()), tail, vf_sub(vf_set1(1), tail));
     return vf_select(vf_lt(a, vf_set1(1)), inner, outer);
+}
+
+typedef struct {
+    vf sine, cosine;
+} vec_wave;
+
+/* Sine and cosine of an angle in turns: its distance from the nearest quarter is exact, whatever its size. Each is off
+ * by at most a unit in the last place of 1. */
+static inline vec_wave vec_sine_cosine(vf turns) {
+    const vf part = vf_sub(turns, vf_round(turns)), quarter = vf_round(vf_mul(part, vf_set1(4)));
+    const vf r = vf_fnma(quarter, vf_set1((real)0.25), part), z = vf_mul(r, r);
+    const vf bend = vf_fma(z, POLYNOMIAL(z, SINE_TERMS), vf_set1(TURN_REST));
+    const vf s = vf_fma(r, bend, vf_mul(r, vf_set1(TURN))), c = vf_fma(z, POLYNOMIAL(z, COSINE_TERMS), vf_set1(1));
+    const vm odd = vf_eq(vf_abs(quarter), vf_set1(1)), half = vf_gt(vf_abs(quarter), vf_set1(1));
+    const vf sine = vf_select(odd, c, s), cosine = vf_select(odd, s, c);
+    const vm below = vm_or(half, vf_eq(quarter, vf_set1(-1))), left = vm_or(half, vf_eq(quarter, vf_set1(1)));
+    return (vec_wave){.sine = vf_select(below, vf_neg(sine), sine), .cosine = vf_select(left, vf_neg(cosine), cosine)};
 }
 
 #endif

@@ -95,7 +95,7 @@ int fnn_backward(const fnn_network *network, const fnn_block *block, int threads
     return end_of(&pass.exit, pass.exit.answer);
 }
 
-double fnn_update(const fnn_network *network, int64_t step, double learning_rate, double penalty_scale) {
+double fnn_update(const fnn_network *network, int64_t step, double learning_rate, double penalty_scale, double decay) {
     const fnn_model *model = &network->model;
     const int64_t n = model->header->n_params;
     double c[FNN_MOST_GROUPS * FNN_N_SCALARS];
@@ -106,7 +106,7 @@ double fnn_update(const fnn_network *network, int64_t step, double learning_rate
         network->kernels->clip(model);
         penalty_scale = 0;
     }
-    fnn_scalars(model, step, learning_rate, c);
+    fnn_scalars(model, step, learning_rate, decay, c);
     network->kernels->update(model, c, penalty_scale, 0, n);
     if (model->header->has_constraint) network->kernels->constrain(model, 0, 1);
     fnn_restore(control);

@@ -20,9 +20,14 @@ typedef struct {
     const fnn_answer *answers;
 } fnn_data;
 
-/* Learning rates of a call: one for each update, or one for all. */
+/* Of an update: its learning rate, what the weight decay is multiplied by, and what the rates of dropout are. */
 typedef struct {
-    const double *rates;
+    double learning_rate, decay, dropping;
+} fnn_rate;
+
+/* Those of a call: one for each update, or one for all. */
+typedef struct {
+    const fnn_rate *rates;
     int one;
 } fnn_rates;
 
@@ -33,10 +38,10 @@ enum fnn_end { FNN_DONE, FNN_CALLED_OFF, FNN_NO_MEMORY };
  * run stands where it began; rows of a prediction are missing. No memory: nothing was begun. */
 int fnn_forward(const fnn_network *, const fnn_block *, int threads);
 int fnn_backward(const fnn_network *, const fnn_block *, int threads);
-double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale);
+double fnn_update(const fnn_network *, int64_t step, double learning_rate, double penalty_scale, double decay);
 /* contract.gradient of rows[0], rows[1], ..., which are 0, 1, ... */
-int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double *sums,
-                 int threads);
+int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double dropping,
+                 double *sums, int threads);
 int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
 /* outputs[i] takes the i-th output's rows. rooms[i] is for header.block_rows dense rows of the i-th input, NULL where
  * its rows lie one behind the other. */

@@ -31,7 +31,7 @@ def _arguments(number: Any) -> tuple:
     vector = number[::1]
     values, edges = (types.Array(from_dtype(record), 1, "C") for record in (VALUE, EDGE))
     arrays = (types.int64[::1], values, edges, vector, vector, vector, vector, types.int64[::1], vector)
-    when = types.NamedUniTuple(types.int64, len(When._fields), When)
+    when = types.NamedTuple((types.int64,) * (len(When._fields) - 1) + (types.float64,), When)
     return from_dtype(OP), types.NamedTuple(arrays, Arrays), when
 
 

@@ -14,7 +14,7 @@ backward = dropout.backward
 def forward(op, arrays, when):
     x, y, factors = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows), kept(op, arrays, when.n_rows)
     if when.training and op.rate > 0:
-        dropout.draw(op, factors, when)
+        dropout.draw(op, factors, op.rate, when)
         drop(y, x, factors, op.numbers)
         return
     if when.training:

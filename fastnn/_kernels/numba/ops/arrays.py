@@ -38,6 +38,7 @@ class When(NamedTuple):
     step: int
     first_row: int
     accumulate: int
+    dropping: float  # what the rates of dropout are multiplied by
 
 
 @inlined

@@ -15,17 +15,17 @@ def forward(op, arrays, when):
         copy(y, x)
         return
     factors = kept(op, arrays, when.n_rows)
-    draw(op, factors, when)
+    draw(op, factors, op.rate * when.dropping, when)
     for i in range(y.shape[0]):
         y[i] = x[i] * factors[i]
 
 
 @inlined
-def draw(op, factors, when):
-    """Factors of a block's rows, of which ``shared`` have the same."""
+def draw(op, factors, rate, when):
+    """Factors of a block's rows, of which ``shared`` have the same and a share ``rate`` is 0."""
     shared = op.geometry[0]
     drawn = factors[: factors.shape[0] // shared]
-    dropout_factors(drawn, op.seed, op.stream, when.step, op.rate, when.first_row * op.repeat // shared * op.n_out)
+    dropout_factors(drawn, op.seed, op.stream, when.step, rate, when.first_row * op.repeat // shared * op.n_out)
     if shared > 1:
         spread(factors, shared, op.n_out)
 

@@ -28,6 +28,8 @@ EMITTERS = {
     "noise": moving.same,
     "normalize": rows.normalize,
     "own": moving.own,
+    "parametric": columns.parametric,
+    "periodic": columns.periodic,
     "pool": rows.pool,
     "position": moving.position,
     "prelu": columns.prelu,

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnn._ops import batch_norm as normed
 from fastnn._ops import standardize as standard
+from fastnn._ops.periodic import PER_RADIAN
 from fastnn.activations import ActivationCode
 from fastnn.interop.c.function import Function
 from fastnn.interop.c.text import real
@@ -51,6 +52,27 @@ def scale(f: Function, step: Step) -> None:
 
 def prelu(f: Function, step: Step) -> None:
     f.call("prelu_columns", f.x(step), *rows(step), f.table(step, "alpha", step.arrays.w), f.y(step))
+
+
+def parametric(f: Function, step: Step) -> None:
+    size = f.size(step)
+    f.call("copy_numbers", f.x(step), size, f.y(step))
+    activate(f, step, 0, size, int(step.record["n_out"]))
+    f.call("blend_columns", f.x(step), *rows(step), f.table(step, "alpha", step.arrays.w), f.y(step))
+
+
+def periodic(f: Function, step: Step) -> None:
+    a, n = step.arrays, int(step.record["n_in"])
+    units, count, hands_on = a.sizes
+    sizes = {"rows": rows(step)[0], "n": n, "units": units, "count": count, "hands_on": hands_on}
+    phases = a.vector(0, n * count).astype(np.float64) * PER_RADIAN
+    tables = (
+        f.table(step, "frequencies", a.w),
+        f.table(step, "phases", phases.astype(a.w.dtype)),
+        f.table(step, "kernel", a.vector(1, n * units * count)),
+        f.table(step, "bias", a.parameter(step.record["b"], n * units)),
+    )
+    f.call("waves", f.struct(step, "wave_sizes", sizes), f.x(step), *tables, f.y(step))
 
 
 def batch_norm(f: Function, step: Step) -> None:

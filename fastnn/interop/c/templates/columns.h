@@ -31,4 +31,10 @@ static void prelu_columns(const float *x, int rows, int n, const float *alpha, f
         for (int j = 0; j < n; ++j) y[r * n + j] = x[r * n + j] > 0.0f ? x[r * n + j] : x[r * n + j] * alpha[j];
 }
 
+/* y = x + alpha * (y - x), where y comes as an activation of x */
+static void blend_columns(const float *x, int rows, int n, const float *alpha, float *y) {
+    for (int r = 0; r < rows; ++r)
+        for (int j = 0; j < n; ++j) y[r * n + j] = x[r * n + j] + alpha[j] * (y[r * n + j] - x[r * n + j]);
+}
+
 #endif

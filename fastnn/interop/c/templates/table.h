@@ -13,6 +13,21 @@ static float *put_number(double value, double mean, double scale, int gaps, floa
     return x;
 }
 
+/* A number clipped smoothly, and how far it has come in each of n pieces between borders; all 0 for a gap. */
+static float *put_pieces(double value, double center, double scale, const double *borders, int n, int gaps, float *x) {
+    const int is_gap = value != value;
+    double far = (value - center) * scale;
+    far = far > 1e100 ? 1e100 : far < -1e100 ? -1e100 : far;
+    const double third = far / 3.0;
+    *x++ = is_gap ? 0.0f : (float)(far / sqrt(1.0 + third * third));
+    for (int i = 0; i < n; ++i) {
+        const double t = (value - borders[i]) / (borders[i + 1] - borders[i]);
+        *x++ = is_gap ? 0.0f : (float)((t > 1.0 ? 1.0 : t < 0.0 ? 0.0 : t) - 0.5);
+    }
+    if (gaps) *x++ = is_gap ? 1.0f : 0.0f;
+    return x;
+}
+
 /* One of n categories as zeros and a one: behind them a place for gaps, and one for what training had not. */
 static float *put_category(int id, int n, int gaps, int bucket, float *x) {
     const int unseen = bucket ? n + gaps : -1;

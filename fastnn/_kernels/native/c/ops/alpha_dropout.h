@@ -17,7 +17,7 @@ static void alpha_dropout_forward(const fnn_op *op, const fnn_model *model, cons
         return;
     }
     real *factors = place(model, op->z) + at;
-    draw_of_block(op, block, begin, end, factors);
+    draw_of_block(op, op->rate, block, begin, end, factors);
     if (op->rate == 0) { /* all are 1 */
         memcpy(y, x, (size_t)count * sizeof(real));
         return;

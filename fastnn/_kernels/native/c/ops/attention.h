@@ -213,7 +213,7 @@ static void make_factors(const fnn_op *op, const fnn_model *model, const fnn_blo
     const int64_t n = scores_of(op->geometry);
     real *factors = place(model, op->room) + (block->rows + sample) * n;
     if (block->training)
-        draw_factors(op, (uint64_t)block->step, (block->first_row + sample) * n, n, factors);
+        draw_factors(op, op->rate, (uint64_t)block->step, (block->first_row + sample) * n, n, factors);
     else
         for (int64_t i = 0; i < n; i++) factors[i] = 1;
 }

@@ -47,10 +47,10 @@ static uint32_t drop_below(double rate) {
     return threshold >= 4294967295.0 ? 0xFFFFFFFFu : (uint32_t)threshold;
 }
 
-/* Factors of elements first, first + 1, ... of a node's stream. */
-static void draw_factors(const fnn_op *op, uint64_t step, int64_t first, int64_t count, real *factors) {
-    const uint32_t threshold = drop_below(op->rate);
-    const real keep = (real)(1.0 / (1.0 - op->rate));
+/* Factors of elements first, first + 1, ... of a node's stream, of which a share `rate` is 0. */
+static void draw_factors(const fnn_op *op, double rate, uint64_t step, int64_t first, int64_t count, real *factors) {
+    const uint32_t threshold = drop_below(rate);
+    const real keep = (real)(1.0 / (1.0 - rate));
     uint32_t words[WORDS];
     for (int64_t i = 0; i < count;) {
         const int64_t element = first + i, skip = element % 4,
@@ -63,9 +63,9 @@ static void draw_factors(const fnn_op *op, uint64_t step, int64_t first, int64_t
 
 /* Factors of the samples of a share, of which `shared` rows of each have the same. They are drawn at the front, then
  * each row goes to its places from the last one on, so that none is written over before it is read. */
-static void draw_shared(const fnn_op *op, uint64_t step, int64_t first, int64_t samples, real *factors) {
+static void draw_shared(const fnn_op *op, double rate, uint64_t step, int64_t first, int64_t samples, real *factors) {
     const int64_t n = op->n_out, shared = op->geometry[0], rows = op->repeat / shared;
-    draw_factors(op, step, first * rows * n, samples * rows * n, factors);
+    draw_factors(op, rate, step, first * rows * n, samples * rows * n, factors);
     for (int64_t i = samples * rows - 1; i >= 0; i--) {
         const real *from = factors + i * n, first_factor = *from;
         real *to = factors + i * shared * n;
@@ -75,12 +75,13 @@ static void draw_shared(const fnn_op *op, uint64_t step, int64_t first, int64_t 
 }
 
 /* Factors of the samples [begin, end) of a block. */
-static void draw_of_block(const fnn_op *op, const fnn_block *block, int64_t begin, int64_t end, real *factors) {
+static void draw_of_block(const fnn_op *op, double rate, const fnn_block *block, int64_t begin, int64_t end,
+                          real *factors) {
     const int64_t width = op->repeat * op->n_out, first = block->first_row + begin;
     if (op->geometry[0] > 1)
-        draw_shared(op, (uint64_t)block->step, first, end - begin, factors);
+        draw_shared(op, rate, (uint64_t)block->step, first, end - begin, factors);
     else
-        draw_factors(op, (uint64_t)block->step, first * width, (end - begin) * width, factors);
+        draw_factors(op, rate, (uint64_t)block->step, first * width, (end - begin) * width, factors);
 }
 
 static void dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
@@ -93,7 +94,7 @@ static void dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_
         return;
     }
     real *factors = place(model, op->z) + at;
-    draw_of_block(op, block, begin, end, factors);
+    draw_of_block(op, op->rate * block->dropping, block, begin, end, factors);
     for (int64_t i = 0; i < count; i++) y[i] = x[i] * factors[i];
 }
 

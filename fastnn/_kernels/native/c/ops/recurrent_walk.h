@@ -105,7 +105,7 @@ static void draw_of_samples(const sequences *s, const fnn_block *block, int64_t 
     const int64_t count = (end - begin) * s->n;
     real *factors = s->factors + begin * s->n;
     if (block->training)
-        draw_factors(s->op, (uint64_t)block->step, (block->first_row + begin) * s->n, count, factors);
+        draw_factors(s->op, s->op->rate, (uint64_t)block->step, (block->first_row + begin) * s->n, count, factors);
     else
         for (int64_t i = 0; i < count; i++) factors[i] = 1;
 }

@@ -1,0 +1,130 @@
+"""The encoding of raw columns as a transformer of scikit-learn: text, dates, gaps and numbers become inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from fastnn._base.foreign import plain
+from fastnn.tables import FeatureOptions, Table, fit_features, table_of_frame
+from fastnn.tables.features import TableFeatures
+from fastnn.tables.frames import UNKNOWN
+from fastnn.tables.naming import input_names
+from fastnn.tables.pieces import MOST_PIECES
+from fastnn.tables.sparse import encode_sparse
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Columns of any kind as float32 numbers for a network or a linear model; docs/tables.md says how.
+
+    Parameters
+    ----------
+    pieces : numbers of more than two values become a robust number and at most so many pieces between quantiles; 0
+        standardises them.
+    most_one_hot : columns of text with more categories become one whole number each, behind all other numbers, as an
+        ``Embedding`` takes it; None has all one-hot, at most 1,000 categories and one for the rest.
+    dates : whether columns of dates become elapsed time and cycles of the calendar.
+    sparse_output : whether :meth:`transform` gives a ``scipy.sparse.csr_matrix``: for many categories.
+
+    Attributes
+    ----------
+    features_ : the encoding, a :class:`fastnn.tables.features.TableFeatures`.
+    notes_ : what was made of columns that are constant, name rows, or have very many categories; sentences.
+    n_features_in_, feature_names_in_ : as of all transformers.
+
+    Examples
+    --------
+    >>> from fastnn.sklearn import TableEncoder
+    >>> rows = [[1.0, "red"], [2.0, "blue"], [4.0, None]]
+    >>> encoder = TableEncoder().fit(rows)
+    >>> encoder.transform([[2.0, "red"]]).tolist()
+    [[0.0, 0.5, -0.5, 0.0, 1.0, 0.0]]
+    >>> encoder.get_feature_names_out().tolist()
+    ['x0', 'x0_piece1', 'x0_piece2', 'x1_blue', 'x1_red', 'x1_gap']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "pieces": [Interval(Integral, 0, MOST_PIECES, closed="both")],
+        "most_one_hot": [Interval(Integral, 0, None, closed="left"), None],
+        "dates": ["boolean"],
+        "sparse_output": ["boolean"],
+    }
+
+    def __init__(self, pieces=32, *, most_one_hot=None, dates=True, sparse_output=False):
+        self.pieces = pieces
+        self.most_one_hot = most_one_hot
+        self.dates = dates
+        self.sparse_output = sparse_output
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the encoding of these rows; ``y`` is not looked at.
+
+        Parameters
+        ----------
+        X : a frame of pandas, polars or pyarrow, or an array ``(n, columns)`` of numbers, texts or objects.
+
+        Raises
+        ------
+        ValueError, TypeError
+            a column holds infinite numbers, or what is neither number nor text nor time; the message names it.
+        """
+        table = self._table(X, reset=True)
+        options = FeatureOptions(self.pieces, self.most_one_hot, bool(self.dates))
+        features, self.notes_ = fit_features(table, options)
+        assert isinstance(features, TableFeatures)
+        self.features_ = features
+        return self
+
+    def transform(self, X):
+        """Encoded rows, float32 ``(n, n_out)``: an array, or a ``csr_matrix`` with ``sparse_output``."""
+        check_is_fitted(self)
+        table = self._table(X, reset=False)
+        if not self.sparse_output:
+            made = self.features_.encode(table)
+            return np.hstack(made) if isinstance(made, list) else made
+        from scipy.sparse import csr_matrix
+
+        rows = encode_sparse(self.features_, table)
+        return csr_matrix((rows.data, rows.indices, rows.indptr), rows.shape)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the encoded numbers after their columns: ``age``, ``age_piece1``, ``age_gap``, ``city_Bern``."""
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        return np.asarray(input_names(self.features_), dtype=object)
+
+    def _table(self, X: Any, reset: bool) -> Table:
+        """The rows as a table whose columns have the names that they had in fit."""
+        if hasattr(X, "tocsr"):
+            raise TypeError("X is sparse, and sparse input is not supported: it has no raw values; hand in X.toarray()")
+        if isinstance(X, Mapping):
+            raise TypeError("X is a dictionary; hand in a frame, such as pandas.DataFrame(X)")
+        X = plain("X", X, dates=True)
+        if len(getattr(X, "shape", (0, 0))) != 2:
+            raise ValueError(f"X must have two axes, rows and columns, got the shape {X.shape}; Reshape your data")
+        if getattr(getattr(X, "dtype", None), "kind", "O") == "c":
+            raise ValueError("X: Complex data not supported; hand in its real and imaginary parts as columns")
+        X = validate_data(self, X, reset=reset, skip_check_array=True)
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            names = [f"x{place}" for place in range(getattr(self, "n_features_in_", 0))]
+        if not len(X) or not len(names):
+            what = "feature" if len(X) else "sample"
+            least = "while a minimum of 1 is required"
+            raise ValueError(f"X: Found array with 0 {what}(s) (shape=({len(X)}, {len(names)})) {least}.")
+        return table_of_frame(X, list(names), UNKNOWN if reset else self.features_.reading(), "X")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -1,0 +1,67 @@
+"""Columns that count alike at the start: all that one column is encoded as is scaled to a variance of one in sum.
+
+Without it a number of 32 pieces weighs ten times what a category does, and a network takes long to find the latter.
+Rows are scaled for the training alone; then the scales become part of each network's first layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn import layers
+from fastnn.models.model import Model
+from fastnn.tables.columns import CategoryFeature
+from fastnn.tables.pieces import PieceFeature
+
+LEAST_VARIANCE = 1e-4  # of a column's encoding that is scaled; rarer categories than that stay as they are
+
+
+def block_scales(features: Any, x: Any) -> np.ndarray | None:
+    """The factor of each number of an encoded row, ``(width,)`` float32; None where there are none to scale.
+
+    The pieces of a number and the categories of a text are scaled together; numbers themselves and indicators of gaps
+    have a variance of about one, and stay.
+
+    Parameters
+    ----------
+    features : the encoding, :class:`fastnn.tables.features.TableFeatures`.
+    x : what it makes of training rows, an array or a list of the numbers and of codes.
+    """
+    numbers = x[0] if isinstance(x, list) else x
+    dense = getattr(features, "numbers", [])
+    if not dense:
+        return None
+    scales, first = np.ones(numbers.shape[1], np.float32), 0
+    for feature in dense:
+        block = _block(feature, first)
+        first += feature.width
+        variance = float(numbers[:, block].var(axis=0, dtype=np.float64).sum()) if block else 0.0
+        if block and variance > LEAST_VARIANCE:
+            scales[block] = variance**-0.5
+    return scales
+
+
+def _block(feature: Any, first: int) -> slice | None:
+    """Where the numbers stand that are scaled together."""
+    if isinstance(feature, PieceFeature) and feature.n_pieces:
+        return slice(first + 1, first + 1 + feature.n_pieces)
+    return slice(first, first + feature.width) if isinstance(feature, CategoryFeature) else None
+
+
+def scaled(x: Any, scales: np.ndarray | None) -> Any:
+    """Encoded rows with each number multiplied by its scale."""
+    if scales is None:
+        return x
+    return [x[0] * scales, *x[1:]] if isinstance(x, list) else x * scales
+
+
+def fold_scales(model: Model, scales: np.ndarray | None) -> None:
+    """Make a network that was trained on scaled rows one that takes rows as they are encoded."""
+    if scales is None:
+        return
+    dense = next(layer for layer in model.layers if isinstance(layer, layers.Dense))
+    kernel, *bias = dense.get_weights()
+    kernel[: len(scales)] *= scales[:, None]
+    dense.set_weights([kernel, *bias])
