@@ -125,7 +125,8 @@ class Bag:
             interrupted = True
             if not any(member.kept >= 0 for member in members):
                 raise
-        return [member for member in members if member.kept >= 0], interrupted
+        trained = [member for member in members if member.kept >= 0]
+        return [member for member in trained if member.n_epochs] or trained, interrupted
 
     def affordable(self, member: Member, time_limit: float) -> float:
         """How many networks like this one can be trained for all of their epochs in a time."""
@@ -176,6 +177,8 @@ class Bag:
             rounds = -(-(len(members) - i) // n_threads)
             own = self._work(members[i]) * len(members[i:]) / sum(map(self._work, members[i:]))
             limit = max(1e-3, (deadline - time.monotonic()) * min(1.0, max(1.0, own) / rounds))
+            if not i and members[i].settings.epochs == 1:
+                limit = None  # there is a network with an epoch, however short the time
             if i and deadline <= time.monotonic():
                 return
         began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -123,7 +124,11 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
     >>> encoding.target.decode(fitted.model.predict(encoding.features.encode(Table({"x": Numbers(x)})))).shape
     (60,)
     """
-    return train(make_ready(table, column, name, options), options)
+    began = time.monotonic()
+    ready = make_ready(table, column, name, options)
+    if options.time_limit is not None:
+        options = replace(options, time_limit=max(1e-3, options.time_limit - (time.monotonic() - began)))
+    return train(ready, options)
 
 
 def make_ready(table: Table, column: Column, name: str, options: Options) -> Ready:

@@ -19,6 +19,7 @@ from fastnn.tabular.choices import Choice
 from fastnn.tabular.greedy import shares
 from fastnn.tabular.settings import Settings
 
+TO_TRAIN = 0.97  # of a time limit; the rest is for weighing and joining
 Tell = Callable[[Member], None]
 
 
@@ -48,6 +49,7 @@ class Search:
         began, n_folds = time.monotonic(), self.choice.n_folds
         n, n_best = len(self.choice.candidates), min(self.choice.n_finalists, len(self.choice.candidates))
         if time_limit is not None:
+            time_limit *= TO_TRAIN
             count = self.bag.affordable(plain[0], time_limit)
             n, n_best = _within(count, n, n_best, n_folds)
             time_limit = max(1e-3, time_limit - (time.monotonic() - began))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from fastnn.tabular.bag import Bag, Rows
 from fastnn.tabular.fitting import FEWEST_ROWS, Fitted, Options, Ready, as_fitted, make_ready, place_of
 from fastnn.tabular.halving import Halving
 from fastnn.tabular.samplers import sampler
-from fastnn.tabular.search import Search
+from fastnn.tabular.search import TO_TRAIN, Search
 from fastnn.tabular.trials import Trial, read_trials, write_trials
 
 TRIALS, FINALISTS = 50, 4
@@ -109,12 +110,16 @@ def tune(
     >>> len(found.trials), found.best["loss"] == min(row["loss"] for row in found.trials)
     (2, True)
     """
+    began = time.monotonic()
     table, column = _rows(data, target)
     plan = Plan(trials, sampler, epochs, resume, trials_out)
     options = Options(task=task, seed=seed, time_limit=time_limit, n_threads=n_threads, backend=backend)
     if (task or choose_task(column)[0]) == "regress":
         column = as_numbers(column) or column
-    return tune_ready(make_ready(table, column, target, options), options, plan, print if verbose else _silent)
+    ready = make_ready(table, column, target, options)
+    if time_limit is not None:
+        options = replace(options, time_limit=max(1e-3, time_limit - (time.monotonic() - began)))
+    return tune_ready(ready, options, plan, print if verbose else _silent)
 
 
 def _silent(line: str) -> None:
@@ -162,7 +167,7 @@ def tune_ready(ready: Ready, options: Options, plan: Plan, say: Callable[[str], 
         lambda trials: None if out is None else write_trials(out, trials),
         say,
     )
-    members = halving.go(options.time_limit)
+    members = halving.go(None if options.time_limit is None else TO_TRAIN * options.time_limit)
     fitted = as_fitted(ready, options, members, halving.interrupted)
     table = halving.table()
     return Tuned(fitted.model, ready.encoding, [t.row() for t in table], _best(table).row(), fitted, fitted.interrupted)
