@@ -15,7 +15,7 @@ from fastnn.models.model import Model
 from fastnn.tables.columns import CategoryFeature
 from fastnn.tables.pieces import PieceFeature
 
-LEAST_VARIANCE = 1e-4  # of a column's encoding that is scaled; rarer categories than that stay as they are
+LEAST_VARIANCE = 0.25  # of what a column is encoded as; of rarer things not all is made of
 
 
 def block_scales(features: Any, x: Any) -> np.ndarray | None:
@@ -38,8 +38,8 @@ def block_scales(features: Any, x: Any) -> np.ndarray | None:
         block = _block(feature, first)
         first += feature.width
         variance = float(numbers[:, block].var(axis=0, dtype=np.float64).sum()) if block else 0.0
-        if block and variance > LEAST_VARIANCE:
-            scales[block] = variance**-0.5
+        if block:
+            scales[block] = max(variance, LEAST_VARIANCE) ** -0.5
     return scales
 
 
