@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from fastnn._base.foreign import plain
-from fastnn.tables import FeatureOptions, Table, fit_features, table_of_frame
+from fastnn.sklearn.raw_rows import raw_table
+from fastnn.tables import FeatureOptions, Table, fit_features
 from fastnn.tables.features import TableFeatures
-from fastnn.tables.frames import UNKNOWN
 from fastnn.tables.naming import input_names
 from fastnn.tables.pieces import MOST_PIECES
 from fastnn.tables.sparse import encode_sparse
@@ -102,24 +100,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _table(self, X: Any, reset: bool) -> Table:
         """The rows as a table whose columns have the names that they had in fit."""
-        if hasattr(X, "tocsr"):
-            raise TypeError("X is sparse, and sparse input is not supported: it has no raw values; hand in X.toarray()")
-        if isinstance(X, Mapping):
-            raise TypeError("X is a dictionary; hand in a frame, such as pandas.DataFrame(X)")
-        X = plain("X", X, dates=True)
-        if len(getattr(X, "shape", (0, 0))) != 2:
-            raise ValueError(f"X must have two axes, rows and columns, got the shape {X.shape}; Reshape your data")
-        if getattr(getattr(X, "dtype", None), "kind", "O") == "c":
-            raise ValueError("X: Complex data not supported; hand in its real and imaginary parts as columns")
-        X = validate_data(self, X, reset=reset, skip_check_array=True)
-        names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            names = [f"x{place}" for place in range(getattr(self, "n_features_in_", 0))]
-        if not len(X) or not len(names):
-            what = "feature" if len(X) else "sample"
-            least = "while a minimum of 1 is required"
-            raise ValueError(f"X: Found array with 0 {what}(s) (shape=({len(X)}, {len(names)})) {least}.")
-        return table_of_frame(X, list(names), UNKNOWN if reset else self.features_.reading(), "X")
+        return raw_table(self, X, None if reset else self.features_.reading())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

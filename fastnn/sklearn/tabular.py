@@ -11,14 +11,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import plain
 from fastnn._base.threads import get_num_threads
-from fastnn.tables import Table
+from fastnn.sklearn.raw_rows import raw_table
 from fastnn.tables.features import TableFeatures
-from fastnn.tables.frames import table_of_frame
 from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Target, fit_quantity
@@ -43,7 +42,7 @@ class _Tabular(BaseEstimator):
         self.choice = choice
 
     def _fit(self, X: Any, column: Column, target: Target, sample_weight: Any, groups: Any) -> Any:
-        table = self._table(X, reset=True)
+        table = raw_table(self, X, None)
         if len(table) != len(column):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: X has {len(table)} and y {len(column)}"
@@ -67,13 +66,6 @@ class _Tabular(BaseEstimator):
         self._out_of_fold = fitted.out_of_fold[1]
         return self
 
-    def _table(self, X: Any, reset: bool) -> Table:
-        """Rows of a user as a table; its names and their number are kept, or compared with those of ``fit``."""
-        X = plain("X", X, dates=True)
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        names = None if hasattr(X, "columns") else [f"x{i}" for i in range(self.n_features_in_)]
-        return table_of_frame(X, names) if reset else table_of_frame(X, names, self._features().reading())
-
     def _features(self) -> TableFeatures:
         """The encoding of the columns."""
         features = self.encoding_.features
@@ -83,12 +75,14 @@ class _Tabular(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """What the model says of rows, ``(n, n_out)``."""
         check_is_fitted(self)
-        return self.model_.predict(self.encoding_.features.encode(self._table(X, reset=False)))
+        return self.model_.predict(self.encoding_.features.encode(raw_table(self, X, self._features().reading())))
 
     def predictor(self) -> Callable[[Any], Any]:
         """A function of one raw row, a dict by column, that gives what :meth:`predict` does, in microseconds."""
         check_is_fitted(self)
-        encode, predict, decode = RowEncoder(self._features()), self.model_.predictor(), self._decode
+        several = len(self.model_.layout.input_shapes) > 1  # codes of an Embedding beside numbers
+        encode, predict = RowEncoder(self._features()), self.model_ if several else self.model_.predictor()
+        decode = self._decode
         return lambda row: decode(np.asarray(predict(encode(row))).reshape(1, -1))[0]
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
@@ -159,7 +153,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
 
         Parameters
         ----------
-        X : frame of pandas, polars or Arrow, dict of arrays, or array ``(n, n_features)``: numbers, text, dates, gaps.
+        X : frame of pandas, polars or Arrow, or array ``(n, n_features)``: numbers, text, dates, gaps.
         y : classes ``(n,)``.
         sample_weight : ``(n,)``, how much each row counts.
         groups : ``(n,)``, what belongs together: which epoch is kept is not decided by rows of a group learned from.
