@@ -10,6 +10,7 @@ from typing import Any
 
 from fastnn._version import __version__
 from fastnn.cli import tune_command
+from fastnn.cli.table_options import table_options
 from fastnn.cli.values import (
     backend,
     class_weight,
@@ -51,10 +52,6 @@ VALIDATION_HELP = "of the rows held out, default 0.2, or 0 where that is fewer t
 CLASS_WEIGHT_HELP = (
     "how much the rows of each class count: balanced (all classes alike in sum), or weights by name such as "
     "yes=5,no=1, or JSON; a class that is not named counts 1"
-)
-PRESET_HELP = (
-    "of tables, how much is trained: quick, one network; default, four, each on other rows, whose mean is taken; best, "
-    "more of several kinds. default is what is trained where nothing is said of a single network"
 )
 NETWORK_HELP = (
     "mlp: dense layers, the default but for short series; gru, their default, and lstm: recurrent layers that read a "
@@ -209,7 +206,7 @@ def _series(p: argparse.ArgumentParser) -> None:
 
 
 def _network(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--preset", choices=("quick", "default", "best"), help=PRESET_HELP)
+    table_options(p)
     p.add_argument("--network", choices=("mlp", "lenet", "cnn", "gru", "lstm"), help=NETWORK_HELP)
     p.add_argument("--hidden", type=widths, metavar="64,32", help="widths of the hidden dense layers, default: 64,32")
     p.add_argument(

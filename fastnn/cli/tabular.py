@@ -14,18 +14,21 @@ from fastnn.cli.data import Source, require_target
 from fastnn.cli.prepare import class_weights_of, describe, too_few, usable_rows
 from fastnn.cli.report import Report
 from fastnn.cli.table_report import write_recipe_report
-from fastnn.tables import Table
+from fastnn.cli.texts import hints
+from fastnn.tables import Table, shared_rows_note
 from fastnn.tables.target import Classes
 from fastnn.tabular import Fitted, Member, Options, Ready, make_ready
 from fastnn.tabular import train as train_members
 from fastnn.tabular.fitting import FEWEST_ROWS
-from fastnn.tabular.report import summary_of
+from fastnn.tabular.report import score, summary_of
+from fastnn.tabular.report.scoring import spread_of
 
 OF_ONE_NETWORK = (
     *("network", "hidden", "activation", "augment", "image_size", "text", "text_unit", "text_length", "window"),
     *("optimizer", "learning_rate", "epochs", "patience", "batch_size", "weight_decay", "validation"),
     *("checkpoint", "watch", "plot"),
 )
+SHOWS_ONE = {"checkpoint", "watch", "plot"}
 
 
 def takes_recipe(arguments: argparse.Namespace, features: Any) -> bool:
@@ -37,13 +40,18 @@ def takes_recipe(arguments: argparse.Namespace, features: Any) -> bool:
         ``--preset`` is given with what is said of a single network, or for what is no table.
     """
     said = [name for name in OF_ONE_NETWORK if getattr(arguments, name) is not None]
-    if arguments.preset is None:
+    wanted = "--preset" if arguments.preset else "--cv" if arguments.cv else None
+    option = "--" + said[0].replace("_", "-") if said else ""
+    if wanted is None:
+        if isinstance(features, Table) and said and set(said) <= SHOWS_ONE:
+            print(
+                f"note: {option} is about a single network, so one is trained; without it, tables are fitted by several"
+            )
         return isinstance(features, Table) and not said
     if said:
-        option = "--" + said[0].replace("_", "-")
-        raise ValueError(f"{option} is about a single network, and --preset trains several; leave one of both out")
+        raise ValueError(f"{option} is about a single network, and {wanted} trains several; leave one of both out")
     if not isinstance(features, Table):
-        raise ValueError("--preset is for tables, and these rows are images; leave it out")
+        raise ValueError(f"{wanted} is for tables, and these rows are images; leave it out")
     return True
 
 
@@ -57,11 +65,12 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
         seed=seed,
         time_limit=arguments.time_limit,
         backend=arguments.backend,
+        n_folds=arguments.cv,
     )
     ready = make_ready(source.features, require_target(source), source.target_name, options)
     target, y = ready.encoding.row_target, ready.rows.y
     print(f"task: {task} ({reason}){describe(target, y if isinstance(target, Classes) else None)}")
-    for note in ready.notes:
+    for note in (*ready.notes, *hints(source.features)):
         print(f"note: {note}")
     weights = class_weights_of(arguments, target, y)
     if weights is not None:
@@ -95,6 +104,20 @@ def _networks_line(ready: Ready, options: Options) -> str:
     )
 
 
+def twice(table: Table, members: list[Member]) -> list[str]:
+    """The note on rows that the first network did not see, and yet has seen in others that are the same."""
+    first = members[0]
+    return shared_rows_note(table.take(first.learns), table.take(first.held)) if len(first.held) else []
+
+
+def _spread(fitted: Fitted) -> str:
+    """Scores of the networks one by one, their mean and spread, in a line."""
+    held = [(fitted.y[member.held], member.output) for member in fitted.members if member.output is not None]
+    found = spread_of([score(fitted.encoding.row_target, y, output) for y, output in held])
+    told = [f"{name.replace('_', ' ')} {each['mean']:.4g} ± {each['std']:.2g}" for name, each in found.items()]
+    return f"the networks one by one, mean and spread: {', '.join(told[:4])}"
+
+
 def _tell(member: Member) -> None:
     """A line for each network that is trained."""
     if member.kept < 0:
@@ -109,19 +132,23 @@ def finish(source: Source, fitted: Fitted, out: str, task: str, seconds: float, 
     model, members = fitted.model, fitted.members
     assert isinstance(source.features, Table)
     target, (rows, output) = fitted.encoding.row_target, fitted.out_of_fold
-    networks = [member.model for member in members if member.model is not None]
-    updates = sum(network.step for network in networks)
+    updates = sum(member.n_updates for member in members)
+    backend = next(member.model.backend_ for member in members if member.model is not None)
     print("interrupted: the model is kept as far as it was trained\n" * fitted.interrupted, end="")
     trained = f"{counted(len(members), 'network')}, {counted(updates, 'update')}, in {seconds:.1f} s"
-    print(f"trained {trained} on the backend {networks[0].backend_}")
+    print(f"trained {trained} on the backend {backend}")
     where = f"{counted(len(rows), 'row')} that a network did not see"
     if not len(rows):
         where, rows = "the training rows", np.arange(len(fitted.y))
         output = model.predict(fitted.encoding.features.encode(source.features))
     report = Report(target, fitted.y[rows], output)
     print(f"on {where}: {report.in_line()} ({report.baseline()})")
+    if len(fitted.out_of_fold[0]) and len(members) > 1:
+        print(_spread(fitted))
     for line in report.details():
         print(line)
+    for note in twice(source.features, members):
+        print(f"note: {note}")
     told = {
         "data": f"{source.name}, {counted(len(source), 'row')} of {counted(source.n_columns, 'column')}, task {task}",
         "training": f"{trained}, {how}",

@@ -96,11 +96,12 @@ class _Quantities:
         counts = np.bincount(places, minlength=n)
         shares = []
         there = ~column.gaps[: self.half]
-        for learnt, held in self.targets:
+        for ranked, (learnt, held) in enumerate(self.targets):
             new = learnt.mean(where=there) if there.any() else learnt.mean()
             means = np.append(np.bincount(places, learnt, n) / np.maximum(counts, 1), new)
             if isinstance(column, Numbers):
                 guess = _between(column.values, self.half, learnt, means[asked])
+                guess = np.clip(guess, learnt.min(), learnt.max()) if ranked else guess  # no line goes through ranks
             else:
                 guess = means[asked]
             shares.append(1 - float(((guess - held) ** 2).mean() / held.var()))

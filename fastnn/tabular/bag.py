@@ -71,7 +71,7 @@ class Member:
     ----------
     learns, held : rows that it learns from, and those that say which epoch is best (none: the last one is kept).
     output : what it says of the rows held, ``(len(held), n_out)``.   loss : its validation loss there.
-    kept, n_epochs : the epoch whose weights it has, from 0, and how many were trained.
+    kept, n_epochs, n_updates : the epoch whose weights it has, from 0, and how many were trained, of how many updates.
     seconds : that training took.
     trial, fold : which of several settings it has, and the fold that is held.
     share : how much it counts in the mean, None for as much as each other.
@@ -86,6 +86,7 @@ class Member:
     loss: float = np.inf
     kept: int = -1
     n_epochs: int = 0
+    n_updates: int = 0
     seconds: float = 0.0
     trial: int = 0
     fold: int = 0
@@ -225,7 +226,7 @@ class Bag:
         elif not model.epoch or len(held):
             return
         member.kept = best.epoch if best.weights else model.epoch - 1
-        member.n_epochs, member.loss = model.epoch, float(best.loss)
+        member.n_epochs, member.n_updates, member.loss = model.epoch, model.step, float(best.loss)
         _zero_untrained(model, self.rows.take(member.learns), self.n_ids)
         if len(held):
             member.output = model.predict(held.x)

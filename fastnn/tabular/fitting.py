@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn.models.model import Model
-from fastnn.tables import Encoding, FeatureOptions, choose_task, fit_classes, fit_features, fit_quantity
+from fastnn.tables import Encoding, FeatureOptions, choose_task, column_notes, fit_classes, fit_features, fit_quantity
 from fastnn.tables.table import Column, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
@@ -39,6 +39,7 @@ class Options:
     time_limit : seconds, of the training in all; None trains as long as the preset says.
     n_threads, backend : as in :func:`fastnn.fit_many`.
     choice : takes the place of what the preset chooses.
+    n_folds : so many networks, each with a fold of its own; None for what the preset has.
     """
 
     task: str | None = None
@@ -51,6 +52,7 @@ class Options:
     n_threads: int | None = None
     backend: str | None = None
     choice: Choice | None = None
+    n_folds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,10 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
         task = options.task or choose_task(column)[0]
         target = fit_classes(name, column) if task == "classify" else fit_quantity(name, column, limited=True)
     choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes), options.seed)
+    if options.n_folds is not None:
+        choice = replace(choice, n_members=options.n_folds, n_folds=options.n_folds, candidates=())
     features, notes = fit_features(table, FeatureOptions(choice.pieces, choice.most_one_hot, dates=True))
+    notes += column_notes(table, name, column)
     y = target.encode(column)
     x = features.encode(table)
     scales = block_scales(features, x)

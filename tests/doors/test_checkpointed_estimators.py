@@ -92,7 +92,7 @@ def run(*arguments):
 
 
 def test_the_command_goes_on(table, tmp_path, monkeypatch, capsys):
-    train = ["train", table, "--target", "y", "--seed", 3, "--out"]
+    train = ["train", table, "--target", "y", "--network", "mlp", "--seed", 3, "--out"]
     assert run(*train, tmp_path / "whole.safetensors") == 0
     path, again = tmp_path / "run.safetensors", tmp_path / "again.safetensors"
     monkeypatch.chdir(tmp_path)

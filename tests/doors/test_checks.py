@@ -182,3 +182,10 @@ def test_a_hundred_thousand_categories_take_seconds(rng):
     assert not column_notes(table, "y", Text(rng.integers(0, 3, n), ("p", "q", "r")))
     assert time.process_time() - begun < 8
     assert memory() - before < 200
+
+
+def test_a_target_of_bell_shape_is_seen_through_a_line(rng):
+    y = rng.normal(size=300)
+    table = table_of_frame({"a": rng.normal(size=300), "b": 2 * y + 1})
+    (note,) = column_notes(table, "y", Numbers(y))
+    assert note.startswith("column 'b' alone predicts the target 'y'")

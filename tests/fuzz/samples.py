@@ -139,7 +139,7 @@ def of_sequences() -> Sequential:
 
 def models(names=("nested", "chain_of_models", "several")) -> list[bytes]:
     """Models: of layers, of graphs, of images, sequences and tables."""
-    made = [regressor(), shaped(), of_table(), of_columns(), *(trained_graph(GRAPHS[name]) for name in names)]
+    made = [regressor(), shaped(), of_table(), *(trained_graph(GRAPHS[name]) for name in names), of_columns()]
     released = [(RELEASED / f"{name}.safetensors").read_bytes() for name in ("shaped", "trained")]
     return [*(written(model.save) for model in (*made, of_images(), of_sequences())), *released]
 

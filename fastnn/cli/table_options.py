@@ -1,0 +1,19 @@
+"""Options of ``fastnn train`` that are about the recipe for tables."""
+
+from __future__ import annotations
+
+import argparse
+
+from fastnn.cli.values import whole
+
+PRESET_HELP = (
+    "of tables, how much is trained: quick, one network; default, four, each on other rows, whose mean is taken; best, "
+    "more of several kinds. default is what is trained where nothing is said of a single network"
+)
+CV_HELP = "of tables: so many networks, each scored on its own part of the rows; the spread of the scores is told"
+
+
+def table_options(p: argparse.ArgumentParser) -> None:
+    """Add them to the command."""
+    p.add_argument("--preset", choices=("quick", "default", "best"), help=PRESET_HELP)
+    p.add_argument("--cv", type=whole(low=2), metavar="FOLDS", help=CV_HELP)
