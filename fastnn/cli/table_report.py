@@ -11,7 +11,7 @@ import numpy as np
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared
 from fastnn.tables import Encoding, Table
-from fastnn.tabular.report import make_report, summary_of
+from fastnn.tabular.report import TableReport, make_report, report_of, summary_of
 
 ENDINGS = (".html", ".htm")
 Part = tuple[Table, np.ndarray]  # rows, and their encoded targets
@@ -37,7 +37,10 @@ def write_report(
     **known: Any,
 ) -> None:
     """Print what a report says in lines, and write its page; ``known`` is what :func:`make_report` takes besides."""
-    report = make_report(predict, encoding, *rows, numbers=numbers, **known)
+    _write(make_report(predict, encoding, *rows, numbers=numbers, **known), path)
+
+
+def _write(report: TableReport, path: str) -> None:
     report.save(path)
     print("\n".join(["", *report.text()]))
     print(f"wrote {path}", flush=True)
@@ -61,24 +64,8 @@ def write_training_report(path: str, prepared: Any, model: Any, seed: int) -> No
 
 
 def write_recipe_report(path: str, table: Table, numbers: np.ndarray, fitted: Any, seed: int, **known: Any) -> None:
-    """The report of several networks, by what those said of each row that had not seen it.
-
-    ``fitted`` has the ``model`` of all, its ``encoding``, ``members`` with the rows ``held`` from each, ``y`` of all
-    rows, and ``out_of_fold``: rows that were held from some, and what these said of them.
-    """
-    (rows, output), everything = fitted.out_of_fold, np.arange(len(fitted.y))
-    seen = np.setdiff1d(everything, rows)  # by all
-    if not len(rows):
-        rows, known = everything, known | {"seen": True}
-    elif len(seen):
-        known |= {"training": (table.take(seen), fitted.y[seen])}
-    if len(fitted.members) > 1 and len(output):
-        folds = np.zeros(len(everything), np.int64)
-        for fold, member in enumerate(fitted.members):
-            folds[member.held] = fold
-        known |= {"output": output, "folds": folds[rows]}
-    part = table.take(rows), fitted.y[rows]
-    write_report(path, fitted.model.predict, fitted.encoding, part, numbers[rows], seed=seed, **known)
+    """Print and write the report of several networks, as :func:`fastnn.tabular.report.report_of` makes it."""
+    _write(report_of(fitted, table, numbers=numbers, seed=seed, **known), path)
 
 
 def summary_metadata(prepared: Any, model: Any) -> dict[str, str]:

@@ -22,6 +22,7 @@ from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Target, fit_quantity
 from fastnn.tabular import Options, fit_table
+from fastnn.tabular.report import report_of
 
 MOST_SEED = 2**31
 
@@ -62,6 +63,7 @@ class _Tabular(BaseEstimator):
         fitted = fit_table(table, column, target.name, options)
         self.model_, self.encoding_, self.target_ = fitted.model, fitted.encoding, target
         self.n_members_ = len(fitted.members)
+        self.report_ = report_of(fitted, table, seed=options.seed)
         self.out_of_fold_rows_ = fitted.out_of_fold[0]
         self._out_of_fold = fitted.out_of_fold[1]
         return self
@@ -119,6 +121,9 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     model_ : the trained :class:`fastnn.Model`, which takes encoded rows.
     encoding_, target_ : the :class:`fastnn.tables.Encoding` that makes them, and its target.
     out_of_fold_rows_, out_of_fold_proba_ : rows that some networks did not learn from, and their probabilities.
+    report_ : what an analyst needs next, a :class:`fastnn.tabular.report.TableReport` of these rows, whose parts are
+        computed when they are asked for; ``report_.save("report.html")`` writes a page. ``report_.compute()`` before
+        an estimator is pickled keeps them.
 
     >>> from sklearn.datasets import load_iris
     >>> x, y = load_iris(return_X_y=True, as_frame=True)

@@ -96,14 +96,6 @@ class Fitted:
     out_of_fold: tuple[np.ndarray, np.ndarray]
     interrupted: bool
 
-    @property
-    def folds(self) -> np.ndarray:
-        """``(n,)``, which member held a row first; -1 for rows that all members learned from."""
-        found = np.full(len(self.y), -1)
-        for place in reversed(range(len(self.members))):
-            found[self.members[place].held] = place
-        return found
-
 
 def fit_table(table: Table, column: Column, name: str, options: Options = Options()) -> Fitted:
     """Fit the encoding of a table and networks on it.

@@ -70,6 +70,17 @@ class TestClassifier:
         assert shares.shape == (80, 2)
         assert 0.7 < roc_auc_score(y[held] > 0, shares[:, 1]) < 1
 
+    def test_the_report_is_of_rows_out_of_fold(self, rng, tmp_path):
+        raw, y = rows(rng)
+        model = TabularClassifier(choice=FAST, random_state=1).fit(raw, y > 0)
+        held = model.out_of_fold_rows_
+        scores = model.report_.scores
+        assert scores["auc"] == pytest.approx(roc_auc_score(y[held] > 0, model.out_of_fold_proba_[:, 1]))
+        assert model.report_.importance["names"][0] == "size"
+        model.report_.save(tmp_path / "r.html")
+        assert "calibration" in (tmp_path / "r.html").read_text().lower()
+        assert pickle.loads(pickle.dumps(model)).report_.scores == scores
+
     def test_class_weights_move_probabilities(self, rng):
         raw, y = rows(rng)
         plain, weighted = (

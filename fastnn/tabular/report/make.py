@@ -90,3 +90,28 @@ def make_report(
     scored = Scored(predict, encoding, table, y, named, output)
     more = {"cross_validated": cross_validated, "baselines": baselines, "seed": seed, "folds": folds}
     return TableReport(scored, training, **more, summary=summary, class_weights=class_weights, seen=seen)
+
+
+def report_of(fitted: Any, table: Table, numbers: np.ndarray | None = None, seed: int = 0, **known: Any) -> TableReport:
+    """The report of several networks, by what those said of each row that had not seen it.
+
+    Parameters
+    ----------
+    fitted : what :func:`fastnn.tabular.fit_table` gave for ``table``.
+    numbers : ``(n,)``, the rows' numbers in their file, from 1; None counts them.
+    seed, **known : as of :func:`make_report`.
+    """
+    (rows, output), everything = fitted.out_of_fold, np.arange(len(fitted.y))
+    named = everything + 1 if numbers is None else numbers
+    seen = np.setdiff1d(everything, rows)  # by all
+    if not len(rows):
+        rows, known = everything, known | {"seen": True}
+    elif len(seen):
+        known |= {"training": (table.take(seen), fitted.y[seen])}
+    if len(fitted.members) > 1 and len(output):
+        folds = np.zeros(len(everything), np.int64)
+        for fold, member in enumerate(fitted.members):
+            folds[member.held] = fold
+        known |= {"output": output, "folds": folds[rows]}
+    part = table.take(rows), fitted.y[rows]
+    return make_report(fitted.model.predict, fitted.encoding, *part, numbers=named[rows], seed=seed, **known)
