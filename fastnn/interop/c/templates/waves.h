@@ -3,7 +3,8 @@
 #define WAVES_H
 #include <math.h>
 
-/* The waves of a layer: frequencies and phases (n, count) in turns, a kernel (n, units, count) and a bias (n, units). */
+/* The waves of a layer: frequencies and phases (n, count) in turns, a kernel (n, units, count) and a bias (n, units).
+ */
 typedef struct {
     int rows, n, units, count, hands_on;
 } wave_sizes;
