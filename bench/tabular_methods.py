@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -194,10 +195,23 @@ def _tabular(preset: str) -> Callable[[Split, Request], Predict]:
 
     def fit(split: Split, request: Request) -> Predict:
         model = _estimator("fastnn.sklearn", TABULAR, split)
-        model = model(**{"preset": preset, "random_state": request.seed, **request.settings})
+        choice = _choice(preset, split, request.settings)
+        model = model(preset, random_state=request.seed, choice=choice)
         return _predictor(model.fit(split.x, split.y), lambda frame: frame, split)
 
     return fit
+
+
+def _choice(preset: str, split: Split, settings: dict[str, Any]) -> Any:
+    """The preset with parts that are set otherwise: fields of ``fastnn.tabular.Choice`` and ``Settings``."""
+    from fastnn.tabular import choose
+
+    if not settings:
+        return None
+    choice = choose(preset, len(split.y), split.labels is not None)
+    own = {name: value for name, value in settings.items() if hasattr(choice, name)}
+    others = {name: value for name, value in settings.items() if name not in own}
+    return replace(choice, settings=replace(choice.settings, **others), **own)
 
 
 def _command(split: Split, request: Request) -> Predict:

@@ -21,7 +21,8 @@ CANDIDATES, FINALISTS = 12, 5  # of the preset best
 class Choice:
     """How many networks, of how many folds, and of which settings; and the encoding of numbers by ``pieces``.
 
-    Categories of more than ``most_one_hot`` values are embedded.
+    Categories of more than ``most_one_hot`` values are embedded, and columns count alike where ``balanced``
+    (:mod:`fastnn.tabular.balancing`).
     ``candidates`` are settings to choose from, in place of ``n_members`` networks of ``settings``: all of them are
     trained on one fold, the ``n_finalists`` best on the others, too, and these are weighted on the rows held out.
     """
@@ -33,6 +34,7 @@ class Choice:
     most_one_hot: int | None = 64
     candidates: tuple[Settings, ...] = ()
     n_finalists: int = 1
+    balanced: bool = True
 
 
 def choose(preset: str, n_rows: int, classes: bool, seed: int = 0) -> Choice:

@@ -139,7 +139,7 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
     notes += column_notes(table, name, column)
     y = target.encode(column)
     x = features.encode(table)
-    scales = block_scales(features, x)
+    scales = block_scales(features, x) if choice.balanced else None
     return Ready(Encoding(features, target), Rows(scaled(x, scales), y, options.weights), scales, choice, notes)
 
 

@@ -65,7 +65,8 @@ def prepare(model: Model, settings: Settings, target: Target, n_steps: int, x: A
     rate, decay = settings.learning_rate / settings.scale, settings.weight_decay * settings.scale
     schedule = CosineLog(rate, n_steps, cycles=settings.cycles)
     model.compile(optimizers.AdamW(schedule, weight_decay=decay, beta_2=settings.beta_2), ends(target)[1])
-    start(model, x, seed)
+    if settings.starts_from_rows:
+        start(model, x, seed)
 
 
 def start(model: Model, x: Any, seed: int) -> None:

@@ -26,6 +26,7 @@ class Settings:
     beta_2 : of Adam.   cycles : of the schedule :class:`fastnn.schedules.CosineLog`.
     batch_size : rows an update.   epochs : passes over the rows, of which the best one is kept.
     patience : epochs without a better score after which training ends; None trains all.
+    starts_from_rows : whether the first weights follow from the rows, or are those of plain layers.
     """
 
     hidden: tuple[int, ...] = (128, 128, 128)
@@ -38,6 +39,7 @@ class Settings:
     batch_size: int = 128
     epochs: int = 64
     patience: int | None = None
+    starts_from_rows: bool = True
 
     def check(self) -> None:
         """Raise ``ValueError`` or ``TypeError`` for what cannot be trained with."""

@@ -109,6 +109,8 @@ def _trial(row: dict[str, Any]) -> Trial:
             return int(value) if value not in (None, "") else None
         if kind == "float":
             return math.inf if value is None else float(value)
+        if kind == "bool":
+            return str(value) == "True"
         return {"int": int, "str": str}[kind](value)
 
     given: dict[str, Any] = {"hidden": tuple(map(int, str(row["hidden"]).split("-")))}
