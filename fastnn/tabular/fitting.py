@@ -11,7 +11,7 @@ import numpy as np
 from fastnn._base.arguments import integer, number
 from fastnn.models.model import Model
 from fastnn.tables import Encoding, FeatureOptions, choose_task, column_notes, fit_classes, fit_features, fit_quantity
-from fastnn.tables.table import Column, Table
+from fastnn.tables.table import Column, Numbers, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
@@ -21,6 +21,7 @@ from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends
 from fastnn.tabular.search import Search
 
+MOST_INPUTS = 8_192  # numbers of an encoded row that pieces may make of a table
 FEWEST_ROWS = 10  # from which on some say how good a network is
 
 
@@ -135,12 +136,20 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
     choice = options.choice or choose(options.preset, len(table), isinstance(target, Classes), options.seed)
     if options.n_folds is not None:
         choice = replace(choice, n_members=options.n_folds, n_folds=options.n_folds, candidates=())
-    features, notes = fit_features(table, FeatureOptions(choice.pieces, choice.most_one_hot, dates=True))
+    pieces = pieces_for(table, choice.pieces)
+    features, notes = fit_features(table, FeatureOptions(pieces, choice.most_one_hot, dates=True))
     notes += column_notes(table, name, column)
     y = target.encode(column)
     x = features.encode(table)
     scales = block_scales(features, x) if choice.balanced else None
     return Ready(Encoding(features, target), Rows(scaled(x, scales), y, options.weights), scales, choice, notes)
+
+
+def pieces_for(table: Table, most: int) -> int:
+    """Pieces of each number, fewer where there are very many columns; 0 where there would be less than two."""
+    n_numbers = sum(isinstance(column, Numbers) for column in table.columns.values())
+    pieces = min(most, MOST_INPUTS // max(1, n_numbers))
+    return pieces if pieces > 1 else 0
 
 
 def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None = None) -> Fitted:

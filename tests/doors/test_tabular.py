@@ -15,6 +15,7 @@ from fastnn.tabular.bag import _zero_untrained
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
 from fastnn.tabular.best import Best
 from fastnn.tabular.choices import Choice
+from fastnn.tabular.fitting import pieces_for
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import network, prepare
@@ -232,6 +233,12 @@ class TestFitTable:
         fitted = fit_table(table_of_frame(raw), Numbers(price(raw)), "price", options)
         assert 1 <= len(fitted.members) <= 2
         assert all(member.kept >= 0 for member in fitted.members)
+
+    def test_very_many_columns_have_fewer_pieces(self, rng):
+        wide = {f"c{i}": Numbers(rng.normal(size=20)) for i in range(2100)}
+        assert pieces_for(Table(dict(list(wide.items())[:10])), 32) == 32
+        assert pieces_for(Table(wide), 32) == 3
+        assert pieces_for(Table({f"{name}{k}": column for k in "ab" for name, column in wide.items()}), 32) == 0
 
     def test_wrong_lengths_are_refused(self, rng):
         raw = frame(rng)
