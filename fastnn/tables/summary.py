@@ -51,6 +51,8 @@ class NumberSummary:
         """Raise ``ValueError`` where a file has put what no training gives."""
         _check_counts(self.name, self.rows, self.gaps, self.borders, self.counts, other=False)
         number(f"mean of {self.name!r}", self.mean)
+        for border in self.borders:  # a whole number in a file may be larger than any float
+            number(f"a border of {self.name!r}", border)
         if any(low >= high for low, high in zip(self.borders, self.borders[1:], strict=False)):
             raise ValueError(f"the borders of {self.name!r} must rise")
 
