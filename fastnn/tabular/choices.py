@@ -51,7 +51,7 @@ def choose(preset: str, n_rows: int, classes: bool, seed: int = 0) -> Choice:
         learning_rate=RATES[0] if classes else RATES[1], batch_size=batch_size(n_rows), epochs=epochs(n_rows)
     )
     if preset == "quick":
-        return Choice(replace(settings, epochs=max(LEAST_EPOCHS, settings.epochs // 2)), 1, FOLDS)
+        return Choice(replace(settings, epochs=max(LEAST_EPOCHS, settings.epochs // 3)), 1, FOLDS)
     if preset == "best":
         return Choice(settings, 4, FOLDS, candidates=drawn(settings, CANDIDATES, seed), n_finalists=FINALISTS)
     return Choice(settings, 4, FOLDS)
