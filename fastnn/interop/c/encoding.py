@@ -257,7 +257,13 @@ def _decoding(made: Encoded) -> None:
             f"int {name}_class(const float *y)", f"The most probable class by the output: {name}_labels[it].", body
         )
     elif isinstance(target, Quantity):
-        body = [f"return (double)y[0] * {double(target.spread)} + {double(target.mean)};"]
+        value = f"(double)y[0] * {double(target.spread)} + {double(target.mean)}"
+        body = [f"const double value = {f'exp({value})' if target.log else value};"]
+        if target.limits:
+            low, high = map(double, target.limits)
+            body.append(f"return value < {low} ? {low} : value > {high} ? {high} : value;")
+        else:
+            body.append("return value;")
         made.add(f"double {name}_value(const float *y)", f"The predicted {remark(target.name)} by the output.", body)
     elif isinstance(target, Forecast):
         value = f"(double)y[i] * {double(target.spread)} + {double(target.mean)} + last"
