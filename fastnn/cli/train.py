@@ -35,6 +35,7 @@ from fastnn.tables.features import Pixels
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.target import Classes
 from fastnn.tables.texts import TextFeatures
+from fastnn.tabular.networks import ends
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -148,11 +149,8 @@ def build(
 ) -> fastnn.Model:
     """A compiled network for the encoding."""
     target = prepared.encoding.target
-    if isinstance(target, Classes):
-        output = "sigmoid" if target.n_out == 1 else "softmax"
-        loss, metric = "binary_crossentropy" if target.n_out == 1 else "sparse_categorical_crossentropy", "accuracy"
-    else:
-        output, loss, metric = "linear", "mean_squared_error", "r2"
+    output, loss = ends(target)
+    metric = "accuracy" if isinstance(target, Classes) else "r2"
     model = stack(prepared, arguments, output, seed)
     model.compile(optimizer=_optimizer(arguments, recipe, len(prepared.y), decay), loss=loss, metrics=[metric])
     return model

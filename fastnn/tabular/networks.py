@@ -13,6 +13,7 @@ from fastnn._base.random import normal, uniform
 from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 from fastnn.schedules import CosineLog
+from fastnn.tables.series import Forecast
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.settings import Settings
 
@@ -22,7 +23,7 @@ CORNERS = 5  # rows whose outputs a bias is drawn from
 LEAST_SPREAD = 1e-6  # of a unit that counts as the same everywhere
 
 
-def ends(target: Target) -> tuple[str, str]:
+def ends(target: Target | Forecast) -> tuple[str, str]:
     """Activation of the output and loss for a target."""
     if not isinstance(target, Classes):
         return "linear", "mean_squared_error"

@@ -20,6 +20,7 @@ from fastnn.tables.features import NumberFeature, TableFeatures
 from fastnn.tables.fit import fit_columns
 from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Quantity, Target
+from fastnn.tabular.networks import ends
 from fastnn.tabular.report.scoring import score_probabilities, score_values
 
 MOST_ROWS = 50_000  # that a baseline is trained on
@@ -121,11 +122,8 @@ def unlogged(target: Target, y: np.ndarray) -> tuple[Target, np.ndarray]:
 
 def fitted_linear(target: Target, features: TableFeatures, table: Table, y: np.ndarray) -> Sequential:
     """The linear model of encoded rows: its loss is ``mean + |w|^2 / 2n`` of the log loss, ``|w|^2 / n`` of squares."""
-    activation, loss, share = "linear", "mean_squared_error", 1.0
-    if isinstance(target, Classes):
-        activation, loss, share = "softmax", "sparse_categorical_crossentropy", 0.5
-        if target.n_out == 1:
-            activation, loss = "sigmoid", "binary_crossentropy"
+    activation, loss = ends(target)
+    share = 0.5 if isinstance(target, Classes) else 1.0
     penalty = L2(share / len(y))
     model = Sequential([Dense(target.n_out, activation, kernel_regularizer=penalty, input_shape=(features.width,))])
     model.seed = 0
