@@ -156,7 +156,7 @@ def _made(stored: dict[str, Any], n_in: Sequence[int], n_out: int, n_ids: Sequen
 
 def _version(features: Features | SeriesFeatures | TextFeatures, target: Target | Forecast) -> int:
     """The first version of files that have such features and such a target."""
-    if isinstance(target, Quantity) and (target.limits or target.log):
+    if isinstance(target, Quantity) and target.limits:
         return LAST_VERSION
     columns = features.columns if isinstance(features, SeriesFeatures | TextFeatures) else features
     if isinstance(columns, TableFeatures) and not columns.is_first_kind:

@@ -97,7 +97,7 @@ class Classes:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A target of numbers: trained as ``(value - mean) / spread``, of ``log(value)`` where ``log``.
+    """A target of numbers: trained as ``(value - mean) / spread``.
 
     ``limits`` are the least and the largest value that is predicted; none are set where they are left out.
     """
@@ -106,7 +106,6 @@ class Quantity:
     mean: float
     spread: float
     limits: Sequence[float] = ()
-    log: bool = False
 
     n_out = 1
 
@@ -115,12 +114,7 @@ class Quantity:
 
     def encode(self, column: Column) -> np.ndarray:
         """Standardised values, ``(n,)`` float64; the column has no gaps."""
-        values = self.values(column)
-        if self.log:
-            if len(values) and values.min() <= 0:
-                raise ValueError(f"{self.name!r} was above 0 in all training rows, and holds {values.min():g}")
-            values = np.log(values)
-        return (values - self.mean) / self.spread
+        return (self.values(column) - self.mean) / self.spread
 
     def values(self, column: Column) -> np.ndarray:
         """The values as they are, ``(n,)`` float64."""
@@ -142,8 +136,7 @@ class Quantity:
 
     def restore(self, encoded: np.ndarray) -> np.ndarray:
         """The values of :meth:`encode`'s numbers."""
-        values = encoded * self.spread + self.mean
-        return np.exp(values) if self.log else values
+        return encoded * self.spread + self.mean
 
     def check(self) -> None:
         """Raise ``ValueError`` where a file has put what no training gives."""
@@ -156,8 +149,7 @@ class Quantity:
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
         stored: dict[str, Any] = {"kind": "numbers", "name": self.name, "mean": self.mean, "spread": self.spread}
-        more = {"limits": list(self.limits), "log": self.log}
-        return stored | {key: value for key, value in more.items() if value}
+        return stored | ({"limits": list(self.limits)} if self.limits else {})
 
 
 Target = Classes | Quantity
@@ -237,20 +229,19 @@ def fit_classes(name: str, column: Column) -> Classes:
     return Classes(name, labels if np.isnan(order).any() else [labels[i] for i in np.argsort(order, kind="stable")])
 
 
-def fit_quantity(name: str, column: Column, limited: bool = False, log: bool = False) -> Quantity:
+def fit_quantity(name: str, column: Column, limited: bool = False) -> Quantity:
     """Mean and spread of these training rows; the column has no gaps.
 
-    ``limited`` keeps predictions within what the rows have; ``log`` has the logarithm predicted.
+    ``limited`` keeps predictions within what the rows have.
     """
     if isinstance(column, Text) and column.as_numbers() is None:
         raise ValueError(f"the target {name!r} holds text ({_word(column)!r}), which cannot be regressed")
     values = Quantity(name, 0.0, 1.0).values(column)
     limits = (float(values.min()), float(values.max())) if limited else ()
-    known = np.log(values) if log else values
-    mean, spread = float(known.mean()), float(known.std())
+    mean, spread = float(values.mean()), float(values.std())
     if spread <= 1e-12 * abs(mean):
-        raise ValueError(f"the target {name!r} has the value {values.mean():g} in every row: there is nothing to learn")
-    return Quantity(name, mean, spread, limits, log)
+        raise ValueError(f"the target {name!r} has the value {mean:g} in every row: there is nothing to learn")
+    return Quantity(name, mean, spread, limits)
 
 
 def target_from_config(stored: dict[str, Any]) -> Target:
@@ -261,9 +252,7 @@ def target_from_config(stored: dict[str, Any]) -> Target:
         return Classes(stored["name"], [str(label) if type(label) in (int, float) else label for label in labels])
     if stored["kind"] != "numbers":
         raise arguments.unknown_name("kind of target", stored["kind"], ("classes", "numbers"))
-    return Quantity(
-        stored["name"], stored["mean"], stored["spread"], stored.get("limits", ()), stored.get("log", False)
-    )
+    return Quantity(stored["name"], stored["mean"], stored["spread"], stored.get("limits", ()))
 
 
 def _word(column: Column) -> str:

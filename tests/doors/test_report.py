@@ -332,7 +332,7 @@ def test_the_linear_baseline_is_ridge_regression():
     linear = pytest.importorskip("sklearn.linear_model")
     table, values, encoding = additive(100)
     features = fit_features(table)[0]
-    target, y = baselines.unlogged(encoding.target, encoding.target.encode(Numbers(values)))
+    target, y = baselines.unlimited(encoding.target, encoding.target.encode(Numbers(values)))
     model = baselines.fitted_linear(target, features, table, y)
     expected = linear.Ridge().fit(features.encode(table), y).predict(features.encode(table))
     np.testing.assert_allclose(model.predict(features.encode(table))[:, 0], expected, atol=2e-3)

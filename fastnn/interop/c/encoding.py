@@ -258,7 +258,7 @@ def _decoding(made: Encoded) -> None:
         )
     elif isinstance(target, Quantity):
         value = f"(double)y[0] * {double(target.spread)} + {double(target.mean)}"
-        body = [f"const double value = {f'exp({value})' if target.log else value};"]
+        body = [f"const double value = {value};"]
         if target.limits:
             low, high = map(double, target.limits)
             body.append(f"return value < {low} ? {low} : value > {high} ? {high} : value;")

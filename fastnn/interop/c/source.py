@@ -16,9 +16,7 @@ from fastnn.interop.c.text import WIDTH, folded, identifier, remark, shape_text
 from fastnn.interop.program import Program
 
 LIBRARY = {  # and the words that need it
-    "math.h": re.compile(
-        r"\b(?:expf|tanhf|sqrtf?|logf|expm1f|log1pf|erfcf|fabsf|cosf|floorf|exp|sin|cos|INFINITY|NAN)\b"
-    ),
+    "math.h": re.compile(r"\b(?:expf|tanhf|sqrtf?|logf|expm1f|log1pf|erfcf|fabsf|cosf|floorf|sin|cos|INFINITY|NAN)\b"),
     "stdint.h": re.compile(r"\bint(?:8|32|64)_t\b"),
     "string.h": re.compile(r"\bstrcmp\b"),
 }

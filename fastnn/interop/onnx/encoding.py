@@ -164,7 +164,6 @@ def encoded_outputs(g: Graph, encoding: Encoding, output: str) -> list[Any]:
         value = g.add("Cast", [output], to=types.DOUBLE)
         value = g.add("Mul", [value, g.constant(target.spread, "spread", np.float64)])
         made = g.add("Add", [value, g.constant(target.mean, "mean", np.float64)])
-        made = g.add("Exp", [made]) if target.log else made
         if target.limits:
             low, high = target.limits
             made = g.add("Clip", [made, g.constant(low, "low", np.float64), g.constant(high, "high", np.float64)])

@@ -52,9 +52,9 @@ def _both_gaps(kernel: np.ndarray, features: TableFeatures) -> np.ndarray:
 
 def _unscale(perceptron: Any, target: Any) -> None:
     """Have the last layer give the values as they are."""
-    if target.limits or target.log:
+    if target.limits:
         raise ValueError(
-            f"{target.name!r} is predicted within limits or by its logarithm, which scikit-learn's perceptrons cannot; "
+            f"{target.name!r} is predicted within limits, which scikit-learn's perceptrons cannot; "
             "export a model of fastnn train --network mlp, or to C or ONNX"
         )
     perceptron.coefs_[-1] = perceptron.coefs_[-1] * target.spread

@@ -101,7 +101,7 @@ def trained_scores(kind: str, target: Target, names: list[str], splits: list[Spl
 def linear(target: Target, names: list[str], training: Part, table: Table, seed: int) -> np.ndarray:
     """What ridge or logistic regression says of a table: probabilities ``(n, n_classes)``, or numbers ``(n,)``."""
     learned, y = training
-    plain, y = unlogged(target, y)
+    plain, y = unlimited(target, y)
     features = TableFeatures(fit_columns({name: learned.columns[name] for name in names})[0])
     if not features.width:  # each column is constant, or names its rows
         features = TableFeatures([NumberFeature(names[0], 0.0, 0.0, False)])
@@ -111,7 +111,7 @@ def linear(target: Target, names: list[str], training: Part, table: Table, seed:
     return plain.probabilities(output) if isinstance(plain, Classes) else plain.decode(output)
 
 
-def unlogged(target: Target, y: np.ndarray) -> tuple[Target, np.ndarray]:
+def unlimited(target: Target, y: np.ndarray) -> tuple[Target, np.ndarray]:
     """Numbers standardised as they are, without what else the network's target does to them; classes stay."""
     if isinstance(target, Classes):
         return target, y
