@@ -133,7 +133,7 @@ class BuildNative(build_ext):
 
 
 class SameSdist(sdist):
-    """Writes nothing of this day, machine and user into the archive where SOURCE_DATE_EPOCH says which time to write."""
+    """Where SOURCE_DATE_EPOCH says which time to write, nothing of this day, machine and user is in it."""
 
     def make_archive(self, base_name, format, root_dir=None, base_dir=None, owner=None, group=None):
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
@@ -141,10 +141,13 @@ class SameSdist(sdist):
             return super().make_archive(base_name, format, root_dir, base_dir, owner, group)
         path = Path(f"{base_name}.tar.gz")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=int(epoch)) as packed:
-            with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-                for member in sorted(Path(base_dir).rglob("*")):
-                    archive.add(member, recursive=False, filter=lambda info: self._plain(info, int(epoch)))
+        with (
+            path.open("wb") as file,
+            gzip.GzipFile("", "wb", fileobj=file, mtime=int(epoch)) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for member in sorted(Path(base_dir).rglob("*")):
+                archive.add(member, recursive=False, filter=lambda info: self._plain(info, int(epoch)))
         return str(path)
 
     @staticmethod

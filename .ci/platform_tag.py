@@ -1,4 +1,4 @@
-"""Says on which Linux systems a wheel runs, as auditwheel sees it: at most manylinux_2_28 (Debian 11, RHEL 8 and later).
+"""Says on which Linux systems a wheel runs, as auditwheel sees it: at most manylinux_2_28 (RHEL 8, Debian 10).
 
 The system that .ci/run builds on may have a newer C library than a wheel may ask for.
 """

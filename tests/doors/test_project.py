@@ -1,4 +1,4 @@
-"""What stands in two places of the project's files says the same in both, and actions of workflows are what they were."""
+"""What stands in two of the project's files says the same in both, and actions of workflows stay what they were."""
 
 from __future__ import annotations
 
