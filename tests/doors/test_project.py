@@ -27,8 +27,15 @@ def test_the_top_of_the_changelog_is_the_version():
     assert developed or re.fullmatch(r"\d{4}-\d\d-\d\d", top[2]), "a released version has its day"
 
 
-def test_who_cites_the_project_finds_its_version():
+def test_who_cites_or_packs_the_project_finds_its_version():
     assert f"\nversion: {fastnn.__version__}\n" in text_of("CITATION.cff")
+    assert f'\n  version: "{fastnn.__version__}"\n' in text_of("recipe/recipe.yaml")
+
+
+def test_the_recipe_asks_for_what_the_package_asks_for():
+    project, build = PROJECT["project"], PROJECT["build-system"]
+    for entry in ("python" + project["requires-python"], *project["dependencies"], *build["requires"]):
+        assert f"- {entry.replace('>=', ' >=')}\n" in text_of("recipe/recipe.yaml"), entry
 
 
 def test_the_oldest_dependencies_of_the_workflow_are_those_that_the_package_allows():
