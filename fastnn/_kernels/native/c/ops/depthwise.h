@@ -2,12 +2,14 @@
 #ifndef FNN_OPS_DEPTHWISE_H
 #define FNN_OPS_DEPTHWISE_H
 
+#include "prefetch.h"
 #include "windows.h"
 
 #define ACROSS 8   /* outputs of a line that are summed together */
 #define TAPS 3     /* of a window's line, and lines, whose gradients are summed together */
 #define CHANNELS 4 /* vectors of channels whose gradients at a place are summed together */
 #define PLACES 64  /* of a line, whose taps are kept */
+#define FIRST_CACHE 32768
 
 /* Taps [first, end) along one axis that lie inside of it, of the window at `at` (where its first tap reads). */
 typedef struct {
@@ -72,6 +74,10 @@ INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, co
 INLINE void depthwise_outputs(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
                               const real *bias, int add, real *z, const int count, const int three) {
     int64_t j = 0;
+    if (s->h * s->w * s->c > FIRST_CACHE / REAL_BYTES) { /* vectors far from each other are not seen coming */
+        const int64_t soon = ((down.end - 1) * s->dh * s->w + (s->kw - 1) * s->dw + count * s->sw) * s->c;
+        fnn_fetch_all(x, soon * REAL_BYTES, count * s->sw * s->c * REAL_BYTES);
+    }
     for (; j + LANES <= s->c; j += LANES)
         depthwise_tile(s, down, right, x + j, w + j, bias ? vf_load(bias + j) : vf_zero(), add, z + j, LANES, count,
                        three);
@@ -120,7 +126,7 @@ static int64_t outputs_together(int64_t ox, int64_t head, int64_t whole, int add
     return most >= ACROSS && left > ACROSS / 2 ? ACROSS : most >= ACROSS / 2 ? ACROSS / 2 : 1;
 }
 
-#define OUTPUTS(count, three)                                                                                         \
+#define OUTPUTS(count, three)                                                                                          \
     depthwise_outputs(s, down, all, line + from * step, w, bias, add, z + from * s->c, count, three)
 
 /* A line of outputs. */
