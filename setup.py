@@ -18,6 +18,7 @@ each strip of a matrix, and what they would guard are arrays whose indices are c
 import os
 import platform
 import sys
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +30,7 @@ from setuptools.errors import CompileError, LinkError
 C = Path("fastnn/_kernels/native/c")
 BASELINE = ("cpu", "layout", "pulse", "random", "scalars", "scratch", "stages", "threads", "train", "walk")
 COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
+GENERATED = ["-Wno-unused-function", "-Wno-unused-parameter"]  # of what Cython writes
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {
     "x86": {
@@ -47,6 +49,8 @@ FAMILY = {"x86_64": "x86", "amd64": "x86", "aarch64": "arm", "arm64": "arm"}
 JOBS = 2
 SANITIZE = os.environ.get("FASTNN_SANITIZE", "")
 NOTE = "native_missing.txt"  # beside the extension's place: why there is none
+# One module for this Python and all that follow; a Python without a global lock has an ABI of its own.
+STABLE = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 class BuildNative(build_ext):
@@ -59,7 +63,7 @@ class BuildNative(build_ext):
             self._cythonize(ext)
             self._harden(ext)
             ext.extra_objects = self._compile_all()
-            ext.extra_compile_args = [*COMMON, *self.hardened, *self.guards, "-Wno-unused-function", *_last()]
+            ext.extra_compile_args = [*COMMON, *self.hardened, *self.guards, *GENERATED, *_last()]
             super().build_extension(ext)
         except Exception as error:  # whatever goes wrong, the pure Python backends still work
             if os.environ.get("FASTNN_REQUIRE_NATIVE") == "1":
@@ -69,7 +73,12 @@ class BuildNative(build_ext):
             note.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
 
     def copy_extensions_to_source(self):
-        """Of a build in place: the note goes where the extension would."""
+        """Of a build in place: the note goes where the extension would, and none of another ABI stays before it."""
+        for ext in self.extensions:
+            name = Path(self.get_ext_filename(ext.name)).name
+            for old in C.parent.glob("native.*.so"):
+                if old.name != name:
+                    old.unlink()
         super().copy_extensions_to_source()
         here = C.parent / NOTE
         here.unlink(missing_ok=True)
@@ -138,7 +147,12 @@ native = Extension(
     "fastnn._kernels.native.native",
     ["fastnn/_kernels/native/native.pyx"],
     include_dirs=["fastnn/_kernels/native", str(C)],
-    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
+    define_macros=[
+        ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+        ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),
+        *([("Py_LIMITED_API", "0x030B0000")] if STABLE else []),
+    ],
+    py_limited_api=STABLE,
     depends=[
         "setup.py",
         "fastnn/_kernels/native/native.pxd",
@@ -146,4 +160,8 @@ native = Extension(
     ],
     optional=os.environ.get("FASTNN_REQUIRE_NATIVE") != "1",
 )
-setup(ext_modules=[native], cmdclass={"build_ext": BuildNative})
+setup(
+    ext_modules=[native],
+    cmdclass={"build_ext": BuildNative},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE else {},
+)

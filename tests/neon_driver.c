@@ -138,10 +138,10 @@ int main(int count, char **words) {
     if (count != 2) stop("name one instruction set");
     while (fread(&asked, sizeof asked, 1, stdin) == 1) {
         const char *why = "";
-        const fnn_kernels *kernels = fnn_select(words[1], asked.item_size, &why);
-        if (!kernels) stop(why);
+        const int isa = fnn_select(words[1], &why);
+        if (isa < 0) stop(why);
         read_arrays(&asked, arrays);
-        serve(kernels, &asked, arrays);
+        serve(fnn_isa_kernels(isa, asked.item_size), &asked, arrays);
         write_arrays(&asked, arrays);
     }
     return 0;
