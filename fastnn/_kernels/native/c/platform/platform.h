@@ -16,7 +16,7 @@ void *fnn_aligned_alloc(size_t bytes);
 /* NULL too. */
 void fnn_aligned_free(void *memory);
 
-/* A pointer that each thread has of its own: NULL at first, and given to `release` (always the same one) when the thread
+/* A pointer that each thread has of its own: NULL at first, and given to `release` (always the same) when the thread
  * ends. fnn_set_own says 0 when it cannot be kept; fnn_get_own must have been called before. */
 void *fnn_get_own(void (*release)(void *));
 int fnn_set_own(void *value);
