@@ -16,12 +16,12 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 EXTRAS := numba,table,plot,progress,test,bench
-NATIVE := setup.py pyproject.toml fastnn/_kernels/native/native.pyx fastnn/_kernels/native/native.pxd $(wildcard fastnn/_kernels/native/*.pxi fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/ops.def fastnn/_kernels/native/c/ops/*.h)
+NATIVE := setup.py pyproject.toml fastnn/_kernels/native/native.pyx fastnn/_kernels/native/native.pxd $(wildcard fastnn/_kernels/native/*.pxi fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/ops.def fastnn/_kernels/native/c/ops/*.h fastnn/_kernels/native/c/platform/*.[ch])
 # As pyproject.toml names them: with them in .venv a build downloads nothing, and tests can compile.
 BUILDERS := "setuptools>=77" "cython>=3.1" "numpy>=2.0"
 # Another release formats other lines or finds other faults; the gate must not depend on the day.
 LINTERS = $(shell $(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["lint"])')
-C_FILES := $(wildcard fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/ops/*.h fastnn/interop/c/templates/*.h tests/*.c)
+C_FILES := $(wildcard fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/ops/*.h fastnn/_kernels/native/c/platform/*.[ch] fastnn/interop/c/templates/*.h tests/*.c)
 PYTEST_ARGS ?=
 PEERS_PYTHON ?= $(RUN)
 BENCH_ARGS ?=

@@ -14,13 +14,19 @@ Hardening: what a compiler or linker does not know is left out, which ``tests/ke
 The files of kernels go without guards of the stack: GCC puts them into the tiles of products, which are entered for
 each strip of a matrix, and what they would guard are arrays whose indices are constants.
 
+Compilers: GCC, Clang and Apple's Clang. On Windows Visual Studio's headers, libraries and linker with LLVM's clang-cl
+as the compiler, for Microsoft's own knows no vectors of any size; ``CC`` names it where it is not on the path. What is
+asked of the system stands in ``c/platform``, a file a system.
+
 Sdists: with ``SOURCE_DATE_EPOCH`` the same files give the same bytes, as setuptools does for wheels alone.
 """
 
 import gzip
 import os
 import platform
+import shutil
 import sys
+import sysconfig
 import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +39,10 @@ from setuptools.errors import CompileError, LinkError
 
 C = Path("fastnn/_kernels/native/c")
 BASELINE = ("cpu", "layout", "pulse", "random", "scalars", "scratch", "stages", "threads", "train", "walk")
+SYSTEMS = {"win32": "platform/win32", "emscripten": "platform/alone", "wasi": "platform/alone"}
+POSIX = "platform/posix"  # all others
 COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
+GENERATED = ["-Wno-unused-function", "-Wno-unused-parameter"]  # of what Cython writes
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {
     "x86": {
@@ -50,8 +59,14 @@ LINKED = [["-Wl,-z,relro"], ["-Wl,-z,now"], ["-Wl,-z,noexecstack"]]
 RUNPATHS = ("-Wl,-rpath", "-Wl,-R", "-R")  # of the Python that builds, which is nowhere else
 FAMILY = {"x86_64": "x86", "amd64": "x86", "aarch64": "arm", "arm64": "arm"}
 JOBS = 2
+CLANG_CL = r"C:\Program Files\LLVM\bin\clang-cl.exe"
+OF_CL_ALONE = ("/GL", "/LTCG")  # to compile when linking, for which clang-cl's objects have nothing
+if sys.platform == "darwin":  # files of instruction sets are for one machine at a time, also of a Python for two
+    os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 SANITIZE = os.environ.get("FASTNN_SANITIZE", "")
 NOTE = "native_missing.txt"  # beside the extension's place: why there is none
+# One module for this Python and all that follow; a Python without a global lock has an ABI of its own.
+STABLE = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 class BuildNative(build_ext):
@@ -62,9 +77,12 @@ class BuildNative(build_ext):
         note.unlink(missing_ok=True)
         try:
             self._cythonize(ext)
+            self.is_cl = self.compiler.compiler_type == "msvc"
+            if self.is_cl:
+                use_clang_cl(self.compiler, self.plat_name)
             self._harden(ext)
             ext.extra_objects = self._compile_all()
-            ext.extra_compile_args = [*COMMON, *self.hardened, *self.guards, "-Wno-unused-function", *_last()]
+            ext.extra_compile_args = self._spelt([*COMMON, *self.hardened, *self.guards, *GENERATED, *_last()])
             super().build_extension(ext)
         except Exception as error:  # whatever goes wrong, the pure Python backends still work
             if os.environ.get("FASTNN_REQUIRE_NATIVE") == "1":
@@ -74,7 +92,12 @@ class BuildNative(build_ext):
             note.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
 
     def copy_extensions_to_source(self):
-        """Of a build in place: the note goes where the extension would."""
+        """Of a build in place: the note goes where the extension would, and none of another ABI stays before it."""
+        for ext in self.extensions:
+            name = Path(self.get_ext_filename(ext.name)).name
+            for old in C.parent.glob("native.*.so"):
+                if old.name != name:
+                    old.unlink()
         super().copy_extensions_to_source()
         here = C.parent / NOTE
         here.unlink(missing_ok=True)
@@ -93,9 +116,12 @@ class BuildNative(build_ext):
 
     def _harden(self, ext):
         """Choose what this compiler and linker know of flags that make faults harmless, and leave no path of here."""
+        self.guards, self.hardened = [], []
+        if self.is_cl:  # guards stacks and forbids memory that is written and run by itself
+            return
         self.compiler.linker_so = [flag for flag in self.compiler.linker_so if not flag.startswith(RUNPATHS)]
         if SANITIZE:  # they have guards of their own, and look into what FORTIFY would replace
-            self.guards, self.hardened, ext.extra_link_args = [], [], [f"-fsanitize={SANITIZE}"]
+            ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
             return
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "known.c")
@@ -115,8 +141,8 @@ class BuildNative(build_ext):
         return True
 
     def _compile_all(self):
-        family = FAMILY.get(platform.machine().lower(), "other")
-        jobs = [(name, self.guards) for name in BASELINE]
+        family = FAMILY.get(machine(self.plat_name), "other")
+        jobs = [(name, self.guards) for name in (*BASELINE, SYSTEMS.get(sys.platform, POSIX))]
         jobs += [(f"isa_{isa}_{kind}", flags) for isa, flags in ISAS[family].items() for kind in ("f32", "f64")]
         with ThreadPoolExecutor(JOBS) as pool:
             return [objects[0] for objects in pool.map(self._compile, jobs)]
@@ -127,9 +153,34 @@ class BuildNative(build_ext):
             [str(C / f"{name}.c")],
             output_dir=self.build_temp,
             include_dirs=[str(C)],
-            extra_postargs=[*COMMON, *self.hardened, *flags, *_last()],
+            extra_postargs=self._spelt([*COMMON, *self.hardened, *flags, *_last()]),
             depends=[str(header) for header in (*C.rglob("*.h"), *C.glob("*.def"))],
         )
+
+    def _spelt(self, flags):
+        """Flags of Clang as this compiler takes them."""
+        return [f"/clang:{flag}" for flag in flags] if self.is_cl else flags
+
+
+def machine(plat_name):
+    """The processor that is built for, of a platform's name such as ``linux-x86_64`` or ``win-arm64``."""
+    if sys.platform == "darwin":
+        return os.environ["ARCHFLAGS"].split()[-1]
+    return plat_name.rpartition("-")[2].lower()
+
+
+def use_clang_cl(compiler, plat_name):
+    """Have setuptools' compiler of Visual Studio compile with clang-cl."""
+    found = os.environ.get("CC") or shutil.which("clang-cl") or CLANG_CL
+    if not shutil.which(found):
+        raise CompileError(f"{found} is not there: install LLVM, or name its clang-cl by CC; MSVC has no vector types")
+    if not compiler.initialized:
+        compiler.initialize(plat_name)
+    compiler.cc = found
+    target = "aarch64" if FAMILY.get(machine(plat_name)) == "arm" else "x86_64"
+    for flags in (compiler.compile_options, *compiler._ldflags.values()):
+        flags[:] = [flag for flag in flags if flag not in OF_CL_ALONE]
+    compiler.compile_options.append(f"--target={target}-pc-windows-msvc")
 
 
 class SameSdist(sdist):
@@ -168,7 +219,12 @@ native = Extension(
     "fastnn._kernels.native.native",
     ["fastnn/_kernels/native/native.pyx"],
     include_dirs=["fastnn/_kernels/native", str(C)],
-    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
+    define_macros=[
+        ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+        ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),
+        *([("Py_LIMITED_API", "0x030B0000")] if STABLE else []),
+    ],
+    py_limited_api=STABLE,
     depends=[
         "setup.py",
         "fastnn/_kernels/native/native.pxd",
@@ -176,4 +232,8 @@ native = Extension(
     ],
     optional=os.environ.get("FASTNN_REQUIRE_NATIVE") != "1",
 )
-setup(ext_modules=[native], cmdclass={"build_ext": BuildNative, "sdist": SameSdist})
+setup(
+    ext_modules=[native],
+    cmdclass={"build_ext": BuildNative, "sdist": SameSdist},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE else {},
+)

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 
+from fastnn._base import processors
 from fastnn._base.arguments import integer
 
 _chosen: int | None = None
@@ -61,8 +62,8 @@ def alone() -> contextlib.AbstractContextManager[None]:
 
 
 def machine_threads() -> int:
-    """Processors this process may use: its affinity mask and its control group's share of time."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors this process may use: the fast ones of its affinity mask, and its control group's share of time."""
+    count = processors.count()
     try:
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
             quota, period = file.read().split()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,15 @@ def make_predictor(plan: Plan, name: str, backend: Any, state: State) -> Predict
     return faster(own.plan, own.memory, own.shape, own.output_shape, own)
 
 
+class _Standing(NamedTuple):
+    """Where a predictor works: read and replaced as one, for threads may call it while another one renews it."""
+
+    plan: Plan
+    params: np.ndarray
+    memory: Memory
+    free: list[Memory]  # for calls of more threads
+
+
 class Predictor:
     """``f(x)`` or ``f(x, out=)`` for one model; follows the model's parameters as they train.
 
@@ -50,19 +59,37 @@ class Predictor:
     """
 
     def __init__(self, plan: Plan, name: str, backend: Any, state: State):
-        self.plan, self.name, self.backend, self.state = plan, name, backend, state
-        self.params = state.params
-        self.memory = allocate(self.plan, self.params)
-        self.free: list[Memory] = []  # for calls of more threads
+        self.name, self.backend, self.state = name, backend, state
+        self.renew(plan)
         self.shape, self.dtype = plan.layout.input_shape, self.params.dtype
         self.output_shape = plan.layout.output_shape
-        self._cfunc: CFunction | None = None
         self.n_input, self.n_output = int(self.plan.inputs[0]["size"]), int(self.plan.outputs[0]["size"])
 
     def renew(self, plan: Plan) -> None:
         """Predict by another plan, since the model's parameters stand elsewhere: its layers have joined others."""
-        self.plan, self.params, self.free, self._cfunc = plan, self.state.params, [], None
-        self.memory = allocate(plan, self.params)
+        params = self.state.params
+        self.standing = _Standing(plan, params, allocate(plan, params), [])
+        self._cfunc: CFunction | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """What is executed."""
+        return self.standing.plan
+
+    @property
+    def params(self) -> np.ndarray:
+        """The model's parameters, ``(n_params,)``."""
+        return self.standing.params
+
+    @property
+    def memory(self) -> Memory:
+        """Memory that a backend's own predictor works in."""
+        return self.standing.memory
+
+    @property
+    def free(self) -> list[Memory]:
+        """Memory that no call works in."""
+        return self.standing.free
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Predict; returns ``out``, or a new array of shape ``output_shape`` or ``(n, *output_shape)``."""
@@ -80,14 +107,15 @@ class Predictor:
                 raise ValueError(f"out must be writable and have shape {shape}, got {out.shape}")
             if np.may_share_memory(x, out):  # rows not yet read would be written over
                 x = x.copy()
-        memory = self._take_memory()
+        standing = self.standing
+        memory = _memory_in(standing)
         try:
             rows, places = np.asarray(x), np.asarray(out)  # without the ways of a subclass
             self.backend.predict(
-                self.plan, memory, (rows.reshape(-1, self.n_input),), (places.reshape(-1, self.n_output),)
+                standing.plan, memory, (rows.reshape(-1, self.n_input),), (places.reshape(-1, self.n_output),)
             )
         finally:
-            self.free.append(memory)
+            standing.free.append(memory)
         return out
 
     @property
@@ -103,13 +131,6 @@ class Predictor:
             self._cfunc = c_function_of(self)
         return self._cfunc
 
-    def _take_memory(self) -> Memory:
-        """Memory that no other call works in."""
-        try:
-            return self.free.pop()
-        except IndexError:
-            return allocate(self.plan, self.params)
-
     def __repr__(self) -> str:
         return f"<Predictor {self.shape} -> {self.output_shape}, {self.dtype}, on {self.name}>"
 
@@ -123,3 +144,11 @@ class Predictor:
             fault = "" if flags.aligned else ", not aligned"
             fault += "" if flags.c_contiguous else ", not contiguous"
             raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}")
+
+
+def _memory_in(standing: _Standing) -> Memory:
+    """Memory that no other call works in."""
+    try:
+        return standing.free.pop()
+    except IndexError:
+        return allocate(standing.plan, standing.params)

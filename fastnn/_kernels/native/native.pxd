@@ -98,7 +98,8 @@ cdef extern from "c/kernels.h" nogil:
     void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch) noexcept
     void fnn_philox(uint64_t seed, const uint32_t *counter, uint32_t *words) noexcept
     int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward) noexcept
-    const fnn_kernels *fnn_select(const char *isa, int item_size, const char **why) noexcept
+    int fnn_select(const char *isa, const char **why) noexcept
+    const fnn_kernels *fnn_isa_kernels(int i, int item_size) noexcept
     const char *fnn_isa_name(int i) noexcept
     int fnn_isa_count() noexcept
 
@@ -158,6 +159,20 @@ cdef extern from "c/cpu.h" nogil:
     uint64_t fnn_flush_denormals() noexcept
     uint64_t fnn_allow_denormals() noexcept
     void fnn_restore(uint64_t control) noexcept
+
+cdef extern from *:
+    """
+    /* A flag that one thread has at a time, of an object whose methods are called with the GIL, if there is one. */
+    #ifdef Py_GIL_DISABLED
+    static inline int fnn_claim(int *flag) { return !__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE); }
+    static inline void fnn_yield(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
+    #else
+    static inline int fnn_claim(int *flag) { return *flag ? 0 : (*flag = 1); }
+    static inline void fnn_yield(int *flag) { *flag = 0; }
+    #endif
+    """
+    bint fnn_claim(int *flag) noexcept
+    void fnn_yield(int *flag) noexcept
 
 cdef extern from *:
     """

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """The backend "cython": hands a plan and its memory to the C walk, without the GIL.
 
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
@@ -11,9 +12,10 @@ and kept there too when first wanted: in the workspace (rejected) all models wou
 a thread is what its products pack their operands into.
 """
 
+cimport cython
 cimport numpy
 from cpython.ref cimport Py_XDECREF, PyObject
-from cpython.set cimport PySet_GET_SIZE
+from cpython.set cimport PySet_Size
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -35,9 +37,7 @@ cdef enum:
     BRIEF_ROWS = 4  # so few rows are predicted with the GIL held
     MOST_DIMS = 32
 
-cdef bytes _isa = b""
-cdef const fnn_kernels *_f32 = NULL
-cdef const fnn_kernels *_f64 = NULL
+cdef int _isa = 0  # a number, which threads may read while another one sets it
 
 
 def isas():
@@ -62,19 +62,19 @@ def running(found):
 
 def isa():
     """Name of the instruction set in use."""
-    return _isa.decode()
+    return fnn_isa_name(_isa).decode()
 
 
 def use_isa(name=""):
     """Use an instruction set from now on, "" for the best; ``ValueError`` when it does not run here."""
-    global _isa, _f32, _f64
+    global _isa
     cdef const char *why = NULL
     runs = running(isas())
     wanted = (name or runs[0]).encode()
-    cdef const fnn_kernels *f32 = fnn_select(wanted, 4, &why)
-    if f32 == NULL:
+    cdef int found = fnn_select(wanted, &why)
+    if found < 0:
         raise ValueError(f"instruction set {name!r} cannot be used: {why.decode()}; known here: {', '.join(runs)}")
-    _isa, _f32, _f64 = wanted, f32, fnn_select(wanted, 8, &why)
+    _isa = found
 
 
 cdef char *_address(object array, Py_ssize_t *n_bytes, int flags=PyBUF_SIMPLE) except? NULL:

@@ -9,8 +9,7 @@ cdef class Predictor:
     """
 
     cdef object plan, memory, fallback, dtype, __weakref__
-    cdef bint busy  # a call works in the memory, and others may have the GIL meanwhile
-    cdef bint has_own
+    cdef int busy  # a call works in the memory, and others may have the GIL meanwhile, or there is none
     cdef tuple output_shape
     cdef int type_number, n_in_dims, n_out_dims
     cdef numpy.npy_intp in_dims[MOST_DIMS]
@@ -18,7 +17,7 @@ cdef class Predictor:
 
     def __init__(self, plan, memory, tuple input_shape, tuple output_shape, fallback):
         self.plan, self.memory, self.fallback = plan, memory, fallback
-        self.dtype, self.has_own = memory.params.dtype, plan.has_own
+        self.dtype = memory.params.dtype
         self.type_number = self.dtype.num
         self.n_in_dims, self.n_out_dims = len(input_shape), len(output_shape)
         for i, size in enumerate(input_shape):
@@ -29,7 +28,9 @@ cdef class Predictor:
     def renew(self, plan):
         """Predict by another plan, whose parameters stand elsewhere."""
         self.fallback.renew(plan)
-        self.plan, self.memory = plan, self.fallback.memory
+        plan, _, memory, _ = self.fallback.standing
+        with cython.critical_section(self):
+            self.plan, self.memory = plan, memory
 
     @property
     def cfunc(self):
@@ -51,25 +52,24 @@ cdef class Predictor:
             )
         elif not self._fits(out, rows, single) or self._mixes(x, out):
             return self.fallback(x, out)
-        if self.busy:
+        if not fnn_claim(&self.busy):
             return self.fallback(x, out)
-        if rows <= BRIEF_ROWS and not self.has_own:  # with the GIL from here to the end
-            self._run(x, rows, out)
-            return out
-        self.busy = True
         try:
             self._run(x, rows, out)
         finally:
-            self.busy = False
+            fnn_yield(&self.busy)
         return out
 
     cdef int _run(self, x, Py_ssize_t rows, out) except -1:
+        cdef Prepared p
         cdef fnn_source source
         cdef void *room = NULL
         cdef void *to = numpy.PyArray_DATA(out)
         source.x, source.values, source.columns, source.starts = numpy.PyArray_DATA(x), NULL, NULL, NULL
         source.pitch = 0
-        return _predict(_prepared(self.plan, self.memory), &source, rows, &room, &to)
+        with cython.critical_section(self):
+            p = _prepared(self.plan, self.memory)
+        return _predict(p, &source, rows, &room, &to)
 
     cdef bint _mixes(self, x, out) noexcept:
         """Whether out lies over x but not row upon row, so that writing a block would change rows not yet read."""

@@ -11,7 +11,7 @@ cdef class Prepared:
     cdef int32_t *all_rows
     cdef int64_t n_rows
     cdef Py_ssize_t item_size
-    cdef bytes isa
+    cdef int isa
 
     def __cinit__(self, plan, memory):
         cdef Py_ssize_t n
@@ -20,7 +20,7 @@ cdef class Prepared:
         self.memory = Memory(memory.params, memory.slots, memory.states, memory.grads, memory.workspace)
         self.room = [None] * len(plan.inputs)
         self.item_size = memory.params.dtype.itemsize
-        self.network.kernels = _f64 if self.item_size == 8 else _f32
+        self.network.kernels = fnn_isa_kernels(self.isa, <int>self.item_size)
         self.header = model.header = <const fnn_header *>_address(plan.header, &n)
         model.values, model.edges = <const fnn_value *>_address(plan.values, &n), <const fnn_edge *>_address(plan.edges, &n)
         model.ops = <const fnn_op *>_address(plan.ops, &n)
@@ -80,7 +80,7 @@ cdef class Prepared:
 cdef Prepared _prepared(plan, memory):
     cdef dict kept = memory.__dict__
     found = kept.get("_native")
-    if type(found) is Prepared and (<Prepared>found).plan is plan and (<Prepared>found).isa is _isa:
+    if type(found) is Prepared and (<Prepared>found).plan is plan and (<Prepared>found).isa == _isa:
         return <Prepared>found
     made = Prepared(plan, memory)
     kept["_native"] = made
@@ -100,7 +100,7 @@ cdef int _called_off() noexcept with gil:
     cdef PyObject *answer
     if PyErr_CheckSignals():
         return 1
-    if not PySet_GET_SIZE(_tasks_off):
+    if not PySet_Size(_tasks_off):
         return 0
     answer = PyObject_CallNoArgs(<PyObject *>_check)
     Py_XDECREF(answer)

@@ -9,7 +9,8 @@ cdef class Stepper:
     """
 
     cdef object fallback, plan, memory, states
-    cdef bint busy, is_fresh
+    cdef int busy
+    cdef bint is_fresh
     cdef int type_number, n_in_dims, n_out_dims
     cdef Py_ssize_t rows
     cdef numpy.npy_intp in_dims[MOST_DIMS]
@@ -21,10 +22,22 @@ cdef class Stepper:
     def __init__(self, fallback):
         self.fallback, self.plan, self.memory = fallback, fallback.plan, fallback.memory
         self.type_number = fallback.dtype.num
-        self.begin(fallback.states, fallback.n)
+        self._begin(fallback.states, fallback.n)
 
     def begin(self, states, n):
         """Go on with these states, of ``n`` sequences, or of one alone with None."""
+        self._claim()
+        try:
+            self._begin(states, n)
+        finally:
+            fnn_yield(&self.busy)
+
+    cdef int _claim(self) except -1:
+        if not fnn_claim(&self.busy):
+            raise RuntimeError("two threads step through one sequence; each wants a predictor of its own")
+        return 0
+
+    cdef int _begin(self, states, n) except -1:
         cdef Py_ssize_t size
         cdef int i, several = n is not None
         self.states, self.rows, self.is_fresh = states, n if several else 1, self.fallback.is_fresh
@@ -39,12 +52,20 @@ cdef class Stepper:
             self.rooms[i] = NULL
             self.sources[i] = _source(states[i - 1] if i else states[0])
             self.places[i] = _address(states[i - 1] if i else states[0], &size, PyBUF_WRITABLE)
+        return 0
 
     def __repr__(self):
         return repr(self.fallback)
 
     def __call__(self, x, out=None):
-        if self.busy or not self._is(x, self.in_dims, self.n_in_dims, False):
+        self._claim()  # others would step on the same states
+        try:
+            return self._step(x, out)
+        finally:
+            fnn_yield(&self.busy)
+
+    cdef _step(self, x, out):
+        if not self._is(x, self.in_dims, self.n_in_dims, False):
             return self._other(x, out)
         if out is None:
             out = numpy.PyArray_EMPTY(self.n_out_dims, self.out_dims, self.type_number, 0)
@@ -53,19 +74,13 @@ cdef class Stepper:
         if self.is_fresh:
             self.is_fresh = self.fallback.is_fresh = False
         self.sources[0].x, self.places[0] = numpy.PyArray_DATA(x), numpy.PyArray_DATA(out)
-        self.busy = True  # others may have the GIL meanwhile, and would step on the same states
-        try:
-            _predict(_prepared(self.plan, self.memory), self.sources, self.rows, self.rooms, self.places)
-        finally:
-            self.busy = False
+        _predict(_prepared(self.plan, self.memory), self.sources, self.rows, self.rooms, self.places)
         return out
 
-    def _other(self, x, out):
-        if self.busy:
-            raise RuntimeError("two threads step through one sequence; each wants a predictor of its own")
+    cdef _other(self, x, out):
         made = self.fallback(x, out)
         if self.fallback.states is not self.states:
-            self.begin(self.fallback.states, self.fallback.n)
+            self._begin(self.fallback.states, self.fallback.n)
         self.is_fresh = False
         return made
 

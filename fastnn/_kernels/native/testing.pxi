@@ -25,7 +25,7 @@ def codes():
 
 
 cdef const fnn_kernels *_kernels_for(array):
-    return _f64 if array.itemsize == 8 else _f32
+    return fnn_isa_kernels(_isa, array.itemsize)
 
 
 cdef void *_data(array):
@@ -81,7 +81,7 @@ def backward_op(plan, memory, int op, int64_t rows):
 
 def fma_peak(int64_t n, dtype):
     """Floating-point operations that ``n`` steps of c/peak.h did; the GIL is released, so threads can add up."""
-    cdef const fnn_kernels *kernels = _f64 if dtype == "float64" else _f32
+    cdef const fnn_kernels *kernels = fnn_isa_kernels(_isa, 8 if dtype == "float64" else 4)
     cdef double total = 0, flops
     with nogil:
         flops = kernels.peak(n, &total)

@@ -123,13 +123,15 @@ int fnn_isa_count(void) { return sizeof isas / sizeof *isas; }
 const char *fnn_isa_name(int i) { return isas[i].name; }
 int fnn_isa_runs(int i, const fnn_cpu *cpu) { return isas[i].runs(cpu); }
 
-const fnn_kernels *fnn_select(const char *wanted, int item_size, const char **why) {
+const fnn_kernels *fnn_isa_kernels(int i, int item_size) { return item_size == 8 ? isas[i].f64 : isas[i].f32; }
+
+int fnn_select(const char *wanted, const char **why) {
     fnn_cpu cpu = fnn_read_cpu();
     *why = "it is not in this build";
     for (int i = 0; i < fnn_isa_count(); i++) {
         if (wanted && *wanted && strcmp(wanted, isas[i].name)) continue;
-        if (isas[i].runs(&cpu)) return item_size == 8 ? isas[i].f64 : isas[i].f32;
+        if (isas[i].runs(&cpu)) return i;
         *why = "this machine does not run it";
     }
-    return NULL;
+    return -1;
 }

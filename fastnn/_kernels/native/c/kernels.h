@@ -102,10 +102,11 @@ void fnn_scalars(const fnn_model *, int64_t step, double learning_rate, double d
 void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch);
 void fnn_philox(uint64_t seed, const uint32_t counter[4], uint32_t words[4]);
 
-/* Tables of the ISA wanted ("" or NULL: the best this machine has), or NULL with *why set. */
-const fnn_kernels *fnn_select(const char *isa, int item_size, const char **why);
+/* The ISA wanted ("" or NULL: the best this machine has) among those of this build, or -1 with *why set. */
+int fnn_select(const char *isa, const char **why);
 /* ISAs compiled into this build, best first; cpu.h has which of them run. */
 const char *fnn_isa_name(int i);
 int fnn_isa_count(void);
+const fnn_kernels *fnn_isa_kernels(int i, int item_size);
 
 #endif

@@ -4,33 +4,26 @@
  * enough to be packed. A plain thread-local pointer (rejected) would leak with every thread that ends. */
 #include "scratch.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#include "platform/platform.h"
 
 typedef struct {
     size_t bytes;
     void *memory;
 } scratch;
 
-static pthread_key_t key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int has_key;
-
 static void release(void *value) {
     scratch *own = value;
-    free(own->memory);
+    fnn_aligned_free(own->memory);
     free(own);
 }
 
-static void make_key(void) { has_key = !pthread_key_create(&key, release); }
-
 static scratch *own_scratch(void) {
-    pthread_once(&once, make_key);
-    if (!has_key) return NULL;
-    scratch *own = pthread_getspecific(key);
+    scratch *own = fnn_get_own(release);
     if (own) return own;
     own = calloc(1, sizeof *own);
-    if (own && pthread_setspecific(key, own)) {
+    if (own && !fnn_set_own(own)) {
         free(own);
         return NULL;
     }
@@ -41,9 +34,9 @@ void *fnn_scratch(size_t bytes) {
     scratch *own = own_scratch();
     if (!own) return NULL;
     if (own->bytes < bytes) {
-        void *more;
-        if (posix_memalign(&more, 64, bytes)) return NULL;
-        free(own->memory);
+        void *more = fnn_aligned_alloc(bytes);
+        if (!more) return NULL;
+        fnn_aligned_free(own->memory);
         own->memory = more;
         own->bytes = bytes;
     }

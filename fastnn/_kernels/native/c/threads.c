@@ -5,9 +5,7 @@
  * there are never more running threads than were asked for. */
 #include "threads.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <stddef.h>
+#include "platform/platform.h"
 
 #if defined(__x86_64__)
 #define relax() __builtin_ia32_pause()
@@ -21,8 +19,6 @@
  * run after a while, because there may be more threads than processors. */
 enum { SPINS_BEFORE_PARK = 2000, SPINS_BEFORE_YIELD = 1000 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static int workers, busy, parked, claimed;
 static int started_at[FNN_MAX_THREADS]; /* the region before a worker's first */
 static int region;                      /* counts regions; a worker that sees it change has work */
@@ -38,7 +34,7 @@ static void spin(int *spins) {
     if (++*spins < SPINS_BEFORE_YIELD)
         relax();
     else
-        sched_yield();
+        fnn_let_others_run();
 }
 
 void fnn_barrier(fnn_team *team) {
@@ -58,52 +54,42 @@ static int next_region(int seen) {
         if (load(&region) != seen) return load(&region);
         relax();
     }
-    pthread_mutex_lock(&mutex);
+    fnn_lock();
     parked++;
-    while (load(&region) == seen) pthread_cond_wait(&work, &mutex);
+    while (load(&region) == seen) fnn_wait();
     parked--;
-    pthread_mutex_unlock(&mutex);
+    fnn_unlock();
     return load(&region);
 }
 
-static void *worker(void *number) {
-    const int thread = (int)(ptrdiff_t)number;
+static void worker(int thread) {
     for (int seen = started_at[thread];;) {
         seen = next_region(seen);
         if (thread < team_now.size) task_now(argument_now, &team_now, thread);
         add(&busy, -1);
     }
-    return NULL;
 }
 
 static int start_worker(int thread) {
-    pthread_t id;
     started_at[thread] = load(&region);
-    if (pthread_create(&id, NULL, worker, (void *)(ptrdiff_t)thread)) return 0;
-    pthread_detach(id);
-    return 1;
+    return fnn_start_thread(worker, thread);
 }
 
 /* Threads do not survive a fork: the child begins with an empty pool. */
-static void forget_after_fork(void) {
-    workers = busy = parked = claimed = 0;
-    mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-}
+static void forget_workers(void) { workers = busy = parked = claimed = 0; }
 
 static void grow_pool(int wanted) {
-    static int registered;
-    if (!registered) registered = !pthread_atfork(NULL, NULL, forget_after_fork);
+    fnn_after_fork(forget_workers);
     while (workers < wanted && start_worker(workers + 1)) workers++;
 }
 
 /* A worker between its last look at the region and its wait must not miss the call: hence the lock. */
 static void wake_workers(void) {
     store(&busy, workers);
-    pthread_mutex_lock(&mutex);
+    fnn_lock();
     add(&region, 1);
-    if (parked) pthread_cond_broadcast(&work);
-    pthread_mutex_unlock(&mutex);
+    if (parked) fnn_wake_all();
+    fnn_unlock();
 }
 
 void fnn_parallel(int n, fnn_task task, void *argument) {

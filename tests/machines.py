@@ -1,117 +1,127 @@
-"""The NEON kernels on any machine: built by a cross compiler, run by an emulator of 64-bit ARM.
+"""The kernels on other machines: built by a cross compiler, run by an emulator of 64-bit ARM, or by Wine as on Windows.
 
 :class:`Emulated` offers what the tests use of the native backend, so that the same call runs on both. Every call
-starts the emulator once, with the arrays on its standard input; :meth:`Emulated.together` puts many into one start.
+starts the machine once, with the arrays on its standard input; :meth:`Emulated.together` puts many into one start.
 """
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
+import os
 import shutil
 import struct
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+import cross
 import numpy as np
+from cross import DRIVER, ROOT, SOURCES, run
 
 from fastnn._plan import outputs
 
-ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ROOT / "fastnn/_kernels/native/c"
-DRIVER = Path(__file__).with_name("neon_driver.c")
-COMPILER = "aarch64-linux-gnu-gcc"
-EMULATORS = ("qemu-aarch64", "qemu-aarch64-static")
-GEMM, MATH, ACTIVATE, ACTIVATE_BACK, FORWARD, LOSS, UPDATE, TRAIN, PREDICT = range(9)  # as in neon_driver.c
+GEMM, MATH, ACTIVATE, ACTIVATE_BACK, FORWARD, LOSS, UPDATE, TRAIN, PREDICT = range(9)  # as in kernel_driver.c
 REQUEST = struct.Struct("<4i8q2d")
 NOTHING = np.zeros(0)
+GCC = "aarch64-linux-gnu-gcc"
+BUILT = ROOT / "build/machines"
 
 
-def emulator() -> str | None:
-    """Path of the emulator."""
-    return next(filter(None, map(shutil.which, EMULATORS)), None)
+@dataclass(frozen=True)
+class Machine:
+    """A kind of machine: the target of the compiler, and programs that can run what was compiled, the first found."""
+
+    target: cross.Target
+    runners: tuple[str, ...]
+    packages: str  # of Debian, for what is missing
+
+    @property
+    def runner(self) -> str | None:
+        """Path of what runs programs of this machine."""
+        return next(filter(None, map(shutil.which, self.runners)), None)
+
+    @property
+    def compiler(self) -> list[str]:
+        """GCC's cross compiler, else zig; without any, nothing."""
+        if self.target.triple.startswith("aarch64-linux") and shutil.which(GCC):
+            return [GCC, "-static"]
+        command = cross.zig()
+        return [*command, "-target", self.target.triple, "-fno-sanitize=undefined"] if command else []
+
+    def why_not(self) -> str | None:
+        """None when kernels can be built and run here, else the reason."""
+        if not (ROOT / "setup.py").exists():
+            return "the sources are not there"
+        if self.runner is None:
+            return f"{self.runners[0]} is missing (Debian: {self.packages})"
+        return None if self.compiler else f"there is no compiler (Debian: {self.packages}), and no zig; {cross.INSTALL}"
 
 
-def why_not() -> str | None:
-    """None when the kernels can be built and run here, else the reason."""
-    if not (ROOT / "setup.py").exists():
-        return "the sources are not there"
-    if shutil.which(COMPILER) is None:
-        return f"{COMPILER} is missing (Debian: gcc-aarch64-linux-gnu libc6-dev-arm64-cross)"
-    return None if emulator() else f"{EMULATORS[0]} is missing (Debian: qemu-user)"
+ARM = Machine(
+    cross.Target("aarch64-linux-musl", "arm"),
+    ("qemu-aarch64", "qemu-aarch64-static"),
+    "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user",
+)
+WINDOWS = Machine(cross.Target("x86_64-windows-gnu", "x86", "platform/win32"), ("wine", "wine64"), "wine wine64")
 
 
-def program(whole: bool) -> Path:
-    """The driver with all kernels, from the folder ``build`` when it was made from these very sources.
+def program(machine: Machine, isas: tuple[str, ...], whole: bool = True) -> Path:
+    """The driver with the kernels of these instruction sets, from the folder ``build`` when made of these very sources.
 
     Without ``whole``, with those of float32 alone and not optimised, which takes a twentieth of the time.
     """
-    sources = [
-        ROOT / "setup.py",
-        DRIVER,
-        Path(__file__),
-        *sorted(path for path in SOURCES.rglob("*") if path.is_file()),
-    ]
-    text = b"".join(path.read_bytes() for path in sources)
+    sources = [ROOT / "setup.py", DRIVER, Path(__file__), Path(cross.__file__)]
+    sources += sorted(path for path in SOURCES.rglob("*") if path.is_file())
+    text = repr((machine, machine.compiler, isas, whole)).encode() + b"".join(path.read_bytes() for path in sources)
     import fcntl  # not on Windows, where nothing of this runs
 
-    kept = ROOT / "build/neon" / (hashlib.sha256(text).hexdigest()[:16] + ("" if whole else "-f32"))
+    kept = BUILT / f"{hashlib.sha256(text).hexdigest()[:16]}.exe"
     kept.parent.mkdir(parents=True, exist_ok=True)
     with open(kept.parent / "lock", "w") as lock:  # of several processes that test, one compiles
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-                build(Path(folder), whole).replace(kept)
+                build(machine, isas, Path(folder), whole).replace(kept)
     return kept
 
 
-def build(folder: Path, whole: bool) -> Path:
-    """Compile the driver and the kernels of NEON with the flags of setup.py; the program.
+def build(machine: Machine, isas: tuple[str, ...], folder: Path, whole: bool) -> Path:
+    """Compile the driver and these kernels with the flags of setup.py; the program.
 
-    What ``fnn_select`` names besides is never called, and stands at the address 0.
+    What ``cpu.c`` names besides is never called, and is an empty table.
     """
-    wanted = _constants(ROOT / "setup.py", "COMMON", "BASELINE", "ISAS")
-    flags = [*wanted["COMMON"], *([] if whole else ["-O0"]), "-Werror", f"-I{SOURCES}"]
-    kernels = {f"{isa}_{kind}": own for isa, own in wanted["ISAS"]["arm"].items() for kind in ("f32", "f64")}
-    tested = ("neon_f32", "neon_f64") if whole else ("neon_f32",)
-    jobs = [(SOURCES / f"isa_{name}.c", kernels[name]) for name in tested]  # the long ones first
-    jobs += [(source, []) for source in (*(SOURCES / f"{name}.c" for name in wanted["BASELINE"]), DRIVER)]
+    flags = [*cross.settings()["COMMON"], *([] if whole else ["-O0"]), "-Werror", f"-I{SOURCES}"]
+    jobs, absent = [], ['#include "kernels.h"\n']
+    for source, own in cross.files(machine.target.family, machine.target.system):
+        of_kernels, isa, kind = (f"{source.stem}__").split("_")[:3]
+        if of_kernels == "isa" and (isa not in isas or (kind == "f64" and not whole)):
+            absent.append(f"const fnn_kernels fnn_{isa}_{kind} = {{0}};\n")
+        else:
+            jobs.append((source, own))
+    stub = folder / "absent.c"
+    stub.write_text("".join(absent))
 
     def compiled(job):
         target = folder / f"{job[0].stem}.o"
-        _run([COMPILER, *flags, *job[1], "-c", str(job[0]), "-o", str(target)])
+        run([*machine.compiler, *flags, *job[1], "-c", str(job[0]), "-o", str(target)])
         return str(target)
 
     with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(compiled, jobs))
-    linked, absent = folder / "neon_driver", [f"-Wl,--defsym=fnn_{name}=0" for name in kernels.keys() - {*tested}]
-    _run([COMPILER, "-static", *objects, *absent, "-o", str(linked), "-lm", "-lpthread"])
+        objects = list(pool.map(compiled, [*jobs, (stub, ["-Wno-missing-field-initializers"])]))
+    linked = folder / "kernel_driver.exe"
+    run([*machine.compiler, *objects, "-o", str(linked), "-lm", "-lpthread"])
     return linked
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def _constants(path: Path, *names: str) -> dict:
-    """Values of a script's constants, without running what else it does."""
-    found: dict = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            with contextlib.suppress(Exception):  # those that call something
-                found[node.targets[0].id] = eval(compile(ast.Expression(node.value), path, "eval"), {}, found)
-    return {name: found[name] for name in names}
-
-
 class Emulated:
-    """The NEON kernels behind the functions of the native backend; arrays are changed in place."""
+    """Kernels of another machine behind the functions of the native backend; arrays are changed in place."""
 
-    def __init__(self, whole: bool = True):
-        self.command = [str(emulator()), str(program(whole)), "neon"]
+    def __init__(self, machine: Machine, isa: str, isas: tuple[str, ...] = (), whole: bool = True):
+        """Of the instruction set ``isa``, in a program that has all of ``isas``."""
+        self.command = [str(machine.runner), str(program(machine, isas or (isa,), whole)), isa]
         self.waiting: list | None = None
 
     @contextlib.contextmanager
@@ -138,7 +148,8 @@ class Emulated:
             sent.append(head)
             for array in arrays:
                 sent += [struct.pack("<q", array.nbytes), array.tobytes()]
-        done = subprocess.run(self.command, input=b"".join(sent), capture_output=True, check=False)
+        told = os.environ | {"WINEDEBUG": "-all", "WINEPREFIX": str(BUILT / "wine")}
+        done = subprocess.run(self.command, input=b"".join(sent), capture_output=True, check=False, env=told)
         assert done.returncode == 0, done.stderr.decode()
         at = 0
         for array in (array for _, arrays in calls for array in arrays):

@@ -1,12 +1,19 @@
-/* Runs kernels of the instruction set named by its argument on what a test sends, and sends the arrays back.
+/* Runs kernels of the instruction set named by its argument on what a test sends, and sends the arrays back: on machines
+ * that an emulator or another system stands for.
  *
  * A request on standard input is a `request` and its arrays, each an int64 length in bytes and the bytes; the reply on
  * standard output is the bytes of all arrays after the call, in the same order. Layouts are those of plan.h, so the
- * tables of a plan go through as they lie in Python's memory. neon.py is the other end. */
+ * tables of a plan go through as they lie in Python's memory. machines.py is the other end. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef _WIN32
+#include <fcntl.h>
+#include <io.h>
+#endif
+
 #include "cpu.h"
+#include "platform/platform.h"
 #include "walk.h"
 
 enum { GEMM, MATH, ACTIVATE, ACTIVATE_BACK, FORWARD, LOSS, UPDATE, TRAIN, PREDICT };
@@ -26,7 +33,7 @@ typedef struct {
 } array;
 
 static void stop(const char *why) {
-    fprintf(stderr, "neon_driver: %s\n", why);
+    fprintf(stderr, "kernel_driver: %s\n", why);
     exit(1);
 }
 
@@ -39,8 +46,8 @@ static void read_arrays(const request *asked, array *arrays) {
     for (int k = 0; k < asked->n_arrays; k++) {
         array *a = &arrays[k];
         get(&a->bytes, sizeof a->bytes);
-        a->data = NULL;
-        if (a->bytes && posix_memalign(&a->data, 64, (size_t)a->bytes)) stop("no memory");
+        a->data = a->bytes ? fnn_aligned_alloc((size_t)a->bytes) : NULL;
+        if (a->bytes && !a->data) stop("no memory");
         get(a->data, (size_t)a->bytes);
     }
 }
@@ -48,7 +55,7 @@ static void read_arrays(const request *asked, array *arrays) {
 static void write_arrays(const request *asked, array *arrays) {
     for (int k = 0; k < asked->n_arrays; k++) {
         fwrite(arrays[k].data, 1, (size_t)arrays[k].bytes, stdout);
-        free(arrays[k].data);
+        fnn_aligned_free(arrays[k].data);
     }
 }
 
@@ -132,16 +139,25 @@ static void serve(const fnn_kernels *kernels, const request *asked, const array 
     }
 }
 
+/* Where bytes 10 would become 13 and 10, and byte 26 would end all. */
+static void pass_all_bytes(void) {
+#ifdef _WIN32
+    _setmode(_fileno(stdin), _O_BINARY);
+    _setmode(_fileno(stdout), _O_BINARY);
+#endif
+}
+
 int main(int count, char **words) {
     request asked;
     array arrays[MOST_ARRAYS];
     if (count != 2) stop("name one instruction set");
+    pass_all_bytes();
     while (fread(&asked, sizeof asked, 1, stdin) == 1) {
         const char *why = "";
-        const fnn_kernels *kernels = fnn_select(words[1], asked.item_size, &why);
-        if (!kernels) stop(why);
+        const int isa = fnn_select(words[1], &why);
+        if (isa < 0) stop(why);
         read_arrays(&asked, arrays);
-        serve(kernels, &asked, arrays);
+        serve(fnn_isa_kernels(isa, asked.item_size), &asked, arrays);
         write_arrays(&asked, arrays);
     }
     return 0;
