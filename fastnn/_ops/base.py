@@ -8,10 +8,10 @@ somebody wants. Both stand side by side in the kind's file, and are what the oth
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         """A kind's geometry: a named tuple, whose names are those that the kind has."""
 
         def __getattr__(self, name: str) -> int: ...
+
+        def _asdict(self) -> dict[str, int]: ...
 
         def _replace(self, **changed: int) -> Sizes: ...
 
@@ -166,7 +168,7 @@ class Op:
         """Whether the output may have a gradient."""
         return self.backward is not None
 
-    def sizes(self, op: np.void) -> Sizes:
+    def sizes(self, op: np.void | Mapping[str, Any]) -> Sizes:
         """The geometry of a plan's record, by its names."""
         return self._sizes(*(int(size) for size in op["geometry"][: len(self.geometry)]))
 

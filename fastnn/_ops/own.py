@@ -20,14 +20,10 @@ from fastnn._ops.base import NO_PENALTY as NO_PENALTY
 from fastnn._ops.base import Op, When
 
 if TYPE_CHECKING:
-    from fastnn._plan.layout import Node, Variable
-    from fastnn._plan.memory import Memory
-    from fastnn._plan.plan import Plan
-    from fastnn.layers.base import Layer
+    from fastnn._ops.views import Views
 
     Arrays = list[np.ndarray | None]
     Block = tuple[Arrays, np.ndarray | None, np.ndarray | None, Arrays]
-    from fastnn._ops.views import Views
 
 SIZES = 4  # of blocks whose arrays are kept
 
@@ -35,7 +31,7 @@ SIZES = 4  # of blocks whose arrays are kept
 class Visits:
     """The own ops of a plan at work in one memory, by the values that they write; a copy begins anew."""
 
-    def __init__(self, plan: Plan | None) -> None:
+    def __init__(self, plan: Any) -> None:
         self.plan = plan
         self.found: dict[int, Visit] = {}
 
@@ -43,7 +39,7 @@ class Visits:
         return Visits, (None,)
 
 
-def visit_at(plan: Plan, memory: Memory, output: int) -> Visit:
+def visit_at(plan: Any, memory: Any, output: int) -> Visit:
     """The own op that writes a value, at work in a memory."""
     kept: Visits | None = vars(memory).get("_visits")
     if kept is None or kept.plan is not plan:
@@ -54,7 +50,7 @@ def visit_at(plan: Plan, memory: Memory, output: int) -> Visit:
     return kept.found[output]
 
 
-def check_ways_back(plan: Plan) -> None:
+def check_ways_back(plan: Any) -> None:
     """``ValueError`` where a gradient is wanted before an op that has none."""
     for op in plan.ops[plan.ops["kind"] == OP.code]:
         layer, edges = plan.layout.layers[_node(plan, op).layer], plan.edges[op["first_edge"] :][: op["n_inputs"]]
@@ -62,14 +58,14 @@ def check_ways_back(plan: Plan) -> None:
             raise _one_way(layer)
 
 
-def _one_way(layer: Layer) -> ValueError:
+def _one_way(layer: Any) -> ValueError:
     return ValueError(
         f"{layer!r} has no gradient, and something before it is trained: give it one, as in "
         f"Lambda(function, lambda x, dy: ...), or set trainable = False on the layers before it"
     )
 
 
-def _node(plan: Plan, op: np.void) -> Node:
+def _node(plan: Any, op: np.void) -> Any:
     """The use of a layer that an own op is."""
     return next(node for node in plan.layout.nodes if node.stream == op["stream"])
 
@@ -77,7 +73,7 @@ def _node(plan: Plan, op: np.void) -> Node:
 class Visit:
     """One place where a layer is called, in one memory: a copy of the layer, and the arrays it reads and fills."""
 
-    def __init__(self, plan: Plan, memory: Memory, op: np.void) -> None:
+    def __init__(self, plan: Any, memory: Any, op: np.void) -> None:
         layout = plan.layout
         node = _node(plan, op)
         self.plan, self.layer, self.workspace = plan, layout.layers[node.layer], memory.workspace
@@ -188,14 +184,14 @@ class Visit:
         return f"{type(self.layer).__name__} {self.layer.name!r}"
 
 
-def worker(layer: Layer, arrays: Sequence[np.ndarray]) -> Any:
+def worker(layer: Any, arrays: Sequence[np.ndarray]) -> Any:
     """A copy of a layer that computes, with arrays for its weights."""
     made = object.__new__(type(layer))
     made.__dict__ = {**vars(layer), **layer.bound(arrays)}
     return made
 
 
-def called(layer: Layer, xs: Sequence[np.ndarray], training: bool) -> Any:
+def called(layer: Any, xs: Sequence[np.ndarray], training: bool) -> Any:
     """What a layer's ``call`` gives for its inputs, told whether it trains where it asks for that."""
     x = xs[0] if len(xs) == 1 else list(xs)
     if _asks(type(layer)):  # type: ignore[arg-type]
@@ -203,7 +199,7 @@ def called(layer: Layer, xs: Sequence[np.ndarray], training: bool) -> Any:
     return told(layer, "call", layer.call, x)
 
 
-def told(layer: Layer, method: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+def told(layer: Any, method: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     """A user's function; an error in it has a note that names the layer."""
     try:
         return function(*arguments, **named)
@@ -241,7 +237,7 @@ def _given(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return view
 
 
-def _variable(vector: np.ndarray, variable: Variable) -> np.ndarray:
+def _variable(vector: np.ndarray, variable: Any) -> np.ndarray:
     return vector[variable.offset : variable.offset + variable.size].reshape(variable.parameter.shape)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, SupportsInt
+from typing import TYPE_CHECKING, Protocol, SupportsInt
 
 import numpy as np
 
@@ -13,8 +13,30 @@ from fastnn._ops import OPS
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Sizes
-    from fastnn._plan.memory import Memory
-    from fastnn._plan.plan import Plan
+
+
+class Tables(Protocol):
+    """What is read here of a :class:`fastnn._plan.plan.Plan`."""
+
+    @property
+    def values(self) -> np.ndarray: ...
+    @property
+    def edges(self) -> np.ndarray: ...
+    @property
+    def header(self) -> np.ndarray: ...
+
+
+class Vectors(Protocol):
+    """What is read here of a :class:`fastnn._plan.memory.Memory`."""
+
+    @property
+    def params(self) -> np.ndarray: ...
+    @property
+    def states(self) -> np.ndarray: ...
+    @property
+    def grads(self) -> np.ndarray: ...
+    @property
+    def workspace(self) -> np.ndarray: ...
 
 
 class Taker:
@@ -48,7 +70,7 @@ class Views:
     """
 
     def __init__(
-        self, plan: Plan, memory: Memory, op: np.void, inputs: Sequence[np.ndarray], accumulate: bool = False
+        self, plan: Tables, memory: Vectors, op: np.void, inputs: Sequence[np.ndarray], accumulate: bool = False
     ) -> None:
         self.plan, self.memory, self.op, self.inputs, self.accumulate = plan, memory, op, inputs, accumulate
         self.n_samples = len(inputs[0]) if inputs else 0
