@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models import model_of, regression
+from models import EVERY_BACKEND, model_of, regression
 from tolerance import assert_close, difference_limit
 
 import fastnn
@@ -38,7 +38,7 @@ def policy(loss, backend=None, **more):
     return model
 
 
-@pytest.mark.parametrize("name", ["numpy", "numba", "cython"])
+@EVERY_BACKEND
 def test_targets_of_another_shape_come_as_they_were_given(name):
     seen = []
 
