@@ -53,7 +53,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from fastnn.errors import BackendError, DivergenceError
 
     try:
-        return arguments.run(arguments)
+        status: int = arguments.run(arguments)
+        return status
     except BackendError as error:
         return _fail(str(error))
     except DivergenceError as error:
