@@ -48,6 +48,8 @@ lint: $(VENV)/linters
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy fastnn
+	$(RUN) -m mypy.stubtest fastnn._kernels.native.native --concise --mypy-config-file pyproject.toml \
+	    --allowlist tests/native_stub.txt --ignore-unused-allowlist
 	$(RUN) tests/house.py
 	$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
 	rm -rf build/lint
