@@ -1,0 +1,26 @@
+"""What types say of users' programs is so when the programs run."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import typed_uses
+
+SHORT = ("training", "prediction", "own_loop", "graphs", "own_definitions", "backends")
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_programs_give_what_types_say(name):
+    getattr(typed_uses, name)()
+
+
+def test_files_give_what_types_say(tmp_path):
+    typed_uses.files(tmp_path)
+
+
+def test_estimators_give_what_types_say():
+    pytest.importorskip("sklearn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of so few epochs
+        typed_uses.estimators()
