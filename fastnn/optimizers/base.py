@@ -194,6 +194,10 @@ class Optimizer:
             return self.weight_decay.rates(np.arange(first_step, first_step + n_steps))
         return 1.0
 
+    def decay_at(self, step: int) -> float:
+        """The factor of the weight decay in one step (from 0), as of :meth:`decays`."""
+        return float(np.max(self.decays(step, 1))) if isinstance(self.weight_decay, Schedule) else 1.0
+
     def hyper(self) -> tuple[float, ...]:
         """The numbers that the plan hands to the backends, as :mod:`fastnn.optimizers.scalars` reads them."""
         return ()

@@ -18,7 +18,7 @@ def test_there_are_six_jobs_of_at_most_ten_lines():
     assert max(len(text.splitlines()) for _, text in BLOCKS) <= 10
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # ConvergenceWarning; its name would be imported
 def test_the_jobs_run(rng, tmp_path, monkeypatch):
     pytest.importorskip("sklearn", minversion="1.9", reason="scikit-learn 1.9 is not installed")
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
