@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import pytest
 import typed_uses
+
+import fastnn
 
 SHORT = ("training", "prediction", "own_loop", "graphs", "own_definitions", "backends")
 
@@ -24,3 +27,7 @@ def test_estimators_give_what_types_say():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of so few epochs
         typed_uses.estimators()
+
+
+def test_the_package_says_that_it_has_types():
+    assert (Path(fastnn.__file__).parent / "py.typed").exists()
