@@ -1,6 +1,6 @@
 # make demo    build, train on the bundled digits, show accuracy, model and curve
 # make test    run the tests (PYTEST_ARGS=--long for the exhaustive cases too)
-# make lint    ruff, mypy, the rules of the house, clang-format, and the C code with warnings as errors
+# make lint    ruff, mypy, the native stub, the rules of the house, clang-format, and the C code with warnings as errors
 # make format  put Python and C files into the form that lint wants
 # make bench   time kernels, epochs and predictions, then fastnn beside its peers and the machine's bounds (training,
 #              predictions, convolutions, steps, updates, products; BENCH_ARGS=train ... for some): a table,
@@ -47,7 +47,9 @@ test: $(VENV)/built
 lint: $(VENV)/linters
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy fastnn
+	$(RUN) -m mypy fastnn tests/doors/typed_uses.py
+	$(RUN) -m mypy.stubtest fastnn._kernels.native.native --concise --mypy-config-file pyproject.toml \
+	    --allowlist tests/native_stub.txt --ignore-unused-allowlist
 	$(RUN) tests/house.py
 	$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
 	rm -rf build/lint

@@ -43,7 +43,7 @@ class CartPole:
     ``lengths`` the steps of all episodes that have ended.
     """
 
-    def __init__(self, n=1, seed=0):
+    def __init__(self, n=1, seed: int | np.random.Generator = 0):
         self.rng = np.random.default_rng(seed)
         self.lengths = []
         self.steps = np.zeros(n, int)
@@ -51,7 +51,7 @@ class CartPole:
 
     def step(self, actions):
         """Act; returns ``(n, 4)`` states, before any new start, and ``(n,)`` of terminated and of truncated."""
-        after = np.stack(move(*self.states.T, np.asarray(actions)), axis=1).astype(np.float32)
+        after = np.stack(move(*self.states.T, action=np.asarray(actions)), axis=1).astype(np.float32)
         self.steps += 1
         terminated = (abs(after[:, 0]) > FARTHEST) | (abs(after[:, 2]) > STEEPEST)
         truncated = (self.steps == LIMIT) & ~terminated

@@ -130,8 +130,8 @@ def draw_filters(axes, backend=None):
 def main(backend=None, out="pictures.png"):
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12.5, 17.2), layout="constrained")
-    figure.get_layout_engine().set(hspace=0.08)
+    figure = Figure(figsize=(12.5, 17.2))
+    figure.set_layout_engine("constrained", hspace=0.08)
     for ax, name in zip(draw(figure, backend), NAMES, strict=True):
         ax.set_title(f"plot.{name}", fontsize=10)
     figure.savefig(out, dpi=75)

@@ -33,7 +33,7 @@ def go_on(model, begin, n):
     """``n`` steps behind those of ``begin``, each read from the one before."""
     f, made = model.predictor(), []
     for value in begin:
-        y = f.step(np.float32([value]))
+        y = f.step(np.array([value], np.float32))
     for _ in range(n):
         made.append(float(y[0]))
         y = f.step(y)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, Self, TypeVar, dataclass_transform
 
 from fastnn import activations
 from fastnn._base.arguments import fixed, shown
@@ -25,17 +25,24 @@ from fastnn.layers.base import Layer
 from fastnn.layers.own import by_inputs
 from fastnn.layers.parameter import Parameter, Shape, stated
 
+if TYPE_CHECKING:
+    from fastnn.layers.edges import Edge
+
 Class = TypeVar("Class", bound=type)
 COMPILED = ("call", "backward", "forward", "build", "compute_output_shape")  # what a layer of one's own may have
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def _keyword(*, kw_only: bool, default: Any, alias: str) -> Any:
+    """An argument that the constructors of all layers take, for type checkers."""
+
+
+@dataclass_transform(field_specifiers=(field, _keyword))  # frozen, mypy takes ``trainable`` for read-only
 def described(cls: Class) -> Class:
     """Decorate a class derived from :class:`Described`: a frozen dataclass that knows Keras' arguments for layers."""
     if not issubclass(cls, Described):
         raise TypeError(f"{cls.__name__} has to be derived from Described")
     fixed(dataclass(frozen=True, repr=False)(cls))
-    names = tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+    names = tuple(f.name for f in fields(cls))
     settle = cls.__init__
 
     @functools.wraps(settle)
@@ -47,12 +54,30 @@ def described(cls: Class) -> Class:
     return cls
 
 
-class Described(Layer):
+if TYPE_CHECKING:
+
+    @described
+    class Common(Layer):
+        """The arguments that all layers take by name; :mod:`fastnn.layers.words` finds them when a program runs."""
+
+        _told_trainable: bool = _keyword(kw_only=True, default=True, alias="trainable")
+        _told_dtype: Any = _keyword(kw_only=True, default=None, alias="dtype")
+        _told_rows: int | None = _keyword(kw_only=True, default=None, alias="batch_size")
+        _told_shape: Any = _keyword(kw_only=True, default=None, alias="batch_input_shape")
+else:
+    Common = Layer
+
+
+class Described(Common):
     """Base of all layers that come with fastnn: :func:`described` classes, whose last fields are the first two here."""
 
     name: str | None
     input_shape: Shape | None
     n_inputs: int | None = 1
+
+    if TYPE_CHECKING:  # but for classes that say otherwise they have one output
+
+        def __call__(self, inputs: Any, mask: Any = None) -> Edge: ...
 
     def __new__(cls, *arguments: Any, **given: Any) -> Self:
         cls.check_class()
@@ -91,14 +116,14 @@ class Described(Layer):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: the description, without weights, calls and a name that a model chose."""
-        stored = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        stored = {f.name: getattr(self, f.name) for f in fields(self)}
         own = {"_dtype": self._dtype, "_trainable": self._trainable, "_batch_rows": self._batch_rows}
         return {**stored, "name": self.given_name, **own}
 
     def config(self) -> dict[str, Any]:
         """What the model file stores: the class and every argument, but for those that None stands for."""
         stored: dict[str, Any] = {"class": self.stored_as or _described_class(type(self)).__name__}
-        for f in fields(self):  # type: ignore[arg-type]
+        for f in fields(self):
             value: Any = self.given_name if f.name == "name" else getattr(self, f.name)
             if value is not None and f.name in ("shape", "input_shape"):
                 stored[f.name] = stated(value)
@@ -133,11 +158,11 @@ class Described(Layer):
         return found
 
     def settings(self) -> dict[str, str]:
-        required = {f.name: getattr(self, f.name) for f in fields(self) if f.default is MISSING}  # type: ignore[arg-type]
+        required = {f.name: getattr(self, f.name) for f in fields(self) if f.default is MISSING}
         plain = _described_class(type(self))(**required)
         shown = {
             f.name: _short(getattr(self, f.name))
-            for f in fields(self)  # type: ignore[arg-type]
+            for f in fields(self)
             if f.name in required or getattr(self, f.name) != getattr(plain, f.name)
         }
         if self.given_name is None:

@@ -17,12 +17,13 @@ from fastnn.layers.edges import Edge
 from fastnn.models import files
 from fastnn.models.fitting import Fitting
 from fastnn.models.graph import Graph, trace
+from fastnn.models.signatures import Typed
 from fastnn.models.structure import Structure
 
 STOPS = {"stop_evaluating", "stop_predicting", "stop_training"}  # what callbacks set
 
 
-class Model(Fitting):
+class Model(Typed):
     """A graph of layers, from its inputs to its outputs.
 
     Parameters

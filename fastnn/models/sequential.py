@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
@@ -61,9 +63,22 @@ class Sequential(Model):
     _ends_of: Any = None  # names of the ends, and their structures
     is_chain = True
 
+    if TYPE_CHECKING:  # it has one output
+
+        def predict(
+            self,
+            x: Any,
+            batch_size: int | None = None,
+            verbose: Any = 0,
+            backend: str | None = None,
+            callbacks: Any = None,
+            steps: int | None = None,
+            **unknown: Any,
+        ) -> np.ndarray: ...
+
     def __init__(
         self,
-        layers: Iterable[Layer | Network] | None = None,
+        layers: Iterable[Layer | Network | Edge] | None = None,
         *,
         dtype: str = "float32",
         seed: int | None = None,

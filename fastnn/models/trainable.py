@@ -76,7 +76,7 @@ class Trainable(Copying):
         self._drop_plans()
 
     @property
-    def optimizer(self) -> Optimizer | None:
+    def optimizer(self) -> Optimizer | Any:  # None before compile, which nobody should have to ask for
         """The optimiser of a compiled model; another one begins with a state of its own, also within a fit."""
         return self._state.optimizer
 

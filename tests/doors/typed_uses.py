@@ -1,0 +1,112 @@
+"""Programs as users write them, with what they are told of types: ``make lint`` asks mypy, ``.ci/run`` pyright as well.
+
+``test_typed_uses.py`` runs them, so that what is said of types is true, too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+
+import fastnn
+from fastnn import Input, Model, Sequential, layers, losses, optimizers
+from fastnn.callbacks import EarlyStopping, History
+from fastnn.layers import Dense, Edge, Layer
+from fastnn.models import Gradients
+
+X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(12, 2)
+Y = np.cos(9 * X).sum(axis=1)
+
+
+def network() -> Sequential:
+    hidden = Dense(8, "relu", kernel_initializer="he_normal", trainable=True, dtype="float32", input_shape=(2,))
+    hidden.trainable = True
+    model = Sequential([hidden, layers.Dropout(0.1, seed=1), Dense(1)], seed=1)
+    model.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
+    return model
+
+
+def training() -> None:
+    model = network()
+    history = model.fit(X, Y, epochs=2, verbose=0, validation_split=0.25, callbacks=[EarlyStopping(patience=5)])
+    assert isinstance(assert_type(history, History), History)
+    assert_type(history.history, dict[str, list[float]])
+    model.optimizer.learning_rate = 0.001  # no question whether there is one
+    assert isinstance(assert_type(model.evaluate(X, Y, return_dict=True), dict[str, float]), dict)
+    assert isinstance(assert_type(model.train_on_batch(X, Y, return_dict=True), dict[str, float]), dict)
+    loss, mae = model.evaluate(X, Y)
+    assert loss >= 0
+    assert mae >= 0
+
+
+def prediction() -> None:
+    model = network()
+    y = assert_type(model.predict(X), np.ndarray)
+    assert isinstance(y, np.ndarray)
+    assert_type(model.get_weights(), list[np.ndarray])
+    assert model.predictor()(X).shape == y.shape
+
+
+def own_loop() -> None:
+    model = network()
+    loss, grads = assert_type(model.gradients(X, Y), tuple[float, Gradients])
+    assert (type(loss), type(grads)) == (float, Gradients)
+    assert isinstance(assert_type(model.gradients(X, dy=np.ones((12, 1))), Gradients), Gradients)
+    assert_type(grads[0], np.ndarray)
+    model.apply_gradients(grads)
+
+
+def files(folder: Path) -> None:
+    model = network()
+    model.save(folder / "model.safetensors")
+    loaded = assert_type(fastnn.load(folder / "model.safetensors"), Model)
+    assert isinstance(loaded, Model)
+
+
+def graphs() -> None:
+    x = assert_type(Input((2,)), Edge)
+    left = assert_type(Dense(4, "tanh")(x), Edge)
+    joined = assert_type(layers.Add()([left, Dense(4)(x)]), Edge)
+    model = assert_type(Model(x, Dense(1)(joined)), Model)
+    model.compile("adam", losses.Huber(delta=0.5))
+    model.fit(X, Y, verbose=0)
+    assert_type(losses.get("mse"), losses.LossRecord)
+    assert isinstance(assert_type(layers.deserialize(layers.serialize(Dense(3))), Layer), Dense)
+    assert isinstance(assert_type(Dense.from_config(Dense(3).get_config()), Dense), Dense)
+
+
+def own_definitions() -> None:
+    class Half(Layer):
+        def call(self, x: np.ndarray) -> np.ndarray:
+            return x / 2
+
+        def backward(self, dy: np.ndarray) -> np.ndarray:
+            return dy / 2
+
+    def absolute(target: np.ndarray, y: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.abs(target - y)
+        return found
+
+    model = Sequential([Input((2,)), Half(), Dense(1)])
+    model.compile("sgd", absolute)
+    model.fit(X, Y, verbose=0)
+
+
+def estimators() -> None:
+    from fastnn.sklearn import MLPClassifier, MLPRegressor
+
+    classifier = MLPClassifier((8,), "relu", solver="adam", early_stopping=False, max_iter=3, random_state=1)
+    classifier = assert_type(classifier.fit(X, Y > 0), MLPClassifier)
+    assert isinstance(assert_type(classifier.predict_proba(X), np.ndarray), np.ndarray)
+    assert isinstance(assert_type(classifier.score(X, Y > 0), float), float)
+    regressor = MLPRegressor(loss="huber", hidden_layer_sizes=4, max_iter=3).fit(X, Y)
+    assert isinstance(assert_type(regressor.predict(X), np.ndarray), np.ndarray)
+
+
+def backends() -> None:
+    assert isinstance(assert_type(fastnn.get_backend(), str), str)
+    assert isinstance(assert_type(fastnn.available_backends(), list[str]), list)
+    with fastnn.use_backend("numpy"):
+        assert network().predict(X).shape == (12, 1)
