@@ -8,8 +8,11 @@ examples get their heading. Arguments that a docstring does not describe because
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import inspect
 import re
+import sys
 from dataclasses import dataclass, field
 
 import parameters
@@ -18,7 +21,7 @@ HEADINGS = ("Parameters", "Attributes", "Returns", "Raises", "Yields", "Notes", 
 LISTS = ("Parameters", "Attributes")
 ENTRY = re.compile(r"(?P<names>\*{0,2}\w+(?:, \*{0,2}\w+)*) : ?(?P<text>.*)")
 REFERENCE = re.compile(r"\w+ \.\.\. \w+ : as of .*")  # a range of names that another docstring describes
-AS_OF = re.compile(r"\b[Aa]s (?:(?:those )?(?:of|for) )?:(?:class|func|meth|obj):`~?([\w.]+)`")
+AS_OF = re.compile(r"\b(?:[Aa]s|are) (?:(?:those )?(?:of|for) )?:(?:class|func|meth|obj):`~?([\w.]+)`")
 
 
 @dataclass
@@ -30,10 +33,13 @@ class Docstring:
     sections: dict[str, list[str]] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
 
-    def described(self) -> dict[str, list[str]]:
-        """Names of parameters with the lines that describe them."""
+    def described(self, attributes: bool = False) -> dict[str, list[str]]:
+        """Names of parameters with the lines that describe them; a dataclass describes its own as attributes."""
         found = {}
-        for names, lines in (*self.lists.get("Attributes", ()), *self.lists.get("Parameters", ())):
+        for names, lines in (
+            *(self.lists.get("Attributes", ()) if attributes else ()),
+            *self.lists.get("Parameters", ()),
+        ):
             found |= {name.strip().lstrip("*"): lines for name in names.split(",")}
         return found
 
@@ -62,6 +68,9 @@ def read(text: str) -> Docstring:
         if line in (*HEADINGS, "Examples") and number + 1 < len(lines) and set(lines[number + 1]) == {"-"}:
             heading, number = line, number + 2
             continue
+        if not line.strip():
+            number += 1
+            continue
         end = _paragraph(lines, number)
         part = lines[number:end]
         number = end
@@ -80,11 +89,11 @@ def read(text: str) -> Docstring:
 
 
 def _paragraph(lines: list[str], start: int) -> int:
-    """The end of the paragraph that starts here; empty lines behind it belong to nothing."""
+    """The end of the paragraph that starts here."""
     end = start
     while end < len(lines) and lines[end].strip():
         end += 1
-    return max(end, start + 1)
+    return end
 
 
 def _entries(lines: list[str]) -> list[tuple[str, list[str]]]:
@@ -118,7 +127,8 @@ def complete(thing: object, name: str, fill: bool = True) -> Docstring:
     """The docstring with its parameters in the signature's order, with ``fill`` those that others describe, too."""
     made = of(thing)
     wanted = arguments(thing)
-    own = made.described()
+    record = dataclasses.is_dataclass(thing)
+    own = made.described(record)
     missing = [argument for argument in wanted if argument not in own and fill]
     others = [_resolved(found, thing) for found in AS_OF.findall(thing.__doc__ or "")]
     places = [*(of(other).described() for other in others if other is not None)]
@@ -151,12 +161,12 @@ def _in_order(entries: list[tuple[str, list[str]]], wanted: list[str]) -> list[t
 
 def _resolved(target: str, thing: object) -> object | None:
     """What a name in a docstring of an object stands for."""
-    import importlib
-    import sys
-
-    module = sys.modules.get(getattr(thing, "__module__", ""), None)
+    home = getattr(thing, "__module__", "")
     if "." not in target:
-        return getattr(module, target, None)
+        places = (home, home.rpartition(".")[0])  # where it is written, and where it is imported from
+        return next(
+            (getattr(sys.modules[place], target) for place in places if hasattr(sys.modules.get(place), target)), None
+        )
     place, _, name = target.rpartition(".")
     try:
         return getattr(importlib.import_module(place), name, None)

@@ -1,4 +1,4 @@
-"""Which page of the reference has which public names; ``tests/doors/test_site_reference.py`` holds it to all of them."""
+"""Which page of the reference has which public names; ``tests/doors/test_site_reference.py`` compares."""
 
 from __future__ import annotations
 
@@ -172,6 +172,12 @@ def found(module: types.ModuleType, name: str) -> object:
     """What stands in a module under a name with or without dots."""
     importlib.import_module(f"{module.__name__}.{name.rpartition('.')[0]}".rstrip("."))
     return attrgetter(name)(module)
+
+
+def thing_of(full: str) -> object:
+    """The object of a public name."""
+    module = next(name for name in sorted(MODULES, key=len, reverse=True) if full.startswith(f"{name}."))
+    return found(importlib.import_module(module), full.removeprefix(f"{module}."))
 
 
 def public(module: str) -> list[str]:

@@ -73,7 +73,7 @@ def _read(app, name: str, source: list[str]) -> None:
 
 
 def _matches(line: str, env) -> bool:
-    """Whether a line of a table of contents stands for a page; those that a part of the project has yet to get do not."""
+    """Whether a line of a table of contents stands for a page; parts that the project has yet to get do not."""
     pattern = line.strip()
     return " " in pattern or any(fnmatch.fnmatch(page, pattern) for page in env.found_docs)
 

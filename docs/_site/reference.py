@@ -25,12 +25,6 @@ FOLDER = Path(__file__).resolve().parents[1] / "reference"
 OF_CLASSES = ("object", "ABC", "Protocol")
 
 
-def thing_of(full: str) -> object:
-    """The object of a public name."""
-    module = next(name for name in sorted(groups.MODULES, key=len, reverse=True) if full.startswith(f"{name}."))
-    return groups.found(importlib.import_module(module), full.removeprefix(f"{module}."))
-
-
 def methods(thing: type, inherited: bool) -> list[str]:
     """Public methods and properties with a docstring: of all classes of fastnn, or what no base class has."""
     bases = [base for base in thing.__mro__ if base.__module__.startswith("fastnn")]
@@ -50,7 +44,7 @@ def _static(thing: type, name: str) -> object:
 
 def entry(full: str, others: list[str], page: groups.Page) -> list[str]:
     """The directives of one public name."""
-    thing = thing_of(full)
+    thing = groups.thing_of(full)
     name = full.removeprefix(f"{page.module}.")
     if isinstance(thing, Activation):
         lines = _activation(full, thing)
@@ -70,7 +64,7 @@ def entry(full: str, others: list[str], page: groups.Page) -> list[str]:
 
 def _is_record(named: tuple[str, list[str]]) -> bool:
     """Whether a name is a table or its record, which come last on a page."""
-    thing = thing_of(named[0])
+    thing = groups.thing_of(named[0])
     return not callable(thing) or thing is Activation or (isinstance(thing, type) and issubclass(thing, enum.Enum))
 
 
@@ -254,7 +248,7 @@ def _names(app) -> None:
     found = {other: full for named in groups.entries().values() for full, others in named for other in (full, *others)}
     app.env.fastnn_names = found
     for full in list(found.values()):  # also under the module in which it is written
-        thing = thing_of(full)
+        thing = groups.thing_of(full)
         if isinstance(thing, type) or inspect.isfunction(thing):
             found.setdefault(f"{thing.__module__}.{thing.__qualname__}", full)
 
