@@ -19,3 +19,10 @@ def test_there_are_six_jobs_of_at_most_ten_lines():
 def test_the_first_example_begins_on_the_second_screen():
     assert README.index("## Six common jobs") == README.index("## ")
     assert README[: README.index("## ")].count("\n") <= 40
+
+
+def test_links_lead_to_files():
+    root = Path(__file__).resolve().parents[2]
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(links) > 20
+    assert [link for link in links if not (root / link).exists()] == []
