@@ -19,9 +19,10 @@ RUN := $(VENV)/bin/python
 EXTRAS := numba,table,plot,progress,test,bench
 NATIVE := setup.py pyproject.toml fastnn/_kernels/native/native.pyx fastnn/_kernels/native/native.pxd $(wildcard fastnn/_kernels/native/*.pxi fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/ops.def fastnn/_kernels/native/c/ops/*.h)
 # As pyproject.toml names them: with them in .venv a build downloads nothing, and tests can compile.
-BUILDERS := "setuptools>=77" "cython>=3" "numpy>=2.0"
+BUILDERS := "setuptools>=77" "cython>=3.1" "numpy>=2.0"
 # Another release formats other lines or finds other faults; the gate must not depend on the day.
-LINTERS := ruff==0.17.5 mypy==2.4.1 clang-format==21.1.8
+group = $(shell $(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["$(1)"])')
+LINTERS = $(call group,lint)
 C_FILES := $(wildcard fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/ops/*.h fastnn/interop/c/templates/*.h tests/*.c)
 PYTEST_ARGS ?=
 PEERS_PYTHON ?= $(RUN)
@@ -93,7 +94,7 @@ $(VENV)/built: Makefile $(NATIVE) | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/site: $(VENV)/built
-	$(RUN) -m pip install -q --no-build-isolation -e ".[$(EXTRAS),docs]"
+	$(RUN) -m pip install -q $(call group,docs)
 	@touch $@
 
 $(VENV)/linters: $(VENV)/built

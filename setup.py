@@ -13,17 +13,22 @@ inlining) or a library for each instruction set (rejected: needs a second build 
 Hardening: what a compiler or linker does not know is left out, which ``tests/kernels/test_hardening.py`` would tell.
 The files of kernels go without guards of the stack: GCC puts them into the tiles of products, which are entered for
 each strip of a matrix, and what they would guard are arrays whose indices are constants.
+
+Sdists: with ``SOURCE_DATE_EPOCH`` the same files give the same bytes, as setuptools does for wheels alone.
 """
 
+import gzip
 import os
 import platform
 import sys
+import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 from setuptools.errors import CompileError, LinkError
 
 C = Path("fastnn/_kernels/native/c")
@@ -127,6 +132,31 @@ class BuildNative(build_ext):
         )
 
 
+class SameSdist(sdist):
+    """Where SOURCE_DATE_EPOCH says which time to write, nothing of this day, machine and user is in it."""
+
+    def make_archive(self, base_name, format, root_dir=None, base_dir=None, owner=None, group=None):
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is None or format != "gztar" or root_dir is not None:
+            return super().make_archive(base_name, format, root_dir, base_dir, owner, group)
+        path = Path(f"{base_name}.tar.gz")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            path.open("wb") as file,
+            gzip.GzipFile("", "wb", fileobj=file, mtime=int(epoch)) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for member in sorted(Path(base_dir).rglob("*")):
+                archive.add(member, recursive=False, filter=lambda info: self._plain(info, int(epoch)))
+        return str(path)
+
+    @staticmethod
+    def _plain(member, epoch):
+        member.mtime, member.uid, member.gid, member.uname, member.gname = epoch, 0, 0, "", ""
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        return member
+
+
 def _last():
     """Flags that go before all others, and so behind them."""
     if SANITIZE:
@@ -146,4 +176,4 @@ native = Extension(
     ],
     optional=os.environ.get("FASTNN_REQUIRE_NATIVE") != "1",
 )
-setup(ext_modules=[native], cmdclass={"build_ext": BuildNative})
+setup(ext_modules=[native], cmdclass={"build_ext": BuildNative, "sdist": SameSdist})

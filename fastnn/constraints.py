@@ -13,12 +13,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.arguments import fixed, lookup, number, refuse_subclass, shown
 from fastnn._base.reprs import call_of
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Numbers
 
 EPSILON = 1e-7  # keeps the quotient of norms finite
 
@@ -31,7 +34,7 @@ class ConstraintCode(IntEnum):
     NORM = 2
 
 
-def factor(norm, least, most, rate):
+def factor(norm: Numbers, least: float, most: float, rate: float) -> Numbers:
     """By what the numbers of a group are multiplied: Keras' ``(rate clip(norm) + (1 - rate) norm) / (eps + norm)``."""
     clipped = np.minimum(np.maximum(norm, least), most)
     return (rate * clipped + (1 - rate) * norm) / (EPSILON + norm)
@@ -81,7 +84,8 @@ class Constraint:
         w = np.array(w)
         w = w if w.dtype.kind == "f" else w.astype(np.float64)
         project(w.reshape(-1), self.code, *self.matrix(w.shape), *self.bounds())
-        return w
+        found: np.ndarray = w
+        return found
 
     def __repr__(self) -> str:
         return call_of(self)
@@ -92,7 +96,7 @@ class Constraint:
         return {"name": type(self).__name__, **given}
 
 
-def project(w, code, columns, by_row, least, most, rate):
+def project(w: np.ndarray, code: int, columns: int, by_row: bool, least: float, most: float, rate: float) -> None:
     """Project flat parameters in place, as every backend does after an update."""
     if code == ConstraintCode.NON_NEG:
         w[...] = np.where(w < 0, w.dtype.type(0), w)
@@ -125,11 +129,11 @@ class MaxNorm(Constraint):
     max_value: float = 2
     axis: Any = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("max_value", self.max_value, low=0.0)
         _settle_axis(self)
 
-    def bounds(self):
+    def bounds(self) -> tuple[float, float, float]:
         return 0.0, float(self.max_value), 1.0
 
 
@@ -140,10 +144,10 @@ class UnitNorm(Constraint):
 
     axis: Any = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _settle_axis(self)
 
-    def bounds(self):
+    def bounds(self) -> tuple[float, float, float]:
         return 1.0, 1.0, 1.0
 
 
@@ -164,13 +168,13 @@ class MinMaxNorm(Constraint):
     rate: float = 1.0
     axis: Any = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("min_value", self.min_value, low=0.0)
         number("max_value", self.max_value, low=self.min_value)
         number("rate", self.rate, low=0.0, high=1.0)
         _settle_axis(self)
 
-    def bounds(self):
+    def bounds(self) -> tuple[float, float, float]:
         return float(self.min_value), float(self.max_value), float(self.rate)
 
 
@@ -198,7 +202,8 @@ def get(constraint: object) -> Constraint | None:
     if constraint is None or isinstance(constraint, Constraint):
         return constraint
     if isinstance(constraint, type) and constraint in CONSTRAINTS.values():
-        return constraint()
+        found: Constraint | None = constraint()
+        return found
     if isinstance(constraint, str):
         return lookup("constraint", constraint, CONSTRAINTS)()
     if isinstance(constraint, dict):

@@ -49,7 +49,7 @@ class L1L2:
     def __init_subclass__(cls) -> None:
         refuse_subclass(cls, "a regularizer", "updates are compiled; compose L1L2, or add the penalty in a custom loss")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("l1", self.l1, low=0.0)
         number("l2", self.l2, low=0.0)
 
@@ -109,7 +109,8 @@ def get(regularizer: object) -> L1L2:
     if isinstance(regularizer, L1L2):
         return regularizer
     if isinstance(regularizer, type) and regularizer in REGULARIZERS.values():
-        return regularizer()
+        found: L1L2 = regularizer()
+        return found
     if isinstance(regularizer, dict) and "class_name" in regularizer:
         kind = lookup("regularizer", regularizer["class_name"], REGULARIZERS)
         return kind(**regularizer.get("config", {}))

@@ -191,8 +191,12 @@ def _compare(wanted: str, got: str) -> None:
 def run(page: Path, long: bool = False) -> None:
     """Run a page's blocks in the current folder, with ``long`` those that are marked so, too."""
     with Reader(page) as reader:
+        left_out = False
         for block in blocks_of(page.read_text(encoding="utf-8")):
-            if long or not block.long:
+            if "output" in block.markers and left_out:
+                continue  # of a block that was not run
+            left_out = block.long and not long
+            if not left_out:
                 reader.read(block)
 
 

@@ -161,7 +161,7 @@ class Memory:
         dtype = np.dtype(dtype)
         size = math.prod(np.atleast_1d(shape)) * dtype.itemsize
         raw = np.full(size + 2 * GUARD + align + shift * dtype.itemsize, 0xFF, np.uint8)
-        start = GUARD + -(raw.ctypes.data + GUARD) % align + shift * dtype.itemsize
+        start = GUARD + -(raw.__array_interface__["data"][0] + GUARD) % align + shift * dtype.itemsize
         self.kept.append((raw, start, start + size))
         inside = raw[start : start + size].view(dtype).reshape(shape)
         inside[...] = fill

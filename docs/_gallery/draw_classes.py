@@ -20,6 +20,6 @@ unseen, truth = noisy_wave(4000, seed=1)
 plot.calibration(truth, model.predict(unseen))
 
 # %%
-# The weights of a small network, red for positive ones and blue for negative ones.
+# The weights of a small network: blue lines are positive ones, orange lines negative ones.
 
 plot.network(model)

@@ -113,7 +113,7 @@ def page_text(page: groups.Page, named: list[tuple[str, list[str]]]) -> str:
     text = docstrings.read(module.__doc__ or "").text
     if page.names is None and text:
         lines += [text[0], ""]
-    lines += [f"Import them from ``{page.module}``.", ""]
+    lines += [f"Import {'it' if len(named) == 1 else 'them'} from ``{page.module}``.", ""]
     for full, others in sorted(named, key=_is_record):
         lines += entry(full, others, page)
     return "\n".join(lines)

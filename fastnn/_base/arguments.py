@@ -141,6 +141,12 @@ def flag(argument: str, came: Any) -> bool:
     return bool(came)
 
 
+def check_name(came: object) -> None:
+    """``TypeError`` for a name that is neither a text nor None."""
+    if came is not None and not isinstance(came, str):
+        raise TypeError(f"name must be a text, got {shown(came)}")
+
+
 def refuse_subclass(cls: type, kind: str, why: str) -> None:
     """Raise ``TypeError`` for a subclass from outside of fastnn, whose methods nothing would call."""
     if cls.__module__.partition(".")[0] != "fastnn":

@@ -103,7 +103,8 @@ def _without_gradient(came: Any) -> Any:
 
 def _converted(name: str, came: Any, convert: Any) -> np.ndarray:
     try:
-        return convert(came)
+        found: np.ndarray = convert(came)
+        return found
     except MemoryError:
         raise
     except Exception as error:  # of the object's own __array__: there is no saying which

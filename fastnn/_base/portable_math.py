@@ -26,20 +26,22 @@ def _series(x: np.ndarray, terms: list[float]) -> np.ndarray:
     return total
 
 
-def logarithm(x: np.ndarray) -> np.ndarray:
+def logarithm(x: np.ndarray | np.float64) -> np.ndarray:
     """Natural logarithm of positive numbers by ``2 atanh((m-1)/(m+1)) + e log 2``; < 1e-15 off."""
     mantissa, exponent = np.frexp(x)
     low = mantissa < 0.7071067811865476
     mantissa, exponent = np.where(low, 2 * mantissa, mantissa), exponent - low
     s = (mantissa - 1) / (mantissa + 1)
-    return 2 * s * _series(s * s, [1.0 / k for k in range(1, 22, 2)]) + exponent * _LOG_2
+    found: np.ndarray = 2 * s * _series(s * s, [1.0 / k for k in range(1, 22, 2)]) + exponent * _LOG_2
+    return found
 
 
 def exponential(x: np.ndarray) -> np.ndarray:
     """``e**x`` for numbers whose result is neither zero nor infinite, by its series around the next power of two."""
     k = np.rint(x / _LOG_2)
     rest = (x - k * _LOG_2_HIGH) - k * _LOG_2_LOW
-    return np.ldexp(_series(rest, [1.0 / math.factorial(n) for n in range(15)]), k.astype(np.int32))
+    found: np.ndarray = np.ldexp(_series(rest, [1.0 / math.factorial(n) for n in range(15)]), k.astype(np.int32))
+    return found
 
 
 @np.errstate(over="ignore")
@@ -53,11 +55,13 @@ def power(base: Any, exponent: Any) -> np.ndarray:
         bits, square = bits >> 1, square * square
     positive = np.where(base > 0, base, 1.0)
     rest = np.where(base > 0, exponential((exponent - whole) * logarithm(positive)), exponent == whole)
-    return result * rest
+    found: np.ndarray = result * rest
+    return found
 
 
 def cosine_of_pi(x: np.ndarray) -> np.ndarray:
     """``cos(pi x)`` for 0 <= x <= 1, as the sine of the distance from the middle."""
     angle = _PI * (0.5 - x)
     terms = [(-1) ** n / math.factorial(2 * n + 1) for n in range(12)]
-    return angle * _series(angle * angle, terms)
+    found: np.ndarray = angle * _series(angle * angle, terms)
+    return found

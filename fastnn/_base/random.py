@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import itertools
 import os
+from typing import Any
 
 import numpy as np
 
 from fastnn._base.normal import normal_pair
 
 ORDER = 0
-_given: itertools.count | None = None  # seeds of the models to come, when a program has asked for it
+_given: itertools.count[int] | None = None  # seeds of the models to come, when a program has asked for it
 INITIAL = 0x80000000
 
 _MULTIPLY = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -30,7 +31,7 @@ _WEYL = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-def philox(seed: int, counter: tuple) -> tuple[np.ndarray, ...]:
+def philox(seed: int, counter: tuple[Any, ...]) -> tuple[np.ndarray, ...]:
     """Ten rounds on four words: counters (uint32 arrays or numbers that broadcast) -> four uint32 arrays."""
     x = [np.asarray(word, np.uint32) for word in counter]
     k0, k1 = np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32 & 0xFFFFFFFF)

@@ -16,11 +16,14 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 
+fcntl: ModuleType | None
 try:
-    import fcntl
+    fcntl = import_module("fcntl")
 except ImportError:  # Windows keeps open files from being removed by itself
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 NAME = re.compile(r"\.fastnn-[0-9a-f]{16}\.tmp")
 MOST_TRIES = 100  # of making a file: many threads that save at the same time sweep, too

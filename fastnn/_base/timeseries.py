@@ -161,7 +161,10 @@ def _starts(firsts: np.ndarray, needs: int, stride: int) -> np.ndarray:
     """Where windows begin that have ``needs`` steps in their group."""
     counts = np.maximum(0, (np.diff(firsts) - needs) // stride + 1)
     before = np.cumsum(counts) - counts
-    return np.repeat(firsts[:-1] - before * stride, counts) + np.arange(counts.sum(), dtype=np.int64) * stride
+    found: np.ndarray = (
+        np.repeat(firsts[:-1] - before * stride, counts) + np.arange(counts.sum(), dtype=np.int64) * stride
+    )
+    return found
 
 
 def _targets(told: np.ndarray, rows: WindowRows, offset: int, targets: int) -> np.ndarray:
@@ -169,7 +172,8 @@ def _targets(told: np.ndarray, rows: WindowRows, offset: int, targets: int) -> n
     if targets == 1:
         if rows.starts is None:
             return told[offset :: rows.stride][: len(rows)]
-        return told[rows.starts + offset]
+        found: np.ndarray = told[rows.starts + offset]
+        return found
     of_all = np.lib.stride_tricks.sliding_window_view(told, targets, axis=0)
     several = np.moveaxis(of_all, -1, 1)[offset:]
     return several[:: rows.stride][: len(rows)] if rows.starts is None else several[rows.starts]

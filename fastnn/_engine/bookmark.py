@@ -145,7 +145,8 @@ def validated(marked: Any) -> dict[str, Any]:
     for name, state in marked["callbacks"]:
         if not (isinstance(name, str) and isinstance(state, dict)):
             raise TypeError(f"a callback must have a name and a state, got {shown((name, state))}")
-    return marked
+    found: dict[str, Any] = marked
+    return found
 
 
 def _count(name: str, came: Any) -> int:

@@ -90,7 +90,7 @@ class Form:
         return flat
 
 
-class Gradients(Sequence):
+class Gradients(Sequence[np.ndarray]):
     """Gradients by trained parameters, in the order of ``model.trainable_variables``.
 
     Attributes

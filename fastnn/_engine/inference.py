@@ -51,7 +51,8 @@ def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any
             add(data)
             return evaluation.logs(whole=True)
         hooks = part, lambda: evaluation.logs(whole=True), lambda: trainee.state.stop_evaluating
-        return _told(listeners, "test", _parts(listeners, "test", data, batch_size), *hooks)
+        found: Logs = _told(listeners, "test", _parts(listeners, "test", data, batch_size), *hooks)
+        return found
     finally:
         pool.append(memory)
 

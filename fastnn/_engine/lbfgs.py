@@ -43,7 +43,7 @@ class Solver:
 
     backend: Any
     optimizer: LBFGS
-    pairs: deque = field(default_factory=deque)
+    pairs: deque[Any] = field(default_factory=deque)
     here: Point | None = None
     last: Point | None = None
 

@@ -113,7 +113,7 @@ class Loops:
                     break
         except IndexError:
             desk = Desk(entry[0], self.state.params, self.form, states)
-        desk.dropping = float(np.max(self.state.drops(self.state.step, 1)))
+        desk.dropping = self.state.dropping(self.state.step)
         return desk
 
     # -- calls ----------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ class Loops:
         assert updater is not None
         self.form.spread(flat, updater.pieces)
         step = self.state.step
-        rate, decay = updater.rate_at(step), float(np.max(updater.optimizer.decays(step, 1)))
+        rate, decay = updater.rate_at(step), updater.optimizer.decay_at(step)
         try:
             module.update(updater.plan, updater.memory, step + 1, rate, 0.0, decay)
         finally:  # also when Ctrl-C comes in between

@@ -28,7 +28,8 @@ def make_predictor(plan: Plan, name: str, backend: Any, state: State) -> Predict
     if faster is None:
         own.free.append(own.memory)
         return own
-    return faster(own.plan, own.memory, own.shape, own.output_shape, own)
+    found: Predict = faster(own.plan, own.memory, own.shape, own.output_shape, own)
+    return found
 
 
 class Predictor:
@@ -113,7 +114,7 @@ class Predictor:
     def __repr__(self) -> str:
         return f"<Predictor {self.shape} -> {self.output_shape}, {self.dtype}, on {self.name}>"
 
-    def _check(self, name: str, array: np.ndarray) -> None:
+    def _check(self, name: str, array: Any) -> None:
         if not isinstance(array, np.ndarray):
             hint = "; sparse rows go to model.predict" if is_sparse(array) else ""
             raise TypeError(f"{name} must be an array, got {type(array).__name__}{hint}")

@@ -128,7 +128,8 @@ class Source:
         if not hasattr(self.batches, "on_resume"):
             for _ in itertools.islice(given, at if self.restarts else total):
                 pass
-        return given
+        found: Iterator[Any] = given
+        return found
 
     def _order(self, length: int, number: int) -> Any:
         if self.seed is None:

@@ -63,6 +63,10 @@ class State:
             )
         return found
 
+    def dropping(self, step: int) -> float:
+        """The factor of the rates of dropout in one step (from 0), as of :meth:`drops`."""
+        return 1.0 if self.dropout_schedule is None else float(np.max(self.drops(step, 1)))
+
     def begin_with(self, optimizer: Optimizer | None) -> None:
         """Have another optimiser, whose state starts afresh."""
         self.optimizer, self.slots, self.step = optimizer, None, 0

@@ -119,7 +119,8 @@ class RecurrentPredictor:
         if predict is None:
             own = self._model.of_sizes((math.prod(shape[-rank:]),)) if layout.is_open else self._model
             predict = self._found[length] = own.predictor_of_rows()
-        return predict(x, out)
+        found: np.ndarray = predict(x, out)
+        return found
 
     @property
     def cfunc(self) -> Any:
@@ -143,7 +144,8 @@ class RecurrentPredictor:
     def _steps(self) -> Stepper:
         if self._stepper is None:
             self.step()
-        return self._stepper
+        found: Stepper = self._stepper
+        return found
 
     @property
     def state(self) -> dict[str, np.ndarray]:
@@ -158,7 +160,8 @@ class RecurrentPredictor:
     @state.setter
     def state(self, came: dict[str, Any]) -> None:
         own = self._steps()
-        if not isinstance(came, dict) or set(came) != set(own.names):
+        given: Any = came
+        if not isinstance(given, dict) or set(given) != set(own.names):
             raise ValueError(f"state must be a dict with {', '.join(own.names)}, as f.state gives it, got {came!r}")
         arrays = [real_array(name, came[name], own.dtype) for name in own.names]
         for array, shape, name in zip(arrays, own.shapes, own.names, strict=True):

@@ -115,7 +115,7 @@ def sources(inputs: Sequence[AnyRows]) -> np.ndarray:
 
 
 def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]  # in half the time of array.ctypes.data
+    return int(array.__array_interface__["data"][0])  # in half the time of array.ctypes.data
 
 
 def rates_of(learning_rates: np.ndarray, decays: Any = 1.0, drops: Any = 1.0) -> np.ndarray:

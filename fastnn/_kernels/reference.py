@@ -8,6 +8,7 @@ but in the definitions (op kinds, activations, losses, metrics, optimizers), whi
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,21 +24,44 @@ from fastnn.constraints import project
 from fastnn.metrics import STATISTICS
 from fastnn.optimizers.updates import UPDATES, ClipCode
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastnn._base.sparse import AnyRows
+    from fastnn._kernels.contract import Course, Rows
+    from fastnn._plan.memory import Memory
+    from fastnn._plan.plan import Plan
+
 THIS = sys.modules[__name__]
 
 
-def supports(plan):
+def supports(plan: Plan) -> str | None:
     return None
 
 
-def forward(plan, memory, inputs, training=False, step=0, first_row=0, dropping=1.0):
+def forward(
+    plan: Plan,
+    memory: Memory,
+    inputs: Sequence[np.ndarray],
+    training: bool = False,
+    step: int = 0,
+    first_row: int = 0,
+    dropping: float = 1.0,
+) -> tuple[np.ndarray, ...]:
     when = When(training, step, first_row, dropping)
     for op in plan.ops:
         OPS[int(op["kind"])].forward(op, Views(plan, memory, op, inputs), when)
     return outputs(plan, memory, len(inputs[0]))
 
 
-def loss(plan, memory, targets, weights, sums, scale):
+def loss(
+    plan: Plan,
+    memory: Memory,
+    targets: Sequence[np.ndarray],
+    weights: Sequence[np.ndarray | None],
+    sums: np.ndarray,
+    scale: float,
+) -> None:
     n_rows, counted = len(targets[0]), []
     for i, (table, target, weight) in enumerate(zip(plan.losses, targets, weights, strict=True)):
         repeat, value = int(table["repeat"]), plan.values[table["output"]]
@@ -69,7 +93,9 @@ def loss(plan, memory, targets, weights, sums, scale):
             STATISTICS[int(metric["statistic"])](target, y, w, sums[place], metric["parameter"])
 
 
-def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
+def backward(
+    plan: Plan, memory: Memory, inputs: Sequence[np.ndarray], accumulate: bool = False, activity_scale: float = 0.0
+) -> None:
     when = When(True)
     for op in plan.ops[::-1]:
         kind = OPS[int(op["kind"])]
@@ -79,31 +105,34 @@ def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
             kind.backward(op, arrays, when)
 
 
-def gradient(plan, memory, rows, sums, step=0, dropping=1.0):
+def gradient(plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray, step: int = 0, dropping: float = 1.0) -> None:
     steps.gradient_loop(THIS, plan, memory, rows, sums, step, dropping=dropping)
 
 
 @np.errstate(all="ignore")
-def update(plan, memory, step, learning_rate, penalty_scale=1.0, decay=1.0):
-    params, grads = memory.params, memory.grads
+def update(
+    plan: Plan, memory: Memory, step: int, learning_rate: float, penalty_scale: float = 1.0, decay: float = 1.0
+) -> float:
+    params, grads, optimizer = memory.params, memory.grads, plan.optimizer_record
+    assert optimizer is not None, "a plan for training has one"
     penalty = regularizers.penalize(plan.segments, params, grads, penalty_scale)
     _clip(plan, grads)
     for first, last, _, factor, of_decay in plan.spans:
-        c = plan.optimizer_record.all_scalars(step, learning_rate, factor, of_decay * decay).astype(params.dtype)
+        c = optimizer.all_scalars(step, learning_rate, factor, of_decay * decay).astype(params.dtype)
         w, slots = params[first:last], memory.slots[:, first:last]
-        w[...], new_slots = UPDATES[plan.optimizer_record.code](w, grads[first:last], tuple(slots), c)
+        w[...], new_slots = UPDATES[optimizer.code](w, grads[first:last], tuple(slots), c)
         for slot, value in zip(slots, new_slots, strict=True):
             slot[...] = value
     _constrain(plan, params)
     return penalty
 
 
-def train(plan, memory, rows, course):
+def train(plan: Plan, memory: Memory, rows: Rows, course: Course) -> None:
     steps.train_loop(THIS, plan, memory, rows, course)
 
 
 @np.errstate(all="ignore")  # as the other backends: infinities are an answer
-def predict(plan, memory, inputs, out):
+def predict(plan: Plan, memory: Memory, inputs: Sequence[AnyRows], out: Sequence[np.ndarray]) -> None:
     block = int(plan.header["block_rows"])
     rooms = [np.empty(0 if isinstance(x, np.ndarray) else block * x.n_columns, memory.params.dtype) for x in inputs]
     for first in range(0, len(inputs[0]), block):
@@ -114,11 +143,11 @@ def predict(plan, memory, inputs, out):
             to[part] = y
 
 
-def _rows(memory, offset, rows, width):
+def _rows(memory: Memory, offset: int, rows: int, width: int) -> np.ndarray:
     return memory.workspace[offset : offset + rows * width].reshape(rows, width)
 
 
-def _clip(plan, grads):
+def _clip(plan: Plan, grads: np.ndarray) -> None:
     """Clip each gradient, each variable's norm, or the norm of all."""
     code, bound = int(plan.optimizer["clip"]), float(plan.optimizer["clip_at"])
     if code == ClipCode.VALUE:
@@ -130,14 +159,14 @@ def _clip(plan, grads):
             _clip_norm(grads[segment["offset"] :][: segment["size"]], bound)
 
 
-def _constrain(plan, params):
+def _constrain(plan: Plan, params: np.ndarray) -> None:
     """Project each variable that has a constraint."""
     for offset, size, _, _, code, by_row, columns, *bounds in plan.segments:
         if code:
             project(params[offset : offset + size], code, columns, by_row, *bounds)
 
 
-def _clip_norm(grads, bound):
+def _clip_norm(grads: np.ndarray, bound: float) -> None:
     norm = np.sqrt(np.square(grads, dtype=np.float64).sum())
     if norm > bound:
         grads *= grads.dtype.type(bound / norm)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -34,12 +35,12 @@ def total_weight(plan: Plan, weight: np.ndarray | None, n_rows: int) -> float:
     return float(np.cumsum(weight, dtype=np.float64)[-1])  # added in the order of the rows
 
 
-def over(number, total):
+def over(number: float, total: float) -> float:
     """``number / total``, 0 where the total is 0."""
     return number / total if total != 0 else 0.0
 
 
-def reported(header, before, after, n_rows, total):
+def reported(header: Any, before: float, after: float, n_rows: int, total: float) -> float:
     """The loss's sum after a batch that took it from ``before`` to ``after``, as the plan reports losses."""
     if header.divisor != BY_ROWS or header.loss_reported != 1:
         return before + (after - before) * (header.loss_reported * n_rows / total if total != 0 else 0.0)
@@ -51,14 +52,15 @@ def report(plan: Plan, sums: np.ndarray, before: float, n_rows: int, total: floa
     sums[0] = reported(_record(plan.header), before, float(sums[0]), n_rows, total)
 
 
-def stalls(run, loss):
+def stalls(run: Any, loss: float) -> bool:
     """The stop rule, told the mean loss of an epoch."""
     run.wait = run.wait + 1 if loss > run.best - run.tol else 0
     run.best = min(run.best, loss)
-    return run.patience >= 0 and run.wait > run.patience
+    stops: bool = run.patience >= 0 and run.wait > run.patience
+    return stops
 
 
-def advance(run, batch_size):
+def advance(run: Any, batch_size: int) -> None:
     """Move ``run`` past the batch just trained, into the next epoch after the last one."""
     run.step += 1
     run.batch += 1
@@ -205,7 +207,7 @@ def train_loop(
             return
 
 
-def _gathered(memory: Memory, value, x, chosen: np.ndarray) -> np.ndarray:
+def _gathered(memory: Memory, value: np.void, x: Any, chosen: np.ndarray) -> np.ndarray:
     """Rows of an input, written out at its place in the workspace."""
     at, size = int(value["offset"]), int(value["size"])
     out = memory.workspace[at : at + len(chosen) * size].reshape(len(chosen), size)
@@ -219,6 +221,6 @@ def _total(plan: Plan, rows: Rows, order: np.ndarray | None = None) -> float:
     return total_weight(plan, weight if weight is None or order is None else weight[order], n_rows)
 
 
-def _record(table: np.ndarray):
+def _record(table: np.ndarray) -> Any:
     """A record whose fields are attributes, as Numba has them; writing to them changes the table."""
     return table.view(np.recarray).reshape(1)[0]

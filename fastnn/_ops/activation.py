@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, SupportsInt
+
 import numpy as np
 
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, When
 from fastnn.activations import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 BY_CODE = {int(record.code): record for record in ACTIVATIONS.values()}
 
 
-def activate(op, z: np.ndarray) -> np.ndarray:
+def activate(op: np.void, z: np.ndarray) -> np.ndarray:
     return apply(op["activation"], z, op["parameter"])
 
 
-def apply(code, z: np.ndarray, parameter: float = 0.0) -> np.ndarray:
+def apply(code: SupportsInt, z: np.ndarray, parameter: float = 0.0) -> np.ndarray:
     """An activation by its code; as an int, for NumPy's comparison with an enum can swallow Ctrl-C (Python 3.11)."""
-    return BY_CODE[int(code)].function(z, z.dtype.type(parameter))
+    found: np.ndarray = BY_CODE[int(code)].function(z, z.dtype.type(parameter))
+    return found
 
 
-def activation_gradient(op, a) -> np.ndarray:
+def activation_gradient(op: np.void, a: Views) -> np.ndarray:
     """``dz``, in place of ``a.dy``."""
     record, dz, y = BY_CODE[int(op["activation"])], a.dy, a.y
     if record.rowwise:
@@ -29,12 +35,12 @@ def activation_gradient(op, a) -> np.ndarray:
     return dz
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     a.keep(a.x)
     a.y[...] = activate(op, a.x)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     a.dx.take(activation_gradient(op, a))
 
 

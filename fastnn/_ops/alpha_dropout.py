@@ -9,11 +9,15 @@ number becomes; they follow from the rate, and a rate of 0 changes nothing. Rows
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._ops import dropout
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 LEAST = -1.0507009873554805 * 1.6732632423543772  # what SELU tends to far below zero
 
@@ -25,7 +29,7 @@ def numbers_of(rate: float) -> tuple[float, float, float]:
     return a, b, a * LEAST + b
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     if not when.training or not op["rate"]:
         a.y[...] = a.x
         a.keep(1)

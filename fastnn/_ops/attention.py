@@ -11,15 +11,20 @@ them those factors. ``numbers[0]`` is the scale.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from fastnn._base import random
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 GEOMETRY = ("heads", "queries", "keys", "d", "e", "mask_rows", "causal", "gives_weights")
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     s = a.sizes
     q, k, v = heads_of(a)
     logits = q @ k.swapaxes(2, 3) * q.dtype.type(op["numbers"][0])
@@ -36,7 +41,7 @@ def forward(op, a, when):
         scores[...] = weights
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     q, k, v = heads_of(a)
     weights, factors = kept(op, a, None)
     dy, dscores = outputs(a, a.whole_dy)
@@ -48,30 +53,31 @@ def backward(op, a, when):
             taker.take(gradient.swapaxes(1, 2).reshape(x.shape))
 
 
-def heads_of(a):
+def heads_of(a: Views) -> list[np.ndarray]:
     """Queries, keys and values as ``(samples, heads, rows, numbers)``."""
     s = a.sizes
     shapes = (s.queries, s.d), (s.keys, s.d), (s.keys, s.e)
     return [x.reshape(-1, n, s.heads, width).swapaxes(1, 2) for x, (n, width) in zip(a.xs, shapes, strict=False)]
 
 
-def counting(a):
+def counting(a: Views) -> np.ndarray | bool:
     """Which keys count for which queries, ``(samples or 1, 1, queries or 1, keys)``."""
     s = a.sizes
     counts = a.xs[3].reshape(-1, 1, s.mask_rows, s.keys) != 0 if s.mask_rows else True
     return counts & np.tri(s.queries, s.keys, dtype=bool) if s.causal else counts
 
 
-def softmax(logits):
+def softmax(logits: np.ndarray) -> np.ndarray:
     """Along the last axis; zeros where all are minus infinity."""
     highest = logits.max(axis=-1, keepdims=True)
     parts = np.exp(logits - np.where(highest == -np.inf, 0, highest))
     total = parts.sum(axis=-1, keepdims=True)
-    return parts / np.where(total == 0, 1, total)
+    found: np.ndarray = parts / np.where(total == 0, 1, total)
+    return found
 
 
-def kept(op, a, like):
-    """The weights ``(samples, heads, queries, keys)`` and what they are multiplied by."""
+def kept(op: np.void, a: Views, like: np.ndarray | None) -> tuple[np.ndarray, Any]:
+    """The weights ``(samples, heads, queries, keys)`` and what they are multiplied by, an array or 1."""
     s = a.sizes
     shape = a.n_samples, s.heads, s.queries, s.keys
     if op["room"] < 0:
@@ -86,8 +92,8 @@ def kept(op, a, like):
     return weights, factors
 
 
-def outputs(a, whole):
-    """Of the output ``(samples, numbers)``: that of the heads, and the weights behind it."""
+def outputs(a: Views, whole: np.ndarray) -> tuple[np.ndarray, Any]:
+    """Of the output ``(samples, numbers)``: that of the heads, and the weights behind it, None where there are none."""
     s = a.sizes
     n = s.queries * s.heads * s.e
     y = whole[:, :n].reshape(-1, s.queries, s.heads, s.e).swapaxes(1, 2)

@@ -8,15 +8,30 @@ somebody wants. Both stand side by side in the kind's file, and are what the oth
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
 
 from fastnn import activations
 from fastnn._base.reprs import call_of
 from fastnn.activations import Activation
 from fastnn.regularizers import L1L2
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
+
+    class Sizes(tuple[int, ...]):
+        """A kind's geometry: a named tuple, whose names are those that the kind has."""
+
+        def __getattr__(self, name: str) -> int: ...
+
+        def _asdict(self) -> dict[str, int]: ...
+
+        def _replace(self, **changed: int) -> Sizes: ...
+
 
 NO_PENALTY = L1L2()
 
@@ -98,11 +113,11 @@ def _columns(operation: Operation) -> int:
     return operation.n_in
 
 
-def _stays(op: Any, a: Any) -> None:
+def _stays(op: np.void, a: Views) -> None:
     """Nothing is kept of a batch."""
 
 
-def _matrix(op: Any) -> tuple[int, ...]:
+def _matrix(op: np.void) -> tuple[int, ...]:
     return int(op["n_in"]), int(op["n_out"])
 
 
@@ -132,19 +147,19 @@ class Op:
 
     code: int
     name: str
-    forward: Callable[[Any, Any, When], None]
-    backward: Callable[[Any, Any, When], None] | None = None
+    forward: Callable[[np.void, Views, When], None]
+    backward: Callable[[np.void, Views, When], None] | None = None
     keeps: Callable[[Operation], bool] = lambda operation: operation.activation.keeps_z
     weights: Callable[[Operation], int] = _nothing
     scratch: Callable[[Operation], int] = _nothing
     geometry: tuple[str, ...] = ()
-    shape: Callable[[Any], tuple[int, ...]] = _matrix
+    shape: Callable[[np.void], tuple[int, ...]] = _matrix
     units: Callable[[Operation], int] = _columns
     room: Callable[[Operation, int], int] = _no_room
     by_sample: bool = False
     activates: bool = False
     measures: bool = False
-    settle: Callable[[Any, Any], None] = _stays
+    settle: Callable[[np.void, Views], None] = _stays
     remembers: bool = False
     idle: Callable[[Operation], bool] = _never
 
@@ -153,13 +168,13 @@ class Op:
         """Whether the output may have a gradient."""
         return self.backward is not None
 
-    def sizes(self, op: Any) -> Any:
+    def sizes(self, op: np.void | Mapping[str, Any]) -> Sizes:
         """The geometry of a plan's record, by its names."""
         return self._sizes(*(int(size) for size in op["geometry"][: len(self.geometry)]))
 
     @cached_property
-    def _sizes(self) -> Any:
-        return namedtuple("Sizes", self.geometry)
+    def _sizes(self) -> Callable[..., Sizes]:
+        return cast("Callable[..., Sizes]", namedtuple("Sizes", self.geometry))
 
     def __repr__(self) -> str:
         return f"<op kind {self.name}>"

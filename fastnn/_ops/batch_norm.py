@@ -14,16 +14,21 @@ parts. The plan alone decides the parts, so neither threads nor instruction sets
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 PART = 256  # rows whose sums are one chain
 MOST_SAMPLES = 8  # of a part: threads' shares of a batch are multiples of it
 VECTORS = 4  # in front of the parts
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     x = a.x
     if when.training and not op["inference"]:
         mean, variance = measured(op, a)
@@ -35,7 +40,7 @@ def forward(op, a, when):
     a.y[...] = (x - mean) * (gamma(op, a) * inverse(op, variance)) + a.b
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     x, dy, moves = a.x, a.dy, not op["inference"]
     mean, variance = measured(op, a) if moves else moving(op, a)
     by, there = inverse(op, variance), counts(op, a)[:, None]
@@ -51,35 +56,36 @@ def backward(op, a, when):
         a.dx.take((dy - slope) * (gamma(op, a) * by))
 
 
-def settle(op, a):
+def settle(op: np.void, a: Views) -> None:
     """Have the moving statistics follow the batch."""
     momentum = float(op["numbers"][1])
     for kept, came in zip(moving(op, a), measured(op, a), strict=True):
         kept[...] = kept.astype(np.float64) * momentum + came.astype(np.float64) * (1 - momentum)
 
 
-def counts(op, a):
+def counts(op: np.void, a: Views) -> np.ndarray:
     """Which rows are measured."""
     return a.xs[1][:, 0] != 0 if a.sizes.masked else np.ones(len(a.x), bool)
 
 
-def measured(op, a):
+def measured(op: np.void, a: Views) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the batch, ``(n_out,)`` each."""
     n = int(op["n_out"])
     return a.room[:n], a.room[n : 2 * n]
 
 
-def moving(op, a):
+def moving(op: np.void, a: Views) -> tuple[np.ndarray, np.ndarray]:
     """The moving ones."""
     n = int(op["n_out"])
     return a.vector(0, n), a.vector(1, n)
 
 
-def inverse(op, variance):
-    return 1 / np.sqrt(variance + variance.dtype.type(op["numbers"][0]))
+def inverse(op: np.void, variance: np.ndarray) -> np.ndarray:
+    found: np.ndarray = 1 / np.sqrt(variance + variance.dtype.type(op["numbers"][0]))
+    return found
 
 
-def gamma(op, a):
+def gamma(op: np.void, a: Views) -> np.ndarray | int:
     return a.w if op["w"] >= 0 else 1
 
 

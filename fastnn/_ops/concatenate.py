@@ -5,16 +5,21 @@ Along an earlier axis than the last one a row is all that stands from that axis 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     a.y[...] = np.concatenate(a.xs, axis=1)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     first = 0
     for x, dx in zip(a.xs, a.dxs, strict=True):
         dx.take(a.dy[:, first : first + x.shape[1]])

@@ -11,24 +11,29 @@ order of its own.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._ops import windows
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.base import Sizes
+    from fastnn._ops.views import Views
 
 GEOMETRY = ("h", "w", "c", "oh", "ow", "kh", "kw", "sh", "sw", "top", "left", "dh", "dw", "groups")
 SHARD = 16  # samples whose parts of dw are one sum
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     z = convolved(a.x, a.w, a.sizes).reshape(a.y.shape) + a.b
     a.keep(z)
     a.y[...] = activate(op, z)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     dz = activation_gradient(op, a)
     if a.dw:
         a.dw.take(kernel_gradient(a.x, dz, a.sizes))
@@ -38,15 +43,17 @@ def backward(op, a, when):
         a.dx.take(image_gradient(dz, a.w, a.sizes).reshape(a.x.shape))
 
 
-def convolved(x, w, size):
+def convolved(x: np.ndarray, w: np.ndarray, size: Sizes) -> np.ndarray:
     """``(samples, oh, ow, filters)``: the sum over all taps."""
-    image, y = windows.padded(x, size), 0
+    image = windows.padded(x, size)
+    y: Any = 0
     for ky, kx in windows.taps(size):
         y = y + _by_groups(windows.tap(image, size, ky, kx), w[ky, kx], size.groups)
-    return y
+    found: np.ndarray = y
+    return found
 
 
-def image_gradient(dz, w, size):
+def image_gradient(dz: np.ndarray, w: np.ndarray, size: Sizes) -> np.ndarray:
     """``(samples, h, w, channels)``: each tap hands its part back to where it read."""
     dz = dz.reshape(-1, size.oh, size.ow, w.shape[-1])
     dx = windows.padded(np.zeros((len(dz), size.h * size.w * size.c), dz.dtype), size)
@@ -55,7 +62,7 @@ def image_gradient(dz, w, size):
     return windows.inner(dx, size)
 
 
-def kernel_gradient(x, dz, size):
+def kernel_gradient(x: np.ndarray, dz: np.ndarray, size: Sizes) -> np.ndarray:
     """``(kh, kw, channels / groups, filters)``."""
     image, n = windows.padded(x, size), dz.shape[-1]
     dz = dz.reshape(-1, size.groups, n // size.groups)
@@ -67,20 +74,21 @@ def kernel_gradient(x, dz, size):
     return dw
 
 
-def _by_groups(x, w, groups):
+def _by_groups(x: np.ndarray, w: np.ndarray, groups: int) -> np.ndarray:
     """``x @ w`` for each group of the last axis; ``w`` is ``(numbers of a group, all groups' columns)``."""
     rows = x.reshape(-1, groups, x.shape[-1] // groups).transpose(1, 0, 2)
     columns = w.reshape(len(w), groups, -1).transpose(1, 0, 2)
-    return (rows @ columns).transpose(1, 0, 2).reshape(*x.shape[:-1], w.shape[-1])
+    found: np.ndarray = (rows @ columns).transpose(1, 0, 2).reshape(*x.shape[:-1], w.shape[-1])
+    return found
 
 
-def _turned(w, groups):
+def _turned(w: np.ndarray, groups: int) -> np.ndarray:
     """The kernel of one tap for the way back: ``(filters of a group, channels)``."""
     c, n = w.shape[0], w.shape[1] // groups
     return w.reshape(c, groups, n).transpose(2, 1, 0).reshape(n, groups * c)
 
 
-def kernel_shape(op):
+def kernel_shape(op: np.void) -> tuple[int, ...]:
     size = OP.sizes(op)
     return size.kh, size.kw, size.c // size.groups, int(op["n_out"])
 

@@ -6,18 +6,25 @@ The geometry is that of the convolution: its image ``(h, w, c)`` is ``y``, its w
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
 from fastnn._ops.conv import GEOMETRY, convolved, image_gradient, kernel_gradient, rows_of_kernel
 
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
-def forward(op, a, when):
+
+def forward(op: np.void, a: Views, when: When) -> None:
     z = image_gradient(a.x, a.w, a.sizes).reshape(a.y.shape) + a.b
     a.keep(z)
     a.y[...] = activate(op, z)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     dz = activation_gradient(op, a)
     image = dz.reshape(a.n_samples, -1)
     if a.dw:
@@ -28,7 +35,7 @@ def backward(op, a, when):
         a.dx.take(convolved(image, a.w, a.sizes).reshape(a.x.shape))
 
 
-def kernel_shape(op):
+def kernel_shape(op: np.void) -> tuple[int, ...]:
     size = OP.sizes(op)
     return size.kh, size.kw, size.c, int(op["n_in"])
 

@@ -11,10 +11,15 @@ one axis (:func:`merged`), so that the innermost loop is long and few layers nee
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.base import Sizes
+    from fastnn._ops.views import Views
 
 AXES = 5
 GEOMETRY = (
@@ -24,14 +29,14 @@ GEOMETRY = (
 )
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     size = a.sizes
     y = a.y.reshape(-1, *_counts(size))
     y[...] = 0
     _box(y, size)[...] = a.x[:, _places(size)]
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     if not a.dx:
         return
     size, dx = a.sizes, np.zeros_like(a.x)
@@ -40,20 +45,20 @@ def backward(op, a, when):
     a.dx.take(dx)
 
 
-def _counts(size):
+def _counts(size: Sizes) -> tuple[int, ...]:
     return tuple(size[:AXES])
 
 
-def _strides(size):
+def _strides(size: Sizes) -> tuple[int, ...]:
     return tuple(size[AXES : 2 * AXES])
 
 
-def _box(y, size):
+def _box(y: np.ndarray, size: Sizes) -> np.ndarray:
     """What of an output ``(samples, n0, ..., n4)`` is read from the input."""
     return y[..., size.top : size.bottom, size.left : size.right]
 
 
-def _places(size, once=False):
+def _places(size: Sizes, once: bool = False) -> np.ndarray:
     """Numbers of the input that the box reads, in its shape; ``once`` for one of each that is repeated."""
     counts = (*_counts(size)[:-2], size.bottom - size.top, size.right - size.left)
     places = np.full((1,) * AXES, size.start)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     z = a.x @ a.w + a.b
     a.keep(z)
     a.y[...] = activate(op, z)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     dz = activation_gradient(op, a)
     if a.dw:
         a.dw.take(a.x.T @ dz)

@@ -4,18 +4,24 @@ transposed in memory."""
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from fastnn._ops.base import Op, Operation
+import numpy as np
+
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 GEOMETRY = ("m", "k", "n", "a_transposed", "b_transposed")
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     first, second = matrices(op, *a.xs)
     a.y[...] = (first @ second).reshape(a.y.shape)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     first, second = matrices(op, *a.xs)
     dy = a.dy.reshape(len(first), first.shape[1], second.shape[2])
     gradients = dy @ second.swapaxes(1, 2), first.swapaxes(1, 2) @ dy
@@ -23,7 +29,7 @@ def backward(op, a, when):
         dx.take((gradient.swapaxes(1, 2) if transposed else gradient).reshape(x.shape))
 
 
-def matrices(op, first, second):
+def matrices(op: np.void, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both inputs as ``(rows, m, k)`` and ``(rows, k, n)``."""
     m, k, n, a_transposed, b_transposed = (int(size) for size in op["geometry"][: len(GEOMETRY)])
     a = first.reshape(-1, k, m).swapaxes(1, 2) if a_transposed else first.reshape(-1, m, k)

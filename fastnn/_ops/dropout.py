@@ -6,13 +6,18 @@ drawn follows from the record's ``seed`` and ``stream``, the step and the place 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn._base import random
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     if not when.training:
         a.y[...] = a.x
         return
@@ -20,7 +25,7 @@ def forward(op, a, when):
     a.y[...] = a.x * a.z
 
 
-def drawn(op, a, when, rate):
+def drawn(op: np.void, a: Views, when: When, rate: float) -> np.ndarray:
     """Factors of the block, ``(rows, n_out)``, of which a share ``rate`` is 0."""
     shared, n = a.sizes.shared, int(op["n_out"])
     first = when.first_row * int(op["repeat"]) // shared * n
@@ -29,7 +34,7 @@ def drawn(op, a, when, rate):
     return np.repeat(factors.reshape(-1, n), shared, axis=0)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     a.dx.take(a.dy * a.z)
 
 

@@ -5,17 +5,22 @@ A number that is no row's gives NaN and takes no gradient, so that no kernel rea
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     row, known = rows_of(op, a)
     a.y[...] = np.where(known[:, None], a.w[row], np.nan)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     if a.dw:
         row, known = rows_of(op, a)
         dw = np.zeros_like(a.w)
@@ -25,18 +30,18 @@ def backward(op, a, when):
         a.dx.take(np.zeros_like(a.x))
 
 
-def rows_of(op, a):
+def rows_of(op: np.void, a: Views) -> tuple[np.ndarray, np.ndarray]:
     """The row of each number, 0 for what is none, and whether it is one."""
     x = a.x[:, 0]
     known = (x >= 0) & (x < n_rows(op))
     return np.where(known, x, 0).astype(np.int64), known
 
 
-def n_rows(op) -> int:
+def n_rows(op: np.void) -> int:
     return int(op["geometry"][0])
 
 
-def shape(op) -> tuple[int, ...]:
+def shape(op: np.void) -> tuple[int, ...]:
     return n_rows(op), int(op["n_out"])
 
 

@@ -6,18 +6,23 @@ groups. Source: Wu and He 2018, "Group Normalization". ``room`` is for what back
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
 from fastnn._ops.layer_norm import gamma, n_factors, shape
 
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
-def forward(op, a, when):
+
+def forward(op: np.void, a: Views, when: When) -> None:
     normal, _ = normalized(op, a.x)
     a.y[...] = normal.reshape(a.y.shape) * gamma(op, a) + a.b
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     normal, by = normalized(op, a.x)
     flat = normal.reshape(a.dy.shape)
     if a.dw:
@@ -30,12 +35,12 @@ def backward(op, a, when):
         a.dx.take(((dy - shared) * by).reshape(a.x.shape))
 
 
-def groups(op, x):
+def groups(op: np.void, x: np.ndarray) -> np.ndarray:
     """``(samples, positions, groups, channels of a group)``."""
     return x.reshape(-1, int(op["repeat"]), OP.sizes(op).groups, x.shape[-1] // OP.sizes(op).groups)
 
 
-def normalized(op, x):
+def normalized(op: np.void, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Groups with mean 0 and variance 1, and what they were multiplied by."""
     exact = groups(op, x.astype(np.float64))
     apart = exact - exact.mean(axis=(1, 3), keepdims=True)

@@ -9,6 +9,9 @@ Kept: ``z, r, g``, and what ``r`` is multiplied with in the first variant, ``r *
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn._ops.activation import activate
@@ -25,8 +28,14 @@ from fastnn._ops.recurrent import (
     recurrent_kernel,
 )
 
+if TYPE_CHECKING:
+    from fastnn._ops.recurrent import Gradients
+    from fastnn._ops.views import Views
 
-def step(op, a, z, read, states, kept):
+
+def step(
+    op: np.void, a: Views, z: np.ndarray, read: np.ndarray, states: Sequence[np.ndarray], kept: np.ndarray
+) -> list[np.ndarray]:
     u, two = recurrent_kernel(op, a, CELL), 2 * int(op["n_out"])
     of_x, of_state, bias = z, read @ u[:, :two], recurrent_bias(op, a, CELL)
     before = np.split(of_x[:, :two] + of_state + bias[:two], 2, axis=1)
@@ -44,7 +53,15 @@ def step(op, a, z, read, states, kept):
     return [z * states[0] + (1 - z) * g]
 
 
-def step_back(op, a, read, states, after, d, kept):
+def step_back(
+    op: np.void,
+    a: Views,
+    read: np.ndarray,
+    states: Sequence[np.ndarray],
+    after: Sequence[np.ndarray],
+    d: Sequence[np.ndarray],
+    kept: np.ndarray,
+) -> Gradients:
     u, two = recurrent_kernel(op, a, CELL), 2 * int(op["n_out"])
     z, r, g, multiplied = kept[: CELL.n_kept]
     of_z, of_r, of_g = kept_z(kept, CELL)

@@ -8,19 +8,24 @@ Design: the sums for ``gamma`` and ``beta`` are over :data:`SHARD` samples at a 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 SHARD = 16  # samples whose parts of the gradients are one sum
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     normal, _ = normalized(op, a.x)
     a.y[...] = normal * gamma(op, a) + a.b
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     normal, by = normalized(op, a.x)
     if a.dw:
         a.dw.take((a.dy * normal).sum(axis=0))
@@ -32,7 +37,7 @@ def backward(op, a, when):
         a.dx.take((dy - shared) * by)
 
 
-def normalized(op, x):
+def normalized(op: np.void, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows with mean 0 and variance 1, and what they were multiplied by, ``(rows, 1)``."""
     exact = x.astype(np.float64)
     apart = exact - exact.mean(axis=1, keepdims=True)
@@ -40,7 +45,7 @@ def normalized(op, x):
     return (apart * by).astype(x.dtype), by.astype(x.dtype)
 
 
-def gamma(op, a):
+def gamma(op: np.void, a: Views) -> np.ndarray | int:
     return a.w if op["w"] >= 0 else 1
 
 
@@ -52,7 +57,7 @@ def n_factors(operation: Operation) -> int:
     return operation.n_out
 
 
-def shape(op) -> tuple[int, ...]:
+def shape(op: np.void) -> tuple[int, ...]:
     return (int(op["n_out"]),)
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from fastnn._ops.base import Op
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn._ops.base import Op, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     a.y[...] = (a.x != a.x.dtype.type(op["numbers"][0])).any(axis=1, keepdims=True)
 
 

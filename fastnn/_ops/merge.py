@@ -8,13 +8,18 @@ half and the others a quarter each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import reduce
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
 class Join(IntEnum):
@@ -36,19 +41,19 @@ FORMULAS = {
 }
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     join = Join(int(op["geometry"][0]))
     a.y[...] = reduce(FORMULAS[join], a.xs)
     if join == Join.AVERAGE:
         a.y[...] /= len(a.xs)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     for x, dx, gradient in zip(a.xs, a.dxs, gradients(Join(int(op["geometry"][0])), a.xs, a.dy), strict=True):
         dx.take(gradient if x.shape == gradient.shape else gradient.sum(axis=1, keepdims=True))
 
 
-def gradients(join: Join, xs, dy) -> list:
+def gradients(join: Join, xs: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
     """Of each input, as wide as the output."""
     if join == Join.SUBTRACT:
         return [dy, -dy]
@@ -60,7 +65,7 @@ def gradients(join: Join, xs, dy) -> list:
     return [dy / len(xs) if join == Join.AVERAGE else dy for _ in xs]
 
 
-def _shares(formula, xs, dy) -> list:
+def _shares(formula: np.ufunc, xs: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
     """From the last input to the first: what it takes of the gradient, and what it leaves to those before it."""
     found, left = [], dy
     for before, x in zip(list(accumulate(xs, formula))[-2::-1], xs[:0:-1], strict=True):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from fastnn._base import random
 from fastnn._ops import dropout
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     if not when.training:
         a.y[...] = a.x
         return
@@ -21,7 +28,7 @@ def forward(op, a, when):
         a.y[...] = a.x + noise
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     if a.sizes.multiplies:
         dropout.backward(op, a, when)
     else:

@@ -10,14 +10,20 @@ what a small layer computes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._ops.base import NO_PENALTY as NO_PENALTY
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
+
+    Arrays = list[np.ndarray | None]
+    Block = tuple[Arrays, np.ndarray | None, np.ndarray | None, Arrays]
 
 SIZES = 4  # of blocks whose arrays are kept
 
@@ -25,16 +31,17 @@ SIZES = 4  # of blocks whose arrays are kept
 class Visits:
     """The own ops of a plan at work in one memory, by the values that they write; a copy begins anew."""
 
-    def __init__(self, plan: Any):
-        self.plan, self.found = plan, {}  # type: ignore[var-annotated]
+    def __init__(self, plan: Any) -> None:
+        self.plan = plan
+        self.found: dict[int, Visit] = {}
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[Visits], tuple[None]]:
         return Visits, (None,)
 
 
 def visit_at(plan: Any, memory: Any, output: int) -> Visit:
     """The own op that writes a value, at work in a memory."""
-    kept = vars(memory).get("_visits")
+    kept: Visits | None = vars(memory).get("_visits")
     if kept is None or kept.plan is not plan:
         kept = vars(memory)["_visits"] = Visits(plan)
     if output not in kept.found:
@@ -58,7 +65,7 @@ def _one_way(layer: Any) -> ValueError:
     )
 
 
-def _node(plan: Any, op: Any) -> Any:
+def _node(plan: Any, op: np.void) -> Any:
     """The use of a layer that an own op is."""
     return next(node for node in plan.layout.nodes if node.stream == op["stream"])
 
@@ -66,7 +73,7 @@ def _node(plan: Any, op: Any) -> Any:
 class Visit:
     """One place where a layer is called, in one memory: a copy of the layer, and the arrays it reads and fills."""
 
-    def __init__(self, plan: Any, memory: Any, op: Any):
+    def __init__(self, plan: Any, memory: Any, op: np.void) -> None:
         layout = plan.layout
         node = _node(plan, op)
         self.plan, self.layer, self.workspace = plan, layout.layers[node.layer], memory.workspace
@@ -87,15 +94,16 @@ class Visit:
         first = int(op["first_edge"])
         self.edges = [(int(e["value"]), bool(e["adds"])) for e in plan.edges[first : first + int(op["n_inputs"])]]
         self.output = int(op["output"])
-        self.sized: dict[int, tuple] = {}
+        self.sized: dict[int, Block] = {}
 
-    def arrays(self, n_rows: int) -> tuple:
+    def arrays(self, n_rows: int) -> Block:
         """``xs`` (None for inputs of the model), ``y``, ``dy`` and ``dxs`` of a block."""
         if n_rows not in self.sized:
             if len(self.sized) >= SIZES:
                 self.sized.clear()
             n_inputs = int(self.plan.header["n_inputs"])
-            xs, dxs = [], []
+            xs: list[np.ndarray | None] = []
+            dxs: list[np.ndarray | None] = []
             for (value, _), shape in zip(self.edges, self.shapes, strict=True):
                 xs.append(None if value < n_inputs else self._view("offset", value, (n_rows, *shape), read_only=True))
                 dxs.append(self._view("grad", value, (n_rows, *shape)))
@@ -108,7 +116,7 @@ class Visit:
         offset, size = int(self.plan.values[value][place]), int(np.prod(shape))
         if offset < 0:
             return None
-        view = self.workspace[offset : offset + size].reshape(shape)
+        view: np.ndarray = self.workspace[offset : offset + size].reshape(shape)
         view.flags.writeable = not read_only
         return view
 
@@ -191,7 +199,7 @@ def called(layer: Any, xs: Sequence[np.ndarray], training: bool) -> Any:
     return told(layer, "call", layer.call, x)
 
 
-def told(layer: Any, method: str, function: Any, *arguments: Any, **named: Any) -> Any:
+def told(layer: Any, method: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     """A user's function; an error in it has a note that names the layer."""
     try:
         return function(*arguments, **named)
@@ -233,11 +241,11 @@ def _variable(vector: np.ndarray, variable: Any) -> np.ndarray:
     return vector[variable.offset : variable.offset + variable.size].reshape(variable.parameter.shape)
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     visit_at(a.plan, a.memory, int(op["output"])).forward(a.inputs, when.training)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     visit_at(a.plan, a.memory, int(op["output"])).backward(len(a.inputs[0]), a.accumulate)
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn._ops.activation import BY_CODE, activate
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
 from fastnn._ops.scale import n_factors
 
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
-def forward(op, a, when):
+
+def forward(op: np.void, a: Views, when: When) -> None:
     bent = activate(op, a.x)
     a.keep(bent)
     a.y[...] = a.x + a.w * (bent - a.x)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     if a.dw:
         a.dw.take((a.dy * (a.z - a.x)).sum(axis=0))
     if a.dx:

@@ -10,22 +10,27 @@ large frequencies lose no digits of pi. Training keeps cosines and sines, for th
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.turns import sine_cosine
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.base import Sizes
+    from fastnn._ops.views import Views
 
 PER_RADIAN = 0.15915494309189535  # turns, 1 / (2 pi)
 TURN = 6.283185307179586  # radians, 2 pi
 
 
-def width(sizes) -> int:
+def width(sizes: Sizes) -> int:
     """Numbers of the output for each of the input."""
     return int(sizes.units + sizes.hands_on)
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     sizes = a.sizes
     sine, cosine = waves(op, a)
     if op["room"] >= 0:
@@ -37,7 +42,7 @@ def forward(op, a, when):
         y[..., -1] = a.x
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     sizes, x = a.sizes, a.x
     n, waves_of_one = x.shape[1], sizes.frequencies
     dy = a.dy.reshape(len(x), n, width(sizes))
@@ -56,24 +61,24 @@ def backward(op, a, when):
 
 
 @np.errstate(invalid="ignore")  # of infinities
-def waves(op, a):
+def waves(op: np.void, a: Views) -> tuple[np.ndarray, ...]:
     """Sines and cosines, ``(rows, n_in, frequencies)``."""
     phase = a.vector(0, a.w.size).reshape(a.w.shape)
     turns = a.x[:, :, None].astype(np.float64) * a.w + phase * PER_RADIAN
     return tuple(part.astype(a.w.dtype) for part in sine_cosine(turns))
 
 
-def _kernel(op, a):
+def _kernel(op: np.void, a: Views) -> np.ndarray:
     n, sizes = int(op["n_in"]), a.sizes
     return a.vector(1, n * sizes.units * sizes.frequencies).reshape(n, sizes.units, sizes.frequencies)
 
 
-def _bias(op, a):
+def _bias(op: np.void, a: Views) -> np.ndarray:
     n, units = int(op["n_in"]), a.sizes.units
     return a.parameter(op["b"], n * units).reshape(n, units)
 
 
-def _kept(op, a):
+def _kept(op: np.void, a: Views) -> np.ndarray:
     shape = len(a.x), int(op["n_in"]), 2, a.sizes.frequencies
     return a.room[: math.prod(shape)].reshape(shape)
 
@@ -87,7 +92,7 @@ def _weights(operation: Operation) -> int:
     return operation.n_in * frequencies * (units + 1)
 
 
-def _shape(op) -> tuple[int, int]:
+def _shape(op: np.void) -> tuple[int, int]:
     return int(op["n_in"]), int(op["geometry"][1])
 
 

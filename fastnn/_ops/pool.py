@@ -6,21 +6,27 @@ window together, the first in row-major order has the whole gradient; NaN is lar
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from fastnn._ops import windows
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.base import Sizes
+    from fastnn._ops.views import Views
 
 GEOMETRY = ("h", "w", "c", "oh", "ow", "kh", "kw", "sh", "sw", "top", "left", "dh", "dw", "average")  # dh and dw are 1
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     size = a.sizes
     y = means(a.x, size) if size.average else largest(a.x, size)
     a.y[...] = y.reshape(a.y.shape)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     if not a.dx:
         return
     size = a.sizes
@@ -33,37 +39,43 @@ def backward(op, a, when):
     a.dx.take(windows.inner(dx, size).reshape(a.x.shape))
 
 
-def largest(x, size):
+def largest(x: np.ndarray, size: Sizes) -> np.ndarray:
     """``(samples, oh, ow, channels)``."""
-    image, y = windows.padded(x, size, -np.inf), None
+    image = windows.padded(x, size, -np.inf)
+    y: Any = None
     for ky, kx in windows.taps(size):
         read = windows.tap(image, size, ky, kx)
         y = read if y is None else np.where((read > y) | np.isnan(read), read, y)
-    return y
+    found: np.ndarray = y
+    return found
 
 
-def means(x, size):
+def means(x: np.ndarray, size: Sizes) -> np.ndarray:
     """``(samples, oh, ow, channels)``."""
-    image, total = windows.padded(x, size), 0
+    image = windows.padded(x, size)
+    total: Any = 0
     for ky, kx in windows.taps(size):
         total = total + windows.tap(image, size, ky, kx)
-    return total / counts(size, x.dtype)
+    found: np.ndarray = total / counts(size, x.dtype)
+    return found
 
 
-def counts(size, dtype):
+def counts(size: Sizes, dtype: np.dtype) -> np.ndarray:
     """How many places of each window lie in the image, ``(1, oh, ow, 1)``."""
     ones = windows.padded(np.ones((1, size.h * size.w), dtype), size._replace(c=1))
-    return sum(windows.tap(ones, size, ky, kx) for ky, kx in windows.taps(size))
+    total: Any = sum(windows.tap(ones, size, ky, kx) for ky, kx in windows.taps(size))
+    found: np.ndarray = total
+    return found
 
 
-def spread(dy, dx, size):
+def spread(dy: np.ndarray, dx: np.ndarray, size: Sizes) -> None:
     """Adds a mean's gradient to ``dx``, padded: every place of a window has an equal part."""
     part = dy / counts(size, dy.dtype)
     for ky, kx in windows.taps(size):
         windows.tap(dx, size, ky, kx)[...] += part
 
 
-def give_to_first(dy, y, x, dx, size):
+def give_to_first(dy: np.ndarray, y: np.ndarray, x: np.ndarray, dx: np.ndarray, size: Sizes) -> None:
     """Adds a maximum's gradient to ``dx``, padded: ``left`` is what no tap has taken yet."""
     image, left = windows.padded(x, size, -np.inf), dy
     for ky, kx in windows.taps(size):
@@ -73,7 +85,7 @@ def give_to_first(dy, y, x, dx, size):
         left = np.where(takes, 0, left)
 
 
-def _places(size):
+def _places(size: Sizes) -> np.ndarray:
     """What of a padded image is the image, ``(1, height, width, 1)``."""
     return windows.padded(np.ones((1, size.h * size.w), bool), size._replace(c=1), False)
 

@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     a.y[...] = a.parameter(op["w"], int(op["n_out"]))
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     if a.dw:
         dw = np.zeros(a.sizes.size, a.y.dtype)
         dw[: int(op["n_out"])] = a.dy.sum(axis=0)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, When
 from fastnn._ops.scale import n_factors
 
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
-def forward(op, a, when):
+
+def forward(op: np.void, a: Views, when: When) -> None:
     a.y[...] = np.where(a.x > 0, a.x, a.x * a.w)
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     if a.dw:
         a.dw.take(np.where(a.x > 0, 0, a.x * a.dy).sum(axis=0))
     if a.dx:

@@ -6,10 +6,17 @@ back-propagation through time (Williams and Peng 1990).
 
 from __future__ import annotations
 
-from fastnn._ops.base import Op
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn._ops.base import Op, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     a.y[...] = a.states[when.first_row :][: a.n_samples]
 
 

@@ -23,15 +23,24 @@ of a sequence (Gal and Ghahramani 2016, "A Theoretically Grounded Application of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsInt
 
 import numpy as np
 
 from fastnn._base import random
 from fastnn._ops.activation import BY_CODE, apply
-from fastnn._ops.base import Op, Operation
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
+    from fastnn.activations import Activation
+
+    Vectors = Sequence[np.ndarray]
+    Step = Callable[[np.void, Views, np.ndarray, np.ndarray, Vectors, np.ndarray], list[np.ndarray]]
+    Gradients = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[np.ndarray | int]]
+    StepBack = Callable[[np.void, Views, np.ndarray, Vectors, Vectors, Vectors, np.ndarray], Gradients]
 
 GEOMETRY = (
     "reads_back",
@@ -46,6 +55,7 @@ GEOMETRY = (
     "keeps_z",
 )
 SHARD = 16  # samples whose parts of the parameters' gradients are one sum
+NO_SUMS: Sequence[Any] = (0, 0, 0, 0)  # numbers, which become arrays as steps are added
 
 
 class Cell(NamedTuple):
@@ -67,14 +77,14 @@ class Cell(NamedTuple):
     n_gates: int
     n_states: int
     n_kept: int
-    step: Callable[..., Any]
-    step_back: Callable[..., Any]
+    step: Step
+    step_back: StepBack
 
 
 class Sequences:
     """The arrays of one op, with the steps in the order in which it takes them, first axis."""
 
-    def __init__(self, op: Any, a: Any, cell: Cell, when: Any):
+    def __init__(self, op: np.void, a: Views, cell: Cell, when: When | None) -> None:
         self.op, self.a, self.cell, self.size = op, a, cell, a.sizes
         self.n, self.steps, self.units = a.n_samples, int(op["repeat"]), int(op["n_out"])
         self.x = in_order(a.xs[0].reshape(self.n, self.steps, -1), self.size.reads_back)
@@ -90,7 +100,7 @@ class Sequences:
             return np.empty(shape, self.x.dtype)
         return self.a.room[: np.prod(shape)].reshape(shape)
 
-    def _factors(self, when: Any) -> Any:
+    def _factors(self, when: When | None) -> np.ndarray | int:
         """Of what is read of ``h``, ``(samples, units)``; on the way back those that stand behind what is kept."""
         rate, numbers = float(self.op["rate"]), self.n * self.units
         if not rate or self.op["room"] < 0:
@@ -132,12 +142,12 @@ class Sequences:
         return this if self.mask is None else np.where(self.mask[step], this, that)
 
 
-def in_order(array, backwards):
+def in_order(array: np.ndarray, backwards: int) -> np.ndarray:
     """``(steps, samples, ...)`` of ``(samples, steps, ...)``, and the other way round."""
     return (array[:, ::-1] if backwards else array).swapaxes(0, 1)
 
 
-def forward(op, a, when, cell):
+def forward(op: np.void, a: Views, when: When, cell: Cell) -> None:
     s = Sequences(op, a, cell, when)
     ys, last = s.outputs(a.whole_y)
     states, y = s.starts(), 0
@@ -153,11 +163,12 @@ def forward(op, a, when, cell):
         place[...] = state
 
 
-def backward(op, a, when, cell):
+def backward(op: np.void, a: Views, when: When, cell: Cell) -> None:
     s = Sequences(op, a, cell, None)
     dys, dlast = s.outputs(a.whole_dy)
     nothing = np.zeros((s.n, s.units), s.x.dtype)
-    dstates, dy, dx, sums = dlast or [nothing] * cell.n_states, nothing, np.empty_like(s.x), (0, 0, 0, 0)
+    dstates: Sequence[Any] = dlast or [nothing] * cell.n_states
+    dy, dx, sums = nothing, np.empty_like(s.x), NO_SUMS
     for t in reversed(range(s.steps)):
         if s.size.sequences or t == s.steps - 1:
             dy = dy + dys[t if s.size.sequences else 0]
@@ -169,7 +180,7 @@ def backward(op, a, when, cell):
         read = before[0] * s.factors
         dz, ds, du, dread, dbefore = cell.step_back(op, a, read, before, s.states(t), dmade, s.kept_of(t))
         new = s.x[t].T @ dz, dz.sum(axis=0), du, ds.sum(axis=0)
-        sums = tuple(total + part for total, part in zip(sums, new, strict=True))
+        sums = [total + part for total, part in zip(sums, new, strict=True)]
         dx[t] = dz @ a.w.T
         dbefore[0] = dbefore[0] + dread * s.factors
         dstates = [old + more for old, more in zip(passed, dbefore, strict=True)]
@@ -180,7 +191,7 @@ def backward(op, a, when, cell):
         taker.take(d)
 
 
-def take(op, a, cell, dw, db, du, ds):
+def take(op: np.void, a: Views, cell: Cell, dw: np.ndarray, db: np.ndarray, du: np.ndarray, ds: np.ndarray) -> None:
     """Hand on the gradients of the parameters; ``ds`` is the sum of those of the state's part of the gates."""
     if a.dw:
         a.dw.take(dw)
@@ -190,70 +201,73 @@ def take(op, a, cell, dw, db, du, ds):
         a.gradient(op["dmore"][0], du.size).take(du.ravel())
 
 
-def gate(op, z):
+def gate(op: np.void, z: np.ndarray) -> np.ndarray:
     """The gates' activation."""
     return apply(op["geometry"][GEOMETRY.index("gate")], z, op["numbers"][0])
 
 
-def gate_back(op, z, y, dy):
+def gate_back(op: np.void, z: np.ndarray | None, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
     """Its way back, ``dz``, from what it gave; ``z`` is None where that is not kept."""
     return back(op["geometry"][GEOMETRY.index("gate")], op["numbers"][0], z, y, dy)
 
 
-def cell_back(op, z, y, dy):
+def cell_back(op: np.void, z: np.ndarray | None, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
     """The way back of the cell's activation, likewise."""
     return back(op["activation"], op["parameter"], z, y, dy)
 
 
-def back(code, parameter, z, y, dy):
+def back(code: SupportsInt, parameter: float, z: np.ndarray | None, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
     record = BY_CODE[int(code)]
-    return record.derivative(y, dy) if record.rowwise else dy * record.derivative(z, y, y.dtype.type(parameter))
+    found: np.ndarray = (
+        record.derivative(y, dy) if record.rowwise else dy * record.derivative(z, y, y.dtype.type(parameter))
+    )
+    return found
 
 
-def keep_z(kept, cell, *gates):
+def keep_z(kept: np.ndarray, cell: Cell, *gates: np.ndarray) -> None:
     """Keep all gates as they are before their activations, where there is room for them."""
     if len(kept) > cell.n_kept:
         kept[cell.n_kept :] = gates
 
 
-def kept_z(kept, cell):
+def kept_z(kept: np.ndarray, cell: Cell) -> Iterable[np.ndarray | None]:
     """Of each gate; None where that is not kept."""
     return kept[cell.n_kept :] if len(kept) > cell.n_kept else (None,) * cell.n_gates
 
 
-def needs_z(activation):
+def needs_z(activation: Activation) -> bool:
     """Whether the way back needs more of an activation than each number that it gave."""
     return activation.keeps_z or activation.rowwise
 
 
-def has_two_biases(op):
+def has_two_biases(op: np.void) -> bool:
     """Whether the state's part of the gates has a bias of its own."""
     return bool(op["geometry"][GEOMETRY.index("variant")])
 
 
-def bias_size(op, cell):
+def bias_size(op: np.void, cell: Cell) -> int:
     return cell.n_gates * int(op["n_out"]) * (1 + has_two_biases(op))
 
 
-def input_bias(op, a, cell):
+def input_bias(op: np.void, a: Views, cell: Cell) -> np.ndarray:
     """``(n_gates * n_out,)``, or 0."""
     size = cell.n_gates * int(op["n_out"])
     return a.parameter(op["b"], size) if op["b"] >= 0 else a.w.dtype.type(0)
 
 
-def recurrent_bias(op, a, cell):
+def recurrent_bias(op: np.void, a: Views, cell: Cell) -> np.ndarray:
     """``(n_gates * n_out,)``: zeros where the state's part has none."""
     size = cell.n_gates * int(op["n_out"])
     return a.parameter(op["b"] + size, size) if op["b"] >= 0 and has_two_biases(op) else np.zeros(size, a.w.dtype)
 
 
-def recurrent_kernel(op, a, cell):
+def recurrent_kernel(op: np.void, a: Views, cell: Cell) -> np.ndarray:
     """``(n_out, n_gates * n_out)``."""
     n = int(op["n_out"])
     return a.parameter(op["more"][0], n * cell.n_gates * n).reshape(n, -1)
 
 
-def kind(code, name, cell):
+def kind(code: int, name: str, cell: Cell) -> Op:
     """The record of a recurrent kind."""
 
     def weights(operation: Operation) -> int:

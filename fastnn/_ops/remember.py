@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from fastnn._ops.base import Op
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn._ops.base import Op, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     a.y[...] = a.x
 
 
-def settle(op, a):
+def settle(op: np.void, a: Views) -> None:
     """Keep it for the next batch."""
     a.states[...] = a.left
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from fastnn._ops.base import Op
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn._ops.base import Op, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     scale, offset = op["numbers"][:2].astype(a.x.dtype)
     a.y[...] = a.x * scale + offset
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     a.dx.take(a.dy * op["numbers"][0].astype(a.dy.dtype))
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from fastnn._ops.base import Op, Operation
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     a.y[...] = a.x * a.w
 
 
-def backward(op, a, when):
+def backward(op: np.void, a: Views, when: When) -> None:
     if a.dw:
         a.dw.take((a.x * a.dy).sum(axis=0))
     if a.dx:

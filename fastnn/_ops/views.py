@@ -5,17 +5,44 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, SupportsInt
 
 import numpy as np
 
 from fastnn._ops import OPS
 
+if TYPE_CHECKING:
+    from fastnn._ops.base import Sizes
+
+
+class Tables(Protocol):
+    """What is read here of a :class:`fastnn._plan.plan.Plan`."""
+
+    @property
+    def values(self) -> np.ndarray: ...
+    @property
+    def edges(self) -> np.ndarray: ...
+    @property
+    def header(self) -> np.ndarray: ...
+
+
+class Vectors(Protocol):
+    """What is read here of a :class:`fastnn._plan.memory.Memory`."""
+
+    @property
+    def params(self) -> np.ndarray: ...
+    @property
+    def states(self) -> np.ndarray: ...
+    @property
+    def grads(self) -> np.ndarray: ...
+    @property
+    def workspace(self) -> np.ndarray: ...
+
 
 class Taker:
     """A gradient that an op hands on: set, or added to what others have left; falsy where nobody wants it."""
 
-    def __init__(self, out: np.ndarray | None, adds: bool):
+    def __init__(self, out: np.ndarray | None, adds: bool) -> None:
         self.out, self.adds = out, adds
 
     def __bool__(self) -> bool:
@@ -42,7 +69,9 @@ class Views:
     room : workspace that the kind keeps numbers of a block in, a flat vector.
     """
 
-    def __init__(self, plan: Any, memory: Any, op: Any, inputs: Sequence[np.ndarray], accumulate: bool = False):
+    def __init__(
+        self, plan: Tables, memory: Vectors, op: np.void, inputs: Sequence[np.ndarray], accumulate: bool = False
+    ) -> None:
         self.plan, self.memory, self.op, self.inputs, self.accumulate = plan, memory, op, inputs, accumulate
         self.n_samples = len(inputs[0]) if inputs else 0
         self.n_rows = self.n_samples * int(op["repeat"])
@@ -82,13 +111,13 @@ class Views:
         at, size = int(self._output[place]), int(self._output["size"])
         return self.memory.workspace[at : at + self.n_samples * size].reshape(self.n_samples, size)
 
-    def keep(self, z: np.ndarray) -> None:
+    def keep(self, z: np.ndarray | float) -> None:
         """Keep ``z`` for the way back, where the plan has a place for it."""
         if self.op["z"] >= 0:
             self.z[...] = z
 
     @property
-    def sizes(self) -> Any:
+    def sizes(self) -> Sizes:
         return self.kind.sizes(self.op)
 
     @property
@@ -99,13 +128,13 @@ class Views:
         """A parameter of the record's ``more``, ``(size,)``."""
         return self.parameter(self.op["more"][number], size)
 
-    def parameter(self, at: Any, size: int) -> np.ndarray:
+    def parameter(self, at: SupportsInt, size: int) -> np.ndarray:
         """A parameter that stands there, ``(size,)``."""
         return self.memory.params[int(at) : int(at) + size]
 
-    def gradient(self, at: Any, size: int) -> Taker:
+    def gradient(self, at: SupportsInt, size: int) -> Taker:
         """The gradient of a parameter, likewise."""
-        return Taker(self.memory.grads[int(at) : int(at) + size] if at >= 0 else None, self._adds_params)
+        return Taker(self.memory.grads[int(at) : int(at) + size] if int(at) >= 0 else None, self._adds_params)
 
     @property
     def states(self) -> np.ndarray:
@@ -125,7 +154,7 @@ class Views:
         return self._kernel(self.memory.params, self.op["w"])
 
     @property
-    def b(self) -> Any:
+    def b(self) -> np.ndarray | np.floating:
         at, params = int(self.op["b"]), self.memory.params
         return params[at : at + int(self.op["n_out"])] if at >= 0 else params.dtype.type(0)
 
@@ -152,32 +181,33 @@ class Views:
         return self.accumulate or bool(self.op["adds_params"])
 
     @property
-    def _output(self) -> Any:
-        return self.plan.values[int(self.op["output"])]
+    def _output(self) -> np.void:
+        value: np.void = self.plan.values[int(self.op["output"])]
+        return value
 
-    def _taker(self, edge: Any) -> Taker:
+    def _taker(self, edge: np.void) -> Taker:
         value = self.plan.values[int(edge["value"])]
         return Taker(self._whole(value["grad"], value) if value["grad"] >= 0 else None, bool(edge["adds"]))
 
-    def _value(self, number: Any) -> np.ndarray:
+    def _value(self, number: SupportsInt) -> np.ndarray:
         number, value = int(number), self.plan.values[int(number)]
         if number < len(self.inputs):
             return self.inputs[number].reshape(self._shape(value))
         return self._whole(value["offset"], value)
 
-    def _shape(self, value: Any) -> tuple[int, int]:
+    def _shape(self, value: np.void) -> tuple[int, int]:
         """Of an input's rows."""
         size = int(value["size"])
         return (self.n_samples, size) if self.kind.by_sample else (self.n_rows, size // int(self.op["repeat"]))
 
-    def _whole(self, offset: Any, value: Any) -> np.ndarray:
+    def _whole(self, offset: SupportsInt, value: np.void) -> np.ndarray:
         at, size = int(offset), int(value["size"]) * self.n_samples
         return self.memory.workspace[at : at + size].reshape(self._shape(value))
 
-    def _rows(self, offset: Any, width: Any) -> np.ndarray:
+    def _rows(self, offset: SupportsInt, width: SupportsInt) -> np.ndarray:
         offset, size = int(offset), self.n_rows * int(width)
         return self.memory.workspace[offset : offset + size].reshape(self.n_rows, int(width))
 
-    def _kernel(self, vector: np.ndarray, at: Any) -> np.ndarray:
+    def _kernel(self, vector: np.ndarray, at: SupportsInt) -> np.ndarray:
         shape = self.kind.shape(self.op)
         return vector[int(at) : int(at) + math.prod(shape)].reshape(shape)

@@ -13,12 +13,19 @@ that every backend has the same bits; compiled kernels that may contract (reject
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base import random
 from fastnn._base.turns import sine_cosine
-from fastnn._ops.base import Op
+from fastnn._ops.base import Op, Operation, When
+
+if TYPE_CHECKING:
+    Map = tuple[float, float, float, float, float, float]
+
+    from fastnn._ops.views import Views
 
 TRANSLATE, ROTATE, ZOOM, ZOOM_EQUALLY, FLIP, CROP = range(6)
 CONSTANT, REFLECT, WRAP, NEAREST = range(4)
@@ -27,7 +34,7 @@ KEPT, NOTHING = 4, -1  # numbers of a sample: both halves of two words, or that 
 VALUE = 4  # in the record's numbers: what CONSTANT reads outside; the ranges of two draws stand before it
 
 
-def drawn_map(g, ranges, u, v):
+def drawn_map(g: np.ndarray, ranges: np.ndarray, u: float, v: float) -> Map:
     """``yy, yx, y0, xy, xx, x0`` from two draws in (0, 1); ``g`` is the geometry."""
     middle_y, middle_x = (g[0] - 1) * 0.5, (g[1] - 1) * 0.5
     first = ranges[0] + (ranges[1] - ranges[0]) * u
@@ -47,22 +54,23 @@ def drawn_map(g, ranges, u, v):
     return first, 0.0, middle_y * (1.0 - first), 0.0, second, middle_x * (1.0 - second)
 
 
-def inside(at, n, fill):
+def inside(at: np.ndarray, n: int, fill: int) -> np.ndarray:
     """The place along an axis of ``n`` that stands for ``at``, which may lie outside."""
     if fill == WRAP:
         return at % n
     if fill == REFLECT:
         again = at % (2 * n)
         return np.where(again < n, again, 2 * n - 1 - again)
-    return np.minimum(np.maximum(at, 0), n - 1)
+    found: np.ndarray = np.minimum(np.maximum(at, 0), n - 1)
+    return found
 
 
-def uniform(high, low):
+def uniform(high: float, low: float) -> float:
     """A draw in (0, 1) from the halves of a word."""
     return ((high * 65536.0 + low) + 0.5) / 4294967296.0
 
 
-def forward(op, a, when):
+def forward(op: np.void, a: Views, when: When) -> None:
     if op["room"] >= 0:
         _keep(op, a, when)
     images, ys = a.x.reshape(a.n_samples, -1, a.sizes.c), a.y.reshape(a.n_samples, -1, a.sizes.c)
@@ -75,12 +83,13 @@ def forward(op, a, when):
         y[...] = total
 
 
-def backward(op, a, when):
-    if not a.dx:
+def backward(op: np.void, a: Views, when: When) -> None:
+    taker = a.dx
+    if taker.out is None:
         return
-    if not a.dx.adds:
-        a.dx.out[...] = 0
-    dxs, dys = a.dx.out.reshape(a.n_samples, -1, a.sizes.c), a.dy.reshape(a.n_samples, -1, a.sizes.c)
+    if not taker.adds:
+        taker.out[...] = 0
+    dxs, dys = taker.out.reshape(a.n_samples, -1, a.sizes.c), a.dy.reshape(a.n_samples, -1, a.sizes.c)
     for dx, dy, drawn in zip(dxs, dys, _maps(op, a), strict=True):
         at, is_inside, weights = zip(*_read(op, *drawn, dy.dtype), strict=True)
         slopes = np.stack([dy if weight is None else weight * dy for weight in weights], axis=1)
@@ -88,7 +97,7 @@ def backward(op, a, when):
         np.add.at(dx, np.stack(at, axis=1)[read], slopes[read])
 
 
-def _keep(op, a, when):
+def _keep(op: np.void, a: Views, when: When) -> None:
     """Keep what is drawn for each sample."""
     first, count = KEPT * when.first_row, KEPT * a.n_samples
     if not when.training or not op["rate"]:
@@ -98,7 +107,7 @@ def _keep(op, a, when):
     a.room[:count] = np.stack([words >> np.uint32(16), words & np.uint32(0xFFFF)], axis=-1).reshape(-1)
 
 
-def _maps(op, a):
+def _maps(op: np.void, a: Views) -> list[tuple[Map, bool]]:
     """Of each sample, the map and whether it was drawn: else the middle is read as it is."""
     g, size = op["geometry"], a.sizes
     middle = (1.0, 0.0, (size.h - size.oh) // 2, 0.0, 1.0, (size.w - size.ow) // 2)
@@ -110,7 +119,9 @@ def _maps(op, a):
     ]
 
 
-def _read(op, places, drawn, dtype):
+def _read(
+    op: np.void, places: Map, drawn: bool, dtype: np.dtype
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
     """What the outputs ``(oh * ow,)`` read: where, whether that is inside, and weights; both ``(oh * ow, 1)``."""
     h, w, _, oh, ow, _, fill, bilinear = op["geometry"][: len(GEOMETRY)].tolist()
     yy, yx, y0, xy, xx, x0 = places
@@ -123,7 +134,7 @@ def _read(op, places, drawn, dtype):
         yield at, is_inside[:, None], weight
 
 
-def _along(place, bilinear):
+def _along(place: np.ndarray, bilinear: bool) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """Whole places beside one along an axis, with their weights."""
     if not bilinear:
         return [(np.rint(place).astype(np.int64), None)]
@@ -133,7 +144,7 @@ def _along(place, bilinear):
     return [(at, 1.0 - above_weight), (at + 1, above_weight)]
 
 
-def _hands_on(operation):
+def _hands_on(operation: Operation) -> bool:
     """Whether prediction gives what it reads."""
     return operation.geometry[:2] == operation.geometry[3:5]
 

@@ -6,10 +6,15 @@ Images are ``(samples, height, width, channels)``. The output's number at ``(oy,
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from fastnn._ops.base import Sizes
 
-def padded(x, size, value=0):
+
+def padded(x: np.ndarray, size: Sizes, value: float = 0) -> np.ndarray:
     """The image with as many rows and columns of ``value`` around it as the windows read."""
     high = (size.oh - 1) * size.sh + (size.kh - 1) * size.dh + 1
     wide = (size.ow - 1) * size.sw + (size.kw - 1) * size.dw + 1
@@ -18,7 +23,7 @@ def padded(x, size, value=0):
     return np.pad(x.reshape(len(x), size.h, size.w, size.c), around, constant_values=value)
 
 
-def tap(x, size, ky, kx):
+def tap(x: np.ndarray, size: Sizes, ky: int, kx: int) -> np.ndarray:
     """What all windows of a padded image read at ``(ky, kx)``: a view ``(samples, oh, ow, channels)``."""
     y, across = ky * size.dh, kx * size.dw
     return x[:, y : y + size.sh * size.oh : size.sh, across : across + size.sw * size.ow : size.sw][
@@ -26,11 +31,11 @@ def tap(x, size, ky, kx):
     ]
 
 
-def inner(x, size):
+def inner(x: np.ndarray, size: Sizes) -> np.ndarray:
     """The image without what was padded."""
     return x[:, size.top : size.top + size.h, size.left : size.left + size.w]
 
 
-def taps(size):
+def taps(size: Sizes) -> list[tuple[int, int]]:
     """All places in a window, in the order in which they are added."""
     return [(ky, kx) for ky in range(size.kh) for kx in range(size.kw)]

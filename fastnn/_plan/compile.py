@@ -220,7 +220,7 @@ class _Builder:
             record = self.values[self.number[value]]
             self.free[self.rows * int(record["size"])].append(int(record["offset"]))
 
-    def _describe(self, op, placed: Placed, adds_params: bool) -> None:
+    def _describe(self, op: np.void, placed: Placed, adds_params: bool) -> None:
         operation, layer = placed.operation, placed.node.layer
         op["kind"], op["activation"] = operation.op.code, operation.activation.code
         op["stream"] = placed.node.stream + operation.part * PART_STREAMS
@@ -247,7 +247,7 @@ class _Builder:
         at, trained = self.offsets.get((layer, index), (-1, False))
         return at, at if trained and self.training else -1
 
-    def _write_value(self, op, placed: Placed) -> None:
+    def _write_value(self, op: np.void, placed: Placed) -> None:
         operation, rows = placed.operation, self.rows * placed.operation.repeat
         op["output"], op["z"], op["scratch"], op["room"] = self.number[placed.writes], -1, -1, -1
         value = self.values[op["output"]]
@@ -262,7 +262,7 @@ class _Builder:
         if placed.writes in self.wanted:
             value["grad"] = self.take(numbers)
 
-    def _take_scratch(self, op, placed: Placed, adds: bool) -> None:
+    def _take_scratch(self, op: np.void, placed: Placed, adds: bool) -> None:
         """What the kind wants for the way back, and room for a gradient that is added."""
         operation = placed.operation
         size = operation.op.scratch(operation)

@@ -15,7 +15,10 @@ from fastnn._plan.layout import Layout, Node, Variable
 from fastnn._plan.records import POOLED_BEFORE, POOLED_NEXT
 from fastnn.activations import linear
 from fastnn.layers.base import Layer
-from fastnn.losses.records import INNER_PRODUCT
+from fastnn.losses.custom import CustomLoss
+from fastnn.losses.records import INNER_PRODUCT, LossRecord
+
+Loss = LossRecord | CustomLoss | None
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Graph:
         remembered = [placed.writes for placed in self.operations if placed.operation.op.remembers]
         return self.outputs + [mask for mask in self.masks if mask is not None] + remembered
 
-    def readers(self) -> Counter:
+    def readers(self) -> Counter[int]:
         """How many operations, outputs and losses read each value."""
         return Counter([value for placed in self.operations for value in placed.reads] + self.seen)
 
@@ -55,7 +58,7 @@ class Graph:
         return any(mask is not None for mask in self.masks)
 
 
-def operations_of(layout: Layout, losses: Sequence = ()) -> Graph:
+def operations_of(layout: Layout, losses: Sequence[Loss] = ()) -> Graph:
     """Every layer's operations; a layer without any hands on the value it reads.
 
     The losses of the outputs, where they are given, take notice of masks, but for slopes that a user brings.
@@ -243,12 +246,13 @@ def copy_outputs(graph: Graph, sizes: Sequence[tuple[int, ...]]) -> None:
         taken.add(value)
 
 
-def take_logits(graph: Graph, losses: Sequence, shapes: Sequence[tuple[int, ...]]) -> list[tuple]:
+def take_logits(graph: Graph, losses: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> list[tuple[Any, int]]:
     """Move the activation of an output into a cross-entropy that has a form on logits.
 
     Returns the losses, each with the code of the activation that it now applies, or -1.
     """
-    readers, taken = graph.readers(), []
+    readers = graph.readers()
+    taken: list[tuple[Any, int]] = []
     for loss, value, shape in zip(losses, graph.outputs, shapes, strict=True):
         at = next(i for i, placed in enumerate(graph.operations) if placed.writes == value)
         last = graph.operations[at].operation
@@ -260,7 +264,7 @@ def take_logits(graph: Graph, losses: Sequence, shapes: Sequence[tuple[int, ...]
     return taken
 
 
-def _fuses(loss, last: Operation, shape: tuple[int, ...]) -> bool:
+def _fuses(loss: Loss, last: Operation, shape: tuple[int, ...]) -> bool:
     return (
         loss is not None
         and loss.activation is not None

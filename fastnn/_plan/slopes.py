@@ -22,7 +22,7 @@ def parameters_of(placed: Placed) -> list[tuple[int, int]]:
     return [(placed.node.layer, index) for index in placed.operation.parameters]
 
 
-def wanted(graph: Graph, places: dict, input_gradients: bool) -> set[int]:
+def wanted(graph: Graph, places: dict[tuple[int, int], tuple[int, bool]], input_gradients: bool) -> set[int]:
     """Values with a gradient: what trained parameters or inputs lead to; of outputs the loss writes it anyway."""
     found = set(graph.inputs) if input_gradients else set()
     for placed in graph.operations:

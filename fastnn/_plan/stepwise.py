@@ -104,7 +104,7 @@ class _Steps:
 
         def number(edge: Any) -> int:
             kind, at, *which = edge
-            return at if kind == "input" else n_inputs + at if kind == "state" else firsts[at] + which[0]
+            return int(at if kind == "input" else n_inputs + at if kind == "state" else firsts[at] + which[0])
 
         nodes = [(layer, tuple(map(number, reads)), options) for layer, reads, options in self.nodes]
         shapes = [(1, *shape[1:]) for shape in old.input_shapes] + [shape for _, shape in self.states]

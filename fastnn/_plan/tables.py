@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,11 +18,14 @@ from fastnn.optimizers import Optimizer
 from fastnn.optimizers.base import FACTORS
 from fastnn.optimizers.factors import MOST_GROUPS, factors_of
 
+if TYPE_CHECKING:
+    from fastnn.losses.custom import CustomLoss
+
 Pair = tuple[float, float]  # factors of the learning rate and of the weight decay
 EMPTY: Mapping[int, Pair] = MappingProxyType({})
 
 
-def n_losses(losses: Sequence) -> int:
+def n_losses(losses: Sequence[Any]) -> int:
     """Sums before those of the metrics: the total loss, and where there are several losses each of them."""
     return 1 + (len(losses) if len(losses) > 1 else 0)
 
@@ -99,7 +103,7 @@ def factors_at(optimizer: Optimizer | None, variables: Sequence[Variable]) -> di
 
 
 def loss_table(
-    losses: Sequence[tuple],
+    losses: Sequence[tuple[LossRecord | CustomLoss | None, int]],
     weights: Sequence[float] | None,
     shapes: Sequence[Shape],
     read: Sequence[tuple[int, int]],

@@ -13,8 +13,12 @@ in place and keeps one buffer. Keeping ``z`` for all (rejected) costs a quarter 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Numbers
 
 SELU_SCALE = 1.0507009873554805  # Klambauer et al. 2017, appendix 1
 SELU_ALPHA = 1.6732632423543772
@@ -27,168 +31,168 @@ SQUARE_FITS = 1e18  # its square is finite in every dtype
 erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has none; the reference may be slow
 
 
-def f_linear(z, p):
+def f_linear(z: Numbers, p: Numbers) -> Numbers:
     return z
 
 
-def d_linear(z, y, p):
+def d_linear(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.ones_like(y)
 
 
-def f_sigmoid(z, p):
+def f_sigmoid(z: Numbers, p: Numbers) -> Numbers:
     t = np.exp(-np.abs(z))  # never overflows
     return np.where(z >= 0, 1 / (1 + t), t / (1 + t))
 
 
-def d_sigmoid(z, y, p):
+def d_sigmoid(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return y * (1 - y)
 
 
-def f_tanh(z, p):
+def f_tanh(z: Numbers, p: Numbers) -> Numbers:
     return np.tanh(z)
 
 
-def d_tanh(z, y, p):
+def d_tanh(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return 1 - y * y
 
 
-def f_relu(z, p):
+def f_relu(z: Numbers, p: Numbers) -> Numbers:
     return np.maximum(z, 0)
 
 
-def d_relu(z, y, p):
+def d_relu(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where(y > 0, 1, 0)
 
 
-def f_leaky_relu(z, p):
+def f_leaky_relu(z: Numbers, p: Numbers) -> Numbers:
     return np.where(z < 0, p * z, z)
 
 
-def d_leaky_relu(z, y, p):
+def d_leaky_relu(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where(y > 0, 1, p)
 
 
-def f_elu(z, p):
+def f_elu(z: Numbers, p: Numbers) -> Numbers:
     return np.where(z > 0, z, p * np.expm1(np.minimum(z, 0)))
 
 
-def d_elu(z, y, p):
+def d_elu(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where(y > 0, 1, y + p)
 
 
-def f_selu(z, p):
+def f_selu(z: Numbers, p: Numbers) -> Numbers:
     return SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0)))
 
 
-def d_selu(z, y, p):
+def d_selu(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
 
 
-def f_gelu(z, p):
+def f_gelu(z: Numbers, p: Numbers) -> Numbers:
     return 0.5 * z * (1 + erf(z * SQRT_HALF))
 
 
-def d_gelu(z, y, p):
+def d_gelu(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return 0.5 * (1 + erf(z * SQRT_HALF)) + z * INV_SQRT_2PI * np.exp(-0.5 * z * z)
 
 
-def f_silu(z, p):
+def f_silu(z: Numbers, p: Numbers) -> Numbers:
     return z * f_sigmoid(z, p)
 
 
-def d_silu(z, y, p):
+def d_silu(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     s = f_sigmoid(z, p)
     return s * (1 + z * (1 - s))
 
 
-def f_softplus(z, p):
+def f_softplus(z: Numbers, p: Numbers) -> Numbers:
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def d_softplus(z, y, p):
+def d_softplus(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return -np.expm1(-y)  # sigmoid(z) = 1 - exp(-softplus(z))
 
 
-def f_softsign(z, p):
+def f_softsign(z: Numbers, p: Numbers) -> Numbers:
     return z / (1 + np.abs(z))
 
 
-def d_softsign(z, y, p):
+def d_softsign(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return (1 - np.abs(y)) * (1 - np.abs(y))
 
 
-def f_hard_sigmoid(z, p):
+def f_hard_sigmoid(z: Numbers, p: Numbers) -> Numbers:
     return np.minimum(np.maximum(z / 6 + 0.5, 0), 1)
 
 
-def d_hard_sigmoid(z, y, p):
+def d_hard_sigmoid(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where((y > 0) & (y < 1), 1 / 6, 0)
 
 
-def f_hard_swish(z, p):
+def f_hard_swish(z: Numbers, p: Numbers) -> Numbers:
     return z * f_hard_sigmoid(z, p)
 
 
-def d_hard_swish(z, y, p):
+def d_hard_swish(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where(z <= -3, 0, np.where(z >= 3, 1, z / 3 + 0.5))
 
 
-def f_exponential(z, p):
+def f_exponential(z: Numbers, p: Numbers) -> Numbers:
     return np.exp(z)
 
 
-def d_exponential(z, y, p):
+def d_exponential(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return y
 
 
-def f_relu6(z, p):
+def f_relu6(z: Numbers, p: Numbers) -> Numbers:
     return np.minimum(np.maximum(z, 0), p)
 
 
-def d_relu6(z, y, p):
+def d_relu6(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where((y > 0) & (y < p), 1, 0)
 
 
-def f_hard_tanh(z, p):
+def f_hard_tanh(z: Numbers, p: Numbers) -> Numbers:
     return np.minimum(np.maximum(z, -1), 1)
 
 
-def d_hard_tanh(z, y, p):
+def d_hard_tanh(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where((y > -1) & (y < 1), 1, 0)
 
 
-def f_celu(z, p):
+def f_celu(z: Numbers, p: Numbers) -> Numbers:
     return np.where(z > 0, z, p * np.expm1(np.minimum(z, 0) / p))
 
 
-def d_celu(z, y, p):
+def d_celu(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where(y > 0, 1, y / p + 1)
 
 
-def f_log_sigmoid(z, p):
+def f_log_sigmoid(z: Numbers, p: Numbers) -> Numbers:
     return np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
 
 
-def d_log_sigmoid(z, y, p):
+def d_log_sigmoid(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return -np.expm1(y)  # 1 - sigmoid(z)
 
 
-def f_gelu_tanh(z, p):
+def f_gelu_tanh(z: Numbers, p: Numbers) -> Numbers:
     return z * f_sigmoid(z * (GELU_LINE + GELU_CUBE * z * z), p)  # (1 + tanh(u)) / 2 without cancelling
 
 
-def d_gelu_tanh(z, y, p):
+def d_gelu_tanh(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     s = f_sigmoid(z * (GELU_LINE + GELU_CUBE * z * z), p)
     return s * (1 + z * (1 - s) * (GELU_LINE + 3 * GELU_CUBE * z * z))
 
 
-def f_mish(z, p):
+def f_mish(z: Numbers, p: Numbers) -> Numbers:
     e = np.exp(-np.abs(z))
     right, left = (1 + 2 * e) / (1 + 2 * e * (1 + e)), e * (e + 2) / (e * (e + 2) + 2)
     return z * np.where(z >= 0, right, left)  # tanh(softplus(z)), whose sums have one sign
 
 
-def d_mish(z, y, p):
+def d_mish(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     e = np.exp(-np.abs(z))
     squares = np.where(z >= 0, 1 + 2 * e * (1 + e), e * (e + 2) + 2)
     t = np.where(z >= 0, 1 + 2 * e, e * (e + 2)) / squares
@@ -196,70 +200,70 @@ def d_mish(z, y, p):
     return t + z * rest * (1 + t) * f_sigmoid(z, p)
 
 
-def f_tanh_shrink(z, p):
+def f_tanh_shrink(z: Numbers, p: Numbers) -> Numbers:
     return z - np.tanh(z)
 
 
-def d_tanh_shrink(z, y, p):
+def d_tanh_shrink(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.tanh(z) * np.tanh(z)
 
 
-def f_hard_shrink(z, p):
+def f_hard_shrink(z: Numbers, p: Numbers) -> Numbers:
     return np.where(np.abs(z) <= p, 0, z)
 
 
-def d_hard_shrink(z, y, p):
+def d_hard_shrink(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where(y == 0, 0, 1)
 
 
-def f_soft_shrink(z, p):
+def f_soft_shrink(z: Numbers, p: Numbers) -> Numbers:
     return z - np.minimum(np.maximum(z, -p), p)
 
 
-def d_soft_shrink(z, y, p):
+def d_soft_shrink(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where(y == 0, 0, 1)
 
 
-def f_sparse_plus(z, p):
+def f_sparse_plus(z: Numbers, p: Numbers) -> Numbers:
     bent = np.minimum(np.maximum(z, -1), 1) + 1
     return np.where(z >= 1, z, 0.25 * bent * bent)
 
 
-def d_sparse_plus(z, y, p):
+def d_sparse_plus(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.minimum(np.sqrt(y), 1)
 
 
-def f_sparse_sigmoid(z, p):
+def f_sparse_sigmoid(z: Numbers, p: Numbers) -> Numbers:
     return np.minimum(np.maximum(0.5 * z + 0.5, 0), 1)
 
 
-def d_sparse_sigmoid(z, y, p):
+def d_sparse_sigmoid(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     return np.where((y > 0) & (y < 1), 0.5, 0)
 
 
-def f_squareplus(z, p):
+def f_squareplus(z: Numbers, p: Numbers) -> Numbers:
     root = np.sqrt(z * z + p)
     return np.where(z > 0, 0.5 * (z + root), 0.5 * p / (root + np.abs(z)))
 
 
-def d_squareplus(z, y, p):
+def d_squareplus(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
     square = np.minimum(y, SQUARE_FITS) * np.minimum(y, SQUARE_FITS)
     return square / (square + 0.25 * p)
 
 
-def f_softmax(z, p):
+def f_softmax(z: Numbers, p: Numbers) -> Numbers:
     e = np.exp(z - z.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def backward_softmax(y, dy):
+def backward_softmax(y: Numbers, dy: Numbers) -> Numbers:
     return y * (dy - (y * dy).sum(axis=-1, keepdims=True))
 
 
-def f_log_softmax(z, p):
+def f_log_softmax(z: Numbers, p: Numbers) -> Numbers:
     shifted = z - z.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def backward_log_softmax(y, dy):
+def backward_log_softmax(y: Numbers, dy: Numbers) -> Numbers:
     return dy - np.exp(y) * dy.sum(axis=-1, keepdims=True)

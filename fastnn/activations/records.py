@@ -73,11 +73,12 @@ class Activation:
     parameter: float = 0.0
     positive: bool = False
 
-    def __call__(self, z, **parameter):
+    def __call__(self, z: Any, **parameter: float) -> np.ndarray:
         bound = self.bind(**parameter) if parameter else self
         z = of_reals("z", z)
         dtype = z.dtype if z.dtype.kind == "f" else np.float64
-        return bound.function(z.astype(dtype, copy=False), bound.parameter).astype(dtype, copy=False)
+        found: np.ndarray = bound.function(z.astype(dtype, copy=False), bound.parameter).astype(dtype, copy=False)
+        return found
 
     @property
     def __name__(self) -> str:
@@ -98,11 +99,13 @@ class Activation:
             return VARIANTS[self.name, name](value)
         raise ValueError(f"activation {self.name!r} has no parameter {name!r}")
 
-    def backward(self, z, y, dy):
+    def backward(self, z: Any, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """The gradient before the activation: ``dz`` from ``dy``, all of the shape of ``y``."""
         if self.rowwise:
-            return self.derivative(y, dy)
-        return dy * self.derivative(z, y, self.parameter)
+            found: np.ndarray = self.derivative(y, dy)
+            return found
+        found = dy * self.derivative(z, y, self.parameter)
+        return found
 
     def config(self) -> str | dict[str, Any]:
         """What the model file stores: the name, with the parameter where there is one."""

@@ -38,7 +38,11 @@ class BackupAndRestore(Callback):
     """
 
     def __init__(
-        self, backup_dir: Any, save_freq: int | str = "epoch", delete_checkpoint: bool = True, double_checkpoint=False
+        self,
+        backup_dir: Any,
+        save_freq: int | str = "epoch",
+        delete_checkpoint: bool = True,
+        double_checkpoint: bool = False,
     ) -> None:
         self.backup_dir = os.fsdecode(backup_dir)
         self.path = os.path.join(self.backup_dir, "latest.safetensors")

@@ -46,14 +46,14 @@ class ModelCheckpoint(Monitor):
 
     def __init__(
         self,
-        filepath,
-        monitor="val_loss",
-        verbose=0,
-        save_best_only=False,
-        save_weights_only=False,
-        mode="auto",
-        save_freq="epoch",
-        initial_value_threshold=None,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: int | str = "epoch",
+        initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
         if initial_value_threshold is not None:
@@ -67,14 +67,14 @@ class ModelCheckpoint(Monitor):
         if save_freq != "epoch":
             vars(self)["on_train_batch_end"] = self._after_batch  # a hook in the class would make all users pay
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         if self.save_best_only:
             self.find_direction()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.save_freq == "epoch":
             self._save(logs, epoch=epoch + 1)
 
@@ -129,26 +129,27 @@ class CSVLogger(Callback):
     (3, 0, 'epoch,loss,mae\\n')
     """
 
-    def __init__(self, filename, separator=",", append=False) -> None:
-        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+        came: Any = separator
+        if not isinstance(came, str) or len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"separator must be one character that quotes nothing and ends no line, got {separator!r}")
         self.filename, self.separator, self.append = os.fsdecode(filename), separator, append
         self.columns: list[str] = []
         self.there = False
 
-    def get_state(self):
+    def get_state(self) -> Any:
         """The columns, and how long the file is."""
         size = os.path.getsize(self.filename) if os.path.isfile(self.filename) else 0
         return {"columns": self.columns, "there": self.there, "size": size}
 
-    def set_state(self, state):
+    def set_state(self, state: Any) -> None:
         """Take back the rows behind those of the checkpoint, which come anew."""
         length = os.path.getsize(self.filename) if os.path.isfile(self.filename) else 0
         if length > state["size"]:
             os.truncate(self.filename, state["size"])
         self.columns, self.there = state["columns"] if length else [], state["there"]
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         goes_on = self.append or self.params.get("resumes", False)
         going_on = goes_on and os.path.isfile(self.filename)  # not so a pipe or a terminal, which cannot be read
         with open(self.filename, "rb+" if going_on else "wb") as file:
@@ -171,7 +172,7 @@ class CSVLogger(Callback):
                 file.write(b"\n")
         return columns
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = {"epoch": epoch, **logs}
         if not self.columns:
             self.columns = list(values)

@@ -148,12 +148,14 @@ class MLflowLogger(Callback):
         found = self._client.get_experiment_by_name(name)
         if found is None:
             try:
-                return self._client.create_experiment(name)
+                made: str = self._client.create_experiment(name)
+                return made
             except _mlflow().MlflowException:  # another fit may have made it meanwhile
                 found = self._client.get_experiment_by_name(name)
                 if found is None:
                     raise
-        return found.experiment_id
+        key: str = found.experiment_id
+        return key
 
     def _described(self) -> dict[str, Any]:
         model = self.model

@@ -24,7 +24,7 @@ class Monitor(Callback):
 
     remembers: tuple[str, ...] = ("best",)
 
-    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0):
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f'mode must be "auto", "min" or "max", got {mode!r}')
         self.monitor, self.mode = monitor, mode
@@ -72,7 +72,8 @@ def rises(monitor: str, model: Any) -> bool | None:
     own = {reading.name: reading.rises for reading, *_ in model.resolved_metrics()} if model is not None else {}
     for known in (name, name.rpartition("_")[0]):  # of several numbers each has the metric's name and its place
         if known in own:
-            return own[known]
+            found: bool | None = own[known]
+            return found
     try:
         return metrics.get(name).rises
     except ValueError:
@@ -114,14 +115,14 @@ class EarlyStopping(Monitor):
 
     def __init__(
         self,
-        monitor="val_loss",
-        min_delta=0.0,
-        patience=0,
-        verbose=0,
-        mode="auto",
-        baseline=None,
-        restore_best_weights=False,
-        start_from_epoch=0,
+        monitor: str = "val_loss",
+        min_delta: float = 0.0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.patience, self.verbose = integer("patience", patience, low=0), verbose
@@ -131,12 +132,12 @@ class EarlyStopping(Monitor):
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: Any = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None
         self.find_direction()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not self.is_due(logs):
             return
         value = self.value(logs)
@@ -153,7 +154,7 @@ class EarlyStopping(Monitor):
         if not better and self.wait >= self.patience and epoch > 0:
             self.stopped_epoch, self.model.stop_training = epoch, True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         if self.stopped_epoch and self.verbose:
             say(f"stopped at epoch {self.stopped_epoch + 1}: {self.monitor} has not improved")
         if self.best_weights is not None:

@@ -47,27 +47,27 @@ class ReduceLROnPlateau(Monitor):
 
     def __init__(
         self,
-        monitor="val_loss",
-        factor=0.1,
-        patience=10,
-        verbose=0,
-        mode="auto",
-        min_delta=1e-4,
-        cooldown=0,
-        min_lr=0.0,
-    ):
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.factor = number("factor", factor, low=0.0, high=1.0, open_high=True)
         self.patience, self.cooldown = integer("patience", patience, low=0), integer("cooldown", cooldown, low=0)
         self.verbose, self.min_lr = verbose, number("min_lr", min_lr, low=0.0)
         self.wait = self.cooldown_counter = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         check_settable(self)
         self.find_direction()
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         value = self.value(logs) if self.is_due(logs) else None
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         if value is None:
@@ -112,7 +112,7 @@ class LearningRateScheduler(Callback):
     [0.01, 0.005, 0.0025]
     """
 
-    def __init__(self, schedule: Callable[..., Any], verbose: int = 0):
+    def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         if isinstance(schedule, Schedule):
             raise TypeError(f"LearningRateScheduler takes a function; give {schedule!r} to the optimizer instead")
         self.takes_rate = _takes_two(schedule)

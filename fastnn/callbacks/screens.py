@@ -143,8 +143,9 @@ class Notebook(Screen):
         meter = f'<progress {value}max="1" style="width: 20em; vertical-align: middle"></progress>'
         words = "&ensp;".join(escape(part) for part in status.parts())
         shown = {"text/plain": status.line(), "text/html": f"<div>{meter}&ensp;{words}</div>"}
+        show: Any = display  # which has no types
         if self.handle is None:
-            self.handle = display(shown, raw=True, display_id=True)
+            self.handle = show(shown, raw=True, display_id=True)
         else:
             self.handle.update(shown, raw=True)
 

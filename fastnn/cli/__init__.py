@@ -52,7 +52,7 @@ class _Unheard:
 
     def write(self, text: str) -> int:
         try:
-            return self._stream.write(text)
+            return int(self._stream.write(text))
         except BrokenPipeError:
             _hear_no_more()
             return len(text)
@@ -84,7 +84,8 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         if any(getattr(arguments, name, None) for name in ("out", "report")):
             sys.stdout = cast(TextIO, _Unheard(stdout))
-        return arguments.run(arguments)
+        status: int = arguments.run(arguments)
+        return status
     except BackendError as error:
         return _fail(str(error))
     except DivergenceError as error:

@@ -134,13 +134,15 @@ def _command(commands: Any, name: str, module: str, summary: str, epilog: str = 
     def run(arguments: argparse.Namespace) -> int:
         import importlib
 
-        return getattr(importlib.import_module(module), name)(arguments)
+        status: int = getattr(importlib.import_module(module), name)(arguments)
+        return status
 
     made = commands.add_parser(
         name, help=summary, description=summary, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.set_defaults(run=run)
-    return made
+    found: argparse.ArgumentParser = made
+    return found
 
 
 def _train(commands: Any) -> None:

@@ -149,7 +149,8 @@ def row_losses(model: fastnn.Model, validation: tuple[Any, ...] | None) -> np.nd
     else:
         shares = output if output.shape[1] > 1 else np.hstack([1 - output, output])
         losses = -np.log(np.maximum(shares[np.arange(len(y)), y], LEAST))
-    return losses * weights[0] if weights else losses
+    found: np.ndarray = losses * weights[0] if weights else losses
+    return found
 
 
 def _fit(

@@ -5,6 +5,7 @@ Design: the baselines are those that forecasters take, since the mean of a serie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,7 @@ class Forecasts(Report):
     def lines(self) -> list[Line]:
         """Name, value, and a remark: what naive forecasts reach."""
         naive = [self._remark(each) for each in self.naive]
-        told = {
+        told: dict[str, Callable[[str], str]] = {
             "loss": lambda remark: remark.replace("training rows", "training changes"),
             self._main(): lambda remark: "; ".join([*naive, remark]),
         }

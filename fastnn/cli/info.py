@@ -14,7 +14,10 @@ from fastnn.cli.texts import described
 from fastnn.config import config_lines
 from fastnn.models.summary import in_bytes, summary, table
 from fastnn.tables import Encoding
-from fastnn.tables.features import CategoryFeature, CodeFeature, DateFeature, Feature, PieceFeature, Pixels
+from fastnn.tables.columns import CategoryFeature, CodeFeature
+from fastnn.tables.dates import DateFeature
+from fastnn.tables.features import Feature, Pixels
+from fastnn.tables.pieces import PieceFeature
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
 from fastnn.tables.texts import TextFeature

@@ -123,7 +123,7 @@ def _settled(table: Table, known: Reading, kept: dict[str, Values]) -> Table:
     return replace(table, columns=columns)
 
 
-class _Everything(list):
+class _Everything(list[str]):
     """All names."""
 
     def __contains__(self, name: object) -> bool:

@@ -117,4 +117,5 @@ def encoded_targets(encoding: Encoding, rows: SeriesRows, starts: np.ndarray) ->
     if isinstance(target, Forecast):
         values = rows.targets(starts, features.window, target.horizon)
         return target.encode(values, rows.last(starts, features.window))
-    return rows.values[starts + features.window]
+    found: np.ndarray = rows.values[starts + features.window]
+    return found

@@ -203,10 +203,12 @@ def before_cut(order: Order, share: float) -> np.ndarray:
     if order.times is not None:
         distinct = np.unique(order.times.values)
         kept = round((1 - share) * len(distinct))
-        return order.times.values <= distinct[max(1, kept) - 1]
+        made: np.ndarray = order.times.values <= distinct[max(1, kept) - 1]
+        return made
     sizes = np.diff(order.firsts)
     place = np.arange(len(order)) - np.repeat(order.firsts[:-1], sizes)
-    return place < np.repeat(np.round((1 - share) * sizes), sizes)
+    found: np.ndarray = place < np.repeat(np.round((1 - share) * sizes), sizes)
+    return found
 
 
 def _ahead(target: Classes | Forecast) -> str:

@@ -99,7 +99,8 @@ def _widths(features: TextFeatures, arguments: argparse.Namespace) -> list[int]:
     """Of the dense layers between what was read and the output."""
     if arguments.network in RECURRENT or arguments.hidden is None:
         return list(MLP) if features.columns else []
-    return arguments.hidden
+    found: list[int] = arguments.hidden
+    return found
 
 
 def in_words(features: TextFeatures, made: fastnn.Model, arguments: argparse.Namespace) -> str:

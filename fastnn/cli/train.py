@@ -88,7 +88,8 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
 def _seed(arguments: argparse.Namespace) -> int:
     """The seed of the network, and of what is held out: the one given, else that of the checkpoint that goes on."""
     if arguments.seed is not None:
-        return arguments.seed
+        seed: int = arguments.seed
+        return seed
     if arguments.resume and os.path.exists(arguments.checkpoint):
         return seed_of(arguments.checkpoint)
     return secrets.randbits(31)

@@ -52,7 +52,8 @@ def tune(arguments: argparse.Namespace) -> int:
 def _seed(arguments: argparse.Namespace) -> int:
     """The one given; a search to be gone on with has one that is the same the next time."""
     if arguments.seed is not None:
-        return arguments.seed
+        seed: int = arguments.seed
+        return seed
     return 0 if arguments.resume else secrets.randbits(31)
 
 

@@ -79,7 +79,8 @@ def read_image_folder(
     if channels not in (None, 1, 3):
         raise ValueError(f"channels must be 1 (grey) or 3 (colours), got {shown(channels)}")
     if size is not None:
-        if not isinstance(size, tuple | list) or len(size) != 2:
+        came: Any = size
+        if not isinstance(came, tuple | list) or len(came) != 2:
             raise ValueError(f"size must be (height, width), got {shown(size)}")
         size = (integer("height", size[0], low=1), integer("width", size[1], low=1))
     top = _part(Path(folder), part)

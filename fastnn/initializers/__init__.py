@@ -82,7 +82,8 @@ def get(initializer: object) -> Initializer:
     if isinstance(initializer, Initializer):
         return initializer
     if isinstance(initializer, type) and initializer in CLASSES.values():
-        return initializer()
+        found: Initializer = initializer()
+        return found
     if isinstance(initializer, dict) and "class_name" in initializer:
         return lookup("initializer", initializer["class_name"], CLASSES)(**initializer.get("config", {}))
     if isinstance(initializer, dict):

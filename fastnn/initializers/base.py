@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -46,10 +47,10 @@ class Constant(Initializer):
 
     value: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("value", self.value)
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         return np.full(shape, float(self.value))
 
 
@@ -60,7 +61,7 @@ class Zeros(Initializer):
 
     stored_name = "zeros"
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         return np.zeros(shape)
 
 
@@ -71,7 +72,7 @@ class Ones(Initializer):
 
     stored_name = "ones"
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         return np.ones(shape)
 
 
@@ -84,13 +85,14 @@ class Identity(Initializer):
 
     gain: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("gain", self.gain)
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError(f"identity needs a parameter of rank 2, got shape {shape}")
-        return self.gain * np.eye(*shape)
+        rows, columns = shape
+        return self.gain * np.eye(rows, columns)
 
 
 def check_seed(seed: int | None) -> None:

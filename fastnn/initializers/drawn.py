@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +31,12 @@ class RandomUniform(Initializer):
     maxval: float = 0.05
     seed: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_seed(self.seed)
         number("minval", self.minval)
         number("maxval", self.maxval)
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         drawn = random.uniform(seed, stream, math.prod(shape)).reshape(shape)
         return self.minval + (self.maxval - self.minval) * drawn
@@ -52,12 +53,12 @@ class RandomNormal(Initializer):
     stddev: float = 0.05
     seed: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_seed(self.seed)
         number("mean", self.mean)
         number("stddev", self.stddev, low=0.0)
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         return self.mean + self.stddev * normal_quantile(random.uniform(seed, stream, math.prod(shape))).reshape(shape)
 
@@ -73,12 +74,12 @@ class TruncatedNormal(Initializer):
     stddev: float = 0.05
     seed: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_seed(self.seed)
         number("mean", self.mean)
         number("stddev", self.stddev, low=0.0)
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         drawn = TRUNCATED_TAIL + (1 - 2 * TRUNCATED_TAIL) * random.uniform(seed, stream, math.prod(shape))
         return self.mean + self.stddev * normal_quantile(drawn).reshape(shape)
@@ -103,11 +104,11 @@ class Orthogonal(Initializer):
     gain: float = 1.0
     seed: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_seed(self.seed)
         number("gain", self.gain)
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         if len(shape) < 2:
             raise ValueError(f"orthogonal needs a parameter of rank 2 or more, got shape {shape}")

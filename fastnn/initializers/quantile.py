@@ -5,6 +5,8 @@ Design: by the inverse distribution function over Philox words and not by NumPy'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastnn._base.portable_math import logarithm
@@ -26,11 +28,12 @@ def normal_quantile(u: np.ndarray) -> np.ndarray:
     return value
 
 
-def _ratio(table, r):
+def _ratio(table: Sequence[tuple[float, float]], r: np.ndarray) -> np.ndarray:
     above, below = np.zeros_like(r), np.zeros_like(r)
     for a, b in table:
         above, below = above * r + a, below * r + b
-    return above / below
+    found: np.ndarray = above / below
+    return found
 
 
 # Numerator and denominator of AS 241 side by side, highest power first.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from fastnn._base.arguments import fixed, lookup, number
 from fastnn.initializers.base import Initializer, check_seed
@@ -11,7 +14,7 @@ from fastnn.initializers.drawn import RandomNormal, RandomUniform, TruncatedNorm
 from fastnn.initializers.quantile import TRUNCATED_STDDEV
 
 
-def fans(shape: tuple[int, ...]) -> tuple[float, float]:
+def fans(shape: Sequence[int]) -> tuple[float, float]:
     """``(fan_in, fan_out)`` of a parameter's shape."""
     if len(shape) < 2:
         return (float(shape[0]), float(shape[0])) if shape else (1.0, 1.0)
@@ -45,7 +48,7 @@ class VarianceScaling(Initializer):
     distribution: str = "truncated_normal"
     seed: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_seed(self.seed)
         number("scale", self.scale, low=0.0, open_low=True)
         lookup("mode", self.mode, dict.fromkeys(("fan_in", "fan_out", "fan_avg")))
@@ -58,7 +61,7 @@ class VarianceScaling(Initializer):
     def __hash__(self) -> int:
         return hash((self.scale, self.mode, self.distribution, self.seed))
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         fan_in, fan_out = fans(shape)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]

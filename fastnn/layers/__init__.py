@@ -156,7 +156,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, type[Layer]] | None = 
     return lookup("layer", config["class_name"], known).from_config(config.get("config", {}))
 
 
-def from_config(stored: dict, custom_objects: Mapping[str, Any] = NONE) -> Layer:
+def from_config(stored: dict[str, Any], custom_objects: Mapping[str, Any] = NONE) -> Layer:
     """The layer that :meth:`Layer.config` described; ``custom_objects`` are a user's classes and functions by name."""
     told = {name: value for name, value in stored.items() if name not in ("class", "custom")}
     arguments = {name: _argument(value, custom_objects) for name, value in told.items()}
@@ -165,7 +165,8 @@ def from_config(stored: dict, custom_objects: Mapping[str, Any] = NONE) -> Layer
     is_trained = arguments.pop("trainable", True)
     layer = _given_again(stored["custom"], custom_objects).from_config(arguments)
     layer.trainable = is_trained
-    return layer
+    found: Layer = layer
+    return found
 
 
 def _argument(value: Any, custom_objects: Mapping[str, Any]) -> Any:

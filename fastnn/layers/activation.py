@@ -11,6 +11,7 @@ from fastnn._base.arguments import number
 from fastnn._ops import Operation, activation
 from fastnn.activations import Activation as ActivationRecord
 from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
 
 
@@ -24,14 +25,14 @@ class Elementwise(Described):
         """The activation with its parameter bound."""
         raise NotImplementedError
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self)
         self._settle()
 
     def _settle(self) -> None:
         """Check the layer's own arguments."""
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (Operation(activation.OP, shape[-1], shape[-1], math.prod(shape[:-1]), self.record),)
 
 
@@ -53,7 +54,7 @@ class ReLU(Elementwise):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def _settle(self):
+    def _settle(self) -> None:
         slope = number("negative_slope", self.negative_slope, low=0.0)
         if number("threshold", self.threshold):
             raise ValueError(f"threshold must be 0, got {self.threshold!r}; shift the bias of the layer before it")
@@ -63,7 +64,7 @@ class ReLU(Elementwise):
                 raise ValueError(f"max_value must be None, or 6 without a negative_slope, got {self.max_value!r}")
 
     @property
-    def record(self):
+    def record(self) -> ActivationRecord:
         if self.max_value is not None:
             return activations.get("relu6")
         slope = self.negative_slope
@@ -84,11 +85,11 @@ class LeakyReLU(Elementwise):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def _settle(self):
+    def _settle(self) -> None:
         number("negative_slope", self.negative_slope, low=0.0)
 
     @property
-    def record(self):
+    def record(self) -> ActivationRecord:
         return activations.get("leaky_relu", negative_slope=self.negative_slope)
 
 
@@ -105,11 +106,11 @@ class ELU(Elementwise):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def _settle(self):
+    def _settle(self) -> None:
         number("alpha", self.alpha, low=0.0)
 
     @property
-    def record(self):
+    def record(self) -> ActivationRecord:
         return activations.get("elu", alpha=self.alpha)
 
 
@@ -127,12 +128,12 @@ class Softmax(Elementwise):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def _settle(self):
+    def _settle(self) -> None:
         if self.axis != -1:
             raise ValueError(f"axis must be -1, the last one, got {self.axis!r}; put Reshape or Flatten before it")
 
     @property
-    def record(self):
+    def record(self) -> ActivationRecord:
         return activations.get("softmax")
 
 
@@ -151,5 +152,5 @@ class Identity(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self)

@@ -70,8 +70,8 @@ class MultiHeadAttention(Attending):
     name: str | None = field(default=None, compare=False)
     input_shape = None
 
-    def __post_init__(self):
-        told = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
+    def __post_init__(self) -> None:
+        told: dict[str, Any] = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
         told |= {name: integer(name, getattr(self, name), low=1) for name in ("num_heads", "key_dim")}
         told["value_dim"] = integer("value_dim", self.key_dim if self.value_dim is None else self.value_dim, low=1)
         size: Any = self.output_size
@@ -104,31 +104,34 @@ class MultiHeadAttention(Attending):
         edges = with_masks([query, value, *([] if key is None else [key])], masks)
         return self._called(edges, attention_mask, use_causal_mask, return_attention_scores)
 
-    def output_shape(self, *shapes, options=()):
+    def output_shape(self, *shapes: Shape, options: tuple[str, ...] = ()) -> Shape:
         self._check(shapes, options)
         return (shapes[0][0], self.output_size or shapes[0][1])
 
-    def output_shapes(self, *shapes, options=()):
+    def output_shapes(self, *shapes: Shape, options: tuple[str, ...] = ()) -> list[Shape]:
         weights = [(self.num_heads, shapes[0][0], shapes[1][0])] if "weights" in options else []
         return [self.output_shape(*shapes, options=options), *weights]
 
-    def parameters(self, *shapes, options=()):
+    def parameters(self, *shapes: Shape, options: tuple[str, ...] = ()) -> tuple[Parameter, ...]:
         query, value, key = shapes[0], shapes[1], shapes[2] if "key" in options else shapes[1]
         heads, out = self.num_heads, self.output_size or query[1]
         made: list[Parameter] = []
         for name, n, width in (("query", query[1], self.key_dim), ("key", key[1], self.key_dim)):
             made += self._projection(name, (n, heads, width), (heads, width))
-        made += self._projection("value", (value[1], heads, self.value_dim), (heads, self.value_dim))
-        return (*made, *self._projection("output", (heads, self.value_dim, out), (out,)))
+        width = self.value_dim or self.key_dim
+        made += self._projection("value", (value[1], heads, width), (heads, width))
+        return (*made, *self._projection("output", (heads, width, out), (out,)))
 
     def _projection(self, name: str, kernel: Shape, bias: Shape) -> list[Parameter]:
         made = [parameter(self, f"{name}_kernel", kernel, "kernel")]
         return [*made, parameter(self, f"{name}_bias", bias, "bias")] if self.use_bias else made
 
-    def operations(self, *shapes, masks=(), options=()):
+    def operations(
+        self, *shapes: Shape, masks: tuple[bool, ...] = (), options: tuple[str, ...] = ()
+    ) -> tuple[Operation, ...]:
         parts, step = Parts(len(shapes) + sum(masks)), 1 + self.use_bias
         (queries, n), (keys, m) = shapes[:2]
-        heads, d, e = self.num_heads, self.key_dim, self.value_dim
+        heads, d, e = self.num_heads, self.key_dim, self.value_dim or self.key_dim
         key = 2 if "key" in options else 1
         read = ((0, n, queries, d), (key, shapes[key][1], keys, d), (1, m, keys, e))
         made = [
@@ -177,10 +180,10 @@ class Attention(Attending):
     name: str | None = field(default=None, compare=False)
     input_shape = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.score_mode != "dot":
             raise ValueError(f"score_mode must be 'dot', got {shown(self.score_mode)}; others are not there")
-        told = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
+        told: dict[str, Any] = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
         settle(self, **told, use_scale=flag("use_scale", self.use_scale))
 
     def __call__(
@@ -193,20 +196,22 @@ class Attention(Attending):
         edges = with_masks(list(inputs) if isinstance(inputs, list | tuple) else [inputs], mask)
         return self._called(edges, None, use_causal_mask, return_attention_scores)
 
-    def output_shape(self, *shapes, options=()):
+    def output_shape(self, *shapes: Shape, options: tuple[str, ...] = ()) -> Shape:
         self._check(shapes, options)
         if shapes[0][1] != shapes[2 if "key" in options else 1][1]:
             raise ValueError(f"{self!r} needs a query and keys of the same width, got {shapes[0]} and {shapes[-1]}")
         return (shapes[0][0], shapes[1][1])
 
-    def output_shapes(self, *shapes, options=()):
+    def output_shapes(self, *shapes: Shape, options: tuple[str, ...] = ()) -> list[Shape]:
         weights = [(shapes[0][0], shapes[1][0])] if "weights" in options else []
         return [self.output_shape(*shapes, options=options), *weights]
 
-    def parameters(self, *shapes, options=()):
+    def parameters(self, *shapes: Shape, options: tuple[str, ...] = ()) -> tuple[Parameter, ...]:
         return (Parameter("scale", (), Ones()),) if self.use_scale else ()
 
-    def operations(self, *shapes, masks=(), options=()):
+    def operations(
+        self, *shapes: Shape, masks: tuple[bool, ...] = (), options: tuple[str, ...] = ()
+    ) -> tuple[Operation, ...]:
         parts = Parts(len(shapes) + sum(masks))
         (queries, n), (keys, m) = shapes[:2]
         key = 2 if "key" in options else 1

@@ -45,7 +45,7 @@ class Warping(Described):
         geometry = (*shape, h, w, move, *read)
         return Operation(warp.OP, c, c, h * w, rate=1.0, geometry=geometry, numbers=ranges, seed=self.seed)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         check_rank(self, shape, 2)
         return shape
 
@@ -124,11 +124,11 @@ class RandomFlip(Warping):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_data_format(self.data_format)
         settle(self, mode=_known("mode", self.mode, FLIPS))
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._warp(shape, warp.FLIP, FLIPS[self.mode]),)
 
 
@@ -166,11 +166,11 @@ class RandomTranslation(Interpolating):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = ("height_factor", "width_factor")
         self._settle(**{name: _factor(name, getattr(self, name), low=-1.0, high=1.0) for name in names})
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._read(shape, warp.TRANSLATE, _range(self.height_factor), _range(self.width_factor)),)
 
 
@@ -203,10 +203,10 @@ class RandomRotation(Interpolating):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle(factor=_factor("factor", self.factor, low=-1.0, high=1.0))
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._read(shape, warp.ROTATE, _range(self.factor)),)
 
 
@@ -241,14 +241,14 @@ class RandomZoom(Interpolating):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         bounds = {"low": -1.0, "high": 1.0, "open_low": True}
         factors = {"height_factor": _factor("height_factor", self.height_factor, **bounds)}
         if self.width_factor is not None:
             factors["width_factor"] = _factor("width_factor", self.width_factor, **bounds)
         self._settle(**factors)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         if self.width_factor is None:
             return (self._read(shape, warp.ZOOM_EQUALLY, _range(self.height_factor, 1.0)),)
         ranges = _range(self.height_factor, 1.0), _range(self.width_factor, 1.0)
@@ -281,11 +281,11 @@ class RandomCrop(Warping):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_data_format(self.data_format)
         settle(self, height=count("height", self.height), width=count("width", self.width))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         check_rank(self, shape, 2)
         if self.height > shape[0] or self.width > shape[1]:
             raise ValueError(
@@ -294,5 +294,5 @@ class RandomCrop(Warping):
             )
         return (self.height, self.width, shape[-1])
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._warp(shape, warp.CROP),)

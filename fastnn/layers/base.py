@@ -72,7 +72,8 @@ class Layer(Weighted):
 
     def settle_common(self, given: Mapping[str, Any]) -> None:
         """Take the arguments that all layers have."""
-        if self.name is not None and not (isinstance(self.name, str) and self.name):
+        name: Any = self.name
+        if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"name must be a text, got {shown(self.name)}")
         if given.get("dtype") is not None:
             object.__setattr__(self, "_dtype", given["dtype"])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn.errors import NotReadyError
 from fastnn.layers.edges import Call, Edge, edges_in
-from fastnn.layers.own import Own
+from fastnn.layers.own import Own, by_inputs
 from fastnn.layers.parameter import Shape
 
 
@@ -20,18 +20,29 @@ class Called(Own):
     """The calls of a layer; :class:`fastnn.layers.Layer` has them."""
 
     n_inputs: int | None = None  # how many edges it reads; None for any number
-    n_outputs: int = 1  # how many edges it makes
-    by_step = False  # whether it makes of each step of a sequence a step, of that one alone
+    if TYPE_CHECKING:  # some classes state these once, others as their arguments have it
+
+        @property
+        def n_outputs(self) -> int: ...
+        @property
+        def by_step(self) -> bool: ...
+        @property
+        def n_ids(self) -> int | None: ...
+        @property
+        def mask_operation(self) -> int | None: ...
+    else:
+        n_outputs = 1  # how many edges it makes
+        by_step = False  # whether it makes of each step of a sequence a step, of that one alone
+        n_ids = None  # what it reads are whole numbers from 0 on, below this
+        mask_operation = None  # which of its operations makes the mask of its output
     carries: tuple[int, ...] = ()  # of states that a batch leaves to the next, the numbers that a row has of each
     steps: Any = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
-    n_ids: int | None = None  # what it reads are whole numbers from 0 on, below this
     takes_masks = False  # whether its operations are told which inputs have masks
     hands_on_masks = False  # whether the first output has the mask of the first input
     joined_mask: Any = None  # a Join, where masks of all inputs become that of the output
-    mask_operation: int | None = None  # which of its operations makes the mask of its output
     _calls: tuple[Call, ...] = ()
 
-    def mask_operation_of(self, shapes: list[Any], masks: list[bool]) -> int | None:
+    def mask_operation_of(self, shapes: Sequence[Shape], masks: list[bool]) -> int | None:
         """:attr:`mask_operation` of a use on inputs of these shapes, of which some have masks."""
         return self.mask_operation
 
@@ -88,6 +99,7 @@ class Called(Own):
         """The layer that begins every batch with zeros."""
         return self
 
+    @by_inputs
     def output_shapes(self, *shapes: Shape, **how_called: Any) -> list[Shape]:
         """Shapes of all outputs."""
         return [self.output_shape(*shapes, **how_called)]
@@ -96,6 +108,7 @@ class Called(Own):
         object.__setattr__(self, "_calls", (*self._calls, call))
         return list(call.outputs)
 
+    @by_inputs
     def check_fits(self, *shapes: Shape, **how_called: Any) -> None:
         """``ValueError`` where the layer's weights, or those that it will have, are for inputs of other shapes."""
         if self._place is not None:

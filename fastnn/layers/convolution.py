@@ -103,15 +103,15 @@ class Conv(Convolution):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle(filters=count("filters", self.filters), groups=count("groups", self.groups))
         if self.filters % self.groups:
             raise ValueError(f"groups must divide the {self.filters} filters, got {self.groups}")
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return self._out(shape, self.filters)
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         if shape[-1] % self.groups:
             raise ValueError(
                 f"{self!r} has {self.groups} groups, which do not divide the {shape[-1]} channels of its input {shape}"
@@ -119,7 +119,7 @@ class Conv(Convolution):
         kernel = parameter(self, "kernel", (*self.kernel_size, shape[-1] // self.groups, self.filters))
         return self._with_bias(self.filters, kernel)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._convolution(shape, self.filters, self.groups, w=0, **self._last()),)
 
 
@@ -140,14 +140,14 @@ class Conv1D(Conv):
     rank, paddings = 1, PADDINGS
 
     @property
-    def by_step(self):
-        return self.kernel_size == self.strides == (1,)
+    def by_step(self) -> bool:
+        return bool(self.kernel_size == self.strides == (1,))
 
     @property
-    def steps(self):
+    def steps(self) -> Any:
         return self._steps if self.padding == "causal" and self.strides == (1,) and not self.by_step else None
 
-    def _steps(self, shape):
+    def _steps(self, shape: Shape) -> StepForm:
         """What single steps see of those before stands in a state."""
         seen = (self.kernel_size[0] - 1) * self.dilation_rate[0]
         one = replace(self, padding="valid", input_shape=None, name=None)
@@ -203,17 +203,17 @@ class DepthwiseConv(Convolution):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle(depth_multiplier=count("depth_multiplier", self.depth_multiplier))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return self._out(shape, shape[-1] * self.depth_multiplier)
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         kernel = parameter(self, "kernel", (*self.kernel_size, shape[-1], self.depth_multiplier), "depthwise")
         return self._with_bias(shape[-1] * self.depth_multiplier, kernel)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._convolution(shape, shape[-1] * self.depth_multiplier, shape[-1], w=0, **self._last()),)
 
 

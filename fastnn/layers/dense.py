@@ -6,9 +6,12 @@ import math
 from dataclasses import field
 from typing import Any
 
+import numpy as np
+
 from fastnn._base.arguments import integer
 from fastnn._ops import Operation, activation, dense
 from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
 
 
@@ -53,7 +56,7 @@ class Dense(Described):
     input_dim: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         told: dict[str, Any] = {"units": integer("units", self.units, low=1)}
         if self.input_dim is not None:
             told |= {"input_shape": (integer("input_dim", self.input_dim, low=1),), "input_dim": None}
@@ -63,23 +66,23 @@ class Dense(Described):
                 constraint.matrix(shape)
 
     @property
-    def kernel(self):
+    def kernel(self) -> np.ndarray:
         """The kernel as it is now, ``(n_in, units)``, not to be written to."""
         return self.parameter("kernel")
 
     @property
-    def bias(self):
+    def bias(self) -> np.ndarray | None:
         """The bias as it is now, ``(units,)``, not to be written to; None without one."""
         return self.parameter("bias") if self.use_bias else None
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return (*shape[:-1], self.units)
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         kernel = parameter(self, "kernel", (shape[-1], self.units))
         return (kernel, parameter(self, "bias", (self.units,))) if self.use_bias else (kernel,)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (
             Operation(
                 dense.OP,
@@ -110,8 +113,8 @@ class Activation(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (Operation(activation.OP, shape[-1], shape[-1], math.prod(shape[:-1]), self.activation),)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Self, TypeVar, dataclass_transform
 
 from fastnn import activations
 from fastnn._base.arguments import fixed, shown
@@ -22,6 +22,7 @@ from fastnn.activations import Activation as ActivationRecord
 from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.layers import configs, words
 from fastnn.layers.base import Layer
+from fastnn.layers.own import by_inputs
 from fastnn.layers.parameter import Parameter, Shape, stated
 
 Class = TypeVar("Class", bound=type)
@@ -53,7 +54,7 @@ class Described(Layer):
     input_shape: Shape | None
     n_inputs: int | None = 1
 
-    def __new__(cls, *arguments: Any, **given: Any):
+    def __new__(cls, *arguments: Any, **given: Any) -> Self:
         cls.check_class()
         return object.__new__(cls)
 
@@ -76,13 +77,16 @@ class Described(Layer):
         """Refused: layers get their weights in models."""
         raise TypeError(f"{self!r} gets its weights in a model: Sequential([layer]).build({input_shape!r})")
 
-    def output_shape(self, shape: Shape) -> Shape:  # type: ignore[override]
+    @by_inputs
+    def output_shape(self, shape: Shape) -> Shape:
         return shape
 
-    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:  # type: ignore[override]
+    @by_inputs
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         return ()
 
-    def operations(self, shape: Shape) -> tuple[Operation, ...]:  # type: ignore[override]
+    @by_inputs
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return ()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -117,7 +121,7 @@ class Described(Layer):
         return configs.config_of(self)
 
     @classmethod
-    def from_config(cls, config: Any) -> Any:
+    def from_config(cls, config: Any) -> Self:
         """A layer as :meth:`get_config` describes it, with no weights yet.
 
         Raises
@@ -125,7 +129,8 @@ class Described(Layer):
         TypeError, ValueError
             the configuration is no dict, or has arguments that the layer does not take.
         """
-        return check_types(cls(**configs.arguments_of(config)))
+        found: Self = check_types(cls(**configs.arguments_of(config)))
+        return found
 
     def settings(self) -> dict[str, str]:
         required = {f.name: getattr(self, f.name) for f in fields(self) if f.default is MISSING}  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ class Dropping(Described):
     rate: float
     seed: int | None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle()
 
     def _settle(self, **more: Any) -> None:
@@ -36,10 +36,10 @@ class Sharing(Dropping):
 
     noise_shape: Any
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle(noise_shape=check_noise_shape(self.noise_shape))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         shared_rows(self, shape)
         return shape
 
@@ -48,10 +48,10 @@ class Sharing(Dropping):
         return Operation(kind, width, width, rows, rate=self.rate, seed=self.seed, geometry=(shared,), **more)
 
     @property
-    def steps(self):
+    def steps(self) -> Any:
         return None if self.noise_shape is None else self._steps
 
-    def _steps(self, shape):
+    def _steps(self: Any, shape: Shape) -> StepForm:
         """Single steps are those of predictions, where nothing is drawn for the sequence that the noise shape has."""
         one = replace(self, noise_shape=None, input_shape=None, name=None)
         return StepForm(one, [], [(one, (0,))], (1,), True)
@@ -88,7 +88,7 @@ class Dropout(Sharing):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._operation(dropout.OP, shape),)
 
 
@@ -97,13 +97,13 @@ class SpatialDropout(Dropping):
 
     rank: int
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         check_rank(self, shape, self.rank)
         return shape
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         places = math.prod(shape[:-1])
-        told = {"rate": self.rate, "seed": self.seed, "geometry": (places,)}
+        told: dict[str, Any] = {"rate": self.rate, "seed": self.seed, "geometry": (places,)}
         return (Operation(dropout.OP, shape[-1], shape[-1], places, **told),)
 
 
@@ -167,5 +167,5 @@ class AlphaDropout(Sharing):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._operation(alpha_dropout.OP, shape, numbers=alpha_dropout.numbers_of(self.rate)),)

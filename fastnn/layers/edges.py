@@ -79,7 +79,8 @@ class Edge:
 
         if not isinstance(other, Edge):
             raise TypeError(f"{self!r} can be joined with another edge, got {shown(other)}")
-        return getattr(layers, kind)()([self, other])
+        found: Edge = getattr(layers, kind)()([self, other])
+        return found
 
 
 class Call:

@@ -9,6 +9,7 @@ from typing import Any
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, blank, embedding, mask
 from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
 
 
@@ -46,7 +47,7 @@ class Embedding(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         told: dict[str, Any] = {n: integer(n, getattr(self, n), low=1) for n in ("input_dim", "output_dim")}
         if self.input_length is not None:
             length = self.input_length if isinstance(self.input_length, tuple | list) else (self.input_length,)
@@ -61,20 +62,20 @@ class Embedding(Described):
     by_step = True
 
     @property
-    def n_ids(self):
+    def n_ids(self) -> int:
         return self.input_dim
 
     @property
-    def mask_operation(self):
+    def mask_operation(self) -> int | None:
         return 0 if self.mask_zero else None
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return (*shape, self.output_dim)
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         return (parameter(self, "embeddings", (self.input_dim, self.output_dim)),)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         n = math.prod(shape)
         found = Operation(embedding.OP, 1, self.output_dim, n, w=0, geometry=(self.input_dim,), inputs=(0,))
         return (Operation(mask.OP, 1, 1, n, numbers=(0.0,), inputs=(0,)), found) if self.mask_zero else (found,)
@@ -107,15 +108,15 @@ class Masking(Described):
     mask_operation = 0
     by_step = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self, mask_value=number("mask_value", self.mask_value))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 2:
             raise ValueError(f"{self!r} takes sequences (steps, features), got the shape {tuple(shape)}")
         return shape
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         steps, n = shape[0], math.prod(shape[1:])
         told = Operation(mask.OP, n, 1, steps, numbers=(self.mask_value,), inputs=(0,))
         return (told, Operation(blank.OP, n, n, steps, inputs=(0, 1)))

@@ -89,7 +89,8 @@ def _around(mean: np.ndarray, inverse: np.ndarray, gamma: Any = 1.0, beta: Any =
 
 
 def _numbers(layer: Any, name: str) -> np.ndarray:
-    return layer.parameter(name).astype(np.float64).reshape(-1)
+    found: np.ndarray = layer.parameter(name).astype(np.float64).reshape(-1)
+    return found
 
 
 def hands_on(layer: Any, shape: Shape) -> bool:
@@ -171,13 +172,13 @@ class Linear:
 
     def _n_in(self) -> int:
         kernel = next(iter(self.arrays.values()))
-        return kernel.shape[-2] * getattr(self.inside, "groups", 1)
+        return int(kernel.shape[-2] * getattr(self.inside, "groups", 1))
 
     def _pads(self) -> bool:
         """Whether windows may see zeros around their input."""
         if isinstance(self.inside, Dense):
             return False
-        return self.inside.padding != "valid" and max(self.inside.kernel_size) > 1
+        return bool(self.inside.padding != "valid" and max(self.inside.kernel_size) > 1)
 
     def _first(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
         """A view of the kernel that inputs meet, ``(places, inputs of a group, outputs)``."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn._ops import Operation, activation, mask
 from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Parameter, Shape
 
 
 @described
@@ -31,15 +32,15 @@ class WithMask(Described):
     n_inputs = 2
     mask_operation = 0
 
-    def output_shape(self, shape, steps):
+    def output_shape(self, shape: Shape, steps: Shape) -> Shape:
         if not shape or tuple(steps) != tuple(shape[:1]):
             raise ValueError(f"a mask says of each step whether it counts, {(None, *shape[:1])}, got {(None, *steps)}")
         return shape
 
-    def parameters(self, shape, steps):
+    def parameters(self, shape: Shape, steps: Shape) -> tuple[Parameter, ...]:
         return ()
 
-    def operations(self, shape, steps):
+    def operations(self, shape: Shape, steps: Shape) -> tuple[Operation, ...]:
         n = math.prod(shape[1:])
         counts = Operation(mask.OP, 1, 1, shape[0], numbers=(0.0,), inputs=(1,))
         return (counts, Operation(activation.OP, n, n, shape[0], inputs=(0,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
@@ -13,7 +14,7 @@ from fastnn._ops import dot as dot_kind
 from fastnn._ops.merge import Join
 from fastnn.layers.described import Described, described
 from fastnn.layers.merging_masked import MaskedJoin, masks_in_a_row
-from fastnn.layers.parameter import Shape
+from fastnn.layers.parameter import Parameter, Shape
 
 
 class Joining(Described):
@@ -22,7 +23,7 @@ class Joining(Described):
     n_inputs: int | None = None
     input_shape = None
 
-    def parameters(self, *shapes):
+    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
         return ()
 
     def _check_count(self, shapes: tuple[Shape, ...]) -> None:
@@ -44,7 +45,7 @@ class Elementwise(Joining):
     joined_mask, by_step = Join.MAXIMUM, True
     join: Join
 
-    def output_shape(self, *shapes):
+    def output_shape(self, *shapes: Shape) -> Shape:
         self._check_count(shapes)
         width = max(shape[-1] for shape in shapes)
         for shape in shapes:
@@ -52,7 +53,7 @@ class Elementwise(Joining):
                 self._refuse(shapes, "they must be equal but for a last axis of 1, which is repeated")
         return (*shapes[0][:-1], width)
 
-    def operations(self, *shapes):
+    def operations(self, *shapes: Shape) -> tuple[Operation, ...]:
         shape = self.output_shape(*shapes)
         sizes = shapes[0][-1], shape[-1], math.prod(shape[:-1])
         return (Operation(merge.OP, *sizes, geometry=(self.join,)),)
@@ -63,7 +64,7 @@ class Choosing(Elementwise):
 
     takes_masks = True
 
-    def operations(self, *shapes, masks=()):
+    def operations(self, *shapes: Shape, masks: tuple[bool, ...] = ()) -> tuple[Operation, ...]:
         if not any(masks):
             return super().operations(*shapes)
         made = MaskedJoin(shapes, masks)
@@ -160,7 +161,7 @@ def check_axis(layer: str, axis: Any, n_axes: int) -> int:
     counted = axis.__index__() + (n_axes + 1 if axis < 0 else 0)
     if not 1 <= counted <= n_axes:
         raise ValueError(f"axis of {layer} must be 1 to {n_axes}, or -1 to -{n_axes} from the last, got {axis}")
-    return counted
+    return int(counted)
 
 
 @described
@@ -183,14 +184,14 @@ class Concatenate(Joining):
     axis: int = -1
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "axis", integer("axis", self.axis))
         check_axis("Concatenate", self.axis, abs(self.axis))
 
-    def _at(self, shapes: tuple[Shape, ...]) -> int:
+    def _at(self, shapes: Sequence[Shape]) -> int:
         return check_axis(self._told(), self.axis, len(shapes[0])) - 1
 
-    def output_shape(self, *shapes):
+    def output_shape(self, *shapes: Shape) -> Shape:
         self._check_count(shapes)
         at = self._at(shapes)
         before, behind = shapes[0][:at], shapes[0][at + 1 :]
@@ -202,13 +203,13 @@ class Concatenate(Joining):
     joined_mask, takes_masks = Join.MAXIMUM, True
 
     @property
-    def by_step(self):
+    def by_step(self) -> bool:
         return self.axis != 1
 
-    def mask_operation_of(self, shapes, masks):
+    def mask_operation_of(self, shapes: Sequence[Shape], masks: list[bool]) -> int | None:
         return len(masks) - sum(masks) if any(masks) and self._at(shapes) == 0 else None
 
-    def operations(self, *shapes, masks=()):
+    def operations(self, *shapes: Shape, masks: tuple[bool, ...] = ()) -> tuple[Operation, ...]:
         shape, at = self.output_shape(*shapes), self._at(shapes)
         stacks = any(masks) and at == 0
         if stacks and len(shape) < 2:
@@ -243,7 +244,7 @@ class Dot(Joining):
     name: str | None = field(default=None, compare=False)
     n_inputs = 2
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "normalize", flag("normalize", self.normalize))
         both = self.axes if isinstance(self.axes, tuple | list) else (self.axes, self.axes)
         if len(both) != 2:
@@ -266,11 +267,11 @@ class Dot(Joining):
             self._refuse(shapes, f"axis {first + 1} of the first and axis {second + 1} of the second must be equal")
         return first, second
 
-    def output_shape(self, *shapes):
+    def output_shape(self, *shapes: Shape) -> Shape:
         left = [shape[:at] + shape[at + 1 :] for shape, at in zip(shapes, self._both(shapes), strict=True)]
         return left[0] + left[1] or (1,)
 
-    def operations(self, *shapes):
+    def operations(self, *shapes: Shape) -> tuple[Operation, ...]:
         axes = self._both(shapes)
         k = shapes[0][axes[0]]
         m, n = (math.prod(shape) // k for shape in shapes)

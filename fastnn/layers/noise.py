@@ -10,6 +10,7 @@ from fastnn._base.arguments import number
 from fastnn._ops import Operation, noise
 from fastnn.layers.described import Described, described
 from fastnn.layers.dropout import Dropping
+from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
 
 MOST_DEVIATION = 1e30
@@ -28,8 +29,8 @@ class Noise(Described):
         """Standard deviation of the noise."""
         raise NotImplementedError
 
-    def operations(self, shape):
-        more = {"rate": self.deviation, "seed": self.seed, "geometry": (int(self.multiplies),)}
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
+        more: dict[str, Any] = {"rate": self.deviation, "seed": self.seed, "geometry": (int(self.multiplies),)}
         return (Operation(noise.OP, shape[-1], shape[-1], math.prod(shape[:-1]), **more),)
 
 
@@ -54,11 +55,11 @@ class GaussianNoise(Noise):
     name: str | None = field(default=None, compare=False)
     multiplies = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self, stddev=number("stddev", self.stddev, low=0.0, high=MOST_DEVIATION))
 
     @property
-    def deviation(self):
+    def deviation(self) -> float:
         return self.stddev
 
 
@@ -81,5 +82,5 @@ class GaussianDropout(Noise, Dropping):
     multiplies = True
 
     @property
-    def deviation(self):
+    def deviation(self) -> float:
         return math.sqrt(self.rate / (1 - self.rate))

@@ -6,6 +6,8 @@ import math
 from dataclasses import field
 from typing import Any
 
+import numpy as np
+
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, batch_norm
 from fastnn.layers.described import Described, described
@@ -34,7 +36,7 @@ class Normalizing(Described):
     def _there(self: Any) -> tuple[tuple[str, bool], ...]:
         return ("gamma", self.scale), ("beta", self.center)
 
-    def _places(self: Any) -> dict[str, int]:
+    def _places(self: Any) -> dict[str, Any]:
         """Where an operation finds gamma and beta among the parameters."""
         return {"w": 0 if self.scale else -1, "b": int(self.scale) if self.center else -1}
 
@@ -104,23 +106,23 @@ class BatchNormalization(Normalizing):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if flag("synchronized", self.synchronized):
             raise ValueError("synchronized must be False: every batch is on one machine, whole")
         momentum = number("momentum", self.momentum, low=0.0, high=1.0)
         self._settle(axis=checked_axis(self.axis), momentum=momentum)
 
     @property
-    def moving_mean(self):
+    def moving_mean(self) -> np.ndarray:
         """The moving mean as it is now, ``(n,)``, not to be written to."""
         return self.parameter("moving_mean")
 
     @property
-    def moving_variance(self):
+    def moving_variance(self) -> np.ndarray:
         """The moving variance as it is now, ``(n,)``, not to be written to."""
         return self.parameter("moving_variance")
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         check_last(self, shape)
         kept = (
             Parameter(name, shape[-1:], getattr(self, f"{name}_initializer"), trainable=False)
@@ -130,7 +132,7 @@ class BatchNormalization(Normalizing):
 
     takes_masks = by_step = True
 
-    def operations(self, shape, masks=()):
+    def operations(self, shape: Shape, masks: tuple[bool, ...] = ()) -> tuple[Operation, ...]:
         masked = any(masks)
         if masked and len(shape) != 2:
             raise ValueError(
@@ -138,9 +140,9 @@ class BatchNormalization(Normalizing):
                 f"LayerNormalization measures each step by itself"
             )
         repeat, n_trained = math.prod(shape[:-1]), int(self.scale) + int(self.center)
-        more = {"rest": (n_trained, n_trained + 1), "numbers": (self.epsilon, self.momentum)}
-        told = {"geometry": (batch_norm.samples_of_part(repeat, masked), int(masked)), "inputs": (0, 1)[: 1 + masked]}
-        return (Operation(batch_norm.OP, shape[-1], shape[-1], repeat, **told, **self._places(), **more),)
+        more: dict[str, Any] = {"rest": (n_trained, n_trained + 1), "numbers": (self.epsilon, self.momentum)}
+        more |= {"geometry": (batch_norm.samples_of_part(repeat, masked), int(masked)), "inputs": (0, 1)[: 1 + masked]}
+        return (Operation(batch_norm.OP, shape[-1], shape[-1], repeat, **more, **self._places()),)
 
 
 def checked_axis(came: Any) -> int:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,14 @@ WEIGHTS = ("_own_weights", "_own_attributes")
 MODELS = ("_place", "_calls", "_name_is_chosen", "_own_shapes", "_own_sizes")  # what models made of a layer
 
 
+Result = TypeVar("Result")
+
+
+def by_inputs(method: Callable[..., Result]) -> Callable[..., Result]:
+    """A method that takes a shape for each input; classes that override it say how many, and what else it is told."""
+    return method
+
+
 class Own:
     """The part of :class:`fastnn.layers.Layer` that only layers of a user's own have."""
 
@@ -49,13 +57,13 @@ class Own:
     _own_building = False
     _own_sizes: Mapping[tuple[Shape, ...], Shape] = {}  # of outputs, by those of inputs
 
-    def __new__(cls, *arguments: Any, **given: Any):
+    def __new__(cls, *arguments: Any, **given: Any) -> Self:
         cls.check_class()
         made = super().__new__(cls)
         made._own_given = captured(cls, arguments, given)
         return made
 
-    def __init__(self, **given: Any):
+    def __init__(self, **given: Any) -> None:
         kept = words.of_layer(type(self).__name__, KNOWN, given)
         self.name = kept.get("name")
         if kept.get("input_shape") is not None:
@@ -129,7 +137,8 @@ class Own:
         if isinstance(shape, str):
             raise TypeError(f"add_weight takes the shape first; write add_weight(shape=..., name={shape!r})")
         name = f"weight_{len(self._own_weights)}" if name is None else name
-        if not (isinstance(name, str) and name) or any(weight.name == name for weight in self._own_weights):
+        told: Any = name
+        if not (isinstance(told, str) and told) or any(weight.name == name for weight in self._own_weights):
             raise ValueError(f"each weight of {type(self).__name__} has a name of its own, got {name!r}")
         if dtype is not None:
             self._dtype = dtype
@@ -168,6 +177,7 @@ class Own:
             raise
         self._own_building, self._own_shapes = False, shapes
 
+    @by_inputs
     def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
         """The layer's parameters, in the order of ``get_weights``: as Keras has it, those that are trained first."""
         if self._own_shapes != shapes:
@@ -182,6 +192,7 @@ class Own:
 
     # -- in the plan ----------------------------------------------------------------------------
 
+    @by_inputs
     def output_shape(self, *shapes: Shape) -> Shape:
         """Shape of one sample's output: what ``compute_output_shape`` says, else what ``call`` gives for zeros."""
         if shapes not in self._own_sizes:
@@ -216,6 +227,7 @@ class Own:
             )
         return y.shape[1:]
 
+    @by_inputs
     def operations(self, *shapes: Shape) -> tuple[Operation, ...]:
         """One, that comes back to Python."""
         n_in, n_out = math.prod(shapes[0]), math.prod(self.output_shape(*shapes))
@@ -244,7 +256,7 @@ class Own:
         return {**self._own_given, **common}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The layer of :meth:`get_config`."""
         return cls(**config)
 

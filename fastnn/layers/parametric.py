@@ -9,6 +9,7 @@ from typing import Any
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, parametric
 from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
 
 
@@ -51,16 +52,16 @@ class ParametricActivation(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self)
         if self.activation.rowwise:
             raise ValueError(f"activation must be one of single numbers, and {shown(self.activation.name)} is of rows")
         if self.alpha_constraint is not None:
             self.alpha_constraint.matrix((1,))
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         return (parameter(self, "alpha", (shape[-1],)),)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         n = shape[-1]
         return (Operation(parametric.OP, n, n, math.prod(shape[:-1]), self.activation, w=0),)

@@ -10,7 +10,7 @@ from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, periodic
 from fastnn.initializers import RandomNormal, RandomUniform
 from fastnn.layers.described import Described, described
-from fastnn.layers.parameter import Parameter
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import settle
 
 
@@ -59,7 +59,7 @@ class Periodic(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("sigma", self.sigma, low=0.0)
         settle(
             self,
@@ -68,10 +68,10 @@ class Periodic(Described):
             include_input=flag("include_input", self.include_input),
         )
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return (*shape[:-1], shape[-1] * (self.units + self.include_input))
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         n, around = shape[-1], RandomUniform(-(self.frequencies**-0.5), self.frequencies**-0.5)
         return (
             Parameter("frequencies", (n, self.frequencies), RandomNormal(0.0, float(self.sigma))),
@@ -80,7 +80,7 @@ class Periodic(Described):
             Parameter("bias", (n, self.units), around),
         )
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         sizes = self.units, self.frequencies, int(self.include_input)
         wide = self.output_shape(shape)[-1]
         return (Operation(periodic.OP, shape[-1], wide, math.prod(shape[:-1]), w=0, b=3, rest=(1, 2), geometry=sizes),)

@@ -53,7 +53,7 @@ class Pooling(AnyPooling):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_data_format(self.data_format)
         size = sizes("pool_size", self.pool_size, self.rank)
         strides = size if self.strides is None else sizes("strides", self.strides, self.rank)
@@ -64,11 +64,11 @@ class Pooling(AnyPooling):
         """The windows that move over the input."""
         return Windows(self.pool_size, self.strides, (1,) * self.rank, self.padding)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         self._check(shape)
         return (*self.windows.outputs(self, shape), shape[-1])
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._pooled(shape, self.windows),)
 
 
@@ -157,15 +157,15 @@ class GlobalPooling(AnyPooling):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_data_format(self.data_format)
         settle(self, keepdims=flag("keepdims", self.keepdims))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         self._check(shape)
         return (*(1,) * self.rank, shape[-1]) if self.keepdims else (shape[-1],)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         ones = (1,) * self.rank
         return (self._pooled(shape, Windows(shape[:-1], ones, ones, "valid")),)
 
@@ -217,7 +217,7 @@ class GlobalAveragePooling1D(GlobalPooling):
     rank, average = 1, True
     takes_masks = True
 
-    def operations(self, shape, masks=()):
+    def operations(self, shape: Shape, masks: tuple[bool, ...] = ()) -> tuple[Operation, ...]:
         if not any(masks):
             return GlobalPooling.operations(self, shape)
         return (Operation(masked_mean.OP, shape[1], shape[1], inputs=(0, 1), geometry=(shape[0],)),)

@@ -9,7 +9,7 @@ from typing import Any
 from fastnn._base.arguments import integer
 from fastnn._ops import Operation, position
 from fastnn.layers.described import Described, described
-from fastnn.layers.parameter import OPEN, OTHER, Parameter
+from fastnn.layers.parameter import OPEN, OTHER, Parameter, Shape
 from fastnn.layers.settling import settle
 
 
@@ -40,17 +40,17 @@ class PositionEmbedding(Described):
     name: str | None = field(default=None, compare=False)
     hands_on_masks = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self, sequence_length=integer("sequence_length", self.sequence_length, low=1))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 2 or (shape[0] > self.sequence_length and shape[0] not in (OPEN, OTHER)):
             raise ValueError(f"{self!r} takes sequences (steps, features) of at most that length, got {tuple(shape)}")
         return shape
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         return (Parameter("position_embeddings", (self.sequence_length, shape[1]), self.initializer),)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         n = math.prod(shape)
         return (Operation(position.OP, n, n, w=0, geometry=(self.sequence_length * shape[1],)),)

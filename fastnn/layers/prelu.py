@@ -9,6 +9,7 @@ from typing import Any
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation, prelu
 from fastnn.layers.described import Described, described
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
 
 
@@ -41,7 +42,7 @@ class PReLU(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         came = self.shared_axes
         axes = () if came is None else tuple(came) if isinstance(came, tuple | list) else (came,)
         axes = tuple(sorted(integer("shared_axes", axis, low=1) for axis in axes))
@@ -51,7 +52,7 @@ class PReLU(Described):
         if self.alpha_constraint is not None:
             self.alpha_constraint.matrix((1,))
 
-    def _shared(self, shape) -> int:
+    def _shared(self, shape: Shape) -> int:
         shared = len(self.shared_axes or ())
         if shared >= len(shape):
             raise ValueError(
@@ -60,11 +61,11 @@ class PReLU(Described):
             )
         return shared
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         shared = self._shared(shape)
         return (parameter(self, "alpha", ((1,) * shared + tuple(shape[shared:]))),)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         shared = self._shared(shape)
         n = math.prod(shape[shared:])
         return (Operation(prelu.OP, n, n, math.prod(shape[:shared]), w=0),)

@@ -54,7 +54,7 @@ class Framed(Rearranging):
     rank: ClassVar[int]
     framed: ClassVar[str]  # the argument that says how much
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_data_format(getattr(self, "data_format", None))
         settle(self, **{self.framed: around(self.framed, getattr(self, self.framed), self.rank)})
 
@@ -77,12 +77,12 @@ class ZeroPadding(Framed):
     name: str | None = field(default=None, compare=False)
     framed = "padding"
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         check_rank(self, shape, self.rank)
         sides = self._sides(self.padding)
         return (*(n + sum(side) for n, side in zip(shape, sides, strict=False)), shape[-1])
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         h, w, c, (top, bottom), (left, right) = self._image(shape, self.padding)
         axes = [*[ONE] * 3, (top + h + bottom, w * c), ((left + w + right) * c, 1)]
         return (self._copy(shape, axes, (top, top + h, left * c, (left + w) * c)),)
@@ -137,7 +137,7 @@ class Cropping(Framed):
     cropping: Any
     framed = "cropping"
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         check_rank(self, shape, self.rank)
         sides = self._sides(self.cropping)
         left = tuple(n - sum(side) for n, side in zip(shape, sides, strict=False))
@@ -145,7 +145,7 @@ class Cropping(Framed):
             raise ValueError(f"{self!r} leaves nothing of a sample {tuple(shape)}: it would be {(*left, shape[-1])}")
         return (*left, shape[-1])
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         h, w, c, (top, bottom), (left, right) = self._image(shape, self.cropping)
         axes = ((h - top - bottom, w * c), ((w - left - right) * c, 1))
         return (self._gather(shape, axes, (top * w + left) * c),)

@@ -11,6 +11,7 @@ from fastnn._base.arguments import flag
 from fastnn._ops import gru, lstm, simple_rnn
 from fastnn.initializers import Initializer
 from fastnn.layers.described import described
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.recurring import Recurrent
 from fastnn.layers.settling import parameter
 
@@ -78,7 +79,7 @@ class SimpleRNN(Recurrent):
     name: str | None = field(default=None, compare=False)
     op, cell = simple_rnn.OP, simple_rnn.CELL
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle()
 
 
@@ -134,10 +135,10 @@ class LSTM(Recurrent):
     name: str | None = field(default=None, compare=False)
     op, cell = lstm.OP, lstm.CELL
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle(unit_forget_bias=flag("unit_forget_bias", self.unit_forget_bias))
 
-    def _bias(self, columns):
+    def _bias(self, columns: int) -> Parameter:
         made = parameter(self, "bias", (columns,))
         return replace(made, initializer=UnitForget(made.initializer)) if self.unit_forget_bias else made
 
@@ -195,10 +196,10 @@ class GRU(Recurrent):
     name: str | None = field(default=None, compare=False)
     op, cell = gru.OP, gru.CELL
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle(reset_after=flag("reset_after", self.reset_after))
 
-    def _bias(self, columns):
+    def _bias(self, columns: int) -> Parameter:
         return parameter(self, "bias", (2, columns) if self.reset_after else (columns,))
 
 
@@ -208,7 +209,7 @@ class UnitForget(Initializer):
 
     of: Initializer
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Shape, seed: int, stream: int) -> np.ndarray:
         made = np.array(self.of(shape, seed, stream))
         made[shape[0] // 4 : shape[0] // 2] = 1
         return made

@@ -76,7 +76,7 @@ class Recurrent(Carrying, Described):
 
     @property
     def hands_on_masks(self: Any) -> bool:  # type: ignore[override]
-        return self.return_sequences
+        return bool(self.return_sequences)
 
     @property
     def carries(self: Any) -> tuple[int, ...]:  # type: ignore[override]
@@ -86,14 +86,14 @@ class Recurrent(Carrying, Described):
         return replace(self, stateful=False)
 
     @property
-    def n_outputs(self: Any) -> int:  # type: ignore[override]
+    def n_outputs(self: Any) -> int:
         return 1 + self.cell.n_states if self.return_state else 1
 
-    def output_shape(self: Any, shape: Shape, *starts: Shape) -> Shape:  # type: ignore[override]
+    def output_shape(self: Any, shape: Shape, *starts: Shape) -> Shape:
         self._check_shapes(shape, starts)
         return (shape[0], self.units) if self.return_sequences else (self.units,)
 
-    def output_shapes(self: Any, *shapes: Shape) -> list[Shape]:  # type: ignore[override]
+    def output_shapes(self: Any, *shapes: Shape) -> list[Shape]:
         return [self.output_shape(*shapes), *[(self.units,)] * (self.n_outputs - 1)]
 
     def _check_shapes(self: Any, shape: Shape, starts: tuple[Shape, ...]) -> None:
@@ -108,7 +108,7 @@ class Recurrent(Carrying, Described):
                 f"{self!r} begins with {len(wanted)} states of the shape {wanted[0]}, got {', '.join(map(str, starts))}"
             )
 
-    def parameters(self: Any, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:  # type: ignore[override]
+    def parameters(self: Any, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:
         columns = self.cell.n_gates * self.units
         kernels = (
             parameter(self, "kernel", (shape[-1], columns)),
@@ -182,12 +182,13 @@ class Recurrent(Carrying, Described):
         return StepForm(one, states, calls, (2 + 2 * n, *after), True)
 
     def _n_written(self: Any, steps: int) -> int:
-        return ((steps if self.return_sequences else 1) + self._gives_states * self.cell.n_states) * self.units
+        found: int = ((steps if self.return_sequences else 1) + self._gives_states * self.cell.n_states) * self.units
+        return found
 
     @property
     def _gives_states(self: Any) -> bool:
         """Whether the operation gives the last states, too."""
-        return self.return_state or self.stateful
+        return bool(self.return_state or self.stateful)
 
     def recurrence(
         self: Any,

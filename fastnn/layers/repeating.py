@@ -7,7 +7,9 @@ from dataclasses import field
 from typing import Any
 
 from fastnn._base.arguments import integer, shown
+from fastnn._ops import Operation
 from fastnn.layers.described import described
+from fastnn.layers.parameter import Shape
 from fastnn.layers.rearranging import Rearranging
 from fastnn.layers.settling import settle
 from fastnn.layers.windows import check_data_format, check_rank, sizes
@@ -36,14 +38,14 @@ class UpSampling1D(Rearranging):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self, size=integer("size", self.size, low=1))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         check_rank(self, shape, 1)
         return (self.size * shape[0], shape[1])
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         steps, c = shape
         return (self._gather(shape, ((steps, c), (self.size, 0), (c, 1))),)
 
@@ -74,9 +76,10 @@ class UpSampling2D(Rearranging):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_data_format(self.data_format)
-        how = self.interpolation.lower() if isinstance(self.interpolation, str) else ""
+        came: Any = self.interpolation
+        how = came.lower() if isinstance(came, str) else ""
         if how in RESIZED:
             raise ValueError(
                 f"UpSampling2D repeats numbers, interpolation='nearest', got {how!r}, which would compute new ones: "
@@ -86,11 +89,11 @@ class UpSampling2D(Rearranging):
             raise ValueError(f"interpolation must be 'nearest', got {shown(self.interpolation)}")
         settle(self, size=sizes("size", self.size, 2), interpolation=how)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         check_rank(self, shape, 2)
         return (self.size[0] * shape[0], self.size[1] * shape[1], shape[2])
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         h, w, c = shape
         return (self._gather(shape, ((h, w * c), (self.size[0], 0), (w, c), (self.size[1], 0), (c, 1))),)
 
@@ -116,15 +119,15 @@ class RepeatVector(Rearranging):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self, n=integer("n", self.n, low=1))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise ValueError(f"{self!r} takes samples (features,), got the shape {tuple(shape)}; Flatten makes such")
         return (self.n, *shape)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._gather(shape, ((self.n, 0), (shape[0], 1))),)
 
 
@@ -150,7 +153,7 @@ class Permute(Rearranging):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         came = self.dims if isinstance(self.dims, tuple | list) else (self.dims,)
         dims = tuple(integer("dims", axis) for axis in came)
         if not dims or sorted(dims) != list(range(1, len(dims) + 1)):
@@ -159,11 +162,11 @@ class Permute(Rearranging):
             )
         settle(self, dims=dims)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != len(self.dims):
             raise ValueError(f"{self!r} orders {len(self.dims)} axes, got the shape {tuple(shape)}")
         return tuple(shape[axis - 1] for axis in self.dims)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         axes = [(shape[axis - 1], math.prod(shape[axis:])) for axis in self.dims]
         return (self._gather(shape, axes),)

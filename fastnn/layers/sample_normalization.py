@@ -10,7 +10,7 @@ from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation, group_norm, layer_norm, normalize
 from fastnn.layers.described import Described, described
 from fastnn.layers.normalization import Normalizing, check_last, checked_axis
-from fastnn.layers.parameter import Shape
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import settle
 
 
@@ -53,17 +53,17 @@ class LayerNormalization(Normalizing):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._settle(axis=checked_axes(self.axis))
 
     @property
-    def by_step(self):
+    def by_step(self) -> bool:
         return self.axis in (-1, 2)
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         return tuple(self._trained(shape[-count_of_axes(self, shape) :]))
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         count = count_of_axes(self, shape)
         n, repeat = math.prod(shape[-count:]), math.prod(shape[:-count])
         return (Operation(layer_norm.OP, n, n, repeat, numbers=(self.epsilon,), **self._places()),)
@@ -106,20 +106,20 @@ class GroupNormalization(Normalizing):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         groups = integer("groups", self.groups, low=-1)
         if groups == 0:
             raise ValueError("groups must be at least 1, or -1 for one of each channel, got 0")
         self._settle(groups=groups, axis=checked_axis(self.axis))
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         check_last(self, shape)
         if shape[-1] % self._count(shape):
             raise ValueError(f"{self!r} cannot make {self.groups} equal groups of {shape[-1]} channels")
         return tuple(self._trained(shape[-1:]))
 
-    def operations(self, shape):
-        told = {"geometry": (self._count(shape),), "numbers": (self.epsilon,), **self._places()}
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
+        told: dict[str, Any] = {"geometry": (self._count(shape),), "numbers": (self.epsilon,), **self._places()}
         return (Operation(group_norm.OP, shape[-1], shape[-1], math.prod(shape[:-1]), **told),)
 
     def _count(self, shape: Shape) -> int:
@@ -148,14 +148,14 @@ class UnitNormalization(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self, axis=checked_axes(self.axis))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         self._run(shape)
         return shape
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         first, last = self._run(shape)
         n, repeat = math.prod(shape[first:]), math.prod(shape[:first])
         lengths = math.prod(shape[first:last]), math.prod(shape[last:])

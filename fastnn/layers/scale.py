@@ -8,7 +8,7 @@ from typing import Any
 
 from fastnn._ops import Operation, scale
 from fastnn.layers.described import Described, described
-from fastnn.layers.parameter import Parameter
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import settle
 
 
@@ -42,13 +42,13 @@ class Scale(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self)
         if self.constraint is not None:
             self.constraint.matrix((1,))
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         return (Parameter("scale", (shape[-1],), self.initializer, self.regularizer, self.constraint),)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (Operation(scale.OP, shape[-1], shape[-1], math.prod(shape[:-1]), w=0),)

@@ -6,9 +6,12 @@ import math
 from dataclasses import field
 from typing import Any
 
+import numpy as np
+
 from fastnn._ops import Operation, dense
 from fastnn.layers.convolution import Convolution
 from fastnn.layers.described import described
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter
 from fastnn.layers.windows import PADDINGS, count
 
@@ -49,24 +52,24 @@ class SeparableConv(Convolution):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         depth = count("depth_multiplier", self.depth_multiplier)
         self._settle(filters=count("filters", self.filters), depth_multiplier=depth)
 
     @property
-    def depthwise_kernel(self):
+    def depthwise_kernel(self) -> np.ndarray:
         """The filters of each channel as they are now, not to be written to."""
         return self.parameter("depthwise_kernel")
 
     @property
-    def pointwise_kernel(self):
+    def pointwise_kernel(self) -> np.ndarray:
         """What joins the channels as it is now, not to be written to."""
         return self.parameter("pointwise_kernel")
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return self._out(shape, self.filters)
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         middle, ones = shape[-1] * self.depth_multiplier, (1,) * self.rank
         first = (*self.kernel_size, shape[-1], self.depth_multiplier)
         return self._with_bias(
@@ -75,7 +78,7 @@ class SeparableConv(Convolution):
             parameter(self, "pointwise_kernel", (*ones, middle, self.filters), "pointwise"),
         )
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         middle = shape[-1] * self.depth_multiplier
         places = math.prod(self.output_shape(shape)[:-1])
         return (

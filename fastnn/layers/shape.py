@@ -11,7 +11,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge
-from fastnn.layers.parameter import check_shape, other_shape
+from fastnn.layers.parameter import Shape, check_shape, other_shape
 from fastnn.layers.settling import settle
 
 
@@ -31,12 +31,13 @@ class InputLayer(Described):
     n_inputs = 0
     stored_as = "Input"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "shape", check_shape("shape", self.shape, may_be_open=True))
 
     @property
-    def input_shape(self):
-        return self.shape
+    def input_shape(self) -> Shape:  # type: ignore[override]  # other layers are given it
+        found: Shape = self.shape
+        return found
 
     @property
     def edge(self) -> Edge:
@@ -77,10 +78,10 @@ class Flatten(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
 
 
@@ -98,7 +99,7 @@ class Reshape(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         came = self.target_shape
         came = came.tolist() if isinstance(came, np.ndarray) else came
         sizes = came if isinstance(came, tuple | list) else (came,)
@@ -107,7 +108,7 @@ class Reshape(Described):
         check_shape("target_shape", tuple(1 if size == -1 else size for size in sizes))
         settle(self, target_shape=tuple(sizes))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         count, known = math.prod(shape), math.prod(size for size in self.target_shape if size != -1)
         fits = count % known == 0 if -1 in self.target_shape else count == known
         if not fits:

@@ -35,10 +35,10 @@ class Rescaling(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settle(self, scale=number("scale", self.scale), offset=number("offset", self.offset))
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         n, numbers = shape[-1], (self.scale, self.offset)
         return (Operation(rescale.OP, n, n, math.prod(shape[:-1]), numbers=numbers),)
 
@@ -52,7 +52,7 @@ class Given(Initializer):
 
     values: tuple[float, ...]
 
-    def __call__(self, shape, seed, stream):
+    def __call__(self, shape: Shape, seed: int, stream: int) -> np.ndarray:
         return np.reshape(np.array(self.values, np.float64), shape)
 
 
@@ -87,7 +87,7 @@ class Normalization(Described):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.mean is None) != (self.variance is None):
             raise ValueError("mean and variance must be given together; without both, adapt(data) finds them")
         axis = () if self.axis is None else self.axis  # stored arguments that are None are left out
@@ -136,16 +136,16 @@ class Normalization(Described):
             raise ValueError(f"axis must be the last of samples {tuple(shape)}, or several up to it, got {self.axis}")
         return tuple(shape[len(shape) - len(axes) :])
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         kept = self._kept(shape) or (1,)
         return tuple(
             Parameter(name, kept, _start(self, name, math.prod(kept), plain), trainable=False)
             for name, plain in (("mean", 0.0), ("variance", 1.0))
         )
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         n = math.prod(self._kept(shape))
-        more = {"rest": (0, 1), "geometry": (int(self.invert),)}
+        more: dict[str, Any] = {"rest": (0, 1), "geometry": (int(self.invert),)}
         return (Operation(standardize.OP, n, n, math.prod(shape) // n, **more),)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, NamedTuple
 
+from fastnn._ops import Operation
 from fastnn.layers.described import Described, described
-from fastnn.layers.parameter import Shape
+from fastnn.layers.parameter import Parameter, Shape
 
 
 class StepForm(NamedTuple):
@@ -38,11 +39,11 @@ class StateAsStep(Described):
     n_inputs = 2
     hands_on_masks = True
 
-    def output_shape(self, shape, state):
+    def output_shape(self, shape: Shape, state: Shape) -> Shape:
         return shape
 
-    def parameters(self, shape, state):
+    def parameters(self, shape: Shape, state: Shape) -> tuple[Parameter, ...]:
         return ()
 
-    def operations(self, shape, state):
+    def operations(self, shape: Shape, state: Shape) -> tuple[Operation, ...]:
         return ()

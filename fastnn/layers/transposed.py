@@ -12,7 +12,7 @@ from typing import Any
 from fastnn._ops import Operation, conv_transpose
 from fastnn.layers.convolution import Convolution
 from fastnn.layers.described import described
-from fastnn.layers.parameter import Shape
+from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter
 from fastnn.layers.windows import Windows, check_rank, count, sizes
 
@@ -90,7 +90,7 @@ class ConvTranspose(Convolution):
     input_shape: Any = None
     name: str | None = field(default=None, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         more = self.output_padding
         more = None if more is None else sizes("output_padding", more, self.rank, low=0)
         self._settle(filters=count("filters", self.filters), output_padding=more)
@@ -98,19 +98,19 @@ class ConvTranspose(Convolution):
             raise ValueError(f"output_padding must be less than strides, got {more} and {self.strides}")
 
     @property
-    def windows(self):
+    def windows(self) -> Any:
         """The windows that the output is made of."""
         return Returned(self.kernel_size, self.strides, self.dilation_rate, self.padding, self.output_padding)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return self._out(shape, self.filters)
 
-    def parameters(self, shape):
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         check_rank(self, shape, self.rank)
         kernel = parameter(self, "kernel", (*self.kernel_size, self.filters, shape[-1]))
         return self._with_bias(self.filters, kernel)
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         more = {"geometry": (*self.windows.geometry(self, shape), 1), **self._last()}
         places = math.prod(more["geometry"][:2])
         return (Operation(conv_transpose.OP, shape[-1], self.filters, places, w=0, **more),)

@@ -85,7 +85,7 @@ class Bidirectional(Carrying, Described):
     n_inputs = None
     takes_masks = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.merge_mode not in MERGE_MODES:
             raise ValueError(f"merge_mode must be 'concat', 'sum', 'mul', 'ave' or None, got {shown(self.merge_mode)}")
         names = [name for name in ("layer", "backward_layer") if name == "layer" or self.backward_layer is not None]
@@ -114,7 +114,7 @@ class Bidirectional(Carrying, Described):
 
     @property
     def hands_on_masks(self) -> bool:  # type: ignore[override]
-        return self.layer.return_sequences
+        return bool(self.layer.return_sequences)
 
     @property
     def carries(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -126,7 +126,7 @@ class Bidirectional(Carrying, Described):
         return replace(self, layer=self.layer.afresh(), backward_layer=second)
 
     @property
-    def n_outputs(self) -> int:  # type: ignore[override]
+    def n_outputs(self) -> int:
         return (1 if self.merge_mode else 2) + sum(layer.n_outputs - 1 for layer in self.both)
 
     def __call__(  # type: ignore[override]
@@ -135,10 +135,10 @@ class Bidirectional(Carrying, Described):
         """As of a recurrent layer."""
         return super().__call__(with_states(inputs, initial_state), mask)
 
-    def output_shape(self, *shapes):
+    def output_shape(self, *shapes: Shape) -> Shape:
         return self.output_shapes(*shapes)[0]
 
-    def output_shapes(self, *shapes):
+    def output_shapes(self, *shapes: Shape) -> list[Shape]:
         wanted = sum(layer.cell.n_states for layer in self.both)
         if len(shapes) not in (1, 1 + wanted):
             raise ValueError(f"{self!r} begins with {wanted} states, those of both layers, got {len(shapes) - 1}")
@@ -156,7 +156,7 @@ class Bidirectional(Carrying, Described):
         first = self.layer.cell.n_states
         return starts[:first], starts[first:]
 
-    def parameters(self, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:  # type: ignore[override]
+    def parameters(self, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:
         names = ("forward_", "backward_")
         return tuple(
             replace(parameter, name=name + parameter.name)
@@ -213,7 +213,7 @@ class TimeDistributed(Described):
     name: str | None = field(default=None, compare=False)
     hands_on_masks = by_step = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         layer = inner("layer", self.layer)
         if layer.n_inputs != 1:
             raise TypeError(f"layer of TimeDistributed must take one input and no steps, got {shown(layer)}")
@@ -230,14 +230,15 @@ class TimeDistributed(Described):
             raise ValueError(f"{self!r} takes sequences (steps, ...), got the shape {tuple(shape)}")
         return shape[1:]
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         self._inner_operations(shape)
         return (shape[0], *self.layer.output_shape(self._inside(shape)))
 
-    def parameters(self, shape):
-        return self.layer.parameters(self._inside(shape))
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        found: tuple[Parameter, ...] = self.layer.parameters(self._inside(shape))
+        return found
 
-    def operations(self, shape):
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
         steps, operations = shape[0], self._inner_operations(shape)
         if not any(map(_reads_samples, operations)):
             return tuple(replace(operation, repeat=operation.repeat * steps) for operation in operations)
@@ -248,7 +249,8 @@ class TimeDistributed(Described):
         operations = self.layer.operations(self._inside(shape))
         if any(operation.op.measures for operation in operations):
             raise ValueError(f"{self!r} would measure each step of a batch by itself; LayerNormalization does not")
-        return operations
+        found: tuple[Operation, ...] = operations
+        return found
 
     def _unrolled(self, steps: int, inside: Shape, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
         """Of operations on whole samples: taken apart, each step by itself, and put together."""

@@ -12,7 +12,7 @@ nor its gradient, and a batch in which no position counts has a loss of 0.
 from __future__ import annotations
 
 from types import FunctionType
-from typing import Any
+from typing import Any, overload
 
 from fastnn._base.arguments import lookup
 from fastnn.losses import classes
@@ -158,6 +158,10 @@ ALIASES = {
 _CLASSES = [made for name, made in vars(classes).items() if isinstance(made, FunctionType) and name[0].isupper()]
 
 
+@overload
+def get(loss: str | LossRecord, **arguments: Any) -> LossRecord: ...
+@overload
+def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss: ...
 def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss:
     """Turn what a user wrote (name, record, stored config, function, class) into a loss.
 
@@ -195,7 +199,8 @@ def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss:
 
 def _of_config(config: dict[str, Any], arguments: dict[str, Any]) -> LossRecord | CustomLoss:
     if "class_name" in config:
-        return get(config["class_name"], **(config.get("config") or {}) | arguments)
+        found: LossRecord | CustomLoss = get(config["class_name"], **(config.get("config") or {}) | arguments)
+        return found
     if "name" not in config:
         raise TypeError(f"a model has one output: give its loss alone, not a dict of outputs, got {config!r}")
     return get(config.get("name"), **{k: v for k, v in config.items() if k != "name"} | arguments)

@@ -67,29 +67,29 @@ class CustomLoss(Loss):
         owner = getattr(self.function, "__self__", None)
         return type(owner).__name__ if isinstance(owner, Loss) else getattr(self.function, "__name__", "custom")
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
         """What the function returns."""
         return self._ask(y_true, y_pred)
 
-    def value(self, target, y):
+    def value(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Loss of each row, ``(rows,)``."""
         result = self._ask(target, y)
         if not isinstance(result, tuple):
             return self._rows(result, target, y)
         return self._pair(result, y)[0]
 
-    def gradient(self, target, y):
+    def gradient(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Derivative of each row's loss by ``y``."""
         return self.value_and_gradient(target, y)[1]
 
-    def value_and_gradient(self, target, y):
+    def value_and_gradient(self, target: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both; one call of a function that returns both."""
         result = self._ask(target, y)
         if isinstance(result, tuple):
             return self._pair(result, y)
         return self._rows(result, target, y), self._differences(target, y)
 
-    def _ask(self, target, y):
+    def _ask(self, target: np.ndarray, y: np.ndarray) -> Any:
         """The function's answer; an error of shapes or types in it names the loss and what it was given."""
         try:
             return self.function(target, y)
@@ -100,7 +100,7 @@ class CustomLoss(Loss):
                 f"{error}"
             ) from error
 
-    def _numbers(self, result):
+    def _numbers(self, result: Any) -> np.ndarray:
         array = np.asarray(result)
         if array.dtype.kind not in "fiub":
             raise TypeError(
@@ -108,7 +108,7 @@ class CustomLoss(Loss):
             )
         return array
 
-    def _pair(self, result, y):
+    def _pair(self, result: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if len(result) != 2:
             raise ValueError(f"loss {self.name!r} must return a loss or (loss, gradient), got {len(result)} things")
         value, gradient = map(self._numbers, result)
@@ -121,7 +121,7 @@ class CustomLoss(Loss):
             )
         return value.reshape(len(y), -1).mean(axis=1), gradient
 
-    def _differences(self, target, y):
+    def _differences(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         y = y.astype(np.float64)
         target = target.astype(np.float64) if target.dtype.kind == "f" else target
         gradient = np.empty_like(y)
@@ -137,15 +137,17 @@ class CustomLoss(Loss):
             columns[:, j] = kept
         return gradient
 
-    def _rows(self, result, target, y):
+    def _rows(self, result: Any, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         result = self._numbers(result)
         if result.ndim == 0:
             if len(y) == 1:
-                return result.reshape(1)
+                found: np.ndarray = result.reshape(1)
+                return found
             return np.array([self.value(target[i : i + 1], y[i : i + 1])[0] for i in range(len(y))])
         if result.shape[0] != len(y):
             raise ValueError(f"loss {self.name!r} must return one value a row ({len(y)},), got shape {result.shape}")
-        return result.reshape(len(y), -1).mean(axis=1)
+        found = result.reshape(len(y), -1).mean(axis=1)
+        return found
 
     def config(self) -> dict[str, Any]:
         """A function cannot be stored; the model file names it, and loading asks for it again."""

@@ -19,7 +19,8 @@ def _values(definition: str, y_true: Any, y_pred: Any, arguments: Mapping[str, A
     loss, target, y = bind(LOSSES[definition], arguments), of_reals("y_true", y_true), floats("y_pred", y_pred)
     if axis != -1:
         target, y = target if loss.sparse else np.moveaxis(target, axis, -1), np.moveaxis(y, axis, -1)
-    return loss.call(target, y)
+    found: np.ndarray = loss.call(target, y)
+    return found
 
 
 def binary_crossentropy(

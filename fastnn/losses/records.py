@@ -106,7 +106,7 @@ class LossRecord(Loss):
     signs: bool = False
     reduction: str | None = MEAN
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
         """Loss of each row of arrays, which are matched as Keras matches them."""
         if y_pred.ndim == 1 and y_true.ndim == 2 and not self.sparse:
             y_pred = y_pred[:, None]
@@ -117,26 +117,30 @@ class LossRecord(Loss):
         """Its name in the interface, whatever the user calls it."""
         return self.code.name.lower().removesuffix("_logits")
 
-    def value(self, target, y):
+    def value(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Loss of each row: ``(..., n)`` -> ``(...)``; a sparse target has shape ``(...)``."""
         terms = self.term(self._dense(target, y), y, self._numbers(y))
         if self.rowwise:
-            return terms
-        return terms.sum(axis=-1) if self.sums else terms.mean(axis=-1)
+            found: np.ndarray = terms
+            return found
+        found = terms.sum(axis=-1) if self.sums else terms.mean(axis=-1)
+        return found
 
-    def gradient(self, target, y):
+    def gradient(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Derivative of each row's loss by ``y``, of the shape of ``y``."""
         slope = self.slope(self._dense(target, y), y, self._numbers(y))
-        return slope if self.rowwise or self.sums else slope / y.shape[-1]
+        found: np.ndarray = slope if self.rowwise or self.sums else slope / y.shape[-1]
+        return found
 
-    def value_and_gradient(self, target, y):
+    def value_and_gradient(self, target: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both."""
         return self.value(target, y), self.gradient(target, y)
 
-    def _dense(self, target, y):
+    def _dense(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         if not self.sparse:
             return target
-        return (np.asarray(target)[..., None] == np.arange(y.shape[-1])).astype(y.dtype)
+        found: np.ndarray = (np.asarray(target)[..., None] == np.arange(y.shape[-1])).astype(y.dtype)
+        return found
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -162,7 +166,7 @@ class LossRecord(Loss):
                 f"multiple of {count}, got {n_out}; end the model with Dense({count})"
             )
 
-    def _numbers(self, y):
+    def _numbers(self, y: np.ndarray) -> Any:
         self.check_width(y.shape[-1])
         if self.more:
             return self.parameters

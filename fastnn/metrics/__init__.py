@@ -248,7 +248,8 @@ def get(metric: object, custom: Mapping[str, Any] | None = None) -> Metric:
 def _named(name: str) -> Metric:
     """The metric, or the loss as a metric, of a name, which it keeps."""
     try:
-        return replace(lookup("metric", name, METRICS, ALIASES), name=name)
+        found: Metric = replace(lookup("metric", name, METRICS, ALIASES), name=name)
+        return found
     except ValueError:
         known = {loss: loss for loss in losses.LOSSES}
         try:
@@ -283,4 +284,5 @@ def _from_first_format(stored: dict[str, Any]) -> Metric:
         return replace(made, average="macro")
     if isinstance(made, TopKCategoricalAccuracy):
         return replace(made, k=int(parameter))
-    return made
+    found: Metric = made
+    return found

@@ -27,25 +27,30 @@ of 0.3 is not hit by everything below a half. The classes with full names comput
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
 
+if TYPE_CHECKING:
+    from fastnn._base.types import Numbers
+
 HALF, SIGN, EQUAL, LARGEST, WEIGHT, NOT_01, NOT_SIGNS, NOT_ONE_HOT = range(8)
 
 
-def r_mean(sums):
+def r_mean(sums: Numbers) -> float:
     return sums[0] / sums[1] if sums[1] else float("nan")
 
 
-def r_equal(sums):
+def r_equal(sums: np.ndarray) -> float:
     return sums[EQUAL] / sums[WEIGHT] if sums[WEIGHT] else float("nan")
 
 
-def r_by_targets(sums):
+def r_by_targets(sums: np.ndarray) -> float:
     """The hits by the rule that fits all targets."""
     rule = LARGEST if not sums[NOT_ONE_HOT] else HALF if not sums[NOT_01] else SIGN if not sums[NOT_SIGNS] else EQUAL
     return sums[rule] / sums[WEIGHT] if sums[WEIGHT] else float("nan")
@@ -107,7 +112,7 @@ class BinaryAccuracy(_Accuracy):
     dtype: Any = None
     threshold: float = 0.5
 
-    def check(self):
+    def check(self) -> None:
         self.threshold = number("threshold", self.threshold)
 
     def reading(self, task: Task) -> Reading:
@@ -138,7 +143,7 @@ class TopKCategoricalAccuracy(_Accuracy):
     name: Any = None
     dtype: Any = None
 
-    def check(self):
+    def check(self) -> None:
         self.k = integer("k", self.k, low=1)
 
     def reading(self, task: Task) -> Reading:

@@ -62,14 +62,15 @@ class Metric:
     rises: ClassVar[bool | None] = None
     name: str
 
-    def __init__(self, name: str | None = None, dtype: Any = None):
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = dtype
 
     @property
     def variables(self) -> list[Variable]:
         """What :meth:`add_variable` made."""
-        return self.__dict__.setdefault("_variables", [])
+        made: list[Variable] = self.__dict__.setdefault("_variables", [])
+        return made
 
     def add_variable(
         self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
@@ -128,10 +129,11 @@ class Definition(Metric):
     usual_name: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        if self.name is None:
+        name: Any = self.name
+        if name is None:
             self.name = self.usual_name or snake_case(type(self).__name__)
-        if not isinstance(self.name, str):
-            raise TypeError(f"name must be text, got {self.name!r}")
+        elif not isinstance(name, str):
+            raise TypeError(f"name must be text, got {name!r}")
         self.check()
 
     def check(self) -> None:

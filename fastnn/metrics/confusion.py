@@ -29,20 +29,21 @@ from fastnn.metrics.statistics import STATISTICS, StatisticCode, one_hot
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def ratio(above, below):
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """``above / below``, and 0 where nothing is below."""
-    return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
+    found: np.ndarray = np.divide(above, below, out=np.zeros_like(above), where=below != 0)
+    return found
 
 
-def precision(hits, predicted, actual):
+def precision(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
     return ratio(hits, predicted)
 
 
-def recall(hits, predicted, actual):
+def recall(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
     return ratio(hits, actual)
 
 
-def f_score(hits, predicted, actual, beta=1.0):
+def f_score(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray, beta: float = 1.0) -> np.ndarray:
     return ratio((1 + beta**2) * hits, predicted + beta**2 * actual)
 
 
@@ -83,7 +84,7 @@ class _Thresholded(Definition):
     rises: ClassVar[bool | None] = True
     score: ClassVar[Any] = None
 
-    def check(self):
+    def check(self) -> None:
         check_average(self.average)
         if self.top_k is not None:
             self.top_k = integer("top_k", self.top_k, low=1)
@@ -91,7 +92,7 @@ class _Thresholded(Definition):
             self.class_id = integer("class_id", self.class_id, low=0)
         self.thresholds = checked_thresholds(self.thresholds)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         if self.top_k is not None and np.ndim(y_pred) == 1:  # Keras takes one axis for the classes of one row
             y_true = of_reals("y_true", y_true).reshape(1, -1)
             y_pred = of_reals("y_pred", y_pred).reshape(1, -1)
@@ -189,7 +190,7 @@ class _FScore(Definition):
     threshold: float | None
     rises: ClassVar[bool | None] = True
 
-    def check(self):
+    def check(self) -> None:
         check_average(self.average)
         if self.threshold is not None:
             self.threshold = number("threshold", self.threshold)
@@ -226,7 +227,7 @@ class FBetaScore(_FScore):
     dtype: Any = None
     usual_name: ClassVar[str] = "fbeta_score"
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         self.beta = number("beta", self.beta, low=0.0, open_low=True)
 

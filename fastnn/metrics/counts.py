@@ -28,7 +28,7 @@ class _Count(Definition):
     dtype: Any = None
     of_all: ClassVar[bool] = False  # whether the count needs the weight of all answers, which is in no table
 
-    def check(self):
+    def check(self) -> None:
         self.thresholds = checked_thresholds(self.thresholds)
 
     def reading(self, task: Task) -> Reading:
@@ -76,7 +76,7 @@ class TruePositives(_Count):
     rises: ClassVar[bool | None] = True
 
     @staticmethod
-    def count(hits, predicted, actual, answers):
+    def count(hits: float, predicted: float, actual: float, answers: float) -> float:
         return hits
 
 
@@ -87,7 +87,7 @@ class FalsePositives(_Count):
     rises: ClassVar[bool | None] = False
 
     @staticmethod
-    def count(hits, predicted, actual, answers):
+    def count(hits: float, predicted: float, actual: float, answers: float) -> float:
         return predicted - hits
 
 
@@ -98,7 +98,7 @@ class FalseNegatives(_Count):
     rises: ClassVar[bool | None] = False
 
     @staticmethod
-    def count(hits, predicted, actual, answers):
+    def count(hits: float, predicted: float, actual: float, answers: float) -> float:
         return actual - hits
 
 
@@ -110,5 +110,5 @@ class TrueNegatives(_Count):
     of_all: ClassVar[bool] = True
 
     @staticmethod
-    def count(hits, predicted, actual, answers):
+    def count(hits: float, predicted: float, actual: float, answers: float) -> float:
         return answers - predicted - actual + hits

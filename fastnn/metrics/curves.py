@@ -65,7 +65,7 @@ class _Curve(Definition):
     label_weights: Any = None
 
     def _area_reading(self, area: Callable[..., float], average: str | None, n_out: int) -> Reading:
-        def read(target, y, weight):
+        def read(target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
             return self._value(area, average, (one_hot(target, y) > 0, y, weight))
 
         count = n_out if average is None else 1
@@ -127,9 +127,10 @@ class AUC(_Curve):
     from_logits: bool = False
     average: str | None = "auto"
 
-    def check(self):
+    def check(self) -> None:
         self.num_thresholds = integer("num_thresholds", self.num_thresholds, low=2)
-        if not isinstance(self.curve, str) or self.curve.upper() not in ("ROC", "PR"):
+        curve: Any = self.curve
+        if not isinstance(curve, str) or curve.upper() not in ("ROC", "PR"):
             raise ValueError(f'curve must be "ROC" or "PR", got {self.curve!r}')
         if self.summation_method != "interpolation":
             raise ValueError(
@@ -167,7 +168,7 @@ class AveragePrecision(_Curve):
     name: Any = None
     dtype: Any = None
 
-    def check(self):
+    def check(self) -> None:
         check_average(self.average)
 
     def reading(self, task: Task) -> Reading:

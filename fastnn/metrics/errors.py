@@ -20,8 +20,9 @@ from fastnn.metrics.statistics import StatisticCode
 AGGREGATIONS = ("uniform_average", "variance_weighted_average", None)
 
 
-def r_root_mean(sums):
-    return np.sqrt(r_mean(sums))
+def r_root_mean(sums: np.ndarray) -> float:
+    found: float = np.sqrt(r_mean(sums))
+    return found
 
 
 def weighted_mean(values: np.ndarray, weight: np.ndarray | None) -> float:
@@ -91,7 +92,7 @@ class R2Score(Definition):
     dtype: Any = None
     rises: ClassVar[bool | None] = True
 
-    def check(self):
+    def check(self) -> None:
         self.num_regressors = integer("num_regressors", self.num_regressors, low=0)
         if self.class_aggregation not in AGGREGATIONS:
             raise ValueError(f"class_aggregation must be one of {AGGREGATIONS}, got {self.class_aggregation!r}")
@@ -100,7 +101,7 @@ class R2Score(Definition):
         count = task.n_out if self.class_aggregation is None else 1
         return Reading(self.name, StatisticCode.MOMENTS, self._read, rises=True, count=count)
 
-    def _read(self, sums):
+    def _read(self, sums: np.ndarray) -> Any:
         weight, _, spread, error = sums.reshape(4, -1)
         scores = np.where(spread > 0, 1 - ratio(error, spread), np.where(error > 0, 0.0, 1.0))
         scores = np.where(weight != 0, scores, np.nan)
@@ -126,7 +127,7 @@ class CosineSimilarity(Definition):
     axis: int = -1
     rises: ClassVar[bool | None] = True
 
-    def check(self):
+    def check(self) -> None:
         if self.axis not in (-1, 1):
             raise ValueError(f"axis must be -1, the outputs of a row, got {self.axis!r}")
 
@@ -135,7 +136,7 @@ class CosineSimilarity(Definition):
             raise ValueError(f"metric {self.name!r} needs a target as wide as the output, not class indices")
         return Reading(self.name, StatisticCode.PREDICTIONS, self._read, rises=True)
 
-    def _read(self, target, y, weight):
+    def _read(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
         t, y = target.astype(np.float64), y.astype(np.float64)
         lengths = np.sqrt(np.maximum((t * t).sum(-1), 1e-12)) * np.sqrt(np.maximum((y * y).sum(-1), 1e-12))
         return weighted_mean((t * y).sum(-1) / lengths, weight)

@@ -26,7 +26,7 @@ def arrays(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of(name: str, formula: str) -> Callable[[Any, Any], Any]:
-    def function(y_true, y_pred):
+    def function(y_true: Any, y_pred: Any) -> Any:
         t, y = arrays(y_true, y_pred)
         record = losses.get(name)
         return record.value(t if record.sparse else t.astype(y.dtype), y)
@@ -62,19 +62,22 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any) -> np.ndarray:
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
     """1 for each number that is above ``threshold`` where its target is 1, or not where it is 0; else 0."""
     t, y = arrays(y_true, y_pred)
-    return ((y > threshold) == t).astype(y.dtype)
+    found: np.ndarray = ((y > threshold) == t).astype(y.dtype)
+    return found
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """1 for each row whose largest output is where its target is largest; else 0."""
     y = of_reals("y_pred", y_pred)
-    return (of_reals("y_true", y_true).argmax(axis=-1) == y.argmax(axis=-1)).astype(np.float64)
+    found: np.ndarray = (of_reals("y_true", y_true).argmax(axis=-1) == y.argmax(axis=-1)).astype(np.float64)
+    return found
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """1 for each row whose largest output is its class index; else 0."""
     y = of_reals("y_pred", y_pred)
-    return (_indices(y_true, y) == y.argmax(axis=-1)).astype(np.float64)
+    found: np.ndarray = (_indices(y_true, y) == y.argmax(axis=-1)).astype(np.float64)
+    return found
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
@@ -86,7 +89,8 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> n
     """1 for each row whose class index is among the ``k`` largest outputs; else 0."""
     y = of_reals("y_pred", y_pred)
     hit = np.take_along_axis(y, _indices(y_true, y)[..., None], axis=-1)
-    return ((y > hit).sum(axis=-1) < k).astype(np.float64)
+    found: np.ndarray = ((y > hit).sum(axis=-1) < k).astype(np.float64)
+    return found
 
 
 def _indices(y_true: Any, y: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ class Mean(Metric):
     (4.0, 4.0)
     """
 
-    def __init__(self, name: str | None = None, dtype: Any = None):
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
         self.total, self.count = self.add_variable(), self.add_variable()
 
@@ -73,7 +73,7 @@ class MeanMetricWrapper(Mean):
     {'loss': 4.5, 'largest_error': 3.0}
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         if not callable(fn):
             raise TypeError(f"fn must be a function f(target, prediction), got {fn!r}")
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fastnn import losses
 from fastnn.metrics.base import Definition
 from fastnn.metrics.errors import weighted_mean
@@ -29,7 +31,7 @@ class _OfLoss(Definition):
         if takes_shares and task.from_logits and task.activation not in (*SIGMOIDS, *SOFTMAXES):
             raise ValueError(f"metric {self.name!r} takes probabilities, and the loss logits; give from_logits=True")
 
-        def read(target, y, weight):
+        def read(target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
             if record.name in MARGINS and target.min() == 0:
                 target = 2 * target - 1
             target = target if record.sparse else target.astype(y.dtype)
@@ -53,14 +55,14 @@ class LossMetric(_OfLoss):
     name: Any = None
     dtype: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.name = self.record().name if self.name is None else self.name
         super().__post_init__()
 
-    def record(self):
+    def record(self) -> Any:
         return losses.get(self.loss)
 
-    def config(self):
+    def config(self) -> dict[str, Any]:
         return super().config() | {"loss": self.record().config()}
 
 
@@ -133,8 +135,8 @@ class CategoricalHinge(_Plain):
 class _Crossentropy(_Plain):
     from_logits: bool = False
 
-    def record(self):
-        arguments = {"from_logits": self.from_logits}
+    def record(self) -> Any:
+        arguments: dict[str, Any] = {"from_logits": self.from_logits}
         if smoothing := getattr(self, "label_smoothing", 0.0):
             arguments["label_smoothing"] = smoothing
         return losses.get(type(self).of, **arguments)

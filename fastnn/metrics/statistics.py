@@ -39,57 +39,57 @@ class StatisticCode(IntEnum):
     NUMBER_HITS = 9
 
 
-def labels(t, y):
+def labels(t: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Class index of each row: of the target itself when it is one, else of its largest entry."""
     return t if t.ndim < y.ndim else t.argmax(axis=-1)
 
 
-def one_hot(t, y):
+def one_hot(t: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The target as wide as the prediction, of class indices as well."""
     return t if t.ndim == y.ndim else (t[:, None] == np.arange(y.shape[-1])).astype(y.dtype)
 
 
-def _mean(values, w, out):
+def _mean(values: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
     out += (values * w).sum(dtype=np.float64), w.sum(dtype=np.float64)
 
 
-def s_hits(t, y, w, out, p):
+def s_hits(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     _mean(np.where(y > p, t == 1, t <= 0).mean(axis=-1), w, out)
 
 
-def s_argmax_hits(t, y, w, out, p):
+def s_argmax_hits(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     _mean(labels(t, y) == y.argmax(axis=-1), w, out)
 
 
-def s_top_k_hits(t, y, w, out, p):
+def s_top_k_hits(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     hit = np.take_along_axis(y, labels(t, y)[:, None], axis=-1)
     _mean((y > hit).sum(axis=-1) < p, w, out)
 
 
-def s_squared_error(t, y, w, out, p):
+def s_squared_error(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     _mean(((y - t).astype(np.float64) ** 2).mean(axis=-1), w, out)
 
 
-def s_absolute_error(t, y, w, out, p):
+def s_absolute_error(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     _mean(np.abs(y - t).mean(axis=-1, dtype=np.float64), w, out)
 
 
-def _confusion(actual, predicted, w, out):
+def _confusion(actual: np.ndarray, predicted: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
     table = out.reshape(3, -1)  # true positives, predicted, actual; a column an output
     w = w[:, None].astype(np.float64)
     table += [((actual & predicted) * w).sum(0), (predicted * w).sum(0), (actual * w).sum(0)]
 
 
-def s_confusion(t, y, w, out, p):
+def s_confusion(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     _confusion(one_hot(t, y) > 0, y > p, w, out)
 
 
-def s_argmax_confusion(t, y, w, out, p):
+def s_argmax_confusion(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     classes = np.arange(y.shape[-1])
     _confusion(labels(t, y)[:, None] == classes, y.argmax(axis=-1)[:, None] == classes, w, out)
 
 
-def s_moments(t, y, w, out, p):
+def s_moments(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     table = out.reshape(4, -1)  # weight, mean of targets, their squared deviations, squared error; a column an output
     t, w = t.astype(np.float64), w[:, None].astype(np.float64)
     table[3] += (w * (t - y) ** 2).sum(0)
@@ -103,14 +103,14 @@ def s_moments(t, y, w, out, p):
     table[2] += (w * (from_first - mean) ** 2).sum(0) + before * between * (between * share)
 
 
-def s_predictions(t, y, w, out, p):
+def s_predictions(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     first = 1 + int(out[0])  # out[0] counts the numbers kept so far
     kept = np.column_stack([y, w]) if p else y
     out[first : first + kept.size] = kept.ravel()
     out[0] += kept.size
 
 
-def s_number_hits(t, y, w, out, p):
+def s_number_hits(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, p: float) -> None:
     """Hits by four rules, the weight, and how many targets speak against the first three (see ``accuracy.py``)."""
     yes, no, none = t == 1, t == 0, t == -1
     one = (yes.sum(axis=-1) == 1) & (yes | no).all(axis=-1) & (y.shape[-1] > 1)
@@ -120,7 +120,7 @@ def s_number_hits(t, y, w, out, p):
     out += *hits, w.sum(dtype=np.float64), (~(yes | no)).sum(), (~(yes | none)).sum(), (~one).sum()
 
 
-STATISTICS: dict[StatisticCode, Callable[..., None]] = {
+STATISTICS: dict[int, Callable[..., None]] = {
     StatisticCode.HITS: s_hits,
     StatisticCode.ARGMAX_HITS: s_argmax_hits,
     StatisticCode.TOP_K_HITS: s_top_k_hits,

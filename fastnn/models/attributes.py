@@ -7,7 +7,7 @@ silence. A class derived from a model may keep attributes of its own.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from fastnn._base.arguments import shown, unknown_attribute
 
@@ -33,7 +33,7 @@ class Guarded:
 
     SETTABLE: ClassVar[frozenset[str]] = frozenset()
 
-    def __new__(cls, *arguments: Any, **given: Any):
+    def __new__(cls, *arguments: Any, **given: Any) -> Self:
         """Refuse a class of a user's whose own training or computation nothing would call."""
         own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
         if own:

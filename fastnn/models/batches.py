@@ -90,7 +90,8 @@ class Reader:
             self.first = self.model.given(x, y, weight)
         if self.is_single and type(x) is type(y) is np.ndarray:
             return Given((x,), (y,), (weight,), self.first.x_labels, self.first.y_labels)
-        return self.model.given(x, y, weight)
+        found: Given = self.model.given(x, y, weight)
+        return found
 
     def _check_form(self, given: Given) -> None:
         """``ValueError`` when arrays are of another dtype or shape than those of the batches before."""
@@ -209,7 +210,8 @@ def _validation(model: Any, came: Any, arguments: Arguments) -> Given | Callable
     if came is None:
         return None
     if isinstance(came, tuple | list) or not may_give_batches(came):
-        return model.validation(came)
+        found: Given | Callable[[int], Stream] | None = model.validation(came)
+        return found
     steps = arguments.pace.validation_steps
     if arguments.pace.validation_batch_size is not None:
         raise ValueError(f"fit takes no validation_batch_size beside batches, which {_kind(came)} gives as they come")

@@ -42,7 +42,8 @@ def named_layout(model: Any, optimizer: Optimizer | None) -> Layout:
                 item.keep_name()
             else:
                 item.name = item.name  # which a model has from the user, then
-    return model.layout.named(parameter_names(model.graph, model.layout))
+    found: Layout = model.layout.named(parameter_names(model.graph, model.layout))
+    return found
 
 
 def dropout_schedule_of(came: Any, optimizer: Optimizer) -> Schedule | None:
@@ -71,7 +72,7 @@ def losses_of(outputs: Structure, came: Any) -> list[AnyLoss | None]:
     return [None if loss is None else losses.get(loss) for loss in given]
 
 
-def _is_config(outputs: Structure, came: Mapping) -> bool:
+def _is_config(outputs: Structure, came: Mapping[str, Any]) -> bool:
     """Whether a dict describes one loss, and is not by outputs."""
     return "class_name" in came or (isinstance(came.get("name"), str) and "name" not in outputs.names)
 

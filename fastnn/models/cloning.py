@@ -94,7 +94,8 @@ class _Cloner:
         made = Model.waiting(model.dtype.name, backend=model.backend, name=model.given_name)
         made.draft(graph, model.ends)
         made.settle_in()
-        return made
+        found: Model = made
+        return found
 
     def _called(self, item: Any, call: Call, edges: list[Edge]) -> list[Edge]:
         if self.call_function is None:

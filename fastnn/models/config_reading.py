@@ -117,7 +117,8 @@ class Reader:
         model.draft(graph_from(items, drawn), ends)
         check_uses(inventory(model))
         model.settle_in()
-        return model
+        found: Model = model
+        return found
 
 
 @contextlib.contextmanager
@@ -230,7 +231,7 @@ def _edge(history: Any, first: Mapping[Key, int], counts: Mapping[Key, int]) -> 
     name, node, tensor = history
     if (name, node) not in first or not 0 <= tensor < counts[name, node]:
         raise ValueError(f"the config has {shown(list(history))}, which nothing makes")
-    return first[name, node] + tensor
+    return int(first[name, node] + tensor)
 
 
 def _ends(argument: str, came: Any) -> tuple[tuple[str, ...] | None, str, list[tuple[str, int, int]]]:

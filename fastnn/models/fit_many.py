@@ -100,7 +100,7 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
 
 
 def _prepare(
-    models: list[Model], given: tuple, validation_split: Any, validation_data: Any, arguments: Arguments
+    models: list[Model], given: tuple[Any, ...], validation_split: Any, validation_data: Any, arguments: Arguments
 ) -> list[Fit]:
     """The fits of all models, on data that those of a kind share; an error leaves all models as they were."""
     shared: dict[Any, tuple[Rows, Rows | None]] = {}

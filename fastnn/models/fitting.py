@@ -136,7 +136,8 @@ class Fitting(Evaluating):
                     in_fit.enter_context(exclusive.training(self.store))
                 given = batches.fit_data(self, stream or data, validation_split, validation_data, arguments)
                 fit = self.going_on(given, arguments, request, found)
-            return fit()
+            made: History = fit()
+            return made
 
     def going_on(self, given: Any, arguments: Any, request: Any, found: Any, stop: Any = None) -> Any:
         """:meth:`prepared`, of a fit that writes the checkpoints of a request, and goes on from the one found."""

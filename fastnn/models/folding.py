@@ -195,7 +195,8 @@ class _Folded:
         for item in models:
             train_alike(self.made[id(item)], item)
         whole.metadata = dict(model.metadata)
-        return whole
+        found: Model = whole
+        return found
 
     def _layer(self, layer: Layer) -> Layer:
         made: Any
@@ -208,7 +209,8 @@ class _Folded:
         if made.name is None and layer.name:
             made.rename(layer.name)
         self.weights[id(made)] = arrays
-        return made
+        found: Layer = made
+        return found
 
     def _draft(self, model: Any) -> Any:
         told = {"seed": model.seed, "backend": model.backend, "name": model.given_name}

@@ -53,7 +53,8 @@ class Draft(NamedTuple):
     @property
     def whole(self) -> Model:
         """The model of the file."""
-        return self.items[-1]
+        found: Model = self.items[-1]
+        return found
 
     @property
     def models(self) -> list[tuple[int, Model, dict[str, Any]]]:
@@ -125,7 +126,10 @@ def _drafted_graph(described: dict[str, Any], custom: Mapping[str, Any]) -> Draf
 def _layer_of(stored: Any, custom: Mapping[str, Any]) -> Layer:
     if not isinstance(stored, dict):
         raise TypeError(f"a layer must be an object, got {shown(stored)}")
-    return check_types(layer_definitions.from_config({k: v for k, v in stored.items() if k != "called"}, custom))
+    found: Layer = check_types(
+        layer_definitions.from_config({k: v for k, v in stored.items() if k != "called"}, custom)
+    )
+    return found
 
 
 def _named(item: Any, stored: dict[str, Any]) -> Any:
@@ -177,7 +181,7 @@ def _seed(stored: dict[str, Any]) -> int:
 def _count(name: str, came: Any) -> int:
     if integer(name, came, low=0) > MOST:
         raise ValueError(f"{name} must be at most {MOST}, got {shown(came)}")
-    return came
+    return int(came)
 
 
 # -- the arrays of a file -------------------------------------------------------------------------------

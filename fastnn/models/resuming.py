@@ -99,7 +99,8 @@ def _comparable(items: Any) -> list[Any]:
             for end in ("input_names", "output_names"):
                 item.pop(end, None)
             item.get("compile", {}).pop("optimizer", None)
-    return made
+    found: list[Any] = made
+    return found
 
 
 def _kept(model: Any) -> dict[str, Any]:

@@ -118,7 +118,8 @@ class Sequential(Model):
             raise ValueError("the model has no layer to pop")
         gone = self._items[-1]
         self._stack(self._items[:-1])
-        return gone
+        found: Layer | Network = gone
+        return found
 
     def _stack(self, items: list[Any]) -> None:
         """Have these layers, built where the input's shape is known; an error changes nothing."""
@@ -261,7 +262,8 @@ class Sequential(Model):
         if kept is None or kept[0] != (source, output):
             made = Structure("inputs", (source,), "one"), Structure("outputs", (output,), "one")
             self._ends_of = kept = (source, output), made
-        return kept[1]
+        found: tuple[Structure, Structure] = kept[1]
+        return found
 
     # -- copies ---------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -127,13 +127,13 @@ class Trainable(Copying):
 
     def _drop_plans(self) -> None:
         self._plans, self._drawn_up = PlanCache(), None
-        self._of_sizes: dict[tuple[int, ...], Any] = {}
+        self._of_sizes: dict[tuple[int, ...], Self] = {}
 
-    def sized(self, inputs: Sequence[Any]) -> Any:
+    def sized(self, inputs: Sequence[Any]) -> Self:
         """The model for rows of these lengths: itself, where lengths do not differ from batch to batch."""
         return self.of_sizes(sizes_of(inputs)) if self.layout.is_open else self
 
-    def of_sizes(self, sizes: tuple[int, ...]) -> Any:
+    def of_sizes(self, sizes: tuple[int, ...]) -> Self:
         """The model for inputs of so many numbers a sample, with the state of this one and plans of its own.
 
         The last ones are kept, so that data of some dozens of lengths are not compiled for again and again.

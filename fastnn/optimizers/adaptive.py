@@ -23,7 +23,7 @@ class RMSprop(Optimizer):
         plain = not self.momentum and not self.centered
         return OptimizerCode.RMSPROP if plain else OptimizerCode.RMSPROP_MOMENTUM
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (self.rho, self.epsilon, float(self.centered), self.momentum)
 
 
@@ -34,15 +34,15 @@ class Adagrad(Optimizer):
     initial_accumulator_value: float = 0.1
     epsilon: float = 1e-7
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         number("initial_accumulator_value", self.initial_accumulator_value, low=0.0)
 
     @property
-    def slot_starts(self):
+    def slot_starts(self) -> tuple[float, ...]:
         return (float(self.initial_accumulator_value),)
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (self.epsilon,)
 
 
@@ -53,7 +53,7 @@ class Adadelta(Optimizer):
     rho: float = 0.95
     epsilon: float = 1e-7
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (self.rho, self.epsilon)
 
 
@@ -77,7 +77,7 @@ class Ftrl(Optimizer):
     l2_shrinkage_regularization_strength: float = 0.0
     beta: float = 0.0
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         if number("learning_rate_power", self.learning_rate_power) != -0.5:
             raise ValueError(f"learning_rate_power must be -0.5, got {self.learning_rate_power!r}")
@@ -85,10 +85,10 @@ class Ftrl(Optimizer):
             number(name, getattr(self, name), low=0.0)
 
     @property
-    def slot_starts(self):
+    def slot_starts(self) -> tuple[float, ...]:
         return (float(self.initial_accumulator_value), 0.0)
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (*(getattr(self, name) for name in _STRENGTHS), self.beta)
 
 

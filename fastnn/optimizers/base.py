@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from fastnn._base.arguments import number, refuse_subclass, shown, unknown_attribute
+from fastnn._base.arguments import check_name, number, refuse_subclass, shown, unknown_attribute
 from fastnn._base.keywords import refuse
 from fastnn._base.reprs import call_of
 from fastnn.optimizers.factors import ByName
@@ -100,12 +100,11 @@ class Optimizer:
         for (option, (default, why)), came in zip(_ONLY_DEFAULT.items(), others, strict=True):
             if came != default:
                 raise ValueError(f"{option}={came!r} cannot be had: {why}; leave it at {default!r}")
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be a text, got {name!r}")
+        check_name(name)
         self.name = name or self.kind
         self.check()
 
-    def __new__(cls, *arguments: Any, **given: Any):
+    def __new__(cls, *arguments: Any, **given: Any) -> Self:
         """Refuse arguments by names that there are not, with a word on what took their place."""
         known = [name for name in cls.__init__.__code__.co_varnames if name != "self"]
         unknown = {name: value for name, value in given.items() if name not in known}
@@ -195,6 +194,10 @@ class Optimizer:
             return self.weight_decay.rates(np.arange(first_step, first_step + n_steps))
         return 1.0
 
+    def decay_at(self, step: int) -> float:
+        """The factor of the weight decay in one step (from 0), as of :meth:`decays`."""
+        return float(np.max(self.decays(step, 1))) if isinstance(self.weight_decay, Schedule) else 1.0
+
     def hyper(self) -> tuple[float, ...]:
         """The numbers that the plan hands to the backends, as :mod:`fastnn.optimizers.scalars` reads them."""
         return ()
@@ -243,7 +246,7 @@ class Optimizer:
         return {name: dict(vars(self)[name]) for name in FACTORS if vars(self)[name]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The optimiser with these arguments, also those that Keras' ``get_config`` gave."""
         arguments = dict(config)
         for name in SCHEDULED:

@@ -24,5 +24,5 @@ class SGD(Optimizer):
             return OptimizerCode.SGD
         return OptimizerCode.NESTEROV if self.nesterov else OptimizerCode.MOMENTUM
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (self.momentum,)

@@ -31,7 +31,7 @@ class Adam(Optimizer):
     _: KW_ONLY
     form: str = "keras"
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         if self.form not in ("paper", "keras"):
             raise ValueError(f'form must be "paper" or "keras", got {self.form!r}')
@@ -40,7 +40,7 @@ class Adam(Optimizer):
     def code(self) -> OptimizerCode:
         return OptimizerCode.AMSGRAD if self.amsgrad else OptimizerCode.ADAM
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (self.beta_1, self.beta_2, self.epsilon, float(self.form == "keras"))
 
 
@@ -59,7 +59,7 @@ class Nadam(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-7
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (self.beta_1, self.beta_2, self.epsilon)
 
 
@@ -71,7 +71,7 @@ class Adamax(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-7
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (self.beta_1, self.beta_2, self.epsilon)
 
 
@@ -82,5 +82,5 @@ class Lion(Optimizer):
     beta_1: float = 0.9
     beta_2: float = 0.99
 
-    def hyper(self):
+    def hyper(self) -> tuple[float, ...]:
         return (self.beta_1, self.beta_2)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from fastnn._base.arguments import integer, number
 from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.rate import Rate
+from fastnn.optimizers.updates import OptimizerCode
 from fastnn.schedules import Schedule
 
 
@@ -36,7 +37,7 @@ class LBFGS(Optimizer):
     history_size: int = 10
     tolerance: float = 1e-7
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         integer("history_size", self.history_size, low=1)
         number("tolerance", self.tolerance, low=0.0)
@@ -46,7 +47,7 @@ class LBFGS(Optimizer):
             raise ValueError("LBFGS has one step for all parameters, and takes no factors of single layers")
 
     @property
-    def code(self):
+    def code(self) -> OptimizerCode:
         raise NotImplementedError("LBFGS is no fused update; fastnn._engine.lbfgs runs it")
 
     @property

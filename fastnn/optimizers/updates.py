@@ -11,11 +11,14 @@ MOMENTUM, NESTEROV), so that a plain descent carries no dead slot through memory
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Numbers
 
 
 class OptimizerCode(IntEnum):
@@ -49,73 +52,75 @@ N_SCALARS = 10  # length of c
 N_HYPER = 8  # numbers an optimiser hands to the backends
 
 
-def u_sgd(w, g, s, c):
+def u_sgd(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     return w - c[0] * w - c[1] * g, s
 
 
-def u_momentum(w, g, s, c):
+def u_momentum(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     v = c[1] * s[0] - c[2] * g
     return w - c[0] * w + v, (v,)
 
 
-def u_nesterov(w, g, s, c):
+def u_nesterov(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     v = c[1] * s[0] - c[2] * g
     return w - c[0] * w + c[1] * v - c[2] * g, (v,)
 
 
-def u_rmsprop(w, g, s, c):
+def u_rmsprop(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     v = c[1] * s[0] + c[2] * g * g
     return w - c[0] * w - c[3] * g / np.sqrt(v + c[4]), (v,)
 
 
-def u_rmsprop_momentum(w, g, s, c):
+def u_rmsprop_momentum(
+    w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]
+) -> tuple[Numbers, Sequence[Numbers]]:
     v = c[1] * s[0] + c[2] * g * g
     mean = c[1] * s[1] + c[2] * g
     moved = c[6] * s[2] + c[3] * g / np.sqrt(v - c[5] * mean * mean + c[4])
     return w - c[0] * w - moved, (v, mean, moved)
 
 
-def u_adagrad(w, g, s, c):
+def u_adagrad(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     total = s[0] + g * g
     return w - c[0] * w - c[1] * g / np.sqrt(total + c[2]), (total,)
 
 
-def u_adadelta(w, g, s, c):
+def u_adadelta(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     v = c[1] * s[0] + c[2] * g * g
     delta = g * np.sqrt(s[1] + c[4]) / np.sqrt(v + c[4])
     return w - c[0] * w - c[3] * delta, (v, c[1] * s[1] + c[2] * delta * delta)
 
 
-def u_adam(w, g, s, c):
+def u_adam(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     m = c[1] * s[0] + c[2] * g
     v = c[3] * s[1] + c[4] * g * g
     return w - c[0] * w - c[5] * m / (np.sqrt(v) * c[6] + c[7]), (m, v)
 
 
-def u_nadam(w, g, s, c):
+def u_nadam(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     m = c[1] * s[0] + c[2] * g
     v = c[3] * s[1] + c[4] * g * g
     return w - c[0] * w - (c[5] * m + c[6] * g) / (np.sqrt(v) * c[7] + c[8]), (m, v)
 
 
-def u_adamax(w, g, s, c):
+def u_adamax(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     m = c[1] * s[0] + c[2] * g
     u = np.maximum(c[3] * s[1], np.abs(g))
     return w - c[0] * w - c[4] * m / (u + c[5]), (m, u)
 
 
-def u_lion(w, g, s, c):
+def u_lion(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     return w - c[0] * w - c[1] * np.sign(c[2] * s[0] + c[3] * g), (c[4] * s[0] + c[5] * g,)
 
 
-def u_amsgrad(w, g, s, c):
+def u_amsgrad(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     m = c[1] * s[0] + c[2] * g
     v = c[3] * s[1] + c[4] * g * g
     largest = np.maximum(s[2], v)
     return w - c[0] * w - c[5] * m / (np.sqrt(largest) * c[6] + c[7]), (m, v, largest)
 
 
-def u_ftrl(w, g, s, c):
+def u_ftrl(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -> tuple[Numbers, Sequence[Numbers]]:
     kept, total = w - c[0] * w, s[0] + g * g
     linear = s[1] + (g + c[2] * kept) - c[1] * (np.sqrt(total) - np.sqrt(s[0])) * kept
     clipped = np.minimum(np.maximum(linear, -c[4]), c[4])

@@ -74,7 +74,8 @@ def filters(model: Any, layer: Any = None, ax: Any = None, *, n: int | None = No
         ax.set_title(title)
         if tiles.shape[3] == 1:
             ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
-    return ax
+    made: Axes = ax
+    return made
 
 
 def _rows(kept: np.ndarray, title: str) -> tuple[np.ndarray, str]:
@@ -156,7 +157,8 @@ def feature_maps(
         ax.set_axis_off()
         ax.set_title(title + f"{maps.shape[0]} × {maps.shape[1]}")  # noqa: RUF001 (the sign for times)
         ax.figure.colorbar(drawn, ax=ax, label="activation", shrink=0.8)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _draw_maps(ax: Axes, tiles: np.ndarray, maps: np.ndarray) -> Any:

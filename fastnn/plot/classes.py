@@ -62,7 +62,8 @@ def confusion_matrix(
     with style.drawing(ax, _figure_size(names)) as ax:
         _draw_cells(ax, cells, normalize)
         _name_sides(ax, names)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _check_two_classes(true: np.ndarray, prediction: Any) -> None:

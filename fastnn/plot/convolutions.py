@@ -59,7 +59,8 @@ def named(graph: Graph, prefix: str = "") -> Mapping[str, Layer]:
 
 def kernel_of(layer: Any) -> np.ndarray:
     """The kernel that moves over the input, as it is now."""
-    return layer.parameter("depthwise_kernel" if isinstance(layer, SeparableConv) else "kernel")
+    found: np.ndarray = layer.parameter("depthwise_kernel" if isinstance(layer, SeparableConv) else "kernel")
+    return found
 
 
 def pictures_of(layer: Any, kernel: np.ndarray) -> np.ndarray:

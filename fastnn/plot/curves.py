@@ -96,7 +96,8 @@ def history(history: Any, ax: Any = None, *, metric: str | None = None, log: Any
     if ax is not None or metric is not None:
         with style.drawing(ax) as ax:
             _panel(ax, curves, name, logarithmic)
-        return ax
+        found: Axes = ax
+        return found
     with style.new_figure((5.2, 3.6)) as figure:
         return draw_panels(figure, curves, log)
 
@@ -113,7 +114,8 @@ def draw_panels(figure: Figure, curves: Curves, log: Any) -> Axes:
         _panel(panel, curves, name, _scale(name, curves.of(name), log))
     for panel in panels[n:]:
         panel.remove()
-    return panels[0]
+    found: Axes = panels[0]
+    return found
 
 
 def _scale(name: str, values: dict[str, np.ndarray], log: Any) -> bool:

@@ -75,7 +75,8 @@ def network(model: Any, ax: Any = None, *, max_units: int = 12) -> Axes:
         _draw_weights(ax, columns, [layer.kernel for layer in layers])
         _draw_units(ax, columns, style.size_in_points(ax)[1] / tallest)
         _write(ax, columns)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _column(texts: list[str], n_units: int, max_units: int) -> Column:

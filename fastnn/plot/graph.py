@@ -75,7 +75,8 @@ def graph(model: Any, ax: Any = None, *, show_shapes: bool = True) -> Axes:
             _draw_arrows(ax, box, [boxes[i] for i in box.reads])
         for box in boxes:
             _draw_box(ax, box)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _boxes(model: Model, show_shapes: bool) -> list[Box]:

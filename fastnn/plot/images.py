@@ -54,7 +54,8 @@ def weights(model: Any, layer: int = 0, ax: Any = None) -> Axes:
         ax.figure.colorbar(image, ax=ax, label="weight")
         style.whole_numbers(ax.xaxis, ax.yaxis)
         ax.set(xlabel=f"unit of {style.shown(layers[index].name, 24)}", ylabel="input")
-    return ax
+    found: Axes = ax
+    return found
 
 
 def first_layer_images(model: Any, shape: Any, n: int | None = None, ax: Any = None) -> Axes:
@@ -101,7 +102,8 @@ def first_layer_images(model: Any, shape: Any, n: int | None = None, ax: Any = N
         ax.set_title(f"{n} of {n_units} units" if n < n_units else f"{n} units")
         if shape[2] == 1:
             ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def mosaic(tiles: np.ndarray, n_columns: int) -> np.ndarray:

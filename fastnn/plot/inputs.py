@@ -55,7 +55,8 @@ def _largest(name: str, rows: np.ndarray, any_scores: bool) -> np.ndarray:
         raise ValueError(
             f"rows of {name} must be one-hot, one class a row; of several labels a row, draw one column at a time"
         )
-    return rows.argmax(axis=1)
+    found: np.ndarray = rows.argmax(axis=1)
+    return found
 
 
 def _whole(name: str, array: np.ndarray, probabilities: bool) -> np.ndarray:
@@ -88,7 +89,8 @@ def positions(name: str, values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     if len(strange):
         known = ", ".join(map(str, classes[:20])) + ", ..." * (len(classes) > 20)
         raise ValueError(f"{name} has the class {strange[0]!s}; the classes are {known}")
-    return index
+    found: np.ndarray = index
+    return found
 
 
 def same_kind(name: str, a: np.ndarray, other: str, b: np.ndarray) -> None:

@@ -75,7 +75,8 @@ def misclassified(
         else:
             ax.set_axis_off()
             ax.text(0.5, 0.5, "nothing is wrong", ha="center", va="center", transform=ax.transAxes)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def worst_first(votes: Votes, codes: np.ndarray) -> np.ndarray:

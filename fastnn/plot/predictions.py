@@ -58,7 +58,8 @@ def residuals(target: Any, prediction: Any, ax: Any = None) -> Axes:
         ax.axhline(0.0, color="0.25", linewidth=1.0, zorder=3)
         ax.set_xlabel("prediction")
         ax.set_ylabel("target − prediction")  # noqa: RUF001 (the sign for minus)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _outputs(name: str, came: Any) -> np.ndarray:
@@ -135,7 +136,8 @@ def calibration(target: Any, probability: Any, ax: Any = None, *, n_bins: int = 
             ax.plot(*bins(hit, column, n_bins), color=colour, marker=marker, label=name)
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="predicted probability", ylabel="share that came true")
         style.legend(ax, outside=not two)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def bins(hit: np.ndarray, probability: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:

@@ -64,7 +64,8 @@ def learning_rate(source: Any, steps: int | None = None, ax: Any = None) -> Axes
         elif len(finite) and finite.min() >= 0:
             ax.set_ylim(bottom=0.0)
         label_axes(ax, "epoch" if over_epochs else "step", "learning rate")
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _over_epochs(source: Any, steps: int | None) -> tuple[np.ndarray, np.ndarray]:

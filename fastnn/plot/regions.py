@@ -67,7 +67,8 @@ def decision_regions(model: Any, x: Any, y: Any, ax: Any = None, *, resolution: 
         _draw_regions(ax, votes, sides, grid)
         _draw_points(ax, points, codes, votes.classes)
         ax.set(xlim=sides[0][[0, -1]], ylim=sides[1][[0, -1]], xlabel=across, ylabel=up)
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _edges(column: np.ndarray, resolution: int) -> np.ndarray:
@@ -108,7 +109,8 @@ def tinted(votes: Votes) -> np.ndarray:
     surplus = (votes.shares.max(axis=1) - 1 / n_classes) / (1 - 1 / n_classes)
     certainty = surplus if votes.certain else np.full(len(votes.shares), 0.5)
     strength = TINT * (FAINTEST + (1 - FAINTEST) * certainty.clip(0, 1))
-    return 1 - strength[:, None] * (1 - colours[votes.shares.argmax(axis=1)])
+    found: np.ndarray = 1 - strength[:, None] * (1 - colours[votes.shares.argmax(axis=1)])
+    return found
 
 
 def _draw_points(ax: Axes, points: np.ndarray, codes: np.ndarray, classes: np.ndarray) -> None:

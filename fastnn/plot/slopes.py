@@ -89,7 +89,8 @@ def saliency(
         _draw(ax, plan, shaded(chosen.reshape(-1, *sizes)), maps.reshape(-1, *sizes).max(axis=3))
         if count < len(rows):
             ax.set_title(f"{count} of {len(rows)} images")
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _caption(name: str, value: float) -> str:

@@ -190,7 +190,8 @@ def luminance(rgba: np.ndarray) -> np.ndarray:
     """Relative luminance of sRGB colours ``(..., 3 or 4)`` (WCAG 2)."""
     rgb = rgba[..., :3]
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return linear @ np.array([0.2126, 0.7152, 0.0722])
+    found: np.ndarray = linear @ np.array([0.2126, 0.7152, 0.0722])
+    return found
 
 
 def text_colours(rgba: np.ndarray) -> np.ndarray:

@@ -70,7 +70,8 @@ def _activated(model: Any, scores: np.ndarray) -> np.ndarray:
     if scores.ndim == 1 or scores.shape[1] == 1:
         return 0.5 * (1 + np.tanh(0.5 * scores))
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    found: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return found
 
 
 def _two_columns(second: np.ndarray) -> np.ndarray:

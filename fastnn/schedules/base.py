@@ -7,11 +7,11 @@ nothing else. Names and arguments are those of Keras where Keras has them.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from fastnn._base.arguments import number, unknown_attribute
+from fastnn._base.arguments import check_name, number, unknown_attribute
 from fastnn._base.reprs import call_of
 
 
@@ -33,14 +33,14 @@ class Schedule:
     """
 
     def __post_init__(self, name: str | None = None) -> None:
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be a text, got {name!r}")
+        check_name(name)
         self.name = name or type(self).__name__
         self.check()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if is_dataclass(self) and name[0] != "_" and name != "name" and not hasattr(self, name):
-            known = [f.name for f in fields(self)]
+        own: Any = self  # of which some are dataclasses
+        if is_dataclass(own) and name[0] != "_" and name != "name" and not hasattr(self, name):
+            known = [f.name for f in fields(own)]
             if name not in known:
                 raise unknown_attribute(self, name, known)
         super().__setattr__(name, value)
@@ -97,7 +97,7 @@ class Schedule:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The schedule with these arguments."""
         return cls(**config)
 
@@ -108,8 +108,8 @@ class Constant(Schedule):
 
     learning_rate: float = 0.001
 
-    def check(self):
+    def check(self) -> None:
         number("learning_rate", self.learning_rate, low=0.0)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         return np.full(len(steps), float(self.learning_rate))

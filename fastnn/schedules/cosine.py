@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.portable_math import cosine_of_pi, logarithm, power
 from fastnn.schedules.base import Schedule
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Numbers
 
 
 @dataclass(repr=False)
@@ -31,7 +35,7 @@ class CosineDecay(Schedule):
     warmup_target: float | None = None
     warmup_steps: float = 0
 
-    def check(self):
+    def check(self) -> None:
         number("initial_learning_rate", self.initial_learning_rate, low=0.0)
         number("decay_steps", self.decay_steps, low=0.0, open_low=True)
         number("warmup_steps", self.warmup_steps, low=0.0)
@@ -39,7 +43,7 @@ class CosineDecay(Schedule):
         if self.warmup_target is not None:
             number("warmup_target", self.warmup_target, low=0.0)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         warm = 0 if self.warmup_target is None else self.warmup_steps
         peak = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
         share = np.clip((steps - warm) / self.decay_steps, 0, 1)
@@ -67,24 +71,25 @@ class CosineDecayRestarts(Schedule):
     alpha: float = 0.0
     name: InitVar[str | None] = None
 
-    def check(self):
+    def check(self) -> None:
         number("initial_learning_rate", self.initial_learning_rate, low=0.0)
         number("first_decay_steps", self.first_decay_steps, low=0.0, open_low=True)
         number("t_mul", self.t_mul, low=1.0)
         number("m_mul", self.m_mul, low=0.0, open_low=True)
         number("alpha", self.alpha, low=0.0)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         restart, share = self._place(steps / self.first_decay_steps)
         cosine = 0.5 * power(self.m_mul, restart) * (1 + cosine_of_pi(share))
-        return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
+        found: np.ndarray = self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
+        return found
 
-    def _place(self, passed):
+    def _place(self, passed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How many restarts came before, and the share of the stretch at hand; ``passed`` counts first stretches."""
         if self.t_mul == 1:
             return np.floor(passed), passed - np.floor(passed)
 
-        def begin(restart):
+        def begin(restart: np.ndarray) -> Numbers:
             return (power(self.t_mul, restart) - 1) / (self.t_mul - 1)
 
         restart = np.floor(logarithm(1 + passed * (self.t_mul - 1)) / logarithm(np.float64(self.t_mul)))
@@ -112,12 +117,12 @@ class CosineLog(Schedule):
     cycles: int = 4
     name: InitVar[str | None] = None
 
-    def check(self):
+    def check(self) -> None:
         number("learning_rate", self.learning_rate, low=0.0)
         number("decay_steps", self.decay_steps, low=0.0, open_low=True)
         integer("cycles", self.cycles, low=1, high=32)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         share = np.clip(steps / self.decay_steps, 0, 1)
         passed = logarithm(1 + (2.0**self.cycles - 1) * share) / logarithm(np.float64(2))
         place = passed - np.floor(passed)
@@ -138,10 +143,10 @@ class FlatCosine(Schedule):
     decay_steps: float
     name: InitVar[str | None] = None
 
-    def check(self):
+    def check(self) -> None:
         number("initial_learning_rate", self.initial_learning_rate, low=0.0)
         number("decay_steps", self.decay_steps, low=0.0, open_low=True)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         share = np.clip(2 * (steps / self.decay_steps) - 1, 0, 1)
         return self.initial_learning_rate * 0.5 * (1 + cosine_of_pi(share))

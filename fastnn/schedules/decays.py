@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,12 @@ class ExponentialDecay(Schedule):
     staircase: bool = False
     name: InitVar[str | None] = None
 
-    def check(self):
+    def check(self) -> None:
         number("initial_learning_rate", self.initial_learning_rate, low=0.0)
         number("decay_steps", self.decay_steps, low=0.0, open_low=True)
         number("decay_rate", self.decay_rate, low=0.0, open_low=True)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         exponent = steps / self.decay_steps
         return self.initial_learning_rate * power(self.decay_rate, np.floor(exponent) if self.staircase else exponent)
 
@@ -49,7 +50,7 @@ class StepDecay(ExponentialDecay):
     def __init__(self, initial_learning_rate: float, decay_steps: int, decay_rate: float = 0.1):
         super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase=True)
 
-    def _arguments(self):
+    def _arguments(self) -> dict[str, Any]:
         return {k: v for k, v in super()._arguments().items() if k != "staircase"}
 
 
@@ -67,7 +68,7 @@ class PiecewiseConstantDecay(Schedule):
     values: tuple[float, ...]
     name: InitVar[str | None] = None
 
-    def check(self):
+    def check(self) -> None:
         self.boundaries, self.values = tuple(self.boundaries), tuple(self.values)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
@@ -80,7 +81,7 @@ class PiecewiseConstantDecay(Schedule):
         for value in self.values:
             number("values", value, low=0.0)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         return np.asarray(self.values, np.float64)[np.searchsorted(self.boundaries, steps, side="left")]
 
 
@@ -105,13 +106,13 @@ class PolynomialDecay(Schedule):
     cycle: bool = False
     name: InitVar[str | None] = None
 
-    def check(self):
+    def check(self) -> None:
         number("initial_learning_rate", self.initial_learning_rate, low=0.0)
         number("decay_steps", self.decay_steps, low=0.0, open_low=True)
         number("end_learning_rate", self.end_learning_rate, low=0.0)
         number("power", self.power, low=0.0)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         span = self.decay_steps * (np.maximum(np.ceil(steps / self.decay_steps), 1) if self.cycle else 1)
         left = power(1 - np.minimum(steps, span) / span, self.power)
         return (self.initial_learning_rate - self.end_learning_rate) * left + self.end_learning_rate
@@ -133,11 +134,11 @@ class InverseTimeDecay(Schedule):
     staircase: bool = False
     name: InitVar[str | None] = None
 
-    def check(self):
+    def check(self) -> None:
         number("initial_learning_rate", self.initial_learning_rate, low=0.0)
         number("decay_steps", self.decay_steps, low=0.0, open_low=True)
         number("decay_rate", self.decay_rate, low=0.0)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         passed = steps / self.decay_steps
         return self.initial_learning_rate / (1 + self.decay_rate * (np.floor(passed) if self.staircase else passed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,26 +31,26 @@ class Plateau(Schedule):
     min_delta: float = 1e-4
     min_lr: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         self._best, self._waited = float("inf"), 0
 
-    def get_state(self):
+    def get_state(self) -> Any:
         return [self._best, self._waited]
 
-    def set_state(self, state):
+    def set_state(self, state: Any) -> None:
         best, waited = state
         self._best, self._waited = float(best), integer("waited", waited, low=0)
 
-    def check(self):
+    def check(self) -> None:
         number("learning_rate", self.learning_rate, low=0.0)
         number("factor", self.factor, low=0.0, high=1.0, open_high=True)
         integer("patience", self.patience, low=1)
 
-    def rates(self, steps):
+    def rates(self, steps: np.ndarray) -> np.ndarray:
         return np.full(len(steps), float(self.learning_rate))
 
-    def on_epoch_end(self, loss):
+    def on_epoch_end(self, loss: float) -> None:
         if loss < self._best - self.min_delta:
             self._best, self._waited = loss, 0
             return

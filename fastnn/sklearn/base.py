@@ -7,7 +7,7 @@ one is copied into the model before it is used next, and a view takes its place.
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Self
 
 import joblib
 import numpy as np
@@ -77,7 +77,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool = False, validation: Validation | None = None
-    ) -> Any:
+    ) -> Self:
         refuse_batches(f"{type(self).__name__}.fit", X)
         with exclusive.training(self, "estimator"):
             training = self._prepare(X, y, sample_weight, incremental, validation)
@@ -243,9 +243,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 self, plain("X", X), accept_sparse="csr", reset=False, dtype=self._dtypes(), **self._axes()
             )
         if self.n_threads is None:
-            return model.predict(X)
+            made: np.ndarray = model.predict(X)
+            return made
         with threads.limited(int(self.n_threads)):
-            return model.predict(X)
+            found: np.ndarray = model.predict(X)
+            return found
 
     def _as_fitted(self, X: Any) -> bool:
         """Whether rows need no look, by the user's word and their type; scikit-learn's own look takes 20 us."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
 from fastnn import losses
@@ -14,6 +15,15 @@ from fastnn._base.foreign import plain
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
+from fastnn.sklearn.typed import fit_context, if_stochastic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
+
+    from fastnn.activations import Activation
+    from fastnn.layers import Layer
+    from fastnn.optimizers import Optimizer
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -73,54 +83,63 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
     (1, 2)
     """
 
-    _parameter_constraints: dict = parameters.CLASSIFIER
+    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.CLASSIFIER
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Activation | Sequence[str | Activation] = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        dropout=0.0,
-        class_weight=None,
-        loss="log_loss",
-        gamma=2.0,
-        layers=None,
-        dtype=None,
-        callbacks=None,
-        time_limit=None,
-        n_threads=None,
-        backend=None,
-        checkpoint=None,
-        checkpoint_every="1 epoch",
-        resume="auto",
-    ):
+        solver: str | Optimizer = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float | Sequence[float] = 0.0,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        loss: Literal["log_loss", "focal"] = "log_loss",
+        gamma: float = 2.0,
+        layers: Sequence[Layer] | None = None,
+        dtype: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        time_limit: float | None = None,
+        n_threads: int | None = None,
+        backend: str | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: str | int = "1 epoch",
+        resume: bool | Literal["auto"] = "auto",
+    ) -> None:
         parameters.keep(self, locals())
 
     # -- training -------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    @fit_context(nested=False)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train.
 
         Parameters
@@ -137,9 +156,9 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
-    @available_if(lambda estimator: estimator._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    @if_stochastic
+    @fit_context(nested=False)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch on the rows given, going on from where training stands.
 
         Parameters
@@ -157,7 +176,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
             self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _validate_y(self, y, learn, exact):
+    def _validate_y(self, y: np.ndarray, learn: bool, exact: bool) -> np.ndarray:
         if y.dtype.kind == "O" and len({isinstance(label, str) for label in y.flat}) > 1:
             raise TypeError("y must hold labels of one kind, words or numbers, and has both")
         if learn or not hasattr(self, "classes_"):
@@ -182,9 +201,9 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
     @property
     def _kind(self) -> str:
         """ "binary", "multiclass" or "multilabel-indicator"; one class alone is binary."""
-        return self._label_binarizer.y_type_
+        return str(self._label_binarizer.y_type_)
 
-    def _output(self):
+    def _output(self) -> Output:
         n = 1 if self._kind == "binary" else len(self.classes_)
         self.n_outputs_ = n
         focal = {"gamma": float(self.gamma)} if self.loss == "focal" else {}
@@ -194,14 +213,15 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
             return Output(n, "softmax", losses.get(f"sparse_categorical{middle}_crossentropy", **focal, **alpha))
         return Output(n, "sigmoid", losses.get(f"binary{middle}_crossentropy", **focal), scale=n, reported=n)
 
-    def _target(self, y, dtype):
+    def _target(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
         if self._kind == "multiclass":
             return np.searchsorted(self.classes_, y).astype(np.int32).reshape(-1, 1)
         if self._kind == "binary":
-            return (y == self.classes_[-1]).astype(dtype).reshape(-1, 1) * (len(self.classes_) > 1)
+            found: np.ndarray = (y == self.classes_[-1]).astype(dtype).reshape(-1, 1) * (len(self.classes_) > 1)
+            return found
         return np.ascontiguousarray(y.toarray() if hasattr(y, "toarray") else y, dtype)
 
-    def _class_weights(self, y, incremental):
+    def _class_weights(self, y: np.ndarray, incremental: bool) -> np.ndarray | None:
         if self.class_weight is None:
             return None
         if self._kind not in ("binary", "multiclass"):
@@ -211,18 +231,20 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
                 "class_weight='balanced' cannot be used in partial_fit, which sees only a part of the rows; "
                 "give the weights as a dict {class: weight}"
             )
-        return compute_sample_weight(self.class_weight, y)
+        found: np.ndarray | None = compute_sample_weight(self.class_weight, y)
+        return found
 
-    def _stratify(self, y):
+    def _stratify(self, y: np.ndarray) -> np.ndarray | None:
         """As documented by scikit-learn; of three classes or more it holds only where there are rows enough."""
         if self._kind == "multilabel-indicator":
             return None
         if self._kind == "binary":
-            return (y == self.classes_[-1]).reshape(-1, 1)
+            found: np.ndarray | None = (y == self.classes_[-1]).reshape(-1, 1)
+            return found
         counts = np.unique(y, return_counts=True)[1]
         return y if counts.min() >= 2 and len(y) * self.validation_fraction >= len(counts) else None
 
-    def _score_outputs(self, y, outputs, weight):
+    def _score_outputs(self, y: np.ndarray, outputs: np.ndarray, weight: np.ndarray | None) -> float:
         """Accuracy; of labels the share of rows without a fault."""
         if not np.isfinite(outputs).all():
             return np.nan
@@ -231,34 +253,38 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
 
     # -- prediction -----------------------------------------------------------------------------
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of rows whose class is predicted; of labels, that of rows without a fault."""
-        return super().score(X, plain("y", y, dates=True), sample_weight)
+        found: float = super().score(X, plain("y", y, dates=True), sample_weight)
+        return found
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         """Classes of a model's outputs."""
         if self._kind == "multiclass":
-            return self.classes_[outputs.argmax(axis=1)]
+            made: np.ndarray = self.classes_[outputs.argmax(axis=1)]
+            return made
         yes = (outputs > 0.5).astype(int)
         if self._kind != "binary":
             return yes
-        return self.classes_[yes[:, 0] if len(self.classes_) > 1 else np.zeros(len(yes), int)]
+        found: np.ndarray = self.classes_[yes[:, 0] if len(self.classes_) > 1 else np.zeros(len(yes), int)]
+        return found
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Classes ``(n,)``, or a label indicator ``(n, n_labels)``, for rows ``(n, n_features)``."""
         return self._decode(self._outputs(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(n, n_classes)`` in the order of ``classes_``; of labels each on its own."""
         outputs = self._outputs(X)
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of :meth:`predict_proba`."""
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            found: np.ndarray = np.log(self.predict_proba(X))
+            return found
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

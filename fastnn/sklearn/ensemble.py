@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -15,6 +15,7 @@ from fastnn.models.fit_many import side_by_side
 from fastnn.sklearn import parameters
 from fastnn.sklearn.classifier import MLPClassifier
 from fastnn.sklearn.regressor import MLPRegressor
+from fastnn.sklearn.typed import fit_context
 
 
 class _Ensemble(MetaEstimatorMixin, BaseEstimator):
@@ -22,14 +23,16 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
 
     _member: type
 
-    def __init__(self, estimator=None, n_estimators=5, *, random_state=None, n_threads=None):
+    def __init__(
+        self, estimator: Any = None, n_estimators: int = 5, *, random_state: Any = None, n_threads: int | None = None
+    ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.random_state = random_state
         self.n_threads = n_threads
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    @fit_context(nested=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train all members on the same rows, one on each thread; arguments as of the members' ``fit``."""
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": self._numeric}
         X, y = validate_data(
@@ -87,19 +90,20 @@ class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
     True
     """
 
-    _parameter_constraints: dict = parameters.ENSEMBLE
+    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.ENSEMBLE
     _member = MLPRegressor
     _numeric = True
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Mean of the members' predictions; with ``return_std`` also their standard deviation, of the same shape."""
         answers = self._answers(X, "predict")
         mean = answers.mean(axis=0)
         return (mean, answers.std(axis=0)) if return_std else mean
 
-    def predict_quantiles(self, X):
+    def predict_quantiles(self, X: Any) -> np.ndarray:
         """Mean of the members' :meth:`MLPRegressor.predict_quantiles`."""
-        return self._answers(X, "predict_quantiles").mean(axis=0)
+        found: np.ndarray = self._answers(X, "predict_quantiles").mean(axis=0)
+        return found
 
 
 class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
@@ -110,27 +114,29 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
     classes_, estimators_ : the classes; the fitted members.
     """
 
-    _parameter_constraints: dict = parameters.ENSEMBLE
+    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.ENSEMBLE
     _member = MLPClassifier
 
     @property
     def classes_(self) -> np.ndarray:
         """The classes, in the order of the probabilities."""
-        return self.estimators_[0].classes_
+        found: np.ndarray = self.estimators_[0].classes_
+        return found
 
-    def predict_proba(self, X, return_std=False):
+    def predict_proba(self, X: Any, return_std: bool = False) -> Any:
         """Mean of the members' probabilities; with ``return_std`` also their standard deviation, of the same shape."""
         answers = self._answers(X, "predict_proba")
         mean = answers.mean(axis=0)
         return (mean, answers.std(axis=0)) if return_std else mean
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """The classes of the mean probabilities, or a label indicator."""
         proba = self.predict_proba(X)
         first = self.estimators_[0]
-        return first._decode(proba[:, 1:] if first._kind == "binary" else proba)
+        found: np.ndarray = first._decode(proba[:, 1:] if first._kind == "binary" else proba)
+        return found
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from fastnn.losses import LossRecord
 from fastnn.models.sequential import Sequential
 from fastnn.optimizers import LBFGS, SGD, Adam, Optimizer
 from fastnn.regularizers import L1L2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def dense_views(model: Sequential) -> list[list[np.ndarray]]:
     return list(views.values())
 
 
-def take_weights(model: Sequential, coefs: list, intercepts: list, before: Sequential | None) -> None:
+def take_weights(model: Sequential, coefs: Sequence[Any], intercepts: Sequence[Any], before: Sequential | None) -> None:
     """Copy a user's weights into a model, with the optimiser's state of the model before where it fits."""
     views = dense_views(model)
     wanted = [*(view[0] for view in views), *(view[1] for view in views if len(view) > 1)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils.metaestimators import available_if
+from sklearn.base import RegressorMixin
 
 from fastnn import losses
 from fastnn._base.arrays import check_finite
@@ -12,6 +13,15 @@ from fastnn.losses import LossRecord
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
+from fastnn.sklearn.typed import fit_context, if_stochastic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from fastnn.activations import Activation
+    from fastnn.layers import Layer
+    from fastnn.optimizers import Optimizer
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -41,54 +51,63 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     1.0
     """
 
-    _parameter_constraints: dict = parameters.REGRESSOR
+    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.REGRESSOR
 
     def __init__(
         self,
-        loss="squared_error",
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        loss: Literal["squared_error", "absolute_error", "huber", "poisson", "pinball"] | LossRecord = "squared_error",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Activation | Sequence[str | Activation] = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        dropout=0.0,
-        delta=1.0,
-        quantile=0.5,
-        layers=None,
-        dtype=None,
-        callbacks=None,
-        time_limit=None,
-        n_threads=None,
-        backend=None,
-        checkpoint=None,
-        checkpoint_every="1 epoch",
-        resume="auto",
-    ):
+        solver: str | Optimizer = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float | Sequence[float] = 0.0,
+        delta: float = 1.0,
+        quantile: float | Sequence[float] = 0.5,
+        layers: Sequence[Layer] | None = None,
+        dtype: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        time_limit: float | None = None,
+        n_threads: int | None = None,
+        backend: str | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: str | int = "1 epoch",
+        resume: bool | Literal["auto"] = "auto",
+    ) -> None:
         parameters.keep(self, locals())
 
     # -- training -------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    @fit_context(nested=False)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train.
 
         Parameters
@@ -105,13 +124,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
-    @available_if(lambda estimator: estimator._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    @if_stochastic
+    @fit_context(nested=False)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch on the rows given, going on from where training stands; arguments as in :meth:`fit`."""
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _validate_y(self, y, learn, exact):
+    def _validate_y(self, y: np.ndarray, learn: bool, exact: bool) -> np.ndarray:
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
         if learn or not hasattr(self, "model_"):
             self.n_outputs_ = n_outputs
@@ -121,7 +140,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(f"loss='poisson' needs a target without negative numbers, got {y.min()}")
         return y
 
-    def _output(self):
+    def _output(self) -> Output:
         n = self.n_outputs_
         if isinstance(self.loss, LossRecord):
             return Output(n, self.loss.activation or "linear", self.loss, scale=n)
@@ -139,14 +158,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _quantiles(self) -> tuple[float, ...]:
         return tuple(float(q) for q in np.atleast_1d(self.quantile)) if self.loss == "pinball" else (0.5,)
 
-    def _target(self, y, dtype):
+    def _target(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
             target = np.ascontiguousarray(y, dtype).reshape(len(y), -1)
         check_finite("y", target, y)
         several = len(self._quantiles())
         return target if several == 1 else np.repeat(target, several, axis=1)
 
-    def _score_outputs(self, y, outputs, weight):
+    def _score_outputs(self, y: np.ndarray, outputs: np.ndarray, weight: np.ndarray | None) -> float:
         """R2, its mean over the outputs, as ``sklearn.metrics.r2_score`` defines it."""
         if not np.isfinite(outputs).all():
             return np.nan
@@ -165,12 +184,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         nearest = int(np.argmin(np.abs(np.array(several) - 0.5)))
         return outputs if len(several) == 1 else outputs[:, nearest :: len(several)]
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predictions ``(n,)``, or ``(n, n_outputs)``, for rows ``(n, n_features)``."""
         outputs = self._central(self._outputs(X))
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
-    def predict_quantiles(self, X):
+    def predict_quantiles(self, X: Any) -> np.ndarray:
         """All quantiles of ``loss="pinball"``: ``(n, n_quantiles)``, or ``(n, n_outputs, n_quantiles)``.
 
         They are put in rising order for each row where the network lets them cross (Chernozhukov et al. 2010).

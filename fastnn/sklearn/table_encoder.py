@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from fastnn.sklearn.raw_rows import raw_table
+from fastnn.sklearn.typed import fit_context
 from fastnn.tables import FeatureOptions, Table, fit_features
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.naming import input_names
@@ -54,14 +55,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         "sparse_output": ["boolean"],
     }
 
-    def __init__(self, pieces=32, *, most_one_hot=None, dates=True, sparse_output=False):
+    def __init__(
+        self, pieces: int = 32, *, most_one_hot: int | None = None, dates: bool = True, sparse_output: bool = False
+    ) -> None:
         self.pieces = pieces
         self.most_one_hot = most_one_hot
         self.dates = dates
         self.sparse_output = sparse_output
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    @fit_context(nested=False)
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the encoding of these rows; ``y`` is not looked at.
 
         Parameters
@@ -80,7 +83,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.features_ = features
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Encoded rows, float32 ``(n, n_out)``: an array, or a ``csr_matrix`` with ``sparse_output``."""
         check_is_fitted(self)
         table = self._table(X, reset=False)
@@ -92,7 +95,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         rows = encode_sparse(self.features_, table)
         return csr_matrix((rows.data, rows.indices, rows.indptr), rows.shape)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the encoded numbers after their columns: ``age``, ``age_piece1``, ``age_gap``, ``city_Bern``."""
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)

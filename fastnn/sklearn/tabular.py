@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -20,9 +20,14 @@ from fastnn.sklearn.raw_rows import raw_table
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Column, Numbers, Text
-from fastnn.tables.target import Classes, Target, fit_quantity
+from fastnn.tables.target import Classes, Quantity, Target, fit_quantity
 from fastnn.tabular import Options, fit_table
 from fastnn.tabular.report import report_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastnn.tabular.choice import Choice
 
 MOST_SEED = 2**31
 
@@ -33,8 +38,15 @@ class _Tabular(BaseEstimator):
     _task = ""
 
     def __init__(
-        self, preset="default", *, time_limit=None, random_state=None, n_threads=None, backend=None, choice=None
-    ):
+        self,
+        preset: str = "default",
+        *,
+        time_limit: float | None = None,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        backend: str | None = None,
+        choice: Choice | None = None,
+    ) -> None:
         self.preset = preset
         self.time_limit = time_limit
         self.random_state = random_state
@@ -42,7 +54,7 @@ class _Tabular(BaseEstimator):
         self.backend = backend
         self.choice = choice
 
-    def _fit(self, X: Any, column: Column, target: Target, sample_weight: Any, groups: Any) -> Any:
+    def _fit(self, X: Any, column: Column, target: Target, sample_weight: Any, groups: Any) -> Self:
         table = raw_table(self, X, None)
         if len(table) != len(column):
             raise ValueError(
@@ -77,7 +89,10 @@ class _Tabular(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """What the model says of rows, ``(n, n_out)``."""
         check_is_fitted(self)
-        return self.model_.predict(self.encoding_.features.encode(raw_table(self, X, self._features().reading())))
+        found: np.ndarray = self.model_.predict(
+            self.encoding_.features.encode(raw_table(self, X, self._features().reading()))
+        )
+        return found
 
     def predictor(self) -> Callable[[Any], Any]:
         """A function of one raw row, a dict by column, that gives what :meth:`predict` does, in microseconds."""
@@ -134,15 +149,15 @@ class TabularClassifier(ClassifierMixin, _Tabular):
 
     def __init__(
         self,
-        preset="default",
+        preset: str = "default",
         *,
-        time_limit=None,
-        random_state=None,
-        n_threads=None,
-        backend=None,
-        choice=None,
-        class_weight=None,
-    ):
+        time_limit: float | None = None,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        backend: str | None = None,
+        choice: Choice | None = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+    ) -> None:
         super().__init__(
             preset,
             time_limit=time_limit,
@@ -153,7 +168,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         )
         self.class_weight = class_weight
 
-    def fit(self, X, y, sample_weight=None, *, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Train.
 
         Parameters
@@ -183,11 +198,11 @@ class TabularClassifier(ClassifierMixin, _Tabular):
             weight = by_class[codes] * (1.0 if sample_weight is None else np.asarray(sample_weight))
         return self._fit(X, column, Classes("target", labels), weight, groups)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, ``(n,)``."""
         return self._decode(self._outputs(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each class, ``(n, n_classes)``, in the order of ``classes_``."""
         return self._probabilities(self._outputs(X))
 
@@ -195,8 +210,9 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         assert isinstance(self.target_, Classes)
         return self.target_.probabilities(outputs.astype(np.float64))
 
-    def _decode(self, outputs):
-        return self.classes_[self._probabilities(outputs).argmax(axis=1)]
+    def _decode(self, outputs: np.ndarray) -> np.ndarray:
+        found: np.ndarray = self.classes_[self._probabilities(outputs).argmax(axis=1)]
+        return found
 
     @property
     def out_of_fold_proba_(self) -> np.ndarray:
@@ -215,7 +231,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
     True
     """
 
-    def fit(self, X, y, sample_weight=None, *, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Train; ``y`` are numbers ``(n,)``, all else is as in :meth:`TabularClassifier.fit`."""
         y = column_or_1d(plain("y", y), warn=True).astype(np.float64)
         if not np.isfinite(y).all():
@@ -223,11 +239,12 @@ class TabularRegressor(RegressorMixin, _Tabular):
         column = Numbers(y)
         return self._fit(X, column, fit_quantity("target", column, limited=True), sample_weight, groups)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """The predicted number of each row, ``(n,)``."""
         return self._decode(self._outputs(X))
 
-    def _decode(self, outputs):
+    def _decode(self, outputs: np.ndarray) -> np.ndarray:
+        assert isinstance(self.target_, Quantity)
         return self.target_.decode(outputs)
 
     @property

@@ -24,7 +24,9 @@ class Epochs:
     def epoch_end(self) -> bool:
         """After an epoch; True when a callback wants the fit to end."""
         task, self.current = self.current, None
-        return task.call_on_fit_task_end(estimator=self.estimator, **self.told, reconstruction_attributes=self._fitted)
+        return bool(
+            task.call_on_fit_task_end(estimator=self.estimator, **self.told, reconstruction_attributes=self._fitted)
+        )
 
     def close(self) -> None:
         """End an epoch that was begun and never ran."""
@@ -36,4 +38,5 @@ class Epochs:
         """What makes a copy of the estimator predict as if the fit had stopped here."""
         model = copy.copy(self.estimator.model_)
         model.__setstate__(model.__getstate__())  # parameters of its own
-        return self.estimator._of_model(model)
+        found: dict[str, Any] = self.estimator._of_model(model)
+        return found

@@ -39,7 +39,9 @@ class HeldOut:
 class Stochastic:
     """One call of ``fit`` or ``partial_fit``; :meth:`prepare` it, call it, and read the estimator's attributes."""
 
-    def __init__(self, estimator: Any, data: Rows, held_out: HeldOut | None, incremental: bool, task: Any = None):
+    def __init__(
+        self, estimator: Any, data: Rows, held_out: HeldOut | None, incremental: bool, task: Any = None
+    ) -> None:
         self.estimator, self.data, self.held_out, self.incremental = estimator, data, held_out, incremental
         self.task = task
         self.converged = False
@@ -55,7 +57,8 @@ class Stochastic:
         size = self._batch_size()
         arguments = check_arguments(size, epochs, 0, callbacks, bool(est.shuffle), 0, est.time_limit, est.backend)
         request = None if self.incremental else self._request()
-        return est.model_.going_on((self.data, None), arguments, request, checkpoints.find(request), self._stop())
+        found: Fit = est.model_.going_on((self.data, None), arguments, request, checkpoints.find(request), self._stop())
+        return found
 
     def _request(self) -> checkpoints.Request | None:
         """The checkpoints that the estimator asks for."""
@@ -91,7 +94,7 @@ class Stochastic:
         return bool(est.verbose or self.held_out or self._falls() or self.task is not None)
 
     def _falls(self) -> bool:
-        return self.estimator.solver == "sgd" and self.estimator.learning_rate == "invscaling"
+        return bool(self.estimator.solver == "sgd" and self.estimator.learning_rate == "invscaling")
 
     def __call__(self) -> None:
         """Train; a fit that diverged is a ``ValueError`` unless early stopping has weights to go back to."""
@@ -206,22 +209,22 @@ RECORDS = (
 class Epochs(Callback):
     """Tells a training of each epoch."""
 
-    def __init__(self, training: Stochastic):
+    def __init__(self, training: Stochastic) -> None:
         self.training = training
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """What the estimator has learned so far beside its model."""
         return {name: getattr(self.training.estimator, name, None) for name in RECORDS}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         if state.keys() != set(RECORDS):
             raise ValueError(f"the checkpoint is none of an estimator: it has {', '.join(state) or 'nothing'}")
         for name, value in state.items():
             setattr(self.training.estimator, name, value)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if self.training.task is not None:
             self.training.task.epoch_begin()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.training.epoch_end(logs)

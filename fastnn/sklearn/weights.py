@@ -43,4 +43,5 @@ def checked_weights(name: str, came: Any, X: Any) -> np.ndarray | None:
     with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
         weight = _check_sample_weight(given, X, dtype=X.dtype, ensure_non_negative=True)
     check_finite(name, weight, given)
-    return weight
+    found: np.ndarray | None = weight
+    return found

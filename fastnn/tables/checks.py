@@ -138,7 +138,8 @@ def _codes(column: Column, known: dict[str, int]) -> np.ndarray:
         texts, codes = [repr(value) for value in distinct.tolist()], np.where(column.gaps, -1, codes.reshape(-1))
         column = Text(codes, tuple(texts))
     places = [known.setdefault(value, len(known)) for value in column.values]
-    return np.array([*places, -1])[column.codes].astype(np.uint64)
+    found: np.ndarray = np.array([*places, -1])[column.codes].astype(np.uint64)
+    return found
 
 
 def _mixed(keys: np.ndarray) -> np.ndarray:
@@ -146,4 +147,5 @@ def _mixed(keys: np.ndarray) -> np.ndarray:
     keys = keys + np.uint64(0x9E3779B97F4A7C15)
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))
+    found: np.ndarray = keys ^ (keys >> np.uint64(31))
+    return found

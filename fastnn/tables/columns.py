@@ -83,7 +83,8 @@ class Categories:
         """The place of each row's value among the known ones, ``(n,)``; ``unseen`` or ``gap`` where there is none."""
         text = text_values(self.name, column)
         place = {value: index for index, value in enumerate(self.values)}
-        return np.array([place.get(value, unseen) for value in text.values] + [gap])[text.codes]
+        found: np.ndarray = np.array([place.get(value, unseen) for value in text.values] + [gap])[text.codes]
+        return found
 
     def unseen_note(self, column: Column) -> list[str]:
         """The note on values that are not among the known ones, the most frequent first; none where all are."""

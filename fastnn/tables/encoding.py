@@ -155,7 +155,8 @@ def _made(stored: dict[str, Any], n_in: Sequence[int], n_out: int, n_ids: Sequen
         raise ValueError(f"it makes {made}, and the network has {has}")
     if list(wanted[1]) != list(n_ids):
         raise ValueError(f"it makes {_listed(wanted[1])} numbers for embeddings, and the network has {_listed(n_ids)}")
-    return encoding
+    found: Encoding = encoding
+    return found
 
 
 def _version(features: Features | SeriesFeatures | TextFeatures, target: Target | Forecast) -> int:

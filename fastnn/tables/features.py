@@ -177,7 +177,8 @@ class Pixels:
             raise ValueError(f"the images have shape {images.shape[1:]}; the model was trained on {self.shape}")
         rows = images.reshape(len(images), -1).astype(np.float32)
         rows /= 255
-        return rows
+        found: np.ndarray = rows
+        return found
 
     def notes(self, images: Any) -> list[str]:
         """Nothing."""

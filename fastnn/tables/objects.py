@@ -35,7 +35,8 @@ def plain_texts(values: np.ndarray) -> tuple[np.ndarray, list[str]] | None:
     held = values.tolist()
     if not set(map(type, held)) <= {str, type(None), float}:
         return None
-    codes, distinct = coded(held)
+    codes, told = coded(held)
+    distinct: list[Any] = told  # texts, and what stands for gaps
     if all(type(value) is float or value is None for value in distinct) or not all(
         type(value) is str or is_gap(value) for value in distinct
     ):

@@ -132,7 +132,8 @@ def quantiles(ordered: np.ndarray, shares: np.ndarray) -> np.ndarray:
     below = np.floor(place).astype(np.int64)
     above = np.minimum(below + 1, len(ordered) - 1)
     part = place - below
-    return ordered[below] * (1 - part) + ordered[above] * part
+    found: np.ndarray = ordered[below] * (1 - part) + ordered[above] * part
+    return found
 
 
 def robust(ordered: np.ndarray) -> tuple[float, float]:
@@ -175,4 +176,5 @@ def apart(ordered: np.ndarray) -> np.ndarray:
     if not len(ordered):
         return ordered
     size = np.maximum(np.abs(ordered[1:]), np.abs(ordered[:-1]))
-    return ordered[np.append(True, np.diff(ordered) > np.maximum(NEAR * size, TINY))]
+    found: np.ndarray = ordered[np.append(True, np.diff(ordered) > np.maximum(NEAR * size, TINY))]
+    return found

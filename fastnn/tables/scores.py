@@ -42,7 +42,8 @@ class ClassScores:
     @property
     def support(self) -> np.ndarray:
         """``(n_classes,)``, rows of each class."""
-        return self.confusion.sum(axis=1)
+        found: np.ndarray = self.confusion.sum(axis=1)
+        return found
 
     def by_class(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Precision, recall and F1, each ``(n_classes,)``; NaN where there is nothing to divide by."""

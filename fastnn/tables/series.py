@@ -24,7 +24,8 @@ import numpy as np
 
 from fastnn._base import arguments
 from fastnn._base.reprs import call_of, counted
-from fastnn.tables.features import NumberFeature, TableFeatures, features_from_config
+from fastnn.tables.columns import NumberFeature
+from fastnn.tables.features import TableFeatures, features_from_config
 from fastnn.tables.order import Order
 from fastnn.tables.phases import CYCLES, fill_phases
 from fastnn.tables.steps import Step
@@ -89,7 +90,8 @@ class SeriesFeatures:
     def steps(self, rows: np.ndarray, order: Order) -> np.ndarray:
         """Steps in order, ``(n, n_step)`` float32, from the encoded columns of the file's rows ``(n, width)``."""
         if not self.cycles or order.times is None:
-            return rows[order.rows]
+            found: np.ndarray = rows[order.rows]
+            return found
         out = np.empty((len(order), self.n_step), np.float32)
         out[:, : rows.shape[1]] = rows[order.rows]
         fill_phases(self.cycles, order.times.values, out[:, rows.shape[1] :])
@@ -99,7 +101,8 @@ class SeriesFeatures:
         """The columns of a table's rows, ``(n, columns.width)`` float32, the target among them."""
         if not isinstance(table, Table):
             raise ValueError("the model was trained on series in a table with named columns, and this is an array")
-        return self.columns.encode(table)
+        found: np.ndarray = self.columns.encode(table)
+        return found
 
     def notes(self, table: Table) -> list[str]:
         """What a user should know about rows of a table that :meth:`encode` takes."""
@@ -160,11 +163,13 @@ class Forecast:
 
     def encode(self, values: np.ndarray, last: np.ndarray) -> np.ndarray:
         """Standardised changes ``(n, horizon)`` float32 from ``last`` ``(n,)`` to ``values`` ``(n, horizon)``."""
-        return ((values - last[:, None] - self.mean) / self.spread).astype(np.float32)
+        found: np.ndarray = ((values - last[:, None] - self.mean) / self.spread).astype(np.float32)
+        return found
 
     def decode(self, output: np.ndarray, last: np.ndarray) -> np.ndarray:
         """Predicted values ``(n, horizon)`` float64 from ``output`` ``(n, horizon)`` and the last known ones."""
-        return output.astype(np.float64) * self.spread + self.mean + last[:, None]
+        found: np.ndarray = output.astype(np.float64) * self.spread + self.mean + last[:, None]
+        return found
 
     def check(self) -> None:
         """Raise ``ValueError`` where a file has put what no training gives."""

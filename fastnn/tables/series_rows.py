@@ -40,7 +40,8 @@ class SeriesRows:
             return starts
         targets = np.lib.stride_tricks.sliding_window_view(self.known, horizon)
         whole = targets[starts + window].all(axis=1) & (self.last_known[starts + window - 1] >= 0)
-        return starts[whole]
+        found: np.ndarray = starts[whole]
+        return found
 
     def x(self, starts: np.ndarray, window: int) -> WindowRows:
         """The windows that begin at these steps, as rows for a model; none is copied."""
@@ -50,7 +51,8 @@ class SeriesRows:
 
     def targets(self, starts: np.ndarray, window: int, horizon: int) -> np.ndarray:
         """The ``horizon`` steps behind each window, ``(n, horizon)``."""
-        return np.lib.stride_tricks.sliding_window_view(self.values, horizon)[starts + window]
+        found: np.ndarray = np.lib.stride_tricks.sliding_window_view(self.values, horizon)[starts + window]
+        return found
 
     @cached_property
     def last_known(self) -> np.ndarray:
@@ -62,7 +64,8 @@ class SeriesRows:
     def last(self, starts: np.ndarray, window: int) -> np.ndarray:
         """The last known target at the end of each window, ``(n,)``."""
         ends = starts + window - 1
-        return self.values[ends if self.known.all() else self.last_known[ends]]
+        found: np.ndarray = self.values[ends if self.known.all() else self.last_known[ends]]
+        return found
 
     def season_before(self, starts: np.ndarray, window: int, horizon: int, season: int) -> np.ndarray:
         """What stood as many whole seasons before each target as are needed to know it, ``(n, horizon)`` float64.

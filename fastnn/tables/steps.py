@@ -78,7 +78,10 @@ class Step:
         steps = np.arange(1, count + 1)
         if self.unit == "month":
             day = np.datetime64(int(last), "us").astype("M8[D]").astype(np.int64) * DAY
-            return _on_day(_months(np.array([last]))[0] + steps * int(self.size), self.day) + (int(last) - day)
+            found: np.ndarray = _on_day(_months(np.array([last]))[0] + steps * int(self.size), self.day) + (
+                int(last) - day
+            )
+            return found
         if self.unit == "business day":
             day = np.datetime64(int(last), "us").astype("M8[D]")
             clock = int(last) - int(day.astype(np.int64)) * DAY
@@ -184,4 +187,5 @@ def _on_day(months: np.ndarray, day: int) -> np.ndarray:
     """Microseconds of a day in months since 1970, of the last one where there is no such day."""
     first = months.astype("M8[M]").astype("M8[D]")
     last = (months + 1).astype("M8[M]").astype("M8[D]") - 1
-    return np.minimum(first + (day - 1), last).astype(np.int64) * DAY
+    found: np.ndarray = np.minimum(first + (day - 1), last).astype(np.int64) * DAY
+    return found

@@ -181,7 +181,8 @@ def days(column: Text) -> np.ndarray | None:
         by_value[present] = read_iso([column.values[i] for i in present.tolist()])[0] / DAY
     except NoTime:
         return None
-    return by_value[column.codes]
+    found: np.ndarray | None = by_value[column.codes]
+    return found
 
 
 def summarize_numbers(name: str, values: np.ndarray) -> NumberSummary:
@@ -221,9 +222,11 @@ def _made(stored: Mapping[str, Any]) -> Summary:
         raise ValueError(f"nothing reads {', '.join(sorted(unread))}")
     made = check_types(Summary(columns, predictions))
     made.check()
-    return made
+    found: Summary = made
+    return found
 
 
 def _column(stored: Mapping[str, Any]) -> ColumnSummary:
     kinds: dict[str, Any] = {"NumberSummary": NumberSummary, "CategorySummary": CategorySummary}
-    return kinds[stored["kind"]](**{key: value for key, value in stored.items() if key != "kind"})
+    found: ColumnSummary = kinds[stored["kind"]](**{key: value for key, value in stored.items() if key != "kind"})
+    return found

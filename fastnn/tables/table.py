@@ -50,7 +50,8 @@ class Numbers:
     @property
     def gaps(self) -> np.ndarray:
         """``(n,)`` bool, where a value is missing."""
-        return np.isnan(self.values)
+        found: np.ndarray = np.isnan(self.values)
+        return found
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ class Classes:
         for index, label in enumerate(self.labels):
             loose[_loose(label)] = -1 if _loose(label) in loose else index
         found = [exact.get(value, loose.get(_loose(value), -1)) for value in text.values]
-        return np.array([*found, -1])[text.codes]
+        made: np.ndarray = np.array([*found, -1])[text.codes]
+        return made
 
     def notes(self, column: Column) -> list[str]:
         """A note on labels that are none of these."""

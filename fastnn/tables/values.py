@@ -32,7 +32,8 @@ def truth_values(name: str, column: Column) -> np.ndarray:
     """1 for true, 0 for false, NaN for all else, ``(n,)`` float64; numbers pass as they are."""
     if isinstance(column, Numbers):
         return number_values(name, column)
-    return np.array([SAID.get(value.lower(), np.nan) for value in column.values] + [np.nan])[column.codes]
+    found: np.ndarray = np.array([SAID.get(value.lower(), np.nan) for value in column.values] + [np.nan])[column.codes]
+    return found
 
 
 def text_values(name: str, column: Column) -> Text:

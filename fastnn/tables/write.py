@@ -95,14 +95,16 @@ def _shortest(values: Values) -> list[Any]:
     """Values of which Python writes the fewest digits that give them back: float32 as such, not as float64."""
     if not isinstance(values, np.ndarray):
         return list(values)
-    return (values.astype("U") if values.dtype == np.float32 else values).tolist()
+    found: list[Any] = (values.astype("U") if values.dtype == np.float32 else values).tolist()
+    return found
 
 
 def kept_values(column: Column) -> Values:
     """A column of an input as it was written: text with None for gaps, numbers with whole ones as such."""
     if isinstance(column, Text):
         texts = np.array([*column.values, None], dtype=object)
-        return texts[column.codes].tolist()
+        found: Values = texts[column.codes].tolist()
+        return found
     known = column.values[~column.gaps]
     whole = np.array_equal(known, np.round(known)) and np.abs(known).max(initial=0) < EXACT
     return [None if value != value else int(value) if whole else value for value in column.values.tolist()]

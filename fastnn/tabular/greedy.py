@@ -30,12 +30,14 @@ def row_losses(classes: bool, output: np.ndarray, y: np.ndarray) -> np.ndarray:
     [1.386, 0.693]
     """
     if not classes:
-        return (output[..., 0] - y) ** 2
+        made: np.ndarray = (output[..., 0] - y) ** 2
+        return made
     if output.shape[-1] == 1:
         p = np.where(y > 0, output[..., 0], 1 - output[..., 0])
     else:
         p = output[..., np.arange(len(y)), y.astype(np.int64)]
-    return -np.log(np.clip(p, TINY, 1 - TINY))
+    found: np.ndarray = -np.log(np.clip(p, TINY, 1 - TINY))
+    return found
 
 
 def selected(
@@ -76,4 +78,5 @@ def shares(
         counts += selected(outputs[:, rows], y[rows], classes, given)
     counts /= counts.sum()
     counts[counts < min(LEAST, counts.max())] = 0.0
-    return counts / counts.sum()
+    found: np.ndarray = counts / counts.sum()
+    return found

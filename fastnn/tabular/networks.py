@@ -81,7 +81,7 @@ def start(model: Model, x: Any, seed: int) -> None:
     some = [part[rows] for part in x] if isinstance(x, list) else x[rows]
     for place, layer in enumerate(layer for layer in model.layers if isinstance(layer, layers.Dense)):
         kernel = normal(seed, place, 0, 0, math.prod(layer.kernel.shape)).reshape(layer.kernel.shape)
-        n_units = kernel.shape[1]
+        n_units = layer.units
         layer.set_weights([kernel, np.zeros(n_units)])
         z = model.activations(some)[str(layer.name)].astype(np.float64)
         spread = z.std(axis=0)

@@ -69,7 +69,8 @@ class Settings:
     @property
     def scale(self) -> float:
         """The root of the widest layer's width, by which rates of plain weights differ from those of unit inputs."""
-        return float(max(self.hidden)) ** 0.5
+        found: float = float(max(self.hidden)) ** 0.5
+        return found
 
 
 def batch_size(n_rows: int) -> int:

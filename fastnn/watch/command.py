@@ -15,7 +15,8 @@ import numpy as np
 
 from fastnn.callbacks.screens import on_terminal
 from fastnn.tables import Encoding
-from fastnn.tables.features import NumberFeature, TableFeatures
+from fastnn.tables.columns import NumberFeature
+from fastnn.tables.features import TableFeatures
 from fastnn.tables.target import Classes
 from fastnn.watch.callback import Watch
 from fastnn.watch.plane import Plane

@@ -171,4 +171,5 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
 
 def _softmax(z: np.ndarray) -> np.ndarray:
     e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    found: np.ndarray = e / e.sum(axis=1, keepdims=True)
+    return found

@@ -77,7 +77,7 @@ def test_rows_of_another_library_give_the_bits_of_an_array(case):
     assert models[0].predict(X).tobytes() == models[1].predict(frame).tobytes()
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # ConvergenceWarning; its name would be imported
 @pytest.mark.parametrize("case", FRAMES)
 def test_estimators_take_them_too(case):
     pytest.importorskip("sklearn")
@@ -165,7 +165,7 @@ def test_masked_values_are_refused_wherever_they_come_in(case, argument):
     refused(calls[argument], ValueError, ("masked values",))
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # ConvergenceWarning; its name would be imported
 @pytest.mark.parametrize("case", MASKED)
 def test_estimators_refuse_masked_values(case):
     pytest.importorskip("sklearn")

@@ -282,6 +282,7 @@ def test_wrong_arguments_are_refused_with_the_right_ones(bench, arguments, words
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_the_comparison_runs_and_its_file_can_be_printed_and_compared(bench, tmp_path, compared):
     path = tmp_path / "figures.json"
     options = ["train", "--only", "xor", "--rounds", "1", "--libs", "fastnn", "--json", str(path)]

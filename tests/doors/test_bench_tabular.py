@@ -49,6 +49,7 @@ def run(cache: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_two_methods_on_iris_come_out_as_a_report(tmp_path):
     cache = tmp_path / "cache.jsonl"
     asked = "run", "linear,fastnn-sklearn", "--tables", "iris", "--seeds", "0", "--set", "max_iter=300", "--label"
@@ -86,6 +87,7 @@ def test_what_cannot_run_is_refused_by_name(bench, monkeypatch):
     assert tabular.available("all").keys().isdisjoint(("lacking", "missing"))
 
 
+@pytest.mark.long
 def test_a_table_that_is_not_here_is_skipped_with_the_reason(tmp_path):
     done = run(tmp_path / "cache.jsonl", "run", "linear", "--tables", "churn", "--data", str(tmp_path))
     assert done.returncode == 0

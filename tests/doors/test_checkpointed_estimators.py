@@ -39,8 +39,14 @@ def learned(estimator):
     return records, [w.tobytes() for w in (*estimator.coefs_, *estimator.intercepts_)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("every", [1, "1 epoch"])
+@pytest.mark.parametrize(
+    ("kind", "every"),
+    [  # without --long each kind one way
+        pytest.param(kind, every, marks=() if (i + j) % 2 == 0 else pytest.mark.long)
+        for i, kind in enumerate(KINDS)
+        for j, every in enumerate((1, "1 epoch"))
+    ],
+)
 def test_an_estimator_goes_on(kind, every, tmp_path):
     def made(at=None, **told):
         callbacks = [Break(at)]

@@ -158,6 +158,7 @@ def test_rows_without_a_target_are_left_out_and_told(people, tmp_path, capsys):
     assert len(run(capsys, "predict", model, gappy)[1].splitlines()) == 601
 
 
+@pytest.mark.long
 def test_the_bundled_digits_reach_97_percent(tmp_path, capsys):
     model, picture = tmp_path / "m.safetensors", tmp_path / "curve.png"
     out = train(capsys, "digits", "--seed", 1, "--epochs", 20, "--out", model, "--plot", picture)
@@ -353,7 +354,7 @@ def test_a_reader_that_stops_early_is_no_error(people, tmp_path, capsys):
     path, rows = people
     model, many = tmp_path / "m.safetensors", tmp_path / "many.csv"
     train(capsys, path, "--target", "buys", "--epochs", 1, "--out", model)
-    write(many, rows[:1] + rows[1:] * 200)
+    write(many, rows[:1] + rows[1:] * 40)  # more than a pipe holds
     command = f"{sys.executable} -m fastnn predict {model} {many} | head -n 1"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, timeout=60)
@@ -394,6 +395,7 @@ def test_bench_tells_of_backends_that_are_there_and_of_those_that_are_not(capsys
     assert re.search(r"numpy +[\d.]+ us +[\d.]+ us\n", out)
 
 
+@pytest.mark.long
 def test_adult_reaches_84_percent_on_its_test_file(data_folder, tmp_path, capsys):
     model = tmp_path / "m.safetensors"
     options = ("--seed", 1, "--epochs", 3, "--batch-size", 64, "--out", model)

@@ -206,6 +206,7 @@ def test_output_is_utf8_whatever_the_locale(orders):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+@pytest.mark.long
 def test_closed_streams_and_full_disks_end_without_a_traceback(orders):
     table, model, _ = orders
     for command, words in (

@@ -73,6 +73,7 @@ def test_xor_draws_its_regions(example, tmp_path):
     assert (tmp_path / "xor.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_every_picture_is_on_the_sheet(example, tmp_path):
     figure = pytest.importorskip("matplotlib.figure", reason="needs the extra plot").Figure()
     pictures = example("pictures")

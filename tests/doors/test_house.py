@@ -26,6 +26,7 @@ def root(tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_no_module_here_is_hidden_or_without_a_use_or_large():
     assert house.faults() == []
 

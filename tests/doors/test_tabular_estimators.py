@@ -184,6 +184,7 @@ class TestCommand:
         assert main(["info", out]) == 0
         assert "preset quick, seed 1" in capsys.readouterr().out
 
+    @pytest.mark.long
     def test_default_is_several_networks_and_a_seed_repeats_them(self, rng, tmp_path, capsys):
         path = str(self.table(tmp_path, rng))
         for name in "ab":

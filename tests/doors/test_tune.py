@@ -66,12 +66,17 @@ def test_a_search_has_its_table_its_best_and_its_model(whole):
     assert not whole.interrupted
 
 
+OTHER_BREAKS = [("csv", 0), ("csv", 11), ("csv", 14), ("jsonl", 0), ("jsonl", 4), ("jsonl", 14)]
+
+
 def test_two_threads_give_the_same_bits(whole):
     same(whole, fastnn.tune(columns(), "y", n_threads=2, **SHORT))
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl"])
-@pytest.mark.parametrize("n_known", [0, 4, 11, 14])
+@pytest.mark.parametrize(
+    ("ending", "n_known"),
+    [("csv", 4), ("jsonl", 11), *(pytest.param(*case, marks=pytest.mark.long) for case in OTHER_BREAKS)],
+)
 def test_a_search_that_goes_on_gives_the_same_as_one_without_a_break(tmp_path, monkeypatch, whole, ending, n_known):
     path = tmp_path / f"trials.{ending}"
     known = [_trial(row) for row in whole.trials[:n_known]]

@@ -109,6 +109,7 @@ def test_ctrl_c_ends_as_without_a_page_and_is_told(table):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT as a terminal does")
+@pytest.mark.long
 def test_the_page_stays_for_its_seconds_or_until_ctrl_c(table):
     options = ("--watch", 0, "--watch-seconds", 600, "--epochs", 3)
     with training(table, *options) as (process, port, _):
@@ -190,6 +191,7 @@ def test_a_divergence_ends_with_its_one_line(table):
     assert re.fullmatch(r"fastnn: training diverged: the loss is not finite [^\n]+\n", err)
 
 
+@pytest.mark.long
 def test_a_busy_port_is_told_on_stderr(table):
     with (
         training(table, "--watch", 0, "--epochs", 10**7) as (_, busy, _),

@@ -278,7 +278,13 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "source",
+    [
+        name if name in ("list", "generator in parts") else pytest.param(name, marks=pytest.mark.long)
+        for name in SOURCES
+    ],
+)
 def test_batches(source, path):
     data, told = SOURCES[source]
     same_after_every_update(build, data, path, range(1, EPOCHS * told.get("steps_per_epoch", 6)), epochs=EPOCHS, **told)

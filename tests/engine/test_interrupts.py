@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, weights_of
+from models import EVERY_BACKEND, FAST_BACKENDS, weights_of
 
 import fastnn
 from fastnn import Sequential
@@ -50,7 +50,7 @@ def interrupted(call) -> None:
     timer.join()
 
 
-@EVERY_BACKEND
+@FAST_BACKENDS
 @pytest.mark.parametrize("what", CALLS)
 def test_a_call_that_would_take_long_is_called_off(name, what):
     model = wide(name, "lbfgs" if what == "lbfgs" else "adam")

@@ -180,7 +180,7 @@ def test_a_subinterpreter_works_or_says_no(folder):
 
 
 @pytest.mark.parametrize("ends", ["returns", pytest.param("sys.exit(0)", marks=LONG)])
-@pytest.mark.parametrize("what", ["fit", "fit_many", "predict"])
+@pytest.mark.parametrize("what", [pytest.param("fit", marks=LONG), "fit_many", pytest.param("predict", marks=LONG)])
 def test_a_program_ends_while_its_daemon_threads_are_at_work(what, ends, folder):
     calls = {
         "fit": "trained(sys.argv[1], 10**6)",

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, model_of, weights_of
+from models import EVERY_BACKEND, FAST_BACKENDS, model_of, weights_of
 from networks import draw
 from sparse_rows import KINDS, WIDTH, rows_of_kind, scipy_sparse, triplets, written_out
 
@@ -231,7 +231,7 @@ print(status("VmHWM") - before)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="resident memory is read from Linux' /proc")
-@EVERY_BACKEND
+@FAST_BACKENDS
 @pytest.mark.parametrize("rows", [50_000, pytest.param(200_000, marks=pytest.mark.long)])
 def test_a_large_matrix_is_never_dense_as_a_whole(name, rows):
     """1 GB or 4 GB of float32 would not fit under the limit of 512 MB more; a block of 1,000 rows takes 20 MB."""

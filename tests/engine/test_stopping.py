@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, model_of, regression, weights_of
+from models import EVERY_BACKEND, FAST_BACKENDS, model_of, regression, weights_of
 
 import fastnn
 from fastnn.layers import Dense
@@ -114,7 +114,7 @@ except KeyboardInterrupt:
 """
 
 
-@EVERY_BACKEND
+@FAST_BACKENDS
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_a_signal_reaches_a_long_fit(name):
     command = [sys.executable, "-c", SIGNALLED, name]

@@ -16,7 +16,7 @@ SHORT = {"excel": 60}
 
 
 @pytest.mark.filterwarnings("ignore:load_weights left layers")
-@pytest.mark.parametrize("count", [200, pytest.param(20_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [100, pytest.param(20_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", READERS)
 def test_whatever_the_bytes_a_reader_reads_or_says_why_not(name, count, tmp_path):
     reader = READERS[name]

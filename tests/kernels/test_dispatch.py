@@ -7,6 +7,7 @@ import importlib.metadata
 import logging
 import threading
 import types
+import unittest
 
 import numpy as np
 import pytest
@@ -163,12 +164,13 @@ def test_a_missing_backend_comes_with_the_way_to_get_it(monkeypatch):
     assert "C compiler" in _kernels.why_not("cython")
 
 
-def test_auto_passes_over_whole_backends_and_says_so_once(monkeypatch, caplog):
+def test_auto_passes_over_whole_backends_and_says_so_once(monkeypatch):
     lose(monkeypatch, "cython", "not compiled")
     monkeypatch.setitem(_kernels._loaded, "numba", backend(supports=lambda plan: "there is a Dense layer"))
-    with caplog.at_level(logging.INFO, logger="fastnn"), pytest.warns(UserWarning, match="fastnn info says why"):
+    logs = unittest.TestCase().assertLogs("fastnn", logging.INFO)
+    with logs as caught, pytest.warns(UserWarning, match="fastnn info says why"):
         assert [ran() for _ in range(3)] == ["numpy"] * 3
-    told = [record.getMessage() for record in caplog.records]
+    told = [record.getMessage() for record in caught.records]
     assert len(told) == 2
     assert "not compiled" in told[0]
     assert "there is a Dense layer" in told[1]

@@ -65,6 +65,7 @@ def test_trainings_give_the_bits_written_down(isa, threads, case, dtype):
     assert_golden(case, dtype, golden.train(case, dtype), f"{isa} with {threads} threads")
 
 
+@pytest.mark.long
 def test_bits_do_not_depend_on_numpys_and_the_c_librarys_choice_of_instructions():
     """Learning rates, first weights and data made in Python must not either."""
     if "avx2" not in RUNS:

@@ -25,7 +25,6 @@ from fastnn import losses, optimizers
 from fastnn._base import random
 from fastnn._kernels import reference
 from fastnn._kernels.contract import Course, Rows
-from fastnn._kernels.numba import ops
 from fastnn._ops import OPS
 from fastnn._plan import compile as compiling
 from fastnn.activations import ActivationCode
@@ -40,7 +39,7 @@ pytest.importorskip("numba", reason="numba is not installed")
 from numba import njit
 from numba.core.errors import TypingError
 
-from fastnn._kernels.numba import activations, statistics, update
+from fastnn._kernels.numba import activations, ops, statistics, update
 from fastnn._kernels.numba import backend as jit
 from fastnn._kernels.numba import losses as jit_losses
 from fastnn._kernels.numba import optimizers as jit_optimizers

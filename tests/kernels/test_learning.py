@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from lines import gradient_of_line, line
-from models import EVERY_BACKEND, model_of, regression, weights_of
+from models import EVERY_BACKEND, FAST_BACKENDS, model_of, regression, weights_of
 from tolerance import assert_close
 
 import fastnn
@@ -26,7 +26,7 @@ TASKS = {
 }
 
 
-@EVERY_BACKEND
+@FAST_BACKENDS
 @pytest.mark.parametrize("task", TASKS)
 def test_separable_classes_are_learnt(rng, name, task):
     last, loss, target = TASKS[task]

@@ -385,6 +385,7 @@ def test_no_guard_of_the_stack_is_in_a_kernel(objects, name):
     assert "__stack_chk_fail" in assembly_of_calls(objects["native"]), "the search must find guards where they are"
 
 
+@pytest.mark.long
 def test_a_failed_build_says_so_and_is_an_error_only_when_asked(tmp_path):
     if not (ROOT / "setup.py").exists():
         pytest.skip("the sources are not there")

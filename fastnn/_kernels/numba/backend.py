@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import weakref
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ import numpy as np
 from numba import njit, typeof, types
 
 from fastnn._base import interrupts
+from fastnn._base.sparse import AnyRows
 from fastnn._kernels import steps
-from fastnn._kernels.contract import Rows, sources
+from fastnn._kernels.contract import Course, Rows, sources
 from fastnn._kernels.numba import activations, constraints, losses, ops, optimizers, statistics, table, visits, walk
 from fastnn._kernels.numba import update as updating
 from fastnn._kernels.numba.compile import OPTIONS, uncollected
@@ -32,8 +34,12 @@ from fastnn._kernels.numba.handed import Data, Memory, Room, Tables, new_room, n
 from fastnn._kernels.numba.vector.denormals import flush_denormals, restore
 from fastnn._ops import OPS
 from fastnn._plan import records
+from fastnn._plan.memory import Memory as Vectors
 from fastnn._plan.memory import outputs
+from fastnn._plan.plan import Plan
 
+Arrays = Sequence[np.ndarray]
+Weights = Sequence[np.ndarray | None]
 FORWARD, LOSS, BACKWARD, UPDATE, TRAIN, PREDICT, GRADIENT = range(7)
 COMPILED_FROM = (
     *("_kernels/numba", "_kernels/steps.py", "_ops", "_plan/records.py", "_base"),
@@ -50,8 +56,8 @@ NO_RATES = np.empty((0, 3))
 INT32, INT64 = (np.empty(0, name) for name in ("int32", "int64"))
 
 
-def supports(plan):
-    for code, kernels, what in (
+def supports(plan: Plan) -> str | None:
+    needed: tuple[tuple[Any, Any, str], ...] = (
         *((op["kind"], ops.FORWARD.kernels, "operation") for op in plan.ops),
         *((op["activation"], activations.KERNELS, "activation") for op in plan.ops),
         *((metric["statistic"], statistics.KERNELS, "statistic") for metric in plan.metrics),
@@ -59,55 +65,68 @@ def supports(plan):
         (plan.optimizer["code"], (*optimizers.KERNELS, -1), "optimizer"),
         (plan.optimizer["clip"], updating.CLIPS, "clipping"),
         *((segment["constraint"], constraints.CONSTRAINTS, "constraint") for segment in plan.segments),
-    ):
+    )
+    for code, kernels, what in needed:
         if int(code) not in kernels:
             name = OPS[int(code)].name if what == "operation" and int(code) in OPS else int(code)
             return f"the numba backend has no kernel for {what} {name}"
     return None
 
 
-def forward(plan, memory, inputs, training=False, step=0, first_row=0, dropping=1.0):
+def forward(
+    plan: Plan,
+    memory: Vectors,
+    inputs: Arrays,
+    training: bool = False,
+    step: int = 0,
+    first_row: int = 0,
+    dropping: float = 1.0,
+) -> tuple[np.ndarray, ...]:
     at, n_rows = _addresses(inputs), len(inputs[0])
-    told = {"flag": int(training), "step": step, "first_row": first_row, "number": dropping}
+    told: dict[str, Any] = {"flag": int(training), "step": step, "first_row": first_row, "number": dropping}
     _run(FORWARD, plan, memory, at=at, n_rows=n_rows, **told)
     return outputs(plan, memory, n_rows)
 
 
-def loss(plan, memory, targets, weights, sums, scale):
+def loss(plan: Plan, memory: Vectors, targets: Arrays, weights: Weights, sums: np.ndarray, scale: float) -> None:
     answers = Rows((), tuple(targets), tuple(weights)).answers
     _run(LOSS, plan, memory, answers=answers, sums=sums.reshape(1, -1), n_rows=len(targets[0]), number=scale)
 
 
-def backward(plan, memory, inputs, accumulate=False, activity_scale=0.0):
+def backward(
+    plan: Plan, memory: Vectors, inputs: Arrays, accumulate: bool = False, activity_scale: float = 0.0
+) -> None:
     at, n_rows = _addresses(inputs), len(inputs[0])
     _run(BACKWARD, plan, memory, at=at, n_rows=n_rows, flag=int(accumulate), number=activity_scale)
 
 
-def update(plan, memory, step, learning_rate, penalty_scale=1.0, decay=1.0):
+def update(
+    plan: Plan, memory: Vectors, step: int, learning_rate: float, penalty_scale: float = 1.0, decay: float = 1.0
+) -> float:
     return _run(UPDATE, plan, memory, step=step, number=learning_rate, scale=penalty_scale, decay=decay)
 
 
-def gradient(plan, memory, rows, sums, step=0, dropping=1.0):
+def gradient(plan: Plan, memory: Vectors, rows: Rows, sums: np.ndarray, step: int = 0, dropping: float = 1.0) -> None:
     if plan.has_own or _slice(plan, len(rows), 3) < len(rows):
         steps.gradient_loop(THIS, plan, memory, rows, sums, step, dropping=dropping)
         return
     several, order = int(len(rows) > plan.header["block_rows"]), np.arange(len(rows), dtype=np.int32)
-    tables = {"sources": rows.sources, "answers": rows.answers, "step": step, "number": dropping}
+    tables: dict[str, Any] = {"sources": rows.sources, "answers": rows.answers, "step": step, "number": dropping}
     _run(GRADIENT, plan, memory, **tables, course=(order, NO_RUN, NO_RATES), sums=sums.reshape(1, -1), flag=several)
 
 
-def train(plan, memory, rows, course):
+def train(plan: Plan, memory: Vectors, rows: Rows, course: Course) -> None:
     batch = min(int(plan.header["batch_size"]), len(rows))
     # An own op that fails ends a call, and no walk inside one.
     if plan.has_own or _slice(plan, batch, 3) < batch:
         steps.train_loop(THIS, plan, memory, rows, course)
         return
     blocks = int(plan.header["batch_size"] > plan.header["block_rows"])
-    tables = {"sources": rows.sources, "answers": rows.answers, "sums": course.sums}
+    tables: dict[str, Any] = {"sources": rows.sources, "answers": rows.answers, "sums": course.sums}
     _run(TRAIN, plan, memory, **tables, course=(course.order, course.run, course.rates), flag=blocks)
 
 
-def predict(plan, memory, inputs, out):
+def predict(plan: Plan, memory: Vectors, inputs: Sequence[AnyRows], out: Arrays) -> None:
     n_rows = len(inputs[0])
     step = FEW if n_rows <= FEW else _slice(plan, n_rows, 1)
     for first in range(0, n_rows, step):
@@ -118,7 +137,7 @@ def predict(plan, memory, inputs, out):
         _run(PREDICT, plan, memory, sources=sources(some), at=_addresses(to), n_rows=len(to[0]))
 
 
-def _slice(plan, n_rows, passes):
+def _slice(plan: Plan, n_rows: int, passes: int) -> int:
     """Rows between two moments at which Python may hear Ctrl-C: whole blocks."""
     block = int(plan.header["block_rows"])
     if n_rows <= block:
@@ -127,34 +146,34 @@ def _slice(plan, n_rows, passes):
     return max(1, int(SLICE_FLOP / flop) // block) * block
 
 
-def _addresses(arrays):
+def _addresses(arrays: Arrays) -> np.ndarray:
     return np.array([array.ctypes.data for array in arrays], np.int64)
 
 
 def _run(
-    task,
-    plan,
-    memory,
+    task: int,
+    plan: Plan,
+    memory: Vectors,
     *,
-    sources=NO_SOURCES,
-    answers=NO_ANSWERS,
-    at=INT64,
-    course=(INT32, NO_RUN, NO_RATES),
-    sums=NO_SUMS,
-    n_rows=0,
-    flag=0,
-    step=0,
-    first_row=0,
-    number=0.0,
-    scale=1.0,
-    decay=1.0,
-):
+    sources: np.ndarray = NO_SOURCES,
+    answers: np.ndarray = NO_ANSWERS,
+    at: np.ndarray = INT64,
+    course: tuple[np.ndarray, np.ndarray, np.ndarray] = (INT32, NO_RUN, NO_RATES),
+    sums: np.ndarray = NO_SUMS,
+    n_rows: int = 0,
+    flag: int = 0,
+    step: int = 0,
+    first_row: int = 0,
+    number: float = 0.0,
+    scale: float = 1.0,
+    decay: float = 1.0,
+) -> float:
     """Hand one task to ``execute``, with empty arrays for what it does not need; returns ``execute``'s number."""
     compiled = _compiled(memory.params.dtype)
     compiled.prepare(plan)
     arguments = (
         task,
-        Tables(*plan.tables, compiled.kernels),
+        Tables(*(*plan.tables, compiled.kernels)),
         Memory(memory.params, memory.slots, memory.states, memory.grads, memory.workspace),
         Data(sources, answers),
         at,
@@ -209,16 +228,16 @@ class _Compiled:
         self.execute = self._entry(_signature(dtype))
         self.kernels = np.zeros(ops.SIZE, np.int64)
         self.held: list[Any] = []  # owners of the addresses
-        self.prepared: dict[int, weakref.ref] = {}  # plans by id
+        self.prepared: dict[int, weakref.ref[Plan]] = {}  # plans by id
 
-    def _entry(self, signature: tuple) -> Any:
+    def _entry(self, signature: tuple[Any, ...]) -> Any:
         named = table.renamed(execute, f"execute_{self.digest}")
         dispatcher = table.cached(lambda **more: njit(**OPTIONS, **more)(named))
         with uncollected():
             dispatcher.compile(signature)
         return dispatcher.get_overload(signature)
 
-    def prepare(self, plan: Any) -> None:
+    def prepare(self, plan: Plan) -> None:
         """Compile, or load from the disk, the kernels of a plan."""
         known = self.prepared.get(id(plan))
         if known is not None and known() is plan:
@@ -234,7 +253,7 @@ class _Compiled:
         self.held.append(kernel)
         self.kernels[family.first + code] = kernel.address
 
-    def _forget(self, key: int, gone: weakref.ref) -> None:
+    def _forget(self, key: int, gone: weakref.ref[Plan]) -> None:
         if self.prepared.get(key) is gone:
             del self.prepared[key]
 
@@ -256,7 +275,7 @@ def _compiled(dtype: np.dtype) -> _Compiled:
     return _Compiled(dtype)
 
 
-def _signature(dtype: np.dtype) -> tuple:
+def _signature(dtype: np.dtype) -> tuple[Any, ...]:
     number, vector, integer = typeof(dtype.type(0)), typeof(np.empty(0, dtype)), types.int64
     names = ("VALUE", "EDGE", "OP", "LOSS", "METRIC", "SEGMENT", "SPAN", "SOURCE", "ANSWER")
     values, edges, ops_table, losses_table, metrics, segments, spans, sources_table, answers = (

@@ -39,7 +39,9 @@ class Family:
     are converted to them.
     """
 
-    def __init__(self, name: str, kernels: Mapping[Any, Any], arguments: str, result: Any, types_of: Callable):
+    def __init__(
+        self, name: str, kernels: Mapping[Any, Any], arguments: str, result: Any, types_of: Callable[[Any], Any]
+    ):
         self.name, self.arguments, self.result, self.types_of = name, arguments, result, types_of
         self.kernels = {int(code): kernel for code, kernel in kernels.items()}
         self.first = 0

@@ -28,7 +28,8 @@ class Framing(Joining):
         if all(side == (0, 0) for side in sides):
             return edge
         if not value:
-            return self.layer(f"ZeroPadding{len(sides)}D", sides[0] if len(sides) == 1 else tuple(sides))(edge)
+            found: Edge = self.layer(f"ZeroPadding{len(sides)}D", sides[0] if len(sides) == 1 else tuple(sides))(edge)
+            return found
         for axis, (before, behind) in enumerate(sides):
             edge = self._with_edges(edge, axis, before, behind, value)
         return edge
@@ -48,12 +49,14 @@ class Framing(Joining):
                 factors = tuple(count if i == axis else 1 for i in range(rank))
                 strip = self.layer(f"UpSampling{rank}D", factors if rank == 2 else factors[0])(line)
                 parts.insert(at, strip) if at == 0 else parts.append(strip)
-        return Concatenate(axis=1 + axis)(parts)
+        found: Edge = Concatenate(axis=1 + axis)(parts)
+        return found
 
     def _cropped(self, edge: Edge, cut: Sides) -> Edge:
         if all(side == (0, 0) for side in cut):
             return edge
-        return self.layer(f"Cropping{len(cut)}D", cut[0] if len(cut) == 1 else tuple(map(tuple, cut)))(edge)
+        found: Edge = self.layer(f"Cropping{len(cut)}D", cut[0] if len(cut) == 1 else tuple(map(tuple, cut)))(edge)
+        return found
 
 
 def numbers_of(n: int, k: int, s: int, real: tuple[int, int], all_: tuple[int, int]) -> np.ndarray:

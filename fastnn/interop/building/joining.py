@@ -83,7 +83,10 @@ class Joining(Moving):
         groups, of_last = split(last.source[axis], sizes)
         last = replaced(last, of_last)
         new = dict(zip([atom for group in groups for atom in group], atoms, strict=True))
-        rename = lambda told: tuple(new.get(atom, atom) for atom in told)  # noqa: E731
+
+        def rename(told: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(new.get(atom, atom) for atom in told)
+
         last = replace(last, ours=rename(last.ours), source=tuple(map(rename, last.source)))
         return atoms, [*values, last]
 
@@ -166,16 +169,20 @@ class Joining(Moving):
 
     def _factors(self, edge: Edge, numbers: np.ndarray, whole: bool, name: str | None) -> Edge:
         if not whole:
-            return self.layer("Scale", weights=[numbers], name=name)(edge)
+            made: Edge = self.layer("Scale", weights=[numbers], name=name)(edge)
+            return made
         flat = Reshape((numbers.size,))(edge)
-        return Reshape(edge.shape[1:])(self.layer("Scale", weights=[numbers], name=name)(flat))
+        found: Edge = Reshape(edge.shape[1:])(self.layer("Scale", weights=[numbers], name=name)(flat))
+        return found
 
     def _offsets(self, edge: Edge, numbers: np.ndarray, whole: bool, name: str | None) -> Edge:
         if whole:
             steps = edge.sizes[0]
             place = self.layer("PositionEmbedding", steps, weights=[numbers.reshape(steps, -1)], name=name)(edge)
-            return Add()([edge, place])
-        return self.layer("Normalization", weights=[-numbers, np.ones_like(numbers)], name=name)(edge)
+            made: Edge = Add()([edge, place])
+            return made
+        found: Edge = self.layer("Normalization", weights=[-numbers, np.ones_like(numbers)], name=name)(edge)
+        return found
 
     def constant(self, like: Value, numbers: Any, batch: int = 0) -> Value:
         """Numbers that are known as a value, the same for each row; ``batch`` is where its axis stands among theirs.

@@ -210,7 +210,8 @@ class Remembering(Computing):
             name=what.name,
         )
         if not split:
-            return made
+            found: Value = made
+            return found
         made = self.reshape(made, (*made.sizes[:2], what.heads, what.widths[1]))
         return replace(self.transpose(made, (0, 2, 1, 3)), made=what)
 

@@ -123,7 +123,8 @@ class Arranging:
         runs = _axes(value, wanted) or list(_runs(value.ours, wanted))
         edge = reshaped(value.edge, runs)
         order = sorted(range(len(runs)), key=lambda i: wanted.index(runs[i][0]))
-        return Permute(tuple(i + 1 for i in order))(edge)
+        found: Edge = Permute(tuple(i + 1 for i in order))(edge)
+        return found
 
 
 def reshaped(edge: Edge, groups: Sequence[Atoms]) -> Edge:
@@ -132,8 +133,10 @@ def reshaped(edge: Edge, groups: Sequence[Atoms]) -> Edge:
     if tuple(LENGTH if n is None else n for n in edge.shape[1:]) == tuple(sizes):
         return edge
     if len(sizes) == 1 and sizes[0] % LENGTH:
-        return Flatten()(edge)
-    return Reshape(tuple(-1 if n % LENGTH == 0 else n for n in sizes))(edge)
+        made: Edge = Flatten()(edge)
+        return made
+    found: Edge = Reshape(tuple(-1 if n % LENGTH == 0 else n for n in sizes))(edge)
+    return found
 
 
 def _axes(value: Value, wanted: Atoms) -> list[Atoms] | None:

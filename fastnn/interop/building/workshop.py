@@ -24,7 +24,9 @@ class Workshop(Arranging):
         self.weights: list[tuple[Any, list[np.ndarray]]] = []
         self._names: set[str] = set()
 
-    def layer(self, kind: str, *arguments: Any, weights: Sequence[Any] = (), name: str | None = None, **named: Any):
+    def layer(
+        self, kind: str, *arguments: Any, weights: Sequence[Any] = (), name: str | None = None, **named: Any
+    ) -> Any:
         """A layer of :mod:`fastnn.layers` with these weights, in the order of its ``get_weights``."""
         made = getattr(layers, kind)(*arguments, name=self.free_name(name), **named)
         if len(weights):
@@ -67,4 +69,5 @@ class Workshop(Arranging):
 
     @staticmethod
     def _shifted(edge: Edge, offset: float) -> Edge:
-        return Rescaling(1.0, offset)(edge)
+        found: Edge = Rescaling(1.0, offset)(edge)
+        return found

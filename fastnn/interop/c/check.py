@@ -12,7 +12,9 @@ from fastnn.interop.c.text import listed, real
 from fastnn.interop.c.vectors import Vectors
 
 
-def program_text(name: str, entries: Sequence[tuple[Entry, Vectors, float]], more: str = "", statements=()) -> str:
+def program_text(
+    name: str, entries: Sequence[tuple[Entry, Vectors, float]], more: str = "", statements: Sequence[str] = ()
+) -> str:
     """The text of the program; with each function its vectors and the largest difference that is borne.
 
     ``more`` are further tables, and ``statements`` what is done with them.

@@ -6,15 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastnn.interop.c.text import double, identifier, listed, remark, string
-from fastnn.tables.features import (
-    CategoryFeature,
-    CodeFeature,
-    DateFeature,
-    NumberFeature,
-    PieceFeature,
-    Pixels,
-    TableFeatures,
-)
+from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
+from fastnn.tables.dates import DateFeature
+from fastnn.tables.features import Pixels, TableFeatures
+from fastnn.tables.pieces import PieceFeature
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
 

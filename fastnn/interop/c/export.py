@@ -117,7 +117,8 @@ def _programs(model: Any, length: int | None, fold: bool) -> dict[str, Program]:
 
     if not isinstance(model, Model):
         raise TypeError(f"to_c takes a Sequential or a Model, got {shown(model)}")
-    if length is not None and not (isinstance(length, int) and length > 0):
+    came: Any = length
+    if came is not None and not (isinstance(came, int) and came > 0):
         raise ValueError(f"length must be a whole number of at least 1, got {shown(length)}")
     found = {}
     try:

@@ -6,10 +6,12 @@ import numpy as np
 
 from fastnn.interop.c.encoding import KINDS, Encoded
 from fastnn.interop.c.text import double, listed, real, string
-from fastnn.tables.dates import read_dates
-from fastnn.tables.features import CategoryFeature, CodeFeature, DateFeature, PieceFeature, Pixels
+from fastnn.tables.columns import CategoryFeature, CodeFeature
+from fastnn.tables.dates import DateFeature, read_dates
+from fastnn.tables.features import Pixels
 from fastnn.tables.iso import DAY
 from fastnn.tables.phases import fill_phases
+from fastnn.tables.pieces import PieceFeature
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.table import Column, Numbers, Table, Text
 from fastnn.tables.values import text_values

@@ -30,8 +30,8 @@ class Simulation:
 
     def __init__(self, program: Program, weights: str = "float32", most: Mapping[int, float] | None = None):
         self.program, self.most, self.is_rounded = program, most or {}, weights == "int8"
-        memory = program.steps[0].arrays.memory
-        self.memory = replace(memory, params=memory.params.copy(), states=np.zeros_like(memory.states))
+        memory: Any = program.steps[0].arrays.memory
+        self.memory: Memory = replace(memory, params=memory.params.copy(), states=np.zeros_like(memory.states))
         self.reset()
         self.seen: dict[int, float] = {}
         if weights == "int8":
@@ -100,7 +100,8 @@ def in_units(x: np.ndarray, unit: float) -> np.ndarray:
     [1.0, -2.0, 3.0, 127.0, 0.0]
     """
     z = np.nan_to_num(x * x.dtype.type(1 / unit), nan=0.0, posinf=MOST, neginf=-MOST)
-    return np.clip(np.trunc(z + np.copysign(0.5, z)), -MOST, MOST).astype(x.dtype)
+    found: np.ndarray = np.clip(np.trunc(z + np.copysign(0.5, z)), -MOST, MOST).astype(x.dtype)
+    return found
 
 
 def _round_weights(program: Program, memory: Memory) -> None:

@@ -122,7 +122,7 @@ def _is_state(path: str) -> bool:
 
 def _is_brain_float(item: Any) -> bool:
     """Whether an array holds bfloat16, the upper halves of float32, which HDF5 does not know."""
-    return item.dtype == np.dtype("V2") and item.attrs.get("dtype") == "bfloat16"
+    return bool(item.dtype == np.dtype("V2") and item.attrs.get("dtype") == "bfloat16")
 
 
 def _numbers(item: Any) -> np.ndarray:

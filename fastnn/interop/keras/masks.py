@@ -107,7 +107,7 @@ def _makes_mask(entry: Any, number: Any) -> bool:
     config = entry["config"]
     if entry["class_name"] == "Embedding":
         return bool(config.get("mask_zero")) and number == 0
-    return entry["class_name"] == "Masking" and config.get("mask_value", 0.0) == number
+    return bool(entry["class_name"] == "Masking" and config.get("mask_value", 0.0) == number)
 
 
 def _tensors(came: Any) -> list[Any]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from fastnn.interop.onnx.graph import Graph, Tensor
 from fastnn.tables import Encoding
+from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
 from fastnn.tables.encoding import KEY
-from fastnn.tables.features import CategoryFeature, CodeFeature, NumberFeature, PieceFeature, Pixels, TableFeatures
-from fastnn.tables.pieces import CLIP, FAR
+from fastnn.tables.features import Pixels, TableFeatures
+from fastnn.tables.pieces import CLIP, FAR, PieceFeature
 from fastnn.tables.target import Classes, Quantity
 from fastnn.tables.values import SAID
 
@@ -87,7 +88,10 @@ def _number(g: Graph, feature: NumberFeature) -> tuple[Any, str]:
             "default_float": math.nan,
         }
         values = g.add("Cast", [g.add("LabelEncoder", [name], domain=ML, **told)], to=types.DOUBLE)
-    double = lambda number: g.constant(np.float64(number), "number", np.float64)  # noqa: E731
+
+    def double(number: float) -> str:
+        return g.constant(np.float64(number), "number", np.float64)
+
     missing = g.add("IsNaN", [values])
     made = g.add("Mul", [g.add("Sub", [values, double(feature.mean)]), double(feature.scale)])
     made = g.add("Where", [missing, double(0), made])
@@ -99,7 +103,10 @@ def _number(g: Graph, feature: NumberFeature) -> tuple[Any, str]:
 def _pieces(g: Graph, feature: PieceFeature) -> tuple[Any, str]:
     """The clipped number and its pieces in double, 0 for a gap; then whether it is one."""
     name = g.name(feature.name)
-    double = lambda number, what="number": g.constant(np.array(number, np.float64), what, np.float64)  # noqa: E731
+
+    def double(number: Any, what: str = "number") -> str:
+        return g.constant(np.array(number, np.float64), what, np.float64)
+
     missing = g.add("IsNaN", [name])
     far = g.add("Mul", [g.add("Sub", [name, double(feature.center)]), double(feature.scale)])
     far = g.add("Min", [g.add("Max", [far, double(-FAR)]), double(FAR)])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -78,6 +78,10 @@ class Graph:
         self._names.add(found)
         return found
 
+    @overload
+    def add(self, op: str, inputs: Sequence[str], *, n: int, **attributes: Any) -> Any: ...
+    @overload
+    def add(self, op: str, inputs: Sequence[str], **attributes: Any) -> str: ...
     def add(self, op: str, inputs: Sequence[str], n: int = 1, domain: str = "", **attributes: Any) -> Any:
         """A node of the layer at hand; returns the name of its output, or a list of them."""
         base = self.name(f"{self.layer}/{op}" if self.layer else op)

@@ -61,7 +61,7 @@ def _by_number(function: Callable[..., Any]) -> Callable[..., Any]:
 def _once(function: Callable[..., Any]) -> Callable[..., Any]:
     """An operation on arrays whose first axis may repeat one row for all of the batch: that row is worked on alone."""
 
-    def run(node: Any, given: list[Any], most: int) -> np.ndarray:
+    def run(node: Any, given: list[Any], most: int) -> Any:
         repeats = [one is not None and one.ndim > 1 and one.shape[0] == ROWS and one.strides[0] == 0 for one in given]
         if not any(repeats):
             return function(node, given, most)
@@ -76,17 +76,17 @@ def _once(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _divide(a: np.ndarray, b: np.ndarray) -> Any:
     if a.dtype.kind in "iu":
         return np.trunc(a / np.where(b == 0, 1, b)).astype(a.dtype)
     return a / b
 
 
-def _power(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _power(a: np.ndarray, b: np.ndarray) -> Any:
     return np.power(a.astype(np.float64), b).astype(a.dtype)
 
 
-def _cast(node: Any, given: list[Any], most: int) -> np.ndarray:
+def _cast(node: Any, given: list[Any], most: int) -> Any:
     to = node.get("to")
     if to not in TYPES:
         raise ValueError(f"a cast to type {to} has no counterpart")
@@ -106,7 +106,7 @@ def _constant_of_shape(node: Any, given: list[Any], most: int) -> np.ndarray:
     return np.broadcast_to(value.reshape(()), tuple(int(n) for n in given[0]))
 
 
-def _gather(node: Any, given: list[Any], most: int) -> np.ndarray:
+def _gather(node: Any, given: list[Any], most: int) -> Any:
     _check(given[1].size * max(given[0].size // max(given[0].shape[node.get("axis", 0)], 1), 1), most)
     return np.take(given[0], given[1].astype(np.int64), axis=node.get("axis", 0))
 
@@ -121,7 +121,7 @@ def _axes(node: Any, given: list[Any]) -> Any:
     return None if axes is None else tuple(int(axis) for axis in np.asarray(axes).reshape(-1))
 
 
-def _squeeze(node: Any, given: list[Any], most: int) -> np.ndarray:
+def _squeeze(node: Any, given: list[Any], most: int) -> Any:
     return np.squeeze(given[0], _axes(node, given))
 
 
@@ -162,7 +162,7 @@ def parts_of(node: Any, shape: Any, given: list[Any]) -> list[tuple[int, slice]]
     return found
 
 
-def _slice(node: Any, given: list[Any], most: int) -> np.ndarray:
+def _slice(node: Any, given: list[Any], most: int) -> Any:
     where = [slice(None)] * given[0].ndim
     for axis, part in parts_of(node, given[0].shape, given):
         where[axis] = part
@@ -204,7 +204,7 @@ def _range(node: Any, given: list[Any], most: int) -> np.ndarray:
 
 
 def _reduced(function: Callable[..., Any]) -> Callable[..., Any]:
-    def run(node: Any, given: list[Any], most: int) -> np.ndarray:
+    def run(node: Any, given: list[Any], most: int) -> Any:
         axes = _axes(node, given)
         if axes is None and node.get("noop_with_empty_axes", 0):
             return given[0]
@@ -229,7 +229,7 @@ def _trilu(node: Any, given: list[Any], most: int) -> np.ndarray:
     return (np.triu if node.get("upper", 1) else np.tril)(given[0], k)
 
 
-def _clip(node: Any, given: list[Any], most: int) -> np.ndarray:
+def _clip(node: Any, given: list[Any], most: int) -> Any:
     bounds = [*given[1:], None, None]
     low, high = (node.get(name) if one is None else one for one, name in zip(bounds, ("min", "max"), strict=False))
     _check(given[0].size, most)

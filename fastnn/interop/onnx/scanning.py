@@ -86,7 +86,8 @@ def _cell(b: Body, r: Any, z: str) -> str:
 
 
 def _split(b: Body, z: str, n: int, units: int) -> list[str]:
-    return b.add("Split", [z, b.whole([units] * n, "split")], n=n, axis=-1)
+    parts: list[str] = b.add("Split", [z, b.whole([units] * n, "split")], n=n, axis=-1)
+    return parts
 
 
 def _simple_rnn(b: Body, r: Any, z: str, states: list[str]) -> list[str]:

@@ -99,7 +99,7 @@ def pool(g: Graph, step: Step) -> None:
 def batch_norm(g: Graph, step: Step) -> None:
     n = int(step.record["n_out"])
     x = kept(g, step, step.inputs[0], n)
-    vectors = [step.arrays.w if step.record["w"] >= 0 else np.ones(n)]
+    vectors: list[Any] = [step.arrays.w if step.record["w"] >= 0 else np.ones(n)]
     vectors += [step.arrays.b if step.record["b"] >= 0 else np.zeros(n)]
     vectors += batch_norm_kind.moving(step.record, step.arrays)
     epsilon = float(step.record["numbers"][0])

@@ -11,8 +11,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from fastnn.interop.sklearn import perceptrons
+from fastnn.tables.columns import CategoryFeature, NumberFeature
 from fastnn.tables.encoding import Encoding
-from fastnn.tables.features import FIRST_KINDS, CategoryFeature, NumberFeature, TableFeatures
+from fastnn.tables.features import FIRST_KINDS, TableFeatures
 from fastnn.tables.target import Classes
 
 GAPS = (None, np.nan)  # as frames and arrays have them

@@ -14,8 +14,9 @@ from fastnn.interop.sklearn import perceptrons
 from fastnn.interop.sklearn.columns import GAP, OTHER, VALUE, Column, Made, Raw, as_text, numeric
 from fastnn.interop.sklearn.steps import after
 from fastnn.models import Sequential
+from fastnn.tables.columns import CategoryFeature, NumberFeature
 from fastnn.tables.encoding import Encoding
-from fastnn.tables.features import FIRST_KINDS, CategoryFeature, Feature, NumberFeature, TableFeatures
+from fastnn.tables.features import FIRST_KINDS, Feature, TableFeatures
 from fastnn.tables.target import Classes, Quantity, Target
 
 

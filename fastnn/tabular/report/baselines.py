@@ -16,7 +16,8 @@ from fastnn.models.sequential import Sequential
 from fastnn.optimizers import LBFGS
 from fastnn.regularizers import L2
 from fastnn.tables import Table
-from fastnn.tables.features import NumberFeature, TableFeatures
+from fastnn.tables.columns import NumberFeature
+from fastnn.tables.features import TableFeatures
 from fastnn.tables.fit import fit_columns
 from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Quantity, Target
@@ -145,7 +146,10 @@ def boosting(target: Target, names: list[str], training: Part, table: Table, see
     x, unseen = coded(learned), coded(table)
     with threadpool_limits(get_num_threads()):
         if not isinstance(target, Classes):
-            return HistGradientBoostingRegressor(random_state=seed).fit(x, target.restore(y)).predict(unseen)
+            found: np.ndarray | None = (
+                HistGradientBoostingRegressor(random_state=seed).fit(x, target.restore(y)).predict(unseen)
+            )
+            return found
         alone = (np.unique(y, return_counts=True)[1] < 2).any()  # and so none of it can be held out
         stopping: Any = False if alone else "auto"
         classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=stopping).fit(x, y)
@@ -177,4 +181,7 @@ class Codes:
         if isinstance(column, Numbers):
             return np.full(len(column), np.nan) if name in self.known else column.values
         known = self.known.get(name, {})
-        return np.array([*(known.get(value, np.nan) for value in column.values), np.nan], np.float64)[column.codes]
+        found: np.ndarray = np.array([*(known.get(value, np.nan) for value in column.values), np.nan], np.float64)[
+            column.codes
+        ]
+        return found

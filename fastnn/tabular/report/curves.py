@@ -38,7 +38,10 @@ def roc_curve(positive: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
     wrong = flagged - hits
     kept = np.ones(len(hits), bool)
     kept[1:-1] = (np.diff(hits, 2) != 0) | (np.diff(wrong, 2) != 0)
-    start = lambda values: np.append(0, values[kept])  # noqa: E731
+
+    def start(values: np.ndarray) -> np.ndarray:
+        return np.append(0, values[kept])
+
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     return {
         "fpr": start(wrong) / (n_negative or np.nan),

@@ -182,7 +182,8 @@ class TableReport:
     def _summary(self) -> Summary | None:
         """What training saw, as the model file says or the training rows do."""
         if self._more["summary"] is not None or self._training is None or self._more["folds"] is not None:
-            return self._more["summary"]
+            found: Summary | None = self._more["summary"]
+            return found
         return summarize(self._training[0], self._column_names)
 
     @cached_property

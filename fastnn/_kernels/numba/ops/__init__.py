@@ -27,7 +27,7 @@ from fastnn.activations import ActivationCode
 KINDS = {code: import_module(f"{__name__}.{op.name}") for code, op in OPS.items()}
 
 
-def _arguments(number: Any) -> tuple:
+def _arguments(number: Any) -> tuple[Any, ...]:
     vector = number[::1]
     values, edges = (types.Array(from_dtype(record), 1, "C") for record in (VALUE, EDGE))
     arrays = (types.int64[::1], values, edges, vector, vector, vector, vector, types.int64[::1], vector)

@@ -33,11 +33,11 @@ class Arrays(NamedTuple):
 class When(NamedTuple):
     """The block at hand."""
 
-    n_rows: int
-    training: int
-    step: int
-    first_row: int
-    accumulate: int
+    n_rows: int | np.int64
+    training: int | np.int64  # compiled, all of them are int64
+    step: int | np.int64
+    first_row: int | np.int64
+    accumulate: int | np.int64
     dropping: float  # what the rates of dropout are multiplied by
 
 

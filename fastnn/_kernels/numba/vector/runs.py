@@ -23,7 +23,7 @@ from fastnn._kernels.numba.vector.tile import INDEX, VECTOR_BYTES, Vectors, addr
 WHOLE = types.int64
 
 
-def _each_vector(builder: Any, element: Any, pointee: Any, times: Any, count: Any, put: Callable) -> None:
+def _each_vector(builder: Any, element: Any, pointee: Any, times: Any, count: Any, put: Callable[..., None]) -> None:
     """Calls ``put(on, run, j, again)`` for the numbers of every run from the j-th on, as many as ``on`` has lanes.
 
     ``again`` are the lanes that the vector before has had; none where it is None.
@@ -46,7 +46,7 @@ def _each_vector(builder: Any, element: Any, pointee: Any, times: Any, count: An
         lanes //= 2
 
 
-def _of_two(change: Callable) -> Any:
+def _of_two(change: Callable[..., Any]) -> Any:
     """The intrinsic that makes ``change(on, old, new, again)`` of a target's numbers and a source's."""
 
     def generate(context, builder, signature, arguments):
@@ -100,7 +100,8 @@ def multiply_add_runs(typing, target, to, target_step, a, at, a_step, b, b_at, b
             new = on.multiply_add(x, y, old)
             on.store(new if again is None else builder.select(again, old, new), bases[0], places[0])
 
-        _each_vector(builder, signature.args[0].dtype, bases[0].type.pointee, *arguments[9:], put)
+        times, count = arguments[9:]
+        _each_vector(builder, signature.args[0].dtype, bases[0].type.pointee, times, count, put)
         return context.get_dummy_value()
 
     whole = [WHOLE, WHOLE]

@@ -59,7 +59,7 @@ class Vectors:
         """``a * b + c``, fused where the processor can."""
         return self._call("fmuladd", "", self.type, [a, b, c])
 
-    def transposed(self, rows: list) -> list:
+    def transposed(self, rows: list[Any]) -> list[Any]:
         """As many rows as lanes, transposed: bit by bit, the number of a row and of a lane change places."""
         bit = 1
         while bit < self.lanes:
@@ -71,13 +71,13 @@ class Vectors:
             bit *= 2
         return rows
 
-    def _shuffle(self, low: Any, high: Any, lanes: list) -> Any:
+    def _shuffle(self, low: Any, high: Any, lanes: list[int]) -> Any:
         return self.builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(PLACE, self.lanes), lanes))
 
     def _place(self, base: Any, index: Any) -> Any:
         return self.builder.bitcast(self.builder.gep(base, [index]), self.type.as_pointer())
 
-    def _call(self, name: str, suffix: str, result: Any, arguments: list) -> Any:
+    def _call(self, name: str, suffix: str, result: Any, arguments: list[Any]) -> Any:
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
         full_name = f"llvm.{name}.v{self.lanes}f{8 * self.size}{suffix}"
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, full_name), arguments)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastnn._ops.copy import AXES
 from fastnn._ops.merge import Join
 from fastnn.interop.c.function import Function
@@ -76,7 +78,9 @@ def warp(f: Function, step: Step) -> None:
     _moved(f, step, (1, 1, 1, s.oh, wide), (0, 0, 0, s.w * s.c, 1), (0, s.oh, 0, wide), start)
 
 
-def _moved(f: Function, step: Step, counts, strides, box, start: int) -> None:
+def _moved(
+    f: Function, step: Step, counts: Sequence[int], strides: Sequence[int], box: Sequence[int], start: int
+) -> None:
     if counts[:4] == (1, 1, 1, 1) and strides[4] == 1 and box == (0, 1, 0, counts[4]):
         f.call("copy_numbers", f"{f.x(step)} + {start}" if start else f.x(step), counts[4], f.y(step))
         return
@@ -85,5 +89,5 @@ def _moved(f: Function, step: Step, counts, strides, box, start: int) -> None:
     f.call("move", f.struct(step, "moves", fields), f.x(step), f.y(step))
 
 
-def _braced(numbers) -> str:
+def _braced(numbers: Sequence[int]) -> str:
     return f"{{{', '.join(map(str, numbers))}}}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn.interop.c.constants import MOST, quantized
@@ -9,6 +11,9 @@ from fastnn.interop.c.function import Function, label
 from fastnn.interop.c.kinds.columns import activate
 from fastnn.interop.c.text import real
 from fastnn.interop.program import Step
+
+if TYPE_CHECKING:
+    from fastnn._ops.base import Sizes
 
 
 def dense(f: Function, step: Step) -> None:
@@ -55,12 +60,12 @@ def _windows(f: Function, step: Step) -> tuple[str, ...]:
     return geometry, piece, x, w, scale, f.bias(step)
 
 
-def _lies_together(sizes) -> bool:
+def _lies_together(sizes: Sizes) -> bool:
     """Whether what a window reads of a row of the image lies side by side."""
     return sizes.groups == 1 and (sizes.dw == 1 or sizes.kw == 1)
 
 
-def _conv_weights(f: Function, step: Step, sizes, kernel: np.ndarray) -> tuple[str, str, str]:
+def _conv_weights(f: Function, step: Step, sizes: Sizes, kernel: np.ndarray) -> tuple[str, str, str]:
     """The piece that suits, the kernel as it wants it, and scales."""
     if sizes.groups == 1:
         return "window_together" if _lies_together(sizes) else "window_apart", *f.weights(step, "kernel", kernel)

@@ -148,5 +148,7 @@ def _bent(b: Builder, function: Any, x: Value) -> Value:
     if isinstance(function, nn.Module):
         from fastnn.interop.torch.reading.layers import LAYERS
 
-        return LAYERS[type(function)](b, function, x)
-    return BENDING[function.__name__](b, x)
+        made: Value = LAYERS[type(function)](b, function, x)
+        return made
+    found: Value = BENDING[function.__name__](b, x)
+    return found

@@ -25,7 +25,7 @@ def _with(name: str, argument: str, usual: float) -> Callable[..., Any]:
     return call
 
 
-def hardtanh(b: Builder, input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
+def hardtanh(b: Builder, input: Any, min_val: float = -1.0, max_val: float | None = 1.0, inplace: bool = False) -> Any:
     if (min_val, max_val) == (-1.0, 1.0):
         return b.activation(value(input), "hard_tanh", name=b.module_name)
     if min_val == 0 and max_val is not None and max_val > 0:

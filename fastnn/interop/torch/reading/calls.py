@@ -142,7 +142,9 @@ def pad(b: Builder, input: Any, pad: Any, mode: str = "constant", value_: float 
     return b.pad(x, sides, float(named.get("value") or value_ or 0.0))
 
 
-def layer_norm(b: Builder, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5):
+def layer_norm(
+    b: Builder, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
     axes = len(normalized_shape) if isinstance(normalized_shape, list | tuple) else 1
     return b.layer_norm(value(input), numbers(weight), numbers(bias), eps, axes=axes, name=b.module_name)
 

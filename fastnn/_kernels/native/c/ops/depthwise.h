@@ -2,12 +2,14 @@
 #ifndef FNN_OPS_DEPTHWISE_H
 #define FNN_OPS_DEPTHWISE_H
 
+#include "prefetch.h"
 #include "windows.h"
 
 #define ACROSS 8   /* outputs of a line that are summed together */
 #define TAPS 3     /* of a window's line, and lines, whose gradients are summed together */
 #define CHANNELS 4 /* vectors of channels whose gradients at a place are summed together */
 #define PLACES 64  /* of a line, whose taps are kept */
+#define FIRST_CACHE 32768
 
 /* Taps [first, end) along one axis that lie inside of it, of the window at `at` (where its first tap reads). */
 typedef struct {
@@ -21,22 +23,45 @@ static tap_range taps_inside(int64_t at, int64_t k, int64_t dilation, int64_t le
     return t;
 }
 
-/* `some` channels of `count` outputs that follow each other and have the same taps; x is where tap (0, 0) of the first
- * reads, which may be outside of the image. */
-INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
-                           const vf start, int add, real *z, const int some, const int count) {
+/* One line of taps of `count` outputs that follow each other: each reads x anew, for any stride and dilation. */
+INLINE void depthwise_taps(const windows *s, tap_range right, const real *x, const real *w, vf *sum, const int some,
+                           const int count) {
     const int64_t step = s->sw * s->c, next = s->dw * s->c;
+    x += right.first * next, w += right.first * s->c;
+    for (int64_t kx = right.first; kx < right.end; kx++, x += next, w += s->c) {
+        const vf factor = vec_load(w, some);
+#pragma GCC unroll 8
+        for (int q = 0; q < count; q++) sum[q] = vf_fma(vec_load(x + q * step, some), factor, sum[q]);
+    }
+}
+
+/* The same of three taps beside each other: what is loaded once serves all outputs that read it, each of which still
+ * has its taps in their order. Loads, of which a core does no more than products, are half as many as these. */
+INLINE void depthwise_three_taps(const windows *s, const real *x, const real *w, vf *sum, const int some,
+                                 const int count) {
+    const vf first = vec_load(w, some), second = vec_load(w + s->c, some), third = vec_load(w + 2 * s->c, some);
+#pragma GCC unroll 16
+    for (int p = 0; p < count + 2; p++) {
+        const vf at = vec_load(x + p * s->c, some);
+        if (p >= 2) sum[p - 2] = vf_fma(at, third, sum[p - 2]);
+        if (p >= 1 && p <= count) sum[p - 1] = vf_fma(at, second, sum[p - 1]);
+        if (p < count) sum[p] = vf_fma(at, first, sum[p]);
+    }
+}
+
+/* `some` channels of `count` outputs that follow each other and have the same taps, three beside each other where
+ * `three` says so; x is where tap (0, 0) of the first reads, which may be outside of the image. */
+INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
+                           const vf start, int add, real *z, const int some, const int count, const int three) {
     vf sum[ACROSS];
 #pragma GCC unroll 8
     for (int q = 0; q < count; q++) sum[q] = start;
     for (int64_t ky = down.first; ky < down.end; ky++) {
-        const real *from = x + ky * s->dh * s->w * s->c + right.first * next;
-        const real *number = w + (ky * s->kw + right.first) * s->c;
-        for (int64_t kx = right.first; kx < right.end; kx++, from += next, number += s->c) {
-            const vf factor = vec_load(number, some);
-#pragma GCC unroll 8
-            for (int q = 0; q < count; q++) sum[q] = vf_fma(vec_load(from + q * step, some), factor, sum[q]);
-        }
+        const real *from = x + ky * s->dh * s->w * s->c, *number = w + ky * s->kw * s->c;
+        if (three)
+            depthwise_three_taps(s, from, number, sum, some, count);
+        else
+            depthwise_taps(s, right, from, number, sum, some, count);
     }
 #pragma GCC unroll 8
     for (int q = 0; q < count; q++) {
@@ -45,23 +70,64 @@ INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, co
     }
 }
 
+/* All channels of `count` outputs: one after another, so that whole runs of the image are read. */
+INLINE void depthwise_outputs(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
+                              const real *bias, int add, real *z, const int count, const int three) {
+    int64_t j = 0;
+    if (s->h * s->w * s->c > FIRST_CACHE / REAL_BYTES) { /* vectors far from each other are not seen coming */
+        const int64_t soon = ((down.end - 1) * s->dh * s->w + (s->kw - 1) * s->dw + count * s->sw) * s->c;
+        fnn_fetch_all(x, soon * REAL_BYTES, count * s->sw * s->c * REAL_BYTES);
+    }
+    for (; j + LANES <= s->c; j += LANES)
+        depthwise_tile(s, down, right, x + j, w + j, bias ? vf_load(bias + j) : vf_zero(), add, z + j, LANES, count,
+                       three);
+    if (j == s->c) return;
+    const int some = (int)(s->c - j);
+    depthwise_tile(s, down, right, x + j, w + j, bias ? vf_load_n(bias + j, some) : vf_zero(), add, z + j, some, count,
+                   three);
+}
+
+/* `count` vectors of `some` channels of one output: the sum of a single one would wait for each of its products. */
+INLINE void depthwise_vectors(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
+                              const real *bias, int add, real *z, const int some, const int count) {
+    vf sum[CHANNELS];
+#pragma GCC unroll 4
+    for (int v = 0; v < count; v++) sum[v] = bias ? vec_load(bias + v * LANES, some) : vf_zero();
+    for (int64_t ky = down.first; ky < down.end; ky++)
+        for (int64_t kx = right.first; kx < right.end; kx++) {
+            const real *from = x + (ky * s->dh * s->w + kx * s->dw) * s->c, *number = w + (ky * s->kw + kx) * s->c;
+#pragma GCC unroll 4
+            for (int v = 0; v < count; v++)
+                sum[v] = vf_fma(vec_load(from + v * LANES, some), vec_load(number + v * LANES, some), sum[v]);
+        }
+#pragma GCC unroll 4
+    for (int v = 0; v < count; v++) {
+        if (add) sum[v] = vf_add(vec_load(z + v * LANES, some), sum[v]);
+        vec_store(z + v * LANES, sum[v], some);
+    }
+}
+
+/* All channels of one output. */
+static void depthwise_output(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
+                             const real *bias, int add, real *z) {
+    int64_t j = 0;
+    for (; j + CHANNELS * LANES <= s->c; j += CHANNELS * LANES)
+        depthwise_vectors(s, down, right, x + j, w + j, bias ? bias + j : NULL, add, z + j, LANES, CHANNELS);
+    for (; j + LANES <= s->c; j += LANES)
+        depthwise_vectors(s, down, right, x + j, w + j, bias ? bias + j : NULL, add, z + j, LANES, 1);
+    if (j < s->c)
+        depthwise_vectors(s, down, right, x + j, w + j, bias ? bias + j : NULL, add, z + j, (int)(s->c - j), 1);
+}
+
 /* How many outputs of [head, whole) are summed together from ox on, or, where nothing is added to, with some before it
  * once more: the sum of a single one waits for each of its products. */
 static int64_t outputs_together(int64_t ox, int64_t head, int64_t whole, int add) {
-    const int64_t most = whole - (add ? ox : head);
-    return most >= ACROSS ? ACROSS : most >= ACROSS / 2 ? ACROSS / 2 : 1;
+    const int64_t left = whole - ox, most = add ? left : whole - head;
+    return most >= ACROSS && left > ACROSS / 2 ? ACROSS : most >= ACROSS / 2 ? ACROSS / 2 : 1;
 }
 
-/* All channels of `count` outputs: one after another, so that whole runs of the image are read. */
-INLINE void depthwise_outputs(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
-                              const real *bias, int add, real *z, const int count) {
-    int64_t j = 0;
-    for (; j + LANES <= s->c; j += LANES)
-        depthwise_tile(s, down, right, x + j, w + j, bias ? vf_load(bias + j) : vf_zero(), add, z + j, LANES, count);
-    if (j == s->c) return;
-    const int some = (int)(s->c - j);
-    depthwise_tile(s, down, right, x + j, w + j, bias ? vf_load_n(bias + j, some) : vf_zero(), add, z + j, some, count);
-}
+#define OUTPUTS(count, three)                                                                                          \
+    depthwise_outputs(s, down, all, line + from * step, w, bias, add, z + from * s->c, count, three)
 
 /* A line of outputs. */
 static void depthwise_line(const windows *s, int64_t oy, const real *x, const real *w, const real *bias, int add,
@@ -71,21 +137,20 @@ static void depthwise_line(const windows *s, int64_t oy, const real *x, const re
     const int64_t step = s->sw * s->c, reach = s->w + s->left - (s->kw - 1) * s->dw - 1; /* last x of whole windows */
     const int64_t whole = reach < 0 ? 0 : at_most(reach / s->sw + 1, s->ow),
                   head = at_most((s->left + s->sw - 1) / s->sw, s->ow);
-    int64_t ox = 0;
-    for (; ox < s->ow; ox++) {
-        while (ox >= head && ox < whole) {
-            const int64_t count = outputs_together(ox, head, whole, add), from = at_most(ox, whole - count);
-            if (count == ACROSS)
-                depthwise_outputs(s, down, all, line + from * step, w, bias, add, z + from * s->c, ACROSS);
-            else if (count == ACROSS / 2)
-                depthwise_outputs(s, down, all, line + from * step, w, bias, add, z + from * s->c, ACROSS / 2);
-            else
-                break;
-            ox = from + count;
+    const int three = s->kw == 3 && s->sw == 1 && s->dw == 1;
+    for (int64_t ox = 0; ox < s->ow;) {
+        const int64_t count = ox < head || ox >= whole ? 1 : outputs_together(ox, head, whole, add);
+        const int64_t from = count == 1 ? ox : at_most(ox, whole - count);
+        switch ((int)(count + three)) {
+        case ACROSS + 1: OUTPUTS(ACROSS, 1); break;
+        case ACROSS: OUTPUTS(ACROSS, 0); break;
+        case ACROSS / 2 + 1: OUTPUTS(ACROSS / 2, 1); break;
+        case ACROSS / 2: OUTPUTS(ACROSS / 2, 0); break;
+        default:
+            depthwise_output(s, down, taps_inside(ox * s->sw - s->left, s->kw, s->dw, s->w), line + ox * step, w, bias,
+                             add, z + ox * s->c);
         }
-        if (ox == s->ow) break;
-        const tap_range right = taps_inside(ox * s->sw - s->left, s->kw, s->dw, s->w);
-        depthwise_outputs(s, down, right, line + ox * step, w, bias, add, z + ox * s->c, 1);
+        ox = from + count;
     }
 }
 
