@@ -53,7 +53,6 @@ myst_heading_anchors = 4
 myst_all_links_external = False
 
 autodoc_member_order = "bysource"
-autodoc_type_aliases = {"Activation": "fastnn.activations.Activation"}  # not the layer
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 76
 python_use_unqualified_type_names = True
