@@ -188,7 +188,9 @@ def signature(app, what: str, name: str, thing: object, options, arguments: str,
     """A class's own signature, where a constructor of a base class takes anything and hands it on."""
     if what == "class" and "*" in (arguments or ""):
         with contextlib.suppress(TypeError, ValueError):
-            arguments, returns = stringify_signature(inspect.signature(thing), unqualified_typehints=True), ""
+            found = inspect.signature(thing).replace(return_annotation=inspect.Signature.empty)
+            arguments, returns = stringify_signature(found, unqualified_typehints=True), ""
+            arguments = re.sub(r"~?(?:dataclasses\.)?InitVar\[([^=]*)\](?= = )", r"\1", arguments)
     if not arguments:
         return None
     return re.sub(r"(?<![.\w])Activation\b(?!\()", "fastnn.activations.Activation", arguments), returns  # not the layer
