@@ -7,6 +7,7 @@
 #              build/suites.json, build/bench.json and build/bench.png (PEERS_PYTHON=python with torch, jax, ...)
 # make fuzz    malformed files by the million for every reader (FUZZ_ARGS="model --count 1000"); findings go to build/fuzz
 # make sanitize  the native code under ASan and UBSan, TSan, and valgrind (SANITIZE_ARGS=address for one part)
+# make docs    the site of the documentation, in build/docs/index.html; a warning is an error (DOCS_ARGS="-j 1 -v")
 # make clean   remove all that make made, .venv too
 #
 # Everything happens in .venv. It is made when it is missing, and the package is built into it again when C, Cython or
@@ -20,15 +21,17 @@ NATIVE := setup.py pyproject.toml fastnn/_kernels/native/native.pyx fastnn/_kern
 # As pyproject.toml names them: with them in .venv a build downloads nothing, and tests can compile.
 BUILDERS := "setuptools>=77" "cython>=3.1" "numpy>=2.0"
 # Another release formats other lines or finds other faults; the gate must not depend on the day.
-LINTERS = $(shell $(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["lint"])')
+group = $(shell $(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["$(1)"])')
+LINTERS = $(call group,lint)
 C_FILES := $(wildcard fastnn/_kernels/native/c/*.[ch] fastnn/_kernels/native/c/ops/*.h fastnn/_kernels/native/c/platform/*.[ch] fastnn/interop/c/templates/*.h tests/*.c)
 PYTEST_ARGS ?=
 PEERS_PYTHON ?= $(RUN)
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
 SANITIZE_ARGS ?=
+DOCS_ARGS ?= -q -j auto
 
-.PHONY: demo test lint format bench fuzz sanitize clean
+.PHONY: demo test lint format bench fuzz sanitize docs clean
 
 demo: $(VENV)/built
 	@mkdir -p demo
@@ -74,7 +77,12 @@ fuzz: $(VENV)/built
 sanitize: $(VENV)/built
 	$(RUN) tests/sanitize.py $(SANITIZE_ARGS)
 
+docs: $(VENV)/site
+	$(RUN) -m sphinx -b html -W --keep-going $(DOCS_ARGS) docs build/docs
+	@echo "build/docs/index.html; its search wants a server: $(PYTHON) -m http.server -d build/docs"
+
 clean:
+	rm -rf docs/reference docs/gallery docs/programs docs/repository docs/sg_execution_times.rst
 	rm -rf build dist *.egg-info demo $(VENV) fastnn/_kernels/native/native.c fastnn/_kernels/native/native_missing.txt fastnn/_kernels/native/*.so
 
 $(VENV)/bin/python:
@@ -85,6 +93,10 @@ $(VENV)/built: Makefile $(NATIVE) | $(VENV)/bin/python
 	$(RUN) -m pip install -q $(BUILDERS)
 	$(RUN) -m pip install -q --no-build-isolation -e ".[$(EXTRAS)]"
 	$(VENV)/bin/fastnn info
+	@touch $@
+
+$(VENV)/site: $(VENV)/built
+	$(RUN) -m pip install -q $(call group,docs)
 	@touch $@
 
 $(VENV)/linters: $(VENV)/built

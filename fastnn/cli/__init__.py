@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any, TextIO, cast
 
 from fastnn.cli.arguments import parser
 
@@ -28,8 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except BrokenPipeError:
-        # what reads our output has had enough; Python must not try to flush the rest at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hear_no_more()
         return 0
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
@@ -37,6 +37,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"not enough memory ({error}); take fewer rows or columns, or narrower layers")
     except (ValueError, ImportError) as error:
         return _fail(str(error))
+
+
+def _hear_no_more() -> None:
+    """What reads our output has had enough; Python must not try to flush the rest at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Unheard:
+    """Standard output of a command that makes a file, which ``fastnn train ... | head`` wants whole all the same."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return int(self._stream.write(text))
+        except BrokenPipeError:
+            _hear_no_more()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            _hear_no_more()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _open_streams() -> None:
@@ -52,7 +80,10 @@ def _open_streams() -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from fastnn.errors import BackendError, DivergenceError
 
+    stdout = sys.stdout
     try:
+        if any(getattr(arguments, name, None) for name in ("out", "report")):
+            sys.stdout = cast(TextIO, _Unheard(stdout))
         status: int = arguments.run(arguments)
         return status
     except BackendError as error:
@@ -62,6 +93,8 @@ def _run(arguments: argparse.Namespace) -> int:
             f"training diverged: the loss is not finite in epoch {error.epoch}; take a smaller --learning-rate "
             "(no model was written)"
         )
+    finally:
+        sys.stdout = stdout
 
 
 def _fail(message: str, code: int = 1) -> int:

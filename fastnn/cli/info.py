@@ -47,7 +47,9 @@ def _facts(path: str, model: Any, encoding: Encoding | None) -> list[str]:
     """A line a fact, their names in a column."""
     facts = {"file": f"{os.path.basename(path)}, {in_bytes(os.path.getsize(path))}"}
     if encoding:
-        facts |= {"predicts": target_line(encoding.target), **encoding.trained, "updates": f"{model.step:,}"}
+        facts |= {"predicts": target_line(encoding.target), **encoding.trained}
+        if model.step:  # a model that was joined of several has none of its own
+            facts["updates"] = f"{model.step:,}"
     else:
         facts["trained"] = f"{counted(model.epoch, 'epoch')}, {counted(model.step, 'update')}, seed {model.seed}"
     width = max(map(len, facts))

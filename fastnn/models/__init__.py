@@ -34,7 +34,7 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
 
 
 def save_model(model: Model, filepath: Any) -> None:
-    """:meth:`Model.save`."""
+    """Write a model to a safetensors file, as :meth:`Model.save` does."""
     model.save(filepath)
 
 

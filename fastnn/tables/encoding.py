@@ -39,7 +39,11 @@ VERSION, LATER_VERSION, LAST_VERSION = 1, 2, 3  # the second has series or texts
 class Encoding:
     """How raw rows become inputs and outputs become labels or values.
 
-    ``trained`` is what ``fastnn info`` tells about the training, words by name.
+    Attributes
+    ----------
+    features : how the columns that a model reads become numbers.
+    target : how the column that it predicts does, and back.
+    trained : what ``fastnn info`` tells about the training, words by name.
     """
 
     features: Features | SeriesFeatures | TextFeatures

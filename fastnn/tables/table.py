@@ -104,9 +104,13 @@ Column = Numbers | Text
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length by name; ``source`` is what messages call the table.
+    """Columns of equal length by name.
 
-    ``notes`` are what a user should know about how it was read.
+    Attributes
+    ----------
+    columns : of numbers or text, by name.
+    source : what messages call the table.
+    notes : what a user should know about how it was read.
     """
 
     columns: dict[str, Column] = field(default_factory=dict)

@@ -157,7 +157,7 @@ Target = Classes | Quantity
 
 
 def choose_task(column: Column) -> tuple[str, str]:
-    """``"classify"`` or ``"regress"`` by :data:`RULE`, and the reason in words."""
+    """``"classify"`` or ``"regress"`` by :data:`fastnn.tables.target.RULE`, and the reason in words."""
     numbers = as_numbers(column)
     if numbers is None:
         return "classify", "it is text"

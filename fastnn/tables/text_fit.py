@@ -28,9 +28,13 @@ PARTS = {"words": 2, "characters": MOST_PARTS}  # of the longest token, where th
 
 @dataclass(frozen=True)
 class TextOptions:
-    """How texts are to be read: the ``unit`` and ``length``, found out where they are None.
+    """How texts are to be read.
 
-    ``ordered`` says that what reads them heeds the order, so that pairs of words need no numbers of their own.
+    Attributes
+    ----------
+    unit : ``"words"`` or ``"characters"``; None finds out which.
+    length : how many of them are read at most; None finds out.
+    ordered : what reads them heeds the order, so that pairs of words need no numbers of their own.
     """
 
     unit: str | None = None

@@ -362,6 +362,17 @@ def test_a_reader_that_stops_early_is_no_error(people, tmp_path, capsys):
     assert not done.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes break in another way elsewhere")
+def test_a_model_is_written_though_nobody_reads_what_train_says(people, tmp_path):
+    path, _ = people
+    model = tmp_path / "m.safetensors"
+    command = f"{sys.executable} -m fastnn train {path} --target buys --epochs 1 --out {model} | true"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, timeout=60)
+    assert not done.stderr
+    assert fastnn.load(model).step > 0
+
+
 def test_help_imports_no_heavy_module():
     code = (
         "import sys; from fastnn.cli import main; main(['--help']); "

@@ -1,11 +1,9 @@
 """Training loops of one's own: CartPole moves as its paper says, the gradients that the examples bring are those of
-their losses, every loop runs on every backend, and (``--long``) learns with every seed; the page's snippets run."""
+their losses, every loop runs on every backend, and (``--long``) learns with every seed."""
 
 from __future__ import annotations
 
-import doctest
 import importlib
-import re
 from pathlib import Path
 
 import numpy as np
@@ -178,12 +176,3 @@ def test_the_loops_run_on_every_backend(example, which, name, capsys):
 @pytest.mark.parametrize("which", BRIEF)
 def test_the_loops_solve_cartpole_with_every_seed(example, which, seed):
     assert example(which).main(seed) >= example("cartpole").SOLVED
-
-
-def test_the_snippets_of_the_page_run():
-    page = (ROOT / "docs" / "own_loops.md").read_text(encoding="utf-8")
-    snippets = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
-    reports = []
-    test = doctest.DocTestParser().get_doctest(snippets, {}, "docs/own_loops.md", None, 0)
-    assert doctest.DocTestRunner(verbose=False).run(test, out=reports.append).attempted > 20
-    assert not reports, "\n".join(reports)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from fastnn._kernels import available
 from fastnn.layers import Add, Concatenate, Dense, Dropout, Lambda, Layer
 
 NAMES = available()
-DOCS = Path(fastnn.__file__).resolve().parents[1] / "docs" / "own_layers.md"
 
 
 class Linear(Layer):
@@ -361,8 +359,3 @@ def test_an_own_layer_stands_in_graphs_beside_dropout_and_residuals(rng):
     for found in first[1:]:
         for mine, wanted in zip(found, first[0], strict=True):
             assert_close(mine, wanted, "float64", k=4000)
-
-
-@pytest.mark.parametrize("text", re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.S))
-def test_examples_of_the_docs_run(text):
-    exec(compile(text, str(DOCS), "exec"), {"__name__": "docs"})
