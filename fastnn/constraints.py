@@ -92,7 +92,7 @@ class Constraint:
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
-        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         return {"name": type(self).__name__, **given}
 
 

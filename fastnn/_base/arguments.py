@@ -172,7 +172,7 @@ def fixed(cls: Class) -> Class:
             return
         raise _how_to_have(self, name, value)
 
-    cls.__setattr__ = cls.__delattr__ = refuse  # type: ignore[assignment]
+    cls.__setattr__ = cls.__delattr__ = refuse  # type: ignore[assignment]  # one for both
     return cls
 
 

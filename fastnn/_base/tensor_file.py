@@ -126,8 +126,8 @@ class TensorFile:
         """Read an array into ``out``, C-contiguous, of its size and dtype."""
         entry = self.entries[name]
         self.file.seek(entry.start)
-        into = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
-        if self.file.readinto(into) != entry.n_bytes:  # type: ignore[attr-defined]
+        into = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # NumPy arrays are buffers
+        if self.file.readinto(into) != entry.n_bytes:  # type: ignore[attr-defined]  # a raw file has it
             raise ValueError(f"it was cut short while array {shown(name)} was read")
         if sys.byteorder == "big":
             out.byteswap(inplace=True)

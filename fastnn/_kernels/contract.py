@@ -73,7 +73,7 @@ class Rows:
             for array in made:
                 if isinstance(array, np.ndarray):
                     content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-                    found = zlib.crc32(content, found)  # type: ignore[arg-type]
+                    found = zlib.crc32(content, found)  # type: ignore[arg-type]  # any buffer
         return found
 
     def part(self, rows: slice) -> Rows:

@@ -105,7 +105,7 @@ def train_step(
     ``loss`` replaces the backend's own (a custom loss is computed by the reference, whatever backend does the rest).
     """
     before, order = float(sums[0]), np.arange(len(rows), dtype=np.int32) if order is None else order
-    rates = rates if np.ndim(rates) else (float(rates), 1.0, 1.0)  # type: ignore[arg-type]
+    rates = rates if np.ndim(rates) else (float(rates), 1.0, 1.0)  # type: ignore[arg-type]  # a number here
     total, activity = batch_gradient(backend, plan, memory, rows, order, step, sums, loss, dropping=float(rates[2]))
     if not np.isfinite(sums[0] - before + activity):
         return False

@@ -194,7 +194,7 @@ def worker(layer: Any, arrays: Sequence[np.ndarray]) -> Any:
 def called(layer: Any, xs: Sequence[np.ndarray], training: bool) -> Any:
     """What a layer's ``call`` gives for its inputs, told whether it trains where it asks for that."""
     x = xs[0] if len(xs) == 1 else list(xs)
-    if _asks(type(layer)):  # type: ignore[arg-type]
+    if _asks(type(layer)):  # type: ignore[arg-type]  # types can be hashed
         return told(layer, "call", layer.call, x, training=training)
     return told(layer, "call", layer.call, x)
 
@@ -227,7 +227,7 @@ def _shapes(came: Any) -> str:
 @lru_cache(maxsize=256)
 def _asks(cls: type) -> bool:
     """Whether a class's ``call`` takes ``training``."""
-    return "training" in inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
+    return "training" in inspect.signature(cls.call).parameters  # type: ignore[attr-defined]  # classes have it
 
 
 def _given(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -32,7 +32,7 @@ class Initializer:
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
-        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         if given.get("seed", 0) is None:
             del given["seed"]
         return {"name": self.stored_name, **given}

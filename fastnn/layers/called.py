@@ -30,15 +30,19 @@ class Called(Own):
         def n_ids(self) -> int | None: ...
         @property
         def mask_operation(self) -> int | None: ...
+        @property
+        def hands_on_masks(self) -> bool: ...
+        @property
+        def carries(self) -> tuple[int, ...]: ...
     else:
         n_outputs = 1  # how many edges it makes
         by_step = False  # whether it makes of each step of a sequence a step, of that one alone
         n_ids = None  # what it reads are whole numbers from 0 on, below this
+        hands_on_masks = False  # whether the first output has the mask of the first input
+        carries = ()  # of states that a batch leaves to the next, the numbers that a row has of each
         mask_operation = None  # which of its operations makes the mask of its output
-    carries: tuple[int, ...] = ()  # of states that a batch leaves to the next, the numbers that a row has of each
     steps: Any = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
     takes_masks = False  # whether its operations are told which inputs have masks
-    hands_on_masks = False  # whether the first output has the mask of the first input
     joined_mask: Any = None  # a Join, where masks of all inputs become that of the output
     _calls: tuple[Call, ...] = ()
 

@@ -26,7 +26,7 @@ def ours(cls: type) -> set[str]:
 
 def captured(cls: type, arguments: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
     """By name, what a constructor is given; nothing where it does not take that, which it will say itself."""
-    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]  # that of this very class
     try:
         bound = signature.bind(None, *arguments, **given).arguments
     except TypeError:

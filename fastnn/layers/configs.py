@@ -55,11 +55,12 @@ def _value(value: Any) -> Any:
         return _penalty(value)
     if isinstance(value, VarianceScaling):
         kinds = (initializers.CLASSES[name] for name in SCALED)
+        # These kinds draw, and so have a seed.
         name = next((kind.__name__ for kind in kinds if kind(seed=value.seed) == value), None)  # type: ignore[call-arg]
         if name:
             return {"class_name": name, "config": {"seed": value.seed}}
     if isinstance(value, Initializer | Constraint):
-        arguments = {f.name: _value(getattr(value, f.name)) for f in fields(value)}  # type: ignore[arg-type]
+        arguments = {f.name: _value(getattr(value, f.name)) for f in fields(value)}  # type: ignore[arg-type]  # dataclasses
         return {"class_name": type(value).__name__, "config": arguments}
     if isinstance(value, tuple | list):
         return tuple(map(_value, value))

@@ -50,7 +50,7 @@ def described(cls: Class) -> Class:
         settle(self, *arguments, **words.of_layer(cls.__name__, names, given))
         self.settle_common(given)
 
-    cls.__init__ = settle_known  # type: ignore[method-assign,assignment]
+    cls.__init__ = settle_known  # type: ignore[method-assign,assignment]  # the class is made here
     return cls
 
 
@@ -93,7 +93,7 @@ class Described(Common):
                 f"compiled. Derive a layer of your own from fastnn.layers.Layer, with call(x) and backward(dy)"
             )
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # without the setter of Own
     def built(self) -> bool:
         """Whether the layer has its parameters."""
         return self._place is not None

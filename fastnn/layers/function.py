@@ -41,7 +41,7 @@ class Lambda(Layer):
         self._shape = output_shape if output_shape is None else check_shape("output_shape", output_shape)
 
     @property
-    def has_gradient(self) -> bool:  # type: ignore[override]
+    def has_gradient(self) -> bool:  # type: ignore[override]  # a constant elsewhere
         """Whether the way back is known."""
         return self.gradient is not None
 

@@ -75,7 +75,7 @@ class Own:
     def check_class(cls) -> None:
         """``TypeError`` for a class that lacks one of the two ways, or has a method that models rely on."""
         kind = cls.__name__
-        both = set(theirs(cls)) & ours(cls) - set(OVERRIDDEN)  # type: ignore[arg-type]
+        both = set(theirs(cls)) & ours(cls) - set(OVERRIDDEN)  # type: ignore[arg-type]  # types can be hashed
         name = min(both, default=None)
         if name:
             raise TypeError(f"{kind}.{name} would take the place of what every layer has; name it otherwise")

@@ -35,7 +35,7 @@ class Recurrent(Carrying, Described):
     n_inputs: int | None = None
     takes_masks = True
 
-    def __call__(  # type: ignore[override]
+    def __call__(  # type: ignore[override]  # more arguments
         self, inputs: Any, initial_state: Any = None, mask: Any = None
     ) -> Any:
         """An edge for the layer's output on an edge, with ``return_state`` a list of it and the last states.
@@ -75,11 +75,11 @@ class Recurrent(Carrying, Described):
         return self.parameter("bias") if self.use_bias else None
 
     @property
-    def hands_on_masks(self: Any) -> bool:  # type: ignore[override]
+    def hands_on_masks(self: Any) -> bool:
         return bool(self.return_sequences)
 
     @property
-    def carries(self: Any) -> tuple[int, ...]:  # type: ignore[override]
+    def carries(self: Any) -> tuple[int, ...]:
         return (self.units,) * self.cell.n_states if self.stateful else ()
 
     def afresh(self: Any) -> Any:

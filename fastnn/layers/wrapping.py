@@ -113,11 +113,11 @@ class Bidirectional(Carrying, Described):
         return _again(first, zero_output_for_mask=zeros), _again(second, zero_output_for_mask=zeros)
 
     @property
-    def hands_on_masks(self) -> bool:  # type: ignore[override]
+    def hands_on_masks(self) -> bool:
         return bool(self.layer.return_sequences)
 
     @property
-    def carries(self) -> tuple[int, ...]:  # type: ignore[override]
+    def carries(self) -> tuple[int, ...]:
         first, second = self.both
         return (*first.carries, *second.carries)
 
@@ -129,7 +129,7 @@ class Bidirectional(Carrying, Described):
     def n_outputs(self) -> int:
         return (1 if self.merge_mode else 2) + sum(layer.n_outputs - 1 for layer in self.both)
 
-    def __call__(  # type: ignore[override]
+    def __call__(  # type: ignore[override]  # more arguments
         self, inputs: Any, initial_state: Any = None, mask: Any = None
     ) -> Any:
         """As of a recurrent layer."""

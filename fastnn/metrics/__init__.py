@@ -273,7 +273,7 @@ def _from_config(stored: dict[str, Any], custom: Mapping[str, Any]) -> Metric:
 
 def _from_first_format(stored: dict[str, Any]) -> Metric:
     """A metric of a file that has a statistic and a parameter: averages were means over outputs then."""
-    made: Any = _named(stored.get("name"))  # type: ignore[arg-type]
+    made: Any = _named(stored.get("name"))  # type: ignore[arg-type]  # refused where it is no text
     fixed = stored["statistic"] == "confusion"
     parameter = number("parameter", stored["parameter"])
     if isinstance(made, Precision | Recall):

@@ -165,11 +165,11 @@ class Definition(Metric):
             self.__dict__.pop(name, None)
 
     def get_config(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
 
     def config(self) -> dict[str, Any]:
-        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        usual = {f.name: f.default for f in fields(self)}  # type: ignore[arg-type]
+        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
+        usual = {f.name: f.default for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         kept = {k: list(v) if isinstance(v, tuple) else v for k, v in given.items() if v != usual[k]}
         return {"class": type(self).__name__} | kept
 

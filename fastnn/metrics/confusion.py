@@ -118,7 +118,7 @@ class _Thresholded(Definition):
         return self.thresholds is None and task.classes and (self.average != "micro" or task.cut == 0.0)
 
     def _cut(self, task: Task) -> float:
-        return task.cut if self.thresholds is None else float(self.thresholds)  # type: ignore[arg-type]
+        return task.cut if self.thresholds is None else float(self.thresholds)  # type: ignore[arg-type]  # a number
 
     def _read(self, score: Score, sums: np.ndarray) -> Any:
         return _single(score_of(sums, score, self.average, self.class_id))
@@ -221,7 +221,7 @@ class FBetaScore(_FScore):
     """
 
     average: str | None = None
-    beta: float = 1.0  # type: ignore[misc]
+    beta: float = 1.0  # type: ignore[misc]  # a class constant of the base
     threshold: float | None = None
     name: Any = None
     dtype: Any = None

@@ -25,7 +25,7 @@ class Mean(Metric):
         super().__init__(name, dtype)
         self.total, self.count = self.add_variable(), self.add_variable()
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as Keras
         """Add values: one a row, or an array a row, which is averaged."""
         rows = self._rows(values)
         weight = (
@@ -79,7 +79,7 @@ class MeanMetricWrapper(Mean):
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
         self.fn, self.kwargs = fn, kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as Keras
         """Add the function's values of these rows."""
         super().update_state(self.fn(y_true, y_pred, **self.kwargs), sample_weight)
 

@@ -110,7 +110,7 @@ def reduction_of(chosen: Sequence[AnyLoss | None], factors: Sequence[float]) -> 
     if all(loss is None for loss in chosen):
         return Reduction()
     if len(chosen) == 1:
-        return losses.reduction_of(chosen[0], factors[0])  # type: ignore[arg-type]
+        return losses.reduction_of(chosen[0], factors[0])  # type: ignore[arg-type]  # not None: it is the only one
     found = {losses.reduction_of(loss) for loss in chosen if loss is not None}
     if len(found) > 1 or next(iter(found)).by_weight:
         raise ValueError("the losses of several outputs must all have reduction='sum_over_batch_size', or all 'sum'")

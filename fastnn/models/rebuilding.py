@@ -78,7 +78,7 @@ def rebuild(described: Any, version: int, file: TensorFile, custom: dict[str, An
             train_as(model, stored["compile"], custom)
     slots = _check_arrays(file, made)
     if version == 1:
-        made.whole.draft(list(made.layout.layers), made.layout.input_shape)  # type: ignore[arg-type]
+        made.whole.draft(list(made.layout.layers), made.layout.input_shape)  # type: ignore[arg-type]  # a Sequential's
     made.whole.settle_in(_parameters(file, made))
     for i, model, stored in made.models:
         if model is not made.whole:

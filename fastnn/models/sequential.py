@@ -119,7 +119,7 @@ class Sequential(Model):
         return bool(self._items) and getattr(self._items[0], "states_input", False)
 
     @property
-    def FIRST_STREAM(self) -> int:  # type: ignore[override]
+    def FIRST_STREAM(self) -> int:  # type: ignore[override]  # a constant elsewhere
         """An InputLayer that is listed counts."""
         return int(self._states_input)
 
@@ -242,7 +242,7 @@ class Sequential(Model):
         self._edges, self._graph, self._layout = [], None, None
         self._drop_plans()
 
-    def draft(self, items: list[Any], shape: Shape) -> None:  # type: ignore[override]
+    def draft(self, items: list[Any], shape: Shape) -> None:  # type: ignore[override]  # a chain has no graph yet
         """Have layers and models, called one after the other, and no parameters yet: :meth:`settle_in` gives them."""
         self._items = items
         if not self.layers:

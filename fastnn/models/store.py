@@ -113,7 +113,7 @@ def settle(layers: Sequence[Layer], parameters: Sequence[Sequence[Parameter]], o
     new = False
     for layer, wanted in zip(layers, parameters, strict=True):
         if layer.place is not None:
-            known[id(layer.place.holder)] = layer.place.holder  # type: ignore[assignment]
+            known[id(layer.place.holder)] = layer.place.holder  # type: ignore[assignment]  # it is there
         else:
             new = new or bool(wanted)
     if not new and len(known) < 2:

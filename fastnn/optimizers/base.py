@@ -86,8 +86,8 @@ class Optimizer:
     clipnorm: float | None = None
     clipvalue: float | None = None
     global_clipnorm: float | None = None
-    learning_rate_factors: Mapping[str, float] | None = ByName()  # type: ignore[assignment]
-    weight_decay_factors: Mapping[str, float] | None = ByName()  # type: ignore[assignment]
+    learning_rate_factors: Mapping[str, float] | None = ByName()  # type: ignore[assignment]  # a descriptor
+    weight_decay_factors: Mapping[str, float] | None = ByName()  # type: ignore[assignment]  # a descriptor
     use_ema: InitVar[bool] = False
     ema_momentum: InitVar[float] = 0.99
     ema_overwrite_frequency: InitVar[int | None] = None

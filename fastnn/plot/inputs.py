@@ -124,7 +124,7 @@ def image_shape(came: Any, n: int, of: str) -> tuple[int, int, int]:
         raise ValueError(f"shape must be (height, width), (height, width, 1) or (height, width, 3), got {came!r}")
     if math.prod(shape) != n:
         raise ValueError(f"shape {shape} has {math.prod(shape)} numbers, but {of}")
-    return shape if len(shape) == 3 else (*shape, 1)  # type: ignore[return-value]
+    return shape if len(shape) == 3 else (*shape, 1)  # type: ignore[return-value]  # three numbers
 
 
 def sizes_of_image(name: str, row: tuple[int, ...], shape: Any) -> tuple[int, int, int]:
@@ -136,7 +136,7 @@ def sizes_of_image(name: str, row: tuple[int, ...], shape: Any) -> tuple[int, in
             f"{name} must be images of shape (height, width) or (height, width, channels), got {row}; "
             f"for flat rows give shape=(height, width)"
         )
-    return row if len(row) == 3 else (*row, 1)  # type: ignore[return-value]
+    return row if len(row) == 3 else (*row, 1)  # type: ignore[return-value]  # three numbers
 
 
 def fit_model(name: str, row: tuple[int, ...], wanted: tuple[int, ...], *, many: bool = True) -> None:

@@ -79,7 +79,7 @@ def _scatter(ax: Axes, predicted: np.ndarray, residual: np.ndarray) -> None:
         ax.scatter(predicted[:, k], residual[:, k], color=colour, marker=marker, label=label, **look)
     if coloured:
         for handle in style.legend(ax, outside=True).legend_handles:
-            handle.set_alpha(1.0)  # type: ignore[union-attr]
+            handle.set_alpha(1.0)  # type: ignore[union-attr]  # legends have handles
 
 
 def _count_in_cells(ax: Axes, predicted: np.ndarray, residual: np.ndarray) -> None:

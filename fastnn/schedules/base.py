@@ -93,7 +93,7 @@ class Schedule:
         return {**self._arguments(), "name": self.name}
 
     def _arguments(self) -> dict[str, Any]:
-        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
     @classmethod

@@ -206,6 +206,7 @@ def as_text(column: Column) -> Text:
         return column
     values = column.values
     whole = np.array_equal(values, np.round(values)) and np.abs(values).max(initial=0) < EXACT
+    # With as_text it is a Text.
     return column_from_array(values.astype(np.int64) if whole else values, as_text=True)  # type: ignore[return-value]
 
 

@@ -218,4 +218,5 @@ class TextFeatures:
 def texts_from_config(stored: dict[str, Any]) -> TextFeatures:
     """The encoding that :meth:`TextFeatures.config` described."""
     columns = None if stored["columns"] is None else features_from_config(stored["columns"])
+    # Beside texts stand columns of a table, and no pixels.
     return TextFeatures([TextFeature(**text) for text in stored["texts"]], columns)  # type: ignore[arg-type]

@@ -93,7 +93,7 @@ def _zip(name: str, data: bytes) -> BinaryIO:
         raise Unreadable(
             f"{name} is a zip archive of {counted(len(members), 'file')} ({listed}); give one of them alone"
         )
-    return archive.open(members[0])  # type: ignore[return-value]
+    return archive.open(members[0])  # type: ignore[return-value]  # a file, for a name that is there
 
 
 class _Xz(io.RawIOBase):

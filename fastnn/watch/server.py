@@ -87,7 +87,7 @@ class Server(ThreadingHTTPServer):
         import sys
 
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # typeshed has one kind of request
 
     def stop(self, patience: float = 0.3) -> None:
         """Let the pages have the last messages, at most for ``patience`` seconds, and give the port back."""

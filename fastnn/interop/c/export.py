@@ -165,7 +165,7 @@ def _texts(name: str, model: Any, constants: Constants, parts: Any, rows_in: Enc
     """The files."""
     entries = [made for made, *_ in parts]
     declarations = [declared(name, made) for made in entries]
-    more, needs, tables, calls = [], set(), "", []  # type: ignore[var-annotated]
+    more, needs, tables, calls = [], set(), "", []  # type: ignore[var-annotated]  # filled below
     if rows_in:
         declarations = [*rows_in.header, *declarations]
         more, needs = rows_in.source, rows_in.needs

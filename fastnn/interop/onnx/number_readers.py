@@ -163,7 +163,8 @@ def clipped(r: Reader, x: Value, low: float | None, high: float | None, node: No
 def sides(r: Reader, node: Node) -> tuple[Any, Any]:
     """Both inputs, known numbers without repeats."""
     a, b = (r.env[name] for name in node.inputs)
-    return tuple(compressed(one) if isinstance(one, np.ndarray) else one for one in (a, b))  # type: ignore[return-value]
+    first, second = (compressed(one) if isinstance(one, np.ndarray) else one for one in (a, b))
+    return first, second
 
 
 @reads("Add", "Sum")
