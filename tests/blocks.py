@@ -101,8 +101,7 @@ def _end(lines: list[str], start: int, fence: str | None) -> int:
 def needs(page: Path) -> list[str]:
     """Packages and programs that a page names as needed, and that are not there."""
     text = page.read_text(encoding="utf-8")
-    marked = [marker["value"] for line in text.splitlines() if (marker := MARKER.fullmatch(line))]
-    named = re.findall(r"^ *<!-- *needs: *(.*?) *-->", text, re.MULTILINE) if marked else []
+    named = re.findall(r"^ *<!-- *needs: *(.*?) *-->", text, re.MULTILINE)
     words = [word.strip() for words in named for word in words.split(",")]
     return [word for word in words if importlib.util.find_spec(word) is None and shutil.which(word) is None]
 

@@ -116,7 +116,8 @@ def tex(formula: str) -> str:
 def _tex(node: ast.expr) -> tuple[str, int]:
     """TeX of an expression, and how strongly its outermost operation binds."""
     if isinstance(node, ast.Constant):
-        return str(node.value), 9
+        digits = f"{node.value:.6g}"
+        return (digits if float(digits) == node.value else rf"{digits}\ldots"), 9
     if isinstance(node, ast.Name):
         long = node.id not in NAMES and len(node.id) > 1
         return (rf"\text{{{node.id}}}" if long else NAMES.get(node.id, node.id)), 9

@@ -40,7 +40,9 @@ def titled(name: str, text: str) -> str:
     docstring = ast.get_docstring(ast.parse(text)) or name
     body = text.split('"""', 2)[2]
     first = docstring.split("\n\n")[0].replace("\n", " ")
-    title = f"{name}.py: {first.split(':')[0].split('. ')[0].rstrip('.')}"
+    sentence = first.split(". ")[0].rstrip(".")
+    short = sentence.split(":")[0]
+    title = f"{name}.py: {short if len(short) > 12 else sentence}"
     paragraphs = [part if part.startswith(" ") else part.strip() for part in docstring.split("\n\n")]
     shown = ["::\n\n" + part if part.startswith(" ") else _program(part) for part in paragraphs]
     note = [] if name in RUN else [NOT_RUN]

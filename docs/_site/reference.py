@@ -186,12 +186,14 @@ def complete(app, what: str, name: str, thing: object, options, lines: list[str]
 
 def signature(app, what: str, name: str, thing: object, options, arguments: str, returns: str) -> tuple | None:
     """A class's own signature, where a constructor of a base class takes anything and hands it on."""
-    if what != "class" or "*" not in (arguments or ""):
+    if what == "class" and "*" in (arguments or ""):
+        with contextlib.suppress(TypeError, ValueError):
+            found = inspect.signature(thing).replace(return_annotation=inspect.Signature.empty)
+            arguments, returns = stringify_signature(found, unqualified_typehints=True), ""
+            arguments = re.sub(r"~?(?:dataclasses\.)?InitVar\[([^=]*)\](?= = )", r"\1", arguments)
+    if not arguments:
         return None
-    try:
-        return stringify_signature(inspect.signature(thing), unqualified_typehints=True), None
-    except (TypeError, ValueError):
-        return None
+    return re.sub(r"(?<![.\w])Activation\b(?!\()", "fastnn.activations.Activation", arguments), returns  # not the layer
 
 
 def find(app, env, node, content) -> nodes.Node | None:
