@@ -1,5 +1,5 @@
-/* Runs kernels of the instruction set named by its argument on what a test sends, and sends the arrays back: on machines
- * that an emulator or another system stands for.
+/* Runs kernels of the instruction set named by its argument on what a test sends, and sends the arrays back: on
+ * machines that an emulator or another system stands for.
  *
  * A request on standard input is a `request` and its arrays, each an int64 length in bytes and the bytes; the reply on
  * standard output is the bytes of all arrays after the call, in the same order. Layouts are those of plan.h, so the
