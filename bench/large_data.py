@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from fastnn._kernels.native.native import native
 
 from fastnn import Sequential
 from fastnn._base import threads
 from fastnn._base.arrays import check_finite
 from fastnn._base.writing import write_atomically
+from fastnn._kernels.native.native import native
 from fastnn.layers import Dense
 
 WIDTH, FEW, BATCH = 20, 100_000, 32
