@@ -6,6 +6,7 @@ starts the machine once, with the arrays on its standard input; :meth:`Emulated.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import os
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cross
@@ -116,17 +118,37 @@ def build(machine: Machine, isas: tuple[str, ...], folder: Path, whole: bool) ->
     return linked
 
 
+@cache
+def windows() -> str:
+    """The folder of Wine's Windows, which goes with this process; its server runs on between calls, not to begin anew.
+
+    Not among the sources: it has a link to the whole file system, which setuptools would follow.
+    """
+    folder = tempfile.mkdtemp(prefix="fastnn-wine-")
+    told, server = os.environ | {"WINEDEBUG": "-all", "WINEPREFIX": folder}, shutil.which("wineserver")
+
+    def serve(*words: str) -> None:
+        if server:
+            quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+            subprocess.run([server, *words], env=told, check=False, **quiet)
+
+    def end() -> None:
+        serve("-k")
+        serve("-w")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    serve("-p30")
+    atexit.register(end)
+    return folder
+
+
 class Emulated:
     """Kernels of another machine behind the functions of the native backend; arrays are changed in place."""
 
     def __init__(self, machine: Machine, isa: str, isas: tuple[str, ...] = (), whole: bool = True):
         """Of the instruction set ``isa``, in a program that has all of ``isas``."""
         self.command = [str(machine.runner), str(program(machine, isas or (isa,), whole)), isa]
-        self.told = os.environ | {"WINEDEBUG": "-all", "WINEPREFIX": str(BUILT / "wine")}
-        server = shutil.which("wineserver")
-        if machine is WINDOWS and server:  # which else begins anew for every call, and takes seconds
-            quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-            subprocess.run([server, "-p30"], env=self.told, check=False, **quiet)
+        self.told = os.environ | ({"WINEDEBUG": "-all", "WINEPREFIX": windows()} if machine is WINDOWS else {})
         self.waiting: list | None = None
 
     @contextlib.contextmanager
