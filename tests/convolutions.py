@@ -152,6 +152,8 @@ FEW = (  # each meets something that no other does
     case("Conv1D", (13, 2), 18, filters=3, kernel_size=4, padding="same", strides=2),
     case("Conv1D", (9, 5), filters=3, kernel_size=9, use_bias=False),
     case("DepthwiseConv2D", (6, 7, 5), kernel_size=3),
+    case("DepthwiseConv2D", (4, 21, 19), kernel_size=3, padding="same"),
+    case("DepthwiseConv2D", (9, 30, 39), 3, kernel_size=(2, 3), padding="same"),
     case("DepthwiseConv2D", (6, 7, 3), 20, kernel_size=(2, 3), depth_multiplier=3, padding="same", strides=2),
     case("DepthwiseConv2D", (9, 7, 19), kernel_size=3, padding="same", dilation_rate=2),
     case("DepthwiseConv2D", (5, 13, 33), 17, kernel_size=(3, 2), strides=2),

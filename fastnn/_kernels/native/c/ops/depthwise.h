@@ -5,11 +5,11 @@
 #include "prefetch.h"
 #include "windows.h"
 
-#define ACROSS 8   /* outputs of a line that are summed together */
-#define TAPS 3     /* of a window's line, and lines, whose gradients are summed together */
-#define CHANNELS 4 /* vectors of channels whose gradients at a place are summed together */
-#define PLACES 64  /* of a line, whose taps are kept */
-#define FIRST_CACHE 32768
+#define ACROSS 8          /* outputs of a line that are summed together */
+#define TAPS 3            /* of a window's line, and lines, whose gradients are summed together */
+#define CHANNELS 4        /* vectors of channels at a place that are summed together */
+#define PLACES 64         /* of a line, whose taps are kept */
+#define FIRST_CACHE 32768 /* bytes */
 
 /* Taps [first, end) along one axis that lie inside of it, of the window at `at` (where its first tap reads). */
 typedef struct {
@@ -87,36 +87,54 @@ INLINE void depthwise_outputs(const windows *s, tap_range down, tap_range right,
                    three);
 }
 
-/* `count` vectors of `some` channels of one output: the sum of a single one would wait for each of its products. */
-INLINE void depthwise_vectors(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
-                              const real *bias, int add, real *z, const int some, const int count) {
+/* The products that one place sums: ny lines of nx taps, and the steps from one to the next in numbers and in w. */
+typedef struct {
+    const real *x, *w;
+    int64_t ny, nx, x_down, x_right, w_down, w_right;
+} products;
+
+/* `count` vectors of `some` channels from j on: the sum of a single one would wait for each of its products. */
+INLINE void depthwise_vectors(const products *p, int64_t j, const real *bias, int add, real *z, const int some,
+                              const int count) {
     vf sum[CHANNELS];
 #pragma GCC unroll 4
-    for (int v = 0; v < count; v++) sum[v] = bias ? vec_load(bias + v * LANES, some) : vf_zero();
-    for (int64_t ky = down.first; ky < down.end; ky++)
-        for (int64_t kx = right.first; kx < right.end; kx++) {
-            const real *from = x + (ky * s->dh * s->w + kx * s->dw) * s->c, *number = w + (ky * s->kw + kx) * s->c;
+    for (int v = 0; v < count; v++) sum[v] = bias ? vec_load(bias + j + v * LANES, some) : vf_zero();
+    for (int64_t y = 0; y < p->ny; y++)
+        for (int64_t x = 0; x < p->nx; x++) {
+            const real *from = p->x + y * p->x_down + x * p->x_right + j;
+            const real *number = p->w + y * p->w_down + x * p->w_right + j;
 #pragma GCC unroll 4
             for (int v = 0; v < count; v++)
                 sum[v] = vf_fma(vec_load(from + v * LANES, some), vec_load(number + v * LANES, some), sum[v]);
         }
 #pragma GCC unroll 4
     for (int v = 0; v < count; v++) {
-        if (add) sum[v] = vf_add(vec_load(z + v * LANES, some), sum[v]);
-        vec_store(z + v * LANES, sum[v], some);
+        if (add) sum[v] = vf_add(vec_load(z + j + v * LANES, some), sum[v]);
+        vec_store(z + j + v * LANES, sum[v], some);
     }
 }
 
-/* All channels of one output. */
+/* All c channels of one place. */
+static void depthwise_place(const products *p, int64_t c, const real *bias, int add, real *z) {
+    int64_t j = 0;
+    for (; j + CHANNELS * LANES <= c; j += CHANNELS * LANES) depthwise_vectors(p, j, bias, add, z, LANES, CHANNELS);
+    for (; j + LANES <= c; j += LANES) depthwise_vectors(p, j, bias, add, z, LANES, 1);
+    if (j < c) depthwise_vectors(p, j, bias, add, z, (int)(c - j), 1);
+}
+
+/* One output, of which taps may lie outside of the image. */
 static void depthwise_output(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
                              const real *bias, int add, real *z) {
-    int64_t j = 0;
-    for (; j + CHANNELS * LANES <= s->c; j += CHANNELS * LANES)
-        depthwise_vectors(s, down, right, x + j, w + j, bias ? bias + j : NULL, add, z + j, LANES, CHANNELS);
-    for (; j + LANES <= s->c; j += LANES)
-        depthwise_vectors(s, down, right, x + j, w + j, bias ? bias + j : NULL, add, z + j, LANES, 1);
-    if (j < s->c)
-        depthwise_vectors(s, down, right, x + j, w + j, bias ? bias + j : NULL, add, z + j, (int)(s->c - j), 1);
+    const int64_t x_down = s->dh * s->w * s->c, x_right = s->dw * s->c, w_down = s->kw * s->c;
+    const products p = {.x = x + down.first * x_down + right.first * x_right,
+                        .w = w + down.first * w_down + right.first * s->c,
+                        .ny = down.end - down.first,
+                        .nx = right.end - right.first,
+                        .x_down = x_down,
+                        .x_right = x_right,
+                        .w_down = w_down,
+                        .w_right = s->c};
+    depthwise_place(&p, s->c, bias, add, z);
 }
 
 /* How many outputs of [head, whole) are summed together from ox on, or, where nothing is added to, with some before it
@@ -188,42 +206,25 @@ static readers readers_at(int64_t at, int64_t k, int64_t stride, int64_t dilatio
     return (readers){t, n_taps(&t)};
 }
 
-/* `count` vectors of `some` channels of dx at one place; dz and w are where its first tap of all reads. */
-INLINE void depthwise_dx_tile(const windows *s, const readers *y, const readers *x, const real *dz, const real *w,
-                              int add, real *dx, const int some, const int count) {
-    const int64_t up = y->t.back * s->ow * s->c, back = x->t.back * s->c;
-    const int64_t down = y->t.step * s->kw * s->c, right = x->t.step * s->c;
-    vf sum[CHANNELS];
-#pragma GCC unroll 4
-    for (int v = 0; v < count; v++) sum[v] = vf_zero();
-    for (int64_t p = 0; p < y->n; p++)
-        for (int64_t q = 0; q < x->n; q++) {
-            const real *from = dz - p * up - q * back, *number = w + p * down + q * right;
-#pragma GCC unroll 4
-            for (int v = 0; v < count; v++)
-                sum[v] = vf_fma(vec_load(from + v * LANES, some), vec_load(number + v * LANES, some), sum[v]);
-        }
-#pragma GCC unroll 4
-    for (int v = 0; v < count; v++) {
-        if (add) sum[v] = vf_add(vec_load(dx + v * LANES, some), sum[v]);
-        vec_store(dx + v * LANES, sum[v], some);
-    }
-}
-
+/* dx of one place, which the outputs y across x read. */
 static void depthwise_dx_place(const windows *s, const readers *y, const readers *x, const real *dz, const real *w,
                                int add, real *dx) {
+    products p = {.x = dz,
+                  .w = w,
+                  .ny = y->n,
+                  .nx = x->n,
+                  .x_down = -y->t.back * s->ow * s->c,
+                  .x_right = -x->t.back * s->c,
+                  .w_down = y->t.step * s->kw * s->c,
+                  .w_right = x->t.step * s->c};
     if (y->n && x->n) {
-        dz += (y->t.output * s->ow + x->t.output) * s->c;
-        w += (y->t.first * s->kw + x->t.first) * s->c;
+        p.x += (y->t.output * s->ow + x->t.output) * s->c;
+        p.w += (y->t.first * s->kw + x->t.first) * s->c;
     }
-    int64_t j = 0;
-    for (; j + CHANNELS * LANES <= s->c; j += CHANNELS * LANES)
-        depthwise_dx_tile(s, y, x, dz + j, w + j, add, dx + j, LANES, CHANNELS);
-    for (; j + LANES <= s->c; j += LANES) depthwise_dx_tile(s, y, x, dz + j, w + j, add, dx + j, LANES, 1);
-    if (j < s->c) depthwise_dx_tile(s, y, x, dz + j, w + j, add, dx + j, (int)(s->c - j), 1);
+    depthwise_place(&p, s->c, NULL, add, dx);
 }
 
-/* The same with any strides, place by place. */
+/* dx of an image with any strides, place by place. */
 static void depthwise_dx(const windows *s, const real *dz, const real *w, int add, real *dx) {
     readers across[PLACES];
     for (int64_t first = 0; first < s->w; first += PLACES) {
