@@ -26,6 +26,7 @@ def written(folder: Path, text: str) -> Path:
     return page
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 @pytest.mark.parametrize("page", [case(page) for page in PAGES if any(block.runs for block in READ[page])])
 def test_the_blocks_of_a_page_run(page, request, tmp_path, monkeypatch, no_figures_left):
     if missing := blocks.needs(page):
