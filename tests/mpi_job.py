@@ -95,7 +95,7 @@ def differs(what):
 
 def bandwidth(n, rounds):
     """Seconds a step of a wide network, and bytes that its parameters have."""
-    job = DataParallel(shards=job_shards())
+    job = DataParallel(shards=job_shards(), timeout=float(os.environ.get("JOB_TIMEOUT", "60")))
     model, x, y = (
         networks.compiled(
             [networks.layers.Dense(int(n), "relu", input_shape=(int(n),)), networks.layers.Dense(1)], "sgd", "mse"
