@@ -22,7 +22,7 @@ from fastnn._engine.distribution import Wanted
 from fastnn.errors import DistributedError, DistributedTimeout
 
 MESSAGE, DATA = 11, 12  # tags
-SPIN = 100e-6  # seconds of waiting in which the processor is not given away
+SPIN = 2e-3  # seconds of waiting in which the processor is given to others that want it, and no longer
 REST = 50e-6
 PATIENCE = 5.0  # seconds in which the rank that failed may end the job, before another one does
 
@@ -143,9 +143,19 @@ class MPIComm:
                 )
             if waited > SPIN:
                 time.sleep(REST)
+            else:
+                _give_way()
 
     def __repr__(self) -> str:
         return f"MPIComm(rank {self.rank} of {self.size}, timeout={self.timeout:g})"
+
+
+def _give_way() -> None:
+    """Let another process of this processor go on."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)
 
 
 def _mpi() -> Any:
