@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define RARE __attribute__((noinline, cold)) /* compiled for size */
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")
 #else
