@@ -88,7 +88,7 @@ INLINE double wide_rows(loss_run run, const loss_rows *rows, int64_t begin, int6
         run.t = (const real *)rows->target + target_row(rows, i) * n;
         run.y = rows->y + i * n, run.dy = rows->dy + i * n;
         run.factor = vf_set1(w * scale);
-        total += w * (vec_row_sum(loss_part, &run, n) * share);
+        total += w * (vec_row_sum_looped(loss_part, &run, n) * share);
     }
     return total;
 }
