@@ -140,7 +140,12 @@ class MaxNorm(Constraint):
 @fixed
 @dataclass(frozen=True, repr=False)
 class UnitNorm(Constraint):
-    """Norms of 1; ``axis`` as in :class:`MaxNorm`."""
+    """Norms of 1; ``axis`` as in :class:`MaxNorm`.
+
+    Parameters
+    ----------
+    axis : axis or axes over which a norm is taken.
+    """
 
     axis: Any = 0
 
@@ -194,6 +199,10 @@ CONSTRAINTS: dict[str, type[Constraint]] = {c.__name__: c for c in (MaxNorm, Non
 
 def get(constraint: object) -> Constraint | None:
     """Turn what a user wrote (name, object, class, stored config, None) into a constraint, or None for none.
+
+    Parameters
+    ----------
+    constraint : a name, a class, an object, a configuration, or None.
 
     >>> from fastnn import constraints
     >>> constraints.get("non_neg"), constraints.get({"class_name": "MaxNorm", "config": {"max_value": 3}})

@@ -35,6 +35,11 @@ def penalize(segments: np.ndarray, params: np.ndarray, grads: np.ndarray, scale:
 class L1L2:
     """Both penalties; a factor of zero is none. Called on an array, it gives the penalty.
 
+    Parameters
+    ----------
+    l1 : factor of the sum of absolute values.
+    l2 : factor of the sum of squares.
+
     >>> from fastnn.layers import Dense
     >>> from fastnn.regularizers import L1L2
     >>> Dense(1, kernel_regularizer=L1L2(l1=0.001, l2=0.01))
@@ -74,7 +79,12 @@ class L1L2:
 
 
 class L1(L1L2):
-    """``l1 * sum |w|``."""
+    """``l1 * sum |w|``.
+
+    Parameters
+    ----------
+    l1 : factor of the sum of absolute values.
+    """
 
     def __init__(self, l1: float = 0.01):
         super().__init__(l1=l1)
@@ -82,6 +92,10 @@ class L1(L1L2):
 
 class L2(L1L2):
     """``l2 * sum w**2``.
+
+    Parameters
+    ----------
+    l2 : factor of the sum of squares.
 
     >>> from fastnn.regularizers import L2
     >>> L2(0.5)
@@ -99,6 +113,10 @@ NAMED = {"l1": L1(), "l2": L2(), "l1_l2": L1L2(0.01, 0.01)}
 
 def get(regularizer: object) -> L1L2:
     """Turn what a user wrote (name, object, class, configuration, None) into a penalty.
+
+    Parameters
+    ----------
+    regularizer : a name, a class, an object, a configuration, or None.
 
     >>> from fastnn import regularizers
     >>> regularizers.get("L2"), regularizers.get({"class_name": "L1", "config": {"l1": 0.5}})

@@ -30,6 +30,7 @@ class ReduceLROnPlateau(Monitor):
     patience : epochs without improvement before the rate falls, and before it falls again.
     min_delta : what an improvement must exceed.
     cooldown : epochs after a fall that do not count towards ``patience``.
+    min_lr : the rate never falls below, from 0 on.
 
     >>> import numpy as np
     >>> from fastnn import Sequential

@@ -42,6 +42,13 @@ class ReLU(Elementwise):
 
     Other caps, and a ``threshold`` other than 0, have no kernels and are refused.
 
+    Parameters
+    ----------
+    max_value : None, or 6 to cap the output there.
+    negative_slope : the slope below zero.
+    threshold : 0; no other one is there.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import ReLU
     >>> Sequential([ReLU(negative_slope=0.5, input_shape=(2,))]).predict([[-1.0, 3.0]]).tolist()
@@ -75,6 +82,11 @@ class ReLU(Elementwise):
 class LeakyReLU(Elementwise):
     """``x`` above zero, ``negative_slope * x`` below.
 
+    Parameters
+    ----------
+    negative_slope : the slope below zero.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import LeakyReLU
     >>> Sequential([LeakyReLU(0.5, input_shape=(2,))]).predict([[-1.0, 3.0]]).tolist()
@@ -97,6 +109,11 @@ class LeakyReLU(Elementwise):
 class ELU(Elementwise):
     """``x`` above zero, ``alpha * (exp(x) - 1)`` below (Clevert et al. 2015).
 
+    Parameters
+    ----------
+    alpha : what it tends to far below zero is ``-alpha``.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn.layers import ELU
     >>> ELU(0.5)
     ELU(alpha=0.5)
@@ -117,6 +134,11 @@ class ELU(Elementwise):
 @described
 class Softmax(Elementwise):
     """``exp(x) / sum(exp(x))`` along the last axis.
+
+    Parameters
+    ----------
+    axis : the axis of classes or units; only the last one, -1, is there.
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Softmax
@@ -140,6 +162,10 @@ class Softmax(Elementwise):
 @described
 class Identity(Described):
     """Gives what it gets.
+
+    Parameters
+    ----------
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Activation, Identity

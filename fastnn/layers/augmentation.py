@@ -185,7 +185,7 @@ class RandomRotation(Interpolating):
     fill_mode, interpolation, fill_value, data_format : as of :class:`RandomTranslation`.
     seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
-    Shapes: ``(height, width, channels)`` stays.
+    Shapes: ``(height, width, channels)`` stays. ``y[m + p] = x[m + R @ p]``, with the middle ``m`` and the turn ``R``.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import RandomRotation
@@ -222,7 +222,7 @@ class RandomZoom(Interpolating):
     fill_mode, interpolation, fill_value, data_format : as of :class:`RandomTranslation`.
     seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
-    Shapes: ``(height, width, channels)`` stays. What is read at ``i`` lies ``1 + factor`` times as far from the middle.
+    Shapes: ``(height, width, channels)`` stays. ``y[m + p] = x[m + (1 + factor) * p]``, with the middle ``m``.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import RandomZoom

@@ -25,6 +25,8 @@ class Layer(Weighted):
 
     Parameters
     ----------
+    *arguments : none; a subclass has those of its constructor.
+    **given : those of every layer: ``name``, ``trainable``, ``dtype``, ``input_shape``, ``activity_regularizer``.
     name : shown in summaries and files.
     trainable : whether training changes its weights.
     dtype : None, or the dtype that its model has to have.

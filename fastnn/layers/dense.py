@@ -29,6 +29,7 @@ class Dense(Described):
     activity_regularizer : likewise, of the layer's output; divided by the rows of a batch, as Keras does.
     kernel_constraint, bias_constraint : names or objects of :mod:`fastnn.constraints`, applied after every update.
     input_shape : shape of one sample, for the first layer; ``input_dim=n`` means ``(n,)``.
+    input_dim : ``n`` means ``input_shape=(n,)``.
     name : shown in summaries and files.
 
     Shapes: ``(..., n_in)`` -> ``(..., units)``; kernel ``(n_in, units)``, bias ``(units,)``.
@@ -99,7 +100,12 @@ class Dense(Described):
 
 @described
 class Activation(Described):
-    """An activation as a layer of its own; after a linear Dense the plan joins the two.
+    """An activation as a layer of its own, ``y = activation(x)``; after a linear Dense the plan joins the two.
+
+    Parameters
+    ----------
+    activation : a name, a record of :mod:`fastnn.activations`, or None for linear.
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Activation

@@ -99,7 +99,7 @@ class Described(Common):
         return self._place is not None
 
     def build(self, input_shape: Any) -> None:
-        """Refused: layers get their weights in models."""
+        """Refused, with any ``input_shape``: layers get their weights in models."""
         raise TypeError(f"{self!r} gets its weights in a model: Sequential([layer]).build({input_shape!r})")
 
     @by_inputs
@@ -147,7 +147,7 @@ class Described(Common):
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
-        """A layer as :meth:`get_config` describes it, with no weights yet.
+        """A layer from ``config``, as :meth:`get_config` gives it, with no weights yet.
 
         Raises
         ------

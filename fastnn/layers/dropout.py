@@ -73,7 +73,7 @@ class Dropout(Sharing):
         Axes of 1 are neighbours.
     seed : whole number in [0, 2**64) from which what is drawn follows in place of the model's seed, which may then
         differ; two layers of one seed still draw different numbers. None for the model's.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense, Dropout
@@ -114,6 +114,12 @@ class SpatialDropout1D(SpatialDropout):
     Neighbouring steps are alike, so that numbers dropped one by one would be known from those beside them. See
     :class:`Dropout` for what is drawn, and from what; ``rate`` and ``seed`` are as there.
 
+    Parameters
+    ----------
+    rate : share of the numbers that are dropped, or what it stands for, from 0 to less than 1.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    input_shape, name : as of :class:`Layer`.
+
     Shapes: ``(steps, channels)``, as it came.
 
     >>> from fastnn import Sequential
@@ -135,6 +141,12 @@ class SpatialDropout2D(SpatialDropout):
     """Zeroes a share ``rate`` of the channels of an image in training, and scales the rest.
 
     See :class:`SpatialDropout1D`. Shapes: ``(height, width, channels)``, as it came.
+
+    Parameters
+    ----------
+    rate : share of the numbers that are dropped, or what it stands for, from 0 to less than 1.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn.layers import SpatialDropout2D
     >>> SpatialDropout2D(0.5)

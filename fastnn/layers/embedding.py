@@ -25,6 +25,7 @@ class Embedding(Described):
         :mod:`fastnn.initializers`, :mod:`fastnn.regularizers` and :mod:`fastnn.constraints`.
     mask_zero : whether 0 stands for a step that is not there: layers behind this one leave it out (see
         docs/sequences.md). Its vector is there none the less.
+    input_length : steps of a sequence, as in older Keras; ``input_shape`` says the same.
     input_shape, name : as of all layers; ``input_length=n`` means ``(n,)``.
 
     Shapes: ``(...)`` -> ``(..., output_dim)``; embeddings ``(input_dim, output_dim)``. Other numbers are an error where
@@ -90,7 +91,7 @@ class Masking(Described):
     Parameters
     ----------
     mask_value : what fills them.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, features)``, as it came.
 

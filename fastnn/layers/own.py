@@ -153,7 +153,12 @@ class Own:
         return weight
 
     def build(self, input_shape: Any) -> None:
-        """Make weights for this shape, by :meth:`add_weight`; what a class derives, without any by itself."""
+        """Make weights for this shape, by :meth:`add_weight`; what a class derives, without any by itself.
+
+        Parameters
+        ----------
+        input_shape : ``(None, *shape)``; of several inputs a list of such.
+        """
 
     @property
     def built(self) -> bool:
@@ -257,7 +262,12 @@ class Own:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The layer of :meth:`get_config`."""
+        """The layer of :meth:`get_config`.
+
+        Parameters
+        ----------
+        config : a dict of the constructor's arguments.
+        """
         return cls(**config)
 
     def config(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class ParametricActivation(Described):
         softmax nor log_softmax.
     alpha_initializer, alpha_regularizer, alpha_constraint : names or objects of :mod:`fastnn.initializers`,
         :mod:`fastnn.regularizers` and :mod:`fastnn.constraints`.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(..., n)`` -> ``(..., n)``; alpha ``(n,)``.
 

@@ -32,7 +32,7 @@ class Periodic(Described):
         a target that wiggles with an input. Phases start uniform over a wave, kernel and bias uniform within
         ``1 / sqrt(frequencies)``.
     include_input : whether the number itself stands behind those it is mixed to.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(..., n)`` -> ``(..., n * (units + 1))``, without the input ``(..., n * units)``; frequencies and phases
     ``(n, frequencies)``, kernel ``(n, units, frequencies)``, bias ``(n, units)``.

@@ -34,17 +34,7 @@ class AnyPooling(Described):
 
 @described
 class Pooling(AnyPooling):
-    """What :class:`MaxPooling1D`, :class:`MaxPooling2D`, :class:`AveragePooling1D` and :class:`AveragePooling2D` take.
-
-    Parameters
-    ----------
-    pool_size : of the windows: a number, or one for each axis.
-    strides : how far windows are apart, likewise; None for ``pool_size``, so that they stand side by side.
-    padding : ``"valid"`` for windows inside the input alone: ``(n - pool_size) // strides + 1`` along an axis of ``n``;
-        ``"same"`` for ``(n - 1) // strides + 1``, with padding that counts for nothing.
-    data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
-    """
+    """What the poolings of windows take; :class:`MaxPooling2D` describes it."""
 
     pool_size: Any = 2
     strides: Any = None
@@ -74,7 +64,7 @@ class Pooling(AnyPooling):
 
 @described
 class MaxPooling1D(Pooling):
-    """The largest number of each window of a signal; arguments as of :class:`Pooling`.
+    """The largest number of each window of a signal; arguments as of :class:`MaxPooling2D`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, channels)``; ``y[i, c] = max(x[i * strides + j, c])`` over ``j <
     pool_size``. The first of several largest numbers has the gradient.
@@ -91,7 +81,16 @@ class MaxPooling1D(Pooling):
 
 @described
 class MaxPooling2D(Pooling):
-    """The largest number of each window of an image; arguments as of :class:`Pooling`.
+    """The largest number of each window of an image: ``y[i, j, c] = max(x[i * strides + k, j * strides + l, c])``.
+
+    Parameters
+    ----------
+    pool_size : of the windows: a number, or one for each axis.
+    strides : how far windows are apart, likewise; None for ``pool_size``, so that they stand side by side.
+    padding : ``"valid"`` for windows inside the input alone: ``(n - pool_size) // strides + 1`` along an axis of ``n``;
+        ``"same"`` for ``(n - 1) // strides + 1``, with padding that counts for nothing.
+    data_format : None or ``"channels_last"``.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, channels)``. The first of several largest numbers
     of a window, in row-major order, has the gradient.
@@ -107,7 +106,7 @@ class MaxPooling2D(Pooling):
 
 @described
 class AveragePooling1D(Pooling):
-    """The mean of each window of a signal; arguments as of :class:`Pooling`.
+    """The mean of each window of a signal; arguments as of :class:`MaxPooling2D`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, channels)``; ``y[i, c] = mean(x[i * strides + j, c])`` over ``j <
     pool_size``. With ``padding="same"`` the mean is of the steps inside the signal. Keras computes that on TensorFlow
@@ -125,7 +124,7 @@ class AveragePooling1D(Pooling):
 
 @described
 class AveragePooling2D(Pooling):
-    """The mean of each window of an image; arguments as of :class:`Pooling`.
+    """The mean of each window of an image; arguments as of :class:`MaxPooling2D`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, channels)``. With ``padding="same"`` the mean is
     of the places inside the image. Keras computes that on TensorFlow and JAX; on PyTorch it repeats the image's edge
@@ -143,14 +142,7 @@ class AveragePooling2D(Pooling):
 
 @described
 class GlobalPooling(AnyPooling):
-    """What the four global poolings take.
-
-    Parameters
-    ----------
-    data_format : None or ``"channels_last"``.
-    keepdims : whether the axes that are pooled stay, with size 1.
-    input_shape, name : as of all layers.
-    """
+    """What the global poolings take; :class:`GlobalMaxPooling2D` describes it."""
 
     data_format: str | None = None
     keepdims: bool = False
@@ -172,7 +164,7 @@ class GlobalPooling(AnyPooling):
 
 @described
 class GlobalMaxPooling1D(GlobalPooling):
-    """The largest number of each channel of a signal; arguments as of :class:`GlobalPooling`.
+    """The largest number of each channel of a signal; arguments as of :class:`GlobalMaxPooling2D`.
 
     Shapes: ``(steps, channels)`` -> ``(channels,)``, with ``keepdims`` ``(1, channels)``.
 
@@ -187,7 +179,13 @@ class GlobalMaxPooling1D(GlobalPooling):
 
 @described
 class GlobalMaxPooling2D(GlobalPooling):
-    """The largest number of each channel of an image; arguments as of :class:`GlobalPooling`.
+    """The largest number of each channel of an image: ``y[c] = max(x[i, j, c])`` over all places.
+
+    Parameters
+    ----------
+    data_format : None or ``"channels_last"``.
+    keepdims : whether the axes that are pooled stay, with size 1.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(channels,)``, with ``keepdims`` ``(1, 1, channels)``.
 
@@ -202,7 +200,7 @@ class GlobalMaxPooling2D(GlobalPooling):
 
 @described
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean of each channel of a signal; arguments as of :class:`GlobalPooling`.
+    """The mean of each channel of a signal; arguments as of :class:`GlobalMaxPooling2D`.
 
     Of a sequence with a mask it is the mean over the steps that count, 0 where none does.
 
@@ -225,7 +223,7 @@ class GlobalAveragePooling1D(GlobalPooling):
 
 @described
 class GlobalAveragePooling2D(GlobalPooling):
-    """The mean of each channel of an image; arguments as of :class:`GlobalPooling`.
+    """The mean of each channel of an image; arguments as of :class:`GlobalMaxPooling2D`.
 
     Shapes: ``(height, width, channels)`` -> ``(channels,)``, with ``keepdims`` ``(1, 1, channels)``.
 

@@ -15,13 +15,13 @@ from fastnn.layers.settling import settle
 
 @described
 class PositionEmbedding(Described):
-    """A trained vector for each place in a sequence, as numbers to be added to it; KerasHub's layer of that name.
+    """A trained vector for each place in a sequence, ``y[t] = w[t]``, to be added to it; KerasHub's layer of that name.
 
     Parameters
     ----------
     sequence_length : of the longest sequence.
     initializer : name or object of :mod:`fastnn.initializers`.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, features)``, as it came; position_embeddings ``(sequence_length, features)``, of which the first
     ``steps`` are given.

@@ -23,7 +23,7 @@ class PReLU(Described):
         :mod:`fastnn.regularizers` and :mod:`fastnn.constraints`.
     shared_axes : axes along which one alpha serves, counted with 0 for the batch: the first ones, so ``[1, 2]`` for an
         alpha for each channel of an image, ``[1]`` for each channel of a signal.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: as it came; weight alpha as large as a sample, with 1 for shared axes.
 

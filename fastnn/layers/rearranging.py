@@ -96,7 +96,7 @@ class ZeroPadding1D(ZeroPadding):
     ----------
     padding : steps before and behind: a number, or a pair.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, channels)`` -> ``(before + steps + behind, channels)``.
 
@@ -118,7 +118,7 @@ class ZeroPadding2D(ZeroPadding):
     padding : lines and places: one number for all sides, ``(above and below, left and right)``, or ``((top, bottom),
         (left, right))``.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(top + height + bottom, left + width + right, channels)``.
 
@@ -158,7 +158,7 @@ class Cropping1D(Cropping):
     Parameters
     ----------
     cropping : steps before and behind: a number, or a pair.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, channels)`` -> ``(steps - before - behind, channels)``.
 
@@ -183,7 +183,7 @@ class Cropping2D(Cropping):
     cropping : lines and places: one number for all sides, ``(above and below, left and right)``, or ``((top, bottom),
         (left, right))``.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(height - top - bottom, width - left - right, channels)``.
 

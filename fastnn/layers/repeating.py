@@ -24,7 +24,7 @@ class UpSampling1D(Rearranging):
     Parameters
     ----------
     size : how often.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, channels)`` -> ``(size * steps, channels)``.
 
@@ -59,7 +59,7 @@ class UpSampling2D(Rearranging):
     size : how often along both axes: a number, or one for each.
     data_format : None or ``"channels_last"``.
     interpolation : ``"nearest"``; Keras' others compute new numbers, and are not there.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(size[0] * height, size[1] * width, channels)``.
 
@@ -105,7 +105,7 @@ class RepeatVector(Rearranging):
     Parameters
     ----------
     n : how often.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(features,)`` -> ``(n, features)``.
 
@@ -138,7 +138,7 @@ class Permute(Rearranging):
     Parameters
     ----------
     dims : which axis of the input, counted from 1, each axis of the output is.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(n_1, n_2, ...)`` -> ``(n_dims[0], n_dims[1], ...)``. Axes that stay side by side count as one; of what is
     left, five can be put into another order at once.

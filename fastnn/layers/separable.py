@@ -18,17 +18,7 @@ from fastnn.layers.windows import PADDINGS, count
 
 @described
 class SeparableConv(Convolution):
-    """What :class:`SeparableConv1D` and :class:`SeparableConv2D` take.
-
-    Parameters
-    ----------
-    filters : channels of the output.
-    kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, input_shape, name : as of
-        :class:`Conv`.
-    depth_multiplier : filters of each channel in the first step.
-    depthwise_initializer ... pointwise_constraint : of the kernels of the first and the second step.
-    bias_initializer, bias_regularizer, activity_regularizer, bias_constraint : as of :class:`Conv`.
-    """
+    """What :class:`SeparableConv1D` and :class:`SeparableConv2D` take."""
 
     filters: int
     kernel_size: Any
@@ -89,7 +79,7 @@ class SeparableConv(Convolution):
 
 @described
 class SeparableConv1D(SeparableConv):
-    """A depthwise convolution along signals, then a dense layer at each step; arguments as of :class:`SeparableConv`.
+    """A depthwise convolution along signals, then a dense layer at each step; arguments as of :class:`SeparableConv2D`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, filters)``.
     """
@@ -99,7 +89,21 @@ class SeparableConv1D(SeparableConv):
 
 @described
 class SeparableConv2D(SeparableConv):
-    """A depthwise convolution over images, then a dense layer at each place; arguments as of :class:`SeparableConv`.
+    """A depthwise convolution over images, then a dense layer at each place.
+
+    ``y = activation(depthwise(x) @ pointwise_kernel + bias)``, the first as :class:`DepthwiseConv2D`.
+
+    Parameters
+    ----------
+    filters : channels of the output.
+    depth_multiplier : filters of each channel in the first step, a whole number from 1 on.
+    depthwise_initializer, pointwise_initializer : of the kernels of the first and the second step, names or objects of
+        :mod:`fastnn.initializers`.
+    depthwise_regularizer, pointwise_regularizer : likewise of :mod:`fastnn.regularizers`, or None for no penalty.
+    depthwise_constraint, pointwise_constraint : likewise of :mod:`fastnn.constraints`, or None.
+    kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias : as of :class:`Conv2D`.
+    bias_initializer, bias_regularizer, activity_regularizer, bias_constraint : as of :class:`Conv2D`.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, filters)``.
 

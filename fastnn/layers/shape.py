@@ -19,6 +19,11 @@ from fastnn.layers.settling import settle
 class InputLayer(Described):
     """States the shape of one sample; :func:`Input` makes it, and gives its edge.
 
+    Parameters
+    ----------
+    shape : shape of one sample, without the rows; None for a length that differs from batch to batch.
+    name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense, InputLayer
     >>> Sequential([InputLayer((20,)), Dense(3)]).output_shape
@@ -55,6 +60,11 @@ def Input(*arguments: Any, **named: Any) -> Edge:
 
     Also the first in the list of a :class:`fastnn.Sequential`.
 
+    Parameters
+    ----------
+    *arguments : as of :func:`fastnn.layers.Input` in Keras: ``shape``, ``name``, ``dtype``, ``batch_shape``.
+    **named : the same by name.
+
     >>> from fastnn import Model
     >>> from fastnn.layers import Dense, Input
     >>> x = Input((20,), name="features")
@@ -67,6 +77,10 @@ def Input(*arguments: Any, **named: Any) -> Edge:
 @described
 class Flatten(Described):
     """``(a, b, ...)`` -> ``(a * b * ...,)``; rows stay where they are.
+
+    Parameters
+    ----------
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense, Flatten
@@ -88,6 +102,11 @@ class Flatten(Described):
 @described
 class Reshape(Described):
     """Another shape for the same numbers; one size may be -1 and follows from the others.
+
+    Parameters
+    ----------
+    target_shape : shape of a sample behind it; one size may be -1.
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Reshape

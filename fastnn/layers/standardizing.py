@@ -22,6 +22,12 @@ from fastnn.layers.settling import settle
 class Rescaling(Described):
     """``y = x * scale + offset``, also in prediction: ``Rescaling(1 / 255)`` takes images of bytes.
 
+    Parameters
+    ----------
+    scale : what is multiplied with.
+    offset : what is added behind that.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Rescaling
     >>> Sequential([Rescaling(0.5, offset=-1.0, input_shape=(2,))]).predict([[2.0, 4.0]]).tolist()
@@ -66,7 +72,7 @@ class Normalization(Described):
         mean of all, or several, which are the last ones, as ``(1, 2, 3)`` for each number of an image.
     mean, variance : given, as numbers or arrays; None where :meth:`adapt` finds them. Until then 0 and 1.
     invert : ``y = x * max(sqrt(variance), 1e-7) + mean`` instead.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: as it came; weights mean and variance, which are not trained.
 

@@ -58,18 +58,7 @@ class Returned(Windows):
 
 @described
 class ConvTranspose(Convolution):
-    """What :class:`Conv1DTranspose` and :class:`Conv2DTranspose` take.
-
-    Parameters
-    ----------
-    filters : channels of the output.
-    kernel_size, strides, dilation_rate : of the windows in the output: a number, or one for each axis.
-    padding : ``"valid"``, or ``"same"`` for an output ``strides`` times as long as the input.
-    output_padding : numbers less than ``strides``, by which the output is longer than ``(n - 1) * strides`` and what
-        the last window needs ("valid") or 1 where the window is odd ("same"); None for what ``padding`` says.
-    data_format : None or ``"channels_last"``.
-    activation, use_bias, kernel_initializer ... bias_constraint, input_shape, name : as of :class:`Conv`.
-    """
+    """What :class:`Conv1DTranspose` and :class:`Conv2DTranspose` take."""
 
     filters: int
     kernel_size: Any
@@ -118,7 +107,7 @@ class ConvTranspose(Convolution):
 
 @described
 class Conv1DTranspose(ConvTranspose):
-    """The way back of a convolution along signals; arguments as of :class:`ConvTranspose`.
+    """The way back of a convolution along signals; arguments as of :class:`Conv2DTranspose`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, filters)``; kernel ``(kernel_size, filters, channels)``, bias
     ``(filters,)``. ``y[t * strides + k * dilation_rate - cut] += x[t] @ kernel[k].T`` for all ``t`` and ``k``.
@@ -135,7 +124,18 @@ class Conv1DTranspose(ConvTranspose):
 
 @described
 class Conv2DTranspose(ConvTranspose):
-    """The way back of a convolution over images; arguments as of :class:`ConvTranspose`.
+    """The way back of a convolution over images: ``y[i * strides + k * dilation_rate - cut] += x[i] @ kernel[k].T``.
+
+    Parameters
+    ----------
+    filters : channels of the output.
+    kernel_size, strides, dilation_rate : of the windows in the output: a number, or one for each axis.
+    padding : ``"valid"``, or ``"same"`` for an output ``strides`` times as long as the input.
+    output_padding : numbers less than ``strides``, by which the output is longer than ``(n - 1) * strides`` and what
+        the last window needs ("valid") or 1 where the window is odd ("same"); None for what ``padding`` says.
+    data_format : None or ``"channels_last"``.
+    activation, use_bias, kernel_initializer ... bias_constraint : as of :class:`Dense`.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, filters)``; kernel ``(*kernel_size, filters,
     channels)``, bias ``(filters,)``.

@@ -61,7 +61,7 @@ class Bidirectional(Carrying, Described):
     merge_mode : what becomes of both outputs: ``"concat"`` (side by side), ``"sum"``, ``"mul"``, ``"ave"``, or None for
         a list of both.
     backward_layer : the layer that goes backwards, where it is another one; it has ``go_backwards=True``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Called with ``initial_state=``, a list of edges, the first states are of the layer that goes forwards. With
     ``return_state`` of the layer the last states of both follow the output. As in Keras, the outputs of masked steps
@@ -197,7 +197,7 @@ class TimeDistributed(Described):
     Parameters
     ----------
     layer : what takes the numbers of one step; no recurrent layer, and none that measures batches.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, ...)`` -> ``(steps, ...)``, what the layer makes of ``(...)``. Of a Dense layer it is the same as
     the layer by itself.

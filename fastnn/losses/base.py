@@ -72,7 +72,13 @@ class Loss:
         self.reduction = check_reduction(reduction)
 
     def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
-        """Loss of each row."""
+        """Loss of each row.
+
+        Parameters
+        ----------
+        y_true : targets as they were given to ``fit``.
+        y_pred : predictions ``(rows, n)``.
+        """
         raise NotImplementedError(f"{type(self).__name__} needs a method call(self, y_true, y_pred)")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -127,7 +133,13 @@ def _weight_of(came: Any, values: np.ndarray) -> np.ndarray:
 
 
 def reduction_of(loss: Loss, weight: float = 1.0) -> Reduction:
-    """How a model is trained with a loss that counts ``weight`` (Keras' ``loss_weights``)."""
+    """How a model is trained with a loss that counts ``weight`` (Keras' ``loss_weights``).
+
+    Parameters
+    ----------
+    loss : a loss.
+    weight : its factor.
+    """
     if loss.reduction is None:
         raise ValueError(
             f"the loss {loss.name!r} has reduction=None, which keeps one loss for each row; training minimises one "
@@ -138,7 +150,12 @@ def reduction_of(loss: Loss, weight: float = 1.0) -> Reduction:
 
 
 def weight_of(loss_weights: Any) -> float:
-    """Keras' ``loss_weights`` for the one output of a model: a number, or a list or dict of one."""
+    """Keras' ``loss_weights`` for the one output of a model: a number, or a list or dict of one.
+
+    Parameters
+    ----------
+    loss_weights : as of ``compile``.
+    """
     several = loss_weights.values() if isinstance(loss_weights, dict) else loss_weights
     if isinstance(loss_weights, list | tuple | dict):
         if len(loss_weights) != 1:

@@ -31,6 +31,11 @@ class CustomLoss(Loss):
     Design: rows do not depend on each other, so one output column of all rows is moved at once and
     a gradient costs ``2 n`` calls, not ``2 n rows``. An autograd tape (rejected) is a second library.
 
+    Parameters
+    ----------
+    function : ``f(target, prediction)`` gives one loss a row, or the pair of it and its gradient.
+    name, reduction : as of :class:`Loss`.
+
     >>> import numpy as np
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense

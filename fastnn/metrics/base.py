@@ -75,7 +75,15 @@ class Metric:
     def add_variable(
         self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
     ) -> Variable:
-        """An array of zeros that :meth:`reset_state` sets to zero again."""
+        """An array of zeros that :meth:`reset_state` sets to zero again.
+
+        Parameters
+        ----------
+        shape : of the array, ``()`` for a number.
+        initializer : ``"zeros"``, the only one.
+        dtype : None for float64.
+        name : for Keras' sake; nothing depends on it.
+        """
         if initializer not in ("zeros", None):
             raise ValueError(f"a metric's variables start from zeros, got initializer={initializer!r}")
         variable = np.zeros(shape, dtype or np.float64).view(Variable)
@@ -85,7 +93,14 @@ class Metric:
     add_weight = add_variable
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in rows."""
+        """Take in rows.
+
+        Parameters
+        ----------
+        y_true : targets of some rows.
+        y_pred : predictions of these rows, ``(rows, n)``.
+        sample_weight : None or a weight for each row, ``(rows,)``.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define update_state(y_true, y_pred, sample_weight)")
 
     def result(self) -> Any:
@@ -124,7 +139,12 @@ class Metric:
 
 
 class Definition(Metric):
-    """Base of fastnn's own metrics, dataclasses of Keras' arguments: read from sums, or from all predictions."""
+    """Base of fastnn's own metrics, dataclasses of Keras' arguments: read from sums, or from all predictions.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     usual_name: ClassVar[str] = ""
 

@@ -148,7 +148,7 @@ def _largest(y: np.ndarray, k: int) -> np.ndarray:
 
 @dataclass(repr=False)
 class Precision(_Thresholded):
-    """True positives among predicted positives.
+    """True positives among predicted positives: ``TP / (TP + FP)``.
 
     Parameters
     ----------
@@ -157,6 +157,7 @@ class Precision(_Thresholded):
         classes, None lets the largest output of a row decide where the outputs are classes, as scikit-learn does.
     top_k : only the ``k`` largest outputs of a row can be a yes.
     class_id : only this output or class.
+    name, dtype : as of :class:`Metric`.
     average : ``"micro"``, ``"macro"``, ``"weighted"`` or None; see :mod:`fastnn.metrics.confusion`.
 
     >>> import numpy as np
@@ -179,7 +180,12 @@ class Precision(_Thresholded):
 
 @dataclass(repr=False)
 class Recall(_Thresholded):
-    """True positives among actual positives; arguments as :class:`Precision`."""
+    """True positives among actual positives, ``TP / (TP + FN)``; arguments as :class:`Precision`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     score = staticmethod(recall)
 
@@ -218,6 +224,7 @@ class FBetaScore(_FScore):
     threshold : predictions above it are a yes. None lets the largest output of a row decide, and of outputs that say
         yes or no by themselves (one output, sigmoids) each above 0.5 (above 0 for logits). Keras takes the largest
         there, too, so that one output always says yes, and a row of many labels has one.
+    name, dtype : as of :class:`Metric`.
     """
 
     average: str | None = None
@@ -235,6 +242,12 @@ class FBetaScore(_FScore):
 @dataclass(repr=False)
 class F1Score(_FScore):
     """:class:`FBetaScore` with ``beta=1``: the harmonic mean of precision and recall.
+
+    Parameters
+    ----------
+    average : ``"micro"``, ``"macro"``, ``"weighted"`` or None for a value of each class.
+    threshold : predictions above it are a yes.
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> truth, predicted = [[1, 0, 0], [0, 1, 0], [0, 1, 0]], [[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.6, 0.3]]

@@ -100,6 +100,7 @@ class AUC(_Curve):
     curve : ``"ROC"``, or ``"PR"`` for precision over recall, interpolated as Keras does; :class:`AveragePrecision` is
         the sum that scikit-learn takes.
     summation_method : ``"interpolation"``; Keras' bounds from below and above are the same on the exact curve.
+    name, dtype : as of :class:`Metric`.
     thresholds : None; a list is refused, for it would make another area.
     multi_label, num_labels, label_weights : the area of each output, and their mean, which ``label_weights`` weigh;
         otherwise all outputs of all rows make one curve, and ``label_weights`` weigh its points.
@@ -158,6 +159,10 @@ class AveragePrecision(_Curve):
     """Mean of precision over the rises of recall, as ``sklearn.metrics.average_precision_score``.
 
     ``average`` as for :class:`AUC`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> round(metrics.AveragePrecision()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)

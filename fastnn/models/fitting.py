@@ -77,6 +77,7 @@ class Fitting(Evaluating):
         time_limit : seconds after which training stops, between two updates.
         backend : for this call.
         checkpoint, checkpoint_every, resume : see below.
+        **unknown : none; each is a ``TypeError`` that says what stands in its place.
 
         Raises
         ------
@@ -167,7 +168,13 @@ class Fitting(Evaluating):
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass."""
+        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass.
+
+        Parameters
+        ----------
+        x, y, sample_weight, class_weight : as of :meth:`fit`; all rows are one batch.
+        return_dict : as of :meth:`evaluate`.
+        """
         history = self.fit(
             x,
             y,

@@ -40,6 +40,7 @@ class Sequential(Model):
         to ``use_backend``, ``set_backend`` and ``FASTNN_BACKEND``.
     name : shown in summaries.
     trainable : False freezes all layers, see :attr:`trainable`.
+    **unknown : any other argument is an error that names the nearest one.
 
     Attributes
     ----------
@@ -124,7 +125,7 @@ class Sequential(Model):
         return int(self._states_input)
 
     def add(self, layer: Layer | Network) -> None:
-        """Append a layer or a model. Layers that are there keep their weights; training begins anew."""
+        """Append ``layer``, a layer or a model. Layers that are there keep their weights; training begins anew."""
         self._stack([*self._items, stack.item_of(layer)])
 
     def pop(self) -> Layer | Network:

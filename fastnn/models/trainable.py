@@ -177,6 +177,7 @@ class Trainable(Copying):
         loss_weights : factor of the loss, but not of the penalties; a list or dict for several outputs.
         dropout_schedule : a schedule of factors, from 0 to 1, that the rates of all Dropout and SpatialDropout layers
             are multiplied by at each step: ``schedules.FlatCosine(1.0, steps)``.
+        **unknown : none; each is a ``TypeError`` that says what stands in its place.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : taken for Keras' sake; results do not depend
             on them there, and here the backend decides how updates are executed.
         """

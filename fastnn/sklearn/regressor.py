@@ -33,6 +33,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ----------
     loss : "squared_error" (half of it), "poisson" (half its deviance, with an exponential output), "absolute_error",
         "huber" (quadratic up to ``delta``), "pinball" (quantile regression), or a loss of :mod:`fastnn.losses`.
+    max_fun : of ``lbfgs``, calls of the loss at most.
     delta : of "huber".
     quantile : of "pinball": one in (0, 1), or a rising list of them that one network learns together;
         :meth:`predict` then gives the one nearest to the median and :meth:`predict_quantiles` all.
@@ -127,7 +128,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @if_stochastic
     @fit_context(nested=False)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch on the rows given, going on from where training stands; arguments as in :meth:`fit`."""
+        """Train for one epoch on the rows given, going on from where training stands; arguments as in :meth:`fit`.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as of :meth:`fit`.
+        """
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _validate_y(self, y: np.ndarray, learn: bool, exact: bool) -> np.ndarray:
@@ -185,7 +191,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return outputs if len(several) == 1 else outputs[:, nearest :: len(several)]
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions ``(n,)``, or ``(n, n_outputs)``, for rows ``(n, n_features)``."""
+        """Predictions ``(n,)``, or ``(n, n_outputs)``, for rows ``(n, n_features)``.
+
+        Parameters
+        ----------
+        X : rows ``(n, n_features)``, dense or sparse.
+        """
         outputs = self._central(self._outputs(X))
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
@@ -193,6 +204,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """All quantiles of ``loss="pinball"``: ``(n, n_quantiles)``, or ``(n, n_outputs, n_quantiles)``.
 
         They are put in rising order for each row where the network lets them cross (Chernozhukov et al. 2010).
+
+        Parameters
+        ----------
+        X : as of :meth:`predict`.
         """
         if self.loss != "pinball":
             raise AttributeError(f"predict_quantiles needs loss='pinball' with quantile=[...], got {self.loss!r}")

@@ -25,6 +25,10 @@ class Choice:
     (:mod:`fastnn.tabular.balancing`).
     ``candidates`` are settings to choose from, in place of ``n_members`` networks of ``settings``: all of them are
     trained on one fold, the ``n_finalists`` best on the others, too, and these are weighted on the rows held out.
+
+    Parameters
+    ----------
+    settings, n_members, n_folds, pieces, most_one_hot, candidates, n_finalists, balanced : ?
     """
 
     settings: Settings
@@ -39,6 +43,11 @@ class Choice:
 
 def choose(preset: str, n_rows: int, classes: bool, seed: int = 0) -> Choice:
     """The choice of a preset for a table; ``seed`` is of the settings that ``best`` draws.
+
+    Parameters
+    ----------
+    preset, n_rows, classes : ?
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
 
     Raises
     ------

@@ -60,6 +60,11 @@ class Options:
 class Ready:
     """A table that is encoded, and what is to be trained on it.
 
+    Parameters
+    ----------
+    rows, scales : ?
+    notes : ?
+
     Attributes
     ----------
     encoding : makes inputs and targets of raw rows.   rows : encoded ones, and scaled by ``scales``.
@@ -81,6 +86,11 @@ class Ready:
 @dataclass(frozen=True)
 class Fitted:
     """A table's model and what is known of it.
+
+    Parameters
+    ----------
+    encoding : ?
+    y : ?
 
     Attributes
     ----------
@@ -105,6 +115,8 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
     ----------
     table : the columns to predict from.
     column : the one to predict, without gaps.   name : what it is called.
+    name : a word for it in summaries, histories and files; None makes one.
+    options : ?
 
     Raises
     ------
@@ -127,7 +139,14 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
 
 
 def make_ready(table: Table, column: Column, name: str, options: Options) -> Ready:
-    """Fit the encoding, encode, and choose what is trained."""
+    """Fit the encoding, encode, and choose what is trained.
+
+    Parameters
+    ----------
+    table, column : ?
+    name : a word for it in summaries, histories and files; None makes one.
+    options : ?
+    """
     _check(options, len(table))
     target = options.target
     if target is None:
@@ -153,7 +172,12 @@ def pieces_for(table: Table, most: int) -> int:
 
 
 def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None = None) -> Fitted:
-    """Train the networks and join them; ``tell`` is called with each that is done."""
+    """Train the networks and join them; ``tell`` is called with each that is done.
+
+    Parameters
+    ----------
+    ready, options, tell : ?
+    """
     target, rows = ready.encoding.row_target, ready.rows
     bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads)
     planned = _members(ready.choice, options, rows, isinstance(target, Classes))

@@ -87,6 +87,7 @@ def tune(
     trials : settings to try, of which the first is the recipe's.
     time_limit : seconds; rounds have fewer epochs where it is too short for all. What is found then depends on the
         machine's speed; without it, it depends on ``seed`` alone.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
     task : ``"classify"`` or ``"regress"``; None goes by the target.
     sampler : ``"random"``, or ``"optuna"`` (extra ``tune``).
     epochs : of the last round; None for the recipe's.
