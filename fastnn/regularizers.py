@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -107,6 +107,7 @@ class L2(L1L2):
 
 
 l1, l2, l1_l2 = L1, L2, L1L2
+RegularizerName = Literal["l1", "l2", "l1_l2", "L1", "L2", "L1L2"]  # a test compares it with the table
 REGULARIZERS: dict[str, type[L1L2]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 NAMED = {"l1": L1(), "l2": L2(), "l1_l2": L1L2(0.01, 0.01)}
 

@@ -11,6 +11,7 @@ import numpy as np
 from fastnn._base.arguments import fixed, lookup, number
 from fastnn.initializers.base import Initializer, check_seed
 from fastnn.initializers.drawn import RandomNormal, RandomUniform, TruncatedNormal
+from fastnn.initializers.names import Distribution, Fan
 from fastnn.initializers.quantile import TRUNCATED_STDDEV
 
 
@@ -53,8 +54,8 @@ class VarianceScaling(Initializer):
     stored_name = "variance_scaling"
 
     scale: float = 1.0
-    mode: str = "fan_in"
-    distribution: str = "truncated_normal"
+    mode: Fan = "fan_in"
+    distribution: Distribution = "truncated_normal"
     seed: int | None = None
 
     def __post_init__(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn import activations
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, activation
 from fastnn.activations import Activation as ActivationRecord
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -58,7 +58,7 @@ class ReLU(Elementwise):
     max_value: float | None = None
     negative_slope: float = 0.0
     threshold: float = 0.0
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def _settle(self) -> None:
@@ -94,7 +94,7 @@ class LeakyReLU(Elementwise):
     """
 
     negative_slope: float = 0.3
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def _settle(self) -> None:
@@ -120,7 +120,7 @@ class ELU(Elementwise):
     """
 
     alpha: float = 1.0
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def _settle(self) -> None:
@@ -147,7 +147,7 @@ class Softmax(Elementwise):
     """
 
     axis: int = -1
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def _settle(self) -> None:
@@ -175,7 +175,7 @@ class Identity(Described):
 
     hands_on_masks = by_step = True
 
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,17 @@ from dataclasses import field, replace
 from typing import Any, ClassVar
 
 from fastnn._ops import Operation, conv
+from fastnn.layers.arguments import (
+    ActivationLike,
+    ConstraintLike,
+    DataFormat,
+    InitializerLike,
+    RegularizerLike,
+    ShapeLike,
+    SignalPadding,
+    Sizes,
+    default,
+)
 from fastnn.layers.described import Described, described
 from fastnn.layers.merging import Concatenate
 from fastnn.layers.parameter import Parameter, Shape
@@ -72,22 +83,22 @@ class Conv(Convolution):
     """What :class:`Conv1D` and :class:`Conv2D` take."""
 
     filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
-    data_format: str | None = None
-    dilation_rate: Any = 1
+    kernel_size: Sizes
+    strides: Sizes = default(1)
+    padding: SignalPadding = "valid"
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = default(1)
     groups: int = 1
-    activation: Any = None
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -178,22 +189,22 @@ class Conv2D(Conv):
 class DepthwiseConv(Convolution):
     """What :class:`DepthwiseConv1D` and :class:`DepthwiseConv2D` take: each channel has filters of its own."""
 
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
+    kernel_size: Sizes
+    strides: Sizes = default(1)
+    padding: SignalPadding = "valid"
     depth_multiplier: int = 1
-    data_format: str | None = None
-    dilation_rate: Any = 1
-    activation: Any = None
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = default(1)
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    depthwise_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    depthwise_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    depthwise_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    depthwise_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    depthwise_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    depthwise_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._ops import Operation, activation, dense
+from fastnn.layers.arguments import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
@@ -44,16 +45,16 @@ class Dense(Described):
     hands_on_masks = by_step = True
 
     units: int
-    activation: Any = None
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     input_dim: Any = None
     name: str | None = field(default=None, compare=False)
 
@@ -115,8 +116,8 @@ class Activation(Described):
 
     hands_on_masks = by_step = True
 
-    activation: Any
-    input_shape: Any = None
+    activation: ActivationLike
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

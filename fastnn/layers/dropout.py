@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, alpha_dropout, dropout
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.noise_shape import check_noise_shape, shared_rows
 from fastnn.layers.parameter import Shape
@@ -85,7 +86,7 @@ class Dropout(Sharing):
     rate: float
     noise_shape: Any = None
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
@@ -131,7 +132,7 @@ class SpatialDropout1D(SpatialDropout):
 
     rate: float
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 1
 
@@ -155,7 +156,7 @@ class SpatialDropout2D(SpatialDropout):
 
     rate: float
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 2
 
@@ -176,7 +177,7 @@ class AlphaDropout(Sharing):
     rate: float
     noise_shape: Any = None
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:

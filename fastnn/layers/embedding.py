@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, blank, embedding, mask
+from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
@@ -40,12 +41,12 @@ class Embedding(Described):
 
     input_dim: int
     output_dim: int
-    embeddings_initializer: Any = "uniform"
-    embeddings_regularizer: Any = None
-    embeddings_constraint: Any = None
+    embeddings_initializer: InitializerLike = default("uniform")
+    embeddings_regularizer: RegularizerLike = default(None)
+    embeddings_constraint: ConstraintLike = default(None)
     mask_zero: bool = False
     input_length: Any = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +105,7 @@ class Masking(Described):
     """
 
     mask_value: float = 0.0
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     mask_operation = 0
     by_step = True

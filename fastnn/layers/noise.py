@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, noise
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.dropout import Dropping
 from fastnn.layers.parameter import Shape
@@ -57,7 +58,7 @@ class GaussianNoise(Noise):
 
     stddev: float
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     multiplies = False
 
@@ -89,7 +90,7 @@ class GaussianDropout(Noise, Dropping):
 
     rate: float
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     multiplies = True
 

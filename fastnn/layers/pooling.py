@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from fastnn._base.arguments import flag
 from fastnn._ops import Operation, masked_mean, pool
+from fastnn.layers.arguments import DataFormat, PaddingName, ShapeLike, Sizes, StridesLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -36,17 +37,18 @@ class AnyPooling(Described):
 class Pooling(AnyPooling):
     """What the poolings of windows take; :class:`MaxPooling2D` describes it."""
 
-    pool_size: Any = 2
-    strides: Any = None
-    padding: str = "valid"
-    data_format: str | None = None
-    input_shape: Any = None
+    pool_size: Sizes = default(2)
+    strides: StridesLike = default(None)
+    padding: PaddingName = "valid"
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_data_format(self.data_format)
         size = sizes("pool_size", self.pool_size, self.rank)
-        strides = size if self.strides is None else sizes("strides", self.strides, self.rank)
+        given: Any = self.strides
+        strides = size if given is None else sizes("strides", given, self.rank)
         settle(self, pool_size=size, strides=strides, padding=check_padding(self.padding))
 
     @property
@@ -144,9 +146,9 @@ class AveragePooling2D(Pooling):
 class GlobalPooling(AnyPooling):
     """What the global poolings take; :class:`GlobalMaxPooling2D` describes it."""
 
-    data_format: str | None = None
+    data_format: DataFormat | None = None
     keepdims: bool = False
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

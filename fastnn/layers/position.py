@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import integer
 from fastnn._ops import Operation, position
+from fastnn.layers.arguments import InitializerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import OPEN, OTHER, Parameter, Shape
 from fastnn.layers.settling import settle
@@ -35,8 +35,8 @@ class PositionEmbedding(Described):
     """
 
     sequence_length: int
-    initializer: Any = "glorot_uniform"
-    input_shape: Any = None
+    initializer: InitializerLike = default("glorot_uniform")
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     hands_on_masks = True
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, copy
+from fastnn.layers.arguments import DataFormat, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -72,8 +73,8 @@ class ZeroPadding(Framed):
     """What :class:`ZeroPadding1D` and :class:`ZeroPadding2D` take."""
 
     padding: Any = 1
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     framed = "padding"
 
@@ -169,7 +170,7 @@ class Cropping1D(Cropping):
     """
 
     cropping: Any = 1
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 1
 
@@ -194,7 +195,7 @@ class Cropping2D(Cropping):
     """
 
     cropping: Any = 0
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 2

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation
+from fastnn.layers.arguments import DataFormat, Interpolation, ShapeLike, default
 from fastnn.layers.described import described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.rearranging import Rearranging
@@ -35,7 +36,7 @@ class UpSampling1D(Rearranging):
     """
 
     size: int = 2
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -71,9 +72,9 @@ class UpSampling2D(Rearranging):
     """
 
     size: Any = 2
-    data_format: str | None = None
-    interpolation: str = "nearest"
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    interpolation: Interpolation = "nearest"
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -116,7 +117,7 @@ class RepeatVector(Rearranging):
     """
 
     n: int
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -150,7 +151,7 @@ class Permute(Rearranging):
     """
 
     dims: Any
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

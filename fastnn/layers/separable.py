@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 import numpy as np
 
 from fastnn._ops import Operation, dense
+from fastnn.layers.arguments import (
+    ActivationLike,
+    ConstraintLike,
+    DataFormat,
+    InitializerLike,
+    RegularizerLike,
+    ShapeLike,
+    SignalPadding,
+    Sizes,
+    default,
+)
 from fastnn.layers.convolution import Convolution
 from fastnn.layers.described import described
 from fastnn.layers.parameter import Parameter, Shape
@@ -21,25 +31,25 @@ class SeparableConv(Convolution):
     """What :class:`SeparableConv1D` and :class:`SeparableConv2D` take."""
 
     filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
-    data_format: str | None = None
-    dilation_rate: Any = 1
+    kernel_size: Sizes
+    strides: Sizes = default(1)
+    padding: SignalPadding = "valid"
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = default(1)
     depth_multiplier: int = 1
-    activation: Any = None
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    depthwise_initializer: Any = "glorot_uniform"
-    pointwise_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    depthwise_regularizer: Any = None
-    pointwise_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    depthwise_constraint: Any = None
-    pointwise_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    depthwise_initializer: InitializerLike = default("glorot_uniform")
+    pointwise_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    depthwise_regularizer: RegularizerLike = default(None)
+    pointwise_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    depthwise_constraint: ConstraintLike = default(None)
+    pointwise_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.parameter import Shape, check_shape, other_shape
@@ -89,7 +90,7 @@ class Flatten(Described):
     (784, 10)
     """
 
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -115,7 +116,7 @@ class Reshape(Described):
     """
 
     target_shape: Any
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from fastnn._base import arrays
 from fastnn._base.arguments import fixed, flag, number, shown
 from fastnn._ops import Operation, rescale, standardize
 from fastnn.initializers import Initializer
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.normalization import checked_axis
 from fastnn.layers.parameter import Parameter, Shape
@@ -38,7 +39,7 @@ class Rescaling(Described):
 
     scale: float
     offset: float = 0.0
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +91,7 @@ class Normalization(Described):
     mean: Any = None
     variance: Any = None
     invert: bool = False
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastnn._ops import Operation, conv_transpose
+from fastnn.layers.arguments import (
+    ActivationLike,
+    ConstraintLike,
+    DataFormat,
+    InitializerLike,
+    PaddingName,
+    RegularizerLike,
+    ShapeLike,
+    Sizes,
+    default,
+)
 from fastnn.layers.convolution import Convolution
 from fastnn.layers.described import described
 from fastnn.layers.parameter import Parameter, Shape
@@ -61,22 +72,22 @@ class ConvTranspose(Convolution):
     """What :class:`Conv1DTranspose` and :class:`Conv2DTranspose` take."""
 
     filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
+    kernel_size: Sizes
+    strides: Sizes = default(1)
+    padding: PaddingName = "valid"
     output_padding: Any = None
-    data_format: str | None = None
-    dilation_rate: Any = 1
-    activation: Any = None
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = default(1)
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, concatenate, copy, group_norm, merge
 from fastnn._ops.merge import Join
+from fastnn.layers.arguments import MergeMode, ShapeLike, default
 from fastnn.layers.base import Layer
 from fastnn.layers.carrying import Carrying
 from fastnn.layers.described import Described, described
@@ -78,9 +79,9 @@ class Bidirectional(Carrying, Described):
     """
 
     layer: Any
-    merge_mode: str | None = "concat"
+    merge_mode: MergeMode | None = "concat"
     backward_layer: Any = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     n_inputs = None
     takes_masks = True
@@ -209,7 +210,7 @@ class TimeDistributed(Described):
     """
 
     layer: Any
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     hands_on_masks = by_step = True
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from fastnn._base.arguments import fixed, number, shown
 from fastnn._base.arrays import floats, of_reals
+from fastnn.losses.names import ReductionName
 
-MEAN = "sum_over_batch_size"
-REDUCTIONS = (MEAN, "mean", "sum", "mean_with_sample_weight", "none", None)
+MEAN: ReductionName = "sum_over_batch_size"
+REDUCTIONS: tuple[ReductionName | None, ...] = (MEAN, "mean", "sum", "mean_with_sample_weight", "none", None)
 
 
 @fixed
@@ -64,9 +65,9 @@ class Loss:
     """
 
     name: str
-    reduction: str | None = MEAN
+    reduction: ReductionName | None = MEAN
 
-    def __init__(self, name: str | None = None, reduction: str | None = MEAN, dtype: Any = None):
+    def __init__(self, name: str | None = None, reduction: ReductionName | None = MEAN, dtype: Any = None):
         check_dtype(dtype)
         self.name = name or snake_case(type(self).__name__)
         self.reduction = check_reduction(reduction)
@@ -95,7 +96,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def check_reduction(came: Any) -> str | None:
+def check_reduction(came: Any) -> ReductionName | None:
     """The reduction under the one name it has here."""
     if isinstance(came, str | None) and came in REDUCTIONS:
         return MEAN if came == "mean" else None if came == "none" else came

@@ -7,14 +7,14 @@ All take ``reduction``, ``name`` and ``dtype`` as :class:`fastnn.losses.Loss` do
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastnn.losses.base import MEAN
 from fastnn.losses.binding import made
+from fastnn.losses.names import ReductionName
 from fastnn.losses.records import LossRecord
 
 
-def MeanSquaredError(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def MeanSquaredError(reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None) -> LossRecord:
     """Mean of ``(y - t)**2``.
 
     Parameters
@@ -24,7 +24,9 @@ def MeanSquaredError(reduction: str | None = MEAN, name: str | None = None, dtyp
     return made("mean_squared_error", locals())
 
 
-def MeanAbsoluteError(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def MeanAbsoluteError(
+    reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None
+) -> LossRecord:
     """Mean of ``|y - t|``.
 
     Parameters
@@ -34,7 +36,9 @@ def MeanAbsoluteError(reduction: str | None = MEAN, name: str | None = None, dty
     return made("mean_absolute_error", locals())
 
 
-def MeanAbsolutePercentageError(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def MeanAbsolutePercentageError(
+    reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None
+) -> LossRecord:
     """Mean of ``100 |y - t| / |t|``, with ``|t|`` at least 1e-7.
 
     Parameters
@@ -44,7 +48,9 @@ def MeanAbsolutePercentageError(reduction: str | None = MEAN, name: str | None =
     return made("mean_absolute_percentage_error", locals())
 
 
-def MeanSquaredLogarithmicError(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def MeanSquaredLogarithmicError(
+    reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None
+) -> LossRecord:
     """Mean of ``(log(1 + y) - log(1 + t))**2``, both at least 1e-7.
 
     Parameters
@@ -55,7 +61,7 @@ def MeanSquaredLogarithmicError(reduction: str | None = MEAN, name: str | None =
 
 
 def CosineSimilarity(
-    axis: int = -1, reduction: str | None = MEAN, name: str | None = None, dtype: Any = None
+    axis: int = -1, reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None
 ) -> LossRecord:
     """Minus the cosine of the angle between both, ``-sum(t y) / sqrt(sum(t**2) sum(y**2))``: -1 for the same direction.
 
@@ -71,7 +77,9 @@ def CosineSimilarity(
     return made("cosine_similarity", locals())
 
 
-def Huber(delta: float = 1.0, reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def Huber(
+    delta: float = 1.0, reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None
+) -> LossRecord:
     """``(y - t)**2 / 2`` up to an error of ``delta``, ``delta |y - t| - delta**2 / 2`` beyond; the mean (Huber 1964).
 
     Parameters
@@ -82,7 +90,7 @@ def Huber(delta: float = 1.0, reduction: str | None = MEAN, name: str | None = N
     return made("huber", locals())
 
 
-def LogCosh(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def LogCosh(reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None) -> LossRecord:
     """Mean of ``log(cosh(y - t))``.
 
     Parameters
@@ -92,7 +100,7 @@ def LogCosh(reduction: str | None = MEAN, name: str | None = None, dtype: Any = 
     return made("log_cosh", locals())
 
 
-def Poisson(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def Poisson(reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None) -> LossRecord:
     """Counts: mean of ``y - t log(y + 1e-7)``.
 
     Parameters
@@ -102,7 +110,7 @@ def Poisson(reduction: str | None = MEAN, name: str | None = None, dtype: Any = 
     return made("poisson", locals())
 
 
-def PoissonDeviance(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def PoissonDeviance(reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None) -> LossRecord:
     """Counts and rates: mean of ``t log(t / y) - (t - y)``, half the Poisson deviance, for ``y > 0``.
 
     End the model with ``exponential``, which is taken together with the loss, or with ``softplus``.
@@ -114,7 +122,7 @@ def PoissonDeviance(reduction: str | None = MEAN, name: str | None = None, dtype
     return made("poisson_deviance", locals())
 
 
-def KLDivergence(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def KLDivergence(reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None) -> LossRecord:
     """Sum of ``t log(t / y)``, both kept in [1e-7, 1].
 
     Parameters
@@ -124,7 +132,7 @@ def KLDivergence(reduction: str | None = MEAN, name: str | None = None, dtype: A
     return made("kl_divergence", locals())
 
 
-def Hinge(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def Hinge(reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None) -> LossRecord:
     """Margin: mean of ``max(1 - t y, 0)``; targets 0 and 1 are taken as -1 and 1.
 
     Parameters
@@ -134,7 +142,7 @@ def Hinge(reduction: str | None = MEAN, name: str | None = None, dtype: Any = No
     return made("hinge", locals())
 
 
-def SquaredHinge(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def SquaredHinge(reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None) -> LossRecord:
     """Margin: mean of ``max(1 - t y, 0)**2``; targets 0 and 1 are taken as -1 and 1.
 
     Parameters
@@ -144,7 +152,7 @@ def SquaredHinge(reduction: str | None = MEAN, name: str | None = None, dtype: A
     return made("squared_hinge", locals())
 
 
-def CategoricalHinge(reduction: str | None = MEAN, name: str | None = None, dtype: Any = None) -> LossRecord:
+def CategoricalHinge(reduction: ReductionName | None = MEAN, name: str | None = None, dtype: None = None) -> LossRecord:
     """Margin between classes, target one-hot: ``max(max((1 - t) y) - sum(t y) + 1, 0)`` (Crammer and Singer 2001).
 
     Parameters
@@ -155,7 +163,10 @@ def CategoricalHinge(reduction: str | None = MEAN, name: str | None = None, dtyp
 
 
 def Pinball(
-    quantile: float | Sequence[float] = 0.5, reduction: str | None = MEAN, name: str | None = None, dtype: Any = None
+    quantile: float | Sequence[float] = 0.5,
+    reduction: ReductionName | None = MEAN,
+    name: str | None = None,
+    dtype: None = None,
 ) -> LossRecord:
     """Quantile regression: mean of ``max(q (t - y), (q - 1) (t - y))`` (Koenker and Bassett 1978).
 

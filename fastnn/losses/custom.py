@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn._base.arguments import fixed
 from fastnn.losses.base import MEAN, Loss
+from fastnn.losses.names import ReductionName
 
 
 @fixed
@@ -52,7 +53,7 @@ class CustomLoss(Loss):
 
     function: Callable[..., Any]
     name: str = ""
-    reduction: str | None = MEAN
+    reduction: ReductionName | None = MEAN
 
     definition: ClassVar[None] = None  # whatever its name, it is none of ours
     is_own: ClassVar[bool] = True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastnn.losses.base import MEAN
 from fastnn.losses.binding import made
+from fastnn.losses.names import ReductionName
 from fastnn.losses.records import LossRecord
 
 
@@ -14,9 +14,9 @@ def BinaryCrossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-    reduction: str | None = MEAN,
+    reduction: ReductionName | None = MEAN,
     name: str | None = None,
-    dtype: Any = None,
+    dtype: None = None,
 ) -> LossRecord:
     """Yes/no outputs, each on its own: mean of ``-(t log y + (1-t) log(1-y))``.
 
@@ -34,9 +34,9 @@ def CategoricalCrossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-    reduction: str | None = MEAN,
+    reduction: ReductionName | None = MEAN,
     name: str | None = None,
-    dtype: Any = None,
+    dtype: None = None,
 ) -> LossRecord:
     """One of n classes, target one-hot: ``-sum(t log(y / sum y))``.
 
@@ -59,9 +59,9 @@ def SparseCategoricalCrossentropy(
     from_logits: bool = False,
     ignore_class: int | None = None,
     axis: int = -1,
-    reduction: str | None = MEAN,
+    reduction: ReductionName | None = MEAN,
     name: str | None = None,
-    dtype: Any = None,
+    dtype: None = None,
 ) -> LossRecord:
     """One of n classes, target a class index: ``-log(y[t] / sum y)``.
 
@@ -85,9 +85,9 @@ def BinaryFocalCrossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-    reduction: str | None = MEAN,
+    reduction: ReductionName | None = MEAN,
     name: str | None = None,
-    dtype: Any = None,
+    dtype: None = None,
 ) -> LossRecord:
     """Cross-entropy of yes/no outputs times ``(1 - p_t)**gamma``, which leaves out what is easy (Lin et al. 2017).
 
@@ -113,9 +113,9 @@ def CategoricalFocalCrossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-    reduction: str | None = MEAN,
+    reduction: ReductionName | None = MEAN,
     name: str | None = None,
-    dtype: Any = None,
+    dtype: None = None,
 ) -> LossRecord:
     """One of n classes, target one-hot or soft: ``-sum(alpha t (1-p)**gamma log p)`` with ``p = y / sum y``.
 
@@ -138,9 +138,9 @@ def SparseCategoricalFocalCrossentropy(
     gamma: float = 2.0,
     from_logits: bool = False,
     axis: int = -1,
-    reduction: str | None = MEAN,
+    reduction: ReductionName | None = MEAN,
     name: str | None = None,
-    dtype: Any = None,
+    dtype: None = None,
 ) -> LossRecord:
     """:func:`CategoricalFocalCrossentropy` whose target is a class index: ``-alpha (1-p[t])**gamma log p[t]``.
 

@@ -23,6 +23,7 @@ from fastnn._base.arguments import integer, number
 from fastnn._base.arrays import of_reals
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
+from fastnn.metrics.names import Average
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, one_hot
 
@@ -80,7 +81,7 @@ class _Thresholded(Definition):
     class_id: int | None = None
     name: Any = None
     dtype: Any = None
-    average: str | None = "micro"
+    average: Average | None = "micro"
     rises: ClassVar[bool | None] = True
     score: ClassVar[Any] = None
 
@@ -191,7 +192,7 @@ class Recall(_Thresholded):
 
 
 class _FScore(Definition):
-    average: str | None
+    average: Average | None
     beta: ClassVar[float] = 1.0
     threshold: float | None
     rises: ClassVar[bool | None] = True
@@ -227,7 +228,7 @@ class FBetaScore(_FScore):
     name, dtype : as of :class:`Metric`.
     """
 
-    average: str | None = None
+    average: Average | None = None
     beta: float = 1.0  # type: ignore[misc]  # a class constant of the base
     threshold: float | None = None
     name: Any = None
@@ -257,7 +258,7 @@ class F1Score(_FScore):
     0.667
     """
 
-    average: str | None = None
+    average: Average | None = None
     threshold: float | None = None
     name: Any = None
     dtype: Any = None

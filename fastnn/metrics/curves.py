@@ -16,6 +16,7 @@ import numpy as np
 from fastnn._base.arguments import integer, number
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
+from fastnn.metrics.names import Average, Curve
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode, one_hot
 
@@ -117,7 +118,7 @@ class AUC(_Curve):
     """
 
     num_thresholds: int = 200
-    curve: str = "ROC"
+    curve: Curve = "ROC"
     summation_method: str = "interpolation"
     name: Any = None
     dtype: Any = None
@@ -169,7 +170,7 @@ class AveragePrecision(_Curve):
     0.8333
     """
 
-    average: str | None = "macro"
+    average: Average | None = "macro"
     name: Any = None
     dtype: Any = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastnn import losses, optimizers
@@ -13,15 +13,25 @@ from fastnn._base.arrays import listed
 from fastnn._plan.layout import Layout
 from fastnn._plan.tables import factors_at
 from fastnn.layers.base import Layer
-from fastnn.losses import CustomLoss, LossRecord, Reduction
+from fastnn.losses import CustomLoss, Loss, LossRecord, Reduction
+from fastnn.losses.names import LossName
 from fastnn.metrics import Metric
+from fastnn.metrics.names import MetricName
 from fastnn.models.structure import Structure
 from fastnn.models.values import parameter_names, watched
 from fastnn.optimizers import Optimizer
 from fastnn.optimizers.base import FACTORS
+from fastnn.optimizers.names import OptimizerName
 from fastnn.schedules import Schedule, schedule_from_config
 
 AnyLoss = LossRecord | CustomLoss
+Config = Mapping[str, Any]
+OptimizerLike = OptimizerName | Optimizer | Config
+LossLike = LossName | Loss | type[Loss] | Callable[..., Any] | Config
+LossesLike = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
+MetricLike = MetricName | Metric | Loss | Callable[..., Any]
+MetricsOfOne = MetricLike | Sequence[MetricLike] | None
+MetricsLike = MetricsOfOne | Sequence[MetricsOfOne] | Mapping[str, MetricsOfOne]
 
 
 def optimizer_of(model: Any, came: Any) -> Optimizer:

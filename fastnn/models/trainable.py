@@ -24,7 +24,7 @@ from fastnn.errors import NotReadyError
 from fastnn.losses import Reduction
 from fastnn.metrics import Metric
 from fastnn.models import choices
-from fastnn.models.choices import AnyLoss
+from fastnn.models.choices import AnyLoss, LossesLike, MetricsLike, OptimizerLike
 from fastnn.models.copying import Copying
 from fastnn.models.structure import Structure
 from fastnn.optimizers import Optimizer
@@ -150,10 +150,10 @@ class Trainable(Copying):
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossesLike = None,
+        metrics: MetricsLike = None,
+        weighted_metrics: MetricsLike = None,
         *,
         loss_weights: Any = None,
         dropout_schedule: Any = None,

@@ -50,7 +50,7 @@ def get(optimizer: object) -> Optimizer:
 
     Parameters
     ----------
-    optimizer : a name such as ``"adam"``, a class, an object, or a configuration as of ``get_config``.
+    optimizer : a name such as ``"adam"``, an object, or a configuration as of ``get_config``.
 
     >>> from fastnn import optimizers
     >>> optimizers.get({"class_name": "Adam", "config": {"name": "adam", "learning_rate": 0.01}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Literal
 
 from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.updates import OptimizerCode
@@ -34,7 +35,7 @@ class Adam(Optimizer):
     epsilon: float = 1e-7
     amsgrad: bool = False
     _: KW_ONLY
-    form: str = "keras"
+    form: Literal["keras", "paper"] = "keras"
 
     def check(self) -> None:
         super().check()

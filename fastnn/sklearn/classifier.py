@@ -12,6 +12,8 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 
 from fastnn import losses
 from fastnn._base.foreign import plain
+from fastnn.activations.names import ActivationName
+from fastnn.optimizers.names import OptimizerName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
@@ -90,9 +92,9 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: str | Activation | Sequence[str | Activation] = "relu",
+        activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        solver: str | Optimizer = "adam",
+        solver: OptimizerName | Optimizer = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",

@@ -9,7 +9,9 @@ from sklearn.base import RegressorMixin
 
 from fastnn import losses
 from fastnn._base.arrays import check_finite
+from fastnn.activations.names import ActivationName
 from fastnn.losses import LossRecord
+from fastnn.optimizers.names import OptimizerName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
@@ -58,9 +60,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self,
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "pinball"] | LossRecord = "squared_error",
         hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: str | Activation | Sequence[str | Activation] = "relu",
+        activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        solver: str | Optimizer = "adam",
+        solver: OptimizerName | Optimizer = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
