@@ -5,7 +5,7 @@ And :func:`timeseries`, windows of a series as rows, and :func:`fold`, a model w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -161,8 +161,8 @@ def pad_sequences(
     sequences: Any,
     maxlen: int | None = None,
     dtype: Any = "int32",
-    padding: str = "pre",
-    truncating: str = "pre",
+    padding: Literal["pre", "post"] = "pre",
+    truncating: Literal["pre", "post"] = "pre",
     value: Any = 0.0,
 ) -> np.ndarray:
     """Sequences of different lengths as one array.

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastnn._base.arguments import integer, number
 from fastnn.callbacks.base import Callback, Logs
-from fastnn.callbacks.monitor import Monitor
+from fastnn.callbacks.monitor import Mode, Monitor
 from fastnn.callbacks.progress import say
 from fastnn.schedules import Schedule
 
@@ -52,7 +52,7 @@ class ReduceLROnPlateau(Monitor):
         factor: float = 0.1,
         patience: int = 10,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: Mode = "auto",
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse
+from fastnn._base.types import DtypeLike
 from fastnn._engine.state import attribute
 from fastnn.callbacks import History
 from fastnn.layers.edges import Edge
@@ -74,7 +75,7 @@ class Model(Typed):
         inputs: Any,
         outputs: Any,
         *,
-        dtype: str = "float32",
+        dtype: DtypeLike = "float32",
         seed: int | None = None,
         backend: str | None = None,
         name: str | None = None,

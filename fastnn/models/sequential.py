@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
+from fastnn._base.types import DtypeLike
 from fastnn._engine import convert, exclusive
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
@@ -81,7 +82,7 @@ class Sequential(Model):
         self,
         layers: Iterable[Layer | Network | Edge] | None = None,
         *,
-        dtype: str = "float32",
+        dtype: DtypeLike = "float32",
         seed: int | None = None,
         backend: str | None = None,
         name: str | None = None,

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 
 from fastnn import losses
 from fastnn._base.foreign import plain
+from fastnn._base.types import DtypeLike
 from fastnn.activations.names import ActivationName
 from fastnn.optimizers.names import OptimizerName
 from fastnn.sklearn import parameters
@@ -120,7 +121,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         loss: Literal["log_loss", "focal"] = "log_loss",
         gamma: float = 2.0,
         layers: Sequence[Layer] | None = None,
-        dtype: Any = None,
+        dtype: DtypeLike | None = None,
         callbacks: Sequence[Any] | None = None,
         time_limit: float | None = None,
         n_threads: int | None = None,

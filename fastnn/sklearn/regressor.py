@@ -9,6 +9,7 @@ from sklearn.base import RegressorMixin
 
 from fastnn import losses
 from fastnn._base.arrays import check_finite
+from fastnn._base.types import DtypeLike
 from fastnn.activations.names import ActivationName
 from fastnn.losses import LossRecord
 from fastnn.optimizers.names import OptimizerName
@@ -87,7 +88,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         delta: float = 1.0,
         quantile: float | Sequence[float] = 0.5,
         layers: Sequence[Layer] | None = None,
-        dtype: Any = None,
+        dtype: DtypeLike | None = None,
         callbacks: Sequence[Any] | None = None,
         time_limit: float | None = None,
         n_threads: int | None = None,

@@ -22,6 +22,7 @@ from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Quantity, Target, fit_quantity
 from fastnn.tabular import Options, fit_table
+from fastnn.tabular.choices import Preset
 from fastnn.tabular.report import report_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class _Tabular(BaseEstimator):
 
     def __init__(
         self,
-        preset: str = "default",
+        preset: Preset = "default",
         *,
         time_limit: float | None = None,
         random_state: Any = None,
@@ -154,7 +155,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
 
     def __init__(
         self,
-        preset: str = "default",
+        preset: Preset = "default",
         *,
         time_limit: float | None = None,
         random_state: Any = None,

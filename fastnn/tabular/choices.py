@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from fastnn._base.arguments import unknown_name
 from fastnn.tabular.draws import drawn
 from fastnn.tabular.settings import Settings, batch_size
 
-PRESETS = ("quick", "default", "best")
+Preset = Literal["quick", "default", "best"]
+PRESETS: tuple[Preset, ...] = ("quick", "default", "best")
 FOLDS = 5
 EPOCHS = 128  # for tables of FEW_ROWS to MANY_ROWS; more on fewer rows, of which an epoch is few updates, fewer on more
 FEW_ROWS, MANY_ROWS = 3_000, 100_000
@@ -41,7 +43,7 @@ class Choice:
     balanced: bool = True
 
 
-def choose(preset: str, n_rows: int, classes: bool, seed: int = 0) -> Choice:
+def choose(preset: Preset, n_rows: int, classes: bool, seed: int = 0) -> Choice:
     """The choice of a preset for a table; ``seed`` is of the settings that ``best`` draws.
 
     Parameters

@@ -15,7 +15,7 @@ from fastnn.tables.table import Column, Numbers, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
-from fastnn.tabular.choices import Choice, choose
+from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends
@@ -45,7 +45,7 @@ class Options:
 
     task: str | None = None
     target: Target | None = None
-    preset: str = "default"
+    preset: Preset = "default"
     seed: int = 0
     groups: np.ndarray | None = None
     weights: np.ndarray | None = None

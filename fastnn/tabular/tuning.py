@@ -18,7 +18,7 @@ from fastnn.tables.target import Classes, as_numbers, told_labels
 from fastnn.tabular.bag import Bag, Rows
 from fastnn.tabular.fitting import FEWEST_ROWS, Fitted, Options, Ready, as_fitted, make_ready, place_of
 from fastnn.tabular.halving import Halving
-from fastnn.tabular.samplers import sampler
+from fastnn.tabular.samplers import SamplerName, sampler
 from fastnn.tabular.search import TO_TRAIN, Search
 from fastnn.tabular.trials import Trial, read_trials, write_trials
 
@@ -56,7 +56,7 @@ class Plan:
     """How a search goes; the arguments of :func:`tune`."""
 
     trials: int = TRIALS
-    sampler: str = "random"
+    sampler: SamplerName = "random"
     epochs: int | None = None
     resume: Any = None
     trials_out: Any = None
@@ -70,7 +70,7 @@ def tune(
     time_limit: float | None = None,
     seed: int = 0,
     task: str | None = None,
-    sampler: str = "random",
+    sampler: SamplerName = "random",
     epochs: int | None = None,
     resume: Any = None,
     trials_out: Any = None,
