@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from fastnn._base.arrays import model_dtype
 from fastnn._kernels import get_backend
 
 __all__ = ["backend", "clear_session", "epsilon", "floatx", "set_floatx"]
@@ -41,7 +44,7 @@ def set_floatx(value: Any) -> None:
     ----------
     value : ``"float32"`` or ``"float64"``.
     """
-    if value != "float32":
+    if model_dtype(value) != np.float32:
         raise ValueError(f"a model has its own dtype: Sequential(..., dtype={value!r})")
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from fastnn import constraints, initializers, regularizers
 from fastnn._base.arguments import flag, integer, shown
+from fastnn._base.arrays import model_dtype, of_policy
 from fastnn._base.reprs import brief
 from fastnn._ops import Operation, own
 from fastnn.layers import words
@@ -141,7 +142,8 @@ class Own:
         if not (isinstance(told, str) and told) or any(weight.name == name for weight in self._own_weights):
             raise ValueError(f"each weight of {type(self).__name__} has a name of its own, got {name!r}")
         if dtype is not None:
-            self._dtype = dtype
+            model_dtype(dtype)
+            self._dtype = of_policy(dtype)
         sizes = tuple(integer("shape", size, low=1) for size in ((shape,) if isinstance(shape, int) else shape))
         start = initializers.get("glorot_uniform" if initializer is None else initializer)
         kept = constraints.get(constraint)

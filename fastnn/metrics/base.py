@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastnn._base.arrays import of_reals
+from fastnn._base.arguments import shown
+from fastnn._base.arrays import model_dtype, of_reals
 from fastnn._base.reprs import call_of
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
@@ -37,7 +38,7 @@ class Metric:
     Parameters
     ----------
     name : key in ``History.history``; the class's name in snake_case when None.
-    dtype : taken for Keras' sake; sums are float64.
+    dtype : None, float32 or float64, for Keras' sake: sums are float64.
 
     Attributes
     ----------
@@ -65,6 +66,7 @@ class Metric:
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = dtype
+        check_dtype(dtype)
 
     @property
     def variables(self) -> list[Variable]:
@@ -154,6 +156,7 @@ class Definition(Metric):
             self.name = self.usual_name or snake_case(type(self).__name__)
         elif not isinstance(name, str):
             raise TypeError(f"name must be text, got {name!r}")
+        check_dtype(vars(self).get("dtype"))
         self.check()
 
     def check(self) -> None:
@@ -209,6 +212,15 @@ def snake_case(name: str) -> str:
     """``"BinaryAccuracy"`` -> ``"binary_accuracy"``, as Keras names its objects."""
     name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def check_dtype(came: Any) -> None:
+    """Refuse a dtype that a metric's float64 sums would be taken for in vain."""
+    try:
+        if came is not None:
+            model_dtype(came)
+    except ValueError:
+        raise ValueError(f"dtype must be None, float32 or float64, got {shown(came)}: sums are float64") from None
 
 
 def as_rows(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
-from fastnn._base.arguments import shown
+from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import listed
 from fastnn._plan.layout import Layout
 from fastnn._plan.tables import factors_at
@@ -32,6 +32,16 @@ LossesLike = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None
 MetricLike = MetricName | Metric | Loss | Callable[..., Any]
 MetricsOfOne = MetricLike | Sequence[MetricLike] | None
 MetricsLike = MetricsOfOne | Sequence[MetricsOfOne] | Mapping[str, MetricsOfOne]
+
+
+def check_ways(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any, auto_scale_loss: Any) -> None:
+    """Refuse what the arguments on how updates are executed cannot be; none of them changes a result."""
+    flag("run_eagerly", run_eagerly)
+    flag("auto_scale_loss", auto_scale_loss)
+    if steps_per_execution != "auto":
+        integer("steps_per_execution", steps_per_execution, low=1)
+    if jit_compile not in ("auto", None):
+        flag("jit_compile", jit_compile)
 
 
 def optimizer_of(model: Any, came: Any) -> Optimizer:

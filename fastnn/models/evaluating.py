@@ -18,6 +18,7 @@ from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import BATCH_SIZE, checked_steps
 from fastnn.callbacks import Logs
 from fastnn.callbacks import check as check_callbacks
+from fastnn.callbacks.progress import check_verbose
 from fastnn.models import batches
 from fastnn.models.predicting import Predicting
 
@@ -83,7 +84,7 @@ class Evaluating(Predicting):
         ----------
         x, y, sample_weight : as of :meth:`fit`.
         batch_size : rows that ``callbacks`` hear of at once; None for 32. No value depends on it.
-        verbose : taken for Keras' sake; nothing is printed.
+        verbose : ``"auto"``, 0, 1 or 2, for Keras' sake: nothing is printed.
         return_dict : whether a dict by ``metrics_names`` comes, else a list, or the loss alone where there are no
             metrics.
         backend : name of a backend for this call; None for the model's.
@@ -93,6 +94,7 @@ class Evaluating(Predicting):
         """
         if unknown:
             refuse_for(Evaluating.evaluate, unknown)
+        check_verbose(verbose)
         x, y = parted(x, y)
         batch_size, listeners = checked_steps("batch_size", batch_size), Listeners(check_callbacks(callbacks))
         steps = checked_steps("steps", steps)

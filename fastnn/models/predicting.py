@@ -18,6 +18,7 @@ from fastnn._engine.prepare import checked_steps
 from fastnn._plan.compile import MAX_BLOCK, compile_plan
 from fastnn._plan.stepwise import stepwise
 from fastnn.callbacks import check as check_callbacks
+from fastnn.callbacks.progress import check_verbose
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import batches
 from fastnn.models.loops import OwnLoops
@@ -49,7 +50,7 @@ class Predicting(OwnLoops):
         ----------
         x : rows ``(n, *input_shape)``; of several inputs a list, or a dict by their names.
         batch_size : rows that ``callbacks`` hear of at once; None for 32. No value depends on it.
-        verbose : taken for Keras' sake; nothing is printed.
+        verbose : ``"auto"``, 0, 1 or 2, for Keras' sake: nothing is printed.
         backend : name of a backend for this call; None for the model's.
         callbacks : a callback or a list of them, or None.
         steps : batches that count at most; None for all.
@@ -57,6 +58,8 @@ class Predicting(OwnLoops):
         """
         if unknown:
             refuse_for(Predicting.predict, unknown)
+        if verbose != 0:
+            check_verbose(verbose)
         simple = type(x) is np.ndarray and callbacks is batch_size is steps is None
         if simple and self._layout is not None and not self._layout.carried:
             return self._predicted(x, backend)  # as most calls are; the rest takes as long as a row of a small network

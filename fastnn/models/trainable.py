@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from fastnn import metrics as metric_definitions
-from fastnn._base.arguments import integer
 from fastnn._base.keywords import refuse_for
 from fastnn._base.stored import check_types
 from fastnn._engine import exclusive
@@ -183,7 +182,7 @@ class Trainable(Copying):
         """
         if unknown:
             refuse_for(Trainable.compile, unknown)
-        integer("steps_per_execution", steps_per_execution, low=1)
+        choices.check_ways(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
         outputs = self.ends[1]
         exclusive.check_idle(self.store, "compile")
         chosen, factors = choices.losses_of(outputs, loss), choices.factors_of(outputs, loss_weights)
