@@ -22,6 +22,11 @@ class NotReadyError(ValueError, AttributeError):
 class DivergenceError(ArithmeticError):
     """The loss was not finite. The model goes back to weights from before that epoch.
 
+    Parameters
+    ----------
+    message : what it says.
+    epoch : number of the epoch.
+
     Attributes
     ----------
     epoch : the epoch, from 1, in which it happened.
@@ -45,6 +50,12 @@ class BatchError(ValueError):
     """A batch of a generator, or of another iterable, could not be had or could not be used; the message says which.
 
     What the iterable itself raised is the ``__cause__``. The model keeps what it has learned until then.
+
+    Parameters
+    ----------
+    message : what it says.
+    batch : number of the batch.
+    epoch : number of the epoch.
 
     Attributes
     ----------

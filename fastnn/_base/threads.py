@@ -18,6 +18,10 @@ _inner = threading.local()
 def set_num_threads(n: int) -> None:
     """Set the upper bound on threads, over ``FASTNN_NUM_THREADS`` and what the machine has.
 
+    Parameters
+    ----------
+    n : at most so many threads; a whole number from 1 on.
+
     >>> import fastnn
     >>> before = fastnn.get_num_threads()
     >>> fastnn.set_num_threads(1)

@@ -10,7 +10,7 @@ from fastnn._base.arguments import integer, number
 from fastnn._base.tensor_file import check_name
 from fastnn._base.writing import append
 from fastnn.callbacks.base import Callback
-from fastnn.callbacks.monitor import Monitor
+from fastnn.callbacks.monitor import Mode, Monitor
 from fastnn.callbacks.progress import say
 
 
@@ -53,7 +53,7 @@ class ModelCheckpoint(Monitor):
         verbose: int = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
-        mode: str = "auto",
+        mode: Mode = "auto",
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:

@@ -16,6 +16,7 @@ import fastnn
 from fastnn import optimizers, plot
 from fastnn._base.reprs import counted
 from fastnn._base.tensor_file import check_name
+from fastnn.activations.names import ActivationName
 from fastnn.cli.data import Images, damaged_files, read_source, reading_options
 from fastnn.cli.fit import Trained, fit_all
 from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, default_network, has_hidden, hidden_layers, input_shape
@@ -29,6 +30,7 @@ from fastnn.cli.table_report import check_report, check_table, summary_metadata,
 from fastnn.cli.tabular import takes_recipe, train_recipe
 from fastnn.cli.texts import check_texts, in_words, text_network
 from fastnn.layers import Dense
+from fastnn.metrics.names import MetricName
 from fastnn.models.checkpoints import check_request, seed_of
 from fastnn.schedules import CosineDecay
 from fastnn.tables import Reading
@@ -153,13 +155,15 @@ def build(
     """A compiled network for the encoding."""
     target = prepared.encoding.target
     output, loss = ends(target)
-    metric = "accuracy" if isinstance(target, Classes) else "r2"
+    metric: MetricName = "accuracy" if isinstance(target, Classes) else "r2"
     model = stack(prepared, arguments, output, seed)
     model.compile(optimizer=_optimizer(arguments, recipe, len(prepared.y), decay), loss=loss, metrics=[metric])
     return model
 
 
-def stack(prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, output: str, seed: int) -> fastnn.Model:
+def stack(
+    prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, output: ActivationName, seed: int
+) -> fastnn.Model:
     """The network for the encoding, built."""
     features, last = prepared.encoding.features, Dense(prepared.encoding.target.n_out, output)
     if isinstance(features, TextFeatures):

@@ -8,40 +8,90 @@ from fastnn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minim
 
 
 def add(inputs: Any, **given: Any) -> Any:
-    """``Add(**given)(inputs)``: the sum of a list of edges."""
+    """``Add(**given)(inputs)``: the sum of a list of edges.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Add(**given)(inputs)
 
 
 def subtract(inputs: Any, **given: Any) -> Any:
-    """``Subtract(**given)(inputs)``: the difference of a list of two edges."""
+    """``Subtract(**given)(inputs)``: the difference of a list of two edges.
+
+    Parameters
+    ----------
+    inputs : a list of two edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Subtract(**given)(inputs)
 
 
 def multiply(inputs: Any, **given: Any) -> Any:
-    """``Multiply(**given)(inputs)``: the product of a list of edges."""
+    """``Multiply(**given)(inputs)``: the product of a list of edges.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Multiply(**given)(inputs)
 
 
 def average(inputs: Any, **given: Any) -> Any:
-    """``Average(**given)(inputs)``: the mean of a list of edges."""
+    """``Average(**given)(inputs)``: the mean of a list of edges.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Average(**given)(inputs)
 
 
 def maximum(inputs: Any, **given: Any) -> Any:
-    """``Maximum(**given)(inputs)``: the largest of a list of edges, number by number."""
+    """``Maximum(**given)(inputs)``: the largest of a list of edges, number by number.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Maximum(**given)(inputs)
 
 
 def minimum(inputs: Any, **given: Any) -> Any:
-    """``Minimum(**given)(inputs)``: the smallest of a list of edges, number by number."""
+    """``Minimum(**given)(inputs)``: the smallest of a list of edges, number by number.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Minimum(**given)(inputs)
 
 
 def concatenate(inputs: Any, axis: int = -1, **given: Any) -> Any:
-    """``Concatenate(axis, **given)(inputs)``: a list of edges one behind the other."""
+    """``Concatenate(axis, **given)(inputs)``: a list of edges one behind the other.
+
+    Parameters
+    ----------
+    inputs : a list of edges, whose shapes differ along ``axis`` alone.
+    axis : that along which they stand one behind the other; 0 is the rows and cannot be, -1 the last one.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Concatenate(axis, **given)(inputs)
 
 
 def dot(inputs: Any, axes: Any = -1, **given: Any) -> Any:
-    """``Dot(axes, **given)(inputs)``: products of a list of two edges."""
+    """``Dot(axes, **given)(inputs)``: products of a list of two edges.
+
+    Parameters
+    ----------
+    inputs : a list of two edges.
+    axes : the axis, or one of each input, over which is summed.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Dot(axes, **given)(inputs)

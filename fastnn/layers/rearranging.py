@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, copy
+from fastnn.layers.arguments import DataFormat, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -72,8 +73,8 @@ class ZeroPadding(Framed):
     """What :class:`ZeroPadding1D` and :class:`ZeroPadding2D` take."""
 
     padding: Any = 1
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     framed = "padding"
 
@@ -96,7 +97,7 @@ class ZeroPadding1D(ZeroPadding):
     ----------
     padding : steps before and behind: a number, or a pair.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, channels)`` -> ``(before + steps + behind, channels)``.
 
@@ -118,7 +119,7 @@ class ZeroPadding2D(ZeroPadding):
     padding : lines and places: one number for all sides, ``(above and below, left and right)``, or ``((top, bottom),
         (left, right))``.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(top + height + bottom, left + width + right, channels)``.
 
@@ -158,7 +159,7 @@ class Cropping1D(Cropping):
     Parameters
     ----------
     cropping : steps before and behind: a number, or a pair.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, channels)`` -> ``(steps - before - behind, channels)``.
 
@@ -169,7 +170,7 @@ class Cropping1D(Cropping):
     """
 
     cropping: Any = 1
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 1
 
@@ -183,7 +184,7 @@ class Cropping2D(Cropping):
     cropping : lines and places: one number for all sides, ``(above and below, left and right)``, or ``((top, bottom),
         (left, right))``.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(height - top - bottom, width - left - right, channels)``.
 
@@ -194,7 +195,7 @@ class Cropping2D(Cropping):
     """
 
     cropping: Any = 0
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 2

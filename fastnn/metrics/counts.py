@@ -66,6 +66,7 @@ class TruePositives(_Count):
     Parameters
     ----------
     thresholds : predictions above it are a yes; several give a count each. None is 0.5, and 0 for hinge and logits.
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> truth, predicted = [0, 1, 1, 1], [0.1, 0.9, 0.2, 0.8]
@@ -82,7 +83,12 @@ class TruePositives(_Count):
 
 @dataclass(repr=False)
 class FalsePositives(_Count):
-    """How often the answer is yes where the target is not; arguments as :class:`TruePositives`."""
+    """How often the answer is yes where the target is not; arguments as :class:`TruePositives`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     rises: ClassVar[bool | None] = False
 
@@ -93,7 +99,12 @@ class FalsePositives(_Count):
 
 @dataclass(repr=False)
 class FalseNegatives(_Count):
-    """How often the answer is no where the target is yes; arguments as :class:`TruePositives`."""
+    """How often the answer is no where the target is yes; arguments as :class:`TruePositives`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     rises: ClassVar[bool | None] = False
 
@@ -104,7 +115,12 @@ class FalseNegatives(_Count):
 
 @dataclass(repr=False)
 class TrueNegatives(_Count):
-    """How often the answer is no where the target is; arguments as :class:`TruePositives`."""
+    """How often the answer is no where the target is; arguments as :class:`TruePositives`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     rises: ClassVar[bool | None] = True
     of_all: ClassVar[bool] = True

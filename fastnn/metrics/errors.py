@@ -34,7 +34,12 @@ def weighted_mean(values: np.ndarray, weight: np.ndarray | None) -> float:
 
 @dataclass(repr=False)
 class MeanSquaredError(Definition):
-    """Mean of ``(y - t)**2``."""
+    """Mean of ``(y - t)**2``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     name: Any = None
     dtype: Any = None
@@ -46,7 +51,12 @@ class MeanSquaredError(Definition):
 
 @dataclass(repr=False)
 class RootMeanSquaredError(Definition):
-    """Root of the mean of ``(y - t)**2``."""
+    """Root of the mean of ``(y - t)**2``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     name: Any = None
     dtype: Any = None
@@ -58,7 +68,12 @@ class RootMeanSquaredError(Definition):
 
 @dataclass(repr=False)
 class MeanAbsoluteError(Definition):
-    """Mean of ``|y - t|``."""
+    """Mean of ``|y - t|``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     name: Any = None
     dtype: Any = None
@@ -80,6 +95,7 @@ class R2Score(Definition):
     class_aggregation : ``"uniform_average"`` over the outputs, ``"variance_weighted_average"``, or None for each.
     num_regressors : of the adjusted score ``1 - (1 - r2) (n - 1) / (n - p - 1)``; 0 is the plain one. ``n`` is the
         number of rows, or their weight (Keras counts every output of a row).
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> round(metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]), 4)
@@ -115,7 +131,12 @@ class R2Score(Definition):
 
 @dataclass(repr=False)
 class CosineSimilarity(Definition):
-    """Mean cosine of the angle between target and prediction along ``axis``; 1 is the same direction.
+    """Mean cosine of the angle between both, ``sum(t y) / sqrt(sum(t**2) sum(y**2))``; 1 is the same direction.
+
+    Parameters
+    ----------
+    axis : the axis of classes or units; only the last one, -1, is there.
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> round(metrics.CosineSimilarity()([[0.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]]), 3)

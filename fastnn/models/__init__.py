@@ -26,7 +26,14 @@ __all__ = [
 
 
 def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Model:
-    """:func:`fastnn.load`; with ``compile=False`` the model is not compiled, and has no optimiser state."""
+    """:func:`fastnn.load`; with ``compile=False`` the model is not compiled, and has no optimiser state.
+
+    Parameters
+    ----------
+    filepath : name of a safetensors file.
+    custom_objects : classes and functions of yours by the names that stand in the file or configuration.
+    compile : whether the model is compiled as it was.
+    """
     model = load(filepath, custom_objects)
     if not compile:
         model.uncompile()
@@ -34,7 +41,13 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
 
 
 def save_model(model: Model, filepath: Any) -> None:
-    """Write a model to a safetensors file, as :meth:`Model.save` does."""
+    """Write a model to a safetensors file, as :meth:`Model.save` does.
+
+    Parameters
+    ----------
+    model : a model.
+    filepath : name of a safetensors file.
+    """
     model.save(filepath)
 
 
@@ -64,5 +77,11 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
 
 
 def model_from_config(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """:func:`model_from_json` of what is JSON no more: a dict with ``class_name`` and ``config``."""
+    """:func:`model_from_json` of what is JSON no more: a dict with ``class_name`` and ``config``.
+
+    Parameters
+    ----------
+    config : what ``get_config`` gave.
+    custom_objects : classes and functions of yours by the names that stand in the file or configuration.
+    """
     return Reader(custom_objects).model(config)

@@ -79,6 +79,7 @@ class Fitting(Evaluating):
         backend : for this call.
         checkpoint, checkpoint_every, resume : see below.
         distribution : a :class:`fastnn.distributed.DataParallel`, whose ranks train the model together.
+        **unknown : none; each is a ``TypeError`` that says what stands in its place.
 
         Raises
         ------
@@ -176,7 +177,13 @@ class Fitting(Evaluating):
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass."""
+        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass.
+
+        Parameters
+        ----------
+        x, y, sample_weight, class_weight : as of :meth:`fit`; all rows are one batch.
+        return_dict : as of :meth:`evaluate`.
+        """
         history = self.fit(
             x,
             y,

@@ -77,6 +77,11 @@ class Outline(Weights):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of a name, or at a place among :attr:`layers`; a name may be that of a model inside this one.
 
+        Parameters
+        ----------
+        name : of the layer, or None.
+        index : place of the layer, from 0 or, from the end, -1 on; or None. One of both is given.
+
         >>> from fastnn import Sequential
         >>> from fastnn.layers import Dense
         >>> model = Sequential([Dense(8, name="first", input_shape=(4,)), Dense(1)])

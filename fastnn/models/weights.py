@@ -84,6 +84,10 @@ class Weights(Guarded):
     def set_weights(self, weights: Iterable[Any]) -> None:
         """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change.
 
+        Parameters
+        ----------
+        weights : arrays in the order and shapes of :meth:`get_weights`.
+
         >>> from fastnn import Sequential
         >>> from fastnn.layers import Dense
         >>> model = Sequential([Dense(1, input_shape=(2,))])

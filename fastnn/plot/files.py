@@ -33,7 +33,12 @@ def save_history(fitted: Any, path: Any) -> None:
 
 
 def check_picture(path: Any) -> None:
-    """Raise ``ImportError`` when matplotlib is missing, ``ValueError`` when it cannot write that kind of file."""
+    """Raise ``ImportError`` when matplotlib is missing, ``ValueError`` when it cannot write that kind of file.
+
+    Parameters
+    ----------
+    path : where a picture is to be written.
+    """
     with style.styled():
         from matplotlib.figure import Figure
 

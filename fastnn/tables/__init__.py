@@ -80,7 +80,15 @@ def read_table(path: Any, as_text: Collection[str] = (), **known: Any) -> Table:
 
 
 def table_of(name: str, source: str, data: bytes, reading: Reading) -> Table:
-    """The table in the bytes of a file; ``name`` stands in errors, ``source`` is what the table is called."""
+    """The table in the bytes of a file; ``name`` stands in errors, ``source`` is what the table is called.
+
+    Parameters
+    ----------
+    name : a word for it in summaries, histories and files; None makes one.
+    source : a name for messages.
+    data : a table, or what :func:`fastnn.tables.table_of_frame` takes.
+    reading : how the file is read.
+    """
     for _ in range(2):  # a compressed file may hold a workbook, which is a zip archive itself
         if excel.is_workbook(data):
             return excel.excel_table(name, source, data, reading)

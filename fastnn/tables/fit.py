@@ -34,6 +34,11 @@ UNIQUE = "another text in every row (what names a row?), left out"
 def fit_features(data: Table | np.ndarray, options: FeatureOptions = AS_EVER) -> tuple[Features, list[str]]:
     """The encoding for these training rows, and what a user should know about it.
 
+    Parameters
+    ----------
+    data : a table, or what :func:`fastnn.tables.table_of_frame` takes.
+    options : what columns become, see :class:`fastnn.tables.FeatureOptions`.
+
     >>> from fastnn.tables import FeatureOptions, Numbers, Table
     >>> table = Table({"age": Numbers(np.arange(100.0))})
     >>> fit_features(table)[0], fit_features(table, FeatureOptions(pieces=16))[0].features

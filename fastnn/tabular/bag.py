@@ -33,7 +33,12 @@ UPDATE_COST = 1e5  # products that a layer's update takes as long as, beside tho
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows: ``x`` an array or a list of them, ``y`` ``(n,)`` encoded, ``weights`` ``(n,)`` or None."""
+    """Encoded rows: ``x`` an array or a list of them, ``y`` ``(n,)`` encoded, ``weights`` ``(n,)`` or None.
+
+    Parameters
+    ----------
+    x, y, weights : ?
+    """
 
     x: Any
     y: np.ndarray
@@ -67,6 +72,13 @@ def _passes(member: Member) -> float:
 class Member:
     """A network as it is to be trained, and then as it was.
 
+    Parameters
+    ----------
+    settings : ?
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    model : ?
+    loss : ?
+
     Attributes
     ----------
     learns, held : rows that it learns from, and those that say which epoch is best (none: the last one is kept).
@@ -95,7 +107,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Bag:
-    """What all members of a table share: its rows, its target, and the numbers of its embedded categories."""
+    """What all members of a table share: its rows, its target, and the numbers of its embedded categories.
+
+    Parameters
+    ----------
+    rows, target, n_ids, backend, n_threads, searching : ?
+    """
 
     rows: Rows
     target: Target

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from fastnn._base.arguments import unknown_name
 from fastnn.tabular.draws import drawn
 from fastnn.tabular.settings import Settings, batch_size
 
-PRESETS = ("quick", "default", "best")
+Preset = Literal["quick", "default", "best"]
+PRESETS: tuple[Preset, ...] = ("quick", "default", "best")
 FOLDS = 5
 EPOCHS = 128  # for tables of FEW_ROWS to MANY_ROWS; more on fewer rows, of which an epoch is few updates, fewer on more
 FEW_ROWS, MANY_ROWS = 3_000, 100_000
@@ -25,6 +27,10 @@ class Choice:
     (:mod:`fastnn.tabular.balancing`).
     ``candidates`` are settings to choose from, in place of ``n_members`` networks of ``settings``: all of them are
     trained on one fold, the ``n_finalists`` best on the others, too, and these are weighted on the rows held out.
+
+    Parameters
+    ----------
+    settings, n_members, n_folds, pieces, most_one_hot, candidates, n_finalists, balanced : ?
     """
 
     settings: Settings
@@ -37,8 +43,13 @@ class Choice:
     balanced: bool = True
 
 
-def choose(preset: str, n_rows: int, classes: bool, seed: int = 0) -> Choice:
+def choose(preset: Preset, n_rows: int, classes: bool, seed: int = 0) -> Choice:
     """The choice of a preset for a table; ``seed`` is of the settings that ``best`` draws.
+
+    Parameters
+    ----------
+    preset, n_rows, classes : ?
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from fastnn.tables.table import Column, Numbers, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
-from fastnn.tabular.choices import Choice, choose
+from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends
@@ -45,7 +45,7 @@ class Options:
 
     task: str | None = None
     target: Target | None = None
-    preset: str = "default"
+    preset: Preset = "default"
     seed: int = 0
     groups: np.ndarray | None = None
     weights: np.ndarray | None = None
@@ -59,6 +59,11 @@ class Options:
 @dataclass(frozen=True)
 class Ready:
     """A table that is encoded, and what is to be trained on it.
+
+    Parameters
+    ----------
+    rows, scales : ?
+    notes : ?
 
     Attributes
     ----------
@@ -81,6 +86,11 @@ class Ready:
 @dataclass(frozen=True)
 class Fitted:
     """A table's model and what is known of it.
+
+    Parameters
+    ----------
+    encoding : ?
+    y : ?
 
     Attributes
     ----------
@@ -105,6 +115,8 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
     ----------
     table : the columns to predict from.
     column : the one to predict, without gaps.   name : what it is called.
+    name : a word for it in summaries, histories and files; None makes one.
+    options : ?
 
     Raises
     ------
@@ -127,7 +139,14 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
 
 
 def make_ready(table: Table, column: Column, name: str, options: Options) -> Ready:
-    """Fit the encoding, encode, and choose what is trained."""
+    """Fit the encoding, encode, and choose what is trained.
+
+    Parameters
+    ----------
+    table, column : ?
+    name : a word for it in summaries, histories and files; None makes one.
+    options : ?
+    """
     _check(options, len(table))
     target = options.target
     if target is None:
@@ -153,7 +172,12 @@ def pieces_for(table: Table, most: int) -> int:
 
 
 def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None = None) -> Fitted:
-    """Train the networks and join them; ``tell`` is called with each that is done."""
+    """Train the networks and join them; ``tell`` is called with each that is done.
+
+    Parameters
+    ----------
+    ready, options, tell : ?
+    """
     target, rows = ready.encoding.row_target, ready.rows
     bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads)
     planned = _members(ready.choice, options, rows, isinstance(target, Classes))

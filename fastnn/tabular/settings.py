@@ -18,6 +18,12 @@ LARGEST_BATCH = 1_024
 class Settings:
     """One network's hyperparameters.
 
+    Parameters
+    ----------
+    activation, dropout : ?
+    cycles : ?
+    epochs : ?
+
     Attributes
     ----------
     hidden : widths of the dense layers, each with ``activation`` and ``dropout`` behind it.

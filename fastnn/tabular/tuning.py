@@ -18,7 +18,7 @@ from fastnn.tables.target import Classes, as_numbers, told_labels
 from fastnn.tabular.bag import Bag, Rows
 from fastnn.tabular.fitting import FEWEST_ROWS, Fitted, Options, Ready, as_fitted, make_ready, place_of
 from fastnn.tabular.halving import Halving
-from fastnn.tabular.samplers import sampler
+from fastnn.tabular.samplers import SamplerName, sampler
 from fastnn.tabular.search import TO_TRAIN, Search
 from fastnn.tabular.trials import Trial, read_trials, write_trials
 
@@ -56,7 +56,7 @@ class Plan:
     """How a search goes; the arguments of :func:`tune`."""
 
     trials: int = TRIALS
-    sampler: str = "random"
+    sampler: SamplerName = "random"
     epochs: int | None = None
     resume: Any = None
     trials_out: Any = None
@@ -70,7 +70,7 @@ def tune(
     time_limit: float | None = None,
     seed: int = 0,
     task: str | None = None,
-    sampler: str = "random",
+    sampler: SamplerName = "random",
     epochs: int | None = None,
     resume: Any = None,
     trials_out: Any = None,
@@ -87,6 +87,7 @@ def tune(
     trials : settings to try, of which the first is the recipe's.
     time_limit : seconds; rounds have fewer epochs where it is too short for all. What is found then depends on the
         machine's speed; without it, it depends on ``seed`` alone.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
     task : ``"classify"`` or ``"regress"``; None goes by the target.
     sampler : ``"random"``, or ``"optuna"`` (extra ``tune``).
     epochs : of the last round; None for the recipe's.

@@ -51,6 +51,12 @@ class TableReport:
 
     Attributes are NumPy arrays in dicts, None where a part says nothing of this target or its rows are not there.
 
+    Parameters
+    ----------
+    scored : the rows it is about, and what the model says of them.
+    training : the rows that the model learned from, or None.
+    **more : scores of folds and other figures that the training knows.
+
     Attributes
     ----------
     scores : by name; see :mod:`fastnn.tabular.report.scoring`.
@@ -222,5 +228,10 @@ class TableReport:
         return page(self)
 
     def save(self, path: Any) -> None:
-        """Write :meth:`html` to a file, whole or not at all."""
+        """Write :meth:`html` to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : name of the page, ``report.html`` for example.
+        """
         write_atomically(path, self.html().encode())
