@@ -16,7 +16,7 @@ from fastnn._base.arguments import integer, number, shown
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
-from fastnn._engine.distribution import Distribution
+from fastnn._engine.distribution import Distribution, current
 from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
@@ -129,7 +129,8 @@ def check_arguments(
     callbacks = check_callbacks(callbacks)
     if any(isinstance(c, ProgressBar) for c in callbacks):
         verbose = 1
-    return Arguments(batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend, pace)
+    told = batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend, pace
+    return Arguments(*told, distribution=current())
 
 
 def checked_batch_size(came: Any) -> int:
