@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import Any
 
@@ -84,7 +85,7 @@ class Dropout(Sharing):
     """
 
     rate: float
-    noise_shape: Any = None
+    noise_shape: Sequence[int | None] | None = None
     seed: int | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
@@ -175,7 +176,7 @@ class AlphaDropout(Sharing):
     """
 
     rate: float
-    noise_shape: Any = None
+    noise_shape: Sequence[int | None] | None = None
     seed: int | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)

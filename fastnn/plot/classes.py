@@ -16,7 +16,7 @@ MANY = 10  # classes from which cells of zero stay empty
 
 
 def confusion_matrix(
-    target: Any, prediction: Any, labels: Any = None, ax: Any = None, *, normalize: bool = False
+    target: Any, prediction: Any, labels: Any = None, ax: Axes | None = None, *, normalize: bool = False
 ) -> Axes:
     """Draw how often each true class (row) was predicted as each class (column).
 
