@@ -25,6 +25,7 @@ from fastnn._engine import exclusive
 from fastnn._engine.data import split_rows
 from fastnn._engine.prepare import Arguments, check_arguments
 from fastnn._kernels.contract import Rows
+from fastnn.models import distributing
 from fastnn.models.batches import refuse as refuse_batches
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
     models = _check_models(models)
     n_threads = get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1)
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
+    if together := distributing.asked(None):  # all ranks have a part in each model, so one is trained after the other
+        arguments, n_threads = replace(arguments, distribution=together), 1
     with contextlib.ExitStack() as in_fits:
         for model in models:
             in_fits.enter_context(exclusive.training(model.store))
