@@ -13,6 +13,7 @@ from fastnn.plot.images import MOST_TILES, mosaic, symmetric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 MOST_ROWS = 16  # filters, and channels, where each pair of them is a picture
 FAINT = "#E9F1F7"  # for zero, so that a map of nothing else is seen on white
@@ -161,7 +162,7 @@ def feature_maps(
     return found
 
 
-def _draw_maps(ax: Axes, tiles: np.ndarray, maps: np.ndarray) -> Any:
+def _draw_maps(ax: Axes, tiles: np.ndarray, maps: np.ndarray) -> AxesImage:
     if maps.min() < 0:
         return symmetric(ax, tiles, maps)
     style.framed(ax)

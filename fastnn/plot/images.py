@@ -12,6 +12,7 @@ from fastnn.plot import inputs, sources, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 MOST_TILES = 64
 GAP = 1 / 14  # between tiles, in widths of a tile
@@ -117,7 +118,7 @@ def mosaic(tiles: np.ndarray, n_columns: int) -> np.ndarray:
     return image[..., 0] if channels == 1 else image
 
 
-def symmetric(ax: Axes, shown: np.ndarray, scale: np.ndarray) -> Any:
+def symmetric(ax: Axes, shown: np.ndarray, scale: np.ndarray) -> AxesImage:
     """An image whose colours are symmetric about zero and end at the largest number of ``scale``."""
     style.framed(ax)
     most = float(np.abs(scale).max()) or 1.0
