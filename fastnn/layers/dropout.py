@@ -118,7 +118,7 @@ class SpatialDropout1D(SpatialDropout):
 
     Parameters
     ----------
-    rate : share of the numbers that are dropped, or what it stands for, from 0 to less than 1.
+    rate : share of the numbers that are dropped in training, from 0 to less than 1.
     seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
     input_shape, name : as of :class:`Layer`.
 
@@ -146,7 +146,7 @@ class SpatialDropout2D(SpatialDropout):
 
     Parameters
     ----------
-    rate : share of the numbers that are dropped, or what it stands for, from 0 to less than 1.
+    rate : share of the numbers that are dropped in training, from 0 to less than 1.
     seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
     input_shape, name : as of :class:`Layer`.
 

@@ -31,7 +31,7 @@ def load_model(filepath: StrPath, custom_objects: dict[str, Any] | None = None, 
 
     Parameters
     ----------
-    filepath : name of a safetensors file.
+    filepath : name of the safetensors file.
     custom_objects : classes and functions of yours by the names that stand in the file or configuration.
     compile : whether the model is compiled as it was.
     """
@@ -47,7 +47,7 @@ def save_model(model: Model, filepath: StrPath) -> None:
     Parameters
     ----------
     model : a model.
-    filepath : name of a safetensors file.
+    filepath : name of the safetensors file.
     """
     model.save(filepath)
 

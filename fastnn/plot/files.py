@@ -38,7 +38,7 @@ def check_picture(path: StrPath) -> None:
 
     Parameters
     ----------
-    path : where a picture is to be written.
+    path : name of a picture that is to be written; its ending says in which format.
     """
     with style.styled():
         from matplotlib.figure import Figure
