@@ -14,6 +14,7 @@ from fastnn._base.arrays import dense_array, is_sparse, listed, numbers
 from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
 from fastnn._base.timeseries import Windows, timeseries
+from fastnn._base.types import StrPath
 from fastnn.backend import clear_session
 from fastnn.models.folding import fold
 
@@ -244,7 +245,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
 
 
 def plot_model(
-    model: Any, to_file: Any = "model.png", show_shapes: bool = False, dpi: int = 200, **unknown: Any
+    model: Any, to_file: StrPath = "model.png", show_shapes: bool = False, dpi: int = 200, **unknown: Any
 ) -> Any:
     """Draw a model's graph with :func:`fastnn.plot.graph`, and write the picture.
 

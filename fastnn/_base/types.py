@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -11,3 +12,6 @@ Numbers = Any
 
 DtypeLike = Literal["float32", "float64"] | type[np.float32] | type[np.float64] | np.dtype[Any]
 """What the dtype of a model may be."""
+
+StrPath = str | PathLike[str]
+"""A name of a file or folder."""

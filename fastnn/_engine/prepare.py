@@ -115,7 +115,7 @@ def check_arguments(
     shuffle: Any,
     initial_epoch: Any,
     time_limit: Any,
-    backend: Any,
+    backend: str | None,
     pace: Pace = Pace(),
 ) -> Arguments:
     """As ``fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,13 @@ class ShardedStep(steps.Step):
     """
 
     def __init__(
-        self, distribution: Distribution, backend: Any, plan: Plan, state: State, batch_size: int, loss: Any = None
+        self,
+        distribution: Distribution,
+        backend: ModuleType,
+        plan: Plan,
+        state: State,
+        batch_size: int,
+        loss: Any = None,
     ):
         self.distribution, self.comm, self.state = distribution, distribution.comm, state
         self.first, self.last = distribution.owned(self.comm.rank)

@@ -11,6 +11,7 @@ one batch counts for as much as a whole one).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any
 
 from fastnn._base.arguments import integer
@@ -157,7 +158,9 @@ class Stream:
     def __enter__(self) -> Stream:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close(interrupted=kind is not None and not issubclass(kind, Exception))
 
     def close(self, interrupted: bool = False) -> None:

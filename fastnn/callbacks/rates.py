@@ -63,12 +63,13 @@ class ReduceLROnPlateau(Monitor):
         self.verbose, self.min_lr = verbose, number("min_lr", min_lr, low=0.0)
         self.wait = self.cooldown_counter = 0
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         check_settable(self)
         self.find_direction()
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = {} if logs is None else logs
         value = self.value(logs) if self.is_due(logs) else None
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         if value is None:

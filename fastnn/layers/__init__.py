@@ -171,7 +171,7 @@ def from_config(stored: dict[str, Any], custom_objects: Mapping[str, Any] = NONE
 
     Parameters
     ----------
-    stored : what a layer's ``describe`` gave, with its class.
+    stored : what :meth:`Layer.config` gave.
     custom_objects : classes and functions of yours by the names that stand in the file or configuration.
     """
     told = {name: value for name, value in stored.items() if name not in ("class", "custom")}

@@ -44,6 +44,7 @@ InitializerLike = Argument[InitializerName | Initializer | type[Initializer] | C
 RegularizerLike = Argument[RegularizerName | L1L2 | type[L1L2] | Config | None, L1L2]
 ConstraintLike = Argument[ConstraintName | Constraint | type[Constraint] | Config | None, Constraint | None]
 ShapeLike = Argument[int | Sequence[int | None] | None, tuple[int, ...] | None]
+TargetShape = Argument[int | Sequence[int | None], tuple[int, ...]]
 Sizes = Argument[int | Sequence[int], tuple[int, ...]]
 StridesLike = Argument[int | Sequence[int] | None, tuple[int, ...]]  # None for those of the windows
 

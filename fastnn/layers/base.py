@@ -13,6 +13,7 @@ from typing import Any
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import model_dtype, of_policy, rows_dtype
 from fastnn._base.reprs import cut
+from fastnn._base.types import DtypeLike
 from fastnn.layers import words
 from fastnn.layers.place import Place
 from fastnn.layers.weighted import Weighted
@@ -70,7 +71,7 @@ class Layer(Weighted):
     states_input = False  # whether the layer only says what the model's input is
     stored_as: str | None = None  # in files, where that is not the class's name
     _place: Place | None = None
-    _dtype: Any = None
+    _dtype: DtypeLike | None = None
     _batch_rows: int | None = None
     _name_is_chosen = False  # by a model
 
@@ -97,7 +98,7 @@ class Layer(Weighted):
         object.__setattr__(self, "_name_is_chosen", True)
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> DtypeLike | None:
         """The dtype that the layer was given, None without; its model has to have the same."""
         return self._dtype
 

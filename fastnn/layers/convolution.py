@@ -6,6 +6,8 @@ import math
 from dataclasses import field, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fastnn._ops import Operation, conv
 from fastnn.layers.arguments import (
     ActivationLike,
@@ -50,14 +52,15 @@ class Convolution(Described):
         return Windows(self.kernel_size, self.strides, self.dilation_rate, self.padding)
 
     @property
-    def bias(self: Any) -> Any:
+    def bias(self: Any) -> np.ndarray | None:
         """The bias as it is now, not to be written to; None without one."""
         return self.parameter("bias") if self.use_bias else None
 
     @property
-    def kernel(self: Any) -> Any:
+    def kernel(self: Any) -> np.ndarray:
         """The kernel as it is now, not to be written to; ``AttributeError`` where there are several."""
-        return self.parameter("kernel")
+        found: np.ndarray = self.parameter("kernel")
+        return found
 
     def _with_bias(self: Any, n: int, *kernels: Parameter) -> tuple[Parameter, ...]:
         """All parameters: kernels, and a bias of ``n`` numbers where there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import Any
 
@@ -84,7 +85,7 @@ class Dropout(Sharing):
     """
 
     rate: float
-    noise_shape: Any = None
+    noise_shape: Sequence[int | None] | None = None
     seed: int | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
@@ -117,7 +118,7 @@ class SpatialDropout1D(SpatialDropout):
 
     Parameters
     ----------
-    rate : share of the numbers that are dropped, or what it stands for, from 0 to less than 1.
+    rate : share of the numbers that are dropped in training, from 0 to less than 1.
     seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
     input_shape, name : as of :class:`Layer`.
 
@@ -145,7 +146,7 @@ class SpatialDropout2D(SpatialDropout):
 
     Parameters
     ----------
-    rate : share of the numbers that are dropped, or what it stands for, from 0 to less than 1.
+    rate : share of the numbers that are dropped in training, from 0 to less than 1.
     seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
     input_shape, name : as of :class:`Layer`.
 
@@ -175,7 +176,7 @@ class AlphaDropout(Sharing):
     """
 
     rate: float
-    noise_shape: Any = None
+    noise_shape: Sequence[int | None] | None = None
     seed: int | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)

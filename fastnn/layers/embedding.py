@@ -6,6 +6,8 @@ import math
 from dataclasses import field
 from typing import Any
 
+import numpy as np
+
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, blank, embedding, mask
 from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
@@ -57,7 +59,7 @@ class Embedding(Described):
         settle(self, **told, mask_zero=flag("mask_zero", self.mask_zero))
 
     @property
-    def embeddings(self) -> Any:
+    def embeddings(self) -> np.ndarray:
         """The vectors as they are now, ``(input_dim, output_dim)``, not to be written to."""
         return self.parameter("embeddings")
 

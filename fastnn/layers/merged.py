@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from fastnn.layers.edges import Edge
 from fastnn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 
 
-def add(inputs: Any, **given: Any) -> Any:
+def add(inputs: Sequence[Edge], **given: Any) -> Edge:
     """``Add(**given)(inputs)``: the sum of a list of edges.
 
     Parameters
@@ -18,7 +20,7 @@ def add(inputs: Any, **given: Any) -> Any:
     return Add(**given)(inputs)
 
 
-def subtract(inputs: Any, **given: Any) -> Any:
+def subtract(inputs: Sequence[Edge], **given: Any) -> Edge:
     """``Subtract(**given)(inputs)``: the difference of a list of two edges.
 
     Parameters
@@ -29,7 +31,7 @@ def subtract(inputs: Any, **given: Any) -> Any:
     return Subtract(**given)(inputs)
 
 
-def multiply(inputs: Any, **given: Any) -> Any:
+def multiply(inputs: Sequence[Edge], **given: Any) -> Edge:
     """``Multiply(**given)(inputs)``: the product of a list of edges.
 
     Parameters
@@ -40,7 +42,7 @@ def multiply(inputs: Any, **given: Any) -> Any:
     return Multiply(**given)(inputs)
 
 
-def average(inputs: Any, **given: Any) -> Any:
+def average(inputs: Sequence[Edge], **given: Any) -> Edge:
     """``Average(**given)(inputs)``: the mean of a list of edges.
 
     Parameters
@@ -51,7 +53,7 @@ def average(inputs: Any, **given: Any) -> Any:
     return Average(**given)(inputs)
 
 
-def maximum(inputs: Any, **given: Any) -> Any:
+def maximum(inputs: Sequence[Edge], **given: Any) -> Edge:
     """``Maximum(**given)(inputs)``: the largest of a list of edges, number by number.
 
     Parameters
@@ -62,7 +64,7 @@ def maximum(inputs: Any, **given: Any) -> Any:
     return Maximum(**given)(inputs)
 
 
-def minimum(inputs: Any, **given: Any) -> Any:
+def minimum(inputs: Sequence[Edge], **given: Any) -> Edge:
     """``Minimum(**given)(inputs)``: the smallest of a list of edges, number by number.
 
     Parameters
@@ -73,7 +75,7 @@ def minimum(inputs: Any, **given: Any) -> Any:
     return Minimum(**given)(inputs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **given: Any) -> Any:
+def concatenate(inputs: Sequence[Edge], axis: int = -1, **given: Any) -> Edge:
     """``Concatenate(axis, **given)(inputs)``: a list of edges one behind the other.
 
     Parameters
@@ -85,7 +87,7 @@ def concatenate(inputs: Any, axis: int = -1, **given: Any) -> Any:
     return Concatenate(axis, **given)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, **given: Any) -> Any:
+def dot(inputs: Sequence[Edge], axes: int | Sequence[int] = -1, **given: Any) -> Edge:
     """``Dot(axes, **given)(inputs)``: products of a list of two edges.
 
     Parameters

@@ -79,7 +79,7 @@ class GaussianDropout(Noise, Dropping):
 
     Parameters
     ----------
-    rate : share of the numbers that are dropped, or what it stands for, from 0 to less than 1.
+    rate : the noise has the variance ``rate / (1 - rate)``, that of Dropout at this rate; from 0 to less than 1.
     seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
     input_shape, name : as of :class:`Layer`.
 

@@ -42,12 +42,12 @@ class Normalizing(Described):
         return {"w": 0 if self.scale else -1, "b": int(self.scale) if self.center else -1}
 
     @property
-    def gamma(self: Any) -> Any:
+    def gamma(self: Any) -> np.ndarray | None:
         """The factors as they are now, not to be written to; None without."""
         return self.parameter("gamma") if self.scale else None
 
     @property
-    def beta(self: Any) -> Any:
+    def beta(self: Any) -> np.ndarray | None:
         """What is added, as it is now, not to be written to; None without."""
         return self.parameter("beta") if self.center else None
 

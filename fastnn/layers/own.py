@@ -20,6 +20,7 @@ from fastnn import constraints, initializers, regularizers
 from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import model_dtype, of_policy
 from fastnn._base.reprs import brief
+from fastnn._base.types import DtypeLike
 from fastnn._ops import Operation, own
 from fastnn.layers import words
 from fastnn.layers.classes import captured, is_ours, ours, theirs
@@ -112,7 +113,7 @@ class Own:
         self,
         shape: Any = (),
         initializer: Any = None,
-        dtype: Any = None,
+        dtype: DtypeLike | None = None,
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,

@@ -72,7 +72,7 @@ class Framed(Rearranging):
 class ZeroPadding(Framed):
     """What :class:`ZeroPadding1D` and :class:`ZeroPadding2D` take."""
 
-    padding: Any = 1
+    padding: int | Sequence[int] | Sequence[Sequence[int]] = 1
     data_format: DataFormat | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
@@ -135,7 +135,7 @@ class ZeroPadding2D(ZeroPadding):
 class Cropping(Framed):
     """A signal or an image without what is around its middle."""
 
-    cropping: Any
+    cropping: int | Sequence[int] | Sequence[Sequence[int]]
     framed = "cropping"
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -169,7 +169,7 @@ class Cropping1D(Cropping):
     [[[1.0]]]
     """
 
-    cropping: Any = 1
+    cropping: int | Sequence[int] | Sequence[Sequence[int]] = 1
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 1
@@ -194,7 +194,7 @@ class Cropping2D(Cropping):
     (None, 24, 20, 3)
     """
 
-    cropping: Any = 0
+    cropping: int | Sequence[int] | Sequence[Sequence[int]] = 0
     data_format: DataFormat | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
@@ -150,7 +151,7 @@ class Permute(Rearranging):
     [[[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]]
     """
 
-    dims: Any
+    dims: Sequence[int]
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 

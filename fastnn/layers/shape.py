@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn.layers.arguments import ShapeLike, default
+from fastnn.layers.arguments import ShapeLike, TargetShape, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.parameter import Shape, check_shape, other_shape
@@ -115,12 +115,12 @@ class Reshape(Described):
     (None, 2, 3)
     """
 
-    target_shape: Any
+    target_shape: TargetShape
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        came = self.target_shape
+        came: Any = self.target_shape
         came = came.tolist() if isinstance(came, np.ndarray) else came
         sizes = came if isinstance(came, tuple | list) else (came,)
         if sum(size == -1 for size in sizes) > 1:

@@ -98,7 +98,7 @@ class ConvTranspose(Convolution):
             raise ValueError(f"output_padding must be less than strides, got {more} and {self.strides}")
 
     @property
-    def windows(self) -> Any:
+    def windows(self) -> Returned:
         """The windows that the output is made of."""
         return Returned(self.kernel_size, self.strides, self.dilation_rate, self.padding, self.output_padding)
 

@@ -67,7 +67,7 @@ class Loss:
     name: str
     reduction: ReductionName | None = MEAN
 
-    def __init__(self, name: str | None = None, reduction: ReductionName | None = MEAN, dtype: Any = None):
+    def __init__(self, name: str | None = None, reduction: ReductionName | None = MEAN, dtype: None = None):
         check_dtype(dtype)
         self.name = name or snake_case(type(self).__name__)
         self.reduction = check_reduction(reduction)

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer, number
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
@@ -79,7 +80,7 @@ class ResolvedAccuracy(_Accuracy):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     usual_name: ClassVar[str] = "accuracy"
 
     def reading(self, task: Task) -> Reading:
@@ -100,7 +101,7 @@ class Accuracy(_Accuracy):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def reading(self, task: Task) -> Reading:
         return self._hits(StatisticCode.NUMBER_HITS, r_equal)
@@ -123,7 +124,7 @@ class BinaryAccuracy(_Accuracy):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     threshold: float = 0.5
 
     def check(self) -> None:
@@ -143,7 +144,7 @@ class CategoricalAccuracy(_Accuracy):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def reading(self, task: Task) -> Reading:
         return self._hits(StatisticCode.ARGMAX_HITS)
@@ -171,7 +172,7 @@ class TopKCategoricalAccuracy(_Accuracy):
 
     k: int = 5
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def check(self) -> None:
         self.k = integer("k", self.k, low=1)

@@ -11,6 +11,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import model_dtype, of_reals
 from fastnn._base.reprs import call_of
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
 
@@ -63,7 +64,7 @@ class Metric:
     rises: ClassVar[bool | None] = None
     name: str
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, name: str | None = None, dtype: DtypeLike | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = dtype
         check_dtype(dtype)
@@ -75,7 +76,7 @@ class Metric:
         return made
 
     def add_variable(
-        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+        self, shape: Any = (), initializer: Any = "zeros", dtype: DtypeLike | None = None, name: str | None = None
     ) -> Variable:
         """An array of zeros that :meth:`reset_state` sets to zero again.
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.arrays import of_reals
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
 from fastnn.metrics.names import Average
@@ -80,7 +81,7 @@ class _Thresholded(Definition):
     top_k: int | None = None
     class_id: int | None = None
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     average: Average | None = "micro"
     rises: ClassVar[bool | None] = True
     score: ClassVar[Any] = None
@@ -232,7 +233,7 @@ class FBetaScore(_FScore):
     beta: float = 1.0  # type: ignore[misc]  # a class constant of the base
     threshold: float | None = None
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     usual_name: ClassVar[str] = "fbeta_score"
 
     def check(self) -> None:
@@ -261,4 +262,4 @@ class F1Score(_FScore):
     average: Average | None = None
     threshold: float | None = None
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None

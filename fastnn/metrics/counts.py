@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.base import Definition
 from fastnn.metrics.confusion import checked_thresholds
 from fastnn.metrics.readings import Reading, Task
@@ -25,7 +26,7 @@ class _Count(Definition):
 
     thresholds: float | Sequence[float] | None = None
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     of_all: ClassVar[bool] = False  # whether the count needs the weight of all answers, which is in no table
 
     def check(self) -> None:

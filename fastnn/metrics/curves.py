@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer, number
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
 from fastnn.metrics.names import Average, Curve
@@ -121,7 +122,7 @@ class AUC(_Curve):
     curve: Curve = "ROC"
     summation_method: str = "interpolation"
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     thresholds: None = None
     multi_label: bool = False
     num_labels: int | None = None
@@ -172,7 +173,7 @@ class AveragePrecision(_Curve):
 
     average: Average | None = "macro"
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def check(self) -> None:
         check_average(self.average)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.accuracy import r_mean
 from fastnn.metrics.base import Definition
 from fastnn.metrics.confusion import ratio
@@ -42,7 +43,7 @@ class MeanSquaredError(Definition):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
     def reading(self, task: Task) -> Reading:
@@ -59,7 +60,7 @@ class RootMeanSquaredError(Definition):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
     def reading(self, task: Task) -> Reading:
@@ -76,7 +77,7 @@ class MeanAbsoluteError(Definition):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
     def reading(self, task: Task) -> Reading:
@@ -105,7 +106,7 @@ class R2Score(Definition):
     class_aggregation: str | None = "uniform_average"
     num_regressors: int = 0
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = True
 
     def check(self) -> None:
@@ -144,7 +145,7 @@ class CosineSimilarity(Definition):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     axis: int = -1
     rises: ClassVar[bool | None] = True
 

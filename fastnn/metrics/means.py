@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arrays import of_reals
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.base import Metric
 from fastnn.metrics.readings import Reading, Task
 
@@ -25,7 +26,7 @@ class Mean(Metric):
     (4.0, 4.0)
     """
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, name: str | None = None, dtype: DtypeLike | None = None) -> None:
         super().__init__(name, dtype)
         self.total, self.count = self.add_variable(), self.add_variable()
 
@@ -89,7 +90,9 @@ class MeanMetricWrapper(Mean):
     {'loss': 4.5, 'largest_error': 3.0}
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: DtypeLike | None = None, **kwargs: Any
+    ) -> None:
         if not callable(fn):
             raise TypeError(f"fn must be a function f(target, prediction), got {fn!r}")
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)

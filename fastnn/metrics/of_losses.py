@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn import losses
+from fastnn._base.types import DtypeLike
+from fastnn.losses import LossRecord
 from fastnn.metrics.base import Definition
 from fastnn.metrics.errors import weighted_mean
 from fastnn.metrics.readings import MARGINS, SIGMOIDS, SOFTMAXES, Reading, Task
@@ -18,7 +20,7 @@ class _OfLoss(Definition):
     rises: ClassVar[bool | None] = False
     of: ClassVar[str] = ""
 
-    def record(self) -> Any:
+    def record(self) -> LossRecord:
         """The loss, with its parameters bound."""
         return losses.get(type(self).of)
 
@@ -58,14 +60,15 @@ class LossMetric(_OfLoss):
 
     loss: Any = "mean_squared_error"
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def __post_init__(self) -> None:
         self.name = self.record().name if self.name is None else self.name
         super().__post_init__()
 
-    def record(self) -> Any:
-        return losses.get(self.loss)
+    def record(self) -> LossRecord:
+        found: LossRecord = losses.get(self.loss)
+        return found
 
     def config(self) -> dict[str, Any]:
         return super().config() | {"loss": self.record().config()}
@@ -76,7 +79,7 @@ class _Plain(_OfLoss):
     """The metric of the loss ``of``, without arguments."""
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
 
 @dataclass(repr=False)
@@ -180,7 +183,7 @@ class CategoricalHinge(_Plain):
 class _Crossentropy(_Plain):
     from_logits: bool = False
 
-    def record(self) -> Any:
+    def record(self) -> LossRecord:
         arguments: dict[str, Any] = {"from_logits": self.from_logits}
         if smoothing := getattr(self, "label_smoothing", 0.0):
             arguments["label_smoothing"] = smoothing

@@ -100,8 +100,9 @@ def task_of(loss: Any, activation: str | None, n_out: int) -> Task:
 
     Parameters
     ----------
-    loss : a loss, by name or as an object of :mod:`fastnn.losses`.
-    activation, n_out : ?
+    loss : a record of :mod:`fastnn.losses`.
+    activation : name of the last activation, or None.
+    n_out : numbers of the output.
     """
     name = loss.definition or ""
     return Task(name, bool(loss.sparse), bool(loss.from_logits), activation, n_out)
@@ -112,7 +113,8 @@ def resolve(metric: Metric, task: Task) -> Reading:
 
     Parameters
     ----------
-    metric, task : ?
+    metric : the metric.
+    task : what the model predicts, as of :func:`task_of`.
     """
     reading = metric.reading(task)
     if task.sparse and reading.statistic not in TAKES_LABELS:
@@ -129,7 +131,8 @@ def resolve_all(
 
     Parameters
     ----------
-    metrics, weighted_metrics, task : ?
+    metrics, weighted_metrics : metrics that rows count alike in, and by their weights.
+    task : what the model predicts, as of :func:`task_of`.
     """
     resolved: list[tuple[Reading, bool]] = []
     taken: set[str] = set()  # names, and keys in History

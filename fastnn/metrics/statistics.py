@@ -170,7 +170,10 @@ def n_sums(code: StatisticCode, n_out: int, n_rows: int = 0, parameter: float = 
 
     Parameters
     ----------
-    code, n_out, n_rows, parameter : ?
+    code : the statistic.
+    n_out : numbers of the output.
+    n_rows : rows, of a statistic that keeps them.
+    parameter : the statistic's own, see :class:`StatisticCode`.
     """
     if code == StatisticCode.PREDICTIONS:
         return 1 + n_rows * (n_out + int(parameter))

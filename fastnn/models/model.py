@@ -11,7 +11,7 @@ from typing import Any
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DtypeLike, StrPath
 from fastnn._engine.state import attribute
 from fastnn.callbacks import History
 from fastnn.layers.edges import Edge
@@ -128,7 +128,7 @@ class Model(Typed):
         """Names of the inputs: of their layers, or the keys under which they were given."""
         return list(self.ends[0].names)
 
-    def save(self, path: Any, metadata: dict[str, str] | None = None) -> None:
+    def save(self, path: StrPath, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one safetensors file; ``metadata`` is added to ``model.metadata`` there.
 
         Parameters

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from fastnn._base.arguments import integer, lookup
 from fastnn._base.reprs import counted
@@ -130,7 +131,7 @@ class Outline(Weights):
         return configs.config_of(cast("Model", self))
 
     @classmethod
-    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """A model as :meth:`get_config` describes it, with weights drawn anew, and not compiled.
 
         Parameters
@@ -144,7 +145,8 @@ class Outline(Weights):
         TypeError, ValueError
             the configuration is not as described; a part of it would not act, or the graph has a cycle.
         """
-        return Reader(custom_objects).config(config, cls.is_chain)
+        made: Self = Reader(custom_objects).config(config, cls.is_chain)
+        return made
 
     def to_json(self, **options: Any) -> str:
         """:meth:`get_config` and how the model is compiled as JSON, for :func:`fastnn.models.model_from_json`.

@@ -28,7 +28,7 @@ class LearningRate(float):
 
     Parameters
     ----------
-    value : the rate.
+    value : the rate, a number from 0 on.
     optimizer : the optimizer that it belongs to, or None.
 
     >>> from fastnn import optimizers

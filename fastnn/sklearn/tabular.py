@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import plain
 from fastnn._base.threads import get_num_threads
+from fastnn._base.types import StrPath
 from fastnn.sklearn.raw_rows import raw_table
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.rows import RowEncoder
@@ -106,7 +107,7 @@ class _Tabular(BaseEstimator):
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
-    def save(self, path: Any) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the model with its encoding, as ``fastnn train`` does: ``fastnn predict`` reads it.
 
         Parameters

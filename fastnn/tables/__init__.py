@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from fastnn._base.types import StrPath
 from fastnn.tables import excel, parquet
 from fastnn.tables.checks import column_notes, count_shared_rows, shared_rows_note
 from fastnn.tables.delimited import delimited_table
@@ -46,7 +47,7 @@ __all__ = [
 BINARY_ENDINGS = {".parquet": "Parquet", ".xlsx": "Excel", ".npz": "NPZ"}
 
 
-def read_table(path: Any, as_text: Collection[str] = (), **known: Any) -> Table:
+def read_table(path: StrPath, as_text: Collection[str] = (), **known: Any) -> Table:
     """Read a table from a file of CSV, Parquet or Excel, plain or compressed: its first bytes tell, not its name.
 
     Parameters

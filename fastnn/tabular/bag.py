@@ -37,7 +37,9 @@ class Rows:
 
     Parameters
     ----------
-    x, y, weights : ?
+    x : encoded rows ``(n, width)``, of several inputs a list.
+    y : encoded targets.
+    weights : None or ``(n,)``, how much each row counts.
     """
 
     x: Any
@@ -74,10 +76,10 @@ class Member:
 
     Parameters
     ----------
-    settings : ?
+    settings : hyperparameters of the network.
     seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
-    model : ?
-    loss : ?
+    model : the trained network, None before.
+    loss : on the rows held out, of the epoch that is kept.
 
     Attributes
     ----------
@@ -111,7 +113,12 @@ class Bag:
 
     Parameters
     ----------
-    rows, target, n_ids, backend, n_threads, searching : ?
+    rows : encoded rows and targets.
+    target : how the target is encoded.
+    n_ids : of each input, codes of its embedded categories, None for numbers.
+    backend : name of a backend, or None for the one in use.
+    n_threads : at most so many threads; None as :func:`fastnn.set_num_threads` says.
+    searching : whether a network that diverges has lost and the others go on, else its error is raised.
     """
 
     rows: Rows

@@ -30,7 +30,13 @@ class Choice:
 
     Parameters
     ----------
-    settings, n_members, n_folds, pieces, most_one_hot, candidates, n_finalists, balanced : ?
+    settings : of all networks where there are no candidates.
+    n_members : networks, from 1 on.
+    n_folds : folds that they are held out of in turn, from 2 on.
+    pieces : of each number, at most.
+    most_one_hot : values of a category that is not embedded, at most; None for all.
+    candidates, n_finalists : settings to choose from, and how many of them go on to all folds.
+    balanced : whether columns count alike, however many numbers they become.
     """
 
     settings: Settings
@@ -48,8 +54,10 @@ def choose(preset: Preset, n_rows: int, classes: bool, seed: int = 0) -> Choice:
 
     Parameters
     ----------
-    preset, n_rows, classes : ?
-    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    preset : ``"quick"``, ``"default"`` or ``"best"``.
+    n_rows : rows to learn from.
+    classes : whether the target is a class, else a number.
+    seed : whole number from which the candidates of ``"best"`` are drawn.
 
     Raises
     ------

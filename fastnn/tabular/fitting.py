@@ -62,8 +62,9 @@ class Ready:
 
     Parameters
     ----------
-    rows, scales : ?
-    notes : ?
+    rows : encoded rows, targets and weights.
+    scales : of each encoded number, what it was multiplied with; None where nothing was.
+    notes : what a user should know of the table.
 
     Attributes
     ----------
@@ -89,8 +90,8 @@ class Fitted:
 
     Parameters
     ----------
-    encoding : ?
-    y : ?
+    encoding : how raw rows become inputs, and outputs predictions.
+    y : encoded targets of the rows it was trained on.
 
     Attributes
     ----------
@@ -114,9 +115,8 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
     Parameters
     ----------
     table : the columns to predict from.
-    column : the one to predict, without gaps.   name : what it is called.
-    name : a word for it in summaries, histories and files; None makes one.
-    options : ?
+    column, name : the one to predict, without gaps, and what it is called.
+    options : how to train.
 
     Raises
     ------
@@ -143,9 +143,9 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
 
     Parameters
     ----------
-    table, column : ?
-    name : a word for it in summaries, histories and files; None makes one.
-    options : ?
+    table : the columns to predict from.
+    column, name : the one to predict, without gaps, and what it is called.
+    options : how to train.
     """
     _check(options, len(table))
     target = options.target
@@ -176,7 +176,9 @@ def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None 
 
     Parameters
     ----------
-    ready, options, tell : ?
+    ready : encoded rows, and what is trained.
+    options : how to train.
+    tell : None, or a function of each member that is done.
     """
     target, rows = ready.encoding.row_target, ready.rows
     bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads)

@@ -20,9 +20,10 @@ class Settings:
 
     Parameters
     ----------
-    activation, dropout : ?
-    cycles : ?
-    epochs : ?
+    activation : name of that behind each hidden layer.
+    dropout : share of each hidden layer's outputs that is dropped in training, from 0 to less than 1.
+    cycles : of the schedule :class:`fastnn.schedules.CosineLog`, from 1 on.
+    epochs : passes over the rows, of which the best one is kept.
 
     Attributes
     ----------

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import integer
+from fastnn._base.types import StrPath
 from fastnn.models.model import Model
 from fastnn.tables import Encoding, Table, choose_task, read_table, table_of_frame
 from fastnn.tables.table import Column
@@ -46,7 +47,7 @@ class Tuned:
     fitted: Fitted
     interrupted: bool
 
-    def save(self, path: Any) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the model with its encoding, for ``fastnn predict`` and :func:`fastnn.load`."""
         self.model.save(path, self.encoding.metadata())
 
@@ -59,7 +60,7 @@ class Plan:
     sampler: SamplerName = "random"
     epochs: int | None = None
     resume: Any = None
-    trials_out: Any = None
+    trials_out: StrPath | None = None
 
 
 def tune(
@@ -73,7 +74,7 @@ def tune(
     sampler: SamplerName = "random",
     epochs: int | None = None,
     resume: Any = None,
-    trials_out: Any = None,
+    trials_out: StrPath | None = None,
     n_threads: int | None = None,
     backend: str | None = None,
     verbose: int = 0,

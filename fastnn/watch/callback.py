@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from types import TracebackType
 from typing import Any
 
 from fastnn._base.arguments import integer
@@ -155,7 +156,9 @@ class Watch(Callback):
         self._open()
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             self.close()
         elif isinstance(error, KeyboardInterrupt):

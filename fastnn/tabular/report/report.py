@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.reprs import counted, cut
+from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.tables.scores import score_classes
 from fastnn.tables.summary import Summary, summarize
@@ -227,7 +228,7 @@ class TableReport:
 
         return page(self)
 
-    def save(self, path: Any) -> None:
+    def save(self, path: StrPath) -> None:
         """Write :meth:`html` to a file, whole or not at all.
 
         Parameters
