@@ -14,7 +14,7 @@ from fastnn.data.passes import How, window_of
 from fastnn.data.sources import Source
 from fastnn.data.stream import Stream
 
-__all__ = ["Stream", "stream"]
+__all__ = ["PredictionWriter", "Stream", "fit_encoding", "stream", "write_predictions"]
 
 
 def stream(
@@ -79,7 +79,7 @@ def stream(
     >>> batches
     <Stream of 2 NPZ files, 8 rows, 2 row groups, 2 a window; batches of 3, shuffled by seed 1>
     >>> [y.tolist() for x, y in batches], [y.tolist() for x, y in batches.batches(1)]
-    ([[3, 7, 0], [1, 2, 4], [6, 5]], [[3, 1, 4], [5, 6, 7], [2, 0]])
+    ([[4, 3, 5], [2, 6, 7], [0, 1]], [[4, 6, 2], [5, 1, 0], [3, 7]])
     """
     kind = _kind(dtype)
     how = How(
@@ -96,6 +96,19 @@ def stream(
         return Stream(Batches(source, kind), how)
     made = _source(find_files(names), options, kind, (separator, decimal, tuple(text)))
     return Stream(made, How(how.batch_size, window_of(made, window), how.shuffle, how.seed))
+
+
+def __getattr__(name: str) -> Any:
+    """What needs the tables, when it is wanted."""
+    if name == "fit_encoding":
+        from fastnn.data.encoding import fit_encoding
+
+        return fit_encoding
+    if name in ("PredictionWriter", "write_predictions"):
+        from fastnn.data import writing
+
+        return getattr(writing, name)
+    raise AttributeError(f"module 'fastnn.data' has no attribute {name!r}")
 
 
 def _kind(dtype: Any) -> np.dtype:

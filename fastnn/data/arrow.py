@@ -9,6 +9,7 @@ scan of its own, with every read-ahead off, in memory that goes back to the syst
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -140,12 +141,20 @@ class Tables(Source):
         self.files, self.filters = list(files), filters
         self.opened = opened(files, options)
         self.schema = self.opened[0].schema
-        self.name = f"{len(files)} {files[0].kind} files" if len(files) > 1 else files[0].path
+        self.name = f"{len(files)} {files[0].kind} files" if len(files) > 1 else os.path.basename(files[0].path)
         self.places = [(number, place) for number, file in enumerate(self.opened) for place in range(len(file.rows))]
         self.rows = np.array([self._count(number, place) for number, place in self.places], np.int64)
         if not self.rows.sum():
             raise ValueError(f"the filter {filters} leaves no row of {self.name}")
         self.encoder: Encoder = MatrixEncoder([], None, None, np.dtype(np.float32))
+
+    def where_also(self, filters: Any) -> Tables:
+        """The rows of them that another filter leaves."""
+        made = object.__new__(Tables)
+        both = filters if self.filters is None else self.filters & filters
+        made.__dict__.update(self.__dict__, filters=both)
+        made.rows = np.array([made._count(number, place) for number, place in self.places], np.int64)
+        return made
 
     def encoded_by(self, encoder: Encoder) -> Tables:
         """The same rows, with what makes arrays of them; checks that all files have its columns, and alike."""
@@ -180,7 +189,7 @@ class Tables(Source):
 
     @property
     def marks(self) -> list[Any]:
-        files = [[file.path.rsplit("/", 1)[-1], file.size] for file in self.files]
+        files = [[os.path.basename(file.path), file.size] for file in self.files]
         return [files, self.encoder.marks, str(self.filters)]
 
     def where(self, group: int) -> str:

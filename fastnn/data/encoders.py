@@ -72,6 +72,7 @@ class TableEncoder:
     target : whether its target is read, too.
     weight : name of the column of sample weights, or None.
     class_weights : what each class counts, beside that; None for alike.
+    knows_all : whether a label that the encoding does not know is an error; it is class -1 else.
     """
 
     def __init__(
@@ -81,7 +82,9 @@ class TableEncoder:
         weight: str | None = None,
         dtype: np.dtype = FLOAT,
         class_weights: np.ndarray | None = None,
+        knows_all: bool = True,
     ):
+        self.knows_all = knows_all
         self.encoding, self.weight, self.class_weights = encoding, weight, class_weights
         self.dtype = dtype
         if not isinstance(encoding, Encoding) or not isinstance(encoding.features, TableFeatures):
@@ -134,7 +137,7 @@ class TableEncoder:
         if column.gaps.any():
             raise ValueError(f"the target {target.name!r} has {int(column.gaps.sum()):,} gaps; filter them out")
         y = target.encode(column)
-        if isinstance(target, Classes) and (y < 0).any():
+        if isinstance(target, Classes) and self.knows_all and (y < 0).any():
             raise ValueError("; ".join(target.notes(column)))
         made: np.ndarray = y if isinstance(target, Classes) else y.astype(self.dtype)
         return made

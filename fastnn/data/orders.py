@@ -18,7 +18,7 @@ def keyed_order(seed: int, stream: int, epoch: int, first: int, count: int) -> n
     """``0 .. count - 1`` in the order of the elements ``first ..`` of a stream of random numbers, int32.
 
     >>> keyed_order(7, GROUPS, 0, 0, 5), keyed_order(7, GROUPS, 1, 0, 5)
-    (array([3, 4, 1, 0, 2], dtype=int32), array([2, 0, 4, 3, 1], dtype=int32))
+    (array([1, 2, 3, 4, 0], dtype=int32), array([3, 4, 1, 2, 0], dtype=int32))
     """
     keys = words(seed, stream, epoch, first, count).astype(np.uint64) << np.uint64(32)
     keys |= np.arange(count, dtype=np.uint64)

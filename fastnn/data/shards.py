@@ -188,7 +188,7 @@ def npz_shards(files: Sequence[File], columns: Any, target: Any, weight: str | N
         shards.append(([arrays[n] for n in inputs], arrays[y] if y else None, arrays[w] if w else None))
         if shards[0][1:] != (None, None) and [s is None for s in shards[0][1:]] != [s is None for s in shards[-1][1:]]:
             raise ValueError(f"{file.path} and {files[0].path} have not the same arrays y and sample_weight")
-    return Shards(shards, dtype, files[0].path if len(files) == 1 else f"{len(files)} NPZ files")
+    return Shards(shards, dtype, os.path.basename(files[0].path) if len(files) == 1 else f"{len(files)} NPZ files")
 
 
 def npy_shards(files: Sequence[File], targets: Any, weights: Any, dtype: np.dtype) -> Shards:
@@ -200,4 +200,4 @@ def npy_shards(files: Sequence[File], targets: Any, weights: Any, dtype: np.dtyp
             raise ValueError(f"there are {len(files)} files of inputs and {len(found)} of the {what}; give as many")
         columns.append(found)
     shards = [([x], y, w) for x, y, w in zip(*columns, strict=True)]
-    return Shards(shards, dtype, files[0].path if len(files) == 1 else f"{len(files)} NPY files")
+    return Shards(shards, dtype, os.path.basename(files[0].path) if len(files) == 1 else f"{len(files)} NPY files")

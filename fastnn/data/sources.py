@@ -49,9 +49,13 @@ class Arrays:
         """Some of the rows, by a slice, a mask or their numbers."""
         return self.like([array[rows] for array in self.all])
 
+    def batch_of_inputs(self) -> Any:
+        """The array of inputs, or the list of them."""
+        return self.x[0] if len(self.x) == 1 else list(self.x)
+
     def batch(self) -> Any:
         """What users are given: x alone, or (x, y), or (x, y, weight)."""
-        x = self.x[0] if len(self.x) == 1 else list(self.x)
+        x = self.batch_of_inputs()
         if self.y is None:
             return x
         return (x, self.y) if self.weight is None else (x, self.y, self.weight)

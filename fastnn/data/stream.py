@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -143,6 +143,18 @@ class Stream(GivesPortions):
         if self.how.shard != (0, 1):
             for _ in range(done, len(self)):
                 yield self._nothing().batch()
+
+    def raw(self, group: int, keep: Sequence[str] = ()) -> tuple[Any, Arrays] | None:
+        """The rows of a row group that count: an Arrow table with the columns to keep, and arrays; None without any."""
+        from fastnn.data.arrow import Tables
+
+        source, part = self.source, self.how.part
+        assert isinstance(source, Tables)
+        if not self._rows[group]:
+            return None
+        mask = None if part is None else part.mask(int(self._firsts[group]), int(source.rows[group]))
+        table = source.table(group, list(dict.fromkeys([*source.encoder.columns, *keep])), mask)
+        return table, source.encoder(table, source.where(group))
 
     def portions(self, number: int = 0, first_batch: int = 0) -> Iterator[Portion]:
         """The rows of a pass, a window at a time, with the order in which batches are cut from them."""
