@@ -37,6 +37,11 @@ class Ready:
     is_last: bool
 
 
+def _row(came: Any) -> Any:
+    """A copy of the first row, of one array or of several: whoever keeps it keeps no window in memory."""
+    return [_row(each) for each in came] if isinstance(came, list) else came[:1].copy()
+
+
 class PortionStream(Stream):
     """The portions of a source, pass by pass, in place of batches; what it fetches ahead is a portion.
 
@@ -55,6 +60,7 @@ class PortionStream(Stream):
 
         super().__init__(Source(given), ready, steps, first_pass)
         self.at = 0  # batches of the pass that come before what is fetched next
+        self.portion: Ready | None = None  # that trains
 
     def begin(self, epoch: int | None = None) -> None:
         self.epoch, self.has_begun = epoch, True
@@ -71,7 +77,7 @@ class PortionStream(Stream):
             self.raw.append(self._next())
         if self.raw[0] is END:
             raise self._ran_out()
-        return self._made(read, self.raw[0].batch)
+        return self._made(read, tuple(map(_row, self.raw[0].batch)))
 
     def next_portion(self) -> Ready:
         """The next one, of the next pass where one has ended."""
@@ -82,6 +88,12 @@ class PortionStream(Stream):
 
     def end(self) -> None:
         self.has_begun = False
+
+    def close(self, interrupted: bool = False) -> None:
+        super().close(interrupted)
+        self.portion = self.batches = None
+        self.held.clear()  # a window is too large to wait for the collector of cycles
+        self.raw.clear()
 
     def _next(self) -> Any:
         try:
@@ -108,7 +120,6 @@ class PortionTrainer(Pieces):
         self.stream, given = stream, stream.given
         self.n_samples = None if stream.steps else given.n_rows
         self.steps = stream.steps or (None if given.n_rows is None else -(-given.n_rows // batch_size))
-        self.portion: Ready | None = None
         self.place = {"pass": stream.passes, "at": stream.at}
         most = max(given.most_rows or 0, len(stream.first().rows))
         super().__init__(trainee, choose, batch_size, most, new_run(1, (0, 1), shuffle=False))
@@ -128,14 +139,14 @@ class PortionTrainer(Pieces):
         super().begin(epoch)
         if not self.stream.has_begun:
             self.stream.begin(epoch)
-        if self.portion is None:
+        if self.stream.portion is None:
             self._take(more=True)
 
     def update(self, run: np.ndarray, sums: np.ndarray) -> None:
         interrupts.check()
-        if self.portion is None:
+        if self.stream.portion is None:
             self._take(self._goes_on(run))
-        ready = self.portion
+        ready = self.stream.portion
         assert ready is not None
         left = self.stream.steps - int(run["batch"]) if self.stream.steps else MOST
         piece = self.piece
@@ -154,11 +165,11 @@ class PortionTrainer(Pieces):
         return bool(self.stream.steps) or bool(run["epoch"] + 1 < run["last_epoch"])
 
     def _is_over(self, ready: Ready) -> bool:
-        return self.portion is None and ready.is_last
+        return self.stream.portion is None and ready.is_last
 
     def _take(self, more: bool) -> None:
         """Have the next portion, and begin to read the one behind it; ``more`` is whether one of a next pass is."""
-        self.portion = ready = self.stream.next_portion()
+        self.stream.portion = ready = self.stream.next_portion()
         self.piece["n_samples"], self.piece["batch"], self.piece["epoch"] = len(ready.order), 0, 0
         self.place = {"pass": ready.number, "at": ready.first_batch}
         if more or not ready.is_last:
@@ -175,7 +186,7 @@ class PortionTrainer(Pieces):
             self._keep(sums, ready.rows, ready.order[rows])
         self.place = {"pass": ready.number, "at": ready.first_batch + last}
         if is_done:
-            self.portion = None
+            self.stream.portion = None
             if ready.is_last:
                 self.place = {"pass": ready.number + 1, "at": 0}
 

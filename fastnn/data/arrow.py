@@ -48,7 +48,7 @@ class ParquetFile:
             "use_threads": False,
             "batch_readahead": 1,
             "fragment_readahead": 1,
-            "memory_pool": pyarrow.system_memory_pool(),
+            "memory_pool": pyarrow.default_memory_pool(),
             "fragment_scan_options": dataset.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True),
         }
         groups = self.fragment.metadata

@@ -12,6 +12,7 @@ from fastnn._base.random import words
 
 GROUPS, ROWS, HELD_OUT, SAMPLED = 0x41000000, 0x42000000, 0x43000000, 0x44000000  # streams of random numbers
 MOST_SHARDS = 2**16
+BLOCK = 2**14  # numbers that are drawn at a time
 
 
 def keyed_order(seed: int, stream: int, epoch: int, first: int, count: int) -> np.ndarray:
@@ -20,10 +21,12 @@ def keyed_order(seed: int, stream: int, epoch: int, first: int, count: int) -> n
     >>> keyed_order(7, GROUPS, 0, 0, 5), keyed_order(7, GROUPS, 1, 0, 5)
     (array([1, 2, 3, 4, 0], dtype=int32), array([3, 4, 1, 2, 0], dtype=int32))
     """
-    keys = words(seed, stream, epoch, first, count).astype(np.uint64) << np.uint64(32)
-    keys |= np.arange(count, dtype=np.uint64)
+    keys = np.empty(count, np.uint64)
+    for begin in range(0, count, BLOCK):  # random words take four times the memory of what they become
+        drawn = words(seed, stream, epoch, first + begin, min(BLOCK, count - begin)).astype(np.uint64)
+        keys[begin : begin + BLOCK] = (drawn << np.uint64(32)) + np.arange(begin, begin + len(drawn), dtype=np.uint64)
     keys.sort()
-    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
+    return keys.astype(np.uint32).view(np.int32)
 
 
 def held_out(seed: int, share: float, first: int, count: int) -> np.ndarray:

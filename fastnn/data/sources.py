@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.reprs import counted
+
+OWN_PAGES = 2**18  # bytes from which on an array has pages of its own
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Room:
         """Write rows behind those that are there."""
         if self.first is None:
             self.first, self.where = arrays.take(slice(0)), where
-            self.held = [np.empty((self.n_rows, *array.shape[1:]), array.dtype) for array in arrays.all]
+            self.held = [room_of((self.n_rows, *array.shape[1:]), array.dtype) for array in arrays.all]
         check_alike(self.first, self.where, arrays, where)
         for room, array in zip(self.held, arrays.all, strict=True):
             room[self.filled : self.filled + len(arrays)] = array
@@ -119,6 +123,19 @@ class Room:
         """What has been written."""
         assert self.first is not None
         return self.first.like([room[: self.filled] for room in self.held])
+
+
+def room_of(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array that goes back to the system as soon as nobody has it.
+
+    Design: pages of its own. Of what ``malloc`` gives a window of rows, much stays with the process when the window is
+    let go, and a fit took three windows where two are in use.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size < OWN_PAGES:
+        return np.empty(shape, dtype)
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    return np.frombuffer(mmap.mmap(-1, size, **private), dtype).reshape(shape)
 
 
 def check_alike(first: Arrays, where_first: str, arrays: Arrays, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class Reader:
     def __init__(self, model: Any, class_weight: Any = None):
         self.model, self.class_weight = model, class_weight
         self.form: list[Any] | None = None
-        self.first: Given | None = None  # as the first batch was taken apart
+        self.labels: tuple[Sequence[str], Sequence[str]] | None = None  # of inputs and outputs, as errors call them
         self.is_single = all(len(end.names) == 1 for end in model.ends)
         self.is_plain = False  # whether inputs need nothing but a look at their numbers
 
@@ -95,11 +95,10 @@ class Reader:
 
     def _given(self, x: Any, y: Any, weight: Any = None) -> Given:
         """A batch taken apart; of one input and one output that are arrays there is nothing to take apart."""
-        if self.first is None:
-            self.first = self.model.given(x, y, weight)
-        if self.is_single and type(x) is type(y) is np.ndarray:
-            return Given((x,), (y,), (weight,), self.first.x_labels, self.first.y_labels)
+        if self.labels and self.is_single and type(x) is type(y) is np.ndarray:
+            return Given((x,), (y,), (weight,), *self.labels)
         found: Given = self.model.given(x, y, weight)
+        self.labels = found.x_labels, found.y_labels
         return found
 
     def _check_form(self, given: Given) -> None:
