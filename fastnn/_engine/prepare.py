@@ -21,6 +21,7 @@ from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
 from fastnn._engine.pieces import PassTrainer, StreamTrainer
+from fastnn._engine.portions import PortionStream, PortionTrainer
 from fastnn._engine.saving import Saving
 from fastnn._engine.stop import Stop
 from fastnn._engine.streams import Stream
@@ -187,6 +188,8 @@ def make_trainer(
             "fit shuffles, and stateful layers take each batch for what follows the one before; give shuffle=False",
             stacklevel=4,
         )
+    if isinstance(data, PortionStream):
+        return PortionTrainer(trainee.sized(data.first().rows.inputs), choose, data, batch_size)
     if isinstance(data, Stream):
         return StreamTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
     trainee = trainee.sized(data.inputs)
@@ -232,6 +235,10 @@ def fitting_batch_size(trainee: Trainee, data: Rows | Stream, arguments: Argumen
         raise ValueError("L-BFGS makes each update on all rows at once: give arrays to fit, and no steps_per_epoch")
     if all_rows and layout.carried:
         raise ValueError("L-BFGS tries an update several times, and stateful layers would go on; use another optimizer")
+    if isinstance(data, PortionStream):
+        data.first()
+        check_batches(layout, data.given.n_rows or data.given.batch_size, data.given.batch_size)
+        return data.given.batch_size
     if isinstance(data, Stream):
         return len(data.first())
     n = len(data)
