@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn._base.foreign import plain
 from fastnn._base.threads import get_num_threads
-from fastnn.models.fit_many import side_by_side
+from fastnn._workers.threads import side_by_side
 from fastnn.sklearn import parameters
 from fastnn.sklearn.classifier import MLPClassifier
 from fastnn.sklearn.regressor import MLPRegressor

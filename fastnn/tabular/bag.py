@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.threads import get_num_threads
+from fastnn._workers.threads import side_by_side
 from fastnn.errors import DivergenceError
 from fastnn.layers import Embedding
-from fastnn.models.fit_many import side_by_side
 from fastnn.models.model import Model
 from fastnn.tables.target import Target
 from fastnn.tabular.best import Best
