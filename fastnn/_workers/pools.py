@@ -12,14 +12,12 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from fastnn._base.arguments import shown
 from fastnn._workers.parcel import Parcel
 from fastnn._workers.worker import work
 
+BESIDE = "n_threads are threads of this process, and executor has workers of its own; leave one out"
 WANTED = "an executor of concurrent.futures, or a function that makes one"
-LARGE = 2**22  # bytes of a task from which on Dask is not to pass it through its scheduler
 
 
 def check(came: Any) -> None:
@@ -92,51 +90,15 @@ class Pool:
             self.executor.shutdown(wait=True)
 
 
-class DaskPool(Pool):
-    """Dask's executor, whose client holds the data of each parcel on every worker."""
-
-    def __init__(self, make: Callable[[], Any] | None, executor: Any):
-        super().__init__(make, executor)
-        self.scattered: dict[bytes, Any] = {}
-
-    @property
-    def client(self) -> Any:
-        return self.executor._client
-
-    @property
-    def n_workers(self) -> int:
-        return sum(self.client.nthreads().values()) or 1
-
-    def share(self, parcel: Parcel) -> None:
-        self.scattered[parcel.key] = self.client.scatter(parcel.read(), broadcast=True, hash=False)
-
-    def forget(self, parcels: list[Parcel]) -> None:
-        for parcel in parcels:
-            self.scattered.pop(parcel.key, None)
-
-    def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> Any:
-        for parcel in parcels:
-            held = self.scattered.get(parcel.key)
-            if held is None or held.status not in ("finished", "pending"):  # its workers have died
-                self.share(parcel)
-        sent = [self.scattered[parcel.key] for parcel in parcels]
-        if len(order["task"]) <= LARGE:
-            return self.executor.submit(work, order, *sent, pure=False)
-        task = self.client.scatter(np.frombuffer(order["task"], np.uint8), hash=False)
-        return self.executor.submit(work_on, task, {**order, "task": b""}, *sent, pure=False)
-
-
-def work_on(task: np.ndarray, order: dict[str, Any], *sent: Any) -> dict[str, Any]:
-    """:func:`work` of a task that came apart from its order."""
-    return work({**order, "task": task.tobytes()}, *sent)
-
-
 def pool_of(came: Any) -> Pool:
     """What to submit to for an executor as a user gave it, or for a function that makes one."""
     make = None if isinstance(came, concurrent.futures.Executor) else came
     executor = came if make is None else _made(make)
-    is_dask = type(executor).__module__.split(".")[0] == "distributed" and hasattr(executor, "_client")
-    return (DaskPool if is_dask else Pool)(make, executor)
+    if type(executor).__module__.split(".")[0] != "distributed" or not hasattr(executor, "_client"):
+        return Pool(make, executor)
+    from fastnn._workers.dask import DaskPool
+
+    return DaskPool(make, executor)
 
 
 def _made(make: Callable[[], Any]) -> Any:

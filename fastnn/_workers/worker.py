@@ -154,12 +154,17 @@ def failed(error: Exception) -> dict[str, Any]:
     return {"kind": "failed", "error": pickled, "trace": trace}
 
 
-def needs(backends: Iterable[str]) -> dict[str, Any]:
-    """What a worker must have in common with this process, for its results to be those of this one."""
+def needs(backends: Iterable[str | None]) -> dict[str, Any]:
+    """What a worker must have in common with this process, for its results to be those of this one.
+
+    ``backends`` are those that models name, None for one that names none.
+    """
+    names = {_kernels.asked(name) for name in backends}
+    found = {_kernels.available()[0] if name == "auto" else name for name in names}
     return {
         "version": __version__,
         "asked": _kernels.asked(),
-        "backends": {name: _rounding(name) for name in backends},
+        "backends": {name: _rounding(name) for name in found},
     }
 
 

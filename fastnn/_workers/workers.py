@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Self
@@ -116,7 +116,7 @@ class Workers:
         parcels: Sequence[Parcel],
         tasks: Sequence[bytes],
         ended: Callable[[int, Any], BaseException | None],
-        backends: Iterable[str],
+        backends: Iterable[str | None],
         verbose: int = 0,
         order: Iterable[int] | None = None,
         what: str = "model",
@@ -128,7 +128,7 @@ class Workers:
         tasks : pickles of a function and a tuple; it is called with what the parcels hold, and then with these.
         ended : called with the number and the result of each that is done, in this thread, as they end; gives an error
             where the result is one.
-        backends : that the tasks train with.
+        backends : that the tasks train with, None for the usual one.
         order : in which they begin.   what : what a task is called.
 
         Raises
@@ -209,16 +209,16 @@ class _Run:
             held, self.held = self.held, []
             for other in held:
                 self.submit(other)
-        if future.cancelled():
-            self.again(i, Lost("it was cancelled, as when the worker with its data is gone"))
-            return
-        error = future.exception()
-        if isinstance(error, BrokenExecutor):
+        try:
+            answer = future.result()
+        except CancelledError as error:
+            self.again(i, Lost(f"it was cancelled, as when the worker with its data is gone {error}".rstrip()))
+        except BrokenExecutor as error:
             self.lost[i] = error
-        elif error is not None:
+        except Exception as error:  # of the executor, for tasks raise none
             self.fail(i, error, "")
         else:
-            self.heed(i, future.result())
+            self.heed(i, answer)
 
     def heed(self, i: int, answer: dict[str, Any]) -> None:
         kind, where = answer["kind"], answer["where"]

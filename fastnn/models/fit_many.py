@@ -141,7 +141,7 @@ def _checked_workers(n_threads: Any, executor: Any) -> tuple[int, Any]:
 
     pools.check(executor)
     if n_threads is not None:
-        raise ValueError("n_threads are threads of this process, and executor has workers of its own; leave one out")
+        raise ValueError(pools.BESIDE)
     return (pools.count_threads(executor), executor) if pools.is_threads(executor) else (1, None)
 
 

@@ -287,7 +287,14 @@ def test_ctrl_c_calls_off_what_runs(make, rng, tmp_path):
     """The caller alone gets the signal; workers find out by the file that is gone."""
     models = models_of(6)
     told = {"epochs": 10**7, "callbacks": [Endless(tmp_path)]}
-    threading.Timer(5.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+    def interrupt():
+        while len(list(tmp_path.iterdir())) < 3:
+            time.sleep(0.1)
+        time.sleep(1.0)  # till the first one's result is here
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with make() as executor:
         with pytest.raises(KeyboardInterrupt):
             fastnn.fit_many(models, *regression(rng), executor=executor, **told)
