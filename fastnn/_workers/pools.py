@@ -25,6 +25,8 @@ def check(came: Any) -> None:
     if isinstance(came, concurrent.futures.Executor):
         if getattr(came, "_shutdown", False) is True:  # others say so when they get work
             raise ValueError(shut_down(came))
+        if getattr(getattr(came, "_client", None), "status", "running") != "running":
+            raise ValueError(shut_down(came, "its client is closed"))
         return
     hint = ""
     if hasattr(came, "get_executor"):
