@@ -64,3 +64,16 @@ class BatchError(ValueError):
     def __init__(self, message: str, batch: int = 0, epoch: int | None = None):
         super().__init__(message)
         self.batch, self.epoch = batch, epoch
+
+
+class DistributedError(RuntimeError):
+    """A rank of a job has failed, or does something else than the others; the message names it.
+
+    >>> import fastnn
+    >>> isinstance(fastnn.DistributedTimeout("rank 1 stands still"), fastnn.DistributedError)
+    True
+    """
+
+
+class DistributedTimeout(DistributedError):
+    """A rank of a job has not been heard of for longer than the timeout; the message names it."""

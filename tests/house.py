@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "fastnn"
 BY_NAME = {"fastnn._ops": "fastnn._kernels.numba.ops"}  # files of the second are found by names of the first
-DOORS = ("fastnn", "fastnn.__main__", "fastnn.cli")  # the package, python -m, and the command
+DOORS = ("fastnn", "fastnn.__main__", "fastnn.distributed.__main__", "fastnn.cli")  # the package, -m, the command
 ALSO_PUBLIC = (
     "fastnn.models",
     "fastnn.plot",

@@ -66,13 +66,14 @@ def remembering(fit: Standing) -> list[tuple[Any, dict[str, Any]]]:
 def what_trains(fit: Standing) -> dict[str, Any]:
     """What another fit must have in common."""
     trainer = fit.trainer
-    return {"kind": type(trainer).__name__, "shuffle": fit.shuffle, **trainer.what()}
+    return {"kind": type(trainer).__name__, "shuffle": fit.shuffle, **trainer.shards, **trainer.what()}
 
 
 def check(fit: Standing, marked: dict[str, Any]) -> None:
     """Raise :class:`Misfit` when a fit cannot go on from a mark as the marked one would have."""
-    pairs = [("initial_epoch", fit.epochs[0], marked["initial_epoch"])]
-    pairs += [(name, now, marked["data"].get(name)) for name, now in what_trains(fit).items()]
+    pairs: list[tuple[str, Any, Any]] = [("initial_epoch", fit.epochs[0], marked["initial_epoch"])]
+    told = what_trains(fit)
+    pairs += [(name, told.get(name), marked["data"].get(name)) for name in {**told, **marked["data"]}]
     for name, now, then in pairs:
         if now != then:
             raise Misfit(f"this fit has {name} {shown(now)}, and the checkpoint's {shown(then)}")

@@ -17,6 +17,7 @@ from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Reading
 
 if TYPE_CHECKING:
+    from fastnn._engine.distribution import Distribution
     from fastnn._engine.plans import PlanCache
     from fastnn._engine.state import State
 
@@ -105,6 +106,7 @@ class Trainee:
     compiled, state, plans : what it is compiled to, what lasts, and the plans in use.
     frozen : gives the layers of the layout that are not trained now.
     of_sizes : gives what serves inputs of so many numbers a sample, of a model whose lengths differ; None for others.
+    distribution : the ranks that train it together; None for this process alone.
     """
 
     compiled: Compiled
@@ -112,10 +114,11 @@ class Trainee:
     plans: PlanCache
     frozen: Callable[[], frozenset[int]]
     of_sizes: Callable[[tuple[int, ...]], Trainee] | None = None
+    distribution: Distribution | None = None
 
     def sized(self, inputs: Sequence[Any]) -> Trainee:
         """What serves these rows."""
-        return self.of_sizes(sizes_of(inputs)) if self.of_sizes else self
+        return replace(self.of_sizes(sizes_of(inputs)), distribution=self.distribution) if self.of_sizes else self
 
     def __repr__(self) -> str:
         return f"<Trainee of {self.compiled.layout!r}>"

@@ -11,8 +11,7 @@ the ``val_`` values of one that ended in an error.
 
 from __future__ import annotations
 
-import math
-import time
+import contextlib
 from dataclasses import dataclass
 
 from fastnn._engine import bookmark, exclusive
@@ -44,6 +43,7 @@ class Fit(Standing):
                 if self.marked:
                     bookmark.tell(self, self.marked)
                 if self.saving:
+                    self.saving.clock = self.trainer.clock
                     self.saving.begin(self.run)
                 self._train()
         finally:
@@ -52,22 +52,28 @@ class Fit(Standing):
         return self.history
 
     def _train(self) -> None:
-        deadline = math.inf if self.time_limit is None else time.monotonic() + self.time_limit
+        deadline = None if self.time_limit is None else self.trainer.clock() + self.time_limit
         self.per_batch = self.listeners.hear("on_train_batch_begin", "on_train_batch_end")
         self.at_epochs = self.listeners.hear("on_epoch_begin", "on_epoch_end")
-        while self.run["epoch"] < self.run["last_epoch"] and not self.state.stop_training:
-            if self._begin():
+        while self.run["epoch"] < self.run["last_epoch"] and not self._stops():
+            self._begin()
+            if not self._stops():
                 self._stretch()
             if self.saving and self.saving.is_due(self.run):
                 self._save(self.saving)
-            if time.monotonic() >= deadline:
+            if deadline is not None and self.trainer.clock() >= deadline:
                 break
         if not self.diverged and not self.weights.holds():  # no later batch has seen what the last update did
             self._diverge()
         self.looked = True
 
-    def _begin(self) -> bool:
-        """Tell what begins; False when a callback ends the fit, which must not see another update."""
+    def _stops(self) -> bool:
+        """Whether a callback ends the fit, which must not see another update; of several ranks, a callback of any."""
+        self.state.stop_training = self.trainer.agreed(self.state.stop_training)
+        return self.state.stop_training
+
+    def _begin(self) -> None:
+        """Tell what begins."""
         is_told = bool(self.marked) and self.told == self.place  # by a fit that was interrupted here
         if self.run["batch"] == 0:
             if self.per_epoch and not is_told:
@@ -79,7 +85,6 @@ class Fit(Standing):
             self.listeners.tell("on_train_batch_begin", int(self.run["batch"]), {})
         if self.saving:
             self.told = self.place
-        return not self.state.stop_training
 
     def _stretch(self) -> None:
         """One backend call, and what is told after it."""
@@ -90,7 +95,8 @@ class Fit(Standing):
     def _tell(self, batch: int) -> None:
         """What is told after updates, the first of which was on this batch."""
         if self.per_batch:
-            self.listeners.tell("on_train_batch_end", batch, self.running(batch + 1))
+            with self.trainer.whole():
+                self.listeners.tell("on_train_batch_end", batch, self.running(batch + 1))
         if self.per_batch or self.saving:
             self._settle()
         if self.run["status"] == DIVERGED or (self.run["batch"] == 0 and not self.weights.holds()):
@@ -110,11 +116,11 @@ class Fit(Standing):
         if self.saving:
             self.saving.bound(run)
         self.began = True
-        began, step = time.perf_counter(), int(run["step"])
+        began, step = self.trainer.clock(), int(run["step"])
         self.at_rest = True
         self.trainer.update(run, self.stretches.sums)
         self.at_rest = False
-        self.stretches.measure(time.perf_counter() - began, int(run["step"]) - step)
+        self.stretches.measure(self.trainer.clock() - began, int(run["step"]) - step)
         self.began = bool(run["batch"]) or run["status"] == DIVERGED
         self.count()
 
@@ -128,7 +134,8 @@ class Fit(Standing):
     def _save(self, saving: Saving) -> None:
         """Write a checkpoint; not of weights that are not finite, of which the next update will find out."""
         if not self.diverged and self.weights.holds():
-            saving.save(bookmark.mark(self), self.run)
+            with self.trainer.whole():
+                saving.save(bookmark.mark(self), self.run)
 
     def _follow(self, stop: Stop) -> None:
         """Take over where the rule stands after a call, and ask what shall be when it has ended one."""
@@ -163,6 +170,8 @@ class Fit(Standing):
 
     def _end(self, errors: Errors) -> None:
         """Enter the epoch that ended early, and tell callbacks that all is over."""
+        if errors.first is not None and not isinstance(errors.first, DivergenceError):  # which all ranks have
+            self.trainer.part(errors.first)
         if not (self.looked or self.weights.holds()):  # an error came before
             self._go_back()
         self.history.failed = errors.first is not None
@@ -179,12 +188,14 @@ class Fit(Standing):
         with errors:
             self.progress.close(self.steps_done(), self.records.logs)
         with errors:
+            self.trainer.close()
+        with errors:
             self.listeners.tell("on_train_end", self.records.logs)
-        self.trainer.close()
 
     def _may_go_on(self, error: BaseException | None) -> bool:
         """Whether the fit stands where another may go on: at its end, or where Ctrl-C came between two updates."""
-        return error is None or (isinstance(error, KeyboardInterrupt) and self.at_rest and self.trainer.is_settled)
+        is_called_off = isinstance(error, KeyboardInterrupt) and self.at_rest and self.trainer.is_settled
+        return error is None or (is_called_off and not self.trainer.failed)
 
     def _enter_finished(self, spoilt: bool = False) -> None:
         """Enter the epochs that have ended since the last entry."""
@@ -216,5 +227,6 @@ class Fit(Standing):
         schedule = self.trainer.schedule
         if schedule and schedule.listens and (not self.validate or "val_loss" in logs):
             schedule.on_epoch_end(logs.get("val_loss", logs["loss"]))
-        self.listeners.tell("on_epoch_end", epoch, logs)
+        with self.trainer.whole() if self.at_epochs else contextlib.nullcontext():
+            self.listeners.tell("on_epoch_end", epoch, logs)
         self.progress.epoch_end(epoch - self.epochs[0], logs)

@@ -52,10 +52,16 @@ class Errors:
 
 
 class Listeners:
-    """The callbacks of one call of ``fit``, ``evaluate`` or ``predict``."""
+    """The callbacks of one call of ``fit``, ``evaluate`` or ``predict``.
 
-    def __init__(self, callbacks: Iterable[Callback] = ()):
+    Attributes
+    ----------
+    callbacks, told : all of them, and those that are told: on ranks other than the first, not what writes.
+    """
+
+    def __init__(self, callbacks: Iterable[Callback] = (), is_first: bool = True):
         self.callbacks = tuple(callbacks)
+        self.told = self.callbacks if is_first else tuple(one for one in self.callbacks if not one.writes)
 
     def introduce(self, model: Any, params: dict[str, Any]) -> None:
         """Tell each callback its model and the numbers of the call."""
@@ -70,7 +76,7 @@ class Listeners:
     def tell(self, hook: str, *arguments: Any) -> None:
         """Call a hook of all; the first error is raised when all have been called."""
         errors = Errors()
-        for callback in self.callbacks:
+        for callback in self.told:
             with errors:
                 getattr(callback, hook)(*arguments)
         errors.raise_first()

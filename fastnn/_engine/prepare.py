@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from fastnn._base.arguments import integer, number, shown
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
+from fastnn._engine.distribution import Distribution
 from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
@@ -98,6 +99,12 @@ class Arguments:
     usual_rows: int = BATCH_SIZE  # of a batch without batch_size
     saving: Saving | None = None
     marked: dict[str, Any] | None = None  # where another fit stood, from which this one goes on
+    distribution: Distribution | None = None  # ranks that train together
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes what a fit writes."""
+        return self.distribution is None or self.distribution.comm.rank == 0
 
 
 def check_arguments(
@@ -142,9 +149,10 @@ def prepare(
     ``model`` is whom callbacks are told of. ``validation`` gives a stream for each epoch that is validated.
     """
     count = max(0, arguments.epochs - arguments.initial_epoch)
-    progress = Progress(arguments.verbose, count, trainer.steps, trainer.n_samples, arguments.initial_epoch)
+    verbose = arguments.verbose if arguments.is_first else 0
+    progress = Progress(verbose, count, trainer.steps, trainer.n_samples, arguments.initial_epoch)
     progress.open_ended = any(callback.open_ended for callback in arguments.callbacks)
-    listeners = Listeners(arguments.callbacks)
+    listeners = Listeners(arguments.callbacks, arguments.is_first)
     fit = Fit(
         model,
         trainer,
@@ -169,6 +177,9 @@ def make_trainer(
 ) -> Trainer:
     """What makes the updates of a fit on rows, or on a stream."""
     steps = arguments.pace.steps_per_epoch
+    if arguments.distribution is not None and arguments.distribution.shards > 1:
+        check_shards(trainee)
+        trainee = replace(trainee, distribution=arguments.distribution)
     shuffled = data.source.is_shuffled if isinstance(data, Stream) else arguments.shuffle and len(data) > batch_size
     if shuffled and trainee.compiled.layout.carried:
         warnings.warn(
@@ -181,6 +192,17 @@ def make_trainer(
     if steps is None or steps == -(-len(data) // batch_size):
         return RowsTrainer(trainee, choose, data, batch_size)
     return PassTrainer(trainee, choose, data, batch_size, steps, arguments.shuffle)
+
+
+def check_shards(trainee: Trainee) -> None:
+    """Raise ``ValueError`` for what needs a whole batch in one place."""
+    if trainee.compiled.layout.carried:
+        raise ValueError(
+            "stateful layers go on row by row from batch to batch, and shards of a batch are on other ranks; train "
+            "without DataParallel, or with shards=1"
+        )
+    if trainee.state.optimizer is not None and trainee.state.optimizer.full_batch:
+        raise ValueError("L-BFGS makes each update on all rows at once; with DataParallel take another optimizer")
 
 
 def _validate(

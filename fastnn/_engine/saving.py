@@ -65,7 +65,8 @@ class Saving:
     def __init__(self, every: Every, write: Callable[[dict[str, Any]], None]):
         self.every, self.write = every, write
         self.epoch = self.step = 0
-        self.time = time.monotonic()
+        self.clock: Callable[[], float] = time.monotonic
+        self.time = 0.0
 
     @property
     def at_epochs(self) -> bool:
@@ -74,7 +75,7 @@ class Saving:
 
     def begin(self, run: np.ndarray) -> None:
         """A fit stands here, where nothing is to be written."""
-        self.epoch, self.step, self.time = int(run["epoch"]), int(run["step"]), time.monotonic()
+        self.epoch, self.step, self.time = int(run["epoch"]), int(run["step"]), self.clock()
 
     def bound(self, run: np.ndarray) -> None:
         """Have the next call of the backend end where a checkpoint is due."""
@@ -88,7 +89,7 @@ class Saving:
             return int(run["batch"]) == 0 and int(run["epoch"]) - self.epoch >= self.every.epochs
         if self.every.updates:
             return int(run["step"]) - self.step >= self.every.updates
-        return time.monotonic() - self.time >= self.every.seconds
+        return self.clock() - self.time >= self.every.seconds
 
     def save(self, marked: dict[str, Any], run: np.ndarray) -> None:
         """Write where the fit stands."""

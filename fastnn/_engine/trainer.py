@@ -6,7 +6,9 @@ before every call, so that it acts on the very next update.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -18,6 +20,7 @@ from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Kept, kept_rows
 from fastnn._engine.lbfgs import Solver
 from fastnn._engine.plans import take_memory
+from fastnn._engine.sharded import ShardedStep
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows, rates_of
 from fastnn._plan.plan import Plan
@@ -39,12 +42,15 @@ class Trainer:
     plan, memory : what the backend trains on; others after the optimiser has changed.
     schedule : of the learning rate, None for a number.
     varies : whether that, the weight decay or the rates of dropout differ from update to update.
+    sharded : makes the updates where ranks make them together, else None.
     """
 
     steps: int | None
     n_samples: int | None
     order: np.ndarray
     cuts_epochs = False
+    sharded: ShardedStep | None = None
+    failed = False  # whether an error has parted this rank from the others
 
     def __init__(self, trainee: Trainee, choose: Choose, batch_size: int, kept_rows: int):
         self.trainee, self.state, self.choose = trainee, trainee.state, choose
@@ -74,6 +80,12 @@ class Trainer:
     def what(self) -> dict[str, Any]:
         """What another fit must have in common to go on where this one stands."""
         return {"batch_size": self.batch_size, "n_samples": self.n_samples}
+
+    @property
+    def shards(self) -> dict[str, int]:
+        """Of how many shards a batch is, where it is cut; other shards are other sums."""
+        distribution = self.trainee.distribution
+        return {} if distribution is None else {"shards": distribution.shards}
 
     def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
         """Where the data go on, and what a solver remembers; matrices over the parameters go into ``vectors``."""
@@ -117,17 +129,58 @@ class Trainer:
 
     def close(self) -> None:
         """Leave the memory to the next fit."""
-        self.pool.append(self.memory)
+        if self.sharded is None:
+            self.pool.append(self.memory)
+        elif not self.failed:
+            self.sharded.close()
+
+    # -- what other ranks have a part in ------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[None]:
+        """A block in which the state is whole, for those who look at it."""
+        if self.sharded is None or self.failed:
+            yield
+            return
+        self.sharded.close()
+        try:
+            yield
+        finally:
+            self.sharded.open()
+
+    def clock(self) -> float:
+        """Seconds, on all ranks alike."""
+        distribution = self.trainee.distribution
+        return time.perf_counter() if distribution is None else distribution.agree(False)[0]
+
+    def agreed(self, stops: bool) -> bool:
+        """Whether any rank wants to stop."""
+        distribution = self.trainee.distribution
+        return stops if distribution is None else distribution.agree(stops)[1]
+
+    def part(self, error: BaseException) -> None:
+        """Leave the other ranks because of an error of this one, of which they are told."""
+        if self.trainee.distribution is not None:
+            self.failed = True
+            self.trainee.distribution.fail(error)
 
     def _optimizer(self) -> Optimizer:
         assert self.state.optimizer is not None
         return self.state.optimizer
 
     def _take_plan(self) -> None:
-        entry = self.trainee.plans.training(self.trainee, self._optimizer(), self.batch_size, self.kept_rows)
+        distribution, size = self.trainee.distribution, self.batch_size
+        rows = size if distribution is None else -(-size // distribution.shards)  # of the largest shard
+        entry = self.trainee.plans.training(self.trainee, self._optimizer(), rows, self.kept_rows)
+        self.trainee.plans.last_batch_size = size
         self.plan, self.pool = entry
-        self.backend = self.choose(self.plan)
-        self.memory, self.frozen = take_memory(self.state, self.plan, self.pool, training=True), self.trainee.frozen()
+        self.backend, self.frozen = self.choose(self.plan), self.trainee.frozen()
+        if distribution is None:
+            self.memory = take_memory(self.state, self.plan, self.pool, training=True)
+            return
+        loss = reference.loss if self.trainee.compiled.has_custom_loss else None
+        self.sharded = ShardedStep(distribution, self.backend, self.plan, self.state, size, loss)
+        self.memory = self.sharded.memory
 
     def _read_optimizer(self) -> None:
         self.optimizer = self._optimizer()
@@ -136,9 +189,11 @@ class Trainer:
         self.schedule = rate if isinstance(rate, Schedule) else None
         others = self.optimizer.weight_decay, self.state.dropout_schedule
         self.varies = any(isinstance(one, Schedule) for one in (rate, *others))
-        if self.optimizer.full_batch:
+        if self.sharded is not None:
+            self.train: Any = partial(steps.train_loop, self.backend, by=self.sharded)
+        elif self.optimizer.full_batch:
             self.solver = self.solver or Solver(self.backend, cast(LBFGS, self.optimizer))
-            self.train: Any = self.solver
+            self.train = self.solver
         elif self.trainee.compiled.has_custom_loss:
             self.train = partial(steps.train_loop, self.backend, loss=reference.loss)
         else:

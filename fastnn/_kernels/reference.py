@@ -123,7 +123,7 @@ def update(
         w[...], new_slots = UPDATES[optimizer.code](w, grads[first:last], tuple(slots), c)
         for slot, value in zip(slots, new_slots, strict=True):
             slot[...] = value
-    _constrain(plan, params)
+    constrain(plan, params)
     return penalty
 
 
@@ -159,7 +159,7 @@ def _clip(plan: Plan, grads: np.ndarray) -> None:
             _clip_norm(grads[segment["offset"] :][: segment["size"]], bound)
 
 
-def _constrain(plan: Plan, params: np.ndarray) -> None:
+def constrain(plan: Plan, params: np.ndarray) -> None:
     """Project each variable that has a constraint."""
     for offset, size, _, _, code, by_row, columns, *bounds in plan.segments:
         if code:

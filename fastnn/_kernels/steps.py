@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -126,21 +126,48 @@ def batch_gradient(
     dropping: float = 1.0,
 ) -> tuple[float, float]:
     """The part of :func:`train_step` before the update: what divides the batch's loss, and what its outputs cost."""
-    block, activity, total = int(plan.header["block_rows"]), 0.0, _total(plan, rows, order)
-    scale = over(float(plan.header["loss_scale"]), total)
+    total = total_of(plan, rows, order)
+    part = Part(0, len(order), total)
+    return total, part_gradient(backend, plan, memory, rows, order, part, step, sums, loss, after, dropping)
+
+
+class Part(NamedTuple):
+    """Of which batch some rows are a part: their place in it, and the batch's rows and what divides its loss."""
+
+    first_row: int
+    n_rows: int
+    total: float
+
+
+def part_gradient(
+    backend: ModuleType,
+    plan: Plan,
+    memory: Memory,
+    rows: Rows,
+    order: np.ndarray,
+    part: Part,
+    step: int,
+    sums: np.ndarray,
+    loss: Loss | None = None,
+    after: After | None = None,
+    dropping: float = 1.0,
+) -> float:
+    """Losses and gradients of a part of a batch, block by block; returns what its outputs cost."""
+    block, activity = int(plan.header["block_rows"]), 0.0
+    scale = over(float(plan.header["loss_scale"]), part.total)
     for first in range(0, len(order), block):
         interrupts.check()
         chosen = order[first : first + block]
         inputs = [_gathered(memory, value, x, chosen) for value, x in zip(plan.inputs, rows.inputs, strict=True)]
         targets = [target[chosen] for target in rows.targets]
         weights = [None if weight is None else weight[chosen] for weight in rows.weights]
-        backend.forward(plan, memory, inputs, True, step, first, dropping)
+        backend.forward(plan, memory, inputs, True, step, part.first_row + first, dropping)
         (loss or backend.loss)(plan, memory, targets, weights, sums, scale)
         activity += penalty(plan, memory, len(chosen))
-        backend.backward(plan, memory, inputs, first > 0, 1 / len(order))
+        backend.backward(plan, memory, inputs, first > 0, 1 / part.n_rows)
         if after:
             after(first, len(chosen))
-    return total, activity
+    return activity
 
 
 def end_step(
@@ -172,14 +199,45 @@ def settle(plan: Plan, memory: Memory) -> None:
             kind.settle(op, Views(plan, memory, op, ()))
 
 
+class Step:
+    """The two parts of :func:`train_step` as :func:`train_loop` makes them.
+
+    Attributes
+    ----------
+    batch_size : rows of an update.
+    """
+
+    def __init__(self, backend: ModuleType, plan: Plan, memory: Memory, loss: Loss | None = None):
+        self.backend, self.plan, self.memory, self.loss = backend, plan, memory, loss
+        self.batch_size = int(plan.header["batch_size"])
+
+    def gradient(
+        self, rows: Rows, order: np.ndarray, step: int, sums: np.ndarray, dropping: float
+    ) -> tuple[float, float]:
+        """See :func:`batch_gradient`."""
+        told = self.backend, self.plan, self.memory, rows, order, step, sums, self.loss
+        return batch_gradient(*told, dropping=dropping)
+
+    def end(self, batch: tuple[float, int, float, float], step: int, rates: Sequence[float], sums: np.ndarray) -> None:
+        """See :func:`end_step`."""
+        end_step(self.backend, self.plan, self.memory, batch, step, rates, sums)
+
+
 def train_loop(
-    backend: ModuleType, plan: Plan, memory: Memory, rows: Rows, course: Course, loss: Loss | None = None
+    backend: ModuleType,
+    plan: Plan,
+    memory: Memory,
+    rows: Rows,
+    course: Course,
+    loss: Loss | None = None,
+    by: Step | None = None,
 ) -> None:
-    """``train`` in Python; ``loss`` as in :func:`train_step`.
+    """``train`` in Python; ``loss`` as in :func:`train_step`. ``by`` makes the updates in another way.
 
     Ctrl-C in the middle of a batch leaves parameters, ``run`` and ``sums`` as they were before it.
     """
-    run, batch_size, done = _record(course.run), int(plan.header["batch_size"]), 0
+    by = by or Step(backend, plan, memory, loss)
+    run, batch_size, done = _record(course.run), by.batch_size, 0
     while done < run.max_steps and run.epoch < run.last_epoch:
         if run.batch == 0 and run.shuffle:
             random.fill_order(course.order, int(plan.header["seed"]), int(run.epoch))
@@ -188,15 +246,13 @@ def train_loop(
         row, step = course.sums[int(run.epoch - run.first_epoch)], int(run.step)
         kept, ended = row.copy(), False
         try:
-            total, activity = batch_gradient(
-                backend, plan, memory, rows, chosen, step, row, loss, dropping=float(rates[2])
-            )
+            total, activity = by.gradient(rows, chosen, step, row, float(rates[2]))
             if not np.isfinite(row[0] - kept[0] + activity):
                 run.status, ended = 1, True
                 return
             with interrupts.whole():
                 ended = True
-                end_step(backend, plan, memory, (float(kept[0]), len(chosen), total, activity), step, rates, row)
+                by.end((float(kept[0]), len(chosen), total, activity), step, rates, row)
                 advance(run, batch_size)
         finally:
             if not ended:
@@ -215,10 +271,10 @@ def _gathered(memory: Memory, value: np.void, x: Any, chosen: np.ndarray) -> np.
     return out
 
 
-def _total(plan: Plan, rows: Rows, order: np.ndarray | None = None) -> float:
+def total_of(plan: Plan, rows: Rows, order: np.ndarray) -> float:
+    """What divides the loss of a batch of the rows of these indices."""
     weight = rows.weights[0]
-    n_rows = len(rows) if order is None else len(order)
-    return total_weight(plan, weight if weight is None or order is None else weight[order], n_rows)
+    return total_weight(plan, None if weight is None else weight[order], len(order))
 
 
 def _record(table: np.ndarray) -> Any:

@@ -8,7 +8,7 @@ somebody wants. Both stand side by side in the kind's file, and are what the oth
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -117,6 +117,14 @@ def _stays(op: np.void, a: Views) -> None:
     """Nothing is kept of a batch."""
 
 
+def _unmeasured(op: np.void, a: Views) -> np.ndarray:
+    return np.empty(0)
+
+
+def _unpooled(op: np.void, a: Views, parts: Sequence[np.ndarray]) -> None:
+    """Nothing is measured."""
+
+
 def _matrix(op: np.void) -> tuple[int, ...]:
     return int(op["n_in"]), int(op["n_out"])
 
@@ -140,6 +148,8 @@ class Op:
     activates : whether the op applies an activation, as its last step.
     measures : whether an op in training needs all samples of the batch before it gives the first; then ``settle`` moves
         what is kept of all batches, after the update.
+    summary, pool : of such an op, what it has measured as a flat float64 vector, and what makes such vectors, of parts
+        of a batch, what is measured of all of it.
     remembers : whether an op leaves something for the next batch when ``settle`` is called, in prediction, too; all
         samples of a batch are one block then.
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
@@ -160,6 +170,8 @@ class Op:
     activates: bool = False
     measures: bool = False
     settle: Callable[[np.void, Views], None] = _stays
+    summary: Callable[[np.void, Views], np.ndarray] = _unmeasured
+    pool: Callable[[np.void, Views, Sequence[np.ndarray]], None] = _unpooled
     remembers: bool = False
     idle: Callable[[Operation], bool] = _never
 

@@ -14,6 +14,7 @@ parts. The plan alone decides the parts, so neither threads nor instruction sets
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,23 @@ def settle(op: np.void, a: Views) -> None:
     momentum = float(op["numbers"][1])
     for kept, came in zip(moving(op, a), measured(op, a), strict=True):
         kept[...] = kept.astype(np.float64) * momentum + came.astype(np.float64) * (1 - momentum)
+
+
+def summary(op: np.void, a: Views) -> np.ndarray:
+    """How many rows are measured, their mean and variance."""
+    return np.concatenate([[np.count_nonzero(counts(op, a))], *measured(op, a)]).astype(np.float64)
+
+
+def pool(op: np.void, a: Views, parts: Sequence[np.ndarray]) -> None:
+    """Mean and variance of all rows of several parts, around the common mean (Chan, Golub and LeVeque 1979)."""
+    n = int(op["n_out"])
+    told = np.array(parts)
+    share = told[:, :1] / max(told[:, 0].sum(), 1.0)
+    means, variances = told[:, 1 : 1 + n], told[:, 1 + n :]
+    mean, variance = measured(op, a)
+    exact = (share * means).sum(axis=0)
+    mean[...] = exact
+    variance[...] = (share * (variances + np.square(means - exact))).sum(axis=0)
 
 
 def counts(op: np.void, a: Views) -> np.ndarray:
@@ -119,4 +137,6 @@ OP = Op(
     room=room,
     measures=True,
     settle=settle,
+    summary=summary,
+    pool=pool,
 )

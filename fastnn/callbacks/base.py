@@ -37,6 +37,7 @@ class Callback:
     params: dict[str, Any]
     open_ended = False  # whether this callback ends fits, so that their last epoch is but a bound
     remembers: tuple[str, ...] = ()  # attributes that checkpoints keep
+    writes = False  # whether it writes to files or a screen and changes nothing: of several ranks only the first has it
 
     def set_model(self, model: Any) -> None:
         """Told the model before the first hook."""

@@ -42,6 +42,8 @@ class ModelCheckpoint(Monitor):
     3
     """
 
+    writes = True
+
     remembers = ("best", "epoch", "updates")
 
     def __init__(
@@ -128,6 +130,8 @@ class CSVLogger(Callback):
     ...     len(file.readlines()), file.seek(0), file.readline()
     (3, 0, 'epoch,loss,mae\\n')
     """
+
+    writes = True
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         came: Any = separator

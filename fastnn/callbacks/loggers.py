@@ -41,6 +41,8 @@ class TensorBoardLogger(Callback):
     ['train', 'validation']
     """
 
+    writes = True
+
     def __init__(self, log_dir: Any = "logs"):
         self.log_dir = os.fsdecode(log_dir)
         self.writers: dict[str, Any] = {}
@@ -108,6 +110,8 @@ class MLflowLogger(Callback):
     ----------
     run_id : of the last run.
     """
+
+    writes = True
 
     def __init__(self, experiment: str | None = None, run_name: str | None = None, tracking_uri: str | None = None):
         self.experiment, self.run_name = experiment, run_name

@@ -82,3 +82,5 @@ class TerminateOnNaN(Callback):
 
 class ProgressBar(Callback):
     """Asks for the bar whatever ``verbose`` says; same as ``verbose=1``."""
+
+    writes = True

@@ -78,7 +78,7 @@ def _open_streams() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from fastnn.errors import BackendError, DivergenceError
+    from fastnn.errors import BackendError, DistributedError, DivergenceError
 
     stdout = sys.stdout
     try:
@@ -86,7 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
             sys.stdout = cast(TextIO, _Unheard(stdout))
         status: int = arguments.run(arguments)
         return status
-    except BackendError as error:
+    except (BackendError, DistributedError) as error:
         return _fail(str(error))
     except DivergenceError as error:
         return _fail(

@@ -21,6 +21,7 @@ from fastnn.cli.fit import Trained, fit_all
 from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, default_network, has_hidden, hidden_layers, input_shape
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared, prepare
+from fastnn.cli.ranks import check_together, one_seed, ranks
 from fastnn.cli.recipe import Recipe, choose_recipe
 from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
 from fastnn.cli.series_prepare import prepare_series
@@ -45,8 +46,8 @@ def train(arguments: argparse.Namespace) -> int:
     check_texts(arguments)
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
-    with _watching(arguments) as watch:
-        interrupted = _train(arguments, watch)
+    with ranks(arguments) as job, _watching(arguments) as watch:
+        interrupted = _train(arguments, watch, job)
         if watch and not interrupted:
             from fastnn.watch.command import serve
 
@@ -54,9 +55,9 @@ def train(arguments: argparse.Namespace) -> int:
     return 130 if interrupted else 0
 
 
-def _train(arguments: argparse.Namespace, watch: Any) -> bool:
+def _train(arguments: argparse.Namespace, watch: Any, job: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
-    seed = _seed(arguments)
+    seed = one_seed(job, _seed(arguments))
     texts = arguments.text or []
     reading = Reading(texts, verbatim=[arguments.target, *texts], keep=texts, **reading_options(arguments))
     reading = series_reading(arguments, reading) if arguments.window else reading
@@ -69,6 +70,7 @@ def _train(arguments: argparse.Namespace, watch: Any) -> bool:
     if arguments.report:
         check_table(source.features)
     if takes_recipe(arguments, source.features):
+        check_together(job, arguments.time_limit)
         return train_recipe(source, arguments, seed)
     arguments.optimizer = arguments.optimizer or "adam"
     prepared = prepare_series(source, arguments) if arguments.window else prepare(source, arguments, seed)

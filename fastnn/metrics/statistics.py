@@ -120,6 +120,29 @@ def s_number_hits(t: np.ndarray, y: np.ndarray, w: np.ndarray, out: np.ndarray, 
     out += *hits, w.sum(dtype=np.float64), (~(yes | no)).sum(), (~(yes | none)).sum(), (~one).sum()
 
 
+def join_moments(total: np.ndarray, part: np.ndarray) -> None:
+    """Join two tables of moments (Chan, Golub and LeVeque 1979)."""
+    into, came = total.reshape(4, -1), part.reshape(4, -1)
+    before, weight = into[0].copy(), into[0] + came[0]
+    share = np.divide(came[0], weight, out=np.zeros_like(weight), where=weight != 0)
+    between = came[1] - into[1]
+    into[0] = weight
+    into[1] += between * share
+    into[2] += came[2] + before * between * (between * share)
+    into[3] += came[3]
+
+
+def join_predictions(total: np.ndarray, part: np.ndarray) -> None:
+    """Put kept predictions behind those that are there."""
+    first, n = 1 + int(total[0]), int(part[0])
+    total[first : first + n] = part[1 : 1 + n]
+    total[0] += n
+
+
+JOINS: dict[int, Callable[[np.ndarray, np.ndarray], None]] = {  # of statistics of two sets of rows; others are added
+    StatisticCode.MOMENTS: join_moments,
+    StatisticCode.PREDICTIONS: join_predictions,
+}
 STATISTICS: dict[int, Callable[..., None]] = {
     StatisticCode.HITS: s_hits,
     StatisticCode.ARGMAX_HITS: s_argmax_hits,

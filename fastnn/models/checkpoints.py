@@ -104,11 +104,17 @@ def seed_of(path: Any) -> int:
     return integer("seed", found.described[-1]["seed"], low=0)
 
 
-def saving(model: Any, request: Request, began: Any) -> Saving:
-    """What writes the checkpoints of a fit of the model, whose optimizer was as ``began`` says when it began."""
-    return Saving(
-        request.every, lambda marked: _write(model, request.path, {**marked, **_of_model(model), "began": began})
-    )
+def saving(model: Any, request: Request, began: Any, is_first: bool = True) -> Saving:
+    """What writes the checkpoints of a fit of the model, whose optimizer was as ``began`` says when it began.
+
+    Of several ranks only the first writes.
+    """
+
+    def write(marked: dict[str, Any]) -> None:
+        if is_first:
+            _write(model, request.path, {**marked, **_of_model(model), "began": began})
+
+    return Saving(request.every, write)
 
 
 def described_optimizer(model: Any) -> Any:

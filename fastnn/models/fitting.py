@@ -15,7 +15,7 @@ from fastnn._engine.data import check_given
 from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_size, make_trainer, prepare
 from fastnn._plan.plan import Plan
 from fastnn.callbacks import History
-from fastnn.models import batches, checkpoints, resuming
+from fastnn.models import batches, checkpoints, distributing, resuming
 from fastnn.models.evaluating import Evaluating
 
 
@@ -47,6 +47,7 @@ class Fitting(Evaluating):
         checkpoint: Any = None,
         checkpoint_every: int | str = "1 epoch",
         resume: bool | str = "auto",
+        distribution: Any = None,
         **unknown: Any,
     ) -> History:
         """Train.
@@ -77,6 +78,7 @@ class Fitting(Evaluating):
         time_limit : seconds after which training stops, between two updates.
         backend : for this call.
         checkpoint, checkpoint_every, resume : see below.
+        distribution : a :class:`fastnn.distributed.DataParallel`, whose ranks train the model together.
 
         Raises
         ------
@@ -122,6 +124,7 @@ class Fitting(Evaluating):
         arguments = check_arguments(
             batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend, pace
         )
+        arguments = replace(arguments, distribution=distributing.asked(distribution))
         with contextlib.ExitStack() as in_fit:
             in_fit.enter_context(exclusive.training(store := self.store))
             self.compiled_optimizer.check()  # users change its numbers between fits
@@ -146,7 +149,7 @@ class Fitting(Evaluating):
         backend = resuming.backend_of(self, found, arguments.backend)
         began = checkpoints.described_optimizer(self)
         with resuming.restored(self, found):
-            writes = checkpoints.saving(self, request, began)
+            writes = checkpoints.saving(self, request, began, arguments.is_first)
             marked = None if found is None else found.marked
             return self.prepared(given, replace(arguments, backend=backend, saving=writes, marked=marked), stop)
 
@@ -155,12 +158,18 @@ class Fitting(Evaluating):
         trainee, (training, validation) = self.trainee, data
         arguments = replace(arguments, usual_rows=self.batch_rows)
         size = fitting_batch_size(trainee, training, arguments)
+        together = arguments.distribution
+        if together:
+            arguments = distributing.begin(self, together, arguments, size)
+            trainee = self.trainee  # with the seed of the first rank
 
         def choose(plan: Plan) -> Any:
             self.backend_, module = _kernels.select(plan, arguments.backend or self.backend)
             return module
 
         fit = prepare(self, make_trainer(trainee, training, size, arguments, choose), validation, arguments, stop)
+        if together:
+            distributing.check(together, fit)
         self.history = fit.history
         return fit
 

@@ -73,8 +73,8 @@ def _refused(path: str, error: BaseException) -> ValueError:
 
 
 def _check_same(model: Any, found: Found) -> None:
-    ours = _comparable(as_text_has(describe(model, 2))["items"])
-    differs = difference(_comparable(found.described), ours)
+    ours = comparable(as_text_has(describe(model, 2))["items"])
+    differs = difference(comparable(found.described), ours)
     if differs:
         raise ValueError(f"it is of another model: {differs}")
     differs = difference(found.marked["began"], described_optimizer(model))
@@ -88,7 +88,7 @@ def _check_same(model: Any, found: Found) -> None:
             raise ValueError(f"weights of {name} are not finite")
 
 
-def _comparable(items: Any) -> list[Any]:
+def comparable(items: Any) -> list[Any]:
     """What must be the same in two descriptions: all but counters, seeds, rates, and names that nobody gave."""
     made = copy.deepcopy(items)
     for item in made:

@@ -39,6 +39,8 @@ class Watch(Callback):
     ...     watch.tell({"on new rows": str(model.evaluate(x_new, y_new))})
     """
 
+    writes = True
+
     def __init__(
         self, port: int = PORT, *, plane: Plane | None = None, settings: dict[str, str] | None = None, verbose: int = 1
     ):

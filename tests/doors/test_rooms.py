@@ -21,7 +21,7 @@ FLOORS = (
     ("plot", "watch", "config", "utils", "backend"),
     ("tabular",),
     ("sklearn",),
-    ("interop",),
+    ("interop", "distributed"),
     ("cli", "__init__", "__main__"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,0 +1,177 @@
+"""Updates on batches that are cut into shards, whose gradients ranks compute side by side.
+
+Each rank has a stretch of the shards, a slice of the parameters to update, and of the optimiser's slots that slice
+alone (Rajbhandari et al. 2020, "ZeRO: Memory Optimizations Toward Training Trillion Parameter Models", stage 1). An
+update: every rank computes the gradients of its shards, each from zero; adds up the largest subtrees that are its own
+(:mod:`fastnn._engine.shards`); sends each other rank that one's slice of them; adds the tree up for its own slice;
+updates that; and all share their slices of the parameters. That is the traffic of one allreduce. Losses, metrics and
+what ops measure of a shard go to all ranks first, so that all know alike whether the loss is finite.
+
+Design: whatever is not computed element by element is computed of the whole vector, by all ranks alike (penalties,
+constraints), or in pieces whose borders no rank decides (norms for clipping).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fastnn import regularizers
+from fastnn._engine.distribution import STEP, Distribution
+from fastnn._engine.shards import Node, add_up, bounds, cover
+from fastnn._engine.shares import Shares
+from fastnn._engine.slices import PIECE, clipped, sliced
+from fastnn._engine.state import State
+from fastnn._kernels import reference, steps
+from fastnn._kernels.contract import Rows
+from fastnn._plan.memory import Memory, aligned, allocate
+from fastnn._plan.plan import Plan
+
+
+class ShardedStep(steps.Step):
+    """Makes the updates of one plan, whose batches are shards.
+
+    Parameters
+    ----------
+    distribution : the ranks, and how many shards a batch has.
+    backend : runs the plan; ``loss`` as in :func:`fastnn._kernels.steps.train_step`.
+    plan : for batches as large as the largest shard.
+    state : of the model; while this is in use it has a slice of the slots alone.
+    batch_size : rows of an update.
+    """
+
+    def __init__(
+        self, distribution: Distribution, backend: Any, plan: Plan, state: State, batch_size: int, loss: Any = None
+    ):
+        self.distribution, self.comm, self.state = distribution, distribution.comm, state
+        self.first, self.last = distribution.owned(self.comm.rank)
+        memory = allocate(plan, state.params, np.empty((0, len(state.params)), state.params.dtype))
+        super().__init__(backend, plan, memory, loss)
+        self.batch_size = batch_size
+        grads = [memory.grads] + [aligned(len(memory.grads), memory.grads.dtype) for _ in self.own[1:]]
+        self.memories = [memory] + [replace(memory, grads=own) for own in grads[1:]]
+        self.shares = Shares(plan)
+        size = self.comm.size
+        n_pieces = -(-len(state.params) // PIECE)
+        self.cuts = [min(n_pieces * r // size * PIECE, len(state.params)) for r in range(size + 1)]
+        self.begin, self.end_ = self.cuts[self.comm.rank], self.cuts[self.comm.rank + 1]
+        self.slice_plan, self.n_slots = sliced(plan, self.begin, self.end_), int(plan.optimizer["n_slots"])
+        self.open()
+        self.rooms: list[list[np.ndarray]] = [[] for _ in range(size)]
+
+    @property
+    def own(self) -> range:
+        """The shards of this rank."""
+        return range(self.first, self.last)
+
+    # -- the optimiser's slots --------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Take the own slice of the state's slots; the state has nothing but that until :meth:`close`."""
+        params, slots, n = self.state.params, self.state.slots, self.end_ - self.begin
+        own = aligned(self.n_slots * n, params.dtype).reshape(self.n_slots, n)
+        if slots is not None and slots.shape == (self.n_slots, len(params)):
+            own[...] = slots[:, self.begin : self.end_]
+        else:
+            record = self.plan.optimizer_record
+            assert record is not None, "a plan for training has one"
+            own[...] = np.reshape(record.slot_starts, (-1, 1))
+        self.state.slots = own
+        part, none = slice(self.begin, self.end_), np.empty(0, params.dtype)
+        self.slots = Memory(params[part], own, none, self.memory.grads[part], none)
+
+    def close(self) -> None:
+        """Have all slots in the state again, on all ranks, unless it has been given others, or none."""
+        if self.state.slots is not self.slots.slots:
+            return
+        slots = aligned(self.n_slots * len(self.state.params), self.state.params.dtype)
+        self.state.slots = slots.reshape(self.n_slots, len(self.state.params))
+        for all_of_one, own in zip(self.state.slots, self.slots.slots, strict=True):
+            all_of_one[self.begin : self.end_] = own
+            self.comm.share(all_of_one, self.cuts)
+
+    # -- one update -------------------------------------------------------------------------------
+
+    def gradient(
+        self, rows: Rows, order: np.ndarray, step: int, sums: np.ndarray, dropping: float
+    ) -> tuple[float, float]:
+        """Sums of the whole batch; where they are finite, its gradient of the own slice is in place as well."""
+        at, total = bounds(len(order), self.distribution.shards), steps.total_of(self.plan, rows, order)
+        told = []
+        for shard, memory in zip(self.own, self.memories, strict=True):
+            chosen = order[at[shard] : at[shard + 1]]
+            if len(chosen):
+                told.append(self._one(memory, rows, chosen, steps.Part(at[shard], len(order), total), step, dropping))
+        heard = self.distribution.gather(STEP, b"".join(told))
+        before, n_shards = float(sums[0]), sum(a < b for a, b in pairwise(at))
+        activity = self.shares.add(b"".join(heard), n_shards, sums, self.memory)
+        if np.isfinite(sums[0] - before + activity):
+            self._reduce(at)
+        return total, activity
+
+    def _one(
+        self, memory: Memory, rows: Rows, chosen: np.ndarray, part: steps.Part, step: int, dropping: float
+    ) -> bytes:
+        """The gradient of one shard, and what is told of it."""
+        row = self.shares.row
+        activity = steps.part_gradient(
+            self.backend, self.plan, memory, rows, chosen, part, step, row, self.loss, dropping=dropping
+        )
+        return self.shares.told(activity, memory, len(chosen))
+
+    def _reduce(self, at: Sequence[int]) -> None:
+        """The tree's sum of the own slice, written to where the update reads it."""
+        tree = 0, self.distribution.shards
+        own = self._own_nodes(tree, at)
+        parts = {node: vector[self.begin : self.end_] for node, vector in own.items()}
+        if self.comm.size > 1:
+            parts |= self._exchanged(tree, at, own)
+        add_up(parts, tree, self.slots.grads)
+
+    def _own_nodes(self, tree: Node, at: Sequence[int]) -> dict[Node, np.ndarray]:
+        """The sums of this rank's subtrees, of the whole vector; each is where its first shard with rows was."""
+        pairs = zip(self.own, self.memories, strict=True)
+        filled = {(i, i + 1): memory.grads for i, memory in pairs if at[i] < at[i + 1]}
+        found = {}
+        for node in cover((self.first, self.last), tree):
+            below = {leaf: vector for leaf, vector in filled.items() if node[0] <= leaf[0] < node[1]}
+            if below:
+                found[node] = next(iter(below.values()))
+                add_up(below, node, found[node])
+        return found
+
+    def _exchanged(self, tree: Node, at: Sequence[int], own: dict[Node, np.ndarray]) -> dict[Node, np.ndarray]:
+        """The other ranks' subtrees of the own slice."""
+        nodes = [[] if r == self.comm.rank else self._nodes_of(r, tree, at) for r in range(self.comm.size)]
+        parts = [[vector[a:b] for vector in own.values()] for a, b in pairwise(self.cuts)]
+        n, dtype = self.end_ - self.begin, self.memory.grads.dtype
+        for room, wanted in zip(self.rooms, nodes, strict=True):
+            room += [np.empty(n, dtype) for _ in wanted[len(room) :]]
+        into = [room[: len(wanted)] for room, wanted in zip(self.rooms, nodes, strict=True)]
+        self.comm.exchange(parts, into)
+        pairs = zip(nodes, into, strict=True)
+        return {node: vector for wanted, came in pairs for node, vector in zip(wanted, came, strict=True)}
+
+    def _nodes_of(self, rank: int, tree: Node, at: Sequence[int]) -> list[Node]:
+        """The subtrees of a rank that have rows."""
+        return [node for node in cover(self.distribution.owned(rank), tree) if at[node[0]] < at[node[1]]]
+
+    def end(self, batch: tuple[float, int, float, float], step: int, rates: Sequence[float], sums: np.ndarray) -> None:
+        """See :func:`fastnn._kernels.steps.end_step`."""
+        before, n_rows, total, activity = batch
+        plan, memory = self.plan, self.memory
+        steps.report(plan, sums, before, n_rows, total)
+        scale = steps.over(1.0, total) if plan.header["divides_penalties"] else 1.0
+        with np.errstate(all="ignore"):  # outside the own slice gradients are whatever they are
+            penalty = regularizers.penalize(plan.segments, memory.params, memory.grads, scale)
+            clipped(plan, self.slots.grads, self.begin, self.distribution)
+        if self.begin < self.end_:
+            self.backend.update(self.slice_plan, self.slots, step + 1, float(rates[0]), 0.0, float(rates[1]))
+        self.comm.share(memory.params, self.cuts)
+        reference.constrain(plan, memory.params)
+        sums[0] += activity + n_rows * penalty
+        steps.settle(plan, memory)

@@ -1,0 +1,85 @@
+"""How a batch is cut into shards, and the fixed tree in which what they give is added.
+
+Shards are ranges of a batch's rows by their place. The tree stands over the numbers of the shards alone: a node
+``(first, last)`` is the sum of the shards from ``first`` up to ``last``, its left child as many of them as the largest
+power of two below their number. So a sum has the same bits whoever computes which part of it, on any number of ranks.
+A shard without rows adds nothing, not even a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+Node = tuple[int, int]
+BLOCK = 8192  # numbers that are added together: the parts of a few shards stay in the second-level cache
+
+
+def bounds(n_rows: int, shards: int) -> list[int]:
+    """Where the shards of a batch begin, and its end: ``shards + 1`` places.
+
+    >>> bounds(10, 4)
+    [0, 2, 5, 7, 10]
+    """
+    return [n_rows * i // shards for i in range(shards + 1)]
+
+
+def children(node: Node) -> tuple[Node, Node]:
+    """The two halves of a node of more than one shard.
+
+    >>> children((0, 12))
+    ((0, 8), (8, 12))
+    """
+    first, last = node
+    middle = first + (1 << (last - first - 1).bit_length() - 1)
+    return (first, middle), (middle, last)
+
+
+def cover(own: Node, of: Node) -> list[Node]:
+    """The fewest nodes under ``of`` whose shards are those of ``own``, from left to right.
+
+    >>> cover((5, 10), (0, 16))
+    [(5, 6), (6, 8), (8, 10)]
+    """
+    if own[0] <= of[0] and of[1] <= own[1]:
+        return [of]
+    if of[1] <= own[0] or own[1] <= of[0]:
+        return []
+    left, right = children(of)
+    return cover(own, left) + cover(own, right)
+
+
+def add_up(parts: Mapping[Node, np.ndarray], node: Node, out: np.ndarray) -> bool:
+    """Write the sum of a node to ``out``, from the parts ``(n,)`` of nodes below it; False where there is none.
+
+    ``out`` may be one of the parts. Nodes that are missing are of shards without rows.
+    """
+    if node in parts:
+        out[...] = parts[node]
+        return True
+    rooms = [np.empty(min(BLOCK, len(out)), out.dtype) for _ in range((node[1] - node[0]).bit_length())]
+    found = False
+    for first in range(0, len(out), BLOCK):
+        made = _sum(parts, node, slice(first, first + BLOCK), rooms)
+        found = made is not None
+        if made is not None:
+            out[first : first + BLOCK] = made
+    return found
+
+
+def _sum(parts: Mapping[Node, np.ndarray], node: Node, where: slice, rooms: Sequence[np.ndarray]) -> np.ndarray | None:
+    """A stretch of the sum of a node, in the first room or a part itself."""
+    if node in parts:
+        return parts[node][where]
+    if node[1] - node[0] == 1:
+        return None
+    left, right = (_sum(parts, child, where, rooms[i:]) for i, child in enumerate(children(node)))
+    if right is None:
+        return left
+    out = rooms[0][: len(right)]
+    if left is None:
+        out[...] = right  # not in a room in which the sum beside this one will be made
+        return out
+    np.add(left, right, out=out)
+    return out

@@ -1,0 +1,18 @@
+"""Whether a launcher has started this process as one of several."""
+
+from __future__ import annotations
+
+import os
+
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "I_MPI_MPIRUN_SIZE", "PALS_SIZE")
+RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID")
+
+
+def by_mpi() -> bool:
+    """Whether mpiexec, or a launcher that speaks PMI or PMIx, has: they tell a process its number."""
+    return any(name in os.environ for name in RANKS)
+
+
+def size() -> int:
+    """Processes of the job as the launcher tells it, before any communication; 1 where it does not."""
+    return next((int(os.environ[name]) for name in SIZES if os.environ.get(name, "").isdecimal()), 1)

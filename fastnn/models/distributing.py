@@ -1,0 +1,81 @@
+"""A model that several ranks train together: that all have the same one, and begin with the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.arguments import shown
+from fastnn._engine import bookmark
+from fastnn._engine.distribution import Distribution, current
+from fastnn._engine.prepare import Arguments
+from fastnn._version import __version__
+from fastnn.models.checkpoints import described_optimizer
+from fastnn.models.description import describe
+from fastnn.models.resuming import comparable
+from fastnn.models.texts import as_text_has
+
+
+def asked(distribution: Any) -> Distribution | None:
+    """What ``fit`` was given, or the block that it stands in; ``TypeError`` for something else."""
+    if distribution is None:
+        return current()
+    if not isinstance(distribution, Distribution):
+        raise TypeError(f"distribution must be a fastnn.distributed.DataParallel or None, got {shown(distribution)}")
+    return distribution
+
+
+def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_size: int) -> Arguments:
+    """Have the seed, weights, optimiser's state and counters of the first rank, and its time limit.
+
+    Raises
+    ------
+    ValueError
+        ranks differ in something; the message names it.
+    """
+    distribution.fits += 1
+    state, optimizer = model.state, model.compiled_optimizer
+    marked = arguments.marked
+    distribution.check_same(
+        {
+            "the version of fastnn": __version__,
+            "shards": distribution.shards,
+            "dtype": model.dtype,
+            "the layers": comparable(as_text_has(describe(model, 2))["items"]),
+            "the optimizer": described_optimizer(model),
+            "the place to go on from": None if marked is None else sorted(marked["run"].items()),
+            "batch_size": batch_size,
+            "epochs": (arguments.initial_epoch, arguments.epochs),
+            "steps_per_epoch": arguments.pace.steps_per_epoch,
+            "time_limit": "none" if arguments.time_limit is None else "some",
+            "checkpoint_every": arguments.saving and arguments.saving.every,
+            "callbacks": [type(callback).__name__ for callback in arguments.callbacks],
+        }
+    )
+    seed = distribution.number_of_first(model.seed)
+    if seed != model.seed:
+        model.seed = seed
+    distribution.of_first(state.params)
+    has_slots = bool(distribution.number_of_first(state.slots is not None))
+    if has_slots and distribution.comm.size > 1:
+        if state.slots is None:
+            state.slots = np.zeros((optimizer.n_slots, len(state.params)), state.params.dtype)
+        for slot in state.slots:
+            distribution.of_first(slot)
+    elif not has_slots:
+        state.slots = None
+    for name in ("epoch", "step", "calls"):
+        setattr(state, name, distribution.number_of_first(getattr(state, name)))
+    if arguments.time_limit is None:
+        return arguments
+    limit = np.array([arguments.time_limit])
+    distribution.of_first(limit)
+    return replace(arguments, time_limit=float(limit[0]))
+
+
+def check(distribution: Distribution, fit: Any) -> None:
+    """Raise ``ValueError`` where ranks have other data, or another backend."""
+    told = {"the backend": fit.trainer.backend.__name__.rpartition(".")[2], **bookmark.what_trains(fit)}
+    distribution.check_same(told | {"validation": fit.validate is not None})

@@ -1,0 +1,217 @@
+"""Several ranks train one model: the same bits on any number of them, and how they fail together."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Model, Sequential, callbacks, layers, losses
+from fastnn.distributed import DataParallel, SelfComm
+from tests.ranks import on_ranks
+
+N, CLASSES = 70, 3
+
+
+def drawn(seed, *shape):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def labels(n=N):
+    return np.random.default_rng(8).integers(0, CLASSES, n)
+
+
+def compiled(stack, optimizer="adam", loss="sparse_categorical_crossentropy", dtype="float32", **more):
+    model = Sequential(stack, dtype=dtype, seed=4)
+    model.compile(optimizer, loss, **more)
+    return model
+
+
+def dense(dtype):
+    stack = [
+        layers.Dense(37, "relu", input_shape=(9,), kernel_regularizer="l1_l2"),
+        layers.BatchNormalization(),
+        layers.Dropout(0.3),
+        layers.Dense(24, "tanh", kernel_constraint="max_norm"),
+        layers.Dense(CLASSES, "softmax"),
+    ]
+    model = compiled(stack, fastnn.optimizers.Adam(0.02, global_clipnorm=0.3), dtype=dtype, metrics=["accuracy"])
+    return model, drawn(1, N, 9), labels()
+
+
+def convolution(dtype):
+    stack = [
+        layers.Conv2D(5, 3, activation="relu", input_shape=(7, 7, 2)),
+        layers.MaxPooling2D(2),
+        layers.BatchNormalization(),
+        layers.Flatten(),
+        layers.Dense(CLASSES, "softmax"),
+    ]
+    return compiled(stack, fastnn.optimizers.SGD(0.1, 0.9, clipnorm=0.2), dtype=dtype), drawn(2, N, 7, 7, 2), labels()
+
+
+def recurrent(dtype):
+    stack = [layers.LSTM(11, input_shape=(6, 4)), layers.Dense(CLASSES, "softmax")]
+    return compiled(stack, fastnn.optimizers.RMSprop(0.01), dtype=dtype), drawn(3, N, 6, 4), labels()
+
+
+def wide(dtype):
+    """Parameters of several pieces on each rank, in two optimisers' slots, with factors and weight decay."""
+    stack = [layers.Dense(90, "relu", input_shape=(40,)), layers.Dense(80, "relu"), layers.Dense(1)]
+    model = compiled(stack, fastnn.optimizers.AdamW(0.01, clipvalue=0.05), "mse", dtype, metrics=["r2_score"])
+    return model, drawn(4, N, 40), drawn(5, N)
+
+
+def ranked(dtype):
+    """A metric that keeps all predictions."""
+    stack = [layers.Dense(6, "tanh", input_shape=(5,)), layers.Dense(1, "sigmoid")]
+    return compiled(stack, "nadam", "bce", dtype, metrics=["auc", "precision"]), drawn(6, N, 5), labels() % 2
+
+
+def masked(dtype):
+    stack = [layers.Embedding(9, 6, mask_zero=True, input_shape=(5,)), layers.GRU(7), layers.Dense(1)]
+    return compiled(stack, "adam", "mae", dtype), np.random.default_rng(7).integers(0, 9, (N, 5)), drawn(8, N)
+
+
+def own_loss(dtype):
+    def squared(t, y):
+        return np.square(t - y).mean(axis=-1), 2 * (t - y) / t.shape[-1] * -1
+
+    stack = [layers.Dense(6, "tanh", input_shape=(5,)), layers.Dense(2)]
+    return compiled(stack, "sgd", losses.CustomLoss(squared), dtype), drawn(9, N, 5), drawn(10, N, 2)
+
+
+def two_heads(dtype):
+    given = fastnn.Input(shape=(5,))
+    body = layers.Dense(12, "relu", activity_regularizer="l2")(given)
+    outputs = [layers.Dense(1, name="a")(body), layers.Dense(CLASSES, "softmax", name="b")(body)]
+    model = Model(given, outputs, dtype=dtype, seed=4)
+    model.compile("adam", ["mse", "sparse_categorical_crossentropy"], loss_weights=[1.0, 0.5], metrics=[["mae"], []])
+    return model, drawn(11, N, 5), [drawn(12, N), labels()]
+
+
+NETWORKS = {make.__name__: make for make in (dense, convolution, recurrent, wide, ranked, masked, own_loss, two_heads)}
+
+
+def trained(make, dtype, comm, shards=12, epochs=3, **more):
+    """A model, and all that a fit has left: bits of weights and slots, counters, history."""
+    model, x, y = make(dtype)
+    told = {"sample_weight": np.random.default_rng(2).random(N)} if make is dense else {}
+    told |= {"batch_size": 32, "epochs": epochs, "validation_split": 0.1, "verbose": 0} | more
+    history = model.fit(x, y, distribution=comm and DataParallel(comm, shards), **told)
+    return model, (*left(model), {name: np.array(value).tobytes() for name, value in history.history.items()})
+
+
+def fit_of(make, dtype, shards, comm):
+    return trained(make, dtype, comm, shards)[1]
+
+
+def left(model):
+    state = model.state
+    return state.params.tobytes(), state.slots.tobytes() if state.slots is not None else b"", state.epoch, state.step
+
+
+def same_everywhere(found):
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    assert len(set(map(repr, found))) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_number_of_ranks_gives_the_same_bits(name, dtype):
+    make = NETWORKS[name]
+    for shards in (5, 12):
+        alone = trained(make, dtype, SelfComm(), shards)[1]
+        for size in (2, 3, 5):
+            assert same_everywhere(on_ranks(size, partial(fit_of, make, dtype, shards))) == alone
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_shard_is_fit(name):
+    make = NETWORKS[name]
+    assert trained(make, "float32", SelfComm(), 1)[1] == trained(make, "float32", None)[1]
+
+
+@pytest.mark.parametrize("name", ["recurrent", "wide", "ranked", "own_loss", "two_heads"])
+def test_shards_compute_the_gradient_of_the_batch(name):
+    """Where nothing is measured over a batch only the order of sums differs."""
+    sharded, _ = trained(NETWORKS[name], "float64", SelfComm(), 7)
+    alone, _ = trained(NETWORKS[name], "float64", None)
+    for ours, theirs in zip(sharded.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
+    for column, values in alone.history.history.items():
+        np.testing.assert_allclose(sharded.history.history[column], values, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["cython", pytest.param("numba", marks=pytest.mark.long)])
+def test_every_backend_takes_shards(name):
+    if name not in fastnn.available_backends():
+        pytest.skip(f"the backend {name} is not here")
+    wanted = trained(wide, "float64", SelfComm(), 6, backend="numpy")[0].get_weights()
+    found = on_ranks(2, lambda comm: trained(wide, "float64", comm, 6, backend=name)[0].get_weights())
+    for ours, theirs in zip(found[1], wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_batch_normalization_follows_the_whole_batch():
+    """Moving statistics are those of all rows, whatever the shards."""
+    x = drawn(1, 64, 3) * 5 + 2
+    stack = [layers.BatchNormalization(momentum=0.0, input_shape=(3,)), layers.Dense(1)]
+    model = compiled(stack, "sgd", "mse", "float64")
+    model.fit(x, x[:, 0], batch_size=64, shuffle=False, distribution=DataParallel(shards=16))
+    mean, variance = model.layers[0].get_weights()[2:]
+    np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(variance, x.var(axis=0), rtol=1e-12)
+
+
+def test_batches_that_come_are_cut_as_well():
+    def given(dtype):
+        model, x, y = wide(dtype)
+        return model, [(x[i : i + 30], y[i : i + 30]) for i in range(0, N, 30)], None
+
+    told = {"batch_size": None, "validation_split": 0.0, "shuffle": False}
+    alone = trained(given, "float32", SelfComm(), **told)[1]
+    assert same_everywhere(on_ranks(3, lambda comm: trained(given, "float32", comm, **told)[1])) == alone
+    in_arrays = trained(wide, "float32", SelfComm(), batch_size=30, validation_split=0.0, shuffle=False)[1]
+    assert in_arrays[0] == alone[0]
+
+
+def test_shares_of_slots_are_a_slice_each():
+    """During a fit a rank has the optimiser's state of its own parameters; who looks at an epoch's end sees all."""
+    seen = []
+
+    class Look(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.model.state.slots.shape)
+
+    def work(comm):
+        model, x, y = wide("float32")
+        sizes = []
+        model.fit(x, y, callbacks=[Look()], distribution=DataParallel(comm, 4), epochs=2)
+        return sizes, comm.sent, model.count_params()
+
+    _, sent, n_params = on_ranks(2, work)[0]
+    assert len(set(seen)) == 1
+    assert seen[0][1] >= n_params
+    steps, slots = 2 * 3, 2 * 3  # of two epochs, and of the end
+    assert sent <= (steps + slots) * 4 * (n_params + 2048)  # half of the gradient and half of the weights each
+
+
+def test_what_one_rank_wants_all_do():
+    class Stop(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 2
+
+    def work(comm):
+        own = [Stop() if comm.rank == 1 else callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)]
+        model, x, y = dense("float32")
+        own[0].__class__.__name__ = "Stop"
+        history = model.fit(x, y, epochs=9, callbacks=own, distribution=DataParallel(comm, 6))
+        return len(history.epoch), left(model)
+
+    assert same_everywhere(on_ranks(3, work))[0] == 3

@@ -1,0 +1,150 @@
+"""Processes that MPI has started train one model: the same bits, and one end for all when one of them fails."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
+
+pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install 'fastnn[mpi]'", exc_type=ImportError)
+pytestmark = [
+    pytest.mark.mpi,
+    pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec: pip install 'fastnn[mpi]'"),
+]
+
+
+def job(n, *words, timeout=120, **env):
+    """A finished job of so many processes, with its seconds."""
+    began = time.monotonic()
+    command = [MPIEXEC, "-n", str(n), sys.executable, str(TESTS / "mpi_job.py"), *map(str, words)]
+    told = {**os.environ, "PYTHONPATH": str(TESTS.parent), "FASTNN_NUM_THREADS": "1", **env}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=told, check=False)
+    done.seconds = time.monotonic() - began
+    return done
+
+
+def lines(done):
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()
+
+
+@pytest.mark.long
+def test_any_number_of_processes_gives_the_same_bits():
+    alone = lines(job(1, "fits"))
+    assert len(alone) == 32
+    for n in (2, 3, 4):
+        assert lines(job(n, "fits")) == alone
+
+
+def test_a_checkpoint_goes_on_on_another_number_of_processes(tmp_path):
+    whole = lines(job(1, "resumed", tmp_path / "whole.safetensors"))
+    killed = job(2, "resumed", tmp_path / "broken.safetensors", 7, 1)
+    assert killed.returncode != 0
+    assert lines(job(3, "resumed", tmp_path / "broken.safetensors")) == whole
+
+
+@pytest.mark.long
+def test_killed_at_any_step_the_job_ends_and_goes_on(tmp_path):
+    """Fifty times: kill -9 to one of four processes at a random step; resumed on 3, 2 and 1 the bits are the same."""
+    draws, whole = random.Random(5), lines(job(1, "resumed", tmp_path / "whole.safetensors"))
+    for i in range(50):
+        path = tmp_path / f"{i}.safetensors"
+        killed = job(4, "resumed", path, draws.randint(1, 23), draws.randint(0, 3))
+        assert killed.returncode != 0
+        assert killed.seconds < 10
+        if i % 5 == 0:
+            for n in (3, 2, 1):
+                again = tmp_path / f"{i}-{n}.safetensors"
+                if path.exists():
+                    shutil.copy(path, again)
+                assert lines(job(n, "resumed", again)) == whole
+
+
+def test_a_process_that_stands_still_is_named(tmp_path):
+    done = job(3, "resumed", tmp_path / "m.safetensors", 4, 1, int(signal.SIGSTOP), JOB_TIMEOUT="2")
+    assert done.returncode != 0
+    assert "DistributedTimeout" in done.stderr
+    assert "for rank 1," in done.stderr
+    assert done.seconds < 20
+
+
+@pytest.mark.parametrize("where", ["1", "all"])
+def test_an_error_of_one_ends_all_and_is_told_once(where):
+    done = job(3, "raises", where)
+    assert done.returncode != 0
+    assert done.seconds < 15
+    assert "failed: ZeroDivisionError: of the user's own" in done.stderr
+    if where == "1":
+        assert done.stderr.count("Traceback") == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("data", "ranks differ in digest of all rows"),
+        ("rows", "ranks differ in"),
+        ("dtype", "ranks differ in dtype: rank 0 has float32, and rank 1 float64"),
+        ("batch_size", "ranks differ in batch_size: rank 0 has 16, and rank 1 17"),
+        ("shards", "ranks differ in shards: rank 0 has 4, and rank 1 5"),
+    ],
+)
+def test_ranks_that_differ_are_told_so_at_the_start(what, words):
+    done = job(2, "differs", what)
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert done.stderr.count("Traceback") == 1
+
+
+def test_more_ranks_than_shards_are_refused():
+    done = job(3, "bandwidth", 8, 1, JOB_SHARDS="2")
+    assert done.returncode != 0
+    assert "3 ranks cannot share 2 shards" in done.stderr
+
+
+def test_the_command_trains_on_several_processes(tmp_path):
+    """One model, written and told of once, with the bits of one process."""
+    told = {**os.environ, "PYTHONPATH": str(TESTS.parent)}
+    made = []
+    for n in (1, 2):
+        out = tmp_path / f"{n}.safetensors"
+        words = [
+            "train",
+            "digits",
+            "--hidden",
+            "16",
+            "--epochs",
+            "3",
+            "--seed",
+            "4",
+            "--shards",
+            "4",
+            "--out",
+            str(out),
+        ]
+        command = [sys.executable, "-m", "fastnn.distributed", "-n", str(n), "fastnn", *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=told, check=True, timeout=120)
+        assert done.stdout.count("wrote ") == 1
+        made.append(out)
+    import fastnn
+
+    first, second = (fastnn.load(path).get_weights() for path in made)
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+
+
+def test_a_command_without_shards_is_refused_on_several_processes(tmp_path):
+    command = [MPIEXEC, "-n", "2", sys.executable, "-m", "fastnn", "train", "digits", "--out", str(tmp_path / "m")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(TESTS.parent)}, check=False
+    )
+    assert done.returncode != 0
+    assert "give --shards 16" in done.stderr
