@@ -24,8 +24,8 @@ LARGE = 2**22  # bytes of a task from which on it is not to pass through the sch
 class _Future:
     """A future of the client, with what is asked of one of ``concurrent.futures``."""
 
-    def __init__(self, future: Any):
-        self.future = future
+    def __init__(self, future: Any, data: list[Any]):
+        self.future, self.data = future, data
 
     def add_done_callback(self, call: Callable[[Any], Any]) -> None:
         self.future.add_done_callback(lambda _: call(self))
@@ -76,17 +76,19 @@ class DaskPool(Pool):
         for parcel in parcels:
             self.scattered.pop(parcel.key, None)
 
+    def distrust(self, future: Any) -> None:
+        self.scattered = {key: held for key, held in self.scattered.items() if held not in future.data}
+
     def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> Any:
         for parcel in parcels:
-            held = self.scattered.get(parcel.key)
-            if held is None or held.status not in ("finished", "pending"):  # its workers have died
+            if parcel.key not in self.scattered:  # the workers that had it have died
                 self.share(parcel)
         sent = [self.scattered[parcel.key] for parcel in parcels]
         how = {**self.executor._kwargs, "pure": False}
         if len(order["task"]) <= LARGE:
-            return _Future(self.client.submit(work, order, *sent, **how))
+            return _Future(self.client.submit(work, order, *sent, **how), sent)
         task = self._scattered(np.frombuffer(order["task"], np.uint8), broadcast=False)
-        return _Future(self.client.submit(work_on, task, {**order, "task": b""}, *sent, **how))
+        return _Future(self.client.submit(work_on, task, {**order, "task": b""}, *sent, **how), sent)
 
 
 def work_on(task: np.ndarray, order: dict[str, Any], *sent: Any) -> dict[str, Any]:

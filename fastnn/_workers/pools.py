@@ -72,6 +72,9 @@ class Pool:
     def forget(self, parcels: list[Parcel]) -> None:
         """Let go of data that no task wants any more."""
 
+    def distrust(self, future: Any) -> None:
+        """Have the data of a task that was cancelled for gone."""
+
     def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> Any:
         """A future of what :func:`work` gives; ``with_data`` sends the parcels along."""
         sent = [parcel.read().tobytes() for parcel in parcels] if with_data else []

@@ -212,6 +212,7 @@ class _Run:
         try:
             answer = future.result()
         except CancelledError as error:
+            self.workers.pool.distrust(future)
             self.again(i, Lost(f"it was cancelled, as when the worker with its data is gone {error}".rstrip()))
         except BrokenExecutor as error:
             self.lost[i] = error

@@ -36,7 +36,7 @@ def data():
 @contextlib.contextmanager
 def cluster_of(n=2, **how):
     """A client of a cluster of ``n`` workers of one thread each."""
-    told = {"n_workers": n, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    told = {"n_workers": n, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
     with distributed.LocalCluster(**told | how) as cluster, distributed.Client(cluster) as client:
         client.wait_for_workers(n, timeout=120)
         yield client
@@ -151,11 +151,13 @@ def test_two_hosts_train_to_the_same_bits(cut, data, tmp_path):
     if two_hosts.missing():
         pytest.skip(two_hosts.missing())
     (tmp_path / "client.py").write_text(SCRIPT)
+    started = []
     with two_hosts.two_hosts(tmp_path) as hosts:
 
         def start(host, *words, **more):
             command = hosts.command(host, sys.executable, *words)
-            return subprocess.Popen(command, env=env, cwd=tmp_path, **more)
+            started.append(subprocess.Popen(command, env=env, cwd=tmp_path, **more))
+            return started[-1]
 
         addresses = two_hosts.ADDRESSES
         address = f"tcp://{addresses[0]}:8786"
@@ -174,6 +176,8 @@ def test_two_hosts_train_to_the_same_bits(cut, data, tmp_path):
         if not cut:
             assert told.split() == ["hosts", *addresses]
             assert hosts.sent(0) - before > sum(part.nbytes for part in data)
+    for process in started:
+        process.wait(30)
     found = np.load(tmp_path / "found.npz")
     for model, name in zip(trained_here(data, epochs), found.files, strict=True):
         np.testing.assert_array_equal(found[name], np.concatenate([w.ravel() for w in model.get_weights()]))
