@@ -16,7 +16,7 @@ import platform
 import threading
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from fastnn import _kernels
 from fastnn._base import interrupts
+from fastnn._base.reprs import in_a_line
 from fastnn._base.threads import alone
 from fastnn._version import __version__
 from fastnn._workers.parcel import mapped, unpacked
@@ -132,8 +133,8 @@ def _answer(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
                 memory = came if isinstance(came, np.ndarray) else _house.find(key, path, order["flag"], came)
                 if memory is None:
                     return {"kind": "missing"}
-                shared.append(unpacked(memory))
-            function, arguments = pickle.loads(order["task"])
+                shared.append(_loaded(unpacked, memory))
+            function, arguments = _loaded(pickle.loads, order["task"])
             return {"kind": "done", "made": dumps(function(*shared, *arguments))}
     except KeyboardInterrupt:
         return {"kind": "off"}
@@ -141,6 +142,16 @@ def _answer(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
         return failed(error)
     finally:
         _house.leave(task)
+
+
+def _loaded(load: Callable[[Any], Any], pickled: Any) -> Any:
+    try:
+        return load(pickled)
+    except Exception as error:
+        raise ImportError(
+            f"what was sent cannot be loaded in the worker: {type(error).__name__} {in_a_line(error)}; classes and "
+            f"functions of your own must stand in modules that workers can import, in the version that is here"
+        ) from error
 
 
 def failed(error: Exception) -> dict[str, Any]:

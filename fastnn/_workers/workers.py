@@ -9,9 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass
@@ -20,7 +17,9 @@ from typing import Any, Self
 
 from fastnn._base import interrupts
 from fastnn._base.reprs import in_a_line
+from fastnn._version import __version__
 from fastnn._workers import pools
+from fastnn._workers.folder import Folder
 from fastnn._workers.parcel import Parcel
 from fastnn._workers.progress import Tally, in_words
 from fastnn._workers.threads import PAUSE
@@ -28,7 +27,6 @@ from fastnn._workers.worker import needs
 from fastnn.errors import BackendError
 
 MOST_LOSSES = 4  # of a task, until it is taken for one that cannot be done
-FAREWELL = 1.0  # seconds that workers have to let go of files which the system keeps from being removed till then
 
 
 class Lost(Exception):
@@ -61,14 +59,8 @@ class Workers:
     def __init__(self, executor: Any):
         pools.check(executor)
         self.pool = pools.pool_of(executor)
-        self.folder = tempfile.mkdtemp(prefix="fastnn-workers-")  # nobody else may enter
+        self.folder = Folder()
         self.parcels: list[Parcel] = []
-        self._raise_flag()
-
-    def _raise_flag(self) -> None:
-        self.flag = os.path.join(self.folder, os.urandom(4).hex())
-        with open(self.flag, "xb"):
-            pass
 
     @property
     def n(self) -> int:
@@ -77,7 +69,7 @@ class Workers:
 
     def share(self, what: Any) -> Parcel:
         """Have data ready for tasks, as they are now."""
-        parcel = Parcel(self.folder, what)
+        parcel = Parcel(self.folder.path, what)
         self.pool.share(parcel)
         self.parcels.append(parcel)
         return parcel
@@ -89,26 +81,12 @@ class Workers:
         with contextlib.suppress(OSError):
             os.unlink(parcel.path)
 
-    def call_off(self) -> None:
-        """Have tasks end that run where this machine's files can be seen."""
-        with contextlib.suppress(OSError):
-            os.unlink(self.flag)
-        self._raise_flag()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(self.flag)
         self.pool.forget(self.parcels)
-        end = time.monotonic() + FAREWELL
-        while os.path.exists(self.folder):
-            shutil.rmtree(self.folder, ignore_errors=True)
-            if time.monotonic() > end:
-                break
-            if os.path.exists(self.folder):  # Windows removes no file that a worker has mapped
-                time.sleep(0.05)
+        self.folder.remove()
         self.pool.close()
 
     def run(
@@ -179,7 +157,7 @@ class _Run:
         except BaseException:
             for future in list(self.waiting):
                 future.cancel()
-            self.workers.call_off()
+            self.workers.folder.call_off()
             raise
         if self.failures:
             raise self.failures[min(self.failures)]
@@ -189,7 +167,7 @@ class _Run:
             self.lost[i] = next(iter(self.lost.values()))
             return
         parcels = list(self.parcels)
-        order = {**self.needs, "task": self.tasks[i], "flag": self.workers.flag}
+        order = {**self.needs, "task": self.tasks[i], "flag": self.workers.folder.flag}
         order["parcels"] = [(parcel.key, parcel.path) for parcel in parcels]
         try:
             future = self.workers.pool.submit(order, parcels, with_data)
@@ -217,6 +195,9 @@ class _Run:
         except BrokenExecutor as error:
             self.lost[i] = error
         except Exception as error:  # of the executor, for tasks raise none
+            error.add_note(
+                f"(the executor raised this; its workers must have fastnn {__version__}, as this process has)"
+            )
             self.fail(i, error, "")
         else:
             self.heed(i, answer)

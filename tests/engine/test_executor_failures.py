@@ -178,6 +178,33 @@ def test_a_worker_that_would_train_otherwise_is_refused_by_name(kind, rng):
     assert unchanged(models)
 
 
+def test_what_a_worker_cannot_load_is_named(rng):
+    class Forgetful(Inline):
+        def submit(self, function, order, *sent):
+            return super().submit(
+                function, {**order, "task": order["task"].replace(b"fastnn.models", b"fastnn.modelz")}
+            )
+
+    models = models_of(2)
+    with pytest.raises(ImportError, match=r"modelz.*modules that workers can import") as caught:
+        fastnn.fit_many(models, *regression(rng), executor=Forgetful())
+    assert "model 0 of the 2" in caught.value.__notes__[0]
+    assert unchanged(models)
+
+
+def test_what_a_killed_caller_left_is_removed_by_the_next(rng, monkeypatch, tmp_path):
+    pytest.importorskip("fcntl")
+    from fastnn._workers.folder import Folder
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, busy = Folder(), Folder()
+    os.close(left.handle)
+    fastnn.fit_many(models_of(1), *regression(rng), executor=Inline())
+    assert [str(path) for path in tmp_path.iterdir()] == [busy.path]
+    busy.remove()
+    assert not list(tmp_path.iterdir())
+
+
 class Breaking(Inline):
     """Does so many tasks, then its workers are dead."""
 
