@@ -17,6 +17,7 @@ FLOORS = (
     ("_plan",),
     ("_kernels",),
     ("_engine",),
+    ("_workers",),
     ("models",),
     ("plot", "watch", "config", "utils", "backend"),
     ("tabular",),
