@@ -90,4 +90,16 @@ class GivesPortions(ABC):
         """The same rows as they stand in the data."""
 
     @abstractmethod
+    def shard(self, which: int, shards: int) -> GivesPortions:
+        """The rows that one of several readers takes of every batch; ``ValueError`` where they cannot be dealt."""
+
+    @abstractmethod
+    def piece_lengths(self, shards: int) -> np.ndarray:
+        """How many rows each of them has of each batch, ``(batches, shards)``."""
+
+    @abstractmethod
+    def batches(self, number: int = 0, first_batch: int = 0) -> Iterator[Any]:
+        """The batches of a pass, from one on."""
+
+    @abstractmethod
     def __iter__(self) -> Iterator[Any]: ...

@@ -20,6 +20,7 @@ from fastnn._engine.distribution import Distribution, current
 from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
+from fastnn._engine.own_shards import OwnStream, ShardTrainer
 from fastnn._engine.pieces import PassTrainer, StreamTrainer
 from fastnn._engine.portions import PortionStream, PortionTrainer
 from fastnn._engine.saving import Saving
@@ -188,6 +189,8 @@ def make_trainer(
             "fit shuffles, and stateful layers take each batch for what follows the one before; give shuffle=False",
             stacklevel=4,
         )
+    if isinstance(data, OwnStream):
+        return ShardTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
     if isinstance(data, PortionStream):
         return PortionTrainer(trainee.sized(data.first().rows.inputs), choose, data, batch_size)
     if isinstance(data, Stream):
@@ -235,7 +238,7 @@ def fitting_batch_size(trainee: Trainee, data: Rows | Stream, arguments: Argumen
         raise ValueError("L-BFGS makes each update on all rows at once: give arrays to fit, and no steps_per_epoch")
     if all_rows and layout.carried:
         raise ValueError("L-BFGS tries an update several times, and stateful layers would go on; use another optimizer")
-    if isinstance(data, PortionStream):
+    if isinstance(data, PortionStream | OwnStream):
         data.first()
         check_batches(layout, data.given.n_rows or data.given.batch_size, data.given.batch_size)
         return data.given.batch_size

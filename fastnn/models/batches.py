@@ -12,6 +12,7 @@ from fastnn._base.arrays import check_finite
 from fastnn._base.portions import GivesPortions, Portion
 from fastnn._engine import convert
 from fastnn._engine.data import Given, make_rows, own, split_rows, weighted
+from fastnn._engine.own_shards import OwnStream
 from fastnn._engine.portions import PortionStream
 from fastnn._engine.prepare import Arguments
 from fastnn._engine.sources import Source, gives_batches, may_give_batches
@@ -177,6 +178,11 @@ def _portions(model: Any, x: GivesPortions, class_weight: Any, arguments: Argume
     steps = arguments.pace.steps_per_epoch
     epochs = arguments.epochs - arguments.initial_epoch
     x.check_passes(1 if steps or epochs == 1 else epochs)
+    together = arguments.distribution
+    if together and together.shards > 1:
+        if steps:
+            raise ValueError("on a stream DataParallel trains whole passes; leave steps_per_epoch out")
+        return OwnStream(x, together, Reader(model, class_weight), model.epoch)
     return PortionStream(x, Reader(model, class_weight).portion, steps, model.epoch)
 
 

@@ -92,7 +92,20 @@ def two_heads(dtype):
     return model, drawn(11, N, 5), [drawn(12, N), labels()]
 
 
-NETWORKS = {make.__name__: make for make in (dense, convolution, recurrent, wide, ranked, masked, own_loss, two_heads)}
+def dropped(dtype):
+    """Masks are drawn by a row's place in its batch, whatever the shard."""
+    stack = [
+        layers.Dense(16, "relu", input_shape=(5,)),
+        layers.Dropout(0.5),
+        layers.GaussianNoise(0.3),
+        layers.Dense(1),
+    ]
+    return compiled(stack, "adam", "mse", dtype), drawn(13, N, 5), drawn(14, N)
+
+
+NETWORKS = {
+    make.__name__: make for make in (dense, convolution, recurrent, wide, ranked, masked, own_loss, two_heads, dropped)
+}
 
 
 def trained(make, dtype, comm, shards=12, epochs=3, **more):
@@ -137,7 +150,7 @@ def test_one_shard_is_fit(name):
     assert trained(make, "float32", SelfComm(), 1)[1] == trained(make, "float32", None)[1]
 
 
-@pytest.mark.parametrize("name", ["recurrent", "wide", "ranked", "own_loss", "two_heads"])
+@pytest.mark.parametrize("name", ["recurrent", "wide", "ranked", "own_loss", "two_heads", "dropped"])
 def test_shards_compute_the_gradient_of_the_batch(name):
     """Where nothing is measured over a batch only the order of sums differs."""
     sharded, _ = trained(NETWORKS[name], "float64", SelfComm(), 7)
@@ -179,6 +192,60 @@ def test_batches_that_come_are_cut_as_well():
     assert same_everywhere(on_ranks(3, lambda comm: trained(given, "float32", comm, **told)[1])) == alone
     in_arrays = trained(wide, "float32", SelfComm(), batch_size=30, validation_split=0.0, shuffle=False)[1]
     assert in_arrays[0] == alone[0]
+
+
+def files(folder):
+    """A folder of row groups of uneven sizes, with weights."""
+    for i, n in enumerate((9, 4, 13, 7, 8, 5, 11, 6)):
+        np.savez(
+            folder / f"{i}.npz", x=drawn(20 + i, n, 40), y=drawn(40 + i, n), sample_weight=np.abs(drawn(60 + i, n))
+        )
+    return str(folder / "*.npz")
+
+
+def test_each_rank_reads_its_own_row_groups(tmp_path):
+    from fastnn.data import stream
+
+    path, read = files(tmp_path), {}
+
+    def work(comm, shards=4, **more):
+        rows = stream(path, batch_size=16, window=4, seed=3)
+        told = read.setdefault((comm.size, comm.rank), set())
+        source, before = rows.source, rows.source.read
+        source.read = lambda group, *mask: (told.add(group), before(group, *mask))[1]
+        model = wide("float32")[0]
+        history = model.fit(rows, epochs=3, distribution=DataParallel(comm, shards), **more)
+        return left(model), {name: np.array(values).tobytes() for name, values in history.history.items()}
+
+    alone = work(SelfComm())
+    for size in (2, 3, 4):
+        assert same_everywhere(on_ranks(size, work)) == alone
+    assert read[1, 0] == set(range(8))
+    assert read[2, 0] == {0, 1, 4, 5}
+    assert read[2, 1] - {0} == {2, 3, 6, 7}  # of the first one the form alone, for batches in which a rank has no row
+
+
+def test_a_stream_goes_on_on_another_number_of_ranks(tmp_path):
+    from fastnn.data import stream
+
+    (tmp_path / "rows").mkdir()
+    path, file = files(tmp_path / "rows"), str(tmp_path / "run.safetensors")
+
+    class Break(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.state.step == 6:
+                raise KeyboardInterrupt
+
+    def work(comm, **more):
+        model = wide("float32")[0]
+        rows = stream(path, batch_size=16, window=4, seed=3)
+        model.fit(rows, epochs=3, distribution=DataParallel(comm, 4), **more)
+        return left(model)
+
+    whole = work(SelfComm())
+    with pytest.raises(KeyboardInterrupt):
+        work(SelfComm(), checkpoint=file, checkpoint_every=1, callbacks=[Break()])
+    assert same_everywhere(on_ranks(3, lambda comm: work(comm, checkpoint=file))) == whole
 
 
 def test_shares_of_slots_are_a_slice_each():
