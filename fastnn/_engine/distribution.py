@@ -17,8 +17,7 @@ import struct
 import time
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -215,21 +214,3 @@ def _brief(value: Any) -> str:
     """A text for a value, of a long one its beginning and a checksum."""
     text = str(value)
     return text if len(text) <= LONG else f"{text[:LONG]}... (checksum {zlib.crc32(text.encode()):08x})"
-
-
-_current: ContextVar[Distribution | None] = ContextVar("fastnn_distribution", default=None)
-
-
-def current() -> Distribution | None:
-    """The distribution of the block at hand."""
-    return _current.get()
-
-
-@contextlib.contextmanager
-def within(distribution: Distribution) -> Iterator[None]:
-    """A block in which fits are distributed."""
-    token = _current.set(distribution)
-    try:
-        yield
-    finally:
-        _current.reset(token)

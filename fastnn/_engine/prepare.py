@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base import job
 from fastnn._base.arguments import integer, number, shown
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
-from fastnn._engine.distribution import Distribution, current
+from fastnn._engine.distribution import Distribution
 from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
@@ -132,7 +133,7 @@ def check_arguments(
     if any(isinstance(c, ProgressBar) for c in callbacks):
         verbose = 1
     told = batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend, pace
-    return Arguments(*told, distribution=current())
+    return Arguments(*told, distribution=job.current())
 
 
 def checked_batch_size(came: Any) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import copy_context
 from typing import Any
 
-from fastnn._base import interrupts
+from fastnn._base import interrupts, job
 from fastnn._base.threads import alone
 
 PAUSE = 0.5  # seconds after which who waits looks at the progress
@@ -24,8 +25,10 @@ def side_by_side(
 
     The first task's error is raised when all have ended, with a note which one it was. ``look`` is called now and
     then meanwhile. The threads are those of ``executor``, a ``ThreadPoolExecutor``, or without one such as end with the
-    call.
+    call. Where several processes train each model together it is one after the other, in the same order in all.
     """
+    if job.current():
+        n_threads, executor = 1, None
     failures: dict[int, BaseException] = {}
     task, waiting, next_one = object(), iter([*order]), threading.Lock()
     ended: list[BaseException] = []  # what calls all of them off
@@ -101,7 +104,7 @@ def _start(work: Callable[[], None]) -> Wait:
         finally:
             end.set()
 
-    threading.Thread(target=worker, daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(worker,), daemon=True).start()
     return end.wait
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
+from fastnn._base import job
 from fastnn._base.arguments import integer, shown
-from fastnn._engine.distribution import Comm, Distribution, SelfComm, within
+from fastnn._engine.distribution import Comm, Distribution, SelfComm
 from fastnn.distributed import launched
 from fastnn.distributed.mpi import MPIComm
 
@@ -82,7 +83,7 @@ class DataParallel:
         return self.comm.size
 
     def __enter__(self) -> DataParallel:
-        self._blocks.append(within(self.distribution))
+        self._blocks.append(job.within(self.distribution))
         self._blocks[-1].__enter__()
         return self
 

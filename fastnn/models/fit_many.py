@@ -117,12 +117,10 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
     n_threads, threads = _checked_workers(n_threads, executor)
     integer("verbose", verbose, low=0, high=2)
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
-    if arguments.distribution:  # all ranks have a part in each model, so one is trained after the other
-        if executor is not None:
-            raise ValueError(
-                "ranks that train each model together, and executor, whose workers train one each: leave one out"
-            )
-        n_threads = 1
+    if arguments.distribution and executor is not None:
+        raise ValueError(
+            "ranks that train each model together, and executor, whose workers train one each: leave one out"
+        )
     away = executor is not None and threads is None
     if away:
         from fastnn.models import elsewhere

@@ -299,6 +299,17 @@ def test_a_block_distributes_estimators_and_many_models():
     assert same_everywhere(on_ranks(3, work)) == work(SelfComm())
 
 
+def test_a_block_distributes_networks_of_tables():
+    from fastnn.sklearn import TabularRegressor
+
+    def work(comm):
+        with DataParallel(comm, shards=3):
+            made = TabularRegressor(preset="quick", random_state=2).fit(drawn(1, 90, 3), drawn(2, 90))
+        return getattr(comm, "sent", 1) > 0, made.model_.params.tobytes()
+
+    assert same_everywhere(on_ranks(2, work)) == work(SelfComm())
+
+
 def test_what_wants_whole_batches_is_refused():
     job = DataParallel(shards=4)
     model = compiled([layers.LSTM(4, stateful=True, batch_input_shape=(10, 3, 2)), layers.Dense(1)], "sgd", "mse")
