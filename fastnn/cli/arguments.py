@@ -10,6 +10,7 @@ from typing import Any
 
 from fastnn._version import __version__
 from fastnn.cli import tune_command
+from fastnn.cli.parsing import Parser
 from fastnn.cli.table_options import stream_option, table_options
 from fastnn.cli.values import (
     backend,
@@ -115,7 +116,7 @@ WATCH_HELP = (
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="fastnn",
         description="Neural networks for tables, series, texts and images, trained and run on the CPU.",
         epilog=f"DATA is {DATA_HELP}",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import unknown_name
+from fastnn._base.arguments import nearest, unknown_name
 from fastnn._base.reprs import counted
 from fastnn.datasets import read_idx_folder
 from fastnn.datasets.digits import TARGET, digits_images, digits_table
@@ -160,7 +160,8 @@ def require_target(source: Source) -> Column:
         return source.target
     if isinstance(source.features, Table):
         hint = "; --sep names what stands between columns" if len(source.features.columns) == 1 else ""
-        raise ValueError(f"{source.name} has no column {source.target_name!r}; it has {_listed(source.features)}{hint}")
+        came = f"{source.target_name!r}{nearest(str(source.target_name), source.features.columns)}"
+        raise ValueError(f"{source.name} has no column {came}; it has {_listed(source.features)}{hint}")
     raise ValueError(f"{source.name} has no array y of targets")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import fastnn
+from fastnn._base.arguments import nearest
 from fastnn._base.writing import write_atomically
 from fastnn.cli.data import Images, Source, damaged_files, read_source, reading_options
 from fastnn.cli.forecast import continued
@@ -112,7 +113,8 @@ def _read(arguments: argparse.Namespace, encoding: Encoding) -> tuple[Source, di
     missing = [name for name in wanted if name not in there and not every]
     if missing:
         raise ValueError(
-            f"{source.name} has no column {', '.join(map(repr, missing))} to keep; it has {', '.join(map(repr, there))}"
+            f"{source.name} has no column {', '.join(map(repr, missing))} to keep{nearest(missing[0], there)}; "
+            f"it has {', '.join(map(repr, there))}"
         )
     kept = {name: kept_values(there[name]) for name in (there if every else wanted)}
     return replace(source, features=_settled(source.features, known, kept)), kept

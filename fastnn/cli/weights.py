@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arguments import nearest
 from fastnn.tables.target import Classes
 
 BALANCED = "balanced"
@@ -52,7 +53,7 @@ def class_weights(asked: str | dict[str, float], target: Classes, y: np.ndarray)
     unknown = [name for name in asked if name not in names]
     if unknown:
         shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-        raise ValueError(f"--class-weight names {unknown[0]!r}; the classes are {shown}")
+        raise ValueError(f"--class-weight names {unknown[0]!r}{nearest(unknown[0], names)}; the classes are {shown}")
     weights = np.array([asked.get(name, 1.0) for name in names])
     if not weights[counts > 0].any():
         raise ValueError("--class-weight gives every class the weight 0: there is nothing to learn")

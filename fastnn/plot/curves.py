@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._base.arguments import nearest
 from fastnn.plot import sources, style
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class Curves:
     def check(self, name: str) -> None:
         """Raise unless there is a column of this name."""
         if name not in self.names:
-            raise ValueError(f"the history has no {name!r}; it has {', '.join(self.columns)}")
+            raise ValueError(
+                f"the history has no {name!r}{nearest(name, self.names)}; it has {', '.join(self.columns)}"
+            )
 
     def of(self, name: str) -> dict[str, np.ndarray]:
         """The training and the validation values of ``name``, those that there are."""

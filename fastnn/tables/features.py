@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import shown, unknown_name
+from fastnn._base.arguments import nearest, shown, unknown_name
 from fastnn._base.reprs import counted
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
 from fastnn.tables.dates import DateFeature
@@ -142,7 +142,8 @@ def with_columns(table: Any, names: Sequence[str]) -> Table:
     absent = [name for name in names if name not in table.columns]
     if absent:
         raise ValueError(
-            f"{table.source} has no column {', '.join(map(repr, absent))}, which the model was trained on; "
+            f"{table.source} has no column {', '.join(map(repr, absent))}, which the model was trained on"
+            f"{nearest(absent[0], table.columns)}; "
             f"it has {', '.join(map(repr, list(table.columns)[:20]))}"
         )
     return table

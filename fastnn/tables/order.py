@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from fastnn._base.arguments import nearest
 from fastnn._base.reprs import counted
 from fastnn.tables.notes import shortened
 from fastnn.tables.steps import Step, find_step
@@ -97,7 +98,8 @@ def order_rows(table: Table, time: str | None, group: str | None, step: Step | N
 def column_of(table: Table, name: str, what: str) -> Column:
     """A column by name, or the error that lists the columns there are."""
     if name not in table.columns:
-        raise ValueError(f"{table.source} has no {what} column {name!r}; it has {listed(list(table.columns), 20)}")
+        came = f"{name!r}{nearest(name, table.columns)}"
+        raise ValueError(f"{table.source} has no {what} column {came}; it has {listed(list(table.columns), 20)}")
     return table.columns[name]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastnn._base.arguments import nearest
 from fastnn.tables.counting import Texts, Wanted, frequent_tokens
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.fit import AS_EVER, fit_columns
@@ -84,7 +85,8 @@ def _column(data: Table, name: str) -> Text:
     column: Column | None = data.columns.get(name)
     if column is None:
         raise ValueError(
-            f"{data.source} has no column {name!r}; it has {', '.join(map(repr, list(data.columns)[:20]))}"
+            f"{data.source} has no column {name!r}{nearest(name, data.columns)}; "
+            f"it has {', '.join(map(repr, list(data.columns)[:20]))}"
         )
     if not isinstance(column, Text):
         raise ValueError(f"column {name!r} holds numbers, which are no text")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._base.arguments import integer
+from fastnn._base.arguments import integer, nearest
 from fastnn._base.types import StrPath
 from fastnn.models.model import Model
 from fastnn.tables import Encoding, Table, choose_task, read_table, table_of_frame
@@ -143,7 +143,8 @@ def _rows(data: Any, target: str) -> tuple[Table, Column]:
     else:
         table = table_of_frame(data)
     if target not in table.columns:
-        raise ValueError(f"{table.source} has no column {target!r}; it has {', '.join(map(repr, table.columns))}")
+        came = f"{target!r}{nearest(target, table.columns)}"
+        raise ValueError(f"{table.source} has no column {came}; it has {', '.join(map(repr, table.columns))}")
     column, _ = told_labels(table.columns[target])
     rows = np.flatnonzero(~column.gaps)
     if not len(rows):

@@ -93,7 +93,7 @@ def test_a_column_that_is_not_there_cannot_be_kept(orders, capsys):
     table, model, _ = orders
     code, _, err = run(capsys, "predict", model, table, "--keep", "id,idd")
     assert (code, err.count("\n")) == (1, 1)
-    assert "no column 'idd' to keep; it has 'id'" in err
+    assert "no column 'idd' to keep (did you mean 'id'?); it has 'id'" in err
 
 
 def test_kept_columns_hide_no_prediction(tmp_path, orders, capsys):

@@ -1,0 +1,33 @@
+"""The command line's own parser: a name that there is not is answered with the one that is most like it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any, NoReturn
+
+from fastnn._base.arguments import nearest
+
+CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
+
+
+class Parser(argparse.ArgumentParser):
+    """``argparse``'s, with guesses in its errors."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ``argparse``'s, where an option that a command has not is that command's error."""
+        found, rest = super().parse_known_args(args, namespace)
+        for came in rest:
+            name = came.partition("=")[0]
+            if name.startswith("--") and len(name) > 2:
+                known = [option for action in self._actions for option in action.option_strings]
+                self.error(f"there is no option {name}{nearest(name, known)}; {self.prog} --help lists all")
+        return found, rest
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage and this message; of a choice that there is not, with the one that is most like it."""
+        choice = CHOICE.search(message)
+        if choice:
+            known = [name.strip(" '") for name in choice[2].split(",")]
+            message = message.replace(" (choose from", f"{nearest(choice[1], known)} (choose from", 1)
+        super().error(message)
