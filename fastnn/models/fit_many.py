@@ -25,6 +25,7 @@ from fastnn._engine import exclusive
 from fastnn._engine.data import split_rows
 from fastnn._engine.prepare import Arguments, check_arguments
 from fastnn._kernels.contract import Rows
+from fastnn.callbacks.base import CallbacksLike
 from fastnn.models import distributing
 from fastnn.models.batches import refuse as refuse_batches
 
@@ -40,7 +41,7 @@ def fit_many(
     y: Any,
     batch_size: Any = None,
     epochs: Any = 1,
-    callbacks: Any = None,
+    callbacks: CallbacksLike = None,
     validation_split: float = 0.0,
     validation_data: Any = None,
     shuffle: bool = True,
