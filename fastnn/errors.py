@@ -80,8 +80,8 @@ class BatchError(ValueError):
 class DistributedError(RuntimeError):
     """A rank of a job has failed, or does something else than the others; the message names it.
 
-    >>> import fastnn
-    >>> isinstance(fastnn.DistributedTimeout("rank 1 stands still"), fastnn.DistributedError)
+    >>> from fastnn.distributed import DistributedError, DistributedTimeout
+    >>> isinstance(DistributedTimeout("rank 1 stands still"), DistributedError)
     True
     """
 

@@ -34,8 +34,10 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: an exhaustive case, run with --long")
     config.addinivalue_line("markers", "covering(*names): without --long these arguments, or all, take turns")
     config.addinivalue_line("markers", "single: of float32, in which Numba compiles its kernels under --long alone")
+    config.addinivalue_line("markers", "dask: needs the extra dask; skipped where it is not installed")
     config.addinivalue_line("markers", "mpi: starts processes by mpiexec; skipped where mpi4py is not installed")
     config.addinivalue_line("markers", "numba: compiles with Numba, which the case's name does not tell")
+    config.addinivalue_line("markers", "stream: of data that are read while they are used")
     if config.getoption("--long"):
         models.Numba.dtype = "float32"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that

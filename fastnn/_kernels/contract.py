@@ -60,6 +60,10 @@ class Rows:
     def __repr__(self) -> str:
         return call_of(self)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: not the addresses below, which are of this one's arrays."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     @cached_property
     def digest(self) -> int:
         """CRC-32 of all arrays."""

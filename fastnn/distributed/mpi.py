@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import number
-from fastnn._engine.distribution import Wanted
+from fastnn._engine.distribution import Comm, Wanted
 from fastnn.errors import DistributedError, DistributedTimeout
 
 MESSAGE, DATA = 11, 12  # tags
@@ -27,7 +27,7 @@ REST = 50e-6
 PATIENCE = 5.0  # seconds in which the rank that failed may end the job, before another one does
 
 
-class MPIComm:
+class MPIComm(Comm):
     """A communicator of MPI.
 
     Parameters
@@ -105,10 +105,6 @@ class MPIComm:
         """See :class:`fastnn.distributed.Comm`."""
         slices = [[vector[a:b]] if a < b else [] for a, b in pairwise(cuts)]
         self.exchange([slices[self.rank]] * self.size, slices)
-
-    def broadcast(self, message: bytes) -> bytes:
-        """See :class:`fastnn.distributed.Comm`."""
-        return self.gather(message if self.rank == 0 else b"")[0]
 
     def leave(self, message: bytes) -> None:
         """See :class:`fastnn.distributed.Comm`."""

@@ -1,4 +1,4 @@
-"""Many networks at once: ``fit_many`` trains models side by side on the same data, one on each thread.
+"""Many networks at once: ``fit_many`` trains models side by side on the same data, on threads or on an executor.
 
 Design: each fit runs on a Python thread and its updates run without the GIL, so that every model has what ``fit`` gives
 it alone (validation, early stopping, history, schedules, the same bits) with no second training loop. A native queue of
@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn._base import interrupts
 from fastnn._base.arguments import integer
 from fastnn._base.arrays import listed
 from fastnn._base.sparse import AnyRows
-from fastnn._base.threads import alone, get_num_threads
+from fastnn._base.threads import get_num_threads
 from fastnn._engine import exclusive
 from fastnn._engine.data import split_rows
 from fastnn._engine.prepare import Arguments, check_arguments
 from fastnn._kernels.contract import Rows
+from fastnn._workers.progress import Tally
+from fastnn._workers.threads import side_by_side
 from fastnn.callbacks.base import CallbacksLike
-from fastnn.models import distributing
 from fastnn.models.batches import refuse as refuse_batches
 
 if TYPE_CHECKING:
@@ -51,8 +52,10 @@ def fit_many(
     time_limit: float | None = None,
     backend: str | None = None,
     n_threads: int | None = None,
+    executor: Any = None,
+    verbose: int = 0,
 ) -> list[History]:
-    """Train several compiled models on the same data, side by side, one on each thread.
+    """Train several compiled models on the same data, side by side: one on each thread, or on an executor's workers.
 
     Every model ends with the same bits that ``model.fit`` with these arguments gives it alone.
 
@@ -63,7 +66,10 @@ def fit_many(
 initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Arrays that models can train on as
         they are get shared; what has to be converted is converted once for all models alike. Each model gets
         callbacks of its own, deep copies of those given. ``time_limit`` begins when a model's turn comes.
-    n_threads : models trained at a time; None for ``get_num_threads()``.
+    n_threads : models trained at a time; None for ``get_num_threads()``. Without ``executor`` alone.
+    executor : an executor of ``concurrent.futures``: of threads, processes, loky, Dask (``client.get_executor()``) or
+        ``mpi4py.futures``; or a function that makes one. See below.
+    verbose : 1 says how many have ended, and on an executor which ones lag behind.
 
     Returns
     -------
@@ -76,8 +82,25 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
         an argument is wrong for one of the models; none has changed.
     RuntimeError
         one of the models is in a fit already; none has changed.
+    BackendError
+        a worker has another version of fastnn, or not the backend; models that were trained before are.
+    concurrent.futures.BrokenExecutor
+        workers of the executor died; the message says which models are trained, and the others are as they were.
     DivergenceError
         of the first model that diverged, with a note which; the others are trained to their end all the same.
+
+    **Executors.** Each task trains one model on one thread by the backend that this process has chosen. Results are
+    those of ``fit`` here, to the last bit, on any number of workers (by NumPy's and Numba's kernels, on processors of
+    one kind). When a model comes back, the one given here has its weights, optimizer, counters and history. Data are
+    written once to a file in the folder of temporary files, which workers of this machine map; Dask scatters them to
+    each worker; a worker that cannot see the file gets them as a message. Models, losses and layers of one's own travel
+    as pickles, by cloudpickle where it is installed. So do callbacks: each model has copies in its worker, files are
+    written there, under relative names in the folder that is this process' own, and functions of a
+    ``LambdaCallback`` must stand at the top level of a module.
+
+    Models of workers that died are trained again by Dask, and where ``executor`` is a function: it is called for
+    another one, and what it makes is shut down at the end. Ctrl-C calls off what waits and, where workers see the file,
+    what runs: models that are done stay so, the others are as they were.
 
     >>> import numpy as np
     >>> from fastnn import Sequential, fit_many
@@ -92,21 +115,47 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
     """
     refuse_batches("fit_many", x)
     models = _check_models(models)
-    n_threads = get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1)
+    n_threads, threads = _checked_workers(n_threads, executor)
+    integer("verbose", verbose, low=0, high=2)
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
-    if together := distributing.asked(None):  # all ranks have a part in each model, so one is trained after the other
-        arguments, n_threads = replace(arguments, distribution=together), 1
+    if arguments.distribution:  # all ranks have a part in each model, so one is trained after the other
+        if executor is not None:
+            raise ValueError(
+                "ranks that train each model together, and executor, whose workers train one each: leave one out"
+            )
+        n_threads = 1
+    away = executor is not None and threads is None
+    if away:
+        from fastnn.models import elsewhere
+
+        arguments = elsewhere.sent(arguments)
     with contextlib.ExitStack() as in_fits:
         for model in models:
             in_fits.enter_context(exclusive.training(model.store))
+        before = [model.history for model in models]
         given = x, y, sample_weight, class_weight
-        return _run(_prepare(models, given, validation_split, validation_data, arguments), n_threads)
+        prepared = _prepare(models, given, validation_split, validation_data, arguments)
+        if away:
+            return elsewhere.fit_elsewhere(prepared, before, arguments, executor, verbose)
+        return _run([fit for fit, _ in prepared], n_threads, threads, verbose)
+
+
+def _checked_workers(n_threads: Any, executor: Any) -> tuple[int, Any]:
+    """How many threads are to be used, and a pool of threads where that is the executor."""
+    if executor is None:
+        return get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1), None
+    from fastnn._workers import pools
+
+    pools.check(executor)
+    if n_threads is not None:
+        raise ValueError(pools.BESIDE)
+    return (pools.count_threads(executor), executor) if pools.is_threads(executor) else (1, None)
 
 
 def _prepare(
     models: list[Model], given: tuple[Any, ...], validation_split: Any, validation_data: Any, arguments: Arguments
-) -> list[Fit]:
-    """The fits of all models, on data that those of a kind share; an error leaves all models as they were."""
+) -> list[tuple[Fit, tuple[Rows, Rows | None]]]:
+    """The fits of all models, and their data, which those of a kind share; an error leaves all models as they were."""
     shared: dict[Any, tuple[Rows, Rows | None]] = {}
     inputs: dict[Any, list[AnyRows]] = {}
     fits = []
@@ -127,7 +176,7 @@ def _prepare(
                 validation = None if validation_data is None else model.validation(validation_data)
                 shared[key] = split_rows(model.compiled, told, validation_split, validation)
             own = replace(arguments, callbacks=copy.deepcopy(arguments.callbacks))
-            fits.append(model.prepared(shared[key], own))
+            fits.append((model.prepared(shared[key], own), shared[key]))
     return fits
 
 
@@ -148,78 +197,23 @@ def _check_models(came: Any) -> list[Model]:
     return models
 
 
-def _run(fits: list[Fit], n_threads: int) -> list[History]:
-    """Call all fits, the largest models first, so that no thread is left with a long one at the end."""
-    order = sorted(range(len(fits)), key=lambda i: -fits[i].model.count_params())
-    side_by_side(fits, n_threads, order)
-    return [fit.history for fit in fits]
+def largest_first(models: list[Model]) -> list[int]:
+    """The order in which models begin, so that no worker is left with a long one at the end."""
+    return sorted(range(len(models)), key=lambda i: -models[i].count_params())
 
 
-def side_by_side(tasks: Sequence[Callable[[], Any]], n_threads: int, order: Iterable[int]) -> None:
-    """Call all tasks, each on one thread, ``n_threads`` at a time, begun in ``order``; Ctrl-C calls them off.
-
-    The first task's error is raised when all have ended, with a note which one it was.
-    """
-    failures: dict[int, BaseException] = {}
-    task, waiting, next_one = object(), iter([*order]), threading.Lock()
-    ended: list[BaseException] = []  # what calls all of them off
+def _run(fits: list[Fit], n_threads: int, pool: Any, verbose: int) -> list[History]:
+    """Call all fits on threads, those of a pool or without one such as end with the call."""
+    tally = Tally("model", len(fits), verbose)
 
     def one(i: int) -> None:
+        began = time.monotonic()
         try:
-            with alone(), interrupts.part_of(task):
-                tasks[i]()
-        except Exception as error:
-            error.add_note(f"(model {i} of the {len(tasks)} that were trained together)")
-            failures[i] = error
-
-    def work() -> None:
-        try:
-            while not ended:
-                with next_one:
-                    i = next(waiting, None)
-                if i is None:
-                    return
-                one(i)
-        except BaseException as error:
-            call_off(error)
-
-    def call_off(error: BaseException) -> None:
-        """What runs is called off, what waits does not begin."""
-        ended.append(error)
-        interrupts.called_off.add(task)
-
-    try:
-        _run_together(work, max(1, min(n_threads, len(tasks))), call_off)
-    finally:
-        interrupts.called_off.discard(task)
-    if ended:
-        raise ended[0]
-    if failures:
-        raise failures[min(failures)]
-
-
-def _run_together(work: Callable[[], None], n: int, call_off: Callable[[BaseException], None]) -> None:
-    """``work`` on ``n`` threads until all have ended; an interrupt meanwhile is handed to ``call_off``.
-
-    No pool of the standard library: a program that ends would wait for its threads, though a fit may take hours. Nor
-    ``Thread.join``: CPython 3.11 takes a thread for ended whose join was interrupted.
-    """
-    ends: list[threading.Event] = []
-
-    def worker(end: threading.Event) -> None:
-        try:
-            work()
+            fits[i]()
         finally:
-            end.set()
+            tally.ended(i, time.monotonic() - began)
 
-    try:
-        for _ in range(n):
-            end = threading.Event()
-            threading.Thread(target=worker, args=(end,), daemon=True).start()
-            ends.append(end)
-        for end in ends:
-            end.wait()
-    except BaseException as error:
-        call_off(error)
-        for end in ends:
-            end.wait()
+    tasks = [partial(one, i) for i in range(len(fits))]
+    order = largest_first([fit.model for fit in fits])
+    side_by_side(tasks, n_threads, order, tally.look if verbose else None, pool)
+    return [fit.history for fit in fits]

@@ -127,7 +127,8 @@ class Fitting(Evaluating):
         arguments = check_arguments(
             batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend, pace
         )
-        arguments = replace(arguments, distribution=distributing.asked(distribution))
+        if distribution is not None:
+            arguments = replace(arguments, distribution=distributing.checked(distribution))
         with contextlib.ExitStack() as in_fit:
             in_fit.enter_context(exclusive.training(store := self.store))
             self.compiled_optimizer.check()  # users change its numbers between fits

@@ -11,11 +11,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn._base.foreign import plain
 from fastnn._base.threads import get_num_threads
-from fastnn.models.fit_many import side_by_side
+from fastnn._workers import pools
+from fastnn._workers.pickling import sendable
+from fastnn._workers.threads import side_by_side
+from fastnn._workers.workers import Workers
 from fastnn.sklearn import parameters
 from fastnn.sklearn.classifier import MLPClassifier
 from fastnn.sklearn.regressor import MLPRegressor
 from fastnn.sklearn.typed import fit_context
+
+
+def fitted(rows: tuple[Any, Any, Any], member: Any) -> Any:
+    """In a worker: a member that has learned from rows."""
+    return member.fit(*rows)
 
 
 class _Ensemble(MetaEstimatorMixin, BaseEstimator):
@@ -32,7 +40,7 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
         self.n_threads = n_threads
 
     @fit_context(nested=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, executor: Any = None) -> Self:
         """Train all members on the same rows, one on each thread; arguments as of the members' ``fit``.
 
         Parameters
@@ -40,7 +48,12 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
         X : rows ``(n, n_features)``.
         y : classes ``(n,)`` or values ``(n,)`` or ``(n, k)``.
         sample_weight : None or a weight for each row.
+        executor : trains them in place of threads, as in :func:`fastnn.fit_many`.
         """
+        if executor is not None:
+            pools.check(executor)
+            if self.n_threads is not None:
+                raise ValueError(pools.BESIDE)
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": self._numeric}
         X, y = validate_data(
             self, plain("X", X), plain("y", y, dates=not self._numeric), dtype=(np.float64, np.float32), **rules
@@ -51,11 +64,24 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
             clone(pattern).set_params(random_state=int(random_state.randint(2**31))) for _ in range(self.n_estimators)
         ]
 
-        tasks = [lambda member=member: member.fit(X, y, sample_weight) for member in members]
-        side_by_side(tasks, self.n_threads or get_num_threads(), range(len(members)))
-        self.estimators_ = members
-        self.n_outputs_ = members[0].n_outputs_
+        self.estimators_ = self._trained(members, (X, y, sample_weight), executor)
+        self.n_outputs_ = self.estimators_[0].n_outputs_
         return self
+
+    def _trained(self, members: list[Any], rows: tuple[Any, Any, Any], executor: Any) -> list[Any]:
+        """The members, fitted: themselves, or what workers made of copies."""
+        if executor is None or pools.is_threads(executor):
+            n = self.n_threads or (get_num_threads() if executor is None else pools.count_threads(executor))
+            tasks = [lambda member=member: member.fit(*rows) for member in members]
+            side_by_side(tasks, n, range(len(members)), executor=executor)
+            return members
+        made = dict(enumerate(members))
+        sent = [sendable(f"member {i}", (fitted, (each,)), ()) for i, each in enumerate(members)]
+        with Workers(executor) as workers:
+            workers.run(
+                [workers.share(rows)], sent, made.__setitem__, [getattr(members[0], "backend", None)], what="member"
+            )
+        return list(made.values())
 
     _numeric = False
 

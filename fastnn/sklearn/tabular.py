@@ -15,7 +15,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import plain
-from fastnn._base.threads import get_num_threads
 from fastnn._base.types import StrPath
 from fastnn.sklearn.raw_rows import raw_table
 from fastnn.tables.features import TableFeatures
@@ -56,7 +55,7 @@ class _Tabular(BaseEstimator):
         self.backend = backend
         self.choice = choice
 
-    def _fit(self, X: Any, column: Column, target: Target, sample_weight: Any, groups: Any) -> Self:
+    def _fit(self, X: Any, column: Column, target: Target, sample_weight: Any, groups: Any, executor: Any) -> Self:
         table = raw_table(self, X, None)
         if len(table) != len(column):
             raise ValueError(
@@ -70,9 +69,10 @@ class _Tabular(BaseEstimator):
             groups=None if groups is None else column_or_1d(groups),
             weights=weights,
             time_limit=self.time_limit,
-            n_threads=self.n_threads or get_num_threads(),
+            n_threads=self.n_threads,
             backend=self.backend,
             choice=self.choice,
+            executor=executor,
         )
         fitted = fit_table(table, column, target.name, options)
         self.model_, self.encoding_, self.target_ = fitted.model, fitted.encoding, target
@@ -175,7 +175,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         )
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: Any = None) -> Self:
         """Train.
 
         Parameters
@@ -184,6 +184,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         y : classes ``(n,)``.
         sample_weight : ``(n,)``, how much each row counts.
         groups : ``(n,)``, what belongs together: which epoch is kept is not decided by rows of a group learned from.
+        executor : trains the networks in place of threads, as in :func:`fastnn.fit_many`.
 
         Returns
         -------
@@ -203,7 +204,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         if self.class_weight is not None:
             by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
             weight = by_class[codes] * (1.0 if sample_weight is None else np.asarray(sample_weight))
-        return self._fit(X, column, Classes("target", labels), weight, groups)
+        return self._fit(X, column, Classes("target", labels), weight, groups, executor)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, ``(n,)``.
@@ -248,18 +249,18 @@ class TabularRegressor(RegressorMixin, _Tabular):
     True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: Any = None) -> Self:
         """Train; ``y`` are numbers ``(n,)``, all else is as in :meth:`TabularClassifier.fit`.
 
         Parameters
         ----------
-        X, y, sample_weight, groups : as of :meth:`TabularClassifier.fit`, with numbers as ``y``.
+        X, y, sample_weight, groups, executor : as of :meth:`TabularClassifier.fit`, with numbers as ``y``.
         """
         y = column_or_1d(plain("y", y), warn=True).astype(np.float64)
         if not np.isfinite(y).all():
             raise ValueError("y has gaps (NaN) or infinite numbers; drop these rows")
         column = Numbers(y)
-        return self._fit(X, column, fit_quantity("target", column, limited=True), sample_weight, groups)
+        return self._fit(X, column, fit_quantity("target", column, limited=True), sample_weight, groups, executor)
 
     def predict(self, X: Any) -> np.ndarray:
         """The predicted number of each row, ``(n,)``.

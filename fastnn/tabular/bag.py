@@ -11,19 +11,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.threads import get_num_threads
+from fastnn._workers.threads import side_by_side
 from fastnn.errors import DivergenceError
 from fastnn.layers import Embedding
-from fastnn.models.fit_many import side_by_side
 from fastnn.models.model import Model
 from fastnn.tables.target import Target
 from fastnn.tabular.best import Best
 from fastnn.tabular.networks import network, prepare
 from fastnn.tabular.settings import Settings
+
+if TYPE_CHECKING:
+    from fastnn.tabular.team import Team, Threads
 
 PROBE_UPDATES = 12  # by which the time of an epoch is told
 SPARE = 0.9  # of the time limit is planned with
@@ -119,6 +122,7 @@ class Bag:
     backend : name of a backend, or None for the one in use.
     n_threads : at most so many threads; None as :func:`fastnn.set_num_threads` says.
     searching : whether a network that diverges has lost and the others go on, else its error is raised.
+    team : who trains them in place of threads that end with the call, see :mod:`fastnn.tabular.team`.
     """
 
     rows: Rows
@@ -127,6 +131,7 @@ class Bag:
     backend: str | None = None
     n_threads: int | None = None
     searching: bool = False  # a network that diverges has lost, and the others go on
+    team: Team | Threads | None = None
 
     def train(
         self,
@@ -138,14 +143,17 @@ class Bag:
 
         ``tell`` is called with each member that is done. ``KeyboardInterrupt`` is raised on where none is.
         """
-        n_threads = self.n_threads or get_num_threads()
+        n_threads = self.n_at_once
         deadline = None if time_limit is None else time.monotonic() + time_limit
         if deadline is not None:
             members = self._affordable(members, deadline, n_threads)
-        tasks = [lambda i=i: self._train(members, i, n_threads, deadline, tell) for i in range(len(members))]
+        tasks = [lambda i=i: self.train_one(members, i, n_threads, deadline, tell) for i in range(len(members))]
         interrupted = False
         try:
-            side_by_side(tasks, n_threads, range(len(members)))
+            if self.team:
+                self.team.train(self, members, deadline, tell)
+            else:
+                side_by_side(tasks, n_threads, range(len(members)))
         except KeyboardInterrupt:
             interrupted = True
             if not any(member.kept >= 0 for member in members):
@@ -153,10 +161,15 @@ class Bag:
         trained = [member for member in members if member.kept >= 0]
         return [member for member in trained if member.n_epochs] or trained, interrupted
 
+    @property
+    def n_at_once(self) -> int:
+        """Networks that are trained at a time."""
+        return self.team.n if self.team else self.n_threads or get_num_threads()
+
     def affordable(self, member: Member, time_limit: float) -> float:
         """How many networks like this one can be trained for all of their epochs in a time."""
-        n_threads = self.n_threads or get_num_threads()
-        return SPARE * time_limit * n_threads / (self._seconds_a_row(member) * _passes(member) * member.settings.epochs)
+        each = self._seconds_a_row(member) * _passes(member) * member.settings.epochs
+        return SPARE * time_limit * self.n_at_once / each
 
     def _affordable(self, members: Sequence[Member], deadline: float, n_threads: int) -> list[Member]:
         """Members with as many epochs as the time allows, by what some updates of the first one take.
@@ -195,7 +208,7 @@ class Bag:
             took.append(time.monotonic() - began)
         return min(took) / len(learned)
 
-    def _train(self, members: Sequence[Member], i: int, n_threads: int, deadline: float | None, tell: Any) -> None:
+    def train_one(self, members: Sequence[Member], i: int, n_threads: int, deadline: float | None, tell: Any) -> None:
         """Train one; a limit that is over leaves out all but the first."""
         limit = None
         if deadline is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends
 from fastnn.tabular.search import Search
+from fastnn.tabular.team import check as check_team
+from fastnn.tabular.team import team_of
 
 MOST_INPUTS = 8_192  # numbers of an encoded row that pieces may make of a table
 FEWEST_ROWS = 10  # from which on some say how good a network is
@@ -38,7 +41,7 @@ class Options:
     groups : ``(n,)``, rows that belong together: no network says how good it is by rows of a group it learned from.
     weights : ``(n,)``, how much each row counts.
     time_limit : seconds, of the training in all; None trains as long as the preset says.
-    n_threads, backend : as in :func:`fastnn.fit_many`.
+    n_threads, backend, executor : as in :func:`fastnn.fit_many`.
     choice : takes the place of what the preset chooses.
     n_folds : so many networks, each with a fold of its own; None for what the preset has.
     """
@@ -54,6 +57,7 @@ class Options:
     backend: str | None = None
     choice: Choice | None = None
     n_folds: int | None = None
+    executor: Any = None
 
 
 @dataclass(frozen=True)
@@ -180,16 +184,22 @@ def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None 
     options : how to train.
     tell : None, or a function of each member that is done.
     """
-    target, rows = ready.encoding.row_target, ready.rows
-    bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads)
+    with team_of(options.executor, options.n_threads) as team:
+        bag = Bag(ready.rows, ready.encoding.row_target, ready.n_ids, options.backend, options.n_threads, team=team)
+        members, interrupted = _trained(bag, ready, options, tell)
+    return as_fitted(ready, options, members, interrupted)
+
+
+def _trained(
+    bag: Bag, ready: Ready, options: Options, tell: Callable[[Member], None] | None
+) -> tuple[list[Member], bool]:
+    target, rows = bag.target, bag.rows
     planned = _members(ready.choice, options, rows, isinstance(target, Classes))
     if ready.choice.candidates and len(planned[0].held):
         place = place_of(ready.choice, options, rows, isinstance(target, Classes))
         plan = Search(replace(bag, searching=True), ready.choice, place, options.seed)
-        members, interrupted = plan.run(planned, options.time_limit, tell)
-    else:
-        members, interrupted = bag.train(planned, options.time_limit, tell)
-    return as_fitted(ready, options, members, interrupted)
+        return plan.run(planned, options.time_limit, tell)
+    return bag.train(planned, options.time_limit, tell)
 
 
 def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted: bool) -> Fitted:
@@ -207,6 +217,7 @@ def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted
 
 def _check(options: Options, n: int) -> None:
     integer("seed", options.seed, low=0)
+    check_team(options.executor, options.n_threads)
     if options.time_limit is not None:
         number("time_limit", options.time_limit, low=0.0, open_low=True)
     for what, given in (("groups", options.groups), ("weights", options.weights)):

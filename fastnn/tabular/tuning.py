@@ -16,14 +16,17 @@ from fastnn.models.model import Model
 from fastnn.tables import Encoding, Table, choose_task, read_table, table_of_frame
 from fastnn.tables.table import Column
 from fastnn.tables.target import Classes, as_numbers, told_labels
-from fastnn.tabular.bag import Bag, Rows
+from fastnn.tabular.bag import Bag, Member, Rows
+from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import FEWEST_ROWS, Fitted, Options, Ready, as_fitted, make_ready, place_of
 from fastnn.tabular.halving import Halving
 from fastnn.tabular.samplers import SamplerName, sampler
 from fastnn.tabular.search import TO_TRAIN, Search
+from fastnn.tabular.team import team_of
 from fastnn.tabular.trials import Trial, read_trials, write_trials
 
 TRIALS, FINALISTS = 50, 4
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def tune(
     trials_out: StrPath | None = None,
     n_threads: int | None = None,
     backend: str | None = None,
+    executor: Any = None,
     verbose: int = 0,
 ) -> Tuned:
     """Search the best settings for a table by successive halving, and train a model of the best few.
@@ -95,13 +99,15 @@ def tune(
     resume : a table of trials to go on from, ``.csv`` or ``.jsonl``: what is in it is not trained again. One that is
         not there yet is begun.
     trials_out : where the table is written whenever a network is finished; None for ``resume``.
-    n_threads, backend : as in :func:`fastnn.fit_many`.
+    n_threads, backend, executor : as in :func:`fastnn.fit_many`; an executor trains the networks of a round side by
+        side, and the table goes once to each worker.
     verbose : 1 prints lines of progress.
 
     Raises
     ------
     ValueError
-        there is no such column, nothing can be learned, or ``resume`` is of another search.
+        there is no such column, nothing can be learned, ``resume`` is of another search, or ``n_threads`` and
+        ``executor`` are both given.
     ImportError
         the sampler needs a package that is not installed.
 
@@ -115,7 +121,9 @@ def tune(
     began = time.monotonic()
     table, column = _rows(data, target)
     plan = Plan(trials, sampler, epochs, resume, trials_out)
-    options = Options(task=task, seed=seed, time_limit=time_limit, n_threads=n_threads, backend=backend)
+    options = Options(
+        task=task, seed=seed, time_limit=time_limit, n_threads=n_threads, backend=backend, executor=executor
+    )
     if (task or choose_task(column)[0]) == "regress":
         column = as_numbers(column) or column
     ready = make_ready(table, column, target, options)
@@ -143,7 +151,7 @@ def _rows(data: Any, target: str) -> tuple[Table, Column]:
     return table.without(target).take(rows), column.take(rows)
 
 
-def tune_ready(ready: Ready, options: Options, plan: Plan, say: Callable[[str], None]) -> Tuned:
+def tune_ready(ready: Ready, options: Options, plan: Plan, say: Say) -> Tuned:
     """Search on a table that is encoded; ``options`` made it so."""
     integer("trials", plan.trials, low=1)
     rows, target = ready.rows, ready.encoding.row_target
@@ -157,7 +165,18 @@ def tune_ready(ready: Ready, options: Options, plan: Plan, say: Callable[[str], 
     known = read_trials(plan.resume, run) if plan.resume is not None and os.path.exists(plan.resume) else []
     if known:
         say(f"{len(known)} trials are known from {os.fspath(plan.resume)}")
-    bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads, searching=True)
+    with team_of(options.executor, options.n_threads) as team:
+        bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads, searching=True, team=team)
+        halving, members = _halved(bag, choice, options, plan, known, run, out, say)
+    fitted = as_fitted(ready, options, members, halving.interrupted)
+    table = halving.table()
+    return Tuned(fitted.model, ready.encoding, [t.row() for t in table], _best(table).row(), fitted, fitted.interrupted)
+
+
+def _halved(
+    bag: Bag, choice: Choice, options: Options, plan: Plan, known: list[Trial], run: str, out: Any, say: Say
+) -> tuple[Halving, list[Member]]:
+    rows, target = bag.rows, bag.target
     place = place_of(choice, options, rows, isinstance(target, Classes))
     halving = Halving(
         Search(bag, choice, place, options.seed),
@@ -169,10 +188,7 @@ def tune_ready(ready: Ready, options: Options, plan: Plan, say: Callable[[str], 
         lambda trials: None if out is None else write_trials(out, trials),
         say,
     )
-    members = halving.go(None if options.time_limit is None else TO_TRAIN * options.time_limit)
-    fitted = as_fitted(ready, options, members, halving.interrupted)
-    table = halving.table()
-    return Tuned(fitted.model, ready.encoding, [t.row() for t in table], _best(table).row(), fitted, fitted.interrupted)
+    return halving, halving.go(None if options.time_limit is None else TO_TRAIN * options.time_limit)
 
 
 def _best(trials: list[Trial]) -> Trial:

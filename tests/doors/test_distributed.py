@@ -9,7 +9,7 @@ import pytest
 
 import fastnn
 from fastnn import Model, Sequential, callbacks, layers, losses
-from fastnn.distributed import DataParallel, SelfComm
+from fastnn.distributed import DataParallel, DistributedError, SelfComm
 from tests.ranks import on_ranks
 
 N, CLASSES = 70, 3
@@ -215,3 +215,76 @@ def test_what_one_rank_wants_all_do():
         return len(history.epoch), left(model)
 
     assert same_everywhere(on_ranks(3, work))[0] == 3
+
+
+def test_a_block_distributes_estimators_and_many_models():
+    from fastnn.sklearn import MLPClassifier
+
+    def work(comm):
+        x, y = drawn(1, N, 5), labels()
+        with DataParallel(comm, shards=6):
+            estimator = MLPClassifier((12,), max_iter=4, random_state=1, early_stopping=True, n_iter_no_change=1)
+            estimator.fit(x, y)
+            models = [compiled([layers.Dense(3, "softmax", input_shape=(5,))]) for _ in range(2)]
+            fastnn.fit_many(models, x, y, epochs=2, batch_size=16)
+        return left(estimator.model_), *map(left, models)
+
+    assert same_everywhere(on_ranks(3, work)) == work(SelfComm())
+
+
+def test_what_wants_whole_batches_is_refused():
+    job = DataParallel(shards=4)
+    model = compiled([layers.LSTM(4, stateful=True, batch_input_shape=(10, 3, 2)), layers.Dense(1)], "sgd", "mse")
+    with pytest.raises(ValueError, match="stateful layers go on row by row"):
+        model.fit(drawn(1, 10, 3, 2), drawn(2, 10), batch_size=10, shuffle=False, distribution=job)
+    model = compiled([layers.Dense(1, input_shape=(2,))], fastnn.optimizers.LBFGS(), "mse")
+    with pytest.raises(ValueError, match="L-BFGS makes each update on all rows"):
+        model.fit(drawn(1, 10, 2), drawn(2, 10), distribution=job)
+    with pytest.raises(TypeError, match="distribution must be a"):
+        model.fit(drawn(1, 10, 2), drawn(2, 10), distribution=4)
+
+
+def test_one_rank_that_fails_ends_all_and_the_next_fit_is_whole():
+    class Fail(callbacks.Callback):
+        def __init__(self, fails):
+            self.fails = fails
+
+        def on_epoch_end(self, epoch, logs=None):
+            if self.fails and epoch == 1:
+                raise KeyError("gone")
+
+    def work(comm):
+        model, x, y = dense("float32")
+        job = DataParallel(comm, 6)
+        told = {"distribution": job, "epochs": 4, "batch_size": 32}
+        with pytest.raises((KeyError, DistributedError)) as caught:
+            model.fit(x, y, callbacks=[Fail(comm.rank == 1)], **told)
+        model.fit(x, y, **told)
+        return str(caught.value), left(model)
+
+    found = on_ranks(3, work)
+    assert len({one[1] for one in found}) == 1
+    assert found[1][0] == "'gone'"
+    assert found[0][0] == found[2][0] == "rank 1 of 3 failed: KeyError: 'gone' is missing"
+
+
+def test_a_fit_that_diverges_does_so_everywhere():
+    def work(comm):
+        model = compiled([layers.Dense(1, input_shape=(5,))], fastnn.optimizers.SGD(1e30), "mse")
+        with pytest.raises(fastnn.DivergenceError):
+            model.fit(drawn(1, N, 5), drawn(2, N), epochs=5, distribution=DataParallel(comm, 6))
+        return left(model)
+
+    same_everywhere(on_ranks(3, work))
+
+
+def test_ranks_with_other_seeds_have_that_of_the_first():
+    def work(comm):
+        model = Sequential(
+            [layers.Dense(4, "relu", input_shape=(5,)), layers.Dropout(0.5), layers.Dense(1)], seed=comm.rank
+        )
+        model.compile("adam", "mse")
+        model.fit(drawn(1, N, 5), drawn(2, N), epochs=2, distribution=DataParallel(comm, 6))
+        return model.seed, left(model)
+
+    assert same_everywhere(on_ranks(3, work))[0] == 0

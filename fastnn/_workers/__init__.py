@@ -1,0 +1,1 @@
+"""Work for others: tasks side by side on threads, and on the workers of any executor of ``concurrent.futures``."""

@@ -1,0 +1,96 @@
+"""Dask's executor: what its client does that its ``submit`` does not.
+
+Data are scattered to all workers, and anew where the workers that had them have died. Futures are the client's own:
+those of ``concurrent.futures`` that its executor makes of them never end where a result is forgotten meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import Any
+
+import numpy as np
+
+from fastnn._workers.parcel import Parcel
+from fastnn._workers.pools import Pool
+from fastnn._workers.worker import work
+
+PAUSES = 0.1, 0.5, 2.0  # seconds after which data are scattered anew
+LARGE = 2**22  # bytes of a task from which on it is not to pass through the scheduler
+
+
+class _Future:
+    """A future of the client, with what is asked of one of ``concurrent.futures``."""
+
+    def __init__(self, future: Any, data: list[Any]):
+        self.future, self.data = future, data
+
+    def add_done_callback(self, call: Callable[[Any], Any]) -> None:
+        self.future.add_done_callback(lambda _: call(self))
+
+    def cancel(self) -> None:
+        self.future.cancel()
+
+    def result(self) -> Any:
+        """What came out; ``CancelledError`` where a worker is gone that had it."""
+        try:
+            return self.future.result()
+        except OSError as error:  # its connection
+            raise CancelledError(f"{type(error).__name__}: {error}") from error
+        except BaseException as error:
+            if type(error).__name__ == "FutureCancelledError":  # asyncio's and not of concurrent.futures
+                raise CancelledError(str(error)) from error
+            raise
+
+
+class DaskPool(Pool):
+    """Dask's executor, whose client holds the data of each parcel on every worker."""
+
+    def __init__(self, make: Callable[[], Any] | None, executor: Any):
+        super().__init__(make, executor)
+        self.scattered: dict[bytes, Any] = {}
+
+    @property
+    def client(self) -> Any:
+        return self.executor._client
+
+    @property
+    def n_workers(self) -> int:
+        return sum(self.client.nthreads().values()) or 1
+
+    def share(self, parcel: Parcel) -> None:
+        self.scattered[parcel.key] = self._scattered(parcel.read(), broadcast=True)
+
+    def _scattered(self, array: np.ndarray, broadcast: bool) -> Any:
+        """A future of an array that is on the workers; a worker that dies meanwhile is an error to begin anew after."""
+        for pause in PAUSES:
+            try:
+                return self.client.scatter(array, broadcast=broadcast, hash=False)
+            except OSError:
+                time.sleep(pause)
+        return self.client.scatter(array, broadcast=broadcast, hash=False)
+
+    def forget(self, parcels: list[Parcel]) -> None:
+        for parcel in parcels:
+            self.scattered.pop(parcel.key, None)
+
+    def distrust(self, future: Any) -> None:
+        self.scattered = {key: held for key, held in self.scattered.items() if held not in future.data}
+
+    def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> Any:
+        for parcel in parcels:
+            if parcel.key not in self.scattered:  # the workers that had it have died
+                self.share(parcel)
+        sent = [self.scattered[parcel.key] for parcel in parcels]
+        how = {**self.executor._kwargs, "pure": False}
+        if len(order["task"]) <= LARGE:
+            return _Future(self.client.submit(work, order, *sent, **how), sent)
+        task = self._scattered(np.frombuffer(order["task"], np.uint8), broadcast=False)
+        return _Future(self.client.submit(work_on, task, {**order, "task": b""}, *sent, **how), sent)
+
+
+def work_on(task: np.ndarray, order: dict[str, Any], *sent: Any) -> dict[str, Any]:
+    """:func:`work` of a task that came apart from its order."""
+    return work({**order, "task": task.tobytes()}, *sent)
