@@ -63,7 +63,7 @@ INNER = {  # methods that models, plans and backends call, no program
         "training_plan",
         "validation",
     ),
-    *("validation", "waiting"),
+    *("validation", "waiting", "raw", "portions"),
 }
 RECORDS = ("CustomLoss", "LossRecord", "Bag", "Rows", "Monitor")  # what backends and searches read
 
