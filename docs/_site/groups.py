@@ -12,7 +12,7 @@ MODULES = (
     *("fastnn.schedules", "fastnn.callbacks", "fastnn.initializers", "fastnn.regularizers", "fastnn.constraints"),
     *("fastnn.models", "fastnn.utils", "fastnn.plot", "fastnn.watch", "fastnn.datasets", "fastnn.tables"),
     *("fastnn.tabular", "fastnn.tabular.report", "fastnn.sklearn", "fastnn.interop", "fastnn.distributed"),
-    "fastnn.backend",
+    *("fastnn.data", "fastnn.backend"),
 )
 WITHOUT_ALL = {  # modules that say what is public by their names alone
     "fastnn.regularizers": ("L1", "L2", "L1L2", "l1", "l2", "l1_l2", "get"),
@@ -159,6 +159,7 @@ PAGES = (
     _page("constraints", "Constraints", "constraints"),
     _page("plot", "Pictures", "plot"),
     _page("datasets", "Data sets and readers", "datasets"),
+    _page("data", "Data larger than memory", "data"),
     _page("utils", "Utilities", "utils"),
     _page("sklearn", "Estimators for scikit-learn", "sklearn", inherited=True),
     _page("tables", "Tables", "tables"),

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -98,6 +98,8 @@ def conforms(value: Any, hint: Any) -> bool:
         return isinstance(value, dict) and all(
             conforms(k, of_keys) and conforms(v, of_values) for k, v in value.items()
         )
+    if origin is Literal:  # which word it is, the class itself asks, in any spelling that it takes
+        return any(type(value) is type(word) for word in inside)
     if hint is float:
         return type(value) is int or isinstance(value, float)
     if hint in PLAIN:

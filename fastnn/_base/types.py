@@ -15,3 +15,6 @@ DtypeLike = Literal["float32", "float64"] | type[np.float32] | type[np.float64] 
 
 StrPath = str | PathLike[str]
 """A name of a file or folder."""
+
+Verbose = int | Literal["auto"]
+"""How much a call prints: 0, 1, 2 or ``"auto"``."""

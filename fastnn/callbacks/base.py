@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastnn._base.reprs import call_of
@@ -172,3 +173,7 @@ def check(callbacks: Any) -> list[Callback]:
         if not isinstance(callback, Callback):
             raise TypeError(f"callbacks must be objects of fastnn.callbacks.Callback, got {callback!r}")
     return list(callbacks)
+
+
+CallbacksLike = Callback | Sequence[Callback] | None
+"""A callback, several, or none."""

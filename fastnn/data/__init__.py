@@ -53,6 +53,7 @@ def stream(
     window : row groups whose rows are shuffled together, of which two sets are in memory; None for as many as have
         64 MB. Of an iterable: batches as it gives them.
     shuffle : whether passes have orders of their own, keyed by ``seed`` and the number of the pass.
+    seed : whole number from 0 on, from which all orders follow.
     dtype : of inputs, weights and targets with fractions; a target of whole numbers is int64.
     separator, decimal, text : of CSV: what stands between columns (found out where it is None), before fractions, and
         which columns are never numbers.

@@ -36,6 +36,10 @@ class Stream(GivesPortions):
     **Memory.** While the rows of one window are used those of the next are read: two windows of encoded rows, and one
     row group as the file has it.
 
+    Parameters
+    ----------
+    source, how : what :func:`fastnn.data.stream` made of its arguments.
+
     Attributes
     ----------
     batch_size : rows of a batch (of a shard: of its piece of one); the last of a pass may have fewer.
@@ -189,7 +193,7 @@ class Stream(GivesPortions):
     # -- others of the same rows --------------------------------------------------------------------
 
     def in_order(self, batch_size: int | None = None) -> Stream:
-        """The same rows as they stand in the data, in batches of another size where one is given."""
+        """The same rows as they stand in the data, in batches of ``batch_size`` rows, None for as many as here."""
         size = self.batch_size if batch_size is None else integer("batch_size", batch_size, low=1)
         return Stream(self.source, replace(self.how, shuffle=False, batch_size=size))
 

@@ -68,7 +68,7 @@ class PredictionWriter:
         self._stack.__exit__(*error)
 
     def write(self, columns: Mapping[str, Any]) -> None:
-        """Write rows: columns of equal length, lists, arrays ``(n,)`` or columns of Arrow, by name."""
+        """Write rows: ``columns`` of equal length, lists, arrays ``(n,)`` or columns of Arrow, by name."""
         names = list(columns)
         if self._names is not None and names != self._names:
             raise ValueError(f"{self.path} has the columns {listed(self._names)}, and a part has {listed(names)}")

@@ -22,7 +22,7 @@ def clone_model(
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
-) -> Any:
+) -> Model:
     """A model of the same layers in the same graph with weights of its own, drawn anew; compiled as the model is.
 
     Parameters
@@ -57,7 +57,8 @@ def clone_model(
         raise ValueError("a clone has inputs of its own; leave out input_tensors, and call the clone on edges")
     if call_function is not None and model.is_chain:
         raise ValueError("call_function is for a fastnn.Model; give a Sequential other layers by clone_function")
-    return _Cloner(clone_function, call_function, flag("recursive", recursive)).clone(model)
+    made: Model = _Cloner(clone_function, call_function, flag("recursive", recursive)).clone(model)
+    return made
 
 
 class _Cloner:

@@ -11,6 +11,7 @@ import numpy as np
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
 from fastnn._base.timeseries import Windows, parted
+from fastnn._base.types import Verbose
 from fastnn._engine import inference
 from fastnn._engine.convert import MAX_SAMPLES
 from fastnn._engine.data import Given, check_given, make_rows
@@ -18,6 +19,7 @@ from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import BATCH_SIZE, checked_steps
 from fastnn.callbacks import Logs
 from fastnn.callbacks import check as check_callbacks
+from fastnn.callbacks.base import CallbacksLike
 from fastnn.callbacks.progress import check_verbose
 from fastnn.models import batches
 from fastnn.models.predicting import Predicting
@@ -65,11 +67,11 @@ class Evaluating(Predicting):
         x: Any,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: Any = 0,
+        verbose: Verbose = 0,
         sample_weight: Any = None,
         return_dict: bool = False,
         backend: str | None = None,
-        callbacks: Any = None,
+        callbacks: CallbacksLike = None,
         steps: int | None = None,
         **unknown: Any,
     ) -> Any:

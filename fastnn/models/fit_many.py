@@ -27,6 +27,7 @@ from fastnn._engine.prepare import Arguments, check_arguments
 from fastnn._kernels.contract import Rows
 from fastnn._workers.progress import Tally
 from fastnn._workers.threads import side_by_side
+from fastnn.callbacks.base import CallbacksLike
 from fastnn.models.batches import refuse as refuse_batches
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def fit_many(
     y: Any,
     batch_size: Any = None,
     epochs: Any = 1,
-    callbacks: Any = None,
+    callbacks: CallbacksLike = None,
     validation_split: float = 0.0,
     validation_data: Any = None,
     shuffle: bool = True,

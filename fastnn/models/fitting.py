@@ -10,11 +10,13 @@ from typing import Any
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
 from fastnn._base.timeseries import parted
+from fastnn._base.types import Verbose
 from fastnn._engine import convert, exclusive
 from fastnn._engine.data import check_given
 from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_size, make_trainer, prepare
 from fastnn._plan.plan import Plan
 from fastnn.callbacks import History
+from fastnn.callbacks.base import CallbacksLike
 from fastnn.models import batches, checkpoints, distributing, resuming
 from fastnn.models.evaluating import Evaluating
 
@@ -30,8 +32,8 @@ class Fitting(Evaluating):
         y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: Verbose = "auto",
+        callbacks: CallbacksLike = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,

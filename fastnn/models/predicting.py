@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import _kernels
 from fastnn._base.arguments import flag
 from fastnn._base.keywords import refuse_for
+from fastnn._base.types import Verbose
 from fastnn._engine import convert, inference
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.data import check_lengths, cut
@@ -18,11 +19,15 @@ from fastnn._engine.prepare import checked_steps
 from fastnn._plan.compile import MAX_BLOCK, compile_plan
 from fastnn._plan.stepwise import stepwise
 from fastnn.callbacks import check as check_callbacks
+from fastnn.callbacks.base import CallbacksLike
 from fastnn.callbacks.progress import check_verbose
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import batches
 from fastnn.models.loops import OwnLoops
 from fastnn.models.store import Moves, Store
+
+if TYPE_CHECKING:
+    from fastnn._engine.stepping import Stepper
 
 
 class Predicting(OwnLoops):
@@ -32,9 +37,9 @@ class Predicting(OwnLoops):
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: Any = 0,
+        verbose: Verbose = 0,
         backend: str | None = None,
-        callbacks: Any = None,
+        callbacks: CallbacksLike = None,
         steps: int | None = None,
         **unknown: Any,
     ) -> Any:
@@ -60,7 +65,7 @@ class Predicting(OwnLoops):
             refuse_for(Predicting.predict, unknown)
         if verbose != 0:
             check_verbose(verbose)
-        simple = type(x) is np.ndarray and callbacks is batch_size is steps is None
+        simple = type(x) is np.ndarray and callbacks is None and batch_size is None and steps is None
         if simple and self._layout is not None and not self._layout.carried:
             return self._predicted(x, backend)  # as most calls are; the rest takes as long as a row of a small network
         batch_size, steps = checked_steps("batch_size", batch_size), checked_steps("steps", steps)
@@ -173,7 +178,7 @@ class Predicting(OwnLoops):
         plan = self.prediction_plan()
         return make_predictor(plan, *_kernels.select(plan, self.backend), self._state)
 
-    def stepper(self) -> Any:
+    def stepper(self) -> Stepper:
         """A callable for steps of sequences; ``ValueError`` where a layer needs more than the steps before."""
         from fastnn._engine.stepping import Stepper
 

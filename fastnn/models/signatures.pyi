@@ -4,7 +4,9 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from fastnn._base.types import Verbose
 from fastnn._engine.gradients import Gradients
+from fastnn.callbacks.base import CallbacksLike
 from fastnn.models.fitting import Fitting
 
 class Typed(Fitting):
@@ -14,12 +16,12 @@ class Typed(Fitting):
         x: Any,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: Any = 0,
+        verbose: Verbose = 0,
         sample_weight: Any = None,
         *,
         return_dict: Literal[True],
         backend: str | None = None,
-        callbacks: Any = None,
+        callbacks: CallbacksLike = None,
         steps: int | None = None,
         **unknown: Any,
     ) -> dict[str, float]: ...
@@ -29,11 +31,11 @@ class Typed(Fitting):
         x: Any,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: Any = 0,
+        verbose: Verbose = 0,
         sample_weight: Any = None,
         return_dict: bool = False,
         backend: str | None = None,
-        callbacks: Any = None,
+        callbacks: CallbacksLike = None,
         steps: int | None = None,
         **unknown: Any,
     ) -> Any: ...

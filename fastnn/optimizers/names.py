@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 # fmt: off
-OptimizerName = Literal[
+SolverName = Literal[
     "sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "nadam", "adamax", "lion", "ftrl", "lbfgs",
-    "SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Nadam", "Adamax", "Lion", "Ftrl", "LBFGS",
+]  # The names as estimators take them.
+OptimizerName = Literal[
+    SolverName, "SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Nadam", "Adamax", "Lion", "Ftrl", "LBFGS",
 ]  # A name that :func:`fastnn.optimizers.get` knows.
 # fmt: on

@@ -14,7 +14,7 @@ from fastnn import losses
 from fastnn._base.foreign import plain
 from fastnn._base.types import DtypeLike
 from fastnn.activations.names import ActivationName
-from fastnn.optimizers.names import OptimizerName
+from fastnn.optimizers.names import SolverName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
@@ -95,7 +95,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        solver: OptimizerName | Optimizer = "adam",
+        solver: SolverName | Optimizer = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",

@@ -12,7 +12,7 @@ from fastnn._base.arrays import check_finite
 from fastnn._base.types import DtypeLike
 from fastnn.activations.names import ActivationName
 from fastnn.losses import LossRecord
-from fastnn.optimizers.names import OptimizerName
+from fastnn.optimizers.names import SolverName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
@@ -63,7 +63,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        solver: OptimizerName | Optimizer = "adam",
+        solver: SolverName | Optimizer = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",

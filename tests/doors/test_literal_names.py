@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from fastnn import activations, callbacks, constraints, initializers, losses, metrics, optimizers, regularizers
+from fastnn._base.stored import conforms
 from fastnn.activations.names import ActivationName
 from fastnn.callbacks.monitor import Mode
 from fastnn.constraints import ConstraintName
@@ -15,7 +16,7 @@ from fastnn.layers import arguments, augmentation, windows, wrapping
 from fastnn.losses.base import REDUCTIONS
 from fastnn.losses.names import LossName, ReductionName
 from fastnn.metrics.names import Average, Curve, MetricName
-from fastnn.optimizers.names import OptimizerName
+from fastnn.optimizers.names import OptimizerName, SolverName
 from fastnn.regularizers import RegularizerName
 from fastnn.tabular.choices import PRESETS, Preset
 from fastnn.tabular.samplers import SAMPLERS, SamplerName
@@ -53,6 +54,7 @@ SETS = [
     (arguments.FlipMode, set(augmentation.FLIPS)),
     (arguments.Interpolation, set(augmentation.INTERPOLATIONS)),
     (arguments.MergeMode, set(wrapping.MERGE_MODES) - {None}),
+    (SolverName, set(optimizers.OPTIMIZERS)),
     (Preset, set(PRESETS)),
     (SamplerName, set(SAMPLERS)),
 ]
@@ -77,3 +79,11 @@ def test_words_that_no_table_has_are_taken_and_others_refused():
         metrics.AUC(curve="pro")
     with pytest.raises(ValueError, match="average"):
         metrics.F1Score("makro")
+
+
+def test_a_stored_word_is_a_text_as_before():
+    assert conforms("SAME", arguments.PaddingName)
+    assert conforms(None, ReductionName | None)
+    for value in (5, 1.5, ["same"], {"name": "same"}, True):
+        assert not conforms(value, arguments.PaddingName)
+        assert not conforms(value, ReductionName | None)

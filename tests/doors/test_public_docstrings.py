@@ -28,11 +28,11 @@ MOVES = {  # layers that hand numbers on as they are, in other places or none
 }
 
 
-def undescribed(thing: object) -> list[str]:
-    """Parameters that neither the docstring of a callable describes, nor one that it names."""
-    told = docstrings.told(thing)
-    words = inspect.getdoc(thing) or ""
-    known = {name for name, lines in told.items() if len(" ".join(lines)) > 3} | set(re.findall(r"``(\w+)``", words))
+def undescribed(thing: object, inline: bool = False) -> list[str]:
+    """Parameters that no entry describes, of a docstring or of one that it names; ``inline``, nor a sentence."""
+    known = {name for name, lines in docstrings.told(thing).items() if len(" ".join(lines)) > 3}
+    if inline:
+        known |= set(re.findall(r"``(\w+)``", inspect.getdoc(thing) or ""))
     return [name for name in docstrings.arguments(thing) if name not in known]
 
 
@@ -63,7 +63,7 @@ INNER = {  # methods that models, plans and backends call, no program
         "training_plan",
         "validation",
     ),
-    *("validation", "waiting"),
+    *("validation", "waiting", "raw", "portions"),
 }
 RECORDS = ("CustomLoss", "LossRecord", "Bag", "Rows", "Monitor")  # what backends and searches read
 
@@ -86,7 +86,7 @@ def methods() -> dict[str, tuple[type, str]]:
 def undescribed_of(owner: type, name: str) -> list[str]:
     """Parameters of a method that neither it describes, nor that of a base class, nor the class."""
     found = [base for base in owner.__mro__ if name in vars(base) and base.__module__.startswith("fastnn")]
-    missing = [set(undescribed(getattr(base, name))) for base in found]
+    missing = [set(undescribed(getattr(base, name), inline=True)) for base in found]
     words = " ".join(inspect.getdoc(base) or "" for base in found)
     return sorted(each for each in set.intersection(*missing) if f"``{each}``" not in words)
 
