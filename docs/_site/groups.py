@@ -10,7 +10,7 @@ from operator import attrgetter
 MODULES = (
     *("fastnn", "fastnn.layers", "fastnn.activations", "fastnn.losses", "fastnn.metrics", "fastnn.optimizers"),
     *("fastnn.schedules", "fastnn.callbacks", "fastnn.initializers", "fastnn.regularizers", "fastnn.constraints"),
-    *("fastnn.models", "fastnn.utils", "fastnn.plot", "fastnn.watch", "fastnn.datasets", "fastnn.tables"),
+    *("fastnn.models", "fastnn.utils", "fastnn.plot", "fastnn.watch", "fastnn.datasets", "fastnn.data", "fastnn.tables"),
     *("fastnn.tabular", "fastnn.tabular.report", "fastnn.sklearn", "fastnn.interop", "fastnn.backend"),
 )
 WITHOUT_ALL = {  # modules that say what is public by their names alone
@@ -160,6 +160,7 @@ PAGES = (
     _page("datasets", "Data sets and readers", "datasets"),
     _page("utils", "Utilities", "utils"),
     _page("sklearn", "Estimators for scikit-learn", "sklearn", inherited=True),
+    _page("data", "Streams of data larger than memory", "data"),
     _page("tables", "Tables", "tables"),
     _page("tabular", "Networks for tables: the parts", "tabular", inner=True),
     _page("report", "Reports", "tabular.report"),
