@@ -10,7 +10,15 @@ from operator import attrgetter
 MODULES = (
     *("fastnn", "fastnn.layers", "fastnn.activations", "fastnn.losses", "fastnn.metrics", "fastnn.optimizers"),
     *("fastnn.schedules", "fastnn.callbacks", "fastnn.initializers", "fastnn.regularizers", "fastnn.constraints"),
-    *("fastnn.models", "fastnn.utils", "fastnn.plot", "fastnn.watch", "fastnn.datasets", "fastnn.data", "fastnn.tables"),
+    *(
+        "fastnn.models",
+        "fastnn.utils",
+        "fastnn.plot",
+        "fastnn.watch",
+        "fastnn.datasets",
+        "fastnn.data",
+        "fastnn.tables",
+    ),
     *("fastnn.tabular", "fastnn.tabular.report", "fastnn.sklearn", "fastnn.interop", "fastnn.backend"),
 )
 WITHOUT_ALL = {  # modules that say what is public by their names alone

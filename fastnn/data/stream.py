@@ -36,6 +36,11 @@ class Stream(GivesPortions):
     **Memory.** While the rows of one window are used those of the next are read: two windows of encoded rows, and one
     row group as the file has it.
 
+    Parameters
+    ----------
+    source : what it reads row groups or batches from.
+    how : how batches are made of them.
+
     Attributes
     ----------
     batch_size : rows of a batch (of a shard: of its piece of one); the last of a pass may have fewer.
