@@ -40,7 +40,8 @@ def stream(
     ----------
     source : a file, a folder, a pattern such as ``"data/*.parquet"``, or a list of them: Parquet, Arrow IPC (Feather),
         CSV, NPZ or NPY, by the endings of names, all of one kind, with the columns that stand in them, not those of
-        folders' names; a ``pyarrow.dataset`` of such files; or an iterable of batches ``x``, ``(x, y)``, ``(x, y, weight)``, or a function without arguments that gives one.
+        folders' names; a ``pyarrow.dataset`` of such files; or an iterable of batches ``x``, ``(x, y)``, ``(x, y,
+        weight)``, or a function without arguments that gives one.
     target : the column to predict, or several; None for rows to predict. Of NPZ the array's name (``"y"`` where one is
         there), of NPY the files of targets, as many as those of inputs. With an ``encoding``, False leaves it out.
     columns : of inputs, in this order; None for all others. Of NPZ the names of the arrays of inputs, None for ``x``.
