@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer, shown
 from fastnn.data.batches import Batches
-from fastnn.data.files import File, find_files, names_files
+from fastnn.data.files import File, check_dataset, find_files, names_files
 from fastnn.data.passes import How, window_of
 from fastnn.data.sources import Source
 from fastnn.data.stream import Stream
@@ -39,8 +39,9 @@ def stream(
     Parameters
     ----------
     source : a file, a folder, a pattern such as ``"data/*.parquet"``, or a list of them: Parquet, Arrow IPC (Feather),
-        CSV, NPZ or NPY, by the endings of names, all of one kind; a ``pyarrow.dataset`` of such files; or an iterable
-        of batches ``x``, ``(x, y)``, ``(x, y, weight)``, or a function without arguments that gives one.
+        CSV, NPZ or NPY, by the endings of names, all of one kind, with the columns that stand in them, not those of
+        folders' names; a ``pyarrow.dataset`` of such files; or an iterable of batches ``x``, ``(x, y)``, ``(x, y,
+        weight)``, or a function without arguments that gives one.
     target : the column to predict, or several; None for rows to predict. Of NPZ the array's name (``"y"`` where one is
         there), of NPY the files of targets, as many as those of inputs. With an ``encoding``, False leaves it out.
     columns : of inputs, in this order; None for all others. Of NPZ the names of the arrays of inputs, None for ``x``.
@@ -127,6 +128,7 @@ def _names_of(source: Any) -> Any:
     if names_files(source):
         return source
     if type(source).__module__.startswith("pyarrow.") and hasattr(source, "files"):
+        check_dataset(source)
         return list(source.files)
     return None
 

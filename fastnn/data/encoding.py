@@ -11,7 +11,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn.data.arrow import Tables
 from fastnn.data.csv_blocks import CsvOptions
-from fastnn.data.files import find_files, listed
+from fastnn.data.files import check_dataset, find_files, listed
 from fastnn.data.passes import Part
 from fastnn.data.survey import Moments, Survey, survey
 from fastnn.data.tables import expression
@@ -86,6 +86,8 @@ def fit_encoding(
     """
     if task not in (None, *TASKS):
         raise ValueError(f"task must be classify, regress or None, got {shown(task)}")
+    if hasattr(source, "files"):
+        check_dataset(source)
     files = find_files(list(source.files) if hasattr(source, "files") else source)
     tables = Tables(files, CsvOptions(separator, decimal, text=tuple(text)), expression(filters))
     wanted = inputs_of(tables, target, columns)

@@ -61,6 +61,20 @@ def names_files(source: Any) -> bool:
     return len(several) > 0 and all(isinstance(one, str | os.PathLike) for one in several)
 
 
+def check_dataset(dataset: Any) -> None:
+    """``ValueError`` for a ``pyarrow.dataset`` of files elsewhere, or with columns that stand in no file."""
+    if dataset.filesystem.type_name != "local":
+        raise ValueError(f"a stream reads files of this machine, and the dataset is on {dataset.filesystem.type_name}")
+    fragment = next(dataset.get_fragments(), None)
+    there = [] if fragment is None else fragment.physical_schema.names
+    absent = [name for name in dataset.schema.names if fragment is not None and name not in there]
+    if absent:
+        raise ValueError(
+            f"the dataset has {listed(absent)}, which {dataset.files[0]} has not: a stream reads columns of files, not "
+            f"those that names of folders hold; give the files"
+        )
+
+
 def find_files(source: Any, what: str = "source") -> list[File]:
     """The files of a path, a folder, a pattern or a list of them, each in the order of its names, all of one kind.
 

@@ -38,7 +38,8 @@ class Stream(GivesPortions):
 
     Parameters
     ----------
-    source, how : what :func:`fastnn.data.stream` made of its arguments.
+    source : what it reads row groups or batches from.
+    how : how batches are made of them.
 
     Attributes
     ----------

@@ -39,7 +39,8 @@ class PredictionWriter:
     >>> with PredictionWriter("out.csv") as writer:
     ...     writer.write({"row": [0, 1], "y": np.array([0.5, 0.25])})
     ...     writer.write({"row": [2], "y": np.array([0.125])})
-    >>> print(open("out.csv").read(), end="")
+    >>> with open("out.csv") as file:
+    ...     print(file.read(), end="")
     row,y
     0,0.5
     1,0.25

@@ -153,6 +153,14 @@ def test_files_that_are_not_there_or_not_alike_are_named(tmp_path):
     raised(ValueError, "twice", [tmp_path / "part-0.parquet"] * 2)
 
 
+def test_a_dataset_with_columns_in_names_of_folders_is_refused(tmp_path):
+    from pyarrow import dataset as datasets
+
+    datasets.write_dataset(table(), tmp_path, format="parquet", partitioning=["y"], partitioning_flavor="hive")
+    dataset = datasets.dataset(tmp_path, partitioning="hive")
+    raised(ValueError, "the dataset has 'y', which .* has not", dataset)
+
+
 def test_values_that_are_no_numbers_are_named(tmp_path):
     path = write(tmp_path / "a.parquet", table(c=["x"] * N))
     raised(
