@@ -86,7 +86,7 @@ def train_fastnn(params, x, y, loss="binary_crossentropy", backend=None):
         backend=backend,
     )
     model.set_weights(list(params.values()))
-    model.compile(optimizer=fastnn.optimizers.SGD(LEARNING_RATE), loss=loss)
+    model.compile(optimizer=fastnn.optimizers.SGD(LEARNING_RATE), loss=fastnn.losses.get(loss))
     history = model.fit(x, y, epochs=ITERATIONS, batch_size=len(x), shuffle=False, verbose=0)
     return model, history.history["loss"]
 

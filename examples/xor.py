@@ -66,8 +66,11 @@ def main(backend=None, out=None):
     print(f"with a hidden layer: {results.count(4)} of 10 seeds learn all four points")
     print(f"a single neuron: {correct(single_neuron(0, backend))} of 4 points")
     if out:
-        draw(learn(0, backend), out)
-        print(f"wrote {out}")
+        try:
+            draw(learn(0, backend), out)
+            print(f"wrote {out}")
+        except ImportError:
+            print("no picture: matplotlib is not installed")
     return results
 
 

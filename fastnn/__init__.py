@@ -70,7 +70,7 @@ __all__ = [
     "use_backend",
 ]
 
-_WHEN_WANTED = ("backend", "datasets", "plot", "sklearn", "tables", "utils", "watch")
+_WHEN_WANTED = ("backend", "data", "datasets", "distributed", "plot", "sklearn", "tables", "utils", "watch")
 _NOT_HERE = {
     "ops": "arrays are NumPy's",
     "preprocessing": "pad_sequences and to_categorical are in fastnn.utils",

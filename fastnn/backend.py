@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from fastnn._base.arrays import model_dtype
 from fastnn._kernels import get_backend
 
 __all__ = ["backend", "clear_session", "epsilon", "floatx", "set_floatx"]
@@ -14,6 +17,10 @@ __all__ = ["backend", "clear_session", "epsilon", "floatx", "set_floatx"]
 
 def clear_session(free_memory: bool = True) -> None:
     """Nothing: models keep no global state, and what nobody refers to is freed at once.
+
+    Parameters
+    ----------
+    free_memory : whether Python's collector of garbage runs, too.
 
     >>> import fastnn
     >>> fastnn.backend.clear_session()
@@ -31,8 +38,13 @@ def floatx() -> str:
 
 
 def set_floatx(value: Any) -> None:
-    """Refuse other dtypes than ``"float32"``, which are each model's own."""
-    if value != "float32":
+    """Refuse other dtypes than ``"float32"``, which are each model's own.
+
+    Parameters
+    ----------
+    value : ``"float32"`` or ``"float64"``.
+    """
+    if model_dtype(value) != np.float32:
         raise ValueError(f"a model has its own dtype: Sequential(..., dtype={value!r})")
 
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -140,7 +140,12 @@ class MaxNorm(Constraint):
 @fixed
 @dataclass(frozen=True, repr=False)
 class UnitNorm(Constraint):
-    """Norms of 1; ``axis`` as in :class:`MaxNorm`."""
+    """Norms of 1; ``axis`` as in :class:`MaxNorm`.
+
+    Parameters
+    ----------
+    axis : axis or axes over which a norm is taken.
+    """
 
     axis: Any = 0
 
@@ -189,11 +194,27 @@ def _settle_axis(constraint: Any) -> None:
 
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
+# fmt: off
+ConstraintName = Literal[
+    "max_norm",
+    "non_neg",
+    "unit_norm",
+    "min_max_norm",
+    "MaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "MinMaxNorm",
+]
+# fmt: on
 CONSTRAINTS: dict[str, type[Constraint]] = {c.__name__: c for c in (MaxNorm, NonNeg, UnitNorm, MinMaxNorm)}
 
 
 def get(constraint: object) -> Constraint | None:
     """Turn what a user wrote (name, object, class, stored config, None) into a constraint, or None for none.
+
+    Parameters
+    ----------
+    constraint : a name, a class, an object, a configuration, or None.
 
     >>> from fastnn import constraints
     >>> constraints.get("non_neg"), constraints.get({"class_name": "MaxNorm", "config": {"max_value": 3}})

@@ -22,6 +22,11 @@ class NotReadyError(ValueError, AttributeError):
 class DivergenceError(ArithmeticError):
     """The loss was not finite. The model goes back to weights from before that epoch.
 
+    Parameters
+    ----------
+    message : what it says.
+    epoch : number of the epoch.
+
     Attributes
     ----------
     epoch : the epoch, from 1, in which it happened.
@@ -46,6 +51,12 @@ class BatchError(ValueError):
 
     What the iterable itself raised is the ``__cause__``. The model keeps what it has learned until then.
 
+    Parameters
+    ----------
+    message : what it says.
+    batch : number of the batch.
+    epoch : number of the epoch.
+
     Attributes
     ----------
     batch : the batch, from 1 in its epoch.
@@ -69,8 +80,8 @@ class BatchError(ValueError):
 class DistributedError(RuntimeError):
     """A rank of a job has failed, or does something else than the others; the message names it.
 
-    >>> import fastnn
-    >>> isinstance(fastnn.DistributedTimeout("rank 1 stands still"), fastnn.DistributedError)
+    >>> from fastnn.distributed import DistributedError, DistributedTimeout
+    >>> isinstance(DistributedTimeout("rank 1 stands still"), DistributedError)
     True
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,6 +34,11 @@ def penalize(segments: np.ndarray, params: np.ndarray, grads: np.ndarray, scale:
 @dataclass(frozen=True, repr=False, eq=False)
 class L1L2:
     """Both penalties; a factor of zero is none. Called on an array, it gives the penalty.
+
+    Parameters
+    ----------
+    l1 : factor of the sum of absolute values.
+    l2 : factor of the sum of squares.
 
     >>> from fastnn.layers import Dense
     >>> from fastnn.regularizers import L1L2
@@ -74,7 +79,12 @@ class L1L2:
 
 
 class L1(L1L2):
-    """``l1 * sum |w|``."""
+    """``l1 * sum |w|``.
+
+    Parameters
+    ----------
+    l1 : factor of the sum of absolute values.
+    """
 
     def __init__(self, l1: float = 0.01):
         super().__init__(l1=l1)
@@ -82,6 +92,10 @@ class L1(L1L2):
 
 class L2(L1L2):
     """``l2 * sum w**2``.
+
+    Parameters
+    ----------
+    l2 : factor of the sum of squares.
 
     >>> from fastnn.regularizers import L2
     >>> L2(0.5)
@@ -93,12 +107,17 @@ class L2(L1L2):
 
 
 l1, l2, l1_l2 = L1, L2, L1L2
+RegularizerName = Literal["l1", "l2", "l1_l2", "L1", "L2", "L1L2"]  # a test compares it with the table
 REGULARIZERS: dict[str, type[L1L2]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 NAMED = {"l1": L1(), "l2": L2(), "l1_l2": L1L2(0.01, 0.01)}
 
 
 def get(regularizer: object) -> L1L2:
     """Turn what a user wrote (name, object, class, configuration, None) into a penalty.
+
+    Parameters
+    ----------
+    regularizer : a name, a class, an object, a configuration, or None.
 
     >>> from fastnn import regularizers
     >>> regularizers.get("L2"), regularizers.get({"class_name": "L1", "config": {"l1": 0.5}})

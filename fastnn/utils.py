@@ -5,7 +5,7 @@ And :func:`timeseries`, windows of a series as rows, and :func:`fold`, a model w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fastnn._base.arrays import dense_array, is_sparse, listed, numbers
 from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
 from fastnn._base.timeseries import Windows, timeseries
+from fastnn._base.types import StrPath
 from fastnn.backend import clear_session
 from fastnn.models.folding import fold
 
@@ -98,6 +99,10 @@ def set_random_seed(seed: int) -> None:
 
     The next model gets ``seed`` itself, the one after it ``seed + 1`` and so on.
 
+    Parameters
+    ----------
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+
     >>> import fastnn
     >>> fastnn.utils.set_random_seed(7)
     >>> fastnn.Sequential().seed, fastnn.Sequential().seed, fastnn.Sequential(seed=3).seed
@@ -157,8 +162,8 @@ def pad_sequences(
     sequences: Any,
     maxlen: int | None = None,
     dtype: Any = "int32",
-    padding: str = "pre",
-    truncating: str = "pre",
+    padding: Literal["pre", "post"] = "pre",
+    truncating: Literal["pre", "post"] = "pre",
     value: Any = 0.0,
 ) -> np.ndarray:
     """Sequences of different lengths as one array.
@@ -240,7 +245,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
 
 
 def plot_model(
-    model: Any, to_file: Any = "model.png", show_shapes: bool = False, dpi: int = 200, **unknown: Any
+    model: Any, to_file: StrPath = "model.png", show_shapes: bool = False, dpi: int = 200, **unknown: Any
 ) -> Any:
     """Draw a model's graph with :func:`fastnn.plot.graph`, and write the picture.
 
@@ -250,6 +255,7 @@ def plot_model(
     to_file : path of the picture, whose ending names its format; None writes none.
     show_shapes : whether shapes are written into the boxes.
     dpi : dots per inch of a picture of dots.
+    **unknown : what only Keras' function has, and what is refused by name.
 
     Returns
     -------

@@ -37,6 +37,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "dask: needs the extra dask; skipped where it is not installed")
     config.addinivalue_line("markers", "mpi: starts processes by mpiexec; skipped where mpi4py is not installed")
     config.addinivalue_line("markers", "numba: compiles with Numba, which the case's name does not tell")
+    config.addinivalue_line("markers", "stream: of data that are read while they are used")
     if config.getoption("--long"):
         models.Numba.dtype = "float32"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that

@@ -1,12 +1,14 @@
 """Every C file for every system, by the one cross compiler that PyPI has: zig, whose C compiler is Clang.
 
-``python tests/cross.py`` compiles all of them for all of :data:`TARGETS` with warnings as errors, not optimised, and
-says what a file was refused for; nothing is linked or run (``machines.py`` and ``windows_module.py`` do). zig is taken
-from the Python that the variable ``FASTNN_ZIG_PYTHON`` names, from ``build/zig``, or from the Python that runs this.
+``python tests/cross.py [TARGET ...]`` compiles all of them for all of :data:`TARGETS`, or for those that are named,
+with warnings as errors, not optimised, and says what a file was refused for; nothing is linked or run (``machines.py``
+and ``windows_module.py`` do). zig is taken from the Python that the variable ``FASTNN_ZIG_PYTHON`` names, from
+``build/zig``, or from the Python that runs this.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import contextlib
 import os
@@ -95,13 +97,19 @@ def check(target: Target, folder: Path) -> int:
         return len(list(pool.map(compiled, files(target.family, target.system))))
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    named = {target.triple: target for target in TARGETS}
+    parser.add_argument("targets", nargs="*", help=", ".join(named))
+    asked = parser.parse_args(words).targets or list(named)
+    if unknown := sorted(set(asked) - set(named)):
+        parser.error(f"there is no target {', '.join(unknown)}, but {', '.join(named)}")
     if zig() is None:
         sys.exit(f"zig is not there; {INSTALL}")
-    for target in TARGETS:
+    for target in map(named.__getitem__, asked):
         with tempfile.TemporaryDirectory() as folder:
             print(f"{target.triple:20} {check(target, Path(folder))} files, no warnings", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -63,9 +63,6 @@ class ThreadComm:
         slices = [[vector[a:b]] if a < b else [] for a, b in pairwise(cuts)]
         self.exchange([slices[self.rank]] * self.size, slices)
 
-    def broadcast(self, message):
-        return self.gather(message if self.rank == 0 else b"")[0]
-
     def abort(self, code):
         raise SystemExit(code)
 

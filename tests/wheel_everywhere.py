@@ -3,7 +3,7 @@
 ``python tests/wheel_everywhere.py dist/WHEEL PYTHON...`` makes a virtual environment of each Python, in a folder that
 goes again (or under ``--folder``, which stays), installs the wheel there with what it depends on and nothing else, and
 trains the golden cases away from the sources. It ends with an error when a Python refuses the wheel, when the native
-backend is another one than the wheel's, or when a bit differs.
+backend is another one than the wheel's, or when a bit differs. With ``--examples`` every example runs there, too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import examples_from_wheel
 
 HERE = Path(__file__).resolve().parent
 NEEDED = ("golden.py", "golden.json", "golden_cases.py")  # of the tests
@@ -41,12 +43,18 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
-def check(wheel: Path, python: str, folder: Path) -> None:
-    """Install the wheel into an environment of this Python in ``folder``, and train there."""
-    environment, tests = folder / "environment", folder / "tests"
+def installed(wheel: Path, python: str, folder: Path) -> str:
+    """The interpreter of a new environment of this Python in ``folder``, with the wheel."""
+    environment = folder / "environment"
     subprocess.run([python, "-m", "venv", str(environment)], check=True)
     own = str(python_of(environment))
     subprocess.run([own, "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel)], check=True)
+    return own
+
+
+def check(own: str, folder: Path) -> None:
+    """Train in ``folder`` by an interpreter that has the wheel."""
+    tests = folder / "tests"
     tests.mkdir(exist_ok=True)
     for name in NEEDED:
         shutil.copy(HERE / name, tests)
@@ -70,10 +78,15 @@ def main(words: list[str]) -> None:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("pythons", nargs="+")
     parser.add_argument("--folder", type=Path, help="keep the environments here")
+    parser.add_argument("--examples", action="store_true", help="run every example, too")
     asked = parser.parse_args(words)
     for number, python in enumerate(asked.pythons):
         with room(asked.folder, number) as folder:
-            check(asked.wheel.resolve(), python, folder)
+            own = installed(asked.wheel.resolve(), python, folder)
+            check(own, folder)
+            if asked.examples:
+                (folder / "examples").mkdir(exist_ok=True)
+                examples_from_wheel.run_examples(own, asked.wheel.resolve(), folder / "examples")
 
 
 if __name__ == "__main__":

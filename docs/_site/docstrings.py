@@ -2,8 +2,8 @@
 
 In the house an entry is one line, ``name : what it is``, which numpydoc would take for a type, and paragraphs and
 examples may follow a list of parameters. Here each entry gets a line of its own, paragraphs go before the lists, and
-examples get their heading. Arguments that a docstring does not describe because another one does ("arguments as of
-:class:`X`", a base class, or ``parameters.py`` for those that many share) are filled in from there.
+examples get their heading. What a docstring leaves to another one that it names ("arguments as of :class:`X`", or an
+entry ``clipnorm ... name : as of :class:`X`.``) is filled in from there.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass, field
+from operator import attrgetter
 
-import parameters
+import fastnn
 
 HEADINGS = ("Parameters", "Attributes", "Returns", "Raises", "Yields", "Notes", "References", "See Also", "Warns")
 LISTS = ("Parameters", "Attributes")
 ENTRY = re.compile(r"(?P<names>\*{0,2}\w+(?:, \*{0,2}\w+)*) : ?(?P<text>.*)")
-REFERENCE = re.compile(r"\w+ \.\.\. \w+ : as of .*")  # a range of names that another docstring describes
+NAMES = re.compile(
+    r"\*{0,2}\w+(?: \.\.\. \w+)?(?:, \*{0,2}\w+(?: \.\.\. \w+)?)*"
+)  # also ranges in the signature's order
+REFERENCE = re.compile(
+    rf"{NAMES.pattern} : as of :(?:class|func|meth):`~?[\w.]+`\."
+)  # names that another one describes
 AS_OF = re.compile(r"\b(?:[Aa]s|are) (?:(?:those )?(?:of|for) )?:(?:class|func|meth|obj):`~?([\w.]+)`")
 
 
@@ -76,7 +82,7 @@ def read(text: str) -> Docstring:
         number = end
         if part[0].startswith(">>>") or heading == "Examples":
             made.examples += [*part, ""]
-        elif heading in LISTS and ENTRY.match(part[0]):
+        elif heading in LISTS and (ENTRY.match(part[0]) or " as of :" in part[0]):
             made.lists.setdefault(heading, []).extend(_entries(part))
         elif heading and heading not in LISTS:
             made.sections.setdefault(heading, []).extend([*part, ""])
@@ -97,15 +103,18 @@ def _paragraph(lines: list[str], start: int) -> int:
 
 
 def _entries(lines: list[str]) -> list[tuple[str, list[str]]]:
-    found: list[tuple[str, list[str]]] = []
+    """Names and lines of each entry; those that only name another docstring are left to that one."""
+    whole: list[list[str]] = []
     for line in lines:
-        entry = ENTRY.match(line)
-        if REFERENCE.match(line):
-            continue
-        if entry:
-            found.append((entry["names"], [entry["text"]] if entry["text"] else []))
+        if line.startswith(" "):
+            whole[-1].append(line.strip())
         else:
-            found[-1][1].append(line.strip())
+            whole.append([line])
+    found = []
+    for first, *rest in whole:
+        entry = ENTRY.match(first)
+        if entry and not REFERENCE.fullmatch(" ".join([first, *rest])):
+            found.append((entry["names"], [*([entry["text"]] if entry["text"] else []), *rest]))
     return found
 
 
@@ -123,24 +132,24 @@ def arguments(thing: object) -> list[str]:
     return [name for name in found if name not in ("self", "cls")]
 
 
-def complete(thing: object, name: str, fill: bool = True) -> Docstring:
+def told(thing: object, seen: tuple[int, ...] = ()) -> dict[str, list[str]]:
+    """What a docstring says of parameters, and those say that it names, and those that they name."""
+    found = of(thing).described(dataclasses.is_dataclass(thing))
+    for name in AS_OF.findall(" ".join((inspect.getdoc(thing) or "").split())):
+        other = _resolved(name, thing)
+        if other is not None and id(other) not in seen:
+            found = told(other, (*seen, id(thing))) | found
+    return found
+
+
+def complete(thing: object, fill: bool = True) -> Docstring:
     """The docstring with its parameters in the signature's order, with ``fill`` those that others describe, too."""
     made = of(thing)
     wanted = arguments(thing)
-    record = dataclasses.is_dataclass(thing)
-    own = made.described(record)
-    missing = [argument for argument in wanted if argument not in own and fill]
-    others = [_resolved(found, thing) for found in AS_OF.findall(thing.__doc__ or "")]
-    places = [*(of(other).described() for other in others if other is not None)]
-    places += [of(base).described() for base in getattr(thing, "__mro__", ())[1:-1]]
-    for other in (other for other in others if isinstance(other, type)):
-        places += [of(base).described() for base in other.__mro__[1:-1]]
-    places.append(parameters.shared(name))
     entries = made.lists.get("Parameters", [])
-    for argument in missing:
-        lines = next((place[argument] for place in places if argument in place), None)
-        if lines is not None:
-            entries.append((argument, lines))
+    if fill:
+        own, others = made.described(dataclasses.is_dataclass(thing)), told(thing)
+        entries += [(name, others[name]) for name in wanted if name not in own and name in others]
     if entries:
         made.lists = {"Parameters": _in_order(entries, wanted), **made.lists}
     return made
@@ -162,13 +171,15 @@ def _in_order(entries: list[tuple[str, list[str]]], wanted: list[str]) -> list[t
 def _resolved(target: str, thing: object) -> object | None:
     """What a name in a docstring of an object stands for."""
     home = getattr(thing, "__module__", "")
-    if "." not in target:
-        places = (home, home.rpartition(".")[0])  # where it is written, and where it is imported from
-        return next(
-            (getattr(sys.modules[place], target) for place in places if hasattr(sys.modules.get(place), target)), None
-        )
+    written, package = sys.modules.get(home), sys.modules.get(home.rpartition(".")[0])  # and where it is imported from
+    owner = getattr(written, getattr(thing, "__qualname__", "").partition(".")[0], None)
+    for place in (written, package, owner, fastnn.Model if home.startswith("fastnn.models") else None):
+        try:
+            return attrgetter(target)(place)
+        except AttributeError:
+            continue
     place, _, name = target.rpartition(".")
     try:
-        return getattr(importlib.import_module(place), name, None)
+        return getattr(importlib.import_module(place), name, None) if place else None
     except ImportError:
         return None

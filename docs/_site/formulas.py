@@ -9,34 +9,9 @@ from __future__ import annotations
 
 import ast
 
-ACTIVATIONS = {  # of one number z
-    "linear": "z",
-    "sigmoid": "1 / (1 + exp(-z))",
-    "tanh": "tanh(z)",
-    "relu": "max(z, 0)",
-    "relu6": "min(max(z, 0), max_value)",
-    "leaky_relu": "z if z >= 0 else negative_slope * z",
-    "elu": "z if z > 0 else alpha * (exp(z) - 1)",
-    "celu": "z if z > 0 else alpha * (exp(z / alpha) - 1)",
-    "selu": "1.0507009873554805 * (z if z > 0 else 1.6732632423543772 * (exp(z) - 1))",
-    "gelu": "z / 2 * (1 + erf(z / sqrt(2)))",
-    "gelu_tanh": "z / 2 * (1 + tanh(sqrt(2 / pi) * (z + 0.044715 * z**3)))",
-    "silu": "z / (1 + exp(-z))",
-    "mish": "z * tanh(log(1 + exp(z)))",
-    "softplus": "log(1 + exp(z))",
-    "squareplus": "(z + sqrt(z**2 + b)) / 2",
-    "softsign": "z / (1 + abs(z))",
-    "log_sigmoid": "-log(1 + exp(-z))",
-    "hard_sigmoid": "min(max(z / 6 + 1 / 2, 0), 1)",
-    "hard_swish": "z * min(max(z / 6 + 1 / 2, 0), 1)",
-    "hard_tanh": "min(max(z, -1), 1)",
-    "exponential": "exp(z)",
-    "tanh_shrink": "z - tanh(z)",
-    "hard_shrink": "z if abs(z) > threshold else 0",
-    "soft_shrink": "sign(z) * max(abs(z) - threshold, 0)",
-    "sparse_plus": "z if z >= 1 else max(z + 1, 0)**2 / 4",
-    "sparse_sigmoid": "min(max((z + 1) / 2, 0), 1)",
-}
+from fastnn import activations
+
+ACTIVATIONS = {name: record.formula for name, record in activations.ACTIVATIONS.items() if not record.rowwise}
 ACTIVATIONS_OF_ROWS = {
     "softmax": (r"f(z)_i = \frac{e^{z_i}}{\sum_j e^{z_j}}", "[exp(a) / sum(exp(b) for b in z) for a in z]"),
     "log_softmax": (r"f(z)_i = z_i - \log \sum_j e^{z_j}", "[a - log(sum(exp(b) for b in z)) for a in z]"),

@@ -11,7 +11,8 @@ MODULES = (
     *("fastnn", "fastnn.layers", "fastnn.activations", "fastnn.losses", "fastnn.metrics", "fastnn.optimizers"),
     *("fastnn.schedules", "fastnn.callbacks", "fastnn.initializers", "fastnn.regularizers", "fastnn.constraints"),
     *("fastnn.models", "fastnn.utils", "fastnn.plot", "fastnn.watch", "fastnn.datasets", "fastnn.tables"),
-    *("fastnn.tabular", "fastnn.tabular.report", "fastnn.sklearn", "fastnn.interop", "fastnn.backend"),
+    *("fastnn.tabular", "fastnn.tabular.report", "fastnn.sklearn", "fastnn.interop", "fastnn.distributed"),
+    "fastnn.backend",
 )
 WITHOUT_ALL = {  # modules that say what is public by their names alone
     "fastnn.regularizers": ("L1", "L2", "L1L2", "l1", "l2", "l1_l2", "get"),
@@ -164,6 +165,7 @@ PAGES = (
     _page("tabular", "Networks for tables: the parts", "tabular", inner=True),
     _page("report", "Reports", "tabular.report"),
     _page("interop", "Models of other libraries", "interop"),
+    _page("distributed", "Several processes", "distributed"),
     _page("backend", "Keras' backend functions", "backend"),
 )
 

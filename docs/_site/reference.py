@@ -178,7 +178,7 @@ def complete(app, what: str, name: str, thing: object, options, lines: list[str]
     """Give numpydoc a docstring in its own form, with formula and all parameters."""
     if not lines or what == "module":
         return
-    made = docstrings.complete(thing, name, what in ("class", "function", "exception"))
+    made = docstrings.complete(thing, what in ("class", "function", "exception"))
     shown = [line for formula in formulas.of(name) for line in ("", ".. math::", "", f"   {formula}", "")]
     made.text[1:1] = shown
     lines[:] = made.lines()

@@ -23,6 +23,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
 from fastnn._base.stored import parse
+from fastnn._base.types import StrPath
 
 LENGTH = 8  # bytes in front of the header
 MOST_HEADER = 100_000_000  # bytes, as the format has it
@@ -34,7 +35,7 @@ OTHER_FORMATS = (
 DTYPES: dict[str, np.dtype] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 
 
-def check_name(path: Any) -> str:
+def check_name(path: StrPath) -> str:
     """A name for a model file, or ``ValueError`` when its ending promises a format that is another's."""
     name = os.fsdecode(path)
     stem, ending = os.path.splitext(name)

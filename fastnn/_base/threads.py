@@ -18,6 +18,10 @@ _inner = threading.local()
 def set_num_threads(n: int) -> None:
     """Set the upper bound on threads, over ``FASTNN_NUM_THREADS`` and what the machine has.
 
+    Parameters
+    ----------
+    n : at most so many threads; a whole number from 1 on.
+
     >>> import fastnn
     >>> before = fastnn.get_num_threads()
     >>> fastnn.set_num_threads(1)
@@ -34,6 +38,11 @@ def get_num_threads() -> int:
     limit: int | None = getattr(_inner, "limit", None)
     if limit is not None:
         return limit
+    return _wanted() or machine_threads()
+
+
+def _wanted() -> int | None:
+    """The bound that somebody has set, if any."""
     if _chosen is not None:
         return _chosen
     for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -42,7 +51,7 @@ def get_num_threads() -> int:
             return int(text)
         if text and name == "FASTNN_NUM_THREADS":
             raise ValueError(f"FASTNN_NUM_THREADS must be a whole number of at least 1, got {text!r}")
-    return machine_threads()
+    return None
 
 
 @contextlib.contextmanager
@@ -54,6 +63,13 @@ def limited(n: int) -> Iterator[None]:
         yield
     finally:
         _inner.limit = outer
+
+
+def share_of(processes: int) -> contextlib.AbstractContextManager[None]:
+    """A block in which so many processes like this one share the machine, unless somebody has set the bound."""
+    if processes < 2 or _wanted() is not None:
+        return contextlib.nullcontext()
+    return limited(max(1, machine_threads() // processes))
 
 
 def alone() -> contextlib.AbstractContextManager[None]:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
 
 Numbers = Any
 """What a formula works on: an array in NumPy, and a single number where Numba compiles the same text."""
+
+DtypeLike = Literal["float32", "float64"] | type[np.float32] | type[np.float64] | np.dtype[Any]
+"""What the dtype of a model may be."""
+
+StrPath = str | PathLike[str]
+"""A name of a file or folder."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Desk:
         at, size = int(value["grad"]), int(value["size"])
         return self.memory.workspace[at : at + self.block * size].reshape(self.block, size)
 
-    def gradient(self, module: Any, rows: Rows, step: int, loss: Loss = None) -> None:
+    def gradient(self, module: ModuleType, rows: Rows, step: int, loss: Loss = None) -> None:
         """Gradients of the rows and their sums, by the loss of a user's own where there is one."""
         self.sums.fill(0.0)
         if loss is None:
@@ -49,7 +50,7 @@ class Desk:
             return 0.0
         return penalize(self.plan.segments, self.memory.params, self.memory.grads, scale)
 
-    def by_inputs(self, module: Any, rows: Rows, step: int, loss: Loss = None) -> list[np.ndarray]:
+    def by_inputs(self, module: ModuleType, rows: Rows, step: int, loss: Loss = None) -> list[np.ndarray]:
         """Gradients by the inputs; places in the workspace hold those of one block."""
         n = len(rows)
         if n <= self.block:

@@ -16,9 +16,10 @@ import json
 import struct
 import time
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -34,38 +35,68 @@ LONG = 80  # characters
 Wanted = Callable[[bytes], bool]
 
 
-class Comm(Protocol):
-    """How ranks reach each other: six methods, of which all but the last two are called by all ranks alike."""
+class Comm(ABC):
+    """How ranks reach each other: five methods, of which all but the last two are called by all ranks alike.
 
-    rank: int  # of this process, from 0
-    size: int  # ranks of the job
+    Attributes
+    ----------
+    rank : of this process, from 0.
+    size : ranks of the job.
+    """
 
+    rank: int
+    size: int
+
+    @abstractmethod
     def gather(self, message: bytes, wanted: Wanted | None = None) -> list[bytes]:
         """The messages of all ranks, in their order, each of any length.
 
-        One for which ``wanted`` says no is dropped, and the next one of that rank is waited for.
+        Parameters
+        ----------
+        message : that of this rank.
+        wanted : told a message, says whether it is waited for; if not it is dropped, and the next one of that rank is.
         """
 
+    @abstractmethod
     def exchange(self, parts: Sequence[Sequence[np.ndarray]], into: Sequence[Sequence[np.ndarray]]) -> None:
-        """Send ``parts[r]`` to each other rank ``r``, and fill ``into[r]`` with what it sends; both know the sizes.
+        """Send vectors to each other rank, and take what it sends.
 
-        Arrays are C-contiguous vectors. What stands under the own rank is left alone.
+        Parameters
+        ----------
+        parts, into : under the number of a rank, C-contiguous vectors to send to it, and those to fill with what it
+            sends; both know the sizes. What stands under the own number is left alone.
         """
 
+    @abstractmethod
     def share(self, vector: np.ndarray, cuts: Sequence[int]) -> None:
-        """Have everyone's part of a vector: rank ``r`` has ``vector[cuts[r]:cuts[r + 1]]``, the others are filled."""
+        """Have everyone's part of a vector.
 
-    def broadcast(self, message: bytes) -> bytes:
-        """The message of rank 0, whatever the others hand in."""
+        Parameters
+        ----------
+        vector : ``(n,)``, filled by the parts of the others.
+        cuts : rank ``r`` has ``vector[cuts[r]:cuts[r + 1]]``.
+        """
 
+    @abstractmethod
     def leave(self, message: bytes) -> None:
-        """Hand a message to all others, which find it where they gather; do not wait for them."""
+        """Hand a message to all others, which find it where they gather, and do not wait for them.
 
+        Parameters
+        ----------
+        message : that this rank has failed.
+        """
+
+    @abstractmethod
     def abort(self, code: int) -> None:
-        """End the job everywhere, with this exit code; does not return where there are other ranks."""
+        """End the job everywhere; does not return where there are other ranks.
+
+        Parameters
+        ----------
+        code : the exit code.
+        """
 
 
-class SelfComm:
+class SelfComm(Comm):
     """The only rank of a job.
 
     >>> from fastnn.distributed import SelfComm
@@ -85,10 +116,6 @@ class SelfComm:
 
     def share(self, vector: np.ndarray, cuts: Sequence[int]) -> None:
         """Nothing."""
-
-    def broadcast(self, message: bytes) -> bytes:
-        """The own message."""
-        return message
 
     def leave(self, message: bytes) -> None:
         """Nothing: nobody else is there."""
@@ -120,8 +147,7 @@ class Distribution:
 
     def limits(self) -> contextlib.AbstractContextManager[None]:
         """A block in which this rank leaves the others on its machine their share of the processors."""
-        beside = int(getattr(self.comm, "local_size", 1))
-        return threads.limited(max(1, threads.get_num_threads() // beside)) if beside > 1 else contextlib.nullcontext()
+        return threads.share_of(int(getattr(self.comm, "local_size", 1)))
 
     # -- what ranks tell each other ---------------------------------------------------------------
 
@@ -176,13 +202,13 @@ class Distribution:
 
     def of_first(self, array: np.ndarray) -> None:
         """Have the array of rank 0; all have one of this form."""
-        came = self.comm.broadcast(array.tobytes() if self.comm.rank == 0 else b"")
+        came = self.gather(AGREEMENT, array.tobytes() if self.comm.rank == 0 else b"")[0]
         if self.comm.rank:
             array[...] = np.frombuffer(came, array.dtype).reshape(array.shape)
 
     def number_of_first(self, number: int) -> int:
         """The number of rank 0."""
-        return int(self.comm.broadcast(str(int(number)).encode()))
+        return int(self.gather(AGREEMENT, str(int(number)).encode())[0])
 
 
 def _brief(value: Any) -> str:

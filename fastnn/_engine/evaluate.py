@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def kept_rows(plan: Plan, sums: np.ndarray, rows: Rows, order: np.ndarray | None
 class Evaluation:
     """Losses (with penalties) and metrics of the model as it predicts, of rows that come part by part."""
 
-    def __init__(self, compiled: Compiled, plan: Plan, memory: Memory, backend: Any):
+    def __init__(self, compiled: Compiled, plan: Plan, memory: Memory, backend: ModuleType):
         self.compiled, self.plan, self.memory, self.backend = compiled, plan, memory, backend
         self.loss = reference.loss if compiled.has_custom_loss else backend.loss
         self.sums, self.n_rows = np.zeros((1, int(plan.header["n_sums"]))), 0

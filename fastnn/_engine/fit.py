@@ -38,7 +38,7 @@ class Fit(Standing):
         self.listeners.introduce(self.model, self.history.params)
         errors = Errors()
         try:
-            with errors:
+            with errors, self.trainer.limits():
                 self.listeners.tell("on_train_begin", {})
                 if self.marked:
                     bookmark.tell(self, self.marked)

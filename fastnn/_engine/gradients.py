@@ -93,6 +93,11 @@ class Form:
 class Gradients(Sequence[np.ndarray]):
     """Gradients by trained parameters, in the order of ``model.trainable_variables``.
 
+    Parameters
+    ----------
+    form : names and shapes of the parameters.
+    flat : all gradients as one vector.
+
     Attributes
     ----------
     flat : all of them as one vector, which the arrays are views of: what is written to either is seen in both.

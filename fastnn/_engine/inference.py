@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from fastnn._plan.records import BY_ROWS
 from fastnn.callbacks import Logs
 
 
-def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: Any, listeners: Listeners) -> Logs:
+def evaluate(trainee: Trainee, data: Rows | Stream, batch_size: int, module: ModuleType, listeners: Listeners) -> Logs:
     """Losses and metrics by name on data that is checked, of all batches before a hook set ``stop_evaluating``."""
     inputs = data.first().inputs if isinstance(data, Stream) else data.inputs
     first = trainee.sized(inputs)
@@ -75,7 +76,7 @@ def _sized(trainee: Trainee, evaluation: Evaluation, rows: Rows, size: int) -> I
 
 
 def predict(
-    state: State, inputs: Sequence[Any], batch_size: int, entry: Entry, module: Any, listeners: Listeners
+    state: State, inputs: Sequence[Any], batch_size: int, entry: Entry, module: ModuleType, listeners: Listeners
 ) -> list[np.ndarray]:
     """Predictions ``(n, *output_shape)`` for rows that are checked, those before a hook set ``stop_predicting``."""
     (plan, pool), n, dtype = entry, len(inputs[0]), state.params.dtype
@@ -107,7 +108,7 @@ def predict(
     return [made[:done] for made in out]
 
 
-def _into(out: Sequence[np.ndarray], module: Any, plan: Plan, memory: Memory, inputs: Sequence[AnyRows]) -> None:
+def _into(out: Sequence[np.ndarray], module: ModuleType, plan: Plan, memory: Memory, inputs: Sequence[AnyRows]) -> None:
     """Predict into arrays ``(n, numbers a sample)``; batch by batch where layers remember the one before."""
     if not plan.settles:
         module.predict(plan, memory, inputs, out)
@@ -121,7 +122,7 @@ def _into(out: Sequence[np.ndarray], module: Any, plan: Plan, memory: Memory, in
 
 
 def predict_stream(
-    state: State, stream: Stream, entries: Callable[[Sequence[Any]], Entry], module: Any, listeners: Listeners
+    state: State, stream: Stream, entries: Callable[[Sequence[Any]], Entry], module: ModuleType, listeners: Listeners
 ) -> list[np.ndarray]:
     """:func:`predict` for the inputs that a stream gives, batch by batch, by what ``entries`` gives for them."""
     made: list[list[np.ndarray]] = []

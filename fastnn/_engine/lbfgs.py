@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Point:
 class Solver:
     """State of one fit; called like ``train``."""
 
-    backend: Any
+    backend: ModuleType
     optimizer: LBFGS
     pairs: deque[Any] = field(default_factory=deque)
     here: Point | None = None

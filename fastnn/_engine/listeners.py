@@ -7,6 +7,7 @@ restored though another callback failed. To stop at the first error (rejected) l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Any, Literal
 
 from fastnn.callbacks.base import Callback, listens
@@ -33,7 +34,9 @@ class Errors:
     def __enter__(self) -> Errors:
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Literal[True]:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[True]:
         if self.first is None:
             self.first = error
         elif error is not None and error is not self.first:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ class Loops:
 
     # -- calls ----------------------------------------------------------------------------------
 
-    def predict(self, module: Any, entry: Entry, inputs: Sequence[Any]) -> list[np.ndarray]:
+    def predict(self, module: ModuleType, entry: Entry, inputs: Sequence[Any]) -> list[np.ndarray]:
         """Outputs as in prediction, by a plan for them and memory."""
         if self.goes_on:
             return inference.predict(self.state, inputs, 0, entry, module, SILENT)
@@ -132,7 +133,7 @@ class Loops:
         pool.append(memory)
         return flat if self.is_flat else [y.reshape(n, *shape) for y, shape in zip(flat, self.shapes, strict=True)]
 
-    def forward(self, module: Any, inputs: Sequence[Any], step: int) -> list[np.ndarray]:
+    def forward(self, module: ModuleType, inputs: Sequence[Any], step: int) -> list[np.ndarray]:
         """Outputs as in training, with the dropout of ``step``."""
         n = len(inputs[0])
         entry = self.for_slopes(False, True, n)
@@ -155,7 +156,7 @@ class Loops:
 
     def of_slopes(
         self,
-        module: Any,
+        module: ModuleType,
         entry: tuple[Plan, list[Desk]],
         inputs: Sequence[Any],
         slopes: Sequence[np.ndarray],
@@ -173,7 +174,7 @@ class Loops:
 
     def inputs_of_slopes(
         self,
-        module: Any,
+        module: ModuleType,
         entry: tuple[Plan, list[Desk]],
         inputs: Sequence[Any],
         slopes: Sequence[np.ndarray],
@@ -202,7 +203,7 @@ class Loops:
             states[...] = now
 
     def of_loss(
-        self, module: Any, compiled: Compiled, rows: Rows, by_inputs: bool, training: bool
+        self, module: ModuleType, compiled: Compiled, rows: Rows, by_inputs: bool, training: bool
     ) -> tuple[float, Gradients | list[np.ndarray]]:
         """The loss as ``fit`` would tell it of an update on these rows, and its gradients before clipping."""
         entry = self.for_loss(compiled, by_inputs, training, len(rows))
@@ -228,7 +229,7 @@ class Loops:
             steps.settle(desk.plan, desk.memory)
         return made
 
-    def update(self, module: Any, flat: np.ndarray) -> None:
+    def update(self, module: ModuleType, flat: np.ndarray) -> None:
         """One update with gradients as a compact vector, which hold penalties already."""
         updater = self.updater
         assert updater is not None

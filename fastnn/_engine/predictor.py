@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from fastnn._plan.plan import Plan
 Predict = Callable[..., np.ndarray]
 
 
-def make_predictor(plan: Plan, name: str, backend: Any, state: State) -> Predict:
+def make_predictor(plan: Plan, name: str, backend: ModuleType, state: State) -> Predict:
     """The callable that ``Model.predictor`` returns; see :class:`Predictor`.
 
     A backend may bring a ``Predictor`` of its own, which hands unusual arguments to the one here.
@@ -59,7 +60,7 @@ class Predictor:
     (True, [2.0, 2.0, 2.0])
     """
 
-    def __init__(self, plan: Plan, name: str, backend: Any, state: State):
+    def __init__(self, plan: Plan, name: str, backend: ModuleType, state: State):
         self.name, self.backend, self.state = name, backend, state
         self.renew(plan)
         self.shape, self.dtype = plan.layout.input_shape, self.params.dtype

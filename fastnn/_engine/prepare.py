@@ -16,11 +16,13 @@ from fastnn._base.arguments import integer, number, shown
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
-from fastnn._engine.distribution import Distribution
+from fastnn._engine.distribution import Distribution, current
 from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
+from fastnn._engine.own_shards import OwnStream, ShardTrainer
 from fastnn._engine.pieces import PassTrainer, StreamTrainer
+from fastnn._engine.portions import PortionStream, PortionTrainer
 from fastnn._engine.saving import Saving
 from fastnn._engine.stop import Stop
 from fastnn._engine.streams import Stream
@@ -115,7 +117,7 @@ def check_arguments(
     shuffle: Any,
     initial_epoch: Any,
     time_limit: Any,
-    backend: Any,
+    backend: str | None,
     pace: Pace = Pace(),
 ) -> Arguments:
     """As ``fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
@@ -129,7 +131,8 @@ def check_arguments(
     callbacks = check_callbacks(callbacks)
     if any(isinstance(c, ProgressBar) for c in callbacks):
         verbose = 1
-    return Arguments(batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend, pace)
+    told = batch_size, epochs, initial_epoch, verbose, callbacks, bool(shuffle), time_limit, backend, pace
+    return Arguments(*told, distribution=current())
 
 
 def checked_batch_size(came: Any) -> int:
@@ -186,6 +189,10 @@ def make_trainer(
             "fit shuffles, and stateful layers take each batch for what follows the one before; give shuffle=False",
             stacklevel=4,
         )
+    if isinstance(data, OwnStream):
+        return ShardTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
+    if isinstance(data, PortionStream):
+        return PortionTrainer(trainee.sized(data.first().rows.inputs), choose, data, batch_size)
     if isinstance(data, Stream):
         return StreamTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
     trainee = trainee.sized(data.inputs)
@@ -231,6 +238,10 @@ def fitting_batch_size(trainee: Trainee, data: Rows | Stream, arguments: Argumen
         raise ValueError("L-BFGS makes each update on all rows at once: give arrays to fit, and no steps_per_epoch")
     if all_rows and layout.carried:
         raise ValueError("L-BFGS tries an update several times, and stateful layers would go on; use another optimizer")
+    if isinstance(data, PortionStream | OwnStream):
+        data.first()
+        check_batches(layout, data.given.n_rows or data.given.batch_size, data.given.batch_size)
+        return data.given.batch_size
     if isinstance(data, Stream):
         return len(data.first())
     n = len(data)

@@ -13,15 +13,18 @@ constraints), or in pieces whose borders no rank decides (norms for clipping).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from fastnn import regularizers
 from fastnn._engine.distribution import STEP, Distribution
+from fastnn._engine.part_rows import PartRows
 from fastnn._engine.shards import Node, add_up, bounds, cover
 from fastnn._engine.shares import Shares
 from fastnn._engine.slices import PIECE, clipped, sliced
@@ -30,6 +33,7 @@ from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Rows
 from fastnn._plan.memory import Memory, aligned, allocate
 from fastnn._plan.plan import Plan
+from fastnn._plan.records import BY_WEIGHT
 
 
 class ShardedStep(steps.Step):
@@ -45,7 +49,13 @@ class ShardedStep(steps.Step):
     """
 
     def __init__(
-        self, distribution: Distribution, backend: Any, plan: Plan, state: State, batch_size: int, loss: Any = None
+        self,
+        distribution: Distribution,
+        backend: ModuleType,
+        plan: Plan,
+        state: State,
+        batch_size: int,
+        loss: Any = None,
     ):
         self.distribution, self.comm, self.state = distribution, distribution.comm, state
         self.first, self.last = distribution.owned(self.comm.rank)
@@ -100,18 +110,32 @@ class ShardedStep(steps.Step):
         self, rows: Rows, order: np.ndarray, step: int, sums: np.ndarray, dropping: float
     ) -> tuple[float, float]:
         """Sums of the whole batch; where they are finite, its gradient of the own slice is in place as well."""
-        at, total = bounds(len(order), self.distribution.shards), steps.total_of(self.plan, rows, order)
-        told = []
+        at: Sequence[int] = bounds(len(order), self.distribution.shards)
+        base, total = 0, steps.total_of(self.plan, rows, order)
+        if isinstance(rows, PartRows):
+            at, base = rows.at, rows.at[self.first]
+            total = self._total(rows, order)
+        told, self.n_rows = [], at[-1]
         for shard, memory in zip(self.own, self.memories, strict=True):
-            chosen = order[at[shard] : at[shard + 1]]
+            chosen = order[at[shard] - base : at[shard + 1] - base]
             if len(chosen):
-                told.append(self._one(memory, rows, chosen, steps.Part(at[shard], len(order), total), step, dropping))
+                told.append(self._one(memory, rows, chosen, steps.Part(at[shard], at[-1], total), step, dropping))
         heard = self.distribution.gather(STEP, b"".join(told))
         before, n_shards = float(sums[0]), sum(a < b for a, b in pairwise(at))
         activity = self.shares.add(b"".join(heard), n_shards, sums, self.memory)
         if np.isfinite(sums[0] - before + activity):
             self._reduce(at)
         return total, activity
+
+    def _total(self, rows: PartRows, order: np.ndarray) -> float:
+        """What divides the loss of a batch of which this rank has some rows: each shard's weights, then their sum."""
+        weight = rows.weights[0]
+        if weight is None or self.plan.header["divisor"] != BY_WEIGHT:
+            return steps.total_weight(self.plan, None, rows.at[-1])
+        base = rows.at[self.first]
+        own = [weight[rows.at[i] - base : rows.at[i + 1] - base].sum(dtype=np.float64) for i in self.own]
+        heard = self.distribution.gather(STEP, np.array(own).tobytes())
+        return math.fsum(np.frombuffer(b"".join(heard)).tolist())
 
     def _one(
         self, memory: Memory, rows: Rows, chosen: np.ndarray, part: steps.Part, step: int, dropping: float
@@ -162,7 +186,8 @@ class ShardedStep(steps.Step):
 
     def end(self, batch: tuple[float, int, float, float], step: int, rates: Sequence[float], sums: np.ndarray) -> None:
         """See :func:`fastnn._kernels.steps.end_step`."""
-        before, n_rows, total, activity = batch
+        before, _, total, activity = batch
+        n_rows = self.n_rows
         plan, memory = self.plan, self.memory
         steps.report(plan, sums, before, n_rows, total)
         scale = steps.over(1.0, total) if plan.header["divides_penalties"] else 1.0

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 Node = tuple[int, int]
-BLOCK = 8192  # numbers that are added together: the parts of a few shards stay in the second-level cache
+BLOCK = 65536  # numbers that are added together: few enough for the cache, and many beside a call of NumPy
 
 
 def bounds(n_rows: int, shards: int) -> list[int]:

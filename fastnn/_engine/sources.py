@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.portions import GivesPortions
 from fastnn._base.random import fill_order
 from fastnn._base.sparse import SparseRows
 
@@ -77,6 +78,8 @@ class Source:
     @property
     def is_shuffled(self) -> bool:
         """Whether passes have the batches in an order of ours."""
+        if isinstance(self.batches, GivesPortions):
+            return self.batches.is_shuffled
         return self.has_index and self.seed is not None and not self.is_endless
 
     def length(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class Stepper:
     to the one here.
     """
 
-    def __init__(self, plan: Plan, backend: Any, state: State, states: Sequence[tuple[str, Shape]]):
+    def __init__(self, plan: Plan, backend: ModuleType, state: State, states: Sequence[tuple[str, Shape]]):
         self.plan, self.backend, self.state = plan, backend, state
         self.memory = allocate(plan, state.params)
         self.dtype = state.params.dtype

@@ -1,6 +1,6 @@
 """A stream: the batches of one call of ``fit``, ``evaluate`` or ``predict``, epoch by epoch, as they come.
 
-While a batch trains the next one of the same epoch is fetched (see :class:`fastnn._engine.ahead.Ahead`); never more
+While a batch trains the next one of the same epoch is fetched (see :class:`fastnn._base.ahead.Ahead`); never more
 than one, never one beyond the number that is wanted, and none of the next epoch, before which the user's hooks come.
 
 Design: with ``steps`` an epoch goes on where the last one ended, and what can begin anew does so whenever it ends. So
@@ -11,10 +11,11 @@ one batch counts for as much as a whole one).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any
 
+from fastnn._base.ahead import Ahead
 from fastnn._base.arguments import integer
-from fastnn._engine.ahead import Ahead
 from fastnn._engine.bookmark import MOST
 from fastnn._engine.sources import Source
 from fastnn.errors import BatchError
@@ -157,7 +158,9 @@ class Stream:
     def __enter__(self) -> Stream:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close(interrupted=kind is not None and not issubclass(kind, Exception))
 
     def close(self, interrupted: bool = False) -> None:

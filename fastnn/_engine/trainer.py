@@ -133,6 +133,8 @@ class Trainer:
             self.pool.append(self.memory)
         elif not self.failed:
             self.sharded.close()
+        elif self.state.slots is self.sharded.slots.slots:
+            self.state.slots = None  # the other slices are out of reach
 
     # -- what other ranks have a part in ------------------------------------------------------------
 
@@ -147,6 +149,11 @@ class Trainer:
             yield
         finally:
             self.sharded.open()
+
+    def limits(self) -> contextlib.AbstractContextManager[None]:
+        """A block in which ranks on one machine share its processors."""
+        distribution = self.trainee.distribution
+        return contextlib.nullcontext() if distribution is None else distribution.limits()
 
     def clock(self) -> float:
         """Seconds, on all ranks alike."""

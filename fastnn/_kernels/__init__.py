@@ -67,7 +67,12 @@ def third_party() -> dict[str, EntryPoint]:
 
 
 def set_backend(name: str) -> None:
-    """Choose the backend of all models that name none; "auto" goes back to choosing."""
+    """Choose the backend of all models that name none; "auto" goes back to choosing.
+
+    Parameters
+    ----------
+    name : name of a backend, or ``"auto"``.
+    """
     global _default
     _default = check_name(name)
 
@@ -75,6 +80,10 @@ def set_backend(name: str) -> None:
 @contextlib.contextmanager
 def use_backend(name: str) -> Iterator[None]:
     """Choose the backend inside a ``with`` block (of this thread or task alone).
+
+    Parameters
+    ----------
+    name : name of a backend, or ``"auto"``.
 
     >>> import fastnn
     >>> with fastnn.use_backend("numpy"):

@@ -258,7 +258,7 @@ def train_loop(
             if not ended:
                 row[...] = kept
         done += 1
-        if run.batch == 0 and stalls(run, float(row[0]) / int(run.n_samples)):
+        if run.batch == 0 and stalls(run, float(row[0]) / max(1, int(run.n_samples))):
             run.status = 2
             return
 

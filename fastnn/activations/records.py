@@ -61,6 +61,7 @@ class Activation:
     rowwise : works along the last axis instead of on each number.
     parameter_name, parameter : the one free number (``negative_slope``, ``alpha``), 0.0 where none.
     positive : the parameter must be larger than 0, not only no less.
+    formula : what it computes of ``z``, as Python; of a row-wise one of the numbers of a row.
     """
 
     name: str
@@ -72,6 +73,24 @@ class Activation:
     parameter_name: str | None = None
     parameter: float = 0.0
     positive: bool = False
+    formula: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", self._described())  # what help() shows of this one
+
+    def _described(self) -> str:
+        shape = "array of logits ``(..., n)``, each row for itself" if self.rowwise else "array of any shape"
+        lines = [
+            f"``f(z) = {self.formula}``.",
+            "",
+            "Parameters",
+            "----------",
+            f"z : {shape}; the dtype of floats stays.",
+        ]
+        if self.parameter_name:
+            range_ = "above 0" if self.positive else "from 0 on"
+            lines.append(f"{self.parameter_name} : a number {range_}, here {self.parameter:g}.")
+        return "\n".join(lines)
 
     def __call__(self, z: Any, **parameter: float) -> np.ndarray:
         bound = self.bind(**parameter) if parameter else self
@@ -86,7 +105,12 @@ class Activation:
         return self.name
 
     def bind(self, **parameter: Any) -> Activation:
-        """The same activation with its parameter set."""
+        """The same activation with its parameter set.
+
+        Parameters
+        ----------
+        **parameter : its own parameter by name, such as ``alpha=0.5``.
+        """
         bound = self
         for name, value in parameter.items():
             bound = bound._with(name, value)
@@ -100,7 +124,14 @@ class Activation:
         raise ValueError(f"activation {self.name!r} has no parameter {name!r}")
 
     def backward(self, z: Any, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
-        """The gradient before the activation: ``dz`` from ``dy``, all of the shape of ``y``."""
+        """The gradient before the activation: ``dz`` from ``dy``, all of the shape of ``y``.
+
+        Parameters
+        ----------
+        z : what came in, or None where ``keeps_z`` is False.
+        y : what came out.
+        dy : gradient by what came out.
+        """
         if self.rowwise:
             found: np.ndarray = self.derivative(y, dy)
             return found
@@ -118,43 +149,47 @@ class Activation:
         return f"<activation {self.name}{inside}>"
 
 
-def _record(name: str, **more: Any) -> Activation:
-    """The activation with the formulas of its name."""
+def _record(name: str, formula: str, **more: Any) -> Activation:
+    """The activation with the functions of its name."""
     derivative = getattr(formulas, f"backward_{name}" if more.get("rowwise") else f"d_{name}")
-    return Activation(name, ActivationCode[name.upper()], getattr(formulas, f"f_{name}"), derivative, **more)
+    return Activation(
+        name, ActivationCode[name.upper()], getattr(formulas, f"f_{name}"), derivative, formula=formula, **more
+    )
 
 
 ACTIVATIONS: Mapping[str, Activation] = {
     record.name: record
     for record in (
-        _record("linear"),
-        _record("sigmoid"),
-        _record("tanh"),
-        _record("relu"),
-        _record("leaky_relu", parameter_name="negative_slope", parameter=0.2),
-        _record("elu", parameter_name="alpha", parameter=1.0),
-        _record("selu"),
-        _record("gelu", keeps_z=True),
-        _record("silu", keeps_z=True),
-        _record("softplus"),
-        _record("softsign"),
-        _record("hard_sigmoid"),
-        _record("hard_swish", keeps_z=True),
-        _record("exponential"),
-        _record("softmax", rowwise=True),
-        _record("log_softmax", rowwise=True),
-        _record("relu6", parameter_name="max_value", parameter=6.0),
-        _record("hard_tanh"),
-        _record("celu", parameter_name="alpha", parameter=1.0, positive=True),
-        _record("log_sigmoid"),
-        _record("gelu_tanh", keeps_z=True),
-        _record("mish", keeps_z=True),
-        _record("tanh_shrink", keeps_z=True),
-        _record("hard_shrink", parameter_name="threshold", parameter=0.5),
-        _record("soft_shrink", parameter_name="threshold", parameter=0.5),
-        _record("sparse_plus"),
-        _record("sparse_sigmoid"),
-        _record("squareplus", parameter_name="b", parameter=4.0, positive=True),
+        _record("linear", "z"),
+        _record("sigmoid", "1 / (1 + exp(-z))"),
+        _record("tanh", "tanh(z)"),
+        _record("relu", "max(z, 0)"),
+        _record("leaky_relu", "z if z >= 0 else negative_slope * z", parameter_name="negative_slope", parameter=0.2),
+        _record("elu", "z if z > 0 else alpha * (exp(z) - 1)", parameter_name="alpha", parameter=1.0),
+        _record("selu", "1.0507009873554805 * (z if z > 0 else 1.6732632423543772 * (exp(z) - 1))"),
+        _record("gelu", "z / 2 * (1 + erf(z / sqrt(2)))", keeps_z=True),
+        _record("silu", "z / (1 + exp(-z))", keeps_z=True),
+        _record("softplus", "log(1 + exp(z))"),
+        _record("softsign", "z / (1 + abs(z))"),
+        _record("hard_sigmoid", "min(max(z / 6 + 1 / 2, 0), 1)"),
+        _record("hard_swish", "z * min(max(z / 6 + 1 / 2, 0), 1)", keeps_z=True),
+        _record("exponential", "exp(z)"),
+        _record("softmax", "exp(z) / sum(exp(z))", rowwise=True),
+        _record("log_softmax", "z - log(sum(exp(z)))", rowwise=True),
+        _record("relu6", "min(max(z, 0), max_value)", parameter_name="max_value", parameter=6.0),
+        _record("hard_tanh", "min(max(z, -1), 1)"),
+        _record(
+            "celu", "z if z > 0 else alpha * (exp(z / alpha) - 1)", parameter_name="alpha", parameter=1.0, positive=True
+        ),
+        _record("log_sigmoid", "-log(1 + exp(-z))"),
+        _record("gelu_tanh", "z / 2 * (1 + tanh(sqrt(2 / pi) * (z + 0.044715 * z**3)))", keeps_z=True),
+        _record("mish", "z * tanh(log(1 + exp(z)))", keeps_z=True),
+        _record("tanh_shrink", "z - tanh(z)", keeps_z=True),
+        _record("hard_shrink", "z if abs(z) > threshold else 0", parameter_name="threshold", parameter=0.5),
+        _record("soft_shrink", "sign(z) * max(abs(z) - threshold, 0)", parameter_name="threshold", parameter=0.5),
+        _record("sparse_plus", "z if z >= 1 else max(z + 1, 0)**2 / 4"),
+        _record("sparse_sigmoid", "min(max((z + 1) / 2, 0), 1)"),
+        _record("squareplus", "(z + sqrt(z**2 + b)) / 2", parameter_name="b", parameter=4.0, positive=True),
     )
 }
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from fastnn._base.arguments import flag, integer
+from fastnn._base.types import StrPath
 from fastnn.callbacks.base import Callback, Logs
 
 
@@ -39,7 +39,7 @@ class BackupAndRestore(Callback):
 
     def __init__(
         self,
-        backup_dir: Any,
+        backup_dir: StrPath,
         save_freq: int | str = "epoch",
         delete_checkpoint: bool = True,
         double_checkpoint: bool = False,

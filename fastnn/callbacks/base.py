@@ -12,11 +12,12 @@ Logs = dict[str, float]
 class Callback:
     """Base of all callbacks; ``self.model`` and ``self.params`` are set before training begins.
 
-    Hooks get a dict of logs. Setting ``self.model.stop_training = True`` ends the fit before its next update
-    (``stop_evaluating`` and ``stop_predicting`` end those after the batch at hand). Learning rates, other numbers of
-    the optimiser and weights that a hook sets are those of the next update. What is put into ``logs`` at an epoch's end
-    is seen by the callbacks after this one, and recorded in the history. A hook that raises ends the call, when all
-    callbacks have had the same hook.
+    Hooks get ``logs``, a dict of numbers by name (loss and metrics so far), ``epoch``, the number of the epoch, and
+    ``batch``, that of the batch within it, both from 0 on. Setting ``self.model.stop_training = True`` ends the fit
+    before its next update (``stop_evaluating`` and ``stop_predicting`` end those after the batch at hand). Learning
+    rates, other numbers of the optimiser and weights that a hook sets are those of the next update. What is put into
+    ``logs`` at an epoch's end is seen by the callbacks after this one, and recorded in the history. A hook that raises
+    ends the call, when all callbacks have had the same hook.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -40,11 +41,21 @@ class Callback:
     writes = False  # whether it writes to files or a screen and changes nothing: of several ranks only the first has it
 
     def set_model(self, model: Any) -> None:
-        """Told the model before the first hook."""
+        """Told the model before the first hook.
+
+        Parameters
+        ----------
+        model : the model of this fit, which :attr:`model` is from now on.
+        """
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Told the numbers of the call (``epochs``, ``steps`` ...) before the first hook."""
+        """Told the numbers of the call (``epochs``, ``steps`` ...) before the first hook.
+
+        Parameters
+        ----------
+        params : ``"epochs"``, ``"steps"`` of an epoch, and ``"verbose"``.
+        """
         self.params = params
 
     def get_state(self) -> dict[str, Any]:
@@ -54,7 +65,12 @@ class Callback:
         return {name: getattr(self, name) for name in self.remembers}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on with what :meth:`get_state` gave; called behind ``on_train_begin`` of a fit that goes on."""
+        """Go on with what :meth:`get_state` gave; called behind ``on_train_begin`` of a fit that goes on.
+
+        Parameters
+        ----------
+        state : what ``get_state`` gave, as JSON keeps it.
+        """
         if state.keys() != set(self.remembers):
             raise ValueError(
                 f"{type(self).__name__} remembers {', '.join(self.remembers) or 'nothing'}, and the checkpoint has "
@@ -127,14 +143,25 @@ SYNONYMS = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_
 
 
 def listens(callback: Callback, *hooks: str) -> bool:
-    """Whether a callback overrides one of the hooks, in its class or by itself."""
+    """Whether a callback overrides one of the hooks, in its class or by itself.
+
+    Parameters
+    ----------
+    callback : a callback.
+    *hooks : names of the hooks that are asked about.
+    """
     kind = type(callback)
     hooks += tuple(SYNONYMS[hook] for hook in hooks if hook in SYNONYMS)
     return any(getattr(kind, hook) is not getattr(Callback, hook) or hook in vars(callback) for hook in hooks)
 
 
 def check(callbacks: Any) -> list[Callback]:
-    """A user's callbacks as a list."""
+    """A user's callbacks as a list.
+
+    Parameters
+    ----------
+    callbacks : a callback, a list of them, or None.
+    """
     if callbacks is None:
         return []
     if isinstance(callbacks, Callback):

@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.tensor_file import check_name
+from fastnn._base.types import StrPath
 from fastnn._base.writing import append
-from fastnn.callbacks.base import Callback
-from fastnn.callbacks.monitor import Monitor
+from fastnn.callbacks.base import Callback, Logs
+from fastnn.callbacks.monitor import Mode, Monitor
 from fastnn.callbacks.progress import say
 
 
@@ -48,12 +49,12 @@ class ModelCheckpoint(Monitor):
 
     def __init__(
         self,
-        filepath: Any,
+        filepath: StrPath,
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
-        mode: str = "auto",
+        mode: Mode = "auto",
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
@@ -69,18 +70,18 @@ class ModelCheckpoint(Monitor):
         if save_freq != "epoch":
             vars(self)["on_train_batch_end"] = self._after_batch  # a hook in the class would make all users pay
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:
             self.find_direction()
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch = epoch
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.save_freq == "epoch":
             self._save(logs, epoch=epoch + 1)
 
-    def _after_batch(self, batch: int, logs: Any = None) -> None:
+    def _after_batch(self, batch: int, logs: Logs | None = None) -> None:
         self.updates += 1
         if self.updates == self.save_freq:
             self.updates = 0
@@ -133,7 +134,7 @@ class CSVLogger(Callback):
 
     writes = True
 
-    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+    def __init__(self, filename: StrPath, separator: str = ",", append: bool = False) -> None:
         came: Any = separator
         if not isinstance(came, str) or len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"separator must be one character that quotes nothing and ends no line, got {separator!r}")
@@ -153,7 +154,7 @@ class CSVLogger(Callback):
             os.truncate(self.filename, state["size"])
         self.columns, self.there = state["columns"] if length else [], state["there"]
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         goes_on = self.append or self.params.get("resumes", False)
         going_on = goes_on and os.path.isfile(self.filename)  # not so a pipe or a terminal, which cannot be read
         with open(self.filename, "rb+" if going_on else "wb") as file:
@@ -176,8 +177,8 @@ class CSVLogger(Callback):
                 file.write(b"\n")
         return columns
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        values = {"epoch": epoch, **logs}
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        values = {"epoch": epoch, **(logs or {})}
         if not self.columns:
             self.columns = list(values)
             self._write(self.columns)

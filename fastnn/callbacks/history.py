@@ -43,7 +43,13 @@ class History(Callback):
         self.kept_epoch: int | None = None
 
     def extend(self, epochs: Sequence[int], columns: dict[str, list[float]]) -> None:
-        """Append the values of some epochs; every list stays as long as :attr:`epoch`."""
+        """Append the values of some epochs; every list stays as long as :attr:`epoch`.
+
+        Parameters
+        ----------
+        epochs : numbers of the epochs.
+        columns : of each name a value for each epoch.
+        """
         for key in columns.keys() - self.history.keys() if self.epoch else ():
             self.history[key] = [NAN] * len(self.epoch)
         for key, values in columns.items():

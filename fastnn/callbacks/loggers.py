@@ -14,6 +14,7 @@ import time
 import weakref
 from typing import Any
 
+from fastnn._base.types import StrPath
 from fastnn.callbacks.base import Callback, Logs
 
 
@@ -43,7 +44,7 @@ class TensorBoardLogger(Callback):
 
     writes = True
 
-    def __init__(self, log_dir: Any = "logs"):
+    def __init__(self, log_dir: StrPath = "logs"):
         self.log_dir = os.fsdecode(log_dir)
         self.writers: dict[str, Any] = {}
 

@@ -6,12 +6,14 @@ is no metric is refused. A guess by the name (rejected) would quietly keep the w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from fastnn import metrics
 from fastnn._base.arguments import integer, number
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.progress import say
+
+Mode = Literal["auto", "min", "max"]
 
 
 class Monitor(Callback):
@@ -24,7 +26,7 @@ class Monitor(Callback):
 
     remembers: tuple[str, ...] = ("best",)
 
-    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+    def __init__(self, monitor: str, mode: Mode, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f'mode must be "auto", "min" or "max", got {mode!r}')
         self.monitor, self.mode = monitor, mode
@@ -119,7 +121,7 @@ class EarlyStopping(Monitor):
         min_delta: float = 0.0,
         patience: int = 0,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: Mode = "auto",
         baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
@@ -132,12 +134,13 @@ class EarlyStopping(Monitor):
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: Any = None
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None
         self.find_direction()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = {} if logs is None else logs
         if not self.is_due(logs):
             return
         value = self.value(logs)
@@ -154,7 +157,7 @@ class EarlyStopping(Monitor):
         if not better and self.wait >= self.patience and epoch > 0:
             self.stopped_epoch, self.model.stop_training = epoch, True
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         if self.stopped_epoch and self.verbose:
             say(f"stopped at epoch {self.stopped_epoch + 1}: {self.monitor} has not improved")
         if self.best_weights is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastnn._base.arguments import integer, number
 from fastnn.callbacks.base import Callback, Logs
-from fastnn.callbacks.monitor import Monitor
+from fastnn.callbacks.monitor import Mode, Monitor
 from fastnn.callbacks.progress import say
 from fastnn.schedules import Schedule
 
@@ -30,6 +30,7 @@ class ReduceLROnPlateau(Monitor):
     patience : epochs without improvement before the rate falls, and before it falls again.
     min_delta : what an improvement must exceed.
     cooldown : epochs after a fall that do not count towards ``patience``.
+    min_lr : the rate never falls below, from 0 on.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -51,7 +52,7 @@ class ReduceLROnPlateau(Monitor):
         factor: float = 0.1,
         patience: int = 10,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: Mode = "auto",
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
@@ -62,12 +63,13 @@ class ReduceLROnPlateau(Monitor):
         self.verbose, self.min_lr = verbose, number("min_lr", min_lr, low=0.0)
         self.wait = self.cooldown_counter = 0
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         check_settable(self)
         self.find_direction()
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = {} if logs is None else logs
         value = self.value(logs) if self.is_due(logs) else None
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         if value is None:

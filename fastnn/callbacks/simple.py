@@ -16,6 +16,13 @@ class LambdaCallback(Callback):
 
     Hooks at epochs and batches get a number and ``logs``, those at the beginning and end of training ``logs`` alone.
 
+    Parameters
+    ----------
+    on_epoch_begin, on_epoch_end : None or functions ``f(epoch, logs)``.
+    on_train_begin, on_train_end : None or functions ``f(logs)``.
+    on_train_batch_begin, on_train_batch_end : None or functions ``f(batch, logs)``.
+    **hooks : functions for other hooks by name, such as ``on_test_end``.
+
     >>> import numpy as np
     >>> from fastnn import Sequential
     >>> from fastnn.callbacks import LambdaCallback
@@ -63,6 +70,10 @@ class TerminateOnNaN(Callback):
 
     The model goes back to weights from before that epoch either way, and the history's last values are NaN.
     ``raise_error=True`` is as without the callback.
+
+    Parameters
+    ----------
+    raise_error : whether :class:`fastnn.DivergenceError` is raised, else training ends quietly.
 
     >>> import numpy as np
     >>> from fastnn import Sequential

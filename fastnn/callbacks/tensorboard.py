@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import integer
+from fastnn._base.types import StrPath
 from fastnn.callbacks.base import Logs
 from fastnn.callbacks.loggers import TensorBoardLogger
 
@@ -41,7 +42,7 @@ class TensorBoard(TensorBoardLogger):
 
     def __init__(
         self,
-        log_dir: Any = "logs",
+        log_dir: StrPath = "logs",
         histogram_freq: int = 0,
         write_graph: bool = True,
         write_images: bool = False,

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastnn._version import __version__
 from fastnn.cli import tune_command
-from fastnn.cli.table_options import table_options
+from fastnn.cli.table_options import stream_option, table_options
 from fastnn.cli.values import (
     backend,
     class_weight,
@@ -29,7 +29,8 @@ DATA_HELP = (
     "CSV with a header line, Parquet or Excel (.xlsx), plain or compressed (gzip, bzip2, xz, zip of one file, zstd); "
     "NPZ (arrays x and y, or x_train y_train x_test y_test), a folder of IDX files (MNIST's format; predict also takes "
     "one file of images), a folder of PNG or JPEG pictures with a folder for each class (extra image), - for standard "
-    "input, or the bundled set 'digits'. A file's first bytes tell what it is, not its name. Where DATA has rows to "
+    "input, or the bundled set 'digits'; or, read while it is used, a folder or a quoted pattern of Parquet, Arrow or "
+    "CSV files. A file's first bytes tell what it is, not its name. Where DATA has rows to "
     "train and rows to test, train takes the former, predict and evaluate take the latter."
 )
 PREDICTIONS_HELP = (
@@ -280,6 +281,7 @@ def _export(commands: Any) -> None:
 
 
 def _reading(p: argparse.ArgumentParser) -> None:
+    stream_option(p)
     p.add_argument("--sep", type=separator, dest="separator", metavar="SIGN", help="between fields of CSV: , ; tab |")
     p.add_argument("--decimal", choices=(".", ","), metavar="SIGN", help="before fractions in CSV: . or ,")
     p.add_argument("--encoding", type=encoding, metavar="NAME", help="of CSV, such as utf-8, latin-1, utf-16")

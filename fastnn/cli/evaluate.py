@@ -11,6 +11,7 @@ from fastnn.cli.data import Images, damaged_files, read_source, reading_options,
 from fastnn.cli.forecast import evaluate_series
 from fastnn.cli.predict import open_model, tell
 from fastnn.cli.report import Report
+from fastnn.cli.streams import is_streamed
 from fastnn.cli.table_report import check_report, check_table, write_report
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.summary import Summary
@@ -22,6 +23,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """Print the results on rows whose target is known."""
     check_report(arguments, arguments.model)
     model, encoding = open_model(arguments)
+    if is_streamed(arguments):
+        from fastnn.cli.stream_use import evaluate_stream
+
+        return evaluate_stream(arguments, model, encoding)
     if isinstance(encoding.features, SeriesFeatures):
         if arguments.report:
             raise ValueError("--report is for rows of a table, and this model is one of series; leave it out")

@@ -84,8 +84,8 @@ class Trained:
 class Rows:
     """What ``fit`` takes: rows, targets, weights, and held-out rows."""
 
-    x: Any
-    y: np.ndarray
+    x: Any  # a stream where y is None
+    y: np.ndarray | None
     weights: np.ndarray | None
     validation: tuple[Any, ...] | None
 
@@ -168,7 +168,7 @@ def _fit(
         model.fit(
             rows.x,
             rows.y,
-            batch_size=recipe.batch_size,
+            batch_size=None if rows.y is None else recipe.batch_size,
             epochs=recipe.epochs,
             validation_data=rows.validation,
             sample_weight=rows.weights,

@@ -18,7 +18,7 @@ from fastnn.tables.series import Forecast, SeriesFeatures, horizon_of
 from fastnn.tables.series_rows import Past, SeriesRows, series_rows, with_target
 from fastnn.tables.table import Text, with_gaps
 from fastnn.tables.target import Classes
-from fastnn.tables.write import Values
+from fastnn.tables.write import Values, free_name
 
 
 def continued(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> tuple[dict[str, Values], list[str]]:
@@ -62,13 +62,6 @@ def evaluate_series(arguments: argparse.Namespace, model: Any, encoding: Encodin
         )
     line = f"{source.name}: {found_line(rows.order, features.time)}; {counted(len(starts), 'window')}"
     return [line, *Forecasts(encoding, rows, starts, model).text()], notes
-
-
-def free_name(name: str, taken: Any) -> str:
-    """The name, or one that no column has."""
-    while name in taken:
-        name = f"predicted {name}"
-    return name
 
 
 def _known(encoding: Encoding) -> tuple[SeriesFeatures, Classes | Forecast]:

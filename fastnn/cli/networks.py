@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn import layers
+from fastnn import activations, initializers, layers
 from fastnn.layers import Layer
+from fastnn.layers.arguments import PaddingName
 from fastnn.tables.features import Pixels
 from fastnn.tables.series import SeriesFeatures
 
@@ -95,13 +96,14 @@ def augmentation(augment: str) -> list[Layer]:
 
 def dense_layers(widths: Any, activation: str) -> list[Layer]:
     """Dense layers of these widths, one behind the other."""
-    initializer = "he_normal" if activation in ("relu", "leaky_relu") else "glorot_uniform"
-    return [layers.Dense(units, activation, kernel_initializer=initializer) for units in widths]
+    initializer = initializers.get("he_normal" if activation in ("relu", "leaky_relu") else "glorot_uniform")
+    found = activations.get(activation)
+    return [layers.Dense(units, found, kernel_initializer=initializer) for units in widths]
 
 
 def _lenet(shape: tuple[int, ...], activation: str) -> list[Layer]:
     """The convolutions of LeNet-5 (LeCun et al. 1998), with maxima in place of its trained averages."""
-    second = "valid" if min(shape[:2]) >= LEAST_SIDE else "same"
+    second: PaddingName = "valid" if min(shape[:2]) >= LEAST_SIDE else "same"
     start: dict[str, Any] = {"activation": activation, "kernel_initializer": "he_normal"}
     return [
         layers.Conv2D(6, 5, padding="same", **start),
@@ -121,7 +123,7 @@ def _cnn(shape: tuple[int, ...], activation: str) -> list[Layer]:
             made += [
                 layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal"),
                 layers.BatchNormalization(),
-                layers.Activation(activation),
+                layers.Activation(activations.get(activation)),
             ]
         if side >= 2:
             made.append(layers.MaxPooling2D(2))

@@ -14,14 +14,15 @@ import numpy as np
 import fastnn
 from fastnn._base.writing import write_atomically
 from fastnn.cli.data import Images, Source, damaged_files, read_source, reading_options
-from fastnn.cli.forecast import continued, free_name
+from fastnn.cli.forecast import continued
 from fastnn.cli.output import check_output
+from fastnn.cli.streams import is_streamed
 from fastnn.tables import Encoding, Table
 from fastnn.tables.reading import Reading
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.table import Text, settle, with_gaps
 from fastnn.tables.target import Classes
-from fastnn.tables.write import Values, check_ending, csv_blocks, kept_values, table_bytes
+from fastnn.tables.write import Values, check_ending, csv_blocks, free_name, kept_values, table_bytes
 
 ALL = "all"
 
@@ -33,8 +34,13 @@ def predict(arguments: argparse.Namespace) -> int:
         check_output(arguments.out, arguments.data, arguments.model)
         check_ending(arguments.out)
     model, encoding = open_model(arguments)
+    streamed = is_streamed(arguments)
     if arguments.probabilities and not isinstance(encoding.target, Classes):
         raise ValueError("--probabilities needs a model of classes; this one predicts numbers")
+    if streamed:
+        from fastnn.cli.stream_use import predict_stream
+
+        return predict_stream(arguments, model, encoding)
     if isinstance(encoding.features, SeriesFeatures):
         columns, notes = continued(arguments, model, encoding)
     else:

@@ -43,7 +43,6 @@ def ranks(arguments: argparse.Namespace) -> Iterator[DataParallel | None]:
             block.enter_context(contextlib.redirect_stdout(block.enter_context(open(os.devnull, "w"))))
         block.enter_context(_ending(job))
         block.enter_context(job)
-        block.enter_context(job.limits())
         yield job
 
 
@@ -63,7 +62,7 @@ def _ending(job: DataParallel) -> Iterator[None]:
 
 def one_seed(job: DataParallel | None, seed: int) -> int:
     """The seed of the first rank: what is held out follows from it."""
-    return seed if job is None else job.number_of_first(seed)
+    return seed if job is None else job.distribution.number_of_first(seed)
 
 
 def check_together(job: DataParallel | None, time_limit: float | None) -> None:

@@ -12,8 +12,18 @@ PRESET_HELP = (
 )
 CV_HELP = "of tables: so many networks, each scored on its own part of the rows; the spread of the scores is told"
 
+STREAM_HELP = (
+    "read a table of Parquet, Arrow or CSV while it is used, a few row groups at a time, as is done for a folder of "
+    "tables, a quoted pattern ('data/*.parquet') and a file of more than 1 GiB"
+)
+
 
 def table_options(p: argparse.ArgumentParser) -> None:
     """Add them to the command."""
     p.add_argument("--preset", choices=("quick", "default", "best"), help=PRESET_HELP)
     p.add_argument("--cv", type=whole(low=2), metavar="FOLDS", help=CV_HELP)
+
+
+def stream_option(p: argparse.ArgumentParser) -> None:
+    """Add ``--stream`` to a command."""
+    p.add_argument("--stream", action="store_true", help=STREAM_HELP)

@@ -16,6 +16,7 @@ import fastnn
 from fastnn import optimizers, plot
 from fastnn._base.reprs import counted
 from fastnn._base.tensor_file import check_name
+from fastnn.activations.names import ActivationName
 from fastnn.cli.data import Images, damaged_files, read_source, reading_options
 from fastnn.cli.fit import Trained, fit_all
 from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, default_network, has_hidden, hidden_layers, input_shape
@@ -25,10 +26,12 @@ from fastnn.cli.ranks import check_together, one_seed, ranks
 from fastnn.cli.recipe import Recipe, choose_recipe
 from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
 from fastnn.cli.series_prepare import prepare_series
+from fastnn.cli.streams import is_streamed
 from fastnn.cli.table_report import check_report, check_table, summary_metadata, write_training_report
 from fastnn.cli.tabular import takes_recipe, train_recipe
 from fastnn.cli.texts import check_texts, in_words, text_network
 from fastnn.layers import Dense
+from fastnn.metrics.names import MetricName
 from fastnn.models.checkpoints import check_request, seed_of
 from fastnn.schedules import CosineDecay
 from fastnn.tables import Reading
@@ -58,6 +61,13 @@ def train(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace, watch: Any, job: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = one_seed(job, _seed(arguments))
+    if is_streamed(arguments):
+        from fastnn.cli.stream_train import prepare_stream, recipe_of
+
+        streamed = prepare_stream(arguments, seed)
+        arguments.optimizer, arguments.network = arguments.optimizer or "adam", "mlp"
+        recipe = recipe_of(arguments, streamed)
+        return _fit(streamed.sized(recipe.batch_size), arguments, recipe, watch, seed)
     texts = arguments.text or []
     reading = Reading(texts, verbatim=[arguments.target, *texts], keep=texts, **reading_options(arguments))
     reading = series_reading(arguments, reading) if arguments.window else reading
@@ -75,8 +85,13 @@ def _train(arguments: argparse.Namespace, watch: Any, job: Any) -> bool:
     arguments.optimizer = arguments.optimizer or "adam"
     prepared = prepare_series(source, arguments) if arguments.window else prepare(source, arguments, seed)
     arguments.network = arguments.network or default_network(prepared.n_steps)
-    _settle_activation(arguments, prepared, seed)
     recipe = choose_recipe(arguments, len(prepared.y), prepared.held_out is not None)
+    return _fit(prepared, arguments, recipe, watch, seed)
+
+
+def _fit(prepared: Any, arguments: argparse.Namespace, recipe: Recipe, watch: Any, seed: int) -> bool:
+    """Train the network of a recipe, tell and write; whether Ctrl-C ended the training."""
+    _settle_activation(arguments, prepared, seed)
     print(network_line(prepared, arguments, recipe, seed), flush=True)
     if watch:
         from fastnn.watch.command import describe
@@ -153,13 +168,15 @@ def build(
     """A compiled network for the encoding."""
     target = prepared.encoding.target
     output, loss = ends(target)
-    metric = "accuracy" if isinstance(target, Classes) else "r2"
+    metric: MetricName = "accuracy" if isinstance(target, Classes) else "r2"
     model = stack(prepared, arguments, output, seed)
     model.compile(optimizer=_optimizer(arguments, recipe, len(prepared.y), decay), loss=loss, metrics=[metric])
     return model
 
 
-def stack(prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, output: str, seed: int) -> fastnn.Model:
+def stack(
+    prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, output: ActivationName, seed: int
+) -> fastnn.Model:
     """The network for the encoding, built."""
     features, last = prepared.encoding.features, Dense(prepared.encoding.target.n_out, output)
     if isinstance(features, TextFeatures):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from fastnn._base.types import StrPath
 from fastnn.datasets.local import Parts, load_local
 
 FILES = ("fashion_mnist.npz", "fashion-mnist", "fashion_mnist")
 
 
-def load_data(path: Any = None) -> Parts:
+def load_data(path: StrPath | None = None) -> Parts:
     """The images as Keras gives them: ``(x_train, y_train), (x_test, y_test)``, uint8.
 
     Parameters

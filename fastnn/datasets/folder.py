@@ -15,6 +15,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer, lookup, shown
 from fastnn._base.reprs import counted
+from fastnn._base.types import StrPath
 from fastnn.tables.reading import MAX_BYTES
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
@@ -41,7 +42,7 @@ class Pictures:
         return f"<Pictures {self.x.shape}, {counted(len(self.damaged), 'file')} left out>"
 
 
-def is_picture_folder(folder: Any) -> bool:
+def is_picture_folder(folder: StrPath) -> bool:
     """Whether there is a picture in a folder or in a folder in it, two deep at most."""
     top = Path(folder)
     places = itertools.chain([top], _folders(top), (inner for each in _folders(top) for inner in _folders(each)))
@@ -49,7 +50,7 @@ def is_picture_folder(folder: Any) -> bool:
 
 
 def read_image_folder(
-    folder: Any,
+    folder: StrPath,
     part: str = "train",
     size: tuple[int, int] | None = None,
     channels: int | None = None,

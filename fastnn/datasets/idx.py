@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from fastnn._base.types import StrPath
 from fastnn.tables.reading import MAX_BYTES
 from fastnn.tables.unpack import Unreadable, reading, unpack
 
@@ -20,7 +20,7 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 PREFIXES = {"train": "train", "test": "t10k"}
 
 
-def read_idx(path: Any, max_bytes: int = MAX_BYTES) -> np.ndarray:
+def read_idx(path: StrPath, max_bytes: int = MAX_BYTES) -> np.ndarray:
     """Read one IDX file, plain or compressed, into an array of native byte order.
 
     Parameters
@@ -67,7 +67,7 @@ def idx_array(name: str, data: bytes) -> np.ndarray:
         return values.astype(dtype.newbyteorder("="))
 
 
-def read_idx_folder(folder: Any, part: str = "train", max_bytes: int = MAX_BYTES) -> tuple[np.ndarray, np.ndarray]:
+def read_idx_folder(folder: StrPath, part: str = "train", max_bytes: int = MAX_BYTES) -> tuple[np.ndarray, np.ndarray]:
     """Images ``(n, height, width)`` and labels ``(n,)`` of a folder in MNIST's layout.
 
     Parameters

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from fastnn._base.types import StrPath
 from fastnn.datasets.idx import read_idx_folder
 from fastnn.datasets.npz import read_npz
 
 Parts = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def load_local(name: str, files: tuple[str, ...], path: Any = None) -> Parts:
+def load_local(name: str, files: tuple[str, ...], path: StrPath | None = None) -> Parts:
     """``(x_train, y_train), (x_test, y_test)`` from an NPZ file or a folder of IDX files.
 
     Without a ``path`` the first of ``files`` is taken that is in the working folder or where Keras keeps its own.

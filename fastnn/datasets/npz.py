@@ -9,16 +9,16 @@ import io
 import math
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.reprs import names_in_words
+from fastnn._base.types import StrPath
 from fastnn.tables.reading import MAX_BYTES
 from fastnn.tables.unpack import Unreadable, reading, too_large, zip_names
 
 
-def read_npz(path: Any, part: str = "train", max_bytes: int = MAX_BYTES) -> tuple[np.ndarray, np.ndarray | None]:
+def read_npz(path: StrPath, part: str = "train", max_bytes: int = MAX_BYTES) -> tuple[np.ndarray, np.ndarray | None]:
     """Inputs ``(n, ...)`` and targets ``(n,)``, the latter None where the archive has none.
 
     Parameters

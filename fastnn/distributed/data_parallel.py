@@ -10,10 +10,10 @@ from fastnn._engine.distribution import Comm, Distribution, SelfComm, within
 from fastnn.distributed import launched
 from fastnn.distributed.mpi import MPIComm
 
-METHODS = ("gather", "exchange", "share", "broadcast", "leave", "abort")
+METHODS = ("gather", "exchange", "share", "leave", "abort")
 
 
-class DataParallel(Distribution):
+class DataParallel:
     """All processes (ranks) of a job train one model together, each with its part of every batch.
 
     A batch is cut into ``shards`` ranges of rows by their place, whatever the number of ranks. A fixed tree over the
@@ -37,6 +37,10 @@ class DataParallel(Distribution):
         and its sum each.
     timeout : seconds for which ranks wait for one that is not heard of.
 
+    Attributes
+    ----------
+    distribution : what the training loop is told.
+
     Raises
     ------
     ValueError
@@ -46,18 +50,20 @@ class DataParallel(Distribution):
 
     In a ``with`` block it is in force for every ``fit``, also of estimators:
 
-    >>> import numpy as np
+    >>> from fastnn import Sequential
     >>> from fastnn.distributed import DataParallel
-    >>> from fastnn.sklearn import MLPRegressor
-    >>> x = np.linspace(-1, 1, 60).reshape(30, 2)
+    >>> from fastnn.layers import Dense
+    >>> model = Sequential([Dense(1, input_shape=(1,))], seed=1)
+    >>> model.compile("sgd", "mse")
     >>> with DataParallel(shards=4) as ranks:
-    ...     model = MLPRegressor(8, max_iter=3, random_state=1).fit(x, x[:, 0])
+    ...     history = model.fit([[1.0], [2.0]], [1.0, 2.0])
     >>> ranks
     DataParallel(rank 0 of 1, shards=4)
     """
 
     def __init__(self, comm: Any = None, shards: int = 16, timeout: float = 300.0):
-        super().__init__(_comm(comm, timeout), integer("shards", shards, low=1))
+        self.comm, self.shards = _comm(comm, timeout), integer("shards", shards, low=1)
+        self.distribution = Distribution(self.comm, self.shards)
         self._blocks: list[AbstractContextManager[None]] = []
         if self.comm.size > self.shards:
             raise ValueError(
@@ -76,7 +82,7 @@ class DataParallel(Distribution):
         return self.comm.size
 
     def __enter__(self) -> DataParallel:
-        self._blocks.append(within(self))
+        self._blocks.append(within(self.distribution))
         self._blocks[-1].__enter__()
         return self
 

@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import number
-from fastnn._engine.distribution import Wanted
+from fastnn._engine.distribution import Comm, Wanted
 from fastnn.errors import DistributedError, DistributedTimeout
 
 MESSAGE, DATA = 11, 12  # tags
-SPIN = 100e-6  # seconds of waiting in which the processor is not given away
+SPIN = 2e-3  # seconds of waiting in which the processor is given to others that want it, and no longer
 REST = 50e-6
 PATIENCE = 5.0  # seconds in which the rank that failed may end the job, before another one does
 
 
-class MPIComm:
+class MPIComm(Comm):
     """A communicator of MPI.
 
     Parameters
@@ -106,10 +106,6 @@ class MPIComm:
         slices = [[vector[a:b]] if a < b else [] for a, b in pairwise(cuts)]
         self.exchange([slices[self.rank]] * self.size, slices)
 
-    def broadcast(self, message: bytes) -> bytes:
-        """See :class:`fastnn.distributed.Comm`."""
-        return self.gather(message if self.rank == 0 else b"")[0]
-
     def leave(self, message: bytes) -> None:
         """See :class:`fastnn.distributed.Comm`."""
         self.left += [self.comm.Isend([message, self.mpi.BYTE], rank, MESSAGE) for rank in self.others]
@@ -143,9 +139,19 @@ class MPIComm:
                 )
             if waited > SPIN:
                 time.sleep(REST)
+            else:
+                _give_way()
 
     def __repr__(self) -> str:
         return f"MPIComm(rank {self.rank} of {self.size}, timeout={self.timeout:g})"
+
+
+def _give_way() -> None:
+    """Let another process of this processor go on."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)
 
 
 def _mpi() -> Any:

@@ -75,6 +75,10 @@ CLASSES: dict[str, type[Initializer]] = {
 def get(initializer: object) -> Initializer:
     """Turn what a user wrote (name, object, class, configuration) into an initialiser.
 
+    Parameters
+    ----------
+    initializer : a name such as ``"he_normal"``, a class, an object, or a configuration.
+
     >>> from fastnn import initializers
     >>> initializers.get("glorot_uniform")
     VarianceScaling(mode='fan_avg', distribution='uniform')

@@ -41,7 +41,12 @@ class Initializer:
 @fixed
 @dataclass(frozen=True, repr=False)
 class Constant(Initializer):
-    """The same value everywhere."""
+    """The same value everywhere: ``w = value``.
+
+    Parameters
+    ----------
+    value : the number, finite.
+    """
 
     stored_name = "constant"
 
@@ -57,7 +62,7 @@ class Constant(Initializer):
 @fixed
 @dataclass(frozen=True, repr=False)
 class Zeros(Initializer):
-    """All zeros."""
+    """All numbers are 0: ``w = 0``."""
 
     stored_name = "zeros"
 
@@ -68,7 +73,7 @@ class Zeros(Initializer):
 @fixed
 @dataclass(frozen=True, repr=False)
 class Ones(Initializer):
-    """All ones."""
+    """All numbers are 1: ``w = 1``."""
 
     stored_name = "ones"
 
@@ -79,7 +84,12 @@ class Ones(Initializer):
 @fixed
 @dataclass(frozen=True, repr=False)
 class Identity(Initializer):
-    """``gain`` times the identity, for parameters of rank 2."""
+    """``gain`` times the identity, for parameters of rank 2.
+
+    Parameters
+    ----------
+    gain : what stands on the diagonal.
+    """
 
     stored_name = "identity"
 

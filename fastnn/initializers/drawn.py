@@ -17,7 +17,13 @@ from fastnn.initializers.quantile import TRUNCATED_TAIL, normal_quantile
 @fixed
 @dataclass(frozen=True, repr=False)
 class RandomUniform(Initializer):
-    """Uniform in [minval, maxval).
+    """Uniform: ``minval <= w < maxval``, each as likely.
+
+    Parameters
+    ----------
+    minval : the least number that is drawn.
+    maxval : all numbers that are drawn are below.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
 
     >>> from fastnn.initializers import RandomUniform
     >>> drawn = RandomUniform(-1.0, 1.0)((100, 100), seed=1, stream=0)
@@ -45,7 +51,14 @@ class RandomUniform(Initializer):
 @fixed
 @dataclass(frozen=True, repr=False)
 class RandomNormal(Initializer):
-    """Normal with the given mean and standard deviation."""
+    """Normal: ``w`` with density ``exp(-((w - mean) / stddev)**2 / 2) / (stddev sqrt(2 pi))``.
+
+    Parameters
+    ----------
+    mean : mean of what is drawn.
+    stddev : standard deviation of what is drawn, from 0 on.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    """
 
     stored_name = "random_normal"
 
@@ -66,7 +79,14 @@ class RandomNormal(Initializer):
 @fixed
 @dataclass(frozen=True, repr=False)
 class TruncatedNormal(Initializer):
-    """Normal cut at two standard deviations from the mean."""
+    """Normal cut at two standard deviations: ``mean - 2 stddev < w < mean + 2 stddev``.
+
+    Parameters
+    ----------
+    mean : mean of what is drawn.
+    stddev : standard deviation before the cut, from 0 on.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    """
 
     stored_name = "truncated_normal"
 
@@ -88,9 +108,14 @@ class TruncatedNormal(Initializer):
 @fixed
 @dataclass(frozen=True, repr=False)
 class Orthogonal(Initializer):
-    """Orthonormal rows or columns, times ``gain`` (Saxe et al. 2014).
+    """Orthonormal rows or columns, times ``gain``: ``w.T @ w = gain**2`` times the identity (Saxe et al. 2014).
 
     The decomposition is LAPACK's, so its last bits may differ between builds of NumPy.
+
+    Parameters
+    ----------
+    gain : a factor for all numbers.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
 
     >>> import numpy as np
     >>> from fastnn.initializers import Orthogonal

@@ -16,7 +16,12 @@ TRUNCATED_TAIL = 0.022750131948179209  # its weight beyond them on one side, erf
 
 
 def normal_quantile(u: np.ndarray) -> np.ndarray:
-    """Inverse of the standard normal distribution function (Wichura 1988, AS 241, PPND16)."""
+    """Inverse of the standard normal distribution function (Wichura 1988, AS 241, PPND16).
+
+    Parameters
+    ----------
+    u : numbers between 0 and 1.
+    """
     q = u - 0.5
     r = np.sqrt(-logarithm(np.minimum(u, 1 - u)))
     near, middle, far = 0.180625 - q * q, r - 1.6, r - 5.0

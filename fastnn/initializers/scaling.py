@@ -11,11 +11,17 @@ import numpy as np
 from fastnn._base.arguments import fixed, lookup, number
 from fastnn.initializers.base import Initializer, check_seed
 from fastnn.initializers.drawn import RandomNormal, RandomUniform, TruncatedNormal
+from fastnn.initializers.names import Distribution, Fan
 from fastnn.initializers.quantile import TRUNCATED_STDDEV
 
 
 def fans(shape: Sequence[int]) -> tuple[float, float]:
-    """``(fan_in, fan_out)`` of a parameter's shape."""
+    """``(fan_in, fan_out)`` of a parameter's shape.
+
+    Parameters
+    ----------
+    shape : shape of a kernel, ``(..., n_in, n_out)``.
+    """
     if len(shape) < 2:
         return (float(shape[0]), float(shape[0])) if shape else (1.0, 1.0)
     field = math.prod(shape[:-2])
@@ -27,11 +33,15 @@ def fans(shape: Sequence[int]) -> tuple[float, float]:
 class VarianceScaling(Initializer):
     """Variance ``scale / fan`` (Glorot and Bengio 2010; He et al. 2015).
 
+    ``fan_in`` counts the numbers that an output is made of, ``fan_out`` those that an input goes to, ``fan_avg`` is
+    their mean. Uniform numbers lie within ``sqrt(3 * scale / fan)``, normal ones are cut at two standard deviations.
+
     Parameters
     ----------
-    scale : float > 0.
+    scale : what the variance is a multiple of, above 0.
     mode : ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
     distribution : ``"uniform"``, ``"truncated_normal"`` or ``"untruncated_normal"``.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
 
     >>> from fastnn import initializers
     >>> initializers.get("he_normal")
@@ -44,8 +54,8 @@ class VarianceScaling(Initializer):
     stored_name = "variance_scaling"
 
     scale: float = 1.0
-    mode: str = "fan_in"
-    distribution: str = "truncated_normal"
+    mode: Fan = "fan_in"
+    distribution: Distribution = "truncated_normal"
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -75,42 +85,72 @@ class VarianceScaling(Initializer):
 
 
 class GlorotUniform(VarianceScaling):
-    """Uniform with variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio 2010)."""
+    """Uniform with variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio 2010).
+
+    Parameters
+    ----------
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    """
 
     def __init__(self, seed: int | None = None):
         super().__init__(1.0, "fan_avg", "uniform", seed)
 
 
 class GlorotNormal(VarianceScaling):
-    """Normal, cut, with variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio 2010)."""
+    """Normal, cut, with variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio 2010).
+
+    Parameters
+    ----------
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    """
 
     def __init__(self, seed: int | None = None):
         super().__init__(1.0, "fan_avg", "truncated_normal", seed)
 
 
 class HeUniform(VarianceScaling):
-    """Uniform with variance ``2 / fan_in`` (He et al. 2015)."""
+    """Uniform with variance ``2 / fan_in`` (He et al. 2015).
+
+    Parameters
+    ----------
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    """
 
     def __init__(self, seed: int | None = None):
         super().__init__(2.0, "fan_in", "uniform", seed)
 
 
 class HeNormal(VarianceScaling):
-    """Normal, cut, with variance ``2 / fan_in`` (He et al. 2015)."""
+    """Normal, cut, with variance ``2 / fan_in`` (He et al. 2015).
+
+    Parameters
+    ----------
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    """
 
     def __init__(self, seed: int | None = None):
         super().__init__(2.0, "fan_in", "truncated_normal", seed)
 
 
 class LecunUniform(VarianceScaling):
-    """Uniform with variance ``1 / fan_in`` (LeCun et al. 1998)."""
+    """Uniform with variance ``1 / fan_in`` (LeCun et al. 1998).
+
+    Parameters
+    ----------
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    """
 
     def __init__(self, seed: int | None = None):
         super().__init__(1.0, "fan_in", "uniform", seed)
 
 
 class LecunNormal(VarianceScaling):
-    """Normal, cut, with variance ``1 / fan_in`` (Klambauer et al. 2017)."""
+    """Normal, cut, with variance ``1 / fan_in`` (Klambauer et al. 2017).
+
+    Parameters
+    ----------
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    """
 
     def __init__(self, seed: int | None = None):
         super().__init__(1.0, "fan_in", "truncated_normal", seed)

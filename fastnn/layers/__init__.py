@@ -138,13 +138,23 @@ def __getattr__(name: str) -> Any:
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
-    """A layer's class and configuration, under Keras' names."""
+    """A layer's class and configuration, under Keras' names.
+
+    Parameters
+    ----------
+    layer : any layer.
+    """
     kind = type(layer).__name__
     return {"module": "fastnn.layers", "class_name": kind, "config": layer.get_config(), "registered_name": None}
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
     """The layer that :func:`serialize` described; ``custom_objects`` are classes of your own by name.
+
+    Parameters
+    ----------
+    config : what ``serialize`` gave.
+    custom_objects : classes and functions of yours by the names that stand in the file or configuration.
 
     >>> from fastnn.layers import Dense, deserialize, serialize
     >>> deserialize(serialize(Dense(8, "relu")))
@@ -157,7 +167,13 @@ def deserialize(config: Any, custom_objects: Mapping[str, type[Layer]] | None = 
 
 
 def from_config(stored: dict[str, Any], custom_objects: Mapping[str, Any] = NONE) -> Layer:
-    """The layer that :meth:`Layer.config` described; ``custom_objects`` are a user's classes and functions by name."""
+    """The layer that :meth:`Layer.config` described; ``custom_objects`` are a user's classes and functions by name.
+
+    Parameters
+    ----------
+    stored : what :meth:`Layer.config` gave.
+    custom_objects : classes and functions of yours by the names that stand in the file or configuration.
+    """
     told = {name: value for name, value in stored.items() if name not in ("class", "custom")}
     arguments = {name: _argument(value, custom_objects) for name, value in told.items()}
     if "custom" not in stored:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn import activations
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, activation
 from fastnn.activations import Activation as ActivationRecord
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -42,6 +42,13 @@ class ReLU(Elementwise):
 
     Other caps, and a ``threshold`` other than 0, have no kernels and are refused.
 
+    Parameters
+    ----------
+    max_value : None, or 6 to cap the output there.
+    negative_slope : the slope below zero.
+    threshold : 0; no other one is there.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import ReLU
     >>> Sequential([ReLU(negative_slope=0.5, input_shape=(2,))]).predict([[-1.0, 3.0]]).tolist()
@@ -51,7 +58,7 @@ class ReLU(Elementwise):
     max_value: float | None = None
     negative_slope: float = 0.0
     threshold: float = 0.0
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def _settle(self) -> None:
@@ -75,6 +82,11 @@ class ReLU(Elementwise):
 class LeakyReLU(Elementwise):
     """``x`` above zero, ``negative_slope * x`` below.
 
+    Parameters
+    ----------
+    negative_slope : the slope below zero.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import LeakyReLU
     >>> Sequential([LeakyReLU(0.5, input_shape=(2,))]).predict([[-1.0, 3.0]]).tolist()
@@ -82,7 +94,7 @@ class LeakyReLU(Elementwise):
     """
 
     negative_slope: float = 0.3
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def _settle(self) -> None:
@@ -97,13 +109,18 @@ class LeakyReLU(Elementwise):
 class ELU(Elementwise):
     """``x`` above zero, ``alpha * (exp(x) - 1)`` below (Clevert et al. 2015).
 
+    Parameters
+    ----------
+    alpha : what it tends to far below zero is ``-alpha``.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn.layers import ELU
     >>> ELU(0.5)
     ELU(alpha=0.5)
     """
 
     alpha: float = 1.0
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def _settle(self) -> None:
@@ -118,6 +135,11 @@ class ELU(Elementwise):
 class Softmax(Elementwise):
     """``exp(x) / sum(exp(x))`` along the last axis.
 
+    Parameters
+    ----------
+    axis : the axis of classes or units; only the last one, -1, is there.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Softmax
     >>> Sequential([Softmax(input_shape=(2,))]).predict([[5.0, 5.0]]).tolist()
@@ -125,7 +147,7 @@ class Softmax(Elementwise):
     """
 
     axis: int = -1
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def _settle(self) -> None:
@@ -141,6 +163,10 @@ class Softmax(Elementwise):
 class Identity(Described):
     """Gives what it gets.
 
+    Parameters
+    ----------
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Activation, Identity
     >>> Sequential([Identity(input_shape=(2,)), Activation("relu")]).predict([[-1.0, 3.0]]).tolist()
@@ -149,7 +175,7 @@ class Identity(Described):
 
     hands_on_masks = by_step = True
 
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from fastnn._base.arguments import flag, integer, number, shown
 from fastnn._ops import Operation, blank, dense
 from fastnn.initializers import Ones
+from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, default
 from fastnn.layers.attending import Attending
 from fastnn.layers.described import described
 from fastnn.layers.given_masks import with_masks
@@ -59,13 +60,13 @@ class MultiHeadAttention(Attending):
     dropout: float = 0.0
     use_bias: bool = True
     output_size: int | None = None
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
     seed: int | None = None
     name: str | None = field(default=None, compare=False)
     input_shape = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from fastnn._base.arguments import lookup, number, shown
 from fastnn._ops import Operation, warp
+from fastnn.layers.arguments import DataFormat, FillMode, FlipMode, Interpolation, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -53,8 +54,8 @@ class Warping(Described):
 class Interpolating(Warping):
     """A layer that reads between the pixels of an image, and outside of it."""
 
-    fill_mode: str
-    interpolation: str
+    fill_mode: FillMode
+    interpolation: Interpolation
     fill_value: float
 
     def _settle(self, **factors: Any) -> None:
@@ -118,10 +119,10 @@ class RandomFlip(Warping):
     [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]
     """
 
-    mode: str = "horizontal_and_vertical"
+    mode: FlipMode = "horizontal_and_vertical"
     seed: int | None = None
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -158,12 +159,12 @@ class RandomTranslation(Interpolating):
 
     height_factor: Any
     width_factor: Any
-    fill_mode: str = "reflect"
-    interpolation: str = "bilinear"
+    fill_mode: FillMode = "reflect"
+    interpolation: Interpolation = "bilinear"
     seed: int | None = None
     fill_value: float = 0.0
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -185,7 +186,7 @@ class RandomRotation(Interpolating):
     fill_mode, interpolation, fill_value, data_format : as of :class:`RandomTranslation`.
     seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
-    Shapes: ``(height, width, channels)`` stays.
+    Shapes: ``(height, width, channels)`` stays. ``y[m + p] = x[m + R @ p]``, with the middle ``m`` and the turn ``R``.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import RandomRotation
@@ -195,12 +196,12 @@ class RandomRotation(Interpolating):
     """
 
     factor: Any
-    fill_mode: str = "reflect"
-    interpolation: str = "bilinear"
+    fill_mode: FillMode = "reflect"
+    interpolation: Interpolation = "bilinear"
     seed: int | None = None
     fill_value: float = 0.0
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -222,7 +223,7 @@ class RandomZoom(Interpolating):
     fill_mode, interpolation, fill_value, data_format : as of :class:`RandomTranslation`.
     seed, input_shape, name : as of :class:`fastnn.layers.Dropout`.
 
-    Shapes: ``(height, width, channels)`` stays. What is read at ``i`` lies ``1 + factor`` times as far from the middle.
+    Shapes: ``(height, width, channels)`` stays. ``y[m + p] = x[m + (1 + factor) * p]``, with the middle ``m``.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import RandomZoom
@@ -233,12 +234,12 @@ class RandomZoom(Interpolating):
 
     height_factor: Any
     width_factor: Any = None
-    fill_mode: str = "reflect"
-    interpolation: str = "bilinear"
+    fill_mode: FillMode = "reflect"
+    interpolation: Interpolation = "bilinear"
     seed: int | None = None
     fill_value: float = 0.0
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -277,8 +278,8 @@ class RandomCrop(Warping):
     height: int
     width: int
     seed: int | None = None
-    data_format: str | None = None
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

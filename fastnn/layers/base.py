@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastnn._base.arguments import shown
+from fastnn._base.arrays import model_dtype, of_policy, rows_dtype
 from fastnn._base.reprs import cut
+from fastnn._base.types import DtypeLike
 from fastnn.layers import words
 from fastnn.layers.place import Place
 from fastnn.layers.weighted import Weighted
@@ -25,9 +27,12 @@ class Layer(Weighted):
 
     Parameters
     ----------
+    *arguments : none; a subclass has those of its constructor.
+    **given : those of every layer: ``name``, ``trainable``, ``dtype``, ``input_shape``, ``activity_regularizer``.
     name : shown in summaries and files.
     trainable : whether training changes its weights.
-    dtype : None, or the dtype that its model has to have.
+    dtype : None, or the dtype that its model has to have, ``"float32"`` or ``"float64"``; of an ``Input`` that of the
+        rows, which become the model's.
     input_shape : shape of one sample, for the first layer.
     activity_regularizer : name or object of :mod:`fastnn.regularizers`, of the layer's output.
 
@@ -66,7 +71,7 @@ class Layer(Weighted):
     states_input = False  # whether the layer only says what the model's input is
     stored_as: str | None = None  # in files, where that is not the class's name
     _place: Place | None = None
-    _dtype: Any = None
+    _dtype: DtypeLike | None = None
     _batch_rows: int | None = None
     _name_is_chosen = False  # by a model
 
@@ -76,7 +81,8 @@ class Layer(Weighted):
         if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"name must be a text, got {shown(self.name)}")
         if given.get("dtype") is not None:
-            object.__setattr__(self, "_dtype", given["dtype"])
+            (rows_dtype if self.states_input else model_dtype)(given["dtype"])
+            object.__setattr__(self, "_dtype", of_policy(given["dtype"]))
         if (rows := words.batch_rows(given)) is not None:
             object.__setattr__(self, "_batch_rows", rows)
         if not given.get("trainable", True):
@@ -92,7 +98,7 @@ class Layer(Weighted):
         object.__setattr__(self, "_name_is_chosen", True)
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> DtypeLike | None:
         """The dtype that the layer was given, None without; its model has to have the same."""
         return self._dtype
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from fastnn.errors import NotReadyError
 from fastnn.layers.edges import Call, Edge, edges_in
@@ -99,7 +99,7 @@ class Called(Own):
         """How many edges a use makes."""
         return self.n_outputs
 
-    def afresh(self) -> Any:
+    def afresh(self) -> Self:
         """The layer that begins every batch with zeros."""
         return self
 

@@ -6,7 +6,20 @@ import math
 from dataclasses import field, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fastnn._ops import Operation, conv
+from fastnn.layers.arguments import (
+    ActivationLike,
+    ConstraintLike,
+    DataFormat,
+    InitializerLike,
+    RegularizerLike,
+    ShapeLike,
+    SignalPadding,
+    Sizes,
+    default,
+)
 from fastnn.layers.described import Described, described
 from fastnn.layers.merging import Concatenate
 from fastnn.layers.parameter import Parameter, Shape
@@ -39,14 +52,15 @@ class Convolution(Described):
         return Windows(self.kernel_size, self.strides, self.dilation_rate, self.padding)
 
     @property
-    def bias(self: Any) -> Any:
+    def bias(self: Any) -> np.ndarray | None:
         """The bias as it is now, not to be written to; None without one."""
         return self.parameter("bias") if self.use_bias else None
 
     @property
-    def kernel(self: Any) -> Any:
+    def kernel(self: Any) -> np.ndarray:
         """The kernel as it is now, not to be written to; ``AttributeError`` where there are several."""
-        return self.parameter("kernel")
+        found: np.ndarray = self.parameter("kernel")
+        return found
 
     def _with_bias(self: Any, n: int, *kernels: Parameter) -> tuple[Parameter, ...]:
         """All parameters: kernels, and a bias of ``n`` numbers where there is one."""
@@ -69,38 +83,25 @@ class Convolution(Described):
 
 @described
 class Conv(Convolution):
-    """What :class:`Conv1D` and :class:`Conv2D` take.
-
-    Parameters
-    ----------
-    filters : channels of the output.
-    kernel_size, strides, dilation_rate : of the windows: a number, or one for each axis.
-    padding : ``"valid"``, ``"same"`` or, of signals, ``"causal"``.
-    data_format : None or ``"channels_last"``.
-    groups : so many groups of channels are read by as many groups of filters.
-    activation : name, record of :mod:`fastnn.activations`, or None for linear.
-    use_bias : whether each filter has a bias.
-    kernel_initializer ... bias_constraint : names or objects, as of :class:`Dense`.
-    input_shape, name : as of all layers.
-    """
+    """What :class:`Conv1D` and :class:`Conv2D` take."""
 
     filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
-    data_format: str | None = None
-    dilation_rate: Any = 1
+    kernel_size: Sizes
+    strides: Sizes = default(1)
+    padding: SignalPadding = "valid"
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = default(1)
     groups: int = 1
-    activation: Any = None
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -125,7 +126,7 @@ class Conv(Convolution):
 
 @described
 class Conv1D(Conv):
-    """``y = activation(x * kernel + bias)`` along signals; arguments as of :class:`Conv`.
+    """``y = activation(x * kernel + bias)`` along signals; arguments as of :class:`Conv2D`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, filters)``; kernel ``(kernel_size, channels / groups, filters)``,
     bias ``(filters,)``. With ``padding="causal"`` no output sees a later step.
@@ -157,7 +158,22 @@ class Conv1D(Conv):
 
 @described
 class Conv2D(Conv):
-    """``y = activation(x * kernel + bias)`` over images; arguments as of :class:`Conv`.
+    """``y = activation(x * kernel + bias)`` over images.
+
+    Parameters
+    ----------
+    filters : channels of the output.
+    kernel_size : numbers along each axis of a window: a whole number, or one for each axis.
+    strides : how far windows are apart, likewise.
+    padding : ``"valid"`` for windows inside the input alone, ``"same"`` for an output of ``ceil(n / strides)`` along an
+        axis of ``n``, with zeros around the input, or, of signals, ``"causal"``, with all zeros in front.
+    data_format : None or ``"channels_last"``.
+    dilation_rate : how far the numbers that a window reads are apart; above 1 with ``strides=1`` alone.
+    groups : so many groups of channels are read by as many groups of filters; it divides both.
+    activation : name, record of :mod:`fastnn.activations`, or None for linear.
+    use_bias : whether each filter has a bias.
+    kernel_initializer ... bias_constraint : as of :class:`Dense`.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, filters)``; kernel ``(*kernel_size, channels /
     groups, filters)``, bias ``(filters,)``.
@@ -174,33 +190,24 @@ class Conv2D(Conv):
 
 @described
 class DepthwiseConv(Convolution):
-    """What :class:`DepthwiseConv1D` and :class:`DepthwiseConv2D` take: each channel has filters of its own.
+    """What :class:`DepthwiseConv1D` and :class:`DepthwiseConv2D` take: each channel has filters of its own."""
 
-    Parameters
-    ----------
-    kernel_size, strides, padding, data_format, dilation_rate : as of :class:`Conv`.
-    depth_multiplier : filters of each channel.
-    activation, use_bias, input_shape, name : as of :class:`Conv`.
-    depthwise_initializer, depthwise_regularizer, depthwise_constraint : of the kernel; those of the bias as of
-        :class:`Conv`.
-    """
-
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
+    kernel_size: Sizes
+    strides: Sizes = default(1)
+    padding: SignalPadding = "valid"
     depth_multiplier: int = 1
-    data_format: str | None = None
-    dilation_rate: Any = 1
-    activation: Any = None
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = default(1)
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    depthwise_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    depthwise_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    depthwise_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    depthwise_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    depthwise_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    depthwise_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -219,7 +226,7 @@ class DepthwiseConv(Convolution):
 
 @described
 class DepthwiseConv1D(DepthwiseConv):
-    """Filters of each channel's own along signals; arguments as of :class:`DepthwiseConv`.
+    """Filters of each channel's own along signals; arguments as of :class:`DepthwiseConv2D`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, channels * depth_multiplier)``; kernel ``(kernel_size, channels,
     depth_multiplier)``.
@@ -230,7 +237,17 @@ class DepthwiseConv1D(DepthwiseConv):
 
 @described
 class DepthwiseConv2D(DepthwiseConv):
-    """Filters of each channel's own over images; arguments as of :class:`DepthwiseConv`.
+    """Filters of each channel's own over images: ``y[..., c * m + j] = x[..., c] * kernel[..., c, j]``, convolved.
+
+    Parameters
+    ----------
+    depth_multiplier : filters of each channel, a whole number from 1 on.
+    depthwise_initializer : of the kernel, a name or an object of :mod:`fastnn.initializers`.
+    depthwise_regularizer : likewise of :mod:`fastnn.regularizers`, or None for no penalty.
+    depthwise_constraint : likewise of :mod:`fastnn.constraints`, applied after every update, or None.
+    kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias : as of :class:`Conv2D`.
+    bias_initializer, bias_regularizer, activity_regularizer, bias_constraint : as of :class:`Conv2D`.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, channels * depth_multiplier)``; kernel
     ``(*kernel_size, channels, depth_multiplier)``.

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._ops import Operation, activation, dense
+from fastnn.layers.arguments import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
@@ -29,6 +30,7 @@ class Dense(Described):
     activity_regularizer : likewise, of the layer's output; divided by the rows of a batch, as Keras does.
     kernel_constraint, bias_constraint : names or objects of :mod:`fastnn.constraints`, applied after every update.
     input_shape : shape of one sample, for the first layer; ``input_dim=n`` means ``(n,)``.
+    input_dim : ``n`` means ``input_shape=(n,)``.
     name : shown in summaries and files.
 
     Shapes: ``(..., n_in)`` -> ``(..., units)``; kernel ``(n_in, units)``, bias ``(units,)``.
@@ -43,16 +45,16 @@ class Dense(Described):
     hands_on_masks = by_step = True
 
     units: int
-    activation: Any = None
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     input_dim: Any = None
     name: str | None = field(default=None, compare=False)
 
@@ -99,7 +101,12 @@ class Dense(Described):
 
 @described
 class Activation(Described):
-    """An activation as a layer of its own; after a linear Dense the plan joins the two.
+    """An activation as a layer of its own, ``y = activation(x)``; after a linear Dense the plan joins the two.
+
+    Parameters
+    ----------
+    activation : a name, a record of :mod:`fastnn.activations`, or None for linear.
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Activation
@@ -109,8 +116,8 @@ class Activation(Described):
 
     hands_on_masks = by_step = True
 
-    activation: Any
-    input_shape: Any = None
+    activation: ActivationLike
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ from fastnn.layers.own import by_inputs
 from fastnn.layers.parameter import Parameter, Shape, stated
 
 if TYPE_CHECKING:
+    from fastnn._base.types import DtypeLike
     from fastnn.layers.edges import Edge
 
 Class = TypeVar("Class", bound=type)
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
         """The arguments that all layers take by name; :mod:`fastnn.layers.words` finds them when a program runs."""
 
         _told_trainable: bool = _keyword(kw_only=True, default=True, alias="trainable")
-        _told_dtype: Any = _keyword(kw_only=True, default=None, alias="dtype")
+        _told_dtype: DtypeLike | None = _keyword(kw_only=True, default=None, alias="dtype")
         _told_rows: int | None = _keyword(kw_only=True, default=None, alias="batch_size")
         _told_shape: Any = _keyword(kw_only=True, default=None, alias="batch_input_shape")
 else:
@@ -99,7 +100,7 @@ class Described(Common):
         return self._place is not None
 
     def build(self, input_shape: Any) -> None:
-        """Refused: layers get their weights in models."""
+        """Refused, with any ``input_shape``: layers get their weights in models."""
         raise TypeError(f"{self!r} gets its weights in a model: Sequential([layer]).build({input_shape!r})")
 
     @by_inputs
@@ -147,7 +148,7 @@ class Described(Common):
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
-        """A layer as :meth:`get_config` describes it, with no weights yet.
+        """A layer from ``config``, as :meth:`get_config` gives it, with no weights yet.
 
         Raises
         ------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import Any
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, alpha_dropout, dropout
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.noise_shape import check_noise_shape, shared_rows
 from fastnn.layers.parameter import Shape
@@ -73,7 +75,7 @@ class Dropout(Sharing):
         Axes of 1 are neighbours.
     seed : whole number in [0, 2**64) from which what is drawn follows in place of the model's seed, which may then
         differ; two layers of one seed still draw different numbers. None for the model's.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense, Dropout
@@ -83,9 +85,9 @@ class Dropout(Sharing):
     """
 
     rate: float
-    noise_shape: Any = None
+    noise_shape: Sequence[int | None] | None = None
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
@@ -114,6 +116,12 @@ class SpatialDropout1D(SpatialDropout):
     Neighbouring steps are alike, so that numbers dropped one by one would be known from those beside them. See
     :class:`Dropout` for what is drawn, and from what; ``rate`` and ``seed`` are as there.
 
+    Parameters
+    ----------
+    rate : share of the numbers that are dropped in training, from 0 to less than 1.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    input_shape, name : as of :class:`Layer`.
+
     Shapes: ``(steps, channels)``, as it came.
 
     >>> from fastnn import Sequential
@@ -125,7 +133,7 @@ class SpatialDropout1D(SpatialDropout):
 
     rate: float
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 1
 
@@ -136,6 +144,12 @@ class SpatialDropout2D(SpatialDropout):
 
     See :class:`SpatialDropout1D`. Shapes: ``(height, width, channels)``, as it came.
 
+    Parameters
+    ----------
+    rate : share of the numbers that are dropped in training, from 0 to less than 1.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn.layers import SpatialDropout2D
     >>> SpatialDropout2D(0.5)
     SpatialDropout2D(rate=0.5)
@@ -143,7 +157,7 @@ class SpatialDropout2D(SpatialDropout):
 
     rate: float
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 2
 
@@ -162,9 +176,9 @@ class AlphaDropout(Sharing):
     """
 
     rate: float
-    noise_shape: Any = None
+    noise_shape: Sequence[int | None] | None = None
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:

@@ -15,6 +15,13 @@ from fastnn._base.arguments import shown
 class Edge:
     """The output of a layer in a graph.
 
+    Parameters
+    ----------
+    call : what made it.
+    index : its place among what that made.
+    sizes : shape of one sample.
+    others : the same where lengths that differ from batch to batch have their other value.
+
     Attributes
     ----------
     shape : of the array, with ``None`` for the batch axis, and for a length that differs from batch to batch.

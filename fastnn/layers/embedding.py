@@ -6,8 +6,11 @@ import math
 from dataclasses import field
 from typing import Any
 
+import numpy as np
+
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, blank, embedding, mask
+from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
@@ -25,6 +28,7 @@ class Embedding(Described):
         :mod:`fastnn.initializers`, :mod:`fastnn.regularizers` and :mod:`fastnn.constraints`.
     mask_zero : whether 0 stands for a step that is not there: layers behind this one leave it out (see
         docs/sequences.md). Its vector is there none the less.
+    input_length : steps of a sequence, as in older Keras; ``input_shape`` says the same.
     input_shape, name : as of all layers; ``input_length=n`` means ``(n,)``.
 
     Shapes: ``(...)`` -> ``(..., output_dim)``; embeddings ``(input_dim, output_dim)``. Other numbers are an error where
@@ -39,12 +43,12 @@ class Embedding(Described):
 
     input_dim: int
     output_dim: int
-    embeddings_initializer: Any = "uniform"
-    embeddings_regularizer: Any = None
-    embeddings_constraint: Any = None
+    embeddings_initializer: InitializerLike = default("uniform")
+    embeddings_regularizer: RegularizerLike = default(None)
+    embeddings_constraint: ConstraintLike = default(None)
     mask_zero: bool = False
     input_length: Any = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +59,7 @@ class Embedding(Described):
         settle(self, **told, mask_zero=flag("mask_zero", self.mask_zero))
 
     @property
-    def embeddings(self) -> Any:
+    def embeddings(self) -> np.ndarray:
         """The vectors as they are now, ``(input_dim, output_dim)``, not to be written to."""
         return self.parameter("embeddings")
 
@@ -90,7 +94,7 @@ class Masking(Described):
     Parameters
     ----------
     mask_value : what fills them.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, features)``, as it came.
 
@@ -103,7 +107,7 @@ class Masking(Described):
     """
 
     mask_value: float = 0.0
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     mask_operation = 0
     by_step = True

@@ -18,6 +18,7 @@ class Lambda(Layer):
     gradient : ``g(x, dy)`` gives ``dx``, the gradient of the loss by ``x`` from ``dy``, that by ``y``; for several
         inputs a list of them. Without it the layer may stand where nothing before it is trained.
     output_shape : shape of one sample of ``y``; without it ``function`` is asked with two rows of zeros.
+    **given : those of every layer: ``name``, ``trainable``, ``dtype``, ``input_shape``, ``activity_regularizer``.
     name, trainable, dtype, input_shape, activity_regularizer : see :class:`Layer`.
 
     Rows pass in blocks, as in a layer of one's own; see docs/own_layers.md.

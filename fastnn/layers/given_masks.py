@@ -17,6 +17,10 @@ class WithMask(Described):
 
     ``layer(x, mask=mask)`` is ``layer(WithMask()([x, mask]))``. A mask that came with the first input is replaced.
 
+    Parameters
+    ----------
+    name : as of :class:`Layer`.
+
     Shapes: ``(steps, ...)`` and ``(steps,)`` -> ``(steps, ...)``.
 
     >>> from fastnn import Model

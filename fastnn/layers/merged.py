@@ -2,46 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from fastnn.layers.edges import Edge
 from fastnn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 
 
-def add(inputs: Any, **given: Any) -> Any:
-    """``Add(**given)(inputs)``: the sum of a list of edges."""
+def add(inputs: Sequence[Edge], **given: Any) -> Edge:
+    """``Add(**given)(inputs)``: the sum of a list of edges.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Add(**given)(inputs)
 
 
-def subtract(inputs: Any, **given: Any) -> Any:
-    """``Subtract(**given)(inputs)``: the difference of a list of two edges."""
+def subtract(inputs: Sequence[Edge], **given: Any) -> Edge:
+    """``Subtract(**given)(inputs)``: the difference of a list of two edges.
+
+    Parameters
+    ----------
+    inputs : a list of two edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Subtract(**given)(inputs)
 
 
-def multiply(inputs: Any, **given: Any) -> Any:
-    """``Multiply(**given)(inputs)``: the product of a list of edges."""
+def multiply(inputs: Sequence[Edge], **given: Any) -> Edge:
+    """``Multiply(**given)(inputs)``: the product of a list of edges.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Multiply(**given)(inputs)
 
 
-def average(inputs: Any, **given: Any) -> Any:
-    """``Average(**given)(inputs)``: the mean of a list of edges."""
+def average(inputs: Sequence[Edge], **given: Any) -> Edge:
+    """``Average(**given)(inputs)``: the mean of a list of edges.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Average(**given)(inputs)
 
 
-def maximum(inputs: Any, **given: Any) -> Any:
-    """``Maximum(**given)(inputs)``: the largest of a list of edges, number by number."""
+def maximum(inputs: Sequence[Edge], **given: Any) -> Edge:
+    """``Maximum(**given)(inputs)``: the largest of a list of edges, number by number.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Maximum(**given)(inputs)
 
 
-def minimum(inputs: Any, **given: Any) -> Any:
-    """``Minimum(**given)(inputs)``: the smallest of a list of edges, number by number."""
+def minimum(inputs: Sequence[Edge], **given: Any) -> Edge:
+    """``Minimum(**given)(inputs)``: the smallest of a list of edges, number by number.
+
+    Parameters
+    ----------
+    inputs : a list of edges of one shape.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Minimum(**given)(inputs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **given: Any) -> Any:
-    """``Concatenate(axis, **given)(inputs)``: a list of edges one behind the other."""
+def concatenate(inputs: Sequence[Edge], axis: int = -1, **given: Any) -> Edge:
+    """``Concatenate(axis, **given)(inputs)``: a list of edges one behind the other.
+
+    Parameters
+    ----------
+    inputs : a list of edges, whose shapes differ along ``axis`` alone.
+    axis : that along which they stand one behind the other; 0 is the rows and cannot be, -1 the last one.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Concatenate(axis, **given)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, **given: Any) -> Any:
-    """``Dot(axes, **given)(inputs)``: products of a list of two edges."""
+def dot(inputs: Sequence[Edge], axes: int | Sequence[int] = -1, **given: Any) -> Edge:
+    """``Dot(axes, **given)(inputs)``: products of a list of two edges.
+
+    Parameters
+    ----------
+    inputs : a list of two edges.
+    axes : the axis, or one of each input, over which is summed.
+    **given : ``name``, ``trainable``, ``dtype`` and so on, as of :class:`Layer`.
+    """
     return Dot(axes, **given)(inputs)

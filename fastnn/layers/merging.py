@@ -75,6 +75,8 @@ class Choosing(Elementwise):
 class Add(Elementwise):
     """``x0 + x1 + ...``, of two inputs or more.
 
+    ``name`` is as of :class:`Layer`.
+
     >>> from fastnn.layers import Add
     >>> Add().output_shape((8,), (8,))
     (8,)
@@ -87,6 +89,8 @@ class Add(Elementwise):
 @described
 class Subtract(Elementwise):
     """``x0 - x1``.
+
+    ``name`` is as of :class:`Layer`.
 
     >>> from fastnn.layers import Subtract
     >>> Subtract().output_shape((8,), (8,))
@@ -102,6 +106,8 @@ class Subtract(Elementwise):
 class Multiply(Choosing):
     """``x0 * x1 * ...``, of two inputs or more.
 
+    ``name`` is as of :class:`Layer`.
+
     >>> from fastnn.layers import Multiply
     >>> Multiply().output_shape((8,), (1,))
     (8,)
@@ -115,6 +121,8 @@ class Multiply(Choosing):
 class Average(Elementwise):
     """``(x0 + x1 + ...) / n``, of two inputs or more.
 
+    ``name`` is as of :class:`Layer`.
+
     >>> from fastnn.layers import Average
     >>> Average().output_shape((5, 8), (5, 8))
     (5, 8)
@@ -126,7 +134,9 @@ class Average(Elementwise):
 
 @described
 class Maximum(Choosing):
-    """The largest of two inputs or more, number by number.
+    """The largest of two inputs or more, ``y = max(x[0], x[1])`` number by number.
+
+    ``name`` is as of :class:`Layer`.
 
     Where two are equal each takes half of the gradient, as in PyTorch; of more the first ones share it two at a time.
 
@@ -141,7 +151,9 @@ class Maximum(Choosing):
 
 @described
 class Minimum(Choosing):
-    """The smallest of two inputs or more, number by number; of equal ones the gradient is shared as by Maximum.
+    """The smallest of two inputs or more, ``y = min(x[0], x[1])``; of equal ones the gradient is shared as by Maximum.
+
+    ``name`` is as of :class:`Layer`.
 
     >>> from fastnn.layers import Minimum
     >>> Minimum().output_shape((8,), (8,))
@@ -221,7 +233,7 @@ class Concatenate(Joining):
 
 @described
 class Dot(Joining):
-    """Products of two inputs along an axis of each, sample by sample.
+    """Products of two inputs along an axis of each, sample by sample: ``y[i, j] = sum(a[i, k] * b[k, j])`` over ``k``.
 
     Parameters
     ----------

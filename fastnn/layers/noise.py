@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, noise
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.dropout import Dropping
 from fastnn.layers.parameter import Shape
@@ -36,10 +37,16 @@ class Noise(Described):
 
 @described
 class GaussianNoise(Noise):
-    """Adds normal noise of mean 0 and standard deviation ``stddev`` in training.
+    """Adds normal noise of mean 0 and standard deviation ``stddev`` in training: ``y = x + stddev * drawn``.
 
     What is drawn follows from ``seed``, without one the model's, the layer's place, the step and the element's index,
     so every backend draws the same. In prediction the layer does nothing.
+
+    Parameters
+    ----------
+    stddev : standard deviation of what is added in training.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    input_shape, name : as of :class:`Layer`.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -51,7 +58,7 @@ class GaussianNoise(Noise):
 
     stddev: float
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     multiplies = False
 
@@ -70,6 +77,12 @@ class GaussianDropout(Noise, Dropping):
     Mean and variance are those of the factors of :class:`Dropout` at the same rate. See :class:`GaussianNoise` for what
     is drawn.
 
+    Parameters
+    ----------
+    rate : the noise has the variance ``rate / (1 - rate)``, that of Dropout at this rate; from 0 to less than 1.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn.layers import GaussianDropout
     >>> GaussianDropout(0.2).deviation
     0.5
@@ -77,7 +90,7 @@ class GaussianDropout(Noise, Dropping):
 
     rate: float
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     multiplies = True
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, batch_norm
+from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
@@ -41,12 +42,12 @@ class Normalizing(Described):
         return {"w": 0 if self.scale else -1, "b": int(self.scale) if self.center else -1}
 
     @property
-    def gamma(self: Any) -> Any:
+    def gamma(self: Any) -> np.ndarray | None:
         """The factors as they are now, not to be written to; None without."""
         return self.parameter("gamma") if self.scale else None
 
     @property
-    def beta(self: Any) -> Any:
+    def beta(self: Any) -> np.ndarray | None:
         """What is added, as it is now, not to be written to; None without."""
         return self.parameter("beta") if self.center else None
 
@@ -94,16 +95,16 @@ class BatchNormalization(Normalizing):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
-    beta_initializer: Any = "zeros"
-    gamma_initializer: Any = "ones"
-    moving_mean_initializer: Any = "zeros"
-    moving_variance_initializer: Any = "ones"
-    beta_regularizer: Any = None
-    gamma_regularizer: Any = None
-    beta_constraint: Any = None
-    gamma_constraint: Any = None
+    beta_initializer: InitializerLike = default("zeros")
+    gamma_initializer: InitializerLike = default("ones")
+    moving_mean_initializer: InitializerLike = default("zeros")
+    moving_variance_initializer: InitializerLike = default("ones")
+    beta_regularizer: RegularizerLike = default(None)
+    gamma_regularizer: RegularizerLike = default(None)
+    beta_constraint: ConstraintLike = default(None)
+    gamma_constraint: ConstraintLike = default(None)
     synchronized: bool = False
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

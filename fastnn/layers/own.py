@@ -18,7 +18,9 @@ import numpy as np
 
 from fastnn import constraints, initializers, regularizers
 from fastnn._base.arguments import flag, integer, shown
+from fastnn._base.arrays import model_dtype, of_policy
 from fastnn._base.reprs import brief
+from fastnn._base.types import DtypeLike
 from fastnn._ops import Operation, own
 from fastnn.layers import words
 from fastnn.layers.classes import captured, is_ours, ours, theirs
@@ -111,7 +113,7 @@ class Own:
         self,
         shape: Any = (),
         initializer: Any = None,
-        dtype: Any = None,
+        dtype: DtypeLike | None = None,
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
@@ -141,7 +143,8 @@ class Own:
         if not (isinstance(told, str) and told) or any(weight.name == name for weight in self._own_weights):
             raise ValueError(f"each weight of {type(self).__name__} has a name of its own, got {name!r}")
         if dtype is not None:
-            self._dtype = dtype
+            model_dtype(dtype)
+            self._dtype = of_policy(dtype)
         sizes = tuple(integer("shape", size, low=1) for size in ((shape,) if isinstance(shape, int) else shape))
         start = initializers.get("glorot_uniform" if initializer is None else initializer)
         kept = constraints.get(constraint)
@@ -153,7 +156,12 @@ class Own:
         return weight
 
     def build(self, input_shape: Any) -> None:
-        """Make weights for this shape, by :meth:`add_weight`; what a class derives, without any by itself."""
+        """Make weights for this shape, by :meth:`add_weight`; what a class derives, without any by itself.
+
+        Parameters
+        ----------
+        input_shape : ``(None, *shape)``; of several inputs a list of such.
+        """
 
     @property
     def built(self) -> bool:
@@ -257,7 +265,12 @@ class Own:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The layer of :meth:`get_config`."""
+        """The layer of :meth:`get_config`.
+
+        Parameters
+        ----------
+        config : a dict of the constructor's arguments.
+        """
         return cls(**config)
 
     def config(self) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, parametric
+from fastnn.layers.arguments import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
@@ -26,7 +26,7 @@ class ParametricActivation(Described):
         softmax nor log_softmax.
     alpha_initializer, alpha_regularizer, alpha_constraint : names or objects of :mod:`fastnn.initializers`,
         :mod:`fastnn.regularizers` and :mod:`fastnn.constraints`.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(..., n)`` -> ``(..., n)``; alpha ``(n,)``.
 
@@ -45,11 +45,11 @@ class ParametricActivation(Described):
 
     hands_on_masks = by_step = True
 
-    activation: Any
-    alpha_initializer: Any = "ones"
-    alpha_regularizer: Any = None
-    alpha_constraint: Any = None
-    input_shape: Any = None
+    activation: ActivationLike
+    alpha_initializer: InitializerLike = default("ones")
+    alpha_regularizer: RegularizerLike = default(None)
+    alpha_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, periodic
 from fastnn.initializers import RandomNormal, RandomUniform
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import settle
@@ -32,7 +32,7 @@ class Periodic(Described):
         a target that wiggles with an input. Phases start uniform over a wave, kernel and bias uniform within
         ``1 / sqrt(frequencies)``.
     include_input : whether the number itself stands behind those it is mixed to.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(..., n)`` -> ``(..., n * (units + 1))``, without the input ``(..., n * units)``; frequencies and phases
     ``(n, frequencies)``, kernel ``(n, units, frequencies)``, bias ``(n, units)``.
@@ -56,7 +56,7 @@ class Periodic(Described):
     units: int = 3
     sigma: float = 0.1
     include_input: bool = True
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

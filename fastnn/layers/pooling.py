@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from fastnn._base.arguments import flag
 from fastnn._ops import Operation, masked_mean, pool
+from fastnn.layers.arguments import DataFormat, PaddingName, ShapeLike, Sizes, StridesLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -34,29 +35,20 @@ class AnyPooling(Described):
 
 @described
 class Pooling(AnyPooling):
-    """What :class:`MaxPooling1D`, :class:`MaxPooling2D`, :class:`AveragePooling1D` and :class:`AveragePooling2D` take.
+    """What the poolings of windows take; :class:`MaxPooling2D` describes it."""
 
-    Parameters
-    ----------
-    pool_size : of the windows: a number, or one for each axis.
-    strides : how far windows are apart, likewise; None for ``pool_size``, so that they stand side by side.
-    padding : ``"valid"`` for windows inside the input alone: ``(n - pool_size) // strides + 1`` along an axis of ``n``;
-        ``"same"`` for ``(n - 1) // strides + 1``, with padding that counts for nothing.
-    data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
-    """
-
-    pool_size: Any = 2
-    strides: Any = None
-    padding: str = "valid"
-    data_format: str | None = None
-    input_shape: Any = None
+    pool_size: Sizes = default(2)
+    strides: StridesLike = default(None)
+    padding: PaddingName = "valid"
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_data_format(self.data_format)
         size = sizes("pool_size", self.pool_size, self.rank)
-        strides = size if self.strides is None else sizes("strides", self.strides, self.rank)
+        given: Any = self.strides
+        strides = size if given is None else sizes("strides", given, self.rank)
         settle(self, pool_size=size, strides=strides, padding=check_padding(self.padding))
 
     @property
@@ -74,7 +66,7 @@ class Pooling(AnyPooling):
 
 @described
 class MaxPooling1D(Pooling):
-    """The largest number of each window of a signal; arguments as of :class:`Pooling`.
+    """The largest number of each window of a signal; arguments as of :class:`MaxPooling2D`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, channels)``; ``y[i, c] = max(x[i * strides + j, c])`` over ``j <
     pool_size``. The first of several largest numbers has the gradient.
@@ -91,7 +83,16 @@ class MaxPooling1D(Pooling):
 
 @described
 class MaxPooling2D(Pooling):
-    """The largest number of each window of an image; arguments as of :class:`Pooling`.
+    """The largest number of each window of an image: ``y[i, j, c] = max(x[i * strides + k, j * strides + l, c])``.
+
+    Parameters
+    ----------
+    pool_size : of the windows: a number, or one for each axis.
+    strides : how far windows are apart, likewise; None for ``pool_size``, so that they stand side by side.
+    padding : ``"valid"`` for windows inside the input alone: ``(n - pool_size) // strides + 1`` along an axis of ``n``;
+        ``"same"`` for ``(n - 1) // strides + 1``, with padding that counts for nothing.
+    data_format : None or ``"channels_last"``.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, channels)``. The first of several largest numbers
     of a window, in row-major order, has the gradient.
@@ -107,7 +108,7 @@ class MaxPooling2D(Pooling):
 
 @described
 class AveragePooling1D(Pooling):
-    """The mean of each window of a signal; arguments as of :class:`Pooling`.
+    """The mean of each window of a signal; arguments as of :class:`MaxPooling2D`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, channels)``; ``y[i, c] = mean(x[i * strides + j, c])`` over ``j <
     pool_size``. With ``padding="same"`` the mean is of the steps inside the signal. Keras computes that on TensorFlow
@@ -125,7 +126,7 @@ class AveragePooling1D(Pooling):
 
 @described
 class AveragePooling2D(Pooling):
-    """The mean of each window of an image; arguments as of :class:`Pooling`.
+    """The mean of each window of an image; arguments as of :class:`MaxPooling2D`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, channels)``. With ``padding="same"`` the mean is
     of the places inside the image. Keras computes that on TensorFlow and JAX; on PyTorch it repeats the image's edge
@@ -143,18 +144,11 @@ class AveragePooling2D(Pooling):
 
 @described
 class GlobalPooling(AnyPooling):
-    """What the four global poolings take.
+    """What the global poolings take; :class:`GlobalMaxPooling2D` describes it."""
 
-    Parameters
-    ----------
-    data_format : None or ``"channels_last"``.
-    keepdims : whether the axes that are pooled stay, with size 1.
-    input_shape, name : as of all layers.
-    """
-
-    data_format: str | None = None
+    data_format: DataFormat | None = None
     keepdims: bool = False
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -172,7 +166,7 @@ class GlobalPooling(AnyPooling):
 
 @described
 class GlobalMaxPooling1D(GlobalPooling):
-    """The largest number of each channel of a signal; arguments as of :class:`GlobalPooling`.
+    """The largest number of each channel of a signal; arguments as of :class:`GlobalMaxPooling2D`.
 
     Shapes: ``(steps, channels)`` -> ``(channels,)``, with ``keepdims`` ``(1, channels)``.
 
@@ -187,7 +181,13 @@ class GlobalMaxPooling1D(GlobalPooling):
 
 @described
 class GlobalMaxPooling2D(GlobalPooling):
-    """The largest number of each channel of an image; arguments as of :class:`GlobalPooling`.
+    """The largest number of each channel of an image: ``y[c] = max(x[i, j, c])`` over all places.
+
+    Parameters
+    ----------
+    data_format : None or ``"channels_last"``.
+    keepdims : whether the axes that are pooled stay, with size 1.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(channels,)``, with ``keepdims`` ``(1, 1, channels)``.
 
@@ -202,7 +202,7 @@ class GlobalMaxPooling2D(GlobalPooling):
 
 @described
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean of each channel of a signal; arguments as of :class:`GlobalPooling`.
+    """The mean of each channel of a signal; arguments as of :class:`GlobalMaxPooling2D`.
 
     Of a sequence with a mask it is the mean over the steps that count, 0 where none does.
 
@@ -225,7 +225,7 @@ class GlobalAveragePooling1D(GlobalPooling):
 
 @described
 class GlobalAveragePooling2D(GlobalPooling):
-    """The mean of each channel of an image; arguments as of :class:`GlobalPooling`.
+    """The mean of each channel of an image; arguments as of :class:`GlobalMaxPooling2D`.
 
     Shapes: ``(height, width, channels)`` -> ``(channels,)``, with ``keepdims`` ``(1, 1, channels)``.
 

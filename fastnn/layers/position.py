@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import integer
 from fastnn._ops import Operation, position
+from fastnn.layers.arguments import InitializerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import OPEN, OTHER, Parameter, Shape
 from fastnn.layers.settling import settle
@@ -15,13 +15,13 @@ from fastnn.layers.settling import settle
 
 @described
 class PositionEmbedding(Described):
-    """A trained vector for each place in a sequence, as numbers to be added to it; KerasHub's layer of that name.
+    """A trained vector for each place in a sequence, ``y[t] = w[t]``, to be added to it; KerasHub's layer of that name.
 
     Parameters
     ----------
     sequence_length : of the longest sequence.
     initializer : name or object of :mod:`fastnn.initializers`.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, features)``, as it came; position_embeddings ``(sequence_length, features)``, of which the first
     ``steps`` are given.
@@ -35,8 +35,8 @@ class PositionEmbedding(Described):
     """
 
     sequence_length: int
-    initializer: Any = "glorot_uniform"
-    input_shape: Any = None
+    initializer: InitializerLike = default("glorot_uniform")
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     hands_on_masks = True
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation, prelu
+from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
@@ -23,7 +24,7 @@ class PReLU(Described):
         :mod:`fastnn.regularizers` and :mod:`fastnn.constraints`.
     shared_axes : axes along which one alpha serves, counted with 0 for the batch: the first ones, so ``[1, 2]`` for an
         alpha for each channel of an image, ``[1]`` for each channel of a signal.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: as it came; weight alpha as large as a sample, with 1 for shared axes.
 
@@ -35,11 +36,11 @@ class PReLU(Described):
 
     hands_on_masks = True
 
-    alpha_initializer: Any = "zeros"
-    alpha_regularizer: Any = None
-    alpha_constraint: Any = None
+    alpha_initializer: InitializerLike = default("zeros")
+    alpha_regularizer: RegularizerLike = default(None)
+    alpha_constraint: ConstraintLike = default(None)
     shared_axes: Any = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, copy
+from fastnn.layers.arguments import DataFormat, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -71,9 +72,9 @@ class Framed(Rearranging):
 class ZeroPadding(Framed):
     """What :class:`ZeroPadding1D` and :class:`ZeroPadding2D` take."""
 
-    padding: Any = 1
-    data_format: str | None = None
-    input_shape: Any = None
+    padding: int | Sequence[int] | Sequence[Sequence[int]] = 1
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     framed = "padding"
 
@@ -96,7 +97,7 @@ class ZeroPadding1D(ZeroPadding):
     ----------
     padding : steps before and behind: a number, or a pair.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, channels)`` -> ``(before + steps + behind, channels)``.
 
@@ -118,7 +119,7 @@ class ZeroPadding2D(ZeroPadding):
     padding : lines and places: one number for all sides, ``(above and below, left and right)``, or ``((top, bottom),
         (left, right))``.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(top + height + bottom, left + width + right, channels)``.
 
@@ -134,7 +135,7 @@ class ZeroPadding2D(ZeroPadding):
 class Cropping(Framed):
     """A signal or an image without what is around its middle."""
 
-    cropping: Any
+    cropping: int | Sequence[int] | Sequence[Sequence[int]]
     framed = "cropping"
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -158,7 +159,7 @@ class Cropping1D(Cropping):
     Parameters
     ----------
     cropping : steps before and behind: a number, or a pair.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, channels)`` -> ``(steps - before - behind, channels)``.
 
@@ -168,8 +169,8 @@ class Cropping1D(Cropping):
     [[[1.0]]]
     """
 
-    cropping: Any = 1
-    input_shape: Any = None
+    cropping: int | Sequence[int] | Sequence[Sequence[int]] = 1
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 1
 
@@ -183,7 +184,7 @@ class Cropping2D(Cropping):
     cropping : lines and places: one number for all sides, ``(above and below, left and right)``, or ``((top, bottom),
         (left, right))``.
     data_format : None or ``"channels_last"``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(height - top - bottom, width - left - right, channels)``.
 
@@ -193,8 +194,8 @@ class Cropping2D(Cropping):
     (None, 24, 20, 3)
     """
 
-    cropping: Any = 0
-    data_format: str | None = None
-    input_shape: Any = None
+    cropping: int | Sequence[int] | Sequence[Sequence[int]] = 0
+    data_format: DataFormat | None = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     rank = 2

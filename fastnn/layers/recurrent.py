@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.arguments import flag
 from fastnn._ops import gru, lstm, simple_rnn
 from fastnn.initializers import Initializer
+from fastnn.layers.arguments import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.recurring import Recurrent
@@ -55,18 +55,18 @@ class SimpleRNN(Recurrent):
     """
 
     units: int
-    activation: Any = "tanh"
+    activation: ActivationLike = default("tanh")
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    recurrent_initializer: Any = "orthogonal"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    recurrent_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    recurrent_constraint: Any = None
-    bias_constraint: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    recurrent_initializer: InitializerLike = default("orthogonal")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    recurrent_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    recurrent_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     return_sequences: bool = False
@@ -75,7 +75,7 @@ class SimpleRNN(Recurrent):
     stateful: bool = False
     zero_output_for_mask: bool = False
     seed: int | None = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     op, cell = simple_rnn.OP, simple_rnn.CELL
 
@@ -109,20 +109,20 @@ class LSTM(Recurrent):
     """
 
     units: int
-    activation: Any = "tanh"
-    recurrent_activation: Any = "sigmoid"
+    activation: ActivationLike = default("tanh")
+    recurrent_activation: ActivationLike = default("sigmoid")
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    recurrent_initializer: Any = "orthogonal"
-    bias_initializer: Any = "zeros"
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    recurrent_initializer: InitializerLike = default("orthogonal")
+    bias_initializer: InitializerLike = default("zeros")
     unit_forget_bias: bool = True
-    kernel_regularizer: Any = None
-    recurrent_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    recurrent_constraint: Any = None
-    bias_constraint: Any = None
+    kernel_regularizer: RegularizerLike = default(None)
+    recurrent_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    recurrent_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     seed: int | None = None
@@ -131,7 +131,7 @@ class LSTM(Recurrent):
     go_backwards: bool = False
     stateful: bool = False
     zero_output_for_mask: bool = False
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     op, cell = lstm.OP, lstm.CELL
 
@@ -170,19 +170,19 @@ class GRU(Recurrent):
     """
 
     units: int
-    activation: Any = "tanh"
-    recurrent_activation: Any = "sigmoid"
+    activation: ActivationLike = default("tanh")
+    recurrent_activation: ActivationLike = default("sigmoid")
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    recurrent_initializer: Any = "orthogonal"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    recurrent_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    recurrent_constraint: Any = None
-    bias_constraint: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    recurrent_initializer: InitializerLike = default("orthogonal")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    recurrent_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    recurrent_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     seed: int | None = None
@@ -192,7 +192,7 @@ class GRU(Recurrent):
     stateful: bool = False
     reset_after: bool = True
     zero_output_for_mask: bool = False
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     op, cell = gru.OP, gru.CELL
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fastnn._base.arguments import flag, integer, number
 from fastnn._ops import Operation, blank, copy, dropout, recall, remember
 from fastnn._ops.recurrent import Cell, needs_z
@@ -60,17 +62,17 @@ class Recurrent(Carrying, Described):
         settle(self, **told, **more)
 
     @property
-    def kernel(self) -> Any:
+    def kernel(self) -> np.ndarray:
         """The input's kernel as it is now, ``(features, gates * units)``, not to be written to."""
         return self.parameter("kernel")
 
     @property
-    def recurrent_kernel(self) -> Any:
+    def recurrent_kernel(self) -> np.ndarray:
         """The state's kernel as it is now, ``(units, gates * units)``, not to be written to."""
         return self.parameter("recurrent_kernel")
 
     @property
-    def bias(self: Any) -> Any:
+    def bias(self: Any) -> np.ndarray | None:
         """The bias as it is now, not to be written to; None without one."""
         return self.parameter("bias") if self.use_bias else None
 

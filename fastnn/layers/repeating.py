@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation
+from fastnn.layers.arguments import DataFormat, Interpolation, ShapeLike, default
 from fastnn.layers.described import described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.rearranging import Rearranging
@@ -24,7 +26,7 @@ class UpSampling1D(Rearranging):
     Parameters
     ----------
     size : how often.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, channels)`` -> ``(size * steps, channels)``.
 
@@ -35,7 +37,7 @@ class UpSampling1D(Rearranging):
     """
 
     size: int = 2
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -59,7 +61,7 @@ class UpSampling2D(Rearranging):
     size : how often along both axes: a number, or one for each.
     data_format : None or ``"channels_last"``.
     interpolation : ``"nearest"``; Keras' others compute new numbers, and are not there.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(size[0] * height, size[1] * width, channels)``.
 
@@ -71,9 +73,9 @@ class UpSampling2D(Rearranging):
     """
 
     size: Any = 2
-    data_format: str | None = None
-    interpolation: str = "nearest"
-    input_shape: Any = None
+    data_format: DataFormat | None = None
+    interpolation: Interpolation = "nearest"
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -105,7 +107,7 @@ class RepeatVector(Rearranging):
     Parameters
     ----------
     n : how often.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(features,)`` -> ``(n, features)``.
 
@@ -116,7 +118,7 @@ class RepeatVector(Rearranging):
     """
 
     n: int
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +140,7 @@ class Permute(Rearranging):
     Parameters
     ----------
     dims : which axis of the input, counted from 1, each axis of the output is.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(n_1, n_2, ...)`` -> ``(n_dims[0], n_dims[1], ...)``. Axes that stay side by side count as one; of what is
     left, five can be put into another order at once.
@@ -149,8 +151,8 @@ class Permute(Rearranging):
     [[[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]]
     """
 
-    dims: Any
-    input_shape: Any = None
+    dims: Sequence[int]
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation, group_norm, layer_norm, normalize
+from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.normalization import Normalizing, check_last, checked_axis
 from fastnn.layers.parameter import Parameter, Shape
@@ -44,13 +45,13 @@ class LayerNormalization(Normalizing):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
-    beta_initializer: Any = "zeros"
-    gamma_initializer: Any = "ones"
-    beta_regularizer: Any = None
-    gamma_regularizer: Any = None
-    beta_constraint: Any = None
-    gamma_constraint: Any = None
-    input_shape: Any = None
+    beta_initializer: InitializerLike = default("zeros")
+    gamma_initializer: InitializerLike = default("ones")
+    beta_regularizer: RegularizerLike = default(None)
+    gamma_regularizer: RegularizerLike = default(None)
+    beta_constraint: ConstraintLike = default(None)
+    gamma_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -97,13 +98,13 @@ class GroupNormalization(Normalizing):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
-    beta_initializer: Any = "zeros"
-    gamma_initializer: Any = "ones"
-    beta_regularizer: Any = None
-    gamma_regularizer: Any = None
-    beta_constraint: Any = None
-    gamma_constraint: Any = None
-    input_shape: Any = None
+    beta_initializer: InitializerLike = default("zeros")
+    gamma_initializer: InitializerLike = default("ones")
+    beta_regularizer: RegularizerLike = default(None)
+    gamma_regularizer: RegularizerLike = default(None)
+    beta_constraint: ConstraintLike = default(None)
+    gamma_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -145,7 +146,7 @@ class UnitNormalization(Described):
     hands_on_masks = True
 
     axis: Any = -1
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

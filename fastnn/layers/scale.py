@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn._ops import Operation, scale
+from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import settle
@@ -36,10 +36,10 @@ class Scale(Described):
 
     hands_on_masks = True
 
-    initializer: Any = "ones"
-    regularizer: Any = None
-    constraint: Any = None
-    input_shape: Any = None
+    initializer: InitializerLike = default("ones")
+    regularizer: RegularizerLike = default(None)
+    constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 import numpy as np
 
 from fastnn._ops import Operation, dense
+from fastnn.layers.arguments import (
+    ActivationLike,
+    ConstraintLike,
+    DataFormat,
+    InitializerLike,
+    RegularizerLike,
+    ShapeLike,
+    SignalPadding,
+    Sizes,
+    default,
+)
 from fastnn.layers.convolution import Convolution
 from fastnn.layers.described import described
 from fastnn.layers.parameter import Parameter, Shape
@@ -18,38 +28,28 @@ from fastnn.layers.windows import PADDINGS, count
 
 @described
 class SeparableConv(Convolution):
-    """What :class:`SeparableConv1D` and :class:`SeparableConv2D` take.
-
-    Parameters
-    ----------
-    filters : channels of the output.
-    kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, input_shape, name : as of
-        :class:`Conv`.
-    depth_multiplier : filters of each channel in the first step.
-    depthwise_initializer ... pointwise_constraint : of the kernels of the first and the second step.
-    bias_initializer, bias_regularizer, activity_regularizer, bias_constraint : as of :class:`Conv`.
-    """
+    """What :class:`SeparableConv1D` and :class:`SeparableConv2D` take."""
 
     filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
-    data_format: str | None = None
-    dilation_rate: Any = 1
+    kernel_size: Sizes
+    strides: Sizes = default(1)
+    padding: SignalPadding = "valid"
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = default(1)
     depth_multiplier: int = 1
-    activation: Any = None
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    depthwise_initializer: Any = "glorot_uniform"
-    pointwise_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    depthwise_regularizer: Any = None
-    pointwise_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    depthwise_constraint: Any = None
-    pointwise_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    depthwise_initializer: InitializerLike = default("glorot_uniform")
+    pointwise_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    depthwise_regularizer: RegularizerLike = default(None)
+    pointwise_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    depthwise_constraint: ConstraintLike = default(None)
+    pointwise_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class SeparableConv(Convolution):
 
 @described
 class SeparableConv1D(SeparableConv):
-    """A depthwise convolution along signals, then a dense layer at each step; arguments as of :class:`SeparableConv`.
+    """A depthwise convolution along signals, then a dense layer at each step; arguments as of :class:`SeparableConv2D`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, filters)``.
     """
@@ -99,7 +99,21 @@ class SeparableConv1D(SeparableConv):
 
 @described
 class SeparableConv2D(SeparableConv):
-    """A depthwise convolution over images, then a dense layer at each place; arguments as of :class:`SeparableConv`.
+    """A depthwise convolution over images, then a dense layer at each place.
+
+    ``y = activation(depthwise(x) @ pointwise_kernel + bias)``, the first as :class:`DepthwiseConv2D`.
+
+    Parameters
+    ----------
+    filters : channels of the output.
+    depth_multiplier : filters of each channel in the first step, a whole number from 1 on.
+    depthwise_initializer, pointwise_initializer : of the kernels of the first and the second step, names or objects of
+        :mod:`fastnn.initializers`.
+    depthwise_regularizer, pointwise_regularizer : likewise of :mod:`fastnn.regularizers`, or None for no penalty.
+    depthwise_constraint, pointwise_constraint : likewise of :mod:`fastnn.constraints`, or None.
+    kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias : as of :class:`Conv2D`.
+    bias_initializer, bias_regularizer, activity_regularizer, bias_constraint : as of :class:`Conv2D`.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, filters)``.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn.layers.arguments import ShapeLike, TargetShape, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.parameter import Shape, check_shape, other_shape
@@ -18,6 +19,11 @@ from fastnn.layers.settling import settle
 @described
 class InputLayer(Described):
     """States the shape of one sample; :func:`Input` makes it, and gives its edge.
+
+    Parameters
+    ----------
+    shape : shape of one sample, without the rows; None for a length that differs from batch to batch.
+    name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense, InputLayer
@@ -55,6 +61,11 @@ def Input(*arguments: Any, **named: Any) -> Edge:
 
     Also the first in the list of a :class:`fastnn.Sequential`.
 
+    Parameters
+    ----------
+    *arguments : as of :func:`fastnn.layers.Input` in Keras: ``shape``, ``name``, ``dtype``, ``batch_shape``.
+    **named : the same by name.
+
     >>> from fastnn import Model
     >>> from fastnn.layers import Dense, Input
     >>> x = Input((20,), name="features")
@@ -68,6 +79,10 @@ def Input(*arguments: Any, **named: Any) -> Edge:
 class Flatten(Described):
     """``(a, b, ...)`` -> ``(a * b * ...,)``; rows stay where they are.
 
+    Parameters
+    ----------
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense, Flatten
     >>> model = Sequential([Flatten(input_shape=(28, 28)), Dense(10)], seed=1)
@@ -75,7 +90,7 @@ class Flatten(Described):
     (784, 10)
     """
 
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -89,18 +104,23 @@ class Flatten(Described):
 class Reshape(Described):
     """Another shape for the same numbers; one size may be -1 and follows from the others.
 
+    Parameters
+    ----------
+    target_shape : shape of a sample behind it; one size may be -1.
+    input_shape, name : as of :class:`Layer`.
+
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Reshape
     >>> Sequential([Reshape((2, -1), input_shape=(6,))]).output_shape
     (None, 2, 3)
     """
 
-    target_shape: Any
-    input_shape: Any = None
+    target_shape: TargetShape
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        came = self.target_shape
+        came: Any = self.target_shape
         came = came.tolist() if isinstance(came, np.ndarray) else came
         sizes = came if isinstance(came, tuple | list) else (came,)
         if sum(size == -1 for size in sizes) > 1:

@@ -12,6 +12,7 @@ from fastnn._base import arrays
 from fastnn._base.arguments import fixed, flag, number, shown
 from fastnn._ops import Operation, rescale, standardize
 from fastnn.initializers import Initializer
+from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.normalization import checked_axis
 from fastnn.layers.parameter import Parameter, Shape
@@ -21,6 +22,12 @@ from fastnn.layers.settling import settle
 @described
 class Rescaling(Described):
     """``y = x * scale + offset``, also in prediction: ``Rescaling(1 / 255)`` takes images of bytes.
+
+    Parameters
+    ----------
+    scale : what is multiplied with.
+    offset : what is added behind that.
+    input_shape, name : as of :class:`Layer`.
 
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Rescaling
@@ -32,7 +39,7 @@ class Rescaling(Described):
 
     scale: float
     offset: float = 0.0
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +73,7 @@ class Normalization(Described):
         mean of all, or several, which are the last ones, as ``(1, 2, 3)`` for each number of an image.
     mean, variance : given, as numbers or arrays; None where :meth:`adapt` finds them. Until then 0 and 1.
     invert : ``y = x * max(sqrt(variance), 1e-7) + mean`` instead.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: as it came; weights mean and variance, which are not trained.
 
@@ -84,7 +91,7 @@ class Normalization(Described):
     mean: Any = None
     variance: Any = None
     invert: bool = False
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastnn._ops import Operation, conv_transpose
+from fastnn.layers.arguments import (
+    ActivationLike,
+    ConstraintLike,
+    DataFormat,
+    InitializerLike,
+    PaddingName,
+    RegularizerLike,
+    ShapeLike,
+    Sizes,
+    default,
+)
 from fastnn.layers.convolution import Convolution
 from fastnn.layers.described import described
 from fastnn.layers.parameter import Parameter, Shape
@@ -58,36 +69,25 @@ class Returned(Windows):
 
 @described
 class ConvTranspose(Convolution):
-    """What :class:`Conv1DTranspose` and :class:`Conv2DTranspose` take.
-
-    Parameters
-    ----------
-    filters : channels of the output.
-    kernel_size, strides, dilation_rate : of the windows in the output: a number, or one for each axis.
-    padding : ``"valid"``, or ``"same"`` for an output ``strides`` times as long as the input.
-    output_padding : numbers less than ``strides``, by which the output is longer than ``(n - 1) * strides`` and what
-        the last window needs ("valid") or 1 where the window is odd ("same"); None for what ``padding`` says.
-    data_format : None or ``"channels_last"``.
-    activation, use_bias, kernel_initializer ... bias_constraint, input_shape, name : as of :class:`Conv`.
-    """
+    """What :class:`Conv1DTranspose` and :class:`Conv2DTranspose` take."""
 
     filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
+    kernel_size: Sizes
+    strides: Sizes = default(1)
+    padding: PaddingName = "valid"
     output_padding: Any = None
-    data_format: str | None = None
-    dilation_rate: Any = 1
-    activation: Any = None
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = default(1)
+    activation: ActivationLike = default(None)
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
-    input_shape: Any = None
+    kernel_initializer: InitializerLike = default("glorot_uniform")
+    bias_initializer: InitializerLike = default("zeros")
+    kernel_regularizer: RegularizerLike = default(None)
+    bias_regularizer: RegularizerLike = default(None)
+    activity_regularizer: RegularizerLike = default(None)
+    kernel_constraint: ConstraintLike = default(None)
+    bias_constraint: ConstraintLike = default(None)
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class ConvTranspose(Convolution):
             raise ValueError(f"output_padding must be less than strides, got {more} and {self.strides}")
 
     @property
-    def windows(self) -> Any:
+    def windows(self) -> Returned:
         """The windows that the output is made of."""
         return Returned(self.kernel_size, self.strides, self.dilation_rate, self.padding, self.output_padding)
 
@@ -118,7 +118,7 @@ class ConvTranspose(Convolution):
 
 @described
 class Conv1DTranspose(ConvTranspose):
-    """The way back of a convolution along signals; arguments as of :class:`ConvTranspose`.
+    """The way back of a convolution along signals; arguments as of :class:`Conv2DTranspose`.
 
     Shapes: ``(steps, channels)`` -> ``(new steps, filters)``; kernel ``(kernel_size, filters, channels)``, bias
     ``(filters,)``. ``y[t * strides + k * dilation_rate - cut] += x[t] @ kernel[k].T`` for all ``t`` and ``k``.
@@ -135,7 +135,18 @@ class Conv1DTranspose(ConvTranspose):
 
 @described
 class Conv2DTranspose(ConvTranspose):
-    """The way back of a convolution over images; arguments as of :class:`ConvTranspose`.
+    """The way back of a convolution over images: ``y[i * strides + k * dilation_rate - cut] += x[i] @ kernel[k].T``.
+
+    Parameters
+    ----------
+    filters : channels of the output.
+    kernel_size, strides, dilation_rate : of the windows in the output: a number, or one for each axis.
+    padding : ``"valid"``, or ``"same"`` for an output ``strides`` times as long as the input.
+    output_padding : numbers less than ``strides``, by which the output is longer than ``(n - 1) * strides`` and what
+        the last window needs ("valid") or 1 where the window is odd ("same"); None for what ``padding`` says.
+    data_format : None or ``"channels_last"``.
+    activation, use_bias, kernel_initializer ... bias_constraint : as of :class:`Dense`.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(height, width, channels)`` -> ``(new height, new width, filters)``; kernel ``(*kernel_size, filters,
     channels)``, bias ``(filters,)``.

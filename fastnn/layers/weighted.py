@@ -51,7 +51,12 @@ class Weighted(Called):
         return [] if self._place is None else [weights.copy() for weights in self._place.own()]
 
     def set_weights(self, weights: Any) -> None:
-        """Set the layer's parameters, in the order and shapes of :meth:`get_weights`; all or none change."""
+        """Set the layer's parameters, in the order and shapes of :meth:`get_weights`; all or none change.
+
+        Parameters
+        ----------
+        weights : arrays in the order and shapes of :meth:`get_weights`.
+        """
         if self._place is None:
             raise ValueError(f"{self!r} has no weights yet; build its model first, by build(input_shape) or fit")
         names = [f"{self.name}.{parameter.name}" for parameter in self._place.parameters]
@@ -80,7 +85,12 @@ class Weighted(Called):
         return [weights for weights, is_trained in zip(self.weights, told, strict=True) if is_trained == trained]
 
     def parameter(self, name: str) -> np.ndarray:
-        """The parameter of a name as it is now, not to be written to."""
+        """The parameter of a name as it is now, not to be written to.
+
+        Parameters
+        ----------
+        name : such as ``"kernel"``.
+        """
         for parameter, array in zip(self._place.parameters if self._place else (), self.weights, strict=True):
             if parameter.name == name:
                 return array

@@ -56,7 +56,7 @@ def check_data_format(came: Any) -> None:
         raise ValueError(f"data_format must be None or 'channels_last', got {shown(came)}")
 
 
-def check_rank(layer: Any, shape: Shape, rank: int) -> None:
+def check_rank(layer: object, shape: Shape, rank: int) -> None:
     """Refuse a sample of another rank."""
     if len(shape) != rank + 1:
         hint = f"; a last axis of one channel: Reshape({(*shape, 1)})" if len(shape) == rank else ""
@@ -72,7 +72,7 @@ class Windows:
     dilation: tuple[int, ...]
     padding: str
 
-    def outputs(self, layer: Any, shape: Shape) -> tuple[int, ...]:
+    def outputs(self, layer: object, shape: Shape) -> tuple[int, ...]:
         """How many windows there are along each axis of a sample; ``ValueError`` where there is none."""
         found = []
         for n, k, s, d in zip(shape[:-1], self.size, self.strides, self.dilation, strict=True):
@@ -94,12 +94,12 @@ class Windows:
             found.append({"valid": 0, "same": total // 2, "causal": reach - 1}[self.padding])
         return tuple(found)
 
-    def geometry(self, layer: Any, shape: Shape) -> tuple[int, ...]:
+    def geometry(self, layer: object, shape: Shape) -> tuple[int, ...]:
         """``h w c oh ow kh kw sh sw top left dh dw`` for a sample's shape; of a signal the height is 1."""
         out = self.outputs(layer, shape)
         return self.between(layer, shape, out, self.before(shape[:-1], out))
 
-    def between(self, layer: Any, image: Shape, out: Shape, before: Shape) -> tuple[int, ...]:
+    def between(self, layer: object, image: Shape, out: Shape, before: Shape) -> tuple[int, ...]:
         """The geometry of windows that read ``image`` at ``out`` places."""
         axes = (image[:-1], out, self.size, self.strides, before, self.dilation)
         padded = [max(n + at, (o - 1) * s + (k - 1) * d + 1) for n, o, k, s, at, d in zip(*axes, strict=True)]

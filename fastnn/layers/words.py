@@ -69,6 +69,11 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "use_cudnn": ("auto", False, True),
     "implementation": (1, 2),
 }
+OF_SOME: dict[str, tuple[str, ...]] = {  # words that mean something to layers with one of these arguments alone
+    "sparse": ("shape", "output_dim"),
+    "flash_attention": ("num_heads",),
+    **dict.fromkeys(("unroll", "use_cudnn", "implementation"), ("return_sequences",)),
+}
 OWN_NAMES = {"output_shape": "output_size"}  # where Keras' is that of a method here
 SHAPES = ("batch_input_shape", "batch_shape")
 ELSEWHERE = ("dtype", *SHAPES, "input_dim", "batch_size")
@@ -88,9 +93,18 @@ def of_layer(kind: str, known: Collection[str], given: Mapping[str, Any]) -> dic
     if others.get("input_dim") is not None:
         kept[shape] = others["input_dim"]
     refused = {name: value for name, value in others.items() if name not in ELSEWHERE}
-    renamed = {old: f"it is called {new}" for old, new in RENAMED.items() if new in known}
-    keywords.refuse(kind, refused, known, words=WORDS | renamed, neutral=NEUTRAL)
+    if refused:
+        _refuse(kind, refused, known)
     return kept
+
+
+def _refuse(kind: str, refused: Mapping[str, Any], known: Collection[str]) -> None:
+    """``TypeError`` for the first argument that would have to act, or that is one of other layers alone."""
+    renamed = {old: f"it is called {new}" for old, new in RENAMED.items() if new in known}
+    foreign = {name for name, others_have in OF_SOME.items() if not any(other in known for other in others_have)}
+    neutral = {name: values for name, values in NEUTRAL.items() if name not in foreign}
+    words = {name: word for name, word in WORDS.items() if name not in foreign}
+    keywords.refuse(kind, refused, known, words=words | renamed, neutral=neutral)
 
 
 def _of_sample(name: str, came: Any) -> tuple[Any, ...]:

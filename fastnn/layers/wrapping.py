@@ -10,6 +10,7 @@ from typing import Any
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, concatenate, copy, group_norm, merge
 from fastnn._ops.merge import Join
+from fastnn.layers.arguments import MergeMode, ShapeLike, default
 from fastnn.layers.base import Layer
 from fastnn.layers.carrying import Carrying
 from fastnn.layers.described import Described, described
@@ -61,7 +62,7 @@ class Bidirectional(Carrying, Described):
     merge_mode : what becomes of both outputs: ``"concat"`` (side by side), ``"sum"``, ``"mul"``, ``"ave"``, or None for
         a list of both.
     backward_layer : the layer that goes backwards, where it is another one; it has ``go_backwards=True``.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Called with ``initial_state=``, a list of edges, the first states are of the layer that goes forwards. With
     ``return_state`` of the layer the last states of both follow the output. As in Keras, the outputs of masked steps
@@ -78,9 +79,9 @@ class Bidirectional(Carrying, Described):
     """
 
     layer: Any
-    merge_mode: str | None = "concat"
+    merge_mode: MergeMode | None = "concat"
     backward_layer: Any = None
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     n_inputs = None
     takes_masks = True
@@ -197,7 +198,7 @@ class TimeDistributed(Described):
     Parameters
     ----------
     layer : what takes the numbers of one step; no recurrent layer, and none that measures batches.
-    input_shape, name : as of all layers.
+    input_shape, name : as of :class:`Layer`.
 
     Shapes: ``(steps, ...)`` -> ``(steps, ...)``, what the layer makes of ``(...)``. Of a Dense layer it is the same as
     the layer by itself.
@@ -209,7 +210,7 @@ class TimeDistributed(Described):
     """
 
     layer: Any
-    input_shape: Any = None
+    input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     hands_on_masks = by_step = True
 

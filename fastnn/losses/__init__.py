@@ -15,13 +15,10 @@ from types import FunctionType
 from typing import Any, overload
 
 from fastnn._base.arguments import lookup
-from fastnn.losses import classes
+from fastnn.losses import classes, of_classes
 from fastnn.losses.base import Loss, Reduction, check_reduction, reduction_of, snake_case, weight_of
+from fastnn.losses.binding import bind as _bind
 from fastnn.losses.classes import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
     CategoricalHinge,
     CosineSimilarity,
     Hinge,
@@ -35,11 +32,8 @@ from fastnn.losses.classes import (
     Pinball,
     Poisson,
     PoissonDeviance,
-    SparseCategoricalCrossentropy,
-    SparseCategoricalFocalCrossentropy,
     SquaredHinge,
 )
-from fastnn.losses.classes import bind as _bind
 from fastnn.losses.custom import CustomLoss
 from fastnn.losses.functions import (
     BCE,
@@ -49,10 +43,6 @@ from fastnn.losses.functions import (
     MSE,
     MSLE,
     bce,
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
     categorical_hinge,
     cosine_similarity,
     hinge,
@@ -72,11 +62,25 @@ from fastnn.losses.functions import (
     pinball,
     poisson,
     poisson_deviance,
-    sparse_categorical_crossentropy,
-    sparse_categorical_focal_crossentropy,
     squared_hinge,
 )
 from fastnn.losses.functions import FUNCTIONS as _FUNCTIONS
+from fastnn.losses.functions_of_classes import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    sparse_categorical_crossentropy,
+    sparse_categorical_focal_crossentropy,
+)
+from fastnn.losses.of_classes import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    SparseCategoricalCrossentropy,
+    SparseCategoricalFocalCrossentropy,
+)
 from fastnn.losses.records import ALL_LOSSES, LOSSES, LOSSES_ON_LOGITS, LossCode, LossRecord
 
 __all__ = [
@@ -155,7 +159,11 @@ ALIASES = {
     "kld": "kl_divergence",
     "bce": "binary_crossentropy",
 }
-_CLASSES = [made for name, made in vars(classes).items() if isinstance(made, FunctionType) and name[0].isupper()]
+_CLASSES = [
+    made
+    for name, made in (vars(classes) | vars(of_classes)).items()
+    if isinstance(made, FunctionType) and name[0].isupper()
+]
 
 
 @overload

@@ -10,9 +10,10 @@ import numpy as np
 
 from fastnn._base.arguments import fixed, number, shown
 from fastnn._base.arrays import floats, of_reals
+from fastnn.losses.names import ReductionName
 
-MEAN = "sum_over_batch_size"
-REDUCTIONS = (MEAN, "mean", "sum", "mean_with_sample_weight", "none", None)
+MEAN: ReductionName = "sum_over_batch_size"
+REDUCTIONS: tuple[ReductionName | None, ...] = (MEAN, "mean", "sum", "mean_with_sample_weight", "none", None)
 
 
 @fixed
@@ -64,15 +65,21 @@ class Loss:
     """
 
     name: str
-    reduction: str | None = MEAN
+    reduction: ReductionName | None = MEAN
 
-    def __init__(self, name: str | None = None, reduction: str | None = MEAN, dtype: Any = None):
+    def __init__(self, name: str | None = None, reduction: ReductionName | None = MEAN, dtype: None = None):
         check_dtype(dtype)
         self.name = name or snake_case(type(self).__name__)
         self.reduction = check_reduction(reduction)
 
     def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
-        """Loss of each row."""
+        """Loss of each row.
+
+        Parameters
+        ----------
+        y_true : targets as they were given to ``fit``.
+        y_pred : predictions ``(rows, n)``.
+        """
         raise NotImplementedError(f"{type(self).__name__} needs a method call(self, y_true, y_pred)")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -89,7 +96,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def check_reduction(came: Any) -> str | None:
+def check_reduction(came: Any) -> ReductionName | None:
     """The reduction under the one name it has here."""
     if isinstance(came, str | None) and came in REDUCTIONS:
         return MEAN if came == "mean" else None if came == "none" else came
@@ -127,7 +134,13 @@ def _weight_of(came: Any, values: np.ndarray) -> np.ndarray:
 
 
 def reduction_of(loss: Loss, weight: float = 1.0) -> Reduction:
-    """How a model is trained with a loss that counts ``weight`` (Keras' ``loss_weights``)."""
+    """How a model is trained with a loss that counts ``weight`` (Keras' ``loss_weights``).
+
+    Parameters
+    ----------
+    loss : a loss.
+    weight : its factor.
+    """
     if loss.reduction is None:
         raise ValueError(
             f"the loss {loss.name!r} has reduction=None, which keeps one loss for each row; training minimises one "
@@ -138,7 +151,12 @@ def reduction_of(loss: Loss, weight: float = 1.0) -> Reduction:
 
 
 def weight_of(loss_weights: Any) -> float:
-    """Keras' ``loss_weights`` for the one output of a model: a number, or a list or dict of one."""
+    """Keras' ``loss_weights`` for the one output of a model: a number, or a list or dict of one.
+
+    Parameters
+    ----------
+    loss_weights : as of ``compile``.
+    """
     several = loss_weights.values() if isinstance(loss_weights, dict) else loss_weights
     if isinstance(loss_weights, list | tuple | dict):
         if len(loss_weights) != 1:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn._base.arguments import fixed
 from fastnn.losses.base import MEAN, Loss
+from fastnn.losses.names import ReductionName
 
 
 @fixed
@@ -31,6 +32,11 @@ class CustomLoss(Loss):
     Design: rows do not depend on each other, so one output column of all rows is moved at once and
     a gradient costs ``2 n`` calls, not ``2 n rows``. An autograd tape (rejected) is a second library.
 
+    Parameters
+    ----------
+    function : ``f(target, prediction)`` gives one loss a row, or the pair of it and its gradient.
+    name, reduction : as of :class:`Loss`.
+
     >>> import numpy as np
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Dense
@@ -47,7 +53,7 @@ class CustomLoss(Loss):
 
     function: Callable[..., Any]
     name: str = ""
-    reduction: str | None = MEAN
+    reduction: ReductionName | None = MEAN
 
     definition: ClassVar[None] = None  # whatever its name, it is none of ours
     is_own: ClassVar[bool] = True

@@ -22,6 +22,7 @@ import numpy as np
 from fastnn._base.arguments import fixed
 from fastnn.losses import focal, formulas
 from fastnn.losses.base import MEAN, Loss
+from fastnn.losses.names import ReductionName
 
 
 class LossCode(IntEnum):
@@ -104,7 +105,7 @@ class LossRecord(Loss):
     low: float = -math.inf
     high: float = math.inf
     signs: bool = False
-    reduction: str | None = MEAN
+    reduction: ReductionName | None = MEAN
 
     def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
         """Loss of each row of arrays, which are matched as Keras matches them."""

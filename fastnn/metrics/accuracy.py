@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer, number
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
@@ -69,13 +70,17 @@ class ResolvedAccuracy(_Accuracy):
 
     The table is in the docstring of :mod:`fastnn.metrics.accuracy`.
 
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+
     >>> from fastnn import metrics
     >>> metrics.get("accuracy")([0, 2, 1], [[0.8, 0.1, 0.1], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3]])
     0.6666666666666666
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     usual_name: ClassVar[str] = "accuracy"
 
     def reading(self, task: Task) -> Reading:
@@ -88,10 +93,15 @@ class ResolvedAccuracy(_Accuracy):
 
 @dataclass(repr=False)
 class Accuracy(_Accuracy):
-    """Share of numbers that equal their target, as Keras' class; the string ``"accuracy"`` is another metric."""
+    """Share of numbers that equal their target, as Keras' class; the string ``"accuracy"`` is another metric.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def reading(self, task: Task) -> Reading:
         return self._hits(StatisticCode.NUMBER_HITS, r_equal)
@@ -103,13 +113,18 @@ class BinaryAccuracy(_Accuracy):
 
     A target between 0 and 1 is never hit. For logits, give ``threshold=0``.
 
+    Parameters
+    ----------
+    threshold : predictions above it are a yes.
+    name, dtype : as of :class:`Metric`.
+
     >>> from fastnn import metrics
     >>> metrics.BinaryAccuracy(threshold=0.7)([1, 1, 0, 0], [0.98, 0.6, 0.0, 0.6])
     0.75
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     threshold: float = 0.5
 
     def check(self) -> None:
@@ -121,10 +136,15 @@ class BinaryAccuracy(_Accuracy):
 
 @dataclass(repr=False)
 class CategoricalAccuracy(_Accuracy):
-    """Share of rows whose largest output is the target's class (a one-hot row, or a class index)."""
+    """Share of rows whose largest output is the target's class (a one-hot row, or a class index).
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def reading(self, task: Task) -> Reading:
         return self._hits(StatisticCode.ARGMAX_HITS)
@@ -132,16 +152,27 @@ class CategoricalAccuracy(_Accuracy):
 
 @dataclass(repr=False)
 class SparseCategoricalAccuracy(CategoricalAccuracy):
-    """:class:`CategoricalAccuracy` under the name that Keras gives it for class indices."""
+    """:class:`CategoricalAccuracy` under the name that Keras gives it for class indices.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
 
 @dataclass(repr=False)
 class TopKCategoricalAccuracy(_Accuracy):
-    """Share of rows whose class is among the ``k`` largest outputs."""
+    """Share of rows whose class is among the ``k`` largest outputs.
+
+    Parameters
+    ----------
+    k : how many of the largest outputs count.
+    name, dtype : as of :class:`Metric`.
+    """
 
     k: int = 5
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def check(self) -> None:
         self.k = integer("k", self.k, low=1)
@@ -152,12 +183,23 @@ class TopKCategoricalAccuracy(_Accuracy):
 
 @dataclass(repr=False)
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
-    """:class:`TopKCategoricalAccuracy` under the name that Keras gives it for class indices."""
+    """:class:`TopKCategoricalAccuracy` under the name that Keras gives it for class indices.
+
+    Parameters
+    ----------
+    k : how many of the largest outputs count.
+    name, dtype : as of :class:`Metric`.
+    """
 
 
 @dataclass(repr=False)
 class TopK(TopKCategoricalAccuracy):
     """:class:`TopKCategoricalAccuracy` under a short name.
+
+    Parameters
+    ----------
+    k : how many of the largest outputs count.
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> metrics.TopK(2)([2, 0], [[0.1, 0.5, 0.4], [0.2, 0.5, 0.3]])

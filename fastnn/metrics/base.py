@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastnn._base.arrays import of_reals
+from fastnn._base.arguments import shown
+from fastnn._base.arrays import model_dtype, of_reals
 from fastnn._base.reprs import call_of
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
 
@@ -37,7 +39,7 @@ class Metric:
     Parameters
     ----------
     name : key in ``History.history``; the class's name in snake_case when None.
-    dtype : taken for Keras' sake; sums are float64.
+    dtype : None, float32 or float64, for Keras' sake: sums are float64.
 
     Attributes
     ----------
@@ -62,9 +64,10 @@ class Metric:
     rises: ClassVar[bool | None] = None
     name: str
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, name: str | None = None, dtype: DtypeLike | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = dtype
+        check_dtype(dtype)
 
     @property
     def variables(self) -> list[Variable]:
@@ -73,9 +76,17 @@ class Metric:
         return made
 
     def add_variable(
-        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+        self, shape: Any = (), initializer: Any = "zeros", dtype: DtypeLike | None = None, name: str | None = None
     ) -> Variable:
-        """An array of zeros that :meth:`reset_state` sets to zero again."""
+        """An array of zeros that :meth:`reset_state` sets to zero again.
+
+        Parameters
+        ----------
+        shape : of the array, ``()`` for a number.
+        initializer : ``"zeros"``, the only one.
+        dtype : None for float64.
+        name : for Keras' sake; nothing depends on it.
+        """
         if initializer not in ("zeros", None):
             raise ValueError(f"a metric's variables start from zeros, got initializer={initializer!r}")
         variable = np.zeros(shape, dtype or np.float64).view(Variable)
@@ -85,7 +96,14 @@ class Metric:
     add_weight = add_variable
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in rows."""
+        """Take in rows.
+
+        Parameters
+        ----------
+        y_true : targets of some rows.
+        y_pred : predictions of these rows, ``(rows, n)``.
+        sample_weight : None or a weight for each row, ``(rows,)``.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define update_state(y_true, y_pred, sample_weight)")
 
     def result(self) -> Any:
@@ -124,7 +142,12 @@ class Metric:
 
 
 class Definition(Metric):
-    """Base of fastnn's own metrics, dataclasses of Keras' arguments: read from sums, or from all predictions."""
+    """Base of fastnn's own metrics, dataclasses of Keras' arguments: read from sums, or from all predictions.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     usual_name: ClassVar[str] = ""
 
@@ -134,6 +157,7 @@ class Definition(Metric):
             self.name = self.usual_name or snake_case(type(self).__name__)
         elif not isinstance(name, str):
             raise TypeError(f"name must be text, got {name!r}")
+        check_dtype(vars(self).get("dtype"))
         self.check()
 
     def check(self) -> None:
@@ -189,6 +213,15 @@ def snake_case(name: str) -> str:
     """``"BinaryAccuracy"`` -> ``"binary_accuracy"``, as Keras names its objects."""
     name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def check_dtype(came: Any) -> None:
+    """Refuse a dtype that a metric's float64 sums would be taken for in vain."""
+    try:
+        if came is not None:
+            model_dtype(came)
+    except ValueError:
+        raise ValueError(f"dtype must be None, float32 or float64, got {shown(came)}: sums are float64") from None
 
 
 def as_rows(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -21,8 +21,10 @@ import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.arrays import of_reals
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
+from fastnn.metrics.names import Average
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, one_hot
 
@@ -79,8 +81,8 @@ class _Thresholded(Definition):
     top_k: int | None = None
     class_id: int | None = None
     name: Any = None
-    dtype: Any = None
-    average: str | None = "micro"
+    dtype: DtypeLike | None = None
+    average: Average | None = "micro"
     rises: ClassVar[bool | None] = True
     score: ClassVar[Any] = None
 
@@ -148,7 +150,7 @@ def _largest(y: np.ndarray, k: int) -> np.ndarray:
 
 @dataclass(repr=False)
 class Precision(_Thresholded):
-    """True positives among predicted positives.
+    """True positives among predicted positives: ``TP / (TP + FP)``.
 
     Parameters
     ----------
@@ -157,6 +159,7 @@ class Precision(_Thresholded):
         classes, None lets the largest output of a row decide where the outputs are classes, as scikit-learn does.
     top_k : only the ``k`` largest outputs of a row can be a yes.
     class_id : only this output or class.
+    name, dtype : as of :class:`Metric`.
     average : ``"micro"``, ``"macro"``, ``"weighted"`` or None; see :mod:`fastnn.metrics.confusion`.
 
     >>> import numpy as np
@@ -179,13 +182,18 @@ class Precision(_Thresholded):
 
 @dataclass(repr=False)
 class Recall(_Thresholded):
-    """True positives among actual positives; arguments as :class:`Precision`."""
+    """True positives among actual positives, ``TP / (TP + FN)``; arguments as :class:`Precision`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     score = staticmethod(recall)
 
 
 class _FScore(Definition):
-    average: str | None
+    average: Average | None
     beta: ClassVar[float] = 1.0
     threshold: float | None
     rises: ClassVar[bool | None] = True
@@ -218,13 +226,14 @@ class FBetaScore(_FScore):
     threshold : predictions above it are a yes. None lets the largest output of a row decide, and of outputs that say
         yes or no by themselves (one output, sigmoids) each above 0.5 (above 0 for logits). Keras takes the largest
         there, too, so that one output always says yes, and a row of many labels has one.
+    name, dtype : as of :class:`Metric`.
     """
 
-    average: str | None = None
+    average: Average | None = None
     beta: float = 1.0  # type: ignore[misc]  # a class constant of the base
     threshold: float | None = None
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     usual_name: ClassVar[str] = "fbeta_score"
 
     def check(self) -> None:
@@ -236,6 +245,12 @@ class FBetaScore(_FScore):
 class F1Score(_FScore):
     """:class:`FBetaScore` with ``beta=1``: the harmonic mean of precision and recall.
 
+    Parameters
+    ----------
+    average : ``"micro"``, ``"macro"``, ``"weighted"`` or None for a value of each class.
+    threshold : predictions above it are a yes.
+    name, dtype : as of :class:`Metric`.
+
     >>> from fastnn import metrics
     >>> truth, predicted = [[1, 0, 0], [0, 1, 0], [0, 1, 0]], [[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.6, 0.3]]
     >>> metrics.F1Score()(truth, predicted).round(3)
@@ -244,7 +259,7 @@ class F1Score(_FScore):
     0.667
     """
 
-    average: str | None = None
+    average: Average | None = None
     threshold: float | None = None
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.base import Definition
 from fastnn.metrics.confusion import checked_thresholds
 from fastnn.metrics.readings import Reading, Task
@@ -25,7 +26,7 @@ class _Count(Definition):
 
     thresholds: float | Sequence[float] | None = None
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     of_all: ClassVar[bool] = False  # whether the count needs the weight of all answers, which is in no table
 
     def check(self) -> None:
@@ -66,6 +67,7 @@ class TruePositives(_Count):
     Parameters
     ----------
     thresholds : predictions above it are a yes; several give a count each. None is 0.5, and 0 for hinge and logits.
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> truth, predicted = [0, 1, 1, 1], [0.1, 0.9, 0.2, 0.8]
@@ -82,7 +84,12 @@ class TruePositives(_Count):
 
 @dataclass(repr=False)
 class FalsePositives(_Count):
-    """How often the answer is yes where the target is not; arguments as :class:`TruePositives`."""
+    """How often the answer is yes where the target is not; arguments as :class:`TruePositives`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     rises: ClassVar[bool | None] = False
 
@@ -93,7 +100,12 @@ class FalsePositives(_Count):
 
 @dataclass(repr=False)
 class FalseNegatives(_Count):
-    """How often the answer is no where the target is yes; arguments as :class:`TruePositives`."""
+    """How often the answer is no where the target is yes; arguments as :class:`TruePositives`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     rises: ClassVar[bool | None] = False
 
@@ -104,7 +116,12 @@ class FalseNegatives(_Count):
 
 @dataclass(repr=False)
 class TrueNegatives(_Count):
-    """How often the answer is no where the target is; arguments as :class:`TruePositives`."""
+    """How often the answer is no where the target is; arguments as :class:`TruePositives`.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     rises: ClassVar[bool | None] = True
     of_all: ClassVar[bool] = True

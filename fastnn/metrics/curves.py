@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer, number
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
+from fastnn.metrics.names import Average, Curve
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode, one_hot
 
@@ -100,6 +102,7 @@ class AUC(_Curve):
     curve : ``"ROC"``, or ``"PR"`` for precision over recall, interpolated as Keras does; :class:`AveragePrecision` is
         the sum that scikit-learn takes.
     summation_method : ``"interpolation"``; Keras' bounds from below and above are the same on the exact curve.
+    name, dtype : as of :class:`Metric`.
     thresholds : None; a list is refused, for it would make another area.
     multi_label, num_labels, label_weights : the area of each output, and their mean, which ``label_weights`` weigh;
         otherwise all outputs of all rows make one curve, and ``label_weights`` weigh its points.
@@ -116,10 +119,10 @@ class AUC(_Curve):
     """
 
     num_thresholds: int = 200
-    curve: str = "ROC"
+    curve: Curve = "ROC"
     summation_method: str = "interpolation"
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     thresholds: None = None
     multi_label: bool = False
     num_labels: int | None = None
@@ -159,14 +162,18 @@ class AveragePrecision(_Curve):
 
     ``average`` as for :class:`AUC`.
 
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+
     >>> from fastnn import metrics
     >>> round(metrics.AveragePrecision()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
     0.8333
     """
 
-    average: str | None = "macro"
+    average: Average | None = "macro"
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def check(self) -> None:
         check_average(self.average)

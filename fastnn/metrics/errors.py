@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.accuracy import r_mean
 from fastnn.metrics.base import Definition
 from fastnn.metrics.confusion import ratio
@@ -34,10 +35,15 @@ def weighted_mean(values: np.ndarray, weight: np.ndarray | None) -> float:
 
 @dataclass(repr=False)
 class MeanSquaredError(Definition):
-    """Mean of ``(y - t)**2``."""
+    """Mean of ``(y - t)**2``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
     def reading(self, task: Task) -> Reading:
@@ -46,10 +52,15 @@ class MeanSquaredError(Definition):
 
 @dataclass(repr=False)
 class RootMeanSquaredError(Definition):
-    """Root of the mean of ``(y - t)**2``."""
+    """Root of the mean of ``(y - t)**2``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
     def reading(self, task: Task) -> Reading:
@@ -58,10 +69,15 @@ class RootMeanSquaredError(Definition):
 
 @dataclass(repr=False)
 class MeanAbsoluteError(Definition):
-    """Mean of ``|y - t|``."""
+    """Mean of ``|y - t|``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
     def reading(self, task: Task) -> Reading:
@@ -80,6 +96,7 @@ class R2Score(Definition):
     class_aggregation : ``"uniform_average"`` over the outputs, ``"variance_weighted_average"``, or None for each.
     num_regressors : of the adjusted score ``1 - (1 - r2) (n - 1) / (n - p - 1)``; 0 is the plain one. ``n`` is the
         number of rows, or their weight (Keras counts every output of a row).
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> round(metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]), 4)
@@ -89,7 +106,7 @@ class R2Score(Definition):
     class_aggregation: str | None = "uniform_average"
     num_regressors: int = 0
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = True
 
     def check(self) -> None:
@@ -115,7 +132,12 @@ class R2Score(Definition):
 
 @dataclass(repr=False)
 class CosineSimilarity(Definition):
-    """Mean cosine of the angle between target and prediction along ``axis``; 1 is the same direction.
+    """Mean cosine of the angle between both, ``sum(t y) / sqrt(sum(t**2) sum(y**2))``; 1 is the same direction.
+
+    Parameters
+    ----------
+    axis : the axis of classes or units; only the last one, -1, is there.
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> round(metrics.CosineSimilarity()([[0.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]]), 3)
@@ -123,7 +145,7 @@ class CosineSimilarity(Definition):
     """
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
     axis: int = -1
     rises: ClassVar[bool | None] = True
 

@@ -25,6 +25,15 @@ def arrays(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     return t, y
 
 
+DOCSTRING = """{} for each row: ``(..., n)`` -> ``(...)``.
+
+Parameters
+----------
+y_true : targets ``t``, in the shape of the predictions.
+y_pred : predictions ``y``, ``(..., n)``.
+"""
+
+
 def _of(name: str, formula: str) -> Callable[[Any, Any], Any]:
     def function(y_true: Any, y_pred: Any) -> Any:
         t, y = arrays(y_true, y_pred)
@@ -32,7 +41,7 @@ def _of(name: str, formula: str) -> Callable[[Any, Any], Any]:
         return record.value(t if record.sparse else t.astype(y.dtype), y)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{formula} for each row: ``(..., n)`` -> ``(...)``."
+    function.__doc__ = DOCSTRING.format(formula)
     return function
 
 
@@ -41,7 +50,7 @@ mean_absolute_error = mae = _of("mean_absolute_error", "Mean of ``|y - t|``")
 mean_absolute_percentage_error = mape = _of("mean_absolute_percentage_error", "Mean of ``100 |t - y| / |t|``")
 mean_squared_logarithmic_error = msle = _of("mean_squared_logarithmic_error", "Mean of ``(log(1+t) - log(1+y))**2``")
 log_cosh = _of("log_cosh", "Mean of ``log(cosh(y - t))``")
-huber = _of("huber", "Mean of Huber's loss")
+huber = _of("huber", "Mean of ``(y - t)**2 / 2`` up to an error of 1 and ``|y - t| - 1/2`` beyond")
 poisson = _of("poisson", "Mean of ``y - t log y``")
 kl_divergence = _of("kl_divergence", "Sum of ``t log(t / y)``")
 hinge = _of("hinge", "Mean of ``max(1 - t y, 0)``")
@@ -54,39 +63,78 @@ categorical_focal_crossentropy = _of("categorical_focal_crossentropy", "``-sum(0
 
 
 def sparse_categorical_crossentropy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """``-log(y[t] / sum y)`` for each row, of class indices ``(n,)`` or ``(n, 1)``."""
+    """``-log(y[t] / sum y)`` for each row, of class indices ``(n,)`` or ``(n, 1)``.
+
+    Parameters
+    ----------
+    y_true : class indices ``(...)``, whole numbers from 0 on.
+    y_pred : predictions ``(..., n)``.
+    """
     y = floats("y_pred", y_pred)
     return losses.get("sparse_categorical_crossentropy").value(_indices(y_true, y), y)
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
-    """1 for each number that is above ``threshold`` where its target is 1, or not where it is 0; else 0."""
+    """1 for each number that is above ``threshold`` where its target is 1, or not where it is 0; else 0.
+
+    Parameters
+    ----------
+    y_true : targets, in the shape of the predictions.
+    y_pred : predictions ``(..., n)``.
+    threshold : predictions above it are a yes.
+    """
     t, y = arrays(y_true, y_pred)
     found: np.ndarray = ((y > threshold) == t).astype(y.dtype)
     return found
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """1 for each row whose largest output is where its target is largest; else 0."""
+    """1 for each row whose largest output is where its target is largest; else 0.
+
+    Parameters
+    ----------
+    y_true : targets, in the shape of the predictions.
+    y_pred : predictions ``(..., n)``.
+    """
     y = of_reals("y_pred", y_pred)
     found: np.ndarray = (of_reals("y_true", y_true).argmax(axis=-1) == y.argmax(axis=-1)).astype(np.float64)
     return found
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """1 for each row whose largest output is its class index; else 0."""
+    """1 for each row whose largest output is its class index; else 0.
+
+    Parameters
+    ----------
+    y_true : class indices ``(...)``, whole numbers from 0 on.
+    y_pred : predictions ``(..., n)``.
+    """
     y = of_reals("y_pred", y_pred)
     found: np.ndarray = (_indices(y_true, y) == y.argmax(axis=-1)).astype(np.float64)
     return found
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
-    """1 for each row whose target's largest place is among the ``k`` largest outputs; else 0."""
+    """1 for each row whose target's largest place is among the ``k`` largest outputs; else 0.
+
+    Parameters
+    ----------
+    y_true : targets, in the shape of the predictions.
+    y_pred : predictions ``(..., n)``.
+    k : how many of the largest outputs count.
+    """
     return sparse_top_k_categorical_accuracy(of_reals("y_true", y_true).argmax(axis=-1), y_pred, k)
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
-    """1 for each row whose class index is among the ``k`` largest outputs; else 0."""
+    """1 for each row whose class index is among the ``k`` largest outputs; else 0.
+
+    Parameters
+    ----------
+    y_true : class indices ``(...)``, whole numbers from 0 on.
+    y_pred : predictions ``(..., n)``.
+    k : how many of the largest outputs count.
+    """
     y = of_reals("y_pred", y_pred)
     hit = np.take_along_axis(y, _indices(y_true, y)[..., None], axis=-1)
     found: np.ndarray = ((y > hit).sum(axis=-1) < k).astype(np.float64)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arrays import of_reals
+from fastnn._base.types import DtypeLike
 from fastnn.metrics.base import Metric
 from fastnn.metrics.readings import Reading, Task
 
@@ -15,18 +16,28 @@ from fastnn.metrics.readings import Reading, Task
 class Mean(Metric):
     """Weighted mean of the values handed to it; for loops of your own, not for ``compile``.
 
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+
     >>> from fastnn import metrics
     >>> mean = metrics.Mean()
     >>> mean([1, 3, 5, 7]), mean([4, 9], sample_weight=[1, 0])
     (4.0, 4.0)
     """
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, name: str | None = None, dtype: DtypeLike | None = None) -> None:
         super().__init__(name, dtype)
         self.total, self.count = self.add_variable(), self.add_variable()
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as Keras
-        """Add values: one a row, or an array a row, which is averaged."""
+        """Add values: one a row, or an array a row, which is averaged.
+
+        Parameters
+        ----------
+        values : a number, or an array of them.
+        sample_weight : None or weights of the values.
+        """
         rows = self._rows(values)
         weight = (
             np.ones(len(rows))
@@ -62,6 +73,12 @@ class MeanMetricWrapper(Mean):
     ``History``, and whether more is better is for the ``mode`` of a callback to say. In ``weighted_metrics`` it must
     give a value for each row.
 
+    Parameters
+    ----------
+    fn : ``f(target, prediction)``, called once an epoch on all predictions.
+    **kwargs : further arguments of ``fn``.
+    name, dtype : as of :class:`Metric`.
+
     >>> import numpy as np
     >>> from fastnn import Sequential
     >>> from fastnn.layers import Activation
@@ -73,14 +90,21 @@ class MeanMetricWrapper(Mean):
     {'loss': 4.5, 'largest_error': 3.0}
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: DtypeLike | None = None, **kwargs: Any
+    ) -> None:
         if not callable(fn):
             raise TypeError(f"fn must be a function f(target, prediction), got {fn!r}")
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
         self.fn, self.kwargs = fn, kwargs
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as Keras
-        """Add the function's values of these rows."""
+        """Add the function's values of these rows.
+
+        Parameters
+        ----------
+        y_true, y_pred, sample_weight : as of :meth:`Metric.update_state`.
+        """
         super().update_state(self.fn(y_true, y_pred, **self.kwargs), sample_weight)
 
     def reading(self, task: Task) -> Reading:

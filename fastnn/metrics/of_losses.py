@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn import losses
+from fastnn._base.types import DtypeLike
+from fastnn.losses import LossRecord
 from fastnn.metrics.base import Definition
 from fastnn.metrics.errors import weighted_mean
 from fastnn.metrics.readings import MARGINS, SIGMOIDS, SOFTMAXES, Reading, Task
@@ -18,7 +20,7 @@ class _OfLoss(Definition):
     rises: ClassVar[bool | None] = False
     of: ClassVar[str] = ""
 
-    def record(self) -> Any:
+    def record(self) -> LossRecord:
         """The loss, with its parameters bound."""
         return losses.get(type(self).of)
 
@@ -46,6 +48,11 @@ class LossMetric(_OfLoss):
 
     A string of ``compile(metrics=[...])`` that names a loss becomes one, and so does a loss itself.
 
+    Parameters
+    ----------
+    loss : a loss, by name or as an object of :mod:`fastnn.losses`.
+    name, dtype : as of :class:`Metric`.
+
     >>> from fastnn import losses, metrics
     >>> metrics.LossMetric(losses.Huber(delta=2.0))([[0.0], [0.0]], [[1.0], [4.0]])
     3.25
@@ -53,14 +60,15 @@ class LossMetric(_OfLoss):
 
     loss: Any = "mean_squared_error"
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
     def __post_init__(self) -> None:
         self.name = self.record().name if self.name is None else self.name
         super().__post_init__()
 
-    def record(self) -> Any:
-        return losses.get(self.loss)
+    def record(self) -> LossRecord:
+        found: LossRecord = losses.get(self.loss)
+        return found
 
     def config(self) -> dict[str, Any]:
         return super().config() | {"loss": self.record().config()}
@@ -71,26 +79,41 @@ class _Plain(_OfLoss):
     """The metric of the loss ``of``, without arguments."""
 
     name: Any = None
-    dtype: Any = None
+    dtype: DtypeLike | None = None
 
 
 @dataclass(repr=False)
 class MeanAbsolutePercentageError(_Plain):
-    """Mean of ``100 |t - y| / max(|t|, 1e-7)``."""
+    """Mean of ``100 |t - y| / max(|t|, 1e-7)``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "mean_absolute_percentage_error"
 
 
 @dataclass(repr=False)
 class MeanSquaredLogarithmicError(_Plain):
-    """Mean of ``(log(1 + t) - log(1 + y))**2``, of numbers not below 0."""
+    """Mean of ``(log(1 + t) - log(1 + y))**2``, of numbers not below 0.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "mean_squared_logarithmic_error"
 
 
 @dataclass(repr=False)
 class LogCoshError(_Plain):
-    """Mean of ``log(cosh(y - t))``."""
+    """Mean of ``log(cosh(y - t))``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "log_cosh"
     usual_name = "logcosh"
@@ -98,35 +121,60 @@ class LogCoshError(_Plain):
 
 @dataclass(repr=False)
 class Poisson(_Plain):
-    """Mean of ``y - t log(y + 1e-7)``."""
+    """Mean of ``y - t log(y + 1e-7)``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "poisson"
 
 
 @dataclass(repr=False)
 class KLDivergence(_Plain):
-    """Mean over rows of the sum of ``t log(t / y)``."""
+    """Mean over rows of the sum of ``t log(t / y)``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "kl_divergence"
 
 
 @dataclass(repr=False)
 class Hinge(_Plain):
-    """Mean of ``max(1 - t y, 0)``; targets 0 and 1 are taken as -1 and 1."""
+    """Mean of ``max(1 - t y, 0)``; targets 0 and 1 are taken as -1 and 1.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "hinge"
 
 
 @dataclass(repr=False)
 class SquaredHinge(_Plain):
-    """Mean of ``max(1 - t y, 0)**2``; targets 0 and 1 are taken as -1 and 1."""
+    """Mean of ``max(1 - t y, 0)**2``; targets 0 and 1 are taken as -1 and 1.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "squared_hinge"
 
 
 @dataclass(repr=False)
 class CategoricalHinge(_Plain):
-    """Mean over rows of ``max(1 + max((1 - t) y) - sum(t y), 0)``."""
+    """Mean over rows of ``max(1 + max((1 - t) y) - sum(t y), 0)``.
+
+    Parameters
+    ----------
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "categorical_hinge"
 
@@ -135,7 +183,7 @@ class CategoricalHinge(_Plain):
 class _Crossentropy(_Plain):
     from_logits: bool = False
 
-    def record(self) -> Any:
+    def record(self) -> LossRecord:
         arguments: dict[str, Any] = {"from_logits": self.from_logits}
         if smoothing := getattr(self, "label_smoothing", 0.0):
             arguments["label_smoothing"] = smoothing
@@ -145,6 +193,12 @@ class _Crossentropy(_Plain):
 @dataclass(repr=False)
 class BinaryCrossentropy(_Crossentropy):
     """Mean of ``-(t log y + (1-t) log(1-y))`` over outputs and rows.
+
+    Parameters
+    ----------
+    from_logits : whether predictions are logits, else shares or probabilities.
+    label_smoothing : targets go that share of the way towards equal shares; 0 to 1.
+    name, dtype : as of :class:`Metric`.
 
     >>> from fastnn import metrics
     >>> round(metrics.BinaryCrossentropy()([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]]), 4)
@@ -157,7 +211,14 @@ class BinaryCrossentropy(_Crossentropy):
 
 @dataclass(repr=False)
 class CategoricalCrossentropy(_Crossentropy):
-    """Mean over rows of ``-sum(t log(y / sum y))``, targets one-hot or soft."""
+    """Mean over rows of ``-sum(t log(y / sum y))``, targets one-hot or soft.
+
+    Parameters
+    ----------
+    from_logits : whether predictions are logits, else shares or probabilities.
+    label_smoothing : targets go that share of the way towards equal shares; 0 to 1.
+    name, dtype : as of :class:`Metric`.
+    """
 
     label_smoothing: float = 0.0
     of = "categorical_crossentropy"
@@ -165,7 +226,13 @@ class CategoricalCrossentropy(_Crossentropy):
 
 @dataclass(repr=False)
 class SparseCategoricalCrossentropy(_Crossentropy):
-    """Mean over rows of ``-log(y[t] / sum y)``, targets class indices."""
+    """Mean over rows of ``-log(y[t] / sum y)``, targets class indices.
+
+    Parameters
+    ----------
+    from_logits : whether predictions are logits, else shares or probabilities.
+    name, dtype : as of :class:`Metric`.
+    """
 
     of = "sparse_categorical_crossentropy"
 

@@ -96,13 +96,26 @@ class Reading:
 
 
 def task_of(loss: Any, activation: str | None, n_out: int) -> Task:
-    """The task of a model with a loss record and the name of its last activation."""
+    """The task of a model with a loss record and the name of its last activation.
+
+    Parameters
+    ----------
+    loss : a record of :mod:`fastnn.losses`.
+    activation : name of the last activation, or None.
+    n_out : numbers of the output.
+    """
     name = loss.definition or ""
     return Task(name, bool(loss.sparse), bool(loss.from_logits), activation, n_out)
 
 
 def resolve(metric: Metric, task: Task) -> Reading:
-    """The metric for a task; ``ValueError`` when the target cannot serve it."""
+    """The metric for a task; ``ValueError`` when the target cannot serve it.
+
+    Parameters
+    ----------
+    metric : the metric.
+    task : what the model predicts, as of :func:`task_of`.
+    """
     reading = metric.reading(task)
     if task.sparse and reading.statistic not in TAKES_LABELS:
         raise ValueError(
@@ -114,7 +127,13 @@ def resolve(metric: Metric, task: Task) -> Reading:
 def resolve_all(
     metrics: Iterable[Metric], weighted_metrics: Iterable[Metric], task: Task
 ) -> list[tuple[Reading, bool]]:
-    """All metrics resolved, each with whether row weights count, under names that differ as in Keras."""
+    """All metrics resolved, each with whether row weights count, under names that differ as in Keras.
+
+    Parameters
+    ----------
+    metrics, weighted_metrics : metrics that rows count alike in, and by their weights.
+    task : what the model predicts, as of :func:`task_of`.
+    """
     resolved: list[tuple[Reading, bool]] = []
     taken: set[str] = set()  # names, and keys in History
     for chosen, weighted in ((metrics, False), (weighted_metrics, True)):

@@ -166,7 +166,15 @@ A_COLUMN = {StatisticCode.CONFUSION: 3, StatisticCode.ARGMAX_CONFUSION: 3, Stati
 
 
 def n_sums(code: StatisticCode, n_out: int, n_rows: int = 0, parameter: float = 0.0) -> int:
-    """How many sums a statistic keeps for ``n_out`` outputs, of at most ``n_rows`` rows where it keeps them."""
+    """How many sums a statistic keeps for ``n_out`` outputs, of at most ``n_rows`` rows where it keeps them.
+
+    Parameters
+    ----------
+    code : the statistic.
+    n_out : numbers of the output.
+    n_rows : rows, of a statistic that keeps them.
+    parameter : the statistic's own, see :class:`StatisticCode`.
+    """
     if code == StatisticCode.PREDICTIONS:
         return 1 + n_rows * (n_out + int(parameter))
     if code == StatisticCode.NUMBER_HITS:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.stored import parse
+from fastnn._base.types import StrPath
 from fastnn._engine.gradients import Gradients
 from fastnn.models.cloning import clone_model
 from fastnn.models.config_reading import Reader
@@ -25,20 +26,33 @@ __all__ = [
 ]
 
 
-def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Model:
-    """:func:`fastnn.load`; with ``compile=False`` the model is not compiled, and has no optimiser state."""
+def load_model(filepath: StrPath, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Model:
+    """:func:`fastnn.load`; with ``compile=False`` the model is not compiled, and has no optimiser state.
+
+    Parameters
+    ----------
+    filepath : name of the safetensors file.
+    custom_objects : classes and functions of yours by the names that stand in the file or configuration.
+    compile : whether the model is compiled as it was.
+    """
     model = load(filepath, custom_objects)
     if not compile:
         model.uncompile()
     return model
 
 
-def save_model(model: Model, filepath: Any) -> None:
-    """Write a model to a safetensors file, as :meth:`Model.save` does."""
+def save_model(model: Model, filepath: StrPath) -> None:
+    """Write a model to a safetensors file, as :meth:`Model.save` does.
+
+    Parameters
+    ----------
+    model : a model.
+    filepath : name of the safetensors file.
+    """
     model.save(filepath)
 
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
     """The model that :meth:`Model.to_json` describes, with weights drawn anew, compiled as that one was.
 
     Parameters
@@ -63,6 +77,12 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     return Reader(custom_objects).model(parse("json_string", json_string))
 
 
-def model_from_config(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """:func:`model_from_json` of what is JSON no more: a dict with ``class_name`` and ``config``."""
+def model_from_config(config: Any, custom_objects: dict[str, Any] | None = None) -> Model:
+    """:func:`model_from_json` of what is JSON no more: a dict with ``class_name`` and ``config``.
+
+    Parameters
+    ----------
+    config : what ``get_config`` gave.
+    custom_objects : classes and functions of yours by the names that stand in the file or configuration.
+    """
     return Reader(custom_objects).model(config)

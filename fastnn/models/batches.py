@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import check_finite
+from fastnn._base.portions import GivesPortions, Portion
 from fastnn._engine import convert
 from fastnn._engine.data import Given, make_rows, own, split_rows, weighted
+from fastnn._engine.own_shards import OwnStream
+from fastnn._engine.portions import PortionStream
 from fastnn._engine.prepare import Arguments
 from fastnn._engine.sources import Source, gives_batches, may_give_batches
 from fastnn._engine.streams import Stream
 from fastnn._engine.targets import converted_targets
 from fastnn._kernels.contract import Rows
 
+ROWS_AT_ONCE = 4096  # that are evaluated or predicted, of what comes in portions
 IN_BATCHES = {  # what cannot be given beside batches, with the value that is none
     "y": (None, "targets are in the batches: (x, y)"),
     "sample_weight": (None, "weights are in the batches: (x, y, sample_weight)"),
@@ -53,7 +57,7 @@ class Reader:
     def __init__(self, model: Any, class_weight: Any = None):
         self.model, self.class_weight = model, class_weight
         self.form: list[Any] | None = None
-        self.first: Given | None = None  # as the first batch was taken apart
+        self.labels: tuple[Sequence[str], Sequence[str]] | None = None  # of inputs and outputs, as errors call them
         self.is_single = all(len(end.names) == 1 for end in model.ends)
         self.is_plain = False  # whether inputs need nothing but a look at their numbers
 
@@ -72,6 +76,12 @@ class Reader:
             self.is_plain = is_array and (came.dtype, came.shape) == (taken.dtype, taken.shape)
         return rows
 
+    def portion(self, portion: Portion) -> Rows:
+        """Rows of a portion, which nobody else writes to."""
+        given = self._given(*portion.batch)
+        self._check_form(given)
+        return weighted(self.model.compiled, make_rows(self.model.compiled, given), self.class_weight)
+
     def _is_alike(self, x: Any, y: Any) -> bool:
         """Whether they have the form of the batches before."""
         return type(x) is type(y) is np.ndarray and len(x) > 0 and [_form_of(x), _form_of(y)] == self.form
@@ -86,11 +96,10 @@ class Reader:
 
     def _given(self, x: Any, y: Any, weight: Any = None) -> Given:
         """A batch taken apart; of one input and one output that are arrays there is nothing to take apart."""
-        if self.first is None:
-            self.first = self.model.given(x, y, weight)
-        if self.is_single and type(x) is type(y) is np.ndarray:
-            return Given((x,), (y,), (weight,), self.first.x_labels, self.first.y_labels)
+        if self.labels and self.is_single and type(x) is type(y) is np.ndarray:
+            return Given((x,), (y,), (weight,), *self.labels)
         found: Given = self.model.given(x, y, weight)
+        self.labels = found.x_labels, found.y_labels
         return found
 
     def _check_form(self, given: Given) -> None:
@@ -154,11 +163,32 @@ def inputs_of(batch: Any) -> Any:
 
 def for_fit(model: Any, x: Any, class_weight: Any, arguments: Arguments) -> Stream:
     """The batches of a fit."""
+    if isinstance(x, GivesPortions):
+        return _portions(model, x, class_weight, arguments)
     source = Source(x, model.seed if arguments.shuffle else None)
     steps = arguments.pace.steps_per_epoch
     if source.is_endless and steps is None:
         raise ValueError(f"{_kind(x)} that says it is endless (num_batches is None) needs steps_per_epoch")
     return Stream(source, Reader(model, class_weight), steps, model.epoch)
+
+
+def _portions(model: Any, x: GivesPortions, class_weight: Any, arguments: Arguments) -> Stream:
+    """What a fit reads of data that come in portions."""
+    _check_targets("fit", x)
+    steps = arguments.pace.steps_per_epoch
+    epochs = arguments.epochs - arguments.initial_epoch
+    x.check_passes(1 if steps or epochs == 1 else epochs)
+    together = arguments.distribution
+    if together and together.shards > 1:
+        if steps:
+            raise ValueError("on a stream DataParallel trains whole passes; leave steps_per_epoch out")
+        return OwnStream(x, together, Reader(model, class_weight), model.epoch)
+    return PortionStream(x, Reader(model, class_weight).portion, steps, model.epoch)
+
+
+def _check_targets(call: str, x: Any) -> None:
+    if isinstance(x, GivesPortions) and not x.has_targets:
+        raise ValueError(f"{call} needs targets, and {x!r} has none: make it with target=")
 
 
 def begin(stream: Stream, arguments: Arguments, marked: Any) -> None:
@@ -173,6 +203,8 @@ def begin(stream: Stream, arguments: Arguments, marked: Any) -> None:
 
 def for_evaluate(model: Any, x: Any, steps: int | None, kind: str = "", name: str = "steps") -> Stream:
     """The batches of an evaluation."""
+    _check_targets("evaluate", x)
+    x = _as_it_stands(model, x)
     return Stream(_bounded(x, steps, name), Reader(model), steps, kind=kind, wraps=False)
 
 
@@ -182,7 +214,15 @@ def for_predict(model: Any, x: Any, steps: int | None) -> Stream:
     def inputs(batch: Any) -> list[Any]:
         return list(own(Rows(tuple(model.rows_of(inputs_of(batch))))).inputs)
 
-    return Stream(_bounded(x, steps, "steps"), inputs, steps, wraps=False)
+    return Stream(_bounded(_as_it_stands(model, x), steps, "steps"), inputs, steps, wraps=False)
+
+
+def _as_it_stands(model: Any, x: Any) -> Any:
+    """Rows that come in portions in the order of the data, many at a time where no layer remembers a batch."""
+    if not isinstance(x, GivesPortions):
+        return x
+    remembers = model.built and bool(model.layout.carried)
+    return x.in_order(None if remembers else max(x.batch_size, ROWS_AT_ONCE))
 
 
 def _bounded(x: Any, steps: int | None, name: str) -> Source:

@@ -16,6 +16,7 @@ from fastnn._base.arguments import integer, shown
 from fastnn._base.packing import pack
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import check_name
+from fastnn._base.types import StrPath
 from fastnn._base.writing import check_writable, write_atomically
 from fastnn._engine.bookmark import VECTORS, validated
 from fastnn._engine.saving import Every, Saving, check_every
@@ -97,7 +98,7 @@ def find(request: Request | None) -> Found | None:
         return Found(request.path, described["items"], {name: file.array(name) for name in file.entries}, marked)
 
 
-def seed_of(path: Any) -> int:
+def seed_of(path: StrPath) -> int:
     """The seed of the model in a checkpoint; raises as :func:`find`."""
     found = find(check_request(path, 1, True))
     assert found is not None

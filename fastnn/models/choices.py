@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
-from fastnn._base.arguments import shown
+from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import listed
 from fastnn._plan.layout import Layout
 from fastnn._plan.tables import factors_at
 from fastnn.layers.base import Layer
-from fastnn.losses import CustomLoss, LossRecord, Reduction
+from fastnn.losses import CustomLoss, Loss, LossRecord, Reduction
+from fastnn.losses.names import LossName
 from fastnn.metrics import Metric
+from fastnn.metrics.names import MetricName
 from fastnn.models.structure import Structure
 from fastnn.models.values import parameter_names, watched
 from fastnn.optimizers import Optimizer
 from fastnn.optimizers.base import FACTORS
+from fastnn.optimizers.names import OptimizerName
 from fastnn.schedules import Schedule, schedule_from_config
 
 AnyLoss = LossRecord | CustomLoss
+Config = Mapping[str, Any]
+OptimizerLike = OptimizerName | Optimizer | Config
+LossLike = LossName | Loss | type[Loss] | Callable[..., Any] | Config
+LossesLike = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
+MetricLike = MetricName | Metric | Loss | Callable[..., Any]
+MetricsOfOne = MetricLike | Sequence[MetricLike] | None
+MetricsLike = MetricsOfOne | Sequence[MetricsOfOne] | Mapping[str, MetricsOfOne]
+
+
+def check_ways(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any, auto_scale_loss: Any) -> None:
+    """Refuse what the arguments on how updates are executed cannot be; none of them changes a result."""
+    flag("run_eagerly", run_eagerly)
+    flag("auto_scale_loss", auto_scale_loss)
+    if steps_per_execution != "auto":
+        integer("steps_per_execution", steps_per_execution, low=1)
+    if jit_compile not in ("auto", None):
+        flag("jit_compile", jit_compile)
 
 
 def optimizer_of(model: Any, came: Any) -> Optimizer:

@@ -77,7 +77,7 @@ class _Cloner:
 
     def _chain(self, model: Sequential) -> Sequential:
         items = [self._item(item) for item in model.items]
-        made = Sequential(items, dtype=model.dtype.name, backend=model.backend, name=model.given_name)
+        made = Sequential(items, dtype=model.dtype, backend=model.backend, name=model.given_name)
         if model.built:
             made.build(model.input_shape)
         return made

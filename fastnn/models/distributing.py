@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._engine import bookmark
-from fastnn._engine.distribution import Distribution, current
+from fastnn._engine.distribution import Distribution
 from fastnn._engine.prepare import Arguments
 from fastnn._version import __version__
 from fastnn.models.checkpoints import described_optimizer
@@ -18,13 +18,12 @@ from fastnn.models.resuming import comparable
 from fastnn.models.texts import as_text_has
 
 
-def asked(distribution: Any) -> Distribution | None:
-    """What ``fit`` was given, or the block that it stands in; ``TypeError`` for something else."""
-    if distribution is None:
-        return current()
-    if not isinstance(distribution, Distribution):
+def checked(distribution: Any) -> Distribution:
+    """What ``fit`` was given; ``TypeError`` for something else."""
+    found = getattr(distribution, "distribution", None)
+    if not isinstance(found, Distribution):
         raise TypeError(f"distribution must be a fastnn.distributed.DataParallel or None, got {shown(distribution)}")
-    return distribution
+    return found
 
 
 def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_size: int) -> Arguments:

@@ -18,6 +18,7 @@ from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import BATCH_SIZE, checked_steps
 from fastnn.callbacks import Logs
 from fastnn.callbacks import check as check_callbacks
+from fastnn.callbacks.progress import check_verbose
 from fastnn.models import batches
 from fastnn.models.predicting import Predicting
 
@@ -78,9 +79,22 @@ class Evaluating(Predicting):
 
         ``callbacks`` hear ``on_test_begin``, ``on_test_end`` and, of ``batch_size`` rows each (None for 32),
         ``on_test_batch_begin`` and ``on_test_batch_end``. ``verbose`` is taken for Keras' sake.
+
+        Parameters
+        ----------
+        x, y, sample_weight : as of :meth:`fit`.
+        batch_size : rows that ``callbacks`` hear of at once; None for 32. No value depends on it.
+        verbose : ``"auto"``, 0, 1 or 2, for Keras' sake: nothing is printed.
+        return_dict : whether a dict by ``metrics_names`` comes, else a list, or the loss alone where there are no
+            metrics.
+        backend : name of a backend for this call; None for the model's.
+        callbacks : a callback or a list of them, or None.
+        steps : batches that count at most; None for all.
+        **unknown : none; each is a ``TypeError`` that says what stands in its place.
         """
         if unknown:
             refuse_for(Evaluating.evaluate, unknown)
+        check_verbose(verbose)
         x, y = parted(x, y)
         batch_size, listeners = checked_steps("batch_size", batch_size), Listeners(check_callbacks(callbacks))
         steps = checked_steps("steps", steps)
@@ -116,5 +130,10 @@ class Evaluating(Predicting):
         return values if len(values) > 1 else values[0]
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """:meth:`evaluate` under the name Keras gives it for one batch."""
+        """:meth:`evaluate` under the name Keras gives it for one batch.
+
+        Parameters
+        ----------
+        x, y, sample_weight, return_dict : as of :meth:`evaluate`.
+        """
         return self.evaluate(x, y, MAX_SAMPLES, sample_weight=sample_weight, return_dict=return_dict)

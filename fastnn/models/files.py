@@ -21,6 +21,7 @@ from fastnn._base.packing import unpack
 from fastnn._base.reprs import cut, in_a_line
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import TensorFile, check_name
+from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.models.description import arrays, describe, version_of
 from fastnn.models.rebuilding import rebuild
@@ -36,7 +37,7 @@ ENCODING = "table"  # the metadata's key under which fastnn.tables keeps how row
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-def save(model: Model, path: Any, metadata: Mapping[str, Any] | None = None) -> None:
+def save(model: Model, path: StrPath, metadata: Mapping[str, Any] | None = None) -> None:
     """Write a built model; the file at ``path`` changes only when all is written."""
     name, told = check_name(path), {**model.metadata, **(metadata or {})}
     _check_encoding(model, told)
@@ -66,7 +67,7 @@ def in_order(tensors: dict[str, np.ndarray], stored: dict[str, str]) -> list[byt
     return [len(text).to_bytes(8, "little") + text, memoryview(content)[8 + length :]]
 
 
-def load(path: Any, custom_objects: dict[str, Any] | None = None) -> Model:
+def load(path: StrPath, custom_objects: dict[str, Any] | None = None) -> Model:
     """Read a model that :meth:`Model.save` wrote: a :class:`Sequential`, or a :class:`Model`.
 
     Parameters
@@ -119,7 +120,7 @@ def take_marked(file: TensorFile, read: Callable[[str], Any]) -> Any:
 
 
 @contextlib.contextmanager
-def opened(path: Any) -> Iterator[TensorFile]:
+def opened(path: StrPath) -> Iterator[TensorFile]:
     """An open file for a block, in which whatever is wrong with its content becomes an error that names it."""
     name = os.fsdecode(path)
     try:

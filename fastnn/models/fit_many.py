@@ -27,7 +27,6 @@ from fastnn._engine.prepare import Arguments, check_arguments
 from fastnn._kernels.contract import Rows
 from fastnn._workers.progress import Tally
 from fastnn._workers.threads import side_by_side
-from fastnn.models import distributing
 from fastnn.models.batches import refuse as refuse_batches
 
 if TYPE_CHECKING:
@@ -118,12 +117,12 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
     n_threads, threads = _checked_workers(n_threads, executor)
     integer("verbose", verbose, low=0, high=2)
     arguments = check_arguments(batch_size, epochs, 0, callbacks, shuffle, initial_epoch, time_limit, backend)
-    if together := distributing.asked(None):  # all ranks have a part in each model, so one is trained after the other
+    if arguments.distribution:  # all ranks have a part in each model, so one is trained after the other
         if executor is not None:
             raise ValueError(
                 "ranks that train each model together, and executor, whose workers train one each: leave one out"
             )
-        arguments, n_threads = replace(arguments, distribution=together), 1
+        n_threads = 1
     away = executor is not None and threads is None
     if away:
         from fastnn.models import elsewhere

@@ -79,6 +79,7 @@ class Fitting(Evaluating):
         backend : for this call.
         checkpoint, checkpoint_every, resume : see below.
         distribution : a :class:`fastnn.distributed.DataParallel`, whose ranks train the model together.
+        **unknown : none; each is a ``TypeError`` that says what stands in its place.
 
         Raises
         ------
@@ -124,7 +125,8 @@ class Fitting(Evaluating):
         arguments = check_arguments(
             batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend, pace
         )
-        arguments = replace(arguments, distribution=distributing.asked(distribution))
+        if distribution is not None:
+            arguments = replace(arguments, distribution=distributing.checked(distribution))
         with contextlib.ExitStack() as in_fit:
             in_fit.enter_context(exclusive.training(store := self.store))
             self.compiled_optimizer.check()  # users change its numbers between fits
@@ -176,7 +178,13 @@ class Fitting(Evaluating):
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass."""
+        """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass.
+
+        Parameters
+        ----------
+        x, y, sample_weight, class_weight : as of :meth:`fit`; all rows are one batch.
+        return_dict : as of :meth:`evaluate`.
+        """
         history = self.fit(
             x,
             y,

@@ -27,7 +27,7 @@ from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 
 
-def fold(model: Any) -> Any:
+def fold(model: Any) -> Model:
     """A smaller model with the same predictions, whose BatchNormalization is part of other layers' weights.
 
     Each ``y = x * scale + shift`` of a :class:`fastnn.layers.BatchNormalization` with its moving statistics, of a

@@ -189,7 +189,7 @@ class OwnLoops(Trainable):
             exclusive.leave(store)
 
     def soft_update(self, target: Any, tau: float) -> None:
-        """Move the weights of another model towards this one's: ``target = tau * self + (1 - tau) * target``.
+        """Move the weights of the model ``target`` towards this one's: ``target = tau * self + (1 - tau) * target``.
 
         ``tau`` is between 0 and 1; 1 copies. Both must have parameters of the same shapes and dtype. The optimiser
         state of the target stays.

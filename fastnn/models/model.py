@@ -11,6 +11,7 @@ from typing import Any
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse
+from fastnn._base.types import DtypeLike, StrPath
 from fastnn._engine.state import attribute
 from fastnn.callbacks import History
 from fastnn.layers.edges import Edge
@@ -37,6 +38,7 @@ class Model(Typed):
         to ``use_backend``, ``set_backend`` and ``FASTNN_BACKEND``.
     name : shown in summaries, and its name in a model around it.
     trainable : False freezes all layers, see :attr:`trainable`.
+    **unknown : any other argument is an error that names the nearest one.
 
     Layers, and models, that are in several models have the same weights in all of them.
 
@@ -73,7 +75,7 @@ class Model(Typed):
         inputs: Any,
         outputs: Any,
         *,
-        dtype: str = "float32",
+        dtype: DtypeLike = "float32",
         seed: int | None = None,
         backend: str | None = None,
         name: str | None = None,
@@ -126,8 +128,14 @@ class Model(Typed):
         """Names of the inputs: of their layers, or the keys under which they were given."""
         return list(self.ends[0].names)
 
-    def save(self, path: Any, metadata: dict[str, str] | None = None) -> None:
-        """Write the model to one safetensors file; ``metadata`` is added to ``model.metadata`` there."""
+    def save(self, path: StrPath, metadata: dict[str, str] | None = None) -> None:
+        """Write the model to one safetensors file; ``metadata`` is added to ``model.metadata`` there.
+
+        Parameters
+        ----------
+        path : name of the file, which is replaced only when all is written.
+        metadata : further texts by name, which :attr:`metadata` of the loaded model has.
+        """
         files.save(self, path, metadata)
 
 

@@ -207,7 +207,7 @@ class Network(Outline):
         if not vars(layer).get("_has_right_types"):
             check_types(layer)
             object.__setattr__(layer, "_has_right_types", True)  # descriptions stay what they are
-        if layer.dtype is not None and model_dtype(layer.dtype) != self.dtype:
+        if layer.dtype is not None and not layer.states_input and model_dtype(layer.dtype) != self.dtype:
             raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {self.dtype}, give it dtype=")
         if layer.n_ids is not None and layer.n_ids > MOST_IDS and self.dtype != np.float64:
             raise ValueError(

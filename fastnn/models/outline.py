@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from fastnn._base.arguments import integer, lookup
 from fastnn._base.reprs import counted
@@ -77,6 +78,11 @@ class Outline(Weights):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of a name, or at a place among :attr:`layers`; a name may be that of a model inside this one.
 
+        Parameters
+        ----------
+        name : of the layer, or None.
+        index : place of the layer, from 0 or, from the end, -1 on; or None. One of both is given.
+
         >>> from fastnn import Sequential
         >>> from fastnn.layers import Dense
         >>> model = Sequential([Dense(8, name="first", input_shape=(4,)), Dense(1)])
@@ -125,7 +131,7 @@ class Outline(Weights):
         return configs.config_of(cast("Model", self))
 
     @classmethod
-    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """A model as :meth:`get_config` describes it, with weights drawn anew, and not compiled.
 
         Parameters
@@ -139,7 +145,8 @@ class Outline(Weights):
         TypeError, ValueError
             the configuration is not as described; a part of it would not act, or the graph has a cycle.
         """
-        return Reader(custom_objects).config(config, cls.is_chain)
+        made: Self = Reader(custom_objects).config(config, cls.is_chain)
+        return made
 
     def to_json(self, **options: Any) -> str:
         """:meth:`get_config` and how the model is compiled as JSON, for :func:`fastnn.models.model_from_json`.

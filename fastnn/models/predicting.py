@@ -18,6 +18,7 @@ from fastnn._engine.prepare import checked_steps
 from fastnn._plan.compile import MAX_BLOCK, compile_plan
 from fastnn._plan.stepwise import stepwise
 from fastnn.callbacks import check as check_callbacks
+from fastnn.callbacks.progress import check_verbose
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import batches
 from fastnn.models.loops import OwnLoops
@@ -44,9 +45,21 @@ class Predicting(OwnLoops):
         ``on_predict_batch_begin`` and ``on_predict_batch_end``; without those rows go through in blocks of the plan's
         choice. ``verbose`` is taken for Keras' sake. ``x`` may be batches as in :meth:`fit`, also without targets
         (``x`` or ``(x,)``). Only the first ``steps`` batches count, where they are given.
+
+        Parameters
+        ----------
+        x : rows ``(n, *input_shape)``; of several inputs a list, or a dict by their names.
+        batch_size : rows that ``callbacks`` hear of at once; None for 32. No value depends on it.
+        verbose : ``"auto"``, 0, 1 or 2, for Keras' sake: nothing is printed.
+        backend : name of a backend for this call; None for the model's.
+        callbacks : a callback or a list of them, or None.
+        steps : batches that count at most; None for all.
+        **unknown : none; each is a ``TypeError`` that says what stands in its place.
         """
         if unknown:
             refuse_for(Predicting.predict, unknown)
+        if verbose != 0:
+            check_verbose(verbose)
         simple = type(x) is np.ndarray and callbacks is batch_size is steps is None
         if simple and self._layout is not None and not self._layout.carried:
             return self._predicted(x, backend)  # as most calls are; the rest takes as long as a row of a small network
@@ -118,7 +131,12 @@ class Predicting(OwnLoops):
                 layer.reset_states()
 
     def predict_on_batch(self, x: Any) -> Any:
-        """:meth:`predict` under the name Keras gives it for one batch."""
+        """:meth:`predict` under the name Keras gives it for one batch.
+
+        Parameters
+        ----------
+        x : as of :meth:`predict`.
+        """
         return self.predict(x)
 
     def predictor(self, fold: bool = False) -> Any:

@@ -140,7 +140,7 @@ def _named(item: Any, stored: dict[str, Any]) -> Any:
     return item
 
 
-def _model_of(stored: dict[str, Any], before: Sequence[Any], dtype: str) -> Any:
+def _model_of(stored: dict[str, Any], before: Sequence[Any], dtype: Any) -> Any:
     from fastnn.models.model import Model
     from fastnn.models.sequential import Sequential
 
@@ -169,7 +169,7 @@ def _ends(kind: str, stored: dict[str, Any], count: int) -> Structure:
     return Structure(kind, tuple(texts), form)
 
 
-def _dtype(described: dict[str, Any]) -> str:
+def _dtype(described: dict[str, Any]) -> Any:
     dtype = described["dtype"]
     return dtype if dtype in ("float32", "float64") else repr(dtype)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
+from fastnn._base.types import DtypeLike
 from fastnn._engine import convert, exclusive
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
@@ -40,6 +41,7 @@ class Sequential(Model):
         to ``use_backend``, ``set_backend`` and ``FASTNN_BACKEND``.
     name : shown in summaries.
     trainable : False freezes all layers, see :attr:`trainable`.
+    **unknown : any other argument is an error that names the nearest one.
 
     Attributes
     ----------
@@ -80,7 +82,7 @@ class Sequential(Model):
         self,
         layers: Iterable[Layer | Network | Edge] | None = None,
         *,
-        dtype: str = "float32",
+        dtype: DtypeLike = "float32",
         seed: int | None = None,
         backend: str | None = None,
         name: str | None = None,
@@ -124,7 +126,7 @@ class Sequential(Model):
         return int(self._states_input)
 
     def add(self, layer: Layer | Network) -> None:
-        """Append a layer or a model. Layers that are there keep their weights; training begins anew."""
+        """Append ``layer``, a layer or a model. Layers that are there keep their weights; training begins anew."""
         self._stack([*self._items, stack.item_of(layer)])
 
     def pop(self) -> Layer | Network:

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from fastnn import metrics as metric_definitions
-from fastnn._base.arguments import integer
 from fastnn._base.keywords import refuse_for
 from fastnn._base.stored import check_types
 from fastnn._engine import exclusive
@@ -24,7 +23,7 @@ from fastnn.errors import NotReadyError
 from fastnn.losses import Reduction
 from fastnn.metrics import Metric
 from fastnn.models import choices
-from fastnn.models.choices import AnyLoss
+from fastnn.models.choices import AnyLoss, LossesLike, MetricsLike, OptimizerLike
 from fastnn.models.copying import Copying
 from fastnn.models.structure import Structure
 from fastnn.optimizers import Optimizer
@@ -150,10 +149,10 @@ class Trainable(Copying):
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossesLike = None,
+        metrics: MetricsLike = None,
+        weighted_metrics: MetricsLike = None,
         *,
         loss_weights: Any = None,
         dropout_schedule: Any = None,
@@ -177,12 +176,13 @@ class Trainable(Copying):
         loss_weights : factor of the loss, but not of the penalties; a list or dict for several outputs.
         dropout_schedule : a schedule of factors, from 0 to 1, that the rates of all Dropout and SpatialDropout layers
             are multiplied by at each step: ``schedules.FlatCosine(1.0, steps)``.
+        **unknown : none; each is a ``TypeError`` that says what stands in its place.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : taken for Keras' sake; results do not depend
             on them there, and here the backend decides how updates are executed.
         """
         if unknown:
             refuse_for(Trainable.compile, unknown)
-        integer("steps_per_execution", steps_per_execution, low=1)
+        choices.check_ways(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
         outputs = self.ends[1]
         exclusive.check_idle(self.store, "compile")
         chosen, factors = choices.losses_of(outputs, loss), choices.factors_of(outputs, loss_weights)

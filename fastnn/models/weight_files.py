@@ -10,6 +10,7 @@ from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import TensorFile, check_name
+from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn._plan.layout import Layout
 from fastnn.layers.base import Layer
@@ -34,7 +35,7 @@ class Pairs(NamedTuple):
     skipped: list[str]
 
 
-def save_weights(model: Network, path: Any) -> None:
+def save_weights(model: Network, path: StrPath) -> None:
     """Write the arrays of :meth:`Model.get_weights` alone, with the names of their layers."""
     name, known = check_name(path), model.weight_names()
     stored = {
@@ -46,7 +47,7 @@ def save_weights(model: Network, path: Any) -> None:
     write_atomically(name, in_order(dict(zip(known, model.get_weights(), strict=True)), stored))
 
 
-def load_weights(model: Network, path: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
+def load_weights(model: Network, path: StrPath, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """Set weights from a file of weights or of a whole model; all change or none."""
     with opened(path) as file:
         order, groups = _stored(file)

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._base.arrays import check_weights, read_only
+from fastnn._base.types import StrPath
 from fastnn._plan.layout import Layout
 from fastnn.models import weight_files
 from fastnn.models.attributes import Guarded
@@ -84,6 +85,10 @@ class Weights(Guarded):
     def set_weights(self, weights: Iterable[Any]) -> None:
         """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change.
 
+        Parameters
+        ----------
+        weights : arrays in the order and shapes of :meth:`get_weights`.
+
         >>> from fastnn import Sequential
         >>> from fastnn.layers import Dense
         >>> model = Sequential([Dense(1, input_shape=(2,))])
@@ -104,7 +109,7 @@ class Weights(Guarded):
             for view, array in zip(chosen, arrays, strict=True):
                 view[...] = array
 
-    def save_weights(self, path: Any) -> None:
+    def save_weights(self, path: StrPath) -> None:
         """Write the weights alone to a safetensors file, for :meth:`load_weights`.
 
         Raises
@@ -116,7 +121,7 @@ class Weights(Guarded):
         """
         weight_files.save_weights(cast("Network", self), path)
 
-    def load_weights(self, path: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
+    def load_weights(self, path: StrPath, skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Set weights from a file of :meth:`save_weights` or of :meth:`Model.save`; all or none change.
 
         Optimiser state and counters stay.

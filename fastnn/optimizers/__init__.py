@@ -48,6 +48,10 @@ def get(optimizer: object) -> Optimizer:
     a model file holds, ``{"name": ..., argument: value}``, or what Keras serialises, ``{"class_name": ...,
     "config": {...}}``.
 
+    Parameters
+    ----------
+    optimizer : a name such as ``"adam"``, an object, or a configuration as of ``get_config``.
+
     >>> from fastnn import optimizers
     >>> optimizers.get({"class_name": "Adam", "config": {"name": "adam", "learning_rate": 0.01}})
     Adam(learning_rate=0.01)

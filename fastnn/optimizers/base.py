@@ -44,6 +44,8 @@ class Optimizer:
 
     Parameters
     ----------
+    *arguments : those of the subclass, in its order.
+    **given : the same by name.
     learning_rate : float or a schedule of :mod:`fastnn.optimizers.schedules`.
     weight_decay : decoupled decay of all parameters, ``w -= learning_rate * weight_decay * w``, before the update; a
         number, or a schedule that gives one for each step.
@@ -218,7 +220,13 @@ class Optimizer:
         return c
 
     def learning_rates(self, first_step: int, n_steps: int) -> np.ndarray:
-        """Learning rate of each step from ``first_step`` (from 0), float64, ``(n_steps,)``."""
+        """Learning rate of each step from ``first_step`` (from 0), float64, ``(n_steps,)``.
+
+        Parameters
+        ----------
+        first_step : updates before, from 0 on.
+        n_steps : how many steps.
+        """
         if isinstance(self.learning_rate, Schedule):
             return self.learning_rate.rates(np.arange(first_step, first_step + n_steps))
         return np.full(n_steps, float(self.learning_rate))
@@ -247,7 +255,12 @@ class Optimizer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The optimiser with these arguments, also those that Keras' ``get_config`` gave."""
+        """The optimiser with these arguments, also those that Keras' ``get_config`` gave.
+
+        Parameters
+        ----------
+        config : what :meth:`get_config` gave.
+        """
         arguments = dict(config)
         for name in SCHEDULED:
             if isinstance(arguments.get(name), dict):

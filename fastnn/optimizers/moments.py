@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Literal
 
 from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.updates import OptimizerCode
@@ -11,17 +12,22 @@ from fastnn.schedules import Schedule
 
 @dataclass(repr=False)
 class Adam(Optimizer):
-    """Kingma and Ba 2015, in the form that Keras and scikit-learn compute.
+    """Steps by running means of gradients and of their squares (Kingma and Ba 2015), in Keras' form.
+
+    Each update of a parameter ``w`` with the gradient ``g``, at step ``t`` from 1 on: ``m = beta_1 m + (1 - beta_1) g;
+    v = beta_2 v + (1 - beta_2) g**2; w -= lr sqrt(1 - beta_2**t) / (1 - beta_1**t) m / (sqrt(v) + epsilon)``; ``m`` and
+    ``v`` begin at 0.
 
     Parameters
     ----------
-    beta_1, beta_2 : decay of the moments ``m = beta_1 m + (1 - beta_1) g`` and ``v = beta_2 v + (1 - beta_2) g**2``.
-    epsilon : added to the root of ``v``.
+    beta_1, beta_2 : shares of ``m`` and ``v`` that stay, from 0 to less than 1.
+    epsilon : added to the root of ``v``, above 0.
     amsgrad : divide by the largest ``v`` so far (Reddi et al. 2018).
     form : ``"keras"``, eps beside the uncorrected root: ``w -= lr sqrt(1 - beta_2**t) / (1 - beta_1**t) m / (sqrt(v) +
         eps)``, the variant that closes section 2 of the paper; or ``"paper"``, its algorithm 1, ``w -= lr m^ /
         (sqrt(v^) + eps)`` with both moments corrected, as PyTorch has it. They differ where eps is not small beside
         the gradients.
+    learning_rate, weight_decay ... name : as of :class:`Optimizer`.
     """
 
     beta_1: float = 0.9
@@ -29,7 +35,7 @@ class Adam(Optimizer):
     epsilon: float = 1e-7
     amsgrad: bool = False
     _: KW_ONLY
-    form: str = "keras"
+    form: Literal["keras", "paper"] = "keras"
 
     def check(self) -> None:
         super().check()
@@ -46,14 +52,34 @@ class Adam(Optimizer):
 
 @dataclass(repr=False)
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), 0.004 as in Keras."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): ``w -= lr weight_decay w``, then as :class:`Adam`.
+
+    Parameters
+    ----------
+    weight_decay : the share, a number from 0 on or a schedule that gives one for each step; 0.004 as in Keras.
+    beta_1 ... amsgrad, form : as of :class:`Adam`.
+    learning_rate, clipnorm ... name : as of :class:`Optimizer`.
+    """
 
     weight_decay: float | Schedule | None = field(default=0.004, kw_only=False)  # the second argument, as in Keras
 
 
 @dataclass(repr=False)
 class Nadam(Optimizer):
-    """Adam with Nesterov momentum (Dozat 2016), in Keras' form."""
+    """Adam with Nesterov momentum (Dozat 2016), in Keras' form.
+
+    Each update of a parameter ``w`` with the gradient ``g``, at step ``t`` from 1 on: ``m = beta_1 m + (1 - beta_1) g;
+    v = beta_2 v + (1 - beta_2) g**2; w -= lr (u' m / (1 - p u') + (1 - u) g / (1 - p)) / (sqrt(v / (1 - beta_2**t)) +
+    epsilon)``, with ``u = beta_1 (1 - 0.96**t / 2)``, ``u'`` that of the next step and ``p`` the product of all ``u``
+    so far. ``m`` and ``v`` begin at 0.
+
+    Parameters
+    ----------
+    beta_1 : share of the running mean of gradients that stays, from 0 to less than 1.
+    beta_2 : share of the running mean of squared gradients that stays, from 0 to less than 1.
+    epsilon : added to the denominator, above 0.
+    learning_rate, weight_decay ... name : as of :class:`Optimizer`.
+    """
 
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -65,7 +91,18 @@ class Nadam(Optimizer):
 
 @dataclass(repr=False)
 class Adamax(Optimizer):
-    """Adam with the infinity norm (Kingma and Ba 2015, algorithm 2)."""
+    """Adam with the infinity norm (Kingma and Ba 2015, algorithm 2).
+
+    Each update of a parameter ``w`` with the gradient ``g``, at step ``t`` from 1 on: ``m = beta_1 m + (1 - beta_1) g;
+    u = max(beta_2 u, |g|); w -= lr / (1 - beta_1**t) m / (u + epsilon)``; ``m`` and ``u`` begin at 0.
+
+    Parameters
+    ----------
+    beta_1 : share of the running mean of gradients that stays, from 0 to less than 1.
+    beta_2 : share of the largest gradient so far that stays, from 0 to less than 1.
+    epsilon : added to the denominator, above 0.
+    learning_rate, weight_decay ... name : as of :class:`Optimizer`.
+    """
 
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -77,7 +114,17 @@ class Adamax(Optimizer):
 
 @dataclass(repr=False)
 class Lion(Optimizer):
-    """Sign of an interpolated momentum (Chen et al. 2023)."""
+    """Steps by the sign of an interpolated momentum (Chen et al. 2023).
+
+    Each update of a parameter ``w`` with the gradient ``g``: ``w -= lr sign(beta_1 m + (1 - beta_1) g); m = beta_2 m +
+    (1 - beta_2) g``; ``m`` begins at 0.
+
+    Parameters
+    ----------
+    beta_1 : share of the running mean in the sign, from 0 to less than 1.
+    beta_2 : share of the running mean of gradients that stays, from 0 to less than 1.
+    learning_rate, weight_decay ... name : as of :class:`Optimizer`.
+    """
 
     beta_1: float = 0.9
     beta_2: float = 0.99

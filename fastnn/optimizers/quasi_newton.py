@@ -16,9 +16,15 @@ from fastnn.schedules import Schedule
 class LBFGS(Optimizer):
     """Limited-memory BFGS on all rows at once, for small data (Liu and Nocedal 1989).
 
-    One epoch is one iteration: a direction from the last ``history_size`` steps and a line search
-    that meets the strong Wolfe conditions. It needs neither a batch size nor a learning rate
-    schedule; ``learning_rate`` is the first step tried.
+    One epoch is one iteration, ``w += a d`` with ``d = -H g``: a direction from the last ``history_size`` steps and a
+    line search that meets the strong Wolfe conditions. It needs neither a batch size nor a learning rate schedule;
+    ``learning_rate`` is the first step tried.
+
+    Parameters
+    ----------
+    history_size : how many pairs of steps and changes of the gradient ``H`` is made from, from 1 on.
+    tolerance : training ends where the largest ``|g|`` is below it, from 0 on.
+    learning_rate, weight_decay ... name : as of :class:`Optimizer`.
 
     >>> import numpy as np
     >>> from fastnn import Sequential, optimizers

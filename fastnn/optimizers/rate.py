@@ -26,6 +26,11 @@ class LearningRate(float):
     Design: a float and not a live variable, so that a rate kept in a history or read before a fit stays what it was;
     only :meth:`assign` changes the number in hand too.
 
+    Parameters
+    ----------
+    value : the rate, a number from 0 on.
+    optimizer : the optimizer that it belongs to, or None.
+
     >>> from fastnn import optimizers
     >>> optimizer = optimizers.SGD(0.1)
     >>> optimizer.learning_rate.assign(0.5 * optimizer.learning_rate)

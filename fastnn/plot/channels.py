@@ -13,12 +13,13 @@ from fastnn.plot.images import MOST_TILES, mosaic, symmetric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 MOST_ROWS = 16  # filters, and channels, where each pair of them is a picture
 FAINT = "#E9F1F7"  # for zero, so that a map of nothing else is seen on white
 
 
-def filters(model: Any, layer: Any = None, ax: Any = None, *, n: int | None = None) -> Axes:
+def filters(model: Any, layer: Any = None, ax: Axes | None = None, *, n: int | None = None) -> Axes:
     """Draw the kernels of a convolution as small pictures, all in one scale.
 
     Filters go in rows from the upper left; white is zero. Filters of three channels are pictures in colour: the
@@ -102,7 +103,7 @@ def _inches(width: float, height: float) -> tuple[float, float]:
 
 
 def feature_maps(
-    model: Any, image: Any, layer: Any = None, ax: Any = None, *, n: int | None = None, shape: Any = None
+    model: Any, image: Any, layer: Any = None, ax: Axes | None = None, *, n: int | None = None, shape: Any = None
 ) -> Axes:
     """Draw what a layer makes of an image: its channels as pictures, all in one scale, beside the image.
 
@@ -161,7 +162,7 @@ def feature_maps(
     return found
 
 
-def _draw_maps(ax: Axes, tiles: np.ndarray, maps: np.ndarray) -> Any:
+def _draw_maps(ax: Axes, tiles: np.ndarray, maps: np.ndarray) -> AxesImage:
     if maps.min() < 0:
         return symmetric(ax, tiles, maps)
     style.framed(ax)

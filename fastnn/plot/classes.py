@@ -10,13 +10,14 @@ from fastnn.plot import inputs, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 LEGIBLE = 4.5  # points; smaller numbers are left out, and a colour bar tells the counts
 MANY = 10  # classes from which cells of zero stay empty
 
 
 def confusion_matrix(
-    target: Any, prediction: Any, labels: Any = None, ax: Any = None, *, normalize: bool = False
+    target: Any, prediction: Any, labels: Any = None, ax: Axes | None = None, *, normalize: bool = False
 ) -> Axes:
     """Draw how often each true class (row) was predicted as each class (column).
 
@@ -127,7 +128,7 @@ def _draw_cells(ax: Axes, cells: np.ndarray, normalize: bool) -> None:
             ax.text(j, i, texts[i][j], ha="center", va="center", color=str(colours[i, j]), fontsize=size)
 
 
-def _draw_image(ax: Axes, cells: np.ndarray, most: float, gamma: float) -> Any:
+def _draw_image(ax: Axes, cells: np.ndarray, most: float, gamma: float) -> AxesImage:
     from matplotlib.colors import PowerNorm
 
     return ax.imshow(

@@ -53,7 +53,7 @@ class Curves:
         return {label: self.columns[column] for label, column in pairs if column in self.columns}
 
 
-def history(history: Any, ax: Any = None, *, metric: str | None = None, log: Any = "auto") -> Axes:
+def history(history: Any, ax: Axes | None = None, *, metric: str | None = None, log: Any = "auto") -> Axes:
     """Draw the training and validation curves of a fit over its epochs.
 
     A ring marks the epoch whose weights the model has, where the history tells it (``History.kept_epoch``); else the

@@ -6,11 +6,12 @@ import io
 import os
 from typing import Any
 
+from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.plot import curves, style
 
 
-def save_history(fitted: Any, path: Any) -> None:
+def save_history(fitted: Any, path: StrPath) -> None:
     """Write the curves of the loss and of each metric of a fit to a picture file, or that it had no whole epoch.
 
     Parameters
@@ -32,8 +33,13 @@ def save_history(fitted: Any, path: Any) -> None:
     write_atomically(path, picture.getvalue())
 
 
-def check_picture(path: Any) -> None:
-    """Raise ``ImportError`` when matplotlib is missing, ``ValueError`` when it cannot write that kind of file."""
+def check_picture(path: StrPath) -> None:
+    """Raise ``ImportError`` when matplotlib is missing, ``ValueError`` when it cannot write that kind of file.
+
+    Parameters
+    ----------
+    path : name of a picture that is to be written; its ending says in which format.
+    """
     with style.styled():
         from matplotlib.figure import Figure
 

@@ -28,7 +28,7 @@ class Box:
     colour: str = style.COLOURS[0]
 
 
-def graph(model: Any, ax: Any = None, *, show_shapes: bool = True) -> Axes:
+def graph(model: Any, ax: Axes | None = None, *, show_shapes: bool = True) -> Axes:
     """Draw a model's graph from its inputs, on top, to its outputs.
 
     Each box is a use of a layer, with its name, kind and the shape that it gives; a layer that is used twice has two.
@@ -117,7 +117,7 @@ def _arrange(boxes: list[Box]) -> None:
             box.column -= middle
 
 
-def _draw_arrows(ax: Any, box: Box, sources: list[Box]) -> None:
+def _draw_arrows(ax: Axes, box: Box, sources: list[Box]) -> None:
     edge = BOX[1] / 2 + PAD
     for source in sources:
         bend = 0.0 if box.row - source.row == 1 else 0.25 if source.column >= box.column else -0.25
@@ -126,7 +126,7 @@ def _draw_arrows(ax: Any, box: Box, sources: list[Box]) -> None:
         ax.annotate("", *ends, arrowprops={**look, "connectionstyle": f"arc3,rad={bend}"})
 
 
-def _draw_box(ax: Any, box: Box) -> None:
+def _draw_box(ax: Axes, box: Box) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     corner = box.column - BOX[0] / 2, box.row - BOX[1] / 2

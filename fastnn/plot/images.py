@@ -12,12 +12,13 @@ from fastnn.plot import inputs, sources, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 MOST_TILES = 64
 GAP = 1 / 14  # between tiles, in widths of a tile
 
 
-def weights(model: Any, layer: int = 0, ax: Any = None) -> Axes:
+def weights(model: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
     """Draw the kernel of a layer: a row an input, a column a unit; white is zero.
 
     Parameters
@@ -58,7 +59,7 @@ def weights(model: Any, layer: int = 0, ax: Any = None) -> Axes:
     return found
 
 
-def first_layer_images(model: Any, shape: Any, n: int | None = None, ax: Any = None) -> Axes:
+def first_layer_images(model: Any, shape: Any, n: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw what each unit of the first layer looks for in an image: its weights, in the image's shape.
 
     Units go in rows from the upper left. All have one scale: with one channel, white is zero; with three, the
@@ -117,7 +118,7 @@ def mosaic(tiles: np.ndarray, n_columns: int) -> np.ndarray:
     return image[..., 0] if channels == 1 else image
 
 
-def symmetric(ax: Axes, shown: np.ndarray, scale: np.ndarray) -> Any:
+def symmetric(ax: Axes, shown: np.ndarray, scale: np.ndarray) -> AxesImage:
     """An image whose colours are symmetric about zero and end at the largest number of ``scale``."""
     style.framed(ax)
     most = float(np.abs(scale).max()) or 1.0

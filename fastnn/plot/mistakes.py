@@ -19,7 +19,7 @@ MOST = 25
 
 
 def misclassified(
-    model: Any, x: Any, y: Any, labels: Any = None, ax: Any = None, *, n: int | None = None, shape: Any = None
+    model: Any, x: Any, y: Any, labels: Any = None, ax: Axes | None = None, *, n: int | None = None, shape: Any = None
 ) -> Axes:
     """Draw the images that a model takes for another class, the worst first.
 

@@ -17,7 +17,7 @@ MOST_CURVES = len(style.COLOURS)
 TOLERANCE = 1e-6  # by which single precision may carry a probability past 0 or 1
 
 
-def residuals(target: Any, prediction: Any, ax: Any = None) -> Axes:
+def residuals(target: Any, prediction: Any, ax: Axes | None = None) -> Axes:
     """Draw residuals, target minus prediction, against predictions.
 
     Up to 5000 are points, of one colour an output; more are counted in hexagonal cells, all outputs together, on
@@ -89,7 +89,7 @@ def _count_in_cells(ax: Axes, predicted: np.ndarray, residual: np.ndarray) -> No
     ax.figure.colorbar(cells, ax=ax, label="residuals in a cell")
 
 
-def calibration(target: Any, probability: Any, ax: Any = None, *, n_bins: int = 10) -> Axes:
+def calibration(target: Any, probability: Any, ax: Axes | None = None, *, n_bins: int = 10) -> Axes:
     """Draw how often what was predicted with some probability came true (a reliability curve).
 
     Predictions are sorted into ``n_bins`` equal intervals; a point is an interval's mean prediction and the share of

@@ -21,7 +21,7 @@ DEFAULT_STEPS = 1000
 MOST_POINTS = 5000  # of a curve; more cannot be told apart on any screen
 
 
-def learning_rate(source: Any, steps: int | None = None, ax: Any = None) -> Axes:
+def learning_rate(source: Any, steps: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the learning rate over the steps (one step is one update, counted from 0), or over the epochs of a fit.
 
     The vertical axis is logarithmic where the rates are positive and span more than two decades. A schedule that

@@ -23,7 +23,7 @@ def saliency(
     model: Any,
     images: Any,
     targets: Any = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     *,
     labels: Any = None,
     n: int | None = None,

@@ -59,7 +59,7 @@ def look(k: int) -> tuple[str, str]:
 
 
 @contextmanager
-def drawing(ax: Any, size: tuple[float, float] = (5.2, 3.6)) -> Iterator[Axes]:
+def drawing(ax: Axes | None, size: tuple[float, float] = (5.2, 3.6)) -> Iterator[Axes]:
     """A block with the style in force and the Axes to draw into: the one given, or that of a new figure.
 
     An error inside takes a new figure away again. ``size`` is that of a new figure, in inches.

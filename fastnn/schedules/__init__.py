@@ -47,6 +47,10 @@ SCHEDULES: dict[str, type[Schedule]] = {
 def schedule_from_config(stored: dict[str, Any]) -> Schedule:
     """The schedule that :meth:`Schedule.config` described, or Keras: ``{"class_name": ..., "config": {...}}``.
 
+    Parameters
+    ----------
+    stored : the configuration that a schedule's ``get_config`` gave, with its class.
+
     >>> from fastnn import schedules
     >>> config = {"initial_learning_rate": 0.1, "decay_steps": 100}
     >>> schedules.schedule_from_config({"class_name": "CosineDecay", "config": config})

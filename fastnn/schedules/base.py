@@ -65,10 +65,20 @@ class Schedule:
         return None
 
     def set_state(self, state: Any) -> None:
-        """Go on with what :meth:`get_state` gave."""
+        """Go on with what :meth:`get_state` gave.
+
+        Parameters
+        ----------
+        state : what :meth:`get_state` gave.
+        """
 
     def on_epoch_end(self, loss: float) -> None:
-        """Told the validation loss (or the training loss without one) after every epoch."""
+        """Told the validation loss (or the training loss without one) after every epoch.
+
+        Parameters
+        ----------
+        loss : the number.
+        """
 
     @property
     def listens(self) -> bool:
@@ -76,7 +86,7 @@ class Schedule:
         return type(self).on_epoch_end is not Schedule.on_epoch_end
 
     def assign(self, value: Any) -> None:
-        """Refuse what Keras refuses too: a schedule is replaced, not assigned."""
+        """Refuse ``value``, as Keras does: a schedule is replaced, not assigned."""
         raise TypeError(f"the rate follows {self!r}; replace it: optimizer.learning_rate = {value!r}")
 
     def __repr__(self) -> str:
@@ -98,13 +108,23 @@ class Schedule:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The schedule with these arguments."""
+        """The schedule with these arguments.
+
+        Parameters
+        ----------
+        config : what :meth:`get_config` gave.
+        """
         return cls(**config)
 
 
 @dataclass(repr=False)
 class Constant(Schedule):
-    """The same rate at every step."""
+    """The same rate at every step: ``rate = learning_rate``.
+
+    Parameters
+    ----------
+    learning_rate : the rate, from 0 on.
+    """
 
     learning_rate: float = 0.001
 

@@ -20,7 +20,17 @@ class CosineDecay(Schedule):
     """Half a cosine down to ``alpha`` times the peak (Loshchilov and Hutter 2017), after a warm-up.
 
     Without ``warmup_target`` the peak is ``initial_learning_rate``; with it, the rate first rises in
-    a line from ``initial_learning_rate`` to ``warmup_target`` over ``warmup_steps``.
+    a line from ``initial_learning_rate`` to ``warmup_target`` over ``warmup_steps``. Then the rate is ``peak * (alpha +
+    (1 - alpha) * (1 + cos(pi * s)) / 2)`` with ``s = min((step - warmup_steps) / decay_steps, 1)``.
+
+    Parameters
+    ----------
+    initial_learning_rate : the rate at step 0, from 0 on.
+    decay_steps : updates (batches) in which it falls, a number above 0.
+    alpha : the share of the rate that is left at the end, from 0 on.
+    name : a text or None, for Keras' sake; nothing depends on it.
+    warmup_target : the rate that is reached before it falls; None for no such rise.
+    warmup_steps : updates (batches) of that rise, from 0 on.
 
     >>> import numpy as np
     >>> from fastnn.schedules import CosineDecay
@@ -57,6 +67,17 @@ class CosineDecayRestarts(Schedule):
     """Half a cosine again and again (Loshchilov and Hutter 2017): each ``t_mul`` times as long as the one before.
 
     Each begins at ``m_mul`` times the rate that the one before began at; ``alpha`` times the first rate is the least.
+    In the cycle ``i`` from 0 on, at the share ``s`` of its steps, the rate is ``initial * (alpha + (1 - alpha) *
+    m_mul**i * (1 + cos(pi * s)) / 2)``.
+
+    Parameters
+    ----------
+    initial_learning_rate : the rate at step 0, from 0 on.
+    first_decay_steps : updates (batches) of the first cycle, a number above 0.
+    t_mul : each cycle is so many times as long as the one before.
+    m_mul : each cycle begins with so many times the rate of the one before.
+    alpha : the share of the rate that is left at the end, from 0 on.
+    name : a text or None, for Keras' sake; nothing depends on it.
 
     >>> import numpy as np
     >>> from fastnn.schedules import CosineDecayRestarts
@@ -106,6 +127,13 @@ class CosineLog(Schedule):
     that is done; 0 behind them. With four cycles it is what RealMLP trains tables with (Holzmueller, Grinsztajn and
     Steinwart 2024, "coslog4"). The first update has the rate 0.
 
+    Parameters
+    ----------
+    learning_rate : the rate, from 0 on.
+    decay_steps : updates (batches) in which it falls, a number above 0.
+    cycles : how many cycles there are.
+    name : a text or None, for Keras' sake; nothing depends on it.
+
     >>> import numpy as np
     >>> from fastnn.schedules import CosineLog
     >>> CosineLog(0.1, 150).rates(np.array([0, 10, 30, 70, 102, 150])).round(3).tolist()
@@ -132,6 +160,14 @@ class CosineLog(Schedule):
 @dataclass(repr=False)
 class FlatCosine(Schedule):
     """The first rate for half of ``decay_steps``, then half a cosine down to 0 (Holzmueller et al. 2024, "flat_cos").
+
+    At the share ``s = step / decay_steps`` it is ``initial * (1 + cos(pi * max(2 * s - 1, 0))) / 2``.
+
+    Parameters
+    ----------
+    initial_learning_rate : the rate at step 0, from 0 on.
+    decay_steps : updates (batches) in which it falls, a number above 0.
+    name : a text or None, for Keras' sake; nothing depends on it.
 
     >>> import numpy as np
     >>> from fastnn.schedules import FlatCosine

@@ -16,6 +16,14 @@ from fastnn.schedules.base import Schedule
 class ExponentialDecay(Schedule):
     """``initial * decay_rate ** (step / decay_steps)``, in whole powers when ``staircase``.
 
+    Parameters
+    ----------
+    initial_learning_rate : the rate at step 0, from 0 on.
+    decay_steps : updates (batches) in which it falls, a number above 0.
+    decay_rate : what it falls by in ``decay_steps`` updates, from 0 on.
+    staircase : whether it falls in steps of ``decay_steps``, else at every update.
+    name : a text or None, for Keras' sake; nothing depends on it.
+
     >>> import numpy as np
     >>> from fastnn.schedules import ExponentialDecay
     >>> ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5).rates(np.array([0, 10, 20])).round(4).tolist()
@@ -39,7 +47,13 @@ class ExponentialDecay(Schedule):
 
 
 class StepDecay(ExponentialDecay):
-    """Times ``decay_rate`` after every ``decay_steps`` steps.
+    """Times ``decay_rate`` after every ``decay_steps`` steps: ``initial * decay_rate ** (step // decay_steps)``.
+
+    Parameters
+    ----------
+    initial_learning_rate : the rate at step 0, from 0 on.
+    decay_steps : updates (batches) in which it falls, a number above 0.
+    decay_rate : what it falls by in ``decay_steps`` updates, from 0 on.
 
     >>> import numpy as np
     >>> from fastnn.schedules import StepDecay
@@ -56,7 +70,13 @@ class StepDecay(ExponentialDecay):
 
 @dataclass(repr=False)
 class PiecewiseConstantDecay(Schedule):
-    """``values[i]`` up to and with step ``boundaries[i]``, the last value after all boundaries.
+    """``values[i]`` where ``boundaries[i - 1] < step <= boundaries[i]``, the last value after all boundaries.
+
+    Parameters
+    ----------
+    boundaries : rising numbers of updates (batches), behind which the rate changes.
+    values : the rates, one more than boundaries.
+    name : a text or None, for Keras' sake; nothing depends on it.
 
     >>> import numpy as np
     >>> from fastnn.schedules import PiecewiseConstantDecay
@@ -91,6 +111,15 @@ class PolynomialDecay(Schedule):
 
     With ``cycle`` the decay is stretched to the next multiple of ``decay_steps`` once its end is reached.
 
+    Parameters
+    ----------
+    initial_learning_rate : the rate at step 0, from 0 on.
+    decay_steps : updates (batches) in which it falls, a number above 0.
+    end_learning_rate : the rate at the end.
+    power : of the polynomial; 1 is a straight line.
+    cycle : whether it begins anew beyond ``decay_steps``.
+    name : a text or None, for Keras' sake; nothing depends on it.
+
     >>> import numpy as np
     >>> from fastnn.schedules import PolynomialDecay
     >>> PolynomialDecay(0.1, 10, 0.0, power=2.0).rates(np.array([0, 5, 10, 20])).round(4).tolist()
@@ -121,6 +150,14 @@ class PolynomialDecay(Schedule):
 @dataclass(repr=False)
 class InverseTimeDecay(Schedule):
     """``initial / (1 + decay_rate * step / decay_steps)``, the quotient whole when ``staircase``.
+
+    Parameters
+    ----------
+    initial_learning_rate : the rate at step 0, from 0 on.
+    decay_steps : updates (batches) in which it falls, a number above 0.
+    decay_rate : what it falls by in ``decay_steps`` updates, from 0 on.
+    staircase : whether it falls in steps of ``decay_steps``, else at every update.
+    name : a text or None, for Keras' sake; nothing depends on it.
 
     >>> import numpy as np
     >>> from fastnn.schedules import InverseTimeDecay

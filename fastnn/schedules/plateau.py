@@ -15,6 +15,16 @@ from fastnn.schedules.base import Schedule
 class Plateau(Schedule):
     """Times ``factor`` when the loss has not improved by ``min_delta`` for ``patience`` epochs.
 
+    The rate is then ``max(rate * factor, min_lr)``, from the next epoch on.
+
+    Parameters
+    ----------
+    learning_rate : the rate, from 0 on.
+    factor : what the rate is multiplied by where nothing improves.
+    patience : epochs without an improvement, after which the rate falls.
+    min_delta : smaller changes are no improvement.
+    min_lr : the rate never falls below.
+
     >>> import numpy as np
     >>> from fastnn import Sequential, optimizers, schedules
     >>> from fastnn.layers import Dense

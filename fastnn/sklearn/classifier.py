@@ -12,6 +12,9 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 
 from fastnn import losses
 from fastnn._base.foreign import plain
+from fastnn._base.types import DtypeLike
+from fastnn.activations.names import ActivationName
+from fastnn.optimizers.names import OptimizerName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
@@ -50,9 +53,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         improved by ``tol`` for more than ``n_iter_no_change`` epochs.
     early_stopping, validation_fraction : hold out a share of the rows, keeping the shares of classes, and go back to
         the weights that scored best on it.
+    max_fun : of ``lbfgs``, calls of the loss at most.
     dropout : share of each hidden layer's outputs that is dropped in training; a list gives each layer its own.
     class_weight : weight of each class, ``{class: weight}`` or "balanced" (``n / (n_classes * count)``).
     loss : "log_loss" or "focal" (Lin et al. 2017), which with ``gamma`` counts certain rows less.
+    gamma : of the loss ``"focal"``: how much rows that are told well count less.
     layers : layers of :mod:`fastnn.layers` in place of ``hidden_layer_sizes``, ``activation`` and ``dropout``; the
         output layer is added. X may then have more axes, such as ``(n, steps, features)`` for a GRU.
     dtype : "float32" or "float64"; None trains in the dtype of X, as scikit-learn does. float32 is faster.
@@ -88,9 +93,9 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: str | Activation | Sequence[str | Activation] = "relu",
+        activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        solver: str | Optimizer = "adam",
+        solver: OptimizerName | Optimizer = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
@@ -116,7 +121,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         loss: Literal["log_loss", "focal"] = "log_loss",
         gamma: float = 2.0,
         layers: Sequence[Layer] | None = None,
-        dtype: Any = None,
+        dtype: DtypeLike | None = None,
         callbacks: Sequence[Any] | None = None,
         time_limit: float | None = None,
         n_threads: int | None = None,
@@ -254,7 +259,10 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
     # -- prediction -----------------------------------------------------------------------------
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of rows whose class is predicted; of labels, that of rows without a fault."""
+        """The share of rows whose class is predicted; of labels, that of rows without a fault.
+
+        ``X`` is as of :meth:`predict`, ``y`` the classes ``(n,)``, ``sample_weight`` None or ``(n,)``.
+        """
         found: float = super().score(X, plain("y", y, dates=True), sample_weight)
         return found
 
@@ -270,16 +278,16 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         return found
 
     def predict(self, X: Any) -> np.ndarray:
-        """Classes ``(n,)``, or a label indicator ``(n, n_labels)``, for rows ``(n, n_features)``."""
+        """Classes ``(n,)``, or a label indicator ``(n, n_labels)``, for rows ``X`` ``(n, n_features)``."""
         return self._decode(self._outputs(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities ``(n, n_classes)`` in the order of ``classes_``; of labels each on its own."""
+        """Probabilities ``(n, n_classes)`` of ``classes_``; of labels each on its own; ``X`` as of :meth:`predict`."""
         outputs = self._outputs(X)
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of :meth:`predict_proba`."""
+        """Logarithms of :meth:`predict_proba`, for ``X`` as there."""
         with np.errstate(divide="ignore"):
             found: np.ndarray = np.log(self.predict_proba(X))
             return found

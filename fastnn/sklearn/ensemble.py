@@ -43,7 +43,12 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, executor: Any = None) -> Self:
         """Train all members on the same rows, one on each thread; arguments as of the members' ``fit``.
 
-        ``executor`` trains them in place of threads, as in :func:`fastnn.fit_many`.
+        Parameters
+        ----------
+        X : rows ``(n, n_features)``.
+        y : classes ``(n,)`` or values ``(n,)`` or ``(n, k)``.
+        sample_weight : None or a weight for each row.
+        executor : trains them in place of threads, as in :func:`fastnn.fit_many`.
         """
         if executor is not None:
             pools.check(executor)
@@ -123,13 +128,24 @@ class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
     _numeric = True
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Mean of the members' predictions; with ``return_std`` also their standard deviation, of the same shape."""
+        """Mean of the members' predictions; with ``return_std`` also their standard deviation, of the same shape.
+
+        Parameters
+        ----------
+        X : rows ``(n, n_features)``.
+        return_std : whether the standard deviation over the members comes, too.
+        """
         answers = self._answers(X, "predict")
         mean = answers.mean(axis=0)
         return (mean, answers.std(axis=0)) if return_std else mean
 
     def predict_quantiles(self, X: Any) -> np.ndarray:
-        """Mean of the members' :meth:`MLPRegressor.predict_quantiles`."""
+        """Mean of the members' :meth:`MLPRegressor.predict_quantiles`.
+
+        Parameters
+        ----------
+        X : as of :meth:`predict`.
+        """
         found: np.ndarray = self._answers(X, "predict_quantiles").mean(axis=0)
         return found
 
@@ -152,13 +168,24 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
         return found
 
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:
-        """Mean of the members' probabilities; with ``return_std`` also their standard deviation, of the same shape."""
+        """Mean of the members' probabilities; with ``return_std`` also their standard deviation, of the same shape.
+
+        Parameters
+        ----------
+        X : as of :meth:`predict`.
+        return_std : whether the standard deviation over the members comes, too.
+        """
         answers = self._answers(X, "predict_proba")
         mean = answers.mean(axis=0)
         return (mean, answers.std(axis=0)) if return_std else mean
 
     def predict(self, X: Any) -> np.ndarray:
-        """The classes of the mean probabilities, or a label indicator."""
+        """The classes of the mean probabilities, or a label indicator.
+
+        Parameters
+        ----------
+        X : rows ``(n, n_features)``.
+        """
         proba = self.predict_proba(X)
         first = self.estimators_[0]
         found: np.ndarray = first._decode(proba[:, 1:] if first._kind == "binary" else proba)

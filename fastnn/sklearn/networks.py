@@ -55,7 +55,7 @@ def hidden_sizes(came: Any) -> list[int]:
 def make_layers(estimator: Any, shape: tuple[int, ...], output: Output) -> tuple[Layer, ...]:
     """The layers of an estimator's network: those it lists, or Dense ones by its sizes, and the last one."""
     penalty = L1L2(l2=0.5 * float(estimator.alpha))
-    last = Dense(output.units, output.activation, kernel_regularizer=penalty)
+    last = Dense(output.units, activations.get(output.activation), kernel_regularizer=penalty)
     if estimator.layers is not None:
         return (InputLayer(shape), *_penalized(estimator.layers, penalty), last)
     sizes = hidden_sizes(estimator.hidden_layer_sizes)

@@ -9,7 +9,10 @@ from sklearn.base import RegressorMixin
 
 from fastnn import losses
 from fastnn._base.arrays import check_finite
+from fastnn._base.types import DtypeLike
+from fastnn.activations.names import ActivationName
 from fastnn.losses import LossRecord
+from fastnn.optimizers.names import OptimizerName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
@@ -33,6 +36,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ----------
     loss : "squared_error" (half of it), "poisson" (half its deviance, with an exponential output), "absolute_error",
         "huber" (quadratic up to ``delta``), "pinball" (quantile regression), or a loss of :mod:`fastnn.losses`.
+    max_fun : of ``lbfgs``, calls of the loss at most.
     delta : of "huber".
     quantile : of "pinball": one in (0, 1), or a rising list of them that one network learns together;
         :meth:`predict` then gives the one nearest to the median and :meth:`predict_quantiles` all.
@@ -57,9 +61,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self,
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "pinball"] | LossRecord = "squared_error",
         hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: str | Activation | Sequence[str | Activation] = "relu",
+        activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        solver: str | Optimizer = "adam",
+        solver: OptimizerName | Optimizer = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
@@ -84,7 +88,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         delta: float = 1.0,
         quantile: float | Sequence[float] = 0.5,
         layers: Sequence[Layer] | None = None,
-        dtype: Any = None,
+        dtype: DtypeLike | None = None,
         callbacks: Sequence[Any] | None = None,
         time_limit: float | None = None,
         n_threads: int | None = None,
@@ -127,7 +131,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @if_stochastic
     @fit_context(nested=False)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch on the rows given, going on from where training stands; arguments as in :meth:`fit`."""
+        """Train for one epoch on the rows given, going on from where training stands; arguments as in :meth:`fit`.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as of :meth:`fit`.
+        """
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _validate_y(self, y: np.ndarray, learn: bool, exact: bool) -> np.ndarray:
@@ -185,7 +194,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return outputs if len(several) == 1 else outputs[:, nearest :: len(several)]
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions ``(n,)``, or ``(n, n_outputs)``, for rows ``(n, n_features)``."""
+        """Predictions ``(n,)``, or ``(n, n_outputs)``, for rows ``(n, n_features)``.
+
+        Parameters
+        ----------
+        X : rows ``(n, n_features)``, dense or sparse.
+        """
         outputs = self._central(self._outputs(X))
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
@@ -193,6 +207,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """All quantiles of ``loss="pinball"``: ``(n, n_quantiles)``, or ``(n, n_outputs, n_quantiles)``.
 
         They are put in rising order for each row where the network lets them cross (Chernozhukov et al. 2010).
+
+        Parameters
+        ----------
+        X : as of :meth:`predict`.
         """
         if self.loss != "pinball":
             raise AttributeError(f"predict_quantiles needs loss='pinball' with quantile=[...], got {self.loss!r}")

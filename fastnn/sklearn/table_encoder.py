@@ -84,7 +84,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
-        """Encoded rows, float32 ``(n, n_out)``: an array, or a ``csr_matrix`` with ``sparse_output``."""
+        """Encoded rows, float32 ``(n, n_out)``: an array, or a ``csr_matrix`` with ``sparse_output``.
+
+        Parameters
+        ----------
+        X : a frame or array with the columns of :meth:`fit`.
+        """
         check_is_fitted(self)
         table = self._table(X, reset=False)
         if not self.sparse_output:
@@ -96,7 +101,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return csr_matrix((rows.data, rows.indices, rows.indptr), rows.shape)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the encoded numbers after their columns: ``age``, ``age_piece1``, ``age_gap``, ``city_Bern``."""
+        """Names of the encoded numbers after their columns: ``age``, ``age_piece1``, ``age_gap``, ``city_Bern``.
+
+        Parameters
+        ----------
+        input_features : for scikit-learn's sake; nothing depends on it.
+        """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
         return np.asarray(input_names(self.features_), dtype=object)

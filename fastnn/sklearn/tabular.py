@@ -15,12 +15,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import plain
+from fastnn._base.types import StrPath
 from fastnn.sklearn.raw_rows import raw_table
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Column, Numbers, Text
 from fastnn.tables.target import Classes, Quantity, Target, fit_quantity
 from fastnn.tabular import Options, fit_table
+from fastnn.tabular.choices import Preset
 from fastnn.tabular.report import report_of
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class _Tabular(BaseEstimator):
 
     def __init__(
         self,
-        preset: str = "default",
+        preset: Preset = "default",
         *,
         time_limit: float | None = None,
         random_state: Any = None,
@@ -105,8 +107,13 @@ class _Tabular(BaseEstimator):
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
-    def save(self, path: Any) -> None:
-        """Write the model with its encoding, as ``fastnn train`` does: ``fastnn predict`` reads it."""
+    def save(self, path: StrPath) -> None:
+        """Write the model with its encoding, as ``fastnn train`` does: ``fastnn predict`` reads it.
+
+        Parameters
+        ----------
+        path : name of the file, which is replaced only when all is written.
+        """
         check_is_fitted(self)
         self.model_.save(path, replace(self.encoding_, trained={"training": repr(self)}).metadata())
 
@@ -149,7 +156,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
 
     def __init__(
         self,
-        preset: str = "default",
+        preset: Preset = "default",
         *,
         time_limit: float | None = None,
         random_state: Any = None,
@@ -200,11 +207,21 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         return self._fit(X, column, Classes("target", labels), weight, groups, executor)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row, ``(n,)``."""
+        """The most probable class of each row, ``(n,)``.
+
+        Parameters
+        ----------
+        X : a frame or array with the columns of :meth:`fit`.
+        """
         return self._decode(self._outputs(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probability of each class, ``(n, n_classes)``, in the order of ``classes_``."""
+        """Probability of each class, ``(n, n_classes)``, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : as of :meth:`predict`.
+        """
         return self._probabilities(self._outputs(X))
 
     def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
@@ -233,7 +250,12 @@ class TabularRegressor(RegressorMixin, _Tabular):
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: Any = None) -> Self:
-        """Train; ``y`` are numbers ``(n,)``, all else is as in :meth:`TabularClassifier.fit`."""
+        """Train; ``y`` are numbers ``(n,)``, all else is as in :meth:`TabularClassifier.fit`.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups, executor : as of :meth:`TabularClassifier.fit`, with numbers as ``y``.
+        """
         y = column_or_1d(plain("y", y), warn=True).astype(np.float64)
         if not np.isfinite(y).all():
             raise ValueError("y has gaps (NaN) or infinite numbers; drop these rows")
@@ -241,7 +263,12 @@ class TabularRegressor(RegressorMixin, _Tabular):
         return self._fit(X, column, fit_quantity("target", column, limited=True), sample_weight, groups, executor)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The predicted number of each row, ``(n,)``."""
+        """The predicted number of each row, ``(n,)``.
+
+        Parameters
+        ----------
+        X : a frame or array with the columns of :meth:`fit`.
+        """
         return self._decode(self._outputs(X))
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from fastnn._base.types import StrPath
 from fastnn.tables import excel, parquet
 from fastnn.tables.checks import column_notes, count_shared_rows, shared_rows_note
 from fastnn.tables.delimited import delimited_table
@@ -46,7 +47,7 @@ __all__ = [
 BINARY_ENDINGS = {".parquet": "Parquet", ".xlsx": "Excel", ".npz": "NPZ"}
 
 
-def read_table(path: Any, as_text: Collection[str] = (), **known: Any) -> Table:
+def read_table(path: StrPath, as_text: Collection[str] = (), **known: Any) -> Table:
     """Read a table from a file of CSV, Parquet or Excel, plain or compressed: its first bytes tell, not its name.
 
     Parameters
@@ -80,7 +81,15 @@ def read_table(path: Any, as_text: Collection[str] = (), **known: Any) -> Table:
 
 
 def table_of(name: str, source: str, data: bytes, reading: Reading) -> Table:
-    """The table in the bytes of a file; ``name`` stands in errors, ``source`` is what the table is called."""
+    """The table in the bytes of a file; ``name`` stands in errors, ``source`` is what the table is called.
+
+    Parameters
+    ----------
+    name : a word for it in summaries, histories and files; None makes one.
+    source : a name for messages.
+    data : a table, or what :func:`fastnn.tables.table_of_frame` takes.
+    reading : how the file is read.
+    """
     for _ in range(2):  # a compressed file may hold a workbook, which is a zip archive itself
         if excel.is_workbook(data):
             return excel.excel_table(name, source, data, reading)

@@ -89,6 +89,11 @@ def text_notes(columns: Mapping[str, Column]) -> list[str]:
 def count_shared_rows(first: Table, other: Table) -> int:
     """How many rows of ``other`` are in ``first``, too: all columns alike, and gaps in the same ones.
 
+    Parameters
+    ----------
+    first : rows as an encoding gives them.
+    other : rows of the other side.
+
     Raises
     ------
     ValueError
@@ -110,7 +115,13 @@ def count_shared_rows(first: Table, other: Table) -> int:
 
 
 def shared_rows_note(training: Table, held_out: Table) -> list[str]:
-    """The note on held-out rows that are training rows, too; none where there are none."""
+    """The note on held-out rows that are training rows, too; none where there are none.
+
+    Parameters
+    ----------
+    training : rows that a model learns from.
+    held_out : rows that it is judged on.
+    """
     count = count_shared_rows(training, held_out)
     are = "is a training row" if count == 1 else "are training rows"
     what = (

@@ -74,7 +74,12 @@ class Encoding:
         return Reading(as_text, numbers, kept, verbatim=labels, **known)
 
     def notes(self, table: Any) -> list[str]:
-        """What a user should know about rows that this encoding takes."""
+        """What a user should know about rows that this encoding takes.
+
+        Parameters
+        ----------
+        table : a :class:`fastnn.tables.Table` of raw rows.
+        """
         return self.features.notes(table)
 
     def metadata(self) -> dict[str, str]:
@@ -91,6 +96,10 @@ class Encoding:
     def of(model: Any) -> Encoding:
         """The encoding that a loaded model carries.
 
+        Parameters
+        ----------
+        model : a model that was saved with an encoding.
+
         Raises
         ------
         ValueError
@@ -105,7 +114,13 @@ class Encoding:
 
     @staticmethod
     def fitting(text: Any, layout: Any) -> Encoding:
-        """The encoding in a model's metadata, as :meth:`read` reads it for a network of this layout."""
+        """The encoding in a model's metadata, as :meth:`read` reads it for a network of this layout.
+
+        Parameters
+        ----------
+        text : what :meth:`metadata` gave.
+        layout : of the network.
+        """
         n_in = [math.prod(shape) for shape in layout.input_shapes]
         return Encoding.read(text, n_in, math.prod(layout.output_shape), layout.n_ids)
 
@@ -117,6 +132,7 @@ class Encoding:
         ----------
         text : what :meth:`metadata` wrote.
         n_in : numbers of a sample, of each input where there are several.   n_out : of its output.
+        n_out : numbers of the network's output.
         n_ids : how many vectors the ``Embedding`` behind each input has, None for other inputs.
 
         Raises

@@ -34,6 +34,11 @@ UNIQUE = "another text in every row (what names a row?), left out"
 def fit_features(data: Table | np.ndarray, options: FeatureOptions = AS_EVER) -> tuple[Features, list[str]]:
     """The encoding for these training rows, and what a user should know about it.
 
+    Parameters
+    ----------
+    data : a table, or what :func:`fastnn.tables.table_of_frame` takes.
+    options : what columns become, see :class:`fastnn.tables.FeatureOptions`.
+
     >>> from fastnn.tables import FeatureOptions, Numbers, Table
     >>> table = Table({"age": Numbers(np.arange(100.0))})
     >>> fit_features(table)[0], fit_features(table, FeatureOptions(pieces=16))[0].features
@@ -67,11 +72,24 @@ def _fit_column(name: str, column: Column, options: FeatureOptions) -> tuple[Fea
     if isinstance(column, Numbers):
         return _fit_numbers(name, number_values(name, column), tuple(word for word, _ in column.odd), options.pieces)
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+    return fit_text(name, column, counts, column, options)
+
+
+def fit_text(
+    name: str, column: Text, counts: np.ndarray, rows: Text, options: FeatureOptions = AS_EVER
+) -> tuple[Feature, str]:
+    """The encoding of text, and a note on it or an empty one.
+
+    Parameters
+    ----------
+    column, counts : its values, with how many rows have each; whether it has gaps.
+    rows : by which true and false, and dates, are standardised; a sample of the rows where they are many.
+    """
     present = [value for value, count in zip(column.values, counts, strict=True) if count]
     if present and all(value.lower() in TRUTH for value in present):
-        return _fit_numbers(name, truth_values(name, column), truth=True)
+        return _fit_numbers(name, truth_values(name, rows), truth=True)
     if options.dates and present and writes_times(column):
-        dates = fit_dates(name, column, options.pieces)
+        dates = fit_dates(name, rows, options.pieces)
         return (CategoryFeature(name, (), False, False), CONSTANT) if dates is None else (dates, "")
     return _fit_categories(name, column, counts, options.most_one_hot)
 

@@ -47,19 +47,23 @@ def parquet_table(name: str, source: str, file: Any, how: Reading) -> Table:
             raise too_large(name, how.max_bytes)
         table = opened.read()
         table.validate(full=True)
-        index = [column for column in _index(table.schema.metadata) if column not in how.keep]
+        index = [column for column in index_columns(table.schema.metadata) if column not in how.keep]
     if not len(table):
         raise Unreadable(f"{name} has no rows")
-    names = [column for column in table.column_names if column not in index]
-    if len(set(names)) < len(names):
-        raise Unreadable(f"{name} has two columns of the same name")
-    columns = {column: _column(name, column, table.column(column), how) for column in names}
     left_out = [column for column in index if column in table.column_names]
     notes = (f"{listed(left_out)}: pandas' index of the rows, left out",) if left_out else ()
-    return Table(columns, source, notes)
+    return table_of_arrow(name, source, table.drop_columns(left_out), how, notes)
 
 
-def _index(metadata: dict[bytes, bytes] | None) -> list[str]:
+def table_of_arrow(name: str, source: str, table: Any, how: Reading, notes: tuple[str, ...] = ()) -> Table:
+    """The columns of an Arrow table by the rule of this room; ``name`` stands in errors."""
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise Unreadable(f"{name} has two columns of the same name")
+    return Table({column: _column(name, column, table.column(column), how) for column in names}, source, notes)
+
+
+def index_columns(metadata: dict[bytes, bytes] | None) -> list[str]:
     """Columns that pandas wrote as the index of the rows."""
     try:
         stored = json.loads((metadata or {}).get(b"pandas", b"{}"))

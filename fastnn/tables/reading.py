@@ -37,7 +37,12 @@ class Reading:
     max_bytes: int = MAX_BYTES
 
     def gaps(self, column: str) -> Collection[str]:
-        """What is a gap in a column."""
+        """What is a gap in a column.
+
+        Parameters
+        ----------
+        column : name of a column.
+        """
         return EMPTY if column in self.verbatim else GAPS
 
     def __post_init__(self) -> None:

@@ -44,7 +44,12 @@ class Numbers:
         return f"<Numbers of {counted(len(self), 'row')}, {counted(int(self.gaps.sum()), 'gap')}>"
 
     def take(self, rows: np.ndarray) -> Numbers:
-        """The column with these rows alone."""
+        """The column with these rows alone.
+
+        Parameters
+        ----------
+        rows : as of :meth:`Table.take`.
+        """
         return Numbers(self.values[rows], self.odd)
 
     @property
@@ -79,7 +84,12 @@ class Text:
         return f"<Text of {counted(len(self), 'row')}, {held}>"
 
     def take(self, rows: np.ndarray) -> Text:
-        """The column with these rows alone; values that no row has any more stay in ``values``."""
+        """The column with these rows alone; values that no row has any more stay in ``values``.
+
+        Parameters
+        ----------
+        rows : as of :meth:`Table.take`.
+        """
         return Text(self.codes[rows], self.values, self.decimal, self.gap_words)
 
     @property
@@ -125,11 +135,21 @@ class Table:
         return cut(f"<Table {self.source}: {size} {', '.join(self.columns)}>")
 
     def take(self, rows: np.ndarray) -> Table:
-        """The table with these rows alone."""
+        """The table with these rows alone.
+
+        Parameters
+        ----------
+        rows : numbers of the rows, or True and False for each.
+        """
         return Table({name: column.take(rows) for name, column in self.columns.items()}, self.source, self.notes)
 
     def without(self, name: str) -> Table:
-        """The table without one column."""
+        """The table without one column.
+
+        Parameters
+        ----------
+        name : of a column.
+        """
         return Table({n: c for n, c in self.columns.items() if n != name}, self.source, self.notes)
 
 

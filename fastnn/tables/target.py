@@ -157,7 +157,12 @@ Target = Classes | Quantity
 
 
 def choose_task(column: Column) -> tuple[str, str]:
-    """``"classify"`` or ``"regress"`` by :data:`fastnn.tables.target.RULE`, and the reason in words."""
+    """``"classify"`` or ``"regress"`` by :data:`fastnn.tables.target.RULE`, and the reason in words.
+
+    Parameters
+    ----------
+    column : a column of a table, or its name.
+    """
     numbers = as_numbers(column)
     if numbers is None:
         return "classify", "it is text"
@@ -216,7 +221,13 @@ def as_numbers(column: Column) -> Numbers | None:
 
 
 def fit_classes(name: str, column: Column) -> Classes:
-    """The classes that the rows have, numbers in their order; the column has no gaps."""
+    """The classes that the rows have, numbers in their order; the column has no gaps.
+
+    Parameters
+    ----------
+    name : a word for it in summaries, histories and files; None makes one.
+    column : a column of a table, or its name.
+    """
     text = as_text(column)
     counts = np.bincount(text.codes, minlength=len(text.values))
     labels = [value for value, count in zip(text.values, counts, strict=True) if count]
@@ -235,6 +246,12 @@ def fit_quantity(name: str, column: Column, limited: bool = False) -> Quantity:
     """Mean and spread of these training rows; the column has no gaps.
 
     ``limited`` keeps predictions within what the rows have.
+
+    Parameters
+    ----------
+    name : a word for it in summaries, histories and files; None makes one.
+    column : a column of a table, or its name.
+    limited : whether predictions are kept within what training saw.
     """
     if isinstance(column, Text) and column.as_numbers() is None:
         raise ValueError(f"the target {name!r} holds text ({_word(column)!r}), which cannot be regressed")

@@ -65,6 +65,13 @@ def _import_writer(path: str, ending: str) -> Any:
         raise ValueError(f"{path}: writing {ending} needs {package}; install fastnn-native[{extra}]") from None
 
 
+def free_name(name: str, taken: Any) -> str:
+    """The name, or one that no column has."""
+    while name in taken:
+        name = f"predicted {name}"
+    return name
+
+
 def table_bytes(path: str, columns: Mapping[str, Values]) -> bytes:
     """What a file named ``path`` shall hold for columns of equal length."""
     ending = check_ending(path)

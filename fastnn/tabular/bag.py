@@ -36,7 +36,14 @@ UPDATE_COST = 1e5  # products that a layer's update takes as long as, beside tho
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows: ``x`` an array or a list of them, ``y`` ``(n,)`` encoded, ``weights`` ``(n,)`` or None."""
+    """Encoded rows: ``x`` an array or a list of them, ``y`` ``(n,)`` encoded, ``weights`` ``(n,)`` or None.
+
+    Parameters
+    ----------
+    x : encoded rows ``(n, width)``, of several inputs a list.
+    y : encoded targets.
+    weights : None or ``(n,)``, how much each row counts.
+    """
 
     x: Any
     y: np.ndarray
@@ -70,6 +77,13 @@ def _passes(member: Member) -> float:
 class Member:
     """A network as it is to be trained, and then as it was.
 
+    Parameters
+    ----------
+    settings : hyperparameters of the network.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
+    model : the trained network, None before.
+    loss : on the rows held out, of the epoch that is kept.
+
     Attributes
     ----------
     learns, held : rows that it learns from, and those that say which epoch is best (none: the last one is kept).
@@ -100,8 +114,14 @@ class Member:
 class Bag:
     """What all members of a table share: its rows, its target, and the numbers of its embedded categories.
 
-    Attributes
+    Parameters
     ----------
+    rows : encoded rows and targets.
+    target : how the target is encoded.
+    n_ids : of each input, codes of its embedded categories, None for numbers.
+    backend : name of a backend, or None for the one in use.
+    n_threads : at most so many threads; None as :func:`fastnn.set_num_threads` says.
+    searching : whether a network that diverges has lost and the others go on, else its error is raised.
     team : who trains them in place of threads that end with the call, see :mod:`fastnn.tabular.team`.
     """
 

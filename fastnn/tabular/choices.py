@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from fastnn._base.arguments import unknown_name
 from fastnn.tabular.draws import drawn
 from fastnn.tabular.settings import Settings, batch_size
 
-PRESETS = ("quick", "default", "best")
+Preset = Literal["quick", "default", "best"]
+PRESETS: tuple[Preset, ...] = ("quick", "default", "best")
 FOLDS = 5
 EPOCHS = 128  # for tables of FEW_ROWS to MANY_ROWS; more on fewer rows, of which an epoch is few updates, fewer on more
 FEW_ROWS, MANY_ROWS = 3_000, 100_000
@@ -25,6 +27,16 @@ class Choice:
     (:mod:`fastnn.tabular.balancing`).
     ``candidates`` are settings to choose from, in place of ``n_members`` networks of ``settings``: all of them are
     trained on one fold, the ``n_finalists`` best on the others, too, and these are weighted on the rows held out.
+
+    Parameters
+    ----------
+    settings : of all networks where there are no candidates.
+    n_members : networks, from 1 on.
+    n_folds : folds that they are held out of in turn, from 2 on.
+    pieces : of each number, at most.
+    most_one_hot : values of a category that is not embedded, at most; None for all.
+    candidates, n_finalists : settings to choose from, and how many of them go on to all folds.
+    balanced : whether columns count alike, however many numbers they become.
     """
 
     settings: Settings
@@ -37,8 +49,15 @@ class Choice:
     balanced: bool = True
 
 
-def choose(preset: str, n_rows: int, classes: bool, seed: int = 0) -> Choice:
+def choose(preset: Preset, n_rows: int, classes: bool, seed: int = 0) -> Choice:
     """The choice of a preset for a table; ``seed`` is of the settings that ``best`` draws.
+
+    Parameters
+    ----------
+    preset : ``"quick"``, ``"default"`` or ``"best"``.
+    n_rows : rows to learn from.
+    classes : whether the target is a class, else a number.
+    seed : whole number from which the candidates of ``"best"`` are drawn.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from fastnn.tables.table import Column, Numbers, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
-from fastnn.tabular.choices import Choice, choose
+from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends
@@ -48,7 +48,7 @@ class Options:
 
     task: str | None = None
     target: Target | None = None
-    preset: str = "default"
+    preset: Preset = "default"
     seed: int = 0
     groups: np.ndarray | None = None
     weights: np.ndarray | None = None
@@ -63,6 +63,12 @@ class Options:
 @dataclass(frozen=True)
 class Ready:
     """A table that is encoded, and what is to be trained on it.
+
+    Parameters
+    ----------
+    rows : encoded rows, targets and weights.
+    scales : of each encoded number, what it was multiplied with; None where nothing was.
+    notes : what a user should know of the table.
 
     Attributes
     ----------
@@ -86,6 +92,11 @@ class Ready:
 class Fitted:
     """A table's model and what is known of it.
 
+    Parameters
+    ----------
+    encoding : how raw rows become inputs, and outputs predictions.
+    y : encoded targets of the rows it was trained on.
+
     Attributes
     ----------
     model : takes encoded rows; the mean of all members.   encoding : makes them of raw ones.
@@ -108,7 +119,8 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
     Parameters
     ----------
     table : the columns to predict from.
-    column : the one to predict, without gaps.   name : what it is called.
+    column, name : the one to predict, without gaps, and what it is called.
+    options : how to train.
 
     Raises
     ------
@@ -131,7 +143,14 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
 
 
 def make_ready(table: Table, column: Column, name: str, options: Options) -> Ready:
-    """Fit the encoding, encode, and choose what is trained."""
+    """Fit the encoding, encode, and choose what is trained.
+
+    Parameters
+    ----------
+    table : the columns to predict from.
+    column, name : the one to predict, without gaps, and what it is called.
+    options : how to train.
+    """
     _check(options, len(table))
     target = options.target
     if target is None:
@@ -157,7 +176,14 @@ def pieces_for(table: Table, most: int) -> int:
 
 
 def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None = None) -> Fitted:
-    """Train the networks and join them; ``tell`` is called with each that is done."""
+    """Train the networks and join them; ``tell`` is called with each that is done.
+
+    Parameters
+    ----------
+    ready : encoded rows, and what is trained.
+    options : how to train.
+    tell : None, or a function of each member that is done.
+    """
     with team_of(options.executor, options.n_threads) as team:
         bag = Bag(ready.rows, ready.encoding.row_target, ready.n_ids, options.backend, options.n_threads, team=team)
         members, interrupted = _trained(bag, ready, options, tell)

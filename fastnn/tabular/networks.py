@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import layers, optimizers
+from fastnn import activations, layers, optimizers
 from fastnn._base.normal import logarithm
 from fastnn._base.random import normal, uniform
+from fastnn.activations.names import ActivationName
+from fastnn.losses.names import LossName
 from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 from fastnn.schedules import CosineLog
@@ -23,7 +25,7 @@ CORNERS = 5  # rows whose outputs a bias is drawn from
 LEAST_SPREAD = 1e-6  # of a unit that counts as the same everywhere
 
 
-def ends(target: Target | Forecast) -> tuple[str, str]:
+def ends(target: Target | Forecast) -> tuple[ActivationName, LossName]:
     """Activation of the output and loss for a target."""
     if not isinstance(target, Classes):
         return "linear", "mean_squared_error"
@@ -38,7 +40,7 @@ def network(
     """A built network, not compiled; ``widths`` and ``n_ids`` are those of the encoded inputs."""
     behind: list[layers.Layer] = []
     for units in settings.hidden:
-        behind += [layers.Dense(units), layers.Activation(settings.activation)]
+        behind += [layers.Dense(units), layers.Activation(activations.get(settings.activation))]
         behind += [layers.Dropout(settings.dropout)] if settings.dropout else []
     behind += [layers.Dense(target.n_out), layers.Activation(ends(target)[0])]
     if n_ids == (None,):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from fastnn._base.arguments import unknown_name
 from fastnn.tabular import draws
 from fastnn.tabular.settings import Settings
 
-SAMPLERS = ("random", "optuna")
+SamplerName = Literal["random", "optuna"]
+SAMPLERS: tuple[SamplerName, ...] = ("random", "optuna")
 BATCH = 8  # settings that optuna proposes before it is told what they were worth, whatever the number of threads
 
 

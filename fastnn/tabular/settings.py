@@ -18,6 +18,13 @@ LARGEST_BATCH = 1_024
 class Settings:
     """One network's hyperparameters.
 
+    Parameters
+    ----------
+    activation : name of that behind each hidden layer.
+    dropout : share of each hidden layer's outputs that is dropped in training, from 0 to less than 1.
+    cycles : of the schedule :class:`fastnn.schedules.CosineLog`, from 1 on.
+    epochs : passes over the rows, of which the best one is kept.
+
     Attributes
     ----------
     hidden : widths of the dense layers, each with ``activation`` and ``dropout`` behind it.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.tabular.settings import Settings
 
@@ -51,7 +52,7 @@ def check_name(path: str) -> None:
         raise ValueError(f"a table of trials is written as {' or '.join(ENDINGS)}, by its ending, got {path}")
 
 
-def write_trials(path: Any, trials: Sequence[Trial]) -> None:
+def write_trials(path: StrPath, trials: Sequence[Trial]) -> None:
     """Write the table, at once or not at all."""
     name = os.fsdecode(path)
     check_name(name)
@@ -74,7 +75,7 @@ def names() -> list[str]:
     return list(Trial("", 0, 0, 0.0, 0, 0.0, Settings()).row())
 
 
-def read_trials(path: Any, run: str) -> list[Trial]:
+def read_trials(path: StrPath, run: str) -> list[Trial]:
     """Trials of a file that :func:`write_trials` wrote, which must be of this ``run``.
 
     Raises

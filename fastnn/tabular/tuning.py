@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import integer
+from fastnn._base.types import StrPath
 from fastnn.models.model import Model
 from fastnn.tables import Encoding, Table, choose_task, read_table, table_of_frame
 from fastnn.tables.table import Column
@@ -19,7 +20,7 @@ from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import FEWEST_ROWS, Fitted, Options, Ready, as_fitted, make_ready, place_of
 from fastnn.tabular.halving import Halving
-from fastnn.tabular.samplers import sampler
+from fastnn.tabular.samplers import SamplerName, sampler
 from fastnn.tabular.search import TO_TRAIN, Search
 from fastnn.tabular.team import team_of
 from fastnn.tabular.trials import Trial, read_trials, write_trials
@@ -49,7 +50,7 @@ class Tuned:
     fitted: Fitted
     interrupted: bool
 
-    def save(self, path: Any) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the model with its encoding, for ``fastnn predict`` and :func:`fastnn.load`."""
         self.model.save(path, self.encoding.metadata())
 
@@ -59,10 +60,10 @@ class Plan:
     """How a search goes; the arguments of :func:`tune`."""
 
     trials: int = TRIALS
-    sampler: str = "random"
+    sampler: SamplerName = "random"
     epochs: int | None = None
     resume: Any = None
-    trials_out: Any = None
+    trials_out: StrPath | None = None
 
 
 def tune(
@@ -73,10 +74,10 @@ def tune(
     time_limit: float | None = None,
     seed: int = 0,
     task: str | None = None,
-    sampler: str = "random",
+    sampler: SamplerName = "random",
     epochs: int | None = None,
     resume: Any = None,
-    trials_out: Any = None,
+    trials_out: StrPath | None = None,
     n_threads: int | None = None,
     backend: str | None = None,
     executor: Any = None,
@@ -91,6 +92,7 @@ def tune(
     trials : settings to try, of which the first is the recipe's.
     time_limit : seconds; rounds have fewer epochs where it is too short for all. What is found then depends on the
         machine's speed; without it, it depends on ``seed`` alone.
+    seed : whole number in [0, 2**64) that fixes what is drawn; None for the model's seed.
     task : ``"classify"`` or ``"regress"``; None goes by the target.
     sampler : ``"random"``, or ``"optuna"`` (extra ``tune``).
     epochs : of the last round; None for the recipe's.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from types import TracebackType
 from typing import Any
 
 from fastnn._base.arguments import integer
@@ -74,9 +75,9 @@ class Watch(Callback):
         return self._server.address if self._server else None
 
     def tell(self, results: dict[str, str], phase: str = "finished", model: Any = None) -> None:
-        """In a ``with`` block: words for the page's end, by name, what it calls that end, and whose fit it shows there.
+        """In a ``with`` block: ``results``, words for the page's end, by name, ``phase``, what it calls that end.
 
-        ``model`` is one of those that were trained in the block on the same rows; None for the last one.
+        The page then shows the fit of ``model``, one of those of the block on the same rows; None for the last one.
         """
         self._results, self._phase = self._results | results, phase
         if model is not None and self._show:
@@ -91,7 +92,12 @@ class Watch(Callback):
             self._show.post(self._phase, "", self._results)
 
     def serve(self, seconds: float | None = None) -> None:
-        """In a ``with`` block: :meth:`finish`, and keep the page until Ctrl-C, or for so many seconds."""
+        """In a ``with`` block: :meth:`finish`, and keep the page until Ctrl-C, or for so many seconds.
+
+        Parameters
+        ----------
+        seconds : how long; None until Ctrl-C.
+        """
         self.finish()
         with contextlib.suppress(KeyboardInterrupt):
             deadline = None if seconds is None else time.monotonic() + seconds
@@ -135,7 +141,7 @@ class Watch(Callback):
             print(f"watch the training at {self.address}", file=sys.stderr)
 
     def close(self, phase: str | None = None, note: str = "") -> None:
-        """End the page: it keeps what it shows, its server goes."""
+        """End the page, with the words ``phase`` and ``note``: it keeps what it shows, its server goes."""
         server, show = self._server, self._show
         if server is not None:
             if show:
@@ -150,7 +156,9 @@ class Watch(Callback):
         self._open()
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             self.close()
         elif isinstance(error, KeyboardInterrupt):

@@ -9,7 +9,7 @@ import pytest
 
 import fastnn
 from fastnn import Model, Sequential, callbacks, layers, losses
-from fastnn.distributed import DataParallel, SelfComm
+from fastnn.distributed import DataParallel, DistributedError, SelfComm
 from tests.ranks import on_ranks
 
 N, CLASSES = 70, 3
@@ -92,7 +92,20 @@ def two_heads(dtype):
     return model, drawn(11, N, 5), [drawn(12, N), labels()]
 
 
-NETWORKS = {make.__name__: make for make in (dense, convolution, recurrent, wide, ranked, masked, own_loss, two_heads)}
+def dropped(dtype):
+    """Masks are drawn by a row's place in its batch, whatever the shard."""
+    stack = [
+        layers.Dense(16, "relu", input_shape=(5,)),
+        layers.Dropout(0.5),
+        layers.GaussianNoise(0.3),
+        layers.Dense(1),
+    ]
+    return compiled(stack, "adam", "mse", dtype), drawn(13, N, 5), drawn(14, N)
+
+
+NETWORKS = {
+    make.__name__: make for make in (dense, convolution, recurrent, wide, ranked, masked, own_loss, two_heads, dropped)
+}
 
 
 def trained(make, dtype, comm, shards=12, epochs=3, **more):
@@ -137,7 +150,7 @@ def test_one_shard_is_fit(name):
     assert trained(make, "float32", SelfComm(), 1)[1] == trained(make, "float32", None)[1]
 
 
-@pytest.mark.parametrize("name", ["recurrent", "wide", "ranked", "own_loss", "two_heads"])
+@pytest.mark.parametrize("name", ["recurrent", "wide", "ranked", "own_loss", "two_heads", "dropped"])
 def test_shards_compute_the_gradient_of_the_batch(name):
     """Where nothing is measured over a batch only the order of sums differs."""
     sharded, _ = trained(NETWORKS[name], "float64", SelfComm(), 7)
@@ -181,6 +194,60 @@ def test_batches_that_come_are_cut_as_well():
     assert in_arrays[0] == alone[0]
 
 
+def files(folder):
+    """A folder of row groups of uneven sizes, with weights."""
+    for i, n in enumerate((9, 4, 13, 7, 8, 5, 11, 6)):
+        np.savez(
+            folder / f"{i}.npz", x=drawn(20 + i, n, 40), y=drawn(40 + i, n), sample_weight=np.abs(drawn(60 + i, n))
+        )
+    return str(folder / "*.npz")
+
+
+def test_each_rank_reads_its_own_row_groups(tmp_path):
+    from fastnn.data import stream
+
+    path, read = files(tmp_path), {}
+
+    def work(comm, shards=4, **more):
+        rows = stream(path, batch_size=16, window=4, seed=3)
+        told = read.setdefault((comm.size, comm.rank), set())
+        source, before = rows.source, rows.source.read
+        source.read = lambda group, *mask: (told.add(group), before(group, *mask))[1]
+        model = wide("float32")[0]
+        history = model.fit(rows, epochs=3, distribution=DataParallel(comm, shards), **more)
+        return left(model), {name: np.array(values).tobytes() for name, values in history.history.items()}
+
+    alone = work(SelfComm())
+    for size in (2, 3, 4):
+        assert same_everywhere(on_ranks(size, work)) == alone
+    assert read[1, 0] == set(range(8))
+    assert read[2, 0] == {0, 1, 4, 5}
+    assert read[2, 1] - {0} == {2, 3, 6, 7}  # of the first one the form alone, for batches in which a rank has no row
+
+
+def test_a_stream_goes_on_on_another_number_of_ranks(tmp_path):
+    from fastnn.data import stream
+
+    (tmp_path / "rows").mkdir()
+    path, file = files(tmp_path / "rows"), str(tmp_path / "run.safetensors")
+
+    class Break(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.state.step == 6:
+                raise KeyboardInterrupt
+
+    def work(comm, **more):
+        model = wide("float32")[0]
+        rows = stream(path, batch_size=16, window=4, seed=3)
+        model.fit(rows, epochs=3, distribution=DataParallel(comm, 4), **more)
+        return left(model)
+
+    whole = work(SelfComm())
+    with pytest.raises(KeyboardInterrupt):
+        work(SelfComm(), checkpoint=file, checkpoint_every=1, callbacks=[Break()])
+    assert same_everywhere(on_ranks(3, lambda comm: work(comm, checkpoint=file))) == whole
+
+
 def test_shares_of_slots_are_a_slice_each():
     """During a fit a rank has the optimiser's state of its own parameters; who looks at an epoch's end sees all."""
     seen = []
@@ -215,3 +282,76 @@ def test_what_one_rank_wants_all_do():
         return len(history.epoch), left(model)
 
     assert same_everywhere(on_ranks(3, work))[0] == 3
+
+
+def test_a_block_distributes_estimators_and_many_models():
+    from fastnn.sklearn import MLPClassifier
+
+    def work(comm):
+        x, y = drawn(1, N, 5), labels()
+        with DataParallel(comm, shards=6):
+            estimator = MLPClassifier((12,), max_iter=4, random_state=1, early_stopping=True, n_iter_no_change=1)
+            estimator.fit(x, y)
+            models = [compiled([layers.Dense(3, "softmax", input_shape=(5,))]) for _ in range(2)]
+            fastnn.fit_many(models, x, y, epochs=2, batch_size=16)
+        return left(estimator.model_), *map(left, models)
+
+    assert same_everywhere(on_ranks(3, work)) == work(SelfComm())
+
+
+def test_what_wants_whole_batches_is_refused():
+    job = DataParallel(shards=4)
+    model = compiled([layers.LSTM(4, stateful=True, batch_input_shape=(10, 3, 2)), layers.Dense(1)], "sgd", "mse")
+    with pytest.raises(ValueError, match="stateful layers go on row by row"):
+        model.fit(drawn(1, 10, 3, 2), drawn(2, 10), batch_size=10, shuffle=False, distribution=job)
+    model = compiled([layers.Dense(1, input_shape=(2,))], fastnn.optimizers.LBFGS(), "mse")
+    with pytest.raises(ValueError, match="L-BFGS makes each update on all rows"):
+        model.fit(drawn(1, 10, 2), drawn(2, 10), distribution=job)
+    with pytest.raises(TypeError, match="distribution must be a"):
+        model.fit(drawn(1, 10, 2), drawn(2, 10), distribution=4)
+
+
+def test_one_rank_that_fails_ends_all_and_the_next_fit_is_whole():
+    class Fail(callbacks.Callback):
+        def __init__(self, fails):
+            self.fails = fails
+
+        def on_epoch_end(self, epoch, logs=None):
+            if self.fails and epoch == 1:
+                raise KeyError("gone")
+
+    def work(comm):
+        model, x, y = dense("float32")
+        job = DataParallel(comm, 6)
+        told = {"distribution": job, "epochs": 4, "batch_size": 32}
+        with pytest.raises((KeyError, DistributedError)) as caught:
+            model.fit(x, y, callbacks=[Fail(comm.rank == 1)], **told)
+        model.fit(x, y, **told)
+        return str(caught.value), left(model)
+
+    found = on_ranks(3, work)
+    assert len({one[1] for one in found}) == 1
+    assert found[1][0] == "'gone'"
+    assert found[0][0] == found[2][0] == "rank 1 of 3 failed: KeyError: 'gone' is missing"
+
+
+def test_a_fit_that_diverges_does_so_everywhere():
+    def work(comm):
+        model = compiled([layers.Dense(1, input_shape=(5,))], fastnn.optimizers.SGD(1e30), "mse")
+        with pytest.raises(fastnn.DivergenceError):
+            model.fit(drawn(1, N, 5), drawn(2, N), epochs=5, distribution=DataParallel(comm, 6))
+        return left(model)
+
+    same_everywhere(on_ranks(3, work))
+
+
+def test_ranks_with_other_seeds_have_that_of_the_first():
+    def work(comm):
+        model = Sequential(
+            [layers.Dense(4, "relu", input_shape=(5,)), layers.Dropout(0.5), layers.Dense(1)], seed=comm.rank
+        )
+        model.compile("adam", "mse")
+        model.fit(drawn(1, N, 5), drawn(2, N), epochs=2, distribution=DataParallel(comm, 6))
+        return model.seed, left(model)
+
+    assert same_everywhere(on_ranks(3, work))[0] == 0

@@ -75,12 +75,14 @@ def test_double_precision_travels(case):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "float16", "bfloat16", "mixed_bfloat16"])
-def test_lower_precisions_become_single(tmp_path, policy):
+def test_lower_precisions_become_single_and_say_so(tmp_path, policy):
     keras = keras_library()
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "relu", dtype=policy)])
     other.save(tmp_path / "m.keras")
     wanted = np.asarray(other.get_weights()[0]).astype(np.float32)
-    for made in (from_keras(other), from_keras(tmp_path / "m.keras")):
+    for source in (other, tmp_path / "m.keras"):
+        with pytest.warns(UserWarning, match=f"layers of {policy} become float32"):
+            made = from_keras(source)
         assert made.dtype == np.float32
         np.testing.assert_array_equal(made.get_weights()[0], wanted)
 

@@ -13,6 +13,7 @@ FLOORS = (
     ("activations", "initializers", "regularizers", "constraints", "schedules", "metrics", "losses", "optimizers"),
     ("_ops",),
     ("layers", "callbacks", "datasets", "tables"),
+    ("data",),
     ("_plan",),
     ("_kernels",),
     ("_engine",),

@@ -10,7 +10,7 @@ import typed_uses
 
 import fastnn
 
-SHORT = ("training", "prediction", "own_loop", "graphs", "own_definitions", "backends")
+SHORT = ("training", "prediction", "own_loop", "graphs", "own_definitions", "names", "backends")
 
 
 @pytest.mark.parametrize("name", SHORT)

@@ -11,8 +11,9 @@ from typing import assert_type
 import numpy as np
 
 import fastnn
-from fastnn import Input, Model, Sequential, layers, losses, optimizers
+from fastnn import Input, Model, Sequential, activations, initializers, layers, losses, metrics, optimizers
 from fastnn.callbacks import EarlyStopping, History
+from fastnn.initializers import Initializer
 from fastnn.layers import Dense, Edge, Layer
 from fastnn.models import Gradients
 
@@ -92,6 +93,45 @@ def own_definitions() -> None:
     model = Sequential([Input((2,)), Half(), Dense(1)])
     model.compile("sgd", absolute)
     model.fit(X, Y, verbose=0)
+
+
+def names() -> None:
+    """What arguments may be is told by names that editors complete; attributes are what the names stand for."""
+    dense = Dense(4, "relu", kernel_initializer="HeNormal", kernel_regularizer="l2", kernel_constraint="non_neg")
+    assert isinstance(assert_type(dense.activation, activations.Activation), activations.Activation)
+    assert isinstance(assert_type(dense.kernel_initializer, Initializer), Initializer)
+    assert Dense(4, activations.get("relu".lower())).activation == dense.activation  # a name that a program computes
+    assert Dense(4, layers.LeakyReLU(0.1), kernel_initializer=initializers.HeNormal(seed=1)).activation.parameter == 0.1
+    layers.Conv1D(4, 3, padding="causal", data_format="channels_last", input_shape=(None, 2))
+    pooled = layers.MaxPooling2D(2, padding="same")
+    assert assert_type(pooled.strides, tuple[int, ...]) == (2, 2)
+    model = Sequential([Input((2,)), dense, Dense(2, None)], dtype=np.float64)
+    model.compile("adam", "MSE", metrics=["mae", "r2", losses.Huber()], weighted_metrics="mse")
+    model.compile({"name": "sgd", "momentum": 0.9}, losses.mean_squared_error, metrics=metrics.R2Score())
+    losses.Huber(reduction="sum")
+    EarlyStopping(monitor="loss", mode="min")
+
+
+def slips() -> None:
+    """Each is an error of types, or the comment on its line would be one; no program runs this."""
+    Dense(4, "rleu")  # type: ignore[arg-type]
+    Dense(4, kernel_initializer="he_norml")  # type: ignore[arg-type]
+    Dense(4, kernel_regularizer="l3")  # type: ignore[arg-type]
+    Dense(4, bias_constraint="positive")  # type: ignore[arg-type]
+    Dense(4, dtype="float16")  # type: ignore[arg-type]
+    layers.Conv2D(4, 3, padding="smae")  # type: ignore[arg-type]
+    layers.MaxPooling2D(2, padding="causal")  # type: ignore[arg-type]
+    layers.GRU(4, recurrent_activation="sigmod")  # type: ignore[arg-type]
+    layers.RandomFlip("sideways")  # type: ignore[arg-type]
+    Sequential([Dense(1)], dtype="mixed_float16")  # type: ignore[arg-type]
+    model = network()
+    model.compile("adma", "mse")  # type: ignore[arg-type]
+    model.compile("adam", "msee")  # type: ignore[arg-type]
+    model.compile("adam", "mse", metrics=["accuraccy"])  # type: ignore[list-item]
+    losses.Huber(reduction="average")  # type: ignore[arg-type]
+    metrics.F1Score("makro")  # type: ignore[arg-type]
+    optimizers.Adam(form="torch")  # type: ignore[arg-type]
+    EarlyStopping(mode="maximum")  # type: ignore[arg-type]
 
 
 def estimators() -> None:

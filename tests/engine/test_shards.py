@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastnn._engine.shards import add_up, bounds, children, cover
+from fastnn._engine.shards import BLOCK, add_up, bounds, children, cover
 
 
 def leaves(shards, n, dtype, empty=()):
@@ -27,7 +27,7 @@ def by_hand(parts, node):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shards", [1, 2, 3, 5, 7, 12, 16])
 def test_any_number_of_ranks_adds_to_the_same_bits(shards, dtype):
-    n = 8192 + 37  # a block, and a part of one
+    n = BLOCK + 37  # a block, and a part of one
     for empty in ((), {0}, {shards - 1}, set(range(1, shards, 2)), set(range(shards - 1))):
         if len(empty) == shards:
             continue

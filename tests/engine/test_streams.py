@@ -11,7 +11,7 @@ from tolerance import assert_close
 
 import fastnn
 from fastnn import callbacks, fit_many, utils
-from fastnn._engine import ahead
+from fastnn._base import ahead
 from fastnn.layers import Dense, Dropout
 
 X, Y = regression(np.random.default_rng(5), n=50)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ class Translation:
     def __init__(self, custom: Mapping[str, Any]):
         self.known = {kind.__name__ for kind in layers.LAYERS.values()} | set(custom)
         self.dtypes: set[str] = set()
+        self.halves: set[str] = set()
         self.level = 0
 
     def model(self, entry: Any) -> dict[str, Any]:
@@ -47,6 +49,12 @@ class Translation:
         _give(made, "float64" if self.dtypes == {"float64"} else "float32")
         if len(self.dtypes) > 1:
             raise ValueError(f"the layers have several dtypes, {', '.join(sorted(self.dtypes))}; a model here has one")
+        if self.halves:
+            warnings.warn(
+                f"layers of {' and '.join(sorted(self.halves))} become float32, in which weights stay as they are and "
+                f"outputs are rounded less; nothing is computed in half precision here",
+                stacklevel=5,
+            )
         return made
 
     def _model(self, entry: Any) -> dict[str, Any]:
@@ -102,6 +110,8 @@ class Translation:
         if came != "float64" and came not in AS_SINGLE:
             raise ValueError(f"dtype must be float32 or float64, got {shown(came)}")
         self.dtypes.add("float32" if came in AS_SINGLE else came)
+        if came not in ("float32", "float64"):
+            self.halves.add(came)
 
     def _graph(self, config: Mapping[str, Any], entries: Any) -> list[dict[str, Any]]:
         """Layers with their calls, and those functions among them that more than masks are made of."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn._base.arguments import integer
+from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn._version import __version__
 from fastnn.interop.libraries import needed
@@ -23,7 +24,7 @@ LENGTHS = ((5040, 7560), (55440, 83160), (65520, 98280))  # of which both are tr
 
 def to_onnx(
     model: Any,
-    path: Any = None,
+    path: StrPath | None = None,
     *,
     opset: int = OLDEST,
     length: int | None = None,
@@ -203,5 +204,5 @@ def _read_by(node: Any) -> list[str]:
     return [*node.input, *(name for graph in inner for other in graph.node for name in _read_by(other))]
 
 
-def _save(path: Any, made: Any) -> None:
+def _save(path: StrPath, made: Any) -> None:
     write_atomically(path, made.SerializeToString())

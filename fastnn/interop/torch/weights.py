@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.tensor_file import DTYPES, TensorFile, check_name
+from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.interop.torch.chart import arrays_of, chart_of, weights_of
 from fastnn.models.files import in_order, opened
@@ -20,7 +21,7 @@ KNOWN = DTYPES | {
 }
 
 
-def save_torch_weights(model: Any, path: Any) -> None:
+def save_torch_weights(model: Any, path: StrPath) -> None:
     """Write a model's weights to a safetensors file under the names of ``to_torch(model).state_dict()``.
 
     ``to_torch(model).load_state_dict(safetensors.torch.load_file(path))`` takes them, and so does any module with the
@@ -52,7 +53,7 @@ def save_torch_weights(model: Any, path: Any) -> None:
     write_atomically(name, in_order(arrays, {"format": "pt"}))
 
 
-def load_torch_weights(model: Any, path: Any) -> None:
+def load_torch_weights(model: Any, path: StrPath) -> None:
     """Set a model's weights from a safetensors file with PyTorch's names and layouts; all change or none.
 
     Parameters

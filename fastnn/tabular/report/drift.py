@@ -61,6 +61,13 @@ def summary_of(features: Any, table: Table, target: Target, output: np.ndarray) 
     """What a model file keeps of the training ``table``, and of what the model says, ``output`` ``(n, n_out)``.
 
     That should be of rows it has not seen, where there are some: on those it has seen it is surer than it will be.
+
+    Parameters
+    ----------
+    features : how the columns are encoded.
+    table : a :class:`fastnn.tables.Table` of raw rows.
+    target : how the target is encoded.
+    output : ``(n, n_out)``, what the network says of these rows.
     """
     return Summary(summarize(table, column_names(features)).columns, summary_of_predictions(target, output))
 

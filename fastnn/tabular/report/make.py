@@ -99,7 +99,8 @@ def report_of(fitted: Any, table: Table, numbers: np.ndarray | None = None, seed
     ----------
     fitted : what :func:`fastnn.tabular.fit_table` gave for ``table``.
     numbers : ``(n,)``, the rows' numbers in their file, from 1; None counts them.
-    seed, **known : as of :func:`make_report`.
+    seed : as of :func:`make_report`.
+    **known : other arguments of :func:`make_report`.
     """
     (rows, output), everything = fitted.out_of_fold, np.arange(len(fitted.y))
     named = everything + 1 if numbers is None else numbers

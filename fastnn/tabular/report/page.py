@@ -6,13 +6,16 @@ Whatever comes from a file (names of columns, labels, values) passes :func:`fast
 from __future__ import annotations
 
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.reprs import counted
 from fastnn._version import __version__
 from fastnn.tabular.report import sections, words
 from fastnn.tabular.report.markup import notes
 from fastnn.tabular.report.svg import text
+
+if TYPE_CHECKING:
+    from fastnn.tabular.report.report import TableReport
 
 CARDS = ("auc", "log_loss", "accuracy", "balanced_accuracy", "rmse", "mae", "r2")
 PARTS = {
@@ -29,7 +32,7 @@ PARTS = {
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # so that no browser asks for anything, or runs anything
 
 
-def page(report: Any) -> str:
+def page(report: TableReport) -> str:
     """The whole page."""
     title = f"Predicting {report.target.name}"
     made = {name: part for name, make in PARTS.items() if (part := make(report))}
@@ -53,7 +56,7 @@ def page(report: Any) -> str:
     )
 
 
-def _cards(report: Any) -> str:
+def _cards(report: TableReport) -> str:
     """The first scores at a glance, with what a constant reaches."""
     constant = next(iter(report.baselines.values()))
     cards = "".join(

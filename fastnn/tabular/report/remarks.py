@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,19 +14,22 @@ from fastnn.tabular.report import baselines
 from fastnn.tabular.report.rows import arrays
 from fastnn.tabular.report.words import TITLES, in_figures
 
+if TYPE_CHECKING:
+    from fastnn.tabular.report.report import TableReport
+
 TOO_GOOD = 0.9  # share of what the model gains that one column's shuffle takes away
 FEW_ROWS = 100
 SHARE_EQUAL = 0.01  # of the rows, from which it is told that they equal training rows
 BLOCK = 10_000  # rows
 
 
-def remarks(report: Any) -> list[str]:
+def remarks(report: TableReport) -> list[str]:
     """Notes on a report."""
     told = (_rows, _unknown, _twice, _baselines, _shuffles, _better)
     return [note for make in told for note in make(report)]
 
 
-def _rows(report: Any) -> list[str]:
+def _rows(report: TableReport) -> list[str]:
     told = []
     if report.seen:
         told.append("the model was trained on these very rows: on new ones it is worse")
@@ -35,7 +38,7 @@ def _rows(report: Any) -> list[str]:
     return told
 
 
-def _unknown(report: Any) -> list[str]:
+def _unknown(report: TableReport) -> list[str]:
     if not isinstance(report.target, Classes):
         return []
     n_unknown = int((report._scored.y < 0).sum())
@@ -44,7 +47,7 @@ def _unknown(report: Any) -> list[str]:
     return [f"{counted(n_unknown, 'row')} of a class that the model does not know: wrong, and in no curve"]
 
 
-def _twice(report: Any) -> list[str]:
+def _twice(report: TableReport) -> list[str]:
     """Rows that training rows are equal to in all that the model reads."""
     if report._training is None or report.seen or report._more["folds"] is not None:
         return []
@@ -70,7 +73,7 @@ def row_keys(features: Any, table: Table) -> np.ndarray:
     return keys
 
 
-def _baselines(report: Any) -> list[str]:
+def _baselines(report: TableReport) -> list[str]:
     told = []
     if not report._more["baselines"]:
         return []
@@ -92,7 +95,7 @@ def _baselines(report: Any) -> list[str]:
     return told
 
 
-def _shuffles(report: Any) -> list[str]:
+def _shuffles(report: TableReport) -> list[str]:
     found = report.importance
     told, columns = [], found["loss"].shape[0]
     if report.out_of_fold:
@@ -112,7 +115,7 @@ def _shuffles(report: Any) -> list[str]:
     return told
 
 
-def _better(report: Any) -> list[str]:
+def _better(report: TableReport) -> list[str]:
     name = "log_loss" if isinstance(report.target, Classes) else "rmse"
     mine = report.scores[name]
     return [

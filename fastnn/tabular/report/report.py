@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.reprs import counted, cut
+from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.tables.scores import score_classes
 from fastnn.tables.summary import Summary, summarize
@@ -50,6 +51,12 @@ class TableReport:
     :func:`~fastnn.tabular.report.make.make_report` makes it.
 
     Attributes are NumPy arrays in dicts, None where a part says nothing of this target or its rows are not there.
+
+    Parameters
+    ----------
+    scored : the rows it is about, and what the model says of them.
+    training : the rows that the model learned from, or None.
+    **more : scores of folds and other figures that the training knows.
 
     Attributes
     ----------
@@ -221,6 +228,11 @@ class TableReport:
 
         return page(self)
 
-    def save(self, path: Any) -> None:
-        """Write :meth:`html` to a file, whole or not at all."""
+    def save(self, path: StrPath) -> None:
+        """Write :meth:`html` to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : name of the page, ``report.html`` for example.
+        """
         write_atomically(path, self.html().encode())

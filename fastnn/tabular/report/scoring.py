@@ -21,6 +21,7 @@ def score(target: Target, y: np.ndarray, output: np.ndarray) -> dict[str, float]
 
     Parameters
     ----------
+    target : how the target is encoded.
     y : ``(n,)``, encoded targets: class indices, -1 for a class that the model does not know, or standardised numbers.
     output : ``(n, n_out)``, what the network said.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from fastnn.tabular.report.svg import in_ticks, text
 from fastnn.tabular.report.text import cell, folds
 from fastnn.tabular.report.words import in_figures, in_percent
 
+if TYPE_CHECKING:
+    from fastnn.tabular.report.report import TableReport
+
 NOT_COMPARED = ("bias", "ece")  # of which a constant has the best
 MOST_CONFUSED = 20  # classes that have a matrix; of more the most frequent confusions are listed
 MOST_LISTED = 25
@@ -23,7 +26,7 @@ MOST_COLUMNS = 40
 MOST_VALUES = 6  # columns whose values are shown beside rows
 
 
-def scores(report: Any) -> str:
+def scores(report: TableReport) -> str:
     """Scores of the model, of the folds and of the baselines; the best of a line stands out."""
     heads = ["", "model", *(["cross-validated"] if report.cross_validated else []), *report.baselines, "what it means"]
     rows: list[list[str | Cell]] = []
@@ -109,7 +112,7 @@ def _meanings() -> tuple[str, str, str]:
     return words.ROC, words.PRECISION_RECALL, words.CALIBRATION
 
 
-def thresholds(report: Any) -> str:
+def thresholds(report: TableReport) -> str:
     """The tables of thresholds; of several classes folded up."""
     if report.thresholds is None:
         return ""
@@ -127,7 +130,7 @@ def thresholds(report: Any) -> str:
     return section("thresholds", "Thresholds", words.THRESHOLDS, *made)
 
 
-def residuals(report: Any) -> str:
+def residuals(report: TableReport) -> str:
     """Actual values over predictions, and how far these are off."""
     found = report.residuals
     if found is None:
@@ -138,7 +141,7 @@ def residuals(report: Any) -> str:
     return section("residuals", "Residuals", words.RESIDUALS, side_by_side(drawn), off)
 
 
-def importance(report: Any) -> str:
+def importance(report: TableReport) -> str:
     """The most important columns with bars."""
     found = report.importance
     means, most = found["loss"].mean(axis=1), max(float(found["loss"].mean(axis=1).max(initial=0.0)), 1e-300)
@@ -155,7 +158,7 @@ def importance(report: Any) -> str:
     return section("importance", "Importance of columns", meaning, table(heads, rows, numbers=(2, 3, 4)), more)
 
 
-def dependence(report: Any) -> str:
+def dependence(report: TableReport) -> str:
     """A small chart for each of the most important columns."""
     if not report.dependence:
         return ""
@@ -167,7 +170,7 @@ def dependence(report: Any) -> str:
     return section("dependence", "What the model says over a column", words.DEPENDENCE, side_by_side(drawn, small=True))
 
 
-def drift(report: Any) -> str:
+def drift(report: TableReport) -> str:
     """Columns by how far they have shifted."""
     found = report.drift
     if found is None:
@@ -195,7 +198,7 @@ def _mean(value: float, dated: bool) -> str:
     return str(np.datetime64(round(value), "D")) if dated and value == value else in_figures(value)
 
 
-def worst(report: Any) -> str:
+def worst(report: TableReport) -> str:
     """The rows of the largest loss, with what they hold in the most important columns."""
     found = report.worst
     if not len(found["number"]):

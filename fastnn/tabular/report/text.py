@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.reprs import printable
 from fastnn.models.summary import table
 from fastnn.tabular.report.words import TITLES, in_figures, in_percent
+
+if TYPE_CHECKING:
+    from fastnn.tabular.report.report import TableReport
 
 NAME = 28  # characters of a column's or a class's name
 MOST_IMPORTANT, MOST_DRIFTED, MOST_WORST = 12, 12, 8
 MOST_THRESHOLD_TABLES = 1  # of two classes; of more they stand in the page
 
 
-def lines(report: Any) -> list[str]:
+def lines(report: TableReport) -> list[str]:
     """All parts that can be told in lines, each behind an empty one."""
     told = [
         ("scores", scores(report)),
@@ -29,7 +32,7 @@ def lines(report: Any) -> list[str]:
     return [*found[1:], *([""] if notes else []), *(f"note: {note}" for note in notes)]
 
 
-def scores(report: Any) -> list[str]:
+def scores(report: TableReport) -> list[str]:
     """A line a score: of the model, over the folds, of each baseline."""
     heads = ["", "model", *(["cross-validated"] if report.cross_validated else []), *report.baselines]
     rows = [heads]
@@ -46,7 +49,7 @@ def folds(found: Any) -> str:
     return f"{in_figures(found['mean'])} ± {in_figures(found['std'])}" if found else "-"
 
 
-def thresholds(report: Any) -> list[str]:
+def thresholds(report: TableReport) -> list[str]:
     """The table of thresholds of two classes."""
     if report.thresholds is None or len(report.thresholds) > MOST_THRESHOLD_TABLES:
         return []
@@ -59,7 +62,7 @@ def thresholds(report: Any) -> list[str]:
     return table(rows, right=range(5))
 
 
-def errors(report: Any) -> list[str]:
+def errors(report: TableReport) -> list[str]:
     """How far numbers are off."""
     if report.residuals is None:
         return []
@@ -68,7 +71,7 @@ def errors(report: Any) -> list[str]:
     return table(rows, right=(0, 1))
 
 
-def importance(report: Any) -> list[str]:
+def importance(report: TableReport) -> list[str]:
     """The most important columns."""
     found = report.importance
     rows = [["column", TITLES[found["loss_name"]], "spread", TITLES[found["score_name"]]]]
@@ -79,7 +82,7 @@ def importance(report: Any) -> list[str]:
     return table(rows, right=(1, 2, 3)) + ([f"and {more:,} more columns"] if more > 0 else [])
 
 
-def drift(report: Any) -> list[str]:
+def drift(report: TableReport) -> list[str]:
     """Columns that have shifted, and the predictions; one line where none has."""
     found = report.drift
     if found is None:
@@ -104,7 +107,7 @@ def shift_in_words(one: dict[str, Any]) -> str:
     return f"a {one['shift']} shift" if one["shift"] != "none" else "no shift beyond chance"
 
 
-def worst(report: Any) -> list[str]:
+def worst(report: TableReport) -> list[str]:
     """The rows of the largest loss."""
     found = report.worst
     shares = "probability" in found

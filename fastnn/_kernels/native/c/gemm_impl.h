@@ -33,6 +33,11 @@ static void multiply_in_place(const product *g) {
         columns_any(&p, j + to * TILE_WIDTH, at_most(g->n - j - to * TILE_WIDTH, TILE_WIDTH));
 }
 
+/* Into rows TILE_WIDTH apart, which the compiler makes use of. */
+static void transpose_to_tile(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out) {
+    transpose_by_squares(rows, columns, in, in_row, out, TILE_WIDTH);
+}
+
 /* B.T is made in panels, PANEL_K rows at a time, that stay in the first-level cache. */
 static void multiply_transposed(const product *g) {
     real panel[PANEL_K * TILE_WIDTH];
@@ -51,7 +56,7 @@ static void multiply_transposed(const product *g) {
                                   .c = g->c + j,
                                   .c_row = g->c_row,
                                   .add = g->add};
-            transpose(part.n, part.k, g->b + j * g->b_row + p, g->b_row, panel, TILE_WIDTH);
+            transpose_to_tile(part.n, part.k, g->b + j * g->b_row + p, g->b_row, panel);
             columns_any(&part, 0, part.n);
         }
 }
@@ -119,7 +124,7 @@ static void sum_narrow(const product *g, int64_t i, int64_t width, real *sums) {
                               .c_row = TILE_WIDTH,
                               .spills = ANYWHERE,
                               .parts = g->parts ? &turned : NULL};
-        if (!dense) transpose(width, part.k, g->a + i * g->a_row + p, g->a_row, x, TILE_WIDTH);
+        if (!dense) transpose_to_tile(width, part.k, g->a + i * g->a_row + p, g->a_row, x);
         columns_any(&part, 0, width);
     }
 }

@@ -88,7 +88,7 @@ INLINE double wide_rows(loss_run run, const loss_rows *rows, int64_t begin, int6
         run.t = (const real *)rows->target + target_row(rows, i) * n;
         run.y = rows->y + i * n, run.dy = rows->dy + i * n;
         run.factor = vf_set1(w * scale);
-        total += w * (vec_row_sum(loss_part, &run, n) * share);
+        total += w * (vec_row_sum_looped(loss_part, &run, n) * share);
     }
     return total;
 }
@@ -105,28 +105,44 @@ INLINE double elementwise(loss_value (*formula)(vf, vf, vf), const loss_rows *ro
     return elementwise_run(run, rows, begin, end, share, scale);
 }
 
-/* The same with parameters that the columns take in turn. Rows are whole periods, so that a run of rows is too. */
-INLINE double elementwise_in_turn(loss_value (*formula)(vf, vf, vf), const fnn_loss *loss, const loss_rows *rows,
-                                  int64_t begin, int64_t end, real share, real scale) {
-    real turns[FNN_N_PARAMETERS + LANES];
-    const int n = loss->n_parameters;
-    for (int i = 0; i < n + LANES; i++) turns[i] = (real)loss->parameters[i % n];
-    const loss_run run = {.turns = turns, .period = n, .formula = formula};
-    return elementwise_run(run, rows, begin, end, share, scale);
-}
+/* Elementwise losses of few networks, which share the loops: parameters that the columns take in turn, where there are
+ * several (rows are whole periods, so that a run of rows is too), and a focal loss's smoothing and balance. */
+typedef struct {
+    loss_value (*formula)(vf, vf, vf);
+    int is_sum, is_focal;
+} rare_loss;
 
-/* The focal losses of yes/no outputs; parameters: gamma, label smoothing, what a yes counts and what a no. */
-INLINE double elementwise_focal(loss_value (*formula)(vf, vf, vf), const fnn_loss *loss, const loss_rows *rows,
-                                int64_t begin, int64_t end, real share, real scale) {
+static const rare_loss rare_losses[FNN_N_LOSSES] = {
+    [FNN_BINARY_CROSSENTROPY] = {l_binary_crossentropy, 0, 0},
+    [FNN_LOG_COSH] = {l_log_cosh, 0, 0},
+    [FNN_POISSON] = {l_poisson, 0, 0},
+    [FNN_KL_DIVERGENCE] = {l_kl_divergence, 1, 0},
+    [FNN_HINGE] = {l_hinge, 0, 0},
+    [FNN_PINBALL] = {l_pinball, 0, 0},
+    [FNN_POISSON_DEVIANCE] = {l_poisson_deviance, 0, 0},
+    [FNN_POISSON_DEVIANCE_LOGITS] = {l_poisson_deviance_logits, 0, 0},
+    [FNN_BINARY_FOCAL_CROSSENTROPY] = {l_binary_focal_crossentropy, 0, 1},
+    [FNN_BINARY_FOCAL_CROSSENTROPY_LOGITS] = {l_binary_focal_crossentropy_logits, 0, 1},
+    [FNN_MEAN_ABSOLUTE_PERCENTAGE_ERROR] = {l_mean_absolute_percentage_error, 0, 0},
+    [FNN_MEAN_SQUARED_LOGARITHMIC_ERROR] = {l_mean_squared_logarithmic_error, 0, 0},
+    [FNN_SQUARED_HINGE] = {l_squared_hinge, 0, 0},
+    [FNN_INNER_PRODUCT] = {l_inner_product, 1, 0},
+};
+
+/* A focal loss's parameters: gamma, label smoothing, what a yes counts and what a no. */
+static double elementwise_rare(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
+    const rare_loss *rare = &rare_losses[loss->code];
     const double *p = loss->parameters;
-    const loss_run run = {.p = vf_set1((real)p[0]),
-                          .is_focal = 1,
-                          .kept = vf_set1((real)(1 - p[1])),
-                          .spread = vf_set1((real)(p[1] / 2)),
-                          .no = vf_set1((real)p[3]),
-                          .tilt = vf_set1((real)(p[2] - p[3])),
-                          .formula = formula};
-    return elementwise_run(run, rows, begin, end, share, scale);
+    real turns[FNN_N_PARAMETERS + LANES];
+    loss_run run = {.p = vf_set1((real)p[0]), .formula = rare->formula, .is_focal = rare->is_focal};
+    if (rare->is_focal) {
+        run.kept = vf_set1((real)(1 - p[1])), run.spread = vf_set1((real)(p[1] / 2));
+        run.no = vf_set1((real)p[3]), run.tilt = vf_set1((real)(p[2] - p[3]));
+    } else if (loss->n_parameters > 1) {
+        run.turns = turns, run.period = loss->n_parameters;
+        for (int i = 0; i < loss->n_parameters + LANES; i++) turns[i] = (real)p[i % loss->n_parameters];
+    }
+    return elementwise_run(run, rows, begin, end, rare->is_sum ? 1 : 1 / (real)loss->n_out, scale);
 }
 
 /* total + weight * loss of rows [begin, end). */
@@ -157,12 +173,29 @@ static double entropies_of_logits(const loss_rows *rows, int64_t begin, int64_t 
     return rowwise(entropy_of_logits, rows, begin, end, scale, store_share, total);
 }
 
-/* Sum of weight * loss over rows [begin, end); fills their dy. */
+/* Losses along rows that few networks have. */
+static RARE double rowwise_rare(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
+    switch (loss->code) {
+    case FNN_CATEGORICAL_FOCAL_CROSSENTROPY:
+    case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY: return rowwise(focal_of_shares, rows, begin, end, scale, 0, 0);
+    case FNN_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
+    case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
+        return rowwise(focal_of_logits, rows, begin, end, scale, loss->fused == FNN_SOFTMAX, 0);
+    case FNN_CATEGORICAL_HINGE: return rowwise(categorical_hinge, rows, begin, end, scale, 0, 0);
+    case FNN_COSINE_SIMILARITY: return rowwise(cosine_similarity, rows, begin, end, scale, 0, 0);
+    }
+    return 0;
+}
+
+/* Sum of weight * loss over rows [begin, end); fills their dy.
+ *
+ * Design: loops of their own for the losses of most networks; the others share one that calls the formula for each
+ * vector. With loops for each of them, run_loss was a fifth of the whole module. */
 static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
     const double p = loss->parameters[0];
     const real mean = 1 / (real)loss->n_out;
+    if (rare_losses[loss->code].formula) return elementwise_rare(loss, rows, begin, end, scale);
     switch (loss->code) {
-    case FNN_BINARY_CROSSENTROPY: return elementwise(l_binary_crossentropy, rows, begin, end, p, mean, scale);
     case FNN_BINARY_CROSSENTROPY_LOGITS:
         return elementwise(l_binary_crossentropy_logits, rows, begin, end, p, mean, scale);
     case FNN_CATEGORICAL_CROSSENTROPY:
@@ -173,34 +206,8 @@ static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begi
     case FNN_MEAN_SQUARED_ERROR: return elementwise(l_mean_squared_error, rows, begin, end, p, mean, scale);
     case FNN_MEAN_ABSOLUTE_ERROR: return elementwise(l_mean_absolute_error, rows, begin, end, p, mean, scale);
     case FNN_HUBER: return elementwise(l_huber, rows, begin, end, p, mean, scale);
-    case FNN_LOG_COSH: return elementwise(l_log_cosh, rows, begin, end, p, mean, scale);
-    case FNN_POISSON: return elementwise(l_poisson, rows, begin, end, p, mean, scale);
-    case FNN_KL_DIVERGENCE: return elementwise(l_kl_divergence, rows, begin, end, p, 1, scale);
-    case FNN_HINGE: return elementwise(l_hinge, rows, begin, end, p, mean, scale);
-    case FNN_PINBALL:
-        if (loss->n_parameters > 1) return elementwise_in_turn(l_pinball, loss, rows, begin, end, mean, scale);
-        return elementwise(l_pinball, rows, begin, end, p, mean, scale);
-    case FNN_POISSON_DEVIANCE: return elementwise(l_poisson_deviance, rows, begin, end, p, mean, scale);
-    case FNN_POISSON_DEVIANCE_LOGITS: return elementwise(l_poisson_deviance_logits, rows, begin, end, p, mean, scale);
-    case FNN_BINARY_FOCAL_CROSSENTROPY:
-        return elementwise_focal(l_binary_focal_crossentropy, loss, rows, begin, end, mean, scale);
-    case FNN_BINARY_FOCAL_CROSSENTROPY_LOGITS:
-        return elementwise_focal(l_binary_focal_crossentropy_logits, loss, rows, begin, end, mean, scale);
-    case FNN_CATEGORICAL_FOCAL_CROSSENTROPY:
-    case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY: return rowwise(focal_of_shares, rows, begin, end, scale, 0, 0);
-    case FNN_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
-    case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
-        return rowwise(focal_of_logits, rows, begin, end, scale, loss->fused == FNN_SOFTMAX, 0);
-    case FNN_MEAN_ABSOLUTE_PERCENTAGE_ERROR:
-        return elementwise(l_mean_absolute_percentage_error, rows, begin, end, p, mean, scale);
-    case FNN_MEAN_SQUARED_LOGARITHMIC_ERROR:
-        return elementwise(l_mean_squared_logarithmic_error, rows, begin, end, p, mean, scale);
-    case FNN_SQUARED_HINGE: return elementwise(l_squared_hinge, rows, begin, end, p, mean, scale);
-    case FNN_CATEGORICAL_HINGE: return rowwise(categorical_hinge, rows, begin, end, scale, 0, 0);
-    case FNN_COSINE_SIMILARITY: return rowwise(cosine_similarity, rows, begin, end, scale, 0, 0);
-    case FNN_INNER_PRODUCT: return elementwise(l_inner_product, rows, begin, end, p, 1, scale);
     }
-    return 0;
+    return rowwise_rare(loss, rows, begin, end, scale);
 }
 
 /* The same of those rows that count; the others have no gradient, and a softmax that the loss took over acts there. */

@@ -63,8 +63,8 @@ static void transpose_edge(int rows, int columns, const real *in, int64_t in_row
     }
 }
 
-/* out (columns, rows) = in (rows, columns) transposed; rows are in_row and out_row apart. */
-static void transpose(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out, int64_t out_row) {
+INLINE void transpose_by_squares(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out,
+                                 int64_t out_row) {
     const int follow = rows < LANES && out_row == rows; /* one after the other */
     const int64_t spilling = follow ? columns - (LANES + rows - 1) / rows + 1 : 0;
     for (int64_t i = 0; i < rows; i += LANES)
@@ -78,6 +78,11 @@ static void transpose(int64_t rows, int64_t columns, const real *in, int64_t in_
                 transpose_edge(height < LANES ? (int)height : LANES, width < LANES ? (int)width : LANES, from, in_row,
                                to, out_row, spilling - j);
         }
+}
+
+/* out (columns, rows) = in (rows, columns) transposed; rows are in_row and out_row apart. */
+static void transpose(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out, int64_t out_row) {
+    transpose_by_squares(rows, columns, in, in_row, out, out_row);
 }
 
 #endif

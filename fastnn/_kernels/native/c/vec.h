@@ -20,10 +20,13 @@
 #include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define RARE __attribute__((noinline, cold)) /* compiled for size */
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")
+#define ONCE _Pragma("nounroll")
 #else
 #define UNROLL _Pragma("GCC unroll 32")
+#define ONCE _Pragma("GCC unroll 1")
 #endif
 
 #ifdef FNN_F64

@@ -54,9 +54,17 @@ INLINE real vec_fold(vf (*join)(vf, vf), vf *acc) {
     return acc[0][0];
 }
 
-/* Joins term(context, i, some) over a row of n; lanes from `some` on count as `start`. */
-INLINE real vec_row(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
-                    int64_t n) {
+/* Joins the numbers of a row behind its whole stretches of logical lanes; lanes from `some` on count as `start`. */
+INLINE void vec_row_group(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
+                          int64_t i, int64_t n, int g, vf *acc) {
+    const int left = (int)(n - i) - g * LANES, some = left < LANES ? left : LANES;
+    if (some > 0) acc[g] = join(acc[g], vf_select(vm_first(some), term(context, i + g * LANES, some), vf_set1(start)));
+}
+
+/* Joins term(context, i, some) over a row of n. Where the row's end is `looped`, the term stands there once and not for
+ * each group, for terms of much code: softmax takes 5 % longer with it. */
+INLINE real vec_row_of(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
+                       int64_t n, const int looped) {
     vf acc[GROUPS];
     int64_t i = 0;
     UNROLL for (int g = 0; g < GROUPS; g++)
@@ -65,12 +73,22 @@ INLINE real vec_row(vf (*join)(vf, vf), real start, vf (*term)(const void *, int
         UNROLL for (int g = 0; g < GROUPS; g++)
             acc[g] = join(acc[g], term(context, i + g * LANES, LANES));
     }
-    UNROLL for (int g = 0; g < GROUPS; g++) {
-        const int left = (int)(n - i) - g * LANES, some = left < LANES ? left : LANES;
-        if (some > 0)
-            acc[g] = join(acc[g], vf_select(vm_first(some), term(context, i + g * LANES, some), vf_set1(start)));
+    if (looped) {
+        ONCE for (int g = 0; g < GROUPS; g++) vec_row_group(join, start, term, context, i, n, g, acc);
+    } else {
+        UNROLL for (int g = 0; g < GROUPS; g++)
+            vec_row_group(join, start, term, context, i, n, g, acc);
     }
     return vec_fold(join, acc);
+}
+
+INLINE real vec_row(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
+                    int64_t n) {
+    return vec_row_of(join, start, term, context, n, 0);
+}
+
+INLINE real vec_row_sum_looped(vf (*term)(const void *, int64_t, int), const void *context, int64_t n) {
+    return vec_row_of(vf_add, 0, term, context, n, 1);
 }
 
 INLINE real vec_row_sum(vf (*term)(const void *, int64_t, int), const void *context, int64_t n) {

@@ -201,7 +201,7 @@ typedef struct {
     int64_t n;
 } readers;
 
-static readers readers_at(int64_t at, int64_t k, int64_t stride, int64_t dilation, int64_t outputs) {
+INLINE readers readers_at(int64_t at, int64_t k, int64_t stride, int64_t dilation, int64_t outputs) {
     const taps t = taps_at(at, k, stride, dilation, outputs);
     return (readers){t, n_taps(&t)};
 }

@@ -37,7 +37,7 @@ typedef struct {
     int64_t line, place, high, wide, output;
 } window;
 
-static window window_at(const windows *s, int64_t oy, int64_t ox) {
+INLINE window window_at(const windows *s, int64_t oy, int64_t ox) {
     const int64_t y = oy * s->sh - s->top, x = ox * s->sw - s->left;
     window t = {.line = at_least(y, 0), .place = at_least(x, 0), .output = (oy * s->ow + ox) * s->c};
     t.high = at_most(y + s->kh, s->h) - t.line, t.wide = at_most(x + s->kw, s->w) - t.place;

@@ -140,13 +140,13 @@ static void warp_place(const warp_map *m, int64_t line, int64_t first, int bilin
         warp_find(m, line, first, 0, to);
 }
 
-static int64_t warp_wrapped(int64_t at, int64_t n) {
+INLINE int64_t warp_wrapped(int64_t at, int64_t n) {
     const int64_t rest = at % n;
     return rest < 0 ? rest + n : rest;
 }
 
 /* The place along an axis that stands for one outside. */
-static int64_t warp_inside(int64_t at, int64_t n, int64_t fill) {
+INLINE int64_t warp_inside(int64_t at, int64_t n, int64_t fill) {
     if ((uint64_t)at < (uint64_t)n) return at;
     if (fill == WARP_WRAP) return warp_wrapped(at, n);
     if (fill == WARP_REFLECT) {
@@ -157,7 +157,7 @@ static int64_t warp_inside(int64_t at, int64_t n, int64_t fill) {
 }
 
 /* Where the channels of a place stand, -1 where it lies outside and has no number. */
-static int64_t warp_index(const warping *v, int64_t row, int64_t column) {
+INLINE int64_t warp_index(const warping *v, int64_t row, int64_t column) {
     const int inside = (uint64_t)row < (uint64_t)v->g.h && (uint64_t)column < (uint64_t)v->g.w;
     if (!inside && v->g.fill == WARP_CONSTANT) return -1;
     return (warp_inside(row, v->g.h, v->g.fill) * v->g.w + warp_inside(column, v->g.w, v->g.fill)) * v->g.c;

@@ -1,0 +1,239 @@
+"""Tables in files of Parquet, Arrow IPC and CSV: their row groups, read one by one by pyarrow (the extra ``table``).
+
+A row group is one of Parquet, a record batch of Arrow IPC, or some megabytes of the lines of CSV
+(:mod:`fastnn.data.csv_blocks`).
+
+Design: Arrow's own scan of a dataset reads ahead, and its memory climbs with the size of the file. So each group is a
+scan of its own, with every read-ahead off, in memory that goes back to the system.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn.data.csv_blocks import CsvFile, CsvOptions
+from fastnn.data.encoders import MatrixEncoder, TableEncoder
+from fastnn.data.files import File, listed
+from fastnn.data.sources import Arrays, Source
+
+Encoder = MatrixEncoder | TableEncoder
+
+
+def pyarrow_dataset() -> Any:
+    """The module ``pyarrow.dataset``; ``ImportError`` that says what to install."""
+    try:
+        import pyarrow.dataset
+        import pyarrow.fs
+    except ImportError:
+        raise ImportError(
+            "a stream of Parquet, Arrow and CSV files needs pyarrow; install the extra fastnn-native[table]"
+        ) from None
+    return pyarrow.dataset
+
+
+class ParquetFile:
+    """Row groups of a Parquet file."""
+
+    def __init__(self, file: File):
+        dataset = pyarrow_dataset()
+        import pyarrow
+
+        self.fragment = dataset.ParquetFileFormat().make_fragment(file.path, pyarrow.fs.LocalFileSystem())
+        self.schema = self.fragment.physical_schema
+        self.options = {
+            "use_threads": False,
+            "batch_readahead": 1,
+            "fragment_readahead": 1,
+            "memory_pool": pyarrow.default_memory_pool(),
+            "fragment_scan_options": dataset.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True),
+        }
+        groups = self.fragment.metadata
+        self.rows = [groups.row_group(place).num_rows for place in range(groups.num_row_groups)]
+
+    def count(self, place: int, filters: Any) -> int:
+        """Rows of a group that a filter leaves."""
+        return int(self.fragment.subset(row_group_ids=[place]).count_rows(filter=filters, **self.options))
+
+    def read(self, place: int, columns: Sequence[str], filters: Any) -> Any:
+        """Columns of a group, an Arrow table."""
+        group = self.fragment.subset(row_group_ids=[place])
+        return group.to_table(
+            columns=list(columns), filter=filters, batch_size=max(1, self.rows[place]), **self.options
+        )
+
+
+class IpcFile:
+    """Record batches of an Arrow IPC (Feather) file."""
+
+    def __init__(self, file: File):
+        pyarrow_dataset()
+        import pyarrow
+
+        with pyarrow.memory_map(file.path) as opened:
+            reader = pyarrow.ipc.open_file(opened)
+            self.schema = reader.schema
+            one = pyarrow.ipc.IpcReadOptions(included_fields=[0], use_threads=False)
+            counted = pyarrow.ipc.open_file(opened, options=one)
+            self.rows = [counted.get_batch(place).num_rows for place in range(counted.num_record_batches)]
+        self.path = file.path
+
+    def count(self, place: int, filters: Any) -> int:
+        """Rows of a batch that a filter leaves."""
+        return len(self.read(place, self.schema.names, filters))
+
+    def read(self, place: int, columns: Sequence[str], filters: Any) -> Any:
+        """Columns of a batch, an Arrow table."""
+        import pyarrow
+
+        wanted = list(columns) if filters is None else list(self.schema.names)
+        fields = pyarrow.ipc.IpcReadOptions(included_fields=[self.schema.names.index(n) for n in wanted])
+        with pyarrow.memory_map(self.path) as opened:
+            table = pyarrow.Table.from_batches([pyarrow.ipc.open_file(opened, options=fields).get_batch(place)])
+        return (table if filters is None else table.filter(filters)).select(list(columns))
+
+
+def opened(files: Sequence[File], options: CsvOptions) -> list[Any]:
+    """What reads each file; ``ValueError`` that names one that is damaged, or has no rows."""
+    kinds: dict[str, Any] = {"Parquet": ParquetFile, "Arrow IPC": IpcFile}
+    found: list[Any] = []
+    for file in files:
+        try:
+            if file.kind == "CSV":
+                found.append(CsvFile(file, options))
+            else:
+                found.append(kinds[file.kind](file))
+        except OSError as error:  # ArrowInvalid is none; its own are ValueErrors
+            raise ValueError(f"{file.path} cannot be read as {file.kind}: {error}") from None
+        except ValueError as error:
+            told = f"{file.path} cannot be read as {file.kind}: {error}"
+            raise ValueError(str(error) if str(error).startswith(file.path) else told) from None
+        if not sum(found[-1].rows):
+            raise ValueError(f"{file.path} has no rows; remove it, or name the files to read")
+    if files[0].kind == "CSV":
+        settle_types(found)
+    return found
+
+
+def settle_types(files: Sequence[CsvFile]) -> None:
+    """Have CSV files read columns of the same name alike: as text where one of them has text there."""
+    import pyarrow
+
+    text = {
+        name for file in files for name in file.schema.names if pyarrow.types.is_string(file.schema.field(name).type)
+    }
+    for file in files:
+        file.have_text(text)
+
+
+class Tables(Source):
+    """Row groups of files with columns.
+
+    Parameters
+    ----------
+    files : as they are now.   options : of CSV.   filters : a pyarrow expression, or None.
+    """
+
+    def __init__(self, files: Sequence[File], options: CsvOptions, filters: Any = None):
+        self.files, self.filters = list(files), filters
+        self.opened = opened(files, options)
+        self.schema = self.opened[0].schema
+        self.name = f"{len(files)} {files[0].kind} files" if len(files) > 1 else os.path.basename(files[0].path)
+        self.places = [(number, place) for number, file in enumerate(self.opened) for place in range(len(file.rows))]
+        self.rows = np.array([self._count(number, place) for number, place in self.places], np.int64)
+        if not self.rows.sum():
+            raise ValueError(f"the filter {filters} leaves no row of {self.name}")
+        self.encoder: Encoder = MatrixEncoder([], None, None, np.dtype(np.float32))
+
+    def where_also(self, filters: Any) -> Tables:
+        """The rows of them that another filter leaves."""
+        made = object.__new__(Tables)
+        both = filters if self.filters is None else self.filters & filters
+        made.__dict__.update(self.__dict__, filters=both)
+        made.rows = np.array([made._count(number, place) for number, place in self.places], np.int64)
+        return made
+
+    def encoded_by(self, encoder: Encoder) -> Tables:
+        """The same rows, with what makes arrays of them; checks that all files have its columns, and alike."""
+        self.check_columns(encoder.columns)
+        made = object.__new__(Tables)
+        made.__dict__.update(self.__dict__, encoder=encoder)
+        return made
+
+    def check_columns(self, columns: Sequence[str]) -> None:
+        """``ValueError`` for a file that lacks one of these columns, or has another type in it than the first file."""
+        for file, each in zip(self.files, self.opened, strict=True):
+            names = each.schema.names
+            absent = [name for name in columns if name not in names]
+            if absent:
+                raise ValueError(f"{file.path} has no column {listed(absent)}; it has {listed(names)}")
+            for name in columns:
+                if names.count(name) > 1:
+                    raise ValueError(f"{file.path} has two columns of the name {name!r}")
+                here, first = each.schema.field(name).type, self.schema.field(name).type
+                if kind_of(here) != kind_of(first):
+                    raise ValueError(
+                        f"column {name!r} differs in type: {file.path} has {here}, {self.files[0].path} has {first}"
+                    )
+
+    @property
+    def row_bytes(self) -> int:  # type: ignore[override]
+        return 8 * max(1, len(self.encoder.columns))
+
+    @property
+    def has_targets(self) -> bool:
+        return self.encoder.target is not None
+
+    @property
+    def marks(self) -> list[Any]:
+        files = [[os.path.basename(file.path), file.size] for file in self.files]
+        return [files, self.encoder.marks, str(self.filters)]
+
+    def where(self, group: int) -> str:
+        number, place = self.places[group]
+        return f"{self.files[number].path}, row group {place + 1}"
+
+    def table(self, group: int, columns: Sequence[str], mask: np.ndarray | None = None) -> Any:
+        """Columns of a group as an Arrow table, after a look that its file is what it was."""
+        number, place = self.places[group]
+        self.files[number].check()
+        try:
+            found = self.opened[number].read(place, columns, self.filters)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.where(group)} cannot be read: {error}") from None
+        if len(found) != self.rows[group]:
+            raise ValueError(f"{self.where(group)} has {len(found)} rows, and had {self.rows[group]}")
+        if mask is None:
+            return found
+        import pyarrow
+
+        return found.filter(pyarrow.array(mask))
+
+    def read(self, group: int, mask: np.ndarray | None = None) -> Arrays:
+        table = self.table(group, self.encoder.columns, mask)
+        return self.encoder(table, self.where(group))
+
+    def _count(self, number: int, place: int) -> int:
+        file = self.opened[number]
+        return int(file.rows[place]) if self.filters is None else int(file.count(place, self.filters))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.places)))
+
+
+def kind_of(type_: Any) -> str:
+    """What columns of one name must have in common in all files."""
+    import pyarrow.types as kinds
+
+    if kinds.is_integer(type_) or kinds.is_floating(type_) or kinds.is_decimal(type_):
+        return "numbers"
+    if kinds.is_dictionary(type_):
+        return kind_of(type_.value_type)
+    if kinds.is_string(type_) or kinds.is_large_string(type_) or kinds.is_null(type_):
+        return "text"
+    if kinds.is_temporal(type_):
+        return "times"
+    return str(type_)

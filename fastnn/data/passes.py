@@ -1,0 +1,193 @@
+"""A pass over a stream, portion by portion: which groups make a window, the order of their rows, how they are cut.
+
+A pass is a sequence of rows: row groups in a keyed order, so many of them a window, the rows of a window in a keyed
+order again. Batches are cut from that sequence, across the borders of windows. So a batch depends on the seed, the
+number of the pass and its place, and on nothing that threads or machines decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.portions import Portion
+from fastnn.data.batches import Batches
+from fastnn.data.orders import GROUPS, ROWS, held_out, keyed_order
+from fastnn.data.sources import Arrays, Room, Source
+
+WINDOW_BYTES = 2**26  # of rows as they are read, where the user says no window
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the rows, by a keyed draw: those held out, or all others."""
+
+    seed: int
+    share: float
+    is_held_out: bool
+
+    def mask(self, first: int, count: int) -> np.ndarray:
+        """Which of the rows ``first ..`` of the data belong to it, ``(count,)`` bool."""
+        found = held_out(self.seed, self.share, first, count)
+        return found if self.is_held_out else ~found
+
+
+@dataclass(frozen=True)
+class How:
+    """How a stream makes batches of its rows; ``shard`` is ``(which, of how many)``."""
+
+    batch_size: int = 32
+    window: int = 1
+    shuffle: bool = True
+    seed: int = 0
+    part: Part | None = None
+    shard: tuple[int, int] = (0, 1)
+
+
+def cut_of(batch_size: int, shards: int, shard: int) -> tuple[int, int]:
+    """Where the piece of a shard begins and ends in a batch."""
+    return shard * batch_size // shards, (shard + 1) * batch_size // shards
+
+
+def ordered(how: How, stream: int, number: int, first: int, count: int) -> np.ndarray:
+    """``0 .. count - 1``, in a keyed order where it is shuffled."""
+    if not how.shuffle:
+        return np.arange(count, dtype=np.int32)
+    return keyed_order(how.seed, stream + how.shard[0], number, first, count)
+
+
+class Cutter:
+    """Cuts windows of a pass into portions of whole batches; what is left goes before the next window's rows."""
+
+    def __init__(self, how: How, size: int, number: int, first_batch: int):
+        self.how, self.size, self.number = how, size, number
+        self.batch, self.skip = first_batch, first_batch * size
+        self.passed = 0  # rows of the windows before
+        self.left: Arrays | None = None
+
+    @property
+    def n_left(self) -> int:
+        """Rows that wait for the next window."""
+        return 0 if self.left is None else len(self.left)
+
+    def leaves_out(self, count: int) -> bool:
+        """Whether all of so many rows, those of the next window, come before the first batch; they are passed then."""
+        if self.passed + count > self.skip:
+            return False
+        self.passed += count
+        return True
+
+    def portion(self, room: Room, where: str, is_last: bool) -> Portion | None:
+        """The whole batches of rows that are left and those of a window in ``room``; None for less than one."""
+        arrays, n_left = room.arrays(), self.n_left
+        count = len(arrays) - n_left
+        order = ordered(self.how, ROWS, self.number, self.passed, count)[max(0, self.skip - self.passed) :] + n_left
+        order = np.concatenate([np.arange(n_left, dtype=np.int32), order.astype(np.int32)])
+        self.passed += count
+        whole = len(order) if is_last else len(order) // self.size * self.size
+        self.left = arrays.take(order[whole:]) if whole < len(order) else None
+        if not whole:
+            return None
+        first, self.batch = self.batch, self.batch + -(-whole // self.size)
+        x = arrays.x[0] if len(arrays.x) == 1 else list(arrays.x)
+        return Portion(x, arrays.y, arrays.weight, order[:whole], self.number, first, is_last)
+
+
+def of_groups(
+    source: Source, rows: np.ndarray, firsts: np.ndarray, how: How, size: int, number: int, first_batch: int
+) -> Iterator[Portion]:
+    """The portions of a pass over row groups.
+
+    Parameters
+    ----------
+    rows : of each group that count; ``firsts`` is the number of each one's first row in the data.
+    size : rows of a batch, of this shard's piece of it.
+    """
+    own = np.arange(len(rows))[how.shard[0] :: how.shard[1]]
+    own = own[ordered(how, GROUPS, number, 0, len(own))]
+    own = own[rows[own] > 0]
+    cutter = Cutter(how, size, number, first_batch)
+    for first in range(0, len(own), how.window):
+        window = own[first : first + how.window]
+        if not cutter.leaves_out(int(rows[window].sum())):
+            made = _read(source, rows, firsts, window, how.part, cutter, first + how.window >= len(own))
+            if made is not None:
+                yield made
+            del made  # its memory is for the next window
+
+
+def _read(
+    source: Source,
+    rows: np.ndarray,
+    firsts: np.ndarray,
+    window: Sequence[int],
+    part: Part | None,
+    cutter: Cutter,
+    is_last: bool,
+) -> Portion | None:
+    room = Room(cutter.n_left + int(sum(rows[group] for group in window)))
+    if cutter.left is not None:
+        room.put(cutter.left, "what is left of the window before")
+    for group in map(int, window):
+        mask = None if part is None else part.mask(int(firsts[group]), int(source.rows[group]))
+        room.put(source.read(group, mask), source.where(group))
+    return cutter.portion(room, "", is_last)
+
+
+def of_batches(source: Batches, how: How, window_bytes: int, number: int, first_batch: int) -> Iterator[Portion]:
+    """The portions of a pass over batches as an iterable gives them, cut anew.
+
+    A window is ``how.window`` of them, or as many as have ``window_bytes``, where that is not 0.
+    """
+    cutter = Cutter(how, how.batch_size, number, first_batch)
+    windows = _windows(source, how, window_bytes)
+    held = next(windows, None)
+    while held is not None:
+        following = next(windows, None)
+        if not cutter.leaves_out(sum(map(len, held))):
+            made = _joined(source, held, cutter, following is None)
+            held = following
+            if made is not None:
+                yield made
+            del made
+        held = following
+
+
+def _joined(source: Batches, held: list[Arrays], cutter: Cutter, is_last: bool) -> Portion | None:
+    room = Room(cutter.n_left + sum(map(len, held)))
+    parts = [*([] if cutter.left is None else [cutter.left]), *held]
+    for number, arrays in enumerate(parts):
+        room.put(arrays, f"a batch of {source.name}" if number else f"the first batch of {source.name}")
+    return cutter.portion(room, source.name, is_last)
+
+
+def _windows(source: Batches, how: How, window_bytes: int) -> Iterator[list[Arrays]]:
+    held: list[Arrays] = []
+    size = row = 0
+    for batch in source.one_pass():
+        n = len(batch)
+        if how.part is not None:
+            batch = batch.take(how.part.mask(row, n))
+        row += n
+        if not len(batch):
+            continue
+        held.append(batch)
+        size += sum(array.nbytes for array in batch.all)
+        if size >= window_bytes if window_bytes else len(held) == how.window:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
+
+
+def window_of(source: Any, window: int | None) -> int:
+    """Groups of a window: those given, else as many as have :data:`WINDOW_BYTES`."""
+    if window is not None:
+        return window
+    if not isinstance(source, Source):
+        return 0
+    mean = float(source.rows.mean()) * source.row_bytes
+    return int(min(max(1, round(WINDOW_BYTES / max(mean, 1.0))), len(source.rows)))

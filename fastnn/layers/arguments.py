@@ -1,0 +1,57 @@
+"""What the arguments of layers may be, for editors and type checkers, and what their attributes are then.
+
+``Dense(8, activation="relu").activation`` is a record: arguments are settled when a layer is made. For type checkers
+the fields of layers are therefore descriptors, which take one type and give another; when a program runs, they are
+plain fields of dataclasses, and nothing here is called but :func:`default`. Names are literal, so that a slip in one is
+an error of types; one that a program computes is looked up first: ``Dense(8, activations.get(name))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from fastnn.activations import Activation
+from fastnn.activations.names import ActivationName
+from fastnn.constraints import Constraint, ConstraintName
+from fastnn.initializers import Initializer
+from fastnn.initializers.names import InitializerName
+from fastnn.layers.base import Layer
+from fastnn.regularizers import L1L2, RegularizerName
+
+Given = TypeVar("Given")
+Settled = TypeVar("Settled")
+
+
+class Argument(Generic[Given, Settled]):
+    """An argument of a layer: what may be given, and what the layer's attribute is."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, layer: object, kind: Any = None) -> Settled: ...
+
+        def __set__(self, layer: object, given: Given) -> None: ...
+
+
+def default(value: Any) -> Any:
+    """The value that an argument has where none is given."""
+    return value
+
+
+Config = Mapping[str, Any]
+ActivationLike = Argument[ActivationName | Activation | Layer | Config | None, Activation]
+InitializerLike = Argument[InitializerName | Initializer | type[Initializer] | Config, Initializer]
+RegularizerLike = Argument[RegularizerName | L1L2 | type[L1L2] | Config | None, L1L2]
+ConstraintLike = Argument[ConstraintName | Constraint | type[Constraint] | Config | None, Constraint | None]
+ShapeLike = Argument[int | Sequence[int | None] | None, tuple[int, ...] | None]
+TargetShape = Argument[int | Sequence[int | None], tuple[int, ...]]
+Sizes = Argument[int | Sequence[int], tuple[int, ...]]
+StridesLike = Argument[int | Sequence[int] | None, tuple[int, ...]]  # None for those of the windows
+
+DataFormat = Literal["channels_last"]
+PaddingName = Literal["valid", "same"]
+SignalPadding = Literal["valid", "same", "causal"]
+FillMode = Literal["reflect", "wrap", "nearest", "constant"]
+FlipMode = Literal["horizontal", "vertical", "horizontal_and_vertical"]
+Interpolation = Literal["bilinear", "nearest"]
+MergeMode = Literal["concat", "sum", "mul", "ave"]

@@ -1,0 +1,20 @@
+"""Losses of rows from arrays: what the functions of :mod:`fastnn.losses` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.arrays import floats, of_reals
+from fastnn.losses.binding import bind
+from fastnn.losses.records import LOSSES
+
+
+def of_rows(definition: str, y_true: Any, y_pred: Any, arguments: Mapping[str, Any], axis: int = -1) -> np.ndarray:
+    loss, target, y = bind(LOSSES[definition], arguments), of_reals("y_true", y_true), floats("y_pred", y_pred)
+    if axis != -1:
+        target, y = target if loss.sparse else np.moveaxis(target, axis, -1), np.moveaxis(y, axis, -1)
+    found: np.ndarray = loss.call(target, y)
+    return found
