@@ -6,6 +6,7 @@ those of ``concurrent.futures`` that its executor makes of them never end where 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -18,6 +19,7 @@ from fastnn._workers.pools import Pool
 from fastnn._workers.worker import work
 
 PAUSES = 0.1, 0.5, 2.0  # seconds after which data are scattered anew
+PATIENCE, SLOWEST = 15.0, 1e6  # seconds that scattering may take, beside those for its bytes at so many a second
 LARGE = 2**22  # bytes of a task from which on it is not to pass through the scheduler
 
 
@@ -36,7 +38,11 @@ class _Future:
     def result(self) -> Any:
         """What came out; ``CancelledError`` where a worker is gone that had it."""
         try:
-            return self.future.result()
+            while True:
+                with contextlib.suppress(TimeoutError):  # made again elsewhere, or the client waits for a dead worker
+                    return self.future.result(timeout=PATIENCE)
+                if self.future.status != "pending":
+                    raise ConnectionError("a result is said to be there and does not come")
         except OSError as error:  # its connection
             raise CancelledError(f"{type(error).__name__}: {error}") from error
         except BaseException as error:
@@ -64,13 +70,23 @@ class DaskPool(Pool):
         self.scattered[parcel.key] = self._scattered(parcel.read(), broadcast=True)
 
     def _scattered(self, array: np.ndarray, broadcast: bool) -> Any:
-        """A future of an array that is on the workers; a worker that dies meanwhile is an error to begin anew after."""
+        """A future of an array that is on the workers.
+
+        A worker that dies meanwhile is an error, or leaves the client waiting for ever: then it goes to one of them,
+        and the others have it from there.
+        """
+
+        async def scatter() -> Any:
+            return await self.client.scatter(array, broadcast=broadcast, hash=False, asynchronous=True)
+
+        patience = PATIENCE + array.nbytes * self.n_workers / SLOWEST
         for pause in PAUSES:
             try:
-                return self.client.scatter(array, broadcast=broadcast, hash=False)
-            except OSError:
+                return self.client.sync(scatter, callback_timeout=patience)
+            except OSError:  # TimeoutError is one
+                broadcast = False
                 time.sleep(pause)
-        return self.client.scatter(array, broadcast=broadcast, hash=False)
+        return self.client.sync(scatter, callback_timeout=patience)
 
     def forget(self, parcels: list[Parcel]) -> None:
         for parcel in parcels:

@@ -36,7 +36,11 @@ class Copying(Network):
         structure, state, weights, slots = (kept.pop(name) for name in ("structure", "state", "weights", "slots"))
         self._set(**kept)
         self._have_store()
-        self._restore(structure)
+        self._given = weights  # which need not be drawn
+        try:
+            self._restore(structure)
+        finally:
+            self._given = None
         for view, array in zip(self._views() if weights is not None else (), weights or (), strict=True):
             view[...] = array
         vars(self._state).update(state)

@@ -21,7 +21,7 @@ from fastnn._workers import dask as daskpool
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 pytestmark = [pytest.mark.dask, pytest.mark.filterwarnings("default")]
-KILLS = 20
+KILLS = int(os.environ.get("KILLS", "20"))
 
 
 def models_of(n=8):
@@ -109,6 +109,7 @@ def test_workers_killed_at_any_moment_lose_nothing(data):
                 fastnn.fit_many(away, *data, epochs=30, executor=client.get_executor())
                 killer.join()
                 left -= 1
+                print(left, flush=True)
                 for model, other in zip(away, here, strict=True):
                     assert_same(model, other)
                 client.wait_for_workers(2, timeout=30)
