@@ -11,7 +11,7 @@ from typing import Any
 from fastnn._version import __version__
 from fastnn.cli import tune_command
 from fastnn.cli.parsing import Parser
-from fastnn.cli.table_options import stream_option, table_options
+from fastnn.cli.table_options import shards_option, stream_option, table_options
 from fastnn.cli.values import (
     backend,
     class_weight,
@@ -85,7 +85,6 @@ REPORT_HELP = (
     "write a page on the model: scores beside plain models, curves, thresholds, importance of columns and what the "
     "model says over them, drift against the training rows, the rows that were most wrong (tables only)"
 )
-SHARDS_HELP = "started by mpiexec, all processes train one model, each its part of N of every batch; any number can"
 CHECKPOINT_HELP = (
     "write where training stands, to go on from there with --resume after Ctrl-C, --time-limit or a crash: the result "
     "is that of a training without a break, to the last bit"
@@ -185,7 +184,7 @@ def _train(commands: Any) -> None:
 
 def _breaks(p: argparse.ArgumentParser) -> None:
     p.add_argument("--time-limit", type=real(0, open_low=True), metavar="SECONDS", help="stop training after this time")
-    p.add_argument("--shards", type=whole(low=1), metavar="N", help=SHARDS_HELP)
+    shards_option(p)
     p.add_argument("--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     p.add_argument("--checkpoint-every", type=every, metavar="EVERY", help="default: '1 epoch'; N updates, '5 minutes'")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint, if it is there")

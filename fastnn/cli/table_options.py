@@ -27,3 +27,9 @@ def table_options(p: argparse.ArgumentParser) -> None:
 def stream_option(p: argparse.ArgumentParser) -> None:
     """Add ``--stream`` to a command."""
     p.add_argument("--stream", action="store_true", help=STREAM_HELP)
+
+
+def shards_option(p: argparse.ArgumentParser) -> None:
+    """The option of a training by several processes."""
+    words = "started by mpiexec, all processes train one model, each its part of N of every batch; any number can"
+    p.add_argument("--shards", type=whole(low=1), metavar="N", help=words)
