@@ -1,7 +1,7 @@
 """Training on a Parquet file ten times as large as the memory that is allowed, beside arrays and PyTorch's DataLoader.
 
-``python bench/larger_than_memory.py [--rows N] [--rounds N] [--speed] [--torch]`` writes a file of 20 columns of float64
-and a target into a temporary folder (168 bytes a row), and prints
+``python bench/larger_than_memory.py [--rows N] [--rounds N] [--speed] [--torch]`` writes a file of 20 columns of
+float64 and a target into a temporary folder (168 bytes a row), and prints
 
 - the most memory that a fit takes over what the process had before, in a process that the system allows a tenth of the
   file's rows (RLIMIT_DATA), after each epoch, and the CRC of the weights of two runs;
