@@ -83,7 +83,9 @@ class DaskPool(Pool):
         for pause in PAUSES:
             try:
                 return self.client.sync(scatter, callback_timeout=patience)
-            except OSError:  # TimeoutError is one
+            except (
+                Exception
+            ):  # TimeoutError, CommClosedError, or KeyError of the scheduler, which counts on the dead one
                 broadcast = False
                 time.sleep(pause)
         return self.client.sync(scatter, callback_timeout=patience)
