@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -47,7 +46,6 @@ def loky(n: int) -> Iterator[Executor]:
 @contextlib.contextmanager
 def dask(n: int) -> Iterator[Executor]:
     """A cluster of this machine's."""
-    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != HERE]  # distributed.py is another one
     from distributed import Client, LocalCluster
 
     told = {"n_workers": n, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}

@@ -10,7 +10,7 @@ one (sums, gradients, parameters), or ``4 log2 p`` if they were passed along a t
 that ranks are equally fast, that nothing overlaps, and that a rank's rows are many enough for full speed: under some 16
 rows they are not, so that a fixed batch on many ranks is worse than it says.
 
-Between processes of this machine ``a`` and ``b`` are measured (bench/distributed.py); those of networks are assumed:
+Between processes of this machine ``a`` and ``b`` are measured (bench/data_parallel.py); those of networks are assumed:
 10 Gbit/s Ethernet with 30 us and 1.1 GB/s, 100 Gbit/s with RDMA with 2 us and 11 GB/s.
 """
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 
-from distributed import NETS, data, network, seconds, started
+from data_parallel import NETS, data, network, seconds, started
 
 from fastnn import set_num_threads
 

@@ -28,7 +28,7 @@ from fastnn.tabular.report import report_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastnn.tabular.choice import Choice
+    from fastnn.tabular.choices import Choice
 
 MOST_SEED = 2**31
 

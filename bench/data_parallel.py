@@ -1,4 +1,4 @@
-"""What training on several processes costs and brings: python bench/distributed.py [--rounds 5]
+"""What training on several processes costs and brings: python bench/data_parallel.py [--rounds 5]
 
 Every process has one thread. First what shards cost on one process, beside ``fit``: the least of several rounds in
 turn. Then two processes beside one, started by mpiexec, and what a message and a byte cost between them.
