@@ -12,7 +12,7 @@
 2
 
 A script with these lines is started as ``mpiexec -n 4 python script.py``, or ``python -m fastnn.distributed -n 4
-script.py``; this needs ``pip install 'fastnn[mpi]'``.
+script.py``; this needs ``pip install 'fastnn-native[mpi]'``.
 """
 
 from fastnn._engine.distribution import Comm, SelfComm

@@ -48,7 +48,7 @@ def _start(n: int, command: Sequence[str]) -> int:
     """Start so many processes, and say in a line how the job ended where it did not end well."""
     found = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
     if found is None:
-        print("fastnn.distributed: there is no mpiexec: pip install 'fastnn[mpi]'", file=sys.stderr)
+        print("fastnn.distributed: there is no mpiexec: pip install 'fastnn-native[mpi]'", file=sys.stderr)
         return 1
     if n < 1:
         print(f"fastnn.distributed: -n must be at least 1, got {n}", file=sys.stderr)

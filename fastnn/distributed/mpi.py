@@ -160,7 +160,8 @@ def _mpi() -> Any:
         from mpi4py import MPI
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "to train on several processes mpi4py and an MPI are needed: pip install 'fastnn[mpi]'", name=error.name
+            "to train on several processes mpi4py and an MPI are needed: pip install 'fastnn-native[mpi]'",
+            name=error.name,
         ) from None
     except (ImportError, RuntimeError) as error:
         raise ModuleNotFoundError(

@@ -16,10 +16,10 @@ import pytest
 TESTS = Path(__file__).parents[1]
 MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
 
-pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install 'fastnn[mpi]'", exc_type=ImportError)
+pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install 'fastnn-native[mpi]'", exc_type=ImportError)
 pytestmark = [
     pytest.mark.mpi,
-    pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec: pip install 'fastnn[mpi]'"),
+    pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec: pip install 'fastnn-native[mpi]'"),
 ]
 
 

@@ -13,7 +13,7 @@ from tests.two_hosts import missing, two_hosts
 
 TESTS = Path(__file__).parents[1]
 
-pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install 'fastnn[mpi]'", exc_type=ImportError)
+pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install 'fastnn-native[mpi]'", exc_type=ImportError)
 pytestmark = [pytest.mark.mpi, pytest.mark.long]
 
 
