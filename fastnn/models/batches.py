@@ -70,7 +70,8 @@ class Reader:
         given = self._given(*batch)
         self._check_form(given)
         rows = own(weighted(compiled, make_rows(compiled, given), self.class_weight))
-        if self.is_single and self.class_weight is None and not (compiled.has_custom_loss or compiled.layout.is_open):
+        looked_at = compiled.has_custom_loss or compiled.layout.is_open or compiled.layout.n_ids != (None,)
+        if self.is_single and self.class_weight is None and not looked_at:
             came, taken = given.x[0], rows.inputs[0]
             is_array = type(came) is type(taken) is np.ndarray
             self.is_plain = is_array and (came.dtype, came.shape) == (taken.dtype, taken.shape)

@@ -19,12 +19,24 @@ from fastnn.callbacks import History
 from fastnn.callbacks.base import CallbacksLike
 from fastnn.models import batches, checkpoints, distributing, resuming
 from fastnn.models.evaluating import Evaluating
+from fastnn.models.single import Single
 
 
 class Fitting(Evaluating):
     """A network that is trained on data; :class:`fastnn.Model` is."""
 
     history: History | None
+    _singles: Single | None = None  # goes with the plans
+
+    def _drop_plans(self) -> None:
+        super()._drop_plans()
+        self._singles = None
+
+    @property
+    def _single(self) -> Single:
+        if self._singles is None:
+            self._singles = Single()
+        return self._singles
 
     def fit(
         self,
@@ -187,7 +199,7 @@ class Fitting(Evaluating):
         x, y, sample_weight, class_weight : as of :meth:`fit`; all rows are one batch.
         return_dict : as of :meth:`evaluate`.
         """
-        history = self.fit(
+        made = self._single(self, x, y, sample_weight, class_weight) or self.fit(
             x,
             y,
             batch_size=convert.MAX_SAMPLES,
@@ -195,6 +207,6 @@ class Fitting(Evaluating):
             class_weight=class_weight,
             shuffle=False,
             verbose=0,
-        ).history
-        logs = {name: values[-1] for name, values in history.items()}
+        )
+        logs = {name: values[-1] for name, values in made.history.items()}
         return logs if return_dict else self._in_order(logs)

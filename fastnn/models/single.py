@@ -1,0 +1,89 @@
+"""``train_on_batch`` on arrays: from them to the update, by what was kept of the call before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn._base import job
+from fastnn._base.arrays import check_finite
+from fastnn._engine import exclusive
+from fastnn._engine.data import make_rows, weighted
+from fastnn._engine.one_batch import OneBatch, takes
+from fastnn._engine.targets import converted_targets
+from fastnn._kernels.contract import Rows
+from fastnn._plan.plan import Plan
+from fastnn.callbacks import History
+
+if TYPE_CHECKING:
+    from fastnn.models.fitting import Fitting
+
+MOST = 4  # sizes of batches that are kept
+
+
+class Single:
+    """What single updates of one model have in common, as long as it has its plans.
+
+    Attributes
+    ----------
+    form : dtype and shape of inputs, and of targets, that need nothing but a look at their numbers; None for none yet.
+    by_size : what makes the updates on batches of so many rows.
+    """
+
+    def __init__(self) -> None:
+        self.form: tuple[Any, ...] | None = None
+        self.by_size: dict[int, OneBatch] = {}
+
+    def __call__(self, model: Fitting, x: Any, y: Any, weight: Any, class_weight: Any) -> History | None:
+        """One update on all rows; None, and the model as it was, where :meth:`fastnn.Model.fit` is to be asked."""
+        if not (type(x) is type(y) is np.ndarray and model.built and model.has_loss) or job.current():
+            return None
+        compiled, trainee = model.compiled, model.trainee
+        if not takes(compiled, trainee):
+            return None
+        exclusive.enter(model.store)
+        try:
+            rows = self._rows(model, x, y, weight, class_weight)
+            made = self._updated(model, rows)
+        finally:
+            exclusive.leave(model.store)
+        if made is not None:
+            made.set_model(model)
+            model.history = made
+        return made
+
+    def _rows(self, model: Fitting, x: np.ndarray, y: np.ndarray, weight: Any, class_weight: Any) -> Rows:
+        compiled = model.compiled
+        plain = weight is None and class_weight is None
+        if plain and len(x) and self.form == _form(x, y):
+            check_finite("x", x)
+            shape, loss = compiled.layout.output_shapes[0], compiled.losses[0]
+            target = converted_targets("y", y, len(x), shape, loss, compiled.dtype)
+            return Rows((x,), (target,), (None,))
+        rows = weighted(compiled, make_rows(compiled, model.given(x, y, weight)), class_weight)
+        taken, layout = rows.inputs[0], compiled.layout
+        is_single = len(rows.inputs) == len(rows.targets) == 1 and layout.n_ids == (None,)
+        is_taken = isinstance(taken, np.ndarray) and _form(x, x) == _form(taken, taken)
+        if plain and is_single and is_taken and not compiled.has_custom_loss:
+            self.form = _form(x, y)
+        return rows
+
+    def _updated(self, model: Fitting, rows: Rows) -> History | None:
+        found = self.by_size.get(len(rows))
+        if found is None or not found.fits:
+            model.compiled_optimizer.check()
+
+            def choose(plan: Plan) -> Any:
+                model.backend_, module = _kernels.select(plan, model.backend)
+                return module
+
+            if len(self.by_size) == MOST:
+                self.by_size.clear()
+            found = self.by_size[len(rows)] = OneBatch(model.trainee, choose, rows)
+        return found(rows)
+
+
+def _form(x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
+    return x.dtype, x.shape[1:], x.flags.c_contiguous, y.dtype, y.shape[1:]
