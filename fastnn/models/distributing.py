@@ -35,6 +35,8 @@ def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_si
         ranks differ in something; the message names it.
     """
     distribution.fits += 1
+    if distribution.comm.size == 1:
+        return arguments
     state, optimizer = model.state, model.compiled_optimizer
     marked = arguments.marked
     distribution.check_same(
@@ -58,12 +60,12 @@ def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_si
         model.seed = seed
     distribution.of_first(state.params)
     has_slots = bool(distribution.number_of_first(state.slots is not None))
-    if has_slots and distribution.comm.size > 1:
+    if has_slots:
         if state.slots is None:
             state.slots = np.zeros((optimizer.n_slots, len(state.params)), state.params.dtype)
         for slot in state.slots:
             distribution.of_first(slot)
-    elif not has_slots:
+    else:
         state.slots = None
     for name in ("epoch", "step", "calls"):
         setattr(state, name, distribution.number_of_first(getattr(state, name)))
@@ -76,5 +78,7 @@ def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_si
 
 def check(distribution: Distribution, fit: Any) -> None:
     """Raise ``ValueError`` where ranks have other data, or another backend."""
+    if distribution.comm.size == 1:  # a look at all data would be for nothing
+        return
     told = {"the backend": fit.trainer.backend.__name__.rpartition(".")[2], **bookmark.what_trains(fit)}
     distribution.check_same(told | {"validation": fit.validate is not None})
