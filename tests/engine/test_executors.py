@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ def temporary(tmp_path, monkeypatch):
     """A folder for temporary files, in which nothing may be left."""
     folder = tmp_path / "temporary"
     folder.mkdir()
+    multiprocessing.util.get_temp_dir()  # Python's own: the name must be short, for its fork server's socket
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
     assert not [path for path in folder.iterdir() if not path.name.startswith("pymp-")]  # Python's own
