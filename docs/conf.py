@@ -35,7 +35,7 @@ extensions = [
     "inlined",
     "mathml",
     "outside",
-    "reference",
+    "reference_pages",
 ]
 exclude_patterns = [
     "_*",

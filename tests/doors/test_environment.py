@@ -121,6 +121,7 @@ def test_a_build_without_a_compiler_succeeds_and_leaves_word_of_why(tmp_path):
 
 def test_number_of_threads(monkeypatch):
     monkeypatch.setattr(threads, "_chosen", None)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert fastnn.get_num_threads() == threads.machine_threads() >= 1
     monkeypatch.setenv("OMP_NUM_THREADS", "3,2")
     assert fastnn.get_num_threads() == 3

@@ -14,7 +14,7 @@ pytest.importorskip("sklearn", minversion="1.9", reason="scikit-learn 1.9 is not
 sys.path.append(str(Path(__file__).resolve().parents[2] / "docs" / "_site"))
 import docstrings
 import groups
-import reference
+import reference_pages as reference
 
 from fastnn import activations, initializers, layers, losses, optimizers, schedules
 

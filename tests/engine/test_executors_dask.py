@@ -34,10 +34,25 @@ def data():
 
 
 @contextlib.contextmanager
+def unchanged_environment():
+    """Dask sets numbers of threads for its workers, and leaves them in this process."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
 def cluster_of(n=2, **how):
     """A client of a cluster of ``n`` workers of one thread each."""
     told = {"n_workers": n, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
-    with distributed.LocalCluster(**told | how) as cluster, distributed.Client(cluster) as client:
+    with (
+        unchanged_environment(),
+        distributed.LocalCluster(**told | how) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         client.wait_for_workers(n, timeout=120)
         yield client
 

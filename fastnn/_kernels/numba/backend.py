@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 import weakref
 from collections.abc import Sequence
 from functools import cache
@@ -228,6 +229,7 @@ class _Compiled:
         self.execute = self._entry(_signature(dtype))
         self.kernels = np.zeros(ops.SIZE, np.int64)
         self.held: list[Any] = []  # owners of the addresses
+        self.compiling = threading.RLock()
         self.prepared: dict[int, weakref.ref[Plan]] = {}  # plans by id
 
     def _entry(self, signature: tuple[Any, ...]) -> Any:
@@ -242,9 +244,10 @@ class _Compiled:
         known = self.prepared.get(id(plan))
         if known is not None and known() is plan:
             return
-        for family, code in ops.needed(plan):
-            if not self.kernels[family.first + code]:
-                self._add(family, code)
+        with self.compiling:  # of several threads that want a kernel one compiles it
+            for family, code in ops.needed(plan):
+                if not self.kernels[family.first + code]:
+                    self._add(family, code)
         key = id(plan)
         self.prepared[key] = weakref.ref(plan, lambda gone: self._forget(key, gone))
 
