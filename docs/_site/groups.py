@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 import types
 from dataclasses import dataclass
 from operator import attrgetter
@@ -212,3 +214,20 @@ def entries() -> dict[Page, list[tuple[str, list[str]]]]:
             full = f"{page.module}.{name}"
             made[page].append((full, [other for other in named[identity] if other != full]))
     return made
+
+
+def methods(thing: type, inherited: bool) -> list[str]:
+    """Public methods and properties with a docstring: of all classes of fastnn, or what no base class has."""
+    bases = [base for base in thing.__mro__ if base.__module__.startswith("fastnn")]
+    names = dict.fromkeys(name for base in (bases if inherited else [thing]) for name in vars(base))
+    if not inherited:
+        names = dict.fromkeys(name for name in names if not any(hasattr(base, name) for base in thing.__mro__[1:]))
+    shown = [name for name in names if not re.match(r"_|set_\w+_request$", name)]
+    shown = [
+        name for name in shown if callable(getattr(thing, name, None)) or isinstance(_static(thing, name), property)
+    ]
+    return sorted(name for name in shown if inspect.getdoc(getattr(thing, name, None)))
+
+
+def _static(thing: type, name: str) -> object:
+    return inspect.getattr_static(thing, name, None)

@@ -25,23 +25,6 @@ FOLDER = Path(__file__).resolve().parents[1] / "reference"
 OF_CLASSES = ("object", "ABC", "Protocol")
 
 
-def methods(thing: type, inherited: bool) -> list[str]:
-    """Public methods and properties with a docstring: of all classes of fastnn, or what no base class has."""
-    bases = [base for base in thing.__mro__ if base.__module__.startswith("fastnn")]
-    names = dict.fromkeys(name for base in (bases if inherited else [thing]) for name in vars(base))
-    if not inherited:
-        names = dict.fromkeys(name for name in names if not any(hasattr(base, name) for base in thing.__mro__[1:]))
-    shown = [name for name in names if not re.match(r"_|set_\w+_request$", name)]
-    shown = [
-        name for name in shown if callable(getattr(thing, name, None)) or isinstance(_static(thing, name), property)
-    ]
-    return sorted(name for name in shown if inspect.getdoc(getattr(thing, name, None)))
-
-
-def _static(thing: type, name: str) -> object:
-    return inspect.getattr_static(thing, name, None)
-
-
 def entry(full: str, others: list[str], page: groups.Page) -> list[str]:
     """The directives of one public name."""
     thing = groups.thing_of(full)
@@ -69,7 +52,7 @@ def _is_record(named: tuple[str, list[str]]) -> bool:
 
 
 def _members(thing: type, page: groups.Page) -> list[str]:
-    names = methods(thing, page.inherited)
+    names = groups.methods(thing, page.inherited)
     return [f"   :members: {', '.join(names)}"] if names else []
 
 

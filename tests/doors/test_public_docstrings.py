@@ -14,7 +14,6 @@ pytest.importorskip("sklearn", minversion="1.9", reason="scikit-learn 1.9 is not
 sys.path.append(str(Path(__file__).resolve().parents[2] / "docs" / "_site"))
 import docstrings
 import groups
-import reference_pages as reference
 
 from fastnn import activations, initializers, layers, losses, optimizers, schedules
 
@@ -75,7 +74,7 @@ def methods() -> dict[str, tuple[type, str]]:
         thing = groups.thing_of(full)
         if not isinstance(thing, type) or issubclass(thing, enum.Enum):
             continue
-        for name in set(reference.methods(thing, True)) - INNER:
+        for name in set(groups.methods(thing, True)) - INNER:
             owner = next(base for base in thing.__mro__ if name in vars(base))
             told = owner.__module__.startswith("fastnn") and vars(owner)[name].__doc__
             if told and callable(getattr(thing, name)) and owner.__name__ not in RECORDS:
