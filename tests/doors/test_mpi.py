@@ -61,7 +61,7 @@ def test_killed_at_any_step_the_job_ends_and_goes_on(tmp_path):
         path = tmp_path / f"{i}.safetensors"
         killed = job(4, "resumed", path, draws.randint(1, 23), draws.randint(0, 3))
         assert killed.returncode != 0
-        assert killed.seconds < 10
+        assert killed.seconds < 60  # it takes some 3; what waits for ever takes more
         if i % 5 == 0:
             for n in (3, 2, 1):
                 again = tmp_path / f"{i}-{n}.safetensors"
@@ -75,14 +75,14 @@ def test_a_process_that_stands_still_is_named(tmp_path):
     assert done.returncode != 0
     assert "DistributedTimeout" in done.stderr
     assert "for rank 1," in done.stderr
-    assert done.seconds < 20
+    assert done.seconds < 60
 
 
 @pytest.mark.parametrize("where", ["1", "all"])
 def test_an_error_of_one_ends_all_and_is_told_once(where):
     done = job(3, "raises", where)
     assert done.returncode != 0
-    assert done.seconds < 15
+    assert done.seconds < 60
     assert "failed: ZeroDivisionError: of the user's own" in done.stderr
     if where == "1":
         assert done.stderr.count("Traceback") == 1
