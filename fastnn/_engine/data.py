@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from fastnn._base.arguments import number
+from fastnn._base.arrays import check_finite
 from fastnn._base.windows import WindowRows
 from fastnn._engine import convert
 from fastnn._engine.compiled import Compiled
@@ -61,6 +64,22 @@ def make_rows(compiled: Compiled, given: Given, prefix: str = "") -> Rows:
         targets.append(target)
         weights.append(row_weights(weight, None, target, shape, loss, dtype))
     return Rows(inputs, tuple(targets), tuple(weights))
+
+
+def are_plain(compiled: Compiled, x: Any, rows: Rows) -> bool:
+    """Whether ``x``, of which ``rows`` were made, and arrays like it need nothing but a look at their numbers."""
+    taken, layout = rows.inputs[0], compiled.layout
+    looked_at = compiled.has_custom_loss or layout.is_open or layout.n_ids != (None,)  # codes are compared with a range
+    if looked_at or len(rows.targets) > 1 or not type(x) is type(taken) is np.ndarray:
+        return False
+    return (x.dtype, x.shape) == (taken.dtype, taken.shape)
+
+
+def plain_rows(compiled: Compiled, x: np.ndarray, y: np.ndarray) -> Rows:
+    """What :func:`make_rows` makes of such arrays, C-contiguous ones, in a third of the time."""
+    check_finite("x", x)
+    shape, loss = compiled.layout.output_shapes[0], compiled.losses[0]
+    return Rows((x,), (converted_targets("y", y, len(x), shape, loss, compiled.dtype),), (None,))
 
 
 def check_lengths(labels: Sequence[str], inputs: Sequence[Any]) -> None:

@@ -68,8 +68,9 @@ class ShardedStep(steps.Step):
         size = self.comm.size
         n_pieces = -(-len(state.params) // PIECE)
         self.cuts = [min(n_pieces * r // size * PIECE, len(state.params)) for r in range(size + 1)]
-        self.begin, self.end_ = self.cuts[self.comm.rank], self.cuts[self.comm.rank + 1]
-        self.slice_plan, self.n_slots = sliced(plan, self.begin, self.end_), int(plan.optimizer["n_slots"])
+        self.part = slice(self.cuts[self.comm.rank], self.cuts[self.comm.rank + 1])  # of the parameters, updated here
+        self.slice_plan = sliced(plan, self.part.start, self.part.stop)
+        self.n_slots = int(plan.optimizer["n_slots"])
         self.open()
         self.rooms: list[list[np.ndarray]] = [[] for _ in range(size)]
 
@@ -82,17 +83,18 @@ class ShardedStep(steps.Step):
 
     def open(self) -> None:
         """Take the own slice of the state's slots; the state has nothing but that until :meth:`close`."""
-        params, slots, n = self.state.params, self.state.slots, self.end_ - self.begin
+        params, slots = self.state.params, self.state.slots
+        n = self.part.stop - self.part.start
         own = aligned(self.n_slots * n, params.dtype).reshape(self.n_slots, n)
         if slots is not None and slots.shape == (self.n_slots, len(params)):
-            own[...] = slots[:, self.begin : self.end_]
+            own[...] = slots[:, self.part]
         else:
             record = self.plan.optimizer_record
             assert record is not None, "a plan for training has one"
             own[...] = np.reshape(record.slot_starts, (-1, 1))
         self.state.slots = own
-        part, none = slice(self.begin, self.end_), np.empty(0, params.dtype)
-        self.slots = Memory(params[part], own, none, self.memory.grads[part], none)
+        none = np.empty(0, params.dtype)
+        self.slots = Memory(params[self.part], own, none, self.memory.grads[self.part], none)
 
     def close(self) -> None:
         """Have all slots in the state again, on all ranks, unless it has been given others, or none."""
@@ -101,7 +103,7 @@ class ShardedStep(steps.Step):
         slots = aligned(self.n_slots * len(self.state.params), self.state.params.dtype)
         self.state.slots = slots.reshape(self.n_slots, len(self.state.params))
         for all_of_one, own in zip(self.state.slots, self.slots.slots, strict=True):
-            all_of_one[self.begin : self.end_] = own
+            all_of_one[self.part] = own
             self.comm.share(all_of_one, self.cuts)
 
     # -- one update -------------------------------------------------------------------------------
@@ -110,11 +112,12 @@ class ShardedStep(steps.Step):
         self, rows: Rows, order: np.ndarray, step: int, sums: np.ndarray, dropping: float
     ) -> tuple[float, float]:
         """Sums of the whole batch; where they are finite, its gradient of the own slice is in place as well."""
-        at: Sequence[int] = bounds(len(order), self.distribution.shards)
-        base, total = 0, steps.total_of(self.plan, rows, order)
         if isinstance(rows, PartRows):
-            at, base = rows.at, rows.at[self.first]
-            total = self._total(rows, order)
+            at: Sequence[int] = rows.at
+            base, total = at[self.first], self._total(rows)
+        else:
+            at = bounds(len(order), self.distribution.shards)
+            base, total = 0, steps.total_of(self.plan, rows, order)
         told, self.n_rows = [], at[-1]
         for shard, memory in zip(self.own, self.memories, strict=True):
             chosen = order[at[shard] - base : at[shard + 1] - base]
@@ -127,7 +130,7 @@ class ShardedStep(steps.Step):
             self._reduce(at)
         return total, activity
 
-    def _total(self, rows: PartRows, order: np.ndarray) -> float:
+    def _total(self, rows: PartRows) -> float:
         """What divides the loss of a batch of which this rank has some rows: each shard's weights, then their sum."""
         weight = rows.weights[0]
         if weight is None or self.plan.header["divisor"] != BY_WEIGHT:
@@ -151,7 +154,7 @@ class ShardedStep(steps.Step):
         """The tree's sum of the own slice, written to where the update reads it."""
         tree = 0, self.distribution.shards
         own = self._own_nodes(tree, at)
-        parts = {node: vector[self.begin : self.end_] for node, vector in own.items()}
+        parts = {node: vector[self.part] for node, vector in own.items()}
         if self.comm.size > 1:
             parts |= self._exchanged(tree, at, own)
         add_up(parts, tree, self.slots.grads)
@@ -172,7 +175,7 @@ class ShardedStep(steps.Step):
         """The other ranks' subtrees of the own slice."""
         nodes = [[] if r == self.comm.rank else self._nodes_of(r, tree, at) for r in range(self.comm.size)]
         parts = [[vector[a:b] for vector in own.values()] for a, b in pairwise(self.cuts)]
-        n, dtype = self.end_ - self.begin, self.memory.grads.dtype
+        n, dtype = len(self.slots.grads), self.memory.grads.dtype
         for room, wanted in zip(self.rooms, nodes, strict=True):
             room += [np.empty(n, dtype) for _ in wanted[len(room) :]]
         into = [room[: len(wanted)] for room, wanted in zip(self.rooms, nodes, strict=True)]
@@ -193,8 +196,8 @@ class ShardedStep(steps.Step):
         scale = steps.over(1.0, total) if plan.header["divides_penalties"] else 1.0
         with np.errstate(all="ignore"):  # outside the own slice gradients are whatever they are
             penalty = regularizers.penalize(plan.segments, memory.params, memory.grads, scale)
-            clipped(plan, self.slots.grads, self.begin, self.distribution)
-        if self.begin < self.end_:
+            clipped(plan, self.slots.grads, self.part.start, self.distribution)
+        if len(self.slots.params):
             self.backend.update(self.slice_plan, self.slots, step + 1, float(rates[0]), 0.0, float(rates[1]))
         self.comm.share(memory.params, self.cuts)
         reference.constrain(plan, memory.params)

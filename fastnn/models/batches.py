@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn._base.arrays import check_finite
 from fastnn._base.portions import GivesPortions, Portion
 from fastnn._engine import convert
-from fastnn._engine.data import Given, make_rows, own, split_rows, weighted
+from fastnn._engine.data import Given, are_plain, make_rows, own, plain_rows, split_rows, weighted
 from fastnn._engine.own_shards import OwnStream
 from fastnn._engine.portions import PortionStream
 from fastnn._engine.prepare import Arguments
 from fastnn._engine.sources import Source, gives_batches, may_give_batches
 from fastnn._engine.streams import Stream
-from fastnn._engine.targets import converted_targets
 from fastnn._kernels.contract import Rows
 
 ROWS_AT_ONCE = 4096  # that are evaluated or predicted, of what comes in portions
@@ -70,11 +69,7 @@ class Reader:
         given = self._given(*batch)
         self._check_form(given)
         rows = own(weighted(compiled, make_rows(compiled, given), self.class_weight))
-        looked_at = compiled.has_custom_loss or compiled.layout.is_open or compiled.layout.n_ids != (None,)
-        if self.is_single and self.class_weight is None and not looked_at:
-            came, taken = given.x[0], rows.inputs[0]
-            is_array = type(came) is type(taken) is np.ndarray
-            self.is_plain = is_array and (came.dtype, came.shape) == (taken.dtype, taken.shape)
+        self.is_plain = self.is_single and self.class_weight is None and are_plain(compiled, given.x[0], rows)
         return rows
 
     def portion(self, portion: Portion) -> Rows:
@@ -88,12 +83,10 @@ class Reader:
         return type(x) is type(y) is np.ndarray and len(x) > 0 and [_form_of(x), _form_of(y)] == self.form
 
     def _copied(self, x: np.ndarray, y: np.ndarray) -> Rows:
-        """What becomes of such a batch, in a third of the time."""
-        compiled, inputs = self.model.compiled, x.copy()
-        check_finite("x", inputs)
-        shape, loss = compiled.layout.output_shapes[0], compiled.losses[0]
-        target = converted_targets("y", y, len(x), shape, loss, compiled.dtype)
-        return Rows((inputs,), (target if loss.sparse else target.copy(),), (None,))
+        """What becomes of such a batch."""
+        compiled = self.model.compiled
+        rows = plain_rows(compiled, x.copy(), y)
+        return rows if compiled.losses[0].sparse else replace(rows, targets=(rows.targets[0].copy(),))
 
     def _given(self, x: Any, y: Any, weight: Any = None) -> Given:
         """A batch taken apart; of one input and one output that are arrays there is nothing to take apart."""

@@ -8,11 +8,9 @@ import numpy as np
 
 from fastnn import _kernels
 from fastnn._base import job
-from fastnn._base.arrays import check_finite
 from fastnn._engine import exclusive
-from fastnn._engine.data import make_rows, weighted
+from fastnn._engine.data import are_plain, make_rows, plain_rows, weighted
 from fastnn._engine.one_batch import OneBatch, takes
-from fastnn._engine.targets import converted_targets
 from fastnn._kernels.contract import Rows
 from fastnn._plan.plan import Plan
 from fastnn.callbacks import History
@@ -58,15 +56,9 @@ class Single:
         compiled = model.compiled
         plain = weight is None and class_weight is None
         if plain and len(x) and self.form == _form(x, y):
-            check_finite("x", x)
-            shape, loss = compiled.layout.output_shapes[0], compiled.losses[0]
-            target = converted_targets("y", y, len(x), shape, loss, compiled.dtype)
-            return Rows((x,), (target,), (None,))
+            return plain_rows(compiled, x, y)
         rows = weighted(compiled, make_rows(compiled, model.given(x, y, weight)), class_weight)
-        taken, layout = rows.inputs[0], compiled.layout
-        is_single = len(rows.inputs) == len(rows.targets) == 1 and layout.n_ids == (None,)
-        is_taken = isinstance(taken, np.ndarray) and _form(x, x) == _form(taken, taken)
-        if plain and is_single and is_taken and not compiled.has_custom_loss:
+        if plain and x.flags.c_contiguous and are_plain(compiled, x, rows):
             self.form = _form(x, y)
         return rows
 

@@ -247,14 +247,10 @@ class _Compiled:
         with self.compiling:  # of several threads that want a kernel one compiles it
             for family, code in ops.needed(plan):
                 if not self.kernels[family.first + code]:
-                    self._add(family, code)
+                    self.held.append(kernel := family.compile(code, self.number, self.digest))
+                    self.kernels[family.first + code] = kernel.address
         key = id(plan)
         self.prepared[key] = weakref.ref(plan, lambda gone: self._forget(key, gone))
-
-    def _add(self, family: table.Family, code: int) -> None:
-        kernel = family.compile(code, self.number, self.digest)
-        self.held.append(kernel)
-        self.kernels[family.first + code] = kernel.address
 
     def _forget(self, key: int, gone: weakref.ref[Plan]) -> None:
         if self.prepared.get(key) is gone:
