@@ -55,7 +55,7 @@ class Single:
     def _rows(self, model: Fitting, x: np.ndarray, y: np.ndarray, weight: Any, class_weight: Any) -> Rows:
         compiled = model.compiled
         plain = weight is None and class_weight is None
-        if plain and len(x) and self.form == _form(x, y):
+        if plain and self.form == _form(x, y) and len(x):
             return plain_rows(compiled, x, y)
         rows = weighted(compiled, make_rows(compiled, model.given(x, y, weight)), class_weight)
         if plain and x.flags.c_contiguous and are_plain(compiled, x, rows):
@@ -78,4 +78,4 @@ class Single:
 
 
 def _form(x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
-    return x.dtype, x.shape[1:], x.flags.c_contiguous, y.dtype, y.shape[1:]
+    return x.dtype, x.ndim, x.shape[1:], x.flags.c_contiguous, y.dtype, y.ndim, y.shape[1:]

@@ -56,6 +56,13 @@ def dense(name: str) -> Sequential:
     return model_of(name=name, metrics=["mae"], dtype=dtype_on(name))
 
 
+def updated(name: str) -> Sequential:
+    """A model that keeps what its first single update was made with."""
+    model = dense(name)
+    model.train_on_batch(X, Y)
+    return model
+
+
 def classifier(name: str) -> Sequential:
     loss = "sparse_categorical_crossentropy"
     return model_of(Dense(3, "softmax"), name=name, loss=loss, metrics=["accuracy"], dtype=dtype_on(name))
@@ -100,7 +107,7 @@ def _of(kind: Callable, good: np.ndarray, call: Callable, *names: str) -> Place:
 
 
 Y6 = Y[:6]
-KINDS = (dense, classifier, of_shares, waiting, images, words, steps)
+KINDS = (dense, updated, classifier, of_shares, waiting, images, words, steps)
 MODELS = {
     "fit x": _of(dense, X, lambda m, a: fitted(m, a, Y), "x"),
     "fit y": _of(dense, Y, lambda m, a: fitted(m, X, a), "y"),
@@ -126,6 +133,8 @@ MODELS = {
     "predict_on_batch": _of(dense, X, lambda m, a: m.predict_on_batch(a), "x"),
     "train_on_batch x": _of(dense, X, lambda m, a: (m.train_on_batch(a, Y), m.params), "x"),
     "train_on_batch y": _of(dense, Y, lambda m, a: (m.train_on_batch(X, a), m.params), "y"),
+    "second train_on_batch x": _of(updated, X, lambda m, a: (m.train_on_batch(a, Y), m.params), "x"),
+    "second train_on_batch y": _of(updated, Y, lambda m, a: (m.train_on_batch(X, a), m.params), "y"),
     "train_on_batch sample_weight": _of(
         dense, WEIGHT, lambda m, a: (m.train_on_batch(X, Y, sample_weight=a), m.params), "sample_weight"
     ),
