@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._engine.gradients import Form
 from fastnn._kernels import steps
 from fastnn._kernels.contract import Rows
 from fastnn._plan.memory import allocate
@@ -22,11 +21,11 @@ Loss = Callable[..., None] | None
 class Desk:
     """A plan with memory that one call at a time works in."""
 
-    def __init__(self, plan: Plan, params: np.ndarray, form: Form, states: np.ndarray | None = None):
+    def __init__(self, plan: Plan, params: np.ndarray, states: np.ndarray | None = None):
         self.plan, self.memory = plan, allocate(plan, params, states=states)
         self.sums = np.zeros(int(plan.header["n_sums"]))
         self.block = int(plan.header["block_rows"])
-        self.pieces = form.pieces(self.memory.grads)
+        self.quick: Any = None  # of the backend, for what needs no closer look
         self.dropping = 1.0  # what the rates of dropout are multiplied by
         self.slopes = [self._slope(value) for value in plan.inputs if value["grad"] >= 0]
 

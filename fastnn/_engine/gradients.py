@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any, overload
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from fastnn._base import arrays
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import counted
+from fastnn._engine import looks
 from fastnn._plan.layout import Layout
 
 
@@ -19,11 +20,13 @@ class Form:
 
     Attributes
     ----------
+    looks : functions of the backend, or those of ``looks.py``.
     size : numbers of all of them.
     cuts : ``(offset in params, start, end)`` of stretches that lie together in both vectors.
     """
 
-    def __init__(self, layout: Layout, names: Sequence[str]):
+    def __init__(self, layout: Layout, names: Sequence[str], backend: ModuleType):
+        self.looks = looks.of(backend)
         trained = [variable for variable in layout.variables if variable.trained]
         self.names = tuple(name for name, v in zip(names, layout.variables, strict=True) if v.trained)
         self.shapes = tuple(variable.parameter.shape for variable in trained)
@@ -39,33 +42,27 @@ class Form:
     def __repr__(self) -> str:
         return f"<Form of {counted(len(self.names), 'array')}, {self.size} numbers>"
 
-    def pieces(self, vector: np.ndarray) -> list[np.ndarray]:
-        """The stretches of a vector like ``params``."""
-        return [vector[offset : offset + end - start] for offset, start, end in self.cuts]
+    def gathered(self, vector: np.ndarray) -> Gradients:
+        """A compact copy of what a vector like ``params`` has of them."""
+        return Gradients(self, self.looks.gathered(self.cuts, self.size, vector))
 
-    def gathered(self, pieces: list[np.ndarray], dtype: np.dtype) -> Gradients:
-        """A compact copy of stretches."""
-        if len(pieces) == 1:
-            return Gradients(self, pieces[0].copy())
-        return Gradients(self, np.concatenate(pieces) if pieces else np.empty(0, dtype))
+    def spread(self, came: Any, vector: np.ndarray) -> None:
+        """Write finite gradients that a user hands in to a vector like ``params``.
 
-    def spread(self, flat: np.ndarray, pieces: list[np.ndarray]) -> None:
-        """Write a compact vector to stretches."""
-        if len(pieces) == 1:
-            pieces[0][...] = flat
-            return
-        for piece, (_, start, end) in zip(pieces, self.cuts, strict=True):
-            piece[...] = flat[start:end]
+        ``ValueError`` or ``TypeError`` names what is wrong, and nothing is written.
+        """
+        mine = type(came) is Gradients and came.form is self
+        if not (mine and self.looks.spread(self.cuts, self.size, came.flat, vector)):
+            looks.write(self.cuts, self._flat(came, vector.dtype), vector)
 
-    def flat(self, came: Any, dtype: np.dtype) -> np.ndarray:
-        """Gradients that a user hands in, as one finite vector; ``ValueError`` or ``TypeError`` names what is wrong."""
-        if type(came) is Gradients and (came.form is self or came.form.shapes == self.shapes):
+    def _flat(self, came: Any, dtype: np.dtype) -> np.ndarray:
+        if type(came) is Gradients and came.form.shapes == self.shapes:
             flat = arrays.real_array("grads", came.flat, dtype)
         elif isinstance(came, np.ndarray) and came.shape == (self.size,) and self.shapes != ((),) * self.size:
             flat = arrays.real_array("grads", came, dtype)
         else:
             flat = self._joined(came, dtype)
-        if self.size <= arrays.FEW and math.isfinite(np.vdot(flat, flat)):
+        if self.looks.plain_rows(flat, (), dtype) >= 0:
             return flat
         for i, array in enumerate(Gradients(self, flat)):
             arrays.check_finite(f"grads[{i}] ({self.names[i]})", np.ascontiguousarray(array))

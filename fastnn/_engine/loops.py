@@ -24,8 +24,9 @@ from fastnn._engine.compiled import Compiled
 from fastnn._engine.desk import Desk
 from fastnn._engine.gradients import Form, Gradients
 from fastnn._engine.listeners import SILENT
-from fastnn._engine.plans import Entry, take_memory, with_losses
+from fastnn._engine.plans import Entry, with_losses
 from fastnn._engine.state import State
+from fastnn._engine.updater import Updater
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Rows
 from fastnn._plan import tables
@@ -38,7 +39,6 @@ from fastnn.losses import Reduction
 from fastnn.losses.records import INNER_PRODUCT
 from fastnn.optimizers import Optimizer
 from fastnn.regularizers import penalty
-from fastnn.schedules import Schedule
 
 AS_IT_IS = contextlib.nullcontext()
 
@@ -51,11 +51,12 @@ class Loops:
     layout : of the model, with what is not trained.
     state, seed : of the model.
     names : of all parameters.
+    backend : that runs the model, as long as no call names another.
     """
 
-    def __init__(self, layout: Layout, state: State, seed: int, names: Sequence[str]):
+    def __init__(self, layout: Layout, state: State, seed: int, names: Sequence[str], backend: ModuleType):
         self.layout, self.state, self.seed = layout, state, seed
-        self.form = Form(layout, names)
+        self.form = Form(layout, names, backend)
         self.shapes = layout.output_shapes
         self.sizes = [math.prod(shape) for shape in self.shapes]
         self.is_flat = all(len(shape) == 1 for shape in self.shapes)
@@ -113,7 +114,7 @@ class Loops:
                 if states is None or desk.memory.states is states:
                     break
         except IndexError:
-            desk = Desk(entry[0], self.state.params, self.form, states)
+            desk = Desk(entry[0], self.state.params, states)
         desk.dropping = self.state.dropping(self.state.step)
         return desk
 
@@ -153,6 +154,18 @@ class Loops:
             steps.settle(desk.plan, desk.memory)
         entry[1].append(desk)
         return out
+
+    def quick_slopes(
+        self, module: ModuleType, entry: tuple[Plan, list[Desk]], x: Any, dy: Any, step: int
+    ) -> Gradients | None:
+        """What :meth:`of_slopes` makes in training, of arrays as kernels take them; None where a closer look is due."""
+        desk = self.take(entry)
+        if desk.quick is None:
+            shapes = self.layout.input_shapes[0], self.shapes[0]
+            desk.quick = module.Slopes(desk.plan, desk.memory, desk.sums, shapes, self.form.cuts, self.form.size)
+        flat = desk.quick(x, dy, step, desk.dropping)
+        entry[1].append(desk)
+        return None if flat is None else Gradients(self.form, flat)
 
     def of_slopes(
         self,
@@ -222,18 +235,15 @@ class Loops:
         return float(value), made
 
     def _gathered(self, desk: Desk, settles: bool) -> Gradients:
-        made = self.form.gathered(desk.pieces, desk.memory.params.dtype)
+        made = self.form.gathered(desk.memory.grads)
         if not math.isfinite(desk.sums[0]):
             made.flat.fill(math.nan)  # the way back was not taken
         elif settles:
             steps.settle(desk.plan, desk.memory)
         return made
 
-    def update(self, module: ModuleType, flat: np.ndarray) -> None:
-        """One update with gradients as a compact vector, which hold penalties already."""
-        updater = self.updater
-        assert updater is not None
-        self.form.spread(flat, updater.pieces)
+    def update(self, module: ModuleType, updater: Updater) -> None:
+        """One update with the gradients in its memory, which hold penalties already."""
         step = self.state.step
         rate, decay = updater.rate_at(step), updater.optimizer.decay_at(step)
         try:
@@ -245,48 +255,10 @@ class Loops:
         """What updates by an optimiser work with, as its numbers are now."""
         if self.updater is None or not self.updater.fits(optimizer):
             optimizer.check()
-            self.updater = Updater(self, optimizer)
+            self.updater = Updater(self.layout, self.state, self.seed, optimizer)
         return self.updater
 
 
 def _rows(inputs: Sequence[Any], slopes: Sequence[np.ndarray]) -> Rows:
     """Rows with slopes in place of targets."""
     return Rows(tuple(inputs), tuple(slopes), (None,) * len(slopes))
-
-
-class Updater:
-    """Plan, memory and learning rate of updates."""
-
-    def __init__(self, loops: Loops, optimizer: Optimizer):
-        if optimizer.full_batch:
-            raise ValueError("L-BFGS looks for its steps by itself, in fit; choose another optimizer for own loops")
-        self.state, self.optimizer = loops.state, optimizer
-        losses = [INNER_PRODUCT] * len(loops.shapes)
-        self.plan = compile_plan(loops.layout.afresh, batch_size=1, losses=losses, optimizer=optimizer, seed=loops.seed)
-        self.memory = take_memory(self.state, self.plan, [], training=True)
-        self.pieces = loops.form.pieces(self.memory.grads)
-        self._read()
-
-    def _read(self) -> None:
-        self.numbers = dict(vars(self.optimizer))
-        self.others = {name: value for name, value in self.numbers.items() if name != "learning_rate"}
-        rate = self.optimizer.learning_rate
-        self.rate = None if isinstance(rate, Schedule) else float(rate)
-
-    def fits(self, optimizer: Optimizer) -> bool:
-        """Whether nothing but the learning rate has been set since; a new rate is read."""
-        if optimizer is not self.optimizer or self.memory.slots is not self.state.slots:
-            return False
-        if vars(optimizer) != self.numbers:
-            optimizer.check()
-            if any(vars(optimizer)[name] != value for name, value in self.others.items()):
-                return False
-            self._read()
-        return True
-
-    def rate_at(self, step: int) -> float:
-        """The learning rate of an update, ``step`` of them done before."""
-        return float(self.optimizer.learning_rates(step, 1)[0]) if self.rate is None else self.rate
-
-    def __repr__(self) -> str:
-        return f"<Updater by {self.optimizer!r}>"

@@ -1,8 +1,8 @@
 """The dispatcher: which backend runs a plan, and why another one does not.
 
 Precedence: the argument of a model or call, the ``use_backend`` block, ``set_backend``, the variable
-``FASTNN_BACKEND``, then "auto". A backend that was named and cannot run raises ``BackendError``;
-"auto" takes the first of :data:`PREFERENCE` that is there and supports the whole plan.
+``FASTNN_BACKEND`` (read once for each plan: to ask the system takes 2 us), then "auto". A backend that was named and
+cannot run raises ``BackendError``; "auto" takes the first of :data:`PREFERENCE` that is there and supports the plan.
 
 Design: a backend is a module with the functions of ``contract.py`` and nothing registers itself;
 modules are imported when first wanted, so ``import fastnn`` loads neither Numba nor the C code. What few
@@ -141,8 +141,9 @@ def select(plan: Plan, argument: str | None = None) -> tuple[str, ModuleType]:
     BackendError
         a backend was named and is missing or does not support the plan.
     """
-    told = argument if argument is not None else _block.get() or _default or os.environ.get("FASTNN_BACKEND") or "auto"
-    found = plan.chosen.get(told) if type(told) is str else None  # to choose takes as long as a small prediction
+    told = argument if argument is not None else _block.get() or _default
+    # To choose takes as long as a small prediction.
+    found = plan.chosen.get(told) if told is None or type(told) is str else None
     if found is None or _loaded.get(found[0]) is not found[1]:
         found = plan.chosen[told] = _select(plan, asked(argument))
     return found

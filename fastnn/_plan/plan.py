@@ -43,8 +43,8 @@ class Plan:
     optimizer_record: Optimizer | None = field(repr=False)
     faults: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
     """What each backend said when it was asked whether it supports the plan."""
-    chosen: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    """The backend that runs the plan, by the name that was asked for."""
+    chosen: dict[str | None, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The backend that runs the plan, by the name that was asked for, if any."""
 
     @cached_property
     def has_own(self) -> bool:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn import _kernels
-from fastnn._base import arrays
 from fastnn._base.arguments import flag, number, shown
 from fastnn._base.timeseries import parted
 from fastnn._engine import convert, exclusive, inference
@@ -141,15 +138,17 @@ class OwnLoops(Trainable):
             return self._of_loss(loops, given, by_inputs, training)
         if sample_weight is not None or class_weight is not None:
             raise TypeError("weights of rows belong into dy: multiply its rows by them")
+        if loops.is_plain and training and not by_inputs and (quick := self._quick_slopes(loops, x, dy)) is not None:
+            return quick
         inputs = self._rows(loops, x)
         if not len(inputs[0]):
             raise ValueError("x is empty; at least one row is needed")
         n = len(inputs[0])
-        slopes, entry = self._slopes(loops, dy, n), loops.for_slopes(by_inputs, training, n)
+        slopes, entry = loops.slopes_of(dy, n), loops.for_slopes(by_inputs, training, n)
         module = self._module(entry[0])
-        step = FIRST_CALL + self._state.calls if self._state.calls else self._state.step
+        step = self._drawn_step
         if by_inputs:
-            return self._like_inputs(loops.inputs_of_slopes(module, entry, inputs, slopes, step, loops.has_settled))
+            return loops.like_inputs(loops.inputs_of_slopes(module, entry, inputs, slopes, step, loops.has_settled))
         settles, loops.has_settled = not loops.has_settled, False
         return loops.of_slopes(module, entry, inputs, slopes, step, settles)
 
@@ -183,8 +182,9 @@ class OwnLoops(Trainable):
         exclusive.enter(store)
         try:
             loops = self._prepared()
-            flat = loops.form.flat(grads, self.dtype)
-            loops.update(self._module(loops.prepared(optimizer).plan), flat)
+            updater = loops.prepared(optimizer)
+            loops.form.spread(grads, updater.memory.grads)
+            loops.update(self._module(updater.plan), updater)
         finally:
             exclusive.leave(store)
 
@@ -221,7 +221,7 @@ class OwnLoops(Trainable):
             return self.sized(self.rows_of(x))._predicted(x, backend)
         loops = self._loops
         if loops is None:
-            loops = self._loops = Prepared(self)
+            loops = self._loops = Prepared(self, backend)
         inputs = self._rows(loops, x)
         entry = loops.reading or self.prediction_entry(len(inputs[0]))
         out = loops.predict(self._module(entry[0], backend), entry, inputs)
@@ -232,7 +232,7 @@ class OwnLoops(Trainable):
         rows = split_rows(compiled, given, 0.0, None)[0]
         module = self._module(loops.for_loss(compiled, by_inputs, training, len(rows))[0])
         loss, made = loops.of_loss(module, compiled, rows, by_inputs, training)
-        return loss, made if isinstance(made, Gradients) else self._like_inputs(made)
+        return loss, made if isinstance(made, Gradients) else loops.like_inputs(made)
 
     def _in_training(self, x: Any) -> Any:
         """Outputs as in training; each call has dropout of its own."""
@@ -263,30 +263,24 @@ class OwnLoops(Trainable):
             self.backend_ = name
         return module
 
+    @property
+    def _drawn_step(self) -> int:
+        """The step whose masks of dropout gradients by slopes have."""
+        return FIRST_CALL + self._state.calls if self._state.calls else self._state.step
+
+    def _quick_slopes(self, loops: Prepared, x: Any, dy: Any) -> Gradients | None:
+        """Gradients by slopes, where a backend makes them of such arrays as they are."""
+        entry = loops.for_slopes(False, True, 0)
+        module = self._module(entry[0])
+        return loops.quick_slopes(module, entry, x, dy, self._drawn_step) if hasattr(module, "Slopes") else None
+
     def _rows(self, loops: Prepared, x: Any) -> list[Any]:
         """Rows for each input, checked."""
         if loops.one_shape is None or type(x) is not np.ndarray:
             return self.rows_of(x)
+        if loops.is_row and loops.form.looks.plain_rows(x, loops.one_shape, self.dtype) >= 0:
+            return [x]
         return [convert.inputs("x", x, loops.one_shape, self.dtype, empty=True)]
-
-    def _slopes(self, loops: Prepared, dy: Any, n: int) -> list[np.ndarray]:
-        """Slopes of the outputs, checked, ``(n, numbers a sample)``."""
-        outs, shapes = loops.ends[1], loops.shapes
-        if len(shapes) == 1 and type(dy) is np.ndarray:
-            return [self._slope("dy", dy, (n, *shapes[0]))]
-        split = zip(outs.split("dy", dy), shapes, strict=True)
-        return [self._slope(outs.label("dy", i), came, (n, *shape)) for i, (came, shape) in enumerate(split)]
-
-    def _slope(self, label: str, came: Any, shape: tuple[int, ...]) -> np.ndarray:
-        slope = arrays.real_array(label, came, self.dtype)
-        if slope.shape != shape and not (shape[-1] == 1 and slope.shape == shape[:-1]):
-            raise ValueError(f"{label} must have the shape of the output, {shape}, got {slope.shape}")
-        arrays.check_finite(label, slope, came)
-        return slope if slope.ndim == 2 else slope.reshape(len(slope), math.prod(shape[1:]))
-
-    def _like_inputs(self, found: Sequence[np.ndarray]) -> Any:
-        shaped = [array.reshape(-1, *shape) for array, shape in zip(found, self.layout.input_shapes, strict=True)]
-        return self.ends[0].join(shaped)
 
     def _blend(self, target: Any) -> Blend:
         if not isinstance(target, OwnLoops):

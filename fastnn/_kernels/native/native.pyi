@@ -59,6 +59,23 @@ def predict(plan: Plan, memory: Memory, inputs: Sequence[AnyRows], out: Sequence
 
 # -- predictions in hot loops -----------------------------------------------------------------------
 
+def plain_rows(x: object, shape: tuple[int, ...], dtype: np.dtype) -> int: ...
+def gathered(cuts: list[tuple[int, int, int]], size: int, vector: np.ndarray) -> np.ndarray: ...
+def spread(cuts: list[tuple[int, int, int]], size: int, flat: np.ndarray, vector: np.ndarray) -> bool: ...
+
+@disjoint_base
+class Slopes:
+    def __init__(
+        self,
+        plan: Plan,
+        memory: Memory,
+        sums: np.ndarray,
+        shapes: tuple[tuple[int, ...], tuple[int, ...]],
+        cuts: list[tuple[int, int, int]],
+        size: int,
+    ) -> None: ...
+    def __call__(self, x: object, dy: object, step: int, dropping: float) -> np.ndarray | None: ...
+
 class _Fallback(Protocol):
     """What takes calls that are out of the ordinary: a predictor in Python."""
 

@@ -3,7 +3,7 @@
 
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
 ``isa`` and ``use_isa`` choose the instruction set; ``prepared.pxi`` has the addresses that the walk works with,
-``predictor.pxi`` predicts in hot loops, ``testing.pxi`` runs single kernels for tests and benches.
+``own_loops.pxi`` serves loops of a user's own, ``predictor.pxi`` predicts in hot loops, ``testing.pxi`` runs single kernels for tests and benches.
 
 Design: addresses of a plan's tables and vectors are taken once and kept on its memory (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
@@ -19,6 +19,8 @@ from cpython.set cimport PySet_Size
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
+from libc.math cimport isfinite
+from libc.string cimport memcpy
 
 from fastnn._base import interrupts
 from fastnn._kernels.visits import visit
@@ -269,6 +271,7 @@ cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **roo
     return _leave(p, end)
 
 
+include "own_loops.pxi"
 include "predictor.pxi"
 include "stepper.pxi"
 include "testing.pxi"
