@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from fastnn.layers.embedding import Masking as Masking
     from fastnn.layers.function import Lambda as Lambda
     from fastnn.layers.given_masks import WithMask as WithMask
+    from fastnn.layers.input import Input as Input
+    from fastnn.layers.input import InputLayer as InputLayer
     from fastnn.layers.merged import add as add
     from fastnn.layers.merged import average as average
     from fastnn.layers.merged import concatenate as concatenate
@@ -95,8 +97,6 @@ if TYPE_CHECKING:
     from fastnn.layers.separable import SeparableConv1D as SeparableConv1D
     from fastnn.layers.separable import SeparableConv2D as SeparableConv2D
     from fastnn.layers.shape import Flatten as Flatten
-    from fastnn.layers.shape import Input as Input
-    from fastnn.layers.shape import InputLayer as InputLayer
     from fastnn.layers.shape import Reshape as Reshape
     from fastnn.layers.standardizing import Normalization as Normalization
     from fastnn.layers.standardizing import Rescaling as Rescaling
@@ -115,6 +115,7 @@ _LAYERS = {
     "embedding": "Embedding Masking",
     "function": "Lambda",
     "given_masks": "WithMask",
+    "input": "InputLayer",
     "merging": "Add Average Concatenate Dot Maximum Minimum Multiply Subtract",
     "noise": "GaussianDropout GaussianNoise",
     "normalization": "BatchNormalization",
@@ -130,7 +131,7 @@ _LAYERS = {
     "sample_normalization": "GroupNormalization LayerNormalization UnitNormalization",
     "scale": "Scale",
     "separable": "SeparableConv1D SeparableConv2D",
-    "shape": "Flatten InputLayer Reshape",
+    "shape": "Flatten Reshape",
     "standardizing": "Normalization Rescaling",
     "transposed": "Conv1DTranspose Conv2DTranspose",
     "wrapping": "Bidirectional TimeDistributed",
@@ -138,10 +139,10 @@ _LAYERS = {
 _OTHERS = {
     "base": "Layer",
     "edges": "Edge",
+    "input": "Input",
     "merged": "add average concatenate dot maximum minimum multiply subtract",
     "pooling": "AvgPool1D AvgPool2D GlobalAvgPool1D GlobalAvgPool2D "
     "GlobalMaxPool1D GlobalMaxPool2D MaxPool1D MaxPool2D",
-    "shape": "Input",
 }
 _STORED_AS = {"InputLayer": "Input"}  # in files, where that is not the class's name
 _CLASSES = {name: name for listed in _LAYERS.values() for name in listed.split()}

@@ -11,20 +11,22 @@ from fastnn._base import lazy
 
 if TYPE_CHECKING:
     from fastnn.optimizers import schedules
+    from fastnn.optimizers.adam import Adam, AdamW
     from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
     from fastnn.optimizers.base import Optimizer
     from fastnn.optimizers.descent import SGD
     from fastnn.optimizers.known import OPTIMIZERS, get
-    from fastnn.optimizers.moments import Adam, Adamax, AdamW, Lion, Nadam
+    from fastnn.optimizers.moments import Adamax, Lion, Nadam
     from fastnn.optimizers.quasi_newton import LBFGS
     from fastnn.optimizers.rate import LearningRate
 
 _MODULES = {
+    "adam": "Adam AdamW",
     "adaptive": "Adadelta Adagrad Ftrl RMSprop",
     "base": "Optimizer",
     "descent": "SGD",
     "known": "OPTIMIZERS get",
-    "moments": "Adam Adamax AdamW Lion Nadam",
+    "moments": "Adamax Lion Nadam",
     "quasi_newton": "LBFGS",
     "rate": "LearningRate",
 }
