@@ -8,7 +8,7 @@ from fastnn import _kernels
 
 
 def _cases():
-    for name in _kernels.available():
+    for name in _kernels.available_backends():
         if name != "cython":
             yield name, None
             continue

@@ -14,31 +14,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fastnn import (
-    activations,
-    callbacks,
-    constraints,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    optimizers,
-    regularizers,
-    schedules,
-)
-from fastnn._base.threads import get_num_threads, set_num_threads
-from fastnn._kernels import available as available_backends
-from fastnn._kernels import get_backend, set_backend, use_backend
+from fastnn._base import lazy
 from fastnn._version import __version__
-from fastnn.config import show_config
-from fastnn.errors import BackendError, BatchError, DivergenceError, NotReadyError
-from fastnn.layers import Input
-from fastnn.models.files import load
-from fastnn.models.fit_many import fit_many
-from fastnn.models.model import Model
-from fastnn.models.sequential import Sequential
+
+if TYPE_CHECKING:
+    from fastnn import (
+        activations,
+        callbacks,
+        constraints,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        optimizers,
+        regularizers,
+        schedules,
+    )
+    from fastnn import backend as backend
+    from fastnn import data as data
+    from fastnn import datasets as datasets
+    from fastnn import distributed as distributed
+    from fastnn import plot as plot
+    from fastnn import sklearn as sklearn
+    from fastnn import tables as tables
+    from fastnn import utils as utils
+    from fastnn import watch as watch
+    from fastnn._base.threads import get_num_threads, set_num_threads
+    from fastnn._kernels import available_backends, get_backend, set_backend, use_backend
+    from fastnn.config import show_config
+    from fastnn.errors import BackendError, BatchError, DivergenceError, NotReadyError
+    from fastnn.layers import Input
+    from fastnn.models.files import load
+    from fastnn.models.fit_many import fit_many
+    from fastnn.models.model import Model
+    from fastnn.models.sequential import Sequential
+    from fastnn.tabular.tuning import tune as tune
+
+_MODULES = {
+    "_base.threads": "get_num_threads set_num_threads",
+    "_kernels": "available_backends get_backend set_backend use_backend",
+    "config": "show_config",
+    "errors": "BackendError BatchError DivergenceError NotReadyError",
+    "layers": "Input",
+    "models.files": "load",
+    "models.fit_many": "fit_many",
+    "models.model": "Model",
+    "models.sequential": "Sequential",
+    "tabular.tuning": "tune",
+}
 
 __all__ = [
     "BackendError",
@@ -77,21 +102,16 @@ _NOT_HERE = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a module when it is wanted: with all that few programs need, importing fastnn would take longer."""
-    if name in _WHEN_WANTED:
-        from importlib import import_module
-
-        return import_module(f"fastnn.{name}")
-    if name == "tune":
-        from fastnn.tabular.tuning import tune
-
-        return tune
+def _unknown(name: str) -> str:
     from fastnn._base.arguments import nearest
 
     hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else nearest(name, __dir__())
-    raise AttributeError(f"module 'fastnn' has no attribute {name!r}{hint}")
+    return f"module 'fastnn' has no attribute {name!r}{hint}"
 
 
 def __dir__() -> list[str]:
     return sorted((*__all__, *_WHEN_WANTED, "tune"))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy.names(__name__, _MODULES, unknown=_unknown)[0]

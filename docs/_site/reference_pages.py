@@ -9,6 +9,7 @@ import importlib
 import inspect
 import os
 import re
+from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def _data(full: str, text: str) -> list[str]:
 
 
 def _value(thing: object) -> str:
-    if isinstance(thing, dict):
+    if isinstance(thing, Mapping):
         return f"A dictionary of {len(thing)}: {_listed([str(key) for key in thing])}."
     if isinstance(thing, tuple):
         return f"{len(thing)} names: {_listed([str(getattr(value, 'name', value)) for value in thing])}."

@@ -71,9 +71,9 @@ def lookup(kind: str, came: Any, table: Mapping[str, Record], aliases: Mapping[s
         return table[came]
     wanted = squeezed(came)
     wanted = next((squeezed(name) for alias, name in aliases.items() if squeezed(alias) == wanted), wanted)
-    for name, record in table.items():
+    for name in table:
         if squeezed(name) == wanted:
-            return record
+            return table[name]
     raise unknown_name(kind, came, table)
 
 

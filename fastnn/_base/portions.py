@@ -17,7 +17,7 @@ import numpy as np
 from fastnn._base.reprs import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Portion:
     """Rows of some batches of a pass.
 

@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fastnn._engine import bookmark, exclusive
 from fastnn._engine.entries import NAN
 from fastnn._engine.listeners import Errors
-from fastnn._engine.saving import Saving
 from fastnn._engine.standing import Standing
-from fastnn._engine.stop import Stop
 from fastnn.callbacks import History, Logs, TerminateOnNaN
 from fastnn.errors import DivergenceError
+
+if TYPE_CHECKING:
+    from fastnn._engine.saving import Saving
+    from fastnn._engine.stop import Stop
 
 DIVERGED, STALLED = 1, 2  # run.status
 

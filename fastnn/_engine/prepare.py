@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,21 +17,21 @@ from fastnn._base.arguments import integer, number, shown
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
-from fastnn._engine.distribution import Distribution
 from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
-from fastnn._engine.own_shards import OwnStream, ShardTrainer
-from fastnn._engine.pieces import PassTrainer, StreamTrainer
-from fastnn._engine.portions import PortionStream, PortionTrainer
-from fastnn._engine.saving import Saving
-from fastnn._engine.stop import Stop
 from fastnn._engine.streams import Stream
 from fastnn._engine.trainer import Choose, RowsTrainer, Trainer
 from fastnn._kernels.contract import Rows
 from fastnn.callbacks import Callback, Logs, ProgressBar
 from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.progress import Progress, check_verbose
+
+if TYPE_CHECKING:
+    from fastnn._engine.distribution import Distribution
+    from fastnn._engine.saving import Saving
+    from fastnn._engine.stop import Stop
+    from fastnn._plan.layout import Layout
 
 BATCH_SIZE = 32  # where none is given, as in Keras
 
@@ -190,16 +190,26 @@ def make_trainer(
             "fit shuffles, and stateful layers take each batch for what follows the one before; give shuffle=False",
             stacklevel=4,
         )
+    if isinstance(data, Stream):
+        return _stream_trainer(trainee, data, batch_size, choose)
+    trainee = trainee.sized(data.inputs)
+    if steps is None or steps == -(-len(data) // batch_size):
+        return RowsTrainer(trainee, choose, data, batch_size)
+    from fastnn._engine.pieces import PassTrainer
+
+    return PassTrainer(trainee, choose, data, batch_size, steps, arguments.shuffle)
+
+
+def _stream_trainer(trainee: Trainee, data: Stream, batch_size: int, choose: Choose) -> Trainer:
+    from fastnn._engine.own_shards import OwnStream, ShardTrainer
+    from fastnn._engine.pieces import StreamTrainer
+    from fastnn._engine.portions import PortionStream, PortionTrainer
+
     if isinstance(data, OwnStream):
         return ShardTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
     if isinstance(data, PortionStream):
         return PortionTrainer(trainee.sized(data.first().rows.inputs), choose, data, batch_size)
-    if isinstance(data, Stream):
-        return StreamTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
-    trainee = trainee.sized(data.inputs)
-    if steps is None or steps == -(-len(data) // batch_size):
-        return RowsTrainer(trainee, choose, data, batch_size)
-    return PassTrainer(trainee, choose, data, batch_size, steps, arguments.shuffle)
+    return StreamTrainer(trainee.sized(data.first().inputs), choose, data, batch_size)
 
 
 def check_shards(trainee: Trainee) -> None:
@@ -239,12 +249,8 @@ def fitting_batch_size(trainee: Trainee, data: Rows | Stream, arguments: Argumen
         raise ValueError("L-BFGS makes each update on all rows at once: give arrays to fit, and no steps_per_epoch")
     if all_rows and layout.carried:
         raise ValueError("L-BFGS tries an update several times, and stateful layers would go on; use another optimizer")
-    if isinstance(data, PortionStream | OwnStream):
-        data.first()
-        check_batches(layout, data.given.n_rows or data.given.batch_size, data.given.batch_size)
-        return data.given.batch_size
     if isinstance(data, Stream):
-        return len(data.first())
+        return _stream_batch_size(layout, data)
     n = len(data)
     if all_rows:
         return n
@@ -252,3 +258,14 @@ def fitting_batch_size(trainee: Trainee, data: Rows | Stream, arguments: Argumen
     size = cut("steps_per_epoch", n, arguments.batch_size, steps, usual, repeats=True)[1]
     check_batches(layout, n, size)
     return size
+
+
+def _stream_batch_size(layout: Layout, data: Stream) -> int:
+    from fastnn._engine.own_shards import OwnStream
+    from fastnn._engine.portions import PortionStream
+
+    first = data.first()
+    if not isinstance(data, PortionStream | OwnStream):
+        return len(first)
+    check_batches(layout, data.given.n_rows or data.given.batch_size, data.given.batch_size)
+    return data.given.batch_size

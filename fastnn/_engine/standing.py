@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._engine import bookmark
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.entries import Records
 from fastnn._engine.finite import Finite
 from fastnn._engine.listeners import Listeners
-from fastnn._engine.saving import Saving
 from fastnn._engine.state import State
-from fastnn._engine.stop import Stop
 from fastnn._engine.stretches import Stretches
 from fastnn._engine.trainer import Trainer
 from fastnn._plan.memory import new_run
 from fastnn.callbacks import History, Logs
 from fastnn.callbacks.progress import Progress
+
+if TYPE_CHECKING:
+    from fastnn._engine.saving import Saving
+    from fastnn._engine.stop import Stop
 
 UNBOUNDED = 2**62  # updates of an epoch whose end the trainer keeps
 

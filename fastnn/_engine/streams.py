@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastnn._base.ahead import Ahead
 from fastnn._base.arguments import integer
 from fastnn._engine.bookmark import MOST
-from fastnn._engine.sources import Source
 from fastnn.errors import BatchError
+
+if TYPE_CHECKING:
+    from fastnn._engine.sources import Source
 
 END = object()  # in place of a batch
 
@@ -50,6 +51,8 @@ class Stream:
         kind: str = "",
         wraps: bool = True,
     ):
+        from fastnn._base.ahead import Ahead
+
         self.source, self.convert, self.steps, self.kind = source, convert, steps, kind
         self.wraps = wraps and source.restarts
         self.passes = first_pass

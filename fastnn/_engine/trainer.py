@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,14 +18,17 @@ from fastnn._base import interrupts
 from fastnn._base.random import fill_order
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Kept, kept_rows
-from fastnn._engine.lbfgs import Solver
 from fastnn._engine.plans import take_memory
-from fastnn._engine.sharded import ShardedStep
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows, rates_of
 from fastnn._plan.plan import Plan
-from fastnn.optimizers import LBFGS, Optimizer
+from fastnn.optimizers import Optimizer
 from fastnn.schedules import Schedule
+
+if TYPE_CHECKING:
+    from fastnn._engine.lbfgs import Solver
+    from fastnn._engine.sharded import ShardedStep
+    from fastnn.optimizers import LBFGS
 
 Choose = Callable[[Plan], Any]
 
@@ -185,6 +188,8 @@ class Trainer:
         if distribution is None:
             self.memory = take_memory(self.state, self.plan, self.pool, training=True)
             return
+        from fastnn._engine.sharded import ShardedStep
+
         loss = reference.loss if self.trainee.compiled.has_custom_loss else None
         self.sharded = ShardedStep(distribution, self.backend, self.plan, self.state, size, loss)
         self.memory = self.sharded.memory
@@ -199,7 +204,9 @@ class Trainer:
         if self.sharded is not None:
             self.train: Any = partial(steps.train_loop, self.backend, by=self.sharded)
         elif self.optimizer.full_batch:
-            self.solver = self.solver or Solver(self.backend, cast(LBFGS, self.optimizer))
+            from fastnn._engine.lbfgs import Solver
+
+            self.solver = self.solver or Solver(self.backend, cast("LBFGS", self.optimizer))
             self.train = self.solver
         elif self.trainee.compiled.has_custom_loss:
             self.train = partial(steps.train_loop, self.backend, loss=reference.loss)

@@ -128,7 +128,7 @@ def why_not(name: str) -> str | None:
     return None
 
 
-def available() -> list[str]:
+def available_backends() -> list[str]:
     """Backends that can run here, in order of preference."""
     return [name for name in PREFERENCE if why_not(name) is None]
 
@@ -192,7 +192,7 @@ def _depth() -> int:
 def get_backend() -> str:
     """Name of the backend that a model without one of its own would use now."""
     name = asked()
-    return name if name != "auto" else available()[0]
+    return name if name != "auto" else available_backends()[0]
 
 
 def wanted_isa() -> str:

@@ -20,7 +20,6 @@ from fastnn._kernels.activity import add_gradient
 from fastnn._ops import OPS, When, activation
 from fastnn._ops.views import Views
 from fastnn._plan.memory import outputs
-from fastnn.constraints import project
 from fastnn.metrics import STATISTICS
 from fastnn.optimizers.updates import UPDATES, ClipCode
 
@@ -163,6 +162,8 @@ def constrain(plan: Plan, params: np.ndarray) -> None:
     """Project each variable that has a constraint."""
     for offset, size, _, _, code, by_row, columns, *bounds in plan.segments:
         if code:
+            from fastnn.constraints import project
+
             project(params[offset : offset + size], code, columns, by_row, *bounds)
 
 

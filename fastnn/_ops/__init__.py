@@ -1,10 +1,21 @@
-"""Op kinds: what a plan can contain. A kind is a file here, one of its name in each backend, and a line below."""
+"""Op kinds: what a plan can contain. A kind is a file here, one of its name in each backend, and a line below.
+
+A program loads those that its plans have; a kind's number is its place in the list.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from fastnn._ops.base import Op, Operation, When
+from fastnn._base import lazy
+
+if TYPE_CHECKING:
+    from fastnn._ops.base import Op, Operation, When
+
+_MODULES = {"base": "Op Operation When"}
 
 KINDS = (
     "dense",
@@ -43,6 +54,16 @@ KINDS = (
     "parametric",
     "periodic",
 )
-OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
+
+
+def _loaded(kind: str) -> Op:
+    found: Op = import_module(f"{__name__}.{kind}").OP
+    return found
+
+
+OPS: Mapping[int, Op] = lazy.Table({code: partial(_loaded, kind) for code, kind in enumerate(KINDS)})
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.names(__name__, _MODULES)
 
 __all__ = ["OPS", "Op", "Operation", "When"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastnn._ops import Operation, activation, conv, merge, pool
+from fastnn._ops import Operation, activation
 from fastnn._ops.base import NO_PENALTY
 from fastnn._plan.layout import Layout, Node, Variable
 from fastnn._plan.records import POOLED_BEFORE, POOLED_NEXT
@@ -133,6 +133,8 @@ class _Made:
         if len(masks) == 1:
             return masks[0]
         steps = self.layout.shapes[node.inputs[0]][0]
+        from fastnn._ops import merge
+
         joined = Operation(merge.OP, 1, 1, steps, geometry=(layer.joined_mask,))
         self.placed.append(Placed(node, joined, tuple(masks), self.count))
         self.count += 1
@@ -225,9 +227,13 @@ def pooled(graph: Graph) -> list[int]:
 
 def _pools(before: Operation, after: Operation) -> bool:
     """Whether the maxima's slopes are found from the maxima alone."""
+    if (before.op.name, after.op.name) != ("conv", "pool"):
+        return False
+    from fastnn._ops import pool
+
     found = before.activation
     plain = before.activity == after.activity == NO_PENALTY and not (found.keeps_z or found.rowwise)
-    return before.op is conv.OP and after.op is pool.OP and plain and pool.has_maxima_apart(after)
+    return plain and pool.has_maxima_apart(after)
 
 
 def copy_outputs(graph: Graph, sizes: Sequence[tuple[int, ...]]) -> None:

@@ -171,7 +171,7 @@ def needs(backends: Iterable[str | None]) -> dict[str, Any]:
     ``backends`` are those that models name, None for one that names none.
     """
     names = {_kernels.asked(name) for name in backends}
-    found = {_kernels.available()[0] if name == "auto" else name for name in names}
+    found = {_kernels.available_backends()[0] if name == "auto" else name for name in names}
     return {
         "version": __version__,
         "asked": _kernels.asked(),

@@ -6,73 +6,50 @@ is ``leaky_relu``: each is a formula of its own.
 
 from __future__ import annotations
 
-from fastnn._base.arguments import lookup, shown
-from fastnn.activations.records import ACTIVATIONS, Activation, ActivationCode
+from typing import TYPE_CHECKING
 
-__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "ActivationCode", "get", *ACTIVATIONS]
+from fastnn._base import lazy
 
-linear = ACTIVATIONS["linear"]
-sigmoid = ACTIVATIONS["sigmoid"]
-tanh = ACTIVATIONS["tanh"]
-relu = ACTIVATIONS["relu"]
-leaky_relu = ACTIVATIONS["leaky_relu"]
-elu = ACTIVATIONS["elu"]
-selu = ACTIVATIONS["selu"]
-gelu = ACTIVATIONS["gelu"]
-silu = ACTIVATIONS["silu"]
-softplus = ACTIVATIONS["softplus"]
-softsign = ACTIVATIONS["softsign"]
-hard_sigmoid = ACTIVATIONS["hard_sigmoid"]
-hard_swish = ACTIVATIONS["hard_swish"]
-exponential = ACTIVATIONS["exponential"]
-softmax = ACTIVATIONS["softmax"]
-log_softmax = ACTIVATIONS["log_softmax"]
-relu6 = ACTIVATIONS["relu6"]
-hard_tanh = ACTIVATIONS["hard_tanh"]
-celu = ACTIVATIONS["celu"]
-log_sigmoid = ACTIVATIONS["log_sigmoid"]
-gelu_tanh = ACTIVATIONS["gelu_tanh"]
-mish = ACTIVATIONS["mish"]
-tanh_shrink = ACTIVATIONS["tanh_shrink"]
-hard_shrink = ACTIVATIONS["hard_shrink"]
-soft_shrink = ACTIVATIONS["soft_shrink"]
-sparse_plus = ACTIVATIONS["sparse_plus"]
-sparse_sigmoid = ACTIVATIONS["sparse_sigmoid"]
-squareplus = ACTIVATIONS["squareplus"]
+if TYPE_CHECKING:
+    from fastnn.activations.known import ALIASES, get
+    from fastnn.activations.known import celu as celu
+    from fastnn.activations.known import elu as elu
+    from fastnn.activations.known import exponential as exponential
+    from fastnn.activations.known import gelu as gelu
+    from fastnn.activations.known import gelu_tanh as gelu_tanh
+    from fastnn.activations.known import hard_shrink as hard_shrink
+    from fastnn.activations.known import hard_sigmoid as hard_sigmoid
+    from fastnn.activations.known import hard_swish as hard_swish
+    from fastnn.activations.known import hard_tanh as hard_tanh
+    from fastnn.activations.known import leaky_relu as leaky_relu
+    from fastnn.activations.known import linear as linear
+    from fastnn.activations.known import log_sigmoid as log_sigmoid
+    from fastnn.activations.known import log_softmax as log_softmax
+    from fastnn.activations.known import mish as mish
+    from fastnn.activations.known import relu as relu
+    from fastnn.activations.known import relu6 as relu6
+    from fastnn.activations.known import selu as selu
+    from fastnn.activations.known import sigmoid as sigmoid
+    from fastnn.activations.known import silu as silu
+    from fastnn.activations.known import soft_shrink as soft_shrink
+    from fastnn.activations.known import softmax as softmax
+    from fastnn.activations.known import softplus as softplus
+    from fastnn.activations.known import softsign as softsign
+    from fastnn.activations.known import sparse_plus as sparse_plus
+    from fastnn.activations.known import sparse_sigmoid as sparse_sigmoid
+    from fastnn.activations.known import squareplus as squareplus
+    from fastnn.activations.known import tanh as tanh
+    from fastnn.activations.known import tanh_shrink as tanh_shrink
+    from fastnn.activations.records import ACTIVATIONS, Activation, ActivationCode
 
-ALIASES = {"swish": "silu", "hard_silu": "hard_swish", "logistic": "sigmoid", "identity": "linear"}
+_NAMES = (
+    "linear sigmoid tanh relu leaky_relu elu selu gelu silu softplus softsign hard_sigmoid "
+    "hard_swish exponential softmax log_softmax relu6 hard_tanh celu log_sigmoid gelu_tanh mish "
+    "tanh_shrink hard_shrink soft_shrink sparse_plus sparse_sigmoid squareplus"
+)
+_MODULES = {"known": f"ALIASES get {_NAMES}", "records": "ACTIVATIONS Activation ActivationCode"}
 
+__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "ActivationCode", "get", *_NAMES.split()]
 
-def get(activation: object, **parameter: float) -> Activation:
-    """Turn what a user wrote (name, record, stored config, None) into an activation.
-
-    Parameters
-    ----------
-    activation : str, Activation, dict as from :meth:`Activation.config`, or None for linear.
-    **parameter : the activation's own parameter, e.g. ``get("elu", alpha=0.5)``, ``get("gelu", approximate=True)``.
-
-    Raises
-    ------
-    ValueError
-        an unknown name or parameter, or a negative slope below zero (the derivative is taken
-        from ``y``, whose sign must be that of ``z``).
-
-    >>> from fastnn import activations
-    >>> activations.get("elu", alpha=0.5)
-    <activation elu(alpha=0.5)>
-    >>> round(float(activations.get("elu", alpha=0.5)(-2.0)), 4)
-    -0.4323
-    """
-    if isinstance(activation, dict):
-        parameter = {k: v for k, v in activation.items() if k != "name"} | parameter
-        activation = activation.get("name")
-    if activation is None:
-        activation = "linear"
-    if isinstance(activation, str):
-        activation = lookup("activation", activation, ACTIVATIONS, ALIASES)
-    if not isinstance(activation, Activation):
-        raise TypeError(
-            f"activation must be a name or a record of fastnn.activations, got {shown(activation)}; "
-            f"a function of your own has no gradient here"
-        )
-    return activation.bind(**parameter)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.names(__name__, _MODULES)

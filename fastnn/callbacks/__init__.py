@@ -16,15 +16,34 @@ the logs is an error and no warning; NaN never counts as an improvement; words g
 hooks that nothing calls; ``ModelCheckpoint`` writes safetensors, whose names do not end in ``.keras`` or ``.h5``.
 """
 
-from fastnn.callbacks.backup import BackupAndRestore
-from fastnn.callbacks.base import Callback, Logs, check, listens
-from fastnn.callbacks.files import CSVLogger, ModelCheckpoint
-from fastnn.callbacks.history import History
-from fastnn.callbacks.loggers import MLflowLogger, TensorBoardLogger
-from fastnn.callbacks.monitor import EarlyStopping
-from fastnn.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
-from fastnn.callbacks.simple import LambdaCallback, ProgressBar, TerminateOnNaN
-from fastnn.callbacks.tensorboard import TensorBoard
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastnn._base import lazy
+
+if TYPE_CHECKING:
+    from fastnn.callbacks.backup import BackupAndRestore
+    from fastnn.callbacks.base import Callback, Logs, check, listens
+    from fastnn.callbacks.files import CSVLogger, ModelCheckpoint
+    from fastnn.callbacks.history import History
+    from fastnn.callbacks.loggers import MLflowLogger, TensorBoardLogger
+    from fastnn.callbacks.monitor import EarlyStopping
+    from fastnn.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+    from fastnn.callbacks.simple import LambdaCallback, ProgressBar, TerminateOnNaN
+    from fastnn.callbacks.tensorboard import TensorBoard
+
+_MODULES = {
+    "backup": "BackupAndRestore",
+    "base": "Callback Logs check listens",
+    "files": "CSVLogger ModelCheckpoint",
+    "history": "History",
+    "loggers": "MLflowLogger TensorBoardLogger",
+    "monitor": "EarlyStopping",
+    "rates": "LearningRateScheduler ReduceLROnPlateau",
+    "simple": "LambdaCallback ProgressBar TerminateOnNaN",
+    "tensorboard": "TensorBoard",
+}
 
 __all__ = [
     "BackupAndRestore",
@@ -45,3 +64,6 @@ __all__ = [
     "check",
     "listens",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.names(__name__, _MODULES)

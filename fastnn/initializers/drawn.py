@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastnn._base import random
 from fastnn._base.arguments import fixed, number
+from fastnn.initializers import draws
 from fastnn.initializers.base import Initializer, check_seed
-from fastnn.initializers.quantile import TRUNCATED_TAIL, normal_quantile
 
 
 @fixed
@@ -44,8 +43,7 @@ class RandomUniform(Initializer):
 
     def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
-        drawn = random.uniform(seed, stream, math.prod(shape)).reshape(shape)
-        return self.minval + (self.maxval - self.minval) * drawn
+        return draws.uniform(self.minval, self.maxval, shape, seed, stream)
 
 
 @fixed
@@ -73,7 +71,7 @@ class RandomNormal(Initializer):
 
     def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
-        return self.mean + self.stddev * normal_quantile(random.uniform(seed, stream, math.prod(shape))).reshape(shape)
+        return draws.normal(self.mean, self.stddev, shape, seed, stream)
 
 
 @fixed
@@ -101,8 +99,7 @@ class TruncatedNormal(Initializer):
 
     def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
-        drawn = TRUNCATED_TAIL + (1 - 2 * TRUNCATED_TAIL) * random.uniform(seed, stream, math.prod(shape))
-        return self.mean + self.stddev * normal_quantile(drawn).reshape(shape)
+        return draws.cut_normal(self.mean, self.stddev, shape, seed, stream)
 
 
 @fixed

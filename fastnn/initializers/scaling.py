@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastnn._base.arguments import fixed, lookup, number
+from fastnn.initializers import draws
 from fastnn.initializers.base import Initializer, check_seed
-from fastnn.initializers.drawn import RandomNormal, RandomUniform, TruncatedNormal
 from fastnn.initializers.names import Distribution, Fan
 from fastnn.initializers.quantile import TRUNCATED_STDDEV
 
@@ -78,10 +78,10 @@ class VarianceScaling(Initializer):
         deviation = math.sqrt(self.scale / max(1.0, fan))
         if self.distribution == "uniform":
             limit = math.sqrt(3.0) * deviation
-            return RandomUniform(-limit, limit)(shape, seed, stream)
+            return draws.uniform(-limit, limit, shape, seed, stream)
         if self.distribution == "truncated_normal":
-            return TruncatedNormal(0.0, deviation / TRUNCATED_STDDEV)(shape, seed, stream)
-        return RandomNormal(0.0, deviation)(shape, seed, stream)
+            return draws.cut_normal(0.0, deviation / TRUNCATED_STDDEV, shape, seed, stream)
+        return draws.normal(0.0, deviation, shape, seed, stream)
 
 
 class GlorotUniform(VarianceScaling):

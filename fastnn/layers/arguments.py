@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from fastnn.activations import Activation
 from fastnn.activations.names import ActivationName
-from fastnn.constraints import Constraint, ConstraintName
 from fastnn.initializers import Initializer
 from fastnn.initializers.names import InitializerName
 from fastnn.layers.base import Layer
 from fastnn.regularizers import L1L2, RegularizerName
+
+if TYPE_CHECKING:
+    from fastnn.constraints import Constraint, ConstraintName  # noqa: F401  # ConstraintLike names them
 
 Given = TypeVar("Given")
 Settled = TypeVar("Settled")
@@ -42,7 +44,7 @@ Config = Mapping[str, Any]
 ActivationLike = Argument[ActivationName | Activation | Layer | Config | None, Activation]
 InitializerLike = Argument[InitializerName | Initializer | type[Initializer] | Config, Initializer]
 RegularizerLike = Argument[RegularizerName | L1L2 | type[L1L2] | Config | None, L1L2]
-ConstraintLike = Argument[ConstraintName | Constraint | type[Constraint] | Config | None, Constraint | None]
+ConstraintLike = Argument["ConstraintName | Constraint | type[Constraint] | Config | None", "Constraint | None"]
 ShapeLike = Argument[int | Sequence[int | None] | None, tuple[int, ...] | None]
 TargetShape = Argument[int | Sequence[int | None], tuple[int, ...]]
 Sizes = Argument[int | Sequence[int], tuple[int, ...]]

@@ -12,7 +12,6 @@ from fastnn import initializers
 from fastnn._base.arguments import shown
 from fastnn._ops.base import NO_PENALTY
 from fastnn.activations import Activation
-from fastnn.constraints import Constraint
 from fastnn.initializers import Initializer, VarianceScaling
 from fastnn.layers import words
 from fastnn.layers.parameter import stated
@@ -59,6 +58,8 @@ def _value(value: Any) -> Any:
         name = next((kind.__name__ for kind in kinds if kind(seed=value.seed) == value), None)  # type: ignore[call-arg]
         if name:
             return {"class_name": name, "config": {"seed": value.seed}}
+    from fastnn.constraints import Constraint
+
     if isinstance(value, Initializer | Constraint):
         arguments = {f.name: _value(getattr(value, f.name)) for f in fields(value)}  # type: ignore[arg-type]  # dataclasses
         return {"class_name": type(value).__name__, "config": arguments}

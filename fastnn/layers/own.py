@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from fastnn import constraints, initializers, regularizers
+from fastnn import initializers, regularizers
 from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import model_dtype, of_policy
 from fastnn._base.reprs import brief
@@ -24,7 +24,7 @@ from fastnn._base.types import DtypeLike
 from fastnn._ops import Operation, own
 from fastnn.layers import words
 from fastnn.layers.classes import captured, is_ours, ours, theirs
-from fastnn.layers.parameter import Parameter, Shape, check_shape
+from fastnn.layers.parameter import Parameter, Shape, check_shape, constraint_of
 from fastnn.layers.place import Place
 from fastnn.layers.weight import Weight, replaced
 from fastnn.regularizers import L1L2
@@ -147,7 +147,7 @@ class Own:
             self._dtype = of_policy(dtype)
         sizes = tuple(integer("shape", size, low=1) for size in ((shape,) if isinstance(shape, int) else shape))
         start = initializers.get("glorot_uniform" if initializer is None else initializer)
-        kept = constraints.get(constraint)
+        kept = constraint_of(constraint)
         if kept is not None:
             kept.matrix(sizes)
         parameter = Parameter(name, sizes, start, regularizers.get(regularizer), kept, flag("trainable", trainable))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of
 from fastnn._ops.base import NO_PENALTY
-from fastnn.constraints import Constraint
 from fastnn.initializers import Initializer
 from fastnn.regularizers import L1L2
+
+if TYPE_CHECKING:
+    from fastnn.constraints import Constraint
 
 Shape = tuple[int, ...]
 MOST_AXES = 31  # of a sample; NumPy's arrays have 32 in its older releases, one of which is the batch
@@ -34,6 +36,15 @@ class Parameter:
 
     def __repr__(self) -> str:
         return call_of(self)
+
+
+def constraint_of(came: Any) -> Constraint | None:
+    """The constraint that a user wrote; most parameters have none, and do not load them."""
+    if came is None:
+        return None
+    from fastnn import constraints
+
+    return constraints.get(came)
 
 
 class OpenSize(int):

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from fastnn import constraints, initializers, regularizers
+from fastnn import initializers, regularizers
 from fastnn._base.arguments import flag, whole_seed
 from fastnn.layers.described import activation_of
-from fastnn.layers.parameter import Parameter, Shape, check_shape
+from fastnn.layers.parameter import Parameter, Shape, check_shape, constraint_of
 
 KINDS: dict[str, Callable[[Any], Any]] = {
     "initializer": initializers.get,
     "regularizer": regularizers.get,
-    "constraint": constraints.get,
+    "constraint": constraint_of,
     "activation": activation_of,
 }
 

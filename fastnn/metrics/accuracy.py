@@ -33,18 +33,15 @@ import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.types import DtypeLike
+from fastnn.metrics.averages import r_mean
 from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Numbers
+    pass
 
 HALF, SIGN, EQUAL, LARGEST, WEIGHT, NOT_01, NOT_SIGNS, NOT_ONE_HOT = range(8)
-
-
-def r_mean(sums: Numbers) -> float:
-    return sums[0] / sums[1] if sums[1] else float("nan")
 
 
 def r_equal(sums: np.ndarray) -> float:

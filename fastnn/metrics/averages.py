@@ -1,12 +1,26 @@
-"""``average=``: how the values of several outputs or classes become one."""
+"""Means and ratios of sums, and ``average=``: how the values of several outputs or classes become one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from fastnn._base.types import Numbers
+
 AVERAGES = ("micro", "macro", "weighted", None)
+
+
+def r_mean(sums: Numbers) -> float:
+    """The first sum divided by the second."""
+    return sums[0] / sums[1] if sums[1] else float("nan")
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """``above / below``, and 0 where nothing is below."""
+    found: np.ndarray = np.divide(above, below, out=np.zeros_like(above), where=below != 0)
+    return found
 
 
 def check_average(came: Any) -> None:

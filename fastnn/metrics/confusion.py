@@ -22,19 +22,13 @@ import numpy as np
 from fastnn._base.arguments import integer, number
 from fastnn._base.arrays import of_reals
 from fastnn._base.types import DtypeLike
-from fastnn.metrics.averages import averaged, check_average
+from fastnn.metrics.averages import averaged, check_average, ratio
 from fastnn.metrics.base import Definition
 from fastnn.metrics.names import Average
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, one_hot
 
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-
-
-def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """``above / below``, and 0 where nothing is below."""
-    found: np.ndarray = np.divide(above, below, out=np.zeros_like(above), where=below != 0)
-    return found
 
 
 def precision(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:

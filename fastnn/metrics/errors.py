@@ -12,9 +12,8 @@ import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._base.types import DtypeLike
-from fastnn.metrics.accuracy import r_mean
+from fastnn.metrics.averages import r_mean, ratio
 from fastnn.metrics.base import Definition
-from fastnn.metrics.confusion import ratio
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
 

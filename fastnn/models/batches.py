@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,12 +12,12 @@ from fastnn._base.arguments import shown
 from fastnn._base.portions import GivesPortions, Portion
 from fastnn._engine import convert
 from fastnn._engine.data import Given, are_plain, make_rows, own, plain_rows, split_rows, weighted
-from fastnn._engine.own_shards import OwnStream
-from fastnn._engine.portions import PortionStream
-from fastnn._engine.prepare import Arguments
 from fastnn._engine.sources import Source, gives_batches, may_give_batches
 from fastnn._engine.streams import Stream
 from fastnn._kernels.contract import Rows
+
+if TYPE_CHECKING:
+    from fastnn._engine.prepare import Arguments
 
 ROWS_AT_ONCE = 4096  # that are evaluated or predicted, of what comes in portions
 IN_BATCHES = {  # what cannot be given beside batches, with the value that is none
@@ -168,6 +168,9 @@ def for_fit(model: Any, x: Any, class_weight: Any, arguments: Arguments) -> Stre
 
 def _portions(model: Any, x: GivesPortions, class_weight: Any, arguments: Arguments) -> Stream:
     """What a fit reads of data that come in portions."""
+    from fastnn._engine.own_shards import OwnStream
+    from fastnn._engine.portions import PortionStream
+
     _check_targets("fit", x)
     steps = arguments.pace.steps_per_epoch
     epochs = arguments.epochs - arguments.initial_epoch

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from fastnn import layers as layer_definitions
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
+from fastnn.layers.input import InputLayer
 from fastnn.layers.parameter import stated
-from fastnn.layers.shape import InputLayer
 from fastnn.models.instruction import described_training
 from fastnn.models.inventory import inventory
 from fastnn.models.naming import name_items

@@ -17,9 +17,24 @@ from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_si
 from fastnn._plan.plan import Plan
 from fastnn.callbacks import History
 from fastnn.callbacks.base import CallbacksLike
-from fastnn.models import batches, checkpoints, distributing, resuming
+from fastnn.models import batches
 from fastnn.models.evaluating import Evaluating
 from fastnn.models.single import Single
+
+
+def _requested(callbacks: Any, checkpoint: Any, checkpoint_every: Any, resume: Any) -> Any:
+    """What is asked for of checkpoints, which most fits do without; None for nothing."""
+    if callbacks is None and checkpoint is None and (checkpoint_every, resume) == ("1 epoch", "auto"):
+        return None
+    from fastnn.models import checkpoints
+
+    return checkpoints.requested(callbacks, checkpoint, checkpoint_every, resume)
+
+
+def _found(request: Any) -> Any:
+    from fastnn.models import checkpoints
+
+    return checkpoints.find(request)
 
 
 class Fitting(Evaluating):
@@ -134,17 +149,19 @@ class Fitting(Evaluating):
         in_batches = batches.come("fit", x, besides | {"validation_split": validation_split})
         if not in_batches:
             check_given(x, y)
-        request = checkpoints.requested(callbacks, checkpoint, checkpoint_every, resume)
+        request = _requested(callbacks, checkpoint, checkpoint_every, resume)
         pace = check_pace(steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
         arguments = check_arguments(
             batch_size, epochs, verbose, callbacks, shuffle, initial_epoch, time_limit, backend, pace
         )
         if distribution is not None:
+            from fastnn.models import distributing
+
             arguments = replace(arguments, distribution=distributing.checked(distribution))
         with contextlib.ExitStack() as in_fit:
             in_fit.enter_context(exclusive.training(store := self.store))
             self.compiled_optimizer.check()  # users change its numbers between fits
-            found = checkpoints.find(request)
+            found = None if request is None else _found(request)
             data, first = (x, y, sample_weight, class_weight), x
             stream = batches.for_fit(self, x, class_weight, arguments) if in_batches else None
             if stream:
@@ -162,6 +179,8 @@ class Fitting(Evaluating):
         """:meth:`prepared`, of a fit that writes the checkpoints of a request, and goes on from the one found."""
         if request is None:
             return self.prepared(given, arguments, stop)
+        from fastnn.models import checkpoints, resuming
+
         backend = resuming.backend_of(self, found, arguments.backend)
         began = checkpoints.described_optimizer(self)
         with resuming.restored(self, found):
@@ -176,6 +195,8 @@ class Fitting(Evaluating):
         size = fitting_batch_size(trainee, training, arguments)
         together = arguments.distribution
         if together:
+            from fastnn.models import distributing
+
             arguments = distributing.begin(self, together, arguments, size)
             trainee = self.trainee  # with the seed of the first rank
 
@@ -185,6 +206,8 @@ class Fitting(Evaluating):
 
         fit = prepare(self, make_trainer(trainee, training, size, arguments, choose), validation, arguments, stop)
         if together:
+            from fastnn.models import distributing
+
             distributing.check(together, fit)
         self.history = fit.history
         return fit

@@ -13,7 +13,7 @@ from typing import Any
 from fastnn._base.reprs import counted
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
-from fastnn.layers.shape import InputLayer
+from fastnn.layers.input import InputLayer
 
 
 @dataclass(frozen=True)

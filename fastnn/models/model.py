@@ -15,7 +15,6 @@ from fastnn._base.types import DtypeLike, StrPath
 from fastnn._engine.state import attribute
 from fastnn.callbacks import History
 from fastnn.layers.edges import Edge
-from fastnn.models import files
 from fastnn.models.fitting import Fitting
 from fastnn.models.graph import Graph, trace
 from fastnn.models.signatures import Typed
@@ -136,6 +135,8 @@ class Model(Typed):
         path : name of the file, which is replaced only when all is written.
         metadata : further texts by name, which :attr:`metadata` of the loaded model has.
         """
+        from fastnn.models import files
+
         files.save(self, path, metadata)
 
 

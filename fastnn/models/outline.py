@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -11,8 +10,6 @@ from fastnn._base.reprs import counted
 from fastnn._plan.layout import Layout
 from fastnn.errors import NotReadyError
 from fastnn.layers.edges import Edge
-from fastnn.models import configs
-from fastnn.models.config_reading import Reader
 from fastnn.models.graph import Graph
 from fastnn.models.summary import summary
 from fastnn.models.texts import as_text_has
@@ -128,6 +125,8 @@ class Outline(Weights):
         >>> Sequential.from_config(config).count_params()
         49
         """
+        from fastnn.models import configs
+
         return configs.config_of(cast("Model", self))
 
     @classmethod
@@ -145,6 +144,8 @@ class Outline(Weights):
         TypeError, ValueError
             the configuration is not as described; a part of it would not act, or the graph has a cycle.
         """
+        from fastnn.models.config_reading import Reader
+
         made: Self = Reader(custom_objects).config(config, cls.is_chain)
         return made
 
@@ -153,6 +154,10 @@ class Outline(Weights):
 
         ``options`` are those of :func:`json.dumps`, such as ``indent=4``.
         """
+        import json
+
+        from fastnn.models import configs
+
         return json.dumps(as_text_has(configs.serialize(cast("Model", self))), **options)
 
     def summary(

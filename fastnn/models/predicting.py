@@ -17,7 +17,6 @@ from fastnn._engine.data import check_lengths, cut
 from fastnn._engine.listeners import SILENT, Listeners
 from fastnn._engine.prepare import checked_steps
 from fastnn._plan.compile import MAX_BLOCK, compile_plan
-from fastnn._plan.stepwise import stepwise
 from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.base import CallbacksLike
 from fastnn.callbacks.progress import check_verbose
@@ -181,6 +180,7 @@ class Predicting(OwnLoops):
     def stepper(self) -> Stepper:
         """A callable for steps of sequences; ``ValueError`` where a layer needs more than the steps before."""
         from fastnn._engine.stepping import Stepper
+        from fastnn._plan.stepwise import stepwise
 
         made = stepwise(self.layout)
         plan = compile_plan(made.layout, batch_size=MAX_BLOCK, seed=self.seed)

@@ -16,8 +16,8 @@ from fastnn._engine import convert, exclusive
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
+from fastnn.layers.input import InputLayer
 from fastnn.layers.parameter import Shape, check_shape, without_batch
-from fastnn.layers.shape import InputLayer
 from fastnn.models import stack
 from fastnn.models.graph import trace
 from fastnn.models.model import Model

@@ -8,8 +8,8 @@ from typing import Any
 from fastnn._base.reprs import cut
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
+from fastnn.layers.input import InputLayer
 from fastnn.layers.parameter import Shape
-from fastnn.layers.shape import InputLayer
 from fastnn.models.naming import check_names
 from fastnn.models.network import Network
 

@@ -11,7 +11,6 @@ from fastnn._base import interrupts
 from fastnn._base.arrays import check_weights, read_only
 from fastnn._base.types import StrPath
 from fastnn._plan.layout import Layout
-from fastnn.models import weight_files
 from fastnn.models.attributes import Guarded
 
 if TYPE_CHECKING:
@@ -119,6 +118,8 @@ class Weights(Guarded):
         ValueError
             the ending of its name is another format's, such as .h5.
         """
+        from fastnn.models import weight_files
+
         weight_files.save_weights(cast("Network", self), path)
 
     def load_weights(self, path: StrPath, skip_mismatch: bool = False, by_name: bool = False) -> None:
@@ -149,4 +150,6 @@ class Weights(Guarded):
         >>> bool((first.params == second.params).all())
         True
         """
+        from fastnn.models import weight_files
+
         weight_files.load_weights(cast("Network", self), path, skip_mismatch, by_name)

@@ -5,17 +5,31 @@ Names, arguments and defaults are those of Keras 3; ``schedules`` holds learning
 
 from __future__ import annotations
 
-import copy
+from typing import TYPE_CHECKING
 
-from fastnn._base.arguments import lookup, shown
-from fastnn.optimizers import schedules
-from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
-from fastnn.optimizers.base import SCHEDULED, Optimizer
-from fastnn.optimizers.descent import SGD
-from fastnn.optimizers.moments import Adam, Adamax, AdamW, Lion, Nadam
-from fastnn.optimizers.quasi_newton import LBFGS
-from fastnn.optimizers.rate import LearningRate
-from fastnn.schedules import Schedule
+from fastnn._base import lazy
+
+if TYPE_CHECKING:
+    from fastnn.optimizers import schedules
+    from fastnn.optimizers.adam import Adam, AdamW
+    from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
+    from fastnn.optimizers.base import Optimizer
+    from fastnn.optimizers.descent import SGD
+    from fastnn.optimizers.known import OPTIMIZERS, get
+    from fastnn.optimizers.moments import Adamax, Lion, Nadam
+    from fastnn.optimizers.quasi_newton import LBFGS
+    from fastnn.optimizers.rate import LearningRate
+
+_MODULES = {
+    "adam": "Adam AdamW",
+    "adaptive": "Adadelta Adagrad Ftrl RMSprop",
+    "base": "Optimizer",
+    "descent": "SGD",
+    "known": "OPTIMIZERS get",
+    "moments": "Adamax Lion Nadam",
+    "quasi_newton": "LBFGS",
+    "rate": "LearningRate",
+}
 
 __all__ = [
     "LBFGS",
@@ -36,38 +50,5 @@ __all__ = [
     "schedules",
 ]
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion, Ftrl, LBFGS)
-}
-
-
-def get(optimizer: object) -> Optimizer:
-    """Turn what a user wrote (name, object, configuration) into an optimiser of its own.
-
-    An object is copied with its schedule, so that two models never share one learning rate. A configuration is what
-    a model file holds, ``{"name": ..., argument: value}``, or what Keras serialises, ``{"class_name": ...,
-    "config": {...}}``.
-
-    Parameters
-    ----------
-    optimizer : a name such as ``"adam"``, an object, or a configuration as of ``get_config``.
-
-    >>> from fastnn import optimizers
-    >>> optimizers.get({"class_name": "Adam", "config": {"name": "adam", "learning_rate": 0.01}})
-    Adam(learning_rate=0.01)
-    """
-    if isinstance(optimizer, Optimizer):
-        made = copy.copy(optimizer)
-        for name in SCHEDULED:
-            if isinstance(getattr(optimizer, name), Schedule):
-                setattr(made, name, copy.copy(getattr(optimizer, name)))
-        made.check()
-        return made
-    if isinstance(optimizer, dict):
-        if "class_name" in optimizer:
-            return lookup("optimizer", optimizer["class_name"], OPTIMIZERS).from_config(optimizer.get("config", {}))
-        arguments = {k: v for k, v in optimizer.items() if k != "name"}
-        return lookup("optimizer", optimizer.get("name"), OPTIMIZERS).from_config(arguments)
-    if isinstance(optimizer, str):
-        return lookup("optimizer", optimizer, OPTIMIZERS)()
-    raise TypeError(f"optimizer must be a name or an object of fastnn.optimizers, got {shown(optimizer)}")
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.names(__name__, _MODULES)

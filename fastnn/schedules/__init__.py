@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fastnn._base.arguments import lookup
-from fastnn.schedules.base import Constant, Schedule
-from fastnn.schedules.cosine import CosineDecay, CosineDecayRestarts, CosineLog, FlatCosine
-from fastnn.schedules.decays import (
-    ExponentialDecay,
-    InverseTimeDecay,
-    PiecewiseConstantDecay,
-    PolynomialDecay,
-    StepDecay,
-)
-from fastnn.schedules.plateau import Plateau
+from fastnn._base import lazy
+
+if TYPE_CHECKING:
+    from fastnn.schedules.base import Constant, LearningRateSchedule, Schedule
+    from fastnn.schedules.cosine import CosineDecay, CosineDecayRestarts, CosineLog, FlatCosine
+    from fastnn.schedules.decays import (
+        ExponentialDecay,
+        InverseTimeDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+        StepDecay,
+    )
+    from fastnn.schedules.known import SCHEDULES, schedule_from_config
+    from fastnn.schedules.plateau import Plateau
+
+_MODULES = {
+    "base": "Constant LearningRateSchedule Schedule",
+    "cosine": "CosineDecay CosineDecayRestarts CosineLog FlatCosine",
+    "decays": "ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay StepDecay",
+    "known": "SCHEDULES schedule_from_config",
+    "plateau": "Plateau",
+}
 
 __all__ = [
     "SCHEDULES",
@@ -34,29 +45,5 @@ __all__ = [
     "schedule_from_config",
 ]
 
-LearningRateSchedule = Schedule
-SCHEDULES: dict[str, type[Schedule]] = {
-    c.__name__: c
-    for c in (
-        *(Constant, ExponentialDecay, StepDecay, PiecewiseConstantDecay, PolynomialDecay, InverseTimeDecay),
-        *(CosineDecay, CosineDecayRestarts, CosineLog, FlatCosine, Plateau),
-    )
-}
-
-
-def schedule_from_config(stored: dict[str, Any]) -> Schedule:
-    """The schedule that :meth:`Schedule.config` described, or Keras: ``{"class_name": ..., "config": {...}}``.
-
-    Parameters
-    ----------
-    stored : the configuration that a schedule's ``get_config`` gave, with its class.
-
-    >>> from fastnn import schedules
-    >>> config = {"initial_learning_rate": 0.1, "decay_steps": 100}
-    >>> schedules.schedule_from_config({"class_name": "CosineDecay", "config": config})
-    CosineDecay(0.1, 100)
-    """
-    if "class_name" in stored:
-        return lookup("schedule", stored["class_name"], SCHEDULES).from_config(stored.get("config", {}))
-    arguments = {k: v for k, v in stored.items() if k != "name"}
-    return lookup("schedule", stored.get("name"), SCHEDULES)(**arguments)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.names(__name__, _MODULES)

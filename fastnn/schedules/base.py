@@ -133,3 +133,6 @@ class Constant(Schedule):
 
     def rates(self, steps: np.ndarray) -> np.ndarray:
         return np.full(len(steps), float(self.learning_rate))
+
+
+LearningRateSchedule = Schedule  # Keras' name

@@ -9,6 +9,7 @@ import pytest
 from models import EVERY_BACKEND, dtype_on, refused
 from networks import Stage, draw, network
 from oracles import keras_library, torch_library
+from spaces import space
 from tolerance import assert_close, limit, mean_limit
 
 from fastnn import Input, Model, Sequential, fit_many, layers, load
@@ -362,4 +363,4 @@ def test_inputs_that_are_no_images_or_too_small_are_named():
 def test_a_description_gives_the_layer_again(layer):
     assert layers.from_config(layer.config()) == layer
     assert layers.deserialize(layers.serialize(layer)) == layer
-    assert eval(repr(layer), vars(layers)) == layer
+    assert eval(repr(layer), space(layers)) == layer

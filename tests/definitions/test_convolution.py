@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from convolutions import FEW, TRANSPOSED, case, forward, pytorch, torch_gradients
 from models import EVERY_BACKEND, refused
+from spaces import space
 from tolerance import assert_close, trajectory_limit
 
 import fastnn
@@ -151,7 +152,7 @@ def test_regularizers_and_constraints_act_on_the_parameters_that_they_name(rng):
 def test_a_description_gives_the_layer_again(some):
     layer = some.layer(activation="relu")
     assert layers.from_config(layer.config()) == layer
-    assert eval(repr(layer), vars(layers)) == layer
+    assert eval(repr(layer), space(layers)) == layer
     assert layers.deserialize(layers.serialize(layer)) == layer
 
 

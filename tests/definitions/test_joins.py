@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 from graphs import GraphStage, joined
+from spaces import space
 from tolerance import assert_close
 
 from fastnn import Input, Model, layers
@@ -120,7 +121,7 @@ LAYERS = [*(case[0] for case in VALUES), Dot((2, 1), True), Add(name="sum")]
 def test_a_description_gives_the_layer_again(layer):
     assert layers.from_config(layer.config()) == layer
     assert copy.copy(layer) == layer
-    assert eval(repr(layer), vars(layers)) == layer
+    assert eval(repr(layer), space(layers)) == layer
 
 
 @pytest.mark.parametrize("name", ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot"])

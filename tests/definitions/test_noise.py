@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from spaces import space
 from tolerance import assert_close
 
 from fastnn import Model, Sequential, layers
@@ -106,7 +107,7 @@ def test_a_rate_of_nothing_changes_nothing_in_training(rng, layer):
 def test_a_description_gives_the_layer_again(layer):
     assert layers.from_config(layer.config()) == layer
     assert type(layer).from_config(layer.get_config()) == layer
-    assert eval(repr(layer), vars(layers)) == layer
+    assert eval(repr(layer), space(layers)) == layer
 
 
 def test_a_model_that_only_idles_gives_its_inputs(rng):

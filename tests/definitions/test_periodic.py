@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from models import EVERY_BACKEND
+from spaces import space
 from tolerance import assert_close
 
 from fastnn import Input, Sequential, _kernels, layers
@@ -151,7 +152,7 @@ def test_sequences_are_read_step_by_step(rng):
 def test_a_description_gives_the_layer_again():
     layer = Periodic(7, 2, 0.5, include_input=False, name="waves")
     assert layers.from_config(layer.config()) == layer
-    assert eval(repr(layer), vars(layers)) == layer
+    assert eval(repr(layer), space(layers)) == layer
 
 
 @pytest.mark.parametrize(

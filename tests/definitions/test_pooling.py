@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from models import EVERY_BACKEND, dtype_on, refused
 from oracles import keras_library, keras_values, torch_library
+from spaces import space
 from tolerance import limit
 
 from fastnn import Sequential, layers
@@ -255,7 +256,7 @@ def test_a_description_gives_the_layer_again(kind):
     for layer in made:
         assert layers.from_config(layer.config()) == layer
         assert layers.deserialize(layers.serialize(layer)) == layer
-        assert eval(repr(layer), vars(layers)) == layer
+        assert eval(repr(layer), space(layers)) == layer
 
 
 BAD_ARGUMENTS = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from models import EVERY_BACKEND, dtype_on, refused
 from oracles import keras_library, keras_values, torch_library
+from spaces import space
 
 from fastnn import Sequential, layers
 from fastnn._ops.copy import merged
@@ -129,7 +130,7 @@ def test_a_description_gives_the_layer_again(layer, shape):
     assert layers.from_config(layer.config()) == layer
     assert layers.deserialize(layers.serialize(layer)) == layer
     if "..." not in repr(layer):  # a long tuple is cut
-        assert eval(repr(layer), vars(layers)) == layer
+        assert eval(repr(layer), space(layers)) == layer
 
 
 BAD_ARGUMENTS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from spaces import space
 from tolerance import assert_close
 
 from fastnn import Sequential, constraints, layers, regularizers
@@ -39,7 +40,7 @@ def test_regularizer_and_constraint_act_on_the_factors(rng):
 def test_a_description_gives_the_layer_again():
     layer = Scale("zeros", "l2", "non_neg")
     assert layers.from_config(layer.config()) == layer
-    assert eval(repr(layer), vars(layers) | vars(regularizers) | vars(constraints)) == layer
+    assert eval(repr(layer), space(layers, regularizers, constraints)) == layer
 
 
 def test_wrong_initializers_are_named():

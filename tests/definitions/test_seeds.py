@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from models import EVERY_BACKEND, refused, weights_of
+from spaces import space
 from tolerance import assert_close
 
 import fastnn
@@ -142,7 +143,7 @@ def test_seeds_stand_in_files_configurations_and_copies(which, tmp_path):
 def test_a_description_gives_the_layer_again_with_its_seed(which):
     layer = DRAWING[which][1](seed=3)
     assert "seed=3" in repr(layer)
-    assert eval(repr(layer), vars(layers)) == layer != DRAWING[which][1]()
+    assert eval(repr(layer), space(layers)) == layer != DRAWING[which][1]()
     assert layers.from_config(layer.config()) == type(layer).from_config(layer.get_config()) == layer
     assert "seed" not in repr(DRAWING[which][1]())
 

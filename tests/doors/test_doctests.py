@@ -19,12 +19,12 @@ MODULES = sorted(
 INTERFACE = {  # modules whose docstrings users read
     "fastnn",
     "fastnn._kernels",
-    *(f"fastnn.{name}" for name in ("activations", "losses", "losses.custom", "metrics", "optimizers", "initializers")),
+    *(f"fastnn.{name}" for name in ("losses.custom", "models.keras_names", "config", "errors", "backend", "utils")),
     *(
-        f"fastnn.{name}"
-        for name in ("regularizers", "schedules", "constraints", "config", "errors", "backend", "models", "utils")
+        f"fastnn.{name}.known"
+        for name in ("activations", "losses", "metrics", "optimizers", "initializers", "schedules")
     ),
-    *(f"fastnn.{name}" for name in ("_base.threads", "_engine.predictor")),
+    *(f"fastnn.{name}" for name in ("regularizers", "constraints", "_base.threads", "_engine.predictor")),
     *(
         f"fastnn.callbacks.{name}"
         for name in ("base", "files", "history", "loggers", "monitor", "rates", "simple", "tensorboard")

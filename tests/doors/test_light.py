@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -22,6 +23,26 @@ SLOW = (  # of the standard library: each costs milliseconds of every program's 
     *("asyncio", "email", "http", "socket", "ssl", "urllib", "xml", "unittest", "multiprocessing", "concurrent"),
     *("logging", "tempfile", "importlib.metadata", "hashlib", "csv", "difflib", "pathlib", "ctypes"),
 )
+AT_ONCE = ["fastnn", "fastnn._base", "fastnn._base.lazy", "fastnn._version"]  # all else when it is asked for
+UNUSED = (  # rooms and modules that a dense network on arrays does without
+    *(f"fastnn.{room}" for room in ("cli", "data", "datasets", "distributed", "interop", "plot", "sklearn", "tables")),
+    *(f"fastnn.{room}" for room in ("tabular", "watch", "constraints", "_workers", "_kernels.numba", "utils")),
+    *(f"fastnn._engine.{name}" for name in ("lbfgs", "own_shards", "part_rows", "pieces", "portions", "saving")),
+    *(f"fastnn._engine.{name}" for name in ("sharded", "shards", "shares", "slices", "stop")),
+    *(f"fastnn.models.{name}" for name in ("checkpoints", "cloning", "config_reading", "configs")),
+    *(f"fastnn.models.{name}" for name in ("description", "distributing", "elsewhere", "files", "fit_many", "folding")),
+    *(f"fastnn.models.{name}" for name in ("instruction", "rebuilding", "resuming", "weight_files")),
+    *(f"fastnn._base.{name}" for name in ("ahead", "growing", "tensor_file", "temporary", "writing")),
+)
+USED = {  # of rooms with many definitions, the modules that have those of the script; all others stay on disk
+    "fastnn.layers": {"dense", "input"},
+    "fastnn.metrics": {"errors"},
+    "fastnn.optimizers": {"adam", "rate"},
+    "fastnn.schedules": set[str](),
+    "fastnn.callbacks": {"history", "simple"},
+    "fastnn.initializers": {"quantile", "scaling"},
+    "fastnn._ops": {"dense", "own"},
+}
 SCRIPT = """
 import json, sys
 import numpy as np
@@ -56,11 +77,8 @@ def among(modules: list[str], names: tuple[str, ...]) -> list[str]:
 
 def test_import_loads_no_other_package_and_nothing_slow(loaded):
     imported, _ = loaded
-    assert "fastnn.models.sequential" in imported
+    assert [name for name in imported if name.startswith("fastnn")] == AT_ONCE
     assert not among(imported, (*OTHERS, *SLOW))
-    assert not among(
-        imported, ("fastnn._kernels.numba.backend", "fastnn._kernels.native.native", "fastnn.cli", "fastnn.tables")
-    )
 
 
 def test_training_and_prediction_load_no_other_package(loaded):
@@ -68,6 +86,22 @@ def test_training_and_prediction_load_no_other_package(loaded):
     if _kernels.why_not("cython") is None:
         assert "fastnn._kernels.native.native" in after_training
     assert not among(after_training, (*OTHERS, *SLOW, "fastnn._kernels.numba.backend"))
+
+
+def test_a_dense_network_loads_what_it_is_made_of(loaded):
+    """A module that turns up here was imported at the top of another one: let the function import it that needs it."""
+    _, after_training = loaded
+    assert not among(after_training, UNUSED)
+    for room, used in USED.items():
+        defined = {name.removeprefix(f"{room}.") for name in after_training if name.startswith(f"{room}.")}
+        assert defined & defining(room) == used, room
+
+
+def defining(room: str) -> set[str]:
+    """Modules of a room that have names of its own, without those that all of its kind share."""
+    package = importlib.import_module(room)
+    modules = package.KINDS if room == "fastnn._ops" else vars(package).get("_LAYERS") or vars(package)["_MODULES"]
+    return {*modules} - {"base", "known", "readings", "statistics", "activation"}
 
 
 def test_the_installed_package_is_small():

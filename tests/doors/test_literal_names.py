@@ -13,6 +13,7 @@ from fastnn.callbacks.monitor import Mode
 from fastnn.constraints import ConstraintName
 from fastnn.initializers.names import Distribution, Fan, InitializerName
 from fastnn.layers import arguments, augmentation, windows, wrapping
+from fastnn.losses import classes, known, of_classes
 from fastnn.losses.base import REDUCTIONS
 from fastnn.losses.names import LossName, ReductionName
 from fastnn.metrics.names import Average, Curve, MetricName
@@ -21,6 +22,7 @@ from fastnn.regularizers import RegularizerName
 from fastnn.tabular.choices import PRESETS, Preset
 from fastnn.tabular.samplers import SAMPLERS, SamplerName
 
+LOSS_CLASSES = {name for module in (classes, of_classes) for name, made in vars(module).items() if known.is_ours(made)}
 METRICS = {*metrics.METRICS, *metrics.ALIASES, *metrics.LOSS_ALIASES, *losses.LOSSES, *losses.ALIASES}
 TABLES = [  # the literal type, how a name is found, and the names that must be among the type's
     (ActivationName, activations.get, {*activations.ACTIVATIONS, *activations.ALIASES}),
@@ -31,7 +33,7 @@ TABLES = [  # the literal type, how a name is found, and the names that must be 
         {*regularizers.NAMED, *(c.__name__ for c in regularizers.REGULARIZERS.values())},
     ),
     (ConstraintName, constraints.get, {*constraints.CONSTRAINTS}),
-    (LossName, losses.get, {*losses.LOSSES, *losses.ALIASES, *(made.__name__ for made in losses._CLASSES)}),
+    (LossName, losses.get, {*losses.LOSSES, *losses.ALIASES, *LOSS_CLASSES}),
     (OptimizerName, optimizers.get, {*optimizers.OPTIMIZERS, *(c.__name__ for c in optimizers.OPTIMIZERS.values())}),
     (MetricName, metrics.get, METRICS),
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 from models import model_of, regression
+from spaces import space
 
 import fastnn
 from fastnn import (
@@ -95,25 +97,25 @@ MODULES = (
     regularizers,
     schedules,
 )
-SPACE = {name: value for module in (*MODULES, features, target) for name, value in vars(module).items()}
+SPACE = space(*MODULES, features, target)
 
 
 def made_of(module) -> dict[str, object]:
     """An object of every public class and factory of a module, and every record it lists."""
     found: dict[str, object] = {}
     package = module.__name__
-    for name, value in vars(module).items():
+    for name, value in space(module).items():
         own = getattr(value, "__module__", "").startswith(package)
         maker = inspect.isclass(value) or (inspect.isfunction(value) and value.__name__[0].isupper())
         if own and maker and name[0] != "_" and name not in ABSTRACT and not name.endswith("Code"):
             if name in ("Metric", "LossRecord", "CustomLoss", "Activation") and module is not layers:
                 continue  # records, which the tables below hold
             found[name] = value(*REQUIRED.get(name, ()))
-        if isinstance(value, dict) and name.isupper():
+        if isinstance(value, Mapping) and name.isupper():
             found |= {
                 f"{name}[{key!r}]": record
                 for key, record in value.items()
-                if not isinstance(record, str | type | int | dict)
+                if not isinstance(record, str | type | int | Mapping)
             }
     return found
 

@@ -213,7 +213,7 @@ def peak_of(call) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("name", _kernels.available())
+@pytest.mark.parametrize("name", _kernels.available_backends())
 def test_a_fit_holds_no_more_python_memory_for_many_batches_than_for_few(rng, name):
     x = rng.normal(size=(600, 4)).astype(np.float32)
     y, model = np.ones((600, 1), np.float32), model_of(name=name)

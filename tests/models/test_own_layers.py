@@ -12,10 +12,10 @@ from tolerance import DIFFERENCE_STEP, assert_close, difference_limit
 import fastnn
 from fastnn import Input, Model, Sequential, fit_many, load
 from fastnn._base import threads
-from fastnn._kernels import available
+from fastnn._kernels import available_backends
 from fastnn.layers import Add, Concatenate, Dense, Dropout, Lambda, Layer
 
-NAMES = available()
+NAMES = available_backends()
 
 
 class Linear(Layer):
