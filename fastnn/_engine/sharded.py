@@ -25,10 +25,12 @@ import numpy as np
 from fastnn import regularizers
 from fastnn._engine.distribution import STEP, Distribution
 from fastnn._engine.part_rows import PartRows
-from fastnn._engine.shards import Node, add_up, bounds, cover
+from fastnn._engine.shards import Node, add_up, bounds, cover, postfix
 from fastnn._engine.shares import Shares
 from fastnn._engine.slices import PIECE, clipped, sliced
 from fastnn._engine.state import State
+from fastnn._engine.together import MOST_ROWS, passes, passes_together
+from fastnn._engine.together import gradient as gradient_of_shards
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Rows
 from fastnn._plan.memory import Memory, aligned, allocate
@@ -43,7 +45,7 @@ class ShardedStep(steps.Step):
     ----------
     distribution : the ranks, and how many shards a batch has.
     backend : runs the plan; ``loss`` as in :func:`fastnn._kernels.steps.train_step`.
-    plan : for batches as large as the largest shard.
+    plan : for batches as large as the largest shard, or as so many shards as pass together.
     state : of the model; while this is in use it has a slice of the slots alone.
     batch_size : rows of an update.
     """
@@ -61,9 +63,9 @@ class ShardedStep(steps.Step):
         self.first, self.last = distribution.owned(self.comm.rank)
         memory = allocate(plan, state.params, np.empty((0, len(state.params)), state.params.dtype))
         super().__init__(backend, plan, memory, loss)
-        self.batch_size = batch_size
-        grads = [memory.grads] + [aligned(len(memory.grads), memory.grads.dtype) for _ in self.own[1:]]
-        self.memories = [memory] + [replace(memory, grads=own) for own in grads[1:]]
+        self.batch_size, self.memories = batch_size, [memory]
+        may = loss is None and passes_together(plan, backend)
+        self.most = min(MOST_ROWS, int(plan.header["block_rows"])) if may else 0  # rows of shards that pass together
         self.shares = Shares(plan)
         size = self.comm.size
         n_pieces = -(-len(state.params) // PIECE)
@@ -119,10 +121,10 @@ class ShardedStep(steps.Step):
             at = bounds(len(order), self.distribution.shards)
             base, total = 0, steps.total_of(self.plan, rows, order)
         told, self.n_rows = [], at[-1]
-        for shard, memory in zip(self.own, self.memories, strict=True):
-            chosen = order[at[shard] - base : at[shard + 1] - base]
-            if len(chosen):
-                told.append(self._one(memory, rows, chosen, steps.Part(at[shard], at[-1], total), step, dropping))
+        self.passed = passes(cover((self.first, self.last), (0, self.distribution.shards)), at, self.most)
+        for i, (first, last) in enumerate(self.passed):
+            chosen, part = order[at[first] - base : at[last] - base], steps.Part(at[first], at[-1], total)
+            told.append(self._one(self._memory(i), rows, chosen, part, step, dropping, postfix(at, (first, last))))
         heard = self.distribution.gather(STEP, b"".join(told))
         before, n_shards = float(sums[0]), sum(a < b for a, b in pairwise(at))
         activity = self.shares.add(b"".join(heard), n_shards, sums, self.memory)
@@ -140,29 +142,43 @@ class ShardedStep(steps.Step):
         heard = self.distribution.gather(STEP, np.array(own).tobytes())
         return math.fsum(np.frombuffer(b"".join(heard)).tolist())
 
+    def _memory(self, number: int) -> Memory:
+        """With a vector of gradients for the pass of this number."""
+        while len(self.memories) <= number:
+            memory = self.memory
+            self.memories.append(replace(memory, grads=aligned(len(memory.grads), memory.grads.dtype)))
+        return self.memories[number]
+
     def _one(
-        self, memory: Memory, rows: Rows, chosen: np.ndarray, part: steps.Part, step: int, dropping: float
+        self,
+        memory: Memory,
+        rows: Rows,
+        chosen: np.ndarray,
+        part: steps.Part,
+        step: int,
+        dropping: float,
+        shards: np.ndarray,
     ) -> bytes:
-        """The gradient of one shard, and what is told of it."""
-        row = self.shares.row
-        activity = steps.part_gradient(
-            self.backend, self.plan, memory, rows, chosen, part, step, row, self.loss, dropping=dropping
-        )
-        return self.shares.told(activity, memory, len(chosen))
+        """The gradient of shards that pass together, or of one, and what is told of each."""
+        of, at = (self.backend, self.plan, memory, rows, chosen, part, step), self.shares.rows(len(shards))
+        if len(shards) > 1:
+            gradient_of_shards(*of, at, dropping, shards)
+            return self.shares.told_of(at)
+        activity = steps.part_gradient(*of, at[0], self.loss, dropping=dropping)
+        return self.shares.told(activity, len(chosen), memory)
 
     def _reduce(self, at: Sequence[int]) -> None:
         """The tree's sum of the own slice, written to where the update reads it."""
         tree = 0, self.distribution.shards
-        own = self._own_nodes(tree, at)
+        own = self._own_nodes(tree)
         parts = {node: vector[self.part] for node, vector in own.items()}
         if self.comm.size > 1:
             parts |= self._exchanged(tree, at, own)
         add_up(parts, tree, self.slots.grads)
 
-    def _own_nodes(self, tree: Node, at: Sequence[int]) -> dict[Node, np.ndarray]:
-        """The sums of this rank's subtrees, of the whole vector; each is where its first shard with rows was."""
-        pairs = zip(self.own, self.memories, strict=True)
-        filled = {(i, i + 1): memory.grads for i, memory in pairs if at[i] < at[i + 1]}
+    def _own_nodes(self, tree: Node) -> dict[Node, np.ndarray]:
+        """The sums of this rank's subtrees, of the whole vector; each is where that of its first pass was."""
+        filled = {node: memory.grads for node, memory in zip(self.passed, self.memories, strict=False)}
         found = {}
         for node in cover((self.first, self.last), tree):
             below = {leaf: vector for leaf, vector in filled.items() if node[0] <= leaf[0] < node[1]}

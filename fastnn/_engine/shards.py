@@ -50,13 +50,36 @@ def cover(own: Node, of: Node) -> list[Node]:
     return cover(own, left) + cover(own, right)
 
 
+def postfix(at: Sequence[int], node: Node) -> np.ndarray:
+    """A node's shards with rows, int64 ``(shards, 2)``: how many, and how often then the two sums made last are added.
+
+    >>> postfix([0, 2, 5, 7, 10], (0, 4)).tolist()
+    [[2, 0], [3, 1], [2, 0], [3, 2]]
+    """
+    found: list[list[int]] = []
+
+    def walk(first: int, last: int) -> bool:
+        if at[first] == at[last]:
+            return False
+        if last - first == 1:
+            found.append([at[last] - at[first], 0])
+            return True
+        left, right = (walk(*child) for child in children((first, last)))
+        found[-1][1] += left and right
+        return True
+
+    walk(*node)
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
 def add_up(parts: Mapping[Node, np.ndarray], node: Node, out: np.ndarray) -> bool:
     """Write the sum of a node to ``out``, from the parts ``(n,)`` of nodes below it; False where there is none.
 
     ``out`` may be one of the parts. Nodes that are missing are of shards without rows.
     """
     if node in parts:
-        out[...] = parts[node]
+        if not _is(parts[node], out):
+            out[...] = parts[node]
         return True
     rooms = [np.empty(min(BLOCK, len(out)), out.dtype) for _ in range((node[1] - node[0]).bit_length())]
     found = False
@@ -66,6 +89,11 @@ def add_up(parts: Mapping[Node, np.ndarray], node: Node, out: np.ndarray) -> boo
         if made is not None:
             out[first : first + BLOCK] = made
     return found
+
+
+def _is(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two vectors of one length are the same memory: to copy that takes as long as to copy any."""
+    return bool(a.ctypes.data == b.ctypes.data)
 
 
 def _sum(parts: Mapping[Node, np.ndarray], node: Node, where: slice, rooms: Sequence[np.ndarray]) -> np.ndarray | None:

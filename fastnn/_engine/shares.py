@@ -18,10 +18,12 @@ class Shares:
     Attributes
     ----------
     row : ``(n_sums,)``, zeros that a shard's losses and statistics are added to; zeros again when they have been told.
+    is_even : whether all shards tell sums of their rows and nothing else.
     """
 
     def __init__(self, plan: Plan):
-        self.plan, self.row = plan, np.zeros(int(plan.header["n_sums"]))
+        self.plan, self.room = plan, np.zeros((1, int(plan.header["n_sums"])))
+        self.row = self.room[0]
         places = [(int(m["statistic"]), slice(int(m["first"]), int(m["first"] + m["n_sums"]))) for m in plan.metrics]
         self.joined = [(JOINS[code], place) for code, place in places if code in JOINS]
         self.kept = [place for code, place in places if code == StatisticCode.PREDICTIONS]
@@ -36,11 +38,36 @@ class Shares:
             if (kind := OPS[int(op["kind"])]).measures and not op["inference"]:
                 self.measuring.append((op, kind))
 
-    def told(self, activity: float, memory: Memory, n_rows: int) -> bytes:
+        self.is_even = not (self.joined or self.kept or self.measuring)
+
+    def rows(self, n: int) -> np.ndarray:
+        """``(n, n_sums)``, such a row for each of several shards; the first is ``row``."""
+        if len(self.room) < n:
+            self.room = np.zeros((n, len(self.row)))
+            self.row = self.room[0]
+        return self.room[:n]
+
+    def told_of(self, rows: np.ndarray) -> bytes:
+        """The messages of shards that passed together, where ops measure nothing and outputs cost nothing."""
+        if self.is_even:
+            made = np.zeros((len(rows), 1 + rows.shape[1]))
+            made[:, 1:] = rows
+            rows[...] = 0
+            return made.tobytes()
+        told = [self.told(0.0, 0)]  # of self.row, which is the first
+        for row in rows[1:]:
+            self.row[...] = row
+            row[...] = 0
+            told.append(self.told(0.0, 0))
+        return b"".join(told)
+
+    def told(self, activity: float, n_rows: int, memory: Memory | None = None) -> bytes:
         """The message of a shard of so many rows, whose forward pass has left its values in ``memory``."""
         kept = [self.row[place][: 1 + int(self.row[place.start])] for place in self.kept]
         parts = [np.array([activity]), self.row[self.fixed], *kept]
-        parts += [kind.summary(op, self._views(op, memory, n_rows)) for op, kind in self.measuring]
+        for op, kind in self.measuring:
+            assert memory is not None, "there the forward pass has left what is measured"
+            parts.append(kind.summary(op, self._views(op, memory, n_rows)))
         made = np.concatenate(parts).tobytes()
         for part in kept:
             part[...] = 0
@@ -53,6 +80,10 @@ class Shares:
         What ops measured of the shards is pooled, and stands in ``memory`` as if they had measured the batch.
         """
         told, at, activity = np.frombuffer(heard), 0, 0.0
+        if self.is_even:
+            table = told.reshape(n_shards, -1)
+            sums[...] = np.cumsum(np.vstack([sums, table[:, 1:]]), axis=0)[-1]
+            return float(np.cumsum(table[:, 0])[-1])
         summaries: list[list[np.ndarray]] = [[] for _ in self.measuring]
         for _ in range(n_shards):
             activity += told[at]

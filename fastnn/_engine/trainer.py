@@ -180,19 +180,25 @@ class Trainer:
 
     def _take_plan(self) -> None:
         distribution, size = self.trainee.distribution, self.batch_size
-        rows = size if distribution is None else -(-size // distribution.shards)  # of the largest shard
-        entry = self.trainee.plans.training(self.trainee, self._optimizer(), rows, self.kept_rows)
-        self.trainee.plans.last_batch_size = size
-        self.plan, self.pool = entry
-        self.backend, self.frozen = self.choose(self.plan), self.trainee.frozen()
         if distribution is None:
+            self._plan_for(size)
             self.memory = take_memory(self.state, self.plan, self.pool, training=True)
             return
         from fastnn._engine.sharded import ShardedStep
+        from fastnn._engine.together import MOST_ROWS, passes_together
 
+        shard = -(-size // distribution.shards)  # rows of the largest
+        self._plan_for(shard)
         loss = reference.loss if self.trainee.compiled.has_custom_loss else None
+        if loss is None and passes_together(self.plan, self.backend):
+            self._plan_for(max(shard, min(size, MOST_ROWS)))
         self.sharded = ShardedStep(distribution, self.backend, self.plan, self.state, size, loss)
         self.memory = self.sharded.memory
+
+    def _plan_for(self, rows: int) -> None:
+        self.plan, self.pool = self.trainee.plans.training(self.trainee, self._optimizer(), rows, self.kept_rows)
+        self.trainee.plans.last_batch_size = self.batch_size
+        self.backend, self.frozen = self.choose(self.plan), self.trainee.frozen()
 
     def _read_optimizer(self) -> None:
         self.optimizer = self._optimizer()

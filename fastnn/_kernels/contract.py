@@ -37,6 +37,7 @@ from fastnn._plan.records import ANSWER, SOURCE
 
 VERSION = 2  # of these functions; a backend of another package says in CONTRACT which it was written for
 FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train", "predict")
+OF_SHARDS = ("loss_of_shards", "backward_of_shards")  # a backend has both, or is asked for one shard after another
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,33 @@ def backward(
     """Gradients of the block from its outputs' gradients: set in ``grads``, or added when ``accumulate``.
 
     ``activity_scale`` is what penalties on the ops' outputs are multiplied by: 1 over the rows of the batch.
+    """
+    raise NotImplementedError
+
+
+def loss_of_shards(
+    plan: Plan,
+    memory: Memory,
+    targets: Sequence[np.ndarray],
+    weights: Sequence[np.ndarray | None],
+    sums: np.ndarray,
+    scale: float,
+    shards: np.ndarray,
+) -> None:
+    """``loss`` of a block of shards: each as if it were a block, with a row of ``sums``, ``(shards, n_sums)``.
+
+    ``shards`` are as in :func:`backward_of_shards`.
+    """
+    raise NotImplementedError
+
+
+def backward_of_shards(plan: Plan, memory: Memory, inputs: Sequence[np.ndarray], shards: np.ndarray) -> None:
+    """``backward`` of a block of shards, whose gradients are made one by one and added by a tree.
+
+    ``shards`` is int64 ``(shards, 2)``. Each has the next so many rows of the block: their gradients, made from zero,
+    are laid on a stack, and then so many times the two on top become their sum, the lower one first; what is left in
+    the end is set in ``grads``. So the bits are those of ``backward`` called for each shard. Asked for only where
+    :func:`fastnn._engine.together.passes_together`.
     """
     raise NotImplementedError
 

@@ -158,9 +158,7 @@ def part_gradient(
     for first in range(0, len(order), block):
         interrupts.check()
         chosen = order[first : first + block]
-        inputs = [_gathered(memory, value, x, chosen) for value, x in zip(plan.inputs, rows.inputs, strict=True)]
-        targets = [target[chosen] for target in rows.targets]
-        weights = [None if weight is None else weight[chosen] for weight in rows.weights]
+        inputs, targets, weights = taken(plan, memory, rows, chosen)
         backend.forward(plan, memory, inputs, True, step, part.first_row + first, dropping)
         (loss or backend.loss)(plan, memory, targets, weights, sums, scale)
         activity += penalty(plan, memory, len(chosen))
@@ -168,6 +166,15 @@ def part_gradient(
         if after:
             after(first, len(chosen))
     return activity
+
+
+def taken(
+    plan: Plan, memory: Memory, rows: Rows, chosen: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray | None]]:
+    """A block of the rows of these indices: its inputs, written out in the workspace, its targets and its weights."""
+    inputs = [_gathered(memory, value, x, chosen) for value, x in zip(plan.inputs, rows.inputs, strict=True)]
+    targets = [target[chosen] for target in rows.targets]
+    return inputs, targets, [None if weight is None else weight[chosen] for weight in rows.weights]
 
 
 def end_step(

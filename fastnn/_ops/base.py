@@ -152,6 +152,8 @@ class Op:
         of a batch, what is measured of all of it.
     remembers : whether an op leaves something for the next batch when ``settle`` is called, in prediction, too; all
         samples of a batch are one block then.
+    by_shards : whether native kernels make the parameters' gradients of several shards of a block in one pass, where
+        rows are samples.
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     """
 
@@ -173,6 +175,7 @@ class Op:
     summary: Callable[[np.void, Views], np.ndarray] = _unmeasured
     pool: Callable[[np.void, Views, Sequence[np.ndarray]], None] = _unpooled
     remembers: bool = False
+    by_shards: bool = False
     idle: Callable[[Operation], bool] = _never
 
     @property

@@ -71,11 +71,16 @@ cdef extern from "c/kernels.h" nogil:
         void *workspace
         void *owner
 
+    ctypedef struct fnn_shard:
+        int64_t rows, adds
+
     ctypedef struct fnn_block:
         const void *const *inputs
         int64_t rows, first_row, step
         int training, accumulate
         double activity_scale, dropping
+        const fnn_shard *shards
+        int64_t n_shards
 
     ctypedef void (*rows_kernel)(
         const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end) noexcept nogil

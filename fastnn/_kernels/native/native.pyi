@@ -48,6 +48,16 @@ def loss(
 def backward(
     plan: Plan, memory: Memory, inputs: Sequence[np.ndarray], accumulate: bool = False, activity_scale: float = 0.0
 ) -> None: ...
+def loss_of_shards(
+    plan: Plan,
+    memory: Memory,
+    targets: Sequence[np.ndarray],
+    weights: Sequence[np.ndarray | None],
+    sums: np.ndarray,
+    scale: float,
+    shards: np.ndarray,
+) -> None: ...
+def backward_of_shards(plan: Plan, memory: Memory, inputs: Sequence[np.ndarray], shards: np.ndarray) -> None: ...
 def update(
     plan: Plan, memory: Memory, step: int, learning_rate: float, penalty_scale: float = 1.0, decay: float = 1.0
 ) -> float: ...

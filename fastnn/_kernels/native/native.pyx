@@ -3,7 +3,8 @@
 
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
 ``isa`` and ``use_isa`` choose the instruction set; ``prepared.pxi`` has the addresses that the walk works with,
-``own_loops.pxi`` serves loops of a user's own, ``predictor.pxi`` predicts in hot loops, ``testing.pxi`` runs single kernels for tests and benches.
+``own_loops.pxi`` serves loops of a user's own, ``shards.pxi`` has blocks of shards, ``predictor.pxi`` predicts in hot
+loops, ``testing.pxi`` runs single kernels for tests and benches.
 
 Design: addresses of a plan's tables and vectors are taken once and kept on its memory (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
@@ -145,7 +146,7 @@ def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t f
     cdef fnn_block block
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.accumulate = training, step, first_row, 0
-    block.dropping = dropping
+    block.dropping, block.shards = dropping, NULL
     cdef int end, threads = p.threads(block.rows, 1)
     with nogil:
         end = fnn_forward(&p.network, &block, threads)
@@ -154,32 +155,13 @@ def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t f
 
 
 def loss(plan, memory, targets, weights, sums, double scale):
-    cdef Prepared p = _prepared(plan, memory)
-    cdef Py_ssize_t n_bytes = 0
-    cdef fnn_answer answers[FNN_MOST_INPUTS]
-    cdef int64_t rows = len(targets[0])
-    for i, (target, weight) in enumerate(zip(targets, weights, strict=True)):
-        answers[i].target = _address(target, &n_bytes)
-        answers[i].weight = NULL if weight is None else _address(weight, &n_bytes)
-    cdef double *into = <double *>_address(sums, &n_bytes, PyBUF_WRITABLE)
-    cdef uint64_t control
-    with nogil:
-        control = fnn_flush_denormals()
-        p.network.kernels.loss(&p.network.model, answers, p.all_rows, 0, rows, scale, into)
-        fnn_restore(control)
+    cdef fnn_shard all_rows
+    all_rows.rows = len(targets[0])
+    _loss(_prepared(plan, memory), targets, weights, sums, scale, &all_rows, 1)
 
 
 def backward(plan, memory, inputs, bint accumulate=False, double activity_scale=0.0):
-    cdef Prepared p = _prepared(plan, memory)
-    cdef Blocks blocks = Blocks(inputs)
-    cdef fnn_block block
-    block.inputs, block.rows = blocks.inputs, len(inputs[0])
-    block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
-    block.accumulate = accumulate
-    cdef int end, threads = p.threads(block.rows, 2)
-    with nogil:
-        end = fnn_backward(&p.network, &block, threads)
-    _leave(p, end)
+    _backward(_prepared(plan, memory), inputs, accumulate, activity_scale, NULL, 0)
 
 
 def update(plan, memory, int64_t step, double learning_rate, double penalty_scale=1.0, double decay=1.0):
@@ -272,6 +254,7 @@ cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **roo
 
 
 include "own_loops.pxi"
+include "shards.pxi"
 include "predictor.pxi"
 include "stepper.pxi"
 include "testing.pxi"

@@ -22,11 +22,11 @@ static int64_t flat_two(const product *g) { return flat_columns(g, 2); }
 static int64_t flat_three(const product *g) { return flat_columns(g, 3); }
 
 static void multiply_in_place(const product *g) {
-    int64_t j = g->parts && g->parts->a_rows ? 0
-                : g->m == 1                  ? flat_one(g)
-                : g->m == 2                  ? flat_two(g)
-                : g->m == FLAT_ROWS          ? flat_three(g)
-                                             : 0;
+    int64_t j = g->parts && (g->parts->a_rows || g->parts->shards) ? 0
+                : g->m == 1                                        ? flat_one(g)
+                : g->m == 2                                        ? flat_two(g)
+                : g->m == FLAT_ROWS                                ? flat_three(g)
+                                                                   : 0;
     product p = *g;
     if (j == 0 && g->c_row == g->n && !g->add && !(g->start && g->start_row)) p.spills = AHEAD;
     for (int64_t to = (g->n - j - 1) / TILE_WIDTH; to >= 0; to--)
@@ -97,7 +97,11 @@ static int is_narrow(const product *g) {
 /* The segments of a product of one plane when A and B change places. */
 static parts turned_parts(const product *g) {
     if (!g->parts) return (parts){0};
-    return (parts){.segments = g->parts->segments, .a_segment = g->parts->b_segment, .b_segment = g->parts->a_segment};
+    return (parts){.segments = g->parts->segments,
+                   .a_segment = g->parts->b_segment,
+                   .b_segment = g->parts->a_segment,
+                   .shards = g->parts->shards,
+                   .n_shards = g->parts->n_shards};
 }
 
 /* sums (n, width) = rows of B.T @ A.T for rows [i, i + width) of C. */
@@ -170,19 +174,40 @@ static void multiply_narrow(const product *g) {
     }
 }
 
-/* sums (n) = or += the sums of the columns of a (rows, n): rows 0, 4, 8 ..., rows 1, 5 ... apart, because one sum would
- * wait for each addition. */
+/* The sums of up to LANES columns of a (rows, n): rows 0, 4, 8 ..., rows 1, 5 ... apart, because one sum would wait for
+ * each addition. */
+INLINE vf sum_of_columns(int64_t rows, int64_t n, const real *a, int width) {
+    vf part[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4)
+#pragma GCC unroll 4
+        for (int q = 0; q < 4; q++) part[q] = vf_add(part[q], load_part(a + (i + q) * n, width < LANES, width));
+    for (; i < rows; i++) part[i % 4] = vf_add(part[i % 4], load_part(a + i * n, width < LANES, width));
+    return vf_add(vf_add(part[0], part[2]), vf_add(part[1], part[3]));
+}
+
+/* sums (n) = or += the sums of the columns of a (rows, n). */
 static void sum_columns(int64_t rows, int64_t n, const real *a, real *sums, int add) {
     for (int64_t j = 0; j < n; j += LANES) {
         const int width = (int)at_most(n - j, LANES);
-        vf part[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};
-        int64_t i = 0;
-        for (; i + 4 <= rows; i += 4)
-#pragma GCC unroll 4
-            for (int q = 0; q < 4; q++) part[q] = vf_add(part[q], load_part(a + (i + q) * n + j, width < LANES, width));
-        for (; i < rows; i++) part[i % 4] = vf_add(part[i % 4], load_part(a + i * n + j, width < LANES, width));
-        vf sum = vf_add(vf_add(part[0], part[2]), vf_add(part[1], part[3]));
+        vf sum = sum_of_columns(rows, n, a + j, width);
         if (add) sum = vf_add(vf_load_n(sums + j, width), sum);
+        vf_store_n(sums + j, sum, width);
+    }
+}
+
+/* sums (n) = the tree of the sums of the shards' columns of a. */
+static void sum_columns_of_shards(const fnn_shard *shards, int64_t n_shards, int64_t n, const real *a, real *sums) {
+    for (int64_t j = 0; j < n; j += LANES) {
+        const int width = (int)at_most(n - j, LANES);
+        const real *from = a + j;
+        vf kept[SHARDS_KEPT], sum = vf_zero();
+        int depth = 0;
+        for (int64_t s = 0; s < n_shards; from += shards[s++].rows * n) {
+            if (s) kept[depth++] = sum;
+            sum = sum_of_columns(shards[s].rows, n, from, width);
+            for (int64_t adds = shards[s].adds; adds; adds--) sum = vf_add(kept[--depth], sum);
+        }
         vf_store_n(sums + j, sum, width);
     }
 }

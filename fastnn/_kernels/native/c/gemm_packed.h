@@ -65,7 +65,8 @@ static void multiply_block(const product *g, const real *packed_b, real *packed_
                             .start_row = p0 ? g->c_row : g->start_row,
                             .c = c,
                             .c_row = g->c_row,
-                            .add = g->add};
+                            .add = g->add,
+                            .parts = g->parts};
             columns_any(&part, 0, part.n);
         }
 }
@@ -139,9 +140,12 @@ static void multiply_streamed(const product *g) {
 }
 
 static void multiply(const product *g) {
+    const int by_shards = g->parts && g->parts->shards;
     if (is_narrow(g))
         multiply_narrow(g);
-    else if (is_large(g->m, g->n, g->k) && g->m > FLAT_ROWS && g->m <= FEW_M && !g->b_transposed &&
+    else if (by_shards && g->k > BLOCK_K) /* a block is whole shards */
+        multiply_direct(g);
+    else if (!by_shards && is_large(g->m, g->n, g->k) && g->m > FLAT_ROWS && g->m <= FEW_M && !g->b_transposed &&
              !(g->add && g->k > STREAM_K))
         multiply_streamed(g);
     else if (!is_large(g->m, g->n, g->k) || !multiply_large(g))

@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 
+#include "plan.h"
 #include "transpose.h"
 #include "vec_rows.h"
 
@@ -23,15 +24,21 @@
 #define TALL_ROWS (2 * TILE_ROWS) /* of tiles one vector wide, likewise */
 #define SCATTERED_ROWS 8          /* of tiles whose rows of A begin anywhere: each wants a register of its own */
 #define MOST_ROWS (TALL_ROWS > SCATTERED_ROWS ? TALL_ROWS : SCATTERED_ROWS)
+#define MOST_TILE (TILE_ROWS * TILE_VECS > TALL_ROWS ? TILE_ROWS * TILE_VECS : TALL_ROWS) /* vectors of its sums */
 
 /* A sum over several parts of A and B: so many planes, of so many segments, of k numbers each, that begin at these
  * distances; planes of B follow each other. Rows of A begin at a_rows, where it is not NULL, and are dense.
+ *
+ * With shards the k numbers are those of shards, each of which is summed by itself, and what they give is added as
+ * plan.h says: in one part, from zero, with a_row 1 or one row of A.
  *
  * Design: a record of its own, because compilers clear large ones by an instruction that takes as long as a small
  * product. */
 typedef struct {
     const int64_t *a_rows;
     int64_t segments, a_segment, b_segment, planes, a_plane;
+    const fnn_shard *shards;
+    int64_t n_shards;
 } parts;
 
 typedef struct {
@@ -65,8 +72,9 @@ INLINE void store_part(real *p, vf a, int ragged, int n) {
         vf_store(p, a);
 }
 
-/* A of any strides; a_row is 1; rows of A begin anywhere; B comes from memory. */
-enum { STRIDED, PACKED, SCATTERED, STREAMED };
+/* A of any strides; a_row is 1; rows of A begin anywhere; B comes from memory; a_row is 1 and sums are by shards. */
+enum { STRIDED, PACKED, SCATTERED, STREAMED, SHARDED };
+enum { SHARDS_KEPT = 64 }; /* sums that wait to be added: one for each bit of a number of shards */
 
 /* How many rows of a ragged tile are stored with whole vectors: they spill into the next rows, which are written later,
  * since multiply_in_place goes from the last columns to the first. Masked stores of AVX2 take AMD's processors ten
@@ -96,28 +104,68 @@ INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const i
         }
 }
 
-/* sum += A @ B of a tile whose rows of A begin at `row_at` of a, or at multiples of a_row. */
+/* sum += A @ B of a tile, over k numbers. */
+INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
+                    const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
+    const int64_t a_row = from == PACKED || from == SHARDED ? 1 : g->a_row;
+    const int64_t a_column = from == SCATTERED ? 1 : g->a_column, b_row = g->b_row;
+    for (int64_t p = k; p; p--, a += a_column, b += b_row) {
+        vf row[FLAT_VECS];
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
+#pragma GCC unroll 24
+        for (int r = 0; r < rows; r++) {
+            vf number = vf_set1(a[from == SCATTERED ? row_at[r] : r * a_row]);
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
+        }
+        if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
+    }
+}
+
+/* The same over all segments; rows of A begin at `row_at` of a, or at multiples of a_row. */
 INLINE void sum_tile(const product *g, const real *a, const real *b, const int64_t *row_at, int last, const int rows,
                      const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
-    const int64_t a_row = from == PACKED ? 1 : g->a_row, a_column = from == SCATTERED ? 1 : g->a_column;
-    const int64_t b_row = g->b_row;
     for (int64_t segment = g->parts ? g->parts->segments : 1;;) {
-        for (int64_t p = g->k; p; p--, a += a_column, b += b_row) {
-            vf row[FLAT_VECS];
-#pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
-#pragma GCC unroll 24
-            for (int r = 0; r < rows; r++) {
-                vf number = vf_set1(a[from == SCATTERED ? row_at[r] : r * a_row]);
-#pragma GCC unroll 8
-                for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
-            }
-            if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
-#pragma GCC unroll 8
-                for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
-        }
+        sum_run(g, g->k, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--segment <= 0) return;
-        a += g->parts->a_segment - g->k * a_column, b += g->parts->b_segment - g->k * b_row;
+        a += g->parts->a_segment, b += g->parts->b_segment;
+    }
+}
+
+/* sum = kept + sum, where they add; else kept = sum. */
+INLINE void meet_kept(vf *kept, const int adds, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++)
+            if (adds)
+                sum[r][v] = vf_add(kept[r * vecs + v], sum[r][v]);
+            else
+                kept[r * vecs + v] = sum[r][v];
+}
+
+INLINE void set_zero(const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) sum[r][v] = vf_zero();
+}
+
+/* sum = the tree of the shards' sums. */
+INLINE void sum_shards(const product *g, const real *a, const real *b, int last, const int rows, const int vecs,
+                       const int ragged, vf (*sum)[FLAT_VECS]) {
+    const fnn_shard *shard = g->parts->shards;
+    vf kept[SHARDS_KEPT][MOST_TILE], (*top)[MOST_TILE] = kept;
+    for (int64_t left = g->parts->n_shards;; shard++) {
+        set_zero(rows, vecs, sum);
+        sum_run(g, shard->rows, a, b, NULL, last, rows, vecs, ragged, SHARDED, sum);
+        for (int64_t adds = shard->adds; adds; adds--) meet_kept(*--top, 1, rows, vecs, sum);
+        if (!--left) return;
+        meet_kept(*top++, 0, rows, vecs, sum);
+        a += shard->rows * g->a_column, b += shard->rows * g->b_row;
     }
 }
 
@@ -125,15 +173,18 @@ INLINE void sum_tile(const product *g, const real *a, const real *b, const int64
  * from) are constants after inlining. */
 INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs, const int ragged,
                  const int from) {
-    const real *a = g->a + (from == SCATTERED ? 0 : from == PACKED ? i : i * g->a_row), *b = g->b + j;
+    const int dense = from == PACKED || from == SHARDED;
+    const real *a = g->a + (from == SCATTERED ? 0 : dense ? i : i * g->a_row), *b = g->b + j;
     int64_t row_at[MOST_ROWS];
     vf sum[MOST_ROWS][FLAT_VECS];
-#pragma GCC unroll 24
-    for (int r = 0; r < rows; r++) {
-        row_at[r] = from == SCATTERED ? g->parts->a_rows[i + r] : 0;
-#pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) sum[r][v] = vf_zero();
+    if (from == SHARDED) {
+        sum_shards(g, a, b, last, rows, vecs, ragged, sum);
+        store_tile(g, i, j, last, rows, vecs, ragged, sum);
+        return;
     }
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++) row_at[r] = from == SCATTERED ? g->parts->a_rows[i + r] : 0;
+    set_zero(rows, vecs, sum);
     if (g->start) {
         const real *start = g->start + i * g->start_row + j;
 #pragma GCC unroll 24
@@ -233,11 +284,14 @@ static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TI
 COLUMNS_FROM(strided, STRIDED)
 COLUMNS_FROM(packed, PACKED)
 COLUMNS_FROM(scattered, SCATTERED)
+COLUMNS_FROM(sharded, SHARDED)
 
 /* Up to TILE_WIDTH columns from j on. */
 static void columns_any(const product *g, int64_t j, int64_t width) {
     if (g->parts && g->parts->a_rows)
         scattered_columns(g, j, width);
+    else if (g->parts && g->parts->shards)
+        sharded_columns(g, j, width);
     else if (g->a_row == 1)
         packed_columns(g, j, width);
     else

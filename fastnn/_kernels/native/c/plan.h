@@ -216,6 +216,12 @@ typedef struct {
     void *owner;                                       /* whom fnn_visit asks for ops of a user's own */
 } fnn_model;
 
+/* A shard of a block: its rows follow those of the shard before. Its gradients of parameters are made from zero and
+ * laid on a stack; then so many times the two on top become their sum, the lower one first. One is left in the end. */
+typedef struct {
+    int64_t rows, adds;
+} fnn_shard;
+
 /* A block of rows on its way through the ops. */
 typedef struct {
     const void *const *inputs; /* each (rows, numbers a sample) */
@@ -227,6 +233,8 @@ typedef struct {
     int accumulate; /* gradients of parameters are added to those of the blocks before */
     double
         activity_scale; /* what the gradients of activity penalties are multiplied by: 1 over the rows of the batch */
+    const fnn_shard *shards; /* of all its rows, for ops that sum by shards; NULL: none are told apart */
+    int64_t n_shards;
 } fnn_block;
 
 #endif

@@ -66,6 +66,7 @@ static void dense_backward_rows(const fnn_op *op, const fnn_model *model, const 
 /* dw of input features [begin, end), set or added to. */
 static void dense_dw(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate, int64_t begin,
                      int64_t end, real *dw) {
+    const parts by_shards = {.shards = block->shards, .n_shards = block->n_shards};
     const product g = {.m = end - begin,
                        .n = op->n_out,
                        .k = block->rows * op->repeat,
@@ -76,12 +77,17 @@ static void dense_dw(const fnn_op *op, const fnn_model *model, const fnn_block *
                        .b_row = op->n_out,
                        .c = dw,
                        .c_row = op->n_out,
-                       .add = accumulate};
+                       .add = accumulate,
+                       .parts = block->shards ? &by_shards : NULL};
     multiply(&g);
 }
 
 static void dense_db(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate) {
-    sum_columns(block->rows * op->repeat, op->n_out, op_dy(op, model), (real *)model->grads + op->db, accumulate);
+    real *db = (real *)model->grads + op->db;
+    if (block->shards)
+        sum_columns_of_shards(block->shards, block->n_shards, op->n_out, op_dy(op, model), db);
+    else
+        sum_columns(block->rows * op->repeat, op->n_out, op_dy(op, model), db, accumulate);
 }
 
 static void dense_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
