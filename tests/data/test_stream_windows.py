@@ -11,7 +11,6 @@ from fastnn._engine import beside
 from fastnn.data import rooms, stream
 from fastnn.data.orders import ROWS, keyed_order, keyed_places
 
-
 pytestmark = pytest.mark.stream
 
 
