@@ -57,6 +57,11 @@ class Ahead:
             raise error
         return result
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread is at the next call."""
+        return self.asked and self.outcomes.empty()
+
     def close(self, interrupted: bool = False) -> None:
         """End the thread, once it has finished the call that is running; an interrupted caller waits a second."""
         if self.thread is not None:

@@ -6,15 +6,16 @@ is known to all ranks without reading.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from fastnn._base.portions import GivesPortions
 from fastnn._engine.compiled import Trainee
-from fastnn._engine.distribution import Distribution
+from fastnn._engine.distribution import STEP, Distribution
 from fastnn._engine.part_rows import PartRows
 from fastnn._engine.pieces import StreamTrainer
 from fastnn._engine.sources import Source
@@ -73,7 +74,7 @@ class OwnStream(Stream):
     def __init__(
         self, given: GivesPortions, distribution: Distribution, convert: Callable[[Any], Rows], first_pass: int
     ):
-        self.given, self.convert_pieces = given, convert
+        self.given, self.convert_pieces, self.distribution = given, convert, distribution
         self.nothing: Rows | None = None  # of a batch of which this rank has none
         source = ShardSource(given, distribution)
 
@@ -94,13 +95,8 @@ class ShardTrainer(StreamTrainer):
     """Updates on batches of which this rank has its pieces alone."""
 
     def __init__(self, trainee: Trainee, choose: Choose, stream: OwnStream, batch_size: int):
-        if trainee.compiled.keeps:
-            raise ValueError(
-                "a metric that needs all predictions (auc, functions of your own) wants the rows of all ranks beside "
-                "them; with DataParallel on a stream leave it to validation_data"
-            )
         super().__init__(trainee, choose, stream, batch_size)
-        self.given = stream.given
+        self.given, self.distribution = stream.given, stream.distribution
 
     def what(self) -> dict[str, Any]:
         return {**super().what(), "digest of the stream": self.given.digest}
@@ -110,3 +106,33 @@ class ShardTrainer(StreamTrainer):
         assert isinstance(rows, PartRows)
         self.seen += made * (rows.at[-1] - own)
         return made
+
+    def _keep(self, sums: np.ndarray, rows: Rows, order: np.ndarray) -> None:
+        """Of all ranks' rows, for all ranks' predictions are in ``sums``."""
+        if self.keeps:
+            assert isinstance(rows, PartRows)
+            whole = self._with_answers_of_all(rows)
+            super()._keep(sums, whole, np.arange(rows.at[-1], dtype=np.int32))
+
+    def _with_answers_of_all(self, rows: PartRows) -> Rows:
+        """The rows of this rank, with the targets and weights of the whole batch."""
+        distribution = self.distribution
+        size = distribution.comm.size
+        if size == 1:
+            return rows
+        answers = [*rows.targets, *rows.weights]
+        told = b"".join(answer.tobytes() for answer in answers if answer is not None)
+        heard = [memoryview(each) for each in distribution.gather(STEP, told)]
+        firsts = [rows.at[distribution.owned(rank)[0]] for rank in range(size)]
+        lengths = [end - first for first, end in pairwise([*firsts, rows.at[-1]])]
+        whole: list[np.ndarray | None] = []
+        for answer in answers:
+            if answer is None:
+                whole.append(None)
+                continue
+            sizes = [n * answer.dtype.itemsize * math.prod(answer.shape[1:]) for n in lengths]
+            joined = b"".join(each[:n] for each, n in zip(heard, sizes, strict=True))
+            heard = [each[n:] for each, n in zip(heard, sizes, strict=True)]
+            whole.append(np.frombuffer(joined, answer.dtype).reshape(rows.at[-1], *answer.shape[1:]))
+        n = len(rows.targets)
+        return Rows(rows.inputs, tuple(each for each in whole[:n] if each is not None), tuple(whole[n:]))

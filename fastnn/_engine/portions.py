@@ -15,6 +15,7 @@ import numpy as np
 from fastnn._base import interrupts
 from fastnn._base.arguments import integer
 from fastnn._base.portions import GivesPortions, Portion
+from fastnn._engine.beside import Beside
 from fastnn._engine.bookmark import MOST
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.pieces import Pieces
@@ -121,6 +122,7 @@ class PortionTrainer(Pieces):
         self.n_samples = None if stream.steps else given.n_rows
         self.steps = stream.steps or (None if given.n_rows is None else -(-given.n_rows // batch_size))
         self.place = {"pass": stream.passes, "at": stream.at}
+        self.beside = Beside(stream.ahead)
         most = max(given.most_rows or 0, len(stream.first().rows))
         super().__init__(trainee, choose, batch_size, most, new_run(1, (0, 1), shuffle=False))
 
@@ -150,10 +152,11 @@ class PortionTrainer(Pieces):
         assert ready is not None
         left = self.stream.steps - int(run["batch"]) if self.stream.steps else MOST
         piece = self.piece
-        piece["max_steps"], piece["epoch"] = min(int(run["max_steps"]), left), 0
+        run["max_steps"] = steps = self.beside.most(min(int(run["max_steps"]), left))
+        piece["max_steps"], piece["epoch"] = steps, 0
         first = int(piece["batch"])
         try:
-            with np.errstate(all="ignore"):  # as on arrays
+            with np.errstate(all="ignore"), self.beside.call(steps):  # as on arrays
                 made = self._train(run, ready.rows, ready.order, self._rates(run), sums)
         finally:
             self._follow(run, ready, first, sums)

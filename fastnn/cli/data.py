@@ -15,10 +15,11 @@ import numpy as np
 
 from fastnn._base.arguments import nearest, unknown_name
 from fastnn._base.reprs import counted
+from fastnn.cli.streams import TABLES
 from fastnn.datasets import read_idx_folder
 from fastnn.datasets.digits import TARGET, digits_images, digits_table
 from fastnn.datasets.folder import is_picture_folder, read_image_folder
-from fastnn.datasets.idx import idx_array, is_idx
+from fastnn.datasets.idx import PREFIXES, idx_array, is_idx
 from fastnn.datasets.npz import is_npz, npz_arrays
 from fastnn.tables import Reading, Table, table_of
 from fastnn.tables.excel import is_workbook
@@ -106,6 +107,7 @@ def read_source(
     if path.is_dir() and is_picture_folder(path):
         return _from_pictures(path, part, images or Images(), reading.max_bytes)
     if path.is_dir():
+        _check_folder(path, part)
         return _from_arrays(path.name or data, *read_idx_folder(path, part, reading.max_bytes))
     if data in BUNDLED and not path.exists() and images:
         x, y = digits_images(part)
@@ -117,6 +119,18 @@ def read_source(
     if not path.exists():
         raise FileNotFoundError(f"no such file: {data}")
     return _from_bytes(data, path.name, path.read_bytes(), part, target, reading)
+
+
+def _check_folder(folder: Path, part: str) -> None:
+    """``ValueError`` for a folder in which there is nothing to read."""
+    if any(folder.glob(f"{PREFIXES[part]}-images*")):
+        return
+    deeper = next((path for path in folder.rglob("*") if path.suffix.lower() in TABLES), None)
+    mend = f"; there is {deeper}: a pattern in quotes or --stream reads it" if deeper else ""
+    raise ValueError(
+        f"the folder {folder} has no table ({', '.join(TABLES)}), no folder of pictures for each class, and no "
+        f"{PREFIXES[part]}-images-idx3-ubyte, as MNIST's has{mend}"
+    )
 
 
 def _standard_input() -> bytes:

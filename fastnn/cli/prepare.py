@@ -37,6 +37,11 @@ class Prepared:
     numbers: tuple[np.ndarray, ...] = ()  # of their rows in the file, from 1
     unit, n_steps = "row", None
 
+    @property
+    def points(self) -> tuple[Any, np.ndarray]:
+        """Encoded rows and targets that can be drawn."""
+        return self.x, self.y
+
     def weights(self, y: np.ndarray) -> np.ndarray | None:
         """How much each row counts, ``(n,)``; None where all count alike."""
         return None if self.class_weights is None else self.class_weights[y]

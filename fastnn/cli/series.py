@@ -85,6 +85,11 @@ class PreparedSeries:
             return None
         return self.rows_of.x(self.later, self.features.window), self._y(self.later)
 
+    @property
+    def points(self) -> tuple[Any, np.ndarray]:
+        """Windows and targets that can be drawn."""
+        return self.x, self.y
+
     def rows(self) -> Rows:
         """What ``fit`` takes; classes that only held-out windows have do not tell when to stop."""
         y, weights = self.y, self.class_weights

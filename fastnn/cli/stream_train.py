@@ -19,7 +19,6 @@ from fastnn.cli.recipe import SHARE, choose_recipe
 from fastnn.cli.report import Report
 from fastnn.cli.streams import check_options, described, reading
 from fastnn.data.arrow import Tables
-from fastnn.data.csv_blocks import CsvOptions
 from fastnn.data.encoders import TableEncoder
 from fastnn.data.encoding import Learned, inputs_of, learn, with_targets
 from fastnn.data.files import find_files
@@ -51,6 +50,11 @@ class PreparedStream:
         """As long as the rows to train on."""
         return range(self.stream.n_rows or 0)
 
+    @property
+    def points(self) -> tuple[Any, np.ndarray] | None:
+        """Encoded rows and targets that can be drawn: those that are in memory."""
+        return self.held_out
+
     def sized(self, batch_size: int) -> PreparedStream:
         """The same with batches of so many rows."""
         how = replace(self.stream.how, batch_size=batch_size)
@@ -79,8 +83,7 @@ def prepare_stream(arguments: argparse.Namespace, seed: int) -> PreparedStream:
     if arguments.target is None:
         raise ValueError("say with --target which column to predict")
     files = find_files(arguments.data, "DATA")
-    said = reading(arguments)
-    tables = Tables(files, CsvOptions(said["separator"], said["decimal"]))
+    tables = Tables(files, reading(arguments))
     columns = inputs_of(tables, arguments.target)
     found = described(files, int(tables.rows.sum()), len(columns))
     print(f"{found} to predict {arguments.target!r} from, read while they train")
@@ -144,8 +147,5 @@ def _classes(learned: Learned) -> str:
 
 
 def recipe_of(arguments: argparse.Namespace, prepared: PreparedStream) -> Any:
-    """How to train; L-BFGS, which takes all rows at once, is refused."""
-    recipe = choose_recipe(arguments, len(prepared.y), prepared.held_out is not None)
-    if recipe.batch_size >= max(2, len(prepared.y)) and arguments.optimizer == "lbfgs":
-        raise ValueError("--optimizer lbfgs takes all rows at once, and DATA is read as a stream; take another one")
-    return recipe
+    """How to train."""
+    return choose_recipe(arguments, len(prepared.y), prepared.held_out is not None)

@@ -15,7 +15,6 @@ from fastnn.cli.output import check_output
 from fastnn.cli.report import Report
 from fastnn.cli.streams import check_options, reading
 from fastnn.data.arrow import Tables
-from fastnn.data.csv_blocks import CsvOptions
 from fastnn.data.encoders import TableEncoder
 from fastnn.data.encoding import with_targets
 from fastnn.data.files import find_files
@@ -81,9 +80,7 @@ def _tables(arguments: argparse.Namespace, encoding: Encoding) -> Tables:
     check_options(arguments)
     if not isinstance(encoding.features, TableFeatures):
         raise ValueError("this model is not of the rows of a table, and DATA is read as a stream; give one file")
-    said = reading(arguments)
-    text = tuple(encoding.reading().as_text)
-    return Tables(find_files(arguments.data, "DATA"), CsvOptions(said["separator"], said["decimal"], text=text))
+    return Tables(find_files(arguments.data, "DATA"), reading(arguments, encoding.reading().as_text))
 
 
 def _names(given: list[str], tables: Tables) -> list[str]:

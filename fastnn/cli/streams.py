@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from fastnn._base.reprs import counted
+from fastnn.data.csv_blocks import CsvOptions
 from fastnn.data.files import KINDS, WILD
 
 LARGE = 2**30  # bytes of a file from which on it is not read into memory as a whole
 TABLES = tuple(ending for ending, kind in KINDS.items() if kind not in ("NPZ", "NPY"))
-NEEDS_MEMORY = {
-    "text": "--text",
-    "window": "--window",
-    "image_size": "--image-size",
-    "augment": "--augment",
-    "preset": "--preset",
-    "cv": "--cv",
-    "watch": "--watch",
-    "report": "--report",
-    "encoding": "--encoding",
+NEEDS_MEMORY = {  # options, and why not
+    "text": "words are counted in texts that are all in memory",
+    "window": "windows are cut from series that are all in memory",
+    "image_size": "it is of pictures",
+    "augment": "it is of pictures",
+    "skip_damaged": "it is of pictures",
+    "preset": "its networks train on different rows of a table in memory; a stream trains one network",
+    "cv": "its networks train on different rows of a table in memory; a stream trains one network",
+    "report": "it is of a table in memory",
 }
+ONE_BATCH = "lbfgs"
 
 
 def is_streamed(arguments: argparse.Namespace) -> bool:
@@ -59,18 +61,26 @@ def _is_folder_of_tables(folder: Path) -> bool:
 
 
 def check_options(arguments: argparse.Namespace) -> None:
-    """``ValueError`` for an option that needs all rows in memory."""
-    for name, option in NEEDS_MEMORY.items():
-        if getattr(arguments, name, None) is not None:
-            why = "CSV is read as utf-8" if name == "encoding" else "that needs all rows in memory"
-            raise ValueError(f"{option} cannot be had on DATA that is read as a stream: {why}; leave it out")
+    """``ValueError`` for an option that needs all rows in memory, or would not act."""
+    for name, why in NEEDS_MEMORY.items():
+        if getattr(arguments, name, None) not in (None, False):
+            raise _refused(f"--{name.replace('_', '-')}", why)
     if getattr(arguments, "network", None) not in (None, "mlp"):
-        raise ValueError(f"--network {arguments.network} cannot be had on DATA that is read as a stream; leave it out")
+        raise _refused(f"--network {arguments.network}", "the rows of tables train an mlp")
+    if getattr(arguments, "optimizer", None) == ONE_BATCH:
+        raise _refused(f"--optimizer {ONE_BATCH}", "it takes all rows at once; take another one")
 
 
-def reading(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the command line says of CSV, as :func:`fastnn.data.stream` takes it."""
-    return {"separator": arguments.separator, "decimal": arguments.decimal or "."}
+def _refused(option: str, why: str) -> ValueError:
+    return ValueError(
+        f"{option} cannot be had on DATA that is read as a stream, for {why}. Leave it out, or give one file of rows "
+        f"that fit into memory, without --stream"
+    )
+
+
+def reading(arguments: argparse.Namespace, text: Collection[str] = ()) -> CsvOptions:
+    """What the command line says of CSV; ``text`` are columns that are never numbers."""
+    return CsvOptions(arguments.separator, arguments.decimal or ".", arguments.encoding or "utf-8", tuple(text))
 
 
 def described(files: list[Any], n_rows: int, n_columns: int) -> str:

@@ -96,7 +96,7 @@ def _fit(prepared: Any, arguments: argparse.Namespace, recipe: Recipe, watch: An
     if watch:
         from fastnn.watch.command import describe
 
-        describe(watch, prepared.encoding, prepared.x, prepared.y, recipe.patience is not None)
+        describe(watch, prepared.encoding, prepared.points, recipe.patience is not None)
     began = time.perf_counter()
     trained = fit_all(lambda d: build(prepared, arguments, recipe, seed, d), recipe, prepared.rows(), arguments, watch)
     return _finish(arguments, prepared, trained, time.perf_counter() - began, watch, seed)

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer, shown
 from fastnn.data.batches import Batches
+from fastnn.data.csv_blocks import CsvOptions
 from fastnn.data.files import File, check_dataset, find_files, names_files
 from fastnn.data.passes import How, window_of
 from fastnn.data.sources import Source
@@ -32,6 +33,7 @@ def stream(
     dtype: Any = "float32",
     separator: str | None = None,
     decimal: str = ".",
+    charset: str = "utf-8",
     text: Sequence[str] = (),
 ) -> Stream:
     """A stream of batches for ``fit``, ``evaluate`` and ``predict``, of which a few row groups are in memory.
@@ -56,8 +58,8 @@ def stream(
     shuffle : whether passes have orders of their own, keyed by ``seed`` and the number of the pass.
     seed : whole number from 0 on, from which all orders follow.
     dtype : of inputs, weights and targets with fractions; a target of whole numbers is int64.
-    separator, decimal, text : of CSV: what stands between columns (found out where it is None), before fractions, and
-        which columns are never numbers.
+    separator, decimal, charset, text : of CSV: what stands between columns (found out where it is None), before
+        fractions, how letters are stored, as ``"latin-1"``, and which columns are never numbers.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def stream(
         if any(option is not None for option in options):
             raise TypeError("target, columns, weight, filters and encoding are of files; batches have theirs in them")
         return Stream(Batches(source, kind), how)
-    made = _source(find_files(names), options, kind, (separator, decimal, tuple(text)))
+    made = _source(find_files(names), options, kind, CsvOptions(separator, decimal, charset, tuple(text)))
     return Stream(made, How(how.batch_size, window_of(made, window), how.shuffle, how.seed))
 
 
@@ -133,7 +135,7 @@ def _names_of(source: Any) -> Any:
     return None
 
 
-def _source(files: list[File], options: tuple[Any, ...], dtype: np.dtype, csv: tuple[Any, ...]) -> Source:
+def _source(files: list[File], options: tuple[Any, ...], dtype: np.dtype, csv: CsvOptions) -> Source:
     target, columns, weight, filters, encoding = options
     if files[0].kind in ("NPZ", "NPY"):
         from fastnn.data.shards import npy_shards, npz_shards

@@ -18,9 +18,10 @@ import numpy as np
 from fastnn.data.csv_blocks import CsvFile, CsvOptions
 from fastnn.data.encoders import MatrixEncoder, TableEncoder
 from fastnn.data.files import File, listed
-from fastnn.data.sources import Arrays, Source
+from fastnn.data.sources import Arrays, Parts, Source
 
 Encoder = MatrixEncoder | TableEncoder
+BUFFER_BYTES = 2**16  # of a column that are read from a Parquet file at a time
 
 
 def pyarrow_dataset() -> Any:
@@ -59,7 +60,16 @@ class ParquetFile:
         return int(self.fragment.subset(row_group_ids=[place]).count_rows(filter=filters, **self.options))
 
     def read(self, place: int, columns: Sequence[str], filters: Any) -> Any:
-        """Columns of a group, an Arrow table."""
+        """Columns of a group, an Arrow table.
+
+        Without a filter by Parquet's own reader, which takes two thirds of the time of a scan.
+        """
+        if filters is None:
+            from pyarrow import parquet
+
+            options = {"metadata": self.fragment.metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES}
+            with parquet.ParquetFile(self.fragment.path, **options) as opened:
+                return opened.read_row_group(place, list(columns), use_threads=False).select(list(columns))
         group = self.fragment.subset(row_group_ids=[place])
         return group.to_table(
             columns=list(columns), filter=filters, batch_size=max(1, self.rows[place]), **self.options
@@ -215,6 +225,11 @@ class Tables(Source):
     def read(self, group: int, mask: np.ndarray | None = None) -> Arrays:
         table = self.table(group, self.encoder.columns, mask)
         return self.encoder(table, self.where(group))
+
+    def parts(self, group: int, mask: np.ndarray | None = None) -> Parts[Any]:
+        table = self.table(group, self.encoder.columns, mask)
+        make = self.encoder.parts if isinstance(self.encoder, MatrixEncoder) else self.encoder
+        return make(table, self.where(group))
 
     def _count(self, number: int, place: int) -> int:
         file = self.opened[number]

@@ -5,6 +5,7 @@ A first reading of the bytes finds the ends of lines that no quotes enclose; blo
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Collection, Sequence
@@ -47,6 +48,7 @@ class CsvFile:
         import pyarrow
 
         self.path, self.options = file.path, options
+        check_charset(options.encoding)
         if "16" in options.encoding or "32" in options.encoding:
             raise ValueError(f"{file.path}: a stream reads CSV in {BYTE_ENCODINGS}; {options.encoding} is none")
         with open(file.path, "rb") as opened:
@@ -54,13 +56,25 @@ class CsvFile:
             start = opened.tell()
             look = (line + opened.read(LOOK)).decode(options.encoding, "replace").removeprefix("\ufeff")
         self.separator = options.separator or find_separator(look)
-        first = next(csv.reader([line.decode(options.encoding).removeprefix("\ufeff")], delimiter=self.separator), [])
+        first = next(csv.reader([self._first_line(line)], delimiter=self.separator), [])
         self.names = header(file.path, iter([(1, first)]))
         self.blocks = list(find_blocks(file.path, start, BLOCK_BYTES))
         self.rows = [rows for _, _, rows in self.blocks]
         self.schema = pyarrow.schema([])
         if self.blocks:
             self.schema = self._schema()
+
+    def _first_line(self, line: bytes) -> str:
+        try:
+            return line.decode(self.options.encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            raise self._other_charset(error.reason) from None
+
+    def _other_charset(self, reason: str) -> ValueError:
+        return ValueError(
+            f"{self.path} is not in {self.options.encoding} ({reason}); say which it is in, such as latin-1 or cp1252: "
+            f"--encoding on the command line, charset= of a stream"
+        )
 
     def have_text(self, names: Collection[str]) -> None:
         """Read these columns as text."""
@@ -87,6 +101,9 @@ class CsvFile:
 
         every = max(1, len(self.blocks) // LOOKED_AT)
         looked = [self._parsed(place, {}, self.names).schema for place in range(0, len(self.blocks), every)]
+
+        if any(kinds.is_binary(kind) for schema in looked for kind in schema.types):
+            raise self._other_charset("there are bytes that are no letters in it")
 
         def is_number(name: str) -> bool:
             found = [schema.field(name).type for schema in looked]
@@ -123,6 +140,14 @@ class CsvFile:
             ),
             memory_pool=pyarrow.system_memory_pool(),
         )
+
+
+def check_charset(name: str) -> None:
+    """``ValueError`` for a name that none has."""
+    try:
+        codecs.lookup(name)
+    except (LookupError, TypeError):
+        raise ValueError(f"no charset has the name {name!r}; utf-8, latin-1 and cp1252 are some") from None
 
 
 def find_blocks(path: str, start: int, block_bytes: int) -> Any:

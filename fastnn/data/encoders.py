@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.data.sources import Arrays, check_numbers
+from fastnn.data.rooms import Columns
+from fastnn.data.sources import Arrays, Parts, check_numbers
 from fastnn.tables.arrow_csv import floats
 from fastnn.tables.columns import CodeFeature
 from fastnn.tables.encoding import Encoding
@@ -18,7 +19,6 @@ from fastnn.tables.reading import Reading
 from fastnn.tables.table import Table, Text, with_gaps
 from fastnn.tables.target import Classes, as_numbers
 
-BLOCK = 2048  # rows that are written side by side at a time, so that they stay in the cache
 FLOAT = np.dtype(np.float32)
 
 
@@ -49,18 +49,25 @@ class MatrixEncoder:
 
     def __call__(self, table: Any, where: str) -> Arrays:
         """The arrays of a group of rows; ``ValueError`` that says where for a gap or a number that is not finite."""
-        x = side_by_side([column_values(table, name, where) for name in self.inputs], len(table), self.dtype)
-        check_numbers(where, "the columns of inputs", x)
-        return Arrays((x,), self._target(table, where), weights_of(table, self.weight, self.dtype, where))
+        parts = self.parts(table, where)
+        return Arrays(parts.x, parts.y, parts.weight).like([part.array() for part in parts.all])
 
-    def _target(self, table: Any, where: str) -> np.ndarray | None:
-        if self.target is None:
-            return None
-        values = [column_values(table, name, where) for name in self.targets]
-        whole = all(each.dtype.kind in "iub" for each in values)
-        y = side_by_side(values, len(table), np.dtype(np.int64) if whole else self.dtype)
-        check_numbers(where, f"the target {self.target!r}", y)
-        return y[:, 0] if isinstance(self.target, str) and y.shape[1] == 1 else y
+    def parts(self, table: Any, where: str) -> Parts[Any]:
+        """The columns of a group of rows, which nobody has looked at for numbers that are not finite."""
+        n = len(table)
+        x = Columns(n, self._values(table, self.inputs, where), self.dtype, where, "the columns of inputs")
+        y = weight = None
+        if self.target is not None:
+            values = self._values(table, self.targets, where)
+            dtype = np.dtype(np.int64) if all(each.dtype.kind in "iub" for each in values) else self.dtype
+            y = Columns(n, values, dtype, where, f"the target {self.target!r}", isinstance(self.target, str))
+        if self.weight is not None:
+            values = self._values(table, [self.weight], where)
+            weight = Columns(n, values, self.dtype, where, f"the column {self.weight!r} of weights", True)
+        return Parts((x,), y, weight)
+
+    def _values(self, table: Any, names: Sequence[str], where: str) -> list[np.ndarray]:
+        return [column_values(table, name, where) for name in names]
 
 
 class TableEncoder:
@@ -203,15 +210,3 @@ def values_of(chunk: Any) -> np.ndarray:
     dtype = np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
     found: np.ndarray = np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * dtype.itemsize)
     return found
-
-
-def side_by_side(columns: Sequence[np.ndarray], n: int, dtype: np.dtype) -> np.ndarray:
-    """Columns ``(n,)`` and ``(n, width)`` as one array of rows."""
-    flat = [column if column.ndim > 1 else column[:, None] for column in columns]
-    made = np.empty((n, sum(column.shape[1] for column in flat)), dtype)
-    places = np.cumsum([0, *(column.shape[1] for column in flat)])
-    for first in range(0, n, BLOCK):
-        rows = slice(first, first + BLOCK)
-        for column, low, high in zip(flat, places, places[1:], strict=False):
-            made[rows, low:high] = column[rows]
-    return made

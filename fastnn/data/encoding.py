@@ -54,6 +54,7 @@ def fit_encoding(
     options: FeatureOptions | None = None,
     separator: str | None = None,
     decimal: str = ".",
+    charset: str = "utf-8",
     text: Sequence[str] = (),
 ) -> Encoding:
     """The encoding of the raw columns of files, from one pass over them in bounded memory.
@@ -64,7 +65,7 @@ def fit_encoding(
 
     Parameters
     ----------
-    source, columns, filters, separator, decimal, text : as :func:`stream` takes them, of files with columns.
+    source, columns, filters, separator, decimal, charset, text : as :func:`stream` takes them, of files with columns.
     target : the column to predict. Rows in which it is a gap have to be left out by ``filters``.
     task : ``"classify"`` or ``"regress"``; None decides by the target.
     options : how columns become numbers.
@@ -89,7 +90,7 @@ def fit_encoding(
     if hasattr(source, "files"):
         check_dataset(source)
     files = find_files(list(source.files) if hasattr(source, "files") else source)
-    tables = Tables(files, CsvOptions(separator, decimal, text=tuple(text)), expression(filters))
+    tables = Tables(files, CsvOptions(separator, decimal, charset, tuple(text)), expression(filters))
     wanted = inputs_of(tables, target, columns)
     return learn(tables, wanted, target, task, options or FeatureOptions()).encoding
 

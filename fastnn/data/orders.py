@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastnn._base import placing
 from fastnn._base.random import words
 
 GROUPS, ROWS, HELD_OUT, SAMPLED = 0x41000000, 0x42000000, 0x43000000, 0x44000000  # streams of random numbers
@@ -27,6 +28,16 @@ def keyed_order(seed: int, stream: int, epoch: int, first: int, count: int) -> n
         keys[begin : begin + BLOCK] = (drawn << np.uint64(32)) + np.arange(begin, begin + len(drawn), dtype=np.uint64)
     keys.sort()
     return keys.astype(np.uint32).view(np.int32)
+
+
+def keyed_places(seed: int, stream: int, epoch: int, first: int, count: int) -> np.ndarray:
+    """Where each of ``0 .. count - 1`` stands in :func:`keyed_order`, int32."""
+    places = np.empty(count, np.int32)
+    if placing.compiled is not None:
+        placing.compiled.keyed_places(seed % 2**64, stream, epoch, first, places)
+    else:
+        places[keyed_order(seed, stream, epoch, first, count)] = np.arange(count, dtype=np.int32)
+    return places
 
 
 def held_out(seed: int, share: float, first: int, count: int) -> np.ndarray:

@@ -15,8 +15,9 @@ import numpy as np
 
 from fastnn._base.portions import Portion
 from fastnn.data.batches import Batches
-from fastnn.data.orders import GROUPS, ROWS, held_out, keyed_order
-from fastnn.data.sources import Arrays, Room, Source
+from fastnn.data.orders import GROUPS, ROWS, held_out, keyed_order, keyed_places
+from fastnn.data.rooms import Room
+from fastnn.data.sources import Arrays, Parts, Source
 
 WINDOW_BYTES = 2**26  # of rows as they are read, where the user says no window
 
@@ -52,11 +53,26 @@ def cut_of(batch_size: int, shards: int, shard: int) -> tuple[int, int]:
     return shard * batch_size // shards, (shard + 1) * batch_size // shards
 
 
-def ordered(how: How, stream: int, number: int, first: int, count: int) -> np.ndarray:
-    """``0 .. count - 1``, in a keyed order where it is shuffled."""
+def groups_of(how: How, number: int, n_groups: int) -> np.ndarray:
+    """The row groups of a shard, in the order of a pass."""
+    own = np.arange(n_groups)[how.shard[0] :: how.shard[1]]
     if not how.shuffle:
-        return np.arange(count, dtype=np.int32)
-    return keyed_order(how.seed, stream + how.shard[0], number, first, count)
+        return own
+    found: np.ndarray = own[keyed_order(how.seed, GROUPS + how.shard[0], number, 0, len(own))]
+    return found
+
+
+class Window:
+    """Room for the rows of a window, into which its groups are put one by one; each row has its place in the order."""
+
+    def __init__(self, room: Room, places: np.ndarray | None):
+        self.room, self.places, self.begun = room, places, 0
+
+    def put(self, parts: Parts[Any], where: str) -> None:
+        """Write the rows of the next group."""
+        own = slice(self.begun, self.begun + len(parts))
+        self.begun = own.stop
+        self.room.put(parts, where, None if self.places is None else self.places[own])
 
 
 class Cutter:
@@ -80,20 +96,32 @@ class Cutter:
         self.passed += count
         return True
 
-    def portion(self, room: Room, where: str, is_last: bool) -> Portion | None:
-        """The whole batches of rows that are left and those of a window in ``room``; None for less than one."""
-        arrays, n_left = room.arrays(), self.n_left
-        count = len(arrays) - n_left
-        order = ordered(self.how, ROWS, self.number, self.passed, count)[max(0, self.skip - self.passed) :] + n_left
-        order = np.concatenate([np.arange(n_left, dtype=np.int32), order.astype(np.int32)])
+    def window(self, count: int, before: str = "what is left of the window before") -> Window:
+        """Room for the next window, of so many rows, behind what is left of those ``before``, as errors call it."""
+        n_left, skipped = self.n_left, max(0, self.skip - self.passed)
+        room, how = Room(n_left + count - skipped), self.how
+        if self.left is not None:
+            room.put(self.left, before)
+        places = None
+        if how.shuffle:
+            places = keyed_places(how.seed, ROWS + how.shard[0], self.number, self.passed, count)
+            places += np.int32(n_left - skipped)
+        elif skipped:
+            places = np.arange(-skipped, count - skipped, dtype=np.int32)
         self.passed += count
-        whole = len(order) if is_last else len(order) // self.size * self.size
-        self.left = arrays.take(order[whole:]) if whole < len(order) else None
+        return Window(room, places)
+
+    def portion(self, room: Room, is_last: bool) -> Portion | None:
+        """The whole batches of a window that has been written; None for less than one."""
+        arrays, n = room.arrays(), room.n_rows
+        whole = n if is_last else n // self.size * self.size
+        self.left = arrays.like([array[whole:].copy() for array in arrays.all]) if whole < n else None
         if not whole:
             return None
         first, self.batch = self.batch, self.batch + -(-whole // self.size)
-        x = arrays.x[0] if len(arrays.x) == 1 else list(arrays.x)
-        return Portion(x, arrays.y, arrays.weight, order[:whole], self.number, first, is_last)
+        arrays = arrays.take(slice(whole))
+        order = np.arange(whole, dtype=np.int32)
+        return Portion(arrays.batch_of_inputs(), arrays.y, arrays.weight, order, self.number, first, is_last)
 
 
 def of_groups(
@@ -106,8 +134,7 @@ def of_groups(
     rows : of each group that count; ``firsts`` is the number of each one's first row in the data.
     size : rows of a batch, of this shard's piece of it.
     """
-    own = np.arange(len(rows))[how.shard[0] :: how.shard[1]]
-    own = own[ordered(how, GROUPS, number, 0, len(own))]
+    own = groups_of(how, number, len(rows))
     own = own[rows[own] > 0]
     cutter = Cutter(how, size, number, first_batch)
     for first in range(0, len(own), how.window):
@@ -128,13 +155,11 @@ def _read(
     cutter: Cutter,
     is_last: bool,
 ) -> Portion | None:
-    room = Room(cutter.n_left + int(sum(rows[group] for group in window)))
-    if cutter.left is not None:
-        room.put(cutter.left, "what is left of the window before")
+    to = cutter.window(int(sum(rows[group] for group in window)))
     for group in map(int, window):
         mask = None if part is None else part.mask(int(firsts[group]), int(source.rows[group]))
-        room.put(source.read(group, mask), source.where(group))
-    return cutter.portion(room, "", is_last)
+        to.put(source.parts(group, mask), source.where(group))
+    return cutter.portion(to.room, is_last)
 
 
 def of_batches(source: Batches, how: How, window_bytes: int, number: int, first_batch: int) -> Iterator[Portion]:
@@ -157,11 +182,11 @@ def of_batches(source: Batches, how: How, window_bytes: int, number: int, first_
 
 
 def _joined(source: Batches, held: list[Arrays], cutter: Cutter, is_last: bool) -> Portion | None:
-    room = Room(cutter.n_left + sum(map(len, held)))
-    parts = [*([] if cutter.left is None else [cutter.left]), *held]
-    for number, arrays in enumerate(parts):
-        room.put(arrays, f"a batch of {source.name}" if number else f"the first batch of {source.name}")
-    return cutter.portion(room, source.name, is_last)
+    first = f"the first batch of {source.name}"
+    to = cutter.window(sum(map(len, held)), first)
+    for arrays in held:
+        to.put(arrays, f"a batch of {source.name}" if to.room.filled else first)
+    return cutter.portion(to.room, is_last)
 
 
 def _windows(source: Batches, how: How, window_bytes: int) -> Iterator[list[Arrays]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from fastnn.data.files import File, listed
 from fastnn.tables.parquet import index_columns
 
 
-def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dtype, csv: tuple[Any, ...]) -> Tables:
+def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dtype, csv: CsvOptions) -> Tables:
     """The rows of files with columns, and what makes arrays of them."""
     target, columns, weight, filters, encoding = options
-    text = csv[2]
+    text = csv.text
     if encoding is not None:
         if columns is not None:
             raise TypeError("an encoding knows its columns; leave columns out")
@@ -25,7 +26,7 @@ def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dty
         if target not in (None, False, encoding.row_target.name):
             raise ValueError(f"the encoding predicts {encoding.row_target.name!r}, got target={target!r}")
         text = tuple({*text, *encoder.how.as_text})
-    source = Tables(files, CsvOptions(csv[0], csv[1], text=text), expression(filters))
+    source = Tables(files, replace(csv, text=text), expression(filters))
     if encoding is not None:
         return source.encoded_by(encoder)
     index = index_columns(source.schema.metadata)

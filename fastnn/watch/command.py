@@ -33,10 +33,16 @@ def watching(arguments: argparse.Namespace) -> Iterator[Watch]:
         yield watch
 
 
-def describe(watch: Watch, encoding: Encoding, x: Any, y: np.ndarray, open_ended: bool) -> None:
-    """Give the page what it shows of the rows; ``open_ended`` is whether the last epoch is but a bound."""
+def describe(watch: Watch, encoding: Encoding, points: tuple[Any, np.ndarray] | None, open_ended: bool) -> None:
+    """Give the page what it shows of the rows.
+
+    Parameters
+    ----------
+    points : encoded rows and targets; None where none are in memory.
+    open_ended : whether the last epoch is but a bound.
+    """
     watch.settings = {"data": encoding.trained["data"]}
-    watch.plane, watch.open_ended = plane_of(encoding, x, y), open_ended
+    watch.plane, watch.open_ended = None if points is None else plane_of(encoding, *points), open_ended
 
 
 def serve(watch: Watch, seconds: float | None) -> None:

@@ -183,6 +183,7 @@ def test_train_leaves_out_rows_without_a_target_and_weighs_classes(tmp_path, cap
         (("--text", "city"), "--text cannot be had on DATA that is read as a stream"),
         (("--network", "gru"), "--network gru cannot be had"),
         (("--preset", "best"), "--preset cannot be had"),
+        (("--cv", "3"), "a stream trains one network. Leave it out, or give one file of rows that fit into memory"),
         (("--optimizer", "lbfgs"), "takes all rows at once"),
     ],
 )
@@ -195,6 +196,52 @@ def test_options_that_need_all_rows_are_refused(tmp_path, capsys, said, match):
     assert code != 0
     assert match in err
     assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_csv_of_another_encoding_trains(tmp_path, capsys):
+    rows = "".join(f"{i % 13};{'ja' if i % 2 else 'nö'}\n" for i in range(300))
+    (tmp_path / "a.csv").write_text("größe;antwort\n" + rows, encoding="latin-1")
+    asked = ("--target", "antwort", "--epochs", 1, "--seed", 1, "--out", tmp_path / "m.safetensors", "--stream")
+    code, out, err = run(capsys, "train", tmp_path / "a.csv", *asked, "--encoding", "latin-1")
+    assert code == 0, err
+    assert "2 classes: ja, nö" in out
+    code, _, err = run(capsys, "train", tmp_path / "a.csv", *asked)
+    assert code != 0
+    assert "--encoding" in err
+    told = ("--encoding", "latin-1", "--out", tmp_path / "out.csv")
+    code, _, err = run(capsys, "predict", tmp_path / "m.safetensors", tmp_path / "a.csv", "--stream", *told)
+    assert code == 0, err
+    code, out, err = run(
+        capsys, "evaluate", tmp_path / "m.safetensors", tmp_path / "a.csv", "--stream", "--encoding", "latin-1"
+    )
+    assert code == 0, err
+    assert "300 rows" in out
+
+
+def test_a_stream_can_be_watched(tmp_path, capsys):
+    from pyarrow import parquet
+
+    columns = raw()
+    parquet.write_table(
+        pa.table({"a": columns["a"], "b": columns["a"][::-1], "y": columns["y"]}), tmp_path / "a.parquet"
+    )
+    asked = ("--target", "y", "--epochs", 2, "--seed", 1, "--stream", "--out", tmp_path / "m.safetensors")
+    for share in (0.2, 0):
+        watch = ("--watch", 0, "--watch-seconds", 0, "--validation", share)
+        code, out, err = run(capsys, "train", tmp_path / "a.parquet", *asked, *watch)
+        assert code == 0, err
+        assert "watch the training at" in out
+
+
+def test_a_folder_with_nothing_to_read_says_what_could_be_there(tmp_path, capsys):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    asked = ("--target", "y", "--out", tmp_path / "m.safetensors")
+    code, _, err = run(capsys, "train", tmp_path / "deep", *asked)
+    assert code != 0
+    assert "has no table (.parquet" in err
+    (tmp_path / "deep" / "er" / "a.csv").write_text("a,y\n1,2\n")
+    code, _, err = run(capsys, "train", tmp_path / "deep", *asked)
+    assert "a pattern in quotes or --stream reads it" in err
 
 
 def test_files_that_are_not_there_are_said(tmp_path, capsys):

@@ -225,6 +225,30 @@ def test_each_rank_reads_its_own_row_groups(tmp_path):
     assert read[2, 1] - {0} == {2, 3, 6, 7}  # of the first one the form alone, for batches in which a rank has no row
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_metrics_of_all_predictions_on_a_stream_see_the_rows_of_all_ranks(tmp_path, weighted):
+    from fastnn.data import stream
+
+    for i, n in enumerate((9, 4, 13, 7, 8, 5)):
+        x, more = drawn(20 + i, n, 5), {"sample_weight": np.abs(drawn(60 + i, n))} if weighted else {}
+        np.savez(tmp_path / f"{i}.npz", x=x, y=(x[:, 0] + drawn(80 + i, n) > 0).astype(np.int64), **more)
+
+    def work(comm, epochs=2):
+        model = ranked("float32")[0]
+        rows = stream(tmp_path / "*.npz", batch_size=16, window=2, seed=3)
+        history = model.fit(rows, epochs=epochs, distribution=DataParallel(comm, 4), verbose=0)
+        return left(model), {name: np.array(values).tobytes() for name, values in history.history.items()}
+
+    alone = work(SelfComm())
+    for size in (2, 3):
+        assert same_everywhere(on_ranks(size, work)) == alone
+    still = ranked("float32")[0]
+    still.compile(fastnn.optimizers.SGD(1e-30), "bce", metrics=["auc"])
+    rows = stream(tmp_path / "*.npz", batch_size=16, window=2, seed=3)
+    history = still.fit(rows, distribution=DataParallel(SelfComm(), 4), verbose=0).history
+    assert history["auc"][0] == pytest.approx(still.evaluate(rows)[1], rel=1e-6)
+
+
 def test_a_stream_goes_on_on_another_number_of_ranks(tmp_path):
     from fastnn.data import stream
 

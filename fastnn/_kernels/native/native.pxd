@@ -143,6 +143,26 @@ cdef extern from "c/walk.h" nogil:
     int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
     double fnn_flop_a_thread
 
+cdef extern from "c/placing.h" nogil:
+    ctypedef enum fnn_stored:
+        pass
+
+    ctypedef struct fnn_column:
+        const char *at
+        int64_t step
+        fnn_stored stored
+
+    ctypedef struct fnn_rows_to:
+        char *at
+        int64_t pitch
+        const int32_t *places
+        fnn_stored stored
+
+    int fnn_place_columns(const fnn_column *, int64_t n_columns, int64_t n, fnn_rows_to) noexcept
+    void fnn_place_rows(const char *rows, int64_t n, int64_t row_bytes, char *to, const int32_t *places) noexcept
+    int fnn_keyed_places(int32_t *places, int64_t n, uint64_t seed, uint32_t stream, int64_t position,
+                         int64_t first) noexcept
+
 cdef extern from "c/turns.h" nogil:
     void fnn_sine_cosine(double turns, double *sine, double *cosine) noexcept
 

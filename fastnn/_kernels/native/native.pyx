@@ -4,7 +4,7 @@
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
 ``isa`` and ``use_isa`` choose the instruction set; ``prepared.pxi`` has the addresses that the walk works with,
 ``own_loops.pxi`` serves loops of a user's own, ``shards.pxi`` has blocks of shards, ``predictor.pxi`` predicts in hot
-loops, ``testing.pxi`` runs single kernels for tests and benches.
+loops, ``placing.pxi`` writes windows of streams, ``testing.pxi`` runs single kernels for tests and benches.
 
 Design: addresses of a plan's tables and vectors are taken once and kept on its memory (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
@@ -19,11 +19,11 @@ from cpython.ref cimport Py_XDECREF, PyObject
 from cpython.set cimport PySet_Size
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
 from libc.math cimport isfinite
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
-from fastnn._base import interrupts
+from fastnn._base import interrupts, placing
 from fastnn._kernels.visits import visit
 from fastnn._ops import OPS
 from fastnn._plan.memory import Memory, aligned, outputs
@@ -257,9 +257,12 @@ include "own_loops.pxi"
 include "shards.pxi"
 include "predictor.pxi"
 include "stepper.pxi"
+include "placing.pxi"
 include "testing.pxi"
 
 fnn_is_called_off = _called_off
 fnn_visit = _visit
+
+placing.compiled = placing.Compiled(place_columns, place_rows, keyed_places)
 
 use_isa()

@@ -1,0 +1,122 @@
+"""Memory for a window of rows, into which groups are written as they are read: each row once, where it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import mmap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.placing import place_columns, place_rows
+from fastnn._base.reprs import counted
+from fastnn.data.sources import Arrays, Parts, check_numbers
+
+OWN_PAGES = 2**18  # bytes from which on an array has pages of its own
+HUGE_PAGES = 2**22  # and large ones, where the system has them
+
+
+class Columns:
+    """Numbers that stand column by column, to be written side by side.
+
+    Parameters
+    ----------
+    n : rows.
+    columns : ``(n,)`` each, or ``(n, width)``.
+    dtype : as which they are written; of whole numbers only where all columns are.
+    where, what : what errors call the rows, and the numbers.
+    is_flat : whether the only column is written as ``(n,)``.
+    """
+
+    def __init__(self, n: int, columns: Sequence[np.ndarray], dtype: Any, where: str, what: str, is_flat: bool = False):
+        self.columns = [each for column in columns for each in ([column] if column.ndim == 1 else column.T)]
+        self.dtype, self.where, self.what = np.dtype(dtype), where, what
+        self.shape = (n,) if is_flat and len(self.columns) == 1 else (n, len(self.columns))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<Columns: {self.what} of {counted(len(self), 'row')}>"
+
+    def write(self, rows: np.ndarray, places: np.ndarray | None) -> None:
+        """Write them into rows; ``ValueError`` for numbers that are not finite as they are written."""
+        if self.columns and not place_columns(self.columns, rows.reshape(len(rows), len(self.columns)), places):
+            made = np.empty(self.shape, self.dtype)
+            place_columns(self.columns, made.reshape(len(made), -1))
+            check_numbers(self.where, self.what, made)
+
+    def array(self) -> np.ndarray:
+        """An array of their own."""
+        made = np.empty(self.shape, self.dtype)
+        self.write(made, None)
+        return made
+
+
+class Room:
+    """Memory for some rows, which groups are written into.
+
+    All must have the shapes and dtypes of the first.
+    """
+
+    def __init__(self, n_rows: int):
+        self.n_rows, self.filled = n_rows, 0
+        self.first: Parts[Any] | None = None
+        self.where = ""
+        self.held: list[np.ndarray] = []
+
+    def put(self, parts: Parts[Any], where: str, places: np.ndarray | None = None) -> None:
+        """Write rows, arrays or :class:`Columns`, to their places, int32; without, behind those that are there."""
+        if self.first is None:
+            self.where = where
+            self.held = [room_of((self.n_rows, *part.shape[1:]), part.dtype) for part in parts.all]
+            self.first = _like(parts, [held[:0] for held in self.held])
+        check_alike(self.first, self.where, parts, where)
+        for held, part in zip(self.held, parts.all, strict=True):
+            rows = held[self.filled : self.filled + len(parts)] if places is None else held
+            if isinstance(part, Columns):
+                part.write(rows, places)
+            else:
+                place_rows(part, rows, places)
+        self.filled += len(parts)
+
+    def arrays(self) -> Arrays:
+        """What has been written."""
+        assert self.first is not None
+        return _like(self.first, self.held)
+
+
+def _like(parts: Parts[Any], arrays: Sequence[np.ndarray]) -> Arrays:
+    return Arrays(parts.x, parts.y, parts.weight).like(arrays)
+
+
+def room_of(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array that goes back to the system as soon as nobody has it.
+
+    Design: pages of its own. Of what ``malloc`` gives a window of rows, much stays with the process when the window is
+    let go, and a fit took three windows where two are in use. Large pages, where the system gives them when asked: on a
+    virtual machine small ones took a third of the time of reading, for each is made empty when it is first written to.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size < OWN_PAGES:
+        return np.empty(shape, dtype)
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    pages = mmap.mmap(-1, size, **private)
+    if size >= HUGE_PAGES and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a system that has none
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, dtype).reshape(shape)
+
+
+def check_alike(first: Parts[Any], where_first: str, parts: Parts[Any], where: str) -> None:
+    """``ValueError`` where two groups have not the same arrays."""
+    forms = [[(a.dtype.str, a.shape[1:]) for a in each.all] for each in (first, parts)]
+    if forms[0] != forms[1] or len(first.x) != len(parts.x) or (first.y is None) != (parts.y is None):
+        before, now = (_in_words(each) for each in (first, parts))
+        raise ValueError(f"{where} has {now}, and {where_first} has {before}; all must be alike")
+
+
+def _in_words(parts: Parts[Any]) -> str:
+    return ", ".join(f"rows of shape {part.shape[1:]} and dtype {part.dtype}" for part in parts.all)
