@@ -20,6 +20,7 @@ import covering
 import models
 import numpy as np
 import pytest
+from _pytest.runner import runtestprotocol
 
 from fastnn import _kernels
 
@@ -75,6 +76,19 @@ def pytest_collection_finish(session):
     """Python's collector of garbage need not look at all modules and cases again and again."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_protocol(item, nextitem):
+    """In a process that runs a share of the cases for another: tell it what a case came to, and of what stands before
+    and behind only what failed or was skipped. Messages are half of what a short case costs."""
+    options = item.config.option
+    if not hasattr(item.config, "workerinput") or options.durations is not None or options.xmlpath:
+        return None
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 def pytest_sessionfinish(session, exitstatus):

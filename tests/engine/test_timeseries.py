@@ -216,7 +216,7 @@ def test_batches_may_be_windows(rng):
 def test_many_models_share_windows(rng, name):
     windows, results = windows_of(rng, "every step"), []
     for x in (windows.x, np.asarray(windows.x)):
-        models = [convolution(name, dtype) for dtype in ("float32", "float64")]
+        models = [convolution(name, dtype) for dtype in (dtype_on(name), "float64")]
         fastnn.fit_many(models, x, windows.y, 16, 2, validation_split=0.2, n_threads=2)
         results.append([(weights_of(model).tobytes(), model.history.history) for model in models])
     assert results[0] == results[1]

@@ -46,19 +46,25 @@ def compare_step(backend, net, dtype, batch, *, scale=None, training=False, leas
 
     ``least`` is the size of what outputs are differences of, where they may be small beside it.
     """
-    x, target, weight = batch
     ours, right = both(backend, net, dtype)
-    scale = 1.0 / len(x) if scale is None else scale
-    results = []
-    for stage in (ours, right):
-        y = stage.forward(x, training=training)
-        sums, dy = stage.loss(target, weight, scale)
-        results.append((y, sums, dy, stage.backward()))
-    for got, expected in zip(*results, strict=True):
-        magnitude = max(least, np.abs(expected).max()) if least else None
-        assert_close(got, expected, dtype, net.depth + len(x), magnitude)
+    results = [step_of(stage, batch, scale, training) for stage in (ours, right)]
+    compare(*results, dtype, net.depth + len(batch[0]), least)
     ours.check()
     return ours, right
+
+
+def step_of(stage, batch, scale=None, training=False):
+    """What a block gives: outputs, sums, gradients of the outputs, and of the parameters."""
+    x, target, weight = batch
+    y = stage.forward(x, training=training)
+    sums, dy = stage.loss(target, weight, 1.0 / len(x) if scale is None else scale)
+    return y, sums, dy, stage.backward()
+
+
+def compare(results, right, dtype, terms, least):
+    for got, expected in zip(results, right, strict=True):
+        magnitude = max(least, np.abs(expected).max()) if least else None
+        assert_close(got, expected, dtype, terms, magnitude)
 
 
 @pytest.mark.covering
@@ -79,13 +85,24 @@ def test_step_of_ragged_sizes_equals_reference(backend, dtype, rng, shape):
     compare_step(backend, net, dtype, (draw(rng, (rows, n_in)), draw(rng, (rows, n_out)), draw(rng, rows) ** 2))
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_all_sizes_with_all_activations(backend, dtype, rng, name):
+@pytest.fixture(scope="module", params=ACTIVATIONS)  # of this scope: an activation's cases stand together and share it
+def all_sizes(request):
+    """Networks with an activation, a block for each, what the reference makes of it, and the least size of outputs."""
+    name, rng, told = request.param, np.random.default_rng(20240229), []
     for width, rows in itertools.product(SIZES, ROWS):
         net = dense(rng, (5, width, width), name, loss="mse", batch_size=64)
-        least = 0.1 if name == "tanh_shrink" else 0.0  # z - tanh(z) of a small z is what is left of its rounding
-        compare_step(backend, net, dtype, (draw(rng, (rows, 5)), draw(rng, (rows, width)), None), least=least)
+        batch = draw(rng, (rows, 5)), draw(rng, (rows, width)), None
+        told.append((net, batch, step_of(Stage(reference, net, "float64"), batch)))
+    return told, 0.1 if name == "tanh_shrink" else 0.0  # z - tanh(z) of a small z is what is left of its rounding
+
+
+@pytest.mark.long
+def test_all_sizes_with_all_activations(backend, dtype, all_sizes):
+    told, least = all_sizes
+    for net, batch, right in told:
+        ours = Stage(backend, net, dtype)
+        compare(step_of(ours, batch), right, dtype, net.depth + len(batch[0]), least)
+        ours.check()
 
 
 @pytest.mark.covering("dtype")

@@ -48,16 +48,20 @@ def results(stage, net, x, dy, rows) -> list[np.ndarray]:
     return [y, dx, *weights_of(net, parameters)]
 
 
-def check_beside_pytorch(backend, dtype, rng, some):
+def by_pytorch(rng, some):
+    """The layer as a network, x, dy, what PyTorch makes of them, and how large the terms are."""
     torch = pytorch()
     net, layer = net_of(rng, some), some.layer()
     x, dy = arrays_of(rng, net, some)
     weights = weights_of(net, net.params)
     expected = torch_gradients(torch, layer, x, weights, dy)
-    sizes = torch_gradients(torch, layer, *(np.abs(x), [np.abs(w) for w in weights], np.abs(dy)))
+    return net, x, dy, expected, torch_gradients(torch, layer, np.abs(x), [np.abs(w) for w in weights], np.abs(dy))
+
+
+def check_beside_pytorch(backend, dtype, net, x, dy, expected, sizes):
     stage = GraphStage(backend, net, dtype)
     terms = max(x.size, dy.size, len(net.params))
-    for got, right, size in zip(results(stage, net, x, dy, some.rows), expected, sizes, strict=True):
+    for got, right, size in zip(results(stage, net, x, dy, len(x)), expected, sizes, strict=True):
         assert_close(got.reshape(right.shape), right, dtype, terms, size)
     stage.check()
 
@@ -65,14 +69,20 @@ def check_beside_pytorch(backend, dtype, rng, some):
 @pytest.mark.covering("dtype")
 @pytest.mark.parametrize("some", CASES, ids=repr)
 def test_outputs_and_gradients_equal_those_of_pytorch(backend, dtype, rng, some):
-    check_beside_pytorch(backend, dtype, rng, some)
+    check_beside_pytorch(backend, dtype, *by_pytorch(rng, some))
+
+
+@pytest.fixture(scope="module", params=range(PARTS))  # of this scope: cases of a part stand together, and share it
+def part_by_pytorch(request):
+    """What PyTorch says of a part of the grid."""
+    rng = np.random.default_rng(request.param)
+    return [by_pytorch(rng, some) for some in grid()[request.param :: PARTS]]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", range(PARTS))
-def test_outputs_and_gradients_of_all_shapes_equal_those_of_pytorch(backend, dtype, rng, part):
-    for some in grid()[part::PARTS]:
-        check_beside_pytorch(backend, dtype, rng, some)
+def test_outputs_and_gradients_of_all_shapes_equal_those_of_pytorch(backend, dtype, part_by_pytorch):
+    for told in part_by_pytorch:
+        check_beside_pytorch(backend, dtype, *told)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "softmax"])
@@ -103,14 +113,19 @@ def test_gradients_equal_differences(rng, some):
 # -- bits -------------------------------------------------------------------------------------------
 
 
-def check_bits(backend, dtype, rng, some):
+def whole_numbers(rng, some):
+    """The layer as a network of whole numbers, x, dy, and what the reference makes of them."""
     net = net_of(rng, some)
     net.params[net.params != 0] = rng.integers(-2, 3, np.count_nonzero(net.params))
     (x,), (dy,) = data(rng, net, some.rows, whole=True)
     right = results(GraphStage(reference, net, DOUBLE), net, x, dy, some.rows)
     assert max(np.abs(part).max() for part in right) < MOST
+    return net, x, dy, right
+
+
+def check_bits(backend, dtype, net, x, dy, right):
     stage = GraphStage(backend, net, dtype)
-    for got, expected in zip(results(stage, net, x, dy, some.rows), right, strict=True):
+    for got, expected in zip(results(stage, net, x, dy, len(x)), right, strict=True):
         np.testing.assert_array_equal(got, expected)
     stage.check()
 
@@ -118,22 +133,30 @@ def check_bits(backend, dtype, rng, some):
 @pytest.mark.covering("dtype")
 @pytest.mark.parametrize("some", CASES, ids=repr)
 def test_whole_numbers_give_equal_bits(backend, dtype, rng, some):
-    check_bits(backend, dtype, rng, some)
+    check_bits(backend, dtype, *whole_numbers(rng, some))
+
+
+@pytest.fixture(scope="module", params=range(PARTS))
+def part_of_whole_numbers(request):
+    """What the reference says of a part of the grid."""
+    rng = np.random.default_rng(request.param)
+    return [whole_numbers(rng, some) for some in grid()[request.param :: PARTS]]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", range(PARTS))
-def test_whole_numbers_of_all_shapes_give_equal_bits(backend, dtype, rng, part):
-    for some in grid()[part::PARTS]:
-        check_bits(backend, dtype, rng, some)
+def test_whole_numbers_of_all_shapes_give_equal_bits(backend, dtype, part_of_whole_numbers):
+    for told in part_of_whole_numbers:
+        check_bits(backend, dtype, *told)
 
 
 @pytest.mark.covering("dtype")
 @pytest.mark.parametrize("channels", [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 67])
 def test_whole_numbers_give_equal_bits_for_all_widths(backend, dtype, rng, channels):
     for filters in (1, 5, 16, 33):
-        check_bits(backend, dtype, rng, case("Conv2D", (4, 5, channels), 3, filters=filters, kernel_size=(2, 3)))
-    check_bits(backend, dtype, rng, case("DepthwiseConv2D", (4, 7, channels), 3, kernel_size=2, padding="same"))
+        some = case("Conv2D", (4, 5, channels), 3, filters=filters, kernel_size=(2, 3))
+        check_bits(backend, dtype, *whole_numbers(rng, some))
+    some = case("DepthwiseConv2D", (4, 7, channels), 3, kernel_size=2, padding="same")
+    check_bits(backend, dtype, *whole_numbers(rng, some))
 
 
 RUNS = [] if _kernels.why_not("cython") else [name for name, _, runs in _kernels.load("cython").isas() if runs]

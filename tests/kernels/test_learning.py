@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from lines import gradient_of_line, line
-from models import EVERY_BACKEND, FAST_BACKENDS, model_of, regression, weights_of
+from models import EVERY_BACKEND, FAST_BACKENDS, dtype_on, model_of, regression, weights_of
 from tolerance import assert_close
 
 import fastnn
@@ -31,7 +31,7 @@ TASKS = {
 def test_separable_classes_are_learnt(rng, name, task):
     last, loss, target = TASKS[task]
     x = rng.normal(size=(300, 4))
-    model = model_of(Dense(16, "relu"), last, name=name, loss=loss, metrics=["accuracy"], optimizer="adam")
+    model = model_of(Dense(16, "relu"), last, name=name, loss=loss, metrics=["accuracy"], dtype=dtype_on(name))
     model.optimizer.learning_rate = 0.02
     history = model.fit(x, target(x), epochs=60, verbose=0)
     assert history.history["accuracy"][-1] > 0.95

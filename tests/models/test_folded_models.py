@@ -74,14 +74,15 @@ def test_what_is_no_built_model_is_refused():
 
 @EVERY_BACKEND
 def test_a_folded_predictor_gives_what_the_model_gives_and_does_not_follow_it(rng, name):
-    model = trained(rng, net())
+    dtype = dtype_on(name)
+    model = trained(rng, net(dtype))
     model.backend = name
-    x = rng.normal(size=(6, 5, 5, 1)).astype(np.float32)
+    x = rng.normal(size=(6, 5, 5, 1)).astype(dtype)
     f, follows, expected = model.predictor(fold=True), model.predictor(), model.predict(x)
-    assert_same([f(x), f(x[0])], [expected, expected[0]], "float32")
+    assert_same([f(x), f(x[0])], [expected, expected[0]], dtype)
     assert follows(x).tobytes() == expected.tobytes()
     model.set_weights([w * 0 for w in model.get_weights()])
-    assert_same([f(x)], [expected], "float32")
+    assert_same([f(x)], [expected], dtype)
     assert not follows(x).any()
 
 
