@@ -42,6 +42,8 @@ KINDS = (
     "remember",
     "parametric",
     "periodic",
+    "dense_int8",
+    "conv_int8",
 )
 OPS: dict[int, Op] = {op.code: op for op in (import_module(f"{__name__}.{kind}").OP for kind in KINDS)}
 
