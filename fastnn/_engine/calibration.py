@@ -8,6 +8,7 @@ from fastnn._base import interrupts
 from fastnn._base.sparse import AnyRows, dense
 from fastnn._ops import OPS
 from fastnn._ops.base import When
+from fastnn._ops.int8 import rounded_out
 from fastnn._ops.views import Views
 from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
@@ -35,4 +36,4 @@ def input_ranges(plan: Plan, params: np.ndarray, x: AnyRows) -> dict[int, Range]
                 low, high = found.get(layer, (0.0, 0.0))
                 found[layer] = min(low, float(arrays.x.min())), max(high, float(arrays.x.max()))
             OPS[int(op["kind"])].forward(op, arrays, When())
-    return found
+    return {layer: (rounded_out(low), rounded_out(high)) for layer, (low, high) in found.items()}

@@ -2,7 +2,8 @@
 
 A layer's input has one range, its kernel one scale for each output (Jacob et al. 2018, "Quantization and training of
 neural networks for efficient integer-arithmetic-only inference", section 2; outputs, biases and activations stay real
-numbers here). With ``low = min(0, x)`` and ``high = max(0, x)`` over the calibration rows::
+numbers here). With ``low = min(0, x)`` and ``high = max(0, x)`` over the calibration rows, rounded away from
+0 to 12 binary digits::
 
     step = (high - low) / 127                        zero = round(-low / step)
     q = clip(round(x / step), -zero, 127 - zero)     ties to even; NaN counts as 0
@@ -38,14 +39,30 @@ MOST = 127  # of the input's numbers and of a weight's magnitude
 MOST_OF_FOUR = 256  # rounding may add 2, and 127 * 258 is below 2**15
 DEEP, WIDE = 8, 16  # rows and columns of a packed kernel come in such blocks
 MOST_ROWS = 65536  # of a kernel: sums stay below 2**31, and sums of weights exact in float32
+DIGITS = 12  # of ranges
 LEAST_STEP, MOST_STEP = 1e-30, 1e30  # beyond them factors would not be normal numbers of float32
+
+
+def rounded_out(number: float) -> float:
+    """The nearest number of 12 binary digits that is not nearer to 0.
+
+    Products of real numbers, which differ in their last bits from one library of matrices to another, lead to the
+    ranges of inner layers; so rounded they nearly always are the same everywhere.
+
+    >>> rounded_out(0.1), rounded_out(-3.0)
+    (0.100006103515625, -3.0)
+    """
+    if not math.isfinite(number):
+        return number
+    fraction, exponent = math.frexp(abs(number))
+    return math.copysign(math.ldexp(math.ceil(fraction * 2**DIGITS), exponent - DIGITS), number)
 
 
 def input_step(low: float, high: float) -> tuple[float, int]:
     """``step`` and ``zero`` for inputs from ``low`` to ``high``; 0 is always among them, and exact.
 
-    >>> input_step(0.0, 12.7), input_step(-1.0, 1.0), input_step(0.0, 0.0)
-    ((0.1, 0), (0.015748031496062992, 64), (1.0, 0))
+    >>> input_step(0.0, 254.0), input_step(-1.0, 1.0), input_step(0.0, 0.0)
+    ((2.0, 0), (0.015748031496062992, 64), (1.0, 0))
     """
     low, high = min(float(low), 0.0), max(float(high), 0.0)
     step = (high - low) / MOST

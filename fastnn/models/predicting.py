@@ -184,8 +184,8 @@ class Predicting(OwnLoops):
         >>> print(predict)
         <Predictor (3,) -> (2,), int8, on numpy>
         dense  Dense  int8, inputs from 0 to 2
-        >>> predict(np.float32([[0.5, 1.0, 3.0]])).round(2).tolist()
-        [[3.5, 3.5]]
+        >>> predict(np.float32([[0.5, 1.0, 3.0]])).round(1).tolist() == np.float32([[3.5, 3.5]]).tolist()
+        True
         """
         from fastnn._engine.stepping import RecurrentPredictor
 

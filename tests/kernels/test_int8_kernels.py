@@ -17,9 +17,15 @@ from fastnn.layers import Conv1D, Conv2D, Dense, Flatten, Input
 RUNS = [] if _kernels.why_not("cython") else [name for name, _, runs in _kernels.load("cython").isas() if runs]
 
 
+def outward(number):
+    """Rounded up to 12 binary digits."""
+    fraction, exponent = math.frexp(number)
+    return math.ldexp(math.ceil(fraction * 2**12), exponent - 12)
+
+
 def dense_by_hand(x, calibrate, w, b):
     """The formula once more, number by number as far as that is bearable."""
-    low, high = min(0.0, float(calibrate.min())), max(0.0, float(calibrate.max()))
+    low, high = -outward(-min(0.0, float(calibrate.min()))), outward(max(0.0, float(calibrate.max())))
     step = (high - low) / 127 or 1.0
     zero = round(-low / step)
     z = x * x.dtype.type(1 / step)
