@@ -18,3 +18,6 @@ StrPath = str | PathLike[str]
 
 Verbose = int | Literal["auto"]
 """How much a call prints: 0, 1, 2 or ``"auto"``."""
+
+Precision = Literal["float32", "int8"]
+"""As what a predictor multiplies."""

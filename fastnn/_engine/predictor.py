@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -31,6 +31,19 @@ def make_predictor(plan: Plan, name: str, backend: ModuleType, state: State) -> 
         return own
     found: Predict = faster(own.plan, own.memory, own.shape, own.output_shape, own)
     return found
+
+
+def lines_of(fates: Sequence[Sequence[str]]) -> list[str]:
+    """What became of each layer, in columns."""
+    widths = [max(map(len, column)) for column in zip(*fates, strict=True)]
+    return ["  ".join(map(str.ljust, fate, widths)).rstrip() for fate in fates]
+
+
+def describe(predictor: Any, precision: str, fates: Sequence[Sequence[str]]) -> Any:
+    """Have a predictor say of itself that it is of a precision, and what that means for each layer."""
+    own = getattr(predictor, "fallback", predictor)
+    own.precision, own.fates = precision, fates
+    return predictor
 
 
 class _Standing(NamedTuple):
@@ -62,6 +75,8 @@ class Predictor:
 
     def __init__(self, plan: Plan, name: str, backend: ModuleType, state: State):
         self.name, self.backend, self.state = name, backend, state
+        self.precision: str | None = None  # where it is not that of the dtype
+        self.fates: Sequence[Sequence[str]] = ()
         self.renew(plan)
         self.shape, self.dtype = plan.layout.input_shape, self.params.dtype
         self.output_shape = plan.layout.output_shape
@@ -134,7 +149,10 @@ class Predictor:
         return self._cfunc
 
     def __repr__(self) -> str:
-        return f"<Predictor {self.shape} -> {self.output_shape}, {self.dtype}, on {self.name}>"
+        return f"<Predictor {self.shape} -> {self.output_shape}, {self.precision or self.dtype}, on {self.name}>"
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *lines_of(self.fates)])
 
     def _check(self, name: str, array: Any) -> None:
         if not isinstance(array, np.ndarray):

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._base.arrays import of_reals, real_array
+from fastnn._engine.predictor import lines_of
 from fastnn._engine.state import State
 from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
@@ -97,6 +98,8 @@ class RecurrentPredictor:
     def __init__(self, model: Any):
         self._model = model
         self._found: dict[int, Any] = {}  # predictors by length
+        self.precision: str | None = None  # where it is not that of the dtype
+        self.fates: Sequence[Sequence[str]] = ()
         self._take_steps()
 
     def _take_steps(self) -> None:
@@ -193,7 +196,11 @@ class RecurrentPredictor:
 
     def __repr__(self) -> str:
         layout = self._model.layout
-        return f"<RecurrentPredictor {layout.stated(layout.inputs)[0]} -> {layout.stated(layout.outputs)[0]}>"
+        ends = f"{layout.stated(layout.inputs)[0]} -> {layout.stated(layout.outputs)[0]}"
+        return f"<RecurrentPredictor {ends}{', ' + self.precision if self.precision else ''}>"
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *lines_of(self.fates)])
 
 
 class _Refused:

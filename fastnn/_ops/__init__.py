@@ -53,6 +53,8 @@ KINDS = (
     "remember",
     "parametric",
     "periodic",
+    "dense_int8",
+    "conv_int8",
 )
 
 

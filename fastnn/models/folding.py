@@ -9,7 +9,7 @@ is used nowhere else. Uses are counted in the model and in all models inside it,
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,10 @@ def fold(model: Any) -> Model:
     operations_of(model.layout)  # a model that cannot predict is not folded into one that can
     folding = _Folding(model)
     folding.run()
-    return _Folded(folding).model(model)
+    made = Remade(folding.gone, folding.changed)
+    found = made.model(model)
+    made.train_alike()
+    return found
 
 
 class _Wiring:
@@ -101,6 +104,7 @@ class _Wiring:
 
 
 Way = Callable[[_Wiring, Call], Call | None]
+Changed = Callable[[Layer], tuple[Any, list[np.ndarray]] | None]
 
 
 class _Folding:
@@ -136,6 +140,11 @@ class _Folding:
             for layer, came in found:
                 if came is not None and id(layer) not in self.gone:
                     self._fold(layer, came)
+
+    def changed(self, layer: Layer) -> tuple[Any, list[np.ndarray]] | None:
+        """A new layer that others were folded into, and its weights; None for those that stay."""
+        found = self.linear.get(id(layer))
+        return None if found is None else (found.described(), list(found.arrays.values()))
 
     def _fold(self, layer: Layer, came: Affine) -> None:
         for way, change in ((_makes, Linear.behind), (_reads, Linear.before)):
@@ -174,13 +183,20 @@ def _reads(wiring: _Wiring, call: Call) -> Call | None:
     return wiring.reader(call.outputs[0])
 
 
-class _Folded:
-    """The models of a folding, made anew."""
+class Remade:
+    """The models of a model, made anew with other layers in the places of some.
 
-    def __init__(self, folding: _Folding):
-        self.folding = folding
+    Attributes
+    ----------
+    gone : ids of the layers that are left out.
+    changed : the layer in place of one and its weights, or None where it stays.
+    """
+
+    def __init__(self, gone: Collection[int], changed: Changed):
+        self.gone, self.changed = gone, changed
         self.made: dict[int, Any] = {}
         self.weights: dict[int, list[np.ndarray]] = {}  # of new layers, by id
+        self.models: list[Any] = []  # as they were
 
     def model(self, model: Model) -> Model:
         """The model that all others are in."""
@@ -189,21 +205,25 @@ class _Folded:
             self.made[id(item)] = self._layer(item) if isinstance(item, Layer) else self._draft(item)
         whole = self.made[id(model)]
         whole.settle_in([array for layer in whole.sketch().layers for array in self.weights[id(layer)]])
-        models = [item for item in items if not isinstance(item, Layer)]
-        for item in models[:-1]:
+        self.models = [item for item in items if not isinstance(item, Layer)]
+        for item in self.models[:-1]:
             self.made[id(item)].settle_in()
-        for item in models:
-            train_alike(self.made[id(item)], item)
         whole.metadata = dict(model.metadata)
         found: Model = whole
         return found
 
+    def train_alike(self) -> None:
+        """Compile each model as the one in whose place it is."""
+        for item in self.models:
+            train_alike(self.made[id(item)], item)
+
     def _layer(self, layer: Layer) -> Layer:
         made: Any
-        if id(layer) in self.folding.gone:
+        arrays: list[np.ndarray]
+        if id(layer) in self.gone:
             made, arrays = Identity(name=layer.name), []
-        elif changed := self.folding.linear.get(id(layer)):
-            made, arrays = changed.described(), list(changed.arrays.values())
+        elif changed := self.changed(layer):
+            made, arrays = changed
         else:
             made, arrays = copy.copy(layer), layer.weights
         if made.name is None and layer.name:
@@ -228,7 +248,7 @@ class _Folded:
     def _items(self, chain: Sequential) -> list[Any]:
         """The layers and models of a chain; the last one gives the output its name, and stays."""
         *inner, last = chain.items
-        kept = [item for item in inner if id(item) not in self.folding.gone]
+        kept = [item for item in inner if id(item) not in self.gone]
         return [self.made[id(item)] for item in (*kept, last)]
 
     def _graph(self, graph: Graph) -> Graph:
@@ -239,7 +259,7 @@ class _Folded:
         return trace(inputs, [edges[edge] for edge in graph.outputs])
 
     def _called(self, call: Call, edges: list[Edge]) -> list[Edge]:
-        if id(call.item) in self.folding.gone:
+        if id(call.item) in self.gone:
             return edges
         made = self.made[id(call.item)]
         return made.called(edges, call.options) if isinstance(made, Layer) else made.called(edges, whole=True)

@@ -104,6 +104,8 @@ class _Fallback(Protocol):
 
 @disjoint_base
 class Predictor:
+    @property
+    def fallback(self) -> _Fallback: ...
     def __init__(
         self,
         plan: Plan,

@@ -8,7 +8,8 @@ cdef class Predictor:
     it has memory for calls that come while another thread works in the predictor's own.
     """
 
-    cdef object plan, memory, fallback, dtype, __weakref__
+    cdef readonly object fallback
+    cdef object plan, memory, dtype, __weakref__
     cdef int busy  # a call works in the memory, and others may have the GIL meanwhile, or there is none
     cdef tuple output_shape
     cdef int type_number, n_in_dims, n_out_dims
@@ -39,6 +40,9 @@ cdef class Predictor:
 
     def __repr__(self):
         return repr(self.fallback)
+
+    def __str__(self):
+        return str(self.fallback)
 
     def __call__(self, x, out=None):
         cdef Py_ssize_t rows = self._rows(x)

@@ -7,14 +7,26 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn._kernels.numba.compile import inlined
+from fastnn._kernels.numba.int8 import room_numbers
 from fastnn._kernels.numba.vector.rows import lie_as_rows
-from fastnn._kernels.numba.windows import room_of_part
-from fastnn._ops import attention, batch_norm, conv, conv_transpose, gru, layer_norm, lstm, simple_rnn
+from fastnn._kernels.numba.windows import room_of_part, window_size
+from fastnn._ops import (
+    attention,
+    batch_norm,
+    conv,
+    conv_int8,
+    conv_transpose,
+    dense_int8,
+    gru,
+    layer_norm,
+    lstm,
+    simple_rnn,
+)
 
 # Convolutions, layers and sequences always sum their gradients in shards, and batches have factors.
 WITH_SUMS = tuple(kind.OP.code for kind in (conv, conv_transpose, batch_norm, layer_norm, simple_rnn, lstm, gru))
 WITH_WINDOWS = conv.OP.code, conv_transpose.OP.code
-ATTENTION = attention.OP.code
+ATTENTION, DENSE_INT8, CONV_INT8 = attention.OP.code, dense_int8.OP.code, conv_int8.OP.code
 
 
 class Tables(NamedTuple):
@@ -92,6 +104,10 @@ def new_room(tables, memory, gathers, accumulate):
             spare = max(spare, op.weights + room_of_part(op))
         if op.kind == ATTENTION:
             spare = max(spare, attention_spare(op))
+        if op.kind == DENSE_INT8:
+            spare = max(spare, room_numbers(op.n_in))
+        if op.kind == CONV_INT8:
+            spare = max(spare, room_numbers(window_size(op)))
     rows, dtype = header.block_rows, memory.params.dtype
     return Room(
         np.empty(header.n_inputs, np.int64),

@@ -1,0 +1,67 @@
+/* The conv op by products of whole numbers (see _ops/int8.py): windows of an image are laid out as rows. */
+#ifdef FNN_OP
+FNN_OP(CONV_INT8, conv_int8)
+#elif !defined FNN_OPS_CONV_INT8_H
+#define FNN_OPS_CONV_INT8_H
+
+#include "dense_int8.h"
+#include "windows.h"
+
+enum { INT8_RUN = 16 }; /* bytes copied at a time; memory has so many behind its end */
+
+static int64_t int8_image_size(const around *a) { return a->height * a->row + INT8_RUN; }
+
+static size_t conv_int8_scratch(const fnn_op *op) {
+    const windows s = windows_of(op);
+    const around a = around_of(&s);
+    return (size_t)(int8_image_size(&a) + INT8_ROWS * int8_row(s.kh * s.kw * s.c) + INT8_RUN);
+}
+
+/* An image of whole numbers, with zeros of the real numbers around it. */
+static void int8_image(const int8_kernel *k, const windows *s, const around *a, const real *x, uint8_t *image) {
+    if (!a->plain) memset(image, k->zero, (size_t)(a->height * a->row));
+    for (int64_t y = 0; y < s->h; y++)
+        int8_quantize(k, x + y * s->w * s->c, s->w * s->c, image + (y + s->top) * a->row + s->left * s->c);
+}
+
+/* A run of bytes, and some behind it. */
+static void int8_copy(const uint8_t *from, int64_t n, uint8_t *to) {
+    for (int64_t j = 0; j < n; j += INT8_RUN) memcpy(to + j, from + j, INT8_RUN);
+}
+
+/* What a window reads, from the place of its first tap on. */
+static void int8_window(const windows *s, const around *a, const uint8_t *from, int64_t row, uint8_t *q) {
+    const int64_t taps = s->dw == 1 ? 1 : s->kw, run = s->kw / taps * s->c;
+    uint8_t *to = q;
+    for (int64_t ky = 0; ky < s->kh; ky++)
+        for (int64_t kx = 0; kx < taps; kx++, to += run)
+            int8_copy(from + ky * s->dh * a->row + kx * s->dw * s->c, run, to);
+    memset(to, 0, (size_t)(q + row - to));
+}
+
+static void conv_int8_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                              int64_t end) {
+    const windows s = windows_of(op);
+    const around a = around_of(&s);
+    const int8_kernel k = int8_kernel_of(op, model, s.kh * s.kw * s.c);
+    const int64_t row = int8_row(k.n_in), n_windows = s.oh * s.ow;
+    const real *x = op_x(op, model, block, 0);
+    uint8_t *image = fnn_scratch(conv_int8_scratch(op)), *q = image + int8_image_size(&a);
+    for (int64_t i = begin; i < end; i++) {
+        int8_image(&k, &s, &a, x + i * s.h * s.w * s.c, image);
+        real *z = op_y(op, model) + i * n_windows * k.n_out;
+        for (int64_t first = 0; first < n_windows; first += INT8_ROWS) {
+            const int64_t rows = at_most(n_windows - first, INT8_ROWS);
+            for (int64_t r = 0; r < rows; r++) {
+                const int64_t oy = (first + r) / s.ow, ox = (first + r) % s.ow;
+                int8_window(&s, &a, image + oy * s.sh * a.row + ox * s.sw * s.c, row, q + r * row);
+            }
+            int8_product(&k, q, rows, z + first * k.n_out);
+        }
+        if (op->activation != FNN_LINEAR) fnn_activate(op->activation, op->parameter, n_windows, k.n_out, z, z);
+    }
+}
+
+static const fnn_op_kernels conv_int8_op = {.forward = conv_int8_forward, .scratch = conv_int8_scratch};
+
+#endif
