@@ -129,7 +129,7 @@ def test_the_postfix_form_is_the_tree(shards, n_rows):
     for node in {(0, shards), left, right}:
         parts = {(i, i + 1): vectors[i] for i in range(*node) if at[i] < at[i + 1]}
         wanted, stack, filled = np.zeros(3, np.float32), [], iter(parts.values())
-        program = postfix(at, node)
+        program = postfix(tuple(at), node)
         assert program[:, 0].tolist() == [at[last] - at[first] for first, last in parts]
         for _, adds in program:
             stack.append(next(filled))

@@ -33,7 +33,7 @@ ENUMS = {
 }
 
 
-@pytest.mark.parametrize("name", (*contract.FUNCTIONS, *contract.OF_SHARDS))
+@pytest.mark.parametrize("name", [*contract.FUNCTIONS, *contract.OF_SHARDS])
 def test_functions_have_the_parameters_of_the_contract(backend, name):
     if name in contract.OF_SHARDS and not hasattr(backend, name):
         return
