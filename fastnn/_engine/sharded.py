@@ -2,7 +2,8 @@
 
 Each rank has a stretch of the shards, a slice of the parameters to update, and of the optimiser's slots that slice
 alone (Rajbhandari et al. 2020, "ZeRO: Memory Optimizations Toward Training Trillion Parameter Models", stage 1). An
-update: every rank computes the gradients of its shards, each from zero; adds up the largest subtrees that are its own
+update: every rank computes the gradients of its shards, each from zero, those of several in one pass where they are
+small (:mod:`fastnn._engine.together`); adds up the largest subtrees that are its own
 (:mod:`fastnn._engine.shards`); sends each other rank that one's slice of them; adds the tree up for its own slice;
 updates that; and all share their slices of the parameters. That is the traffic of one allreduce. Losses, metrics and
 what ops measure of a shard go to all ranks first, so that all know alike whether the loss is finite.
@@ -87,20 +88,22 @@ class ShardedStep(steps.Step):
         """Take the own slice of the state's slots; the state has nothing but that until :meth:`close`."""
         params, slots = self.state.params, self.state.slots
         n = self.part.stop - self.part.start
-        own = aligned(self.n_slots * n, params.dtype).reshape(self.n_slots, n)
-        if slots is not None and slots.shape == (self.n_slots, len(params)):
-            own[...] = slots[:, self.part]
+        if slots is not None and slots.shape != (self.n_slots, len(params)):
+            slots = None
+        if slots is not None and n == len(params):
+            own = slots
         else:
+            own = aligned(self.n_slots * n, params.dtype).reshape(self.n_slots, n)
             record = self.plan.optimizer_record
             assert record is not None, "a plan for training has one"
-            own[...] = np.reshape(record.slot_starts, (-1, 1))
+            own[...] = np.reshape(record.slot_starts, (-1, 1)) if slots is None else slots[:, self.part]
         self.state.slots = own
         none = np.empty(0, params.dtype)
         self.slots = Memory(params[self.part], own, none, self.memory.grads[self.part], none)
 
     def close(self) -> None:
         """Have all slots in the state again, on all ranks, unless it has been given others, or none."""
-        if self.state.slots is not self.slots.slots:
+        if self.state.slots is not self.slots.slots or self.comm.size == 1:
             return
         slots = aligned(self.n_slots * len(self.state.params), self.state.params.dtype)
         self.state.slots = slots.reshape(self.n_slots, len(self.state.params))
@@ -124,7 +127,9 @@ class ShardedStep(steps.Step):
         self.passed = passes(cover((self.first, self.last), (0, self.distribution.shards)), at, self.most)
         for i, (first, last) in enumerate(self.passed):
             chosen, part = order[at[first] - base : at[last] - base], steps.Part(at[first], at[-1], total)
-            told.append(self._one(self._memory(i), rows, chosen, part, step, dropping, postfix(at, (first, last))))
+            told.append(
+                self._one(self._memory(i), rows, chosen, part, step, dropping, postfix(tuple(at), (first, last)))
+            )
         heard = self.distribution.gather(STEP, b"".join(told))
         before, n_shards = float(sums[0]), sum(a < b for a, b in pairwise(at))
         activity = self.shares.add(b"".join(heard), n_shards, sums, self.memory)
@@ -211,11 +216,14 @@ class ShardedStep(steps.Step):
         steps.report(plan, sums, before, n_rows, total)
         scale = steps.over(1.0, total) if plan.header["divides_penalties"] else 1.0
         with np.errstate(all="ignore"):  # outside the own slice gradients are whatever they are
-            penalty = regularizers.penalize(plan.segments, memory.params, memory.grads, scale)
+            penalty = 0.0
+            if plan.header["has_penalty"]:
+                penalty = regularizers.penalize(plan.segments, memory.params, memory.grads, scale)
             clipped(plan, self.slots.grads, self.part.start, self.distribution)
         if len(self.slots.params):
             self.backend.update(self.slice_plan, self.slots, step + 1, float(rates[0]), 0.0, float(rates[1]))
         self.comm.share(memory.params, self.cuts)
-        reference.constrain(plan, memory.params)
+        if plan.header["has_constraint"]:
+            reference.constrain(plan, memory.params)
         sums[0] += activity + n_rows * penalty
         steps.settle(plan, memory)

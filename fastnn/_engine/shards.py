@@ -9,6 +9,7 @@ A shard without rows adds nothing, not even a zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -50,10 +51,11 @@ def cover(own: Node, of: Node) -> list[Node]:
     return cover(own, left) + cover(own, right)
 
 
-def postfix(at: Sequence[int], node: Node) -> np.ndarray:
+@lru_cache(64)
+def postfix(at: tuple[int, ...], node: Node) -> np.ndarray:
     """A node's shards with rows, int64 ``(shards, 2)``: how many, and how often then the two sums made last are added.
 
-    >>> postfix([0, 2, 5, 7, 10], (0, 4)).tolist()
+    >>> postfix((0, 2, 5, 7, 10), (0, 4)).tolist()
     [[2, 0], [3, 1], [2, 0], [3, 2]]
     """
     found: list[list[int]] = []
@@ -69,7 +71,9 @@ def postfix(at: Sequence[int], node: Node) -> np.ndarray:
         return True
 
     walk(*node)
-    return np.array(found, np.int64).reshape(-1, 2)
+    made = np.array(found, np.int64).reshape(-1, 2)
+    made.flags.writeable = False
+    return made
 
 
 def add_up(parts: Mapping[Node, np.ndarray], node: Node, out: np.ndarray) -> bool:

@@ -62,7 +62,7 @@ def _ending(job: DataParallel) -> Iterator[None]:
 
 def one_seed(job: DataParallel | None, seed: int) -> int:
     """The seed of the first rank: what is held out follows from it."""
-    return seed if job is None else job.distribution.number_of_first(seed)
+    return seed if job is None else int(job.distribution.told_by_first(int(seed))[0])
 
 
 def check_together(job: DataParallel | None, time_limit: float | None) -> None:

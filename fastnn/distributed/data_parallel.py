@@ -34,8 +34,8 @@ class DataParallel:
     ----------
     comm : None for MPI where a launcher such as mpiexec has started the process, else this process alone; or a
         communicator of mpi4py; or an object with the methods of :class:`fastnn.distributed.Comm`.
-    shards : parts of a batch, at least as many as ranks. More shards allow more ranks, and cost one gradient in memory
-        and its sum each.
+    shards : parts of a batch, at least as many as ranks. More shards allow more ranks. Those of dense networks are
+        computed together, up to 384 rows at a time; others cost one gradient in memory and its sum each.
     timeout : seconds for which ranks wait for one that is not heard of.
 
     Attributes

@@ -55,11 +55,13 @@ def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_si
             "callbacks": [type(callback).__name__ for callback in arguments.callbacks],
         }
     )
-    seed = distribution.number_of_first(model.seed)
+    counters = int(state.epoch), int(state.step), int(state.calls)
+    limit = None if arguments.time_limit is None else float(arguments.time_limit)
+    told = distribution.told_by_first(int(model.seed), state.slots is not None, limit, *counters)
+    seed, has_slots, limit, state.epoch, state.step, state.calls = told
     if seed != model.seed:
         model.seed = seed
     distribution.of_first(state.params)
-    has_slots = bool(distribution.number_of_first(state.slots is not None))
     if has_slots:
         if state.slots is None:
             state.slots = np.zeros((optimizer.n_slots, len(state.params)), state.params.dtype)
@@ -67,13 +69,7 @@ def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_si
             distribution.of_first(slot)
     else:
         state.slots = None
-    for name in ("epoch", "step", "calls"):
-        setattr(state, name, distribution.number_of_first(getattr(state, name)))
-    if arguments.time_limit is None:
-        return arguments
-    limit = np.array([arguments.time_limit])
-    distribution.of_first(limit)
-    return replace(arguments, time_limit=float(limit[0]))
+    return replace(arguments, time_limit=limit)
 
 
 def check(distribution: Distribution, fit: Any) -> None:

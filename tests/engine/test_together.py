@@ -7,7 +7,7 @@ import pytest
 
 import fastnn
 from fastnn import Model, Sequential, _kernels, layers
-from fastnn._engine import sharded, together, trainer
+from fastnn._engine import sharded, together
 from fastnn._engine.shards import add_up, bounds, children, postfix
 from fastnn.distributed import DataParallel, SelfComm
 
@@ -42,7 +42,7 @@ def check(monkeypatch, make, widths, shards, **more):
     with monkeypatch.context() as patch:
         patch.setattr(sharded, "gradient_of_shards", lambda *told: (seen.append(len(told[-1])), real(*told)))
         found = left_by(make(), *drawn(widths), shards, **more)
-        for module in (sharded, trainer):
+        for module in (sharded, together):
             patch.setattr(module, "passes_together", lambda plan, backend: False)
         n = len(seen)
         assert left_by(make(), *drawn(widths), shards, **more) == found
@@ -98,7 +98,7 @@ def test_so_they_are_on_several_threads(monkeypatch, shards):
 
 
 def test_so_they_are_where_a_batch_is_several_passes(monkeypatch):
-    for module in (sharded, trainer):
+    for module in (sharded, together):
         monkeypatch.setattr(module, "MOST_ROWS", 20)
     seen = check(monkeypatch, lambda: dense((9, 20, 3)), (9, 3), 12, batch_size=60)
     assert set(seen) == {4, 12}  # of 60 rows, and of 15
@@ -129,7 +129,7 @@ def test_the_postfix_form_is_the_tree(shards, n_rows):
     for node in {(0, shards), left, right}:
         parts = {(i, i + 1): vectors[i] for i in range(*node) if at[i] < at[i + 1]}
         wanted, stack, filled = np.zeros(3, np.float32), [], iter(parts.values())
-        program = postfix(at, node)
+        program = postfix(tuple(at), node)
         assert program[:, 0].tolist() == [at[last] - at[first] for first, last in parts]
         for _, adds in program:
             stack.append(next(filled))

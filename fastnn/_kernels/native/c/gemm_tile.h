@@ -104,25 +104,34 @@ INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const i
         }
 }
 
-/* sum += A @ B of a tile, over k numbers. */
+/* sum += A @ B of a tile, for one number of k. */
+INLINE void sum_step(const product *g, const real *a, const real *b, const int64_t *row_at, int last, const int rows,
+                     const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
+    const int64_t a_row = from == PACKED || from == SHARDED ? 1 : g->a_row;
+    vf row[FLAT_VECS];
+#pragma GCC unroll 8
+    for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++) {
+        vf number = vf_set1(a[from == SCATTERED ? row_at[r] : r * a_row]);
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
+    }
+    if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
+}
+
+/* The same over k numbers. Shards have few: their loops are unrolled, which takes a tenth off where they have 16. */
 INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
                     const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
-    const int64_t a_row = from == PACKED || from == SHARDED ? 1 : g->a_row;
     const int64_t a_column = from == SCATTERED ? 1 : g->a_column, b_row = g->b_row;
-    for (int64_t p = k; p; p--, a += a_column, b += b_row) {
-        vf row[FLAT_VECS];
+    const int unrolled = from == SHARDED && !ragged && vecs > 1 ? 8 : 1;
+    for (; unrolled > 1 && k >= unrolled; k -= unrolled)
 #pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
-#pragma GCC unroll 24
-        for (int r = 0; r < rows; r++) {
-            vf number = vf_set1(a[from == SCATTERED ? row_at[r] : r * a_row]);
-#pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
-        }
-        if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
-#pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
-    }
+        for (int q = 0; q < unrolled; q++, a += a_column, b += b_row)
+            sum_step(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
+    for (; k; k--, a += a_column, b += b_row) sum_step(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
 }
 
 /* The same over all segments; rows of A begin at `row_at` of a, or at multiples of a_row. */
