@@ -21,7 +21,7 @@ def in_int8(model, x):
 
 def images(name="numpy", **more):
     layers = [
-        L.Conv2D(8, 3, use_bias=False, input_shape=(8, 8, 1)),
+        L.Conv2D(16, 3, use_bias=False, input_shape=(8, 8, 8)),
         L.BatchNormalization(),
         L.ReLU(),
         L.MaxPooling2D(2),
@@ -34,7 +34,7 @@ def images(name="numpy", **more):
 
 @EVERY_BACKEND
 def test_what_is_predicted_is_near_what_the_model_predicts(rng, name):
-    model, x = images(name, dtype=dtype_on(name)), rng.normal(size=(40, 8, 8, 1)).astype(dtype_on(name))
+    model, x = images(name, dtype=dtype_on(name)), rng.normal(size=(40, 8, 8, 8)).astype(dtype_on(name))
     f = in_int8(model, x)
     y = f(x)
     assert (y.shape, y.dtype) == ((40, 10), model.dtype)
@@ -83,7 +83,8 @@ def test_printing_says_what_became_of_each_layer(rng):
     [
         (L.Conv2D(4, 3, groups=2), (6, 6, 2), "its channels are in groups"),
         (L.DepthwiseConv2D(3), (6, 6, 2), "DepthwiseConv2D is not quantised"),
-        (L.Conv1D(4, 3, padding="causal"), (6, 2), "it goes step by step"),
+        (L.Conv1D(40, 3, padding="causal"), (6, 40), "it goes step by step"),
+        (L.Conv2D(4, 5), (6, 6, 1), "it is too small to gain by int8"),
         (L.LeakyReLU(0.1), (6, 2), "it has no weights"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, L.Layer) else None,
@@ -134,7 +135,7 @@ def test_steps_of_sequences_have_the_bits_of_the_whole(rng):
 
 
 def test_the_model_stays_as_it_was_and_is_not_followed(rng):
-    model, x = images(), rng.normal(size=(9, 8, 8, 1)).astype(np.float32)
+    model, x = images(), rng.normal(size=(9, 8, 8, 8)).astype(np.float32)
     before, y = [w.tobytes() for w in model.get_weights()], model.predict(x)
     f = in_int8(model, x)
     said = f(x)

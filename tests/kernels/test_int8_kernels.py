@@ -13,6 +13,15 @@ from fastnn import Sequential, _kernels
 from fastnn._base import threads
 from fastnn._ops import int8
 from fastnn.layers import Conv1D, Conv2D, Dense, Flatten, Input
+from fastnn.models import quantizing
+
+
+@pytest.fixture(autouse=True)
+def of_any_size(monkeypatch):
+    """Small convolutions, too, which would be faster in float32."""
+    monkeypatch.setattr(quantizing, "LEAST_PRODUCTS", 0)
+    monkeypatch.setattr(quantizing, "LEAST_OUTPUTS", 0)
+
 
 RUNS = [] if _kernels.why_not("cython") else [name for name, _, runs in _kernels.load("cython").isas() if runs]
 
