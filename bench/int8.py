@@ -2,8 +2,8 @@
 
     python bench/int8.py [--rounds 15]
 
-On one thread, all in turns. onnxruntime's is quantised statically (QDQ, inputs uint8, kernels int8 for each output, with
-its reduced range), the form that it runs fastest here.
+On one thread, all in turns. onnxruntime's is quantised statically (QDQ, inputs uint8, kernels int8 for each output, of
+reduced range), the form that it runs fastest here.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ import threading
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, dtype_on
+from models import dtype_on
 
 import fastnn
-from fastnn import Input, Model, Sequential
+from fastnn import Input, Model, Sequential, _kernels
 from fastnn import layers as L
 from fastnn._ops import OPS
 from fastnn.datasets import load_digits
@@ -32,8 +32,10 @@ def images(name="numpy", **more):
     return Sequential(layers, seed=0, backend=name, **more)
 
 
-@EVERY_BACKEND
+@pytest.mark.parametrize("name", ["numpy", "cython", pytest.param("numba", marks=pytest.mark.long)])
 def test_what_is_predicted_is_near_what_the_model_predicts(rng, name):
+    if _kernels.why_not(name):
+        pytest.skip(_kernels.why_not(name))
     model, x = images(name, dtype=dtype_on(name)), rng.normal(size=(40, 8, 8, 8)).astype(dtype_on(name))
     f = in_int8(model, x)
     y = f(x)
@@ -163,6 +165,16 @@ def test_threads_may_share_it(rng):
         worker.join()
     assert len(found) == 80
     assert set(found) == {expected}
+
+
+@pytest.mark.skipif(_kernels.why_not("cython") is not None, reason="the native backend is not there")
+def test_the_c_function_gives_the_same(rng):
+    model = Sequential([L.Dense(33, "relu", input_shape=(20,)), L.Dense(3)], seed=1, backend="cython")
+    x, out = rng.normal(size=(5, 20)).astype(np.float32), np.empty((5, 3), np.float32)
+    f = in_int8(model, x)
+    call = f.cfunc
+    assert call.ctypes(call.context, x.ctypes.data, out.ctypes.data, len(x)) == 0
+    assert out.tobytes() == f(x).tobytes()
 
 
 def test_its_operations_have_no_way_back():
