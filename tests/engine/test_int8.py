@@ -6,10 +6,10 @@ import threading
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, dtype_on
+from models import dtype_on
 
 import fastnn
-from fastnn import Input, Model, Sequential
+from fastnn import Input, Model, Sequential, _kernels
 from fastnn import layers as L
 from fastnn._ops import OPS
 from fastnn.datasets import load_digits
@@ -21,7 +21,7 @@ def in_int8(model, x):
 
 def images(name="numpy", **more):
     layers = [
-        L.Conv2D(8, 3, use_bias=False, input_shape=(8, 8, 1)),
+        L.Conv2D(16, 3, use_bias=False, input_shape=(8, 8, 8)),
         L.BatchNormalization(),
         L.ReLU(),
         L.MaxPooling2D(2),
@@ -32,9 +32,11 @@ def images(name="numpy", **more):
     return Sequential(layers, seed=0, backend=name, **more)
 
 
-@EVERY_BACKEND
+@pytest.mark.parametrize("name", ["numpy", "cython", pytest.param("numba", marks=pytest.mark.long)])
 def test_what_is_predicted_is_near_what_the_model_predicts(rng, name):
-    model, x = images(name, dtype=dtype_on(name)), rng.normal(size=(40, 8, 8, 1)).astype(dtype_on(name))
+    if _kernels.why_not(name):
+        pytest.skip(_kernels.why_not(name))
+    model, x = images(name, dtype=dtype_on(name)), rng.normal(size=(40, 8, 8, 8)).astype(dtype_on(name))
     f = in_int8(model, x)
     y = f(x)
     assert (y.shape, y.dtype) == ((40, 10), model.dtype)
@@ -83,7 +85,8 @@ def test_printing_says_what_became_of_each_layer(rng):
     [
         (L.Conv2D(4, 3, groups=2), (6, 6, 2), "its channels are in groups"),
         (L.DepthwiseConv2D(3), (6, 6, 2), "DepthwiseConv2D is not quantised"),
-        (L.Conv1D(4, 3, padding="causal"), (6, 2), "it goes step by step"),
+        (L.Conv1D(40, 3, padding="causal"), (6, 40), "it goes step by step"),
+        (L.Conv2D(4, 5), (6, 6, 1), "it is too small to gain by int8"),
         (L.LeakyReLU(0.1), (6, 2), "it has no weights"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, L.Layer) else None,
@@ -134,7 +137,7 @@ def test_steps_of_sequences_have_the_bits_of_the_whole(rng):
 
 
 def test_the_model_stays_as_it_was_and_is_not_followed(rng):
-    model, x = images(), rng.normal(size=(9, 8, 8, 1)).astype(np.float32)
+    model, x = images(), rng.normal(size=(9, 8, 8, 8)).astype(np.float32)
     before, y = [w.tobytes() for w in model.get_weights()], model.predict(x)
     f = in_int8(model, x)
     said = f(x)
@@ -162,6 +165,16 @@ def test_threads_may_share_it(rng):
         worker.join()
     assert len(found) == 80
     assert set(found) == {expected}
+
+
+@pytest.mark.skipif(_kernels.why_not("cython") is not None, reason="the native backend is not there")
+def test_the_c_function_gives_the_same(rng):
+    model = Sequential([L.Dense(33, "relu", input_shape=(20,)), L.Dense(3)], seed=1, backend="cython")
+    x, out = rng.normal(size=(5, 20)).astype(np.float32), np.empty((5, 3), np.float32)
+    f = in_int8(model, x)
+    call = f.cfunc
+    assert call.ctypes(call.context, x.ctypes.data, out.ctypes.data, len(x)) == 0
+    assert out.tobytes() == f(x).tobytes()
 
 
 def test_its_operations_have_no_way_back():

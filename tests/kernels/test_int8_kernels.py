@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 
 import numpy as np
@@ -13,7 +14,17 @@ from fastnn import Sequential, _kernels
 from fastnn._base import threads
 from fastnn._ops import int8
 from fastnn.layers import Conv1D, Conv2D, Dense, Flatten, Input
+from fastnn.models import quantizing
 
+
+@pytest.fixture(autouse=True)
+def of_any_size(monkeypatch):
+    """Small convolutions, too, which would be faster in float32."""
+    monkeypatch.setattr(quantizing, "LEAST_PRODUCTS", 0)
+    monkeypatch.setattr(quantizing, "LEAST_OUTPUTS", 0)
+
+
+GOLDEN = {"float32": "9d434a9ce2ace942", "float64": "3091bf802e570056"}  # made on AVX2
 RUNS = [] if _kernels.why_not("cython") else [name for name, _, runs in _kernels.load("cython").isas() if runs]
 
 
@@ -177,3 +188,15 @@ def test_bits_depend_neither_on_threads_nor_on_the_instruction_set(rng, dtype):
         native.use_isa(isa)
         native.flop_a_thread(before)
     assert len(found) == 1
+
+
+@EVERY_BACKEND
+def test_the_bits_are_those_of_every_machine(name):
+    """Nothing here is rounded by libraries: ranges come from the rows, sums are exact, relu is."""
+    dtype = dtype_on(name)
+    model = Sequential([Input((45,)), Dense(19, "relu")], backend=name, dtype=dtype)
+    numbers = (np.arange(46 * 19, dtype=np.int64) * 7919 % 1009 / 512 - 1).astype(dtype)
+    model.set_weights([numbers[: 45 * 19].reshape(45, 19), numbers[45 * 19 :]])
+    x = (np.arange(50 * 45, dtype=np.int64) * 104729 % 2003 / 1024 - 0.7).astype(dtype).reshape(50, 45)
+    y = model.predictor(precision="int8", calibrate=x[:30])(x)
+    assert hashlib.sha256(y.tobytes()).hexdigest()[:16] == GOLDEN[dtype]

@@ -33,10 +33,20 @@ static void int8_copy(const uint8_t *from, int64_t n, uint8_t *to) {
 static void int8_window(const windows *s, const around *a, const uint8_t *from, int64_t row, uint8_t *q) {
     const int64_t taps = s->dw == 1 ? 1 : s->kw, run = s->kw / taps * s->c;
     uint8_t *to = q;
+    memset(q + row - INT8_DEEP, 0, INT8_DEEP); /* what is behind the last tap */
     for (int64_t ky = 0; ky < s->kh; ky++)
         for (int64_t kx = 0; kx < taps; kx++, to += run)
             int8_copy(from + ky * s->dh * a->row + kx * s->dw * s->c, run, to);
-    memset(to, 0, (size_t)(q + row - to));
+}
+
+/* What `rows` windows read, from the window `first` on. */
+static void int8_windows(const windows *s, const around *a, const uint8_t *image, int64_t first, int64_t rows,
+                         int64_t row, uint8_t *q) {
+    int64_t oy = first / s->ow, ox = first % s->ow;
+    for (int64_t r = 0; r < rows; r++) {
+        int8_window(s, a, image + oy * s->sh * a->row + ox * s->sw * s->c, row, q + r * row);
+        if (++ox == s->ow) ox = 0, oy++;
+    }
 }
 
 static void conv_int8_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
@@ -47,15 +57,13 @@ static void conv_int8_forward(const fnn_op *op, const fnn_model *model, const fn
     const int64_t row = int8_row(k.n_in), n_windows = s.oh * s.ow;
     const real *x = op_x(op, model, block, 0);
     uint8_t *image = fnn_scratch(conv_int8_scratch(op)), *q = image + int8_image_size(&a);
+    memset(q - INT8_RUN, 0, INT8_RUN); /* read behind the image and multiplied by 0, or written over */
     for (int64_t i = begin; i < end; i++) {
         int8_image(&k, &s, &a, x + i * s.h * s.w * s.c, image);
         real *z = op_y(op, model) + i * n_windows * k.n_out;
         for (int64_t first = 0; first < n_windows; first += INT8_ROWS) {
             const int64_t rows = at_most(n_windows - first, INT8_ROWS);
-            for (int64_t r = 0; r < rows; r++) {
-                const int64_t oy = (first + r) / s.ow, ox = (first + r) % s.ow;
-                int8_window(&s, &a, image + oy * s.sh * a.row + ox * s.sw * s.c, row, q + r * row);
-            }
+            int8_windows(&s, &a, image, first, rows, row, q);
             int8_product(&k, q, rows, z + first * k.n_out);
         }
         if (op->activation != FNN_LINEAR) fnn_activate(op->activation, op->parameter, n_windows, k.n_out, z, z);
