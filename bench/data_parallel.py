@@ -1,7 +1,8 @@
 """What training on several processes costs and brings: python bench/data_parallel.py [--rounds 5]
 
 Every process has one thread. First what shards cost on one process, beside ``fit``, in processor time: the least of
-several rounds in turn. Then two processes beside one, started by mpiexec, and what a message and a byte cost between them.
+several rounds in turn. Then two processes beside one, started by mpiexec, and what a message and a byte cost between
+them.
 """
 
 from __future__ import annotations
