@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.arguments import integer, shown
 from fastnn.data.batches import Batches
-from fastnn.data.csv_blocks import CsvOptions
 from fastnn.data.files import File, check_dataset, find_files, names_files
 from fastnn.data.passes import How, window_of
 from fastnn.data.sources import Source
 from fastnn.data.stream import Stream
+
+if TYPE_CHECKING:
+    from fastnn.data.csv_blocks import CsvOptions
 
 __all__ = ["PredictionWriter", "Stream", "fit_encoding", "stream", "write_predictions"]
 
@@ -98,6 +100,8 @@ def stream(
         if any(option is not None for option in options):
             raise TypeError("target, columns, weight, filters and encoding are of files; batches have theirs in them")
         return Stream(Batches(source, kind), how)
+    from fastnn.data.csv_blocks import CsvOptions
+
     made = _source(find_files(names), options, kind, CsvOptions(separator, decimal, charset, tuple(text)))
     return Stream(made, How(how.batch_size, window_of(made, window), how.shuffle, how.seed))
 

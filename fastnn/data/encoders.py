@@ -20,6 +20,8 @@ from fastnn.tables.table import Table, Text, with_gaps
 from fastnn.tables.target import Classes, as_numbers
 
 FLOAT = np.dtype(np.float32)
+PLAIN = {f"{sign}int{bits}": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)}
+PLAIN |= {"float": FLOAT, "double": np.dtype(np.float64)}  # Arrow's words for columns of numbers
 
 
 class MatrixEncoder:
@@ -171,6 +173,10 @@ def column_values(table: Any, name: str, where: str) -> np.ndarray:
 
     column = table.column(name)
     kind = column.type
+    if (
+        not column.null_count and column.num_chunks == 1 and str(kind) in PLAIN
+    ):  # of most; what follows takes 10 us more
+        return values_of(column.chunk(0))
     if column.null_count:
         raise ValueError(
             f"{where}: column {name!r} has {column.null_count:,} gaps; filter them out, or give an encoding, which "
@@ -207,6 +213,6 @@ def values_of(chunk: Any) -> np.ndarray:
     kind = str(chunk.type)
     if kind == "halffloat":
         return floats(chunk)
-    dtype = np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
+    dtype = PLAIN[kind]
     found: np.ndarray = np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * dtype.itemsize)
     return found
