@@ -39,7 +39,7 @@ VERSION = 2  # of these functions; a backend of another package says in CONTRACT
 FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train", "predict")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Data, row by row: inputs, targets and weights, one array for each input and output of the model.
 
@@ -129,7 +129,7 @@ def rates_of(learning_rates: np.ndarray, decays: Any = 1.0, drops: Any = 1.0) ->
     return table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Course:
     """How a fit goes on.
 
