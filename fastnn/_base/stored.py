@@ -6,7 +6,6 @@ whatever duck looks like a number; here such things are errors, before anything 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -23,6 +22,8 @@ PLAIN = (bool, int, str, NoneType)
 
 def parse(name: str, text: str | bytes) -> Any:
     """The value of a JSON text; ``ValueError`` that names what it is the text of."""
+    import json
+
     try:
         if isinstance(text, bytes):
             text = text.decode()

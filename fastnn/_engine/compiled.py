@@ -97,7 +97,7 @@ def sizes_of(inputs: Sequence[Any]) -> tuple[int, ...]:
     return tuple(x.shape[1] if isinstance(x, np.ndarray) else x.n_columns for x in inputs)
 
 
-@dataclass
+@dataclass(eq=False)
 class Trainee:
     """A model as the engine sees it.
 

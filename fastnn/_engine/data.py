@@ -17,7 +17,7 @@ from fastnn._engine.targets import check_metrics, converted_targets, row_weights
 from fastnn._kernels.contract import Rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Given:
     """Data as a user handed it in, taken apart: an entry for each input, and for each output that has a loss.
 

@@ -55,7 +55,7 @@ def read_sums(
     return columns
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
     """What metrics of all predictions are told of an output, one line a row of the data, shaped as users shape it.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DIVERGED, STALLED = 1, 2  # run.status
 
 
-@dataclass
+@dataclass(eq=False)
 class Fit(Standing):
     """One call of ``fit``, from its checked arguments to its history; see :class:`Standing` for its attributes."""
 

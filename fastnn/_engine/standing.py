@@ -30,7 +30,7 @@ def always(epoch: int) -> bool:
     return True
 
 
-@dataclass
+@dataclass(eq=False)
 class Standing:
     """Where one call of ``fit`` stands.
 

@@ -13,7 +13,7 @@ from fastnn.optimizers import Optimizer
 from fastnn.schedules import Schedule
 
 
-@dataclass
+@dataclass(eq=False)
 class State:
     """What training changes.
 

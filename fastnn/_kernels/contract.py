@@ -40,7 +40,7 @@ FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "t
 OF_SHARDS = ("loss_of_shards", "backward_of_shards")  # a backend has both, or is asked for one shard after another
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Data, row by row: inputs, targets and weights, one array for each input and output of the model.
 
@@ -130,7 +130,7 @@ def rates_of(learning_rates: np.ndarray, decays: Any = 1.0, drops: Any = 1.0) ->
     return table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Course:
     """How a fit goes on.
 

@@ -12,7 +12,7 @@ from fastnn._plan.plan import Plan
 from fastnn._plan.records import RUN
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Memory:
     """All of one dtype (float32 or float64), 64-byte aligned. The first three last; the others are room to work in."""
 

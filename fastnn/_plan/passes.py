@@ -21,7 +21,7 @@ from fastnn.losses.records import INNER_PRODUCT, LossRecord
 Loss = LossRecord | CustomLoss | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placed:
     """An operation in the graph: the values it reads and the one it writes."""
 
@@ -31,7 +31,7 @@ class Placed:
     writes: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Graph:
     """Operations in the order in which they run, and the values that are the model's inputs and outputs.
 

@@ -22,7 +22,7 @@ from fastnn.optimizers import Optimizer
 PLACES = ("w", "b", "z", "scratch")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """The compiled model. ``values``, ``ops``, ``header`` ... are NumPy records as in ``records.py``."""
 

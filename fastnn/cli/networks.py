@@ -13,7 +13,7 @@ from fastnn.tables.series import SeriesFeatures
 
 MLP, LENET = (64, 32), (120, 84)  # widths of dense layers where none are given
 RECURRENT_RATE = 4e-3  # of Adam: 0.985 of MNIST's test images in 8 epochs on four fifths, 0.979 with 1e-3
-RECURRENT, MEMORY = {"gru": layers.GRU, "lstm": layers.LSTM}, (64,)  # and of recurrent ones
+RECURRENT, MEMORY = {"gru": "GRU", "lstm": "LSTM"}, (64,)  # and of recurrent ones
 SHORT_SERIES = 8_000  # steps in all windows up to which a series is short
 FILTERS = (16, 32, 64)  # of the blocks of the cnn
 AUGMENTS = {"plain": False, "flip": True}  # whether images are flipped, too
@@ -78,7 +78,7 @@ def input_shape(features: Any) -> tuple[int, ...]:
 
 def recurrent_layers(network: str, widths: Sequence[int]) -> list[Layer]:
     """Recurrent layers of these widths, one behind the other; the last one gives what it remembers at the end."""
-    kind: Any = RECURRENT[network]
+    kind: Any = getattr(layers, RECURRENT[network])
     return [kind(units, return_sequences=i < len(widths) - 1) for i, units in enumerate(widths)]
 
 

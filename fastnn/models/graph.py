@@ -56,7 +56,7 @@ class Graph:
         return f"<graph of {counted(len(self.items), 'layer')}, {list(self.inputs)} -> {list(self.outputs)}>"
 
 
-@dataclass
+@dataclass(eq=False)
 class Flat:
     """A graph of layers alone, as :func:`fastnn._plan.layout.lay_out_graph` takes it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,8 @@ from fastnn._base.stored import parse
 
 def text_of(name: str, value: Any) -> str:
     """A value as JSON that :func:`parse` takes; ``ValueError`` or ``TypeError`` else."""
+    import json
+
     try:
         text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False)
         text.encode()
@@ -31,4 +32,6 @@ def _plain(value: Any) -> Any:
 
 def as_text_has(value: Any) -> Any:
     """A description as it comes back from a file."""
+    import json
+
     return json.loads(text_of("model", value))
