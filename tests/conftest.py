@@ -37,7 +37,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "single: of float32, in which Numba compiles its kernels under --long alone")
     config.addinivalue_line("markers", "dask: needs the extra dask; skipped where it is not installed")
     config.addinivalue_line("markers", "mpi: starts processes by mpiexec; skipped where mpi4py is not installed")
-    config.addinivalue_line("markers", "numba: compiles with Numba, which the case's name does not tell")
+    config.addinivalue_line("markers", "numba: compiles with Numba, which the case's name does not tell; float32 waits")
     config.addinivalue_line("markers", "stream: of data that are read while they are used")
     if config.getoption("--long"):
         models.Numba.dtype = "float32"
@@ -63,7 +63,8 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _compiles_again(item) -> bool:
-    return hasattr(item, "callspec") and covering.compiles_again(item.callspec.params, "single" in item.keywords)
+    marks = ("single" in item.keywords, item.get_closest_marker("numba") is not None)
+    return hasattr(item, "callspec") and covering.compiles_again(item.callspec.params, *marks)
 
 
 @pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)

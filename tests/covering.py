@@ -24,9 +24,12 @@ def by_default(config) -> bool:
     return not config.getoption("--long") and not any("[" in argument for argument in config.args)
 
 
-def compiles_again(values: dict, single: bool) -> bool:
-    """Whether Numba runs for the second of two dtypes; ``single`` where the test itself is of float32."""
-    numba = values.get("backend") == ("numba", None) or "numba" in (values.get("name"), values.get("compiled"))
+def compiles_again(values: dict, single: bool, marked: bool) -> bool:
+    """Whether Numba runs for the second of two dtypes; ``single`` where the test itself is of float32, ``marked`` where
+    it is of Numba, and no argument tells."""
+    numba = (
+        marked or values.get("backend") == ("numba", None) or "numba" in (values.get("name"), values.get("compiled"))
+    )
     return numba and (single or values.get("dtype") == "float32")
 
 
@@ -36,8 +39,8 @@ def leave_out(metafunc) -> None:
     ``_calls`` is not public, but since its first releases pytest has no other way to this end than making the items.
     """
     mark = metafunc.definition.get_closest_marker("covering")
-    single = metafunc.definition.get_closest_marker("single") is not None
-    kept = [call for call in metafunc._calls if not (_is_long(call) or compiles_again(call.params, single))]
+    single, marked = (metafunc.definition.get_closest_marker(name) is not None for name in ("single", "numba"))
+    kept = [call for call in metafunc._calls if not (_is_long(call) or compiles_again(call.params, single, marked))]
     if mark and mark.args and kept:
         kept = _one_isa(_only(_turns(mark.args, kept, metafunc.definition.nodeid), kept))
     elif kept:

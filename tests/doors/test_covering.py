@@ -11,9 +11,9 @@ BACKENDS = [(name, None) for name in ("numpy", "numba")] + [("cython", isa) for 
 KINDS, WIDTHS, DTYPES = ["conv", "pool", "dense", "copy"], [1, 3, 16, 17], ["float32", "float64"]
 
 
-def chosen(mark=None, single=False, **arguments) -> list[dict]:
+def chosen(mark=None, single=False, numba=False, **arguments) -> list[dict]:
     """The cases of a test with these arguments that run by default."""
-    marks = {"covering": mark, "single": single or None}
+    marks = {"covering": mark, "single": single or None, "numba": numba or None}
     calls = [SimpleNamespace(params=dict(zip(arguments, values, strict=True)), marks=()) for values in cases(arguments)]
     definition = SimpleNamespace(nodeid="a test", get_closest_marker=marks.get)
     test = SimpleNamespace(_calls=calls, definition=definition)
@@ -59,3 +59,4 @@ def test_numba_has_its_first_dtype_where_there_are_two_and_not_where_the_test_ha
     assert {p["dtype"] for p in params if p["backend"][0] == "numpy"} == set(DTYPES)
     assert {p["kind"] for p in params if p["backend"][0] == "numba"} == set(KINDS)
     assert not any(p["backend"][0] == "numba" for p in chosen(single=True, backend=BACKENDS, kind=KINDS))
+    assert {p["dtype"] for p in chosen(numba=True, dtype=DTYPES, kind=KINDS)} == {"float64"}

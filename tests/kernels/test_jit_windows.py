@@ -18,6 +18,7 @@ from numba import njit
 from fastnn._kernels.numba import ops
 from fastnn._kernels.numba.vector import products, runs
 
+pytestmark = pytest.mark.numba
 OF_COLUMNS = njit(
     lambda start, a, i, j, b, c, m, k, n, pitch: products.product_of_columns(start, a, i, j, b, c, m, k, n, pitch)
 )

@@ -213,16 +213,20 @@ def test_updates(emulated, native, rng, dtype, optimizer):
 
 @pytest.mark.parametrize("loss", one_of(10, EVERY_LOSS), ids=loss_id)
 def test_losses(emulated, native, rng, dtype, loss):
-    for width, weighted in ((1, False), (3, True), (16, True), (37, False)):
-        net, rows = network(rng, [Activation("linear")], (width,), loss=loss, batch_size=70), 70
-        y, weight = np.abs(draw(rng, (rows, width))) + 0.01, np.abs(draw(rng, rows)) if weighted else None
-        target, results = draw_target(rng, loss, rows, (width,)), []
-        for module in (emulated, native):
-            stage = Stage(module, net, dtype)
-            at = int(net.plan.outputs[0]["offset"])
-            stage.arenas.workspace[at : at + y.size] = y.ravel()
-            sums, dy = stage.loss(target, weight, 0.01)
-            results.append((sums, dy, stage.output(rows)))
+    made = []
+    with emulated.together():
+        for width, weighted in ((1, False), (3, True), (16, True), (37, False)):
+            net, rows = network(rng, [Activation("linear")], (width,), loss=loss, batch_size=70), 70
+            y, weight = np.abs(draw(rng, (rows, width))) + 0.01, np.abs(draw(rng, rows)) if weighted else None
+            target, stages = draw_target(rng, loss, rows, (width,)), []
+            for module in (emulated, native):
+                stages.append(stage := Stage(module, net, dtype))
+                at = int(net.plan.outputs[0]["offset"])
+                stage.arenas.workspace[at : at + y.size] = y.ravel()
+                stage.loss(target, weight, 0.01)
+            made.append((width, stages))
+    for width, stages in made:
+        for stage in stages:
             stage.check()
-        for ours, right in zip(*results, strict=True):
+        for ours, right in zip(*((stage.sums, stage.dy(rows), stage.output(rows)) for stage in stages), strict=True):
             assert_same_bits(ours, right, f"width {width}")
