@@ -5,7 +5,8 @@ Design: cases are full products, of which a session without ``--long`` runs a co
 meet each value of every other argument. With ``covering`` alone all arguments take turns: each value of each meets each
 value of every other, and no more is promised: every loss in every width, dtype and backend, but in how many threes
 nobody can see. So do those of every test of three arguments or more that has no mark. The instruction sets of the
-native backend, which run the same text, take turns in every test: each runs some of its cases. What is chosen depends
+native backend, which run the same text, take turns in every test: each runs some of its cases; of Numba's the first
+are enough beside it. What is chosen depends
 on the order of the cases alone, so that the processes among which a session is shared choose alike. Cases that wait
 for ``--long`` are left out before pytest makes items of them: two in three of 50,000, seconds of each process.
 """
@@ -18,6 +19,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
+FEW_OF_NUMBA = 2  # cases of a test
+
 
 def by_default(config) -> bool:
     """Whether neither all cases nor one by its name are asked for."""
@@ -27,10 +30,22 @@ def by_default(config) -> bool:
 def compiles_again(values: dict, single: bool, marked: bool) -> bool:
     """Whether Numba runs for the second of two dtypes; ``single`` where the test itself is of float32, ``marked`` where
     it is of Numba, and no argument tells."""
-    numba = (
-        marked or values.get("backend") == ("numba", None) or "numba" in (values.get("name"), values.get("compiled"))
-    )
-    return numba and (single or values.get("dtype") == "float32")
+    return (marked or _is_of_numba(values)) and (single or values.get("dtype") == "float32")
+
+
+def _is_of_numba(values: dict) -> bool:
+    return values.get("backend") == ("numba", None) or "numba" in (values.get("name"), values.get("compiled"))
+
+
+def _few_of_numba(calls) -> list:
+    """Of a test that runs on the native backend, too, Numba's first cases: its kernels take a second each to compile.
+
+    The rest wait for ``--long``. Where nothing native was built Numba stands first, and none waits.
+    """
+    numba = [call for call in calls if _is_of_numba(call.params)]
+    native = any("cython" in (call.params.get("name"), *call.params.get("backend", ())) for call in calls)
+    waiting = set(map(id, numba[FEW_OF_NUMBA:] if native else ()))
+    return [call for call in calls if id(call) not in waiting]
 
 
 def leave_out(metafunc) -> None:
@@ -41,6 +56,8 @@ def leave_out(metafunc) -> None:
     mark = metafunc.definition.get_closest_marker("covering")
     single, marked = (metafunc.definition.get_closest_marker(name) is not None for name in ("single", "numba"))
     kept = [call for call in metafunc._calls if not (_is_long(call) or compiles_again(call.params, single, marked))]
+    if not (mark and "backend" in mark.args):  # there it has a share of the cases anyhow
+        kept = _few_of_numba(kept)
     if mark and mark.args and kept:
         kept = _one_isa(_only(_turns(mark.args, kept, metafunc.definition.nodeid), kept))
     elif kept:

@@ -37,8 +37,7 @@ def test_instruction_sets_take_turns_and_other_backends_do_not():
     params = chosen(backend=BACKENDS, kind=KINDS)
     assert sorted(p["kind"] for p in params if p["backend"][0] == "cython") == sorted(KINDS)
     assert {p["backend"] for p in params} == set(BACKENDS)
-    for name in ("numpy", "numba"):
-        assert [p["kind"] for p in params if p["backend"][0] == name] == KINDS
+    assert [p["kind"] for p in params if p["backend"][0] == "numpy"] == KINDS
 
 
 def test_two_arguments_meet_in_full():
@@ -57,6 +56,14 @@ def test_numba_has_its_first_dtype_where_there_are_two_and_not_where_the_test_ha
     params = chosen(backend=BACKENDS, dtype=DTYPES, kind=KINDS)
     assert {p["dtype"] for p in params if p["backend"][0] == "numba"} == {"float64"}
     assert {p["dtype"] for p in params if p["backend"][0] == "numpy"} == set(DTYPES)
-    assert {p["kind"] for p in params if p["backend"][0] == "numba"} == set(KINDS)
     assert not any(p["backend"][0] == "numba" for p in chosen(single=True, backend=BACKENDS, kind=KINDS))
     assert {p["dtype"] for p in chosen(numba=True, dtype=DTYPES, kind=KINDS)} == {"float64"}
+
+
+def test_numba_has_its_first_cases_beside_the_native_backend_and_all_where_that_is_not_there():
+    params = chosen(backend=BACKENDS, kind=KINDS)
+    assert [p["kind"] for p in params if p["backend"][0] == "numba"] == KINDS[: covering.FEW_OF_NUMBA]
+    assert [p["kind"] for p in chosen(backend=BACKENDS[:2], kind=KINDS) if p["backend"][0] == "numba"] == KINDS
+    assert len(chosen(name=["numpy", "numba", "cython"], kind=KINDS)) == 2 * len(KINDS) + covering.FEW_OF_NUMBA
+    shared = chosen(mark=SimpleNamespace(args=("backend",)), backend=BACKENDS, kind=KINDS, width=WIDTHS)
+    assert {p["kind"] for p in shared if p["backend"][0] == "numba"} == set(KINDS)

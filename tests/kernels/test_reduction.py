@@ -10,8 +10,8 @@ from tolerance import assert_close, limit
 from fastnn import Sequential, _kernels, optimizers
 from fastnn._base import threads
 from fastnn._engine.data import make_rows
-from fastnn._engine.fit import Stop
 from fastnn._engine.prepare import check_arguments
+from fastnn._engine.stop import Stop
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows
 from fastnn._plan import new_run
