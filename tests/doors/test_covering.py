@@ -65,5 +65,3 @@ def test_numba_has_its_first_cases_beside_the_native_backend_and_all_where_that_
     assert [p["kind"] for p in params if p["backend"][0] == "numba"] == KINDS[: covering.FEW_OF_NUMBA]
     assert [p["kind"] for p in chosen(backend=BACKENDS[:2], kind=KINDS) if p["backend"][0] == "numba"] == KINDS
     assert len(chosen(name=["numpy", "numba", "cython"], kind=KINDS)) == 2 * len(KINDS) + covering.FEW_OF_NUMBA
-    shared = chosen(mark=SimpleNamespace(args=("backend",)), backend=BACKENDS, kind=KINDS, width=range(12))
-    assert {p["kind"] for p in shared if p["backend"][0] == "numba"} == set(KINDS)
