@@ -98,5 +98,9 @@ class Table(Mapping[Key, Value]):
     def __ror__(self, other: Mapping[Any, Any]) -> dict[Any, Any]:
         return {**other, **self}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or a pickle, has all entries."""
+        return dict, ({**self},)
+
     def __repr__(self) -> str:
         return f"<table of {', '.join(map(str, self))}>"
