@@ -40,7 +40,8 @@ def names(
             found = getattr(import_module(f".{home[name]}", package), name)
             setattr(sys.modules[package], name, found)
             return found
-        if name[:2] != "__" and (module := _module(f"{package}.{name}")) is not None:
+        is_one = name.isidentifier() and name[:2] != "__"  # "a.b" would be looked for in a package a
+        if is_one and (module := _module(f"{package}.{name}")) is not None:
             return module
         raise AttributeError(unknown(name) if unknown else f"module {package!r} has no attribute {name!r}")
 
@@ -97,6 +98,10 @@ class Table(Mapping[Key, Value]):
 
     def __ror__(self, other: Mapping[Any, Any]) -> dict[Any, Any]:
         return {**other, **self}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or a pickle, has all entries."""
+        return dict, ({**self},)
 
     def __repr__(self) -> str:
         return f"<table of {', '.join(map(str, self))}>"

@@ -42,6 +42,13 @@ class Form:
     def __repr__(self) -> str:
         return f"<Form of {counted(len(self.names), 'array')}, {self.size} numbers>"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without functions of the backend: another process, where gradients are sent, may not have it."""
+        return {name: value for name, value in vars(self).items() if name != "looks"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, looks=looks)
+
     def gathered(self, vector: np.ndarray) -> Gradients:
         """A compact copy of what a vector like ``params`` has of them."""
         return Gradients(self, self.looks.gathered(self.cuts, self.size, vector))

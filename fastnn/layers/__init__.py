@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base import lazy
-from fastnn._base.arguments import lookup, nearest, shown
 
 if TYPE_CHECKING:
     from fastnn.layers.activation import ELU as ELU
@@ -40,6 +37,10 @@ if TYPE_CHECKING:
     from fastnn.layers.given_masks import WithMask as WithMask
     from fastnn.layers.input import Input as Input
     from fastnn.layers.input import InputLayer as InputLayer
+    from fastnn.layers.known import LAYERS as LAYERS
+    from fastnn.layers.known import deserialize as deserialize
+    from fastnn.layers.known import from_config as from_config
+    from fastnn.layers.known import serialize as serialize
     from fastnn.layers.merged import add as add
     from fastnn.layers.merged import average as average
     from fastnn.layers.merged import concatenate as concatenate
@@ -140,93 +141,26 @@ _OTHERS = {
     "base": "Layer",
     "edges": "Edge",
     "input": "Input",
+    "known": "LAYERS deserialize from_config serialize",
     "merged": "add average concatenate dot maximum minimum multiply subtract",
     "pooling": "AvgPool1D AvgPool2D GlobalAvgPool1D GlobalAvgPool2D "
     "GlobalMaxPool1D GlobalMaxPool2D MaxPool1D MaxPool2D",
 }
-_STORED_AS = {"InputLayer": "Input"}  # in files, where that is not the class's name
-_CLASSES = {name: name for listed in _LAYERS.values() for name in listed.split()}
-
-NONE: Mapping[str, Any] = {}
-LAYERS: Mapping[str, type[Layer]] = lazy.table(__name__, {_STORED_AS.get(name, name): name for name in _CLASSES})
+CLASSES = tuple(name for listed in _LAYERS.values() for name in listed.split())
 
 __all__ = [
-    *("LAYERS", "deserialize", "from_config", "serialize"),
-    *_CLASSES,
+    *CLASSES,
     *(name for listed in _OTHERS.values() for name in listed.split()),
 ]
 
 
 def _unknown(name: str) -> str:
     """Say which layers there are to who asks for one of Keras' others."""
+    from fastnn._base.arguments import nearest
+    from fastnn.layers.known import LAYERS
+
     return f"fastnn.layers has no layer {name!r}{nearest(name, LAYERS)}; it has {', '.join(LAYERS)}"
 
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy.names(__name__, _LAYERS, _OTHERS, unknown=_unknown)
-
-
-def serialize(layer: Layer) -> dict[str, Any]:
-    """A layer's class and configuration, under Keras' names.
-
-    Parameters
-    ----------
-    layer : any layer.
-    """
-    kind = type(layer).__name__
-    return {"module": "fastnn.layers", "class_name": kind, "config": layer.get_config(), "registered_name": None}
-
-
-def deserialize(config: Any, custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
-    """The layer that :func:`serialize` described; ``custom_objects`` are classes of your own by name.
-
-    Parameters
-    ----------
-    config : what ``serialize`` gave.
-    custom_objects : classes and functions of yours by the names that stand in the file or configuration.
-
-    >>> from fastnn.layers import Dense, deserialize, serialize
-    >>> deserialize(serialize(Dense(8, "relu")))
-    Dense(units=8, activation='relu')
-    """
-    if not isinstance(config, Mapping) or "class_name" not in config:
-        raise TypeError(f"a layer must be a dict with its class_name and config, got {shown(config)}")
-    ours: Any = lazy.table(__name__, _CLASSES)
-    known: Mapping[str, type[Layer]] = ChainMap(dict(custom_objects or {}), ours)
-    return lookup("layer", config["class_name"], known).from_config(config.get("config", {}))
-
-
-def from_config(stored: dict[str, Any], custom_objects: Mapping[str, Any] = NONE) -> Layer:
-    """The layer that :meth:`Layer.config` described; ``custom_objects`` are a user's classes and functions by name.
-
-    Parameters
-    ----------
-    stored : what :meth:`Layer.config` gave.
-    custom_objects : classes and functions of yours by the names that stand in the file or configuration.
-    """
-    told = {name: value for name, value in stored.items() if name not in ("class", "custom")}
-    arguments = {name: _argument(value, custom_objects) for name, value in told.items()}
-    if "custom" not in stored:
-        return lookup("layer", stored["class"], LAYERS)(**arguments)
-    is_trained = arguments.pop("trainable", True)
-    layer = _given_again(stored["custom"], custom_objects).from_config(arguments)
-    layer.trainable = is_trained
-    found: Layer = layer
-    return found
-
-
-def _argument(value: Any, custom_objects: Mapping[str, Any]) -> Any:
-    if isinstance(value, dict) and value.keys() == {"custom"}:
-        return _given_again(value["custom"], custom_objects)
-    if isinstance(value, dict) and "class" in value:  # a layer inside another one
-        return from_config(value, custom_objects)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _given_again(name: Any, custom_objects: Mapping[str, Any]) -> Any:
-    """What a file names and does not hold."""
-    if not isinstance(name, str) or name not in custom_objects:
-        raise ValueError(
-            f"it has {shown(name)}, which is of your own; give load(..., custom_objects={{{shown(name)}: ...}})"
-        )
-    return custom_objects[name]

@@ -19,7 +19,7 @@ from fastnn.layers.base import Layer
 from fastnn.regularizers import L1L2, RegularizerName
 
 if TYPE_CHECKING:
-    from fastnn.constraints import Constraint, ConstraintName  # noqa: F401  # ConstraintLike names them
+    from fastnn.constraints import Constraint, ConstraintName
 
 Given = TypeVar("Given")
 Settled = TypeVar("Settled")
@@ -44,7 +44,6 @@ Config = Mapping[str, Any]
 ActivationLike = Argument[ActivationName | Activation | Layer | Config | None, Activation]
 InitializerLike = Argument[InitializerName | Initializer | type[Initializer] | Config, Initializer]
 RegularizerLike = Argument[RegularizerName | L1L2 | type[L1L2] | Config | None, L1L2]
-ConstraintLike = Argument["ConstraintName | Constraint | type[Constraint] | Config | None", "Constraint | None"]
 ShapeLike = Argument[int | Sequence[int | None] | None, tuple[int, ...] | None]
 TargetShape = Argument[int | Sequence[int | None], tuple[int, ...]]
 Sizes = Argument[int | Sequence[int], tuple[int, ...]]
@@ -57,3 +56,8 @@ FillMode = Literal["reflect", "wrap", "nearest", "constant"]
 FlipMode = Literal["horizontal", "vertical", "horizontal_and_vertical"]
 Interpolation = Literal["bilinear", "nearest"]
 MergeMode = Literal["concat", "sum", "mul", "ave"]
+
+if TYPE_CHECKING:
+    ConstraintLike = Argument[ConstraintName | Constraint | type[Constraint] | Config | None, Constraint | None]
+else:  # without names that only type checkers see: typing.get_type_hints, which checks of files ask, finds all hints
+    ConstraintLike = Argument[Any, Any]  # few programs load constraints

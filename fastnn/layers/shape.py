@@ -11,7 +11,8 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn.layers.arguments import ShapeLike, TargetShape, default
 from fastnn.layers.described import Described, described
-from fastnn.layers.input import InputLayer as InputLayer  # where older pickles find it
+from fastnn.layers.input import Input as Input  # where older pickles find it, and the layer
+from fastnn.layers.input import InputLayer as InputLayer
 from fastnn.layers.parameter import Shape, check_shape
 from fastnn.layers.settling import settle
 

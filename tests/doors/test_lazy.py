@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
 import json
 import pickle
 import subprocess
 import sys
+import typing
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 
 import fastnn
 from fastnn import initializers, layers, metrics, optimizers, schedules
-from fastnn._base import lazy
+from fastnn._base import lazy, stored
 from fastnn._ops import KINDS, OPS
+from fastnn.layers import shape
 
 ROOT = Path(fastnn.__file__).parent
 PACKAGES = [  # that load their names when they are asked for
@@ -112,7 +116,7 @@ def test_each_name_is_there_and_listed(package):
 @pytest.mark.parametrize("package", PACKAGES)
 def test_what_is_not_there_is_an_attribute_error(package):
     module = importlib.import_module(package)
-    assert not hasattr(module, "Nothing")
+    assert not any(hasattr(module, name) for name in ("Nothing", "no.thing", "base.nothing", ".base", "", "a b"))
     with pytest.raises(ImportError, match="Nothing"):
         exec(f"from {package} import Nothing")
     with pytest.raises(AttributeError, match="__nothing__"):
@@ -186,3 +190,27 @@ def test_pickles_are_of_the_modules():
     layer = pickle.loads(pickle.dumps(layers.Conv2D(4, 3)))
     assert layer == layers.Conv2D(4, 3)
     assert pickle.loads(pickle.dumps(layers.Conv2D)) is layers.Conv2D
+    assert (shape.Input, shape.InputLayer) == (layers.Input, layers.InputLayer)  # where older pickles find them
+
+
+def test_copies_of_tables_have_all_entries():
+    for table in (layers.LAYERS, metrics.METRICS, optimizers.OPTIMIZERS, initializers.INITIALIZERS):
+        assert pickle.loads(pickle.dumps(table)) == dict(table)
+        assert copy.deepcopy(table).keys() == table.keys()
+
+
+@pytest.mark.parametrize("name", layers.__all__)
+def test_hints_of_layers_can_be_asked_for(name):
+    found = getattr(layers, name)
+    if isinstance(found, type):
+        typing.get_type_hints(found.__init__)
+        typing.get_type_hints(found)
+    elif callable(found):
+        typing.get_type_hints(found)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in layers.LAYERS.items() if is_dataclass(kind)])
+def test_types_of_all_fields_of_layers_are_checked(name):
+    """A hint that cannot be resolved would switch the check off, for all fields of that layer."""
+    kind = layers.LAYERS[name]
+    assert stored._hints(kind).keys() == {field.name for field in fields(kind)}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -114,3 +117,15 @@ def test_a_sum_that_overflows_is_told_by_gradients_of_nan(own):
     model = Sequential([Dense(1, kernel_initializer="ones", input_shape=(2,))], backend=own)
     big = np.full((1, 2), 3e38, np.float32)
     assert np.isnan(model.gradients(big, dy=np.ones((1, 1), np.float32)).flat).all()
+
+
+@pytest.mark.parametrize("own", OWN)
+def test_gradients_go_to_other_processes_and_come_back(own):
+    made = [Sequential([Dense(3, "tanh", input_shape=(2,)), Dense(1)], seed=4, backend=own) for _ in range(3)]
+    for model in made:
+        model.compile("adam", "mse")
+    grads = made[0].gradients([[1.0, 2.0]], dy=[[1.0]])
+    for model, came in zip(made, (grads, pickle.loads(pickle.dumps(grads)), copy.deepcopy(grads)), strict=True):
+        assert (came.names, came.flat.tobytes()) == (grads.names, grads.flat.tobytes())
+        model.apply_gradients(came)
+    assert len({model.get_weights()[0].tobytes() for model in made}) == 1
