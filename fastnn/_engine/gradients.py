@@ -69,6 +69,8 @@ class Form:
             flat = arrays.real_array("grads", came, dtype)
         else:
             flat = self._joined(came, dtype)
+        if flat.shape != (self.size,):
+            raise ValueError(f"grads.flat must have shape {(self.size,)}, got {flat.shape}")
         if self.looks.plain_rows(flat, (), dtype) >= 0:
             return flat
         for i, array in enumerate(Gradients(self, flat)):

@@ -129,3 +129,16 @@ def test_gradients_go_to_other_processes_and_come_back(own):
         assert (came.names, came.flat.tobytes()) == (grads.names, grads.flat.tobytes())
         model.apply_gradients(came)
     assert len({model.get_weights()[0].tobytes() for model in made}) == 1
+
+
+def test_a_flat_vector_of_another_size_is_refused_and_nothing_is_updated():
+    model = Sequential([Dense(2, input_shape=(3,))], seed=1)
+    model.compile("sgd", "mse")
+    before = model.params.copy()
+    for flat in (np.zeros(7, np.float32), np.zeros((1, 8), np.float32), np.zeros(0, np.float32)):
+        grads = model.gradients(np.ones((4, 3), np.float32), np.ones((4, 2), np.float32))[1]
+        grads.flat = flat
+        with pytest.raises(ValueError, match=r"grads.flat must have shape \(8,\)"):
+            model.apply_gradients(grads)
+    assert model.step == 0
+    np.testing.assert_array_equal(model.params, before)

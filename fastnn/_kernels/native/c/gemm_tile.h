@@ -122,11 +122,12 @@ INLINE void sum_step(const product *g, const real *a, const real *b, const int64
         for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
 }
 
-/* The same over k numbers. Shards have few: their loops are unrolled, which takes a tenth off where they have 16. */
+/* The same over k numbers. Shards have few: the loops of tall tiles, which are most of a product's, are unrolled, which
+ * takes a tenth off where shards have 16. */
 INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
                     const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
     const int64_t a_column = from == SCATTERED ? 1 : g->a_column, b_row = g->b_row;
-    const int unrolled = from == SHARDED && !ragged && vecs > 1 ? 8 : 1;
+    const int unrolled = from == SHARDED && !ragged && vecs > 1 && rows >= TILE_ROWS - 1 ? 8 : 1;
     for (; unrolled > 1 && k >= unrolled; k -= unrolled)
 #pragma GCC unroll 8
         for (int q = 0; q < unrolled; q++, a += a_column, b += b_row)
@@ -293,7 +294,18 @@ static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TI
 COLUMNS_FROM(strided, STRIDED)
 COLUMNS_FROM(packed, PACKED)
 COLUMNS_FROM(scattered, SCATTERED)
-COLUMNS_FROM(sharded, SHARDED)
+
+/* Sums by shards: the last columns go in single vectors, from the last to the first as all columns do; tiles of two
+ * would make the code of shards half as large again. */
+static void sharded_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, SHARDED); }
+static void sharded_part(const product *g, int64_t j, int last) { columns(g, j, last, 1, 1, SHARDED); }
+static void sharded_columns(const product *g, int64_t j, int64_t width) {
+    if (width == TILE_WIDTH)
+        sharded_full(g, j);
+    else
+        for (int64_t v = (width - 1) / LANES * LANES; v >= 0; v -= LANES)
+            sharded_part(g, j + v, (int)at_most(width - v, LANES));
+}
 
 /* Up to TILE_WIDTH columns from j on. */
 static void columns_any(const product *g, int64_t j, int64_t width) {
