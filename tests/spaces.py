@@ -1,9 +1,15 @@
-"""What modules have by name, also what they load when it is asked for: the space in which reprs are evaluated."""
+"""What modules have by name, also what they load when it is asked for: the space in which reprs are evaluated; and
+which kinds of operations users' models have."""
 
 from __future__ import annotations
 
 from types import ModuleType
 from typing import Any
+
+from fastnn._ops import KINDS
+
+OF_PREDICTORS = {"dense_int8", "conv_int8"}  # of predictors in int8 alone, see test_int8.py
+OF_MODELS = set(KINDS) - OF_PREDICTORS
 
 
 def space(*modules: ModuleType) -> dict[str, Any]:

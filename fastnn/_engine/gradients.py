@@ -53,16 +53,15 @@ class Form:
         """A compact copy of what a vector like ``params`` has of them."""
         return Gradients(self, self.looks.gathered(self.cuts, self.size, vector))
 
-    def spread(self, came: Any, vector: np.ndarray) -> None:
-        """Write finite gradients that a user hands in to a vector like ``params``.
+    def spread(self, flat: np.ndarray, vector: np.ndarray) -> None:
+        """Write a compact vector to one like ``params``."""
+        self.looks.spread(self.cuts, flat, vector)
 
-        ``ValueError`` or ``TypeError`` names what is wrong, and nothing is written.
-        """
+    def flat(self, came: Any, dtype: np.dtype) -> np.ndarray:
+        """Gradients that a user hands in, as one finite vector; ``ValueError`` or ``TypeError`` names what is wrong."""
         mine = type(came) is Gradients and came.form is self
-        if not (mine and self.looks.spread(self.cuts, self.size, came.flat, vector)):
-            looks.write(self.cuts, self._flat(came, vector.dtype), vector)
-
-    def _flat(self, came: Any, dtype: np.dtype) -> np.ndarray:
+        if mine and self.looks.plain_rows(came.flat, (), dtype) == self.size:
+            return came.flat  # type: ignore[no-any-return]  # of gradients
         if type(came) is Gradients and came.form.shapes == self.shapes:
             flat = arrays.real_array("grads", came.flat, dtype)
         elif isinstance(came, np.ndarray) and came.shape == (self.size,) and self.shapes != ((),) * self.size:

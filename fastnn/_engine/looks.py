@@ -40,16 +40,8 @@ def gathered(cuts: Cuts, size: int, vector: np.ndarray) -> np.ndarray:
     return flat
 
 
-def spread(cuts: Cuts, size: int, flat: np.ndarray, vector: np.ndarray) -> bool:
-    """Write ``flat`` ``(size,)``, few and finite, to its stretches of ``vector``; False, and nothing done, else."""
-    if plain_rows(flat, (), vector.dtype) != size:
-        return False
-    write(cuts, flat, vector)
-    return True
-
-
-def write(cuts: Cuts, flat: np.ndarray, vector: np.ndarray) -> None:
-    """The same of any numbers, with no look at them."""
+def spread(cuts: Cuts, flat: np.ndarray, vector: np.ndarray) -> None:
+    """Write a vector without gaps, C-contiguous and of the same dtype, to its stretches of ``vector``."""
     for offset, start, end in cuts:
         vector[offset : offset + end - start] = flat[start:end]
 

@@ -182,8 +182,9 @@ class OwnLoops(Trainable):
         exclusive.enter(store)
         try:
             loops = self._prepared()
+            flat = loops.form.flat(grads, self.dtype)  # before the optimizer's memory is there
             updater = loops.prepared(optimizer)
-            loops.form.spread(grads, updater.memory.grads)
+            loops.form.spread(flat, updater.memory.grads)
             loops.update(self._module(updater.plan), updater)
         finally:
             exclusive.leave(store)

@@ -9,8 +9,8 @@ import pytest
 from c_cases import CASES
 from c_compilers import ARM, STRICT, called, checked, emulated, library, needs, run
 from graph_models import GRAPHS
+from spaces import OF_MODELS
 
-from fastnn._ops import KINDS
 from fastnn.activations import ActivationCode
 from fastnn.interop import to_c
 from fastnn.interop.c.function import activation
@@ -54,7 +54,7 @@ def exported(folder, cases, **options):
 
 def test_every_layer_operation_and_activation_is_known():
     assert set(CASES) == set(LAYERS) - REFUSED
-    assert set(EMITTERS) == set(KINDS)
+    assert set(EMITTERS) == OF_MODELS
     assert {activation(int(code)) for code in ActivationCode} <= set(pieces("float32"))
 
 

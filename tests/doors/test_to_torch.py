@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from exchange_cases import ALL, CHAINS, MODELS, OWN, as_list, model_of, outputs_of, rows_for
 from oracles import torch_library
+from spaces import OF_MODELS
 
 from fastnn import Sequential, layers
-from fastnn._ops import KINDS
 from fastnn.errors import NotReadyError
 from fastnn.interop import to_torch
 from fastnn.interop.torch.chart import chart_of, weights_of
@@ -48,7 +48,7 @@ def test_every_layer_and_every_operation_has_a_case():
     for name in (*MODELS, "with_mask"):
         found |= {type(layer) for layer in model_of(name).layout.layers}
     assert set(layers.LAYERS.values()) - found == {layers.InputLayer, layers.Lambda}
-    assert PARTS.keys() | {"own"} == set(KINDS)
+    assert PARTS.keys() | {"own"} == OF_MODELS
 
 
 @pytest.mark.parametrize("case", ["conv2d", "transposed1d", "translator", "encoder", "gru_before"])

@@ -79,13 +79,9 @@ def test_vectors_lose_their_gaps_and_get_them_back(module, dtype):
     assert flat.tolist() == [0, 1, 2, *range(16, 33), 40]
     assert flat.dtype == dtype
     to = np.full(ROOM, -1, dtype)
-    assert module.spread(CUTS, SIZE, flat, to)
+    module.spread(CUTS, flat, to)
     inside = np.isin(np.arange(ROOM), flat)
     np.testing.assert_array_equal(to, np.where(inside, vector, -1))
-    for other in (flat[:-1].copy(), np.append(flat, 0).astype(dtype), flat * np.nan, flat.reshape(1, -1), flat[::-1]):
-        to[:] = -1
-        assert not module.spread(CUTS, SIZE, other, to)
-        assert (to == -1).all()
 
 
 def networks() -> dict[str, tuple[list, tuple[int, ...]]]:

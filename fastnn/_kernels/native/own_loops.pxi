@@ -57,16 +57,13 @@ def gathered(list cuts, Py_ssize_t size, vector):
     return flat
 
 
-def spread(list cuts, Py_ssize_t size, flat, vector):
+def spread(list cuts, flat, vector):
     """See ``_engine/looks.py``."""
     cdef Py_ssize_t offset, start, end, item = numpy.PyArray_ITEMSIZE(vector)
-    if _plain_rows(flat, (), numpy.PyArray_TYPE(vector)) != size:
-        return False
     cdef char *from_ = <char *>numpy.PyArray_DATA(flat)
     cdef char *to = <char *>numpy.PyArray_DATA(vector)
     for offset, start, end in cuts:
         memcpy(to + offset * item, from_ + start * item, (end - start) * item)
-    return True
 
 
 cdef class Slopes:
