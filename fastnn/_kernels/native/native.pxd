@@ -163,6 +163,9 @@ cdef extern from "c/placing.h" nogil:
     int fnn_keyed_places(int32_t *places, int64_t n, uint64_t seed, uint32_t stream, int64_t position,
                          int64_t first) noexcept
 
+cdef extern from "c/finite.h" nogil:
+    int fnn_are_finite(const void *numbers, int64_t n, int64_t item_size) noexcept
+
 cdef extern from "c/turns.h" nogil:
     void fnn_sine_cosine(double turns, double *sine, double *cosine) noexcept
 

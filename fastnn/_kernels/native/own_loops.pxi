@@ -5,22 +5,6 @@ cdef enum:
     FEW = 8192  # as in arrays.py: more numbers are looked at without the GIL, by NumPy
 
 
-cdef bint _finite(array) noexcept:
-    """Whether few numbers, C-contiguous ones, are finite: whether no exponent is all ones."""
-    cdef Py_ssize_t i, n = numpy.PyArray_SIZE(array)
-    cdef const uint32_t *singles = <const uint32_t *>numpy.PyArray_DATA(array)
-    cdef const uint64_t *doubles = <const uint64_t *>singles
-    cdef uint32_t single = 0
-    cdef uint64_t double_ = 0
-    if numpy.PyArray_ITEMSIZE(array) == 4:
-        for i in range(n):
-            single |= (singles[i] & 0x7f800000) + 0x00800000  # bit 31 where it overflows
-        return not single >> 31
-    for i in range(n):
-        double_ |= (doubles[i] & 0x7ff0000000000000) + 0x0010000000000000
-    return not double_ >> 63
-
-
 cdef bint _is_plain(array, int type_number) noexcept:
     """Whether kernels take an array as it is."""
     if not numpy.PyArray_CheckExact(array) or numpy.PyArray_TYPE(array) != type_number:
@@ -36,7 +20,9 @@ cdef Py_ssize_t _plain_rows(x, tuple shape, int type_number) except? -1:
     for i in range(n_dims):
         if numpy.PyArray_DIM(x, i + 1) != <Py_ssize_t>shape[i]:
             return -1
-    return numpy.PyArray_DIM(x, 0) if _finite(x) else -1
+    if not fnn_are_finite(numpy.PyArray_DATA(x), numpy.PyArray_SIZE(x), numpy.PyArray_ITEMSIZE(x)):
+        return -1
+    return numpy.PyArray_DIM(x, 0)
 
 
 def plain_rows(x, tuple shape, dtype):

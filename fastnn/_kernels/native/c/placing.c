@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "finite.h"
 #include "kernels.h"
 
 enum { TILE_ROWS = 64, TILE_COLUMNS = 32 };
@@ -13,8 +14,6 @@ typedef union {
     float f4[TILE_ROWS * TILE_COLUMNS];
     double f8[TILE_ROWS * TILE_COLUMNS];
     int64_t i8[TILE_ROWS * TILE_COLUMNS];
-    uint32_t u4[TILE_ROWS * TILE_COLUMNS];
-    uint64_t u8[TILE_ROWS * TILE_COLUMNS];
 } tile;
 
 #define CONVERT(STORED, FROM, TO)                                                                                      \
@@ -59,19 +58,6 @@ static void convert(const fnn_column *column, int64_t first, int64_t n, tile *to
         convert_i8(column, first, n, to->i8 + place, pitch);
 }
 
-/* Whether no exponent has all its bits. */
-static int are_finite(const tile *numbers, int64_t n, fnn_stored stored) {
-    const uint32_t all4 = 0x7f800000u;
-    const uint64_t all8 = 0x7ff0000000000000u;
-    uint32_t bad4 = 0;
-    uint64_t bad8 = 0;
-    if (stored == FNN_F4)
-        for (int64_t i = 0; i < n; i++) bad4 |= (numbers->u4[i] & all4) == all4;
-    if (stored == FNN_F8)
-        for (int64_t i = 0; i < n; i++) bad8 |= (numbers->u8[i] & all8) == all8;
-    return !bad4 && !bad8;
-}
-
 /* Where a row begins, NULL for one that is left out. */
 static char *row_at(char *at, const int32_t *places, int64_t row, int64_t row_bytes) {
     const int64_t place = places ? places[row] : row;
@@ -91,7 +77,7 @@ static int place_tile(const fnn_column *columns, int64_t column, int64_t width, 
         char *row = row_at(to->at, to->places, first + i, to->pitch * size);
         if (row) memcpy(row + column * size, (const char *)&numbers + i * width * size, (size_t)(width * size));
     }
-    return are_finite(&numbers, n * width, to->stored);
+    return to->stored == FNN_I8 || fnn_are_finite(&numbers, n * width, size);
 }
 
 int fnn_place_columns(const fnn_column *columns, int64_t n_columns, int64_t n, fnn_rows_to to) {
