@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastnn._base import interrupts
@@ -17,7 +19,7 @@ Range = tuple[float, float]
 
 
 @np.errstate(all="ignore")  # what overflows is infinite, and its layer stays as it is
-def input_ranges(plan: Plan, params: np.ndarray, x: AnyRows) -> dict[int, Range]:
+def input_ranges(plan: Plan, params: np.ndarray, inputs: Sequence[AnyRows]) -> dict[int, Range]:
     """The least and the largest input of each layer that multiplies by a parameter, by its index in the layout.
 
     The reference computes them, whatever the model's backend, so that all backends have the same scales.
@@ -25,10 +27,10 @@ def input_ranges(plan: Plan, params: np.ndarray, x: AnyRows) -> dict[int, Range]
     memory, found = allocate(plan, params), dict[int, Range]()
     layers = {variable.offset: variable.layer for variable in plan.layout.variables}
     block = int(plan.header["block_rows"])
-    room = np.empty(0 if isinstance(x, np.ndarray) else block * x.n_columns, params.dtype)
-    for first in range(0, len(x), block):
+    rooms = [np.empty(0 if isinstance(x, np.ndarray) else block * x.n_columns, params.dtype) for x in inputs]
+    for first in range(0, len(inputs[0]), block):
         interrupts.check()
-        rows = [dense(x[first : first + block], room)]
+        rows = [dense(x[first : first + block], room) for x, room in zip(inputs, rooms, strict=True)]
         for op in plan.ops:
             arrays = Views(plan, memory, op, rows)
             layer = layers.get(int(op["w"]))

@@ -55,38 +55,20 @@ class _Standing(NamedTuple):
     free: list[Memory]  # for calls of more threads
 
 
-class Predictor:
-    """``f(x)`` or ``f(x, out=)`` for one model; follows the model's parameters as they train.
-
-    ``x`` is one row ``input_shape`` or a batch ``(n, *input_shape)``, C-contiguous and of the model's dtype;
-    anything else is a ``TypeError`` or ``ValueError``. NaN and infinities go through. ``out`` may lie over ``x``.
-    Threads may share a predictor: a call that finds another one at work takes arrays of its own.
-
-    >>> import numpy as np
-    >>> from fastnn import Sequential
-    >>> from fastnn.layers import Dense
-    >>> predict = Sequential([Dense(1, kernel_initializer="ones", input_shape=(2,))], backend="numpy").predictor()
-    >>> predict
-    <Predictor (2,) -> (1,), float32, on numpy>
-    >>> out = np.empty((3, 1), np.float32)
-    >>> predict(np.ones((3, 2), np.float32), out=out) is out, out.ravel().tolist()
-    (True, [2.0, 2.0, 2.0])
-    """
+class Following:
+    """What all predictors share: where they work, as the model's parameters train and move, and what arrays must be."""
 
     def __init__(self, plan: Plan, name: str, backend: ModuleType, state: State):
         self.name, self.backend, self.state = name, backend, state
         self.precision: str | None = None  # where it is not that of the dtype
         self.fates: Sequence[Sequence[str]] = ()
         self.renew(plan)
-        self.shape, self.dtype = plan.layout.input_shape, self.params.dtype
-        self.output_shape = plan.layout.output_shape
-        self.n_input, self.n_output = int(self.plan.inputs[0]["size"]), int(self.plan.outputs[0]["size"])
+        self.dtype = self.params.dtype
 
     def renew(self, plan: Plan) -> None:
         """Predict by another plan, since the model's parameters stand elsewhere: its layers have joined others."""
         params = self.state.params
         self.standing = _Standing(plan, params, allocate(plan, params), [])
-        self._cfunc: CFunction | None = None
 
     @property
     def plan(self) -> Plan:
@@ -108,9 +90,62 @@ class Predictor:
         """Memory that no call works in."""
         return self.standing.free
 
+    def predict_into(self, rows: tuple[np.ndarray, ...], out: tuple[np.ndarray, ...]) -> None:
+        """Predict rows ``(n, numbers a sample)`` of each input into such places of each output."""
+        standing = self.standing
+        memory = _memory_in(standing)
+        try:
+            self.backend.predict(standing.plan, memory, rows, out)
+        finally:
+            standing.free.append(memory)
+
+    def check_array(self, name: str, array: Any) -> None:
+        """Refuse what kernels do not take as it lies there."""
+        if not isinstance(array, np.ndarray):
+            hint = "; sparse rows go to model.predict" if is_sparse(array) else ""
+            raise TypeError(f"{name} must be an array, got {type(array).__name__}{hint}")
+        check_mask(name, array)
+        flags = array.flags
+        if array.dtype != self.dtype or not (flags.c_contiguous and flags.aligned):
+            fault = "" if flags.aligned else ", not aligned"
+            fault += "" if flags.c_contiguous else ", not contiguous"
+            raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}")
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *lines_of(self.fates)])
+
+
+class Predictor(Following):
+    """``f(x)`` or ``f(x, out=)`` for one model; follows the model's parameters as they train.
+
+    ``x`` is one row ``input_shape`` or a batch ``(n, *input_shape)``, C-contiguous and of the model's dtype;
+    anything else is a ``TypeError`` or ``ValueError``. NaN and infinities go through. ``out`` may lie over ``x``.
+    Threads may share a predictor: a call that finds another one at work takes arrays of its own.
+
+    >>> import numpy as np
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense
+    >>> predict = Sequential([Dense(1, kernel_initializer="ones", input_shape=(2,))], backend="numpy").predictor()
+    >>> predict
+    <Predictor (2,) -> (1,), float32, on numpy>
+    >>> out = np.empty((3, 1), np.float32)
+    >>> predict(np.ones((3, 2), np.float32), out=out) is out, out.ravel().tolist()
+    (True, [2.0, 2.0, 2.0])
+    """
+
+    def __init__(self, plan: Plan, name: str, backend: ModuleType, state: State):
+        super().__init__(plan, name, backend, state)
+        self.shape, self.output_shape = plan.layout.input_shape, plan.layout.output_shape
+        self.n_input, self.n_output = int(self.plan.inputs[0]["size"]), int(self.plan.outputs[0]["size"])
+
+    def renew(self, plan: Plan) -> None:
+        """Predict by another plan; the C function is another one, too."""
+        super().renew(plan)
+        self._cfunc: CFunction | None = None
+
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Predict; returns ``out``, or a new array of shape ``output_shape`` or ``(n, *output_shape)``."""
-        self._check("x", x)
+        self.check_array("x", x)
         single = x.shape == self.shape
         if not single and x.shape[1:] != self.shape:
             hint = way_to(self.shape, x.shape)
@@ -119,20 +154,13 @@ class Predictor:
         if out is None:
             out = np.empty(shape, self.dtype)
         else:
-            self._check("out", out)
+            self.check_array("out", out)
             if out.shape != shape or not out.flags.writeable:
                 raise ValueError(f"out must be writable and have shape {shape}, got {out.shape}")
             if np.may_share_memory(x, out):  # rows not yet read would be written over
                 x = x.copy()
-        standing = self.standing
-        memory = _memory_in(standing)
-        try:
-            rows, places = np.asarray(x), np.asarray(out)  # without the ways of a subclass
-            self.backend.predict(
-                standing.plan, memory, (rows.reshape(-1, self.n_input),), (places.reshape(-1, self.n_output),)
-            )
-        finally:
-            standing.free.append(memory)
+        rows, places = np.asarray(x), np.asarray(out)  # without the ways of a subclass
+        self.predict_into((rows.reshape(-1, self.n_input),), (places.reshape(-1, self.n_output),))
         return out
 
     @property
@@ -150,20 +178,6 @@ class Predictor:
 
     def __repr__(self) -> str:
         return f"<Predictor {self.shape} -> {self.output_shape}, {self.precision or self.dtype}, on {self.name}>"
-
-    def __str__(self) -> str:
-        return "\n".join([repr(self), *lines_of(self.fates)])
-
-    def _check(self, name: str, array: Any) -> None:
-        if not isinstance(array, np.ndarray):
-            hint = "; sparse rows go to model.predict" if is_sparse(array) else ""
-            raise TypeError(f"{name} must be an array, got {type(array).__name__}{hint}")
-        check_mask(name, array)
-        flags = array.flags
-        if array.dtype != self.dtype or not (flags.c_contiguous and flags.aligned):
-            fault = "" if flags.aligned else ", not aligned"
-            fault += "" if flags.c_contiguous else ", not contiguous"
-            raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}")
 
 
 def _memory_in(standing: _Standing) -> Memory:

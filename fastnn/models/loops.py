@@ -35,8 +35,8 @@ class OwnLoops(Trainable):
         super()._drop_plans()
         self._loops = None
 
-    def rows_of(self, x: Any) -> list[Any]:
-        """Rows for prediction, checked, for each input."""
+    def rows_of(self, x: Any, argument: str = "x", empty: bool = True) -> list[Any]:
+        """Rows for prediction, checked, for each input; ``empty``: there may be none."""
         raise NotImplementedError
 
     def given(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Given:

@@ -98,15 +98,16 @@ class Predicting(OwnLoops):
         check_batches(self.layout, n, size)
         return n, size
 
-    def rows_of(self, x: Any) -> list[Any]:
-        """Rows for prediction, checked, for each input."""
+    def rows_of(self, x: Any, argument: str = "x", empty: bool = True) -> list[Any]:
+        """Rows for prediction, checked, for each input; ``empty``: there may be none."""
         shapes = self.layout.stated(self.layout.inputs)
         if len(shapes) == 1 and not isinstance(x, Mapping):
-            return [convert.inputs("x", x, shapes[0], self.dtype, empty=True, n_ids=self.layout.n_ids[0])]
+            n_ids = self.layout.n_ids[0]
+            return [convert.inputs(argument, x, shapes[0], self.dtype, empty=empty, n_ids=n_ids)]
         ins = self.ends[0]
-        labels = [ins.label("x", i) for i in range(len(shapes))]
-        given = zip(labels, ins.split("x", x), shapes, self.layout.n_ids, strict=True)
-        inputs = [convert.inputs(name, came, s, self.dtype, empty=True, n_ids=n) for name, came, s, n in given]
+        labels = [ins.label(argument, i) for i in range(len(shapes))]
+        given = zip(labels, ins.split(argument, x), shapes, self.layout.n_ids, strict=True)
+        inputs = [convert.inputs(name, came, s, self.dtype, empty=empty, n_ids=n) for name, came, s, n in given]
         check_lengths(labels, inputs)
         return inputs
 
@@ -146,6 +147,9 @@ class Predicting(OwnLoops):
     def predictor(self, fold: bool = False, precision: Precision = "float32", calibrate: Any = None) -> Any:
         """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`.
 
+        A model of several inputs or outputs takes and gives lists or dicts of arrays, as it does elsewhere; see
+        :class:`fastnn.models.several.SeveralPredictor`.
+
         That of a recurrent or causal network also goes step by step, ``f.step(x)``; see
         :class:`fastnn._engine.stepping.RecurrentPredictor`.
 
@@ -172,7 +176,7 @@ class Predicting(OwnLoops):
         Raises
         ------
         ValueError
-            the model has several inputs or outputs; or, of int8, there are no rows to calibrate with, or these are of
+            of several inputs, sizes of some are open; of int8, there are no rows to calibrate with, or these are of
             another shape, or hold NaN or infinities.
 
         >>> import numpy as np
@@ -188,8 +192,6 @@ class Predicting(OwnLoops):
         """
         from fastnn._engine.stepping import RecurrentPredictor
 
-        if len(self.ends[0].names) > 1 or len(self.ends[1].names) > 1:
-            raise ValueError("a predictor takes one input and gives one output; model(x) takes and gives several")
         fold = flag("fold", fold)
         if precision != "float32" or calibrate is not None:
             return self._predictor_of(precision, calibrate)
@@ -198,8 +200,11 @@ class Predicting(OwnLoops):
 
             return folding.fold(self).predictor()
         layout = self.layout
-        remembers = layout.is_open or any(layer.steps is not None for layer in layout.layers)
-        made = RecurrentPredictor(self) if remembers else self.predictor_of_rows()
+        if max(len(end.names) for end in self.ends) > 1:
+            made: Any = self._predictor_of_several()
+        else:
+            remembers = layout.is_open or any(layer.steps is not None for layer in layout.layers)
+            made = RecurrentPredictor(self) if remembers else self.predictor_of_rows()
         self._predictors.add(made)
         return made
 
@@ -212,6 +217,19 @@ class Predicting(OwnLoops):
             raise ValueError('calibrate= is for precision="int8"; float32 needs no rows')
         made, fates = quantized(self, calibrate)
         return describe(made.predictor(), "int8", fates)
+
+    def _predictor_of_several(self) -> Any:
+        """One for several inputs or outputs."""
+        from fastnn.models.several import SeveralPredictor
+
+        if self.layout.is_open:
+            stated = ", ".join(map(str, self.layout.stated(self.layout.inputs)))
+            raise ValueError(
+                f"a predictor of several inputs or outputs wants sizes that are known, and the inputs are {stated}; "
+                "give their lengths to Input, or call model(x), which takes any"
+            )
+        plan = self.prediction_plan()
+        return SeveralPredictor(plan, *_kernels.select(plan, self.backend), self._state, self.ends)
 
     def predictor_of_rows(self) -> Any:
         """A callable for rows of one shape."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn._engine import convert
 from fastnn._engine.calibration import Range, input_ranges
 from fastnn._ops import Operation, conv, dense, int8
 from fastnn.layers.base import Layer
@@ -51,11 +50,10 @@ def quantized(model: Model, calibrate: Any) -> tuple[Model, list[Fate]]:
     """
     if calibrate is None:
         raise ValueError(f'precision="int8" needs calibrate=, {WANTED}')
-    x = convert.inputs("calibrate", calibrate, model.layout.stated(model.layout.inputs)[0], model.dtype,
-                       n_ids=model.layout.n_ids[0])  # fmt: skip
+    inputs = model.rows_of(calibrate, "calibrate", empty=False)
     folded = folding.fold(model)
-    plan = folded.sized([x]).prediction_plan()
-    ranges = input_ranges(plan, folded._state.params, x)
+    plan = folded.sized(inputs).prediction_plan()
+    ranges = input_ranges(plan, folded._state.params, inputs)
     choice = _Choice(folded, ranges)
     return folding.Remade((), choice.changed).model(folded), choice.fates()
 

@@ -99,8 +99,7 @@ class _Tabular(BaseEstimator):
     def predictor(self) -> Callable[[Any], Any]:
         """A function of one raw row, a dict by column, that gives what :meth:`predict` does, in microseconds."""
         check_is_fitted(self)
-        several = len(self.model_.layout.input_shapes) > 1  # codes of an Embedding beside numbers
-        encode, predict = RowEncoder(self._features()), self.model_ if several else self.model_.predictor()
+        encode, predict = RowEncoder(self._features()), self.model_.predictor()
         decode = self._decode
         return lambda row: decode(np.asarray(predict(encode(row))).reshape(1, -1))[0]
 
