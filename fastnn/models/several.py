@@ -44,7 +44,6 @@ class SeveralPredictor(Following):
         self._sizes = [math.prod(shape) for shape in self.shapes]
         self._output_sizes = [math.prod(shape) for shape in self.output_shapes]
         self._labels = [ends[0].label("x", i) for i in range(len(self.shapes))]
-        self.free.append(self.memory)
 
     def renew(self, plan: Plan) -> None:
         """Predict by another plan, since the model's parameters stand elsewhere."""
