@@ -82,7 +82,7 @@ static void train(const fnn_network *network, const array *own) {
     const fnn_answer answer = {.target = own[1].data, .weight = own[2].data};
     const fnn_data data = {.sources = &source, .answers = &answer};
     const fnn_rates rates = {own[5].data, own[5].bytes == sizeof(fnn_rate)};
-    fnn_train(network, &data, own[3].data, own[4].data, rates, own[6].data, THREADS);
+    fnn_train(network, &data, own[3].data, own[4].data, rates, NULL, own[6].data, THREADS);
 }
 
 static int64_t rows_in(const fnn_network *network, const array *x) {

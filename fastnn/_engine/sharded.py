@@ -30,10 +30,10 @@ from fastnn._engine.shards import Node, add_up, bounds, cover, postfix
 from fastnn._engine.shares import Shares
 from fastnn._engine.slices import PIECE, clipped, sliced
 from fastnn._engine.state import State
-from fastnn._engine.together import MOST_ROWS, passes, passes_together
+from fastnn._engine.together import MOST_ROWS, passes, passes_together, trains_at_once
 from fastnn._engine.together import gradient as gradient_of_shards
 from fastnn._kernels import reference, steps
-from fastnn._kernels.contract import Rows
+from fastnn._kernels.contract import Course, Rows
 from fastnn._plan.memory import Memory, aligned, allocate
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_WEIGHT
@@ -67,6 +67,7 @@ class ShardedStep(steps.Step):
         self.batch_size, self.memories = batch_size, [memory]
         may = loss is None and passes_together(plan, backend)
         self.most = min(MOST_ROWS, int(plan.header["block_rows"])) if may else 0  # rows of shards that pass together
+        self.at_once = may and self.comm.size == 1 and trains_at_once(plan, backend, batch_size)
         self.shares = Shares(plan)
         size = self.comm.size
         n_pieces = -(-len(state.params) // PIECE)
@@ -100,6 +101,7 @@ class ShardedStep(steps.Step):
         self.state.slots = own
         none = np.empty(0, params.dtype)
         self.slots = Memory(params[self.part], own, none, self.memory.grads[self.part], none)
+        self.whole = replace(self.memory, slots=own)  # for a rank that is alone
 
     def close(self) -> None:
         """Have all slots in the state again, on all ranks, unless it has been given others, or none."""
@@ -110,6 +112,18 @@ class ShardedStep(steps.Step):
         for all_of_one, own in zip(self.state.slots, self.slots.slots, strict=True):
             all_of_one[self.part] = own
             self.comm.share(all_of_one, self.cuts)
+
+    def train(self, plan: Plan, memory: Memory, rows: Rows, course: Course) -> None:
+        """See :func:`fastnn._kernels.contract.train`."""
+        if not self.at_once or isinstance(rows, PartRows):
+            steps.train_loop(self.backend, plan, memory, rows, course, by=self)
+            return
+        full, last = (self._cut(n) for n in (self.batch_size, len(course.order) % self.batch_size or self.batch_size))
+        self.backend.train_of_shards(plan, self.whole, rows, course, full, last)
+
+    def _cut(self, n_rows: int) -> np.ndarray:
+        """The shards of a batch of so many rows."""
+        return postfix(tuple(bounds(n_rows, self.distribution.shards)), (0, self.distribution.shards))
 
     # -- one update -------------------------------------------------------------------------------
 

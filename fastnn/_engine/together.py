@@ -14,6 +14,7 @@ import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._engine.shards import Node, children
+from fastnn._engine.shares import Shares
 from fastnn._kernels import steps
 from fastnn._kernels.contract import OF_SHARDS, Rows
 from fastnn._ops import OPS
@@ -40,6 +41,21 @@ def _sums_by_shards(op: np.void) -> bool:
     if max(op["dw"], op["db"], *op["dmore"]) < 0:
         return True
     return OPS[int(op["kind"])].by_shards and bool(op["repeat"] == 1)
+
+
+def trains_at_once(plan: Plan, backend: ModuleType, batch_size: int) -> bool:
+    """Whether a rank that is alone trains many batches in a call, each of them one pass, and updates along with it.
+
+    That is the backend's ``train`` with shards, and the same bits. Not where a batch is several passes or shards do not
+    pass together; where penalties, clipping or constraints are computed of the whole vector, which
+    :class:`fastnn._engine.sharded.ShardedStep` does in sums of its own; and where statistics of shards are not just
+    added (moments, kept predictions).
+    """
+    header = plan.header
+    if not passes_together(plan, backend) or batch_size > min(MOST_ROWS, header["block_rows"]):
+        return False
+    of_whole = header["has_penalty"] or header["has_constraint"] or plan.optimizer["clip"]
+    return not of_whole and bool(header["batch_size"] == batch_size) and Shares(plan).is_even
 
 
 def passes(own: Sequence[Node], at: Sequence[int], most: int) -> list[Node]:

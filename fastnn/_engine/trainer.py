@@ -208,7 +208,7 @@ class Trainer:
         others = self.optimizer.weight_decay, self.state.dropout_schedule
         self.varies = any(isinstance(one, Schedule) for one in (rate, *others))
         if self.sharded is not None:
-            self.train: Any = partial(steps.train_loop, self.backend, by=self.sharded)
+            self.train: Any = self.sharded.train
         elif self.optimizer.full_batch:
             from fastnn._engine.lbfgs import Solver
 

@@ -37,7 +37,7 @@ from fastnn._plan.records import ANSWER, SOURCE
 
 VERSION = 2  # of these functions; a backend of another package says in CONTRACT which it was written for
 FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train", "predict")
-OF_SHARDS = ("loss_of_shards", "backward_of_shards")  # a backend has both, or is asked for one shard after another
+OF_SHARDS = ("loss_of_shards", "backward_of_shards", "train_of_shards")  # all, or one shard follows another
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +240,19 @@ def backward_of_shards(plan: Plan, memory: Memory, inputs: Sequence[np.ndarray],
     are laid on a stack, and then so many times the two on top become their sum, the lower one first; what is left in
     the end is set in ``grads``. So the bits are those of ``backward`` called for each shard. Asked for only where
     :func:`fastnn._engine.together.passes_together`.
+    """
+    raise NotImplementedError
+
+
+def train_of_shards(
+    plan: Plan, memory: Memory, rows: Rows, course: Course, full: np.ndarray, last: np.ndarray
+) -> None:
+    """``train`` on batches of shards, each batch a block.
+
+    ``full`` are the shards of a batch of ``header.batch_size`` rows, as in :func:`backward_of_shards`, and ``last``
+    those of the last batch of an epoch. Equals ``loss_of_shards``, whose rows are added in their order,
+    ``backward_of_shards`` and ``update`` called in a loop. Asked for only where
+    :func:`fastnn._engine.together.trains_at_once`.
     """
     raise NotImplementedError
 

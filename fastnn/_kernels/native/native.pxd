@@ -124,6 +124,13 @@ cdef extern from "c/walk.h" nogil:
         const fnn_rate *rates
         int one
 
+    ctypedef struct fnn_cut:
+        const fnn_shard *shards
+        int64_t n
+
+    ctypedef struct fnn_cuts:
+        fnn_cut full, last
+
     cdef enum fnn_end:
         FNN_CALLED_OFF
         FNN_NO_MEMORY
@@ -135,8 +142,10 @@ cdef extern from "c/walk.h" nogil:
                       double decay) noexcept
     int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double dropping,
                      double *sums, int threads) noexcept
-    int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums,
-                  int threads) noexcept
+    int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, const fnn_cuts *,
+                  double *sums, int threads) noexcept
+    void fnn_loss_of_shards(const fnn_network *, const fnn_answer *, const int32_t *rows, fnn_cut, double scale,
+                            double *sums, int64_t n_sums) noexcept
     int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms,
                     void *const *outputs, int threads) noexcept
     int fnn_predict_alone(const void *network, const void *x, void *y, int64_t n_rows) noexcept

@@ -156,12 +156,16 @@ def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t f
 
 def loss(plan, memory, targets, weights, sums, double scale):
     cdef fnn_shard all_rows
+    cdef fnn_cut cut
     all_rows.rows = len(targets[0])
-    _loss(_prepared(plan, memory), targets, weights, sums, scale, &all_rows, 1)
+    cut.shards, cut.n = &all_rows, 1
+    _loss(_prepared(plan, memory), targets, weights, sums, scale, cut)
 
 
 def backward(plan, memory, inputs, bint accumulate=False, double activity_scale=0.0):
-    _backward(_prepared(plan, memory), inputs, accumulate, activity_scale, NULL, 0)
+    cdef fnn_cut none
+    none.shards, none.n = NULL, 0
+    _backward(_prepared(plan, memory), inputs, accumulate, activity_scale, none)
 
 
 def update(plan, memory, int64_t step, double learning_rate, double penalty_scale=1.0, double decay=1.0):
@@ -189,7 +193,10 @@ def gradient(plan, memory, rows, sums, int64_t step=0, double dropping=1.0):
 
 
 def train(plan, memory, rows, course):
-    cdef Prepared p = _prepared(plan, memory)
+    _train(_prepared(plan, memory), rows, course, NULL)
+
+
+cdef _train(Prepared p, rows, course, const fnn_cuts *cuts):
     cdef Py_ssize_t n_bytes = 0
     cdef fnn_source sources[FNN_MOST_INPUTS]
     cdef fnn_answer answers[FNN_MOST_INPUTS]
@@ -203,7 +210,7 @@ def train(plan, memory, rows, course):
     cdef int threads = p.threads(min(p.header.block_rows, at.n_samples), 3)
     cdef int end
     with nogil:
-        end = fnn_train(&p.network, &data, order, at, rates, into, threads)
+        end = fnn_train(&p.network, &data, order, at, rates, cuts, into, threads)
     _leave(p, end)
 
 

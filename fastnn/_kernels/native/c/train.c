@@ -6,14 +6,10 @@
 
 #include "cpu.h"
 #include "passes.h"
-#include "prefetch.h"
+#include "rows_of.h"
 
-enum {
-    FETCH_AHEAD = 32,      /* places in the order between the row at hand and the one memory is asked for */
-    FETCH_ABOVE = 1 << 20, /* bytes of x; fewer stay in the second-level cache */
-    LEARN_BYTES = 131072   /* gradients beyond this do not stay in the cache until the update */
-};
-#define LONG_FLOP 1e8 /* of a batch; in longer ones the call may be called off between blocks and ops */
+enum { LEARN_BYTES = 131072 }; /* gradients beyond this do not stay in the cache until the update */
+#define LONG_FLOP 1e8          /* of a batch; in longer ones the call may be called off between blocks and ops */
 
 typedef struct {
     const fnn_network *network;
@@ -30,10 +26,12 @@ typedef struct {
      * never writes one that others may still be reading. */
     int off_at_loss, off_at_dx;
     fnn_exit exit;
-    double flop;    /* of a sample going forward */
-    int is_long;    /* batches are */
-    double *before; /* sums before a batch that may end in the middle; thread 0's */
-    double penalty; /* of the parameters before the update at hand; the team's last thread writes it */
+    double flop;          /* of a sample going forward */
+    int is_long;          /* batches are */
+    double *before;       /* sums before a batch that may end in the middle; thread 0's */
+    double penalty;       /* of the parameters before the update at hand; the team's last thread writes it */
+    const fnn_cuts *cuts; /* NULL: a batch is no shards */
+    double *of_shards;    /* sums of those of the batch at hand */
 } training;
 
 /* May updates be made op by op? Not when something needs all gradients first. */
@@ -41,91 +39,6 @@ static int learns_at_once(const fnn_network *network) {
     const fnn_header *header = network->model.header;
     return !network->model.optimizer->clip && !header->shares_params && !header->has_own &&
            header->batch_size <= header->block_rows && header->n_params * network->kernels->item_size > LEARN_BYTES;
-}
-
-/* Numbers from one row of an input to the next, or from one step to the next where windows have starts. */
-static int64_t pitch_of(const training *t, int input) {
-    const int64_t pitch = t->data->sources[input].pitch;
-    return pitch ? pitch : t->network->model.values[input].size;
-}
-
-/* Bytes of an input: of sparse rows what they keep, of windows at least so many. */
-static int64_t bytes_of(const training *t, int input) {
-    const fnn_source *x = &t->data->sources[input];
-    const int64_t size = t->network->kernels->item_size, n = t->run->n_samples;
-    if (are_compressed(x)) return (x->starts[n] - x->starts[0]) * (size + (int64_t)sizeof(int32_t));
-    return n * pitch_of(t, input) * size;
-}
-
-/* Where a row begins must have come before memory can be asked for the row: it is asked for twice as far ahead. */
-static void fetch_starts(const training *t, const fnn_source *x, const int32_t *first, int64_t n_rows) {
-    const int64_t further = at_most(n_rows, t->order + t->run->n_samples - first - FETCH_AHEAD);
-    fnn_fetch_rows(x->starts, sizeof(int64_t), first + FETCH_AHEAD, further);
-}
-
-/* Dense rows and windows to come. */
-static void fetch_dense(const training *t, int input, const int32_t *first, int64_t n_rows) {
-    const fnn_source *x = &t->data->sources[input];
-    const int64_t size = t->network->kernels->item_size, pitch_bytes = pitch_of(t, input) * size;
-    const int64_t row_bytes = t->network->model.values[input].size * size;
-    for (int64_t i = 0; i < n_rows; i++)
-        fnn_fetch(x->x, (x->starts ? x->starts[first[i]] : first[i]) * pitch_bytes, row_bytes);
-}
-
-static void fetch_sparse(const training *t, const fnn_source *x, const int32_t *first, int64_t n_rows) {
-    const int64_t size = t->network->kernels->item_size;
-    for (int64_t i = 0; i < n_rows; i++) {
-        const int64_t begin = x->starts[first[i]], n = x->starts[first[i] + 1] - begin;
-        fnn_fetch(x->values, begin * size, n * size);
-        fnn_fetch(x->columns, begin * (int64_t)sizeof(int32_t), n * (int64_t)sizeof(int32_t));
-    }
-}
-
-/* Targets and weights of rows to come. */
-static void fetch_answers(const training *t, const int32_t *first, int64_t n_rows) {
-    const fnn_model *model = &t->network->model;
-    const int64_t size = t->network->kernels->item_size;
-    for (int i = 0; i < model->header->n_losses; i++) {
-        const fnn_loss *loss = &model->losses[i];
-        const int64_t bytes =
-            loss->sparse ? loss->repeat * (int64_t)sizeof(int32_t) : loss->repeat * loss->n_out * size;
-        fnn_fetch_rows(t->data->answers[i].target, bytes, first, n_rows);
-        if (t->data->answers[i].weight) fnn_fetch_rows(t->data->answers[i].weight, size, first, n_rows);
-    }
-}
-
-/* Ask memory for as many rows of the data as a thread's share has, some places later in the order. */
-static void fetch_ahead(const training *t, int input, const int32_t *rows, range own) {
-    const fnn_source *x = &t->data->sources[input];
-    const int32_t *first = rows + own.begin + FETCH_AHEAD;
-    const int64_t n_rows = at_most(own.end - own.begin, t->order + t->run->n_samples - first);
-    if (x->starts) fetch_starts(t, x, first, n_rows);
-    if (are_compressed(x))
-        fetch_sparse(t, x, first, n_rows);
-    else
-        fetch_dense(t, input, first, n_rows);
-    if (input == 0) fetch_answers(t, first, n_rows);
-}
-
-/* Whether rows follow each other in the data. */
-static int are_adjacent(const int32_t *rows, int64_t n_rows) {
-    int64_t i = 1;
-    while (i < n_rows && rows[i] == rows[0] + i) i++;
-    return i == n_rows;
-}
-
-/* The block's rows of an input: where they are when they lie there and follow each other, else written into the
- * workspace, each thread its share. */
-static const void *rows_of(const training *t, int input, const int32_t *rows, int64_t n_rows, int adjacent, range own) {
-    const fnn_source *x = &t->data->sources[input];
-    const fnn_value *value = &t->network->model.values[input];
-    const int64_t row_bytes = value->size * t->network->kernels->item_size;
-    const int is_scattered = !adjacent || n_rows == 1; /* else the processor sees what comes next */
-    if (is_scattered && bytes_of(t, input) > FETCH_ABOVE) fetch_ahead(t, input, rows, own);
-    if (adjacent && lie_as_rows(x)) return (const char *)x->x + rows[0] * row_bytes;
-    char *gathered = number_at(t->network, t->network->model.workspace, value->offset);
-    write_rows(t->network, x, rows + own.begin, own.end - own.begin, value->size, gathered + own.begin * row_bytes);
-    return gathered;
 }
 
 /* What divides the loss of a batch: its rows, the weight of all of them added in their order, or nothing. */
@@ -151,9 +64,27 @@ static void report(const training *t, double *sums, double before, int64_t n_row
         sums[0] = before + (sums[0] - before) * over(header->loss_reported * (double)n_rows, total);
 }
 
+/* The shards of a batch, which is a block then. */
+static fnn_cut cut_of(const training *t, int64_t n_rows) {
+    if (!t->cuts) return (fnn_cut){0};
+    return n_rows == t->network->model.header->batch_size ? t->cuts->full : t->cuts->last;
+}
+
+/* Losses of shards, each of which begins with zeros, added in their order. */
+static void loss_by_shards(training *t, fnn_cut cut, const int32_t *rows, double factor, double *sums) {
+    const int64_t n = t->network->model.header->n_sums;
+    memset(t->of_shards, 0, (size_t)(cut.n * n) * sizeof(double));
+    fnn_loss_of_shards(t->network, t->data->answers, rows, cut, factor, t->of_shards, n);
+    for (int64_t s = 0; s < cut.n; s++)
+        for (int64_t i = 0; i < n; i++) sums[i] += t->of_shards[s * n + i];
+}
+
 static void block_loss(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
     const double before = sums[0];
-    t->network->kernels->loss(&t->network->model, t->data->answers, rows, 0, block->rows, factor, sums);
+    if (t->cuts)
+        loss_by_shards(t, cut_of(t, block->rows), rows, factor, sums);
+    else
+        t->network->kernels->loss(&t->network->model, t->data->answers, rows, 0, block->rows, factor, sums);
     if (t->network->model.header->has_activity)
         t->activity += t->network->kernels->activity(&t->network->model, block->rows);
     t->is_finite &= isfinite(sums[0] - before + t->activity) != 0;
@@ -175,11 +106,12 @@ static void train_block(training *t, fnn_block *block, const int32_t *rows, doub
                         const update_scalars *scalars, double *sums, fnn_team *team, int thread) {
     const range own = share(block->rows, ROW_UNIT, team, thread);
     const walkers by = {&t->exit, team, thread};
+    const given_rows given = {t->network, t->data, t->order, t->run->n_samples};
     const void *inputs[FNN_MOST_INPUTS];
     const int adjacent = are_adjacent(rows, block->rows);
     block->inputs = inputs;
     for (int i = 0; i < t->network->model.header->n_inputs; i++)
-        inputs[i] = rows_of(t, i, rows, block->rows, adjacent, own);
+        inputs[i] = rows_of(&given, i, rows, block->rows, adjacent, own);
     if (t->is_long)
         forward_pieces(t->network, block, own, by);
     else
@@ -247,6 +179,7 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     scalars.penalty_scale = header->divides_penalties ? over(1, total) : 1;
     fnn_scalars(&t->network->model, step + 1, rate.learning_rate, rate.decay, scalars.c);
     if (thread == 0) t->activity = 0;
+    const fnn_cut cut = cut_of(t, n_rows);
     for (int64_t first = 0; first < n_rows && !ends(t); first += block_rows) {
         fnn_block block = {.rows = at_most(block_rows, n_rows - first),
                            .first_row = first,
@@ -254,7 +187,9 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
                            .dropping = rate.dropping,
                            .training = 1,
                            .accumulate = first > 0,
-                           .activity_scale = 1 / (double)n_rows};
+                           .activity_scale = 1 / (double)n_rows,
+                           .shards = cut.n > 1 ? cut.shards : NULL, /* products of a single one are those of all rows */
+                           .n_shards = cut.n};
         train_block(t, &block, rows + first, over(header->loss_scale, total), t->learns ? &scalars : NULL, sums, team,
                     thread);
     }
@@ -328,16 +263,23 @@ static void train_task(void *argument, fnn_team *team, int thread) {
 }
 
 int fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, fnn_run *run, fnn_rates rates,
-              double *sums, int threads) {
+              const fnn_cuts *cuts, double *sums, int threads) {
     const fnn_header *header = network->model.header;
     const int64_t batch_rows = at_most(header->batch_size, run->n_samples);
     training t = {.network = network, .data = data, .order = order, .run = run, .rates = rates, .sums = sums};
+    if (cuts) {
+        const int64_t most = cuts->full.n > cuts->last.n ? cuts->full.n : cuts->last.n;
+        t.of_shards = malloc((size_t)(most * header->n_sums) * sizeof(double));
+        if (!t.of_shards) return FNN_NO_MEMORY;
+    }
+    t.cuts = cuts;
     t.learns = learns_at_once(network);
     t.is_finite = 1;
     prepare_exit(&t, batch_rows);
     const int64_t together = at_most(batch_rows, header->block_rows);
     fnn_parallel(fnn_threads_for(network, together, FNN_TRAINING_PASSES, threads), train_task, &t);
     free(t.before);
+    free(t.of_shards);
     return end_of(&t.exit, t.is_finite && ends(&t));
 }
 

@@ -95,6 +95,15 @@ int fnn_backward(const fnn_network *network, const fnn_block *block, int threads
     return end_of(&pass.exit, pass.exit.answer);
 }
 
+void fnn_loss_of_shards(const fnn_network *network, const fnn_answer *answers, const int32_t *rows, fnn_cut cut,
+                        double scale, double *sums, int64_t n_sums) {
+    int64_t row = 0;
+    for (int64_t s = 0; s < cut.n; s++, sums += n_sums) {
+        network->kernels->loss(&network->model, answers, rows, row, row + cut.shards[s].rows, scale, sums);
+        row += cut.shards[s].rows;
+    }
+}
+
 double fnn_update(const fnn_network *network, int64_t step, double learning_rate, double penalty_scale, double decay) {
     const fnn_model *model = &network->model;
     const int64_t n = model->header->n_params;

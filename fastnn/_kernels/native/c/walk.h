@@ -31,6 +31,17 @@ typedef struct {
     int one;
 } fnn_rates;
 
+/* The shards of a batch. */
+typedef struct {
+    const fnn_shard *shards;
+    int64_t n;
+} fnn_cut;
+
+/* Those of a batch of header.batch_size rows, and of the last one of an epoch where it has fewer. */
+typedef struct {
+    fnn_cut full, last;
+} fnn_cuts;
+
 enum fnn_end { FNN_DONE, FNN_CALLED_OFF, FNN_NO_MEMORY };
 
 /* Each takes an upper bound on threads and uses fewer when the work is small. All flush denormals to zero. Those that
@@ -42,7 +53,12 @@ double fnn_update(const fnn_network *, int64_t step, double learning_rate, doubl
 /* contract.gradient of rows[0], rows[1], ..., which are 0, 1, ... */
 int fnn_gradient(const fnn_network *, const fnn_data *, int32_t *rows, int64_t n_rows, int64_t step, double dropping,
                  double *sums, int threads);
-int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, double *sums, int threads);
+/* contract.train, or with cuts contract.train_of_shards; they may be NULL. */
+int fnn_train(const fnn_network *, const fnn_data *, int32_t *order, fnn_run *, fnn_rates, const fnn_cuts *,
+              double *sums, int threads);
+/* contract.loss_of_shards of rows[0], rows[1], ... of the answers; each shard has a row of n_sums numbers of sums. */
+void fnn_loss_of_shards(const fnn_network *, const fnn_answer *, const int32_t *rows, fnn_cut, double scale,
+                        double *sums, int64_t n_sums);
 /* outputs[i] takes the i-th output's rows. rooms[i] is for header.block_rows dense rows of the i-th input, NULL where
  * its rows lie one behind the other. */
 int fnn_predict(const fnn_network *, const fnn_source *, int64_t n_rows, void *const *rooms, void *const *outputs,
