@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ KERNELS = (  # every kernel on every instruction set of the machine, at ragged s
 THREADS = (
     "tests/definitions/test_threads.py",
     "tests/engine/test_many.py",
+    "tests/engine/test_many_threads.py",
+    "tests/engine/test_at_once.py",
     "tests/engine/test_shared_models.py",
     "tests/engine/test_exclusive.py",
 )
@@ -70,7 +73,7 @@ PARTS = {
 
 def built(name: str, part: Part) -> Path:
     """The folder in which the package is built with a sanitizer."""
-    folder = BUILD / name
+    folder = BUILD / f"{name}-{sysconfig.get_config_var('SOABI')}"
     stamp = folder / "built"
     sources = [ROOT / "setup.py", *(ROOT / "fastnn").rglob("*.py"), *_native_sources()]
     if stamp.exists() and stamp.stat().st_mtime > max(source.stat().st_mtime for source in sources):
@@ -118,6 +121,7 @@ def run(name: str, more: list[str]) -> int:
     present = [test for test in part.tests if (ROOT / test).exists()]
     command = [
         sys.executable,
+        "-P",  # else this folder's package comes before the one that was built
         "-m",
         "pytest",
         "-q",

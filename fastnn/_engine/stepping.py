@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +18,8 @@ from fastnn._engine.state import State
 from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
 from fastnn.layers.parameter import Shape
+
+BUSY = "two threads step through one sequence; each wants a predictor of its own"
 
 
 class Stepper:
@@ -35,7 +39,24 @@ class Stepper:
         self.output_shape = output[1:] if len(output) > 1 and output[0] == 1 else output
         self.names, self.shapes = [name for name, _ in states], [shape for _, shape in states]
         self.n: int | None = None  # sequences at once; None for one alone
+        self._free = [True]  # taken by who works with the states; to take from a list is one step for all threads
         self.begin(None)
+
+    @contextlib.contextmanager
+    def claimed(self, waits: bool = False) -> Iterator[None]:
+        """A block that one thread is in at a time; ``RuntimeError`` in another one, unless it ``waits``."""
+        while True:
+            try:
+                self._free.pop()
+                break
+            except IndexError:
+                if not waits:
+                    raise RuntimeError(BUSY) from None
+                time.sleep(0.0001)
+        try:
+            yield
+        finally:
+            self._free.append(True)
 
     def begin(self, n: int | None) -> None:
         """Have states of zeros for so many sequences, None for one alone."""
@@ -45,6 +66,10 @@ class Stepper:
 
     def __call__(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
         """The output for one more step."""
+        with self.claimed():
+            return self._stepped(x, out)
+
+    def _stepped(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
         x = x if type(x) is np.ndarray else of_reals("x", x)
         is_number = not x.ndim
         x = real_array("x", x, self.dtype)
@@ -141,9 +166,23 @@ class RecurrentPredictor:
 
     def reset(self, n: int | None = None) -> None:
         """Begin anew, with ``n`` sequences at once, or with as many as the next step has."""
-        own = self._steps()
-        own.begin(own.n if n is None else integer("n", n, low=1))
-        self._renew()
+        with self._alone() as own:
+            own.begin(own.n if n is None else integer("n", n, low=1))
+            self._renew()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[Stepper]:
+        """A block in which no other thread steps, begins anew or looks at the states; gives what steps."""
+        own, step = self._steps(), self.step
+        with own.claimed():
+            if step is own:
+                yield own
+                return
+            step.claim()
+            try:
+                yield own
+            finally:
+                step.release()
 
     def _steps(self) -> Stepper:
         if self._stepper is None:
@@ -154,12 +193,12 @@ class RecurrentPredictor:
     @property
     def state(self) -> dict[str, np.ndarray]:
         """What is remembered, by layer: copies, ``(units,)``, or ``(n, units)`` of ``n`` sequences."""
-        own = self._steps()
-        several = () if own.n is None else (own.n,)
-        return {
-            name: array.reshape((*several, *shape)).copy()
-            for name, array, shape in zip(own.names, own.states, own.shapes, strict=True)
-        }
+        with self._alone() as own:
+            several = () if own.n is None else (own.n,)
+            return {
+                name: array.reshape((*several, *shape)).copy()
+                for name, array, shape in zip(own.names, own.states, own.shapes, strict=True)
+            }
 
     @state.setter
     def state(self, came: dict[str, Any]) -> None:
@@ -174,14 +213,15 @@ class RecurrentPredictor:
         counts = {None if array.shape == shape else len(array) for array, shape in zip(arrays, own.shapes, strict=True)}
         if len(counts) > 1:
             raise ValueError(f"the states are of different numbers of sequences, {sorted(map(str, counts))}")
-        own.begin(counts.pop())
-        own.is_fresh = False
-        for place, array in zip(own.states, arrays, strict=True):
-            place[...] = array.reshape(place.shape)
-        self._renew()
+        with self._alone() as own:
+            own.begin(counts.pop())
+            own.is_fresh = False
+            for place, array in zip(own.states, arrays, strict=True):
+                place[...] = array.reshape(place.shape)
+            self._renew()
 
     def _renew(self) -> None:
-        """Have the backend's own stepper work with the states that are there now."""
+        """Have the backend's own stepper, which is claimed, work with the states that are there now."""
         if self.step is not self._stepper:
             self.step.begin(self._stepper.states, self._stepper.n)
 
@@ -191,7 +231,8 @@ class RecurrentPredictor:
         self._found.clear()
         self._take_steps()
         if kept is not None:
-            self._stepper.n, self._stepper.states, self._stepper.is_fresh = kept.n, kept.states, kept.is_fresh
+            with kept.claimed(waits=True):
+                self._stepper.n, self._stepper.states, self._stepper.is_fresh = kept.n, kept.states, kept.is_fresh
             self._renew()
 
     def __repr__(self) -> str:

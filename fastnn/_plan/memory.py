@@ -12,6 +12,10 @@ from fastnn._plan.plan import Plan
 from fastnn._plan.records import RUN
 
 
+class Moved(RuntimeError):
+    """A plan knows other places of the parameters than they have, since layers have joined meanwhile."""
+
+
 @dataclass(frozen=True, eq=False)
 class Memory:
     """All of one dtype (float32 or float64), 64-byte aligned. The first three last; the others are room to work in."""
@@ -36,8 +40,10 @@ def aligned(size: int, dtype: np.dtype) -> np.ndarray:
 def allocate(
     plan: Plan, params: np.ndarray, slots: np.ndarray | None = None, states: np.ndarray | None = None
 ) -> Memory:
-    """Memory for a plan around a model's own ``params`` (and ``slots``, ``states``)."""
+    """Memory for a plan around a model's own ``params`` (and ``slots``, ``states``); :class:`Moved` for others."""
     dtype = params.dtype
+    if len(params) != int(plan.header["n_params"]):
+        raise Moved("another thread makes a model around layers of this one; call again when that is made")
     if slots is None:
         slots = new_slots(plan, dtype)
     if states is None:

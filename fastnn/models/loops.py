@@ -15,7 +15,9 @@ from fastnn._engine.blend import Blend
 from fastnn._engine.data import Given, split_rows
 from fastnn._engine.gradients import Gradients
 from fastnn._engine.listeners import SILENT
+from fastnn._plan.memory import Moved
 from fastnn._plan.plan import Plan
+from fastnn.models import changing
 from fastnn.models.prepared import Prepared
 from fastnn.models.trainable import Trainable
 from fastnn.models.values import named_values
@@ -220,13 +222,16 @@ class OwnLoops(Trainable):
                 return self._predicted(x)
         if self._layout.is_open:
             return self.sized(self.rows_of(x))._predicted(x, backend)
+        loops, out = changing.after(Moved, self._predicted_once, x, backend)
+        return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
+
+    def _predicted_once(self, x: Any, backend: str | None) -> tuple[Prepared, list[np.ndarray]]:
         loops = self._loops
         if loops is None:
             loops = self._loops = Prepared(self, backend)
         inputs = self._rows(loops, x)
         entry = loops.reading or self.prediction_entry(len(inputs[0]))
-        out = loops.predict(self._module(entry[0], backend), entry, inputs)
-        return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
+        return loops, loops.predict(self._module(entry[0], backend), entry, inputs)
 
     def _of_loss(self, loops: Prepared, given: Given, by_inputs: bool, training: bool) -> tuple[float, Any]:
         compiled = self.compiled

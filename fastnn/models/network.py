@@ -22,6 +22,7 @@ from fastnn.layers import freezing
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge, edges_in
 from fastnn.layers.parameter import Parameter
+from fastnn.models import changing
 from fastnn.models.graph import Flat, Graph, flatten
 from fastnn.models.naming import check_names, name_items
 from fastnn.models.outline import Outline
@@ -157,6 +158,7 @@ class Network(Outline):
         """Make the graph; a network that is made of one has it."""
         raise NotImplementedError
 
+    @changing.one_at_a_time
     def _settle(self, graph: Graph) -> None:
         """Have a graph: give its layers names and places; an error changes nothing."""
         flat = flatten(graph, self._trainable)
@@ -173,8 +175,8 @@ class Network(Outline):
         self._inner = graph.models()
         self._graph, self._new = graph, new
         self._join(store)
-        self._layout = self._placed(layout)
         self._drop_plans()
+        self._layout = self._placed(layout)  # last: another thread takes a model that has one for ready
 
     def sketch(self) -> Layout:
         """The layout of the graph that is there, as if the model stood alone; no array is made."""

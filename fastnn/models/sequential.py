@@ -18,7 +18,7 @@ from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.input import InputLayer
 from fastnn.layers.parameter import Shape, check_shape, without_batch
-from fastnn.models import stack
+from fastnn.models import changing, stack
 from fastnn.models.graph import trace
 from fastnn.models.model import Model
 from fastnn.models.naming import keep_names, name_items
@@ -169,11 +169,11 @@ class Sequential(Model):
         exclusive.check_idle(self.store, "build")
         self._build(input_shape)
 
+    @changing.one_at_a_time
     def _build(self, input_shape: Any) -> None:
         known = stack.shape_of(self._items)
-        shape = (
-            known if input_shape is None else check_shape("input_shape", without_batch(input_shape), may_be_open=True)
-        )
+        given = None if input_shape is None else without_batch(input_shape)
+        shape = known if given is None else check_shape("input_shape", given, may_be_open=True)
         if not self._items:
             raise NotReadyError("the model has no layers")
         if shape is None:

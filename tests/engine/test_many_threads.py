@@ -9,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import sys
 import sysconfig
-import threading
 
+import at_once
 import numpy as np
 import pytest
+from at_once import THREADS, all_true, together
 from models import model_of, regression
 
 import fastnn
 from fastnn import Sequential, _kernels
 from fastnn.layers import Dense, Input, SimpleRNN
 
-THREADS = 8
 ROUNDS = 30
 
 pytestmark = pytest.mark.skipif(_kernels.why_not("cython") is not None, reason="the native backend is not built")
@@ -27,10 +27,8 @@ pytestmark = pytest.mark.skipif(_kernels.why_not("cython") is not None, reason="
 
 @pytest.fixture(autouse=True)
 def many_turns():
-    before, many = sys.getswitchinterval(), 1e-6
-    sys.setswitchinterval(many)
-    yield
-    sys.setswitchinterval(before)
+    with at_once.many_turns():
+        yield
 
 
 @pytest.fixture
@@ -41,29 +39,6 @@ def shared_work(monkeypatch):
     monkeypatch.setattr(fastnn._base.threads, "_chosen", 3)
     yield
     native.flop_a_thread(before)
-
-
-def together(work, count: int = THREADS) -> list:
-    """What ``work(i)`` returns for each thread, or the error that ended it; all begin at the same time."""
-    gate, found = threading.Barrier(count), [None] * count
-
-    def run(i):
-        try:
-            gate.wait()
-            found[i] = work(i)
-        except Exception as error:
-            found[i] = error
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
-
-
-def all_true(found) -> None:
-    assert found == [True] * len(found)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 40])

@@ -14,7 +14,7 @@ cdef class Predictor:
     cdef tuple output_shape
     cdef int type_number, n_in_dims, n_out_dims
     cdef numpy.npy_intp in_dims[MOST_DIMS]
-    cdef numpy.npy_intp out_dims[MOST_DIMS + 1]
+    cdef numpy.npy_intp out_dims[MOST_DIMS]
 
     def __init__(self, plan, memory, tuple input_shape, tuple output_shape, fallback):
         self.plan, self.memory, self.fallback = plan, memory, fallback
@@ -24,7 +24,7 @@ cdef class Predictor:
         for i, size in enumerate(input_shape):
             self.in_dims[i] = size
         for i, size in enumerate(output_shape):
-            self.out_dims[i + 1] = size
+            self.out_dims[i] = size
 
     def renew(self, plan):
         """Predict by another plan, whose parameters stand elsewhere."""
@@ -50,10 +50,7 @@ cdef class Predictor:
             return self.fallback(x, out)
         cdef bint single = numpy.PyArray_NDIM(x) == self.n_in_dims
         if out is None:
-            self.out_dims[0] = rows
-            out = numpy.PyArray_EMPTY(
-                self.n_out_dims + (not single), &self.out_dims[single], self.type_number, 0
-            )
+            out = self._room(rows, single)
         elif not self._fits(out, rows, single) or self._mixes(x, out):
             return self.fallback(x, out)
         if not fnn_claim(&self.busy):
@@ -63,6 +60,15 @@ cdef class Predictor:
         finally:
             fnn_yield(&self.busy)
         return out
+
+    cdef _room(self, Py_ssize_t rows, bint single):
+        """An array for the outputs; its shape is put together here, for other threads call with other rows."""
+        cdef numpy.npy_intp dims[MOST_DIMS + 1]
+        cdef int i
+        dims[0] = rows
+        for i in range(self.n_out_dims):
+            dims[i + (not single)] = self.out_dims[i]
+        return numpy.PyArray_EMPTY(self.n_out_dims + (not single), dims, self.type_number, 0)
 
     cdef int _run(self, x, Py_ssize_t rows, out) except -1:
         cdef Prepared p
@@ -105,7 +111,7 @@ cdef class Predictor:
             return False
         cdef int i
         for i in range(self.n_out_dims):
-            if numpy.PyArray_DIM(out, (not single) + i) != self.out_dims[i + 1]:
+            if numpy.PyArray_DIM(out, (not single) + i) != self.out_dims[i]:
                 return False
         return single or numpy.PyArray_DIM(out, 0) == rows
 

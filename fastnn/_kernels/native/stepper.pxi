@@ -25,12 +25,16 @@ cdef class Stepper:
         self._begin(fallback.states, fallback.n)
 
     def begin(self, states, n):
-        """Go on with these states, of ``n`` sequences, or of one alone with None."""
+        """Go on with these states, of ``n`` sequences, or of one alone with None; by who has claimed the stepper."""
+        self._begin(states, n)
+
+    def claim(self):
+        """Have no other thread step; ``RuntimeError`` where one does."""
         self._claim()
-        try:
-            self._begin(states, n)
-        finally:
-            fnn_yield(&self.busy)
+
+    def release(self):
+        """End what ``claim`` began."""
+        fnn_yield(&self.busy)
 
     cdef int _claim(self) except -1:
         if not fnn_claim(&self.busy):

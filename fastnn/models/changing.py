@@ -1,0 +1,48 @@
+"""Structures change one at a time: models are built, and join layers, by one thread while others wait.
+
+A lock for all models and not one for each: models share layers, and which ones do shows only while they are joined.
+To build takes milliseconds; no code of a user's own runs meanwhile but that of his layers and initialisers.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+Told = ParamSpec("Told")
+Made = TypeVar("Made")
+
+_alone = threading.RLock()
+
+
+def one_at_a_time(change: Callable[Told, Made]) -> Callable[Told, Made]:
+    """A method that changes how models are made of layers, for one thread at a time."""
+
+    @functools.wraps(change)
+    def alone(*given: Told.args, **named: Told.kwargs) -> Made:
+        with _alone:
+            return change(*given, **named)
+
+    return alone
+
+
+def after(moved: type[Exception], call: Callable[..., Made], *given: Any) -> Made:
+    """What ``call`` gives; where it met a change of another thread, the error ``moved``, once more after that."""
+    try:
+        return call(*given)
+    except moved:
+        with _alone:
+            return call(*given)
+
+
+def _anew() -> None:
+    """In the child of a fork the thread that held the lock is not there."""
+    global _alone
+    _alone = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_anew)
