@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, SupportsInt
 import numpy as np
 
 from fastnn._ops import OPS
+from fastnn._ops.bf16 import operand
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Sizes
@@ -151,7 +152,7 @@ class Views:
 
     @property
     def w(self) -> np.ndarray:
-        return self._kernel(self.memory.params, self.op["w"])
+        return operand(self.op, self._kernel(self.memory.params, self.op["w"]))
 
     @property
     def b(self) -> np.ndarray | np.floating:
