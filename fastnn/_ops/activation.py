@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, SupportsInt
 import numpy as np
 
 from fastnn._ops.base import Op, When
-from fastnn._ops.bf16 import rounded
 from fastnn.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ def activation_gradient(op: np.void, a: Views) -> np.ndarray:
     else:
         dz[...] = dz * record.derivative(a.z if op["z"] >= 0 else None, y, y.dtype.type(op["parameter"]))
     if op["bfloat16"]:
+        from fastnn._ops.bf16 import rounded
+
         dz[...] = rounded(dz)
     return dz
 

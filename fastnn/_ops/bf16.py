@@ -55,11 +55,6 @@ def rounded(x: np.ndarray) -> np.ndarray:
     return near.view(np.float32).reshape(np.shape(x))
 
 
-def operand(op: np.void, w: np.ndarray) -> np.ndarray:
-    """A kernel as the op multiplies by it."""
-    return rounded(w) if op["bfloat16"] else w
-
-
 def pack(w: np.ndarray) -> np.ndarray:
     """A kernel ``(n_in, n_out)`` of float32, rounded, as predictors hold it: a flat vector of float32's bits.
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol, SupportsInt
 import numpy as np
 
 from fastnn._ops import OPS
-from fastnn._ops.bf16 import operand
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Sizes
@@ -152,7 +151,12 @@ class Views:
 
     @property
     def w(self) -> np.ndarray:
-        return operand(self.op, self._kernel(self.memory.params, self.op["w"]))
+        kernel = self._kernel(self.memory.params, self.op["w"])
+        if self.op["bfloat16"]:
+            from fastnn._ops.bf16 import rounded
+
+            return rounded(kernel)
+        return kernel
 
     @property
     def b(self) -> np.ndarray | np.floating:

@@ -33,7 +33,6 @@ from fastnn._plan.passes import (
 )
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, N_MORE, OP, VALUE
-from fastnn._plan.rounding import is_rounded, round_inputs
 from fastnn._plan.slopes import offsets, wanted, who_adds, who_adds_params
 from fastnn.errors import NotReadyError
 from fastnn.losses import LossRecord, Reduction
@@ -98,6 +97,8 @@ def compile_plan(
     join_activations(graph)
     copy_outputs(graph, layout.output_shapes)
     if layout.mixed:
+        from fastnn._plan.rounding import round_inputs
+
         round_inputs(graph, layout)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     measured = training and drops and measures(graph, layout)
@@ -237,7 +238,7 @@ class _Builder:
         op["numbers"][: len(operation.numbers)] = operation.numbers
         is_frozen = layer in self.layout.frozen_layers and not operation.op.remembers
         op["adds_params"], op["inference"] = adds_params, is_frozen
-        op["bfloat16"] = is_rounded(self.layout, placed)
+        op["bfloat16"] = self.layout.mixed and self._is_rounded(placed)
         op["w"], op["dw"] = self._place(layer, operation.w)
         op["b"], op["db"] = self._place(layer, operation.b)
         for i in range(N_MORE):
@@ -245,6 +246,11 @@ class _Builder:
             op["more"][i], op["dmore"][i] = self._place(layer, rest)
         if operation.state >= 0:
             op["more"][0] = self.states[layer, operation.state]
+
+    def _is_rounded(self, placed: Placed) -> bool:
+        from fastnn._plan.rounding import is_rounded
+
+        return is_rounded(self.layout, placed)
 
     def _place(self, layer: int, index: int) -> tuple[int, int]:
         """Offsets of a parameter and its gradient; -1 for what there is not."""

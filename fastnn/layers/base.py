@@ -32,7 +32,8 @@ class Layer(Weighted):
     name : shown in summaries and files.
     trainable : whether training changes its weights.
     dtype : None, or the dtype that its model has to have, ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``; in a
-        model of the last, one of ``"float32"`` rounds nothing. Of an ``Input`` that of the rows, which become the model's.
+        model of the last, one of ``"float32"`` rounds nothing. Of an ``Input``, that of the rows, which become the
+        model's.
     input_shape : shape of one sample, for the first layer.
     activity_regularizer : name or object of :mod:`fastnn.regularizers`, of the layer's output.
 
@@ -99,7 +100,7 @@ class Layer(Weighted):
 
     @property
     def dtype(self) -> DtypeLike | None:
-        """The dtype that the layer was given, None without; its model has to have the same, or ``"mixed_bfloat16"`` where it is float32."""
+        """The dtype that the layer was given, None without; what its model has to have is said above."""
         return self._dtype
 
     @property

@@ -49,15 +49,31 @@ static void round_to_bf16(const real *from, int64_t n, real *to) {
     vec_each(bf16_part, &run, n);
 }
 
+/* A vector of columns of some rows of a held kernel; `upper` is a constant after inlining. */
+INLINE void widen_column(const real *pairs, int64_t rows, const int upper, int some, real *to, int64_t to_row) {
+    for (int64_t p = 0; p < rows; p++, pairs += BF16_WIDE / 2, to += to_row) {
+        const vf both = vf_load(pairs);
+        vec_store(to, upper ? bf16_upper(both) : bf16_lower(both), some);
+    }
+}
+
+enum { WIDEN_ROWS = 16 }; /* whose lines stay in the first-level cache until all columns are there */
+
 /* Rows [first, first + rows) of `width` columns from `column` on, a multiple of LANES, of a held kernel of k rows. */
 static void widen_bf16(const real *held, int64_t k, int64_t first, int64_t rows, int64_t column, int64_t width,
                        real *to, int64_t to_row) {
-    for (int64_t p = 0; p < rows; p++)
+    for (int64_t p = 0; p < rows; p += WIDEN_ROWS)
         for (int64_t j = 0; j < width; j += LANES) {
             const int64_t at = (column + j) % BF16_WIDE, half = BF16_WIDE / 2;
-            const vf pairs = vf_load(bf16_row(held, k, first + p, column + j) + at % half);
-            const int some = (int)(width - j < LANES ? width - j : LANES);
-            vec_store(to + p * to_row + j, at < half ? bf16_lower(pairs) : bf16_upper(pairs), some);
+            const int64_t count = rows - p < WIDEN_ROWS ? rows - p : WIDEN_ROWS;
+            const real *pairs = bf16_row(held, k, first + p, column + j) + at % half;
+            real *place = to + p * to_row + j;
+            if (width - j < LANES)
+                widen_column(pairs, count, at >= half, (int)(width - j), place, to_row);
+            else if (at < half)
+                widen_column(pairs, count, 0, LANES, place, to_row);
+            else
+                widen_column(pairs, count, 1, LANES, place, to_row);
         }
 }
 

@@ -6,7 +6,7 @@ FNN_OP(DENSE_BF16, dense_bf16)
 
 #include "dense.h"
 
-enum { BF16_ROWS = 4 }; /* so few rows read each number of the kernel where it is */
+enum { BF16_ROWS = 3 }; /* so few rows read each number of the kernel where it is */
 #define BF16_VECS (BF16_WIDE / 2 / LANES)
 #ifdef FNN_F64
 static const fnn_op_kernels dense_bf16_op = {0}; /* no plan in double has it */
@@ -52,7 +52,6 @@ static void held_few(const held_rows *h, int64_t rows) {
     case 1: held_panels(h, 1); break;
     case 2: held_panels(h, 2); break;
     case 3: held_panels(h, 3); break;
-    case 4: held_panels(h, 4); break;
     }
 }
 
