@@ -384,6 +384,24 @@ _FACTORS = optimizers.AdamW(
     weight_decay_factors={"dense/bias": 0.0},
 )
 _RATES = PiecewiseConstantDecay((3, 9), (0.02, 0.005, 0.001))
+
+
+def _mixed() -> tuple[Case, ...]:
+    """Products of bf16 numbers; some of them packed, some not, and each kind of convolution."""
+    told: dict[str, Any] = {"dtypes": ("mixed_bfloat16",), "rows": 101, "batch_size": 50, "epochs": 2}
+    pooled = (Conv2D(6, 3, activation="relu"), MaxPooling2D(2), Conv2D(4, 2, groups=2), Flatten(), Dense(3))
+    turned = (DepthwiseConv2D(3, padding="same"), Conv2DTranspose(4, 3, strides=2), Flatten(), Dense(2))
+    narrow = (Dense(1, "tanh"), Dense(5, "softmax"))
+    return (
+        Case("mixed-dense", _dense(37, 5), (13,), **told),
+        Case("mixed-narrow", narrow, (11,), "categorical_crossentropy", **told),
+        Case("mixed-wide", _dense(411, 120, 3, activation="relu"), (300,), large=True, **told),
+        Case("mixed-blocks", _dense(24, 1), (3,), **{**told, "rows": 2500, "batch_size": 2500}),
+        Case("mixed-pooled", pooled, (8, 8, 2), optimizer="sgd", **told),
+        Case("mixed-turned", turned, (6, 5, 3), **told),
+    )
+
+
 CASES = (
     *_around_definitions(),
     *_around_updates(),
@@ -438,5 +456,6 @@ CASES = (
     *_normalized(),
     *_augmented(),
     *_sequences(),
+    *_mixed(),
 )
 PAIRS = [(case, dtype) for case in CASES for dtype in case.dtypes]

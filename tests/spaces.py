@@ -8,7 +8,7 @@ from typing import Any
 
 from fastnn._ops import KINDS
 
-OF_PREDICTORS = {"dense_int8", "conv_int8"}  # of predictors in int8 alone, see test_int8.py
+OF_PREDICTORS = {"dense_int8", "conv_int8", "dense_bf16"}  # of predictors alone, see test_int8.py and test_bf16.py
 OF_MODELS = set(KINDS) - OF_PREDICTORS
 
 

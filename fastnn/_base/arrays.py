@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import REAL, as_array
 from fastnn._base.sparse import SparseRows
+from fastnn._base.types import Policy
 from fastnn._base.windows import WindowRows
 
 FEW = 8192  # numbers for which one call into BLAS is quicker than two of NumPy, and stays on one thread
@@ -27,6 +28,11 @@ BLOCK = 2**18  # numbers looked at together; smaller blocks cost more calls, lar
 
 
 HALF = ": nothing is computed in half precision here, and float32 in its place loses nothing; give that, or no dtype"
+HALF_OF_MODELS = (
+    ": weights and sums are never of half precision here; float32 in its place loses nothing, and 'mixed_bfloat16' has "
+    "products of bf16 numbers"
+)
+MIXED: Policy = "mixed_bfloat16"  # float32 in all but products
 
 
 def of_policy(came: Any) -> Any:
@@ -36,17 +42,35 @@ def of_policy(came: Any) -> Any:
     return came.name if hasattr(came, "compute_dtype") else came
 
 
-def model_dtype(came: Any) -> np.dtype:
-    """A model's dtype, float32 or float64."""
+def policy_of(came: Any) -> Policy:
+    """A model's policy: the name of its dtype, or ``"mixed_bfloat16"``."""
     came = of_policy(came)
-    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
-        try:
-            if came is not None and np.dtype(came) == dtype:
-                return dtype
-        except (TypeError, ValueError):
-            break
-    half = "float16" in str(came) or came == "half"
-    raise ValueError(f'dtype must be "float32" or "float64", got {came!r}{HALF if half else ""}')
+    found = MIXED if isinstance(came, str) and came == MIXED else _real_dtype(came)
+    if found is None:
+        half = HALF_OF_MODELS if _is_half(came) else ""
+        raise ValueError(f'dtype must be "float32", "float64" or "{MIXED}", got {came!r}{half}')
+    return cast("Policy", str(found))
+
+
+def model_dtype(came: Any) -> np.dtype:
+    """A dtype in which models compute, float32 or float64."""
+    came = of_policy(came)
+    found = _real_dtype(came)
+    if found is None:
+        raise ValueError(f'dtype must be "float32" or "float64", got {came!r}{HALF if _is_half(came) else ""}')
+    return found
+
+
+def _real_dtype(came: Any) -> np.dtype | None:
+    with contextlib.suppress(TypeError, ValueError):
+        found: np.dtype = np.dtype(came)
+        if came is not None and found in (np.float32, np.float64):
+            return found
+    return None
+
+
+def _is_half(came: Any) -> bool:
+    return "float16" in str(came) or came == "half"
 
 
 def rows_dtype(came: Any) -> np.dtype:

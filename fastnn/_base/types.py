@@ -10,7 +10,10 @@ import numpy as np
 Numbers = Any
 """What a formula works on: an array in NumPy, and a single number where Numba compiles the same text."""
 
-DtypeLike = Literal["float32", "float64"] | type[np.float32] | type[np.float64] | np.dtype[Any]
+Policy = Literal["float32", "float64", "mixed_bfloat16"]
+"""What the policy of a model may be."""
+
+DtypeLike = Policy | type[np.float32] | type[np.float64] | np.dtype[Any]
 """What the dtype of a model may be."""
 
 StrPath = str | PathLike[str]
@@ -19,5 +22,5 @@ StrPath = str | PathLike[str]
 Verbose = int | Literal["auto"]
 """How much a call prints: 0, 1, 2 or ``"auto"``."""
 
-Precision = Literal["float32", "int8"]
+Precision = Literal["float32", "bfloat16", "int8"]
 """As what a predictor multiplies."""

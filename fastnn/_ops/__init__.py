@@ -55,6 +55,8 @@ KINDS = (
     "periodic",
     "dense_int8",
     "conv_int8",
+    "round_bf16",
+    "dense_bf16",
 )
 
 

@@ -26,12 +26,16 @@ def apply(code: SupportsInt, z: np.ndarray, parameter: float = 0.0) -> np.ndarra
 
 
 def activation_gradient(op: np.void, a: Views) -> np.ndarray:
-    """``dz``, in place of ``a.dy``."""
+    """``dz``, in place of ``a.dy``, rounded to bf16 where the op multiplies such numbers."""
     record, dz, y = BY_CODE[int(op["activation"])], a.dy, a.y
     if record.rowwise:
         dz[...] = record.derivative(y, dz)
     else:
         dz[...] = dz * record.derivative(a.z if op["z"] >= 0 else None, y, y.dtype.type(op["parameter"]))
+    if op["bfloat16"]:
+        from fastnn._ops.bf16 import rounded
+
+        dz[...] = rounded(dz)
     return dz
 
 

@@ -155,6 +155,8 @@ class Op:
     by_shards : whether native kernels make the parameters' gradients of several shards of a block in one pass, where
         rows are samples.
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
+    multiplies : whether the op multiplies its input by the kernel ``w``, under ``mixed_bfloat16`` in bf16.
+    passes_gradient : whether the gradient of the output is that of the input, one array for both; no way back then.
     """
 
     code: int
@@ -177,11 +179,13 @@ class Op:
     remembers: bool = False
     by_shards: bool = False
     idle: Callable[[Operation], bool] = _never
+    multiplies: bool = False
+    passes_gradient: bool = False
 
     @property
     def has_way_back(self) -> bool:
         """Whether the output may have a gradient."""
-        return self.backward is not None
+        return self.backward is not None or self.passes_gradient
 
     def sizes(self, op: np.void | Mapping[str, Any]) -> Sizes:
         """The geometry of a plan's record, by its names."""

@@ -114,4 +114,5 @@ OP = Op(
     units=rows_of_kernel,
     by_sample=True,
     activates=True,
+    multiplies=True,
 )

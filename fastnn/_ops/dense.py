@@ -33,4 +33,14 @@ def kernel_size(operation: Operation) -> int:
     return operation.n_in * operation.n_out
 
 
-OP = Op(0, "dense", forward, backward, weights=kernel_size, scratch=kernel_size, activates=True, by_shards=True)
+OP = Op(
+    0,
+    "dense",
+    forward,
+    backward,
+    weights=kernel_size,
+    scratch=kernel_size,
+    activates=True,
+    by_shards=True,
+    multiplies=True,
+)

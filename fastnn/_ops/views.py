@@ -151,7 +151,12 @@ class Views:
 
     @property
     def w(self) -> np.ndarray:
-        return self._kernel(self.memory.params, self.op["w"])
+        kernel = self._kernel(self.memory.params, self.op["w"])
+        if self.op["bfloat16"]:
+            from fastnn._ops.bf16 import rounded
+
+            return rounded(kernel)
+        return kernel
 
     @property
     def b(self) -> np.ndarray | np.floating:

@@ -96,6 +96,10 @@ def compile_plan(
         drop_idle(graph)
     join_activations(graph)
     copy_outputs(graph, layout.output_shapes)
+    if layout.mixed:
+        from fastnn._plan.rounding import round_inputs
+
+        round_inputs(graph, layout)
     taken = take_logits(graph, losses, layout.output_shapes) if training else []
     measured = training and drops and measures(graph, layout)
     is_whole = measured or bool(layout.carried) or (balanced and graph.has_masks())
@@ -234,6 +238,7 @@ class _Builder:
         op["numbers"][: len(operation.numbers)] = operation.numbers
         is_frozen = layer in self.layout.frozen_layers and not operation.op.remembers
         op["adds_params"], op["inference"] = adds_params, is_frozen
+        op["bfloat16"] = self.layout.mixed and self._is_rounded(placed)
         op["w"], op["dw"] = self._place(layer, operation.w)
         op["b"], op["db"] = self._place(layer, operation.b)
         for i in range(N_MORE):
@@ -241,6 +246,11 @@ class _Builder:
             op["more"][i], op["dmore"][i] = self._place(layer, rest)
         if operation.state >= 0:
             op["more"][0] = self.states[layer, operation.state]
+
+    def _is_rounded(self, placed: Placed) -> bool:
+        from fastnn._plan.rounding import is_rounded
+
+        return is_rounded(self.layout, placed)
 
     def _place(self, layer: int, index: int) -> tuple[int, int]:
         """Offsets of a parameter and its gradient; -1 for what there is not."""
@@ -260,7 +270,11 @@ class _Builder:
         if operation.op.keeps(operation):
             op["z"] = self.take(rows * operation.n_out)
         if placed.writes in self.wanted:
-            value["grad"] = self.take(numbers)
+            value["grad"] = self._gradient_of(placed) if operation.op.passes_gradient else self.take(numbers)
+
+    def _gradient_of(self, placed: Placed) -> int:
+        """Where the gradient of what an operation reads is."""
+        return int(self.values[self.number[placed.reads[0]]]["grad"])
 
     def _take_scratch(self, op: np.void, placed: Placed, adds: bool) -> None:
         """What the kind wants for the way back, and room for a gradient that is added."""

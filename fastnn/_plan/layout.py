@@ -82,6 +82,7 @@ class Layout:
     variables : the parameters in the order of ``get_weights``.
     n_params : length of ``params``, padding included.
     frozen_layers : those that are not trained now; what they keep of batches does not move.
+    mixed : products of float32 are of numbers rounded to bf16.
     others : of a layout whose lengths differ from batch to batch, every edge's shape at other lengths; see
         :class:`fastnn.layers.parameter.OpenSize`. Nothing can be compiled of it: :meth:`of_sizes` has lengths.
     """
@@ -95,6 +96,7 @@ class Layout:
     n_params: int
     frozen_layers: frozenset[int] = frozenset()
     others: tuple[Shape, ...] = ()
+    mixed: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -201,6 +203,7 @@ def lay_out_graph(
     outputs: Sequence[int],
     frozen: Collection[int] = (),
     first_stream: int = 0,
+    mixed: bool = False,
 ) -> Layout:
     """The layout of a graph whose parameters stand in a vector of their own, in the order of the layers.
 
@@ -212,6 +215,7 @@ def lay_out_graph(
     outputs : edges.
     frozen : layers whose parameters are not trained.
     first_stream : random numbers of the i-th node come from stream ``first_stream + i``.
+    mixed : products are of numbers rounded to bf16.
 
     Raises
     ------
@@ -237,7 +241,7 @@ def lay_out_graph(
     variables, n_params = _place(layers, shapes, uses, frozen)
     inputs = tuple(range(len(input_shapes)))
     told = tuple(layers), tuple(shapes), tuple(made), inputs, tuple(outputs), variables, n_params
-    return Layout(*told, frozen_layers=frozenset(frozen), others=others)
+    return Layout(*told, frozen_layers=frozenset(frozen), others=others, mixed=mixed)
 
 
 def _others(layers: Sequence[Layer], inputs: Sequence[Shape], nodes: Sequence[Node]) -> tuple[Shape, ...]:

@@ -49,7 +49,7 @@ OP = np.dtype(
         ("adds_params", np.int32),  # 1: another op with the same parameters has set their gradient
         ("inference", np.int32),  # 1: kinds that act otherwise in training than in prediction do not
         ("pooled", np.int32),  # 1: the next op takes maxima of the output, which nothing else reads; 2: is that op
-        ("unused", np.int32),
+        ("bfloat16", np.int32),  # 1: the kernel and dz are rounded to bf16; what is read is already
         ("seed", np.uint64),  # of random numbers: the layer's own, without one the model's
         ("n_in", np.int64),  # width of a row of the first input
         ("n_out", np.int64),  # width of a row of the output

@@ -36,14 +36,25 @@ def who_adds(graph: Graph) -> list[list[bool]]:
     """For each operation's inputs: whether a later operation, or the loss, has set the gradient before."""
     written = set(graph.outputs)
     adds = []
+    same = _same_gradients(graph)
     for placed in reversed(graph.operations):
         own = []
         for value in placed.reads:
-            own.append(value in written)
-            if placed.operation.op.has_way_back:
-                written.add(value)
+            array = same.get(value, value)
+            own.append(array in written)
+            if placed.operation.op.backward is not None:
+                written.add(array)
         adds.append(own)
     return adds[::-1]
+
+
+def _same_gradients(graph: Graph) -> dict[int, int]:
+    """Of values whose gradient is another's, which one's."""
+    same: dict[int, int] = {}
+    for placed in graph.operations:
+        if placed.operation.op.passes_gradient:
+            same[placed.writes] = same.get(placed.reads[0], placed.reads[0])
+    return same
 
 
 def who_adds_params(graph: Graph) -> list[bool]:

@@ -109,5 +109,5 @@ class _Steps:
         nodes = [(layer, tuple(map(number, reads)), options) for layer, reads, options in self.nodes]
         shapes = [(1, *shape[1:]) for shape in old.input_shapes] + [shape for _, shape in self.states]
         outputs = [number(self.edge[edge]) for edge in old.outputs] + [number(end) for end in self.ends]
-        made = lay_out_graph(self.layers, nodes, shapes, outputs, old.frozen_layers)
+        made = lay_out_graph(self.layers, nodes, shapes, outputs, old.frozen_layers, mixed=old.mixed)
         return made.at([[v.offset for v in old.of_layer(i)] for i in range(len(made.layers))], old.n_params)

@@ -8,7 +8,7 @@ part of the operation before them, and normalisations are folded into their neig
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastnn._base.arguments import shown
@@ -122,6 +122,7 @@ def _of_length(layout: Layout, length: int | None) -> Layout:
 
 
 def _program(model: Any, layout: Layout, states: Sequence[tuple[str, Any]] = ()) -> Program:
+    layout = replace(layout, mixed=False)  # who reads it multiplies in float32, whatever the model does here
     plan = compile_plan(layout, batch_size=1, seed=model.seed)
     memory = allocate(plan, model.state.params)
     names = {node.stream: layout.layers[node.layer].name or "" for node in layout.nodes}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastnn._base.arguments import shown
-from fastnn._base.arrays import model_dtype, of_policy, rows_dtype
+from fastnn._base.arrays import of_policy, policy_of, rows_dtype
 from fastnn._base.reprs import cut
 from fastnn._base.types import DtypeLike
 from fastnn.layers import words
@@ -31,8 +31,9 @@ class Layer(Weighted):
     **given : those of every layer: ``name``, ``trainable``, ``dtype``, ``input_shape``, ``activity_regularizer``.
     name : shown in summaries and files.
     trainable : whether training changes its weights.
-    dtype : None, or the dtype that its model has to have, ``"float32"`` or ``"float64"``; of an ``Input`` that of the
-        rows, which become the model's.
+    dtype : None, or the dtype that its model has to have, ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``; in a
+        model of the last, one of ``"float32"`` rounds nothing. Of an ``Input``, that of the rows, which become the
+        model's.
     input_shape : shape of one sample, for the first layer.
     activity_regularizer : name or object of :mod:`fastnn.regularizers`, of the layer's output.
 
@@ -81,7 +82,7 @@ class Layer(Weighted):
         if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"name must be a text, got {shown(self.name)}")
         if given.get("dtype") is not None:
-            (rows_dtype if self.states_input else model_dtype)(given["dtype"])
+            (rows_dtype if self.states_input else policy_of)(given["dtype"])
             object.__setattr__(self, "_dtype", of_policy(given["dtype"]))
         if (rows := words.batch_rows(given)) is not None:
             object.__setattr__(self, "_batch_rows", rows)
@@ -99,7 +100,7 @@ class Layer(Weighted):
 
     @property
     def dtype(self) -> DtypeLike | None:
-        """The dtype that the layer was given, None without; its model has to have the same."""
+        """The dtype that the layer was given, None without; what its model has to have is said above."""
         return self._dtype
 
     @property

@@ -1,6 +1,6 @@
-"""A layer whose products are of whole numbers: what predictors in int8 have in place of dense layers and convolutions.
+"""Layers of other numbers than float32: what predictors have in place of dense layers and convolutions.
 
-It is no layer that users make, for it cannot be trained; see ``models/quantizing.py``.
+They are no layers that users make, for they cannot be trained; see ``models/quantizing.py`` and ``models/halving.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import initializers
-from fastnn._ops import Operation, conv, conv_int8, dense, dense_int8, int8
+from fastnn._ops import Operation, bf16, conv, conv_int8, dense, dense_bf16, dense_int8, int8
 from fastnn.layers.arguments import ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
@@ -20,8 +20,30 @@ from fastnn.layers.settling import settle
 KINDS = {dense.OP.code: dense_int8.OP, conv.OP.code: conv_int8.OP}
 
 
+class InPlace:
+    """What a layer says that stands in the place of another one, ``layer``, of one operation."""
+
+    layer: Any
+
+    @property
+    def hands_on_masks(self) -> bool:
+        return bool(self.layer.hands_on_masks)
+
+    @property
+    def by_step(self) -> bool:
+        return bool(self.layer.by_step)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        found: Shape = self.layer.output_shape(shape)
+        return found
+
+    def _operation(self, shape: Shape) -> Operation:
+        found: Operation = self.layer.operations(shape)[0]
+        return found
+
+
 @described
-class Int8(Described):
+class Int8(InPlace, Described):
     """The layer of one dense operation or convolution, by the formula of :mod:`fastnn._ops.int8`.
 
     Parameters
@@ -42,18 +64,6 @@ class Int8(Described):
     def __post_init__(self) -> None:
         settle(self)
 
-    @property
-    def hands_on_masks(self) -> bool:
-        return bool(self.layer.hands_on_masks)
-
-    @property
-    def by_step(self) -> bool:
-        return bool(self.layer.by_step)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        found: Shape = self.layer.output_shape(shape)
-        return found
-
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         made = self._operation(shape)
         n, zeros = (made.n_out,), initializers.get("zeros")
@@ -65,9 +75,33 @@ class Int8(Described):
         numbers = (1 / self.step, float(self.zero))
         return (replace(made, op=KINDS[made.op.code], w=0, b=3, rest=(1, 2), numbers=numbers),)
 
-    def _operation(self, shape: Shape) -> Operation:
-        found: Operation = self.layer.operations(shape)[0]
-        return found
+
+@described
+class HeldBf16(InPlace, Described):
+    """The layer of one dense operation, whose kernel is held in bf16; see :mod:`fastnn._ops.bf16`.
+
+    Parameters
+    ----------
+    layer : the layer in whose place this one stands.
+    input_shape, name : as of :class:`Layer`.
+
+    Shapes: those of ``layer``; kernel, the numbers of :func:`fastnn._ops.bf16.pack`, and bias ``(n_out,)``.
+    """
+
+    layer: Any
+    input_shape: ShapeLike = default(None)
+    name: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        settle(self)
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        made, zeros = self._operation(shape), initializers.get("zeros")
+        kernel = Parameter("kernel", (bf16.packed_numbers(made.n_in, made.n_out),), zeros)
+        return (kernel, Parameter("bias", (made.n_out,), zeros))
+
+    def operations(self, shape: Shape) -> tuple[Operation, ...]:
+        return (replace(self._operation(shape), op=dense_bf16.OP, w=0, b=1),)
 
 
 def rows_of(operation: Operation) -> int:

@@ -21,6 +21,7 @@ INSTEAD = {
     "params": "call set_weights",
     "weights": "call set_weights",
     "dtype": "make the model with dtype=",
+    "dtype_policy": "make the model with dtype=",
     "built": "call build(input_shape)",
     "input_shape": "call build(input_shape)",
     "output_shape": "it follows from the layers",

@@ -78,7 +78,7 @@ class _Cloner:
 
     def _chain(self, model: Sequential) -> Sequential:
         items = [self._item(item) for item in model.items]
-        made = Sequential(items, dtype=model.dtype, backend=model.backend, name=model.given_name)
+        made = Sequential(items, dtype=model.dtype_policy, backend=model.backend, name=model.given_name)
         if model.built:
             made.build(model.input_shape)
         return made
@@ -92,7 +92,7 @@ class _Cloner:
                 zip(call.outputs, self._called(item, call, [edges[edge] for edge in call.inputs]), strict=True)
             )
         graph = trace([source.edge for source in sources], [edges[edge] for edge in model.graph.outputs])
-        made = Model.waiting(model.dtype.name, backend=model.backend, name=model.given_name)
+        made = Model.waiting(model.dtype_policy, backend=model.backend, name=model.given_name)
         made.draft(graph, model.ends)
         made.settle_in()
         found: Model = made

@@ -17,6 +17,7 @@ from fastnn.layers.parameter import stated
 from fastnn.models.instruction import described_training
 from fastnn.models.inventory import inventory
 from fastnn.models.naming import name_items
+from fastnn.models.policies import stored
 
 if TYPE_CHECKING:
     from fastnn.models.model import Model
@@ -47,7 +48,7 @@ def _entry(item: Any, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _config(model: Model, shared: dict[int, int]) -> dict[str, Any]:
-    config = {"name": model.name, "trainable": model.trainable, "dtype": model.dtype.name}
+    config = {"name": model.name, "trainable": model.trainable, "dtype": stored(model.dtype_policy)}
     return config | (_of_chain(model, shared) if model.is_chain else _of_graph(model, shared))
 
 

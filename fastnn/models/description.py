@@ -38,7 +38,7 @@ def describe(model: Model, version: int) -> dict[str, Any]:
     check_uses(items)
     number = {id(item): i for i, item in enumerate(items)}
     described = [_layer(item) if isinstance(item, Layer) else _model(item, number) for item in items]
-    return {"dtype": model.dtype.name, "items": described}
+    return {"dtype": model.dtype_policy, "items": described}
 
 
 def _described_chain(model: Model) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _described_chain(model: Model) -> dict[str, Any]:
     described |= {
         "layers": [layer.config() for layer in model.items],
         "input_shape": list(stated(model.layout.input_shape)),
-        "dtype": model.dtype.name,
+        "dtype": model.dtype_policy,
         "seed": model.seed,
         "epoch": model.epoch,
         "step": model.step,

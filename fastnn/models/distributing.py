@@ -43,7 +43,7 @@ def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_si
         {
             "the version of fastnn": __version__,
             "shards": distribution.shards,
-            "dtype": model.dtype,
+            "dtype": model.dtype_policy,
             "the layers": comparable(as_text_has(describe(model, 2))["items"]),
             "the optimizer": described_optimizer(model),
             "the place to go on from": None if marked is None else sorted(marked["run"].items()),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.types import Policy
 from fastnn._plan.passes import operations_of
 from fastnn.layers.activation import Identity
 from fastnn.layers.base import Layer
@@ -190,10 +191,11 @@ class Remade:
     ----------
     gone : ids of the layers that are left out.
     changed : the layer in place of one and its weights, or None where it stays.
+    policy : of the models, None for the one that each has.
     """
 
-    def __init__(self, gone: Collection[int], changed: Changed):
-        self.gone, self.changed = gone, changed
+    def __init__(self, gone: Collection[int], changed: Changed, policy: Policy | None = None):
+        self.gone, self.changed, self.policy = gone, changed, policy
         self.made: dict[int, Any] = {}
         self.weights: dict[int, list[np.ndarray]] = {}  # of new layers, by id
         self.models: list[Any] = []  # as they were
@@ -234,11 +236,12 @@ class Remade:
 
     def _draft(self, model: Any) -> Any:
         told = {"seed": model.seed, "backend": model.backend, "name": model.given_name}
+        policy = self.policy or model.dtype_policy
         if model.is_chain:
-            made = Sequential(dtype=model.dtype.name, **told)
+            made = Sequential(dtype=policy, **told)
             made.draft(self._items(model), model.graph.inputs[0].sizes)
         else:
-            made = Model.waiting(model.dtype.name, **told)
+            made = Model.waiting(policy, **told)
             made.draft(self._graph(model.graph), model.ends)
         made.mark(model.trainable)
         if model.given_name is None:

@@ -30,7 +30,7 @@ class Model(Typed):
     ----------
     inputs, outputs : edges (see :func:`fastnn.Input`): one, a list, or a dict by name. Data come and go in the same
         form; a dict by the names of the input layers, or of the layers that make the outputs, is always taken.
-    dtype : ``"float32"`` or ``"float64"``, of parameters and all computation.
+    dtype : ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, of parameters and computation: :attr:`dtype_policy`.
     seed : whole number from which everything random follows (initial parameters, the order of rows, dropout);
         None draws one, found as ``model.seed``.
     backend : ``"auto"``, ``"cython"``, ``"numba"``, ``"numpy"`` or another package's; None leaves the choice

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import flag, shown, whole_seed
-from fastnn._base.arrays import model_dtype
+from fastnn._base.arrays import MIXED, policy_of
 from fastnn._base.random import new_seed
 from fastnn._base.stored import check_types
 from fastnn._engine.state import State
@@ -26,6 +26,7 @@ from fastnn.models import changing
 from fastnn.models.graph import Flat, Graph, flatten
 from fastnn.models.naming import check_names, name_items
 from fastnn.models.outline import Outline
+from fastnn.models.policies import check_layer, check_models
 from fastnn.models.store import Moves, Store, settle
 
 NOTHING: frozenset[int] = frozenset()
@@ -47,7 +48,8 @@ class Network(Outline):
     FIRST_STREAM = 1  # of random numbers; a Sequential that lists no Input begins with 0
 
     def __init__(self, dtype: Any, seed: int | None, name: str | None):
-        self._set(dtype=model_dtype(dtype))
+        self._policy = policy_of(dtype)
+        self._set(dtype=np.dtype("float32" if self._policy == MIXED else self._policy))
         self._trainable = True
         self._given: list[np.ndarray] | None = None  # initial weights that need not be drawn
         self._have_store()
@@ -165,6 +167,7 @@ class Network(Outline):
         layout = self._lay_out(graph, flat)
         for layer in flat.layers:
             self.check_layer(layer)
+        check_models(self.dtype_policy, graph.models())
         check_names(graph.items)
         parameters: list[list[Parameter]] = [[] for _ in flat.layers]
         for variable in layout.variables:
@@ -191,8 +194,8 @@ class Network(Outline):
             self._given = None
 
     def _lay_out(self, graph: Graph, flat: Flat) -> Layout:
-        shapes = [edge.sizes for edge in graph.inputs]
-        return lay_out_graph(flat.layers, flat.nodes, shapes, flat.outputs, flat.frozen, self.FIRST_STREAM)
+        told = flat.layers, flat.nodes, [edge.sizes for edge in graph.inputs], flat.outputs, flat.frozen
+        return lay_out_graph(*told, self.FIRST_STREAM, self._policy == MIXED)
 
     def _placed(self, layout: Layout) -> Layout:
         """A layout with the places that the parameters have in the store."""
@@ -209,8 +212,7 @@ class Network(Outline):
         if not vars(layer).get("_has_right_types"):
             check_types(layer)
             object.__setattr__(layer, "_has_right_types", True)  # descriptions stay what they are
-        if layer.dtype is not None and not layer.states_input and model_dtype(layer.dtype) != self.dtype:
-            raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {self.dtype}, give it dtype=")
+        check_layer(self.dtype_policy, layer)
         if layer.n_ids is not None and layer.n_ids > MOST_IDS and self.dtype != np.float64:
             raise ValueError(
                 f"{layer!r} reads numbers that {self.dtype} does not tell apart from {MOST_IDS} on; give the model "

@@ -25,7 +25,7 @@ from fastnn.models import folding
 if TYPE_CHECKING:
     from fastnn.models.model import Model
 
-PRECISIONS = ("float32", "int8")
+PRECISIONS = ("float32", "bfloat16", "int8")
 # Smaller convolutions are slower than in float32, for windows have to be laid out: with 25 products 0.4 to 0.9 times as
 # fast, with 72 for 8 outputs 0.8, with 144 for 10 outputs 1.4, with 1152 for 128 outputs 2.8 (Zen 3, AVX2).
 LEAST_PRODUCTS, LEAST_OUTPUTS = 64, 9
@@ -136,4 +136,4 @@ def checked_precision(came: Any) -> str:
     if isinstance(came, str) and came in PRECISIONS:
         return came
     hint = nearest(came, PRECISIONS) if isinstance(came, str) else ""
-    raise ValueError(f"precision must be 'float32' or 'int8', got {shown(came)}{hint}")
+    raise ValueError(f"precision must be 'float32', 'bfloat16' or 'int8', got {shown(came)}{hint}")

@@ -14,7 +14,7 @@ import numpy as np
 
 from fastnn import layers as layer_definitions
 from fastnn._base.arguments import integer, shown
-from fastnn._base.arrays import check_finite, listed
+from fastnn._base.arrays import MIXED, check_finite, listed
 from fastnn._base.stored import check_types, difference
 from fastnn._base.tensor_file import TensorFile
 from fastnn._engine.bookmark import MOST
@@ -171,7 +171,7 @@ def _ends(kind: str, stored: dict[str, Any], count: int) -> Structure:
 
 def _dtype(described: dict[str, Any]) -> Any:
     dtype = described["dtype"]
-    return dtype if dtype in ("float32", "float64") else repr(dtype)
+    return dtype if dtype in ("float32", "float64", MIXED) else repr(dtype)
 
 
 def _seed(stored: dict[str, Any]) -> int:

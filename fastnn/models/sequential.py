@@ -34,7 +34,7 @@ class Sequential(Model):
     layers : layers of :mod:`fastnn.layers`, or models, which then train together with this one; also layers of other
         models, whose weights both models have. An edge of :func:`fastnn.Input` may stand first. More can be added with
         :meth:`add`.
-    dtype : ``"float32"`` or ``"float64"``, of parameters and all computation.
+    dtype : ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, of parameters and computation: :attr:`dtype_policy`.
     seed : whole number from which everything random follows (initial parameters, the order of rows, dropout);
         None draws one, found as ``model.seed``.
     backend : ``"auto"``, ``"cython"``, ``"numba"``, ``"numpy"`` or another package's; None leaves the choice

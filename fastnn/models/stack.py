@@ -12,6 +12,7 @@ from fastnn.layers.input import InputLayer
 from fastnn.layers.parameter import Shape
 from fastnn.models.naming import check_names
 from fastnn.models.network import Network
+from fastnn.models.policies import check_models
 
 
 def item_of(came: Any) -> Any:
@@ -37,8 +38,8 @@ def check(model: Any, items: Sequence[Any]) -> None:
             raise ValueError(f"{item!r} must be the first layer")
         if isinstance(item, Layer):
             model.check_layer(item)
-        elif item.dtype != model.dtype:
-            raise ValueError(f"{item!r} has the dtype {item.dtype}, and the model that it is put into {model.dtype}")
+        else:
+            check_models(model.dtype_policy, [item])
     check_names(items)
 
 

@@ -50,7 +50,7 @@ def _layers(model: Model) -> list[str]:
             row.append(", ".join(edge.name for call in graph.calls if call.item is item for edge in call.inputs))
     lines = table([header, *rows], right=(0, 3))
     shapes = ", ".join(shape(sizes) for sizes in model.layout.input_shapes)
-    return [*lines, lines[1], f"Input shape: {shapes}", *_totals(model)]
+    return [*lines, lines[1], f"Input shape: {shapes}", *_totals(model), *_rounded(model)]
 
 
 def _totals(model: Model) -> list[str]:
@@ -61,6 +61,19 @@ def _totals(model: Model) -> list[str]:
     total = model.count_params()
     parts = (("Total", total), ("Trainable", total - frozen), ("Non-trainable", frozen))
     return [f"{what} params: {in_words(count, model.dtype)}" for what, count in parts]
+
+
+def _rounded(model: Model) -> list[str]:
+    """Which layers multiply numbers of bf16, where the policy has it."""
+    layout = model.layout
+    if not layout.mixed:
+        return []
+    from fastnn._plan.passes import operations_of
+    from fastnn._plan.rounding import is_rounded
+
+    found = {placed.node.layer for placed in operations_of(layout).operations if is_rounded(layout, placed)}
+    names = ", ".join(str(layout.layers[i].name) for i in sorted(found))
+    return [f"Products of bf16 numbers: {names or 'none'}"]
 
 
 def size(model: Model) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._base.arrays import check_weights, read_only
-from fastnn._base.types import StrPath
+from fastnn._base.types import Policy, StrPath
 from fastnn._plan.layout import Layout
 from fastnn.models.attributes import Guarded
 
@@ -21,6 +21,17 @@ class Weights(Guarded):
     """A layout and one flat vector ``params``, with what users ask of them."""
 
     dtype: np.dtype
+
+    @property
+    def dtype_policy(self) -> Policy:
+        """The ``dtype`` that the model was made with: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``.
+
+        Under ``"mixed_bfloat16"`` parameters, sums, the optimiser and all other layers are of float32, as
+        :attr:`dtype` says, and dense products and convolutions, there and back, are of numbers that are rounded to
+        bf16: :mod:`fastnn._ops.bf16` has the formula. A layer that is given ``dtype="float32"`` rounds nothing.
+        Exports to other libraries have the weights of float32, and compute in it.
+        """
+        return cast("Policy", vars(self).get("_policy", self.dtype.name))
 
     @property
     def params(self) -> np.ndarray:

@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastnn._base import threads
+from fastnn._base import arrays, threads
 from fastnn._base.foreign import plain
 from fastnn._engine import exclusive
 from fastnn._kernels import contract
@@ -127,7 +127,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return {"allow_nd": self.layers is not None}
 
     def _dtypes(self) -> Any:
-        return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
+        dtype = np.float32 if self.dtype == arrays.MIXED else self.dtype
+        return (np.float64, np.float32) if dtype is None else np.dtype(dtype)
 
     def _ready(self, X: Any, first_pass: bool, incremental: bool, random_state: Any) -> None:
         """Have a compiled model of the shape that parameters and data ask for."""
@@ -135,7 +136,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         layers = networks.make_layers(self, X.shape[1:], output)
         there = getattr(self, "model_", None)
         if first_pass or there is None or list(layers) != list(there.items):
-            model = Sequential(layers, dtype=X.dtype.name, seed=0, backend=self.backend)
+            dtype: Any = self.dtype if self.dtype == arrays.MIXED else X.dtype.name
+            model = Sequential(layers, dtype=dtype, seed=0, backend=self.backend)
             if first_pass:
                 networks.draw(model, self, random_state)
                 self._start_records()

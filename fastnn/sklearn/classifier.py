@@ -60,7 +60,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     gamma : of the loss ``"focal"``: how much rows that are told well count less.
     layers : layers of :mod:`fastnn.layers` in place of ``hidden_layer_sizes``, ``activation`` and ``dropout``; the
         output layer is added. X may then have more axes, such as ``(n, steps, features)`` for a GRU.
-    dtype : "float32" or "float64"; None trains in the dtype of X, as scikit-learn does. float32 is faster.
+    dtype : "float32", "float64" or "mixed_bfloat16"; None trains in the dtype of X, as scikit-learn does.
     callbacks : of :mod:`fastnn.callbacks`; logs hold ``loss``, and ``val_loss`` and ``val_score`` of held-out rows.
         scikit-learn's own callbacks are set by ``set_callbacks``.
     time_limit : seconds after which training ends.

@@ -39,7 +39,7 @@ SHARED: dict[str, list[Any]] = {
     "max_fun": [Interval(Integral, 1, None, closed="left")],
     "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
     "layers": ["array-like", None],
-    "dtype": [StrOptions({"float32", "float64"}), type, np.dtype, None],
+    "dtype": [StrOptions({"float32", "float64", "mixed_bfloat16"}), type, np.dtype, None],
     "callbacks": [list, tuple, None],
     "time_limit": [Interval(Real, 0, None, closed="neither"), None],
     "n_threads": [Interval(Integral, 1, None, closed="left"), None],

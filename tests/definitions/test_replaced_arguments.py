@@ -9,7 +9,7 @@ from fastnn import Input, Model, Sequential, backend, layers, metrics
 from fastnn.layers import Dense
 
 POLICY = {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}
-HALVES = ["float16", "bfloat16", "half", "mixed_float16", "mixed_bfloat16", np.float16, np.dtype("float16"), POLICY]
+HALVES = ["float16", "bfloat16", "half", "mixed_float16", np.float16, np.dtype("float16"), POLICY]
 
 
 class Own(layers.Layer):
@@ -42,13 +42,15 @@ TAKERS = {
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 @pytest.mark.parametrize("taker", TAKERS)
 def test_half_precision_is_refused_where_it_is_given(taker, dtype):
-    with pytest.raises(ValueError, match=r'must be "float32" or "float64", got .*; give that, or no dtype'):
+    with pytest.raises(
+        ValueError, match=r'must be "float32".* or "[a-z0-9_]*", got .* float32 in its place loses nothing'
+    ):
         TAKERS[taker](dtype)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "complex64", "double precision", 3, ()], ids=str)
 def test_other_dtypes_of_layers_are_refused_too(dtype):
-    with pytest.raises(ValueError, match=r'must be "float32" or "float64", got'):
+    with pytest.raises(ValueError, match=r'must be "float32", "float64" or "mixed_bfloat16", got'):
         Dense(2, dtype=dtype)
 
 

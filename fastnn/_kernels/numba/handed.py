@@ -98,7 +98,7 @@ def new_room(tables, memory, gathers, accumulate):
         numbers = max(numbers, 0 if record.sparse else record.repeat * record.n_out)
         labels = max(labels, record.repeat if record.sparse else 0)
     for op in tables.ops:
-        if accumulate or header.shares_params or op.kind in WITH_SUMS:
+        if accumulate or header.shares_params or op.kind in WITH_SUMS or op.bfloat16:
             spare = max(spare, op.weights, op.n_out)
         if op.kind in WITH_WINDOWS:  # behind a kernel's sums or its transpose
             spare = max(spare, op.weights + room_of_part(op))

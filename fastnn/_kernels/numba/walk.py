@@ -24,7 +24,7 @@ from fastnn._plan.records import BY_NOTHING, BY_ROWS
 
 NO_LABELS = np.empty(0, np.int32)
 REMEMBERS = tuple(code for code, kind in OPS.items() if kind.remembers)
-WITH_WAY_BACK = tuple(code for code, kind in OPS.items() if kind.has_way_back)
+WITH_WAY_BACK = tuple(code for code, kind in OPS.items() if kind.backward)
 MEASURES = tuple(code for code, kind in OPS.items() if kind.measures)
 stalls, advance, over, reported = map(inlined, (steps.stalls, steps.advance, steps.over, steps.reported))
 

@@ -2,6 +2,7 @@
 #ifndef FNN_GEMM_PACKED_H
 #define FNN_GEMM_PACKED_H
 
+#include "bf16.h"
 #include "gemm_impl.h"
 #include "scratch.h"
 
@@ -18,12 +19,16 @@
 static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
     for (int64_t j = 0; j < n; j += TILE_WIDTH, to += k * TILE_WIDTH) {
         const int64_t width = at_most(n - j, TILE_WIDTH), column = first_n + j;
-        if (g->b_transposed) {
-            transpose(width, k, g->b + column * g->b_row + first_k, g->b_row, to, TILE_WIDTH);
+        if (g->b_is == HELD) {
+            widen_bf16(g->b, g->k, first_k, k, column, width, to, TILE_WIDTH);
             continue;
         }
-        const real *from = g->b + first_k * g->b_row + column;
-        for (int64_t p = 0; p < k; p++) copy_row(from + p * g->b_row, width, to + p * TILE_WIDTH);
+        const real *from = g->b + (g->b_transposed ? column * g->b_row + first_k : first_k * g->b_row + column);
+        if (g->b_transposed)
+            transpose(width, k, from, g->b_row, to, TILE_WIDTH);
+        else
+            for (int64_t p = 0; p < k; p++) copy_row(from + p * g->b_row, width, to + p * TILE_WIDTH);
+        if (g->b_is == TO_ROUND) round_to_bf16(to, k * TILE_WIDTH, to);
     }
 }
 
@@ -139,13 +144,49 @@ static void multiply_streamed(const product *g) {
     }
 }
 
+/* Numbers of scratch memory that multiply_large wants at most for B (k, n), and any A. */
+static int64_t large_most(int64_t n, int64_t k) {
+    const product g = {.m = BLOCK_M, .n = n, .k = k};
+    return packed_b_size(&g) + packed_a_size(&g) + BLOCK_M * at_most(n, BLOCK_N);
+}
+
+/* Bytes of scratch memory that B of bf16 (k, n), or its transpose, wants at most. */
+static size_t bf16_scratch(int64_t n, int64_t k) {
+    const int64_t small = n <= NARROW_MOST || k <= NARROW_MOST ? n * k : at_most(n * k, PACK_ABOVE);
+    const int64_t there = large_most(n, k), back = large_most(k, n), large = there > back ? there : back;
+    return (size_t)(small > large ? small : large) * sizeof(real);
+}
+
+/* With B of bf16, made in its panels or all of it first; in scratch memory that is there. */
+static void multiply_bf16(const product *g) {
+    if (!is_narrow(g) && is_large(g->m, g->n, g->k)) {
+        multiply_large(g);
+        return;
+    }
+    product p = *g;
+    real *b = fnn_scratch((size_t)(g->n * g->k) * sizeof(real));
+    if (g->b_is == HELD)
+        widen_bf16(g->b, g->k, 0, g->k, 0, g->n, b, g->n);
+    else
+        round_to_bf16(g->b, g->n * g->k, b);
+    p.b = b, p.b_is = REALS;
+    if (is_narrow(&p))
+        multiply_narrow(&p);
+    else
+        multiply_direct(&p);
+}
+
 static void multiply(const product *g) {
+    if (g->b_is) {
+        multiply_bf16(g);
+        return;
+    }
     const int by_shards = g->parts && g->parts->shards;
     if (is_narrow(g))
         multiply_narrow(g);
     else if (by_shards && g->k > BLOCK_K) /* a block is whole shards */
         multiply_direct(g);
-    else if (!by_shards && is_large(g->m, g->n, g->k) && g->m > FLAT_ROWS && g->m <= FEW_M && !g->b_transposed &&
+    else if (!by_shards && is_large(g->m, g->n, g->k) && g->m <= FEW_M && !g->b_transposed &&
              !(g->add && g->k > STREAM_K))
         multiply_streamed(g);
     else if (!is_large(g->m, g->n, g->k) || !multiply_large(g))

@@ -27,7 +27,7 @@ const fnn_layout_entry fnn_layouts[] = {
     FIELD(fnn_op, adds_params),
     FIELD(fnn_op, inference),
     FIELD(fnn_op, pooled),
-    FIELD(fnn_op, unused),
+    FIELD(fnn_op, bfloat16),
     FIELD(fnn_op, seed),
     FIELD(fnn_op, n_in),
     FIELD(fnn_op, n_out),

@@ -130,7 +130,7 @@ typedef struct {
 } fnn_edge;
 
 typedef struct {
-    int32_t kind, activation, stream, first_edge, n_inputs, output, adds_params, inference, pooled, unused;
+    int32_t kind, activation, stream, first_edge, n_inputs, output, adds_params, inference, pooled, bfloat16;
     uint64_t seed;
     int64_t n_in, n_out, repeat;
     int64_t w, b, dw, db, more[FNN_N_MORE], dmore[FNN_N_MORE], z, scratch, room, weights, units;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastnn._kernels.numba.bf16 import round_rows
 from fastnn._kernels.numba.compile import inlined
 from fastnn._kernels.numba.ops.arrays import hand_on, kept, output_gradient, read, written
 from fastnn._kernels.numba.table import activate, activation_gradient
@@ -22,11 +23,13 @@ def activate_rows(kernels, op, y, z):
 
 @inlined
 def output_gradient_back(op, arrays, n_rows):
-    """``dz``, in place of the output's gradient."""
+    """``dz``, in place of the output's gradient; rounded where the op multiplies bf16 numbers."""
     dz = output_gradient(op, arrays, n_rows)
     if op.activation != LINEAR:
         z, y = kept(op, arrays, n_rows), written(op, arrays, n_rows)
         activation_gradient(arrays.kernels, op.activation, (z, y, dz, op.n_out, op.parameter))
+    if op.bfloat16:
+        round_rows(dz, dz)
     return dz
 
 

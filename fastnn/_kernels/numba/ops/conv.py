@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastnn._kernels.numba.bf16 import kernel_of, round_rows
 from fastnn._kernels.numba.compile import inlined
 from fastnn._kernels.numba.depthwise import IMAGE, KERNEL, WINDOWS, begin_windows, is_depthwise
 from fastnn._kernels.numba.ops.activation import activate_rows, output_gradient_back
@@ -60,7 +61,7 @@ def convolve(op, n, arrays, x, bias, adds, first, last, z):
     """Windows ``first`` up to ``last`` by ``n`` filters; with ``adds`` their sums go on from what is in ``z``."""
     groups, size = op.geometry[13], window_size(op)
     many = n // groups
-    w = arrays.params[op.w : op.w + op.weights]
+    w = kernel_of(op, arrays, arrays.spare)
     if is_depthwise(op, n):
         if not adds:
             begin_windows(bias, n, z)
@@ -79,11 +80,14 @@ def image_gradient(op, n, arrays, dz, dx, n_rows):
     """Adds to ``dx`` what every window hands back."""
     groups, size, together = op.geometry[13], window_size(op), part_size(op, n)
     many, windows = n // groups, n_rows * windows_of_image(op)
-    w, turned = arrays.params[op.w : op.w + op.weights], arrays.spare[: op.weights]
+    turned = arrays.spare[: op.weights]
     if is_depthwise(op, n):
+        w = kernel_of(op, arrays, arrays.spare)
         add_by_channel(arrays.kernels, IMAGE, (op, dx, w, dz, 0, windows))
         return
-    transpose(w, turned, size, n)
+    transpose(arrays.params[op.w : op.w + op.weights], turned, size, n)
+    if op.bfloat16:
+        round_rows(turned, turned)
     for first in range(0, windows, together):
         last = min(first + together, windows)
         rows = arrays.spare[op.weights : op.weights + (last - first) * size]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastnn._kernels.numba.bf16 import kernel_of, round_rows
 from fastnn._kernels.numba.compile import inlined
 from fastnn._kernels.numba.ops.activation import activate_rows, output_gradient_back
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, kept, read, written
@@ -15,9 +16,14 @@ NUMBERS = 4096  # of a product before its activation, in the first-level cache; 
 
 @inlined
 def forward(op, arrays, when):
+    multiply_rows(op, arrays, when, kernel_of(op, arrays, arrays.spare))
+
+
+@inlined
+def multiply_rows(op, arrays, when, w):
+    """``y`` of all rows by the kernel ``w``."""
     n_in, n_out, rows = op.n_in, op.n_out, when.n_rows * op.repeat
     x, y, z = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows), kept(op, arrays, when.n_rows)
-    w = arrays.params[op.w : op.w + n_in * n_out]
     bias = arrays.params[op.b : op.b + n_out] if op.b >= 0 else arrays.params[:0]
     together = max(16, NUMBERS // n_out)
     for first in range(0, rows, together):
@@ -63,6 +69,8 @@ def input_product(op, arrays, dz, dx, rows):
     behind = op.scratch + n_in * n_out
     transposed = arrays.workspace[op.scratch : behind]
     transpose(arrays.params[op.w : op.w + n_in * n_out], transposed, n_in, n_out)
+    if op.bfloat16:
+        round_rows(transposed, transposed)
     if not adds(op, arrays, 0):
         product(arrays.kernels, 0, (dx[:0], dz, n_out, 1, transposed, dx, rows, n_out, n_in))
         return

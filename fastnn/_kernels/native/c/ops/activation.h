@@ -8,6 +8,7 @@ FNN_OP(ACTIVATION, activation)
 
 #include "activations.h"
 #include "arrays.h"
+#include "bf16.h"
 
 static void activation_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
@@ -17,12 +18,14 @@ static void activation_forward(const fnn_op *op, const fnn_model *model, const f
     fnn_activate(op->activation, op->parameter, rows, op->n_out, x, op_y(op, model) + at);
 }
 
-/* dz in place of dy, for any op with an activation. */
+/* dz in place of dy, for any op with an activation; rounded where the op multiplies bf16 numbers. */
 static void activation_back(const fnn_op *op, const fnn_model *model, int64_t begin, int64_t end) {
     const int64_t rows = (end - begin) * op->repeat, at = begin * op->repeat * op->n_out;
-    if (op->activation == FNN_LINEAR) return;
-    fnn_activate_back(op->activation, op->parameter, rows, op->n_out, op->z < 0 ? NULL : place(model, op->z) + at,
-                      op_y(op, model) + at, op_dy(op, model) + at);
+    real *dz = op_dy(op, model) + at;
+    if (op->activation != FNN_LINEAR)
+        fnn_activate_back(op->activation, op->parameter, rows, op->n_out, op->z < 0 ? NULL : place(model, op->z) + at,
+                          op_y(op, model) + at, dz);
+    if (op->bfloat16) round_to_bf16(dz, rows * op->n_out, dz);
 }
 
 static void activation_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,

@@ -21,9 +21,9 @@ static size_t conv_scratch(const fnn_op *op) {
 }
 
 /* The activated output of one image. */
-static void conv_image(const fnn_op *op, const fnn_model *model, const convolution *v, const real *x, const int64_t *at,
-                       real *room, real *z, real *y) {
-    const real *w = (const real *)model->params + op->w, *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
+static void conv_image(const fnn_op *op, const fnn_model *model, const convolution *v, const real *x, const real *w,
+                       const int64_t *at, real *room, real *z, real *y) {
+    const real *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
     convolve(v, x, w, b, at, room, z);
     if (z != y || op->activation != FNN_LINEAR) fnn_activate(op->activation, op->parameter, op->repeat, v->n, z, y);
 }
@@ -38,10 +38,11 @@ static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const 
     real *scratch = fnn_scratch(convolution_scratch(&v)), *z = made_room(&v, scratch),
          *room = scratch + windows_size(&v);
     const int64_t *at = windows_at(&v, scratch);
+    const real *w = kernel_of(&v, op, model, scratch);
     real *y = op_y(op + 1, model);
     integer *winners = model->values[op->output].grad < 0 ? NULL : (integer *)op_y(op, model);
     for (int64_t i = begin; i < end; i++) {
-        conv_image(op, model, &v, x + i * v.x_size, at, room, z, z);
+        conv_image(op, model, &v, x + i * v.x_size, w, at, room, z, z);
         if (winners)
             pool_image_kept(&q, z, y + i * q.y_size, winners + i * q.y_size);
         else
@@ -59,8 +60,9 @@ static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     const real *x = op_x(op, model, block, 0);
     real *scratch = fnn_scratch(convolution_scratch(&v)), *room = scratch + windows_size(&v);
     const int64_t *at = windows_at(&v, scratch);
+    const real *w = kernel_of(&v, op, model, scratch);
     for (int64_t i = begin; i < end; i++)
-        conv_image(op, model, &v, x + i * v.x_size, at, room, z + i * v.y_size, y + i * v.y_size);
+        conv_image(op, model, &v, x + i * v.x_size, w, at, room, z + i * v.y_size, y + i * v.y_size);
 }
 
 /* The slopes by z that the op keeps: of the output, or of its maxima. */
@@ -75,15 +77,16 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
     const convolution v = conv_of(op);
     const pooling q = op->pooled ? pooling_of(op + 1) : (pooling){0};
     const slopes from = conv_slopes(op, model, &q);
-    const real *w = (const real *)model->params + op->w;
     real *dx = op_dx(op, model, 0);
     fnn_op active = op[op->pooled ? 1 : 0]; /* what has y and dy, of this op's activation */
     active.activation = op->activation, active.parameter = op->parameter, active.z = op->z;
+    active.bfloat16 = op->bfloat16;
     activation_back(&active, model, begin, end);
     if (!dx) return;
     real *scratch = fnn_scratch(convolution_scratch(&v)), *made = made_room(&v, scratch);
     const handed *across = gathers_of(&v, scratch);
     real *turned = scratch + gathers_size(&v), *sums = turned + kernel_size(&v);
+    const real *w = kernel_of(&v, op, model, scratch);
     turn_kernel(&v, w, turned);
     for (int64_t i = begin; i < end; i++)
         image_gradient(&v, slopes_of(&from, &v, i, made), w, turned, across, op_edge(op, model, 0)->adds, sums,

@@ -18,12 +18,13 @@ static size_t conv_transpose_scratch(const fnn_op *op) {
 static void conv_transpose_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                    int64_t end) {
     const convolution v = turned_of(op);
-    const real *w = (const real *)model->params + op->w, *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
+    const real *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
     real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
     const real *x = op_x(op, model, block, 0);
     real *scratch = fnn_scratch(convolution_scratch(&v));
     const handed *across = gathers_of(&v, scratch);
     real *turned = scratch + gathers_size(&v), *sums = turned + kernel_size(&v);
+    const real *w = kernel_of(&v, op, model, scratch);
     turn_kernel(&v, w, turned);
     for (int64_t i = begin; i < end; i++) {
         real *to = z + i * v.x_size;
@@ -38,13 +39,14 @@ static void conv_transpose_backward_rows(const fnn_op *op, const fnn_model *mode
                                          int64_t begin, int64_t end) {
     (void)block;
     const convolution v = turned_of(op);
-    const real *w = (const real *)model->params + op->w, *dz = op_dy(op, model);
+    const real *dz = op_dy(op, model);
     real *dx = op_dx(op, model, 0);
     activation_back(op, model, begin, end);
     if (!dx) return;
     const int add = op_edge(op, model, 0)->adds;
     real *scratch = fnn_scratch(conv_transpose_scratch(op)), *room = scratch + windows_size(&v);
-    real *made = room + around_size(&v.a);
+    const real *w = kernel_of(&v, op, model, scratch);
+    real *made = scratch + convolution_scratch(&v) / sizeof(real);
     const int64_t *at = windows_at(&v, scratch);
     for (int64_t i = begin; i < end; i++) {
         real *to = dx + i * v.y_size;

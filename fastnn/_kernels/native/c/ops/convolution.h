@@ -26,10 +26,11 @@ typedef struct {
     int in_place;               /* what is handed back by a line of windows lies as the line of the image does */
     int64_t x_size, y_size;     /* numbers a sample */
     int64_t made;               /* numbers of scratch memory for an output that the workspace does not have */
+    int rounds;                 /* the kernel counts as rounded to bf16 */
 } convolution;
 
 static convolution convolution_of(const fnn_op *op, int64_t n, int64_t groups) {
-    convolution v = {.s = windows_of(op), .n = n, .groups = groups};
+    convolution v = {.s = windows_of(op), .n = n, .groups = groups, .rounds = op->bfloat16};
     v.a = around_of(&v.s);
     v.in = v.s.c / v.groups, v.out = v.n / v.groups;
     v.lines = v.groups == 1 && v.s.dw == 1;
@@ -61,12 +62,22 @@ static size_t convolution_scratch(const convolution *v) {
     const int64_t back = gathers_size(v) + kernel_size(v) + sums_size(v);
     const int64_t params = around_size(&v->a) + 2 * kernel_size(v);
     const int64_t size = at_least(forward, at_least(back, params));
-    return (size_t)(size + LANES + v->made) * sizeof(real); /* conv_gather reads behind the sums */
+    const int64_t rounded = v->rounds ? kernel_size(v) : 0;
+    return (size_t)(size + LANES + rounded + v->made) * sizeof(real); /* conv_gather reads behind the sums */
 }
 
 /* Room for that output, at the end of it. */
 static real *made_room(const convolution *v, real *scratch) {
     return scratch + convolution_scratch(v) / sizeof(real) - v->made;
+}
+
+/* The kernel as it is multiplied by: rounded in scratch memory, before that room. */
+static const real *kernel_of(const convolution *v, const fnn_op *op, const fnn_model *model, real *scratch) {
+    const real *w = (const real *)model->params + op->w;
+    real *room = made_room(v, scratch) - kernel_size(v);
+    if (!v->rounds) return w;
+    round_to_bf16(w, kernel_size(v), room);
+    return room;
 }
 
 /* Whether the places that all windows read follow each other as those of one line do. */

@@ -26,6 +26,7 @@ static void dense_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
                  .a_column = 1,
                  .b = params + op->w,
                  .b_row = op->n_out,
+                 .b_is = op->bfloat16 ? TO_ROUND : REALS,
                  .start = op->b < 0 ? NULL : params + op->b,
                  .c_row = op->n_out};
     const int plain = z == y && op->activation == FNN_LINEAR;
@@ -50,6 +51,7 @@ static void dense_dx(const fnn_op *op, const fnn_model *model, int64_t first, in
                        .b = (const real *)model->params + op->w,
                        .b_row = op->n_out,
                        .b_transposed = 1,
+                       .b_is = op->bfloat16 ? TO_ROUND : REALS,
                        .c = op_dx(op, model, 0) + first * op->n_in,
                        .c_row = op->n_in,
                        .add = op_edge(op, model, 0)->adds};
@@ -124,9 +126,12 @@ static void dense_learn(const fnn_op *op, const fnn_model *model, const fnn_bloc
     }
 }
 
+static size_t dense_scratch(const fnn_op *op) { return op->bfloat16 ? bf16_scratch(op->n_out, op->n_in) : 0; }
+
 static const fnn_op_kernels dense_op = {.forward = dense_forward,
                                         .backward_rows = dense_backward_rows,
                                         .backward_params = dense_backward_params,
+                                        .scratch = dense_scratch,
                                         .learn = dense_learn};
 
 #endif
