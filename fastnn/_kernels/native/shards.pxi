@@ -38,7 +38,7 @@ cdef _backward(Prepared p, inputs, bint accumulate, double activity_scale, const
     cdef fnn_block block
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
-    block.accumulate, block.shards, block.n_shards = accumulate, shards, n_shards
+    block.accumulate, block.shards, block.n_shards, block.clock = accumulate, shards, n_shards, NULL
     cdef int end, threads = p.threads(block.rows, 2)
     with nogil:
         end = fnn_backward(&p.network, &block, threads)

@@ -21,11 +21,14 @@ static size_t conv_scratch(const fnn_op *op) {
 }
 
 /* The activated output of one image. */
-static void conv_image(const fnn_op *op, const fnn_model *model, const convolution *v, const real *x, const int64_t *at,
-                       real *room, real *z, real *y) {
+static void conv_image(const fnn_op *op, const fnn_model *model, const fnn_block *block, const convolution *v,
+                       const real *x, const int64_t *at, real *room, real *z, real *y) {
     const real *w = (const real *)model->params + op->w, *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
     convolve(v, x, w, b, at, room, z);
-    if (z != y || op->activation != FNN_LINEAR) fnn_activate(op->activation, op->parameter, op->repeat, v->n, z, y);
+    fnn_lap_of_op(block, model, op, FNN_FORWARD);
+    if (z == y && op->activation == FNN_LINEAR) return;
+    fnn_activate(op->activation, op->parameter, op->repeat, v->n, z, y);
+    fnn_lap_of_op(block, model, op, FNN_ACTIVATE);
 }
 
 /* Maxima of the output, which itself is made in scratch memory. Where the way back is taken, the places of the maxima
@@ -41,11 +44,12 @@ static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const 
     real *y = op_y(op + 1, model);
     integer *winners = model->values[op->output].grad < 0 ? NULL : (integer *)op_y(op, model);
     for (int64_t i = begin; i < end; i++) {
-        conv_image(op, model, &v, x + i * v.x_size, at, room, z, z);
+        conv_image(op, model, block, &v, x + i * v.x_size, at, room, z, z);
         if (winners)
             pool_image_kept(&q, z, y + i * q.y_size, winners + i * q.y_size);
         else
             pool_image(&q, z, y + i * q.y_size, 0);
+        fnn_lap_of_op(block, model, op + 1, FNN_FORWARD);
     }
 }
 
@@ -60,7 +64,7 @@ static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     real *scratch = fnn_scratch(convolution_scratch(&v)), *room = scratch + windows_size(&v);
     const int64_t *at = windows_at(&v, scratch);
     for (int64_t i = begin; i < end; i++)
-        conv_image(op, model, &v, x + i * v.x_size, at, room, z + i * v.y_size, y + i * v.y_size);
+        conv_image(op, model, block, &v, x + i * v.x_size, at, room, z + i * v.y_size, y + i * v.y_size);
 }
 
 /* The slopes by z that the op keeps: of the output, or of its maxima. */
@@ -71,7 +75,6 @@ static slopes conv_slopes(const fnn_op *op, const fnn_model *model, const poolin
 
 static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
-    (void)block;
     const convolution v = conv_of(op);
     const pooling q = op->pooled ? pooling_of(op + 1) : (pooling){0};
     const slopes from = conv_slopes(op, model, &q);
@@ -80,6 +83,7 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
     fnn_op active = op[op->pooled ? 1 : 0]; /* what has y and dy, of this op's activation */
     active.activation = op->activation, active.parameter = op->parameter, active.z = op->z;
     activation_back(&active, model, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_ACTIVATE_BACK);
     if (!dx) return;
     real *scratch = fnn_scratch(convolution_scratch(&v)), *made = made_room(&v, scratch);
     const handed *across = gathers_of(&v, scratch);
@@ -106,6 +110,7 @@ static void conv_backward_params(const fnn_op *op, const fnn_model *model, const
 static void conv_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c, double scale,
                        int64_t begin, int64_t end) {
     conv_backward_params(op, model, block, 0, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_DW);
     conv_update(op, model, c, scale, op->n_out, begin, end);
 }
 
