@@ -38,7 +38,20 @@ from setuptools.command.sdist import sdist
 from setuptools.errors import CompileError, LinkError
 
 C = Path("fastnn/_kernels/native/c")
-BASELINE = ("cpu", "layout", "placing", "pulse", "random", "scalars", "scratch", "stages", "threads", "train", "walk")
+BASELINE = (
+    "clock",
+    "cpu",
+    "layout",
+    "placing",
+    "pulse",
+    "random",
+    "scalars",
+    "scratch",
+    "stages",
+    "threads",
+    "train",
+    "walk",
+)
 SYSTEMS = {"win32": "platform/win32", "emscripten": "platform/alone", "wasi": "platform/alone"}
 POSIX = "platform/posix"  # all others
 COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]

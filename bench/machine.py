@@ -12,8 +12,7 @@ import numpy as np
 import fastnn
 from fastnn import _kernels
 from fastnn._base import threads
-
-UNKNOWN_CACHE = 32 * 2**20
+from fastnn._kernels.peak import last_cache
 
 
 def native():
@@ -29,12 +28,6 @@ def isas() -> list[str]:
 def cores() -> int:
     """Processors that this process may use."""
     return threads.machine_threads()
-
-
-def last_cache() -> int:
-    """Bytes of the last-level cache."""
-    sizes = [path.read_text().strip() for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
-    return max((int(size.removesuffix("K")) * 1024 for size in sizes), default=UNKNOWN_CACHE)
 
 
 def _cpu() -> str:

@@ -1,6 +1,7 @@
 """Helpers under the names of ``keras.utils``: seeds, one-hot rows, sequences, norms, data sets, pictures of models.
 
-And :func:`timeseries`, windows of a series as rows, and :func:`fold`, a model with its BatchNormalization folded away.
+And :func:`timeseries`, windows of a series as rows, :func:`fold`, a model with its BatchNormalization folded away, and
+:func:`profile`, which says where the time of a training step goes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from fastnn._base.timeseries import Windows, timeseries
 from fastnn._base.types import StrPath
 from fastnn.backend import clear_session
 from fastnn.models.folding import fold
+from fastnn.models.profiling import profile
 
 __all__ = [
     "PyDataset",
@@ -27,6 +29,7 @@ __all__ = [
     "normalize",
     "pad_sequences",
     "plot_model",
+    "profile",
     "set_random_seed",
     "timeseries",
     "to_categorical",

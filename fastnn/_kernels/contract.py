@@ -37,6 +37,7 @@ from fastnn._plan.records import ANSWER, SOURCE
 
 VERSION = 2  # of these functions; a backend of another package says in CONTRACT which it was written for
 FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train", "predict")
+CLOCKED = ("profile",)  # a backend may do without; then nobody can ask it where time goes
 OF_SHARDS = ("loss_of_shards", "backward_of_shards", "train_of_shards")  # all, or one shard follows another
 
 
@@ -280,6 +281,16 @@ def gradient(plan: Plan, memory: Memory, rows: Rows, sums: np.ndarray, step: int
 
 def train(plan: Plan, memory: Memory, rows: Rows, course: Course) -> None:
     """Train from where ``course.run`` stands until ``run.last_epoch`` or for ``run.max_steps`` updates."""
+    raise NotImplementedError
+
+
+def profile(plan: Plan, memory: Memory, rows: Rows, course: Course, laps: np.ndarray, of_thread: bool = False) -> float:
+    """``train``, with the same bits, that says where its time goes; returns seconds a tick.
+
+    ``laps`` is int64 ``(threads, slots, 2)``, zeros as :func:`fastnn._kernels.laps.new_laps` makes them, and no more
+    threads work: each stage's and op's slot gets ticks, without those of the clock itself, and how often; slot 0 is for
+    the backend. ``of_thread`` counts only while a thread runs: not when others have its processor.
+    """
     raise NotImplementedError
 
 

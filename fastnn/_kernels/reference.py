@@ -130,6 +130,12 @@ def train(plan: Plan, memory: Memory, rows: Rows, course: Course) -> None:
     steps.train_loop(THIS, plan, memory, rows, course)
 
 
+def profile(plan: Plan, memory: Memory, rows: Rows, course: Course, laps: np.ndarray, of_thread: bool = False) -> float:
+    from fastnn._kernels import clocked  # which walks as this file does
+
+    return clocked.profile(plan, memory, rows, course, laps, of_thread)
+
+
 @np.errstate(all="ignore")  # as the other backends: infinities are an answer
 def predict(plan: Plan, memory: Memory, inputs: Sequence[AnyRows], out: Sequence[np.ndarray]) -> None:
     block = int(plan.header["block_rows"])

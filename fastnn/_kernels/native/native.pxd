@@ -74,6 +74,9 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef struct fnn_shard:
         int64_t rows, adds
 
+    ctypedef struct fnn_clock:
+        pass
+
     ctypedef struct fnn_block:
         const void *const *inputs
         int64_t rows, first_row, step
@@ -81,6 +84,7 @@ cdef extern from "c/kernels.h" nogil:
         double activity_scale, dropping
         const fnn_shard *shards
         int64_t n_shards
+        fnn_clock *clock
 
     ctypedef void (*rows_kernel)(
         const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end) noexcept nogil
@@ -112,6 +116,8 @@ cdef extern from "c/walk.h" nogil:
     ctypedef struct fnn_network:
         const fnn_kernels *kernels
         fnn_model model
+        char *clocks
+        size_t clock_size
 
     ctypedef struct fnn_data:
         const fnn_source *sources
@@ -151,6 +157,17 @@ cdef extern from "c/walk.h" nogil:
     int fnn_predict_alone(const void *network, const void *x, void *y, int64_t n_rows) noexcept
     int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit) noexcept
     double fnn_flop_a_thread
+
+cdef extern from "c/threads.h":
+    enum:
+        FNN_MAX_THREADS
+
+cdef extern from "c/clock.h" nogil:
+    int64_t fnn_ticks(int of_thread) noexcept
+    void fnn_end_lap(fnn_clock *, int64_t lap) noexcept
+
+cdef extern from "c/platform/platform.h" nogil:
+    double fnn_seconds() noexcept
 
 cdef extern from "c/placing.h" nogil:
     ctypedef enum fnn_stored:

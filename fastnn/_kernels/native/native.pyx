@@ -3,8 +3,8 @@
 
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
 ``isa`` and ``use_isa`` choose the instruction set; ``prepared.pxi`` has the addresses that the walk works with,
-``own_loops.pxi`` serves loops of a user's own, ``shards.pxi`` has blocks of shards, ``predictor.pxi`` predicts in hot
-loops, ``placing.pxi`` writes windows of streams, ``testing.pxi`` runs single kernels for tests and benches.
+``own_loops.pxi`` serves loops of a user's own, ``shards.pxi`` has blocks of shards, ``profile.pxi`` asks where time
+goes, ``predictor.pxi`` predicts in hot loops, ``placing.pxi`` writes windows of streams, ``testing.pxi`` runs single kernels for tests and benches.
 
 Design: addresses of a plan's tables and vectors are taken once and kept on its memory (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by
@@ -146,7 +146,7 @@ def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t f
     cdef fnn_block block
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.accumulate = training, step, first_row, 0
-    block.dropping, block.shards = dropping, NULL
+    block.dropping, block.shards, block.clock = dropping, NULL, NULL
     cdef int end, threads = p.threads(block.rows, 1)
     with nogil:
         end = fnn_forward(&p.network, &block, threads)
@@ -193,10 +193,12 @@ def gradient(plan, memory, rows, sums, int64_t step=0, double dropping=1.0):
 
 
 def train(plan, memory, rows, course):
-    _train(_prepared(plan, memory), rows, course, NULL)
+    cdef Prepared p = _prepared(plan, memory)
+    _train(p, &p.network, rows, course, NULL, FNN_MAX_THREADS)
 
 
-cdef _train(Prepared p, rows, course, const fnn_cuts *cuts):
+cdef int _train(Prepared p, const fnn_network *network, rows, course, const fnn_cuts *cuts, int most) except -1:
+    """``train``, or ``train_of_shards`` with cuts, by at most so many threads."""
     cdef Py_ssize_t n_bytes = 0
     cdef fnn_source sources[FNN_MOST_INPUTS]
     cdef fnn_answer answers[FNN_MOST_INPUTS]
@@ -207,11 +209,11 @@ cdef _train(Prepared p, rows, course, const fnn_cuts *cuts):
     cdef double *into = <double *>_address(course.sums, &n_bytes, PyBUF_WRITABLE)
     rates.rates = <const fnn_rate *>_address(course.rates, &n_bytes)
     rates.one = n_bytes == sizeof(fnn_rate)
-    cdef int threads = p.threads(min(p.header.block_rows, at.n_samples), 3)
+    cdef int threads = min(most, p.threads(min(p.header.block_rows, at.n_samples), 3))
     cdef int end
     with nogil:
-        end = fnn_train(&p.network, &data, order, at, rates, cuts, into, threads)
-    _leave(p, end)
+        end = fnn_train(network, &data, order, at, rates, cuts, into, threads)
+    return _leave(p, end)
 
 
 def predict(plan, memory, inputs, out):
@@ -262,6 +264,7 @@ cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **roo
 
 include "own_loops.pxi"
 include "shards.pxi"
+include "profile.pxi"
 include "predictor.pxi"
 include "stepper.pxi"
 include "placing.pxi"

@@ -38,7 +38,7 @@ cdef _backward(Prepared p, inputs, bint accumulate, double activity_scale, fnn_c
     cdef fnn_block block
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
     block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
-    block.accumulate, block.shards, block.n_shards = accumulate, cut.shards, cut.n
+    block.accumulate, block.shards, block.n_shards, block.clock = accumulate, cut.shards, cut.n, NULL
     cdef int end, threads = p.threads(block.rows, 2)
     with nogil:
         end = fnn_backward(&p.network, &block, threads)
@@ -48,4 +48,5 @@ cdef _backward(Prepared p, inputs, bint accumulate, double activity_scale, fnn_c
 def train_of_shards(plan, memory, rows, course, full, last):
     cdef fnn_cuts cuts
     cuts.full, cuts.last = _cut(full), _cut(last)
-    _train(_prepared(plan, memory), rows, course, &cuts)
+    cdef Prepared p = _prepared(plan, memory)
+    _train(p, &p.network, rows, course, &cuts, FNN_MAX_THREADS)

@@ -72,7 +72,7 @@ def backward_op(plan, memory, int op, int64_t rows):
     cdef Prepared p = _prepared(plan, memory)
     cdef fnn_block block
     block.inputs, block.rows, block.first_row, block.step, block.training = NULL, rows, 0, 0, 1
-    block.accumulate, block.shards = 0, NULL
+    block.accumulate, block.shards, block.clock = 0, NULL, NULL
     block.activity_scale = 0
     with nogil:
         p.network.kernels.ops[p.network.model.ops[op].kind].backward_rows(

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "clock.h"
 #include "plan.h"
 
 /* One op kind. A kernel finds its arrays by the op's record and the plan's values. */

@@ -65,6 +65,16 @@ typedef struct {
     int thread;
 } walkers;
 
+static inline fnn_clock *clock_of(const fnn_network *network, int thread) {
+    return network->clocks ? (fnn_clock *)(network->clocks + network->clock_size * (size_t)thread) : NULL;
+}
+
+/* A barrier; the time until all are there is told from that of the work before it. */
+static inline void meet(fnn_team *team, fnn_clock *clock) {
+    fnn_barrier(team);
+    if (team->size > 1) fnn_lap_of(clock, FNN_WAITING);
+}
+
 /* Whether every thread of the team has the scratch memory that the plan's ops want; all say the same. */
 static inline int has_scratch(const fnn_network *network, walkers by) {
     if (!network->scratch) return 1;
@@ -85,11 +95,12 @@ void fnn_backward_stages(const fnn_network *, const fnn_block *, range rows, wal
 /* An op that wants the whole block: the first thread does it while the others wait. */
 static inline void do_whole(const fnn_network *network, const fnn_op *op, const fnn_block *block, int backward,
                             walkers by) {
-    fnn_barrier(by.team);
+    meet(by.team, block->clock);
     if (by.thread == 0 && !leaves(by.exit) &&
         network->kernels->ops[op->kind]->whole(op, &network->model, block, backward))
         leave(by.exit);
-    fnn_barrier(by.team);
+    fnn_lap_of_op(block, &network->model, op, backward ? FNN_BACK : FNN_FORWARD);
+    meet(by.team, block->clock);
 }
 
 /* Whether rows pass through the ops a few at a time, or meet at ops that measure the batch: see stages.c. */
@@ -111,6 +122,7 @@ static inline void forward_rows(const fnn_network *network, const fnn_block *blo
             do_whole(network, op, block, 0, by);
         else if (rows.begin < rows.end)
             kernels->forward(op, model, block, rows.begin, rows.end);
+        fnn_lap_of_op(block, model, op, FNN_FORWARD);
     }
 }
 
@@ -142,6 +154,7 @@ static inline void backward_rows(const fnn_network *network, const fnn_block *bl
             do_whole(network, op, block, 1, by);
         else if (rows.begin < rows.end)
             kernels->backward_rows(op, model, block, rows.begin, rows.end);
+        fnn_lap_of_op(block, model, op, FNN_BACK);
     }
 }
 
@@ -160,13 +173,15 @@ typedef void (*fnn_rows_kernel)(const fnn_op *, const fnn_model *, const fnn_blo
 
 /* An op's kernel on rows, in pieces; it stops between two when the call shall end. */
 static inline void run_pieces(fnn_rows_kernel kernel, const fnn_op *op, const fnn_model *model, const fnn_block *block,
-                              range rows, double flop, fnn_exit *way, int thread) {
+                              range rows, enum fnn_part part, walkers by) {
+    const double flop = flop_of_op(op);
     const int64_t wanted = (int64_t)(PIECE_FLOP / flop) / ROW_UNIT * ROW_UNIT;
     const int64_t piece = wanted > PIECE_ROWS ? wanted : PIECE_ROWS;
-    for (int64_t begin = rows.begin; begin < rows.end && !leaves(way); begin += piece) {
+    for (int64_t begin = rows.begin; begin < rows.end && !leaves(by.exit); begin += piece) {
         const int64_t end = at_most(begin + piece, rows.end);
         kernel(op, model, block, begin, end);
-        if (thread == 0) ask(way, flop * (double)(end - begin));
+        fnn_lap_of_op(block, model, op, part);
+        if (by.thread == 0) ask(by.exit, flop * (double)(end - begin));
     }
 }
 
@@ -183,7 +198,7 @@ static inline void forward_pieces(const fnn_network *network, const fnn_block *b
         if (kernels->whole)
             do_whole(network, op, block, 0, by);
         else
-            run_pieces(kernels->forward, op, model, block, rows, flop_of_op(op), by.exit, by.thread);
+            run_pieces(kernels->forward, op, model, block, rows, FNN_FORWARD, by);
     }
 }
 
@@ -201,7 +216,7 @@ static inline void backward_pieces(const fnn_network *network, const fnn_block *
         if (kernels->whole)
             do_whole(network, op, block, 1, by);
         else
-            run_pieces(kernels->backward_rows, op, model, block, rows, flop_of_op(op), by.exit, by.thread);
+            run_pieces(kernels->backward_rows, op, model, block, rows, FNN_BACK, by);
     }
 }
 
@@ -225,6 +240,7 @@ static inline void params_of_block(const fnn_network *network, const fnn_block *
             kernels->learn(op, model, block, scalars->c, scalars->penalty_scale, units.begin, units.end);
         else
             kernels->backward_params(op, model, block, block->accumulate || op->adds_params, units.begin, units.end);
+        fnn_lap_of_op(block, model, op, scalars ? FNN_LEARN : FNN_DW);
     }
 }
 

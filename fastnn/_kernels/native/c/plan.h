@@ -222,6 +222,9 @@ typedef struct {
     int64_t rows, adds;
 } fnn_shard;
 
+/* See clock.h. */
+typedef struct fnn_clock fnn_clock;
+
 /* A block of rows on its way through the ops. */
 typedef struct {
     const void *const *inputs; /* each (rows, numbers a sample) */
@@ -235,6 +238,7 @@ typedef struct {
         activity_scale; /* what the gradients of activity penalties are multiplied by: 1 over the rows of the batch */
     const fnn_shard *shards; /* of all its rows, for ops that sum by shards; NULL: none are told apart */
     int64_t n_shards;
+    fnn_clock *clock; /* of the thread at hand; NULL: nobody asks where time goes */
 } fnn_block;
 
 #endif

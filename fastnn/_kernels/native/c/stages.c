@@ -20,9 +20,11 @@ static void measure(const fnn_network *network, const fnn_block *block, int i, i
         if (backward) penalize_output(network, op, block, rows);
         kernels_of(network, i)->measure(op, &network->model, block, backward, rows.begin, rows.end);
     }
-    fnn_barrier(by.team);
+    fnn_lap_of_op(block, &network->model, op, FNN_STATISTICS);
+    meet(by.team, block->clock);
     if (by.thread == 0) kernels_of(network, i)->join(op, &network->model, block, backward);
-    fnn_barrier(by.team);
+    fnn_lap_of_op(block, &network->model, op, FNN_STATISTICS);
+    meet(by.team, block->clock);
 }
 
 static double flop_of_stage(const fnn_network *network, int first, int last) {
@@ -38,13 +40,16 @@ static void stage_back(const fnn_network *network, const fnn_block *block, int f
         if (!has_way_back(network, i)) continue;
         if (!measures(network, block, i)) penalize_output(network, &model->ops[i], block, rows);
         kernels_of(network, i)->backward_rows(&model->ops[i], model, block, rows.begin, rows.end);
+        fnn_lap_of_op(block, model, &model->ops[i], FNN_BACK);
     }
 }
 
 static void stage_forward(const fnn_network *network, const fnn_block *block, int first, int last, range rows) {
     const fnn_model *model = &network->model;
-    for (int i = first; i < last; i++)
+    for (int i = first; i < last; i++) {
         kernels_of(network, i)->forward(&model->ops[i], model, block, rows.begin, rows.end);
+        fnn_lap_of_op(block, model, &model->ops[i], FNN_FORWARD);
+    }
 }
 
 static void run_stage(const fnn_network *network, const fnn_block *block, int first, int last, int backward, range rows,

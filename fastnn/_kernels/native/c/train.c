@@ -112,25 +112,27 @@ static void train_block(training *t, fnn_block *block, const int32_t *rows, doub
     block->inputs = inputs;
     for (int i = 0; i < t->network->model.header->n_inputs; i++)
         inputs[i] = rows_of(&given, i, rows, block->rows, adjacent, own);
+    fnn_lap_of(block->clock, FNN_GATHER);
     if (t->is_long)
         forward_pieces(t->network, block, own, by);
     else
         forward_rows(t->network, block, own, by);
-    fnn_barrier(team);
+    meet(team, block->clock);
     if (thread == 0) end_forward(t, block, rows, factor, sums);
     if (thread == team->size - 1 && block->first_row == 0 && t->network->model.header->has_penalty)
         t->penalty = t->network->kernels->penalty(&t->network->model);
-    fnn_barrier(team);
+    fnn_lap_of(block->clock, FNN_LOSS);
+    meet(team, block->clock);
     if (!t->is_finite || t->off_at_loss) return;
     if (t->is_long)
         backward_pieces(t->network, block, own, by);
     else
         backward_rows(t->network, block, own, by);
     if (thread == 0) t->off_at_dx = leaves(&t->exit);
-    fnn_barrier(team);
+    meet(team, block->clock);
     if (t->off_at_dx) return;
     params_of_block(t->network, block, scalars, team, thread);
-    fnn_barrier(team);
+    meet(team, block->clock);
 }
 
 /* Clipping needs all gradients, with those of the penalties; else both go along with the update. */
@@ -139,32 +141,39 @@ static void update_params(training *t, const update_scalars *scalars, fnn_team *
     const fnn_kernels *kernels = t->network->kernels;
     const range own = share(model->header->n_params, PARAM_UNIT, team, thread);
     double scale = scalars->penalty_scale;
+    fnn_clock *clock = clock_of(t->network, thread);
     if (model->optimizer->clip) {
         kernels->penalize(model, scale, own.begin, own.end);
-        fnn_barrier(team);
+        fnn_lap_of(clock, FNN_UPDATE);
+        meet(team, clock);
         if (thread == 0) kernels->clip(model);
-        fnn_barrier(team);
+        fnn_lap_of(clock, FNN_UPDATE);
+        meet(team, clock);
         scale = 0;
     }
     kernels->update(model, scalars->c, scale, own.begin, own.end);
-    fnn_barrier(team);
+    fnn_lap_of(clock, FNN_UPDATE);
+    meet(team, clock);
 }
 
 static void constrain_params(const training *t, fnn_team *team, int thread) {
     if (!t->network->model.header->has_constraint) return;
     t->network->kernels->constrain(&t->network->model, thread, team->size);
-    fnn_barrier(team);
+    fnn_lap_of(clock_of(t->network, thread), FNN_UPDATE);
+    meet(team, clock_of(t->network, thread));
 }
 
 /* What ops keep of all batches follows this one, and what the next one begins with is remembered. */
 static void settle_ops(const training *t, fnn_team *team, int thread) {
     const fnn_model *model = &t->network->model;
+    fnn_clock *clock = clock_of(t->network, thread);
     for (int i = 0; thread == 0 && i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = t->network->kernels->ops[op->kind];
         if (kernels->settle && !op->inference) kernels->settle(op, model);
+        fnn_lap_of_op(&(fnn_block){.clock = clock}, model, op, FNN_STATISTICS);
     }
-    fnn_barrier(team);
+    meet(team, clock);
 }
 
 /* contract.train_step. */
@@ -180,6 +189,7 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     fnn_scalars(&t->network->model, step + 1, rate.learning_rate, rate.decay, scalars.c);
     if (thread == 0) t->activity = 0;
     const fnn_cut cut = cut_of(t, n_rows);
+    fnn_lap_of(clock_of(t->network, thread), FNN_BETWEEN);
     for (int64_t first = 0; first < n_rows && !ends(t); first += block_rows) {
         fnn_block block = {.rows = at_most(block_rows, n_rows - first),
                            .first_row = first,
@@ -189,7 +199,8 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
                            .accumulate = first > 0,
                            .activity_scale = 1 / (double)n_rows,
                            .shards = cut.n > 1 ? cut.shards : NULL, /* products of a single one are those of all rows */
-                           .n_shards = cut.n};
+                           .n_shards = cut.n,
+                           .clock = clock_of(t->network, thread)};
         train_block(t, &block, rows + first, over(header->loss_scale, total), t->learns ? &scalars : NULL, sums, team,
                     thread);
     }
@@ -239,13 +250,16 @@ static void prepare_exit(training *t, int64_t n_rows) {
 static void train_task(void *argument, fnn_team *team, int thread) {
     training *t = argument;
     const fnn_header *header = t->network->model.header;
+    fnn_clock *clock = clock_of(t->network, thread);
     fnn_run run = *t->run;
     if (!has_scratch(t->network, (walkers){&t->exit, team, thread})) return;
     const uint64_t control = fnn_flush_denormals();
+    fnn_start_clock(clock);
     for (int64_t done = 0; done < run.max_steps && run.epoch < run.last_epoch; done++) {
         if (run.batch == 0 && run.shuffle) {
             if (thread == 0) fnn_fill_order(t->order, run.n_samples, header->seed, run.epoch);
-            fnn_barrier(team);
+            fnn_lap_of(clock, FNN_BETWEEN);
+            meet(team, clock);
         }
         const int64_t first = run.batch * header->batch_size;
         double *sums = t->sums + (run.epoch - run.first_epoch) * header->n_sums;
@@ -256,6 +270,7 @@ static void train_task(void *argument, fnn_team *team, int thread) {
         if (run.batch == 0) end_epoch(t, &run, sums, team, thread);
         if (t->stalled) break;
     }
+    fnn_lap_of(clock, FNN_BETWEEN);
     fnn_restore(control);
     run.status = !t->is_finite ? 1 : t->stalled ? 2 : 0;
     fnn_barrier(team);

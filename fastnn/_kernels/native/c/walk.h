@@ -9,6 +9,8 @@ typedef struct {
     const fnn_kernels *kernels;
     fnn_model model;
     size_t scratch; /* bytes that a thread wants for the plan's ops */
+    char *clocks;   /* a clock of each thread, so many bytes apart, for as many threads as a call may have; or NULL */
+    size_t clock_size;
 } fnn_network;
 
 /* Settles what follows from all else in a network; to be called once, before any other function here. */

@@ -234,6 +234,7 @@ static void batch_norm_backward_params(const fnn_op *op, const fnn_model *model,
 static void batch_norm_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c,
                              double scale, int64_t begin, int64_t end) {
     batch_norm_backward_params(op, model, block, 0, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_DW);
     learn_columns(op, model, c, scale, begin, end);
 }
 

@@ -21,11 +21,14 @@ static size_t conv_scratch(const fnn_op *op) {
 }
 
 /* The activated output of one image. */
-static void conv_image(const fnn_op *op, const fnn_model *model, const convolution *v, const real *x, const real *w,
-                       const int64_t *at, real *room, real *z, real *y) {
+static void conv_image(const fnn_op *op, const fnn_model *model, const fnn_block *block, const convolution *v,
+                       const real *x, const real *w, const int64_t *at, real *room, real *z, real *y) {
     const real *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
     convolve(v, x, w, b, at, room, z);
-    if (z != y || op->activation != FNN_LINEAR) fnn_activate(op->activation, op->parameter, op->repeat, v->n, z, y);
+    fnn_lap_of_op(block, model, op, FNN_FORWARD);
+    if (z == y && op->activation == FNN_LINEAR) return;
+    fnn_activate(op->activation, op->parameter, op->repeat, v->n, z, y);
+    fnn_lap_of_op(block, model, op, FNN_ACTIVATE);
 }
 
 /* Maxima of the output, which itself is made in scratch memory. Where the way back is taken, the places of the maxima
@@ -42,11 +45,12 @@ static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const 
     real *y = op_y(op + 1, model);
     integer *winners = model->values[op->output].grad < 0 ? NULL : (integer *)op_y(op, model);
     for (int64_t i = begin; i < end; i++) {
-        conv_image(op, model, &v, x + i * v.x_size, w, at, room, z, z);
+        conv_image(op, model, block, &v, x + i * v.x_size, w, at, room, z, z);
         if (winners)
             pool_image_kept(&q, z, y + i * q.y_size, winners + i * q.y_size);
         else
             pool_image(&q, z, y + i * q.y_size, 0);
+        fnn_lap_of_op(block, model, op + 1, FNN_FORWARD);
     }
 }
 
@@ -62,7 +66,7 @@ static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     const int64_t *at = windows_at(&v, scratch);
     const real *w = kernel_of(&v, op, model, scratch);
     for (int64_t i = begin; i < end; i++)
-        conv_image(op, model, &v, x + i * v.x_size, w, at, room, z + i * v.y_size, y + i * v.y_size);
+        conv_image(op, model, block, &v, x + i * v.x_size, w, at, room, z + i * v.y_size, y + i * v.y_size);
 }
 
 /* The slopes by z that the op keeps: of the output, or of its maxima. */
@@ -73,7 +77,6 @@ static slopes conv_slopes(const fnn_op *op, const fnn_model *model, const poolin
 
 static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                int64_t end) {
-    (void)block;
     const convolution v = conv_of(op);
     const pooling q = op->pooled ? pooling_of(op + 1) : (pooling){0};
     const slopes from = conv_slopes(op, model, &q);
@@ -82,6 +85,7 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
     active.activation = op->activation, active.parameter = op->parameter, active.z = op->z;
     active.bfloat16 = op->bfloat16;
     activation_back(&active, model, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_ACTIVATE_BACK);
     if (!dx) return;
     real *scratch = fnn_scratch(convolution_scratch(&v)), *made = made_room(&v, scratch);
     const handed *across = gathers_of(&v, scratch);
@@ -109,6 +113,7 @@ static void conv_backward_params(const fnn_op *op, const fnn_model *model, const
 static void conv_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c, double scale,
                        int64_t begin, int64_t end) {
     conv_backward_params(op, model, block, 0, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_DW);
     conv_update(op, model, c, scale, op->n_out, begin, end);
 }
 

@@ -30,18 +30,20 @@ static void conv_transpose_forward(const fnn_op *op, const fnn_model *model, con
         real *to = z + i * v.x_size;
         for (int64_t at = 0; b && at < op->repeat; at++) copy_row(b, op->n_out, to + at * op->n_out);
         image_gradient(&v, x + i * v.y_size, w, turned, across, b != NULL, sums, to);
-        if (z != y || op->activation != FNN_LINEAR)
-            fnn_activate(op->activation, op->parameter, op->repeat, op->n_out, to, y + i * v.x_size);
+        fnn_lap_of_op(block, model, op, FNN_FORWARD);
+        if (z == y && op->activation == FNN_LINEAR) continue;
+        fnn_activate(op->activation, op->parameter, op->repeat, op->n_out, to, y + i * v.x_size);
+        fnn_lap_of_op(block, model, op, FNN_ACTIVATE);
     }
 }
 
 static void conv_transpose_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block,
                                          int64_t begin, int64_t end) {
-    (void)block;
     const convolution v = turned_of(op);
     const real *dz = op_dy(op, model);
     real *dx = op_dx(op, model, 0);
     activation_back(op, model, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_ACTIVATE_BACK);
     if (!dx) return;
     const int add = op_edge(op, model, 0)->adds;
     real *scratch = fnn_scratch(conv_transpose_scratch(op)), *room = scratch + windows_size(&v);
@@ -67,6 +69,7 @@ static void conv_transpose_backward_params(const fnn_op *op, const fnn_model *mo
 static void conv_transpose_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c,
                                  double scale, int64_t begin, int64_t end) {
     conv_transpose_backward_params(op, model, block, 0, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_DW);
     conv_update(op, model, c, scale, op->n_in, begin, end);
 }
 

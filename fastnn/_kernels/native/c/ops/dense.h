@@ -36,7 +36,10 @@ static void dense_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
         g.a = x + i * op->n_in;
         g.c = z + i * op->n_out;
         multiply(&g);
-        if (!plain) fnn_activate(op->activation, op->parameter, g.m, op->n_out, g.c, y + i * op->n_out);
+        if (plain) continue;
+        fnn_lap_of_op(block, model, op, FNN_FORWARD);
+        fnn_activate(op->activation, op->parameter, g.m, op->n_out, g.c, y + i * op->n_out);
+        fnn_lap_of_op(block, model, op, FNN_ACTIVATE);
     }
 }
 
@@ -60,8 +63,8 @@ static void dense_dx(const fnn_op *op, const fnn_model *model, int64_t first, in
 
 static void dense_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                 int64_t end) {
-    (void)block;
     activation_back(op, model, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_ACTIVATE_BACK);
     if (op_dx(op, model, 0)) dense_dx(op, model, begin * op->repeat, (end - begin) * op->repeat);
 }
 
@@ -116,12 +119,15 @@ static void dense_learn(const fnn_op *op, const fnn_model *model, const fnn_bloc
     for (int64_t i = begin; i < end; i += step) {
         const int64_t last = at_most(i + step, end);
         dense_dw(op, model, block, 0, i, last, dw);
+        fnn_lap_of_op(block, model, op, FNN_DW);
         if (model->header->has_penalty)
             penalize_range(model, scale, dw, op->w + i * op->n_out, op->w + last * op->n_out);
         update_range(model, dw, of_kernel, op->w + i * op->n_out, op->w + last * op->n_out);
+        fnn_lap_of_op(block, model, op, FNN_LEARN);
     }
     if (begin == 0 && op->db >= 0) {
         dense_db(op, model, block, 0);
+        fnn_lap_of_op(block, model, op, FNN_DW);
         fnn_update_kernel(model, c, scale, op->b, op->b + op->n_out);
     }
 }

@@ -158,8 +158,10 @@ static void embedding_learn(const fnn_op *op, const fnn_model *model, const fnn_
             add_gradient(&all, i, dw + row * all.n);
             if (marks) marks[row] = 1;
         }
+        fnn_lap_of_op(block, model, op, FNN_DW);
         learn_piece(op, model, scalars_at(model, c, op->w), scale, first, first + step < end ? first + step : end, dw,
                     marks);
+        fnn_lap_of_op(block, model, op, FNN_LEARN);
     }
 }
 

@@ -166,6 +166,7 @@ static void gru_step(const sequences *s, int64_t at) {
                                                    .start = s->b ? s->b + 5 * s->n : NULL,
                                                    .c = s->part,
                                                    .c_row = s->n});
+    lap_of_step(s, FNN_FORWARD);
     for (int64_t r = 0; r < s->rows; r++) {
         const gru_row a = gru_row_of(s, r, at);
         keep_states(s, r, at);
@@ -176,7 +177,9 @@ static void gru_step(const sequences *s, int64_t at) {
         else
             OVER_ROW(s->n, gru_before, &a);
     }
+    lap_of_step(s, FNN_ACTIVATE);
     if (!after) add_of_state(s, 1, s->part, s->n, s->z + 2 * s->n);
+    lap_of_step(s, FNN_FORWARD);
     gru_candidates(s, at);
 }
 

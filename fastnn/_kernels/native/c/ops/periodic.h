@@ -162,6 +162,7 @@ static void periodic_learn(const fnn_op *op, const fnn_model *model, const fnn_b
     const int64_t frequencies = op->geometry[WAVE_FREQUENCIES], units = op->geometry[WAVE_UNITS];
     const int64_t each = units * frequencies;
     periodic_backward_params(op, model, block, 0, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_DW);
     fnn_update_kernel(model, c, scale, op->w + begin * frequencies, op->w + end * frequencies);
     fnn_update_kernel(model, c, scale, op->more[0] + begin * frequencies, op->more[0] + end * frequencies);
     fnn_update_kernel(model, c, scale, op->more[1] + begin * each, op->more[1] + end * each);

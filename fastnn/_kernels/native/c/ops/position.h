@@ -49,6 +49,7 @@ static void position_backward_params(const fnn_op *op, const fnn_model *model, c
 static void position_learn(const fnn_op *op, const fnn_model *model, const fnn_block *block, const double *c,
                            double scale, int64_t begin, int64_t end) {
     position_backward_params(op, model, block, 0, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_DW);
     fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
 }
 

@@ -48,6 +48,7 @@ typedef struct {
 struct sequences {
     const fnn_op *op;
     const fnn_model *model;
+    const fnn_block *block;
     const cell *cell;
     int64_t all, rows;      /* the samples that go together, and those that a step is made for, the first ones */
     int64_t *sample, *ends; /* (all,) which they are in the block, and how many steps go by to the last that counts */
@@ -152,7 +153,8 @@ static int is_usual(const fnn_op *op) {
 static sequences sequences_of(const fnn_op *op, const fnn_model *model, const fnn_block *block, const cell *cell) {
     const int64_t n = op->n_out, z = op->geometry[KEEPS_Z] ? cell->gates : 0;
     const int64_t per_step = (cell->kept + cell->states + (op->rate > 0) + z) * n;
-    sequences s = {.op = op, .model = model, .cell = cell, .steps = op->repeat, .n_in = op->n_in, .n = n};
+    sequences s = {
+        .op = op, .model = model, .block = block, .cell = cell, .steps = op->repeat, .n_in = op->n_in, .n = n};
     s.columns = cell->gates * n, s.stride = per_step, s.usual = is_usual(op);
     s.x = op_x(op, model, block, 0);
     s.mask = op->geometry[MASKED] ? op_x(op, model, block, 1) : NULL;
@@ -163,6 +165,9 @@ static sequences sequences_of(const fnn_op *op, const fnn_model *model, const fn
     if (op->rate > 0) s.factors = s.kept + model->header->block_rows * s.steps * per_step;
     return s;
 }
+
+/* A lap ends: of the products, or of the gates between them. */
+static void lap_of_step(const sequences *s, enum fnn_part part) { fnn_lap_of_op(s->block, s->model, s->op, part); }
 
 static real *kept_at(const sequences *s, int64_t r, int64_t at) {
     return s->kept + (s->sample[r] * s->steps + at) * s->stride;

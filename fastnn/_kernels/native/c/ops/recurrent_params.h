@@ -134,6 +134,7 @@ static void recurrent_learn(const fnn_op *op, const fnn_model *model, const fnn_
     const int64_t columns = cell->gates * op->n_out, last = at_most(end, op->n_in);
     const int64_t first = begin > op->n_in ? begin - op->n_in : 0;
     recurrent_params(op, model, block, cell, 0, begin, end);
+    fnn_lap_of_op(block, model, op, FNN_DW);
     if (op->dw >= 0 && begin < last)
         fnn_update_kernel(model, c, scale, op->w + begin * columns, op->w + last * columns);
     if (op->dmore[0] >= 0 && end > op->n_in)

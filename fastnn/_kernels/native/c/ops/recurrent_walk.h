@@ -42,6 +42,7 @@ static void add_of_state(const sequences *s, int i, const real *rows, int64_t ro
 static void make_gates(const sequences *s, int64_t at) {
     const int64_t split = s->cell->split * s->n;
     const product p = input_product(s, at, s->start, s->z);
+    lap_of_step(s, FNN_ACTIVATE);
     if (s->joined) {
         for (int64_t r = 0; r < s->rows; r++)
             memcpy(s->both + r * s->read_row, x_at(s, r, at), (size_t)s->n_in * sizeof(real));
@@ -51,6 +52,7 @@ static void make_gates(const sequences *s, int64_t at) {
         add_of_state(s, 0, s->read, s->read_row, s->z);
     }
     multiply_panels(&s->of_x[1], input_product(s, at, s->b ? s->b + split : NULL, s->z + split));
+    lap_of_step(s, FNN_FORWARD);
 }
 
 /* A sample's states before a step go into the room; NULL in prediction. */
@@ -93,6 +95,7 @@ static void walk_forward(sequences *s, const fnn_block *block) {
         keep_nothing(s, at);
         s->rows = s->all;
         give_output(s, step, at);
+        lap_of_step(s, FNN_ACTIVATE);
     }
     for (int64_t r = 0; s->op->geometry[STATES] && r < s->rows; r++) {
         copy_row(s->h + r * s->h_row, s->n, y_of_state(s, r, 0));
@@ -139,6 +142,7 @@ static void recurrent_forward(const fnn_op *op, const fnn_model *model, const fn
     set_forward(&s, at_most(end - begin, TOGETHER), fnn_scratch(recurrent_scratch(op, cell)));
     s.y = op_y(op, model);
     if (s.factors) draw_of_samples(&s, block, begin, end);
+    lap_of_step(&s, FNN_FORWARD);
     int64_t sample[TOGETHER], ends[TOGETHER];
     s.sample = sample, s.ends = ends;
     for (int64_t first = begin; first < end; first += TOGETHER) {
@@ -172,6 +176,7 @@ static void clear_row(const sequences *s, int64_t r, int64_t at) {
 /* dread = the i-th columns of dz through the turned kernel, from start on. */
 static void hand_to_state(const sequences *s, int i, const real *start, real *to) {
     const int64_t split = s->cell->split * s->n;
+    lap_of_step(s, FNN_ACTIVATE_BACK);
     multiply_panels(&s->of_state[i], (product){.m = s->rows,
                                                .a = s->z + i * split,
                                                .a_row = s->columns,
@@ -179,6 +184,7 @@ static void hand_to_state(const sequences *s, int i, const real *start, real *to
                                                .start_row = s->n,
                                                .c = to,
                                                .c_row = s->n});
+    lap_of_step(s, FNN_BACK);
 }
 
 static void walk_back(sequences *s) {
@@ -241,11 +247,13 @@ static void recurrent_back(const fnn_op *op, const fnn_model *model, const fnn_b
     s.dh = take_room(&room, most * s.n), s.dc = take_room(&room, most * s.n);
     s.dread = take_room(&room, most * s.n), s.out = take_room(&room, most * s.n);
     s.y = op_dy(op, model);
+    lap_of_step(&s, FNN_BACK);
     int64_t sample[TOGETHER], ends[TOGETHER];
     s.sample = sample, s.ends = ends;
     for (int64_t first = begin; first < end; first += TOGETHER) {
         form_group(&s, first, at_most(end - first, TOGETHER), 1);
         walk_back(&s);
+        lap_of_step(&s, FNN_ACTIVATE_BACK);
     }
     if (op_dx(op, model, 0)) recurrent_dx(&s, begin, end);
 }

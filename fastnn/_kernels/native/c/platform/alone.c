@@ -41,3 +41,5 @@ double fnn_seconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &at);
     return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
 }
+
+int64_t fnn_thread_nanoseconds(void) { return (int64_t)(fnn_seconds() * 1e9); }

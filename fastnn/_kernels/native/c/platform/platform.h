@@ -8,6 +8,7 @@
 #define FNN_PLATFORM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { FNN_ALIGNMENT = 64 }; /* bytes: a cache line, and the widest vector register */
 
@@ -38,5 +39,8 @@ void fnn_after_fork(void (*forget)(void));
 
 /* Seconds since some time in the past; never runs backwards. */
 double fnn_seconds(void);
+
+/* Nanoseconds that the calling thread has run on a processor; of its time as a whole where the system does not say. */
+int64_t fnn_thread_nanoseconds(void);
 
 #endif

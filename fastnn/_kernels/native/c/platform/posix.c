@@ -83,3 +83,9 @@ double fnn_seconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &at);
     return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
 }
+
+int64_t fnn_thread_nanoseconds(void) {
+    struct timespec ran;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+    return (int64_t)ran.tv_sec * 1000000000 + ran.tv_nsec;
+}

@@ -1,0 +1,148 @@
+"""The least time that a step or a prediction can take on this machine, from what is measured of it here.
+
+Products at the peak of multiply-adds, activations at the speed that they have in the first-level cache, parameters and
+the optimiser's slots read and written once where the last cache does not hold them, and an update of nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from fastnn import _kernels
+from fastnn._kernels import peak
+from fastnn._kernels.contract import Course, Rows, rates_of
+from fastnn._plan.compile import compile_plan
+from fastnn._plan.layout import lay_out
+from fastnn._plan.memory import aligned, allocate, new_run
+from fastnn._plan.plan import Plan
+from fastnn.activations import ACTIVATIONS, ActivationCode
+from fastnn.layers.dense import Dense
+from fastnn.losses import LOSSES
+from fastnn.models.profiles import ProfiledOp
+from fastnn.optimizers import SGD
+
+NUMBERS = 4096  # of an activation at a time: they stay in the first-level cache
+REPEATS, LEAST_SECONDS = 9, 0.0005
+EMPTY_STEPS = 2000
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Seconds of a step or a prediction at least.
+
+    Attributes
+    ----------
+    products : floating-point operations of products at the measured peak of all threads.
+    activations : those of layers and of the loss.
+    memory : parameters and slots from memory and back, at the measured bandwidth; 0 where the last cache holds them.
+    overhead : what a step takes that has next to nothing to do.
+    """
+
+    products: float
+    activations: float
+    memory: float
+    overhead: float
+
+    @property
+    def seconds(self) -> float:
+        """All: work goes on while memory is read, so that the longer of both counts."""
+        return max(self.products + self.activations, self.memory) + self.overhead
+
+    def to_dict(self) -> dict[str, float]:
+        """The four, and ``seconds``."""
+        return {**asdict(self), "seconds": self.seconds}
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {seconds * 1e3:.4g}" for name, seconds in asdict(self).items() if seconds)
+        return f"bound {self.seconds * 1e3:.4g} ms ({parts})"
+
+
+def bound_of(plan: Plan, ops: Sequence[ProfiledOp], rows: int, dtype: str, threads: int) -> Bound | None:
+    """Of a step of a plan for training or a prediction of so many rows; None where the native backend is missing."""
+    flops = peak.flops(dtype)
+    if flops is None:
+        return None
+    work = sum(op.flop_forward + (op.flop_backward + op.flop_dw) * plan.training for op in ops)
+    return Bound(
+        products=work / flops / threads,
+        activations=_activations(plan, rows, dtype) / threads,
+        memory=_memory(plan, np.dtype(dtype).itemsize, threads),
+        overhead=_overhead(dtype) if plan.training else 0.0,
+    )
+
+
+def _memory(plan: Plan, item_size: int, threads: int) -> float:
+    n_bytes = int(plan.header["n_params"]) * item_size
+    if plan.training:
+        n_bytes *= 1 + int(plan.optimizer["n_slots"])
+    if n_bytes <= peak.last_cache():
+        return 0.0
+    return n_bytes * (2 if plan.training else 1) / _bandwidth(threads)
+
+
+_bandwidth = cache(peak.bandwidth)
+
+
+def _activations(plan: Plan, rows: int, dtype: str) -> float:
+    found = 0.0
+    for op in plan.ops:
+        found += int(op["repeat"]) * int(op["n_out"]) * _a_number(int(op["activation"]), dtype, plan.training)
+    for loss in plan.losses:
+        if loss["fused"] >= 0:
+            found += int(loss["repeat"]) * int(loss["n_out"]) * _a_number(int(loss["fused"]), dtype, False)
+    return found * rows
+
+
+@cache
+def _a_number(code: int, dtype: str, there_and_back: bool) -> float:
+    """Seconds of an activation for one number."""
+    if code == ActivationCode.LINEAR:
+        return 0.0
+    native: Any = _kernels.load("cython")
+    parameter = ACTIVATIONS[ActivationCode(code).name.lower()].parameter
+    z, y, dy = (np.full((NUMBERS // 16, 16), 0.5, dtype) for _ in range(3))
+    seconds = _least(lambda: native.activate(code, parameter, z, y))
+    if there_and_back:
+        seconds += _least(lambda: native.activate_back(code, parameter, z, y, dy))
+    return seconds / NUMBERS
+
+
+def _least(call: Callable[[], object]) -> float:
+    """The least mean of short runs of a call."""
+    call()
+    found, repeats = [], 1
+    while len(found) < REPEATS:
+        began = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        took = time.perf_counter() - began
+        if took < LEAST_SECONDS and not found:
+            repeats *= 4
+        else:
+            found.append(took / repeats)
+    return min(found)
+
+
+@cache
+def _overhead(dtype: str) -> float:
+    """Seconds of an update of one weight on one row, many in a call."""
+    native: Any = _kernels.load("cython")
+    layout = lay_out([Dense(1, use_bias=False)], (1,))
+    plan = compile_plan(layout, batch_size=1, losses=[LOSSES["mean_squared_error"]], optimizer=SGD(1e-9))
+    memory = allocate(plan, aligned(layout.n_params, np.dtype(dtype)))
+    one = np.ones((1, 1), dtype)
+    found = []
+    for _ in range(REPEATS):
+        run = new_run(1, (0, EMPTY_STEPS))
+        sums = np.zeros((EMPTY_STEPS, int(plan.header["n_sums"])))
+        course = Course(np.zeros(1, np.int32), run, rates_of(np.full(1, 1e-9)), sums)
+        began = time.perf_counter()
+        native.train(plan, memory, Rows((one,), (one,), (None,)), course)
+        found.append((time.perf_counter() - began) / EMPTY_STEPS)
+    return min(found)
