@@ -3,9 +3,9 @@
 A test that takes ``backend`` runs on every backend and, for cython, on every instruction set that runs here; those
 that do not are named at the head of every session, and test_contract.py skips once for each.
 
-Which cases run without ``--long``, and why, stands in ``covering.py``. Of the Numba backend, which compiles every
-kernel once more for another dtype, float64 runs where a test has both, and where layers besides Dense need kernels
-of their own (``models.dtype_on``); small dense models are of float32 on it too, as users' are.
+Which cases run without ``--long``, and why, stands in ``covering.py``. Of the Numba backend, which compiles the walk
+over plans and every kernel once more for another dtype, float64 alone runs: where a test has both, where it is about
+none (``models.dtype_on``), and tests of float32 (the mark ``single``) wait with it for ``--long``.
 """
 
 from __future__ import annotations

@@ -43,11 +43,11 @@ def dtype_on(name: str | None) -> str:
 
 
 def model_of(
-    *layers, name="numpy", optimizer="adam", loss="mean_squared_error", metrics=None, seed=3, n_in=4, dtype="float32"
+    *layers, name="numpy", optimizer="adam", loss="mean_squared_error", metrics=None, seed=3, n_in=4, dtype=None
 ) -> Sequential:
     """A compiled model over ``n_in`` inputs; without layers, one hidden layer and one output."""
-    layers = layers or (Dense(8, "tanh"), Dense(1))
-    model = Sequential([fastnn.layers.Input((n_in,)), *map(copy.copy, layers)], seed=seed, backend=name, dtype=dtype)
+    layers = [fastnn.layers.Input((n_in,)), *map(copy.copy, layers or (Dense(8, "tanh"), Dense(1)))]
+    model = Sequential(layers, seed=seed, backend=name, dtype=dtype or dtype_on(name))
     model.compile(optimizer, loss, metrics=metrics)
     return model
 

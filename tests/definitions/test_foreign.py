@@ -132,6 +132,7 @@ def test_what_raises_in_becoming_an_array_is_named(call):
     refused(calls[call][0], ValueError, (calls[call][1], "Broken", "RuntimeError: no array today"))
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_a_predictor_takes_an_empty_mask_and_refuses_hidden_values(name):
     x = regression(np.random.default_rng(1), n=N)[0]

@@ -41,6 +41,7 @@ class Bias(metrics.Metric):
         return {"name": self.name, "scale": self.scale}
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_functions_and_subclasses_see_all_rows_of_an_epoch(rng, name):
     x, y = regression(rng)

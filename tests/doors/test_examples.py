@@ -55,11 +55,13 @@ def test_the_wave_needs_a_hidden_layer(example):
     assert classic.accuracy(classic.predict(params, x), y) > 0.97
 
 
+@pytest.mark.single
 @FAST_BACKENDS
 def test_xor_is_learned_with_every_seed(example, name):
     assert example("xor").main(name) == [4] * 10
 
 
+@pytest.mark.single
 @FAST_BACKENDS
 def test_a_single_neuron_cannot_learn_xor(example, name):
     xor = example("xor")
@@ -83,6 +85,7 @@ def test_every_picture_is_on_the_sheet(example, tmp_path):
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_keras_listing_learns(example, name, capsys):
     history = example("keras_listing").main(name).history

@@ -164,6 +164,7 @@ def test_only_a_policy_that_balances_is_solved(example):
     assert 15 < cartpole.evaluate(lambda states: rng.integers(2, size=len(states)), seed=1) < 30
 
 
+@pytest.mark.single
 @FAST_BACKENDS
 @pytest.mark.parametrize("which", BRIEF)
 def test_the_loops_run_on_every_backend(example, which, name, capsys):

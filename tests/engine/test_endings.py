@@ -93,6 +93,7 @@ def test_an_error_in_any_hook_ends_the_fit_as_any_end_does(rng, tmp_path, hook, 
     assert [float(row["loss"]) for row in rows] == history.history["loss"]
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 @pytest.mark.parametrize("quiet", [True, False])
 @pytest.mark.parametrize("per_batch", [True, False])

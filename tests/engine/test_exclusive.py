@@ -104,6 +104,7 @@ def test_an_estimator_cannot_be_fitted_inside_its_own_fit(rng):
 # -- predictors -------------------------------------------------------------------------------------
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 @pytest.mark.parametrize("n", [1, 3, 700])
 def test_threads_may_share_a_predictor(rng, name, n):
@@ -126,6 +127,7 @@ def test_threads_may_share_a_predictor(rng, name, n):
     assert not wrong
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 @pytest.mark.parametrize("n_out", [4, 1, 7])
 @pytest.mark.parametrize("shift", [0, 1, -1, 37, -37, 400])

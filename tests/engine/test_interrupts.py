@@ -50,6 +50,7 @@ def interrupted(call) -> None:
     timer.join()
 
 
+@pytest.mark.single
 @FAST_BACKENDS
 @pytest.mark.parametrize("what", CALLS)
 def test_a_call_that_would_take_long_is_called_off(name, what):
@@ -68,6 +69,7 @@ def test_a_call_that_would_take_long_is_called_off(name, what):
     assert np.isfinite(model.predict(few)).all()
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_updates_before_the_one_that_was_called_off_stay(name):
     model, same = wide(name), wide(name)

@@ -42,6 +42,7 @@ def different_models() -> list[Sequential]:
     return models
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
 @EVERY_BACKEND
 def test_each_model_ends_with_the_bits_it_gets_alone(data, name, n_threads):

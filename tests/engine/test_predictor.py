@@ -26,6 +26,7 @@ def test_the_predictor_gives_what_predict_gives(rng, name, dtype):
     np.testing.assert_allclose(row, y[5], rtol=1e-5)
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_a_sequence_is_one_row(rng, name):
     model = Sequential([Dense(2, "tanh", input_shape=(5, 4))], seed=1, backend=name)
@@ -35,6 +36,7 @@ def test_a_sequence_is_one_row(rng, name):
     assert f(x[0]).shape == (5, 2)
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_out_is_filled_and_returned_and_nothing_around_it(rng, name):
     model = model_of(Dense(9, "relu"), Dense(3), name=name)
@@ -49,6 +51,7 @@ def test_out_is_filled_and_returned_and_nothing_around_it(rng, name):
     np.testing.assert_allclose(row, out[2], rtol=1e-5)
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_the_predictor_follows_training(rng, name):
     x, y = regression(rng)
@@ -61,6 +64,7 @@ def test_the_predictor_follows_training(rng, name):
     assert not f(x).any()
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_read_only_rows_and_values_that_are_not_finite_go_through(rng, name):
     model = model_of(Dense(1), name=name)
@@ -97,6 +101,7 @@ WRONG = {
 }
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 @pytest.mark.parametrize("case", WRONG)
 def test_what_the_predictor_refuses(name, case):

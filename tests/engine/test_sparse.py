@@ -164,6 +164,7 @@ def test_a_callback_for_batches_sees_what_dense_rows_give(rng, name):
     assert told[0] == told[1]
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_many_models_share_sparse_rows(rng, name):
     x, y = triplets(rng, 90), draw(rng, 90)

@@ -144,6 +144,7 @@ def test_divergence_names_the_epoch_and_leaves_a_model_that_trains(rng, name):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_an_update_that_breaks_the_weights_at_the_very_end_is_divergence_too(rng, name):
     x, y = regression(rng)
@@ -158,6 +159,7 @@ def test_an_update_that_breaks_the_weights_at_the_very_end_is_divergence_too(rng
     assert np.isfinite(weights_of(model)).all()
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 @pytest.mark.parametrize("quiet", [True, False])
 def test_blown_up_weights_do_not_stay_though_they_are_finite(rng, name, quiet):

@@ -143,6 +143,7 @@ def test_every_call_gives_what_copied_windows_give(rng, name, kind, length, dtyp
     assert results[0] == results[1]
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_several_blocks_a_batch_give_what_copied_windows_give(rng, name):
     x = draw(rng, 750)
@@ -242,6 +243,7 @@ def test_the_end_of_a_rising_series_is_held_out_without_a_warning():
 # -- memory -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 @pytest.mark.parametrize("groups", [False, True])
 def test_windows_are_never_copied_as_a_whole(name, groups):

@@ -72,6 +72,7 @@ def test_the_same_graph_gives_the_same_bytes(case, tmp_path):
     assert version(tmp_path / "m") == "2"
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_a_loaded_graph_trains_on_every_backend_as_its_original(name, tmp_path):
     model = trained(GRAPHS["nested"])

@@ -195,6 +195,7 @@ def test_dropout_acts_in_training_alone(rng, name):
     assert weights_of(with_dropout).tobytes() != weights_of(without).tobytes()
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_dense_works_along_the_last_axis(rng, name):
     sequences = Sequential([Dense(5, "tanh", input_shape=(6, 4)), Dense(2, "softmax")], seed=1, backend=name)
@@ -204,6 +205,7 @@ def test_dense_works_along_the_last_axis(rng, name):
     assert_close(sequences.predict(x).reshape(-1, 2), flat.predict(x.reshape(-1, 4)), "float32", k=5)
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_flatten_and_reshape_keep_the_numbers_in_their_order(rng, name):
     x = rng.normal(size=(10, 3, 4)).astype(np.float32)
@@ -216,6 +218,7 @@ def test_flatten_and_reshape_keep_the_numbers_in_their_order(rng, name):
     assert_close(shaped.predict(x), (hidden.reshape(10, 2, 3) @ w2 + b2).reshape(10, 4), "float32", k=15)
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_overflow_is_an_infinity_and_no_warning(rng, name):
     x, y = regression(rng)

@@ -25,6 +25,7 @@ def same(arrays, others) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(arrays, others, strict=True))
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_layers_of_a_trained_model_bring_their_weights_into_another(rng, name):
     old = trained(rng, Dense(8, "tanh"), Dense(5, "relu"), Dense(1), name=name)
@@ -128,6 +129,7 @@ def test_chains_of_models_keep_no_more_than_the_last_needs(rng):
 # -- models in models -------------------------------------------------------------------------------
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_a_model_in_a_model_trains_with_it(rng, name):
     encoder = Sequential([Dense(3, "tanh", input_shape=(4,))], seed=1, backend=name, name="encoder")
@@ -319,6 +321,7 @@ def test_a_model_that_is_called_predicts_and_does_not_train(rng):
     assert not hasattr(Sequential([Dense(1)]), "metrics_names")
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_predictors_follow_layers_that_join_another_model(rng, name):
     inner, other = (model_of(Dense(3, "tanh"), Dense(2), name=name, seed=seed) for seed in (1, 2))
@@ -330,6 +333,7 @@ def test_predictors_follow_layers_that_join_another_model(rng, name):
     np.testing.assert_array_equal(also(x), other.predict(x))
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_a_layer_that_was_frozen_when_its_model_was_built_is_trained_once_it_is_set_free(rng, name):
     base = Sequential([Dense(3, "tanh", input_shape=(4,))], backend=name)
