@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fastnn.datasets import load_digits, read_idx, read_idx_folder, read_npz
+from fastnn.datasets.digits import digits_table
 from fastnn.tables import Numbers, Text, read_table
 from fastnn.tables.delimited import read_delimited
 
@@ -248,6 +249,16 @@ def test_npz_takes_the_arrays_of_the_part(tmp_path):
     path.write_bytes(b"PK no archive")
     with pytest.raises(ValueError, match="no NPZ archive"):
         read_npz(path)
+
+
+def test_the_bundled_digits_are_those_of_their_donors():
+    """Sums of the original files, optdigits.tra and optdigits.tes: of pixels, also by their places, and of targets."""
+    parts = [digits_table(part) for part in ("train", "test")]
+    pixels = [np.stack([column.values for column in list(part.columns.values())[:-1]]) for part in parts]
+    assert [int(part.sum()) for part in pixels] == [1204758, 561718]
+    places = [int(np.arange(1, 65) @ part @ np.arange(1, part.shape[1] + 1)) for part in pixels]
+    assert places == [74843371502, 16337198609]
+    assert [int(part.columns["target"].values @ np.arange(len(part))) for part in parts] == [32817427, 7264791]
 
 
 def test_the_bundled_digits_are_split_by_writer():
