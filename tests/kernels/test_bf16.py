@@ -26,6 +26,19 @@ from fastnn.layers import (
 )
 
 MIXED = "mixed_bfloat16"
+
+
+def _rarely_numba(mark):
+    """Numba's cases under --long, for it compiles kernels of float32 for them; one test has them always."""
+    names, cases = mark.args
+    long = [
+        pytest.param(*case.values, marks=[*case.marks, pytest.mark.long]) if case.values == ("numba",) else case
+        for case in cases
+    ]
+    return pytest.mark.parametrize(names, long)
+
+
+BACKENDS, QUICK_BACKENDS = _rarely_numba(EVERY_BACKEND), _rarely_numba(FAST_BACKENDS)
 LOWER = (0x0000, 0x0001, 0x1234, 0x7FFF, 0x8000, 0x8001, 0xFFFF)
 RUNS = [] if _kernels.why_not("cython") else [name for name, _, runs in _kernels.load("cython").isas() if runs]
 
@@ -71,7 +84,7 @@ def test_rounding_is_torchs_but_for_denormals(lower):
     assert (got[~real].view(np.uint32) & 0x0040FFFF == 0x00400000).all()  # quiet, and numbers of bf16
 
 
-@EVERY_BACKEND
+@BACKENDS
 def test_every_backend_rounds_alike(name):
     """Through a depthwise convolution by 1, which leaves each number by itself."""
     x = np.concatenate([every_upper_half(lower)[::5] for lower in LOWER])
@@ -81,7 +94,7 @@ def test_every_backend_rounds_alike(name):
     assert np.array_equal(got, bf16.rounded(x))
 
 
-@EVERY_BACKEND
+@BACKENDS
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_goes_through(name, number):
     model = Sequential([Input((5,)), Dense(3, kernel_initializer="ones")], dtype=MIXED, backend=name)
@@ -125,7 +138,7 @@ def mixed(*layers, shape, name, rng):
     return model
 
 
-@FAST_BACKENDS
+@QUICK_BACKENDS
 @pytest.mark.parametrize("sizes", [*SIZES, *(pytest.param(s, marks=pytest.mark.long) for s in WIDE)], ids=str)
 def test_dense_products_are_torchs_of_rounded_operands(name, rng, sizes):
     torch = pytest.importorskip("torch")
@@ -172,7 +185,7 @@ CONVOLUTIONS = [
 ]
 
 
-@FAST_BACKENDS
+@QUICK_BACKENDS
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=lambda case: repr(case[0]))
 def test_convolutions_are_torchs_of_rounded_operands(name, rng, case):
     torch = pytest.importorskip("torch")
@@ -201,7 +214,7 @@ def _images():
 
 
 @EVERY_BACKEND
-@pytest.mark.parametrize("net", [_chain, _images])
+@pytest.mark.parametrize("net", [_chain, pytest.param(_images, marks=pytest.mark.long)])
 def test_small_whole_numbers_give_the_bits_of_float32(name, net):
     """All operands have 8 digits at most, so nothing is rounded."""
     rng, (layers, shape) = np.random.default_rng(5), net()
@@ -217,7 +230,7 @@ def test_small_whole_numbers_give_the_bits_of_float32(name, net):
     assert all(a.tobytes() == b.tobytes() for a, b in zip(got, expected, strict=True))
 
 
-@EVERY_BACKEND
+@BACKENDS
 def test_gradients_pass_through_the_rounding_to_all_who_share_a_value(name, rng):
     """A value that a product, a sum and an output read, against the same in float32."""
     made = {}
@@ -239,7 +252,7 @@ def _listed(arrays):
     return [arrays] if isinstance(arrays, np.ndarray) else list(arrays)
 
 
-@EVERY_BACKEND
+@BACKENDS
 def test_a_layer_of_float32_rounds_nothing(name, rng):
     x = rng.normal(size=(7, 6)).astype(np.float32)
     plain = Sequential([Input((6,)), Dense(4, "tanh")], seed=1, backend=name)
@@ -283,7 +296,7 @@ def test_native_bits_are_the_same_on_every_instruction_set_and_number_of_threads
     assert len(seen) == 1
 
 
-@EVERY_BACKEND
+@BACKENDS
 def test_updates_do_not_stop_at_steps_smaller_than_bf16(name):
     """Weights are of float32: steps of 1e-4 on a weight of 1 add up, which they would not in 8 digits."""
     model = Sequential([Input((1,)), Dense(1, use_bias=False, kernel_initializer="ones")], dtype=MIXED, backend=name)
@@ -294,7 +307,7 @@ def test_updates_do_not_stop_at_steps_smaller_than_bf16(name):
     assert 0.985 < float(model.get_weights()[0][0, 0]) < 0.995 < before
 
 
-@EVERY_BACKEND
+@BACKENDS
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 33])
 def test_held_kernels_give_the_predictions_of_the_model(name, rng, rows):
     """Also of ragged widths, and of one column."""

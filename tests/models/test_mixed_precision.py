@@ -219,6 +219,7 @@ def test_exports_have_the_weights_and_compute_in_float32(rows, tmp_path):
     np.testing.assert_allclose(back.predict(rows[0]), plain.predict(rows[0]), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::Warning")  # three passes do not converge
 def test_estimators_take_the_policy(rows):
     pytest.importorskip("sklearn")
     from fastnn.sklearn import MLPRegressor
