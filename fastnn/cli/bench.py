@@ -1,13 +1,15 @@
-"""``fastnn bench``: a short timing of a model on each backend that runs here.
+"""``fastnn bench``: a short timing of a model on each backend that runs here, and where the time of a step goes.
 
-One row is predicted by ``model.predictor()``; a training step is one update of 32 random rows within ``fit``.
-Each figure is the median of repeated runs of about 50 ms, so that a busy machine disturbs it less than a mean.
+A prediction is a call of ``model.predictor()``, or of ``predict`` for several inputs or outputs; a training step is one
+update of random rows within ``fit``. Each figure is the median of repeated runs of about 50 ms, so that a busy machine
+disturbs it less than a mean. Bounds and phases are those of :func:`fastnn.utils.profile`.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -18,25 +20,40 @@ import numpy as np
 import fastnn
 from fastnn import _kernels
 from fastnn._base.reprs import counted
+from fastnn._base.writing import write_atomically
+from fastnn.cli.output import check_output
 from fastnn.layers import Dense
+from fastnn.models.bounds import Bound, bound_of
+from fastnn.models.made_data import made_data
+from fastnn.models.profiles import Profile
+from fastnn.models.profiling import ops_of, profile
 
-ROWS, STEPS = 32, 50  # rows an update, updates a fit
+STEPS = 50  # updates a fit
 RUNS, SECONDS = 7, 0.05
 
 
 def bench(arguments: argparse.Namespace) -> int:
-    """Print a line a backend: microseconds for a row predicted and for an update."""
+    """Print a line a backend: microseconds for a prediction and for an update; then bounds or a profile."""
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
+    if arguments.json:
+        check_output(arguments.json, *([arguments.model] if arguments.model else []))
     model = fastnn.load(arguments.model) if arguments.model else _example()
+    found = _Bench(model, arguments)
     name = arguments.model or "no MODEL given: dense layers 20 - 64 - 32 - 1 of random weights"
     print(
         f"{name}; {counted(model.count_params(), 'parameter')}, at most {counted(fastnn.get_num_threads(), 'thread')}"
     )
-    print(f"{'backend':8}  {'one row':>12}  {f'update, {ROWS} rows':>17}")
+    rows = "one row" if arguments.rows == 1 else counted(arguments.rows, "row")
+    update = f"update, {counted(arguments.batch, 'row')}"
+    print(f"{'backend':8}  {rows:>12}  {update:>17}")
     for backend in _kernels.PREFERENCE:
         reason = _kernels.why_not(backend)
-        print(f"{backend:8}  {reason or _timed(model, backend)}")
+        print(f"{backend:8}  {reason or found.line(backend)}")
+    print("\n".join(found.bounds()))
+    if arguments.json:
+        text = json.dumps({"model": name, "threads": fastnn.get_num_threads(), **found.told}, indent=1)
+        write_atomically(arguments.json, text.encode())
     return 0
 
 
@@ -46,37 +63,76 @@ def _example() -> fastnn.Sequential:
     return model
 
 
-def _timed(model: fastnn.Model, backend: str) -> str:
-    model.backend = backend
-    try:
-        return f"{_predict_seconds(model) * 1e6:9.1f} us  {_update_text(model):>17}"
-    except fastnn.BackendError as error:
-        return str(error)
+class _Bench:
+    """What is measured of a model, and ``told``: the same for JSON."""
 
+    def __init__(self, model: Any, arguments: argparse.Namespace):
+        self.model, self.arguments = model, arguments
+        self.is_compiled = getattr(model, "loss", None) is not None
+        self.told: dict[str, Any] = {"batch": arguments.batch, "rows": arguments.rows, "backends": {}}
 
-def _predict_seconds(model: fastnn.Model) -> float:
-    predictor = model.predictor()
-    row = _random_rows(model, 1)[0]
-    out = np.empty(model.layout.output_shape, model.dtype)
-    return _median(lambda: predictor(row, out=out), 1)
+    def line(self, backend: str) -> str:
+        """A backend's two figures."""
+        self.model.backend = backend
+        try:
+            predicted = self._predict_seconds()
+            updated = self._update_seconds() if self.is_compiled else None
+        except fastnn.BackendError as error:
+            return str(error)
+        self.told["backends"][backend] = {"predict_seconds": predicted, "update_seconds": updated}
+        text = "not compiled" if updated is None else f"{updated * 1e6:.1f} us"
+        return f"{predicted * 1e6:9.1f} us  {text:>17}"
 
+    def bounds(self) -> list[str]:
+        """What the native backend could reach at best, and with ``--phases`` where the time of a step goes."""
+        native = self.told["backends"].get("cython")
+        lines: list[str] = []
+        if native:
+            bound = self._prediction_bound()
+            if bound is not None:
+                self.told["prediction_bound"] = bound.to_dict()
+                lines.append(f"prediction: {bound}: {bound.seconds / native['predict_seconds']:.0%} reached")
+        if not self.is_compiled:
+            return lines
+        if native or self.arguments.phases:
+            found = self._profile()
+            self.told["profile"] = found.to_dict()
+            if found.bound is not None:
+                lines.append(f"update: {found.bound}: {found.bound.seconds / found.step_seconds:.0%} reached")
+            if self.arguments.phases:
+                lines += ["", str(found)]
+        return lines
 
-def _update_text(model: fastnn.Model) -> str:
-    loss = getattr(model, "loss", None)
-    if loss is None:
-        return "not compiled"
-    learner = copy.deepcopy(model)  # the model's own weights must not change
-    random = np.random.default_rng(0)
-    x = _random_rows(model, ROWS * STEPS)
-    y: Any = random.integers(0, 2, len(x)) if loss.sparse else random.random((len(x), *model.layout.output_shape))
-    seconds = _median(lambda: learner.fit(x, y, batch_size=ROWS, verbose=0), STEPS)
-    return f"{seconds * 1e6:.1f} us"
+    def _profile(self) -> Profile:
+        backend = "cython" if _kernels.why_not("cython") is None else "numpy"
+        x, y = made_data(self.model, 8 * self.arguments.batch, self.arguments.length)
+        clock = "thread_time" if self.arguments.thread_time else "perf_counter"
+        return profile(self.model, x, y, self.arguments.batch, backend=backend, clock=clock)
 
+    def _prediction_bound(self) -> Bound | None:
+        x, _ = made_data(self.model, 1, self.arguments.length)
+        sizes = [int(np.prod(one.shape[1:])) for one in (x.values() if isinstance(x, dict) else [x])]
+        sized = self.model.of_sizes(tuple(sizes)) if self.model.layout.is_open else self.model
+        plan = sized.prediction_plan()
+        rows = self.arguments.rows
+        return bound_of(plan, ops_of(plan, rows), rows, str(self.model.dtype), fastnn.get_num_threads())
 
-def _random_rows(model: fastnn.Model, n: int) -> np.ndarray:
-    """Rows ``(n, *input_shape)``; whole numbers for an ``Embedding``."""
-    random, shape, n_ids = np.random.default_rng(0), (n, *model.layout.input_shape), model.layout.n_ids[0]
-    return (random.random(shape) if n_ids is None else random.integers(0, n_ids, shape)).astype(model.dtype)
+    def _predict_seconds(self) -> float:
+        x, _ = made_data(self.model, self.arguments.rows, self.arguments.length)
+        if isinstance(x, dict) or len(self.model.ends[1].names) > 1 or self.model.layout.is_open:
+            return _median(lambda: self.model.predict(x, verbose=0), 1)
+        predictor = self.model.predictor()
+        rows = x[0] if self.arguments.rows == 1 else x
+        shape = self.model.layout.output_shape
+        out = np.empty(shape if self.arguments.rows == 1 else (len(x), *shape), self.model.dtype)
+        return _median(lambda: predictor(rows, out=out), 1)
+
+    def _update_seconds(self) -> float:
+        learner = copy.deepcopy(self.model)  # the model's own weights must not change
+        size = self.arguments.batch
+        x, y = made_data(self.model, size * STEPS, self.arguments.length)
+        steps = -(-len(next(iter(x.values())) if isinstance(x, dict) else x) // size)
+        return _median(lambda: learner.fit(x, y, batch_size=size, verbose=0), steps)
 
 
 def _median(run: Callable[[], Any], count: int) -> float:

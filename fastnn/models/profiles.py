@@ -73,7 +73,7 @@ class Profile:
     backend, isa, dtype : what ran; ``isa`` is None where the backend has none.
     batch_size, steps : rows of a step, and how many steps were measured.
     clock : as it was asked for.
-    step_seconds : of a step while nobody reads the clock, the least mean of some runs.
+    step_seconds : of a step while no laps are taken, by that clock of the first thread: the least mean of some runs.
     flops : floating-point operations a second of a core at most, as measured; None where nobody knows.
     bound : the least time that the step can take on this machine; None where nobody knows.
     ops : the plan's operations.

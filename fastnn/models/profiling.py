@@ -164,7 +164,8 @@ class _Measured:
         assert laps is not None
         laps = laps[: max(1, int(laps.any(axis=(1, 2)).sum()))]
         module, dtype = self.backend, str(self.memory.params.dtype)
-        ops, rows = _ops_of(self.plan, self.trainer), min(self.trainer.batch_size, self.trainer.n_samples)
+        rows = min(self.trainer.batch_size, self.trainer.n_samples)
+        ops = ops_of(self.plan, rows)
         is_native = hasattr(module, "isa")
         return Profile(
             backend=_name_of(module),
@@ -183,9 +184,10 @@ class _Measured:
 
     def _timed(self, steps: int) -> _Run:
         course = self._course(steps)
-        began = time.perf_counter()
+        clock = time.thread_time if self.of_thread else time.perf_counter
+        began = clock()
         self.backend.train(self.plan, self.memory, self.trainer.rows, course)
-        return _Run(self._done(course), (time.perf_counter() - began) / steps)
+        return _Run(self._done(course), (clock() - began) / steps)
 
     def _clocked(self, steps: int) -> _Run:
         course, laps = self._course(steps), slots.new_laps(self.plan, get_num_threads())
@@ -212,8 +214,9 @@ def _total(run: _Run) -> float:
     return float(run.laps[0, :, 0].sum())
 
 
-def _ops_of(plan: Plan, trainer: RowsTrainer) -> tuple[ProfiledOp, ...]:
-    layout, rows = plan.layout, min(trainer.batch_size, trainer.n_samples)
+def ops_of(plan: Plan, rows: int) -> tuple[ProfiledOp, ...]:
+    """The operations of a plan, with those of their products in a step of so many rows."""
+    layout = plan.layout
     names = {node.stream: layout.layers[node.layer].name or "" for node in layout.nodes}
     return tuple(_op_of(plan, op, names[int(op["stream"]) % PART_STREAMS], rows) for op in plan.ops)
 

@@ -16,6 +16,7 @@ from fastnn.plot.files import check_picture, save_history
 from fastnn.plot.graph import graph
 from fastnn.plot.images import first_layer_images, weights
 from fastnn.plot.mistakes import misclassified
+from fastnn.plot.phases import phases
 from fastnn.plot.predictions import calibration, residuals
 from fastnn.plot.rates import learning_rate
 from fastnn.plot.regions import decision_regions
@@ -34,6 +35,7 @@ __all__ = [
     "learning_rate",
     "misclassified",
     "network",
+    "phases",
     "residuals",
     "saliency",
     "save_history",

@@ -84,7 +84,6 @@ cdef extern from "c/kernels.h" nogil:
         double activity_scale, dropping
         const fnn_shard *shards
         int64_t n_shards
-        fnn_clock *clock
 
     ctypedef void (*rows_kernel)(
         const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end) noexcept nogil

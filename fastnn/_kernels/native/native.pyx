@@ -21,7 +21,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffe
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.math cimport isfinite
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from fastnn._base import interrupts, placing
 from fastnn._kernels.visits import visit
@@ -144,9 +144,9 @@ def forward(plan, memory, inputs, bint training=False, int64_t step=0, int64_t f
     cdef Prepared p = _prepared(plan, memory)
     cdef Blocks blocks = Blocks(inputs)
     cdef fnn_block block
+    memset(&block, 0, sizeof(block))
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
-    block.training, block.step, block.first_row, block.accumulate = training, step, first_row, 0
-    block.dropping, block.shards, block.clock = dropping, NULL, NULL
+    block.training, block.step, block.first_row, block.dropping = training, step, first_row, dropping
     cdef int end, threads = p.threads(block.rows, 1)
     with nogil:
         end = fnn_forward(&p.network, &block, threads)

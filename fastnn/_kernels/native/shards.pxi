@@ -36,9 +36,10 @@ def backward_of_shards(plan, memory, inputs, shards):
 cdef _backward(Prepared p, inputs, bint accumulate, double activity_scale, fnn_cut cut):
     cdef Blocks blocks = Blocks(inputs)
     cdef fnn_block block
+    memset(&block, 0, sizeof(block))
     block.inputs, block.rows = blocks.inputs, len(inputs[0])
-    block.training, block.step, block.first_row, block.activity_scale = 1, 0, 0, activity_scale
-    block.accumulate, block.shards, block.n_shards, block.clock = accumulate, cut.shards, cut.n, NULL
+    block.training, block.activity_scale = 1, activity_scale
+    block.accumulate, block.shards, block.n_shards = accumulate, cut.shards, cut.n
     cdef int end, threads = p.threads(block.rows, 2)
     with nogil:
         end = fnn_backward(&p.network, &block, threads)

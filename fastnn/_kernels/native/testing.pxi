@@ -71,9 +71,8 @@ def backward_op(plan, memory, int op, int64_t rows):
     """The way back through one op, from ``dy`` to ``dx``, of the first ``rows`` samples of a block; no gradients."""
     cdef Prepared p = _prepared(plan, memory)
     cdef fnn_block block
-    block.inputs, block.rows, block.first_row, block.step, block.training = NULL, rows, 0, 0, 1
-    block.accumulate, block.shards, block.clock = 0, NULL, NULL
-    block.activity_scale = 0
+    memset(&block, 0, sizeof(block))
+    block.rows, block.training = rows, 1
     with nogil:
         p.network.kernels.ops[p.network.model.ops[op].kind].backward_rows(
             &p.network.model.ops[op], &p.network.model, &block, 0, rows)

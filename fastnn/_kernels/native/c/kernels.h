@@ -34,6 +34,12 @@ typedef struct {
     /* In place of all: the whole block at once, by one thread, forward or back with the gradients of parameters; 1 when
      * it failed and the call shall end. */
     int (*whole)(const fnn_op *, const fnn_model *, const fnn_block *, int backward);
+    /* Of kinds whose dw is a sum of parts, one of each so many samples: bytes of a part, and parts [first, last) of a
+     * block. Where they are small, threads make those of their own samples, and backward_params and learn add them up,
+     * each its own units: nobody does twice what is done once for a sample. */
+    int64_t part_samples;
+    size_t (*part)(const fnn_op *);
+    void (*make_parts)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t first, int64_t last, void *parts);
     /* backward_params and update at once, for the only block of a batch: what stays in grads is of no use. c is as in
      * update. */
     void (*learn)(const fnn_op *, const fnn_model *, const fnn_block *, const double *c, double scale, int64_t begin,

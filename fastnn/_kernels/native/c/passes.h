@@ -4,6 +4,7 @@
 #ifndef FNN_PASSES_H
 #define FNN_PASSES_H
 
+#include "platform/platform.h"
 #include "pulse.h"
 #include "scratch.h"
 #include "threads.h"
@@ -13,6 +14,10 @@ enum {
     ROW_UNIT = 8,    /* rows a thread takes are a multiple of this */
     PARAM_UNIT = 16, /* parameters likewise: a cache line of float */
     PIECE_ROWS = 256 /* least rows of a piece, so that they share a pass over large weights */
+};
+enum {
+    PARTS_BYTES = 1 << 20, /* of the parts of a dw that are made by samples: more do not stay in the cache */
+    PARTS_GAP = 128        /* between those of two ops, and between two threads' memory at least */
 };
 #define PIECE_FLOP 2e9 /* of an op between two questions whether the call shall end */
 
@@ -225,21 +230,68 @@ typedef struct {
     double c[FNN_MOST_GROUPS * FNN_N_SCALARS], penalty_scale;
 } update_scalars;
 
+/* Bytes of the parts of an op's dw in the largest block; 0 where it has none, or where they do not stay in the cache.
+ */
+static inline size_t parts_size(const fnn_network *network, int i) {
+    const int64_t rows = at_most(network->model.header->batch_size, network->model.header->block_rows);
+    const fnn_op *op = &network->model.ops[i];
+    const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+    if (!kernels->part || op->dw < 0) return 0;
+    const size_t bytes = (size_t)((rows + kernels->part_samples - 1) / kernels->part_samples) * kernels->part(op);
+    return bytes > PARTS_BYTES ? 0 : (bytes + PARTS_GAP) / PARTS_GAP * PARTS_GAP;
+}
+
+/* Room for all of them, where several threads will make them; NULL where they had better share units, and where
+ * there is no memory. */
+static inline void *room_for_parts(const fnn_network *network, int threads) {
+    size_t bytes = 0;
+    for (int i = 0; threads > 1 && i < network->model.header->n_ops; i++) bytes += parts_size(network, i);
+    return bytes ? fnn_aligned_alloc(bytes) : NULL;
+}
+
+/* The parts of all ops' dw that are made by samples, one behind the other: each thread those of its own. */
+static inline void make_parts(const fnn_network *network, const fnn_block *block, char *room, fnn_team *team,
+                              int thread) {
+    char *at = room;
+    for (int i = network->model.header->n_ops - 1; i >= 0; i--) {
+        const size_t bytes = parts_size(network, i);
+        if (!bytes) continue;
+        const fnn_op *op = &network->model.ops[i];
+        const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+        const range own = share((block->rows + kernels->part_samples - 1) / kernels->part_samples, 1, team, thread);
+        kernels->make_parts(op, &network->model, block, own.begin, own.end, at);
+        fnn_lap_of_op(block, &network->model, op, FNN_DW);
+        at += bytes;
+    }
+    if (at != room) meet(team, block->clock);
+}
+
 /* dw and db, or with scalars the update of these parameters at once; backwards, because of several ops with the same
- * parameters the last one sets their gradient and the others add to it. */
+ * parameters the last one sets their gradient and the others add to it. With room several threads make parts first. */
 static inline void params_of_block(const fnn_network *network, const fnn_block *block, const update_scalars *scalars,
-                                   const fnn_team *team, int thread) {
+                                   char *room, fnn_team *team, int thread) {
     const fnn_model *model = &network->model;
+    fnn_block with_parts;
+    const fnn_block *told = block;
+    if (room) {
+        make_parts(network, block, room, team, thread);
+        with_parts = *block, told = &with_parts;
+    }
     for (int i = model->header->n_ops - 1; i >= 0; i--) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+        if (room) {
+            const size_t parts = parts_size(network, i);
+            with_parts.parts = parts ? room : NULL;
+            room += parts;
+        }
         if (op->dw < 0 && op->db < 0) continue;
         const range units = share(op->units, ROW_UNIT, team, thread);
         if (units.begin == units.end) continue;
         if (scalars)
-            kernels->learn(op, model, block, scalars->c, scalars->penalty_scale, units.begin, units.end);
+            kernels->learn(op, model, told, scalars->c, scalars->penalty_scale, units.begin, units.end);
         else
-            kernels->backward_params(op, model, block, block->accumulate || op->adds_params, units.begin, units.end);
+            kernels->backward_params(op, model, told, block->accumulate || op->adds_params, units.begin, units.end);
         fnn_lap_of_op(block, model, op, scalars ? FNN_LEARN : FNN_DW);
     }
 }

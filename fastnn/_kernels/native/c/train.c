@@ -29,6 +29,7 @@ typedef struct {
     double flop;          /* of a sample going forward */
     int is_long;          /* batches are */
     double *before;       /* sums before a batch that may end in the middle; thread 0's */
+    char *parts;          /* room_for_parts */
     double penalty;       /* of the parameters before the update at hand; the team's last thread writes it */
     const fnn_cuts *cuts; /* NULL: a batch is no shards */
     double *of_shards;    /* sums of those of the batch at hand */
@@ -131,7 +132,7 @@ static void train_block(training *t, fnn_block *block, const int32_t *rows, doub
     if (thread == 0) t->off_at_dx = leaves(&t->exit);
     meet(team, block->clock);
     if (t->off_at_dx) return;
-    params_of_block(t->network, block, scalars, team, thread);
+    params_of_block(t->network, block, scalars, team->size > 1 ? t->parts : NULL, team, thread);
     meet(team, block->clock);
 }
 
@@ -235,8 +236,7 @@ static void advance(fnn_run *run, int64_t batch_size) {
     run->epoch++;
 }
 
-/* Room for the sums before a batch, where a batch is so long that it may be called off in the middle, or an op may
- * fail. */
+/* Room for the sums before a batch that is so long that it may be called off, or in which an op may fail. */
 static void prepare_exit(training *t, int64_t n_rows) {
     const fnn_header *header = t->network->model.header;
     t->flop = flop_of_sample(t->network);
@@ -291,8 +291,10 @@ int fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, 
     t.learns = learns_at_once(network);
     t.is_finite = 1;
     prepare_exit(&t, batch_rows);
-    const int64_t together = at_most(batch_rows, header->block_rows);
-    fnn_parallel(fnn_threads_for(network, together, FNN_TRAINING_PASSES, threads), train_task, &t);
+    threads = fnn_threads_for(network, at_most(batch_rows, header->block_rows), FNN_TRAINING_PASSES, threads);
+    t.parts = room_for_parts(network, threads);
+    fnn_parallel(threads, train_task, &t);
+    fnn_aligned_free(t.parts);
     free(t.before);
     free(t.of_shards);
     return end_of(&t.exit, t.is_finite && ends(&t));

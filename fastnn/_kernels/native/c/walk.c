@@ -85,7 +85,7 @@ static void backward_task(void *argument, fnn_team *team, int thread) {
     const uint64_t control = fnn_flush_denormals();
     backward_rows(pass->network, pass->block, share(pass->block->rows, ROW_UNIT, team, thread), by);
     fnn_barrier(team);
-    params_of_block(pass->network, pass->block, NULL, team, thread);
+    params_of_block(pass->network, pass->block, NULL, NULL, team, thread);
     fnn_restore(control);
 }
 

@@ -97,12 +97,27 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
                        dx + i * v.x_size);
 }
 
+static size_t conv_part(const fnn_op *op) {
+    const convolution v = conv_of(op);
+    return (size_t)kernel_size(&v) * sizeof(real);
+}
+
+static void conv_make_parts(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t first,
+                            int64_t last, void *parts) {
+    const convolution v = conv_of(op);
+    const pooling q = op->pooled ? pooling_of(op + 1) : (pooling){0};
+    const slopes from = conv_slopes(op, model, &q);
+    kernel_parts(&v, block->rows, op_x(op, model, block, 0), &from, first, last, parts);
+}
+
 static void conv_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
                                  int64_t begin, int64_t end) {
     const convolution v = conv_of(op);
     const pooling q = op->pooled ? pooling_of(op + 1) : (pooling){0};
     const slopes from = conv_slopes(op, model, &q);
-    if (op->dw >= 0)
+    if (op->dw >= 0 && block->parts)
+        add_kernel_parts(&v, block->rows, block->parts, accumulate, begin, end, (real *)model->grads + op->dw);
+    else if (op->dw >= 0)
         kernel_gradient(&v, block->rows, op_x(op, model, block, 0), &from, accumulate, begin, end,
                         (real *)model->grads + op->dw);
     if (begin == 0 && op->db >= 0)
@@ -121,6 +136,9 @@ static const fnn_op_kernels conv_op = {.forward = conv_forward,
                                        .backward_rows = conv_backward_rows,
                                        .backward_params = conv_backward_params,
                                        .scratch = conv_scratch,
+                                       .part_samples = CONV_SHARD,
+                                       .part = conv_part,
+                                       .make_parts = conv_make_parts,
                                        .learn = conv_learn};
 
 #endif

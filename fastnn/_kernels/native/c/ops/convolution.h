@@ -314,6 +314,18 @@ static const real *slopes_of(const slopes *from, const convolution *v, int64_t i
     return room;
 }
 
+/* Rows [begin, end) of the kernel's gradient go on by a sample; with `first` from zero. */
+static void add_sample(const convolution *v, const real *x, const slopes *from, int64_t i, int first, int64_t begin,
+                       int64_t end, real *room, real *made, real *to) {
+    const real *image = image_around(&v->s, &v->a, x + i * v->x_size, room), *dz = slopes_of(from, v, i, made);
+    if (is_depthwise(v))
+        depthwise_dw(&v->s, v->a.row, image, dz, begin, end, first, to);
+    else if (has_few_rows(v))
+        conv_dw_few(v, image, dz, begin, end, first, to);
+    else
+        conv_dw(v, image, dz, begin, end, first, to);
+}
+
 /* Rows [begin, end) of the kernel's gradient over a block: set, or added to what is there. */
 static void kernel_gradient(const convolution *v, int64_t samples, const real *x, const slopes *from, int accumulate,
                             int64_t begin, int64_t end, real *dw) {
@@ -323,13 +335,7 @@ static void kernel_gradient(const convolution *v, int64_t samples, const real *x
     for (int64_t i = 0; i < samples; i++) {
         const int first = i % CONV_SHARD == 0, is_last = (i + 1) % CONV_SHARD == 0 || i + 1 == samples;
         real *to = i < CONV_SHARD ? total : sums;
-        const real *image = image_around(&v->s, &v->a, x + i * v->x_size, room), *dz = slopes_of(from, v, i, made);
-        if (is_depthwise(v))
-            depthwise_dw(&v->s, v->a.row, image, dz, begin, end, first, to);
-        else if (has_few_rows(v))
-            conv_dw_few(v, image, dz, begin, end, first, to);
-        else
-            conv_dw(v, image, dz, begin, end, first, to);
+        add_sample(v, x, from, i, first, begin, end, room, made, to);
         if (is_last && to == sums) add_row(sums, size, total);
     }
     dw += begin * v->n;
@@ -337,6 +343,26 @@ static void kernel_gradient(const convolution *v, int64_t samples, const real *x
         add_row(total, size, dw);
     else
         copy_row(total, size, dw);
+}
+
+/* Sums [first, last) of those that kernel_gradient adds up, (shards, kernel_size), by themselves. */
+static void kernel_parts(const convolution *v, int64_t samples, const real *x, const slopes *from, int64_t first,
+                         int64_t last, real *parts) {
+    const int64_t size = kernel_size(v), end = at_most(last * CONV_SHARD, samples);
+    real *room = fnn_scratch(convolution_scratch(v)), *made = made_room(v, room);
+    for (int64_t i = first * CONV_SHARD; i < end; i++)
+        add_sample(v, x, from, i, i % CONV_SHARD == 0, 0, size / v->n, room, made, parts + i / CONV_SHARD * size);
+}
+
+/* Rows [begin, end) of their sum, in the order of kernel_gradient. */
+static void add_kernel_parts(const convolution *v, int64_t samples, const real *parts, int accumulate, int64_t begin,
+                             int64_t end, real *dw) {
+    const int64_t size = (end - begin) * v->n;
+    real *to = dw + begin * v->n, *total = accumulate ? fnn_scratch(convolution_scratch(v)) : to;
+    parts += begin * v->n;
+    copy_row(parts, size, total);
+    for (int64_t i = CONV_SHARD; i < samples; i += CONV_SHARD) add_row(parts += kernel_size(v), size, total);
+    if (accumulate) add_row(total, size, to);
 }
 
 /* That of the bias, from dz (samples * repeat, n_out) of all places where it may be other than zero. */
