@@ -211,7 +211,7 @@ class Emulated:
     def _answer(self, asked: bytes, length: int) -> bytes:
         """What the running program answers: the emulator has translated its code once for all calls."""
         if self.running is None:
-            self.says = tempfile.TemporaryFile()
+            self.says = tempfile.TemporaryFile()  # noqa: SIM115, `close` does
             self.running = subprocess.Popen(
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.says, env=self.told
             )
