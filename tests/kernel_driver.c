@@ -159,6 +159,7 @@ int main(int count, char **words) {
         read_arrays(&asked, arrays);
         serve(fnn_isa_kernels(isa, asked.item_size), &asked, arrays);
         write_arrays(&asked, arrays);
+        fflush(stdout); // who asks waits for this answer before the next request
     }
     return 0;
 }

@@ -1,7 +1,8 @@
 """The kernels on other machines: built by a cross compiler, run by an emulator of 64-bit ARM, or by Wine as on Windows.
 
-:class:`Emulated` offers what the tests use of the native backend, so that the same call runs on both. Every call
-starts the machine once, with the arrays on its standard input; :meth:`Emulated.together` puts many into one start.
+:class:`Emulated` offers what the tests use of the native backend, so that the same call runs on both. Arrays
+go to the program's standard input and come back from its output. ARM's runs until :meth:`Emulated.close`; for Windows
+every call starts it once, and :meth:`Emulated.together` puts many into one start.
 """
 
 from __future__ import annotations
@@ -142,6 +143,26 @@ def windows() -> str:
     return folder
 
 
+def _asked(head: bytes, arrays: list) -> bytes:
+    """A call as the program reads it."""
+    return b"".join([head, *(part for array in arrays for part in (struct.pack("<q", array.nbytes), array.tobytes()))])
+
+
+def _answered(arrays: list) -> int:
+    """Bytes of the answer to a call: all its arrays."""
+    return sum(array.nbytes for array in arrays)
+
+
+def _take(arrays: list, came: bytes) -> None:
+    """Put what came into the arrays that can be written."""
+    assert len(came) == _answered(arrays)
+    at = 0
+    for array in arrays:
+        if array.flags.writeable:
+            array[...] = np.frombuffer(came, array.dtype, array.size, at).reshape(array.shape)
+        at += array.nbytes
+
+
 class Emulated:
     """Kernels of another machine behind the functions of the native backend; arrays are changed in place."""
 
@@ -150,6 +171,8 @@ class Emulated:
         self.command = [str(machine.runner), str(program(machine, isas or (isa,), whole)), isa]
         self.told = os.environ | ({"WINEDEBUG": "-all", "WINEPREFIX": windows()} if machine is WINDOWS else {})
         self.waiting: list | None = None
+        self.lasting = machine is not WINDOWS  # one program for all calls
+        self.running: subprocess.Popen | None = None
 
     @contextlib.contextmanager
     def together(self):
@@ -170,26 +193,45 @@ class Emulated:
             self.waiting.append(call)
 
     def _run(self, calls: list) -> None:
-        sent = []
-        for head, arrays in calls:
-            sent.append(head)
-            for array in arrays:
-                sent += [struct.pack("<q", array.nbytes), array.tobytes()]
+        if self.lasting:
+            for head, arrays in calls:
+                _take(arrays, self._answer(_asked(head, arrays), _answered(arrays)))
+            return
         room = tempfile.TemporaryFile
         with room() as asks, room() as answers, room() as says:  # Wine's services would keep a pipe open for long
-            asks.write(b"".join(sent))
+            asks.write(b"".join(_asked(head, arrays) for head, arrays in calls))
             asks.seek(0)
             done = subprocess.run(self.command, stdin=asks, stdout=answers, stderr=says, env=self.told)
             for file in (answers, says):
                 file.seek(0)
             came = answers.read()
             assert done.returncode == 0, says.read().decode(errors="replace")
-        at = 0
-        for array in (array for _, arrays in calls for array in arrays):
-            if array.flags.writeable:
-                array[...] = np.frombuffer(came, array.dtype, array.size, at).reshape(array.shape)
-            at += array.nbytes
-        assert at == len(came)
+        _take([array for _, arrays in calls for array in arrays], came)
+
+    def _answer(self, asked: bytes, length: int) -> bytes:
+        """What the running program answers: the emulator has translated its code once for all calls."""
+        if self.running is None:
+            self.says = tempfile.TemporaryFile()  # noqa: SIM115, `close` does
+            self.running = subprocess.Popen(
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.says, env=self.told
+            )
+        with contextlib.suppress(BrokenPipeError):
+            self.running.stdin.write(asked)
+            self.running.stdin.flush()
+        came = self.running.stdout.read(length)
+        if len(came) < length:
+            self.running.wait()
+            self.says.seek(0)
+            raise AssertionError(f"the program ended with {self.running.returncode}: {self.says.read().decode()}")
+        return came
+
+    def close(self) -> None:
+        """End the program, if it runs."""
+        if self.running is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.running.communicate()
+            self.says.close()
+            self.running = None
 
     def gemm(self, a, b, c, accumulate=False):
         """As the native backend's; ``a`` is dense or the transposed of a dense array."""

@@ -91,7 +91,9 @@ def emulated(request, machine):
         if machine[0] is machines.ARM
         else tuple(isa for isa in ("portable", "avx2", "avx512") if isa in here())
     )
-    return machines.Emulated(*machine, isas, whole)
+    made = machines.Emulated(*machine, isas, whole)
+    yield made
+    made.close()
 
 
 @pytest.fixture
