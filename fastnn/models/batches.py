@@ -18,7 +18,11 @@ from fastnn._kernels.contract import Rows
 
 if TYPE_CHECKING:
     from fastnn._engine.prepare import Arguments
+    from fastnn.models.evaluating import Evaluating
+    from fastnn.models.fitting import Fitting
+    from fastnn.models.predicting import Predicting
 
+Data = tuple[Rows | Stream, Rows | Callable[[int], Stream] | None]  # what trains, and what is evaluated after epochs
 ROWS_AT_ONCE = 4096  # that are evaluated or predicted, of what comes in portions
 IN_BATCHES = {  # what cannot be given beside batches, with the value that is none
     "y": (None, "targets are in the batches: (x, y)"),
@@ -53,7 +57,7 @@ def _kind(x: Any) -> str:
 class Reader:
     """Makes rows of a model's of each batch ``(x, y)`` or ``(x, y, sample_weight)``, all of one form."""
 
-    def __init__(self, model: Any, class_weight: Any = None):
+    def __init__(self, model: Evaluating, class_weight: Any = None):
         self.model, self.class_weight = model, class_weight
         self.form: list[Any] | None = None
         self.labels: tuple[Sequence[str], Sequence[str]] | None = None  # of inputs and outputs, as errors call them
@@ -132,7 +136,7 @@ def _check_pair(batch: Any) -> None:
         raise TypeError(f"a batch is (x, y) or (x, y, sample_weight), got {_described(batch)}")
 
 
-def first_inputs(model: Any, stream: Stream, targets: bool = True) -> Any:
+def first_inputs(model: Predicting, stream: Stream, targets: bool = True) -> Any:
     """The inputs of the first batch, by which a model can be built."""
 
     def check(batch: Any) -> Any:
@@ -155,7 +159,7 @@ def inputs_of(batch: Any) -> Any:
     return batch
 
 
-def for_fit(model: Any, x: Any, class_weight: Any, arguments: Arguments) -> Stream:
+def for_fit(model: Fitting, x: Any, class_weight: Any, arguments: Arguments) -> Stream:
     """The batches of a fit."""
     if isinstance(x, GivesPortions):
         return _portions(model, x, class_weight, arguments)
@@ -166,7 +170,7 @@ def for_fit(model: Any, x: Any, class_weight: Any, arguments: Arguments) -> Stre
     return Stream(source, Reader(model, class_weight), steps, model.epoch)
 
 
-def _portions(model: Any, x: GivesPortions, class_weight: Any, arguments: Arguments) -> Stream:
+def _portions(model: Fitting, x: GivesPortions, class_weight: Any, arguments: Arguments) -> Stream:
     """What a fit reads of data that come in portions."""
     from fastnn._engine.own_shards import OwnStream
     from fastnn._engine.portions import PortionStream
@@ -198,14 +202,14 @@ def begin(stream: Stream, arguments: Arguments, marked: Any) -> None:
     stream.begin(arguments.initial_epoch + 1)
 
 
-def for_evaluate(model: Any, x: Any, steps: int | None, kind: str = "", name: str = "steps") -> Stream:
+def for_evaluate(model: Evaluating, x: Any, steps: int | None, kind: str = "", name: str = "steps") -> Stream:
     """The batches of an evaluation."""
     _check_targets("evaluate", x)
     x = _as_it_stands(model, x)
     return Stream(_bounded(x, steps, name), Reader(model), steps, kind=kind, wraps=False)
 
 
-def for_predict(model: Any, x: Any, steps: int | None) -> Stream:
+def for_predict(model: Predicting, x: Any, steps: int | None) -> Stream:
     """The inputs of a prediction, batch by batch."""
 
     def inputs(batch: Any) -> list[Any]:
@@ -214,7 +218,7 @@ def for_predict(model: Any, x: Any, steps: int | None) -> Stream:
     return Stream(_bounded(_as_it_stands(model, x), steps, "steps"), inputs, steps, wraps=False)
 
 
-def _as_it_stands(model: Any, x: Any) -> Any:
+def _as_it_stands(model: Predicting, x: Any) -> Any:
     """Rows that come in portions in the order of the data, many at a time where no layer remembers a batch."""
     if not isinstance(x, GivesPortions):
         return x
@@ -230,8 +234,8 @@ def _bounded(x: Any, steps: int | None, name: str) -> Source:
 
 
 def fit_data(
-    model: Any, data: Stream | tuple[Any, ...], split: Any, validation_data: Any, arguments: Arguments
-) -> tuple[Rows | Stream, Rows | Callable[[int], Stream] | None]:
+    model: Fitting, data: Stream | tuple[Any, ...], split: Any, validation_data: Any, arguments: Arguments
+) -> Data:
     """What trains and what is evaluated after epochs; ``data`` may be ``x, y, sample_weight, class_weight``."""
     validation, compiled = _validation(model, validation_data, arguments), model.compiled
     if isinstance(data, Stream):
@@ -242,13 +246,12 @@ def fit_data(
     return split_rows(compiled, model.given(*data), 0.0, None)[0], validation
 
 
-def _validation(model: Any, came: Any, arguments: Arguments) -> Given | Callable[[int], Stream] | None:
+def _validation(model: Fitting, came: Any, arguments: Arguments) -> Given | Callable[[int], Stream] | None:
     """What a user gave as ``validation_data``: arrays, or what begins a pass over its batches after an epoch."""
     if came is None:
         return None
     if isinstance(came, tuple | list) or not may_give_batches(came):
-        found: Given | Callable[[int], Stream] | None = model.validation(came)
-        return found
+        return model.validation(came)
     steps = arguments.pace.validation_steps
     if arguments.pace.validation_batch_size is not None:
         raise ValueError(f"fit takes no validation_batch_size beside batches, which {_kind(came)} gives as they come")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
 from fastnn.models.graph import Graph, trace
+
+if TYPE_CHECKING:
+    from fastnn.models.graph import Item
 
 
 class Blueprint(NamedTuple):
@@ -54,7 +57,7 @@ def graph_from(items: Sequence[Any], drawn: Blueprint) -> Graph:
     return trace(edges[: len(drawn.sources)], [edges[number] for number in drawn.outputs])
 
 
-def checked(items: Sequence[Any], sources: Any, calls: Any, outputs: Any) -> Blueprint:
+def checked(items: Sequence[Item], sources: Any, calls: Any, outputs: Any) -> Blueprint:
     """The blueprint that a stranger's numbers are; ``ValueError`` or ``TypeError`` where they name nothing."""
     known = [number("sources", i, len(items)) for i in listed("sources", sources, "numbers")]
     if not known or not all(getattr(items[i], "states_input", False) for i in known) or len(set(known)) < len(known):
@@ -74,7 +77,7 @@ def checked(items: Sequence[Any], sources: Any, calls: Any, outputs: Any) -> Blu
     return Blueprint(known, made, ends)
 
 
-def _options(item: Any, came: Any) -> tuple[str, ...]:
+def _options(item: Item, came: Any) -> tuple[str, ...]:
     known = getattr(item, "options", ())
     if not isinstance(came, list | tuple) or not came or any(word not in known for word in came):
         raise ValueError(f"the options of a call must be among {', '.join(known) or 'none'}, got {shown(came)}")
@@ -88,7 +91,7 @@ def number(name: str, came: Any, end: int) -> int:
     return came
 
 
-def n_outputs(item: Any, options: tuple[str, ...] = ()) -> int:
+def n_outputs(item: Item, options: tuple[str, ...] = ()) -> int:
     """How many edges a call of a layer or model makes."""
     if isinstance(item, Layer):
         return item.n_outputs_of(options)

@@ -8,7 +8,7 @@ not hold (:mod:`fastnn._engine.bookmark`), as JSON whose arrays stand beside the
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from fastnn.models.description import arrays
 from fastnn.models.files import CHECKPOINT, FIT, FORMAT, check_kind, in_order, opened, take_marked, texts
 from fastnn.models.texts import as_text_has, text_of
 
+if TYPE_CHECKING:
+    from fastnn.models.fitting import Fitting
+
+
 RESUME = ("auto", True, False)
 
 
@@ -34,7 +38,7 @@ class Request(NamedTuple):
 
     path: str
     every: Every
-    resume: Any
+    resume: bool | str
 
 
 def check_request(checkpoint: Any, checkpoint_every: Any, resume: Any) -> Request | None:
@@ -105,7 +109,7 @@ def seed_of(path: StrPath) -> int:
     return integer("seed", found.described[-1]["seed"], low=0)
 
 
-def saving(model: Any, request: Request, began: Any, is_first: bool = True) -> Saving:
+def saving(model: Fitting, request: Request, began: Any, is_first: bool = True) -> Saving:
     """What writes the checkpoints of a fit of the model, whose optimizer was as ``began`` says when it began.
 
     Of several ranks only the first writes.
@@ -118,19 +122,19 @@ def saving(model: Any, request: Request, began: Any, is_first: bool = True) -> S
     return Saving(request.every, write)
 
 
-def described_optimizer(model: Any) -> Any:
+def described_optimizer(model: Fitting) -> Any:
     """The optimiser as a fit begins with it."""
     return as_text_has(model.compiled_optimizer.config())
 
 
-def _of_model(model: Any) -> dict[str, Any]:
+def _of_model(model: Fitting) -> dict[str, Any]:
     """What a file of the model does not hold of it."""
     layers = model.layout.layers
     states = [[state.layer, state.number, layers[state.layer].carried[state.number]] for state in model.layout.carried]
     return {"states": states, "backend": model.backend_}
 
 
-def _write(model: Any, path: str, marked: dict[str, Any]) -> None:
+def _write(model: Fitting, path: str, marked: dict[str, Any]) -> None:
     vectors = {name: compact.gathered(model.layout, rows) for name, rows in marked[VECTORS].items()}
     packed, beside = pack("what a checkpoint keeps", {**marked, VECTORS: vectors})
     stored = texts(model, CHECKPOINT, 2, model.metadata) | {"fit": text_of("fit", packed)}

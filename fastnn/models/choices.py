@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
@@ -23,6 +23,10 @@ from fastnn.optimizers import Optimizer
 from fastnn.optimizers.base import FACTORS
 from fastnn.optimizers.names import OptimizerName
 from fastnn.schedules import Schedule, schedule_from_config
+
+if TYPE_CHECKING:
+    from fastnn.models.trainable import Trainable
+
 
 AnyLoss = LossRecord | CustomLoss
 Config = Mapping[str, Any]
@@ -44,7 +48,7 @@ def check_ways(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any, aut
         flag("jit_compile", jit_compile)
 
 
-def optimizer_of(model: Any, came: Any) -> Optimizer:
+def optimizer_of(model: Trainable, came: Any) -> Optimizer:
     """The optimiser, whose factors must be those of layers of the model where these are known already."""
     made = optimizers.get(came)
     if model.built:
@@ -52,7 +56,7 @@ def optimizer_of(model: Any, came: Any) -> Optimizer:
     return made
 
 
-def named_layout(model: Any, optimizer: Optimizer | None) -> Layout:
+def named_layout(model: Trainable, optimizer: Optimizer | None) -> Layout:
     """The layout with the names of its parameters; items that the optimiser knows by name keep theirs, in files too."""
     told = [getattr(optimizer, name, None) or () for name in FACTORS]
     words = {word for names in told for name in names for word in name.split("/")}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import flag, shown
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
+from fastnn.layers.input import InputLayer
 from fastnn.models.graph import trace
 from fastnn.models.instruction import train_alike
 from fastnn.models.model import Model
-from fastnn.models.network import Network
 from fastnn.models.sequential import Sequential
+
+if TYPE_CHECKING:
+    from fastnn.models.graph import Item
 
 
 def clone_model(
@@ -64,11 +67,16 @@ def clone_model(
 class _Cloner:
     """One call of :func:`clone_model`, which clones each layer once."""
 
-    def __init__(self, clone_function: Any, call_function: Any, recursive: bool):
+    def __init__(
+        self,
+        clone_function: Callable[[Item], object] | None,
+        call_function: Callable[..., object] | None,
+        recursive: bool,
+    ):
         self.clone_function, self.call_function, self.recursive = clone_function, call_function, recursive
         self.made: dict[int, Any] = {}
 
-    def clone(self, model: Any) -> Any:
+    def clone(self, model: Model) -> Model:
         made = self._chain(model) if model.is_chain else self._graph(model)
         made.mark(model.trainable)
         if model.given_name is None:
@@ -76,7 +84,7 @@ class _Cloner:
         train_alike(made, model)
         return made
 
-    def _chain(self, model: Sequential) -> Sequential:
+    def _chain(self, model: Model) -> Sequential:
         items = [self._item(item) for item in model.items]
         made = Sequential(items, dtype=model.dtype_policy, backend=model.backend, name=model.given_name)
         if model.built:
@@ -98,7 +106,7 @@ class _Cloner:
         found: Model = made
         return found
 
-    def _called(self, item: Any, call: Call, edges: list[Edge]) -> list[Edge]:
+    def _called(self, item: Item, call: Call, edges: list[Edge]) -> list[Edge]:
         if self.call_function is None:
             return item.called(edges, call.options) if isinstance(item, Layer) else item.called(edges, whole=True)
         came = self.call_function(item, edges[0] if len(edges) == 1 else edges)
@@ -107,21 +115,21 @@ class _Cloner:
             raise TypeError(f"call_function must give the edge that a layer makes, got {shown(came)}")
         return list(listed)
 
-    def _item(self, item: Any) -> Any:
+    def _item(self, item: Item) -> Any:
         if id(item) not in self.made:
             self.made[id(item)] = self._new(item)
         return self.made[id(item)]
 
-    def _new(self, item: Any) -> Any:
-        own = self.clone_function is not None and not getattr(item, "states_input", False)
-        if own and (isinstance(item, Layer) or not self.recursive):
-            made = self.clone_function(item)
-            if not isinstance(made, Layer | Network):
+    def _new(self, item: Item) -> Item:
+        function = None if isinstance(item, InputLayer) else self.clone_function
+        if function is not None and (isinstance(item, Layer) or not self.recursive):
+            made = function(item)
+            if not isinstance(made, Layer | Model):
                 raise TypeError(f"clone_function must give a layer or a model for {item!r}, got {shown(made)}")
             return made
         if not isinstance(item, Layer):
             return self.clone(item)
-        made = copy.copy(item)
+        copied = copy.copy(item)
         if item.given_name is None and item.name:
-            made.rename(item.name)
-        return made
+            copied.rename(item.name)
+        return copied

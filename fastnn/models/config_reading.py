@@ -22,6 +22,7 @@ from fastnn.models.inventory import check_uses, inventory
 from fastnn.models.structure import Structure
 
 if TYPE_CHECKING:
+    from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 MODELS = ("Functional", "Model", "Sequential")
@@ -38,7 +39,7 @@ class Reader:
 
     def __init__(self, custom: Mapping[str, Any] | None = None):
         self.custom = dict(custom or {})
-        self.shared: dict[Any, Any] = {}
+        self.shared: dict[int, Item] = {}
 
     def model(self, entry: Any) -> Model:
         """The model of an entry with a class and a configuration."""
@@ -64,7 +65,7 @@ class Reader:
         check_uses(inventory(made))
         return made
 
-    def _item(self, entry: Any) -> Any:
+    def _item(self, entry: Any) -> Item:
         number = _config_in(entry).get("shared_object_id")
         if type(number) is int and number in self.shared:
             return self.shared[number]
@@ -148,7 +149,7 @@ def compile_as(model: Model, stored: Any, custom: Mapping[str, Any]) -> None:
     model.compile(optimizer, **{name: stored.get(name) for name in named})
 
 
-def _name_in(entry: Any, item: Any) -> str:
+def _name_in(entry: Any, item: Item) -> str:
     name = entry.get("name", item.name)
     if not isinstance(name, str) or name != item.name:
         raise ValueError(f"an entry of layers is named {shown(name)}, and its config {shown(item.name)}")
@@ -163,7 +164,7 @@ def _dtype(config: Any) -> Any:
 
 
 def _drawn(
-    config: Any, entries: Sequence[Any], items: Sequence[Any], known: Sequence[str]
+    config: Any, entries: Sequence[Any], items: Sequence[Item], known: Sequence[str]
 ) -> tuple[Blueprint, tuple[Structure, Structure]]:
     """The calls of a configuration in running order, and the ends of the graph."""
     place = {name: i for i, name in enumerate(known)}
@@ -200,9 +201,9 @@ def _drawn(
     return drawn, (ins, Structure("outputs", out_names or makers, out_form))
 
 
-def _name_of_edge(item: Any, tensor: int) -> str:
+def _name_of_edge(item: Item, tensor: int) -> str:
     """As :attr:`Edge.name` has it."""
-    return f"{item.name}_{tensor}" if tensor and isinstance(item, Layer) else item.name
+    return f"{item.name}_{tensor}" if tensor and isinstance(item, Layer) else str(item.name)
 
 
 def _in_running_order(wanted: Mapping[Key, list[Any]], ready: Mapping[Key, int]) -> list[Key]:

@@ -20,6 +20,7 @@ from fastnn.models.naming import name_items
 from fastnn.models.policies import stored
 
 if TYPE_CHECKING:
+    from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 TENSOR = "__keras_tensor__"
@@ -40,7 +41,7 @@ def serialize(model: Model) -> dict[str, Any]:
     return _entry(model, config_of(model)) | ({} if compiled is None else {"compile_config": compiled})
 
 
-def _entry(item: Any, config: dict[str, Any]) -> dict[str, Any]:
+def _entry(item: Item, config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(item, Layer):
         return layer_definitions.serialize(item)
     kind = "Sequential" if item.is_chain else "Functional"
@@ -52,7 +53,7 @@ def _config(model: Model, shared: dict[int, int]) -> dict[str, Any]:
     return config | (_of_chain(model, shared) if model.is_chain else _of_graph(model, shared))
 
 
-def _item(item: Any, shared: dict[int, int]) -> dict[str, Any]:
+def _item(item: Item, shared: dict[int, int]) -> dict[str, Any]:
     entry = _entry(item, {} if isinstance(item, Layer) else _config(item, shared))
     return entry | ({"shared_object_id": shared[id(item)]} if id(item) in shared else {})
 

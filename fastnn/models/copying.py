@@ -7,7 +7,7 @@ Graph, store and plans are made anew, so that a copy shares nothing with its ori
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 from fastnn.models import compact
 from fastnn.models.blueprint import blueprint, graph_from
@@ -23,7 +23,7 @@ MADE_ANEW = (
 class Copying(Network):
     """A network that can be copied and pickled; every model is."""
 
-    def __copy__(self) -> Any:
+    def __copy__(self) -> Self:
         return copy.deepcopy(self)
 
     def __getstate__(self) -> dict[str, Any]:

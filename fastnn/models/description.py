@@ -14,6 +14,7 @@ import numpy as np
 
 from fastnn._plan.layout import Layout
 from fastnn.layers.base import Layer
+from fastnn.layers.input import InputLayer
 from fastnn.layers.parameter import stated
 from fastnn.models import compact
 from fastnn.models.blueprint import blueprint
@@ -21,16 +22,16 @@ from fastnn.models.instruction import described_training
 from fastnn.models.inventory import check_uses, inventory
 
 if TYPE_CHECKING:
-    from fastnn.models.model import Model
+    from fastnn.models.fitting import Fitting
 
 
-def version_of(model: Model) -> int:
+def version_of(model: Fitting) -> int:
     """The oldest version of the format that can hold a model."""
     plain = model.is_chain and all(isinstance(item, Layer) and item.trainable for item in model.items)
     return 1 if plain and model.trainable and (model.optimizer is None or model.has_loss) else 2
 
 
-def describe(model: Model, version: int) -> dict[str, Any]:
+def describe(model: Fitting, version: int) -> dict[str, Any]:
     """The model as JSON can hold it."""
     if version == 1:
         return _described_chain(model)
@@ -41,10 +42,10 @@ def describe(model: Model, version: int) -> dict[str, Any]:
     return {"dtype": model.dtype_policy, "items": described}
 
 
-def _described_chain(model: Model) -> dict[str, Any]:
+def _described_chain(model: Fitting) -> dict[str, Any]:
     described: dict[str, Any] = {} if model.given_name is None else {"name": model.given_name}
     described |= {
-        "layers": [layer.config() for layer in model.items],
+        "layers": [layer.config() for layer in model.items if isinstance(layer, Layer)],
         "input_shape": list(stated(model.layout.input_shape)),
         "dtype": model.dtype_policy,
         "seed": model.seed,
@@ -59,12 +60,12 @@ def _layer(layer: Layer) -> dict[str, Any]:
     return layer.config() | _chosen_name(layer)
 
 
-def _chosen_name(item: Any) -> dict[str, str]:
+def _chosen_name(item: Layer | Fitting) -> dict[str, str]:
     """A name that no user gave; models that take the layer keep it, and outputs go by it."""
     return {"called": item.name} if item.given_name is None and item.name else {}
 
 
-def _model(model: Model, number: dict[int, int]) -> dict[str, Any]:
+def _model(model: Fitting, number: dict[int, int]) -> dict[str, Any]:
     described: dict[str, Any] = {"class": model.stored_as}
     described |= _chosen_name(model) if model.given_name is None else {"name": model.given_name}
     described |= {} if model.trainable else {"trainable": False}
@@ -81,9 +82,9 @@ def _model(model: Model, number: dict[int, int]) -> dict[str, Any]:
     return described if compiled is None else {**described, "compile": compiled}
 
 
-def arrays(model: Model, version: int) -> dict[str, np.ndarray]:
+def arrays(model: Fitting, version: int) -> dict[str, np.ndarray]:
     """The arrays of a file: parameters, and what optimisers remember."""
-    first = sum(item.states_input for item in model.items) if version == 1 else 0
+    first = sum(isinstance(item, InputLayer) for item in model.items) if version == 1 else 0
     made = dict(zip(names(model.layout, first), model.get_weights(), strict=True))
     for i, item in enumerate(inventory(model) if version > 1 else [model]):
         if isinstance(item, Layer) or item.slots is None or item.optimizer is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from fastnn.models.description import describe
 from fastnn.models.resuming import comparable
 from fastnn.models.texts import as_text_has
 
+if TYPE_CHECKING:
+    from fastnn._engine.fit import Fit
+    from fastnn.models.fitting import Fitting
+
 
 def checked(distribution: Any) -> Distribution:
     """What ``fit`` was given; ``TypeError`` for something else."""
@@ -26,7 +30,7 @@ def checked(distribution: Any) -> Distribution:
     return found
 
 
-def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_size: int) -> Arguments:
+def begin(model: Fitting, distribution: Distribution, arguments: Arguments, batch_size: int) -> Arguments:
     """Have the seed, weights, optimiser's state and counters of the first rank, and its time limit.
 
     Raises
@@ -72,7 +76,7 @@ def begin(model: Any, distribution: Distribution, arguments: Arguments, batch_si
     return replace(arguments, time_limit=limit)
 
 
-def check(distribution: Distribution, fit: Any) -> None:
+def check(distribution: Distribution, fit: Fit) -> None:
     """Raise ``ValueError`` where ranks have other data, or another backend."""
     if distribution.comm.size == 1:  # a look at all data would be for nothing
         return

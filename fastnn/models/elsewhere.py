@@ -25,6 +25,7 @@ from fastnn.schedules import Schedule
 
 if TYPE_CHECKING:
     from fastnn._engine.fit import Fit
+    from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 Data = tuple[Rows, Rows | None]
@@ -139,7 +140,7 @@ def changed(model: Model, has_other_optimizer: bool) -> dict[str, Any]:
     }
 
 
-def _flagged(model: Model) -> list[Any]:
+def _flagged(model: Model) -> list[Item]:
     """What can be frozen: the model, models inside it, and the layers."""
     return [model, *model.graph.models(), *model.layout.layers]
 

@@ -28,6 +28,7 @@ from fastnn.models.rebuilding import rebuild
 from fastnn.models.texts import text_of
 
 if TYPE_CHECKING:
+    from fastnn.models.fitting import Fitting
     from fastnn.models.model import Model
 
 FORMAT, VERSION, CHECKPOINT = "fastnn", 3, 3
@@ -45,7 +46,7 @@ def save(model: Model, path: StrPath, metadata: Mapping[str, Any] | None = None)
     write_atomically(name, in_order(arrays(model, version), texts(model, version, version, told)))
 
 
-def texts(model: Model, version: int, described: int, metadata: Mapping[str, Any]) -> dict[str, str]:
+def texts(model: Fitting, version: int, described: int, metadata: Mapping[str, Any]) -> dict[str, str]:
     """The texts of a file of this version, the model in words of the version ``described``."""
     return {
         "format": FORMAT,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
@@ -21,8 +22,14 @@ from fastnn.models import batches
 from fastnn.models.evaluating import Evaluating
 from fastnn.models.single import Single
 
+if TYPE_CHECKING:
+    from fastnn._engine.fit import Fit
+    from fastnn._engine.prepare import Arguments
+    from fastnn._engine.stop import Stop
+    from fastnn.models.checkpoints import Found, Request
 
-def _requested(callbacks: Any, checkpoint: Any, checkpoint_every: Any, resume: Any) -> Any:
+
+def _requested(callbacks: Any, checkpoint: Any, checkpoint_every: Any, resume: Any) -> Request | None:
     """What is asked for of checkpoints, which most fits do without; None for nothing."""
     if callbacks is None and checkpoint is None and (checkpoint_every, resume) == ("1 epoch", "auto"):
         return None
@@ -31,7 +38,7 @@ def _requested(callbacks: Any, checkpoint: Any, checkpoint_every: Any, resume: A
     return checkpoints.requested(callbacks, checkpoint, checkpoint_every, resume)
 
 
-def _found(request: Any) -> Any:
+def _found(request: Request) -> Found | None:
     from fastnn.models import checkpoints
 
     return checkpoints.find(request)
@@ -41,6 +48,7 @@ class Fitting(Evaluating):
     """A network that is trained on data; :class:`fastnn.Model` is."""
 
     history: History | None
+    metadata: dict[str, str]
     _singles: Single | None = None  # goes with the plans
 
     def _drop_plans(self) -> None:
@@ -172,10 +180,16 @@ class Fitting(Evaluating):
                     in_fit.enter_context(exclusive.training(self.store))
                 given = batches.fit_data(self, stream or data, validation_split, validation_data, arguments)
                 fit = self.going_on(given, arguments, request, found)
-            made: History = fit()
-            return made
+            return fit()
 
-    def going_on(self, given: Any, arguments: Any, request: Any, found: Any, stop: Any = None) -> Any:
+    def going_on(
+        self,
+        given: batches.Data,
+        arguments: Arguments,
+        request: Request | None,
+        found: Found | None,
+        stop: Stop | None = None,
+    ) -> Fit:
         """:meth:`prepared`, of a fit that writes the checkpoints of a request, and goes on from the one found."""
         if request is None:
             return self.prepared(given, arguments, stop)
@@ -188,7 +202,7 @@ class Fitting(Evaluating):
             marked = None if found is None else found.marked
             return self.prepared(given, replace(arguments, backend=backend, saving=writes, marked=marked), stop)
 
-    def prepared(self, data: tuple[Any, Any], arguments: Any, stop: Any = None) -> Any:
+    def prepared(self, data: batches.Data, arguments: Arguments, stop: Stop | None = None) -> Fit:
         """The fit on rows that are checked, or a stream, and on what validates; ready to be called."""
         trainee, (training, validation) = self.trainee, data
         arguments = replace(arguments, usual_rows=self.batch_rows)
@@ -200,7 +214,7 @@ class Fitting(Evaluating):
             arguments = distributing.begin(self, together, arguments, size)
             trainee = self.trainee  # with the seed of the first rank
 
-        def choose(plan: Plan) -> Any:
+        def choose(plan: Plan) -> ModuleType:
             self.backend_, module = _kernels.select(plan, arguments.backend or self.backend)
             return module
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from fastnn._base.reprs import counted
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.input import InputLayer
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
+
+    Item: TypeAlias = Layer | Model  # what may be called in a graph
 
 
 @dataclass(frozen=True)
@@ -32,15 +37,15 @@ class Graph:
     inputs: tuple[Edge, ...]
     outputs: tuple[Edge, ...]
     calls: tuple[Call, ...]
-    items: tuple[Any, ...]
-    sources: tuple[Any, ...]
+    items: tuple[Item, ...]
+    sources: tuple[InputLayer, ...]
 
-    def models(self) -> list[Any]:
+    def models(self) -> list[Model]:
         """The models inside, at any depth."""
         own = [item for item in self.items if not isinstance(item, Layer)]
         return own + [inner for item in own for inner in item.graph.models()]
 
-    def edges_of(self, item: Any) -> list[Edge]:
+    def edges_of(self, item: Item) -> list[Edge]:
         """What the uses of a layer or model make; of the layer of an input, its edge."""
         made = [edge for call in self.calls if call.item is item for edge in call.outputs]
         return made or [edge for edge, source in zip(self.inputs, self.sources, strict=True) if source is item]
@@ -103,7 +108,7 @@ class _Walk:
         self.inputs = {edge: _source(edge, i) for i, edge in enumerate(inputs)}
         self.calls: list[Call] = []
         self.rank: dict[int, int] = {}  # of an item, by id: when it was first met
-        self.items: dict[int, Any] = {}
+        self.items: dict[int, Item] = {}
         self.read: set[Edge] = set()
         self._done: set[Call] = set()
 
@@ -130,25 +135,26 @@ class _Walk:
             waiting.append((edge, True))
             waiting += [(before, False) for before in reversed(call.inputs)]
 
-    def source(self, edge: Edge) -> Any:
+    def source(self, edge: Edge) -> Item:
         """What makes an edge in this graph: of its inputs that is a layer that only states their shape."""
-        return self.inputs.get(edge, edge.call.item)
+        found: Item = self.inputs.get(edge, edge.call.item)
+        return found
 
-    def meet(self, item: Any, rank: int) -> None:
+    def meet(self, item: Item, rank: int) -> None:
         """List an item, when it is met for the first time."""
         self.rank.setdefault(id(item), rank)
         self.items.setdefault(id(item), item)
 
 
-def _source(edge: Edge, number: int) -> Any:
+def _source(edge: Edge, number: int) -> InputLayer:
     """The layer of an input; an edge in the middle of another graph gets one of its own."""
     item = edge.call.item
-    if getattr(item, "states_input", False):
+    if isinstance(item, InputLayer):
         return item
     return InputLayer(edge.sizes, name=f"input_of_{edge.name}" if number == 0 else f"input_of_{edge.name}_{number}")
 
 
-def _by_depth(inputs: Sequence[Edge], walk: _Walk) -> list[Any]:
+def _by_depth(inputs: Sequence[Edge], walk: _Walk) -> list[Item]:
     """Items by their distance from the outputs, the farthest first, then by when they were met."""
     depth: dict[int, int] = {}
     of_maker: dict[Call | Edge, int] = {}  # of a call, and of an input, which may stand in the middle of another graph

@@ -11,10 +11,11 @@ from fastnn._base.arrays import listed
 from fastnn.models.texts import as_text_has
 
 if TYPE_CHECKING:
+    from fastnn.models.fitting import Fitting
     from fastnn.models.model import Model
 
 
-def described_training(model: Model) -> dict[str, Any] | None:
+def described_training(model: Fitting) -> dict[str, Any] | None:
     """How a compiled model is trained, as JSON can hold it; of several outputs, lists with an entry for each."""
     if model.optimizer is None:
         return None

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import shown
 from fastnn.layers.base import Layer
+
+if TYPE_CHECKING:
+    from fastnn.models.fitting import Fitting
+
 
 MOST_REPEATS = 10_000  # uses of layers beyond ten for each that is listed; few lines could mean more than memory holds
 MOST_LEVELS = 100  # of models in models, far from where Python's stack ends
 
 
-def inventory(model: Any) -> list[Any]:
+def inventory(model: Fitting) -> list[Layer | Fitting]:
     """Each layer and model in a model, a model after all that is in it, so that the last is the model itself."""
-    found: dict[int, Any] = {}
+    found: dict[int, Layer | Fitting] = {}
 
-    def visit(item: Any) -> None:
+    def visit(item: Layer | Fitting) -> None:
         if id(item) not in found:
             for inner in () if isinstance(item, Layer) else item.items:
                 visit(inner)
@@ -26,7 +30,7 @@ def inventory(model: Any) -> list[Any]:
     return list(found.values())
 
 
-def check_uses(items: Sequence[Any]) -> None:
+def check_uses(items: Sequence[Layer | Fitting]) -> None:
     """``ValueError`` where models in models are very deep, or mean very many more uses of layers than are listed.
 
     A model that calls another one twice, which calls a third one twice, and so on: forty of them are 2**40 layers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -262,7 +263,7 @@ class OwnLoops(Trainable):
             found = self._loops = Prepared(self)
         return found
 
-    def _module(self, plan: Plan, backend: str | None = None) -> Any:
+    def _module(self, plan: Plan, backend: str | None = None) -> ModuleType:
         """The backend that runs a plan, of a call that may name one."""
         name, module = _kernels.select(plan, backend or self.backend)
         if name != self.backend_:

@@ -154,7 +154,7 @@ def _edges(argument: str, came: Any) -> list[Edge]:
 
 
 def _find_ends(graph: Graph, inputs: Any, outputs: Any) -> tuple[Structure, Structure]:
-    sources = tuple(source.name for source in graph.sources)
+    sources = tuple(str(source.name) for source in graph.sources)
     makers = tuple(edge.name for edge in graph.outputs)
     return _structure("inputs", inputs, sources), _structure("outputs", outputs, makers)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastnn.models.graph import Item
 
 
-def check_names(items: Sequence[Any]) -> None:
+def check_names(items: Sequence[Item]) -> None:
     """``ValueError`` when a user gave one name to two layers of a model."""
     seen: set[str] = set()
     for item in items:
@@ -17,19 +20,21 @@ def check_names(items: Sequence[Any]) -> None:
             seen.add(item.given_name)
 
 
-def name_items(items: Sequence[Any]) -> None:
+def name_items(items: Sequence[Item]) -> None:
     """Give those without a name one of their kind: dense, dense_1, ...; a name chosen elsewhere stays if it is free."""
     taken = {item.given_name for item in items if item.given_name}
     counts: dict[str, int] = {}  # of each kind, the numbers that are in use
     for item in items:
         if item.given_name:
             continue
-        if item.name is None or item.name in taken:
-            item.rename(_free(getattr(item, "UNNAMED", None) or snake_case(type(item).__name__), taken, counts))
-        taken.add(item.name)
+        name = item.name
+        if name is None or name in taken:
+            name = _free(getattr(item, "UNNAMED", None) or snake_case(type(item).__name__), taken, counts)
+            item.rename(name)
+        taken.add(name)
 
 
-def keep_names(items: Sequence[Any], names: Sequence[str | None]) -> None:
+def keep_names(items: Sequence[Item], names: Sequence[str | None]) -> None:
     """Give items that have no name of a user's those that a model chose for them before."""
     for item, name in zip(items, names, strict=True):
         if name is not None and item.given_name is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,10 @@ from fastnn.models.graph import Flat, Graph, flatten
 from fastnn.models.naming import check_names, name_items
 from fastnn.models.outline import Outline
 from fastnn.models.policies import check_layer, check_models
-from fastnn.models.store import Moves, Store, settle
+from fastnn.models.store import Moves, Renewed, Store, settle
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 NOTHING: frozenset[int] = frozenset()
 MOST_IDS = 2**24  # whole numbers that float32 tells apart
@@ -66,10 +69,10 @@ class Network(Outline):
         self._graph: Graph | None = None
         self._layout: Layout | None = None
         self._frozen: tuple[int, Layout | None, frozenset[int]] = 0, None, NOTHING  # found when, of what
-        self._inner: list[Any] = []  # the models inside, at any depth
+        self._inner: list[Model] = []  # the models inside, at any depth
         self._new: list[Layer] = []  # that got their weights when this model was built
         self._read_by: weakref.WeakSet[Edge] = weakref.WeakSet()  # outputs of its calls
-        self._predictors: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._predictors: weakref.WeakSet[Renewed] = weakref.WeakSet()
         self._drop_plans()
 
     # -- what may be set ------------------------------------------------------------------------
@@ -175,8 +178,7 @@ class Network(Outline):
         new = [layer for layer in flat.layers if layer.place is None]
         store = settle(flat.layers, parameters, self._store, self._draw)
         name_items(graph.items)
-        self._inner = graph.models()
-        self._graph, self._new = graph, new
+        self._graph, self._new, self._inner = graph, new, graph.models()
         self._join(store)
         self._drop_plans()
         self._layout = self._placed(layout)  # last: another thread takes a model that has one for ready
@@ -249,7 +251,7 @@ class Network(Outline):
         layout = self.layout
         at, of, found = self._frozen
         if at != freezing.latest or of is not layout:
-            flags = [self._trainable, *(part.trainable for part in (*layout.layers, *self._inner))]
+            flags = [part.trainable for part in layout.layers] + [part.trainable for part in (self, *self._inner)]
             found = NOTHING if all(flags) else frozenset(flatten(self.graph, self._trainable).frozen)
             self._frozen = freezing.latest, layout, found
         return found

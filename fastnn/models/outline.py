@@ -16,6 +16,7 @@ from fastnn.models.texts import as_text_has
 from fastnn.models.weights import Weights
 
 if TYPE_CHECKING:
+    from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 
@@ -33,7 +34,7 @@ class Outline(Weights):
         raise NotImplementedError
 
     @property
-    def items(self) -> list[Any]:
+    def items(self) -> list[Item]:
         """All layers, and models inside this one, also those that only state the shape of an input."""
         return list(self._graph.items) if self._graph else []
 
@@ -93,7 +94,7 @@ class Outline(Weights):
             if not -len(layers) <= integer("index", index) < len(layers):
                 raise ValueError(f"index must be below {len(layers)}, the number of layers, got {index}")
             return layers[index]
-        return lookup("layer", name, {layer.name: layer for layer in self.items})
+        return lookup("layer", name, {str(layer.name): layer for layer in self.items})
 
     @property
     def _built_layout(self) -> Layout:
@@ -199,7 +200,7 @@ class Outline(Weights):
         text = summary(cast("Model", self), line_length)
         for item in self.items if expand_nested else ():
             if isinstance(item, Outline):
-                text += "\n\n" + summary(cast("Model", item), line_length)
+                text += "\n\n" + summary(item, line_length)
         (print_fn or print)(text)
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,8 +30,11 @@ from fastnn.models.structure import Structure
 from fastnn.models.texts import as_text_has
 
 if TYPE_CHECKING:
+    from fastnn._base.types import DtypeLike
+    from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
+_Named = TypeVar("_Named", bound="Item")
 NOTHING: Mapping[str, Any] = {}
 FORMS = ("one", "list", "dict")
 
@@ -41,20 +44,15 @@ class Draft(NamedTuple):
 
     Attributes
     ----------
-    items, stored : layers and models, the last of which is the whole, and what the file says of each.
+    items, stored : layers and models, the last of which is the ``whole``, and what the file says of each.
     layout, names : of the parameters of the whole, and of their arrays in the file.
     """
 
-    items: list[Any]
+    items: list[Item]
     stored: list[dict[str, Any]]
     layout: Layout
     names: list[str]
-
-    @property
-    def whole(self) -> Model:
-        """The model of the file."""
-        found: Model = self.items[-1]
-        return found
+    whole: Model
 
     @property
     def models(self) -> list[tuple[int, Model, dict[str, Any]]]:
@@ -106,11 +104,11 @@ def _drafted_chain(described: dict[str, Any], custom: Mapping[str, Any]) -> Draf
         raise TypeError(f"loss must be an object, got {shown(described['compile']['loss'])}")
     layout = lay_out(layers, shape)
     model = Sequential(dtype=_dtype(described), seed=_seed(described), name=described.get("name"))
-    return Draft([model], [described], layout, names(layout))
+    return Draft([model], [described], layout, names(layout), model)
 
 
 def _drafted_graph(described: dict[str, Any], custom: Mapping[str, Any]) -> Draft:
-    items: list[Any] = []
+    items: list[Item] = []
     kept = listed("items", described["items"], "items")
     for stored in kept:
         is_model = isinstance(stored, dict) and stored.get("class") in ("Model", "Sequential")
@@ -120,7 +118,7 @@ def _drafted_graph(described: dict[str, Any], custom: Mapping[str, Any]) -> Draf
     if not items or isinstance(items[-1], Layer):
         raise ValueError("the last of its items must be the model")
     layout = items[-1].sketch()
-    return Draft(items, kept, layout, names(layout))
+    return Draft(items, kept, layout, names(layout), items[-1])
 
 
 def _layer_of(stored: Any, custom: Mapping[str, Any]) -> Layer:
@@ -132,7 +130,7 @@ def _layer_of(stored: Any, custom: Mapping[str, Any]) -> Layer:
     return found
 
 
-def _named(item: Any, stored: dict[str, Any]) -> Any:
+def _named(item: _Named, stored: dict[str, Any]) -> _Named:
     if "called" in stored:
         if not (isinstance(stored["called"], str) and stored["called"]):
             raise TypeError(f"a name must be a text, got {shown(stored['called'])}")
@@ -140,7 +138,7 @@ def _named(item: Any, stored: dict[str, Any]) -> Any:
     return item
 
 
-def _model_of(stored: dict[str, Any], before: Sequence[Any], dtype: Any) -> Any:
+def _model_of(stored: dict[str, Any], before: Sequence[Item], dtype: DtypeLike) -> Model:
     from fastnn.models.model import Model
     from fastnn.models.sequential import Sequential
 
@@ -155,7 +153,7 @@ def _model_of(stored: dict[str, Any], before: Sequence[Any], dtype: Any) -> Any:
         return chain
     drawn = checked(items, stored["sources"], stored["calls"], stored["outputs"])
     ends = _ends("inputs", stored, len(drawn.sources)), _ends("outputs", stored, len(drawn.outputs))
-    model = _named(Model.waiting(dtype, seed, name=name), stored)
+    model: Model = _named(Model.waiting(dtype, seed, name=name), stored)
     model.mark(stored.get("trainable", True))
     model.draft(graph_from(items, drawn), ends)
     return model

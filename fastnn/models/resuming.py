@@ -11,7 +11,7 @@ import copy
 import warnings
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,9 +28,12 @@ from fastnn.models.instruction import own_schedule
 from fastnn.models.texts import as_text_has
 from fastnn.schedules import Schedule
 
+if TYPE_CHECKING:
+    from fastnn.models.fitting import Fitting
+
 
 @contextlib.contextmanager
-def restored(model: Any, found: Found | None) -> Iterator[None]:
+def restored(model: Fitting, found: Found | None) -> Iterator[None]:
     """A block at whose beginning the model has the state of a checkpoint; an error brings back its own.
 
     Raises
@@ -72,7 +75,7 @@ def _refused(path: str, error: BaseException) -> ValueError:
     return ValueError(f"{path} cannot be gone on from: {in_a_line(error)}; {mend}")
 
 
-def _check_same(model: Any, found: Found) -> None:
+def _check_same(model: Fitting, found: Found) -> None:
     ours = comparable(as_text_has(describe(model, 2))["items"])
     differs = difference(comparable(found.described), ours)
     if differs:
@@ -103,7 +106,7 @@ def comparable(items: Any) -> list[Any]:
     return found
 
 
-def _kept(model: Any) -> dict[str, Any]:
+def _kept(model: Fitting) -> dict[str, Any]:
     """What a checkpoint changes of a model."""
     state, optimizer = model.state, model.compiled_optimizer
     rate = optimizer.learning_rate
@@ -117,7 +120,7 @@ def _kept(model: Any) -> dict[str, Any]:
     }
 
 
-def _give_back(model: Any, before: dict[str, Any]) -> None:
+def _give_back(model: Fitting, before: dict[str, Any]) -> None:
     state, optimizer = model.state, model.compiled_optimizer
     state.params[...] = before["params"]
     vars(state).update(before["state"])
@@ -130,7 +133,7 @@ def _give_back(model: Any, before: dict[str, Any]) -> None:
         layer.carry(arrays_before)
 
 
-def _take(model: Any, found: Found) -> None:
+def _take(model: Fitting, found: Found) -> None:
     """Have the weights, the optimiser's state and numbers, the counters and the seed of a checkpoint."""
     stored, state = found.described[-1], model.state
     seed = integer("seed", stored["seed"], low=0)
@@ -155,7 +158,7 @@ def _slot_names(found: Found, n_slots: int) -> list[str]:
     return wanted if all(name in found.arrays for name in wanted) else []
 
 
-def _take_optimizer(model: Any, stored: dict[str, Any]) -> None:
+def _take_optimizer(model: Fitting, stored: dict[str, Any]) -> None:
     """Have the optimiser's numbers, which callbacks and schedules change, in the objects that are there."""
     optimizer = model.compiled_optimizer
     is_own = own_schedule(stored)  # it keeps what it has, and what it remembers comes from where the fit stood
@@ -174,7 +177,7 @@ def _copy_fields(of: Any, to: Any, but: str = "") -> None:
             setattr(to, field.name, getattr(of, field.name))
 
 
-def backend_of(model: Any, found: Found | None, asked: str | None) -> str | None:
+def backend_of(model: Fitting, found: Found | None, asked: str | None) -> str | None:
     """The backend that goes on: the one asked for, or without one the checkpoint's, for its bits."""
     wanted = asked or model.backend
     if found is None:

@@ -22,7 +22,6 @@ from fastnn.models import changing, stack
 from fastnn.models.graph import trace
 from fastnn.models.model import Model
 from fastnn.models.naming import keep_names, name_items
-from fastnn.models.network import Network
 from fastnn.models.structure import Structure
 
 
@@ -62,7 +61,7 @@ class Sequential(Model):
     """
 
     UNNAMED, stored_as = "sequential", "Sequential"
-    _ends_of: Any = None  # names of the ends, and their structures
+    _ends_of: tuple[tuple[str, str], tuple[Structure, Structure]] | None = None  # by the names of the ends
     is_chain = True
 
     if TYPE_CHECKING:  # it has one output
@@ -80,7 +79,7 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Iterable[Layer | Network | Edge] | None = None,
+        layers: Iterable[Layer | Model | Edge] | None = None,
         *,
         dtype: DtypeLike = "float32",
         seed: int | None = None,
@@ -91,7 +90,7 @@ class Sequential(Model):
     ):
         if unknown:
             refuse("Sequential", unknown, ("layers", "dtype", "seed", "backend", "name", "trainable"))
-        self._items: list[Any] = []
+        self._items: list[Layer | Model] = []
         self._edges: list[Edge] = []  # the input, then what each item makes
         self._begin(dtype, seed, backend, name)
         given = listed("layers", () if layers is None else layers, "layers of fastnn.layers")
@@ -102,7 +101,7 @@ class Sequential(Model):
     # -- layers ---------------------------------------------------------------------------------
 
     @property
-    def items(self) -> list[Any]:
+    def items(self) -> list[Layer | Model]:
         """All layers and models, with the InputLayer where one is listed."""
         return list(self._items)
 
@@ -125,20 +124,19 @@ class Sequential(Model):
         """An InputLayer that is listed counts."""
         return int(self._states_input)
 
-    def add(self, layer: Layer | Network) -> None:
+    def add(self, layer: Layer | Model) -> None:
         """Append ``layer``, a layer or a model. Layers that are there keep their weights; training begins anew."""
         self._stack([*self._items, stack.item_of(layer)])
 
-    def pop(self) -> Layer | Network:
+    def pop(self) -> Layer | Model:
         """Take the last layer (or model) off and return it; it and the others keep their weights."""
         if not self.layers:
             raise ValueError("the model has no layer to pop")
-        gone = self._items[-1]
-        self._stack(self._items[:-1])
-        found: Layer | Network = gone
-        return found
+        *rest, gone = self._items
+        self._stack(rest)
+        return gone
 
-    def _stack(self, items: list[Any]) -> None:
+    def _stack(self, items: list[Layer | Model]) -> None:
         """Have these layers, built where the input's shape is known; an error changes nothing."""
         exclusive.check_idle(self.store, "add or pop")
         if self.is_part:
@@ -196,7 +194,7 @@ class Sequential(Model):
         edges, made, unbuilt = kept or [self._source(shape).edge], [], []
         try:
             for item in self._items[len(edges) - 1 + self._states_input :]:
-                if isinstance(item, Network) and not item.built:
+                if isinstance(item, Model) and not item.built:
                     unbuilt.append(item)
                 edges = [*edges, item(edges[-1])]
                 made.append((item, edges[-1].call))
@@ -209,7 +207,8 @@ class Sequential(Model):
         self._built_here = weakref.WeakSet(unbuilt)
 
     def _source(self, shape: Shape) -> InputLayer:
-        return self._items[0] if self._states_input else InputLayer(shape)
+        first = self._items[0] if self._items else None
+        return first if isinstance(first, InputLayer) else InputLayer(shape)
 
     def _kept_edges(self, shape: Shape) -> list[Edge]:
         """The edges of before as far as the same items made them."""
@@ -224,11 +223,11 @@ class Sequential(Model):
             kept.append(edge)
         return kept
 
-    def _undo(self, made: list[tuple[Any, Call]], unbuilt: list[Any]) -> None:
+    def _undo(self, made: list[tuple[Layer | Model, Call]], unbuilt: Sequence[Model]) -> None:
         for item, call in made:
             item.forget_calls((call,))
-        for item in unbuilt:
-            item.take_down()
+        for model in unbuilt:
+            model.take_down()
 
     def _forget_calls(self, calls: Iterable[Call]) -> None:
         for call in calls:
@@ -244,7 +243,7 @@ class Sequential(Model):
         self._edges, self._graph, self._layout = [], None, None
         self._drop_plans()
 
-    def draft(self, items: list[Any], shape: Shape) -> None:  # type: ignore[override]  # a chain has no graph yet
+    def draft(self, items: list[Layer | Model], shape: Shape) -> None:  # type: ignore[override]  # a chain has no graph yet
         """Have layers and models, called one after the other, and no parameters yet: :meth:`settle_in` gives them."""
         self._items = items
         if not self.layers:
@@ -273,19 +272,18 @@ class Sequential(Model):
 
     @property
     def ends(self) -> tuple[Structure, Structure]:
-        output = self._items[-1].name if self._items else "output"
-        source = self._items[0].name if self._states_input else "input"
+        output = str(self._items[-1].name) if self._items else "output"
+        source = str(self._items[0].name) if self._states_input else "input"
         kept = self._ends_of  # names may change while a model around this one is made
         if kept is None or kept[0] != (source, output):
             made = Structure("inputs", (source,), "one"), Structure("outputs", (output,), "one")
             self._ends_of = kept = (source, output), made
-        found: tuple[Structure, Structure] = kept[1]
-        return found
+        return kept[1]
 
     # -- copies ---------------------------------------------------------------------------------
 
-    def _structure_to_copy(self) -> Any:
-        return self._edges[0].sizes if self._edges else None, [item.name for item in self._items]
+    def _structure_to_copy(self) -> tuple[Shape | None, list[str]]:
+        return self._edges[0].sizes if self._edges else None, [str(item.name) for item in self._items]
 
     def _restore(self, structure: Any) -> None:
         shape, names = structure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Single:
         if found is None or not found.fits:
             model.compiled_optimizer.check()
 
-            def choose(plan: Plan) -> Any:
+            def choose(plan: Plan) -> ModuleType:
                 model.backend_, module = _kernels.select(plan, model.backend)
                 return module
 

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.reprs import cut
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
 from fastnn.layers.input import InputLayer
 from fastnn.layers.parameter import Shape
+from fastnn.models.model import Model
 from fastnn.models.naming import check_names
-from fastnn.models.network import Network
 from fastnn.models.policies import check_models
 
+if TYPE_CHECKING:
+    from fastnn.models.graph import Item
+    from fastnn.models.sequential import Sequential
 
-def item_of(came: Any) -> Any:
+
+def item_of(came: Any) -> Item:
     """What a user put into the list: a layer, a model, or the edge of an input for its layer."""
     if isinstance(came, Edge) and isinstance(came.call.item, InputLayer):
         return came.call.item
-    if not isinstance(came, Layer | Network):
+    if not isinstance(came, Layer | Model):
         raise TypeError(f"a model takes layers of fastnn.layers, got {cut(' '.join(repr(came).split()))}")
     return came
 
 
-def check(model: Any, items: Sequence[Any]) -> None:
+def check(model: Sequential, items: Sequence[Item]) -> None:
     """``ValueError`` where a Sequential cannot have these layers and models."""
     for i, item in enumerate(items):
         if item is model:
@@ -43,12 +47,12 @@ def check(model: Any, items: Sequence[Any]) -> None:
     check_names(items)
 
 
-def has(item: Any, other: Any) -> bool:
+def has(item: Item, other: Item) -> bool:
     """Whether an item is the other one, or a model that has it."""
-    return item is other or (isinstance(item, Network) and any(has(inner, other) for inner in item.items))
+    return item is other or (isinstance(item, Model) and any(has(inner, other) for inner in item.items))
 
 
-def shape_of(items: Sequence[Any]) -> Shape | None:
+def shape_of(items: Sequence[Item]) -> Shape | None:
     """The shape of a sample, where the first of the items knows it."""
     if not items:
         return None

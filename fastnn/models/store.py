@@ -13,13 +13,14 @@ import contextlib
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from fastnn._engine import exclusive
 from fastnn._plan.layout import padded
 from fastnn._plan.memory import aligned
+from fastnn._plan.plan import Plan
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import Parameter
 from fastnn.layers.place import Place
@@ -30,6 +31,13 @@ class Member(Protocol):
 
     def moved(self, store: Store, moves: Moves) -> None:
         """Take over that its parameters stand elsewhere."""
+
+
+class Renewed(Protocol):
+    """A predictor, which follows its model."""
+
+    def renew(self, plan: Plan) -> None:
+        """Take over that parameters stand elsewhere."""
 
 
 class Moves(NamedTuple):
@@ -58,7 +66,7 @@ class Store:
     def __init__(self, dtype: np.dtype):
         self.params = aligned(0, dtype)
         self.places: list[weakref.ref[Place]] = []
-        self.members: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.members: weakref.WeakSet[Member] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"<Store of {len(self.params)} numbers, {self.params.dtype}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from fastnn._base.arguments import integer
 from fastnn._base.reprs import cut
 
 if TYPE_CHECKING:
+    from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 ELSEWHERE = ("units", "input_shape", "shape", "name")  # arguments that other columns show
@@ -98,7 +99,7 @@ def in_bytes(count: int) -> str:
     return f"{count / 1024:.1f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
 
 
-def _settings(layer: Any) -> str:
+def _settings(layer: Item) -> str:
     if not hasattr(layer, "settings"):  # a model
         return ""
     given = {name: text for name, text in layer.settings().items() if name not in ELSEWHERE}

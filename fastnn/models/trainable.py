@@ -38,12 +38,12 @@ class Trainable(Copying):
     """What :meth:`compile` chooses; :class:`fastnn.Model` trains with it."""
 
     SETTABLE = Copying.SETTABLE | {"epoch", "optimizer", "reduction", "slots", "step"}
-    metrics: list[Any]
-    weighted_metrics: list[Any]
+    metrics: list[Metric] | list[list[Metric]]
+    weighted_metrics: list[Metric] | list[list[Metric]]
     loss_weights: Any
     epoch, step, slots = attribute("epoch"), attribute("step"), attribute("slots")
     _plans: PlanCache
-    _whole: Any = None  # of what serves one length, the model of all lengths
+    _whole: Self | None = None  # of what serves one length, the model of all lengths
 
     def __init__(self, dtype: Any, seed: int | None, name: str | None):
         super().__init__(dtype, seed, name)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._plan.layout import Layout
 from fastnn.layers.base import Layer
 from fastnn.models.graph import Graph
+
+if TYPE_CHECKING:
+    from fastnn.models.graph import Item
+    from fastnn.models.network import Network
+
 
 Place = Callable[[Sequence[Any]], Any]  # from the arrays of a plan to what a user gets under one name
 
@@ -18,17 +23,17 @@ def named_values(graph: Graph, listed: Collection[int]) -> tuple[dict[str, Place
     ``listed`` are the ids of the input layers whose values are wanted.
     """
     walk = _Walk(graph)
-    named: dict[str, tuple[Any, list[int]]] = {}
+    named: dict[str, tuple[Item, list[int]]] = {}
     for number, source in enumerate(graph.sources):
         if id(source) in listed:
-            named[source.name] = source, [number]
+            named[str(source.name)] = source, [number]
     named |= {name: (item, edges) for name, item, edges in walk.calls}
     outputs = tuple(dict.fromkeys(edge for _, edges in named.values() for edge in edges))
     at = {edge: i for i, edge in enumerate(outputs)}
     return {name: _place(item, [at[edge] for edge in edges]) for name, (item, edges) in named.items()}, outputs
 
 
-def _place(item: Any, numbers: list[int]) -> Place:
+def _place(item: Item, numbers: list[int]) -> Place:
     if isinstance(item, Layer):
         return lambda arrays: arrays[numbers[0]]
     return lambda arrays: item.ends[1].join([arrays[number] for number in numbers])
@@ -42,7 +47,7 @@ def parameter_names(graph: Graph, layout: Layout) -> list[str]:
     return [f"{first[id(layout.layers[v.layer])]}/{v.parameter.name}" for v in layout.variables]
 
 
-def watched(model: Any) -> list[Any]:
+def watched(model: Network) -> list[Item]:
     """All layers and models in a model."""
     found, waiting = [], list(model.items)
     while waiting:
@@ -61,13 +66,13 @@ class _Walk:
     """
 
     def __init__(self, graph: Graph):
-        self.calls: list[tuple[str, Any, list[int]]] = []
+        self.calls: list[tuple[str, Item, list[int]]] = []
         self.count = len(graph.inputs)
         self._expand(graph, list(range(self.count)), "")
 
     def _expand(self, graph: Graph, came: Sequence[int], prefix: str) -> list[int]:
         made = dict(zip(graph.inputs, came, strict=True))
-        taken, seen = {item.name for item in graph.items}, set()
+        taken, seen = {str(item.name) for item in graph.items}, set()
         for call in graph.calls:
             name = _next(call.item.name, taken) if id(call.item) in seen else call.item.name
             seen.add(id(call.item))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
@@ -21,6 +21,7 @@ from fastnn.models.rebuilding import draft
 from fastnn.models.texts import text_of
 
 if TYPE_CHECKING:
+    from fastnn.models.graph import Item
     from fastnn.models.network import Network
 
 WEIGHTS, VERSION = "fastnn weights", 1
@@ -66,13 +67,13 @@ def load_weights(model: Network, path: StrPath, skip_mismatch: bool = False, by_
         warnings.warn(f"load_weights left layers as they were: {'; '.join(pairs.skipped)}", stacklevel=3)
 
 
-def _groups(items: Sequence[Any], layout: Layout, known: Sequence[str]) -> Groups:
+def _groups(items: Sequence[Item], layout: Layout, known: Sequence[str]) -> Groups:
     """Names of the arrays of each item, under the name that it has in its model."""
     own: dict[int, list[str]] = {}
     for variable, name in zip(layout.variables, known, strict=True):
         own.setdefault(id(layout.layers[variable.layer]), []).append(name)
     layers = {id(item): [item] if isinstance(item, Layer) else flatten(item.graph).layers for item in items}
-    found = {item.name: [name for layer in layers[id(item)] for name in own.get(id(layer), ())] for item in items}
+    found = {str(item.name): [name for layer in layers[id(item)] for name in own.get(id(layer), ())] for item in items}
     return {name: arrays for name, arrays in found.items() if arrays}
 
 

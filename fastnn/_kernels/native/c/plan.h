@@ -234,12 +234,11 @@ typedef struct {
     double dropping;           /* what the rates of dropout are multiplied by */
     int training;
     int accumulate; /* gradients of parameters are added to those of the blocks before */
-    double
-        activity_scale; /* what the gradients of activity penalties are multiplied by: 1 over the rows of the batch */
+    double activity_scale; /* what gradients of activity penalties are multiplied by: 1 over the rows of the batch */
     const fnn_shard *shards; /* of all its rows, for ops that sum by shards; NULL: none are told apart */
     int64_t n_shards;
     const void *parts; /* of the dw of the op at hand, which threads have made before (kernels.h); NULL: none */
-    fnn_clock *clock; /* of the thread at hand; NULL: nobody asks where time goes */
+    fnn_clock *clock;  /* of the thread at hand; NULL: nobody asks where time goes */
 } fnn_block;
 
 #endif
