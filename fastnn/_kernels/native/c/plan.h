@@ -233,8 +233,8 @@ typedef struct {
     int64_t step;              /* updates done so far */
     double dropping;           /* what the rates of dropout are multiplied by */
     int training;
-    int accumulate; /* gradients of parameters are added to those of the blocks before */
-    double activity_scale; /* what gradients of activity penalties are multiplied by: 1 over the rows of the batch */
+    int accumulate;          /* gradients of parameters are added to those of the blocks before */
+    double activity_scale;   /* what gradients of activity penalties are multiplied by: 1 over the rows of the batch */
     const fnn_shard *shards; /* of all its rows, for ops that sum by shards; NULL: none are told apart */
     int64_t n_shards;
     const void *parts; /* of the dw of the op at hand, which threads have made before (kernels.h); NULL: none */
