@@ -9,7 +9,8 @@ from typing import Any
 from fastnn._ops import KINDS
 
 OF_PREDICTORS = {"dense_int8", "conv_int8", "dense_bf16"}  # of predictors alone, see test_int8.py and test_bf16.py
-OF_MODELS = set(KINDS) - OF_PREDICTORS
+OF_POLICIES = {"round_bf16"}  # of mixed_bfloat16; exports of it compute in float32
+OF_MODELS = set(KINDS) - OF_PREDICTORS - OF_POLICIES
 
 
 def space(*modules: ModuleType) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class _Choice:
             return "float32: a layer of your own" if node else "float32: its output is not used"
         operations = layer.operations(*(self.layout.shapes[edge] for edge in node.inputs), **node.how)
         if not any(operation.op.multiplies for operation in operations):
-            return f"float32: {type(layer).__name__} has no product of rows and a kernel"
+            return f"float32: {type(layer).__name__} is not computed in bf16"
         if not bf16.multiplies(dense.OP, layer):
             return "float32: it was given that dtype"
         if len(operations) == 1 and operations[0].op is dense.OP and isinstance(inside(layer), Dense):

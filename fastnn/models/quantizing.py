@@ -62,7 +62,7 @@ class _Choice:
     """Which layers of a folded model are quantised."""
 
     def __init__(self, model: Model, ranges: dict[int, Range]):
-        layout, self.dtype = model.layout, model.dtype
+        layout, self.policy = model.layout, model.dtype_policy
         self.layers, self.ranges = layout.layers, {id(layout.layers[i]): found for i, found in ranges.items()}
         shapes = {node.layer: [layout.shapes[edge] for edge in node.inputs] for node in layout.nodes}
         self.shapes = {id(layout.layers[i]): found for i, found in shapes.items()}
@@ -82,7 +82,7 @@ class _Choice:
 
     def _fate(self, layer: Layer) -> Fate:
         why = self._why_not(layer)
-        told = f"{self.dtype}: {why}" if why else "int8, inputs from {:.4g} to {:.4g}".format(*self.ranges[id(layer)])
+        told = f"{self.policy}: {why}" if why else "int8, inputs from {:.4g} to {:.4g}".format(*self.ranges[id(layer)])
         return Fate(str(layer.name), type(layer).__name__, told)
 
     def _why_not(self, layer: Layer) -> str:

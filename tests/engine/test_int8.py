@@ -189,9 +189,9 @@ WRONG = {
     "NaN": ({"precision": "int8", "calibrate": X + np.nan}, "calibrate"),
     "misspelt": (
         {"precision": "int_8", "calibrate": X},
-        "must be 'float32' or 'int8', got 'int_8' (did you mean 'int8'?)",
+        "must be 'float32', 'bfloat16' or 'int8', got 'int_8' (did you mean 'int8'?)",
     ),
-    "a number": ({"precision": 8, "calibrate": X}, "must be 'float32' or 'int8', got 8"),
+    "a number": ({"precision": 8, "calibrate": X}, "must be 'float32', 'bfloat16' or 'int8', got 8"),
     "float32": ({"calibrate": X}, 'calibrate= is for precision="int8"'),
 }
 

@@ -110,6 +110,18 @@ SIZES = [(1, 1, 1), (3, 5, 2), (17, 33, 7), (9, 16, 64), (70, 45, 31), (5, 100, 
 WIDE = [(300, 301, 203), (16, 700, 401)]  # packed
 
 
+@pytest.mark.skipif(not RUNS, reason="the native backend is not there")
+def test_denormal_sums_count_as_zero():
+    """As VDPBF16PS has it; on x86 and ARM, whose control register is set for the time of a call."""
+    kernel = np.float32([[2.0**-70], [2.0**-63]])
+    model = Sequential([Input((2,)), Dense(1, use_bias=False)], dtype=MIXED, backend="cython")
+    model.set_weights([kernel])
+    x = np.float32([[2.0**-70, 0], [0, 2.0**-62], [0, 2.0**-63], [2.0**-70, 2.0**-60]])
+    expected = np.float32([[0], [2.0**-125], [2.0**-126], [2.0**-123]])
+    for predict in (model.predict, model.predictor(), model.predictor(precision="bfloat16")):
+        assert predict(x).tobytes() == expected.tobytes()
+
+
 def near(got, expected) -> bool:
     """Equal to a millionth of the largest."""
     expected = np.asarray(expected)

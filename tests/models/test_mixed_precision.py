@@ -172,8 +172,8 @@ def test_predictors_tell_what_became_of_each_layer(rng):
     assert told[0].startswith("<Predictor (6, 6, 2) -> (3,), bfloat16, on ")
     assert [line.split(None, 2)[2] for line in told[1:]] == [
         "bfloat16, its kernel held in float32",
-        "float32: MaxPooling2D has no product of rows and a kernel",
-        "float32: Flatten has no product of rows and a kernel",
+        "float32: MaxPooling2D is not computed in bf16",
+        "float32: Flatten is not computed in bf16",
         "bfloat16, its kernel in half the memory",
         "bfloat16, its kernel in half the memory",
     ]
@@ -226,3 +226,36 @@ def test_estimators_take_the_policy(rows):
 
     fitted = MLPRegressor(hidden_layer_sizes=(8,), dtype=MIXED, max_iter=3, random_state=0).fit(*rows)
     assert (fitted.model_.dtype_policy, fitted.predict(rows[0]).dtype) == (MIXED, np.float32)
+
+
+def wide():
+    """Large enough for gradients and updates to be made together."""
+    model = Sequential([Input((200,)), Dense(300, "relu"), Dense(20)], dtype=MIXED, seed=2)
+    model.compile("adam", "mean_squared_error")
+    return model
+
+
+def test_every_way_to_train_has_the_bits_of_fit(rng):
+    from fastnn.distributed import DataParallel
+
+    x, y = rng.normal(size=(64, 200)).astype(np.float32), rng.normal(size=(64, 20)).astype(np.float32)
+    how = {"batch_size": 32, "epochs": 1, "shuffle": False, "verbose": 0}
+    fitted, parallel, by_batch, by_hand, many = (wide() for _ in range(5))
+    fitted.fit(x, y, **how)
+    parallel.fit(x, y, **how, distribution=DataParallel(shards=1))
+    fastnn.fit_many([many], x, y, **how)
+    for first in (0, 32):
+        rows = x[first : first + 32], y[first : first + 32]
+        by_batch.train_on_batch(*rows)
+        by_hand.apply_gradients(by_hand.gradients(*rows)[1])
+    for model in (parallel, by_batch, by_hand, many):
+        assert all(map(np.array_equal, model.get_weights(), fitted.get_weights()))
+
+
+def test_a_frozen_layer_is_rounded_and_not_trained(rows):
+    model = chain()
+    model.layers[0].trainable = False
+    before = model.get_weights()
+    model.fit(*rows, epochs=1, verbose=0)
+    same_weights = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert same_weights == [True, True, False, False]

@@ -52,7 +52,8 @@ class Translation:
         if self.halves:
             warnings.warn(
                 f"layers of {' and '.join(sorted(self.halves))} become float32, in which weights stay as they are and "
-                f"outputs are rounded less; nothing is computed in half precision here",
+                "outputs are rounded less; a model here of dtype='mixed_bfloat16' rounds what it multiplies, and takes "
+                "them by set_weights",
                 stacklevel=5,
             )
         return made
