@@ -117,9 +117,8 @@ def test_laps_add_up_to_the_call(rng, of_thread):
         began = read()
         tick = native.profile(trainer.plan, trainer.memory, trainer.rows, course, laps, of_thread)
         best = max(best, laps[0, 1:, 0].sum() * tick / (read() - began))
-    assert (
-        (0.1 if of_thread else 0.5) < best < 1.05
-    )  # what the clock takes is left out: the more, the slower it is read
+    # What the clock takes is left out: the more, the slower it is read.
+    assert (0.1 if of_thread else 0.5) < best < 1.05
 
 
 def test_nothing_is_allocated_for_a_step(rng):
