@@ -43,9 +43,18 @@ def _few_of_numba(calls) -> list:
     The rest wait for ``--long``. Where nothing native was built Numba stands first, and none waits.
     """
     numba = [call for call in calls if _is_of_numba(call.params)]
-    native = any("cython" in (call.params.get("name"), *call.params.get("backend", ())) for call in calls)
-    waiting = set(map(id, numba[FEW_OF_NUMBA:] if native else ()))
-    return [call for call in calls if id(call) not in waiting]
+    return _without(numba[FEW_OF_NUMBA:] if _has_native(calls) else [], calls)
+
+
+def _has_native(calls) -> bool:
+    """Whether the native backend is among those of a test."""
+    return any("cython" in (call.params.get("name"), *call.params.get("backend", ())) for call in calls)
+
+
+def _without(left, calls) -> list:
+    """The calls that are not among those, in their order."""
+    gone = set(map(id, left))
+    return [call for call in calls if id(call) not in gone]
 
 
 def leave_out(metafunc) -> None:
@@ -56,10 +65,11 @@ def leave_out(metafunc) -> None:
     mark = metafunc.definition.get_closest_marker("covering")
     single, marked = (metafunc.definition.get_closest_marker(name) is not None for name in ("single", "numba"))
     kept = [call for call in metafunc._calls if not (_is_long(call) or compiles_again(call.params, single, marked))]
-    if not (mark and "backend" in mark.args):  # there it has a share of the cases anyhow
-        kept = _few_of_numba(kept)
+    kept, apart = _few_of_numba(kept), []
+    if mark and "backend" in mark.args and _has_native(kept):  # Numba takes no turns beside it
+        apart = [call for call in kept if _is_of_numba(call.params)]
     if mark and mark.args and kept:
-        kept = _one_isa(_only(_turns(mark.args, kept, metafunc.definition.nodeid), kept))
+        kept = _one_isa(_only(_turns(mark.args, _without(apart, kept), metafunc.definition.nodeid) + apart, kept))
     elif kept:
         kept = _one_isa(kept)
         kept = _only(_pairs(kept), kept) if mark or len(kept[0].params) > 2 else kept

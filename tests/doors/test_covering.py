@@ -65,3 +65,15 @@ def test_numba_has_its_first_cases_beside_the_native_backend_and_all_where_that_
     assert [p["kind"] for p in params if p["backend"][0] == "numba"] == KINDS[: covering.FEW_OF_NUMBA]
     assert [p["kind"] for p in chosen(backend=BACKENDS[:2], kind=KINDS) if p["backend"][0] == "numba"] == KINDS
     assert len(chosen(name=["numpy", "numba", "cython"], kind=KINDS)) == 2 * len(KINDS) + covering.FEW_OF_NUMBA
+
+
+def test_where_backends_take_turns_numba_has_its_first_cases_beside_the_native_one_and_a_share_alone():
+    turns = {"mark": SimpleNamespace(args=("backend",)), "kind": KINDS, "width": [*range(16)]}
+    params = chosen(**turns, backend=BACKENDS)
+    whole = len(KINDS) * 16
+    assert [p["kind"] for p in params if p["backend"][0] == "numba"] == KINDS[:1] * covering.FEW_OF_NUMBA
+    assert sum(p["backend"][0] != "numba" for p in params) == whole
+    assert {p["backend"] for p in params} == set(BACKENDS)
+    alone = chosen(**turns, backend=BACKENDS[:2])
+    assert len(alone) == whole
+    assert sum(p["backend"][0] == "numba" for p in alone) == whole / 2

@@ -64,6 +64,7 @@ def test_lbfgs_ends_by_itself_at_the_minimum(rng, name):
     assert all(after <= before for before, after in itertools.pairwise(losses))
 
 
+@pytest.mark.single
 @EVERY_BACKEND
 def test_sequences_with_a_class_at_every_position_are_learnt(rng, name):
     x = rng.normal(size=(100, 5, 4)).astype(np.float32)
