@@ -58,7 +58,8 @@ COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hi
 # Of files of kernels, the first that are known: a fifth less than by -O3 at the same speed. Loops that are left to the
 # compiler become vectors as by -O3, which Clang does by itself.
 SMALLER = [["-O2", "-fvect-cost-model=dynamic"], ["-O2"]]
-GENERATED = ["-Wno-unused-function", "-Wno-unused-parameter"]  # of what Cython writes
+UNWOUND = ["-fno-asynchronous-unwind-tables"]  # nothing is thrown through kernels, whose tables would be 0.1 MB
+GENERATED = ["-O2", "-Wno-unused-function", "-Wno-unused-parameter"]  # of what Cython writes: as fast as by -O3
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {
     "x86": {
@@ -144,6 +145,7 @@ class BuildNative(build_ext):
             source.write_text("#include <string.h>\nint known(char *to) { return (int)strlen(to); }\n")
             self.guards = GUARDS if self._knows(source, GUARDS) else []
             self.smaller = next((flags for flags in SMALLER if self._knows(source, flags)), [])
+            self.smaller = [*self.smaller, *(UNWOUND if self._knows(source, UNWOUND) else [])]
             self.hardened = next((flags for flags in HARDENED if self._knows(source, flags)), [])
             ext.extra_link_args = [flag for flags in LINKED if self._knows(source, [], flags) for flag in flags]
 

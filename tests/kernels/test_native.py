@@ -30,6 +30,7 @@ from fastnn.losses.records import EVERY_KERNEL
 
 native = pytest.importorskip("fastnn._kernels.native.native", reason="the native backend is not built")
 ROOT = Path(__file__).resolve().parents[2]
+OPS = ROOT / "fastnn/_kernels/native/c/ops"
 RUNS = [name for name, _, runs in native.isas() if runs]
 FUSED = [name for name in RUNS if name != "portable"]
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15, 16, 17, 25, 31, 32, 33, 64, 67)
@@ -310,6 +311,7 @@ def test_training_lets_other_threads_run(rng):
 
 
 WIDE = re.compile(r"%[yz]mm\d")
+LENT = re.findall(r"FNN_LENT_OP\(\w+, (\w+)\)", "".join(path.read_text("ascii") for path in OPS.glob("*.h")))
 CODE_BUILT_FOR_ALL = ("cpu", "layout", "random", "scalars", "scratch", "isa_portable_f32", "isa_portable_f64", "native")
 
 
@@ -371,10 +373,13 @@ def test_code_built_for_all_machines_holds_no_avx(objects, name):
 
 @pytest.mark.skipif("avx2" not in RUNS, reason="no machine with AVX")
 @pytest.mark.parametrize("name", [f"isa_{isa}_{kind}" for isa in ("avx2", "avx512") for kind in ("f32", "f64")])
-def test_kernel_files_show_one_symbol(objects, name):
+def test_kernel_files_show_their_table_and_what_they_lend(objects, name):
     symbols = subprocess.run(["objdump", "-t", str(objects[name])], capture_output=True, text=True, check=True).stdout
-    ours = [line.split()[-1] for line in symbols.splitlines() if " g " in line and "*UND*" not in line]
-    assert ours == [name.replace("isa_", "fnn_")]
+    ours = {line.split()[-1] for line in symbols.splitlines() if " g " in line and "*UND*" not in line}
+    asked = {line.split()[-1] for line in symbols.splitlines() if "*UND*" in line and "fnn_avx" in line}
+    table, lent = name.replace("isa_", "fnn_"), {f"fnn_avx2_{name[-3:]}_{kind}_op" for kind in LENT}
+    assert ours == ({table, *lent} if "avx2" in name else {table})
+    assert asked == (lent if "avx512" in name else set())
     assert WIDE.search(assembly(objects[name])), "the search must find AVX where it is"
 
 

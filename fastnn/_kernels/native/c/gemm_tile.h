@@ -27,7 +27,8 @@
 #define MOST_TILE (TILE_ROWS * TILE_VECS > TALL_ROWS ? TILE_ROWS * TILE_VECS : TALL_ROWS) /* vectors of its sums */
 
 /* A sum over several parts of A and B: so many planes, of so many segments, of k numbers each, that begin at these
- * distances; planes of B follow each other. Rows of A begin at a_rows, where it is not NULL, and are dense.
+ * distances; planes of B follow each other. Rows of A begin at a_rows, where it is not NULL, and are dense; without
+ * them there is one plane.
  *
  * With shards the k numbers are those of shards, each of which is summed by itself, and what they give is added as
  * plan.h says: in one part, from zero, with a_row 1 or one row of A.
@@ -80,32 +81,54 @@ INLINE void store_part(real *p, vf a, int ragged, int n) {
 enum { STRIDED, PACKED, SCATTERED, STREAMED, SHARDED };
 enum { SHARDS_KEPT = 64 }; /* sums that wait to be added: one for each bit of a number of shards */
 
-/* How many rows of a ragged tile are stored with whole vectors: they spill into the next rows, which are written later,
+/* How many numbers of C follow the first row's vectors of a tile. */
+INLINE int64_t numbers_behind(const product *g, int64_t i, int64_t j, int vecs) {
+    return (g->m - i) * g->n - j - vecs * LANES;
+}
+
+/* Are all rows of a ragged tile stored with whole vectors? They spill into the next rows, which are written later,
  * since multiply_in_place goes from the last columns to the first. Masked stores of AVX2 take AMD's processors ten
  * times as long as others. */
-INLINE int64_t rows_that_spill(const product *g, int64_t i, int64_t j, const int vecs) {
-    if (g->spills == NOTHING) return 0;
-    if (g->spills == ANYWHERE) return g->m;
-    const int64_t numbers = (g->m - i) * g->n - j - vecs * LANES; /* behind the first row's vectors */
+INLINE int all_spill(const product *g, int64_t i, int64_t j, const int rows, const int vecs) {
+    return g->spills == ANYWHERE || (g->spills == AHEAD && numbers_behind(g, i, j, vecs) >= (rows - 1) * g->n);
+}
+
+/* How many rows of any tile are. */
+static int64_t rows_that_spill(const product *g, int64_t i, int64_t j, int vecs) {
+    if (g->spills != AHEAD) return g->spills == ANYWHERE ? g->m : 0;
+    const int64_t numbers = numbers_behind(g, i, j, vecs);
     return numbers < 0 ? 0 : numbers / g->n + 1;
 }
 
-/* C, or what is added to it, from a tile's sums. */
+/* Moves the sums (rows, vecs vectors) of a tile at (i, j) of C there, or adds them. */
+static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int64_t j, int last, int rows, int vecs,
+                                                const real *sums) {
+    const int64_t spilling = rows_that_spill(g, i, j, vecs);
+    real *c = g->c + i * g->c_row + j;
+    for (int r = 0; r < rows; r++, c += g->c_row)
+        for (int v = 0; v < vecs; v++, sums += LANES) {
+            const int some = v == vecs - 1 && r >= spilling ? last : LANES;
+            const vf sum = vf_load(sums);
+            vec_store(c + v * LANES, g->add ? vf_add(vec_load(c + v * LANES, some), sum) : sum, some);
+        }
+}
+
+/* C, or what is added to it, from a tile's sums.
+ *
+ * Design: whole vectors go to C; what is more to do is done by one function for all tiles, from memory, for in each of
+ * them it would be most of their code. */
 INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
                        const int ragged, vf (*sum)[FLAT_VECS]) {
-    real *c = g->c + i * g->c_row + j;
-    const int64_t c_row = g->c_row, spilling = ragged ? rows_that_spill(g, i, j, vecs) : 0;
-    const int add = g->add;
+    real sums[MOST_TILE * LANES];
+    const int moves = g->add || (ragged && !all_spill(g, i, j, rows, vecs));
+    real *to = moves ? sums : g->c + i * g->c_row + j;
+    ptrdiff_t step = moves ? vecs * LANES : (ptrdiff_t)g->c_row;
+    __asm__("" : "+r"(step)); /* is not known, or GCC would write the stores once more for the one that it knows */
 #pragma GCC unroll 24
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++, to += step)
 #pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) {
-            real *place = c + r * c_row + v * LANES;
-            const int part = ragged && v == vecs - 1 && r >= spilling;
-            vf old = vf_zero();
-            if (add) old = load_part(place, part, last);
-            store_part(place, add ? vf_add(old, sum[r][v]) : sum[r][v], part, last);
-        }
+        for (int v = 0; v < vecs; v++) vf_store(to + v * LANES, sum[r][v]);
+    if (moves) move_sums(g, i, j, last, rows, vecs, sums);
 }
 
 /* sum += A @ B of a tile, for one number of k. */
@@ -202,12 +225,11 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
     if (g->start) {
         const real *start = g->start + i * g->start_row + j;
 #pragma GCC unroll 24
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < rows; r++, start += g->start_row)
 #pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++)
-                sum[r][v] = load_part(start + r * g->start_row + v * LANES, ragged && v == vecs - 1, last);
+            for (int v = 0; v < vecs; v++) sum[r][v] = load_part(start + v * LANES, ragged && v == vecs - 1, last);
     }
-    for (int64_t plane = g->parts ? g->parts->planes : 1;;) {
+    for (int64_t plane = from == SCATTERED ? g->parts->planes : 1;;) {
         sum_tile(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--plane <= 0) break;
         a += g->parts->a_plane, b += g->parts->segments * g->parts->b_segment;
@@ -222,7 +244,9 @@ INLINE int most_rows(const int vecs, const int from) {
 }
 
 #define TILE_CASE(r)                                                                                                   \
-    case r: tile(g, i, j, last, r <= most ? r : 1, vecs, ragged, from); break;
+    case r:                                                                                                            \
+        if (r <= most) tile(g, i, j, last, r <= most ? r : 1, vecs, ragged, from);                                     \
+        break;
 
 /* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
  * wait for each other. */

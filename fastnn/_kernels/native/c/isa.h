@@ -1,11 +1,12 @@
 /* What every isa_<isa>_<dtype>.c compiles: all kernels, and FNN_KERNELS, the table's contents.
  *
- * Before it, such a file sets TILE_ROWS (2 to 12) and TILE_VECS (2), maybe FNN_F64, and includes vec_<isa>.h. All here
- * is static, so that no linker can put a function of one instruction set into the table of another. */
+ * Before it, such a file sets TILE_ROWS (2 to 12) and TILE_VECS (2), maybe FNN_F64, LENDS or BORROWS (lent.h), and
+ * includes vec_<isa>.h. All here is static, so that no linker can put a function of one instruction set into the table
+ * of another, but for what lent.h lends by name. */
 #ifndef FNN_ISA_H
 #define FNN_ISA_H
 
-#include "kernels.h"
+#include "lent.h"
 #include "constraints.h"
 #include "ops.def"
 #include "losses.h"
@@ -50,6 +51,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
 
 static const fnn_op_kernels *const op_kernels[FNN_N_OP_KINDS] = {
 #define FNN_OP(NAME, name) &name##_op,
+#define FNN_LENT_OP(NAME, name) &LENT_OP(name),
 #include "ops.def"
 #undef FNN_OP
 };

@@ -1,3 +1,4 @@
+#define LENDS fnn_avx2_f32
 #define TILE_ROWS 6
 #define TILE_VECS 2
 #include "vec_avx2.h"

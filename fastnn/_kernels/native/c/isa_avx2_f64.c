@@ -1,3 +1,4 @@
+#define LENDS fnn_avx2_f64
 #define TILE_ROWS 6
 #define TILE_VECS 2
 #define FNN_F64

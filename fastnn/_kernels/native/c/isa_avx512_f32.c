@@ -1,3 +1,4 @@
+#define BORROWS fnn_avx2_f32
 #define TILE_ROWS 12
 #define TILE_VECS 2
 #include "vec_avx512.h"

@@ -1,3 +1,4 @@
+#define BORROWS fnn_avx2_f64
 #define TILE_ROWS 12
 #define TILE_VECS 2
 #define FNN_F64

@@ -57,9 +57,71 @@ static void gather_rows(const loss_rows *rows, int64_t first, int64_t count, rea
     }
 }
 
+/* What elementwise losses are made of, and their loops. */
+typedef struct {
+    loss_value (*formula)(vf, vf, vf);
+    int is_sum, is_focal;
+    void (*keep_terms)(const loss_run *, int64_t n); /* fills terms and dy; NULL: keep_any, and sum_any */
+    real (*sum_terms)(const loss_run *, int64_t n);  /* fills dy */
+} elementwise_loss;
+
+/* The loops of the losses of most networks, with the formula inside. */
+#define LOOPS_OF(name)                                                                                                 \
+    static void keep_##name(const loss_run *run, int64_t n) {                                                          \
+        const loss_run plain = plain_run(run, l_##name);                                                               \
+        vec_each(loss_part_kept, &plain, n);                                                                           \
+    }                                                                                                                  \
+    static real sum_##name(const loss_run *run, int64_t n) {                                                           \
+        const loss_run plain = plain_run(run, l_##name);                                                               \
+        return vec_row_sum_looped(loss_part, &plain, n);                                                               \
+    }
+
+INLINE loss_run plain_run(const loss_run *run, loss_value (*formula)(vf, vf, vf)) {
+    loss_run plain = *run;
+    plain.formula = formula, plain.period = 0, plain.is_focal = 0;
+    return plain;
+}
+
+LOOPS_OF(binary_crossentropy_logits)
+LOOPS_OF(mean_squared_error)
+LOOPS_OF(mean_absolute_error)
+LOOPS_OF(huber)
+
+/* Those that all others share, which call the formula for each vector; their parameters may be ones that the columns
+ * take in turn (rows are whole periods, so that a run of rows is too), and they know a focal loss's smoothing and
+ * balance. */
+static void keep_any(const loss_run *run, int64_t n) { vec_each(loss_part_kept, run, n); }
+static real sum_any(const loss_run *run, int64_t n) { return vec_row_sum_looped(loss_part, run, n); }
+
+#define LOOPED(name) {l_##name, 0, 0, keep_##name, sum_##name}
+#define CALLED(name, is_sum, is_focal) {l_##name, is_sum, is_focal, NULL, NULL}
+static const elementwise_loss elementwise_losses[FNN_N_LOSSES] = {
+    [FNN_BINARY_CROSSENTROPY_LOGITS] = LOOPED(binary_crossentropy_logits),
+    [FNN_MEAN_SQUARED_ERROR] = LOOPED(mean_squared_error),
+    [FNN_MEAN_ABSOLUTE_ERROR] = LOOPED(mean_absolute_error),
+    [FNN_HUBER] = LOOPED(huber),
+    [FNN_BINARY_CROSSENTROPY] = CALLED(binary_crossentropy, 0, 0),
+    [FNN_LOG_COSH] = CALLED(log_cosh, 0, 0),
+    [FNN_POISSON] = CALLED(poisson, 0, 0),
+    [FNN_KL_DIVERGENCE] = CALLED(kl_divergence, 1, 0),
+    [FNN_HINGE] = CALLED(hinge, 0, 0),
+    [FNN_PINBALL] = CALLED(pinball, 0, 0),
+    [FNN_POISSON_DEVIANCE] = CALLED(poisson_deviance, 0, 0),
+    [FNN_POISSON_DEVIANCE_LOGITS] = CALLED(poisson_deviance_logits, 0, 0),
+    [FNN_BINARY_FOCAL_CROSSENTROPY] = CALLED(binary_focal_crossentropy, 0, 1),
+    [FNN_BINARY_FOCAL_CROSSENTROPY_LOGITS] = CALLED(binary_focal_crossentropy_logits, 0, 1),
+    [FNN_MEAN_ABSOLUTE_PERCENTAGE_ERROR] = CALLED(mean_absolute_percentage_error, 0, 0),
+    [FNN_MEAN_SQUARED_LOGARITHMIC_ERROR] = CALLED(mean_squared_logarithmic_error, 0, 0),
+    [FNN_SQUARED_HINGE] = CALLED(squared_hinge, 0, 0),
+    [FNN_INNER_PRODUCT] = CALLED(inner_product, 1, 0),
+};
+#undef LOOPED
+#undef CALLED
+
 /* Sum of weight * loss over narrow rows [begin, end) of at most NARROW numbers, RUN_LENGTH numbers at a time. Even and
  * odd rows of a run add up apart, because one sum would wait for each addition. */
-INLINE double narrow_rows(loss_run run, const loss_rows *rows, int64_t begin, int64_t end, real share, real scale) {
+static double narrow_rows(const elementwise_loss *loss, loss_run run, const loss_rows *rows, int64_t begin, int64_t end,
+                          real share, real scale) {
     real t[RUN_LENGTH], terms[RUN_LENGTH], factors[RUN_LENGTH];
     const int64_t n = rows->n_out, step = RUN_LENGTH / n;
     double even = 0, odd = 0;
@@ -69,7 +131,7 @@ INLINE double narrow_rows(loss_run run, const loss_rows *rows, int64_t begin, in
         const int64_t count = end - first < step ? end - first : step;
         gather_rows(rows, first, count, scale, t, rows->weight ? factors : NULL);
         run.y = rows->y + first * n, run.dy = rows->dy + first * n;
-        vec_each(loss_part_kept, &run, count * n);
+        loss->keep_terms(&run, count * n);
         for (int64_t i = 0; i < count; i++) {
             real value = 0;
             for (int64_t j = 0; j < n; j++) value += terms[i * n + j];
@@ -79,7 +141,8 @@ INLINE double narrow_rows(loss_run run, const loss_rows *rows, int64_t begin, in
     return even + odd;
 }
 
-INLINE double wide_rows(loss_run run, const loss_rows *rows, int64_t begin, int64_t end, real share, real scale) {
+static double wide_rows(const elementwise_loss *loss, loss_run run, const loss_rows *rows, int64_t begin, int64_t end,
+                        real share, real scale) {
     const int64_t n = rows->n_out;
     double total = 0;
     run.factors = NULL;
@@ -88,61 +151,27 @@ INLINE double wide_rows(loss_run run, const loss_rows *rows, int64_t begin, int6
         run.t = (const real *)rows->target + target_row(rows, i) * n;
         run.y = rows->y + i * n, run.dy = rows->dy + i * n;
         run.factor = vf_set1(w * scale);
-        total += w * (vec_row_sum_looped(loss_part, &run, n) * share);
+        total += w * (loss->sum_terms(&run, n) * share);
     }
     return total;
 }
 
-INLINE double elementwise_run(loss_run run, const loss_rows *rows, int64_t begin, int64_t end, real share, real scale) {
-    return rows->n_out < NARROW ? narrow_rows(run, rows, begin, end, share, share * scale)
-                                : wide_rows(run, rows, begin, end, share, share * scale);
-}
-
-/* share is 1 for losses that sum over a row and 1 / n for those that average. */
-INLINE double elementwise(loss_value (*formula)(vf, vf, vf), const loss_rows *rows, int64_t begin, int64_t end,
-                          double parameter, real share, real scale) {
-    const loss_run run = {.p = vf_set1((real)parameter), .formula = formula};
-    return elementwise_run(run, rows, begin, end, share, scale);
-}
-
-/* Elementwise losses of few networks, which share the loops: parameters that the columns take in turn, where there are
- * several (rows are whole periods, so that a run of rows is too), and a focal loss's smoothing and balance. */
-typedef struct {
-    loss_value (*formula)(vf, vf, vf);
-    int is_sum, is_focal;
-} rare_loss;
-
-static const rare_loss rare_losses[FNN_N_LOSSES] = {
-    [FNN_BINARY_CROSSENTROPY] = {l_binary_crossentropy, 0, 0},
-    [FNN_LOG_COSH] = {l_log_cosh, 0, 0},
-    [FNN_POISSON] = {l_poisson, 0, 0},
-    [FNN_KL_DIVERGENCE] = {l_kl_divergence, 1, 0},
-    [FNN_HINGE] = {l_hinge, 0, 0},
-    [FNN_PINBALL] = {l_pinball, 0, 0},
-    [FNN_POISSON_DEVIANCE] = {l_poisson_deviance, 0, 0},
-    [FNN_POISSON_DEVIANCE_LOGITS] = {l_poisson_deviance_logits, 0, 0},
-    [FNN_BINARY_FOCAL_CROSSENTROPY] = {l_binary_focal_crossentropy, 0, 1},
-    [FNN_BINARY_FOCAL_CROSSENTROPY_LOGITS] = {l_binary_focal_crossentropy_logits, 0, 1},
-    [FNN_MEAN_ABSOLUTE_PERCENTAGE_ERROR] = {l_mean_absolute_percentage_error, 0, 0},
-    [FNN_MEAN_SQUARED_LOGARITHMIC_ERROR] = {l_mean_squared_logarithmic_error, 0, 0},
-    [FNN_SQUARED_HINGE] = {l_squared_hinge, 0, 0},
-    [FNN_INNER_PRODUCT] = {l_inner_product, 1, 0},
-};
-
 /* A focal loss's parameters: gamma, label smoothing, what a yes counts and what a no. */
-static double elementwise_rare(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
-    const rare_loss *rare = &rare_losses[loss->code];
+static double elementwise(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
+    elementwise_loss made = elementwise_losses[loss->code];
     const double *p = loss->parameters;
+    const real share = made.is_sum ? 1 : 1 / (real)loss->n_out;
     real turns[FNN_N_PARAMETERS + LANES];
-    loss_run run = {.p = vf_set1((real)p[0]), .formula = rare->formula, .is_focal = rare->is_focal};
-    if (rare->is_focal) {
+    loss_run run = {.p = vf_set1((real)p[0]), .formula = made.formula, .is_focal = made.is_focal};
+    if (made.is_focal) {
         run.kept = vf_set1((real)(1 - p[1])), run.spread = vf_set1((real)(p[1] / 2));
         run.no = vf_set1((real)p[3]), run.tilt = vf_set1((real)(p[2] - p[3]));
     } else if (loss->n_parameters > 1) {
         run.turns = turns, run.period = loss->n_parameters;
         for (int i = 0; i < loss->n_parameters + LANES; i++) turns[i] = (real)p[i % loss->n_parameters];
     }
-    return elementwise_run(run, rows, begin, end, rare->is_sum ? 1 : 1 / (real)loss->n_out, scale);
+    if (!made.keep_terms) made.keep_terms = keep_any, made.sum_terms = sum_any;
+    return (rows->n_out < NARROW ? narrow_rows : wide_rows)(&made, run, rows, begin, end, share, share * scale);
 }
 
 /* total + weight * loss of rows [begin, end). */
@@ -192,20 +221,13 @@ static RARE double rowwise_rare(const fnn_loss *loss, const loss_rows *rows, int
  * Design: loops of their own for the losses of most networks; the others share one that calls the formula for each
  * vector. With loops for each of them, run_loss was a fifth of the whole module. */
 static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
-    const double p = loss->parameters[0];
-    const real mean = 1 / (real)loss->n_out;
-    if (rare_losses[loss->code].formula) return elementwise_rare(loss, rows, begin, end, scale);
+    if (elementwise_losses[loss->code].formula) return elementwise(loss, rows, begin, end, scale);
     switch (loss->code) {
-    case FNN_BINARY_CROSSENTROPY_LOGITS:
-        return elementwise(l_binary_crossentropy_logits, rows, begin, end, p, mean, scale);
     case FNN_CATEGORICAL_CROSSENTROPY:
     case FNN_SPARSE_CATEGORICAL_CROSSENTROPY: return rowwise(entropy_of_shares, rows, begin, end, scale, 0, 0);
     case FNN_CATEGORICAL_CROSSENTROPY_LOGITS:
     case FNN_SPARSE_CATEGORICAL_CROSSENTROPY_LOGITS:
         return entropies_of_logits(rows, begin, end, scale, loss->fused == FNN_SOFTMAX);
-    case FNN_MEAN_SQUARED_ERROR: return elementwise(l_mean_squared_error, rows, begin, end, p, mean, scale);
-    case FNN_MEAN_ABSOLUTE_ERROR: return elementwise(l_mean_absolute_error, rows, begin, end, p, mean, scale);
-    case FNN_HUBER: return elementwise(l_huber, rows, begin, end, p, mean, scale);
     }
     return rowwise_rare(loss, rows, begin, end, scale);
 }

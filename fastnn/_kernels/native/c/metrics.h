@@ -154,20 +154,22 @@ INLINE void add_rows(void (*statistic)(const metric_row *, double *), const fnn_
     }
 }
 
-/* Adds rows [begin, end) to the metric's part of sums. */
+/* Adds rows [begin, end) to the metric's part of sums; most metrics share a loop that calls for each row. */
 static void add_stretch(const fnn_metric *metric, const loss_rows *rows, int64_t begin, int64_t end, double *sums) {
+    static void (*const others[FNN_N_STATISTICS])(const metric_row *,
+                                                  double *) = {[FNN_TOP_K_HITS] = s_top_k_hits,
+                                                               [FNN_SQUARED_ERROR] = s_squared_error,
+                                                               [FNN_ABSOLUTE_ERROR] = s_absolute_error,
+                                                               [FNN_CONFUSION] = s_confusion,
+                                                               [FNN_ARGMAX_CONFUSION] = s_argmax_confusion,
+                                                               [FNN_MOMENTS] = s_moments,
+                                                               [FNN_PREDICTIONS] = s_predictions,
+                                                               [FNN_NUMBER_HITS] = s_number_hits};
     double *out = sums + metric->first;
     switch (metric->statistic) {
     case FNN_HITS: add_rows(s_hits, metric, rows, begin, end, out); break;
     case FNN_ARGMAX_HITS: add_rows(s_argmax_hits, metric, rows, begin, end, out); break;
-    case FNN_TOP_K_HITS: add_rows(s_top_k_hits, metric, rows, begin, end, out); break;
-    case FNN_SQUARED_ERROR: add_rows(s_squared_error, metric, rows, begin, end, out); break;
-    case FNN_ABSOLUTE_ERROR: add_rows(s_absolute_error, metric, rows, begin, end, out); break;
-    case FNN_CONFUSION: add_rows(s_confusion, metric, rows, begin, end, out); break;
-    case FNN_ARGMAX_CONFUSION: add_rows(s_argmax_confusion, metric, rows, begin, end, out); break;
-    case FNN_MOMENTS: add_rows(s_moments, metric, rows, begin, end, out); break;
-    case FNN_PREDICTIONS: add_rows(s_predictions, metric, rows, begin, end, out); break;
-    case FNN_NUMBER_HITS: add_rows(s_number_hits, metric, rows, begin, end, out); break;
+    default: add_rows(others[metric->statistic], metric, rows, begin, end, out);
     }
 }
 

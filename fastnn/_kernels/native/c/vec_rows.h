@@ -61,6 +61,12 @@ INLINE void vec_row_group(vf (*join)(vf, vf), real start, vf (*term)(const void 
     if (some > 0) acc[g] = join(acc[g], vf_select(vm_first(some), term(context, i + g * LANES, some), vf_set1(start)));
 }
 
+#ifdef __OPTIMIZE_SIZE__
+enum { ALL_LOOPED = 1 };
+#else
+enum { ALL_LOOPED = 0 };
+#endif
+
 /* Joins term(context, i, some) over a row of n. Where the row's end is `looped`, the term stands there once and not for
  * each group, for terms of much code: softmax takes 5 % longer with it. */
 INLINE real vec_row_of(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
@@ -73,7 +79,7 @@ INLINE real vec_row_of(vf (*join)(vf, vf), real start, vf (*term)(const void *, 
         UNROLL for (int g = 0; g < GROUPS; g++)
             acc[g] = join(acc[g], term(context, i + g * LANES, LANES));
     }
-    if (looped) {
+    if (looped || ALL_LOOPED) {
         ONCE for (int g = 0; g < GROUPS; g++) vec_row_group(join, start, term, context, i, n, g, acc);
     } else {
         UNROLL for (int g = 0; g < GROUPS; g++)

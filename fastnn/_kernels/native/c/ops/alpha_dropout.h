@@ -1,6 +1,6 @@
 /* Alpha dropout: y = a * x + b, or one number for what is dropped (see _ops/alpha_dropout.py). */
 #ifdef FNN_OP
-FNN_OP(ALPHA_DROPOUT, alpha_dropout)
+FNN_LENT_OP(ALPHA_DROPOUT, alpha_dropout)
 #elif !defined FNN_OPS_ALPHA_DROPOUT_H
 #define FNN_OPS_ALPHA_DROPOUT_H
 
@@ -28,7 +28,6 @@ static void alpha_dropout_forward(const fnn_op *op, const fnn_model *model, cons
     }
 }
 
-static const fnn_op_kernels alpha_dropout_op = {.forward = alpha_dropout_forward,
-                                                .backward_rows = dropout_backward_rows};
+LENT_KERNELS(alpha_dropout) = {.forward = alpha_dropout_forward, .backward_rows = dropout_backward_rows};
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef FNN_OPS_ARRAYS_H
 #define FNN_OPS_ARRAYS_H
 
-#include "kernels.h"
+#include "lent.h"
 #include "vec_rows.h"
 
 /* Address of an offset in the workspace. */

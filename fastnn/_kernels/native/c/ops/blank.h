@@ -1,6 +1,6 @@
 /* The blank op: rows as they are where a mask, the second input, is not 0, else zeros, whatever stands there. */
 #ifdef FNN_OP
-FNN_OP(BLANK, blank)
+FNN_LENT_OP(BLANK, blank)
 #elif !defined FNN_OPS_BLANK_H
 #define FNN_OPS_BLANK_H
 
@@ -35,6 +35,6 @@ static void blank_backward_rows(const fnn_op *op, const fnn_model *model, const 
     }
 }
 
-static const fnn_op_kernels blank_op = {.forward = blank_forward, .backward_rows = blank_backward_rows};
+LENT_KERNELS(blank) = {.forward = blank_forward, .backward_rows = blank_backward_rows};
 
 #endif

@@ -3,7 +3,7 @@
  * Design: what the innermost axes are decides how lines are moved: runs that follow each other as they are, one number
  * again and again, and else by strides, where a matrix that is transposed goes through registers. */
 #ifdef FNN_OP
-FNN_OP(COPY, copy)
+FNN_LENT_OP(COPY, copy)
 #elif !defined FNN_OPS_COPY_H
 #define FNN_OPS_COPY_H
 
@@ -127,6 +127,6 @@ static void copy_backward_rows(const fnn_op *op, const fnn_model *model, const f
     }
 }
 
-static const fnn_op_kernels copy_op = {.forward = copy_forward, .backward_rows = copy_backward_rows};
+LENT_KERNELS(copy) = {.forward = copy_forward, .backward_rows = copy_backward_rows};
 
 #endif

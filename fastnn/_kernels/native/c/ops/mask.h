@@ -1,6 +1,6 @@
 /* The mask op: 0 for a row whose numbers are all equal to numbers[0], else 1. */
 #ifdef FNN_OP
-FNN_OP(MASK, mask)
+FNN_LENT_OP(MASK, mask)
 #elif !defined FNN_OPS_MASK_H
 #define FNN_OPS_MASK_H
 
@@ -27,6 +27,6 @@ static void mask_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     }
 }
 
-static const fnn_op_kernels mask_op = {.forward = mask_forward};
+LENT_KERNELS(mask) = {.forward = mask_forward};
 
 #endif

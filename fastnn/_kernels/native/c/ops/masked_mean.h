@@ -1,7 +1,7 @@
 /* The masked_mean op: the mean of those rows of a sample for which a mask, the second input, is not 0, and its way back
  * (see _ops/masked_mean.py). */
 #ifdef FNN_OP
-FNN_OP(MASKED_MEAN, masked_mean)
+FNN_LENT_OP(MASKED_MEAN, masked_mean)
 #elif !defined FNN_OPS_MASKED_MEAN_H
 #define FNN_OPS_MASKED_MEAN_H
 
@@ -73,7 +73,6 @@ static void masked_mean_backward_rows(const fnn_op *op, const fnn_model *model, 
     }
 }
 
-static const fnn_op_kernels masked_mean_op = {.forward = masked_mean_forward,
-                                              .backward_rows = masked_mean_backward_rows};
+LENT_KERNELS(masked_mean) = {.forward = masked_mean_forward, .backward_rows = masked_mean_backward_rows};
 
 #endif

@@ -1,6 +1,6 @@
 /* The noise op: y = x + rate * n or y = x * (1 + rate * n) in training, with normal n (see _ops/noise.py). */
 #ifdef FNN_OP
-FNN_OP(NOISE, noise)
+FNN_LENT_OP(NOISE, noise)
 #elif !defined FNN_OPS_NOISE_H
 #define FNN_OPS_NOISE_H
 
@@ -47,6 +47,6 @@ static void noise_backward_rows(const fnn_op *op, const fnn_model *model, const 
         hand_on(op, model, 0, op_dy(op, model) + begin * width, begin * width, (end - begin) * width);
 }
 
-static const fnn_op_kernels noise_op = {.forward = noise_forward, .backward_rows = noise_backward_rows};
+LENT_KERNELS(noise) = {.forward = noise_forward, .backward_rows = noise_backward_rows};
 
 #endif

@@ -1,6 +1,6 @@
 /* The normalize op: y = x / |x| along one axis of a row, (length, stride). */
 #ifdef FNN_OP
-FNN_OP(NORMALIZE, normalize)
+FNN_LENT_OP(NORMALIZE, normalize)
 #elif !defined FNN_OPS_NORMALIZE_H
 #define FNN_OPS_NORMALIZE_H
 
@@ -107,6 +107,6 @@ static void normalize_backward_rows(const fnn_op *op, const fnn_model *model, co
         normalize_row(op, (normalize_run){.x = x + i, .dy = dy + i, .out = dx + i, .adds = adds});
 }
 
-static const fnn_op_kernels normalize_op = {.forward = normalize_forward, .backward_rows = normalize_backward_rows};
+LENT_KERNELS(normalize) = {.forward = normalize_forward, .backward_rows = normalize_backward_rows};
 
 #endif

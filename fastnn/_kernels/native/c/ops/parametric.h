@@ -1,6 +1,6 @@
 /* The parametric op: y = x + alpha * (f(x) - x) with an alpha for each column and an activation f, and its way back. */
 #ifdef FNN_OP
-FNN_OP(PARAMETRIC, parametric)
+FNN_LENT_OP(PARAMETRIC, parametric)
 #elif !defined FNN_OPS_PARAMETRIC_H
 #define FNN_OPS_PARAMETRIC_H
 
@@ -81,9 +81,9 @@ static void parametric_learn(const fnn_op *op, const fnn_model *model, const fnn
     fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
 }
 
-static const fnn_op_kernels parametric_op = {.forward = parametric_forward,
-                                             .backward_rows = parametric_backward_rows,
-                                             .backward_params = parametric_backward_params,
-                                             .learn = parametric_learn};
+LENT_KERNELS(parametric) = {.forward = parametric_forward,
+                            .backward_rows = parametric_backward_rows,
+                            .backward_params = parametric_backward_params,
+                            .learn = parametric_learn};
 
 #endif

@@ -1,7 +1,7 @@
 /* The periodic op: each number as waves of trained frequencies, h = cos(2 pi w1 x + b1), of which w2 h + b2 is the
  * output, with x behind it where it is handed on; and its way back (see _ops/periodic.py). */
 #ifdef FNN_OP
-FNN_OP(PERIODIC, periodic)
+FNN_LENT_OP(PERIODIC, periodic)
 #elif !defined FNN_OPS_PERIODIC_H
 #define FNN_OPS_PERIODIC_H
 
@@ -169,10 +169,10 @@ static void periodic_learn(const fnn_op *op, const fnn_model *model, const fnn_b
     fnn_update_kernel(model, c, scale, op->b + begin * units, op->b + end * units);
 }
 
-static const fnn_op_kernels periodic_op = {.forward = periodic_forward,
-                                           .backward_rows = periodic_backward_rows,
-                                           .backward_params = periodic_backward_params,
-                                           .scratch = periodic_scratch,
-                                           .learn = periodic_learn};
+LENT_KERNELS(periodic) = {.forward = periodic_forward,
+                          .backward_rows = periodic_backward_rows,
+                          .backward_params = periodic_backward_params,
+                          .scratch = periodic_scratch,
+                          .learn = periodic_learn};
 
 #endif

@@ -262,7 +262,7 @@ INLINE void pool_image_back(const pooling *v, const pool_arrays *a, const int av
         window t = window_at(&v->s, oy, 0);
         for (int64_t ox = 0; ox < v->s.ow; ox++) {
             t = window_at(&v->s, oy, ox);
-            if (t.high == 2 && t.wide == 2) {
+            if (!add && t.high == 2 && t.wide == 2) { /* windows that overlap are larger */
                 t.high = t.wide = 2;
                 pool_window_back(v, a, t, average, add);
             } else {

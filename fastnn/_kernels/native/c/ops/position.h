@@ -1,6 +1,6 @@
 /* The position op: y = w with a number for each column, and its way back (see _ops/position.py). */
 #ifdef FNN_OP
-FNN_OP(POSITION, position)
+FNN_LENT_OP(POSITION, position)
 #elif !defined FNN_OPS_POSITION_H
 #define FNN_OPS_POSITION_H
 
@@ -53,9 +53,9 @@ static void position_learn(const fnn_op *op, const fnn_model *model, const fnn_b
     fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
 }
 
-static const fnn_op_kernels position_op = {.forward = position_forward,
-                                           .backward_rows = position_backward_rows,
-                                           .backward_params = position_backward_params,
-                                           .learn = position_learn};
+LENT_KERNELS(position) = {.forward = position_forward,
+                          .backward_rows = position_backward_rows,
+                          .backward_params = position_backward_params,
+                          .learn = position_learn};
 
 #endif

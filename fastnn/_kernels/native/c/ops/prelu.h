@@ -1,6 +1,6 @@
 /* The prelu op: y = x above zero and alpha * x below, with an alpha for each column, and its way back. */
 #ifdef FNN_OP
-FNN_OP(PRELU, prelu)
+FNN_LENT_OP(PRELU, prelu)
 #elif !defined FNN_OPS_PRELU_H
 #define FNN_OPS_PRELU_H
 
@@ -64,9 +64,9 @@ static void prelu_learn(const fnn_op *op, const fnn_model *model, const fnn_bloc
     fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
 }
 
-static const fnn_op_kernels prelu_op = {.forward = prelu_forward,
-                                        .backward_rows = prelu_backward_rows,
-                                        .backward_params = prelu_backward_params,
-                                        .learn = prelu_learn};
+LENT_KERNELS(prelu) = {.forward = prelu_forward,
+                       .backward_rows = prelu_backward_rows,
+                       .backward_params = prelu_backward_params,
+                       .learn = prelu_learn};
 
 #endif

@@ -1,6 +1,6 @@
 /* The recall op: y is what the batch before has left (see _ops/recall.py). */
 #ifdef FNN_OP
-FNN_OP(RECALL, recall)
+FNN_LENT_OP(RECALL, recall)
 #elif !defined FNN_OPS_RECALL_H
 #define FNN_OPS_RECALL_H
 
@@ -13,6 +13,6 @@ static void recall_forward(const fnn_op *op, const fnn_model *model, const fnn_b
              op_y(op, model) + begin * op->n_out);
 }
 
-static const fnn_op_kernels recall_op = {.forward = recall_forward};
+LENT_KERNELS(recall) = {.forward = recall_forward};
 
 #endif

@@ -1,6 +1,6 @@
 /* The remember op: y = x, which the next batch begins with (see _ops/remember.py). */
 #ifdef FNN_OP
-FNN_OP(REMEMBER, remember)
+FNN_LENT_OP(REMEMBER, remember)
 #elif !defined FNN_OPS_REMEMBER_H
 #define FNN_OPS_REMEMBER_H
 
@@ -17,6 +17,6 @@ static void remember_settle(const fnn_op *op, const fnn_model *model) {
     copy_row(op_y(op, model), model->header->batch_size * op->n_out, (real *)model->states + op->more[0]);
 }
 
-static const fnn_op_kernels remember_op = {.forward = remember_forward, .settle = remember_settle};
+LENT_KERNELS(remember) = {.forward = remember_forward, .settle = remember_settle};
 
 #endif

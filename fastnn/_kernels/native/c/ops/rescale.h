@@ -1,6 +1,6 @@
 /* The rescale op: y = x * scale + offset with two numbers, and its way back. */
 #ifdef FNN_OP
-FNN_OP(RESCALE, rescale)
+FNN_LENT_OP(RESCALE, rescale)
 #elif !defined FNN_OPS_RESCALE_H
 #define FNN_OPS_RESCALE_H
 
@@ -24,6 +24,6 @@ static void rescale_backward_rows(const fnn_op *op, const fnn_model *model, cons
     hand_on(op, model, 0, dz, at, count);
 }
 
-static const fnn_op_kernels rescale_op = {.forward = rescale_forward, .backward_rows = rescale_backward_rows};
+LENT_KERNELS(rescale) = {.forward = rescale_forward, .backward_rows = rescale_backward_rows};
 
 #endif

@@ -1,6 +1,6 @@
 /* The standardize op: y = (x - mean) / deviation for each column, or y = x * deviation + mean, and the way back. */
 #ifdef FNN_OP
-FNN_OP(STANDARDIZE, standardize)
+FNN_LENT_OP(STANDARDIZE, standardize)
 #elif !defined FNN_OPS_STANDARDIZE_H
 #define FNN_OPS_STANDARDIZE_H
 
@@ -48,7 +48,7 @@ static void standardize_backward_rows(const fnn_op *op, const fnn_model *model, 
     hand_on(op, model, 0, dz + begin * width, begin * width, (end - begin) * width);
 }
 
-static const fnn_op_kernels standardize_op = {
+LENT_KERNELS(standardize) = {
     .forward = standardize_forward, .backward_rows = standardize_backward_rows, .scratch = standardize_scratch};
 
 #endif

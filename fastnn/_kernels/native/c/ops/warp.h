@@ -4,7 +4,7 @@
  * which compilers turn into vectors without a change of bits; then each output is read. What lies inside the image, and
  * that is nearly all, is read without a look at the edges. */
 #ifdef FNN_OP
-FNN_OP(WARP, warp)
+FNN_LENT_OP(WARP, warp)
 #elif !defined FNN_OPS_WARP_H
 #define FNN_OPS_WARP_H
 
@@ -304,6 +304,6 @@ static void warp_backward_rows(const fnn_op *op, const fnn_model *model, const f
     }
 }
 
-static const fnn_op_kernels warp_op = {.forward = warp_forward, .backward_rows = warp_backward_rows};
+LENT_KERNELS(warp) = {.forward = warp_forward, .backward_rows = warp_backward_rows};
 
 #endif
