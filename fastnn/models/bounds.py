@@ -120,7 +120,8 @@ def _a_number(code: int, dtype: str, there_and_back: bool) -> float:
 def _least(call: Callable[[], object]) -> float:
     """The least mean of short runs of a call."""
     call()
-    found, repeats = [], 1
+    found: list[float] = []
+    repeats = 1
     while len(found) < REPEATS:
         began = time.perf_counter()
         for _ in range(repeats):

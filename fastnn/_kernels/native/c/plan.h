@@ -239,7 +239,7 @@ typedef struct {
     const fnn_shard *shards; /* of all its rows, for ops that sum by shards; NULL: none are told apart */
     int64_t n_shards;
     const void *parts; /* of the dw of the op at hand, which threads have made before (kernels.h); NULL: none */
-    fnn_clock *clock; /* of the thread at hand; NULL: nobody asks where time goes */
+    fnn_clock *clock;  /* of the thread at hand; NULL: nobody asks where time goes */
 } fnn_block;
 
 #endif
