@@ -86,7 +86,10 @@ def _memory(plan: Plan, item_size: int, threads: int) -> float:
     return n_bytes * (2 if plan.training else 1) / _bandwidth(threads)
 
 
-_bandwidth = cache(peak.bandwidth)
+@cache
+def _bandwidth(threads: int) -> float:
+    """Of so many threads, of which a busy machine may have let one alone run."""
+    return max(peak.bandwidth(n) for n in {1, threads})
 
 
 def _activations(plan: Plan, rows: int, dtype: str) -> float:
