@@ -10,6 +10,7 @@ from typing import Any
 
 from fastnn._version import __version__
 from fastnn.cli import tune_command
+from fastnn.cli.bench_options import bench_options
 from fastnn.cli.parsing import Parser
 from fastnn.cli.table_options import shards_option, stream_option, table_options
 from fastnn.cli.values import (
@@ -258,16 +259,7 @@ def _info(commands: Any) -> None:
 
 
 def _bench(commands: Any) -> None:
-    p = _command(commands, "bench", "fastnn.cli.bench", "time one-row prediction and training on each backend")
-    p.add_argument("model", metavar="MODEL", nargs="?", help="default: a small network of random weights")
-    p.add_argument("--batch", type=whole(low=1), default=32, metavar="N", help="rows of an update, default 32")
-    p.add_argument("--rows", type=whole(low=1), default=1, metavar="N", help="rows of a prediction, default 1")
-    p.add_argument("--length", type=whole(low=1), metavar="N", help="of sequences that may have any")
-    p.add_argument("--phases", action="store_true", help="say where the time of an update goes")
-    p.add_argument(
-        "--thread-time", action="store_true", help="phases: do not count while other programs have the processor"
-    )
-    p.add_argument("--json", metavar="FILE", help="write all figures there, too")
+    bench_options(p := _command(commands, "bench", "fastnn.cli.bench", "time predictions and training on each backend"))
     _threads(p)
 
 

@@ -26,7 +26,7 @@ from fastnn.layers import Dense
 from fastnn.models.bounds import Bound, bound_of
 from fastnn.models.made_data import made_data
 from fastnn.models.profiles import Profile
-from fastnn.models.profiling import ops_of, profile
+from fastnn.models.profiling import Clock, ops_of, profile
 
 STEPS = 50  # updates a fit
 RUNS, SECONDS = 7, 0.05
@@ -106,7 +106,7 @@ class _Bench:
     def _profile(self) -> Profile:
         backend = "cython" if _kernels.why_not("cython") is None else "numpy"
         x, y = made_data(self.model, 8 * self.arguments.batch, self.arguments.length)
-        clock = "thread_time" if self.arguments.thread_time else "perf_counter"
+        clock: Clock = "thread_time" if self.arguments.thread_time else "perf_counter"
         return profile(self.model, x, y, self.arguments.batch, backend=backend, clock=clock)
 
     def _prediction_bound(self) -> Bound | None:

@@ -41,7 +41,7 @@ class Bound:
     products : floating-point operations of products at the measured peak of all threads.
     activations : those of layers and of the loss.
     memory : parameters and slots from memory and back, at the measured bandwidth; 0 where the last cache holds them.
-    overhead : what a step takes that has next to nothing to do.
+    overhead : what a step takes, or the call of a prediction, that has next to nothing to do.
     """
 
     products: float
@@ -73,7 +73,7 @@ def bound_of(plan: Plan, ops: Sequence[ProfiledOp], rows: int, dtype: str, threa
         products=work / flops / threads,
         activations=_activations(plan, rows, dtype) / threads,
         memory=_memory(plan, np.dtype(dtype).itemsize, threads),
-        overhead=_overhead(dtype) if plan.training else 0.0,
+        overhead=_overhead(dtype) if plan.training else _call(dtype),
     )
 
 
@@ -86,7 +86,10 @@ def _memory(plan: Plan, item_size: int, threads: int) -> float:
     return n_bytes * (2 if plan.training else 1) / _bandwidth(threads)
 
 
-_bandwidth = cache(peak.bandwidth)
+@cache
+def _bandwidth(threads: int) -> float:
+    """Of so many threads, of which a busy machine may have let one alone run."""
+    return max(peak.bandwidth(n) for n in {1, threads})
 
 
 def _activations(plan: Plan, rows: int, dtype: str) -> float:
@@ -120,7 +123,8 @@ def _a_number(code: int, dtype: str, there_and_back: bool) -> float:
 def _least(call: Callable[[], object]) -> float:
     """The least mean of short runs of a call."""
     call()
-    found, repeats = [], 1
+    found: list[float] = []
+    repeats = 1
     while len(found) < REPEATS:
         began = time.perf_counter()
         for _ in range(repeats):
@@ -150,3 +154,14 @@ def _overhead(dtype: str) -> float:
         native.train(plan, memory, Rows((one,), (one,), (None,)), course)
         found.append((time.perf_counter() - began) / EMPTY_STEPS)
     return min(found)
+
+
+@cache
+def _call(dtype: str) -> float:
+    """Seconds of the backend's call for a prediction by one weight of one row."""
+    native: Any = _kernels.load("cython")
+    layout = lay_out([Dense(1, use_bias=False)], (1,))
+    plan = compile_plan(layout, batch_size=1)
+    memory = allocate(plan, aligned(layout.n_params, np.dtype(dtype)))
+    x, y = np.ones((2, 1, 1), dtype)
+    return _least(lambda: native.predict(plan, memory, (x,), (y,)))

@@ -29,6 +29,7 @@ from fastnn.models.made_data import BATCHES, made_data
 from fastnn.models.model import Model
 from fastnn.models.profiles import WITH_PRODUCTS, Profile, ProfiledOp
 
+Clock = Literal["perf_counter", "thread_time"]
 CLOCKS = ("perf_counter", "thread_time")
 RATE = 1e-9  # the weights stay about where they are, so each step does the same work
 RUNS, SECONDS = 11, 0.02  # of each run, or one step: short enough to find a busy machine free now and then
@@ -43,7 +44,7 @@ def profile(
     batch_size: int = 128,
     threads: int | None = None,
     backend: str | None = None,
-    clock: Literal["perf_counter", "thread_time"] = "perf_counter",
+    clock: Clock = "perf_counter",
 ) -> Profile:
     """Where the time of a training step goes: by phases (products, activations, update ...), layers and threads.
 

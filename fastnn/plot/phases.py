@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: stacked bars of a profile, one an operation and one a part of the rest."""
+"""Where the time of a training step goes: stacked bars of a profile, one for each operation and stage."""
 
 from __future__ import annotations
 
