@@ -16,6 +16,7 @@ from fastnn._base.arguments import integer, shown
 
 if TYPE_CHECKING:
     from fastnn._engine.standing import Standing
+    from fastnn.callbacks.base import Callback
 
 MOST = 2**53  # updates or epochs; no training has as many, and a few more would leave int64
 VECTORS = "vectors"  # under this name a mark has matrices ``(n, n_params)``, by name
@@ -57,7 +58,7 @@ def _real(name: str, values: list[Any]) -> np.ndarray:
         raise TypeError(f"a checkpoint keeps numbers of the history, and {name!r} has {shown(values)}") from None
 
 
-def remembering(fit: Standing) -> list[tuple[Any, dict[str, Any]]]:
+def remembering(fit: Standing) -> list[tuple[Callback, dict[str, Any]]]:
     """The callbacks that remember something, with that; the others may be there or not when a fit goes on."""
     pairs = [(callback, callback.get_state()) for callback in fit.listeners.callbacks]
     return [(callback, state) for callback, state in pairs if state]

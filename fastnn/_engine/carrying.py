@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from fastnn._engine.state import State
 from fastnn._plan.layout import Layout
 from fastnn._plan.memory import aligned
 from fastnn._plan.plan import Plan
+
+if TYPE_CHECKING:
+    from fastnn.layers.base import Layer
 
 
 def take_states(state: State, plan: Plan) -> np.ndarray:
@@ -70,7 +73,7 @@ def check_batches(layout: Layout, n_rows: int, batch_size: int) -> None:
             )
 
 
-def _remembered(layout: Layout) -> Iterator[tuple[Any, np.ndarray]]:
+def _remembered(layout: Layout) -> Iterator[tuple[Layer, np.ndarray]]:
     """The states that are not zero, each with its layer."""
     for layer in layout.layers if layout.carried else ():
         yield from ((layer, array) for array in (layer.carried if layer.carries else ()) if array.any())

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastnn._plan.memory import allocate
 from fastnn.errors import BackendError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fastnn._engine.predictor import Predictor
 
 SIGNATURE = "int (*)(const void *context, const {real} *x, {real} *y, int64_t rows)"
 
@@ -42,7 +47,7 @@ class CFunction:
     (0, [3.0, 7.0])
     """
 
-    def __init__(self, addresses: tuple[int, int, Any], dtype: Any, n_in: int, n_out: int):
+    def __init__(self, addresses: tuple[int, int, Any], dtype: np.dtype, n_in: int, n_out: int):
         self.address, self.context, self._alive = addresses
         self.dtype, self.n_in, self.n_out = dtype, n_in, n_out
         self.signature = SIGNATURE.format(real="float" if dtype.itemsize == 4 else "double")
@@ -54,14 +59,14 @@ class CFunction:
         kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
         return kind(self.address)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a C function is an address in this process; send the model, and take predictor().cfunc there")
 
     def __repr__(self) -> str:
         return f"<CFunction {self.signature}, ({self.n_in},) -> ({self.n_out},)>"
 
 
-def c_function_of(predictor: Any) -> CFunction:
+def c_function_of(predictor: Predictor) -> CFunction:
     """The C function of a :class:`fastnn._engine.predictor.Predictor`; :class:`BackendError` where there is none."""
     make = getattr(predictor.backend, "c_function", None)
     if make is None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from fastnn.losses import CustomLoss, LossRecord, Reduction
 from fastnn.metrics import Reading
 
 if TYPE_CHECKING:
+    from fastnn._base.sparse import AnyRows
     from fastnn._engine.distribution import Distribution
     from fastnn._engine.plans import PlanCache
     from fastnn._engine.state import State
@@ -50,7 +51,7 @@ class Compiled:
     def __repr__(self) -> str:
         return call_of(self)
 
-    def sized(self, inputs: Sequence[Any]) -> Compiled:
+    def sized(self, inputs: Sequence[AnyRows]) -> Compiled:
         """The same for the lengths of these rows, where lengths differ from batch to batch."""
         return replace(self, layout=self.layout.of_sizes(sizes_of(inputs))) if self.layout.is_open else self
 
@@ -92,7 +93,7 @@ class Compiled:
         return any(reading.keeps for reading, *_ in self.metrics)
 
 
-def sizes_of(inputs: Sequence[Any]) -> tuple[int, ...]:
+def sizes_of(inputs: Sequence[AnyRows]) -> tuple[int, ...]:
     """Numbers a sample of rows for each input."""
     return tuple(x.shape[1] if isinstance(x, np.ndarray) else x.n_columns for x in inputs)
 
@@ -116,7 +117,7 @@ class Trainee:
     of_sizes: Callable[[tuple[int, ...]], Trainee] | None = None
     distribution: Distribution | None = None
 
-    def sized(self, inputs: Sequence[Any]) -> Trainee:
+    def sized(self, inputs: Sequence[AnyRows]) -> Trainee:
         """What serves these rows."""
         return replace(self.of_sizes(sizes_of(inputs)), distribution=self.distribution) if self.of_sizes else self
 

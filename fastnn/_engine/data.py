@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fastnn._engine import convert
 from fastnn._engine.compiled import Compiled
 from fastnn._engine.targets import check_metrics, converted_targets, row_weights, warn_when_sorted
 from fastnn._kernels.contract import Rows
+
+if TYPE_CHECKING:
+    from fastnn._base.sparse import AnyRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +85,7 @@ def plain_rows(compiled: Compiled, x: np.ndarray, y: np.ndarray) -> Rows:
     return Rows((x,), (converted_targets("y", y, len(x), shape, loss, compiled.dtype),), (None,))
 
 
-def check_lengths(labels: Sequence[str], inputs: Sequence[Any]) -> None:
+def check_lengths(labels: Sequence[str], inputs: Sequence[AnyRows]) -> None:
     """``ValueError`` when inputs have different numbers of rows."""
     for label, x in zip(labels[1:], inputs[1:], strict=True):
         if len(x) != len(inputs[0]):

@@ -29,7 +29,7 @@ class Desk:
         self.dropping = 1.0  # what the rates of dropout are multiplied by
         self.slopes = [self._slope(value) for value in plan.inputs if value["grad"] >= 0]
 
-    def _slope(self, value: Any) -> np.ndarray:
+    def _slope(self, value: np.void) -> np.ndarray:
         """Where the gradient of an input stands, of a whole block."""
         at, size = int(value["grad"]), int(value["size"])
         return self.memory.workspace[at : at + self.block * size].reshape(self.block, size)

@@ -76,7 +76,7 @@ def _sized(trainee: Trainee, evaluation: Evaluation, rows: Rows, size: int) -> I
 
 
 def predict(
-    state: State, inputs: Sequence[Any], batch_size: int, entry: Entry, module: ModuleType, listeners: Listeners
+    state: State, inputs: Sequence[AnyRows], batch_size: int, entry: Entry, module: ModuleType, listeners: Listeners
 ) -> list[np.ndarray]:
     """Predictions ``(n, *output_shape)`` for rows that are checked, those before a hook set ``stop_predicting``."""
     (plan, pool), n, dtype = entry, len(inputs[0]), state.params.dtype
@@ -122,13 +122,17 @@ def _into(out: Sequence[np.ndarray], module: ModuleType, plan: Plan, memory: Mem
 
 
 def predict_stream(
-    state: State, stream: Stream, entries: Callable[[Sequence[Any]], Entry], module: ModuleType, listeners: Listeners
+    state: State,
+    stream: Stream,
+    entries: Callable[[Sequence[AnyRows]], Entry],
+    module: ModuleType,
+    listeners: Listeners,
 ) -> list[np.ndarray]:
     """:func:`predict` for the inputs that a stream gives, batch by batch, by what ``entries`` gives for them."""
     made: list[list[np.ndarray]] = []
     state.stop_predicting = False
 
-    def part(inputs: Sequence[Any]) -> dict[str, Any]:
+    def part(inputs: Sequence[AnyRows]) -> dict[str, Any]:
         made.append(predict(state, inputs, len(inputs[0]), entries(inputs), module, SILENT))
         return _outputs(made[-1])
 

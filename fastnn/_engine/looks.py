@@ -17,7 +17,7 @@ from fastnn._base.arrays import is_surely_finite
 Cuts = list[tuple[int, int, int]]
 
 
-def of(backend: ModuleType) -> Any:
+def of(backend: ModuleType) -> ModuleType:
     """The module whose functions of these names are used beside a backend."""
     return backend if hasattr(backend, "plain_rows") else _HERE
 

@@ -13,7 +13,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,9 @@ from fastnn.losses import Reduction
 from fastnn.losses.records import INNER_PRODUCT
 from fastnn.optimizers import Optimizer
 from fastnn.regularizers import penalty
+
+if TYPE_CHECKING:
+    from fastnn._base.sparse import AnyRows
 
 AS_IT_IS = contextlib.nullcontext()
 
@@ -120,7 +123,7 @@ class Loops:
 
     # -- calls ----------------------------------------------------------------------------------
 
-    def predict(self, module: ModuleType, entry: Entry, inputs: Sequence[Any]) -> list[np.ndarray]:
+    def predict(self, module: ModuleType, entry: Entry, inputs: Sequence[AnyRows]) -> list[np.ndarray]:
         """Outputs as in prediction, by a plan for them and memory."""
         if self.goes_on:
             return inference.predict(self.state, inputs, 0, entry, module, SILENT)
@@ -134,7 +137,7 @@ class Loops:
         pool.append(memory)
         return flat if self.is_flat else [y.reshape(n, *shape) for y, shape in zip(flat, self.shapes, strict=True)]
 
-    def forward(self, module: ModuleType, inputs: Sequence[Any], step: int) -> list[np.ndarray]:
+    def forward(self, module: ModuleType, inputs: Sequence[AnyRows], step: int) -> list[np.ndarray]:
         """Outputs as in training, with the dropout of ``step``."""
         n = len(inputs[0])
         entry = self.for_slopes(False, True, n)
@@ -171,7 +174,7 @@ class Loops:
         self,
         module: ModuleType,
         entry: tuple[Plan, list[Desk]],
-        inputs: Sequence[Any],
+        inputs: Sequence[AnyRows],
         slopes: Sequence[np.ndarray],
         step: int,
         settles: bool,
@@ -189,7 +192,7 @@ class Loops:
         self,
         module: ModuleType,
         entry: tuple[Plan, list[Desk]],
-        inputs: Sequence[Any],
+        inputs: Sequence[AnyRows],
         slopes: Sequence[np.ndarray],
         step: int,
         again: bool,
@@ -259,6 +262,6 @@ class Loops:
         return self.updater
 
 
-def _rows(inputs: Sequence[Any], slopes: Sequence[np.ndarray]) -> Rows:
+def _rows(inputs: Sequence[AnyRows], slopes: Sequence[np.ndarray]) -> Rows:
     """Rows with slopes in place of targets."""
     return Rows(tuple(inputs), tuple(slopes), (None,) * len(slopes))

@@ -109,7 +109,7 @@ class PortionStream(Stream):
             self.batches, self.passes = None, self.passes + 1
         return portion
 
-    def _error(self, message: str, number: int = 0) -> Any:
+    def _error(self, message: str, number: int = 0) -> BatchError:
         where = "" if self.epoch is None else f" of epoch {self.epoch}"
         return BatchError(f"portion {self.fetched + 1}{where}: {message}", self.fetched + 1, self.epoch)
 

@@ -28,6 +28,7 @@ from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.progress import Progress, check_verbose
 
 if TYPE_CHECKING:
+    from fastnn._base.types import Verbose
     from fastnn._engine.distribution import Distribution
     from fastnn._engine.saving import Saving
     from fastnn._engine.stop import Stop
@@ -93,7 +94,7 @@ class Arguments:
     batch_size: int | None
     epochs: int
     initial_epoch: int
-    verbose: Any
+    verbose: Verbose
     callbacks: Sequence[Callback]
     shuffle: bool
     time_limit: float | None
@@ -142,7 +143,7 @@ def checked_batch_size(came: Any) -> int:
 
 
 def prepare(
-    model: Any,
+    model: object,
     trainer: Trainer,
     validation: Rows | Callable[[int], Stream] | None,
     arguments: Arguments,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -85,13 +85,20 @@ class State:
         return call_of(self)
 
 
-def attribute(name: str) -> Any:
+class HasState(Protocol):
+    """A model, of which this is what the engine asks here."""
+
+    @property
+    def state(self) -> State: ...
+
+
+def attribute(name: str) -> property:
     """A property of a model that is an attribute of its state."""
 
-    def read(model: Any) -> Any:
+    def read(model: HasState) -> Any:
         return getattr(model.state, name)
 
-    def write(model: Any, came: Any) -> None:
+    def write(model: HasState, came: Any) -> None:
         setattr(model.state, name, came)
 
     return property(read, write)

@@ -7,14 +7,15 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._base.arrays import of_reals, real_array
-from fastnn._engine.predictor import lines_of
+from fastnn._engine.predictor import Predictor, lines_of
 from fastnn._engine.state import State
+from fastnn._plan.layout import Layout
 from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
 from fastnn.layers.parameter import Shape
@@ -99,6 +100,16 @@ class Stepper:
         return f"<Stepper {self.step_shape} -> {self.output_shape}, {self.dtype}>"
 
 
+class Stepped(Protocol):
+    """A model, of which this is what the predictor asks."""
+
+    @property
+    def layout(self) -> Layout: ...
+    def stepper(self) -> Stepper: ...
+    def of_sizes(self, sizes: tuple[int, ...], /) -> Stepped: ...
+    def predictor_of_rows(self) -> Predictor: ...
+
+
 class RecurrentPredictor:
     """``f(x)`` for whole sequences, ``f.step(x)`` for one step after the other; follows the model as it trains.
 
@@ -120,9 +131,9 @@ class RecurrentPredictor:
     >>> f.reset()
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Stepped):
         self._model = model
-        self._found: dict[int, Any] = {}  # predictors by length
+        self._found: dict[int, Predictor] = {}  # predictors by length
         self.precision: str | None = None  # where it is not that of the dtype
         self.fates: Sequence[Sequence[str]] = ()
         self._take_steps()
@@ -148,8 +159,7 @@ class RecurrentPredictor:
         if predict is None:
             own = self._model.of_sizes((math.prod(shape[-rank:]),)) if layout.is_open else self._model
             predict = self._found[length] = own.predictor_of_rows()
-        found: np.ndarray = predict(x, out)
-        return found
+        return predict(x, out)
 
     @property
     def cfunc(self) -> Any:
@@ -225,7 +235,7 @@ class RecurrentPredictor:
         if self.step is not self._stepper:
             self.step.begin(self._stepper.states, self._stepper.n)
 
-    def renew(self, plan: Any) -> None:
+    def renew(self, plan: Plan) -> None:
         """Go on where the model's parameters stand now, since its layers have joined others."""
         kept = self._stepper
         self._found.clear()

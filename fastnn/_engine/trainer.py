@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from fastnn._engine.sharded import ShardedStep
     from fastnn.optimizers import LBFGS
 
-Choose = Callable[[Plan], Any]
+Choose = Callable[[Plan], ModuleType]
 
 
 class Trainer:
@@ -208,7 +209,7 @@ class Trainer:
         others = self.optimizer.weight_decay, self.state.dropout_schedule
         self.varies = any(isinstance(one, Schedule) for one in (rate, *others))
         if self.sharded is not None:
-            self.train: Any = self.sharded.train
+            self.train: Callable[..., None] = self.sharded.train
         elif self.optimizer.full_batch:
             from fastnn._engine.lbfgs import Solver
 

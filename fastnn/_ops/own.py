@@ -20,7 +20,8 @@ from fastnn._ops.base import NO_PENALTY as NO_PENALTY
 from fastnn._ops.base import Op, When
 
 if TYPE_CHECKING:
-    from fastnn._ops.views import Views
+    from fastnn._ops.seen import OwnLayer, SeenNode, SeenVariable
+    from fastnn._ops.views import Tables, Vectors, Views
 
     Arrays = list[np.ndarray | None]
     Block = tuple[Arrays, np.ndarray | None, np.ndarray | None, Arrays]
@@ -31,7 +32,7 @@ SIZES = 4  # of blocks whose arrays are kept
 class Visits:
     """The own ops of a plan at work in one memory, by the values that they write; a copy begins anew."""
 
-    def __init__(self, plan: Any) -> None:
+    def __init__(self, plan: Tables) -> None:
         self.plan = plan
         self.found: dict[int, Visit] = {}
 
@@ -39,7 +40,7 @@ class Visits:
         return Visits, (None,)
 
 
-def visit_at(plan: Any, memory: Any, output: int) -> Visit:
+def visit_at(plan: Tables, memory: Vectors, output: int) -> Visit:
     """The own op that writes a value, at work in a memory."""
     kept: Visits | None = vars(memory).get("_visits")
     if kept is None or kept.plan is not plan:
@@ -50,7 +51,7 @@ def visit_at(plan: Any, memory: Any, output: int) -> Visit:
     return kept.found[output]
 
 
-def check_ways_back(plan: Any) -> None:
+def check_ways_back(plan: Tables) -> None:
     """``ValueError`` where a gradient is wanted before an op that has none."""
     for op in plan.ops[plan.ops["kind"] == OP.code]:
         layer, edges = plan.layout.layers[_node(plan, op).layer], plan.edges[op["first_edge"] :][: op["n_inputs"]]
@@ -58,14 +59,14 @@ def check_ways_back(plan: Any) -> None:
             raise _one_way(layer)
 
 
-def _one_way(layer: Any) -> ValueError:
+def _one_way(layer: OwnLayer) -> ValueError:
     return ValueError(
         f"{layer!r} has no gradient, and something before it is trained: give it one, as in "
         f"Lambda(function, lambda x, dy: ...), or set trainable = False on the layers before it"
     )
 
 
-def _node(plan: Any, op: np.void) -> Any:
+def _node(plan: Tables, op: np.void) -> SeenNode:
     """The use of a layer that an own op is."""
     return next(node for node in plan.layout.nodes if node.stream == op["stream"])
 
@@ -73,7 +74,7 @@ def _node(plan: Any, op: np.void) -> Any:
 class Visit:
     """One place where a layer is called, in one memory: a copy of the layer, and the arrays it reads and fills."""
 
-    def __init__(self, plan: Any, memory: Any, op: np.void) -> None:
+    def __init__(self, plan: Tables, memory: Vectors, op: np.void) -> None:
         layout = plan.layout
         node = _node(plan, op)
         self.plan, self.layer, self.workspace = plan, layout.layers[node.layer], memory.workspace
@@ -184,22 +185,22 @@ class Visit:
         return f"{type(self.layer).__name__} {self.layer.name!r}"
 
 
-def worker(layer: Any, arrays: Sequence[np.ndarray]) -> Any:
+def worker(layer: OwnLayer, arrays: Sequence[np.ndarray]) -> OwnLayer:
     """A copy of a layer that computes, with arrays for its weights."""
     made = object.__new__(type(layer))
     made.__dict__ = {**vars(layer), **layer.bound(arrays)}
     return made
 
 
-def called(layer: Any, xs: Sequence[np.ndarray], training: bool) -> Any:
+def called(layer: OwnLayer, xs: Sequence[np.ndarray], training: bool) -> Any:
     """What a layer's ``call`` gives for its inputs, told whether it trains where it asks for that."""
     x = xs[0] if len(xs) == 1 else list(xs)
-    if _asks(type(layer)):  # type: ignore[arg-type]  # types can be hashed
+    if _asks(type(layer)):
         return told(layer, "call", layer.call, x, training=training)
     return told(layer, "call", layer.call, x)
 
 
-def told(layer: Any, method: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+def told(layer: OwnLayer, method: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     """A user's function; an error in it has a note that names the layer."""
     try:
         return function(*arguments, **named)
@@ -237,7 +238,7 @@ def _given(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return view
 
 
-def _variable(vector: np.ndarray, variable: Any) -> np.ndarray:
+def _variable(vector: np.ndarray, variable: SeenVariable) -> np.ndarray:
     return vector[variable.offset : variable.offset + variable.size].reshape(variable.parameter.shape)
 
 

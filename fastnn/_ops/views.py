@@ -13,6 +13,7 @@ from fastnn._ops import OPS
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Sizes
+    from fastnn._ops.seen import SeenLayout
 
 
 class Tables(Protocol):
@@ -24,6 +25,12 @@ class Tables(Protocol):
     def edges(self) -> np.ndarray: ...
     @property
     def header(self) -> np.ndarray: ...
+    @property
+    def ops(self) -> np.ndarray: ...
+    @property
+    def training(self) -> bool: ...
+    @property
+    def layout(self) -> SeenLayout: ...
 
 
 class Vectors(Protocol):

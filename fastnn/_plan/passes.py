@@ -7,7 +7,7 @@ import operator
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._ops import Operation, activation
 from fastnn._ops.base import NO_PENALTY
@@ -17,6 +17,9 @@ from fastnn.activations import linear
 from fastnn.layers.base import Layer
 from fastnn.losses.custom import CustomLoss
 from fastnn.losses.records import INNER_PRODUCT, LossRecord
+
+if TYPE_CHECKING:
+    from fastnn._ops.merge import Join
 
 Loss = LossRecord | CustomLoss | None
 
@@ -124,18 +127,18 @@ class _Made:
             mask = masks[0]
         found = sorted({known for known in masks if known is not None})
         if made is None and layer.joined_mask is not None and found and None not in masks:
-            mask = self._joined(node, layer, found)
+            mask = self._joined(node, layer.joined_mask, found)
         if mask is not None:
             self.mask_of[node.outputs[0]] = mask
 
-    def _joined(self, node: Node, layer: Layer, masks: list[int]) -> int:
+    def _joined(self, node: Node, join: Join, masks: list[int]) -> int:
         """The mask that several become."""
         if len(masks) == 1:
             return masks[0]
         steps = self.layout.shapes[node.inputs[0]][0]
         from fastnn._ops import merge
 
-        joined = Operation(merge.OP, 1, 1, steps, geometry=(layer.joined_mask,))
+        joined = Operation(merge.OP, 1, 1, steps, geometry=(join,))
         self.placed.append(Placed(node, joined, tuple(masks), self.count))
         self.count += 1
         return self.count - 1

@@ -7,11 +7,14 @@ before the end of the sequence have to act on each step by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn._plan.layout import Layout, Node, lay_out_graph
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import Shape
+
+if TYPE_CHECKING:
+    from fastnn.layers.steps import StepForm
 
 
 @dataclass
@@ -44,16 +47,19 @@ def stepwise(layout: Layout) -> Steps:
     return Steps(made.finished(), made.states)
 
 
+Made = tuple[str, int] | tuple[str, int, int]  # ("input", number), ("state", number), or ("node", number, output)
+
+
 class _Steps:
     """What has been made step by step so far; edges are numbered anew when the states are known."""
 
     def __init__(self, layout: Layout):
         self.old, self.layers = layout, list(layout.layers)
         self.timed = set(layout.inputs)  # edges with an axis of steps
-        self.edge: dict[int, Any] = {edge: ("input", edge) for edge in layout.inputs}
-        self.nodes: list[tuple[int, list[Any], tuple[str, ...]]] = []
+        self.edge: dict[int, Made] = {edge: ("input", edge) for edge in layout.inputs}
+        self.nodes: list[tuple[int, list[Made], tuple[str, ...]]] = []
         self.states: list[tuple[str, Shape]] = []
-        self.ends: list[Any] = []
+        self.ends: list[Made] = []
 
     def add(self, node: Node) -> None:
         """What stands for a node."""
@@ -69,11 +75,11 @@ class _Steps:
         else:
             raise ValueError(f"{layer!r} reads more than one step, so that the model has no step(); only predict")
 
-    def _call(self, node: Node, layer: int, reads: list[Any]) -> None:
+    def _call(self, node: Node, layer: int, reads: list[Made]) -> None:
         self.nodes.append((layer, reads, node.options))
         self.edge.update({edge: ("node", len(self.nodes) - 1, i) for i, edge in enumerate(node.outputs)})
 
-    def _remember(self, node: Node, layer: Layer, form: Any, reads: list[Any]) -> None:
+    def _remember(self, node: Node, layer: Layer, form: StepForm, reads: list[Made]) -> None:
         """Use a layer's form for single steps, see ``Layer.steps``."""
         first = len(self.states)
         if len(reads) > 1:  # states that another layer gives: they are read once, by whoever begins
@@ -102,7 +108,7 @@ class _Steps:
             firsts.append(first)
             first += self.layers[layer].n_outputs_of(options)
 
-        def number(edge: Any) -> int:
+        def number(edge: Made) -> int:
             kind, at, *which = edge
             return int(at if kind == "input" else n_inputs + at if kind == "state" else firsts[at] + which[0])
 

@@ -10,7 +10,7 @@ import argparse
 import os
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from fastnn.cli.forecast import read_series
 from fastnn.cli.output import check_output
 from fastnn.tables import Encoding
 from fastnn.tables.series import SeriesFeatures, horizon_of
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 MOST_ROWS = 1000  # of --calibrate: scales follow from the largest inputs, which so many rows show
 OF_C = {"weights": "--weights", "calibrate": "--calibrate", "name": "--name"}
@@ -60,7 +63,7 @@ def _interop() -> Any:
     return import_module("fastnn.interop")
 
 
-def _to_c(model: Any, arguments: argparse.Namespace) -> int:
+def _to_c(model: Model, arguments: argparse.Namespace) -> int:
     rows = None if arguments.calibrate is None else _rows(model, arguments)
     report = _interop().to_c(
         model,
@@ -77,7 +80,7 @@ def _to_c(model: Any, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(model: Any, arguments: argparse.Namespace) -> np.ndarray:
+def _rows(model: Model, arguments: argparse.Namespace) -> np.ndarray:
     """Rows of DATA as the model takes them."""
     encoding = Encoding.of(model)
     if isinstance(encoding.features, SeriesFeatures):
@@ -88,7 +91,7 @@ def _rows(model: Any, arguments: argparse.Namespace) -> np.ndarray:
     return encoding.features.encode(source.take(np.arange(min(len(source), MOST_ROWS))).features)
 
 
-def _windows(model: Any, arguments: argparse.Namespace, encoding: Encoding, window: int) -> np.ndarray:
+def _windows(model: Model, arguments: argparse.Namespace, encoding: Encoding, window: int) -> np.ndarray:
     """The same of a series."""
     arguments.data = arguments.calibrate
     _, rows, _ = read_series(arguments, encoding)
@@ -98,17 +101,17 @@ def _windows(model: Any, arguments: argparse.Namespace, encoding: Encoding, wind
     return np.asarray(rows.x(starts, window)).reshape(len(starts), *model.layout.input_shape)
 
 
-def _to_onnx(model: Any, arguments: argparse.Namespace) -> int:
+def _to_onnx(model: Model, arguments: argparse.Namespace) -> int:
     _interop().to_onnx(model, arguments.out, length=arguments.length, encoding=not arguments.network_alone)
     return _wrote(arguments.out)
 
 
-def _to_keras(model: Any, arguments: argparse.Namespace) -> int:
+def _to_keras(model: Model, arguments: argparse.Namespace) -> int:
     _interop().to_keras(model).save(arguments.out)
     return _wrote(arguments.out)
 
 
-def _to_torch(model: Any, arguments: argparse.Namespace) -> int:
+def _to_torch(model: Model, arguments: argparse.Namespace) -> int:
     """Weights alone; by its ending as safetensors, for which PyTorch need not be there, or as PyTorch saves them."""
     if arguments.out.endswith(".safetensors"):
         _interop().save_torch_weights(model, arguments.out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from fastnn.tables.table import Text, with_gaps
 from fastnn.tables.target import Classes
 from fastnn.tables.write import Values, free_name
 
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
-def continued(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> tuple[dict[str, Values], list[str]]:
+
+def continued(arguments: argparse.Namespace, model: Model, encoding: Encoding) -> tuple[dict[str, Values], list[str]]:
     """Columns of the steps that come next in each group of the file, in its order, and notes."""
     features, target = _known(encoding)
     if arguments.keep:
@@ -48,7 +51,7 @@ def continued(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> 
     return columns, notes
 
 
-def evaluate_series(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> tuple[list[str], list[str]]:
+def evaluate_series(arguments: argparse.Namespace, model: Model, encoding: Encoding) -> tuple[list[str], list[str]]:
     """Lines about all windows of the file whose targets are known, and notes."""
     features, target = _known(encoding)
     source, rows, notes = read_series(arguments, encoding)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from fastnn.tables.scores import score_numbers
 from fastnn.tables.series import Forecast, SeriesFeatures, horizon_of
 from fastnn.tables.series_rows import SeriesRows
 from fastnn.tables.target import Classes
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 MOST_STEPS = 8  # steps ahead with a line each
 
@@ -33,7 +36,7 @@ class Naive:
 class Forecasts(Report):
     """Predictions of the windows that begin at ``starts``, scored."""
 
-    def __init__(self, encoding: Encoding, rows: SeriesRows, starts: np.ndarray, model: Any):
+    def __init__(self, encoding: Encoding, rows: SeriesRows, starts: np.ndarray, model: Model):
         features, target = encoding.features, encoding.target
         assert isinstance(features, SeriesFeatures)
         window = features.window

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import fastnn
 from fastnn._base.reprs import counted, cut
@@ -21,6 +21,9 @@ from fastnn.tables.pieces import PieceFeature
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
 from fastnn.tables.texts import TextFeature
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 MOST_COLUMNS = 24  # of the data, listed one by one
 MOST_LABELS = 20
@@ -43,7 +46,7 @@ def info(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _facts(path: str, model: Any, encoding: Encoding | None) -> list[str]:
+def _facts(path: str, model: Model, encoding: Encoding | None) -> list[str]:
     """A line a fact, their names in a column."""
     facts = {"file": f"{os.path.basename(path)}, {in_bytes(os.path.getsize(path))}"}
     if encoding:

@@ -7,7 +7,7 @@ import csv
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.table import Text, settle, with_gaps
 from fastnn.tables.target import Classes
 from fastnn.tables.write import Values, check_ending, csv_blocks, free_name, kept_values, table_bytes
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 ALL = "all"
 
@@ -55,7 +58,7 @@ def predict(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _of_rows(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> tuple[dict[str, Values], list[str]]:
+def _of_rows(arguments: argparse.Namespace, model: Model, encoding: Encoding) -> tuple[dict[str, Values], list[str]]:
     """Columns of predictions behind those that are kept, and notes."""
     source, kept = _read(arguments, encoding)
     output = model.predict(encoding.features.encode(source.features))

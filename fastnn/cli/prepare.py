@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from fastnn.tables import Encoding, Table, choose_task, fit_classes, fit_quantit
 from fastnn.tables.notes import gap_words, odd_note
 from fastnn.tables.ranges import check_finite
 from fastnn.tables.target import Classes, Target, as_numbers, told_labels
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Prepared:
         """How much each row counts, ``(n,)``; None where all count alike."""
         return None if self.class_weights is None else self.class_weights[y]
 
-    def report(self, model: Any) -> Report:
+    def report(self, model: Model) -> Report:
         """Scores on the held-out rows, on the training rows without any."""
         x, y = self.held_out or (self.x, self.y)
         return Report(self.encoding.row_target, y, model.predict(x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fastnn.cli.networks import RECURRENT
 from fastnn.tables import Encoding, Reading
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.series_rows import SeriesRows
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 NETWORKS = ("mlp", *RECURRENT)  # that take series
 
@@ -109,7 +112,7 @@ class PreparedSeries:
     def _y(self, starts: np.ndarray) -> np.ndarray:
         return encoded_targets(self.encoding, self.rows_of, starts)
 
-    def report(self, model: Any) -> Forecasts:
+    def report(self, model: Model) -> Forecasts:
         """Scores on the held-out windows, on those trained on without any."""
         starts = self.later if len(self.later) else self.training
         return Forecasts(self.encoding, self.rows_of, starts, model)

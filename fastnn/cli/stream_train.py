@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from fastnn.data.stream import Stream
 from fastnn.tables import Encoding
 from fastnn.tables.options import FeatureOptions
 from fastnn.tables.target import Classes
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 MOST_HELD_OUT = 100_000  # rows
 
@@ -68,7 +71,7 @@ class PreparedStream:
         weights = self.class_weights[y]
         return Rows(self.stream, None, None, (x, y, weights) if weights.any() else self.held_out)
 
-    def report(self, model: Any) -> Report:
+    def report(self, model: Model) -> Report:
         """Scores on the held-out rows, without any on the training rows."""
         if self.held_out is not None:
             x, y = self.held_out

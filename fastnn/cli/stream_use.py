@@ -6,7 +6,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,10 +25,13 @@ from fastnn.tables import Encoding
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.write import csv_blocks
 
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
+
 ALL = "all"
 
 
-def predict_stream(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> int:
+def predict_stream(arguments: argparse.Namespace, model: Model, encoding: Encoding) -> int:
     """Predictions of one row group after the other, into a file or to standard output."""
     tables = _tables(arguments, encoding)
     if arguments.out not in (None, "-"):
@@ -46,7 +49,7 @@ def predict_stream(arguments: argparse.Namespace, model: Any, encoding: Encoding
     return 0
 
 
-def _blocks(model: Any, encoding: Encoding, stream: Stream, keep: list[str], probabilities: bool) -> Iterator[str]:
+def _blocks(model: Model, encoding: Encoding, stream: Stream, keep: list[str], probabilities: bool) -> Iterator[str]:
     """CSV text, with one header."""
     is_first = True
     for kept, x in parts(stream, keep):
@@ -58,7 +61,7 @@ def _blocks(model: Any, encoding: Encoding, stream: Stream, keep: list[str], pro
         is_first = False
 
 
-def evaluate_stream(arguments: argparse.Namespace, model: Any, encoding: Encoding) -> int:
+def evaluate_stream(arguments: argparse.Namespace, model: Model, encoding: Encoding) -> int:
     """Print the results on rows whose target is known; outputs and targets are in memory, rows are not."""
     tables, left_out = with_targets(_tables(arguments, encoding), encoding.row_target.name)
     n = int(tables.rows.sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from fastnn.cli.output import check_output
 from fastnn.cli.prepare import Prepared
 from fastnn.tables import Encoding, Table
 from fastnn.tabular.report import TableReport, make_report, report_of, summary_of
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 ENDINGS = (".html", ".htm")
 Part = tuple[Table, np.ndarray]  # rows, and their encoded targets
@@ -46,7 +49,7 @@ def _write(report: TableReport, path: str) -> None:
     print(f"wrote {path}", flush=True)
 
 
-def write_training_report(path: str, prepared: Any, model: Any, seed: int) -> None:
+def write_training_report(path: str, prepared: Any, model: Model, seed: int) -> None:
     """The report of a model that has just been trained, on the rows that were held out."""
     (learned, *unseen), (*_, numbers) = prepared.sources, prepared.numbers
     rows, training = prepared.held_out or (prepared.x, prepared.y), (learned.features, prepared.y)
@@ -68,7 +71,7 @@ def write_recipe_report(path: str, table: Table, numbers: np.ndarray, fitted: An
     _write(report_of(fitted, table, numbers=numbers, seed=seed, **known), path)
 
 
-def summary_metadata(prepared: Any, model: Any) -> dict[str, str]:
+def summary_metadata(prepared: Any, model: Model) -> dict[str, str]:
     """What a model file keeps of its training table, so that a later one can be held against it; {} of no table."""
     if not isinstance(prepared, Prepared) or not isinstance(prepared.sources[0].features, Table):
         return {}

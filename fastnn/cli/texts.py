@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from fastnn.tables import Table, TextOptions, fit_features, fit_texts
 from fastnn.tables.checks import looks_like_text
 from fastnn.tables.features import Features
 from fastnn.tables.texts import TextFeature, TextFeatures
+
+if TYPE_CHECKING:
+    from fastnn.layers.edges import Edge
 
 EMBEDDING, DROPOUT = 64, 0.5  # length of the vectors whose mean is taken, and what of the mean is dropped in training
 EMBEDDING_IN_ORDER = 32  # length of the vectors that are read one by one
@@ -80,7 +83,7 @@ def text_network(features: TextFeatures, arguments: argparse.Namespace, output: 
     return fastnn.Model(inputs, _called([*behind, output], layers.Concatenate()(edges)), seed=seed)
 
 
-def _called(those: list[Layer], edge: Any) -> Any:
+def _called(those: list[Layer], edge: Edge) -> Edge:
     for layer in those:
         edge = layer(edge)
     return edge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -109,8 +109,14 @@ def _parquet() -> Any:
     return parquet
 
 
+class Predicts(Protocol):
+    """A model, of which this is what is asked here."""
+
+    def predict(self, x: Any, /) -> Any: ...
+
+
 def write_predictions(
-    model: Any, data: Stream, path: Any, *, keep: Sequence[str] = (), probabilities: bool = False
+    model: Predicts, data: Stream, path: Any, *, keep: Sequence[str] = (), probabilities: bool = False
 ) -> int:
     """Write what a model predicts for a stream, row group by row group; the number of rows.
 

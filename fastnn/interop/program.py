@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import shown
 from fastnn._ops.base import Op
@@ -18,6 +18,9 @@ from fastnn._plan.compile import PART_STREAMS, compile_plan
 from fastnn._plan.layout import Layout
 from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Program:
         return int(self.plan.values[value]["size"])
 
 
-def program_of(model: Any, fold: bool = True, length: int | None = None) -> Program:
+def program_of(model: object, fold: bool = True, length: int | None = None) -> Program:
     """The program of a built model.
 
     Parameters
@@ -84,26 +87,29 @@ def program_of(model: Any, fold: bool = True, length: int | None = None) -> Prog
     TypeError, ValueError, NotReadyError
         it is no model, is not built, or its lengths are not known.
     """
-    from fastnn.models import Model
-    from fastnn.utils import fold as folded
-
-    if not isinstance(model, Model):
-        raise TypeError(f"an export takes a Sequential or a Model, got {shown(model)}")
-    model = folded(model) if fold else model
-    return _program(model, _of_length(model.layout, length))
+    made = _prepared(model, fold)
+    return _program(made, _of_length(made.layout, length))
 
 
-def program_of_steps(model: Any, fold: bool = True) -> Program:
+def program_of_steps(model: object, fold: bool = True) -> Program:
     """The program of one step of a recurrent or causal network, whose states are further inputs and outputs.
 
     Raises as :func:`program_of` does, and ``ValueError`` where a layer needs more than the steps before.
     """
     from fastnn._plan.stepwise import stepwise
+
+    whole = _prepared(model, fold)
+    made = stepwise(whole.layout)
+    return _program(whole, made.layout, made.states)
+
+
+def _prepared(model: object, fold: bool) -> Model:
+    from fastnn.models import Model
     from fastnn.utils import fold as folded
 
-    model = folded(model) if fold else model
-    made = stepwise(model.layout)
-    return _program(model, made.layout, made.states)
+    if not isinstance(model, Model):
+        raise TypeError(f"an export takes a Sequential or a Model, got {shown(model)}")
+    return folded(model) if fold else model
 
 
 def _of_length(layout: Layout, length: int | None) -> Layout:
@@ -121,7 +127,7 @@ def _of_length(layout: Layout, length: int | None) -> Layout:
     return layout.of_sizes(sizes)
 
 
-def _program(model: Any, layout: Layout, states: Sequence[tuple[str, Any]] = ()) -> Program:
+def _program(model: Model, layout: Layout, states: Sequence[tuple[str, Any]] = ()) -> Program:
     layout = replace(layout, mixed=False)  # who reads it multiplies in float32, whatever the model does here
     plan = compile_plan(layout, batch_size=1, seed=model.seed)
     memory = allocate(plan, model.state.params)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import flag
 from fastnn._ops import Operation, attention, blank, copy, merge
@@ -10,6 +10,9 @@ from fastnn._ops.merge import Join
 from fastnn.layers.described import Described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.parts import Parts
+
+if TYPE_CHECKING:
+    from fastnn.layers.edges import Edge
 
 
 class Attending(Described):
@@ -27,7 +30,7 @@ class Attending(Described):
     def n_outputs_of(self, options: tuple[str, ...]) -> int:
         return 1 + ("weights" in options)
 
-    def _called(self, edges: list[Any], mask: Any, causal: Any, weights: Any) -> Any:
+    def _called(self, edges: list[Any], mask: Any, causal: Any, weights: Any) -> Edge | list[Edge]:
         told = {
             "key": len(edges) == 3,
             "mask": mask is not None,
@@ -81,7 +84,7 @@ class Attending(Described):
         return parts.add(_product(keys, rows, own, mask)), rows
 
     def _attention(
-        self: Any,
+        self,
         parts: Parts,
         sizes: tuple[int, int, int, int, int],
         reads: list[int],

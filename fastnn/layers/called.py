@@ -10,6 +10,10 @@ from fastnn.layers.edges import Call, Edge, edges_in
 from fastnn.layers.own import Own, by_inputs
 from fastnn.layers.parameter import Shape
 
+if TYPE_CHECKING:
+    from fastnn._ops.merge import Join
+    from fastnn.layers.steps import Steps
+
 
 def how(options: tuple[str, ...]) -> dict[str, Any]:
     """What a layer's methods are told of a use with options; nothing where there are none."""
@@ -34,16 +38,18 @@ class Called(Own):
         def hands_on_masks(self) -> bool: ...
         @property
         def carries(self) -> tuple[int, ...]: ...
+        @property
+        def steps(self) -> Steps | None: ...
     else:
         n_outputs = 1  # how many edges it makes
         by_step = False  # whether it makes of each step of a sequence a step, of that one alone
         n_ids = None  # what it reads are whole numbers from 0 on, below this
         hands_on_masks = False  # whether the first output has the mask of the first input
         carries = ()  # of states that a batch leaves to the next, the numbers that a row has of each
+        steps = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
         mask_operation = None  # which of its operations makes the mask of its output
-    steps: Any = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
     takes_masks = False  # whether its operations are told which inputs have masks
-    joined_mask: Any = None  # a Join, where masks of all inputs become that of the output
+    joined_mask: Join | None = None  # a Join, where masks of all inputs become that of the output
     _calls: tuple[Call, ...] = ()
 
     def mask_operation_of(self, shapes: Sequence[Shape], masks: list[bool]) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,20 +17,23 @@ from fastnn.layers import words
 from fastnn.layers.parameter import stated
 from fastnn.regularizers import L1L2
 
+if TYPE_CHECKING:
+    from fastnn.layers.described import Described
+
 SCALED = ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal")
 SHAPES = ("input_shape", "shape")  # arguments that Keras has under another name
 OF_KERAS = {own: name for name, own in words.OWN_NAMES.items()}
 LEFT_OPEN = ("input_axes", "output_axes")  # of Keras' initialisers; None there, as it always is for dense kernels
 
 
-def config_of(layer: Any) -> dict[str, Any]:
+def config_of(layer: Described) -> dict[str, Any]:
     """A layer's name and arguments, as Keras' ``get_config`` has them."""
     config: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable}
     if layer.dtype is not None:
         config["dtype"] = np.dtype(layer.dtype).name
     if layer.states_input:
         config |= {
-            "batch_shape": (layer.batch_rows, *stated(layer.input_shape)),
+            "batch_shape": (layer.batch_rows, *stated(layer.input_shape or ())),
             "sparse": False,
             "ragged": False,
             "optional": False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -28,14 +28,27 @@ from fastnn.layers.settling import parameter, settle
 from fastnn.layers.steps import StepForm
 from fastnn.layers.windows import PADDINGS, Windows, check_data_format, check_padding, check_rank, count, sizes
 
+if TYPE_CHECKING:
+    from fastnn.layers.base import Layer
+    from fastnn.layers.steps import Steps
+
 
 class Convolution(Described):
     """What convolutions have in common; they have ``kernel_size``, ``strides``, ``padding`` and ``dilation_rate``."""
 
     rank: ClassVar[int]
     paddings: ClassVar[tuple[str, ...]] = PADDINGS[:2]
+    if TYPE_CHECKING:  # arguments of each
+        kernel_size: Sizes
+        strides: Sizes
+        padding: SignalPadding
+        data_format: DataFormat | None
+        dilation_rate: Sizes
+        activation: ActivationLike
+        use_bias: bool
+        activity_regularizer: RegularizerLike
 
-    def _settle(self: Any, **more: Any) -> None:
+    def _settle(self, **more: Any) -> None:
         check_data_format(self.data_format)
         told = {
             name: sizes(name, getattr(self, name), self.rank) for name in ("kernel_size", "strides", "dilation_rate")
@@ -47,26 +60,25 @@ class Convolution(Described):
         settle(self, **told, padding=check_padding(self.padding, self.paddings), **more)
 
     @property
-    def windows(self: Any) -> Windows:
+    def windows(self) -> Windows:
         """The windows that move over the input."""
         return Windows(self.kernel_size, self.strides, self.dilation_rate, self.padding)
 
     @property
-    def bias(self: Any) -> np.ndarray | None:
+    def bias(self) -> np.ndarray | None:
         """The bias as it is now, not to be written to; None without one."""
         return self.parameter("bias") if self.use_bias else None
 
     @property
-    def kernel(self: Any) -> np.ndarray:
+    def kernel(self) -> np.ndarray:
         """The kernel as it is now, not to be written to; ``AttributeError`` where there are several."""
-        found: np.ndarray = self.parameter("kernel")
-        return found
+        return self.parameter("kernel")
 
-    def _with_bias(self: Any, n: int, *kernels: Parameter) -> tuple[Parameter, ...]:
+    def _with_bias(self, n: int, *kernels: Parameter) -> tuple[Parameter, ...]:
         """All parameters: kernels, and a bias of ``n`` numbers where there is one."""
         return (*kernels, parameter(self, "bias", (n,))) if self.use_bias else kernels
 
-    def _last(self: Any, n_kernels: int = 1) -> dict[str, Any]:
+    def _last(self, n_kernels: int = 1) -> dict[str, Any]:
         """What the last operation has: bias, activation and the output's penalties."""
         bias = n_kernels if self.use_bias else -1
         return {"b": bias, "activation": self.activation, "activity": self.activity_regularizer}
@@ -76,7 +88,7 @@ class Convolution(Described):
         self.windows.geometry(self, shape)
         return (*self.windows.outputs(self, shape), n)
 
-    def _convolution(self: Any, shape: Shape, n: int, groups: int, **more: Any) -> Operation:
+    def _convolution(self, shape: Shape, n: int, groups: int, **more: Any) -> Operation:
         geometry = (*self.windows.geometry(self, shape), groups)
         return Operation(conv.OP, shape[-1], n, math.prod(geometry[3:5]), geometry=geometry, **more)
 
@@ -145,14 +157,18 @@ class Conv1D(Conv):
         return bool(self.kernel_size == self.strides == (1,))
 
     @property
-    def steps(self) -> Any:
+    def steps(self) -> Steps | None:
         return self._steps if self.padding == "causal" and self.strides == (1,) and not self.by_step else None
 
     def _steps(self, shape: Shape) -> StepForm:
         """What single steps see of those before stands in a state."""
         seen = (self.kernel_size[0] - 1) * self.dilation_rate[0]
         one = replace(self, padding="valid", input_shape=None, name=None)
-        calls = [(Concatenate(axis=1), (1, 0)), (one, (2,)), (Cropping1D((1, 0)), (2,))]
+        calls: list[tuple[Layer, tuple[int, ...]]] = [
+            (Concatenate(axis=1), (1, 0)),
+            (one, (2,)),
+            (Cropping1D((1, 0)), (2,)),
+        ]
         return StepForm(one, [("seen", (seen, shape[1]))], calls, (3, 4), True)
 
 

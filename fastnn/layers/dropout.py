@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, alpha_dropout, dropout
@@ -16,6 +16,10 @@ from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
 from fastnn.layers.steps import StepForm
 from fastnn.layers.windows import check_rank
+
+if TYPE_CHECKING:
+    from fastnn._ops.base import Op
+    from fastnn.layers.steps import Steps
 
 
 class Dropping(Described):
@@ -45,17 +49,18 @@ class Sharing(Dropping):
         shared_rows(self, shape)
         return shape
 
-    def _operation(self, kind: Any, shape: Shape, **more: Any) -> Operation:
+    def _operation(self, kind: Op, shape: Shape, **more: Any) -> Operation:
         width, rows, shared = shared_rows(self, shape)
         return Operation(kind, width, width, rows, rate=self.rate, seed=self.seed, geometry=(shared,), **more)
 
     @property
-    def steps(self) -> Any:
+    def steps(self) -> Steps | None:
         return None if self.noise_shape is None else self._steps
 
-    def _steps(self: Any, shape: Shape) -> StepForm:
+    def _steps(self, shape: Shape) -> StepForm:
         """Single steps are those of predictions, where nothing is drawn for the sequence that the noise shape has."""
-        one = replace(self, noise_shape=None, input_shape=None, name=None)
+        told: dict[str, Any] = dict.fromkeys(("noise_shape", "input_shape", "name"))
+        one = replace(self, **told)
         return StepForm(one, [], [(one, (0,))], (1,), True)
 
 

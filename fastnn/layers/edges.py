@@ -110,7 +110,7 @@ class Call:
         return f"<call of {self.item.name!r}: {list(self.inputs)} -> {list(self.outputs)}>"
 
 
-def edges_in(came: Any, reader: Any) -> tuple[Edge, ...]:
+def edges_in(came: Any, reader: object) -> tuple[Edge, ...]:
     """What a layer is called on as a tuple of edges; ``TypeError`` for anything else."""
     listed = list(came.values()) if isinstance(came, Mapping) else came if isinstance(came, list | tuple) else [came]
     for item in listed:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,10 @@ from fastnn.layers.separable import SeparableConv
 from fastnn.layers.standardizing import Normalization, Rescaling
 from fastnn.layers.transposed import ConvTranspose
 from fastnn.layers.wrapping import TimeDistributed
+
+if TYPE_CHECKING:
+    from fastnn._ops import Operation
+    from fastnn.layers.base import Layer
 
 MOST_DEVIATIONS = 8  # between 0 and the means, in the quadratic mean, of what is folded into the layer behind it
 LINEAR = (Dense, Conv, DepthwiseConv, SeparableConv, ConvTranspose)
@@ -60,7 +64,7 @@ class Affine:
         return Affine(np.tile(self.scale, times), np.tile(self.shift, times), self.deviations, self.shifts)
 
 
-def affine(layer: Any) -> Affine | None:
+def affine(layer: Layer) -> Affine | None:
     """What a layer does in prediction, where that is all that it does; None for other layers."""
     if isinstance(layer, Rescaling):
         return Affine(np.array([layer.scale], np.float64), np.array([layer.offset], np.float64), 0.0, layer.offset != 0)
@@ -82,18 +86,20 @@ def _of_data(layer: Normalization) -> Affine:
     return Affine(deviation, mean) if layer.invert else _around(mean, 1 / deviation)
 
 
-def _around(mean: np.ndarray, inverse: np.ndarray, gamma: Any = 1.0, beta: Any = 0.0) -> Affine:
+def _around(
+    mean: np.ndarray, inverse: np.ndarray, gamma: np.ndarray | float = 1.0, beta: np.ndarray | float = 0.0
+) -> Affine:
     """``(x - mean) * inverse * gamma + beta``."""
     scale = inverse * gamma
     return Affine(scale, beta - mean * scale, float(np.sqrt(np.square(mean * inverse).mean())))
 
 
-def _numbers(layer: Any, name: str) -> np.ndarray:
+def _numbers(layer: Layer, name: str) -> np.ndarray:
     found: np.ndarray = layer.parameter(name).astype(np.float64).reshape(-1)
     return found
 
 
-def hands_on(layer: Any, shape: Shape) -> bool:
+def hands_on(layer: Layer, shape: Shape) -> bool:
     """Whether predictions have of a layer just the numbers that it reads, in their order."""
     if not isinstance(layer, Described) or layer.takes_masks or layer.states_input:
         return False
@@ -102,17 +108,17 @@ def hands_on(layer: Any, shape: Shape) -> bool:
     return all(_is_idle(operation) for operation in layer.operations(shape))
 
 
-def _is_idle(operation: Any) -> bool:
+def _is_idle(operation: Operation) -> bool:
     is_linear = operation.activation.code == activations.linear.code
     return operation.op.idle(operation) or (operation.op is activation.OP and is_linear)
 
 
-def inside(layer: Any) -> Any:
+def inside(layer: Layer) -> Any:
     """The layer that does the work: of :class:`TimeDistributed` the one in it."""
     return layer.layer if isinstance(layer, TimeDistributed) else layer
 
 
-def is_linear(layer: Any) -> bool:
+def is_linear(layer: Layer) -> bool:
     """Whether a layer is linear but for its activation, and a :class:`Linear` can be made of it."""
     return isinstance(inside(layer), LINEAR)
 
@@ -125,9 +131,9 @@ class Linear:
     arrays : by name, in the order of ``get_weights``, in float64.
     """
 
-    def __init__(self, layer: Any):
+    def __init__(self, layer: Layer):
         self.layer, self.inside = layer, inside(layer)
-        names = [parameter.name for parameter in layer.place.parameters]
+        names = [parameter.name for parameter in (layer.place.parameters if layer.place else ())]
         self.arrays = {name: np.array(came, np.float64) for name, came in zip(names, layer.weights, strict=True)}
 
     def behind(self, came: Affine) -> bool:
@@ -149,7 +155,7 @@ class Linear:
     def _change(self, how: Callable[[dict[str, np.ndarray], Affine], None], by: Affine) -> bool:
         """Have changed arrays, where they stay finite in the model's dtype."""
         arrays = {name: array.copy() for name, array in self.arrays.items()}
-        dtype = self.layer.place.holder.params.dtype
+        dtype = self.layer.weights[0].dtype
         with np.errstate(all="ignore"):
             how(arrays, by)
             if not all(np.isfinite(array.astype(dtype)).all() for array in arrays.values()):
@@ -195,7 +201,7 @@ class Linear:
         kernel = kernel.reshape(-1, *kernel.shape[-2:])
         return kernel.swapaxes(1, 2) if isinstance(self.inside, ConvTranspose) else kernel
 
-    def described(self) -> Any:
+    def described(self) -> Layer:
         """A new layer for these weights: with a bias where there is one now, without penalties and constraints."""
         made = copy.copy(self.layer)
         worker = inside(made)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import integer, shown
 from fastnn.layers.parameter import Shape
+
+if TYPE_CHECKING:
+    from fastnn.layers.dropout import Sharing
 
 NoiseShape = tuple[int | None, ...]
 
@@ -25,7 +28,7 @@ def check_noise_shape(came: Any) -> NoiseShape | None:
     return axes
 
 
-def shared_rows(layer: Any, shape: Shape) -> tuple[int, int, int]:
+def shared_rows(layer: Sharing, shape: Shape) -> tuple[int, int, int]:
     """A sample as rows for the op of dropout: their width, how many, and how many one behind the other draw the same.
 
     Raises

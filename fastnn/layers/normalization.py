@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
 
+if TYPE_CHECKING:
+    from fastnn.layers.base import Layer
+
 MOST_EPSILON = 1e30
 
 
@@ -22,32 +25,38 @@ class Normalizing(Described):
     """What normalisations have in common: ``epsilon``, and with ``scale`` and ``center`` gamma and beta."""
 
     hands_on_masks = True
+    if TYPE_CHECKING:  # arguments of each
+        epsilon: float
+        center: bool
+        scale: bool
+        gamma_constraint: ConstraintLike
+        beta_constraint: ConstraintLike
 
-    def _settle(self: Any, **more: Any) -> None:
+    def _settle(self, **more: Any) -> None:
         told = {name: flag(name, getattr(self, name)) for name in ("center", "scale")}
         settle(self, epsilon=number("epsilon", self.epsilon, low=0.0, high=MOST_EPSILON), **told, **more)
         for constraint in (self.gamma_constraint, self.beta_constraint):
             if constraint is not None:
                 constraint.matrix((1,))
 
-    def _trained(self: Any, shape: Shape) -> list[Parameter]:
+    def _trained(self, shape: Shape) -> list[Parameter]:
         """The parameters that are trained, each of this shape."""
         return [parameter(self, name, shape) for name, there in self._there() if there]
 
-    def _there(self: Any) -> tuple[tuple[str, bool], ...]:
+    def _there(self) -> tuple[tuple[str, bool], ...]:
         return ("gamma", self.scale), ("beta", self.center)
 
-    def _places(self: Any) -> dict[str, Any]:
+    def _places(self) -> dict[str, Any]:
         """Where an operation finds gamma and beta among the parameters."""
         return {"w": 0 if self.scale else -1, "b": int(self.scale) if self.center else -1}
 
     @property
-    def gamma(self: Any) -> np.ndarray | None:
+    def gamma(self) -> np.ndarray | None:
         """The factors as they are now, not to be written to; None without."""
         return self.parameter("gamma") if self.scale else None
 
     @property
-    def beta(self: Any) -> np.ndarray | None:
+    def beta(self) -> np.ndarray | None:
         """What is added, as it is now, not to be written to; None without."""
         return self.parameter("beta") if self.center else None
 
@@ -154,7 +163,7 @@ def checked_axis(came: Any) -> int:
     return axis
 
 
-def check_last(layer: Any, shape: Shape) -> None:
+def check_last(layer: Layer, shape: Shape) -> None:
     """Refuse an axis that is not the last one of samples of this shape."""
     if layer.axis not in (-1, len(shape)):
         raise ValueError(

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fastnn.layers.parameter import Parameter
 
 
 class Holder(Protocol):
@@ -28,7 +31,7 @@ class Place:
     offsets : where each begins.
     """
 
-    def __init__(self, holder: Holder, parameters: Sequence[Any], offsets: Sequence[int]):
+    def __init__(self, holder: Holder, parameters: Sequence[Parameter], offsets: Sequence[int]):
         self.holder, self.parameters, self.offsets = holder, tuple(parameters), tuple(offsets)
 
     def own(self) -> list[np.ndarray]:

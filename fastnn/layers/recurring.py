@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -17,6 +17,11 @@ from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
 from fastnn.layers.steps import StateAsStep, StepForm
+
+if TYPE_CHECKING:
+    from fastnn._ops.base import Op
+    from fastnn.layers.arguments import ActivationLike, RegularizerLike
+    from fastnn.layers.base import Layer
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
 
@@ -32,10 +37,23 @@ def with_states(inputs: Any, initial_state: Any) -> Any:
 class Recurrent(Carrying, Described):
     """What recurrent layers have in common; they have their arguments, ``op`` and ``cell``."""
 
-    op: ClassVar[Any]
+    op: ClassVar[Op]
     cell: ClassVar[Cell]
     n_inputs: int | None = None
     takes_masks = True
+    if TYPE_CHECKING:  # arguments of each
+        units: int
+        activation: ActivationLike
+        use_bias: bool
+        activity_regularizer: RegularizerLike
+        dropout: float
+        recurrent_dropout: float
+        return_sequences: bool
+        return_state: bool
+        go_backwards: bool
+        stateful: bool
+        zero_output_for_mask: bool
+        seed: int | None
 
     def __call__(  # type: ignore[override]  # more arguments
         self, inputs: Any, initial_state: Any = None, mask: Any = None
@@ -54,7 +72,7 @@ class Recurrent(Carrying, Described):
         """
         return super().__call__(with_states(inputs, initial_state), mask)
 
-    def _settle(self: Any, **more: Any) -> None:
+    def _settle(self, **more: Any) -> None:
         told: dict[str, Any] = {"units": integer("units", self.units, low=1)}
         told |= {name: flag(name, getattr(self, name)) for name in FLAGS}
         for name in ("dropout", "recurrent_dropout"):
@@ -72,33 +90,34 @@ class Recurrent(Carrying, Described):
         return self.parameter("recurrent_kernel")
 
     @property
-    def bias(self: Any) -> np.ndarray | None:
+    def bias(self) -> np.ndarray | None:
         """The bias as it is now, not to be written to; None without one."""
         return self.parameter("bias") if self.use_bias else None
 
     @property
-    def hands_on_masks(self: Any) -> bool:
+    def hands_on_masks(self) -> bool:
         return bool(self.return_sequences)
 
     @property
-    def carries(self: Any) -> tuple[int, ...]:
+    def carries(self) -> tuple[int, ...]:
         return (self.units,) * self.cell.n_states if self.stateful else ()
 
-    def afresh(self: Any) -> Any:
-        return replace(self, stateful=False)
+    def afresh(self) -> Self:
+        told: dict[str, Any] = {"stateful": False}
+        return replace(self, **told)
 
     @property
-    def n_outputs(self: Any) -> int:
+    def n_outputs(self) -> int:
         return 1 + self.cell.n_states if self.return_state else 1
 
-    def output_shape(self: Any, shape: Shape, *starts: Shape) -> Shape:
+    def output_shape(self, shape: Shape, *starts: Shape) -> Shape:
         self._check_shapes(shape, starts)
         return (shape[0], self.units) if self.return_sequences else (self.units,)
 
-    def output_shapes(self: Any, *shapes: Shape) -> list[Shape]:
+    def output_shapes(self, *shapes: Shape) -> list[Shape]:
         return [self.output_shape(*shapes), *[(self.units,)] * (self.n_outputs - 1)]
 
-    def _check_shapes(self: Any, shape: Shape, starts: tuple[Shape, ...]) -> None:
+    def _check_shapes(self, shape: Shape, starts: tuple[Shape, ...]) -> None:
         if len(shape) != 2:
             raise ValueError(
                 f"{self!r} takes sequences (steps, features), got the shape {tuple(shape)}; Reshape makes such, and "
@@ -110,7 +129,7 @@ class Recurrent(Carrying, Described):
                 f"{self!r} begins with {len(wanted)} states of the shape {wanted[0]}, got {', '.join(map(str, starts))}"
             )
 
-    def parameters(self: Any, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:
+    def parameters(self, shape: Shape, *starts: Shape) -> tuple[Parameter, ...]:
         columns = self.cell.n_gates * self.units
         kernels = (
             parameter(self, "kernel", (shape[-1], columns)),
@@ -127,7 +146,7 @@ class Recurrent(Carrying, Described):
         return parts.give(self.passes(parts, shapes[0], 0, len(shapes) if masked else None, starts))
 
     def passes(
-        self: Any,
+        self,
         parts: Parts,
         shape: Shape,
         read: int,
@@ -151,7 +170,12 @@ class Recurrent(Carrying, Described):
         if masks:
             read = parts.add(Operation(blank.OP, n, n, steps, inputs=(read, *masks)))
         if self.dropout:
-            told = {"rate": self.dropout, "geometry": (steps,), "inputs": (read,), "part": 1 + more.get("part", 0)}
+            told: dict[str, Any] = {
+                "rate": self.dropout,
+                "geometry": (steps,),
+                "inputs": (read,),
+                "part": 1 + more.get("part", 0),
+            }
             read = parts.add(Operation(dropout.OP, n, n, steps, seed=self.seed, **told))
         whole = parts.add(self.recurrence(shape, (read, *masks, *starts), len(masks), len(starts), **more))
         if not self._gives_states:
@@ -166,14 +190,15 @@ class Recurrent(Carrying, Described):
             parts.add(Operation(remember.OP, self.units, self.units, inputs=(last,), state=state + k))
         return made[: self.n_outputs]
 
-    def steps(self: Any, shape: Shape, *starts: Shape) -> StepForm:
+    def steps(self, shape: Shape, *starts: Shape) -> StepForm:
         """The layer on single steps, with its states handed in and out."""
         if self.go_backwards:
             raise ValueError(f"{self!r} begins with the last step, so that the model has no step(); only predict")
         n = self.cell.n_states
         states: list[tuple[str, Shape]] = [(name, (self.units,)) for name in ("h", "c")[:n]]
-        one = replace(self, return_state=True, stateful=False, input_shape=None, name=None)
-        calls: list[tuple[Any, tuple[int, ...]]] = [(one, tuple(range(1 + n)))]
+        told: dict[str, Any] = {"return_state": True, "stateful": False, "input_shape": None, "name": None}
+        one = replace(self, **told)
+        calls: list[tuple[Layer, tuple[int, ...]]] = [(one, tuple(range(1 + n)))]
         after = tuple(range(2 + n, 2 + 2 * n))
         if self.zero_output_for_mask:
             return StepForm(one, states, calls, (1 + n, *after), self.return_sequences)
@@ -183,17 +208,16 @@ class Recurrent(Carrying, Described):
         calls.append((StateAsStep(), (1 + n, 2 + n)))
         return StepForm(one, states, calls, (2 + 2 * n, *after), True)
 
-    def _n_written(self: Any, steps: int) -> int:
-        found: int = ((steps if self.return_sequences else 1) + self._gives_states * self.cell.n_states) * self.units
-        return found
+    def _n_written(self, steps: int) -> int:
+        return ((steps if self.return_sequences else 1) + self._gives_states * self.cell.n_states) * self.units
 
     @property
-    def _gives_states(self: Any) -> bool:
+    def _gives_states(self) -> bool:
         """Whether the operation gives the last states, too."""
         return bool(self.return_state or self.stateful)
 
     def recurrence(
-        self: Any,
+        self,
         shape: Shape,
         inputs: tuple[int, ...],
         masked: int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation, group_norm, layer_norm, normalize
@@ -13,6 +13,9 @@ from fastnn.layers.described import Described, described
 from fastnn.layers.normalization import Normalizing, check_last, checked_axis
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import settle
+
+if TYPE_CHECKING:
+    from fastnn.layers.base import Layer
 
 
 @described
@@ -182,7 +185,7 @@ def checked_axes(came: Any) -> int | tuple[int, ...]:
     return axes[0] if len(axes) == 1 else axes
 
 
-def count_of_axes(layer: Any, shape: Shape) -> int:
+def count_of_axes(layer: Layer, shape: Shape) -> int:
     """How many axes the layer's are, which must be the last ones of samples of this shape."""
     axes = layer.axis if isinstance(layer.axis, tuple) else (layer.axis,)
     found = sorted(axis + len(shape) + 1 if axis < 0 else axis for axis in axes)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import initializers, regularizers
 from fastnn._base.arguments import flag, whole_seed
 from fastnn.layers.described import activation_of
 from fastnn.layers.parameter import Parameter, Shape, check_shape, constraint_of
+
+if TYPE_CHECKING:
+    from fastnn.layers.described import Described
 
 KINDS: dict[str, Callable[[Any], Any]] = {
     "initializer": initializers.get,
@@ -20,7 +23,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def settle(layer: Any, /, **settled: Any) -> None:
+def settle(layer: Described, /, **settled: Any) -> None:
     """Give a frozen layer these values, and its other arguments the objects that their names stand for."""
     for field in fields(layer):
         if field.name in settled:
@@ -49,7 +52,7 @@ def _kind(name: str) -> Callable[[Any], Any] | None:
     return next((make for end, make in KINDS.items() if name.endswith(end)), None)
 
 
-def parameter(layer: Any, name: str, shape: Shape, prefix: str = "") -> Parameter:
+def parameter(layer: Described, name: str, shape: Shape, prefix: str = "") -> Parameter:
     """A parameter whose initialiser, regulariser and constraint are the layer's arguments of that name."""
     prefix = prefix or name
     kinds = (getattr(layer, f"{prefix}_{end}") for end in ("initializer", "regularizer", "constraint"))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fastnn._ops import Operation
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
+
+if TYPE_CHECKING:
+    Steps: TypeAlias = Callable[..., "StepForm"]  # of the shapes that a layer reads
+    from fastnn.layers.base import Layer
 
 
 class StepForm(NamedTuple):
@@ -23,9 +28,9 @@ class StepForm(NamedTuple):
     keeps_steps : whether the output has an axis of steps, of which there is one.
     """
 
-    layer: Any
+    layer: Layer
     states: list[tuple[str, Shape]]
-    calls: list[tuple[Any, tuple[int, ...]]]
+    calls: list[tuple[Layer, tuple[int, ...]]]
     ends: tuple[int, ...]
     keeps_steps: bool
 

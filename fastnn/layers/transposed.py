@@ -30,11 +30,12 @@ from fastnn.layers.windows import Windows, check_rank, count, sizes
 
 @dataclass(frozen=True)
 class Returned(Windows):
-    """Windows along the axes of an output, one for each place of the input; ``more`` is ``output_padding``."""
+    """Windows along the axes of an output of ``filters``, one for each place of the input; ``more`` pads them."""
 
     more: tuple[int, ...] | None
+    filters: int
 
-    def outputs(self, layer: Any, shape: Shape) -> tuple[int, ...]:
+    def outputs(self, layer: object, shape: Shape) -> tuple[int, ...]:
         """Lengths of the output: with "same" and no ``output_padding``, the input's times the strides."""
         found = []
         for n, reach, s, more in self._axes(shape[:-1]):
@@ -61,10 +62,10 @@ class Returned(Windows):
         axes = zip(lengths, self.size, self.strides, self.dilation, more, strict=True)
         return [(n, (k - 1) * d + 1, s, m) for n, k, s, d, m in axes]
 
-    def geometry(self, layer: Any, shape: Shape) -> tuple[int, ...]:
+    def geometry(self, layer: object, shape: Shape) -> tuple[int, ...]:
         """That of the convolution whose way back this is; its image is the output."""
         out = self.outputs(layer, shape)
-        return self.between(layer, (*out, layer.filters), shape[:-1], self.before(shape[:-1], out))
+        return self.between(layer, (*out, self.filters), shape[:-1], self.before(shape[:-1], out))
 
 
 @described
@@ -100,7 +101,8 @@ class ConvTranspose(Convolution):
     @property
     def windows(self) -> Returned:
         """The windows that the output is made of."""
-        return Returned(self.kernel_size, self.strides, self.dilation_rate, self.padding, self.output_padding)
+        axes = self.kernel_size, self.strides, self.dilation_rate
+        return Returned(*axes, self.padding, self.output_padding, self.filters)
 
     def output_shape(self, shape: Shape) -> Shape:
         return self._out(shape, self.filters)

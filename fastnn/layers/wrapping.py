@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Any
+from typing import Any, Self
 
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, concatenate, copy, group_norm, merge
@@ -24,7 +24,7 @@ PARTS = 2  # numbers of parts that draw, of one layer
 MERGE_MODES = ("concat", *JOINS, None)
 
 
-def inner(name: str, came: Any) -> Any:
+def inner(name: str, came: Any) -> Described:
     """A layer, also from what :meth:`Layer.config` or :func:`fastnn.layers.serialize` gave."""
     from fastnn import layers
 
@@ -37,7 +37,7 @@ def inner(name: str, came: Any) -> Any:
     return came
 
 
-def take_over(outer: Any, layer: Any) -> None:
+def take_over(outer: Layer, layer: Layer) -> None:
     """Have the dtype of the layer inside, and be as little trained."""
     if layer.dtype is not None:
         object.__setattr__(outer, "_dtype", layer.dtype)
@@ -45,7 +45,7 @@ def take_over(outer: Any, layer: Any) -> None:
         outer.trainable = False
 
 
-def _again(layer: Any, **told: Any) -> Any:
+def _again(layer: Recurrent, **told: Any) -> Recurrent:
     """The same with other arguments."""
     made = replace(layer, **told)
     made.trainable = layer.trainable
@@ -122,7 +122,7 @@ class Bidirectional(Carrying, Described):
         first, second = self.both
         return (*first.carries, *second.carries)
 
-    def afresh(self) -> Any:
+    def afresh(self) -> Self:
         second = None if self.backward_layer is None else self.backward_layer.afresh()
         return replace(self, layer=self.layer.afresh(), backward_layer=second)
 

@@ -29,7 +29,6 @@ from fastnn.models.texts import as_text_has, text_of
 if TYPE_CHECKING:
     from fastnn.models.fitting import Fitting
 
-
 RESUME = ("auto", True, False)
 
 

@@ -27,7 +27,6 @@ from fastnn.schedules import Schedule, schedule_from_config
 if TYPE_CHECKING:
     from fastnn.models.trainable import Trainable
 
-
 AnyLoss = LossRecord | CustomLoss
 Config = Mapping[str, Any]
 OptimizerLike = OptimizerName | Optimizer | Config

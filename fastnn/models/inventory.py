@@ -11,7 +11,6 @@ from fastnn.layers.base import Layer
 if TYPE_CHECKING:
     from fastnn.models.fitting import Fitting
 
-
 MOST_REPEATS = 10_000  # uses of layers beyond ten for each that is listed; few lines could mean more than memory holds
 MOST_LEVELS = 100  # of models in models, far from where Python's stack ends
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from fastnn.models.graph import Item
     from fastnn.models.network import Network
 
-
 Place = Callable[[Sequence[Any]], Any]  # from the arrays of a plan to what a user gets under one name
 
 

@@ -57,13 +57,13 @@ def named(graph: Graph, prefix: str = "") -> Mapping[str, Layer]:
     return found
 
 
-def kernel_of(layer: Any) -> np.ndarray:
+def kernel_of(layer: Layer) -> np.ndarray:
     """The kernel that moves over the input, as it is now."""
     found: np.ndarray = layer.parameter("depthwise_kernel" if isinstance(layer, SeparableConv) else "kernel")
     return found
 
 
-def pictures_of(layer: Any, kernel: np.ndarray) -> np.ndarray:
+def pictures_of(layer: Layer, kernel: np.ndarray) -> np.ndarray:
     """Pictures ``(n, height, width, channels)`` of a convolution's kernel, one a filter.
 
     Those of signals are a step a column and a channel a row. Where each channel has filters of its own, each of them

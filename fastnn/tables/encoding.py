@@ -20,7 +20,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import cut
@@ -33,6 +33,20 @@ from fastnn.tables.texts import TextFeatures, texts_from_config
 
 KEY = "table"
 VERSION, LATER_VERSION, LAST_VERSION = 1, 2, 3  # the second has series or texts; the third pieces, dates and codes
+
+
+class Carrier(Protocol):
+    """A model, of which this is what carries an encoding and a summary."""
+
+    @property
+    def metadata(self) -> dict[str, str]: ...
+
+
+class Built(Carrier, Protocol):
+    """The same, with the shapes of its inputs and outputs."""
+
+    @property
+    def layout(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,7 @@ class Encoding:
         return {KEY: json.dumps(stored)}
 
     @staticmethod
-    def of(model: Any) -> Encoding:
+    def of(model: Built) -> Encoding:
         """The encoding that a loaded model carries.
 
         Parameters

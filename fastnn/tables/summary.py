@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from fastnn._base.stored import check_types, parse
 from fastnn.tables.iso import DAY, NoTime, read_iso
 from fastnn.tables.numerals import EXACT
 from fastnn.tables.table import Column, Numbers, Table, Text
+
+if TYPE_CHECKING:
+    from fastnn.tables.encoding import Carrier
 
 KEY, VERSION = "table_summary", 1
 QUANTILES = 50  # steps between the least and the largest value
@@ -124,7 +127,7 @@ class Summary:
         return {KEY: json.dumps(self.config())}
 
     @staticmethod
-    def of(model: Any) -> Summary | None:
+    def of(model: Carrier) -> Summary | None:
         """The summary that a loaded model carries, if it carries one.
 
         Raises

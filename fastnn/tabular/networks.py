@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from fastnn.schedules import CosineLog
 from fastnn.tables.series import Forecast
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.settings import Settings
+
+if TYPE_CHECKING:
+    from fastnn.layers.edges import Edge
 
 CODE_WIDTH = 8  # numbers of an embedded category
 START_ROWS = 2_000  # from which a start is found
@@ -48,14 +51,14 @@ def network(
         made.build(widths)
         return made
     inputs = [layers.Input((width,)) for width in widths]
-    edge: Any = [_read(given, ids) for given, ids in zip(inputs, n_ids, strict=True)]
-    edge = layers.Concatenate()(edge) if len(edge) > 1 else edge[0]
+    read = [_read(given, ids) for given, ids in zip(inputs, n_ids, strict=True)]
+    edge = layers.Concatenate()(read) if len(read) > 1 else read[0]
     for layer in behind:
         edge = layer(edge)
     return Model(inputs, edge, seed=seed)
 
 
-def _read(given: Any, n_ids: int | None) -> Any:
+def _read(given: Edge, n_ids: int | None) -> Edge:
     return given if n_ids is None else layers.Flatten()(layers.Embedding(n_ids, CODE_WIDTH)(given))
 
 

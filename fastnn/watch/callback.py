@@ -10,7 +10,7 @@ import contextlib
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import integer
 from fastnn.callbacks import Callback, Logs
@@ -18,6 +18,9 @@ from fastnn.watch.board import Board
 from fastnn.watch.plane import Plane
 from fastnn.watch.server import PORT, Server
 from fastnn.watch.show import Show
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 
 class Watch(Callback):
@@ -74,7 +77,7 @@ class Watch(Callback):
         """Where the page is; None before and after."""
         return self._server.address if self._server else None
 
-    def tell(self, results: dict[str, str], phase: str = "finished", model: Any = None) -> None:
+    def tell(self, results: dict[str, str], phase: str = "finished", model: Model | None = None) -> None:
         """In a ``with`` block: ``results``, words for the page's end, by name, ``phase``, what it calls that end.
 
         The page then shows the fit of ``model``, one of those of the block on the same rows; None for the last one.

@@ -16,6 +16,7 @@ import fastnn
 from fastnn import Input, Model, Sequential, datasets
 from fastnn.interop import to_c
 from fastnn.interop.c.simulate import in_units
+from fastnn.interop.program import program_of_steps
 from fastnn.layers import (
     GRU,
     LSTM,
@@ -286,3 +287,8 @@ def test_the_bench_writes_a_line_for_each_code(monkeypatch):
     small = bench.networks()[0]._replace(calls=100)
     assert re.fullmatch(r"8-16-3 +fastnn int8( +(-|[\d,]+)){2}( +[\d,]+){2}", bench.line(small, "fastnn int8"))
     assert "no program onnx2c" in bench.line(small, "onnx2c") or shutil.which("onnx2c")
+
+
+def test_a_program_of_steps_is_of_a_model():
+    with pytest.raises(TypeError, match="an export takes a Sequential or a Model"):
+        program_of_steps("a model")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from fastnn.interop.c.text import KEYWORDS
 from fastnn.interop.c.vectors import COUNT, Vectors, drawn, predicted, simulated
 from fastnn.interop.program import Program, program_of, program_of_steps
 from fastnn.tables.encoding import KEY, Encoding
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 WEIGHTS: Mapping[str, str] = {"float32": "float32", "int8": "int8"}
 STANDARD = re.compile(
@@ -111,7 +114,7 @@ def _check(name: Any, directory: Any) -> None:
         raise ValueError(f"name is that of a header of C's library, {name}.h; take another one")
 
 
-def _programs(model: Any, length: int | None, fold: bool) -> dict[str, Program]:
+def _programs(model: object, length: int | None, fold: bool) -> dict[str, Program]:
     """The programs of whole samples and of single steps, where the model has them."""
     from fastnn.models import Model
 
@@ -130,7 +133,7 @@ def _programs(model: Any, length: int | None, fold: bool) -> dict[str, Program]:
     return found
 
 
-def _rows(model: Any, calibrate: Any, length: int | None) -> list[np.ndarray]:
+def _rows(model: Model, calibrate: Any, length: int | None) -> list[np.ndarray]:
     """The rows of each input, as many of each, and at least one."""
     rows = [np.asarray(x) for x in model.ends[0].split("calibrate", calibrate)]
     for x, shape in zip(rows, model.layout.stated(model.layout.inputs), strict=True):
@@ -148,7 +151,7 @@ def _sequences(verb: str, rows: Sequence[np.ndarray]) -> Any:
         yield [parts] if verb == "predict" else list(zip(*parts, strict=True))
 
 
-def _vectors(model: Any, verb: str, program: Program, simulation: Simulation, rows: Any) -> Vectors:
+def _vectors(model: Model, verb: str, program: Program, simulation: Simulation, rows: Any) -> Vectors:
     """Of the exact model what it predicts; of one that is rounded or has states what its program gives."""
     count = COUNT[verb]
     inputs = drawn(program, model.layout.n_ids, count)
@@ -161,7 +164,7 @@ def _vectors(model: Any, verb: str, program: Program, simulation: Simulation, ro
     return predicted(model, program, inputs)
 
 
-def _texts(name: str, model: Any, constants: Constants, parts: Any, rows_in: Encoded | None) -> dict[str, str]:
+def _texts(name: str, model: Model, constants: Constants, parts: Any, rows_in: Encoded | None) -> dict[str, str]:
     """The files."""
     entries = [made for made, *_ in parts]
     declarations = [declared(name, made) for made in entries]
@@ -177,7 +180,7 @@ def _texts(name: str, model: Any, constants: Constants, parts: Any, rows_in: Enc
     }
 
 
-def _told(model: Any) -> str:
+def _told(model: Model) -> str:
     """What the model is, for a comment."""
     return f"the prediction of {model!r}"
 

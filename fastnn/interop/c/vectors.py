@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from fastnn.interop.c.simulate import Simulation
 from fastnn.interop.program import Program
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 COUNT = {"predict": 3, "step": 5}  # samples, and steps of one sequence
 
@@ -30,7 +33,7 @@ def drawn(program: Program, n_ids: Sequence[int | None], count: int) -> list[np.
     return [x.astype(np.float32) for x in found]
 
 
-def predicted(model: Any, program: Program, inputs: Sequence[np.ndarray]) -> Vectors:
+def predicted(model: Model, program: Program, inputs: Sequence[np.ndarray]) -> Vectors:
     """With what ``predict`` gives."""
     shaped = [x.reshape(-1, *shape) for x, shape in zip(inputs, program.input_shapes, strict=True)]
     outputs = model.predict(model.ends[0].join(shaped) if len(shaped) > 1 else shaped[0])

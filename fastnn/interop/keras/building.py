@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from fastnn.activations import ACTIVATIONS
 from fastnn.interop.keras.calls import RECURRENT
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import stated
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 UNKNOWN = (layers.Scale, layers.PositionEmbedding, layers.ParametricActivation, layers.Periodic)
 ACTIVATING = ("activation", "recurrent_activation")
@@ -34,14 +37,14 @@ class Builder:
         self.keras, self.dtype = keras, dtype
         self.made: dict[int, Any] = {}
 
-    def model(self, model: Any) -> Any:
+    def model(self, model: Model) -> Any:
         """The model with its weights."""
         made = self._item(model)
         for item, other in list(self._pairs(model, {})):
             _set_weights(item, other)
         return made
 
-    def _pairs(self, model: Any, seen: dict[int, bool]) -> Any:
+    def _pairs(self, model: Model, seen: dict[int, bool]) -> Any:
         for item in model.items:
             if isinstance(item, Layer):
                 if id(item) in self.made and not seen.setdefault(id(item), False):
@@ -83,7 +86,7 @@ class Builder:
         name = getattr(layer, "name", None)
         return self.keras.Input(batch_shape=(rows, *stated(edge_shape)), name=name, dtype=self.dtype)
 
-    def _chain(self, model: Any) -> Any:
+    def _chain(self, model: Model) -> Any:
         if any(isinstance(item, layers.WithMask) for item in model.items):
             raise TypeError(f"model {model.name!r} has a WithMask, which Keras has not")
         source = model.graph.sources[0]
@@ -91,7 +94,7 @@ class Builder:
         first = self._input(model.graph.inputs[0].sizes, listed)
         return self.keras.Sequential([first, *(self._item(item) for item in model.layers)], name=model.name)
 
-    def _graph(self, model: Any) -> Any:
+    def _graph(self, model: Model) -> Any:
         graph, (ins, outs) = model.graph, model.ends
         pairs = zip(graph.inputs, graph.sources, strict=True)
         tensors = {edge: self._input(edge.sizes, source) for edge, source in pairs}
@@ -146,7 +149,7 @@ class _Unnamed:
         self.batch_rows = rows
 
 
-def _rows_of(model: Any) -> int | None:
+def _rows_of(model: Model) -> int | None:
     return next((layer.batch_rows for layer in model.layers if isinstance(layer, Layer)), None)
 
 

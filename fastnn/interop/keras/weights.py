@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +14,14 @@ from fastnn.interop.keras.archive import Archive
 from fastnn.layers.base import Layer
 from fastnn.layers.recurring import Recurrent
 
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
+
 HEADS = ("query_dense", "key_dense", "value_dense", "output_dense")
 Arrays = list[np.ndarray]
 
 
-def set_all(model: Any, given: Callable[[Any, str], Arrays], path: str = "") -> None:
+def set_all(model: Model, given: Callable[[Any, str], Arrays], path: str = "") -> None:
     """Set the weights of all layers of a model; ``given`` has the arrays of a layer and of its path."""
     done: set[int] = set()
     waiting = [(model, path)]
@@ -34,7 +37,7 @@ def set_all(model: Any, given: Callable[[Any, str], Arrays], path: str = "") -> 
                 _set(item, given(item, f"{at}layers/{name}"))
 
 
-def places(model: Any) -> list[tuple[Any, str]]:
+def places(model: Model) -> list[tuple[Any, str]]:
     """Layers and models of a model with the names that they have in Keras' files: classes, and counts behind them."""
     counts: Counter[str] = Counter()
     found = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import integer
 from fastnn._base.types import StrPath
@@ -17,6 +17,9 @@ from fastnn.interop.onnx.encoding import encoded_inputs, encoded_outputs, encodi
 from fastnn.interop.onnx.graph import Graph, Tensor
 from fastnn.interop.onnx.writers import WRITERS
 from fastnn.interop.program import Program, program_of
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 OLDEST, IR_VERSION = 17, 8
 LENGTHS = ((5040, 7560), (55440, 83160), (65520, 98280))  # of which both are tried, to see which sizes follow
@@ -94,7 +97,7 @@ def to_onnx(
     return made
 
 
-def _program(model: Any, length: int | None, fold: bool) -> tuple[Program, set[int]]:
+def _program(model: Model, length: int | None, fold: bool) -> tuple[Program, set[int]]:
     """The program, and which sizes in it differ from batch to batch."""
     layout = getattr(model, "layout", None)
     if length is not None or layout is None or not layout.is_open:
@@ -138,7 +141,7 @@ def _write(graph: Graph, step: Any) -> None:
         raise ValueError(f"layer {step.layer!r}: {error}; give length=, the one to export") from error
 
 
-def _inputs(graph: Graph, program: Program, model: Any) -> list[Any]:
+def _inputs(graph: Graph, program: Program, model: Model) -> list[Any]:
     found, ids = [], model.layout.n_ids
     helper, types = graph.onnx.helper, graph.onnx.TensorProto
     dtype = helper.np_dtype_to_tensor_dtype(graph.dtype)
@@ -174,7 +177,7 @@ def _axes(graph: Graph, shape: Any) -> list[Any]:
     return ["rows", *(names.get(n, n) for n in shape)]
 
 
-def _model(graph: Graph, model: Any, inputs: list[Any], outputs: list[Any]) -> Any:
+def _model(graph: Graph, model: Model, inputs: list[Any], outputs: list[Any]) -> Any:
     helper = graph.onnx.helper
     states = graph.states()
     ends = [*outputs, *states[1]]

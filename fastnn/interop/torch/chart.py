@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from fastnn.interop.torch.names import legal, paths_of
 from fastnn.interop.torch.part import Part, Source
 from fastnn.interop.torch.parts import part_of
 from fastnn.layers.parameter import Shape
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def _counts(graph: Graph) -> dict[int, tuple[int, int]]:
     return {layer: (len(weighted[layer]), others[layer]) for layer in weighted.keys() | others.keys()}
 
 
-def known_length(model: Any) -> Layout:
+def known_length(model: Model) -> Layout:
     """A layout that modules can be listed from; of a model of any length, one of some length."""
     layout: Layout = model.layout
     if not layout.is_open:
@@ -149,7 +152,7 @@ def chart_of(model: Any) -> tuple[Chart, dict[int, str]]:
     return chart, names
 
 
-def arrays_of(model: Any, chart: Chart) -> dict[str, np.ndarray]:
+def arrays_of(model: Model, chart: Chart) -> dict[str, np.ndarray]:
     """All parameters and buffers under their names in ``state_dict``, but for counters."""
     layout, params = model.layout, model.params
     found = {}
@@ -164,7 +167,7 @@ def arrays_of(model: Any, chart: Chart) -> dict[str, np.ndarray]:
     return found
 
 
-def weights_of(model: Any, chart: Chart, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+def weights_of(model: Model, chart: Chart, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
     """The weights in the order of ``get_weights``, from arrays under their names in ``state_dict``.
 
     Raises

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn.layers.base import Layer
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 TAKEN_WORDS = """
 T_destination add_module apply bfloat16 bool buffers call_super_init children compile cpu cuda double dump_patches
@@ -19,7 +22,7 @@ set_extra_state set_submodule share_memory state_dict to to_empty train training
 TAKEN = frozenset(TAKEN_WORDS.split())  # attributes of nn.Module, and of an exported network, that a child would hide
 
 
-def paths_of(model: Any) -> dict[int, str]:
+def paths_of(model: Model) -> dict[int, str]:
     """The path of each layer of a model's layout: its name, behind those of the models that it stands in."""
     found: dict[int, str] = {}
     taken: set[str] = set()

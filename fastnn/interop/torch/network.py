@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from fastnn.activations.records import Activation
 from fastnn.interop.torch import activations, drawing, functions, modules, recurrent
 from fastnn.interop.torch.chart import Chart, Step, arrays_of, chart_of
 from fastnn.layers.parameter import Shape
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
 
 HOMES = (modules, drawing, recurrent, nn)
 
@@ -43,7 +46,7 @@ class Network(nn.Module):
     the names of the inputs. Layers are submodules of their names. Stateful layers begin anew after ``reset_states()``.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Model):
         super().__init__()
         _, self._names = chart_of(model)
         self._ends, self._layout, self._chart = model.ends, model.layout, Chart()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,8 +22,11 @@ from fastnn.layers.parameter import Shape
 from fastnn.layers.rearranging import Cropping, Rearranging, ZeroPadding
 from fastnn.layers.repeating import Permute, RepeatVector, UpSampling1D, UpSampling2D
 
+if TYPE_CHECKING:
+    from fastnn.layers.base import Layer
 
-def part_of(operation: Operation, shapes: Sequence[Shape], layer: Any, shape: Shape) -> Part:
+
+def part_of(operation: Operation, shapes: Sequence[Shape], layer: Layer, shape: Shape) -> Part:
     """The module for an operation that reads samples of these shapes, of a layer whose first input has ``shape``.
 
     Raises
@@ -41,7 +44,7 @@ def part_of(operation: Operation, shapes: Sequence[Shape], layer: Any, shape: Sh
     return moved or PARTS[kind](operation, list(shapes))
 
 
-def _moved(layer: Any, shape: Shape) -> Part | None:
+def _moved(layer: Layer, shape: Shape) -> Part | None:
     """Layers that move numbers by PyTorch's own words for it; None for copies that are part of another layer."""
     made = layer.output_shape(shape) if isinstance(layer, Rearranging) else shape
     if isinstance(layer, Permute):
