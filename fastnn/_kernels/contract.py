@@ -244,9 +244,7 @@ def backward_of_shards(plan: Plan, memory: Memory, inputs: Sequence[np.ndarray],
     raise NotImplementedError
 
 
-def train_of_shards(
-    plan: Plan, memory: Memory, rows: Rows, course: Course, full: np.ndarray, last: np.ndarray
-) -> None:
+def train_of_shards(plan: Plan, memory: Memory, rows: Rows, course: Course, full: np.ndarray, last: np.ndarray) -> None:
     """``train`` on batches of shards, each batch a block.
 
     ``full`` are the shards of a batch of ``header.batch_size`` rows, as in :func:`backward_of_shards`, and ``last``
