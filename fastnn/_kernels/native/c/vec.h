@@ -29,6 +29,15 @@
 #define ONCE _Pragma("GCC unroll 1")
 #endif
 
+/* What stands behind it is done when the vector x is there, and not mixed with what stands before. */
+#if defined __x86_64__
+#define IN_TURN(x) __asm__ volatile("" : "+v"(x))
+#elif defined __aarch64__
+#define IN_TURN(x) __asm__ volatile("" : "+w"(x))
+#else
+#define IN_TURN(x) (void)(x)
+#endif
+
 #ifdef FNN_F64
 typedef double real;
 typedef int64_t integer;
