@@ -2,7 +2,7 @@
 
 ``python3.14t tests/free_threaded.py [ARGUMENTS OF PYTEST]``, with that interpreter; it needs NumPy, safetensors,
 Cython, setuptools and pytest there. The package is built in ``build/sanitize/`` where its sources have changed.
-``python3.14t tests/sanitize.py thread`` looks for races there, in the C code and the Cython module.
+``python3.14t tests/sanitize.py thread`` wants an interpreter that is itself built ``--with-thread-sanitizer``.
 
 No release of such a CPython need be installed: ``./configure --disable-gil --prefix=FOLDER && make install`` in the
 sources of 3.14 makes one in some ten minutes.

@@ -51,6 +51,8 @@ class Machine:
         """GCC's cross compiler, else zig; without any, nothing."""
         if self.target.triple.startswith("aarch64-linux") and shutil.which(GCC):
             return [GCC, "-static"]
+        if self.target.triple == "x86_64-linux-gnu":
+            return ["gcc", "-static"]
         command = cross.zig()
         return [*command, "-target", self.target.triple, "-fno-sanitize=undefined"] if command else []
 
@@ -68,6 +70,7 @@ ARM = Machine(
     ("qemu-aarch64", "qemu-aarch64-static"),
     "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user",
 )
+HERE = Machine(cross.Target("x86_64-linux-gnu", "x86"), ("env",), "gcc libc6-dev")  # what others are compared with
 WINDOWS = Machine(cross.Target("x86_64-windows-gnu", "x86", "platform/win32"), ("wine", "wine64"), "wine wine64")
 
 
@@ -109,7 +112,8 @@ def build(machine: Machine, isas: tuple[str, ...], folder: Path, whole: bool) ->
 
     def compiled(job):
         target = folder / f"{job[0].stem}.o"
-        run([*machine.compiler, *flags, *job[1], "-c", str(job[0]), "-o", str(target)])
+        own = [flag.replace("x86_64_v2", "x86-64-v2") if "gcc" in machine.compiler[0] else flag for flag in job[1]]
+        run([*machine.compiler, *flags, *own, "-c", str(job[0]), "-o", str(target)])
         return str(target)
 
     with ThreadPoolExecutor(2) as pool:
@@ -197,16 +201,21 @@ class Emulated:
             for head, arrays in calls:
                 _take(arrays, self._answer(_asked(head, arrays), _answered(arrays)))
             return
+        came = self._answers(b"".join(_asked(head, arrays) for head, arrays in calls))
+        _take([array for _, arrays in calls for array in arrays], came)
+
+    def _answers(self, requests: bytes) -> bytes:
+        """What the program answers; one start of the machine."""
         room = tempfile.TemporaryFile
         with room() as asks, room() as answers, room() as says:  # Wine's services would keep a pipe open for long
-            asks.write(b"".join(_asked(head, arrays) for head, arrays in calls))
+            asks.write(requests)
             asks.seek(0)
             done = subprocess.run(self.command, stdin=asks, stdout=answers, stderr=says, env=self.told)
             for file in (answers, says):
                 file.seek(0)
             came = answers.read()
             assert done.returncode == 0, says.read().decode(errors="replace")
-        _take([array for _, arrays in calls for array in arrays], came)
+        return came
 
     def _answer(self, asked: bytes, length: int) -> bytes:
         """What the running program answers: the emulator has translated its code once for all calls."""
