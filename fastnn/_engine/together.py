@@ -52,7 +52,7 @@ def trains_at_once(plan: Plan, backend: ModuleType, batch_size: int) -> bool:
     added (moments, kept predictions).
     """
     header = plan.header
-    if not passes_together(plan, backend) or batch_size > min(MOST_ROWS, header["block_rows"]):
+    if not passes_together(plan, backend) or batch_size > min(MOST_ROWS, int(header["block_rows"])):
         return False
     of_whole = header["has_penalty"] or header["has_constraint"] or plan.optimizer["clip"]
     return not of_whole and bool(header["batch_size"] == batch_size) and Shares(plan).is_even
