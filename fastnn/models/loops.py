@@ -195,8 +195,7 @@ class OwnLoops(Trainable):
     def soft_update(self, target: Any, tau: float) -> None:
         """Move the weights of the model ``target`` towards this one's: ``target = tau * self + (1 - tau) * target``.
 
-        ``tau`` is between 0 and 1; 1 copies. Both must have parameters of the same shapes and dtype. The optimiser
-        state of the target stays.
+        ``tau`` is from 0 to 1, which copies. Both must have the same shapes and dtype. The target's optimiser stays.
 
         >>> from fastnn import Sequential
         >>> from fastnn.layers import Dense

@@ -214,16 +214,11 @@ class Network(Outline):
         if not vars(layer).get("_has_right_types"):
             check_types(layer)
             object.__setattr__(layer, "_has_right_types", True)  # descriptions stay what they are
-        check_layer(self.dtype_policy, layer)
+        check_layer(self.dtype_policy, self.dtype, layer)
         if layer.n_ids is not None and layer.n_ids > MOST_IDS and self.dtype != np.float64:
             raise ValueError(
                 f"{layer!r} reads numbers that {self.dtype} does not tell apart from {MOST_IDS} on; give the model "
                 f"dtype='float64'"
-            )
-        if layer.place is not None and layer.place.holder.params.dtype != self.dtype:
-            raise ValueError(
-                f"{layer!r} has weights of {layer.place.holder.params.dtype}, and the model has {self.dtype}; give it "
-                f"dtype={layer.place.holder.params.dtype.name!r}, or copy.copy(layer), which has none"
             )
 
     def _join(self, store: Store) -> None:

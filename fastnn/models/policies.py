@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastnn._base.arrays import MIXED, policy_of
 
 if TYPE_CHECKING:
@@ -12,13 +14,21 @@ if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
 
-def check_layer(policy: Policy, layer: Layer) -> None:
-    """``ValueError`` for a layer that was given another dtype; in ``mixed_bfloat16`` one of float32 rounds nothing."""
-    if layer.dtype is None or layer.states_input:
-        return
-    own = policy_of(layer.dtype)
-    if own != policy and (policy, own) != (MIXED, "float32"):
-        raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {policy}, give it dtype=")
+def check_layer(policy: Policy, dtype: np.dtype, layer: Layer) -> None:
+    """``ValueError`` for a layer that was given another dtype than the model's ``dtype``, or has weights of another.
+
+    In ``mixed_bfloat16`` one of float32 rounds nothing.
+    """
+    if layer.dtype is not None and not layer.states_input:
+        own = policy_of(layer.dtype)
+        if own != policy and (policy, own) != (MIXED, "float32"):
+            raise ValueError(f"{layer!r} was given dtype={layer.dtype!r}; the model has {policy}, give it dtype=")
+    had = None if layer.place is None else layer.place.holder.params.dtype
+    if had is not None and had != dtype:
+        raise ValueError(
+            f"{layer!r} has weights of {had}, and the model has {dtype}; give it dtype={had.name!r}, or "
+            "copy.copy(layer), which has none"
+        )
 
 
 def check_models(policy: Policy, inner: Iterable[Any]) -> None:
