@@ -120,18 +120,18 @@ static const elementwise_loss elementwise_losses[FNN_N_LOSSES] = {
 
 /* Sum of weight * loss over narrow rows [begin, end) of at most NARROW numbers, RUN_LENGTH numbers at a time. Even and
  * odd rows of a run add up apart, because one sum would wait for each addition. */
-static double narrow_rows(const elementwise_loss *loss, loss_run run, const loss_rows *rows, int64_t begin, int64_t end,
-                          real share, real scale) {
+static double narrow_rows(const elementwise_loss *loss, loss_run *run, const loss_rows *rows, int64_t begin,
+                          int64_t end, real share, real scale) {
     real t[RUN_LENGTH], terms[RUN_LENGTH], factors[RUN_LENGTH];
     const int64_t n = rows->n_out, step = RUN_LENGTH / n;
     double even = 0, odd = 0;
-    run.t = t, run.terms = terms, run.factor = vf_set1(scale);
-    run.factors = rows->weight ? factors : NULL;
+    run->t = t, run->terms = terms, run->factor = vf_set1(scale);
+    run->factors = rows->weight ? factors : NULL;
     for (int64_t first = begin; first < end; first += step) {
         const int64_t count = end - first < step ? end - first : step;
         gather_rows(rows, first, count, scale, t, rows->weight ? factors : NULL);
-        run.y = rows->y + first * n, run.dy = rows->dy + first * n;
-        loss->keep_terms(&run, count * n);
+        run->y = rows->y + first * n, run->dy = rows->dy + first * n;
+        loss->keep_terms(run, count * n);
         for (int64_t i = 0; i < count; i++) {
             real value = 0;
             for (int64_t j = 0; j < n; j++) value += terms[i * n + j];
@@ -141,17 +141,17 @@ static double narrow_rows(const elementwise_loss *loss, loss_run run, const loss
     return even + odd;
 }
 
-static double wide_rows(const elementwise_loss *loss, loss_run run, const loss_rows *rows, int64_t begin, int64_t end,
+static double wide_rows(const elementwise_loss *loss, loss_run *run, const loss_rows *rows, int64_t begin, int64_t end,
                         real share, real scale) {
     const int64_t n = rows->n_out;
     double total = 0;
-    run.factors = NULL;
+    run->factors = NULL;
     for (int64_t i = begin; i < end; i++) {
         const real w = row_weight(rows, i);
-        run.t = (const real *)rows->target + target_row(rows, i) * n;
-        run.y = rows->y + i * n, run.dy = rows->dy + i * n;
-        run.factor = vf_set1(w * scale);
-        total += w * (loss->sum_terms(&run, n) * share);
+        run->t = (const real *)rows->target + target_row(rows, i) * n;
+        run->y = rows->y + i * n, run->dy = rows->dy + i * n;
+        run->factor = vf_set1(w * scale);
+        total += w * (loss->sum_terms(run, n) * share);
     }
     return total;
 }
@@ -171,7 +171,7 @@ static double elementwise(const fnn_loss *loss, const loss_rows *rows, int64_t b
         for (int i = 0; i < loss->n_parameters + LANES; i++) turns[i] = (real)p[i % loss->n_parameters];
     }
     if (!made.keep_terms) made.keep_terms = keep_any, made.sum_terms = sum_any;
-    return (rows->n_out < NARROW ? narrow_rows : wide_rows)(&made, run, rows, begin, end, share, share * scale);
+    return (rows->n_out < NARROW ? narrow_rows : wide_rows)(&made, &run, rows, begin, end, share, share * scale);
 }
 
 /* total + weight * loss of rows [begin, end). */
