@@ -14,7 +14,7 @@ from fastnn import _kernels
 from fastnn._base.arguments import integer, shown, unknown_name
 from fastnn._base.threads import get_num_threads, limited
 from fastnn._engine.prepare import check_arguments
-from fastnn._engine.trainer import Trainer
+from fastnn._engine.trainer import RowsTrainer
 from fastnn._kernels import laps as slots
 from fastnn._kernels.contract import Course, rates_of
 from fastnn._kernels.peak import flops
@@ -109,11 +109,12 @@ def _check(model: Any, clock: Any) -> None:
         raise ValueError("profile measures training steps: compile the model with a loss and an optimizer first")
 
 
-def _trainer(model: Model, x: Any, y: Any, batch_size: int, backend: str | None) -> Trainer:
+def _trainer(model: Model, x: Any, y: Any, batch_size: int, backend: str | None) -> RowsTrainer:
     """What would make the updates of a fit."""
     arguments = check_arguments(batch_size, 1, 0, None, True, 0, None, backend)
     rows = batches.fit_data(model, (x, y, None, None), 0.0, None, arguments)
     trainer = model.prepared(rows, arguments).trainer
+    assert isinstance(trainer, RowsTrainer)  # the data are arrays
     if trainer.solver is not None:
         raise ValueError("profile measures steps of one batch, and L-BFGS makes none: compile with another optimizer")
     if trainer.trainee.compiled.has_custom_loss:
@@ -124,7 +125,7 @@ def _trainer(model: Model, x: Any, y: Any, batch_size: int, backend: str | None)
     return trainer
 
 
-def _backend_of(trainer: Trainer) -> ModuleType:
+def _backend_of(trainer: RowsTrainer) -> ModuleType:
     module: ModuleType = trainer.backend
     if not hasattr(module, "profile"):
         raise BackendError(
@@ -151,7 +152,7 @@ class _Run:
 class _Measured:
     """Runs of updates, with the clock and without."""
 
-    def __init__(self, trainer: Trainer, backend: ModuleType, of_thread: bool):
+    def __init__(self, trainer: RowsTrainer, backend: ModuleType, of_thread: bool):
         self.trainer, self.backend, self.of_thread = trainer, backend, of_thread
         self.plan, self.memory = trainer.plan, trainer.memory
 
