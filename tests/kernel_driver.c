@@ -112,7 +112,7 @@ static void predict(const fnn_network *network, const array *own) {
 }
 
 static void serve_model(const fnn_kernels *kernels, const request *asked, const array *arrays) {
-    fnn_network network = {kernels, model_in(arrays), 0};
+    fnn_network network = {.kernels = kernels, .model = model_in(arrays)};
     fnn_prepare(&network);
     const array *own = arrays + FIRST_OWN;
     switch (asked->command) {

@@ -222,7 +222,7 @@ class OwnLoops(Trainable):
                 return self._predicted(x)
         if self._layout.is_open:
             return self.sized(self.rows_of(x))._predicted(x, backend)
-        loops, out = changing.after(Moved, self._predicted_once, x, backend)
+        loops, out = changing.after(Moved, self._drop_plans, self._predicted_once, x, backend)
         return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
 
     def _predicted_once(self, x: Any, backend: str | None) -> tuple[Prepared, list[np.ndarray]]:

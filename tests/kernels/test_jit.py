@@ -65,7 +65,7 @@ OPTIMIZERS = [
     ("kernels", "codes"),
     [
         (ops.FORWARD.kernels, OPS),
-        (ops.BACKWARD.kernels, [code for code, op in OPS.items() if op.has_way_back]),
+        (ops.BACKWARD.kernels, [code for code, op in OPS.items() if op.backward is not None]),
         (ops.SETTLE.kernels, [code for code, op in OPS.items() if op.measures or op.remembers]),
         (activations.KERNELS, ActivationCode),
         (activations.GRADIENTS, ActivationCode),

@@ -80,10 +80,15 @@ static const real *kernel_of(const convolution *v, const fnn_op *op, const fnn_m
     return room;
 }
 
+/* Lines of a window that are read apart from each other; of windows as wide as the image they are one. */
+static int64_t planes_of(const convolution *v) {
+    return v->lines && v->s.dh * v->a.row == v->s.kw * v->s.c ? 1 : v->s.kh;
+}
+
 /* Whether the places that all windows read follow each other as those of one line do. */
 static int is_one_line(const convolution *v) {
     const windows *s = &v->s;
-    return s->oh == 1 || s->sh * v->a.row == s->ow * s->sw * s->c;
+    return planes_of(v) == 1 && (s->oh == 1 || s->sh * v->a.row == s->ow * s->sw * s->c);
 }
 
 /* Where each window begins in an image with what is around it; nothing where they are one line. */
@@ -109,12 +114,13 @@ static void convolve(const convolution *v, const real *x, const real *w, const r
         depthwise_forward(s, x, w, bias, 0, z);
         return;
     }
-    const int64_t run = v->lines ? s->kw * s->c : v->in; /* numbers that follow each other in both */
+    const int64_t planes = planes_of(v), line = v->lines ? s->kw * s->c : v->in;
+    const int64_t run = planes < s->kh ? s->kh * line : line; /* numbers that follow each other in both */
     parts of = {.a_rows = at,
                 .segments = v->lines ? 1 : s->kw,
                 .a_segment = s->dw * s->c,
                 .b_segment = run * v->n,
-                .planes = s->kh,
+                .planes = planes,
                 .a_plane = s->dh * v->a.row};
     product p = {.m = s->oh * s->ow,
                  .n = v->out,
@@ -131,7 +137,7 @@ static void convolve(const convolution *v, const real *x, const real *w, const r
     if (has_narrow_lines(v)) {
         const real *image = p.a;
         p.m = s->ow;
-        of = (parts){.segments = s->kh, .a_segment = of.a_plane, .b_segment = of.b_segment};
+        of = (parts){.segments = planes, .a_segment = of.a_plane, .b_segment = of.b_segment};
         for (int64_t oy = 0; oy < s->oh; oy++, p.c += s->ow * v->n) {
             p.a = image + oy * s->sh * v->a.row;
             multiply_narrow(&p);
