@@ -28,17 +28,25 @@ layers read them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from fastnn._base.arrays import MIXED, policy_of
 
 if TYPE_CHECKING:
+    from fastnn._base.types import DtypeLike
     from fastnn._ops.base import Op
 
 LEAST = 2.0**-126
 WIDE = 32  # columns of a panel of packed weights
+
+
+class OfDtype(Protocol):
+    """A layer, of which only its dtype counts here."""
+
+    @property
+    def dtype(self) -> DtypeLike | None: ...
 
 
 def rounded(x: np.ndarray) -> np.ndarray:
@@ -83,7 +91,7 @@ def packed_numbers(n_in: int, n_out: int) -> int:
     return n_in * (-(-n_out // WIDE) * WIDE // 2)
 
 
-def multiplies(op: Op, layer: Any) -> bool:
+def multiplies(op: Op, layer: OfDtype) -> bool:
     """Whether operands of a layer's operation are rounded: not if it, or the one in it, was given another dtype."""
     dtype = layer.dtype or getattr(getattr(layer, "layer", None), "dtype", None)
     return op.multiplies and (dtype is None or policy_of(dtype) == MIXED)

@@ -1,7 +1,7 @@
 """``fastnn bench``: a short timing of a model on each backend that runs here, and where the time of a step goes.
 
-A prediction is a call of ``model.predictor()``, or of ``predict`` for several inputs or outputs; a training step is one
-update of random rows within ``fit``. Each figure is the median of repeated runs of about 50 ms, so that a busy machine
+A prediction is a call of ``model.predictor()``, or of ``predict`` where lengths are open; a training step is one update
+of random rows within ``fit``. Each figure is the median of repeated runs of about 50 ms, so that a busy machine
 disturbs it less than a mean. Bounds and phases are those of :func:`fastnn.utils.profile`.
 """
 
@@ -25,6 +25,7 @@ from fastnn.cli.output import check_output
 from fastnn.layers import Dense
 from fastnn.models.bounds import Bound, bound_of
 from fastnn.models.made_data import made_data
+from fastnn.models.model import Model
 from fastnn.models.profiles import Profile
 from fastnn.models.profiling import Clock, ops_of, profile
 
@@ -66,7 +67,7 @@ def _example() -> fastnn.Sequential:
 class _Bench:
     """What is measured of a model, and ``told``: the same for JSON."""
 
-    def __init__(self, model: Any, arguments: argparse.Namespace):
+    def __init__(self, model: Model, arguments: argparse.Namespace):
         self.model, self.arguments = model, arguments
         self.is_compiled = getattr(model, "loss", None) is not None
         self.told: dict[str, Any] = {"batch": arguments.batch, "rows": arguments.rows, "backends": {}}
@@ -119,9 +120,11 @@ class _Bench:
 
     def _predict_seconds(self) -> float:
         x, _ = made_data(self.model, self.arguments.rows, self.arguments.length)
-        if isinstance(x, dict) or len(self.model.ends[1].names) > 1 or self.model.layout.is_open:
+        if self.model.layout.is_open:
             return _median(lambda: self.model.predict(x, verbose=0), 1)
         predictor = self.model.predictor()
+        if isinstance(x, dict) or len(self.model.ends[1].names) > 1:
+            return _median(lambda: predictor(x), 1)
         rows = x[0] if self.arguments.rows == 1 else x
         shape = self.model.layout.output_shape
         out = np.empty(shape if self.arguments.rows == 1 else (len(x), *shape), self.model.dtype)

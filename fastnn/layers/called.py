@@ -40,6 +40,8 @@ class Called(Own):
         def carries(self) -> tuple[int, ...]: ...
         @property
         def steps(self) -> Steps | None: ...
+
+        joined_mask: Join | None
     else:
         n_outputs = 1  # how many edges it makes
         by_step = False  # whether it makes of each step of a sequence a step, of that one alone
@@ -47,9 +49,9 @@ class Called(Own):
         hands_on_masks = False  # whether the first output has the mask of the first input
         carries = ()  # of states that a batch leaves to the next, the numbers that a row has of each
         steps = None  # of a layer that remembers, what gives its StepForm for the shapes that it reads
+        joined_mask = None  # a Join, where masks of all inputs become that of the output
         mask_operation = None  # which of its operations makes the mask of its output
     takes_masks = False  # whether its operations are told which inputs have masks
-    joined_mask: Join | None = None  # a Join, where masks of all inputs become that of the output
     _calls: tuple[Call, ...] = ()
 
     def mask_operation_of(self, shapes: Sequence[Shape], masks: list[bool]) -> int | None:

@@ -37,11 +37,11 @@ def with_states(inputs: Any, initial_state: Any) -> Any:
 class Recurrent(Carrying, Described):
     """What recurrent layers have in common; they have their arguments, ``op`` and ``cell``."""
 
-    op: ClassVar[Op]
     cell: ClassVar[Cell]
     n_inputs: int | None = None
     takes_masks = True
     if TYPE_CHECKING:  # arguments of each
+        op: ClassVar[Op]
         units: int
         activation: ActivationLike
         use_bias: bool

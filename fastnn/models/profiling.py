@@ -98,7 +98,7 @@ def profile(
         return measured.profile(clock)
 
 
-def _check(model: Any, clock: Any) -> None:
+def _check(model: object, clock: object) -> None:
     if not isinstance(model, Model):
         raise TypeError(f"profile takes a Sequential or a Model, got {shown(model)}")
     if clock not in CLOCKS:
