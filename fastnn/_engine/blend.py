@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from fastnn._plan.layout import Layout, padded
+
+
+class Mixed(Protocol):
+    """A model, of which its parameters count."""
+
+    @property
+    def params(self) -> np.ndarray: ...
+    @property
+    def layout(self) -> Layout: ...
 
 
 class Blend:
@@ -47,3 +58,15 @@ class Blend:
                 np.add(mixed, rest, out=mixed)
                 source = mixed
             target[...] = source
+
+
+def blend_of(source: Mixed, target: Mixed) -> Blend:
+    """A blend of two models; ``ValueError`` where their parameters are not of the same shapes and dtype."""
+    shapes, others = ([v.parameter.shape for v in model.layout.variables] for model in (source, target))
+    own, dtype = source.params.dtype, target.params.dtype
+    if shapes != others or own != dtype:
+        raise ValueError(
+            f"soft_update needs a model with the same parameters: {target!r} has {others} of {dtype}, and this one "
+            f"{shapes} of {own}"
+        )
+    return Blend(source.params, target.params, source.layout, target.layout)

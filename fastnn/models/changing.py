@@ -29,17 +29,14 @@ def one_at_a_time(change: Callable[Told, Made]) -> Callable[Told, Made]:
     return alone
 
 
-def after(moved: type[Exception], forget: Callable[[], None], call: Callable[..., Made], *given: Any) -> Made:
-    """What ``call`` gives; where it met a change of another thread, the error ``moved``, once more after that.
+def after(forget: Callable[[], None], call: Callable[..., Made], *given: Any) -> Made:
+    """What ``call`` gives, which has met a change of another thread, after that.
 
-    ``forget`` drops what was kept for calls: a thread may have kept it, of before the change, when that had dropped it.
+    ``forget`` drops what is kept for calls: a thread may have kept it, of before the change, when that had dropped it.
     """
-    try:
+    with _alone:
+        forget()
         return call(*given)
-    except moved:
-        with _alone:
-            forget()
-            return call(*given)
 
 
 def _anew() -> None:

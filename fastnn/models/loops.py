@@ -12,7 +12,7 @@ from fastnn import _kernels
 from fastnn._base.arguments import flag, number, shown
 from fastnn._base.timeseries import parted
 from fastnn._engine import convert, exclusive, inference
-from fastnn._engine.blend import Blend
+from fastnn._engine.blend import blend_of
 from fastnn._engine.data import Given, split_rows
 from fastnn._engine.gradients import Gradients
 from fastnn._engine.listeners import SILENT
@@ -206,10 +206,12 @@ class OwnLoops(Trainable):
         [[0.25]]
         """
         tau = number("tau", tau, low=0.0, high=1.0)
-        loops = self._prepared()
-        blend = loops.blends.get(target) if isinstance(target, OwnLoops) else None
+        if not isinstance(target, OwnLoops):
+            raise TypeError(f"soft_update changes another model, got {target!r}")
+        blends = self._prepared().blends
+        blend = blends.get(target)
         if blend is None or not blend.fits(self.params, target.params):
-            blend = loops.blends[target] = self._blend(target)
+            blend = blends[target] = blend_of(self, target)
         exclusive.check_not_elsewhere(target.store)
         blend(tau)
 
@@ -222,16 +224,19 @@ class OwnLoops(Trainable):
                 return self._predicted(x)
         if self._layout.is_open:
             return self.sized(self.rows_of(x))._predicted(x, backend)
-        loops, out = changing.after(Moved, self._drop_plans, self._predicted_once, x, backend)
-        return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
+        try:
+            return self._predicted_once(x, backend)
+        except Moved:
+            return changing.after(self._drop_plans, self._predicted_once, x, backend)
 
-    def _predicted_once(self, x: Any, backend: str | None) -> tuple[Prepared, list[np.ndarray]]:
+    def _predicted_once(self, x: Any, backend: str | None) -> Any:
         loops = self._loops
         if loops is None:
             loops = self._loops = Prepared(self, backend)
         inputs = self._rows(loops, x)
         entry = loops.reading or self.prediction_entry(len(inputs[0]))
-        return loops, loops.predict(self._module(entry[0], backend), entry, inputs)
+        out = loops.predict(self._module(entry[0], backend), entry, inputs)
+        return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
 
     def _of_loss(self, loops: Prepared, given: Given, by_inputs: bool, training: bool) -> tuple[float, Any]:
         compiled = self.compiled
@@ -287,14 +292,3 @@ class OwnLoops(Trainable):
         if loops.is_row and loops.form.looks.plain_rows(x, loops.one_shape, self.dtype) >= 0:
             return [x]
         return [convert.inputs("x", x, loops.one_shape, self.dtype, empty=True)]
-
-    def _blend(self, target: Any) -> Blend:
-        if not isinstance(target, OwnLoops):
-            raise TypeError(f"soft_update changes another model, got {target!r}")
-        shapes, others = ([v.parameter.shape for v in model.layout.variables] for model in (self, target))
-        if shapes != others or self.dtype != target.dtype:
-            raise ValueError(
-                f"soft_update needs a model with the same parameters: {target!r} has {others} of {target.dtype}, and "
-                f"this one {shapes} of {self.dtype}"
-            )
-        return Blend(self.params, target.params, self.layout, target.layout)

@@ -50,7 +50,10 @@ cdef class Predictor:
             return self.fallback(x, out)
         cdef bint single = numpy.PyArray_NDIM(x) == self.n_in_dims
         if out is None:
-            out = self._room(rows, single)
+            if single:
+                out = numpy.PyArray_EMPTY(self.n_out_dims, self.out_dims, self.type_number, 0)
+            else:
+                out = self._room(rows)
         elif not self._fits(out, rows, single) or self._mixes(x, out):
             return self.fallback(x, out)
         if not fnn_claim(&self.busy):
@@ -61,14 +64,12 @@ cdef class Predictor:
             fnn_yield(&self.busy)
         return out
 
-    cdef _room(self, Py_ssize_t rows, bint single):
-        """An array for the outputs; its shape is put together here, for other threads call with other rows."""
+    cdef _room(self, Py_ssize_t rows):
+        """An array for the outputs of rows; its shape is put together here, for other threads call with other rows."""
         cdef numpy.npy_intp dims[MOST_DIMS + 1]
-        cdef int i
         dims[0] = rows
-        for i in range(self.n_out_dims):
-            dims[i + (not single)] = self.out_dims[i]
-        return numpy.PyArray_EMPTY(self.n_out_dims + (not single), dims, self.type_number, 0)
+        memcpy(dims + 1, self.out_dims, self.n_out_dims * sizeof(numpy.npy_intp))
+        return numpy.PyArray_EMPTY(self.n_out_dims + 1, dims, self.type_number, 0)
 
     cdef int _run(self, x, Py_ssize_t rows, out) except -1:
         cdef Prepared p

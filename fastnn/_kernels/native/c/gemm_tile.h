@@ -103,14 +103,29 @@ static int64_t rows_that_spill(const product *g, int64_t i, int64_t j, int vecs)
 /* Moves the sums (rows, vecs vectors) of a tile at (i, j) of C there, or adds them. */
 static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int64_t j, int last, int rows, int vecs,
                                                 const real *sums) {
-    const int64_t spilling = rows_that_spill(g, i, j, vecs);
-    real *c = g->c + i * g->c_row + j;
-    for (int r = 0; r < rows; r++, c += g->c_row)
+    const int64_t c_row = g->c_row, spilling = rows_that_spill(g, i, j, vecs);
+    const int add = g->add;
+    real *c = g->c + i * c_row + j;
+    for (int r = 0; r < rows; r++, c += c_row)
         for (int v = 0; v < vecs; v++, sums += LANES) {
             const int some = v == vecs - 1 && r >= spilling ? last : LANES;
             const vf sum = vf_load(sums);
-            vec_store(c + v * LANES, g->add ? vf_add(vec_load(c + v * LANES, some), sum) : sum, some);
+            vec_store(c + v * LANES, add ? vf_add(vec_load(c + v * LANES, some), sum) : sum, some);
         }
+}
+
+/* The same of a tile of one row, which predictions of single rows are made of: from where the sums are. */
+INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const int vecs, const int ragged,
+                      const vf *sum) {
+    real *c = g->c + i * g->c_row + j;
+    const int add = g->add, part = ragged && !all_spill(g, i, j, 1, vecs);
+#pragma GCC unroll 24
+    for (int v = 0; v < vecs; v++) {
+        const int here = v == vecs - 1 && part;
+        vf old = vf_zero();
+        if (add) old = load_part(c + v * LANES, here, last);
+        store_part(c + v * LANES, add ? vf_add(old, sum[v]) : sum[v], here, last);
+    }
 }
 
 /* C, or what is added to it, from a tile's sums.
@@ -119,6 +134,10 @@ static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int
  * them it would be most of their code. */
 INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
                        const int ragged, vf (*sum)[FLAT_VECS]) {
+    if (rows == 1) {
+        store_row(g, i, j, last, vecs, ragged, sum[0]);
+        return;
+    }
     real sums[MOST_TILE * LANES];
     const int moves = g->add || (ragged && !all_spill(g, i, j, rows, vecs));
     real *to = moves ? sums : g->c + i * g->c_row + j;

@@ -314,7 +314,13 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
                            .dropping = t->rates.rates->dropping,
                            .training = 1,
                            .accumulate = first > 0,
-                           .activity_scale = 1 / (double)n_rows};
+                           .activity_scale = 1 / (double)n_rows,
+                           /* And the rest, which compilers else clear by an instruction that takes its time. */
+                           .inputs = NULL,
+                           .shards = NULL,
+                           .n_shards = 0,
+                           .parts = NULL,
+                           .clock = NULL};
         train_block(t, &block, t->order + first, over(header->loss_scale, total), NULL, t->sums, team, thread);
     }
     fnn_restore(control);
