@@ -16,6 +16,7 @@ from fastnn.layers import Concatenate, Conv2D, Dense, Flatten, MaxPooling2D
 NAMES = (
     *("decision_regions", "network", "calibration", "history", "confusion_matrix", "first_layer_images"),
     *("weights", "learning_rate", "residuals", "graph", "filters", "feature_maps", "saliency", "misclassified"),
+    "phases",
 )
 
 
@@ -112,19 +113,19 @@ def draw(figure, backend=None):
     plot.residuals(y, product_model(x, y, backend).predict(x), axes[8])
     plot.graph(two_towers(), axes[9])
     draw_filters(axes[10:], backend)
-    for empty in axes[len(NAMES) :]:
-        empty.set_axis_off()
-    return axes[: len(NAMES)]
+    return axes
 
 
 def draw_filters(axes, backend=None):
-    """What a convolution looks for, what it finds in an image, what decides, and what goes wrong."""
+    """What a convolution looks for, finds in an image, what decides, what goes wrong, and where its time goes."""
     (images, classes), (new_images, new_classes) = load_digits()
     model = filters_model(images, classes, backend)
     plot.filters(model, ax=axes[0])
     plot.feature_maps(model, new_images[2], ax=axes[1])
     plot.saliency(model, new_images[:4], ax=axes[2])
     plot.misclassified(model, new_images, new_classes, ax=axes[3], n=6)
+    backend = "numpy" if backend == "numba" else backend  # which has no clock
+    plot.phases(fastnn.utils.profile(model, images, classes, threads=1, backend=backend), axes[4])
 
 
 def main(backend=None, out="pictures.png"):

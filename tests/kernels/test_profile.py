@@ -73,6 +73,12 @@ def clocked(monkeypatch):
     return found
 
 
+def of_plans(clocked):
+    """Laps of all calls of each plan: one may end before its first batch, when it is time to look for Ctrl-C."""
+    plans = {id(plan): plan for plan, *_ in clocked}
+    return [(plan, sum(laps for other, laps, _ in clocked if other is plan)) for plan in plans.values()]
+
+
 @pytest.mark.parametrize(
     "case",
     [pytest.param(case, marks=() if case.name in FIRST else pytest.mark.long, id=case.name) for case in CASES],
@@ -82,8 +88,8 @@ def test_a_training_under_the_clock_has_its_bits_and_every_operation_its_laps(ca
     told = golden.differences(got, RECORDS[f"{case.name}-{case.dtypes[0]}"])
     assert not told or _kernels.load("cython").isa() == "portable"
     assert clocked
-    for plan, laps, tick in clocked:
-        assert tick > 0
+    assert all(tick > 0 for *_, tick in clocked)
+    for plan, laps in of_plans(clocked):
         counts = slots.by_op(plan, laps)[..., 1]
         assert (counts[0, :, Part.FORWARD] > 0).all()
         trained = (plan.ops["dw"] >= 0) | (plan.ops["db"] >= 0)
