@@ -116,15 +116,15 @@ static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int
 
 /* The same of a tile of one row, which predictions of single rows are made of: from where the sums are. */
 INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const int vecs, const int ragged,
-                      const vf *sum) {
+                      vf (*sum)[FLAT_VECS]) {
     real *c = g->c + i * g->c_row + j;
-    const int add = g->add, part = ragged && !all_spill(g, i, j, 1, vecs);
-#pragma GCC unroll 24
+    const int add = g->add, whole = !ragged || all_spill(g, i, j, 1, vecs);
+#pragma GCC unroll 8
     for (int v = 0; v < vecs; v++) {
-        const int here = v == vecs - 1 && part;
+        const int part = ragged && v == vecs - 1 && !whole;
         vf old = vf_zero();
-        if (add) old = load_part(c + v * LANES, here, last);
-        store_part(c + v * LANES, add ? vf_add(old, sum[v]) : sum[v], here, last);
+        if (add) old = load_part(c + v * LANES, part, last);
+        store_part(c + v * LANES, add ? vf_add(old, sum[0][v]) : sum[0][v], part, last);
     }
 }
 
@@ -135,7 +135,7 @@ INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const in
 INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
                        const int ragged, vf (*sum)[FLAT_VECS]) {
     if (rows == 1) {
-        store_row(g, i, j, last, vecs, ragged, sum[0]);
+        store_row(g, i, j, last, vecs, ragged, sum);
         return;
     }
     real sums[MOST_TILE * LANES];
