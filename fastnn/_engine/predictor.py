@@ -111,6 +111,23 @@ class Following:
             fault += "" if flags.c_contiguous else ", not contiguous"
             raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}")
 
+    def rows_in(self, name: str, x: np.ndarray, shape: tuple[int, ...]) -> int | None:
+        """How many rows of this shape an input has, None where it is a row itself; errors where it is neither."""
+        self.check_array(name, x)
+        if x.shape == shape:
+            return None
+        if x.shape[1:] != shape:
+            raise ValueError(
+                f"{name} must have shape {shape} or {of_rows(shape)}, got {x.shape}{way_to(shape, x.shape)}"
+            )
+        return len(x)
+
+    def check_place(self, name: str, out: np.ndarray, shape: tuple[int, ...]) -> None:
+        """Refuse what outputs of this shape cannot be written to."""
+        self.check_array(name, out)
+        if out.shape != shape or not out.flags.writeable:
+            raise ValueError(f"{name} must be writable and have shape {shape}, got {out.shape}")
+
     def __str__(self) -> str:
         return "\n".join([repr(self), *lines_of(self.fates)])
 
@@ -145,18 +162,12 @@ class Predictor(Following):
 
     def __call__(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Predict; returns ``out``, or a new array of shape ``output_shape`` or ``(n, *output_shape)``."""
-        self.check_array("x", x)
-        single = x.shape == self.shape
-        if not single and x.shape[1:] != self.shape:
-            hint = way_to(self.shape, x.shape)
-            raise ValueError(f"x must have shape {self.shape} or {of_rows(self.shape)}, got {x.shape}{hint}")
-        shape = self.output_shape if single else (len(x), *self.output_shape)
+        n = self.rows_in("x", x, self.shape)
+        shape = self.output_shape if n is None else (n, *self.output_shape)
         if out is None:
             out = np.empty(shape, self.dtype)
         else:
-            self.check_array("out", out)
-            if out.shape != shape or not out.flags.writeable:
-                raise ValueError(f"out must be writable and have shape {shape}, got {out.shape}")
+            self.check_place("out", out, shape)
             if np.may_share_memory(x, out):  # rows not yet read would be written over
                 x = x.copy()
         rows, places = np.asarray(x), np.asarray(out)  # without the ways of a subclass

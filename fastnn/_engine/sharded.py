@@ -67,8 +67,8 @@ class ShardedStep(steps.Step):
         self.batch_size, self.memories = batch_size, [memory]
         may = loss is None and passes_together(plan, backend)
         self.most = min(MOST_ROWS, int(plan.header["block_rows"])) if may else 0  # rows of shards that pass together
-        self.at_once = may and self.comm.size == 1 and trains_at_once(plan, backend, batch_size)
         self.shares = Shares(plan)
+        self.at_once = self.comm.size == 1 and trains_at_once(plan, self.shares, batch_size, self.most)
         size = self.comm.size
         n_pieces = -(-len(state.params) // PIECE)
         self.cuts = [min(n_pieces * r // size * PIECE, len(state.params)) for r in range(size + 1)]

@@ -43,8 +43,10 @@ def _sums_by_shards(op: np.void) -> bool:
     return OPS[int(op["kind"])].by_shards and bool(op["repeat"] == 1)
 
 
-def trains_at_once(plan: Plan, backend: ModuleType, batch_size: int) -> bool:
+def trains_at_once(plan: Plan, shares: Shares, batch_size: int, most: int) -> bool:
     """Whether a rank that is alone trains many batches in a call, each of them one pass, and updates along with it.
+
+    ``most`` are the rows of shards that may pass together, 0 where none may.
 
     That is the backend's ``train`` with shards, and the same bits. Not where a batch is several passes or shards do not
     pass together; where penalties, clipping or constraints are computed of the whole vector, which
@@ -52,10 +54,9 @@ def trains_at_once(plan: Plan, backend: ModuleType, batch_size: int) -> bool:
     added (moments, kept predictions).
     """
     header = plan.header
-    if not passes_together(plan, backend) or batch_size > min(MOST_ROWS, int(header["block_rows"])):
-        return False
     of_whole = header["has_penalty"] or header["has_constraint"] or plan.optimizer["clip"]
-    return not of_whole and bool(header["batch_size"] == batch_size) and Shares(plan).is_even
+    is_one_pass = batch_size <= most and bool(header["batch_size"] == batch_size)
+    return is_one_pass and not of_whole and shares.is_even
 
 
 def passes(own: Sequence[Node], at: Sequence[int], most: int) -> list[Node]:

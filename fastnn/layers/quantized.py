@@ -1,6 +1,6 @@
 """Layers of other numbers than float32: what predictors have in place of dense layers and convolutions.
 
-They are no layers that users make, for they cannot be trained; see ``models/quantizing.py`` and ``models/halving.py``.
+They are no layers that users make, for they cannot be trained; see ``models/quantizing.py`` and ``models/bfloat16.py``.
 """
 
 from __future__ import annotations

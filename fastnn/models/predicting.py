@@ -215,7 +215,7 @@ class Predicting(OwnLoops):
     def _predictor_of(self: Any, fold: bool, precision: Any, calibrate: Any) -> Any:
         """One of another precision."""
         from fastnn._engine.predictor import describe
-        from fastnn.models import folding, halving, quantizing
+        from fastnn.models import bfloat16, folding, quantizing
 
         checked = quantizing.checked_precision(precision)
         if checked != "int8" and calibrate is not None:
@@ -223,7 +223,7 @@ class Predicting(OwnLoops):
         if checked == "int8":
             made, fates = quantizing.quantized(self, calibrate)
         else:
-            made, fates = halving.halved(folding.fold(self) if fold else self)
+            made, fates = bfloat16.in_bfloat16(folding.fold(self) if fold else self)
         return describe(made.predictor(), checked, fates)
 
     def _predictor_of_several(self) -> Any:

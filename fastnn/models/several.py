@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._engine.convert import of_rows, way_to
 from fastnn._engine.predictor import Following
 from fastnn._engine.state import State
 from fastnn._plan.plan import Plan
@@ -68,11 +67,7 @@ class SeveralPredictor(Following):
         """How many rows each array has, None where each is one row."""
         found: int | None = None
         for i, (label, array, shape) in enumerate(zip(self._labels, inputs, self.shapes, strict=True)):
-            self.check_array(label, array)
-            n = None if array.shape == shape else len(array) if array.shape[1:] == shape else -1
-            if n == -1:
-                hint = way_to(shape, array.shape)
-                raise ValueError(f"{label} must have shape {shape} or {of_rows(shape)}, got {array.shape}{hint}")
+            n = self.rows_in(label, array, shape)
             if i and n != found:
                 first, here = ("one row" if count is None else f"{count} rows" for count in (found, n))
                 raise ValueError(f"all inputs must have as many rows: {self._labels[0]} has {first}, {label} {here}")
@@ -84,9 +79,7 @@ class SeveralPredictor(Following):
         places = self.ends[1].split("out", out)
         for i, (place, shape) in enumerate(zip(places, shapes, strict=True)):
             label = self.ends[1].label("out", i)
-            self.check_array(label, place)
-            if place.shape != shape or not place.flags.writeable:
-                raise ValueError(f"{label} must be writable and have shape {shape}, got {place.shape}")
+            self.check_place(label, place, shape)
             if any(np.may_share_memory(place, other) for other in places[:i]):
                 raise ValueError(f"{label} must not share memory with an output before it")
         return places

@@ -12,7 +12,7 @@ import pytest
 import fastnn
 from fastnn import Model, Sequential, utils
 from fastnn.layers import LSTM, BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D, TimeDistributed
-from fastnn.models import clone_model, halving
+from fastnn.models import bfloat16, clone_model
 
 MIXED = "mixed_bfloat16"
 POLICY = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": MIXED}, "registered_name": None}
@@ -186,7 +186,7 @@ def test_predictors_tell_what_became_of_each_layer(rng):
 
 def test_a_predictor_holds_half_the_memory():
     model = Sequential([Input((512,)), Dense(512), Dense(512)])
-    half, _ = halving.halved(model)
+    half, _ = bfloat16.in_bfloat16(model)
     assert half.params.nbytes < 0.51 * model.params.nbytes
 
 

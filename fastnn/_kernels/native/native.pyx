@@ -4,7 +4,8 @@
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
 ``isa`` and ``use_isa`` choose the instruction set; ``prepared.pxi`` has the addresses that the walk works with,
 ``own_loops.pxi`` serves loops of a user's own, ``shards.pxi`` has blocks of shards, ``profile.pxi`` asks where time
-goes, ``predictor.pxi`` predicts in hot loops, ``placing.pxi`` writes windows of streams, ``testing.pxi`` runs single kernels for tests and benches.
+goes, ``predictor.pxi`` predicts in hot loops, ``placing.pxi`` writes windows of streams, ``testing.pxi`` runs single
+kernels for tests and benches.
 
 Design: addresses of a plan's tables and vectors are taken once and kept on its memory (:class:`Prepared`), because
 asking a dozen arrays for their buffers costs more than a small network's update. A cache in this module, keyed by

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HELD = "bfloat16, its kernel in half the memory"
 
 
-def halved(model: Model) -> tuple[Model, list[Fate]]:
+def in_bfloat16(model: Model) -> tuple[Model, list[Fate]]:
     """The model in bf16, as it is now.
 
     Raises
@@ -40,8 +40,8 @@ def halved(model: Model) -> tuple[Model, list[Fate]]:
             f'precision="bfloat16" is for a model of float32, and this one is of {model.dtype}; make one with '
             f'dtype="float32" and set_weights, or leave precision= out'
         )
-    made = folding.Remade((), _Choice(model).changed, MIXED).model(model)
-    return made, _Choice(model).fates()
+    choice = _Choice(model)
+    return folding.Remade((), choice.changed, MIXED).model(model), choice.fates()
 
 
 class _Choice:
