@@ -254,10 +254,11 @@ cdef fnn_source _source(x) except *:
 
 
 cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **rooms, void **out) except -1:
-    cdef int end, threads = p.threads(n_rows, 1)
+    cdef int end, threads
     if n_rows <= BRIEF_ROWS:  # giving up the GIL would cost more than it gives others
         end = fnn_predict(&p.network, rows, n_rows, rooms, out, 1)
     else:
+        threads = p.threads(n_rows, 1)
         with nogil:
             end = fnn_predict(&p.network, rows, n_rows, rooms, out, threads)
     return _leave(p, end)

@@ -11,10 +11,10 @@
 
 /* The first columns of a C of at most FLAT_ROWS rows; returns how many were done. */
 INLINE int64_t flat_columns(const product *g, const int rows) {
+    const int vecs = rows == 1 ? ROW_VECS : FLAT_VECS;
     int64_t j = 0;
-    for (; j + FLAT_VECS * LANES <= g->n; j += FLAT_VECS * LANES) tile(g, 0, j, LANES, rows, FLAT_VECS, 0, STRIDED);
-    for (; j + FLAT_VECS / 2 * LANES <= g->n; j += FLAT_VECS / 2 * LANES)
-        tile(g, 0, j, LANES, rows, FLAT_VECS / 2, 0, STRIDED);
+    for (; j + vecs * LANES <= g->n; j += vecs * LANES) tile(g, 0, j, LANES, rows, vecs, 0, STRIDED);
+    for (; j + vecs / 2 * LANES <= g->n; j += vecs / 2 * LANES) tile(g, 0, j, LANES, rows, vecs / 2, 0, STRIDED);
     return j;
 }
 static int64_t flat_one(const product *g) { return flat_columns(g, 1); }
@@ -27,10 +27,13 @@ static void multiply_in_place(const product *g) {
                 : g->m == 2                                        ? flat_two(g)
                 : g->m == FLAT_ROWS                                ? flat_three(g)
                                                                    : 0;
-    product p = *g;
-    if (j == 0 && g->c_row == g->n && !g->add && !(g->start && g->start_row)) p.spills = AHEAD;
+    product spilling;
+    if (g->m > 1 && j == 0 && g->c_row == g->n && !g->add && !(g->start && g->start_row)) {
+        spilling = *g, spilling.spills = AHEAD;
+        g = &spilling;
+    }
     for (int64_t to = (g->n - j - 1) / TILE_WIDTH; to >= 0; to--)
-        columns_any(&p, j + to * TILE_WIDTH, at_most(g->n - j - to * TILE_WIDTH, TILE_WIDTH));
+        columns_any(g, j + to * TILE_WIDTH, at_most(g->n - j - to * TILE_WIDTH, TILE_WIDTH));
 }
 
 /* Into rows TILE_WIDTH apart, which the compiler makes use of. */
@@ -78,14 +81,17 @@ static void multiply_transposed_add(const product *g) {
 
 /* Without packing. B.T with start is not needed by anyone. */
 static void multiply_direct(const product *g) {
-    product part = *g;
-    if (g->k == 1 && g->b_row == 1) part.b_transposed = 0; /* a column lies in memory as a row does */
-    if (part.b_transposed && part.add && part.k > PANEL_K)
-        multiply_transposed_add(&part);
-    else if (part.b_transposed)
-        multiply_transposed(&part);
-    else
-        multiply_in_place(&part);
+    if (!g->b_transposed) {
+        multiply_in_place(g);
+    } else if (g->k == 1 && g->b_row == 1) { /* a column lies in memory as a row does */
+        product row = *g;
+        row.b_transposed = 0;
+        multiply_in_place(&row);
+    } else if (g->add && g->k > PANEL_K) {
+        multiply_transposed_add(g);
+    } else {
+        multiply_transposed(g);
+    }
 }
 
 /* Is C better made as its transpose? When A.T has no dense rows, making them must pay too. */

@@ -14,6 +14,7 @@
 #include "passes.h"
 
 enum {
+    FEW_ROWS = 4,      /* are predicted in so little time that what threads and many rows want would be felt */
     PREDICT_ROWS = 96, /* pushed through all ops together, so that they stay in the first-level cache */
     LARGE_WEIGHTS =
         16384 /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
@@ -30,6 +31,9 @@ void fnn_prepare(fnn_network *network) {
         const size_t bytes = kernels->scratch ? kernels->scratch(op) : 0;
         if (bytes > network->scratch) network->scratch = bytes;
     }
+    const fnn_header *header = network->model.header;
+    const int plain = header->n_inputs == 1 && header->n_outputs == 1 && !header->has_own;
+    network->few = plain ? at_most(FEW_ROWS, at_most(header->stage_rows, header->block_rows)) : 0;
 }
 
 static double flop_of_row(const fnn_network *network) {
@@ -215,6 +219,23 @@ static void predict_task(void *argument, fnn_team *team, int thread) {
     fnn_restore(control);
 }
 
+/* A few rows of one input, all at once and in this thread. */
+static int predict_few(const fnn_network *network, const void *x, int64_t n_rows, void *y) {
+    if (network->scratch && !fnn_scratch(network->scratch)) return FNN_NO_MEMORY;
+    const fnn_model *model = &network->model;
+    const fnn_block block = {.inputs = &x, .rows = n_rows};
+    const uint64_t control = fnn_flush_denormals();
+    for (int i = 0; i < model->header->n_ops; i++) {
+        const fnn_op *op = &model->ops[i];
+        network->kernels->ops[op->kind]->forward(op, model, &block, 0, n_rows);
+    }
+    const fnn_value *output = &model->values[model->header->n_values - 1];
+    memcpy(y, number_at(network, model->workspace, output->offset),
+           (size_t)(n_rows * output->size * network->kernels->item_size));
+    fnn_restore(control);
+    return FNN_DONE;
+}
+
 /* One row is done before anybody could ask. */
 static double flop_to_watch(const fnn_network *network, int64_t n_rows) {
     return n_rows > ROW_UNIT ? flop_of_sample(network) : 0;
@@ -222,6 +243,7 @@ static double flop_to_watch(const fnn_network *network, int64_t n_rows) {
 
 int fnn_predict(const fnn_network *network, const fnn_source *sources, int64_t n_rows, void *const *rooms,
                 void *const *outputs, int threads) {
+    if (n_rows <= network->few && lie_as_rows(sources)) return predict_few(network, sources->x, n_rows, outputs[0]);
     prediction p = {.network = network,
                     .sources = sources,
                     .rooms = rooms,
@@ -232,7 +254,9 @@ int fnn_predict(const fnn_network *network, const fnn_source *sources, int64_t n
     return end_of(&p.exit, p.exit.answer);
 }
 
-int fnn_predict_alone(const void *network, const void *x, void *y, int64_t n_rows) {
+int fnn_predict_alone(const void *alone, const void *x, void *y, int64_t n_rows) {
+    const fnn_network *network = alone;
+    if (n_rows <= network->few) return predict_few(network, x, n_rows, y);
     const fnn_source source = {.x = x};
     void *const rooms[] = {NULL}, *const outputs[] = {y};
     prediction p = {.network = network, .sources = &source, .rooms = rooms, .outputs = outputs, .n_rows = n_rows};

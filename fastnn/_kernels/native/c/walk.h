@@ -9,6 +9,7 @@ typedef struct {
     const fnn_kernels *kernels;
     fnn_model model;
     size_t scratch; /* bytes that a thread wants for the plan's ops */
+    int64_t few;    /* most rows that are predicted as a few, see walk.c */
     char *clocks;   /* a clock of each thread, so many bytes apart, for as many threads as a call may have; or NULL */
     size_t clock_size;
 } fnn_network;
