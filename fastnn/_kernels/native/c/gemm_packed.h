@@ -15,6 +15,11 @@
 #define STREAM_K 128
 #define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for them, to stay in the second-level cache */
 
+/* Rows of n numbers with whole vectors; what is written behind them is somebody's who comes later, or nobody's. */
+INLINE void copy_spilling(const real *from, int64_t n, real *to) {
+    for (int64_t j = 0; j < n; j += LANES) vf_store(to + j, vec_load(from + j, (int)at_most(n - j, LANES)));
+}
+
 /* Panels of TILE_WIDTH columns of B, each (k, TILE_WIDTH); the last is left ragged. */
 static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
     for (int64_t j = 0; j < n; j += TILE_WIDTH, to += k * TILE_WIDTH) {
@@ -27,7 +32,7 @@ static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n
         if (g->b_transposed)
             transpose(width, k, from, g->b_row, to, TILE_WIDTH);
         else
-            for (int64_t p = 0; p < k; p++) copy_row(from + p * g->b_row, width, to + p * TILE_WIDTH);
+            for (int64_t p = 0; p < k; p++) copy_spilling(from + p * g->b_row, width, to + p * TILE_WIDTH);
         if (g->b_is == TO_ROUND) round_to_bf16(to, k * TILE_WIDTH, to);
     }
 }
@@ -40,7 +45,7 @@ static void pack_a(const product *g, int64_t first_k, int64_t k, int64_t first_m
         if (g->a_column == 1)
             transpose(rows, k, from, g->a_row, to, TILE_ROWS);
         else if (g->a_row == 1)
-            for (int64_t p = 0; p < k; p++) copy_row(from + p * g->a_column, rows, to + p * TILE_ROWS);
+            for (int64_t p = 0; p < k; p++) copy_spilling(from + p * g->a_column, rows, to + p * TILE_ROWS);
         else
             for (int64_t p = 0; p < k; p++)
                 for (int64_t r = 0; r < rows; r++) to[p * TILE_ROWS + r] = from[r * g->a_row + p * g->a_column];
@@ -81,7 +86,7 @@ static int64_t packed_b_size(const product *g) {
     return rounded_up(at_most(g->n, BLOCK_N), TILE_WIDTH) * at_most(g->k, BLOCK_K);
 }
 static int64_t packed_a_size(const product *g) {
-    return rounded_up(at_most(g->m, BLOCK_M), TILE_ROWS) * at_most(g->k, BLOCK_K);
+    return rounded_up(at_most(g->m, BLOCK_M), TILE_ROWS) * at_most(g->k, BLOCK_K) + LANES; /* the last row spills */
 }
 
 /* The five loops of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication". */
