@@ -8,9 +8,12 @@
 
 #define PACK_ABOVE 3000000 /* m * n * k; below, all operands stay in the second-level cache */
 #define PACK_A_ABOVE 512   /* n; below, packing rows of A costs more than it saves */
-#define BLOCK_K 384
-#define BLOCK_M (TILE_ROWS * (1920 / (TILE_ROWS * REAL_BYTES)))
-#define BLOCK_N (12288 / REAL_BYTES)
+/* A block of A stays in a second-level cache of 512 KB. Its k is long, because each block of k reads C and writes it
+ * again; that a panel of B then comes from the second-level cache, too, costs less. */
+#define BLOCK_K 800
+#define BLOCK_M (TILE_ROWS * (480 / (TILE_ROWS * REAL_BYTES)))
+#define BLOCK_N (6144 / REAL_BYTES)
+#define PART_M (4 * BLOCK_M)  /* rows of sums that multiply_packed_add makes at a time, for which B is packed anew */
 #define FEW_M (4 * TILE_ROWS) /* rows of A that do not repay packing B */
 #define STREAM_K 128
 #define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for them, to stay in the second-level cache */
@@ -89,13 +92,19 @@ static int64_t packed_a_size(const product *g) {
     return rounded_up(at_most(g->m, BLOCK_M), TILE_ROWS) * at_most(g->k, BLOCK_K) + LANES; /* the last row spills */
 }
 
+/* Blocks of k are of about the same length: a short one would pay as much for C. */
+static int64_t even_block(int64_t k) {
+    const int64_t blocks = (k + BLOCK_K - 1) / BLOCK_K;
+    return (k + blocks - 1) / blocks;
+}
+
 /* The five loops of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication". */
 static void multiply_packed(const product *g, real *memory) {
     real *packed_a = memory + packed_b_size(g);
-    const int64_t block_n = g->m <= FEW_M ? FEW_N : BLOCK_N;
+    const int64_t block_n = g->m <= FEW_M ? FEW_N : BLOCK_N, block_k = even_block(g->k);
     for (int64_t j = 0; j < g->n; j += block_n)
-        for (int64_t p = 0; p < g->k; p += BLOCK_K) {
-            const int64_t n = at_most(g->n - j, block_n), k = at_most(g->k - p, BLOCK_K);
+        for (int64_t p = 0; p < g->k; p += block_k) {
+            const int64_t n = at_most(g->n - j, block_n), k = at_most(g->k - p, block_k);
             pack_b(g, p, k, j, n, memory);
             for (int64_t i = 0; i < g->m; i += BLOCK_M)
                 multiply_block(g, memory, packed_a, i, at_most(g->m - i, BLOCK_M), j, n, p, k);
@@ -104,10 +113,10 @@ static void multiply_packed(const product *g, real *memory) {
 
 /* c += sum where k has several blocks: parts of the sum are made in memory of their own. */
 static void multiply_packed_add(const product *g, real *memory) {
-    for (int64_t i = 0; i < g->m; i += BLOCK_M)
+    for (int64_t i = 0; i < g->m; i += PART_M)
         for (int64_t j = 0; j < g->n; j += BLOCK_N) {
             product part = *g;
-            part.m = at_most(g->m - i, BLOCK_M);
+            part.m = at_most(g->m - i, PART_M);
             part.n = at_most(g->n - j, BLOCK_N);
             part.a += i * g->a_row;
             part.b += j * (g->b_transposed ? g->b_row : 1);
@@ -125,7 +134,7 @@ static int is_large(int64_t m, int64_t n, int64_t k) { return (double)m * (doubl
 /* False when there is no memory for packing. */
 static int multiply_large(const product *g) {
     const int in_parts = g->add && g->k > BLOCK_K;
-    const int64_t part = in_parts ? at_most(g->m, BLOCK_M) * at_most(g->n, BLOCK_N) : 0;
+    const int64_t part = in_parts ? at_most(g->m, PART_M) * at_most(g->n, BLOCK_N) : 0;
     real *memory = fnn_scratch((size_t)(part + packed_b_size(g) + packed_a_size(g)) * sizeof(real));
     if (!memory) return 0;
     if (in_parts)
@@ -152,7 +161,7 @@ static void multiply_streamed(const product *g) {
 /* Numbers of scratch memory that multiply_large wants at most for B (k, n), and any A. */
 static int64_t large_most(int64_t n, int64_t k) {
     const product g = {.m = BLOCK_M, .n = n, .k = k};
-    return packed_b_size(&g) + packed_a_size(&g) + BLOCK_M * at_most(n, BLOCK_N);
+    return packed_b_size(&g) + packed_a_size(&g) + PART_M * at_most(n, BLOCK_N);
 }
 
 /* Bytes of scratch memory that B of bf16 (k, n), or its transpose, wants at most. */
