@@ -35,7 +35,15 @@ RUNS = [name for name, _, runs in native.isas() if runs]
 FUSED = [name for name in RUNS if name != "portable"]
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15, 16, 17, 25, 31, 32, 33, 64, 67)
 LAYOUTS = ("rows", "columns", "gaps")  # of A: dense rows, transposed, no stride of 1
-BLOCKED = [(23, 517, 509), (250, 130, 400), (500, 70, 870), (7, 33, 20000), (1, 2000, 2100), (500, 3100, 17), (2100, 1, 1900)]
+BLOCKED = [
+    (23, 517, 509),
+    (250, 130, 400),
+    (500, 70, 870),
+    (7, 33, 20000),
+    (1, 2000, 2100),
+    (500, 3100, 17),
+    (2100, 1, 1900),
+]
 
 
 @pytest.fixture(params=RUNS)
