@@ -13,6 +13,8 @@
 enum {
     ROW_UNIT = 8,    /* rows a thread takes are a multiple of this */
     DW_UNIT = 4,     /* rows of dw likewise */
+    DW_COLUMNS = 8,  /* of dw that are made together, about */
+    DB_UNITS = 6,    /* rows of dw that take as long as db, about */
     PARAM_UNIT = 16, /* parameters likewise: a cache line of float */
     PIECE_ROWS = 256 /* least rows of a piece, so that they share a pass over large weights */
 };
@@ -258,17 +260,18 @@ static inline int op_in_turn(const fnn_network *network, int k) {
 }
 
 /* Where the units of a thread begin. `owed` is what the threads before it have got less than their due from the ops
- * before, in multiply-adds of a row, which this one makes up for within half a thread's share, so that no cut is before
- * the last one; db is made with the first units. */
+ * before, in columns of dw, which this one makes up for within half a thread's share, so that no cut is before the last
+ * one. Columns are made in whole vectors, and db comes with the first units. */
 static inline int64_t cut_of_units(const fnn_op *op, int threads, int thread, double *owed) {
     const int64_t n = op->units, least = n * (2 * thread - 1) / (2 * threads),
                   most = n * (2 * thread + 1) / (2 * threads);
-    const double each = (double)op->weights / (double)n, of_db = op->db < 0 ? 0 : (double)op->n_out;
+    const double each = (double)((op->weights / n + DW_COLUMNS - 1) / DW_COLUMNS * DW_COLUMNS);
+    const double of_db = op->db < 0 ? 0 : DB_UNITS * each, others = of_db * (threads - thread) / threads;
     if (thread == 0 || thread == threads) return thread ? n : 0;
-    const double due = (double)n * thread / threads, wanted = due + *owed / each;
+    const double due = (double)n * thread / threads, wanted = due + (*owed - others) / each;
     int64_t cut = wanted<(double)least ? least : wanted>(double) most ? most : (int64_t)wanted;
     cut = at_most((cut + DW_UNIT / 2) / DW_UNIT * DW_UNIT, n);
-    *owed += (due - (double)cut) * each + of_db * thread / threads - (cut ? of_db : 0);
+    *owed += (due - (double)cut) * each + (cut ? 0 : of_db) - others;
     return cut;
 }
 
