@@ -182,7 +182,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _validate_y(self, y: np.ndarray, learn: bool, exact: bool) -> np.ndarray:
-        if y.dtype.kind == "O" and len({isinstance(label, str) for label in y.flat}) > 1:
+        if y.dtype.kind == "O" and len({issubclass(kind, str) for kind in set(map(type, y.flat))}) > 1:
             raise TypeError("y must hold labels of one kind, words or numbers, and has both")
         if learn or not hasattr(self, "classes_"):
             self._label_binarizer = LabelBinarizer().fit(y)

@@ -21,7 +21,6 @@ from threadpoolctl import ThreadpoolController
 
 from fastnn import _kernels
 from fastnn._base import interrupts
-from fastnn._base.threads import get_num_threads
 from fastnn._engine.entries import NAN
 from fastnn._engine.listeners import Errors, Listeners
 from fastnn._engine.plans import take_memory
@@ -37,12 +36,12 @@ _limiting = threading.Lock()
 
 @contextlib.contextmanager
 def _blas_alone() -> Iterator[None]:
-    """A block in which BLAS has one thread, unless the fit has no more, or another fit is in such a block.
+    """A block in which BLAS has one thread, unless another fit is in such a block.
 
     SciPy's vectors are short work, and BLAS' other threads would wait for more of it on the processors that the
-    objective uses. One block at a time: two that overlap would restore each other's limits.
+    objective, or another fit, uses. One block at a time: two that overlap would restore each other's limits.
     """
-    if get_num_threads() == 1 or not _limiting.acquire(blocking=False):
+    if not _limiting.acquire(blocking=False):
         yield
         return
     try:

@@ -11,7 +11,10 @@
 #include "clock.h"
 #include "plan.h"
 
-/* One op kind. A kernel finds its arrays by the op's record and the plan's values. */
+/* One op kind. A kernel finds its arrays by the op's record and the plan's values.
+ *
+ * Threads do not meet between the ways forward and back: what backward_rows reads of the way forward is of its own
+ * samples, and what it writes no other thread reads before all have met. */
 typedef struct {
     /* y (and z) of samples [begin, end) of the block. */
     void (*forward)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
@@ -46,6 +49,11 @@ typedef struct {
                   int64_t end);
 } fnn_op_kernels;
 
+/* Samples [first, last) of those of a block or of a shard, [begin, end). */
+typedef struct {
+    int64_t begin, end, first, last;
+} fnn_share;
+
 /* Set by who calls: an op of a user's own, that is asked for there; 1 when it failed. */
 extern int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward);
 
@@ -59,6 +67,13 @@ typedef struct {
      * weights, which may be NULL. A target is int32 when its loss is sparse, else of the dtype. */
     void (*loss)(const fnn_model *, const fnn_answer *, const int32_t *rows, int64_t begin, int64_t end, double scale,
                  double *sums);
+    /* The same in two steps, for threads: what it leaves of the samples of a share but for sums, and in terms what each
+     * of their rows adds to them: block_rows * repeat numbers a loss. Then, when all samples have, sums of [begin,
+     * end), with the bits of loss; or the first of them alone. */
+    void (*slopes)(const fnn_model *, const fnn_answer *, const int32_t *rows, const fnn_share *, double scale,
+                   void *terms);
+    void (*sums)(const fnn_model *, const fnn_answer *, const int32_t *rows, int64_t begin, int64_t end, void *terms,
+                 int only_first, double *sums);
     /* The l1 and l2 penalties of all parameters. */
     double (*penalty)(const fnn_model *);
     /* Adds scale times the penalties' gradients of parameters [begin, end) to grads. */

@@ -21,10 +21,18 @@ typedef struct {
     const real *alphas; /* of each class, else NULL */
     const real *mask;   /* 0 for rows that do not count, or NULL where all do */
     int64_t group;      /* rows that have a number of the mask together */
+    real *terms;        /* where weight * loss of each row goes; NULL: they are added up at once */
 } loss_rows;
 
 static inline real row_weight(const loss_rows *rows, int64_t i) {
     return rows->weight ? rows->weight[rows->samples[rows->repeat == 1 ? i : i / rows->repeat]] : 1;
+}
+
+/* total with a row's weight * loss, or total where terms are kept. */
+static inline double with_term(const loss_rows *rows, int64_t i, real term, double total) {
+    if (!rows->terms) return total + term;
+    rows->terms[i] = term;
+    return total;
 }
 
 static inline int64_t target_row(const loss_rows *rows, int64_t i) {

@@ -118,13 +118,23 @@ static const elementwise_loss elementwise_losses[FNN_N_LOSSES] = {
 #undef LOOPED
 #undef CALLED
 
-/* Sum of weight * loss over narrow rows [begin, end) of at most NARROW numbers, RUN_LENGTH numbers at a time. Even and
- * odd rows of a run add up apart, because one sum would wait for each addition. */
+/* Sums over narrow rows: even and odd rows of a run add up apart, because one sum would wait for each addition. */
+typedef struct {
+    double even, odd;
+} run_sums;
+
+static void add_run(const real *terms, int64_t count, run_sums *to) {
+    int64_t i = 0;
+    for (; i < count - 1; i += 2) to->even += terms[i], to->odd += terms[i + 1];
+    if (i < count) to->even += terms[i];
+}
+
+/* Sum of weight * loss over narrow rows [begin, end) of at most NARROW numbers, RUN_LENGTH numbers at a time. */
 static double narrow_rows(const elementwise_loss *loss, loss_run *run, const loss_rows *rows, int64_t begin,
                           int64_t end, real share, real scale) {
     real t[RUN_LENGTH], terms[RUN_LENGTH], factors[RUN_LENGTH];
     const int64_t n = rows->n_out, step = RUN_LENGTH / n;
-    double even = 0, odd = 0;
+    run_sums sums = {0, 0};
     run->t = t, run->terms = terms, run->factor = vf_set1(scale);
     run->factors = rows->weight ? factors : NULL;
     for (int64_t first = begin; first < end; first += step) {
@@ -132,13 +142,15 @@ static double narrow_rows(const elementwise_loss *loss, loss_run *run, const los
         gather_rows(rows, first, count, scale, t, rows->weight ? factors : NULL);
         run->y = rows->y + first * n, run->dy = rows->dy + first * n;
         loss->keep_terms(run, count * n);
+        real *of_rows = rows->terms ? rows->terms + first : terms; /* in place: a row's first number is behind it */
         for (int64_t i = 0; i < count; i++) {
             real value = 0;
             for (int64_t j = 0; j < n; j++) value += terms[i * n + j];
-            *(i & 1 ? &odd : &even) += row_weight(rows, first + i) * (value * share);
+            of_rows[i] = row_weight(rows, first + i) * (value * share);
         }
+        if (!rows->terms) add_run(of_rows, count, &sums);
     }
-    return even + odd;
+    return sums.even + sums.odd;
 }
 
 static double wide_rows(const elementwise_loss *loss, loss_run *run, const loss_rows *rows, int64_t begin, int64_t end,
@@ -151,7 +163,7 @@ static double wide_rows(const elementwise_loss *loss, loss_run *run, const loss_
         run->t = (const real *)rows->target + target_row(rows, i) * n;
         run->y = rows->y + i * n, run->dy = rows->dy + i * n;
         run->factor = vf_set1(w * scale);
-        total += w * (loss->sum_terms(run, n) * share);
+        total = with_term(rows, i, w * (loss->sum_terms(run, n) * share), total);
     }
     return total;
 }
@@ -174,7 +186,7 @@ static double elementwise(const fnn_loss *loss, const loss_rows *rows, int64_t b
     return (rows->n_out < NARROW ? narrow_rows : wide_rows)(&made, &run, rows, begin, end, share, share * scale);
 }
 
-/* total + weight * loss of rows [begin, end). */
+/* with_term of rows [begin, end). */
 INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *rows, int64_t begin, int64_t end,
                       real scale, int store_share, double total) {
     const int64_t n = rows->n_out;
@@ -189,7 +201,7 @@ INLINE double rowwise(real (*entropy)(entropy_row *, int64_t), const loss_rows *
         row.factor = vf_set1(w * scale);
         row.kept = vf_set1(1 - rows->smoothing), row.spread = vf_set1(rows->smoothing / (real)n);
         row.gamma = vf_set1(rows->gamma), row.alpha = vf_set1(rows->alpha), row.alphas = rows->alphas;
-        total += w * entropy(&row, n);
+        total = with_term(rows, i, w * entropy(&row, n), total);
     }
     return total;
 }
@@ -216,7 +228,7 @@ static RARE double rowwise_rare(const fnn_loss *loss, const loss_rows *rows, int
     return 0;
 }
 
-/* Sum of weight * loss over rows [begin, end); fills their dy.
+/* Sum of weight * loss over rows [begin, end), or 0 and their terms; fills their dy.
  *
  * Design: loops of their own for the losses of most networks; the others share one that calls the formula for each
  * vector. With loops for each of them, run_loss was a fifth of the whole module. */
@@ -245,6 +257,28 @@ static double run_stretches(const fnn_loss *loss, const loss_rows *rows, int64_t
         }
         memset(rows->dy + first * n, 0, (size_t)((last - first) * n) * sizeof(real));
         if (loss->fused == FNN_SOFTMAX) fnn_activate(FNN_SOFTMAX, 0, last - first, n, y, y);
+    }
+    return total;
+}
+
+/* The sum of rows [begin, end) from the terms that run_loss has left, added in its order. */
+static double sum_of_terms(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end) {
+    double total = 0;
+    if (elementwise_losses[loss->code].formula && rows->n_out < NARROW) {
+        const int64_t step = RUN_LENGTH / rows->n_out;
+        run_sums sums = {0, 0};
+        for (int64_t i = begin; i < end; i += step) add_run(rows->terms + i, at_most(end - i, step), &sums);
+        return sums.even + sums.odd;
+    }
+    for (int64_t i = begin; i < end; i++) total += rows->terms[i];
+    return total;
+}
+
+static double sum_of_stretches(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end) {
+    double total = 0;
+    for (int64_t first = begin, last; first < end; first = last) {
+        last = stretch_end(rows, first, end);
+        if (row_counts(rows, first)) total += sum_of_terms(loss, rows, first, last);
     }
     return total;
 }
@@ -282,28 +316,79 @@ static loss_rows rows_of_loss(const fnn_model *model, const fnn_loss *loss, cons
                        .group = mask ? loss->repeat / mask->size : 1};
 }
 
-static void fnn_loss_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
-                            int64_t end, double scale, double *sums) {
+/* What run_stretches gives for rows [first, last) of [begin, end), which are all that a balance is of. */
+static double loss_slopes(const fnn_model *model, const fnn_loss *loss, const loss_rows *rows, const fnn_share *of,
+                          double scale) {
+    const int64_t n = loss->n_out, first = of->first * loss->repeat, last = of->last * loss->repeat;
+    const double balance =
+        balance_of(loss, model->header->divisor, rows, of->begin * loss->repeat, of->end * loss->repeat);
+    const double factor = loss->factor * scale / (double)loss->repeat;
+    const double total = run_stretches(loss, rows, first, last, (real)(factor * balance));
+    if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)
+        fnn_activate(loss->fused, 0, last - first, n, rows->y + first * n, rows->y + first * n);
+    return total * balance / (double)loss->repeat;
+}
+
+static void add_loss(const fnn_loss *loss, double total, double *sums) {
+    sums[0] += loss->factor * total;
+    if (loss->place) sums[loss->place] += total;
+}
+
+static void add_statistics(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
+                           int64_t end, double *sums) {
     real alphas[FNN_N_PARAMETERS];
-    for (int i = 0; i < model->header->n_losses; i++) {
-        const fnn_loss *loss = &model->losses[i];
-        const loss_rows rows = rows_of_loss(model, loss, &answers[i], samples, alphas);
-        const int64_t n = loss->n_out, first = begin * loss->repeat, last = end * loss->repeat;
-        const double factor = loss->factor * scale / (double)loss->repeat;
-        const double balance = balance_of(loss, model->header->divisor, &rows, first, last);
-        const double total =
-            run_stretches(loss, &rows, first, last, (real)(factor * balance)) * balance / (double)loss->repeat;
-        sums[0] += loss->factor * total;
-        if (loss->place) sums[loss->place] += total;
-        if (loss->fused >= 0 && loss->fused != FNN_SOFTMAX)
-            fnn_activate(loss->fused, 0, last - first, n, rows.y + first * n, rows.y + first * n);
-    }
     for (int i = 0; i < model->header->n_metrics; i++) {
         const fnn_metric *metric = &model->metrics[i];
         const fnn_loss *loss = &model->losses[metric->loss];
         const loss_rows rows = rows_of_loss(model, loss, &answers[metric->loss], samples, alphas);
         add_statistic(metric, &rows, begin * loss->repeat, end * loss->repeat, sums);
     }
+}
+
+static void fnn_loss_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
+                            int64_t end, double scale, double *sums) {
+    real alphas[FNN_N_PARAMETERS];
+    const fnn_share all = {begin, end, begin, end};
+    for (int i = 0; i < model->header->n_losses; i++) {
+        const loss_rows rows = rows_of_loss(model, &model->losses[i], &answers[i], samples, alphas);
+        add_loss(&model->losses[i], loss_slopes(model, &model->losses[i], &rows, &all, scale), sums);
+    }
+    add_statistics(model, answers, samples, begin, end, sums);
+}
+
+/* The terms of a loss behind those of the losses before it. */
+static real *next_terms(const fnn_model *model, const fnn_loss *loss, real *terms) {
+    return terms + model->header->block_rows * loss->repeat;
+}
+
+static void fnn_slopes_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples,
+                              const fnn_share *share, double scale, void *terms) {
+    real alphas[FNN_N_PARAMETERS];
+    for (int i = 0; i < model->header->n_losses; i++) {
+        loss_rows rows = rows_of_loss(model, &model->losses[i], &answers[i], samples, alphas);
+        rows.terms = terms;
+        loss_slopes(model, &model->losses[i], &rows, share, scale);
+        terms = next_terms(model, &model->losses[i], terms);
+    }
+}
+
+static void fnn_sums_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
+                            int64_t end, void *terms, int only_first, double *sums) {
+    real alphas[FNN_N_PARAMETERS];
+    for (int i = 0; i < model->header->n_losses; i++) {
+        const fnn_loss *loss = &model->losses[i];
+        loss_rows rows = rows_of_loss(model, loss, &answers[i], samples, alphas);
+        const int64_t first = begin * loss->repeat, last = end * loss->repeat;
+        rows.terms = terms;
+        const double balance = balance_of(loss, model->header->divisor, &rows, first, last);
+        const double total = sum_of_stretches(loss, &rows, first, last) * balance / (double)loss->repeat;
+        if (only_first)
+            sums[0] += loss->factor * total;
+        else
+            add_loss(loss, total, sums);
+        terms = next_terms(model, loss, terms);
+    }
+    if (!only_first) add_statistics(model, answers, samples, begin, end, sums);
 }
 
 #endif

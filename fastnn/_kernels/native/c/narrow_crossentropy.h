@@ -34,7 +34,7 @@ static vf shifted_columns(const real *t, vf largest, int64_t n, real *z) {
     return fold_columns(vf_add, z, n);
 }
 
-/* total + weight * loss of `count` rows, at most LANES, from `first` on; fills their dy, and y when store_share. */
+/* with_term of `count` rows, at most LANES, from `first` on; fills their dy, and y when store_share. */
 static double narrow_entropies(const loss_rows *rows, int64_t first, int count, real scale, int store_share,
                                double total) {
     const int64_t n = rows->n_out;
@@ -53,7 +53,7 @@ static double narrow_entropies(const loss_rows *rows, int64_t first, int count, 
     write_columns(t, count, n, rows->dy + first * n);
     if (store_share) write_columns(e, count, n, rows->y + first * n);
     vf_store(values, vf_sub(vf_mul(target_sum, vf_log(sum)), dot));
-    for (int r = 0; r < count; r++) total += weights[r] * values[r];
+    for (int r = 0; r < count; r++) total = with_term(rows, first + r, weights[r] * values[r], total);
     return total;
 }
 

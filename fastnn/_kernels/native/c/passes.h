@@ -12,6 +12,9 @@
 
 enum {
     ROW_UNIT = 8,    /* rows a thread takes are a multiple of this */
+    DW_UNIT = 4,     /* rows of dw likewise */
+    DW_COLUMNS = 8,  /* of dw that are made together, about */
+    DB_UNITS = 6,    /* rows of dw that take as long as db, about */
     PARAM_UNIT = 16, /* parameters likewise: a cache line of float */
     PIECE_ROWS = 256 /* least rows of a piece, so that they share a pass over large weights */
 };
@@ -249,11 +252,45 @@ static inline void *room_for_parts(const fnn_network *network, int threads) {
     return bytes ? fnn_aligned_alloc(bytes) : NULL;
 }
 
+/* The k-th op whose parameters are taken: with several ops of the same parameters the last one sets their gradient and
+ * the others add to it, else the first is the one whose numbers were in use last. */
+static inline int op_in_turn(const fnn_network *network, int k) {
+    const fnn_header *header = network->model.header;
+    return header->shares_params ? header->n_ops - 1 - k : k;
+}
+
+/* Where the units of a thread begin. `owed` is what the threads before it have got less than their due from the ops
+ * before, in columns of dw, which this one makes up for within half a thread's share, so that no cut is before the last
+ * one. Columns are made in whole vectors, and db comes with the first units. */
+static inline int64_t cut_of_units(const fnn_op *op, int threads, int thread, double *owed) {
+    const int64_t n = op->units, least = n * (2 * thread - 1) / (2 * threads),
+                  most = n * (2 * thread + 1) / (2 * threads);
+    const double each = (double)((op->weights / n + DW_COLUMNS - 1) / DW_COLUMNS * DW_COLUMNS);
+    const double of_db = op->db < 0 ? 0 : DB_UNITS * each, others = of_db * (threads - thread) / threads;
+    if (thread == 0 || thread == threads) return thread ? n : 0;
+    const double due = (double)n * thread / threads, wanted = due + (*owed - others) / each;
+    int64_t cut = wanted<(double)least ? least : wanted>(double) most ? most : (int64_t)wanted;
+    cut = at_most((cut + DW_UNIT / 2) / DW_UNIT * DW_UNIT, n);
+    *owed += (due - (double)cut) * each + (cut ? 0 : of_db) - others;
+    return cut;
+}
+
+/* Units of an op for a thread. Those without products, and those whose parameters others have too, are cut evenly, the
+ * latter at the same places. */
+static inline range share_of_units(const fnn_network *network, const fnn_op *op, const fnn_team *team, int thread,
+                                   double owed[2]) {
+    if (team->size == 1 || !op->weights || network->model.header->shares_params)
+        return share(op->units, ROW_UNIT, team, thread);
+    const int64_t begin = cut_of_units(op, team->size, thread, &owed[0]);
+    return (range){begin, cut_of_units(op, team->size, thread + 1, &owed[1])};
+}
+
 /* The parts of all ops' dw that are made by samples, one behind the other: each thread those of its own. */
 static inline void make_parts(const fnn_network *network, const fnn_block *block, char *room, fnn_team *team,
                               int thread) {
     char *at = room;
-    for (int i = network->model.header->n_ops - 1; i >= 0; i--) {
+    for (int k = 0; k < network->model.header->n_ops; k++) {
+        const int i = op_in_turn(network, k);
         const size_t bytes = parts_size(network, i);
         if (!bytes) continue;
         const fnn_op *op = &network->model.ops[i];
@@ -266,18 +303,19 @@ static inline void make_parts(const fnn_network *network, const fnn_block *block
     if (at != room) meet(team, block->clock);
 }
 
-/* dw and db, or with scalars the update of these parameters at once; backwards, because of several ops with the same
- * parameters the last one sets their gradient and the others add to it. With room several threads make parts first. */
+/* dw and db, or with scalars the update of these parameters at once. With room several threads make parts first. */
 static inline void params_of_block(const fnn_network *network, const fnn_block *block, const update_scalars *scalars,
                                    char *room, fnn_team *team, int thread) {
     const fnn_model *model = &network->model;
     fnn_block with_parts;
     const fnn_block *told = block;
+    double owed[2] = {0, 0};
     if (room) {
         make_parts(network, block, room, team, thread);
         with_parts = *block, told = &with_parts;
     }
-    for (int i = model->header->n_ops - 1; i >= 0; i--) {
+    for (int k = 0; k < model->header->n_ops; k++) {
+        const int i = op_in_turn(network, k);
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
         if (room) {
@@ -286,7 +324,7 @@ static inline void params_of_block(const fnn_network *network, const fnn_block *
             room += parts;
         }
         if (op->dw < 0 && op->db < 0) continue;
-        const range units = share(op->units, ROW_UNIT, team, thread);
+        const range units = share_of_units(network, op, team, thread, owed);
         if (units.begin == units.end) continue;
         if (scalars)
             kernels->learn(op, model, told, scalars->c, scalars->penalty_scale, units.begin, units.end);

@@ -1,39 +1,12 @@
 /* Training: epochs of updates, and the gradient over all rows, by one thread or by a team of them (see walk.c). */
-#include <math.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cpu.h"
-#include "passes.h"
 #include "rows_of.h"
+#include "training.h"
 
 enum { LEARN_BYTES = 131072 }; /* gradients beyond this do not stay in the cache until the update */
 #define LONG_FLOP 1e8          /* of a batch; in longer ones the call may be called off between blocks and ops */
-
-typedef struct {
-    const fnn_network *network;
-    const fnn_data *data;
-    int32_t *order;
-    fnn_run *run;
-    fnn_rates rates;
-    double *sums;
-    int learns;      /* update with dw, without a pass over grads */
-    int is_finite;   /* the loss of the batch at hand; thread 0 writes it */
-    int stalled;     /* the stop rule's word after an epoch, likewise */
-    double activity; /* penalty of what ops gave for the batch at hand; thread 0 alone reads and writes it */
-    /* The call shall end, as all threads agree behind the barrier of the loss and that of dx. Two, so that thread 0
-     * never writes one that others may still be reading. */
-    int off_at_loss, off_at_dx;
-    fnn_exit exit;
-    double flop;          /* of a sample going forward */
-    int is_long;          /* batches are */
-    double *before;       /* sums before a batch that may end in the middle; thread 0's */
-    char *parts;          /* room_for_parts */
-    double penalty;       /* of the parameters before the update at hand; the team's last thread writes it */
-    const fnn_cuts *cuts; /* NULL: a batch is no shards */
-    double *of_shards;    /* sums of those of the batch at hand */
-} training;
 
 /* May updates be made op by op? Not when something needs all gradients first. */
 static int learns_at_once(const fnn_network *network) {
@@ -65,48 +38,36 @@ static void report(const training *t, double *sums, double before, int64_t n_row
         sums[0] = before + (sums[0] - before) * over(header->loss_reported * (double)n_rows, total);
 }
 
-/* The shards of a batch, which is a block then. */
-static fnn_cut cut_of(const training *t, int64_t n_rows) {
-    if (!t->cuts) return (fnn_cut){0};
-    return n_rows == t->network->model.header->batch_size ? t->cuts->full : t->cuts->last;
-}
-
-/* Losses of shards, each of which begins with zeros, added in their order. */
-static void loss_by_shards(training *t, fnn_cut cut, const int32_t *rows, double factor, double *sums) {
-    const int64_t n = t->network->model.header->n_sums;
-    memset(t->of_shards, 0, (size_t)(cut.n * n) * sizeof(double));
-    fnn_loss_of_shards(t->network, t->data->answers, rows, cut, factor, t->of_shards, n);
-    for (int64_t s = 0; s < cut.n; s++)
-        for (int64_t i = 0; i < n; i++) sums[i] += t->of_shards[s * n + i];
-}
-
-static void block_loss(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
-    const double before = sums[0];
-    if (t->cuts)
-        loss_by_shards(t, cut_of(t, block->rows), rows, factor, sums);
+/* The way forward, the loss and the way back of a thread's own rows; whether the batch ends there. */
+static int walk_rows(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums, range own,
+                     walkers by) {
+    const int is_last = by.thread == by.team->size - 1, together = by.team->size > 1 && t->terms;
+    if (t->is_long)
+        forward_pieces(t->network, block, own, by);
     else
-        t->network->kernels->loss(&t->network->model, t->data->answers, rows, 0, block->rows, factor, sums);
-    if (t->network->model.header->has_activity)
-        t->activity += t->network->kernels->activity(&t->network->model, block->rows);
-    t->is_finite &= isfinite(sums[0] - before + t->activity) != 0;
+        forward_rows(t->network, block, own, by);
+    if (is_last && block->first_row == 0 && t->network->model.header->has_penalty)
+        t->penalty_made = t->network->kernels->penalty(&t->network->model);
+    if (by.thread == 0) t->so_far = sums[0];
+    if (together)
+        slopes_by_all(t, block, rows, factor, own, by);
+    else if (loss_by_one(t, block, rows, factor, sums, by))
+        return 1;
+    if (t->is_long)
+        backward_pieces(t->network, block, own, by);
+    else
+        backward_rows(t->network, block, own, by);
+    if (by.thread == 0) t->off_at_dx = leaves(&t->exit);
+    meet(by.team, block->clock);
+    if (by.thread == 0) t->penalty = t->penalty_made;
+    return t->off_at_dx || (together && !sums_by_turns(t, block, rows, sums, by));
 }
 
-/* Did something end the batch before its update? Behind the barrier at the end of a block all threads say the same. */
-static int ends(const training *t) { return !t->is_finite || t->off_at_loss || t->off_at_dx; }
-
-/* Thread 0's part between the ways forward and back. Where earlier blocks have added to the sums of a short batch, it
- * goes on to its end. */
-static void end_forward(training *t, const fnn_block *block, const int32_t *rows, double factor, double *sums) {
-    if (!t->is_long && block->first_row == 0) ask(&t->exit, 3 * t->flop * (double)block->rows);
-    t->off_at_loss = leaves(&t->exit);
-    if (!t->off_at_loss) block_loss(t, block, rows, factor, sums);
-}
-
-/* factor is of the loss's gradients; scalars are given when the block's parameters are to be updated at once. */
-static void train_block(training *t, fnn_block *block, const int32_t *rows, double factor,
-                        const update_scalars *scalars, double *sums, fnn_team *team, int thread) {
+/* factor is of the loss's gradients; scalars are given when the block's parameters are to be updated at once. Whether
+ * the batch ends before its update: all threads say the same. */
+static int train_block(training *t, fnn_block *block, const int32_t *rows, double factor, const update_scalars *scalars,
+                       double *sums, fnn_team *team, int thread) {
     const range own = share(block->rows, ROW_UNIT, team, thread);
-    const walkers by = {&t->exit, team, thread};
     const given_rows given = {t->network, t->data, t->order, t->run->n_samples};
     const void *inputs[FNN_MOST_INPUTS];
     const int adjacent = are_adjacent(rows, block->rows);
@@ -114,26 +75,10 @@ static void train_block(training *t, fnn_block *block, const int32_t *rows, doub
     for (int i = 0; i < t->network->model.header->n_inputs; i++)
         inputs[i] = rows_of(&given, i, rows, block->rows, adjacent, own);
     fnn_lap_of(block->clock, FNN_GATHER);
-    if (t->is_long)
-        forward_pieces(t->network, block, own, by);
-    else
-        forward_rows(t->network, block, own, by);
-    meet(team, block->clock);
-    if (thread == 0) end_forward(t, block, rows, factor, sums);
-    if (thread == team->size - 1 && block->first_row == 0 && t->network->model.header->has_penalty)
-        t->penalty = t->network->kernels->penalty(&t->network->model);
-    fnn_lap_of(block->clock, FNN_LOSS);
-    meet(team, block->clock);
-    if (!t->is_finite || t->off_at_loss) return;
-    if (t->is_long)
-        backward_pieces(t->network, block, own, by);
-    else
-        backward_rows(t->network, block, own, by);
-    if (thread == 0) t->off_at_dx = leaves(&t->exit);
-    meet(team, block->clock);
-    if (t->off_at_dx) return;
+    if (walk_rows(t, block, rows, factor, sums, own, (walkers){&t->exit, team, thread})) return 1;
     params_of_block(t->network, block, scalars, team->size > 1 ? t->parts : NULL, team, thread);
     meet(team, block->clock);
+    return !t->is_finite;
 }
 
 /* Clipping needs all gradients, with those of the penalties; else both go along with the update. */
@@ -177,9 +122,9 @@ static void settle_ops(const training *t, fnn_team *team, int thread) {
     meet(team, clock);
 }
 
-/* contract.train_step. */
-static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t step, fnn_rate rate, double *sums,
-                        fnn_team *team, int thread) {
+/* contract.train_step; whether something ended it before its update, of which all threads say the same. */
+static int train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t step, fnn_rate rate, double *sums,
+                       fnn_team *team, int thread) {
     const fnn_header *header = t->network->model.header;
     const int64_t block_rows = header->block_rows;
     const double before = thread ? 0 : sums[0]; /* thread 0 alone reads and writes sums */
@@ -191,7 +136,8 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
     if (thread == 0) t->activity = 0;
     const fnn_cut cut = cut_of(t, n_rows);
     fnn_lap_of(clock_of(t->network, thread), FNN_BETWEEN);
-    for (int64_t first = 0; first < n_rows && !ends(t); first += block_rows) {
+    int ended = 0;
+    for (int64_t first = 0; first < n_rows && !ended; first += block_rows) {
         fnn_block block = {.rows = at_most(block_rows, n_rows - first),
                            .first_row = first,
                            .step = step,
@@ -202,19 +148,20 @@ static void train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_
                            .shards = cut.n > 1 ? cut.shards : NULL, /* products of a single one are those of all rows */
                            .n_shards = cut.n,
                            .clock = clock_of(t->network, thread)};
-        train_block(t, &block, rows + first, over(header->loss_scale, total), t->learns ? &scalars : NULL, sums, team,
-                    thread);
+        ended = train_block(t, &block, rows + first, over(header->loss_scale, total), t->learns ? &scalars : NULL, sums,
+                            team, thread);
     }
-    if (ends(t)) {
+    if (ended) {
         if (thread == 0 && t->before && t->is_finite) memcpy(sums, t->before, (size_t)header->n_sums * sizeof(double));
-        return;
+        return 1;
     }
     if (!t->learns) update_params(t, &scalars, team, thread);
     constrain_params(t, team, thread);
     if (header->settles) settle_ops(t, team, thread);
-    if (thread != 0) return;
+    if (thread != 0) return 0;
     report(t, sums, before, n_rows, total);
     sums[0] += (double)n_rows * scalars.penalty_scale * t->penalty + t->activity;
+    return 0;
 }
 
 /* The stop rule. Thread 0 alone has the sums; the barrier is for its word, which it says again an epoch later. */
@@ -263,17 +210,17 @@ static void train_task(void *argument, fnn_team *team, int thread) {
         }
         const int64_t first = run.batch * header->batch_size;
         double *sums = t->sums + (run.epoch - run.first_epoch) * header->n_sums;
-        train_batch(t, t->order + first, at_most(header->batch_size, run.n_samples - first), run.step,
-                    t->rates.rates[t->rates.one ? 0 : done], sums, team, thread);
-        if (ends(t)) break;
+        if (train_batch(t, t->order + first, at_most(header->batch_size, run.n_samples - first), run.step,
+                        t->rates.rates[t->rates.one ? 0 : done], sums, team, thread))
+            break;
         advance(&run, header->batch_size);
         if (run.batch == 0) end_epoch(t, &run, sums, team, thread);
         if (t->stalled) break;
     }
     fnn_lap_of(clock, FNN_BETWEEN);
     fnn_restore(control);
-    run.status = !t->is_finite ? 1 : t->stalled ? 2 : 0;
     fnn_barrier(team);
+    run.status = !t->is_finite ? 1 : t->stalled ? 2 : 0;
     if (thread == 0) *t->run = run;
 }
 
@@ -293,11 +240,13 @@ int fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, 
     prepare_exit(&t, batch_rows);
     threads = fnn_threads_for(network, at_most(batch_rows, header->block_rows), FNN_TRAINING_PASSES, threads);
     t.parts = room_for_parts(network, threads);
+    t.terms = room_for_terms(network, threads);
     fnn_parallel(threads, train_task, &t);
     fnn_aligned_free(t.parts);
+    free(t.terms);
     free(t.before);
     free(t.of_shards);
-    return end_of(&t.exit, t.is_finite && ends(&t));
+    return end_of(&t.exit, is_called_off(&t));
 }
 
 static void gradient_task(void *argument, fnn_team *team, int thread) {
@@ -307,7 +256,7 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     const double before = thread ? 0 : t->sums[0], total = total_of(t, t->order, n_rows);
     if (!has_scratch(t->network, (walkers){&t->exit, team, thread})) return;
     const uint64_t control = fnn_flush_denormals();
-    for (int64_t first = 0; first < n_rows && !ends(t); first += header->block_rows) {
+    for (int64_t first = 0, ended = 0; first < n_rows && !ended; first += header->block_rows) {
         fnn_block block = {.rows = at_most(header->block_rows, n_rows - first),
                            .first_row = first,
                            .step = t->run->step,
@@ -321,7 +270,7 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
                            .n_shards = 0,
                            .parts = NULL,
                            .clock = NULL};
-        train_block(t, &block, t->order + first, over(header->loss_scale, total), NULL, t->sums, team, thread);
+        ended = train_block(t, &block, t->order + first, over(header->loss_scale, total), NULL, t->sums, team, thread);
     }
     fnn_restore(control);
     if (thread != 0) return;
@@ -343,6 +292,9 @@ int fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows
     const int64_t together = at_most(network->model.header->block_rows, n_rows);
     t.flop = flop_of_sample(network);
     t.is_long = 3 * t.flop * (double)n_rows >= LONG_FLOP;
-    fnn_parallel(fnn_threads_for(network, together, FNN_TRAINING_PASSES, threads), gradient_task, &t);
-    return end_of(&t.exit, t.is_finite && ends(&t));
+    threads = fnn_threads_for(network, together, FNN_TRAINING_PASSES, threads);
+    t.terms = room_for_terms(network, threads);
+    fnn_parallel(threads, gradient_task, &t);
+    free(t.terms);
+    return end_of(&t.exit, is_called_off(&t));
 }

@@ -55,7 +55,8 @@ static double flop_of_tables(const fnn_network *network) {
 
 int fnn_threads_for(const fnn_network *network, int64_t rows, int passes, int limit) {
     const double update = passes == FNN_TRAINING_PASSES ? flop_of_tables(network) : 0;
-    const double worth = (flop_of_row(network) * passes * (double)rows + update) / fnn_flop_a_thread;
+    const double flop = flop_of_row(network) * passes * (double)rows + update;
+    const double worth = flop * network->kernels->item_size / sizeof(float) / fnn_flop_a_thread;
     const int64_t shares = (rows + ROW_UNIT - 1) / ROW_UNIT;
     const int most = (int)at_most(limit, shares);
     return worth < 2 || most < 2 ? 1 : worth < most ? (int)worth : most;

@@ -74,7 +74,8 @@ enum { FNN_TRAINING_PASSES = 3 }; /* forward, and back by rows and by parameters
 /* Threads worth using for so many passes over this many rows at a time, of at most `limit`. */
 int fnn_threads_for(const fnn_network *, int64_t rows, int passes, int limit);
 
-/* Floating-point operations in a block that are worth a thread; less is done sooner alone. Only tests change it. */
+/* Floating-point operations of float32 in a block that are worth a thread, of float64 half as many, which take as long;
+ * less is done sooner alone. Only tests change it. */
 extern double fnn_flop_a_thread;
 
 #endif
