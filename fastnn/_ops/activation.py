@@ -48,4 +48,4 @@ def backward(op: np.void, a: Views, when: When) -> None:
     a.dx.take(activation_gradient(op, a))
 
 
-OP = Op(1, "activation", forward, backward, activates=always)
+OP = Op(1, "activation", forward, backward, activates=always, back_in_place=always)

@@ -161,6 +161,9 @@ class Op:
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     multiplies : whether the op multiplies its input by the kernel ``w``, under ``mixed_bfloat16`` in bf16.
     passes_gradient : whether the gradient of the output is that of the input, one array for both; no way back then.
+    back_in_place : whether the gradient of the first input may stand where that of the output does, if they are equally
+        large: of each number it is read before it is written, and then by ``backward_params`` at most.
+    forward_in_place : whether the output may stand where the first input does, likewise; the way back reads neither.
     """
 
     code: int
@@ -185,6 +188,8 @@ class Op:
     idle: Callable[[Operation], bool] = _never
     multiplies: bool = False
     passes_gradient: bool = False
+    back_in_place: Callable[[Operation], bool] = _never
+    forward_in_place: Callable[[Operation], bool] = _never
 
     @property
     def has_way_back(self) -> bool:

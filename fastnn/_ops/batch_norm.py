@@ -139,6 +139,7 @@ OP = Op(
     shape=lambda op: (int(op["n_out"]),),
     room=room,
     activates=always,
+    back_in_place=always,
     measures=True,
     settle=settle,
     summary=summary,

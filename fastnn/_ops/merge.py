@@ -89,4 +89,19 @@ def activates(operation: Operation) -> bool:
     return operation.geometry[0] in (Join.ADD, Join.SUBTRACT, Join.AVERAGE)
 
 
-OP = Op(4, "merge", forward, backward, keeps=keeps, geometry=("join",), activates=activates)
+def hands_on_alike(operation: Operation) -> bool:
+    """Those whose first input has the gradient that all others have."""
+    return operation.geometry[0] in (Join.ADD, Join.AVERAGE)
+
+
+OP = Op(
+    4,
+    "merge",
+    forward,
+    backward,
+    keeps=keeps,
+    geometry=("join",),
+    activates=activates,
+    back_in_place=hands_on_alike,
+    forward_in_place=activates,
+)

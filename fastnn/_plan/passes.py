@@ -206,7 +206,13 @@ def join_activations(graph: Graph) -> None:
 def _joins(before: Operation, after: Operation) -> bool:
     same_rows = (before.n_out, before.repeat) == (after.n_in, after.repeat)
     plain = before.activation.code == linear.code and before.activity == NO_PENALTY
-    return after.op is activation.OP and before.op.activates(before) and before.op is not activation.OP and same_rows and plain
+    return (
+        after.op is activation.OP
+        and before.op.activates(before)
+        and before.op is not activation.OP
+        and same_rows
+        and plain
+    )
 
 
 def mark_pooled(graph: Graph, ops: Any) -> None:

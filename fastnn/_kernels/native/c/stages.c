@@ -3,14 +3,11 @@
  *
  * A stage ends before an op that measures the batch: there all threads meet. What the op has to know of the samples it
  * is told at the end of the stage that made them, while they are in the cache. Which rows pass together changes no bit,
- * since every number is made by one thread from its own row. */
+ * since every number is made by one thread from its own row, and what is measured by one from its own part.
+ *
+ * Design: one sample at a time (rejected), so that it stays in the second-level cache until it is measured, costs the
+ * convolutions before it as much as it saves. */
 #include "passes.h"
-
-enum {
-    HOT_BYTES = 65536,     /* of what is told to such an op at a time: a few arrays of it stay in the second-level cache */
-    SHARED_WEIGHTS = 16384, /* parameters of an op that many rows had better share a pass over */
-    SHARING_ROWS = 64       /* so many, at least */
-};
 
 static const fnn_op_kernels *kernels_of(const fnn_network *network, int i) {
     return network->kernels->ops[network->model.ops[i].kind];
@@ -34,17 +31,6 @@ static void tell(const fnn_network *network, const fnn_block *block, int i, int 
     if (backward) penalize_output(network, op, block, rows);
     kernels_of(network, i)->measure(op, &network->model, block, backward, rows.begin, rows.end);
     fnn_lap_of_op(block, &network->model, op, FNN_STATISTICS);
-}
-
-/* Samples at a time of a stage at whose end an op is told of them: whole parts of what it measures. */
-static int64_t step_before(const fnn_network *network, int told, int first, int last) {
-    const fnn_model *model = &network->model;
-    const int64_t most = model->header->stage_rows, unit = kernels_of(network, told)->measured(&model->ops[told]);
-    const int64_t bytes = model->values[model->ops[told].output].size * network->kernels->item_size;
-    for (int i = first; i < last; i++)
-        if (model->ops[i].weights > SHARED_WEIGHTS && model->ops[i].repeat < SHARING_ROWS) return most;
-    const int64_t step = HOT_BYTES / bytes / unit * unit;
-    return step < unit ? unit : at_most(step, most);
 }
 
 static double flop_of_stage(const fnn_network *network, int first, int last) {
@@ -77,7 +63,7 @@ static void run_stage(const fnn_network *network, const fnn_block *block, int fi
                       range rows, walkers by, int asks) {
     const int tells = told >= 0 && told < network->model.header->n_ops && measures(network, block, told) &&
                       (!backward || has_way_back(network, told));
-    const int64_t step = tells ? step_before(network, told, first, last) : network->model.header->stage_rows;
+    const int64_t step = (network->model.header->stage_rows + ROW_UNIT - 1) / ROW_UNIT * ROW_UNIT;
     const double flop = flop_of_stage(network, first, last) * (backward ? 2 : 1);
     for (int64_t begin = rows.begin; begin < rows.end && !leaves(by.exit); begin += step) {
         const range some = {begin, at_most(begin + step, rows.end)};

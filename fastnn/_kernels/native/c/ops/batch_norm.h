@@ -1,4 +1,5 @@
-/* The batch_norm op: y = act((x - mean) * rstd * gamma + beta) for each column, and its way back (see _ops/batch_norm.py).
+/* The batch_norm op: y = act((x - mean) * rstd * gamma + beta) for each column, and its way back (see
+ * _ops/batch_norm.py).
  *
  * A batch is measured part by part; what is known of a part, and then of the batch, stands in the op's room. With a
  * mask, rows that count are measured alone, wherever they stand (batch_norm_parts.h). */
@@ -53,8 +54,6 @@ static void norm_sum_part(const fnn_op *op, const fnn_model *model, const real *
         vec_store(along + j, s.along, some);
     }
 }
-
-static int64_t batch_norm_measured(const fnn_op *op) { return op->geometry[NORM_SAMPLES]; }
 
 static void batch_norm_measure(const fnn_op *op, const fnn_model *model, const fnn_block *block, int backward,
                                int64_t begin, int64_t end) {
@@ -143,7 +142,8 @@ static void batch_norm_forward(const fnn_op *op, const fnn_model *model, const f
     const int64_t n = op->n_out;
     const real *x = op_x(op, model, block, 0), *mean = norm_statistic(op, model, block, NORM_MEAN);
     const real *variance = norm_statistic(op, model, block, NORM_VARIANCE);
-    real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z), *factor = fnn_scratch(batch_norm_scratch(op)), *beta = factor + n;
+    real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
+    real *factor = fnn_scratch(batch_norm_scratch(op)), *beta = factor + n;
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
         const vf inverse = norm_inverse(op, vec_load(variance + j, some));
@@ -262,7 +262,6 @@ static const fnn_op_kernels batch_norm_op = {.forward = batch_norm_forward,
                                              .backward_rows = batch_norm_backward_rows,
                                              .backward_params = batch_norm_backward_params,
                                              .scratch = batch_norm_scratch,
-                                             .measured = batch_norm_measured,
                                              .measure = batch_norm_measure,
                                              .join = batch_norm_join,
                                              .settle = batch_norm_settle,

@@ -101,8 +101,10 @@ static void merge_rows_forward(const fnn_op *op, const fnn_model *model, const f
         const merge_input input = merge_input_at(op, model, block, i, first);
         if (i == 0 && input.narrow)
             fill_rows(input.x, rows, n, z);
-        else if (i == 0)
+        else if (i == 0 && input.x != z)
             copy_row(input.x, rows * n, z);
+        else if (i == 0)
+            continue; /* one array for both */
         else
             merge_with(op->geometry[0], &input, rows, n, z);
     }
@@ -223,7 +225,7 @@ static void merge_sum_back(const fnn_op *op, const fnn_model *model, const fnn_b
     for (int i = 0; i < op->n_inputs; i++) {
         const merge_input input = merge_input_at(op, model, block, i, first);
         if (op->geometry[0] == FNN_SUBTRACT && i == 1) vec_each(negate_part, &run, rows * n);
-        if (input.dx) give(whole_term, &input, dy, dy, dy, rows, n);
+        if (input.dx && input.dx != dy) give(whole_term, &input, dy, dy, dy, rows, n);
     }
 }
 
