@@ -51,8 +51,9 @@ def joins() -> Model:
     """Every way to join two, with an activation behind it, and sums of sums."""
     start = Input((9,))
     x = Dense(9)(start)
-    for i, layer in enumerate((Add, Subtract, Average, Multiply, Maximum)):
-        x = Activation(("tanh", "gelu", "relu", "sigmoid", "elu")[i])(layer()([Dense(9)(x), Dense(9, "tanh")(x), x]) if i != 1 else layer()([Dense(9)(x), x]))
+    for layer, name in (Add, "tanh"), (Subtract, "gelu"), (Average, "relu"), (Multiply, "sigmoid"), (Maximum, "elu"):
+        more = [] if layer is Subtract else [Dense(9, "tanh")(x)]
+        x = Activation(name)(layer()([Dense(9)(x), *more, x]))
     narrow = Dense(1)(x)
     sums = Add()([Add()([Dense(9)(x), narrow]), x])
     return Model(start, Activation("sigmoid")(Add()([narrow, ReLU()(Add()([narrow, sums]))])))
@@ -118,8 +119,7 @@ def first() -> Model:
 
 
 MODELS = {
-    make.__name__: make
-    for make in (residual, frozen, read_twice, formulas, joins, seen, shared, costly, masked, first)
+    make.__name__: make for make in (residual, frozen, read_twice, formulas, joins, seen, shared, costly, masked, first)
 }
 
 
