@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, SupportsInt
 
 import numpy as np
 
-from fastnn._ops.base import Op, When
+from fastnn._ops.base import Op, When, always
 from fastnn.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -48,4 +48,4 @@ def backward(op: np.void, a: Views, when: When) -> None:
     a.dx.take(activation_gradient(op, a))
 
 
-OP = Op(1, "activation", forward, backward, activates=True)
+OP = Op(1, "activation", forward, backward, activates=always, back_in_place=always)

@@ -105,6 +105,10 @@ def _no_room(operation: Operation, rows: int) -> int:
     return 0
 
 
+def always(operation: Operation) -> bool:
+    return True
+
+
 def _never(operation: Operation) -> bool:
     return False
 
@@ -145,7 +149,7 @@ class Op:
     units : what threads may share of the parameters' gradients.
     room : numbers of workspace, ``a.room``, that a block of so many samples wants in training.
     by_sample : whether inputs are whole samples, ``(samples, numbers a sample)``, and no rows as wide as the output's.
-    activates : whether the op applies an activation, as its last step.
+    activates : whether the op can apply an activation, as its last step; its way back then begins with that one's.
     measures : whether an op in training needs all samples of the batch before it gives the first; then ``settle`` moves
         what is kept of all batches, after the update.
     summary, pool : of such an op, what it has measured as a flat float64 vector, and what makes such vectors, of parts
@@ -157,6 +161,9 @@ class Op:
     idle : whether the op gives in prediction what it reads, so that plans for prediction do without it.
     multiplies : whether the op multiplies its input by the kernel ``w``, under ``mixed_bfloat16`` in bf16.
     passes_gradient : whether the gradient of the output is that of the input, one array for both; no way back then.
+    back_in_place : whether the gradient of the first input may stand where that of the output does, if they are equally
+        large: of each number it is read before it is written, and then by ``backward_params`` at most.
+    forward_in_place : whether the output may stand where the first input does, likewise; the way back reads neither.
     """
 
     code: int
@@ -171,7 +178,7 @@ class Op:
     units: Callable[[Operation], int] = _columns
     room: Callable[[Operation, int], int] = _no_room
     by_sample: bool = False
-    activates: bool = False
+    activates: Callable[[Operation], bool] = _never
     measures: bool = False
     settle: Callable[[np.void, Views], None] = _stays
     summary: Callable[[np.void, Views], np.ndarray] = _unmeasured
@@ -181,6 +188,8 @@ class Op:
     idle: Callable[[Operation], bool] = _never
     multiplies: bool = False
     passes_gradient: bool = False
+    back_in_place: Callable[[Operation], bool] = _never
+    forward_in_place: Callable[[Operation], bool] = _never
 
     @property
     def has_way_back(self) -> bool:

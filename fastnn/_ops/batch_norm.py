@@ -1,4 +1,4 @@
-"""``y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each column, and its way back.
+"""``y = activation((x - mean) / sqrt(variance + epsilon) * gamma + beta)`` for each column, and its way back.
 
 In training, mean and (biased) variance are those of all rows of the batch, else the moving ones (Ioffe and Szegedy
 2015, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift", algorithms 1 and
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.activation import activate, activation_gradient
+from fastnn._ops.base import Op, Operation, When, always
 
 if TYPE_CHECKING:
     from fastnn._ops.views import Views
@@ -38,11 +39,13 @@ def forward(op: np.void, a: Views, when: When) -> None:
         variance[...] = np.square(exact - exact.mean(axis=0)).mean(axis=0) if len(exact) else 0
     else:
         mean, variance = moving(op, a)
-    a.y[...] = (x - mean) * (gamma(op, a) * inverse(op, variance)) + a.b
+    z = (x - mean) * (gamma(op, a) * inverse(op, variance)) + a.b
+    a.keep(z)
+    a.y[...] = activate(op, z)
 
 
 def backward(op: np.void, a: Views, when: When) -> None:
-    x, dy, moves = a.x, a.dy, not op["inference"]
+    x, dy, moves = a.x, activation_gradient(op, a), not op["inference"]
     mean, variance = measured(op, a) if moves else moving(op, a)
     by, there = inverse(op, variance), counts(op, a)[:, None]
     apart, n = np.where(there | (dy != 0), x - mean, 0), max(np.count_nonzero(there), 1)
@@ -135,6 +138,8 @@ OP = Op(
     geometry=("samples", "masked"),
     shape=lambda op: (int(op["n_out"]),),
     room=room,
+    activates=always,
+    back_in_place=always,
     measures=True,
     settle=settle,
     summary=summary,

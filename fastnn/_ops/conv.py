@@ -17,7 +17,7 @@ import numpy as np
 
 from fastnn._ops import windows
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, When, always
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Sizes
@@ -113,6 +113,6 @@ OP = Op(
     shape=kernel_shape,
     units=rows_of_kernel,
     by_sample=True,
-    activates=True,
+    activates=always,
     multiplies=True,
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastnn._ops import int8, windows
 from fastnn._ops.activation import activate
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, When, always
 from fastnn._ops.conv import GEOMETRY
 
 if TYPE_CHECKING:
@@ -30,4 +30,4 @@ def kernel_size(operation: Operation) -> int:
     return int8.rows_of_kernel(operation.geometry) * operation.n_out
 
 
-OP = Op(36, "conv_int8", forward, weights=kernel_size, geometry=GEOMETRY, by_sample=True, activates=True)
+OP = Op(36, "conv_int8", forward, weights=kernel_size, geometry=GEOMETRY, by_sample=True, activates=always)

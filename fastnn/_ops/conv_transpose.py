@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, When, always
 from fastnn._ops.conv import GEOMETRY, convolved, image_gradient, kernel_gradient, rows_of_kernel
 
 if TYPE_CHECKING:
@@ -54,6 +54,6 @@ OP = Op(
     shape=kernel_shape,
     units=rows_of_kernel,
     by_sample=True,
-    activates=True,
+    activates=always,
     multiplies=True,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, When, always
 
 if TYPE_CHECKING:
     from fastnn._ops.views import Views
@@ -40,7 +40,7 @@ OP = Op(
     backward,
     weights=kernel_size,
     scratch=kernel_size,
-    activates=True,
+    activates=always,
     by_shards=True,
     multiplies=True,
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastnn._ops import int8
 from fastnn._ops.activation import activate
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, When, always
 
 if TYPE_CHECKING:
     from fastnn._ops.views import Views
@@ -22,4 +22,4 @@ def kernel_size(operation: Operation) -> int:
     return operation.n_in * operation.n_out
 
 
-OP = Op(35, "dense_int8", forward, weights=kernel_size, activates=True)
+OP = Op(35, "dense_int8", forward, weights=kernel_size, activates=always)

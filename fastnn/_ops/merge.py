@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._ops.activation import activate, activation_gradient
 from fastnn._ops.base import Op, Operation, When
 
 if TYPE_CHECKING:
@@ -43,13 +44,16 @@ FORMULAS = {
 
 def forward(op: np.void, a: Views, when: When) -> None:
     join = Join(int(op["geometry"][0]))
-    a.y[...] = reduce(FORMULAS[join], a.xs)
+    z = reduce(FORMULAS[join], a.xs)
     if join == Join.AVERAGE:
-        a.y[...] /= len(a.xs)
+        z = z / len(a.xs)
+    a.keep(z)
+    a.y[...] = activate(op, z)
 
 
 def backward(op: np.void, a: Views, when: When) -> None:
-    for x, dx, gradient in zip(a.xs, a.dxs, gradients(Join(int(op["geometry"][0])), a.xs, a.dy), strict=True):
+    join, dz = Join(int(op["geometry"][0])), activation_gradient(op, a)
+    for x, dx, gradient in zip(a.xs, a.dxs, gradients(join, a.xs, dz), strict=True):
         dx.take(gradient if x.shape == gradient.shape else gradient.sum(axis=1, keepdims=True))
 
 
@@ -77,7 +81,27 @@ def _shares(formula: np.ufunc, xs: Sequence[np.ndarray], dy: np.ndarray) -> list
 
 def keeps(operation: Operation) -> bool:
     """Room for one input's gradient, and for which numbers have met an input as large as the output."""
-    return operation.geometry[0] in (Join.MULTIPLY, Join.MAXIMUM, Join.MINIMUM)
+    return operation.activation.keeps_z or not activates(operation)
 
 
-OP = Op(4, "merge", forward, backward, keeps=keeps, geometry=("join",))
+def activates(operation: Operation) -> bool:
+    """Those whose way back does not look at what they gave."""
+    return operation.geometry[0] in (Join.ADD, Join.SUBTRACT, Join.AVERAGE)
+
+
+def hands_on_alike(operation: Operation) -> bool:
+    """Those whose first input has the gradient that all others have."""
+    return operation.geometry[0] in (Join.ADD, Join.AVERAGE)
+
+
+OP = Op(
+    4,
+    "merge",
+    forward,
+    backward,
+    keeps=keeps,
+    geometry=("join",),
+    activates=activates,
+    back_in_place=hands_on_alike,
+    forward_in_place=activates,
+)

@@ -33,6 +33,7 @@ from fastnn._plan.passes import (
 )
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_ROWS, BY_WEIGHT, EDGE, HEADER, N_MORE, OP, VALUE
+from fastnn._plan.sharing import Sharing, sharing_of
 from fastnn._plan.slopes import offsets, wanted, who_adds, who_adds_params
 from fastnn.errors import NotReadyError
 from fastnn.losses import LossRecord, Reduction
@@ -104,7 +105,7 @@ def compile_plan(
     measured = training and drops and measures(graph, layout)
     is_whole = measured or bool(layout.carried) or (balanced and graph.has_masks())
     rows = batch_size if is_whole else block_rows(graph, layout, batch_size)
-    build = _Builder(layout, graph, training, rows, input_gradients)
+    build = _Builder(layout, graph, training, rows, input_gradients, drops)
     ops, first_sum = build.ops(seed), tables.n_losses(taken)
     mark_pooled(graph, ops)
     if not drops:
@@ -174,7 +175,7 @@ def measures(graph: Graph, layout: Layout) -> bool:
 class _Builder:
     """Numbers the values and hands out workspace while the tables are written."""
 
-    def __init__(self, layout: Layout, graph: Graph, training: bool, rows: int, input_gradients: bool):
+    def __init__(self, layout: Layout, graph: Graph, training: bool, rows: int, input_gradients: bool, drops: bool):
         self.layout, self.graph, self.training, self.rows = layout, graph, training, rows
         self.size = 0
         self.free: dict[int, list[int]] = defaultdict(list)  # places that are taken again, by their size
@@ -184,6 +185,7 @@ class _Builder:
         inner = [placed.writes for placed in graph.operations if placed.writes not in graph.outputs]
         self.number = {value: i for i, value in enumerate([*graph.inputs, *inner, *graph.outputs])}
         self.wanted = wanted(self.graph, self.offsets, input_gradients) if training else set()
+        self.sharing = sharing_of(graph, layout, self.offsets, drops) if training else Sharing({}, {})
         self.values = np.zeros(len(self.number), VALUE)
         self.values["offset"] = self.values["grad"] = -1
         for value, shape in zip(graph.inputs, layout.input_shapes, strict=True):
@@ -262,7 +264,7 @@ class _Builder:
         op["output"], op["z"], op["scratch"], op["room"] = self.number[placed.writes], -1, -1, -1
         value = self.values[op["output"]]
         numbers = self.rows * operation.n_written
-        value["size"], value["offset"] = operation.n_written, self.take(numbers)
+        value["size"], value["offset"] = operation.n_written, self.sharing.place(placed.writes, numbers, self.take)
         if not self.training:
             return
         if room := operation.op.room(operation, self.rows):
@@ -270,11 +272,12 @@ class _Builder:
         if operation.op.keeps(operation):
             op["z"] = self.take(rows * operation.n_out)
         if placed.writes in self.wanted:
-            value["grad"] = self._gradient_of(placed) if operation.op.passes_gradient else self.take(numbers)
+            value["grad"] = self._gradient_of(placed, numbers)
 
-    def _gradient_of(self, placed: Placed) -> int:
-        """Where the gradient of what an operation reads is."""
-        return int(self.values[self.number[placed.reads[0]]]["grad"])
+    def _gradient_of(self, placed: Placed, numbers: int) -> int:
+        if placed.operation.op.passes_gradient:  # that of what the operation reads
+            return int(self.values[self.number[placed.reads[0]]]["grad"])
+        return self.sharing.slope(placed.writes, numbers, self.take)
 
     def _take_scratch(self, op: np.void, placed: Placed, adds: bool) -> None:
         """What the kind wants for the way back, and room for a gradient that is added."""

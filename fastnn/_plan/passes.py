@@ -206,7 +206,13 @@ def join_activations(graph: Graph) -> None:
 def _joins(before: Operation, after: Operation) -> bool:
     same_rows = (before.n_out, before.repeat) == (after.n_in, after.repeat)
     plain = before.activation.code == linear.code and before.activity == NO_PENALTY
-    return after.op is activation.OP and before.op.activates and before.op is not activation.OP and same_rows and plain
+    return (
+        after.op is activation.OP
+        and before.op.activates(before)
+        and before.op is not activation.OP
+        and same_rows
+        and plain
+    )
 
 
 def mark_pooled(graph: Graph, ops: Any) -> None:
@@ -280,6 +286,6 @@ def _fuses(loss: Loss, last: Operation, shape: tuple[int, ...]) -> bool:
         and not loss.from_logits
         and last.activation.name == loss.activation
         and last.n_out == shape[-1]
-        and last.op.activates
+        and last.op.activates(last)
         and last.activity == NO_PENALTY  # whose gradient is of the activation's output
     )

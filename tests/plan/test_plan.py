@@ -49,7 +49,9 @@ def extents(compiled):
 def test_buffers_are_aligned_inside_and_apart(rng, stack, training, batch_size):
     layers, shape = STACKS[stack]
     compiled = network(rng, layers, shape, loss="mse" if training else None, batch_size=batch_size).plan
-    places = sorted(extents(compiled), key=lambda place: place[1])
+    # gradients that are handed on where they came are one array
+    once = {(name.split()[0], first, stop): name for name, first, stop in extents(compiled)}
+    places = sorted(((name, first, stop) for (_, first, stop), name in once.items()), key=lambda place: place[1])
     for (name, first, stop), after in zip(
         places, [*places[1:], ("the end", compiled.workspace_size, None)], strict=True
     ):

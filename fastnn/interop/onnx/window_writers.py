@@ -108,10 +108,10 @@ def batch_norm(g: Graph, step: Step) -> None:
         y = g.add("Sub", [x.name, g.constant(along(x, vectors[2]), "mean")])
         y = g.add("Mul", [y, g.constant(along(x, factor), "factor")])
         y = g.add("Add", [y, g.constant(along(x, vectors[1]), "beta")]) if np.any(vectors[1]) else y
-        g.set(step.output, x.renamed(y))
+        end(g, step, x.renamed(y))
         return
     names = [g.constant(v, hint) for v, hint in zip(vectors, ("gamma", "beta", "mean", "variance"), strict=True)]
-    g.set(step.output, x.renamed(g.add("BatchNormalization", [x.name, *names], epsilon=epsilon)))
+    end(g, step, x.renamed(g.add("BatchNormalization", [x.name, *names], epsilon=epsilon)))
 
 
 @writes("layer_norm")

@@ -163,7 +163,7 @@ def merge(g: Graph, step: Step) -> None:
         ]
         sizes = (n,) if repeat == 1 else (repeat, n)
         form = Tensor("", sizes, tuple(range(len(sizes))))
-    g.set(step.output, form.renamed(_joined(g, join, names)))
+    end(g, step, form.renamed(_joined(g, join, names)))
 
 
 def _joined(g: Graph, join: Join, names: list[str]) -> str:

@@ -68,7 +68,6 @@ typedef struct {
  * as makes its vectors whole. */
 enum { NOTHING, AHEAD, ANYWHERE };
 
-static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t rounded_up(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
 
 INLINE vf load_part(const real *p, int ragged, int n) { return ragged ? vf_load_n(p, n) : vf_load(p); }

@@ -29,7 +29,7 @@ typedef struct {
      * kernel has to ask whether there are any. NULL for kinds that want none or can do without. */
     size_t (*scratch)(const fnn_op *);
     /* For kinds that measure a batch, NULL for others. What forward or backward_rows need to know of samples
-     * [begin, end); then, by one thread when all have, of the batch. */
+     * [begin, end), of which the first is a multiple of ROW_UNIT; then, by one thread when all have, of the batch. */
     void (*measure)(const fnn_op *, const fnn_model *, const fnn_block *, int backward, int64_t begin, int64_t end);
     void (*join)(const fnn_op *, const fnn_model *, const fnn_block *, int backward);
     /* Moves what is kept of all batches, or keeps what the next one begins with, by one thread after the update. */

@@ -12,6 +12,9 @@
 
 #include "vec_math.h"
 
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+
 /* `some` numbers, 1 to LANES; a plain load or store where the compiler knows that it is LANES. */
 INLINE vf vec_load(const real *p, int some) { return some == LANES ? vf_load(p) : vf_load_n(p, some); }
 

@@ -1,4 +1,4 @@
-"""``y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each column, and its way back.
+"""``y = activation((x - mean) / sqrt(variance + epsilon) * gamma + beta)`` for each column, and its way back.
 
 Part by part as ``_ops/batch_norm.py`` says, or of rows that count alone (``batch_norm_masked.py``); ``arrays.spare``
 holds what a column is multiplied by.
@@ -11,7 +11,8 @@ import math
 import numpy as np
 
 from fastnn._kernels.numba.compile import exact_kernel, inlined, kernel, small_kernel
-from fastnn._kernels.numba.ops.arrays import adds, input_gradient, output_gradient, read, written
+from fastnn._kernels.numba.ops.activation import activate_rows, output_gradient_back
+from fastnn._kernels.numba.ops.arrays import adds, input_gradient, kept, read, written
 from fastnn._kernels.numba.ops.batch_norm_masked import (
     MASKED,
     measure_counted,
@@ -34,11 +35,12 @@ def forward(op, arrays, when):
     factors(op, arrays.params, variance, by)
     beta = arrays.params[op.b : op.b + n] if op.b >= 0 else arrays.params[:0]
     normalize(x, mean, by, beta, y)
+    activate_rows(arrays.kernels, op, y, kept(op, arrays, when.n_rows))
 
 
 @inlined
 def backward(op, arrays, when):
-    x, dy, n = read(op, arrays, 0, when.n_rows), output_gradient(op, arrays, when.n_rows), op.n_out
+    x, dy, n = read(op, arrays, 0, when.n_rows), output_gradient_back(op, arrays, when.n_rows), op.n_out
     mean, variance = statistics(op, arrays, not op.inference)
     room = vectors(op, arrays, when.n_rows)
     if op.geometry[MASKED]:

@@ -7,6 +7,7 @@ A maximum's gradient is shared as in ``_ops/merge.py``: of k inputs that equal t
 from __future__ import annotations
 
 from fastnn._kernels.numba.compile import inlined, kernel
+from fastnn._kernels.numba.ops.activation import activate_rows, output_gradient_back
 from fastnn._kernels.numba.ops.arrays import adds, hand_on, input_gradient, kept, output_gradient, read, written
 from fastnn._kernels.numba.vector.rows import copy
 from fastnn._ops.merge import Join
@@ -78,6 +79,7 @@ def forward(op, arrays, when):
         join_with(op.geometry[0], y, read(op, arrays, i, n_rows), op.n_out)
     if op.geometry[0] == AVERAGE:
         divide(y, op.n_inputs)
+    activate_rows(arrays.kernels, op, y, kept(op, arrays, n_rows))
 
 
 @inlined
@@ -92,7 +94,7 @@ def backward(op, arrays, when):
 
 @inlined
 def sum_back(op, arrays, n_rows):
-    dy = output_gradient(op, arrays, n_rows)
+    dy = output_gradient_back(op, arrays, n_rows)
     if op.geometry[0] == AVERAGE:
         divide(dy, op.n_inputs)
     for i in range(op.n_inputs):

@@ -81,6 +81,8 @@ def batch_norm(f: Function, step: Step) -> None:
     _standardized(f, step, mean, factor)
     if step.record["b"] >= 0:
         f.call("shift_columns", f.y(step), *rows(step), f.table(step, "beta", step.arrays.b))
+    n_rows, n = rows(step)
+    activate(f, step, 0, n_rows * n, n)
 
 
 def standardize(f: Function, step: Step) -> None:

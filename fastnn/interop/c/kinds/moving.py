@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastnn._ops.copy import AXES
 from fastnn._ops.merge import Join
 from fastnn.interop.c.function import Function
+from fastnn.interop.c.kinds.columns import activate
 from fastnn.interop.program import Step
 
 JOINED = {
@@ -50,6 +51,7 @@ def merge(f: Function, step: Step) -> None:
         f.call(piece, f.x(step, i), n_rows, f.size(step, i) // n_rows, n, f.y(step))
     if join == Join.AVERAGE:
         f.call("divide_numbers", f.y(step), n_rows * n, f"{len(step.inputs)}.0f")
+    activate(f, step, 0, n_rows * n, n)
 
 
 def dot(f: Function, step: Step) -> None:

@@ -38,7 +38,7 @@ static void add_row(const real *from, int64_t n, real *to) {
 /* Hands numbers [at, at + count) of a gradient on to the i-th input: set, or added to what others have left. */
 static void hand_on(const fnn_op *op, const fnn_model *model, int i, const real *gradient, int64_t at, int64_t count) {
     real *dx = op_dx(op, model, i);
-    if (!dx) return;
+    if (!dx || dx + at == gradient) return; /* one array for both: there already */
     if (op_edge(op, model, i)->adds)
         add_row(gradient, count, dx + at);
     else

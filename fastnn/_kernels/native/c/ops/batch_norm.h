@@ -1,4 +1,5 @@
-/* The batch_norm op: y = (x - mean) * rstd * gamma + beta for each column, and its way back (see _ops/batch_norm.py).
+/* The batch_norm op: y = act((x - mean) * rstd * gamma + beta) for each column, and its way back (see
+ * _ops/batch_norm.py).
  *
  * A batch is measured part by part; what is known of a part, and then of the batch, stands in the op's room. With a
  * mask, rows that count are measured alone, wherever they stand (batch_norm_parts.h). */
@@ -7,6 +8,7 @@ FNN_OP(BATCH_NORM, batch_norm)
 #elif !defined FNN_OPS_BATCH_NORM_H
 #define FNN_OPS_BATCH_NORM_H
 
+#include "activation.h"
 #include "batch_norm_parts.h"
 #include "scratch.h"
 
@@ -57,6 +59,7 @@ static void batch_norm_measure(const fnn_op *op, const fnn_model *model, const f
                                int64_t begin, int64_t end) {
     const real *x = op_x(op, model, block, 0), *mask = norm_mask(op, model, block);
     norm_part part = {0};
+    if (backward) activation_back(op, model, begin, end);
     for (int64_t i = norm_parts_of(op, begin); i < norm_parts_of(op, end); i++) {
         next_part(op, block, mask, i, &part);
         if (part.rows == 0) continue;
@@ -139,16 +142,22 @@ static void batch_norm_forward(const fnn_op *op, const fnn_model *model, const f
     const int64_t n = op->n_out;
     const real *x = op_x(op, model, block, 0), *mean = norm_statistic(op, model, block, NORM_MEAN);
     const real *variance = norm_statistic(op, model, block, NORM_VARIANCE);
-    real *y = op_y(op, model), *factor = fnn_scratch(batch_norm_scratch(op)), *beta = factor + n;
+    real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
+    real *factor = fnn_scratch(batch_norm_scratch(op)), *beta = factor + n;
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
         const vf inverse = norm_inverse(op, vec_load(variance + j, some));
         vec_store(factor + j, vf_mul(norm_gamma(op, model, j, some), inverse), some);
         vec_store(beta + j, op->b < 0 ? vf_zero() : vec_load((const real *)model->params + op->b + j, some), some);
     }
-    for (int64_t i = begin * op->repeat; i < end * op->repeat; i++) {
-        const centred_run run = {.x = x + i * n, .mean = mean, .factor = factor, .shift = beta, .out = y + i * n};
-        vec_each(centred_part, &run, n);
+    const int64_t last = end * op->repeat;
+    for (int64_t first = begin * op->repeat, rows; first < last; first += rows) {
+        rows = at_most(rows_together(op), last - first);
+        for (int64_t i = first; i < first + rows; i++) {
+            const centred_run run = {.x = x + i * n, .mean = mean, .factor = factor, .shift = beta, .out = z + i * n};
+            vec_each(centred_part, &run, n);
+        }
+        fnn_activate(op->activation, op->parameter, rows, n, z + first * n, y + first * n);
     }
 }
 
@@ -174,6 +183,7 @@ static void batch_norm_backward_rows(const fnn_op *op, const fnn_model *model, c
     const int64_t n = op->n_out;
     const real *x = op_x(op, model, block, 0), *dy = op_dy(op, model);
     real *dx = op_dx(op, model, 0), *slopes = dx ? fnn_scratch(batch_norm_scratch(op)) : NULL;
+    if (!norm_measures(op, block)) activation_back(op, model, begin, end);
     if (!dx) return;
     norm_slopes(op, model, block, slopes);
     const int adds = op_edge(op, model, 0)->adds, measures = norm_measures(op, block);

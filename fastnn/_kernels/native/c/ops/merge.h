@@ -10,7 +10,7 @@ FNN_OP(MERGE, merge)
 
 #include <string.h>
 
-#include "arrays.h"
+#include "activation.h"
 
 /* The i-th input, from a row of the block on. */
 typedef struct {
@@ -93,20 +93,30 @@ static void fill_rows(const real *x, int64_t rows, int64_t n, real *y) {
     for (int64_t i = 0; i < rows * n; i++) y[i] = x[i / n];
 }
 
-static void merge_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                          int64_t end) {
-    const int64_t first = begin * op->repeat, rows = (end - begin) * op->repeat, n = op->n_out;
-    real *y = op_y(op, model) + first * n;
+static void merge_rows_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t first,
+                               int64_t rows) {
+    const int64_t n = op->n_out, has_z = op->z >= 0 && op->activation != FNN_LINEAR;
+    real *y = op_y(op, model) + first * n, *z = has_z ? place(model, op->z) + first * n : y;
     for (int i = 0; i < op->n_inputs; i++) {
         const merge_input input = merge_input_at(op, model, block, i, first);
         if (i == 0 && input.narrow)
-            fill_rows(input.x, rows, n, y);
+            fill_rows(input.x, rows, n, z);
+        else if (i == 0 && input.x != z)
+            copy_row(input.x, rows * n, z);
         else if (i == 0)
-            copy_row(input.x, rows * n, y);
+            continue; /* one array for both */
         else
-            merge_with(op->geometry[0], &input, rows, n, y);
+            merge_with(op->geometry[0], &input, rows, n, z);
     }
-    if (op->geometry[0] == FNN_AVERAGE) divide(y, rows * n, op->n_inputs);
+    if (op->geometry[0] == FNN_AVERAGE) divide(z, rows * n, op->n_inputs);
+    fnn_activate(op->activation, op->parameter, rows, n, z, y);
+}
+
+static void merge_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                          int64_t end) {
+    const int64_t last = end * op->repeat;
+    for (int64_t i = begin * op->repeat; i < last; i += rows_together(op))
+        merge_rows_forward(op, model, block, i, at_most(rows_together(op), last - i));
 }
 
 /* Halves what is left for each input that equals the output behind the first: seen is 1 where one was met. */
@@ -215,19 +225,27 @@ static void merge_sum_back(const fnn_op *op, const fnn_model *model, const fnn_b
     for (int i = 0; i < op->n_inputs; i++) {
         const merge_input input = merge_input_at(op, model, block, i, first);
         if (op->geometry[0] == FNN_SUBTRACT && i == 1) vec_each(negate_part, &run, rows * n);
-        if (input.dx) give(whole_term, &input, dy, dy, dy, rows, n);
+        if (input.dx && input.dx != dy) give(whole_term, &input, dy, dy, dy, rows, n);
     }
 }
 
-static void merge_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                int64_t end) {
-    const int64_t first = begin * op->repeat, rows = (end - begin) * op->repeat, join = op->geometry[0];
+static void merge_rows_back(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t first,
+                            int64_t rows) {
+    const int64_t join = op->geometry[0];
+    activation_rows_back(op, model, first, rows);
     if (join == FNN_MAXIMUM || join == FNN_MINIMUM)
         merge_largest_back(op, model, block, first, rows);
     else if (join == FNN_MULTIPLY)
         merge_product_back(op, model, block, first, rows);
     else
         merge_sum_back(op, model, block, first, rows);
+}
+
+static void merge_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                int64_t end) {
+    const int64_t last = end * op->repeat;
+    for (int64_t i = begin * op->repeat; i < last; i += rows_together(op))
+        merge_rows_back(op, model, block, i, at_most(rows_together(op), last - i));
 }
 
 static const fnn_op_kernels merge_op = {.forward = merge_forward, .backward_rows = merge_backward_rows};

@@ -18,8 +18,6 @@ static windows windows_of(const fnn_op *op) {
     return s;
 }
 
-static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /* An image with zeros around it, as far as windows reach. */
 typedef struct {
     int64_t height, width, row; /* numbers from one line to the next */
