@@ -9,9 +9,24 @@
 #include "lent.h"
 #include "constraints.h"
 #include "ops.def"
-#include "losses.h"
 #include "optimizers.h"
 #include "peak.h"
+
+#if defined FNN_F64 && defined BORROWS /* see lent.h */
+#define LOSS_KERNEL LENT_OF(BORROWS, loss)
+void LOSS_KERNEL(const fnn_model *, const fnn_answer *, const int32_t *, int64_t, int64_t, double, double *);
+#else
+#include "losses.h"
+#define LOSS_KERNEL fnn_loss_kernel
+#endif
+
+#if defined FNN_F64 && defined LENDS
+void LENT_OF(LENDS, loss)(const fnn_model *, const fnn_answer *, const int32_t *, int64_t, int64_t, double, double *);
+void LENT_OF(LENDS, loss)(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
+                          int64_t end, double scale, double *sums) {
+    fnn_loss_kernel(model, answers, samples, begin, end, scale, sums);
+}
+#endif
 
 static void gather(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
     const real *from = x->x;
@@ -52,6 +67,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
 static const fnn_op_kernels *const op_kernels[FNN_N_OP_KINDS] = {
 #define FNN_OP(NAME, name) &name##_op,
 #define FNN_LENT_OP(NAME, name) &LENT_OP(name),
+#define FNN_DOUBLE_LENT_OP(NAME, name) &DOUBLE_LENT_OP(name),
 #include "ops.def"
 #undef FNN_OP
 };
@@ -61,7 +77,7 @@ static const fnn_op_kernels *const op_kernels[FNN_N_OP_KINDS] = {
      .item_size = REAL_BYTES,                                                                                          \
      .lanes = LANES,                                                                                                   \
      .ops = op_kernels,                                                                                                \
-     .loss = fnn_loss_kernel,                                                                                          \
+     .loss = LOSS_KERNEL,                                                                                              \
      .penalty = fnn_penalty,                                                                                           \
      .penalize = fnn_penalize,                                                                                         \
      .clip = fnn_clip,                                                                                                 \
