@@ -100,7 +100,7 @@ static void forward_block(const fnn_network *network, const array *own) {
 static void loss(const fnn_network *network, const array *own, double scale) {
     const uint64_t control = fnn_flush_denormals();
     const fnn_answer answer = {.target = own[0].data, .weight = own[1].data};
-    network->kernels->loss(&network->model, &answer, own[2].data, 0, own[2].bytes / 4, scale, own[3].data);
+    network->kernels->losses->loss(&network->model, &answer, own[2].data, 0, own[2].bytes / 4, scale, own[3].data);
     fnn_restore(control);
 }
 

@@ -319,7 +319,9 @@ def test_training_lets_other_threads_run(rng):
 
 
 WIDE = re.compile(r"%[yz]mm\d")
-LENT = re.findall(r"FNN_LENT_OP\(\w+, (\w+)\)", "".join(path.read_text("ascii") for path in OPS.glob("*.h")))
+RECORDS = "".join(path.read_text("ascii") for path in OPS.glob("*.h"))
+LENT = re.findall(r"FNN_LENT_OP\(\w+, (\w+)\)", RECORDS)
+LENT_IN_DOUBLE = re.findall(r"FNN_DOUBLE_LENT_OP\(\w+, (\w+)\)", RECORDS)
 CODE_BUILT_FOR_ALL = ("cpu", "layout", "random", "scalars", "scratch", "isa_portable_f32", "isa_portable_f64", "native")
 
 
@@ -386,6 +388,8 @@ def test_kernel_files_show_their_table_and_what_they_lend(objects, name):
     ours = {line.split()[-1] for line in symbols.splitlines() if " g " in line and "*UND*" not in line}
     asked = {line.split()[-1] for line in symbols.splitlines() if "*UND*" in line and "fnn_avx" in line}
     table, lent = name.replace("isa_", "fnn_"), {f"fnn_avx2_{name[-3:]}_{kind}_op" for kind in LENT}
+    if "f64" in name:
+        lent |= {f"fnn_avx2_f64_{kind}_op" for kind in [*LENT_IN_DOUBLE, "loss"]}
     assert ours == ({table, *lent} if "avx2" in name else {table})
     assert asked == (lent if "avx512" in name else set())
     assert WIDE.search(assembly(objects[name])), "the search must find AVX where it is"

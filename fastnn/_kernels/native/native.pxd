@@ -93,8 +93,6 @@ cdef extern from "c/kernels.h" nogil:
 
     ctypedef struct fnn_kernels:
         const fnn_op_kernels *const *ops
-        void (*loss)(const fnn_model *, const fnn_answer *, const int32_t *rows, int64_t begin, int64_t end,
-                     double scale, double *sums) noexcept nogil
         void (*gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
                      int64_t b_row, void *c, int64_t c_row, int accumulate) noexcept nogil
         void (*activate)(int code, double parameter, int64_t rows, int64_t n, const void *z, void *y) noexcept nogil

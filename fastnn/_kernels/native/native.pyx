@@ -1,4 +1,5 @@
 # cython: freethreading_compatible=True
+# cython: auto_pickle=False
 """The backend "cython": hands a plan and its memory to the C walk, without the GIL.
 
 Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
@@ -59,7 +60,7 @@ def running(found):
     """Names of those of ``isas()`` that run, the best first; ``ImportError`` when none does."""
     runs = [name for name, _, does in found if does]
     if not runs:
-        compiled = ", ".join(name for name, built, _ in found if built)
+        compiled = ", ".join([name for name, built, _ in found if built])  # a generator here would bring 12 kB
         raise ImportError(f"this machine runs none of the instruction sets of this build: {compiled}")
     return runs
 

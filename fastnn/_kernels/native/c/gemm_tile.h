@@ -334,8 +334,6 @@ INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, 
     columns(g, j, last, 1, ragged, from);
 }
 
-static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, STREAMED); }
-
 /* Up to TILE_WIDTH columns from j on; one for each place that A may come from. The first vectors of a ragged tile are
  * whole; its last holds 1 to LANES numbers. */
 #define COLUMNS_FROM(name, from)                                                                                       \
@@ -354,8 +352,14 @@ static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TI
             name##_part(g, j, (int)width);                                                                             \
     }
 COLUMNS_FROM(strided, STRIDED)
-COLUMNS_FROM(packed, PACKED)
 COLUMNS_FROM(scattered, SCATTERED)
+#ifdef ONE_SET_OF_TILES /* an instruction set of few machines has one for A of any strides alone */
+#define packed_columns strided_columns
+#define streamed_full strided_full
+#else
+COLUMNS_FROM(packed, PACKED)
+static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, STREAMED); }
+#endif
 
 /* Sums by shards: the last columns go in single vectors, from the last to the first as all columns do; tiles of two
  * would make the code of shards half as large again. */

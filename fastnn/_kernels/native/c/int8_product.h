@@ -28,12 +28,18 @@ INLINE void vec_store_bytes(const vi *whole, uint8_t *q) {
 #include "vec_int8_lanes.h"
 #endif
 
+/* Rows of a tile. */
+#ifdef ONE_SET_OF_TILES
+#define INT8_TILE 1
+#else
+#define INT8_TILE 3
+#endif
+
 enum {
     INT8_MOST = 127, /* of an input's number */
     INT8_DEEP = 8,
     INT8_WIDE = 16,
     INT8_VECS = INT8_WIDE / INT8_SUMS,
-    INT8_TILE = 3, /* rows of a tile */
     INT8_ROWS = 96 /* rows that pass over all panels together, in the second-level cache */
 };
 
@@ -94,8 +100,8 @@ static void int8_tile_any(const int rows, const uint8_t *q, int64_t row, const i
                           int32_t *sums) {
     if (rows == INT8_TILE)
         int8_tile(INT8_TILE, q, row, w, start, sums);
-    else if (rows == 2)
-        int8_tile(2, q, row, w, start, sums);
+    else if (INT8_TILE > 2 && rows == 2)
+        int8_tile(INT8_TILE > 2 ? 2 : 1, q, row, w, start, sums);
     else
         int8_tile(1, q, row, w, start, sums);
 }

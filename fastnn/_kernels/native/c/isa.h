@@ -9,9 +9,27 @@
 #include "lent.h"
 #include "constraints.h"
 #include "ops.def"
-#include "losses.h"
 #include "optimizers.h"
 #include "peak.h"
+
+/* In float64 they are lent, too: see lent.h. */
+#if defined FNN_F64 && (defined LENDS || defined BORROWS)
+#define LENT_LOSSES
+#endif
+#if defined LENT_LOSSES && defined BORROWS
+#define LOSSES LENT_OF(BORROWS, losses)
+extern const fnn_loss_kernels LOSSES;
+#else
+#include "losses.h"
+#ifdef LENT_LOSSES
+#define LOSSES LENT_OF(LENDS, losses)
+extern const fnn_loss_kernels LOSSES;
+#else
+#define LOSSES loss_kernels
+static
+#endif
+const fnn_loss_kernels LOSSES = {.loss = loss_kernel, .slopes = slopes_kernel, .sums = sums_kernel};
+#endif
 
 static void gather(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
     const real *from = x->x;
@@ -52,6 +70,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, 
 static const fnn_op_kernels *const op_kernels[FNN_N_OP_KINDS] = {
 #define FNN_OP(NAME, name) &name##_op,
 #define FNN_LENT_OP(NAME, name) &LENT_OP(name),
+#define FNN_DOUBLE_LENT_OP(NAME, name) &DOUBLE_LENT_OP(name),
 #include "ops.def"
 #undef FNN_OP
 };
@@ -61,9 +80,7 @@ static const fnn_op_kernels *const op_kernels[FNN_N_OP_KINDS] = {
      .item_size = REAL_BYTES,                                                                                          \
      .lanes = LANES,                                                                                                   \
      .ops = op_kernels,                                                                                                \
-     .loss = fnn_loss_kernel,                                                                                          \
-     .slopes = fnn_slopes_kernel,                                                                                      \
-     .sums = fnn_sums_kernel,                                                                                          \
+     .losses = &LOSSES,                                                                                                \
      .penalty = fnn_penalty,                                                                                           \
      .penalize = fnn_penalize,                                                                                         \
      .clip = fnn_clip,                                                                                                 \

@@ -1,3 +1,4 @@
+#define ONE_SET_OF_TILES
 #define TILE_ROWS 4
 #define TILE_VECS 2
 #include "vec_portable.h"

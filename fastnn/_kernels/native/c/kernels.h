@@ -54,15 +54,8 @@ typedef struct {
     int64_t begin, end, first, last;
 } fnn_share;
 
-/* Set by who calls: an op of a user's own, that is asked for there; 1 when it failed. */
-extern int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward);
-
+/* Losses of the outputs and their metrics. */
 typedef struct {
-    const char *isa; /* "portable", "avx2", "avx512", "neon" */
-    int item_size;   /* 4 or 8 */
-    int lanes;       /* numbers in a vector register */
-
-    const fnn_op_kernels *const *ops; /* by fnn_op_kind */
     /* contract.loss for samples [begin, end) of the block. rows[i] is the sample's row in targets and
      * weights, which may be NULL. A target is int32 when its loss is sparse, else of the dtype. */
     void (*loss)(const fnn_model *, const fnn_answer *, const int32_t *rows, int64_t begin, int64_t end, double scale,
@@ -74,6 +67,18 @@ typedef struct {
                    void *terms);
     void (*sums)(const fnn_model *, const fnn_answer *, const int32_t *rows, int64_t begin, int64_t end, void *terms,
                  int only_first, double *sums);
+} fnn_loss_kernels;
+
+/* Set by who calls: an op of a user's own, that is asked for there; 1 when it failed. */
+extern int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward);
+
+typedef struct {
+    const char *isa; /* "portable", "avx2", "avx512", "neon" */
+    int item_size;   /* 4 or 8 */
+    int lanes;       /* numbers in a vector register */
+
+    const fnn_op_kernels *const *ops; /* by fnn_op_kind */
+    const fnn_loss_kernels *losses;
     /* The l1 and l2 penalties of all parameters. */
     double (*penalty)(const fnn_model *);
     /* Adds scale times the penalties' gradients of parameters [begin, end) to grads. */

@@ -345,8 +345,8 @@ static void add_statistics(const fnn_model *model, const fnn_answer *answers, co
     }
 }
 
-static void fnn_loss_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
-                            int64_t end, double scale, double *sums) {
+static void loss_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
+                        int64_t end, double scale, double *sums) {
     real alphas[FNN_N_PARAMETERS];
     const fnn_share all = {begin, end, begin, end};
     for (int i = 0; i < model->header->n_losses; i++) {
@@ -361,8 +361,8 @@ static real *next_terms(const fnn_model *model, const fnn_loss *loss, real *term
     return terms + model->header->block_rows * loss->repeat;
 }
 
-static void fnn_slopes_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples,
-                              const fnn_share *share, double scale, void *terms) {
+static void slopes_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples,
+                          const fnn_share *share, double scale, void *terms) {
     real alphas[FNN_N_PARAMETERS];
     for (int i = 0; i < model->header->n_losses; i++) {
         loss_rows rows = rows_of_loss(model, &model->losses[i], &answers[i], samples, alphas);
@@ -372,8 +372,8 @@ static void fnn_slopes_kernel(const fnn_model *model, const fnn_answer *answers,
     }
 }
 
-static void fnn_sums_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
-                            int64_t end, void *terms, int only_first, double *sums) {
+static void sums_kernel(const fnn_model *model, const fnn_answer *answers, const int32_t *samples, int64_t begin,
+                        int64_t end, void *terms, int only_first, double *sums) {
     real alphas[FNN_N_PARAMETERS];
     for (int i = 0; i < model->header->n_losses; i++) {
         const fnn_loss *loss = &model->losses[i];

@@ -76,7 +76,7 @@ static void block_loss(training *t, const fnn_block *block, const int32_t *rows,
         fnn_loss_of_shards(network, t->data->answers, rows, cut, factor, of_shards, network->model.header->n_sums);
         add_shards(t, cut.n, sums);
     } else {
-        network->kernels->loss(&network->model, t->data->answers, rows, 0, block->rows, factor, sums);
+        network->kernels->losses->loss(&network->model, t->data->answers, rows, 0, block->rows, factor, sums);
     }
     if (network->model.header->has_activity) t->activity += network->kernels->activity(&network->model, block->rows);
     t->is_finite &= isfinite(sums[0] - before + t->activity) != 0;
@@ -130,7 +130,7 @@ static void slopes_by_all(training *t, const fnn_block *block, const int32_t *ro
         end = t->cuts ? begin + cut.shards[s].rows : block->rows;
         const fnn_share share = {begin, end, begin > own.begin ? begin : own.begin, at_most(end, own.end)};
         if (share.first < share.last)
-            network->kernels->slopes(&network->model, t->data->answers, rows, &share, factor, t->terms);
+            network->kernels->losses->slopes(&network->model, t->data->answers, rows, &share, factor, t->terms);
     }
     fnn_lap_of(block->clock, FNN_LOSS);
 }
@@ -144,7 +144,7 @@ static int sums_of_terms(training *t, const fnn_block *block, const int32_t *row
     for (int64_t s = 0, begin = 0, end; s < (t->cuts ? cut.n : 1); s++, begin = end) {
         double first = 0, *to = !t->cuts ? sums : only_first ? &first : of_shards + s * network->model.header->n_sums;
         end = t->cuts ? begin + cut.shards[s].rows : block->rows;
-        network->kernels->sums(&network->model, t->data->answers, rows, begin, end, t->terms, only_first, to);
+        network->kernels->losses->sums(&network->model, t->data->answers, rows, begin, end, t->terms, only_first, to);
         if (t->cuts && only_first) sums[0] += first;
     }
     if (of_shards) add_shards(t, cut.n, sums);

@@ -104,7 +104,7 @@ void fnn_loss_of_shards(const fnn_network *network, const fnn_answer *answers, c
                         double scale, double *sums, int64_t n_sums) {
     int64_t row = 0;
     for (int64_t s = 0; s < cut.n; s++, sums += n_sums) {
-        network->kernels->loss(&network->model, answers, rows, row, row + cut.shards[s].rows, scale, sums);
+        network->kernels->losses->loss(&network->model, answers, rows, row, row + cut.shards[s].rows, scale, sums);
         row += cut.shards[s].rows;
     }
 }

@@ -6,8 +6,8 @@ FNN_LENT_OP(ALPHA_DROPOUT, alpha_dropout)
 
 #include "dropout.h"
 
-static void alpha_dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                  int64_t end) {
+static RARE void alpha_dropout_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                       int64_t end) {
     const int64_t width = op->repeat * op->n_out, at = begin * width, count = (end - begin) * width;
     const real *x = op_x(op, model, block, 0) + at;
     const real a = (real)op->numbers[0], b = (real)op->numbers[1], dropped = (real)op->numbers[2];

@@ -8,8 +8,8 @@ FNN_LENT_OP(BLANK, blank)
 
 #include "arrays.h"
 
-static void blank_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                          int64_t end) {
+static RARE void blank_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                               int64_t end) {
     const int64_t n = op->n_out;
     const real *x = op_x(op, model, block, 0), *mask = op_x(op, model, block, 1);
     real *y = op_y(op, model);
@@ -21,8 +21,8 @@ static void blank_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
     }
 }
 
-static void blank_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                int64_t end) {
+static RARE void blank_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                     int64_t end) {
     const int64_t n = op->n_out;
     const real *mask = op_x(op, model, block, 1), *dy = op_dy(op, model);
     real *dx = op_dx(op, model, 0);

@@ -1,6 +1,6 @@
 /* The concatenate op: rows of several inputs side by side. */
 #ifdef FNN_OP
-FNN_OP(CONCATENATE, concatenate)
+FNN_DOUBLE_LENT_OP(CONCATENATE, concatenate)
 #elif !defined FNN_OPS_CONCATENATE_H
 #define FNN_OPS_CONCATENATE_H
 
@@ -35,7 +35,6 @@ static void concatenate_backward_rows(const fnn_op *op, const fnn_model *model, 
     }
 }
 
-static const fnn_op_kernels concatenate_op = {.forward = concatenate_forward,
-                                              .backward_rows = concatenate_backward_rows};
+DOUBLE_LENT_KERNELS(concatenate) = {.forward = concatenate_forward, .backward_rows = concatenate_backward_rows};
 
 #endif

@@ -1,6 +1,6 @@
 /* The conv op by products of whole numbers (see _ops/int8.py): windows of an image are laid out as rows. */
 #ifdef FNN_OP
-FNN_OP(CONV_INT8, conv_int8)
+FNN_DOUBLE_LENT_OP(CONV_INT8, conv_int8)
 #elif !defined FNN_OPS_CONV_INT8_H
 #define FNN_OPS_CONV_INT8_H
 
@@ -70,6 +70,6 @@ static void conv_int8_forward(const fnn_op *op, const fnn_model *model, const fn
     }
 }
 
-static const fnn_op_kernels conv_int8_op = {.forward = conv_int8_forward, .scratch = conv_int8_scratch};
+DOUBLE_LENT_KERNELS(conv_int8) = {.forward = conv_int8_forward, .scratch = conv_int8_scratch};
 
 #endif

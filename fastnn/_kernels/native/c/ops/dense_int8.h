@@ -1,6 +1,6 @@
 /* The dense op by products of whole numbers (see _ops/int8.py). */
 #ifdef FNN_OP
-FNN_OP(DENSE_INT8, dense_int8)
+FNN_DOUBLE_LENT_OP(DENSE_INT8, dense_int8)
 #elif !defined FNN_OPS_DENSE_INT8_H
 #define FNN_OPS_DENSE_INT8_H
 
@@ -43,6 +43,6 @@ static void dense_int8_forward(const fnn_op *op, const fnn_model *model, const f
     }
 }
 
-static const fnn_op_kernels dense_int8_op = {.forward = dense_int8_forward, .scratch = dense_int8_scratch};
+DOUBLE_LENT_KERNELS(dense_int8) = {.forward = dense_int8_forward, .scratch = dense_int8_scratch};
 
 #endif

@@ -6,7 +6,7 @@
  * Design: a block's gradients are added where those of earlier blocks stand, in order. A sum of their own (rejected)
  * would be a second table, of which most rows are zeros. */
 #ifdef FNN_OP
-FNN_OP(EMBEDDING, embedding)
+FNN_DOUBLE_LENT_OP(EMBEDDING, embedding)
 #elif !defined FNN_OPS_EMBEDDING_H
 #define FNN_OPS_EMBEDDING_H
 
@@ -165,9 +165,9 @@ static void embedding_learn(const fnn_op *op, const fnn_model *model, const fnn_
     }
 }
 
-static const fnn_op_kernels embedding_op = {.forward = embedding_forward,
-                                            .backward_rows = embedding_backward_rows,
-                                            .backward_params = embedding_backward_params,
-                                            .learn = embedding_learn};
+DOUBLE_LENT_KERNELS(embedding) = {.forward = embedding_forward,
+                                  .backward_rows = embedding_backward_rows,
+                                  .backward_params = embedding_backward_params,
+                                  .learn = embedding_learn};
 
 #endif

@@ -1,6 +1,6 @@
 /* A state behind gates, for every step of a sequence, and its way back (see _ops/gru.py). */
 #ifdef FNN_OP
-FNN_OP(GRU, gru)
+FNN_DOUBLE_LENT_OP(GRU, gru)
 #elif !defined FNN_OPS_GRU_H
 #define FNN_OPS_GRU_H
 

@@ -2,7 +2,7 @@
  *
  * Means are counted from the first number of their row, which leaves all digits to them. */
 #ifdef FNN_OP
-FNN_OP(LAYER_NORM, layer_norm)
+FNN_DOUBLE_LENT_OP(LAYER_NORM, layer_norm)
 #elif !defined FNN_OPS_LAYER_NORM_H
 #define FNN_OPS_LAYER_NORM_H
 
@@ -149,9 +149,9 @@ static void layer_norm_learn(const fnn_op *op, const fnn_model *model, const fnn
     learn_columns(op, model, c, scale, begin, end);
 }
 
-static const fnn_op_kernels layer_norm_op = {.forward = layer_norm_forward,
-                                             .backward_rows = layer_norm_backward_rows,
-                                             .backward_params = layer_norm_backward_params,
-                                             .learn = layer_norm_learn};
+DOUBLE_LENT_KERNELS(layer_norm) = {.forward = layer_norm_forward,
+                                   .backward_rows = layer_norm_backward_rows,
+                                   .backward_params = layer_norm_backward_params,
+                                   .learn = layer_norm_learn};
 
 #endif

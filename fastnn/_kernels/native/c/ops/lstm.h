@@ -1,6 +1,6 @@
 /* A cell behind gates, for every step of a sequence, and its way back (see _ops/lstm.py). */
 #ifdef FNN_OP
-FNN_OP(LSTM, lstm)
+FNN_DOUBLE_LENT_OP(LSTM, lstm)
 #elif !defined FNN_OPS_LSTM_H
 #define FNN_OPS_LSTM_H
 

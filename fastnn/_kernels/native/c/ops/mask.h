@@ -17,7 +17,8 @@ INLINE vf differs(const void *context, int64_t j, int some) {
     return vf_select(vf_eq(vec_load(run->x + j, some), run->blank), vf_zero(), vf_set1(1));
 }
 
-static void mask_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin, int64_t end) {
+static RARE void mask_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                              int64_t end) {
     const real *x = op_x(op, model, block, 0);
     real *y = op_y(op, model);
     mask_run run = {.blank = vf_set1((real)op->numbers[0])};

@@ -40,8 +40,8 @@ INLINE void mean_back(const void *context, int64_t j, int some) {
     }
 }
 
-static void masked_mean_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                int64_t end) {
+static RARE void masked_mean_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                     int64_t end) {
     const int64_t rows = op->geometry[0], n = op->n_out;
     const real *x = op_x(op, model, block, 0), *mask = op_x(op, model, block, 1);
     for (int64_t i = begin; i < end; i++) {
@@ -55,8 +55,8 @@ static void masked_mean_forward(const fnn_op *op, const fnn_model *model, const 
     }
 }
 
-static void masked_mean_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                      int64_t end) {
+static RARE void masked_mean_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block,
+                                           int64_t begin, int64_t end) {
     const int64_t rows = op->geometry[0], n = op->n_out;
     const real *mask = op_x(op, model, block, 1);
     real *dx = op_dx(op, model, 0);

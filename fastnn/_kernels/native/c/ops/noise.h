@@ -20,8 +20,8 @@ static void draw_noise(const fnn_op *op, uint64_t step, int64_t first, int64_t c
     }
 }
 
-static void noise_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                          int64_t end) {
+static RARE void noise_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                               int64_t end) {
     const int64_t width = op->repeat * op->n_out, at = begin * width, count = (end - begin) * width;
     const int64_t first = block->first_row * width + at;
     const real *x = op_x(op, model, block, 0) + at;
@@ -38,8 +38,8 @@ static void noise_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
     }
 }
 
-static void noise_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                int64_t end) {
+static RARE void noise_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                     int64_t end) {
     const int64_t width = op->repeat * op->n_out;
     if (op->geometry[0])
         dropout_backward_rows(op, model, block, begin, end);

@@ -89,16 +89,16 @@ static void normalize_row(const fnn_op *op, normalize_run run) {
     }
 }
 
-static void normalize_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                              int64_t end) {
+static RARE void normalize_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                   int64_t end) {
     const real *x = op_x(op, model, block, 0);
     real *y = op_y(op, model);
     for (int64_t i = begin * op->repeat * op->n_out; i < end * op->repeat * op->n_out; i += op->n_out)
         normalize_row(op, (normalize_run){.x = x + i, .out = y + i});
 }
 
-static void normalize_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                    int64_t end) {
+static RARE void normalize_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block,
+                                         int64_t begin, int64_t end) {
     const real *x = op_x(op, model, block, 0), *dy = op_dy(op, model);
     real *dx = op_dx(op, model, 0);
     if (!dx) return;

@@ -19,8 +19,8 @@ static void blend_rows(int64_t rows, int64_t n, const real *x, const real *f, co
         }
 }
 
-static void parametric_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                               int64_t end) {
+static RARE void parametric_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                    int64_t end) {
     const int64_t rows = (end - begin) * op->repeat, at = begin * op->repeat * op->n_out;
     const real *x = op_x(op, model, block, 0) + at;
     real *y = op_y(op, model) + at, *f = op->z < 0 ? y : place(model, op->z) + at;
@@ -42,8 +42,8 @@ static void blend_back(const fnn_op *op, int64_t n, const real *x, const real *f
     }
 }
 
-static void parametric_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                     int64_t end) {
+static RARE void parametric_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block,
+                                          int64_t begin, int64_t end) {
     const int64_t n = op->n_out, first = begin * op->repeat * n, last = end * op->repeat * n;
     const real *x = op_x(op, model, block, 0), *dy = op_dy(op, model), *f = place(model, op->z);
     const real *alpha = (const real *)model->params + op->w;
@@ -65,8 +65,8 @@ static vf parametric_slope(const fnn_op *op, const fnn_model *model, const fnn_b
     return sum;
 }
 
-static void parametric_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
-                                       int64_t begin, int64_t end) {
+static RARE void parametric_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block,
+                                            int accumulate, int64_t begin, int64_t end) {
     real *dw = (real *)model->grads + op->dw;
     for (int64_t j = begin; j < end; j += LANES) {
         const int some = (int)at_most(end - j, LANES);

@@ -77,8 +77,8 @@ static real *kept_waves(const fnn_op *op, const fnn_model *model, int64_t at) {
     return place(model, op->room) + at * 2 * op->geometry[WAVE_FREQUENCIES];
 }
 
-static void periodic_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                             int64_t end) {
+static RARE void periodic_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                  int64_t end) {
     const int64_t n = op->n_in, wide = wave_width(op), first = begin * op->repeat, last = end * op->repeat;
     const real *x = op_x(op, model, block, 0);
     real *y = op_y(op, model), *own = op->room < 0 ? fnn_scratch(periodic_scratch(op)) : NULL;
@@ -94,8 +94,8 @@ static void periodic_forward(const fnn_op *op, const fnn_model *model, const fnn
     }
 }
 
-static void periodic_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                   int64_t end) {
+static RARE void periodic_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                        int64_t end) {
     const int64_t n = op->n_in, wide = wave_width(op), first = begin * op->repeat, last = end * op->repeat;
     const real *dy = op_dy(op, model);
     real *dx = op_dx(op, model, 0);
@@ -147,8 +147,8 @@ static void learn_unit(const fnn_op *op, const fnn_model *model, const fnn_block
     *db = accumulate ? *db + total : total;
 }
 
-static void periodic_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
-                                     int64_t begin, int64_t end) {
+static RARE void periodic_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block,
+                                          int accumulate, int64_t begin, int64_t end) {
     const int64_t frequencies = op->geometry[WAVE_FREQUENCIES];
     for (int64_t j = begin; j < end; j++) {
         for (int64_t k = 0; k < frequencies; k += LANES)

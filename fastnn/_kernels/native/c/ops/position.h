@@ -7,8 +7,8 @@ FNN_LENT_OP(POSITION, position)
 #include "arrays.h"
 #include "optimizers.h"
 
-static void position_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                             int64_t end) {
+static RARE void position_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                  int64_t end) {
     (void)block;
     const int64_t n = op->n_out;
     real *y = op_y(op, model);
@@ -16,8 +16,8 @@ static void position_forward(const fnn_op *op, const fnn_model *model, const fnn
         copy_row((const real *)model->params + op->w, n, y + i * n);
 }
 
-static void position_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                   int64_t end) {
+static RARE void position_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                        int64_t end) {
     (void)block;
     const int64_t width = op->repeat * op->n_out;
     real *dx = op_dx(op, model, 0);
@@ -35,8 +35,8 @@ static vf sum_of_slopes(const fnn_op *op, const fnn_model *model, const fnn_bloc
     return sum;
 }
 
-static void position_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block, int accumulate,
-                                     int64_t begin, int64_t end) {
+static RARE void position_backward_params(const fnn_op *op, const fnn_model *model, const fnn_block *block,
+                                          int accumulate, int64_t begin, int64_t end) {
     real *dw = (real *)model->grads + op->dw;
     for (int64_t j = begin; j < end; j += LANES) {
         const int some = end - j < LANES ? (int)(end - j) : LANES;

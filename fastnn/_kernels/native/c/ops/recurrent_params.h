@@ -161,10 +161,10 @@ static void recurrent_learn(const fnn_op *op, const fnn_model *model, const fnn_
                              double scale, int64_t begin, int64_t end) {                                               \
         recurrent_learn(op, model, block, &cell, c, scale, begin, end);                                                \
     }                                                                                                                  \
-    static const fnn_op_kernels name##_op = {.forward = name##_forward,                                                \
-                                             .backward_rows = name##_backward_rows,                                    \
-                                             .backward_params = name##_backward_params,                                \
-                                             .scratch = name##_scratch,                                                \
-                                             .learn = name##_learn};
+    DOUBLE_LENT_KERNELS(name) = {.forward = name##_forward,                                                            \
+                                 .backward_rows = name##_backward_rows,                                                \
+                                 .backward_params = name##_backward_params,                                            \
+                                 .scratch = name##_scratch,                                                            \
+                                 .learn = name##_learn};
 
 #endif

@@ -1,6 +1,6 @@
 /* h' = activation(x @ w + b + h @ u) for every step of a sequence, and its way back (see _ops/simple_rnn.py). */
 #ifdef FNN_OP
-FNN_OP(SIMPLE_RNN, simple_rnn)
+FNN_DOUBLE_LENT_OP(SIMPLE_RNN, simple_rnn)
 #elif !defined FNN_OPS_SIMPLE_RNN_H
 #define FNN_OPS_SIMPLE_RNN_H
 

@@ -23,8 +23,8 @@ static const real *standardize_factors(const fnn_op *op, const fnn_model *model)
     return factors;
 }
 
-static void standardize_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                int64_t end) {
+static RARE void standardize_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
+                                     int64_t end) {
     const int64_t n = op->n_out;
     const real *x = op_x(op, model, block, 0), *mean = (const real *)model->params + op->more[0];
     const real *factors = standardize_factors(op, model);
@@ -37,8 +37,8 @@ static void standardize_forward(const fnn_op *op, const fnn_model *model, const 
     }
 }
 
-static void standardize_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
-                                      int64_t end) {
+static RARE void standardize_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block,
+                                           int64_t begin, int64_t end) {
     (void)block;
     const int64_t n = op->n_out, width = op->repeat * n;
     const real *factors = standardize_factors(op, model);
