@@ -389,7 +389,7 @@ def test_kernel_files_show_their_table_and_what_they_lend(objects, name):
     asked = {line.split()[-1] for line in symbols.splitlines() if "*UND*" in line and "fnn_avx" in line}
     table, lent = name.replace("isa_", "fnn_"), {f"fnn_avx2_{name[-3:]}_{kind}_op" for kind in LENT}
     if "f64" in name:
-        lent |= {f"fnn_avx2_f64_{kind}_op" for kind in [*LENT_IN_DOUBLE, "loss"]}
+        lent |= {f"fnn_avx2_f64_{kind}_op" for kind in [*LENT_IN_DOUBLE, "losses"]}
     assert ours == ({table, *lent} if "avx2" in name else {table})
     assert asked == (lent if "avx512" in name else set())
     assert WIDE.search(assembly(objects[name])), "the search must find AVX where it is"
