@@ -6,23 +6,57 @@
 
 #define PANEL_K 128                 /* rows of B.T that multiply_transposed makes at a time */
 #define ADD_ROWS 64                 /* rows of sums that multiply_transposed_add makes at a time */
+#define ROWS_TOGETHER 4             /* of B, that long_row adds to C */
 #define NARROW_K 64                 /* rows of A.T that multiply_narrow makes at a time */
 #define NARROW_MOST (LANES * 3 / 4) /* columns of C; from there on direct tiles are as good */
 
+/* Of shorter ones a sum in C would wait for the one before it. */
+static int is_long_row(const product *g) { return g->m == 1 && g->n >= 16 * LANES && !g->add && !g->parts; }
+
 /* The first columns of a C of at most FLAT_ROWS rows; returns how many were done. */
 INLINE int64_t flat_columns(const product *g, const int rows) {
-    const int vecs = rows == 1 ? ROW_VECS : FLAT_VECS;
     int64_t j = 0;
-    for (; j + vecs * LANES <= g->n; j += vecs * LANES) tile(g, 0, j, LANES, rows, vecs, 0, STRIDED);
-    for (; j + vecs / 2 * LANES <= g->n; j += vecs / 2 * LANES) tile(g, 0, j, LANES, rows, vecs / 2, 0, STRIDED);
+    for (; j + FLAT_VECS * LANES <= g->n; j += FLAT_VECS * LANES) tile(g, 0, j, LANES, rows, FLAT_VECS, 0, STRIDED);
+    for (; j + FLAT_VECS / 2 * LANES <= g->n; j += FLAT_VECS / 2 * LANES)
+        tile(g, 0, j, LANES, rows, FLAT_VECS / 2, 0, STRIDED);
     return j;
 }
 static int64_t flat_one(const product *g) { return flat_columns(g, 1); }
 static int64_t flat_two(const product *g) { return flat_columns(g, 2); }
 static int64_t flat_three(const product *g) { return flat_columns(g, 3); }
 
+/* c (width) += a[0] * b[0] + ... of so many rows of B. */
+INLINE void add_rows(const product *g, const real *a, const real *b, int64_t width, const int rows) {
+    real *c = g->c;
+    const real *row[ROWS_TOGETHER];
+    vf number[ROWS_TOGETHER];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) number[r] = vf_set1(a[r * g->a_column]), row[r] = b + r * g->b_row;
+    for (int64_t j = 0; j < width; j += LANES) {
+        vf sum = vf_load(c + j);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) sum = vf_fma(number[r], vf_load(row[r] + j), sum);
+        vf_store(c + j, sum);
+    }
+}
+
+/* The whole vectors of a C of one long row; returns how many columns were done. Rows of B are read one behind the
+ * other, as memory gives them soonest, and sums stand in C meanwhile: weights that no cache holds take half the time
+ * that tiles take for them, which read them in columns. */
+static int64_t long_row(const product *g) {
+    const int64_t width = g->n / LANES * LANES;
+    const real *a = g->a, *b = g->b;
+    int64_t k = g->k;
+    for (int64_t j = 0; j < width; j += LANES) vf_store(g->c + j, g->start ? vf_load(g->start + j) : vf_zero());
+    for (; k >= ROWS_TOGETHER; k -= ROWS_TOGETHER, a += ROWS_TOGETHER * g->a_column, b += ROWS_TOGETHER * g->b_row)
+        add_rows(g, a, b, width, ROWS_TOGETHER);
+    for (; k; k--, a += g->a_column, b += g->b_row) add_rows(g, a, b, width, 1);
+    return width;
+}
+
 static void multiply_in_place(const product *g) {
     int64_t j = g->parts && (g->parts->a_rows || g->parts->shards) ? 0
+                : is_long_row(g)                                   ? long_row(g)
                 : g->m == 1                                        ? flat_one(g)
                 : g->m == 2                                        ? flat_two(g)
                 : g->m == FLAT_ROWS                                ? flat_three(g)

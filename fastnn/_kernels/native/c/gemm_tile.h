@@ -21,8 +21,6 @@
 #define TILE_WIDTH (TILE_VECS * LANES)
 #define FLAT_ROWS 3 /* so few rows have wider tiles, to keep enough sums on their way */
 #define FLAT_VECS (TILE_ROWS * TILE_VECS / FLAT_ROWS)
-#define ROW_VECS (TILE_ROWS < 6 ? FLAT_VECS : 8) /* of tiles of one row: that many sums hide what an addition takes */
-#define MOST_VECS (ROW_VECS > FLAT_VECS ? ROW_VECS : FLAT_VECS)
 #define TALL_ROWS (2 * TILE_ROWS) /* of tiles one vector wide, likewise */
 #define SCATTERED_ROWS 8          /* of tiles whose rows of A begin anywhere: each wants a register of its own */
 #define MOST_ROWS (TALL_ROWS > SCATTERED_ROWS ? TALL_ROWS : SCATTERED_ROWS)
@@ -117,7 +115,7 @@ static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int
 
 /* The same of a tile of one row, which predictions of single rows are made of: from where the sums are. */
 INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const int vecs, const int ragged,
-                      vf (*sum)[MOST_VECS]) {
+                      vf (*sum)[FLAT_VECS]) {
     real *c = g->c + i * g->c_row + j;
     const int add = g->add, whole = !ragged || all_spill(g, i, j, 1, vecs);
 #pragma GCC unroll 8
@@ -134,7 +132,7 @@ INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const in
  * Design: whole vectors go to C; what is more to do is done by one function for all tiles, from memory, for in each of
  * them it would be most of their code. */
 INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
-                       const int ragged, vf (*sum)[MOST_VECS]) {
+                       const int ragged, vf (*sum)[FLAT_VECS]) {
     if (rows == 1) {
         store_row(g, i, j, last, vecs, ragged, sum);
         return;
@@ -153,9 +151,9 @@ INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const i
 
 /* sum += A @ B of a tile, for one number of k. */
 INLINE void sum_step(const product *g, const real *a, const real *b, const int64_t *row_at, int last, const int rows,
-                     const int vecs, const int ragged, const int from, vf (*sum)[MOST_VECS]) {
+                     const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
     const int64_t a_row = from == PACKED || from == SHARDED ? 1 : g->a_row;
-    vf row[MOST_VECS];
+    vf row[FLAT_VECS];
 #pragma GCC unroll 8
     for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
 #pragma GCC unroll 24
@@ -172,7 +170,7 @@ INLINE void sum_step(const product *g, const real *a, const real *b, const int64
 /* The same over k numbers. Shards have few: the loops of tall tiles, which are most of a product's, are unrolled. By
  * more than two the compiler mixes steps, runs out of registers and keeps sums in memory. */
 INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
-                    const int rows, const int vecs, const int ragged, const int from, vf (*sum)[MOST_VECS]) {
+                    const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
     const int64_t a_column = from == SCATTERED ? 1 : g->a_column, b_row = g->b_row;
     const int unrolled = from == SHARDED && !ragged && vecs > 1 && rows >= TILE_ROWS - 1 ? 2 : 1;
     for (; unrolled > 1 && k >= unrolled; k -= unrolled)
@@ -184,7 +182,7 @@ INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, c
 
 /* The same over all segments; rows of A begin at `row_at` of a, or at multiples of a_row. */
 INLINE void sum_tile(const product *g, const real *a, const real *b, const int64_t *row_at, int last, const int rows,
-                     const int vecs, const int ragged, const int from, vf (*sum)[MOST_VECS]) {
+                     const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
     for (int64_t segment = g->parts ? g->parts->segments : 1;;) {
         sum_run(g, g->k, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--segment <= 0) return;
@@ -193,7 +191,7 @@ INLINE void sum_tile(const product *g, const real *a, const real *b, const int64
 }
 
 /* sum = kept + sum. */
-INLINE void add_kept(const vf *kept, const int rows, const int vecs, vf (*sum)[MOST_VECS]) {
+INLINE void add_kept(const vf *kept, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -202,7 +200,7 @@ INLINE void add_kept(const vf *kept, const int rows, const int vecs, vf (*sum)[M
 
 /* to = kept + sum; sum = 0. One after the other: on AMD's Zen 3 a store takes the place of a vf_fma, and twelve in a
  * row that of four times as many as among additions. */
-INLINE void lay_down(const vf *kept, vf *to, const int rows, const int vecs, vf (*sum)[MOST_VECS]) {
+INLINE void lay_down(const vf *kept, vf *to, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -213,7 +211,7 @@ INLINE void lay_down(const vf *kept, vf *to, const int rows, const int vecs, vf 
         }
 }
 
-INLINE void set_zero(const int rows, const int vecs, vf (*sum)[MOST_VECS]) {
+INLINE void set_zero(const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -223,7 +221,7 @@ INLINE void set_zero(const int rows, const int vecs, vf (*sum)[MOST_VECS]) {
 /* sum = the tree of the shards' sums. Where nothing is added to a shard's sums before they are laid down -0 is, which
  * changes no number. */
 INLINE void sum_shards(const product *g, const real *a, const real *b, int last, const int rows, const int vecs,
-                       const int ragged, vf (*sum)[MOST_VECS]) {
+                       const int ragged, vf (*sum)[FLAT_VECS]) {
     const fnn_shard *shard = g->parts->shards;
     vf kept[SHARDS_KEPT][MOST_TILE], (*top)[MOST_TILE] = kept, none[MOST_TILE];
     for (int i = 0; i < rows * vecs; i++) none[i] = vf_set1((real)-0.0);
@@ -247,7 +245,7 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
     const int dense = from == PACKED || from == SHARDED;
     const real *a = g->a + (from == SCATTERED ? 0 : dense ? i : i * g->a_row), *b = g->b + j;
     int64_t row_at[MOST_ROWS];
-    vf sum[MOST_ROWS][MOST_VECS];
+    vf sum[MOST_ROWS][FLAT_VECS];
     if (from == SHARDED) {
         sum_shards(g, a, b, last, rows, vecs, ragged, sum);
         store_tile(g, i, j, last, rows, vecs, ragged, sum);
