@@ -182,7 +182,8 @@ def test_lbfgs_records_a_history_and_tells_of_progress(wave):
     np.testing.assert_allclose(seen[-1][1], regressor.loss_)
 
 
-def test_lbfgs_leaves_blas_its_threads(wave):
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_lbfgs_leaves_blas_its_threads(wave, n_threads):
     from threadpoolctl import threadpool_info
 
     def threads_of_blas():
@@ -190,7 +191,7 @@ def test_lbfgs_leaves_blas_its_threads(wave):
 
     before, seen = threads_of_blas(), []
     look = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(set(threads_of_blas())))
-    MLPRegressor(solver="lbfgs", max_iter=5, callbacks=[look], n_threads=2).fit(*wave)
+    MLPRegressor(solver="lbfgs", max_iter=5, callbacks=[look], n_threads=n_threads).fit(*wave)
     assert seen == [{1}] * 5
     assert threads_of_blas() == before
     MLPEnsembleRegressor(MLPRegressor(solver="lbfgs", max_iter=5), n_estimators=4, n_threads=2).fit(*wave)

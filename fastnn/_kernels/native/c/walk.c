@@ -1,8 +1,9 @@
 /* The walk over a plan's ops, by one thread or by a team of them.
  *
  * All threads of a team run the same code, each on its share of the outputs, and meet at barriers: rows of a block
- * going forward and back, input features of dw, parameters of an update. The loss runs on one thread, because its sums
- * add up in the order of the rows. So the bits never depend on the number of threads.
+ * going forward, in the loss and back, input features of dw, parameters of an update. What the loss's rows add to its
+ * sums is added up by one thread, in the order of the rows (training.h). So the bits never depend on the number of
+ * threads.
  *
  * Design: in C and not in Cython, so that sanitizers and an emulated machine run the very walk that Python calls. One
  * parallel region for a whole call; a region a batch (rejected) would pay for waking threads at each update. */
