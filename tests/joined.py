@@ -54,6 +54,7 @@ def joins() -> Model:
     for layer, name in (Add, "tanh"), (Subtract, "gelu"), (Average, "relu"), (Multiply, "sigmoid"), (Maximum, "elu"):
         more = [] if layer is Subtract else [Dense(9, "tanh")(x)]
         x = Activation(name)(layer()([Dense(9)(x), *more, x]))
+    x = ReLU()(Add()([Dense(9, "tanh")(x), Dense(9)(x)]))  # whose slopes follow from what is added
     narrow = Dense(1)(x)
     sums = Add()([Add()([Dense(9)(x), narrow]), x])
     return Model(start, Activation("sigmoid")(Add()([narrow, ReLU()(Add()([narrow, sums]))])))

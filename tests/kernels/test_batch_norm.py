@@ -49,10 +49,8 @@ def test_every_backend_gives_what_the_reference_gives(backend, dtype, rng, shape
 @pytest.mark.parametrize("trains", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("shape", [(3,), (2, 2)], ids=str)
 def test_gradients_equal_differences(backend, rng, shape, trains):
-    net = normalized(rng, shape, [Dense(3, "tanh"), BatchNormalization(trainable=trains), Dense(2, "tanh")])
-    if not trains:  # else compiled with the layer frozen, whose parameters have no gradient
-        net.plan.ops.flags.writeable = True
-        net.plan.ops["inference"] = 1
+    layers = [Dense(3, "tanh"), BatchNormalization(), Dense(2, "tanh")]
+    net = normalized(rng, shape, layers, drops=trains)  # else of a prediction: parameters of frozen ones have none
     x, target = draw(rng, (6, size_of(shape))), draw(rng, (6, size_of(shape[:-1]) * 2))
     stage = Stage(backend, net, DOUBLE)
 
