@@ -92,6 +92,21 @@ def pytest_runtest_protocol(item, nextitem):
     return True
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """By default no case may make Numba compile the walk, and with it every kernel, for a second dtype: half a minute,
+    which once came back unseen with a new test."""
+    before = _dtypes_of_numba()
+    yield
+    if 0 < before < _dtypes_of_numba() and covering.by_default(item.config):
+        pytest.fail("Numba compiled for a second dtype: models.dtype_on(backend) has the one of default runs")
+
+
+def _dtypes_of_numba() -> int:
+    module = sys.modules.get("fastnn._kernels.numba.backend")
+    return module._compiled.cache_info().currsize if module else 0
+
+
 def pytest_sessionfinish(session, exitstatus):
     if exitstatus == pytest.ExitCode.OK and _nothing_ran(session.config):
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

@@ -134,8 +134,13 @@ def same_everywhere(found):
     return found[0]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", NETWORKS)
+IN_BOTH = [(name, dtype) for name in NETWORKS for dtype in ("float32", "float64")]
+LATER = {(name, "float64") for name in ("recurrent", "ranked", "own_loss", "two_heads", "dropped")}
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [pytest.param(*case, marks=[pytest.mark.long] if case in LATER else []) for case in IN_BOTH]
+)
 def test_any_number_of_ranks_gives_the_same_bits(name, dtype):
     make = NETWORKS[name]
     for shards in (5, 12):

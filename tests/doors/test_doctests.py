@@ -11,11 +11,12 @@ import pytest
 import fastnn
 
 ROOT = Path(fastnn.__file__).parent
-MODULES = sorted(
-    ".".join((fastnn.__name__, *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
-    for path in ROOT.rglob("*.py")
+MODULES = {
+    ".".join((fastnn.__name__, *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
     if path.name != "__main__.py"
-)
+}
+WITHOUT_EXAMPLES = [name for name, path in MODULES.items() if ">>>" not in path.read_text(encoding="utf-8")]
 INTERFACE = {  # modules whose docstrings users read
     "fastnn",
     "fastnn._kernels",
@@ -62,7 +63,17 @@ def test_the_walk_finds_every_module_of_the_interface():
     assert set(MODULES) >= INTERFACE
 
 
-@pytest.mark.parametrize("name", MODULES)
+def test_modules_without_examples_are_none_of_the_interface_and_can_be_imported():
+    assert not INTERFACE.intersection(WITHOUT_EXAMPLES)
+    for name in WITHOUT_EXAMPLES:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            if (error.name or "").startswith("fastnn"):
+                raise
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES).difference(WITHOUT_EXAMPLES)))
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     try:

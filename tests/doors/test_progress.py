@@ -239,6 +239,9 @@ print("done")
 """
 
 
+PLAIN = pytest.mark.parametrize("bar", ["plain", pytest.param("tqdm", marks=pytest.mark.long)], indirect=True)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals on Windows")
 class TestTerminal:
     """A fit in a process whose stderr is a pseudo-terminal."""
@@ -287,14 +290,17 @@ class TestTerminal:
         assert " left  loss" in pieces[0]
         assert pieces[-1].count("  in 1.") == 1, "the bar ends where training ended"
 
+    @PLAIN
     def test_a_short_fit_shows_nothing_by_itself(self, bar):
         assert self.run(bar, "auto", "short") == []
 
+    @PLAIN
     def test_a_narrow_terminal_loses_words_and_never_wraps(self, bar):
         pieces = self.run(bar, "1", "long", columns=40)
         assert all(re.match(r"epoch \d+/1000000", piece) for piece in pieces)
         assert not any("rows/s" in piece for piece in pieces)
 
+    @PLAIN
     def test_a_terminal_without_a_size_counts_as_eighty_columns(self, bar):
         assert "rows/s" in self.run(bar, "1", "short", columns=0)[-1]
 

@@ -6,14 +6,15 @@ import threading
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND
+from models import EVERY_BACKEND, dtype_on
 
 from fastnn import Input, Model
 from fastnn import layers as L
 
 
-def two_and_two(name=None, dtype="float32", form="list"):
+def two_and_two(name, dtype=None, form="list"):
     """A policy and a value of an image and a vector."""
+    dtype = dtype or dtype_on(name)
     image, state = Input((3, 2), name="image"), Input((4,), name="state")
     hidden = L.Concatenate()([L.Dense(5, "tanh")(L.Flatten()(image)), state])
     ends = L.Dense(3, "softmax", name="policy")(hidden), L.Dense(1, name="value")(hidden)
@@ -42,7 +43,7 @@ def test_it_gives_what_predict_gives(rng, name, dtype):
 
 @EVERY_BACKEND
 def test_dicts_go_in_and_come_out(rng, name):
-    model, (image, state) = two_and_two(name, form="dict"), rows(rng, 5)
+    model, (image, state) = two_and_two(name, form="dict"), rows(rng, 5, dtype_on(name))
     y = model.predictor()({"state": state, "image": image})
     expected = model.predict({"image": image, "state": state})
     assert {key: array.tobytes() for key, array in y.items()} == {k: a.tobytes() for k, a in expected.items()}
@@ -51,23 +52,23 @@ def test_dicts_go_in_and_come_out(rng, name):
 
 @EVERY_BACKEND
 def test_one_input_is_an_array_and_one_output_too(rng, name):
-    x = Input((4,), name="x")
+    x, dtype = Input((4,), name="x"), dtype_on(name)
     hidden = L.Dense(6, "relu")(x)
-    heads = Model(x, [L.Dense(2)(hidden), L.Dense(1)(hidden)], seed=1, backend=name)
-    data = rng.normal(size=(5, 4)).astype(np.float32)
+    heads = Model(x, [L.Dense(2)(hidden), L.Dense(1)(hidden)], seed=1, backend=name, dtype=dtype)
+    data = rng.normal(size=(5, 4)).astype(dtype)
     f = heads.predictor()
     assert [y.tobytes() for y in f(data)] == [y.tobytes() for y in heads.predict(data)]
     assert [y.shape for y in f(data[0])] == [(2,), (1,)]
-    total = Model([x, (z := Input((6,)))], L.Add()([hidden, z]), backend=name)
-    other = rng.normal(size=(5, 6)).astype(np.float32)
+    total = Model([x, (z := Input((6,)))], L.Add()([hidden, z]), backend=name, dtype=dtype)
+    other = rng.normal(size=(5, 6)).astype(dtype)
     assert total.predictor()((data, other)).tobytes() == total.predict([data, other]).tobytes()
 
 
 @EVERY_BACKEND
 def test_out_is_filled_and_returned_also_over_the_inputs(rng, name):
-    model, x = two_and_two(name), rows(rng, 5)
+    model, x = two_and_two(name), rows(rng, 5, dtype_on(name))
     f, expected = model.predictor(), model.predict(x)
-    out = [np.empty((5, 3), np.float32), np.empty((5, 1), np.float32)]
+    out = [np.empty((5, 3), x[0].dtype), np.empty((5, 1), x[0].dtype)]
     assert f(x, out=out) is out
     assert [y.tobytes() for y in out] == [y.tobytes() for y in expected]
     over = [x[1].reshape(-1)[:15].reshape(5, 3), out[1]]  # lies over the second input
@@ -77,14 +78,15 @@ def test_out_is_filled_and_returned_also_over_the_inputs(rng, name):
 
 @EVERY_BACKEND
 def test_it_follows_training_and_parameters_that_move(rng, name):
-    model, x = two_and_two(name), rows(rng, 8)
+    model, x = two_and_two(name), rows(rng, 8, dtype_on(name))
     f = model.predictor()
     before = f(x)
     model.compile("sgd", "mse")
     model.fit(x, [np.ones((8, 3)), np.ones((8, 1))], epochs=1, verbose=0)
     trained = f(x)
     assert trained[0].tobytes() == model.predict(x)[0].tobytes() != before[0].tobytes()
-    Model(model.inputs, L.Dense(2)(model.layers[-1].output), backend=name)  # shares layers: parameters stand elsewhere
+    end = L.Dense(2)(model.layers[-1].output)
+    Model(model.inputs, end, backend=name, dtype=dtype_on(name))  # shares layers: parameters stand elsewhere
     assert f(x)[0].tobytes() == trained[0].tobytes()
 
 
@@ -150,7 +152,7 @@ def test_what_there_is_none_of():
 def test_many_threads_share_one(rng, name):
     model = two_and_two(name)
     f, wrong = model.predictor(), []
-    chunks = [rows(rng, n) for n in (1, 5, 300)]
+    chunks = [rows(rng, n, dtype_on(name)) for n in (1, 5, 300)]
     expected = [[y.tobytes() for y in model.predict(x)] for x in chunks]
 
     def work(first):

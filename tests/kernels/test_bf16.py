@@ -225,6 +225,27 @@ def _images():
     return [*layers, Dense(2)], (6, 5, 2)
 
 
+def test_numba_rounds_every_kind_of_number_by_the_same_rule():
+    """The kernel alone: whole networks of float32 in Numba wait for ``--long``."""
+    numba = pytest.importorskip("numba")
+    from fastnn._kernels.numba.bf16 import round_rows
+
+    @numba.njit
+    def rounded(out, x):
+        round_rows(out, x)
+
+    upper, lower = (
+        np.arange(0, 1 << 16, 3, np.uint32) << 16,
+        np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], np.uint32),
+    )
+    x = (upper[:, None] | lower).ravel().view(np.float32)
+    out = np.empty_like(x)
+    rounded(out, x)
+    with np.errstate(all="ignore"):
+        assert np.array_equal(out.view(np.uint32), bf16.rounded(x).view(np.uint32))
+
+
+@pytest.mark.single
 @EVERY_BACKEND
 @pytest.mark.parametrize("net", [_chain, pytest.param(_images, marks=pytest.mark.long)])
 def test_small_whole_numbers_give_the_bits_of_float32(name, net):
