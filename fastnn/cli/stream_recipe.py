@@ -28,6 +28,11 @@ from fastnn.tabular.streamed import StreamFitted, fit_stream
 
 def train_stream_recipe(arguments: argparse.Namespace, seed: int) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
+    with workers(arguments) as executor:  # which are to be had, or refused, before the work
+        return _train(arguments, seed, executor)
+
+
+def _train(arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
     tables, columns = opened(arguments)
     learned, choice = _learned(arguments, tables, columns, seed)
     tell_task(learned)
@@ -36,15 +41,9 @@ def train_stream_recipe(arguments: argparse.Namespace, seed: int) -> bool:
     weights = class_weights_of(arguments, target, sampled)
     print(networks_line(choice, learned.encoding.features.width, target.n_out, seed), flush=True)
     began = time.perf_counter()
-    with workers(arguments) as executor:
-        options = Options(
-            seed=seed,
-            time_limit=arguments.time_limit,
-            backend=arguments.backend,
-            n_folds=arguments.cv,
-            executor=executor,
-        )
-        fitted = fit_stream(tables, learned, choice, options, weights, tell_member)
+    limit, backend = arguments.time_limit, arguments.backend
+    options = Options(seed=seed, time_limit=limit, backend=backend, n_folds=arguments.cv, executor=executor)
+    fitted = fit_stream(tables, learned, choice, options, weights, tell_member)
     preset = f"preset {arguments.preset or 'default'}, seed {seed}"
     _finish(arguments.out, tables, learned, fitted, time.perf_counter() - began, preset)
     if arguments.report:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.random import words
+from fastnn._base.reprs import counted
 from fastnn.data.arrow import Tables, kind_of
 from fastnn.data.orders import SAMPLED
 from fastnn.data.passes import Part
@@ -146,6 +147,7 @@ def survey(
         seen += len(table)
         for name, column in table.columns.items():
             if isinstance(column, Numbers):
+                _check_finite(where, name, column.values)
                 moments.setdefault(name, Moments()).add(column.values)
             elif name not in texts:
                 counts.setdefault(name, Counts()).add(column)
@@ -155,6 +157,16 @@ def survey(
             _count_numbers(counts.setdefault(target, Counts()), values)
     sample = Table({name: joined(columns) for name, columns in parts.items()}, source.name)
     return Survey(seen, moments, counts, sample, np.concatenate(places))
+
+
+def _check_finite(where: str, name: str, values: np.ndarray) -> None:
+    """``ValueError`` for an infinite number, with its place; NaN is a gap."""
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        raise ValueError(
+            f"{where}: column {name!r} is infinite in {counted(len(infinite), 'row')}, the first of them row "
+            f"{infinite[0] + 1}; write a number, or nothing for a gap"
+        )
 
 
 def _count_numbers(counts: Counts, column: Numbers) -> None:

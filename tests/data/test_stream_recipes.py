@@ -247,3 +247,17 @@ def test_few_rows_are_not_dealt_by_a_draw(tmp_path, capsys):
     refused = [err for code, _, err in codes if code]
     assert refused
     assert all("4 rows are too few to hold some out by a draw of each" in err for err in refused)
+
+
+def test_infinite_numbers_are_found_in_their_file(tmp_path, capsys):
+    from pyarrow import parquet
+
+    (tmp_path / "rows").mkdir()
+    table = raw()
+    a = table.column("a").to_numpy().copy()
+    a[[140, 141]] = np.inf
+    parquet.write_table(table.set_column(0, "a", pa.array(a)), tmp_path / "rows" / "a.parquet", row_group_size=100)
+    with np.errstate(all="raise"):
+        code, _, err = run(capsys, "train", tmp_path / "rows", "--target", "y", "--out", tmp_path / "m.safetensors")
+    assert code != 0
+    assert "a.parquet, row group 2: column 'a' is infinite in 2 rows, the first of them row 41" in err
