@@ -179,7 +179,7 @@ def test_folds_score_each_row_once(files, tmp_path, capsys):
     assert limits == pytest.approx((sizes.min(), sizes.max()))
 
 
-@pytest.mark.parametrize("network", ["mlp", "gru"])
+@pytest.mark.parametrize("network", ["mlp", pytest.param("gru", marks=pytest.mark.long)])
 def test_texts_are_read_word_by_word(files, tmp_path, capsys, network):
     model = tmp_path / "m.safetensors"
     asked = ("--target", "y", "--seed", 1, "--text", "note", "--epochs", 8, "--network", network)

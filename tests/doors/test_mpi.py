@@ -134,13 +134,19 @@ def test_ranks_of_several_instruction_sets_have_the_bits_of_one(tmp_path):
     assert lines(on_sets(*fused[::-1], words=("resumed", tmp_path / "turned.safetensors"))) == whole
 
 
-def test_ranks_that_round_otherwise_are_refused_and_portable_ones_are_alike(tmp_path):
-    """Portable kernels have no fused multiply-add, and bits of their own: all ranks have them, or none."""
-    fused, runs = instruction_sets()
-    if "portable" not in runs:
+@pytest.mark.long
+def test_portable_ranks_are_alike(tmp_path):
+    """Portable kernels have no fused multiply-add, and bits of their own."""
+    if "portable" not in instruction_sets()[1]:
         pytest.skip("portable kernels are of x86-64")
     alone = lines(job(1, "resumed", tmp_path / "one.safetensors", FASTNN_ISA="portable"))
     assert lines(on_sets("portable", "portable", words=("resumed", tmp_path / "two.safetensors"))) == alone
+
+
+def test_ranks_that_round_otherwise_are_refused(tmp_path):
+    fused, runs = instruction_sets()
+    if "portable" not in runs:
+        pytest.skip("portable kernels are of x86-64")
     for isa in fused[:1]:
         done = on_sets(isa, "portable", words=("resumed", tmp_path / "mixed.safetensors"))
         assert done.returncode != 0
