@@ -198,3 +198,21 @@ def test_a_command_without_shards_is_refused_on_several_processes(tmp_path):
     )
     assert done.returncode != 0
     assert "give --shards 16" in done.stderr
+
+
+@pytest.mark.long
+def test_workers_of_a_job_train_the_networks_of_a_table(tmp_path):
+    import fastnn
+
+    rows = "".join(f"{i % 17},{i % 5},{'yes' if i % 17 > 8 else 'no'}\n" for i in range(300))
+    (tmp_path / "a.csv").write_text("a,b,y\n" + rows)
+    words = ["train", tmp_path / "a.csv", "--target", "y", "--cv", 2, "--seed", 1, "--out"]
+    found, told = [], {**os.environ, "PYTHONPATH": str(TESTS.parent)}
+    starts = [[sys.executable], [MPIEXEC, "-n", "3", sys.executable, "-m", "mpi4py.futures"]]
+    for n, (start, more) in enumerate(zip(starts, ([], ["--workers", "mpi"]), strict=True)):
+        out = tmp_path / f"{n}.safetensors"
+        command = [*start, "-m", "fastnn", *map(str, words), str(out), *more]
+        done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        found.append(fastnn.load(out).get_weights())
+    assert all((a == b).all() for a, b in zip(*found, strict=True))
