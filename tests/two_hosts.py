@@ -70,8 +70,12 @@ class Hosts:
     def mpi(self, *words: object, n: int = 2) -> list[str]:
         """A job of as many processes on each."""
         mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or "mpiexec"
-        told = ["-launcher", "ssh", "-launcher-exec", self.launcher, "-hosts", ",".join(ADDRESSES)]
-        return self.command(0, mpiexec, *told, "-ppn", n // 2, "-n", n, sys.executable, *words)
+        return self.command(0, mpiexec, *self.options(n // 2), "-n", n, sys.executable, *words)
+
+    def options(self, each: int) -> list[str]:
+        """What mpiexec is told to start so many processes on each of them."""
+        told = ["-launcher", "ssh", "-launcher-exec", str(self.launcher), "-hosts", ",".join(ADDRESSES)]
+        return [*told, "-ppn", str(each)]
 
     def sent(self, host: int) -> int:
         """Bytes that a host has sent."""

@@ -203,6 +203,18 @@ def wanted_isa() -> str:
     return isa
 
 
+def rounding(name: str) -> str:
+    """How a backend rounds: of the native one, all instruction sets but ``portable`` have the same bits.
+
+    Parameters
+    ----------
+    name : of a backend that is there.
+    """
+    if name != "cython":
+        return name
+    return "portable" if load("cython").isa() == "portable" else "fused"
+
+
 def _complete(module: ModuleType) -> ModuleType:
     from fastnn._kernels.contract import FUNCTIONS
 

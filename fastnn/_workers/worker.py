@@ -175,15 +175,8 @@ def needs(backends: Iterable[str | None]) -> dict[str, Any]:
     return {
         "version": __version__,
         "asked": _kernels.asked(),
-        "backends": {name: _rounding(name) for name in found},
+        "backends": {name: _kernels.rounding(name) for name in found},
     }
-
-
-def _rounding(backend: str) -> str:
-    """How native kernels round: all instruction sets but one have the same bits (docs/howto/backends.md)."""
-    if backend != "cython":
-        return backend
-    return "portable" if _kernels.load("cython").isa() == "portable" else "fused"
 
 
 def unfit(order: dict[str, Any]) -> str | None:
@@ -193,7 +186,7 @@ def unfit(order: dict[str, Any]) -> str | None:
     for name, rounding in order["backends"].items():
         try:
             _kernels.load(_kernels.check_name(name))
-            mine = _rounding(name)
+            mine = _kernels.rounding(name)
         except (BackendError, ValueError) as error:
             return f"this process trains with the backend {name!r}, and the worker cannot: {error}"
         if mine != rounding:

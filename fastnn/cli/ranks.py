@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from fastnn.cli.workers import MPI
 from fastnn.distributed import DataParallel, launched
 from fastnn.distributed.mpi import PATIENCE
 
@@ -26,7 +27,7 @@ def ranks(arguments: argparse.Namespace) -> Iterator[DataParallel | None]:
         a launcher has started several processes, and nothing says that they train one model.
     """
     if arguments.shards is None:
-        if launched.by_mpi() and launched.size() > 1:
+        if launched.by_mpi() and launched.size() > 1 and arguments.workers != MPI:
             raise ValueError(
                 f"{launched.size()} processes of one job run this command, each of which would train and write the "
                 f"same; give --shards 16 and they train one model together"

@@ -14,19 +14,23 @@ import numpy as np
 
 from fastnn._base.reprs import counted
 from fastnn.cli.fit import Rows
+from fastnn.cli.networks import RECURRENT
 from fastnn.cli.prepare import class_weights_of
 from fastnn.cli.recipe import SHARE, choose_recipe
 from fastnn.cli.report import Report
-from fastnn.cli.streams import check_options, described, reading
+from fastnn.cli.stream_report import encoded_targets, summary_metadata_of
+from fastnn.cli.streams import check_options, opened, tell_task
+from fastnn.cli.table_report import write_report
 from fastnn.data.arrow import Tables
 from fastnn.data.encoders import TableEncoder
-from fastnn.data.encoding import Learned, inputs_of, learn, with_targets
-from fastnn.data.files import find_files
+from fastnn.data.encoding import Learned, learn, sample_of
+from fastnn.data.kept import kept_if_small
 from fastnn.data.passes import How, Part, window_of
+from fastnn.data.raw import raw_rows
 from fastnn.data.stream import Stream
-from fastnn.tables import Encoding
+from fastnn.tables import Encoding, TextOptions
 from fastnn.tables.options import FeatureOptions
-from fastnn.tables.target import Classes
+from fastnn.tabular.streamed import PREDICTED, in_memory
 
 if TYPE_CHECKING:
     from fastnn.models.model import Model
@@ -42,10 +46,11 @@ class PreparedStream:
     """
 
     encoding: Encoding
+    tables: Tables
     stream: Stream
     held_out: tuple[Any, np.ndarray] | None
     learned: Learned
-    class_weights: np.ndarray | None = None
+    class_weights: np.ndarray | None
     unit, n_steps = "row", None
 
     @property
@@ -71,35 +76,47 @@ class PreparedStream:
         weights = self.class_weights[y]
         return Rows(self.stream, None, None, (x, y, weights) if weights.any() else self.held_out)
 
+    def summary(self, model: Model) -> dict[str, str]:
+        """What the model file keeps of the training rows, from the sample of them."""
+        x = self.stream.in_order(PREDICTED) if self.held_out is None else self.held_out[0]
+        return summary_metadata_of(self.learned, model.predict(x))
+
+    def write_report(self, path: str, model: Model, seed: int) -> None:
+        """The report on the held-out rows, on the rows of the sample without any."""
+        part = self.held_part
+        sample = sample_of(self.learned)
+        training = sample, encoded_targets(self.encoding, sample)
+        known = {"training": training, "class_weights": self.class_weights, "seed": seed, "seen": part is None}
+        rows = (sample, self.learned.survey.numbers + 1) if part is None else raw_rows(self.tables, part)
+        (table, numbers), y = rows, encoded_targets(self.encoding, rows[0])
+        write_report(path, model.predict, self.encoding, (table, y), numbers, **known)
+
+    @property
+    def held_part(self) -> Part | None:
+        """Which rows are held out; None where none are."""
+        part = self.stream.how.part
+        return None if part is None else replace(part, is_held_out=True)
+
     def report(self, model: Model) -> Report:
         """Scores on the held-out rows, without any on the training rows."""
         if self.held_out is not None:
             x, y = self.held_out
             return Report(self.encoding.row_target, y, model.predict(x))
-        targets = [batch[1] for batch in self.stream.in_order(4096)]
+        targets = [batch[1] for batch in self.stream.in_order(PREDICTED)]
         return Report(self.encoding.row_target, np.concatenate(targets), model.predict(self.stream))
 
 
 def prepare_stream(arguments: argparse.Namespace, seed: int) -> PreparedStream:
     """Find the files, split, look at all rows once, read those held out; prints what it found."""
     check_options(arguments)
-    if arguments.target is None:
-        raise ValueError("say with --target which column to predict")
-    files = find_files(arguments.data, "DATA")
-    tables = Tables(files, reading(arguments))
-    columns = inputs_of(tables, arguments.target)
-    found = described(files, int(tables.rows.sum()), len(columns))
-    print(f"{found} to predict {arguments.target!r} from, read while they train")
-    tables, left_out = with_targets(tables, arguments.target)
-    if left_out:
-        print(f"note: {counted(left_out, 'row')} without {arguments.target!r} left out")
-    parts = _parts(int(tables.rows.sum()), arguments, seed)
-    learned = learn(
-        tables, columns, arguments.target, arguments.task, FeatureOptions(dates=True), parts[0], int(tables.rows.sum())
-    )
-    print(f"task: {learned.task} ({learned.reason}){_classes(learned)}")
-    for note in learned.notes:
-        print(f"note: {note}")
+    texts = list(dict.fromkeys(arguments.text or []))
+    tables, columns = opened(arguments, texts)
+    n_rows = int(tables.rows.sum())
+    parts = _parts(n_rows, arguments, seed)
+    how = TextOptions(arguments.text_unit, arguments.text_length, arguments.network in RECURRENT)
+    options, target = FeatureOptions(dates=True), arguments.target
+    learned = learn(tables, columns, target, arguments.task, options, parts[0], n_rows, texts, how)
+    tell_task(learned, texts)
     return _prepared(tables, learned, parts, arguments, seed)
 
 
@@ -122,31 +139,13 @@ def _prepared(
     encoding = replace(learned.encoding, trained=trained)
     source = tables.encoded_by(TableEncoder(encoding))
     how = How(4096, window_of(source, None), True, seed)
-    held = [_in_memory(Stream(source, replace(how, part=part)).in_order()) for part in parts[1:]]
+    held = [in_memory(Stream(source, replace(how, part=part)).in_order())[:2] for part in parts[1:]]
     sampled = target.encode(learned.survey.sample.columns[target.name])
     weights = class_weights_of(arguments, target, sampled)
     if weights is not None:
         source = tables.encoded_by(TableEncoder(encoding, class_weights=weights))
-    stream = Stream(source, replace(how, part=parts[0]))
-    return PreparedStream(encoding, stream, held[0] if held else None, learned, weights)
-
-
-def _in_memory(stream: Stream) -> tuple[Any, np.ndarray]:
-    """All rows of a stream."""
-    batches = list(stream)
-    y = np.concatenate([batch[1] for batch in batches])
-    if isinstance(batches[0][0], list):
-        return [np.concatenate(arrays) for arrays in zip(*(batch[0] for batch in batches), strict=True)], y
-    return np.concatenate([batch[0] for batch in batches]), y
-
-
-def _classes(learned: Learned) -> str:
-    """The classes and how many rows each has, behind a comma; nothing for numbers."""
-    target = learned.encoding.row_target
-    if not isinstance(target, Classes):
-        return ""
-    shown = ", ".join(map(str, target.labels[:10])) + (", ..." if len(target.labels) > 10 else "")
-    return f", {len(target.labels)} classes: {shown}"
+    stream = Stream(kept_if_small(source), replace(how, part=parts[0]))
+    return PreparedStream(encoding, source, stream, held[0] if held else None, learned, weights)
 
 
 def recipe_of(arguments: argparse.Namespace, prepared: PreparedStream) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from fastnn._base.reprs import counted
 from fastnn.cli.output import check_output
 from fastnn.cli.report import Report
+from fastnn.cli.stream_report import write_use_report
 from fastnn.cli.streams import check_options, reading
 from fastnn.data.arrow import Tables
 from fastnn.data.encoders import TableEncoder
@@ -23,6 +24,7 @@ from fastnn.data.stream import Stream
 from fastnn.data.writing import parts, predicted, write_predictions
 from fastnn.tables import Encoding
 from fastnn.tables.features import TableFeatures
+from fastnn.tables.texts import TextFeatures
 from fastnn.tables.write import csv_blocks
 
 if TYPE_CHECKING:
@@ -76,12 +78,14 @@ def evaluate_stream(arguments: argparse.Namespace, model: Model, encoding: Encod
     told = f" ({left_out:,} without {encoding.row_target.name!r} left out)" if left_out else ""
     print(f"{tables.name}: {counted(n, 'row')}{told}")
     print("\n".join(Report(encoding.row_target, np.concatenate(y), np.concatenate(outputs)).text()))
+    if arguments.report:
+        write_use_report(arguments.report, model, encoding, tables)
     return 0
 
 
 def _tables(arguments: argparse.Namespace, encoding: Encoding) -> Tables:
     check_options(arguments)
-    if not isinstance(encoding.features, TableFeatures):
+    if not isinstance(encoding.features, TableFeatures | TextFeatures):
         raise ValueError("this model is not of the rows of a table, and DATA is read as a stream; give one file")
     return Tables(find_files(arguments.data, "DATA"), reading(arguments, encoding.reading().as_text))
 

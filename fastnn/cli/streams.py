@@ -7,27 +7,30 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from fastnn._base.reprs import counted
+from fastnn.cli.networks import RECURRENT
+from fastnn.cli.texts import hints
+from fastnn.data.arrow import Tables
 from fastnn.data.csv_blocks import CsvOptions
-from fastnn.data.files import KINDS, WILD
+from fastnn.data.encoding import Learned, inputs_of, with_targets
+from fastnn.data.files import KINDS, WILD, find_files
+from fastnn.tables import Table
+from fastnn.tables.target import Classes
 
 LARGE = 2**30  # bytes of a file from which on it is not read into memory as a whole
 TABLES = tuple(ending for ending, kind in KINDS.items() if kind not in ("NPZ", "NPY"))
 NEEDS_MEMORY = {  # options, and why not
-    "text": "words are counted in texts that are all in memory",
-    "window": "windows are cut from series that are all in memory",
+    "window": "a window reaches over rows in the order of time, and a stream reads its row groups in any order",
     "image_size": "it is of pictures",
     "augment": "it is of pictures",
     "skip_damaged": "it is of pictures",
-    "preset": "its networks train on different rows of a table in memory; a stream trains one network",
-    "cv": "its networks train on different rows of a table in memory; a stream trains one network",
-    "report": "it is of a table in memory",
 }
 ONE_BATCH = "lbfgs"
+SEARCHES = "its search trains many networks on the same rows, again and again; quick and default train a few"
 
 
 def is_streamed(arguments: argparse.Namespace) -> bool:
@@ -65,8 +68,11 @@ def check_options(arguments: argparse.Namespace) -> None:
     for name, why in NEEDS_MEMORY.items():
         if getattr(arguments, name, None) not in (None, False):
             raise _refused(f"--{name.replace('_', '-')}", why)
-    if getattr(arguments, "network", None) not in (None, "mlp"):
-        raise _refused(f"--network {arguments.network}", "the rows of tables train an mlp")
+    if getattr(arguments, "preset", None) == "best":
+        raise _refused("--preset best", SEARCHES)
+    fitting = (None, "mlp", *(RECURRENT if getattr(arguments, "text", None) else ()))
+    if getattr(arguments, "network", None) not in fitting:
+        raise _refused(f"--network {arguments.network}", "rows of tables train an mlp, and with --text gru and lstm")
     if getattr(arguments, "optimizer", None) == ONE_BATCH:
         raise _refused(f"--optimizer {ONE_BATCH}", "it takes all rows at once; take another one")
 
@@ -81,6 +87,36 @@ def _refused(option: str, why: str) -> ValueError:
 def reading(arguments: argparse.Namespace, text: Collection[str] = ()) -> CsvOptions:
     """What the command line says of CSV; ``text`` are columns that are never numbers."""
     return CsvOptions(arguments.separator, arguments.decimal or ".", arguments.encoding or "utf-8", tuple(text))
+
+
+def opened(arguments: argparse.Namespace, text: Sequence[str] = ()) -> tuple[Tables, list[str]]:
+    """The rows whose target is known, and the columns to learn from; prints what it found."""
+    if arguments.target is None:
+        raise ValueError("say with --target which column to predict")
+    files = find_files(arguments.data, "DATA")
+    tables = Tables(files, reading(arguments, text))
+    columns = inputs_of(tables, arguments.target)
+    tables.check_columns(text)
+    found = described(files, int(tables.rows.sum()), len(columns))
+    print(f"{found} to predict {arguments.target!r} from, read while they train")
+    tables, left_out = with_targets(tables, arguments.target)
+    if left_out:
+        print(f"note: {counted(left_out, 'row')} without {arguments.target!r} left out")
+    if not tables.rows.sum():
+        raise ValueError(f"the target {arguments.target!r} is empty in every row")
+    return tables, columns
+
+
+def tell_task(learned: Learned, texts: Collection[str] = ()) -> None:
+    """Print what is predicted, and what should be known of the columns."""
+    target, classes = learned.encoding.row_target, ""
+    if isinstance(target, Classes):
+        shown = ", ".join(map(str, target.labels[:10])) + (", ..." if len(target.labels) > 10 else "")
+        classes = f", {len(target.labels)} classes: {shown}"
+    print(f"task: {learned.task} ({learned.reason}){classes}")
+    sample = {name: c for name, c in learned.survey.sample.columns.items() if name not in (target.name, *texts)}
+    for note in (*learned.notes, *hints(Table(sample, ""))):
+        print(f"note: {note}")
 
 
 def described(files: list[Any], n_rows: int, n_columns: int) -> str:

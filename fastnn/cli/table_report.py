@@ -51,6 +51,9 @@ def _write(report: TableReport, path: str) -> None:
 
 def write_training_report(path: str, prepared: Any, model: Model, seed: int) -> None:
     """The report of a model that has just been trained, on the rows that were held out."""
+    if hasattr(prepared, "write_report"):  # of a stream
+        prepared.write_report(path, model, seed)
+        return
     (learned, *unseen), (*_, numbers) = prepared.sources, prepared.numbers
     rows, training = prepared.held_out or (prepared.x, prepared.y), (learned.features, prepared.y)
     write_report(
@@ -73,6 +76,9 @@ def write_recipe_report(path: str, table: Table, numbers: np.ndarray, fitted: An
 
 def summary_metadata(prepared: Any, model: Model) -> dict[str, str]:
     """What a model file keeps of its training table, so that a later one can be held against it; {} of no table."""
+    if hasattr(prepared, "summary"):  # of a stream
+        found: dict[str, str] = prepared.summary(model)
+        return found
     if not isinstance(prepared, Prepared) or not isinstance(prepared.sources[0].features, Table):
         return {}
     x, _ = prepared.held_out or (prepared.x, prepared.y)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,12 @@ from fastnn.cli.prepare import class_weights_of, describe, too_few, usable_rows
 from fastnn.cli.report import Report
 from fastnn.cli.table_report import write_recipe_report
 from fastnn.cli.texts import hints
+from fastnn.cli.workers import workers
 from fastnn.tables import Table, shared_rows_note
-from fastnn.tables.target import Classes
-from fastnn.tabular import Fitted, Member, Options, Ready, make_ready
+from fastnn.tables.target import Classes, Target
+from fastnn.tabular import Fitted, Member, Options, make_ready
 from fastnn.tabular import train as train_members
+from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import FEWEST_ROWS
 from fastnn.tabular.report import score, summary_of
 from fastnn.tabular.report.scoring import spread_of
@@ -31,7 +33,7 @@ OF_ONE_NETWORK = (
 SHOWS_ONE = {"checkpoint", "watch", "plot"}
 
 
-def takes_recipe(arguments: argparse.Namespace, features: Any) -> bool:
+def takes_recipe(arguments: argparse.Namespace, is_table: bool) -> bool:
     """Whether rows are of a table and nothing is said of the network or how it is trained.
 
     Raises
@@ -43,14 +45,14 @@ def takes_recipe(arguments: argparse.Namespace, features: Any) -> bool:
     wanted = "--preset" if arguments.preset else "--cv" if arguments.cv else None
     option = "--" + said[0].replace("_", "-") if said else ""
     if wanted is None:
-        if isinstance(features, Table) and said and set(said) <= SHOWS_ONE:
+        if is_table and said and set(said) <= SHOWS_ONE:
             print(
                 f"note: {option} is about a single network, so one is trained; without it, tables are fitted by several"
             )
-        return isinstance(features, Table) and not said
+        return is_table and not said
     if said:
         raise ValueError(f"{option} is about a single network, and {wanted} trains several; leave one of both out")
-    if not isinstance(features, Table):
+    if not is_table:
         raise ValueError(f"{wanted} is for tables, and these rows are images; leave it out")
     return True
 
@@ -77,9 +79,11 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
         ready = replace(ready, rows=replace(ready.rows, weights=weights[y]))
     if len(y) < FEWEST_ROWS:
         print(too_few(len(y)))
-    print(_networks_line(ready, options), flush=True)
+    n_inputs, n_out = sum(ready.rows.widths), ready.encoding.target.n_out
+    print(networks_line(ready.choice, n_inputs, n_out, options.seed), flush=True)
     began = time.perf_counter()
-    fitted = train_members(ready, options, _tell)
+    with workers(arguments) as executor:
+        fitted = train_members(ready, replace(options, executor=executor), tell_member)
     preset = f"preset {arguments.preset or 'default'}, seed {seed}"
     finish(source, fitted, arguments.out, task, time.perf_counter() - began, preset)
     if arguments.report:
@@ -87,20 +91,20 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     return fitted.interrupted
 
 
-def _networks_line(ready: Ready, options: Options) -> str:
+def networks_line(choice: Choice, n_inputs: int, n_out: int, seed: int) -> str:
     """What is trained, and how, in a line."""
-    choice, settings = ready.choice, ready.choice.settings
+    settings = choice.settings
     if choice.candidates:
         return (
             f"{len(choice.candidates)} settings on one of {choice.n_folds} folds, the best {choice.n_finalists} on the "
             f"others, too; at most {counted(max(each.epochs for each in choice.candidates), 'epoch')} each, of which "
-            f"the best is kept, seed {options.seed}"
+            f"the best is kept, seed {seed}"
         )
-    widths = [sum(ready.rows.widths), *settings.hidden, ready.encoding.target.n_out]
+    widths = [n_inputs, *settings.hidden, n_out]
     return (
         f"{counted(choice.n_members, 'network')}: {' - '.join(map(str, widths))}, {settings.activation}; "
         f"batches of {settings.batch_size}, {counted(settings.epochs, 'epoch')} of which the best is kept, "
-        f"seed {options.seed}"
+        f"seed {seed}"
     )
 
 
@@ -110,15 +114,14 @@ def twice(table: Table, members: list[Member]) -> list[str]:
     return shared_rows_note(table.take(first.learns), table.take(first.held)) if len(first.held) else []
 
 
-def _spread(fitted: Fitted) -> str:
-    """Scores of the networks one by one, their mean and spread, in a line."""
-    held = [(fitted.y[member.held], member.output) for member in fitted.members if member.output is not None]
-    found = spread_of([score(fitted.encoding.row_target, y, output) for y, output in held])
+def spread_line(target: Target, held: Iterable[tuple[np.ndarray, np.ndarray]]) -> str:
+    """Scores of the networks one by one, from targets and outputs of each: their mean and spread, in a line."""
+    found = spread_of([score(target, y, output) for y, output in held])
     told = [f"{name.replace('_', ' ')} {each['mean']:.4g} ± {each['std']:.2g}" for name, each in found.items()]
     return f"the networks one by one, mean and spread: {', '.join(told[:4])}"
 
 
-def _tell(member: Member) -> None:
+def tell_member(member: Member) -> None:
     """A line for each network that is trained."""
     if member.kept < 0:
         print("  diverged", flush=True)
@@ -127,16 +130,22 @@ def _tell(member: Member) -> None:
     print(f"  {kept}, validation loss {member.loss:.4g}" if len(member.held) else f"  {kept}", flush=True)
 
 
+def tell_trained(members: list[Member], interrupted: bool, seconds: float) -> str:
+    """Tell what was trained, how long; gives it in words."""
+    updates = sum(member.n_updates for member in members)
+    backend = next(member.model.backend_ for member in members if member.model is not None)
+    print("interrupted: the model is kept as far as it was trained\n" * interrupted, end="")
+    trained = f"{counted(len(members), 'network')}, {counted(updates, 'update')}, in {seconds:.1f} s"
+    print(f"trained {trained} on the backend {backend}")
+    return trained
+
+
 def finish(source: Source, fitted: Fitted, out: str, task: str, seconds: float, how: str) -> None:
     """Tell how good the model is, and write it."""
     model, members = fitted.model, fitted.members
     assert isinstance(source.features, Table)
     target, (rows, output) = fitted.encoding.row_target, fitted.out_of_fold
-    updates = sum(member.n_updates for member in members)
-    backend = next(member.model.backend_ for member in members if member.model is not None)
-    print("interrupted: the model is kept as far as it was trained\n" * fitted.interrupted, end="")
-    trained = f"{counted(len(members), 'network')}, {counted(updates, 'update')}, in {seconds:.1f} s"
-    print(f"trained {trained} on the backend {backend}")
+    trained = tell_trained(members, fitted.interrupted, seconds)
     where = f"{counted(len(rows), 'row')} that a network did not see"
     if not len(rows):
         where, rows = "the training rows", np.arange(len(fitted.y))
@@ -144,7 +153,8 @@ def finish(source: Source, fitted: Fitted, out: str, task: str, seconds: float, 
     report = Report(target, fitted.y[rows], output)
     print(f"on {where}: {report.in_line()} ({report.baseline()})")
     if len(fitted.out_of_fold[0]) and len(members) > 1:
-        print(_spread(fitted))
+        held = [(fitted.y[member.held], member.output) for member in members if member.output is not None]
+        print(spread_line(target, held))
     for line in report.details():
         print(line)
     for note in twice(source.features, members):

@@ -26,15 +26,16 @@ from fastnn.cli.ranks import check_together, one_seed, ranks
 from fastnn.cli.recipe import Recipe, choose_recipe
 from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
 from fastnn.cli.series_prepare import prepare_series
-from fastnn.cli.streams import is_streamed
+from fastnn.cli.streams import check_options, is_streamed
 from fastnn.cli.table_report import check_report, check_table, summary_metadata, write_training_report
 from fastnn.cli.tabular import takes_recipe, train_recipe
 from fastnn.cli.texts import check_texts, in_words, text_network
+from fastnn.cli.workers import check_one
 from fastnn.layers import Dense
 from fastnn.metrics.names import MetricName
 from fastnn.models.checkpoints import check_request, seed_of
 from fastnn.schedules import CosineDecay
-from fastnn.tables import Reading
+from fastnn.tables import Reading, Table
 from fastnn.tables.features import Pixels
 from fastnn.tables.series import SeriesFeatures
 from fastnn.tables.target import Classes
@@ -62,10 +63,16 @@ def _train(arguments: argparse.Namespace, watch: Any, job: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = one_seed(job, _seed(arguments))
     if is_streamed(arguments):
+        from fastnn.cli.stream_recipe import train_stream_recipe
         from fastnn.cli.stream_train import prepare_stream, recipe_of
 
+        check_options(arguments)
+        if takes_recipe(arguments, True):
+            check_together(job, arguments.time_limit)
+            return train_stream_recipe(arguments, seed)
+        check_one(arguments)
         streamed = prepare_stream(arguments, seed)
-        arguments.optimizer, arguments.network = arguments.optimizer or "adam", "mlp"
+        arguments.optimizer, arguments.network = arguments.optimizer or "adam", arguments.network or "mlp"
         recipe = recipe_of(arguments, streamed)
         return _fit(streamed.sized(recipe.batch_size), arguments, recipe, watch, seed)
     texts = arguments.text or []
@@ -79,9 +86,10 @@ def _train(arguments: argparse.Namespace, watch: Any, job: Any) -> bool:
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
     if arguments.report:
         check_table(source.features)
-    if takes_recipe(arguments, source.features):
+    if takes_recipe(arguments, isinstance(source.features, Table)):
         check_together(job, arguments.time_limit)
         return train_recipe(source, arguments, seed)
+    check_one(arguments)
     arguments.optimizer = arguments.optimizer or "adam"
     prepared = prepare_series(source, arguments) if arguments.window else prepare(source, arguments, seed)
     arguments.network = arguments.network or default_network(prepared.n_steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
+from dataclasses import replace
 
 import fastnn
 from fastnn._base.reprs import counted
@@ -13,6 +14,7 @@ from fastnn.cli.data import read_source, reading_options, require_target
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import describe, usable_rows
 from fastnn.cli.tabular import finish
+from fastnn.cli.workers import workers
 from fastnn.tables import Reading, Table
 from fastnn.tables.target import Classes
 from fastnn.tabular import Options, make_ready
@@ -40,7 +42,9 @@ def tune(arguments: argparse.Namespace) -> int:
     plan = Plan(arguments.trials, arguments.sampler, arguments.epochs, arguments.resume, arguments.trials_out)
     print(f"search: {counted(plan.trials, 'trial')}, sampler {plan.sampler}, seed {options.seed}", flush=True)
     began = time.perf_counter()
-    tuned = tune_ready(ready, options, plan, lambda line: print(f"  {line}", flush=True))
+    with workers(arguments) as executor:
+        options = replace(options, executor=executor)
+        tuned = tune_ready(ready, options, plan, lambda line: print(f"  {line}", flush=True))
     how = f"{counted(plan.trials, 'trial')}, sampler {plan.sampler}, seed {options.seed}"
     finish(source, tuned.fitted, arguments.out, task, time.perf_counter() - began, how)
     written = arguments.trials_out or arguments.resume

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fastnn.cli.table_options import workers_option
 from fastnn.cli.values import real, whole
 
 TRIALS_OUT_HELP = (
@@ -43,6 +44,7 @@ def add(
     p.add_argument(
         "--seed", type=whole(low=0), help="fixes everything random; default: drawn, and printed; with --resume 0"
     )
+    workers_option(p)
     for each in more:
         each(p)
     p.add_argument("--out", default="model.safetensors", metavar="FILE", help="default: model.safetensors")

@@ -86,6 +86,13 @@ def class_weight(text: str) -> Any:
     return parse_weights(text)
 
 
+@_checked
+def workers(text: str) -> Any:
+    from fastnn.cli.workers import parse_workers
+
+    return parse_workers(text)
+
+
 def named(module: str) -> Callable[[str], str]:
     def check(name: str) -> str:
         import importlib

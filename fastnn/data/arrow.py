@@ -43,6 +43,7 @@ class ParquetFile:
         dataset = pyarrow_dataset()
         import pyarrow
 
+        self.file = file
         self.fragment = dataset.ParquetFileFormat().make_fragment(file.path, pyarrow.fs.LocalFileSystem())
         self.schema = self.fragment.physical_schema
         self.options = {
@@ -54,6 +55,9 @@ class ParquetFile:
         }
         groups = self.fragment.metadata
         self.rows = [groups.row_group(place).num_rows for place in range(groups.num_row_groups)]
+
+    def __reduce__(self) -> Any:
+        return ParquetFile, (self.file,)  # Arrow's own parts cannot be sent to other processes
 
     def count(self, place: int, filters: Any) -> int:
         """Rows of a group that a filter leaves."""
@@ -191,7 +195,8 @@ class Tables(Source):
 
     @property
     def row_bytes(self) -> int:  # type: ignore[override]
-        return 8 * max(1, len(self.encoder.columns))
+        encoded = 4 * self.encoder.encoding.features.width if isinstance(self.encoder, TableEncoder) else 0
+        return max(8 * max(1, len(self.encoder.columns)), encoded)
 
     @property
     def has_targets(self) -> bool:
@@ -206,10 +211,14 @@ class Tables(Source):
         number, place = self.places[group]
         return f"{self.files[number].path}, row group {place + 1}"
 
+    def check(self, group: int) -> None:
+        """``ValueError`` where the file of a group is no more what it was."""
+        self.files[self.places[group][0]].check()
+
     def table(self, group: int, columns: Sequence[str], mask: np.ndarray | None = None) -> Any:
         """Columns of a group as an Arrow table, after a look that its file is what it was."""
+        self.check(group)
         number, place = self.places[group]
-        self.files[number].check()
         try:
             found = self.opened[number].read(place, columns, self.filters)
         except (OSError, ValueError) as error:

@@ -18,6 +18,7 @@ from fastnn.tables.parquet import table_of_arrow
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Table, Text, with_gaps
 from fastnn.tables.target import Classes, as_numbers
+from fastnn.tables.texts import TextFeatures
 
 FLOAT = np.dtype(np.float32)
 PLAIN = {f"{sign}int{bits}": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -96,7 +97,7 @@ class TableEncoder:
         self.knows_all = knows_all
         self.encoding, self.weight, self.class_weights = encoding, weight, class_weights
         self.dtype = dtype
-        if not isinstance(encoding, Encoding) or not isinstance(encoding.features, TableFeatures):
+        if not isinstance(encoding, Encoding) or not isinstance(encoding.features, TableFeatures | TextFeatures):
             what = "images" if isinstance(getattr(encoding, "features", None), Pixels) else repr(encoding)
             raise TypeError(f"a stream takes the Encoding of a table's rows, got {what}")
         self.target = encoding.row_target.name if target else None
@@ -125,7 +126,7 @@ class TableEncoder:
         try:
             rows = self.table(table, where)
             encoded = self.encoding.features.encode(rows)
-            y = None if self.target is None else self._target(rows)
+            y = None if self.target is None else self.target_of(rows)
         except ValueError as error:
             raise ValueError(str(error) if where in str(error) else f"{where}: {error}") from None
         x = encoded if isinstance(encoded, list) else [encoded]
@@ -136,7 +137,8 @@ class TableEncoder:
             weight = each if weight is None else weight * each
         return Arrays(tuple(x), y, weight)
 
-    def _target(self, rows: Table) -> np.ndarray:
+    def target_of(self, rows: Table) -> np.ndarray:
+        """The encoded target of raw rows, ``(n,)``; ``ValueError`` for gaps and classes that nobody knows."""
         target = self.encoding.row_target
         column = rows.columns[target.name]
         if isinstance(target, Classes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,14 +15,23 @@ from fastnn.data.files import check_dataset, find_files, listed
 from fastnn.data.passes import Part
 from fastnn.data.survey import Moments, Survey, survey
 from fastnn.data.tables import expression
-from fastnn.tables import Encoding, FeatureOptions, choose_task, fit_classes, fit_quantity
+from fastnn.tables import (
+    Encoding,
+    FeatureOptions,
+    TextOptions,
+    choose_task,
+    fit_classes,
+    fit_quantity,
+    fit_texts,
+)
 from fastnn.tables.columns import NumberFeature
 from fastnn.tables.features import Feature, TableFeatures
 from fastnn.tables.fit import CONSTANT, EMPTY, fit_columns, fit_text
 from fastnn.tables.numerals import GAPS
 from fastnn.tables.pieces import TINY, PieceFeature
-from fastnn.tables.table import Numbers, Text, settle
-from fastnn.tables.target import Classes, Target
+from fastnn.tables.table import Numbers, Table, Text, settle
+from fastnn.tables.target import Classes, Target, as_numbers
+from fastnn.tables.texts import TextFeatures
 
 TASKS = ("classify", "regress")
 
@@ -127,27 +136,47 @@ def learn(
     columns: Sequence[str],
     target: str,
     task: str | None,
-    options: FeatureOptions,
+    options: FeatureOptions | Callable[[Table], FeatureOptions],
     part: Part | None = None,
     n_rows: int = 0,
+    texts: Sequence[str] = (),
+    how: TextOptions | None = None,
 ) -> Learned:
-    """Look at all rows, or at a part of them, and fit encodings."""
-    found = survey(tables, columns, target, part, n_rows=n_rows)
+    """Look at all rows, or at a part of them, and fit encodings.
+
+    ``options`` may be a function of the sample of the columns to learn from. The words of ``texts`` are those of the
+    sample, read ``how`` it says.
+    """
+    found = survey(tables, columns, target, part, n_rows=n_rows, texts=texts)
     task, reason, made = _target(found, target, task)
+    if not isinstance(options, FeatureOptions):
+        options = options(found.sample.without(target))
     features: list[Feature] = []
     notes: dict[str, list[str]] = {}
-    for name in columns:
+    for name in (name for name in columns if name not in texts):
         feature, note = _feature(found, name, options)
         if note:
             notes.setdefault(note, []).append(name)
         if feature.width:
             features.append(feature)
     told = [f"{listed(names)}: {note}" for note, names in notes.items()]
-    if not features:
+    if not features and not texts:
         raise ValueError(
             f"{tables.name} has no column to learn from besides the target" + "".join(f"; {n}" for n in told)
         )
-    return Learned(Encoding(TableFeatures(features), made), task, reason, told, found)
+    inputs = TableFeatures(features) if features else None
+    if inputs is not None and not texts:
+        return Learned(Encoding(inputs, made), task, reason, told, found)
+    raw = Table({name: found.sample.columns[name] for name in texts}, tables.name)
+    words, said = fit_texts(raw, texts, how or TextOptions())
+    return Learned(Encoding(TextFeatures(words.texts, inputs), made), task, reason, [*said, *told], found)
+
+
+def sample_of(learned: Learned) -> Table:
+    """The rows of the sample as the encoding takes them, with the target."""
+    numbers = [*learned.encoding.features.number_columns()]
+    columns = learned.survey.sample.columns
+    return Table({n: (as_numbers(c) or c) if n in numbers else c for n, c in columns.items()}, "the sample")
 
 
 def _target(found: Survey, name: str, task: str | None) -> tuple[str, str, Target]:

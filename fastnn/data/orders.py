@@ -40,7 +40,13 @@ def keyed_places(seed: int, stream: int, epoch: int, first: int, count: int) -> 
     return places
 
 
-def held_out(seed: int, share: float, first: int, count: int) -> np.ndarray:
-    """Which of the rows ``first .. first + count - 1`` of the data are held out, ``(count,)`` bool."""
-    found: np.ndarray = words(seed, HELD_OUT, 0, first, count) < min(round(share * 2**32), 2**32 - 1)
-    return found
+def held_out(seed: int, share: float, first: int, count: int, low: float = 0.0) -> np.ndarray:
+    """Which of the rows ``first .. first + count - 1`` of the data are held out, ``(count,)`` bool.
+
+    They are those whose numbers, drawn from [0, 1), lie in ``[low, low + share)``: so shares side by side are folds.
+    """
+    drawn, high = words(seed, HELD_OUT, 0, first, count), round((low + share) * 2**32)
+    if not low:
+        high = min(high, 2**32 - 1)
+    found: np.ndarray = drawn >= np.uint32(min(round(low * 2**32), 2**32 - 1))
+    return found & (drawn < np.uint32(high)) if high < 2**32 else found

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastnn._base.portions import Portion
 from fastnn.data.batches import Batches
-from fastnn.data.orders import GROUPS, ROWS, held_out, keyed_order, keyed_places
+from fastnn.data.orders import BLOCK, GROUPS, ROWS, held_out, keyed_order, keyed_places
 from fastnn.data.rooms import Room
 from fastnn.data.sources import Arrays, Parts, Source
 
@@ -24,16 +24,28 @@ WINDOW_BYTES = 2**26  # of rows as they are read, where the user says no window
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the rows, by a keyed draw: those held out, or all others."""
+    """Some of the rows, by a keyed draw: those held out, or all others. Other parts begin at another ``low``."""
 
     seed: int
     share: float
     is_held_out: bool
+    low: float = 0.0
+
+    @property
+    def marks(self) -> list[Any]:
+        """What tells it from another one."""
+        return [self.seed, self.share, self.is_held_out, *([self.low] if self.low else [])]
 
     def mask(self, first: int, count: int) -> np.ndarray:
         """Which of the rows ``first ..`` of the data belong to it, ``(count,)`` bool."""
-        found = held_out(self.seed, self.share, first, count)
+        found = held_out(self.seed, self.share, first, count, self.low)
         return found if self.is_held_out else ~found
+
+    def mask_of(self, numbers: np.ndarray) -> np.ndarray:
+        """Which of the rows of these numbers in the data, from 0 and in order, belong to it, ``(n,)`` bool."""
+        blocks, places = np.divmod(numbers, BLOCK)
+        found = [self.mask(int(block) * BLOCK, BLOCK)[places[blocks == block]] for block in np.unique(blocks)]
+        return np.concatenate(found) if found else np.empty(0, bool)
 
 
 @dataclass(frozen=True)

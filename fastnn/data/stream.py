@@ -102,7 +102,7 @@ class Stream(GivesPortions):
     def digest(self) -> int:
         how = self.how
         told: list[Any] = [how.batch_size, how.window, how.shuffle, how.seed, how.shard]
-        told += [None if how.part is None else [how.part.seed, how.part.share, how.part.is_held_out]]
+        told += [None if how.part is None else how.part.marks]
         if isinstance(self.source, Source):
             told += [self.source.marks, self._rows.tolist()]
         return zlib.crc32(json.dumps(told, default=str).encode())

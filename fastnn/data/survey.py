@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.random import words
+from fastnn._base.reprs import counted
 from fastnn.data.arrow import Tables, kind_of
 from fastnn.data.orders import SAMPLED
 from fastnn.data.passes import Part
@@ -94,12 +95,14 @@ class Survey:
     Attributes
     ----------
     n_rows : that were looked at.
+    numbers : ``(m,)``, the number in the data, from 0, of each row of the sample.
     """
 
     n_rows: int
     moments: dict[str, Moments]
     counts: dict[str, Counts]
     sample: Table
+    numbers: np.ndarray
 
     def numbers_of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """The different numbers of a column that was counted as such, and the rows of each."""
@@ -110,19 +113,29 @@ class Survey:
 
 
 def survey(
-    source: Tables, columns: Sequence[str], target: str, part: Part | None = None, seed: int = 0, n_rows: int = 0
+    source: Tables,
+    columns: Sequence[str],
+    target: str,
+    part: Part | None = None,
+    seed: int = 0,
+    n_rows: int = 0,
+    texts: Sequence[str] = (),
 ) -> Survey:
-    """Look at these columns and the target of all rows, or of a part of them, ``n_rows``."""
-    how = reading_of(source, columns, target)
+    """Look at these columns and the target of all rows, or of a part of them, ``n_rows``.
+
+    Nobody counts the values of ``texts``, columns that are read word by word.
+    """
+    how = reading_of(source, columns, target, texts)
     moments: dict[str, Moments] = {}
     counts: dict[str, Counts] = {}
     parts: dict[str, list[Column]] = {}
+    places: list[np.ndarray] = []
     share = min(1.0, SAMPLE / max(1, n_rows or int(source.rows.sum())))
     first = seen = 0
     for group, rows in enumerate(source.rows.tolist()):
         mask = None if part is None else part.mask(first, rows)
         drawn = words(seed, SAMPLED, 0, first, rows) < share * 2**32
-        first += rows
+        place, first = first, first + rows
         if mask is not None:
             drawn = drawn[mask]
         if not len(drawn):
@@ -130,18 +143,30 @@ def survey(
         where = source.where(group)
         table = table_of_arrow(where, where, source.table(group, [*columns, target], mask), how)
         chosen = np.flatnonzero(drawn)
+        places.append(place + (chosen if mask is None else np.flatnonzero(mask)[chosen]))
         seen += len(table)
         for name, column in table.columns.items():
             if isinstance(column, Numbers):
+                _check_finite(where, name, column.values)
                 moments.setdefault(name, Moments()).add(column.values)
-            else:
+            elif name not in texts:
                 counts.setdefault(name, Counts()).add(column)
             parts.setdefault(name, []).append(column.take(chosen))
         values = table.columns[target]
         if isinstance(values, Numbers):
             _count_numbers(counts.setdefault(target, Counts()), values)
     sample = Table({name: joined(columns) for name, columns in parts.items()}, source.name)
-    return Survey(seen, moments, counts, sample)
+    return Survey(seen, moments, counts, sample, np.concatenate(places))
+
+
+def _check_finite(where: str, name: str, values: np.ndarray) -> None:
+    """``ValueError`` for an infinite number, with its place; NaN is a gap."""
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        raise ValueError(
+            f"{where}: column {name!r} is infinite in {counted(len(infinite), 'row')}, the first of them row "
+            f"{infinite[0] + 1}; write a number, or nothing for a gap"
+        )
 
 
 def _count_numbers(counts: Counts, column: Numbers) -> None:
@@ -150,12 +175,12 @@ def _count_numbers(counts: Counts, column: Numbers) -> None:
     counts.add(Text(np.repeat(np.arange(len(values)), rows), tuple(map(repr, values.tolist()))))
 
 
-def reading_of(source: Tables, columns: Sequence[str], target: str) -> Reading:
+def reading_of(source: Tables, columns: Sequence[str], target: str, words: Sequence[str] = ()) -> Reading:
     """How raw columns are read before anything is known of them: text stays text."""
     others = [name for name in columns if kind_of(source.schema.field(name).type) != "numbers"]
     is_text = kind_of(source.schema.field(target).type) != "numbers"
     texts = [*others, *([target] if is_text else [])]
-    return Reading(texts, keep=[*columns, target], verbatim=[target] if is_text else [])
+    return Reading(texts, keep=[*columns, target], verbatim=[*words, *([target] if is_text else [])])
 
 
 def joined(columns: Sequence[Column]) -> Column:

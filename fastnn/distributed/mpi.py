@@ -19,6 +19,7 @@ import numpy as np
 
 from fastnn._base.arguments import number
 from fastnn._engine.distribution import Comm, Wanted
+from fastnn.distributed import launched
 from fastnn.errors import DistributedError, DistributedTimeout
 
 MESSAGE, DATA = 11, 12  # tags
@@ -114,6 +115,7 @@ class MPIComm(Comm):
         """See :class:`fastnn.distributed.Comm`."""
         sys.stdout.flush()
         sys.stderr.flush()
+        launched.tell_end()
         self.comm.Abort(code)
 
     def _unfinished(self, requests: Sequence[Any], whose: Sequence[int]) -> list[int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn import _kernels
 from fastnn._base.arguments import shown
 from fastnn._engine import bookmark
 from fastnn._engine.distribution import Distribution
@@ -16,6 +17,9 @@ from fastnn.models.checkpoints import described_optimizer
 from fastnn.models.description import describe
 from fastnn.models.resuming import comparable
 from fastnn.models.texts import as_text_has
+
+ROUNDING = "the rounding of kernels (FASTNN_ISA=portable everywhere makes it one)"
+HOW = {"fused": "fused multiply-add", "portable": "that of portable kernels"}
 
 if TYPE_CHECKING:
     from fastnn._engine.fit import Fit
@@ -81,4 +85,10 @@ def check(distribution: Distribution, fit: Fit) -> None:
     if distribution.comm.size == 1:  # a look at all data would be for nothing
         return
     told = {"the backend": fit.trainer.backend.__name__.rpartition(".")[2], **bookmark.what_trains(fit)}
+    told |= {ROUNDING: HOW[_kernels.rounding("cython")]} if fit.trainer.backend is _native() else {}
     distribution.check_same(told | {"validation": fit.validate is not None})
+
+
+def _native() -> Any:
+    """The native backend, None where it is not there."""
+    return None if _kernels.why_not("cython") else _kernels.load("cython")

@@ -264,12 +264,12 @@ class Bag:
             return
         member.kept = best.epoch if best.weights else model.epoch - 1
         member.n_epochs, member.n_updates, member.loss = model.epoch, model.step, float(best.loss)
-        _zero_untrained(model, self.rows.take(member.learns), self.n_ids)
+        zero_untrained(model, self.rows.take(member.learns), self.n_ids)
         if len(held):
             member.output = model.predict(held.x)
 
 
-def _zero_untrained(model: Model, learned: Rows, n_ids: Sequence[int | None]) -> None:
+def zero_untrained(model: Model, learned: Rows, n_ids: Sequence[int | None]) -> None:
     """Vectors of codes that no row had are zero, and not the random ones that they began as."""
     for layer in model.layers:
         if isinstance(layer, Embedding):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from fastnn import _kernels
+
 TESTS = Path(__file__).parents[1]
 MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
 
@@ -105,6 +107,54 @@ def test_ranks_that_differ_are_told_so_at_the_start(what, words):
     assert done.stderr.count("Traceback") == 1
 
 
+def on_sets(*sets, words=("resumed",)):
+    """A finished job with a process of each of these instruction sets."""
+    command = [MPIEXEC]
+    for isa in sets:
+        process = [sys.executable, str(TESTS / "mpi_job.py"), *map(str, words)]
+        command += [*([":"] if len(command) > 1 else []), "-n", "1", "-env", "FASTNN_ISA", isa, *process]
+    env = {**os.environ, "PYTHONPATH": str(TESTS.parent), "FASTNN_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, check=False)
+
+
+def instruction_sets():
+    """Those that run here, the fused ones and others."""
+    if _kernels.why_not("cython") is not None:
+        pytest.skip("the native backend is not there")
+    runs = [name for name, _, is_here in _kernels.load("cython").isas() if is_here]
+    return [name for name in runs if name != "portable"], runs
+
+
+def test_ranks_of_several_instruction_sets_have_the_bits_of_one(tmp_path):
+    fused, _ = instruction_sets()
+    if len(fused) < 2:
+        pytest.skip(f"of the instruction sets with equal bits this processor has {', '.join(fused) or 'none'} alone")
+    whole = lines(job(1, "resumed", tmp_path / "one.safetensors", FASTNN_ISA=fused[0]))
+    assert lines(on_sets(*fused, words=("resumed", tmp_path / "all.safetensors"))) == whole
+    assert lines(on_sets(*fused[::-1], words=("resumed", tmp_path / "turned.safetensors"))) == whole
+
+
+@pytest.mark.long
+def test_portable_ranks_are_alike(tmp_path):
+    """Portable kernels have no fused multiply-add, and bits of their own."""
+    if "portable" not in instruction_sets()[1]:
+        pytest.skip("portable kernels are of x86-64")
+    alone = lines(job(1, "resumed", tmp_path / "one.safetensors", FASTNN_ISA="portable"))
+    assert lines(on_sets("portable", "portable", words=("resumed", tmp_path / "two.safetensors"))) == alone
+
+
+def test_ranks_that_round_otherwise_are_refused(tmp_path):
+    fused, runs = instruction_sets()
+    if "portable" not in runs:
+        pytest.skip("portable kernels are of x86-64")
+    for isa in fused[:1]:
+        done = on_sets(isa, "portable", words=("resumed", tmp_path / "mixed.safetensors"))
+        assert done.returncode != 0
+        assert "ranks differ in the rounding of kernels (FASTNN_ISA=portable everywhere makes it one)" in done.stderr
+        assert "rank 0 has fused multiply-add, and rank 1 that of portable kernels" in done.stderr
+        assert not (tmp_path / "mixed.safetensors").exists()
+
+
 def test_more_ranks_than_shards_are_refused():
     done = job(3, "bandwidth", 8, 1, JOB_SHARDS="2")
     assert done.returncode != 0
@@ -148,3 +198,21 @@ def test_a_command_without_shards_is_refused_on_several_processes(tmp_path):
     )
     assert done.returncode != 0
     assert "give --shards 16" in done.stderr
+
+
+@pytest.mark.long
+def test_workers_of_a_job_train_the_networks_of_a_table(tmp_path):
+    import fastnn
+
+    rows = "".join(f"{i % 17},{i % 5},{'yes' if i % 17 > 8 else 'no'}\n" for i in range(300))
+    (tmp_path / "a.csv").write_text("a,b,y\n" + rows)
+    words = ["train", tmp_path / "a.csv", "--target", "y", "--cv", 2, "--seed", 1, "--out"]
+    found, told = [], {**os.environ, "PYTHONPATH": str(TESTS.parent)}
+    starts = [[sys.executable], [MPIEXEC, "-n", "3", sys.executable, "-m", "mpi4py.futures"]]
+    for n, (start, more) in enumerate(zip(starts, ([], ["--workers", "mpi"]), strict=True)):
+        out = tmp_path / f"{n}.safetensors"
+        command = [*start, "-m", "fastnn", *map(str, words), str(out), *more]
+        done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        found.append(fastnn.load(out).get_weights())
+    assert all((a == b).all() for a, b in zip(*found, strict=True))

@@ -16,8 +16,7 @@ from executors import Inline, assert_same
 from models import model_of, regression
 
 import fastnn
-from fastnn import BackendError, Input, Sequential, callbacks, layers
-from fastnn._workers import worker
+from fastnn import BackendError, Input, Sequential, _kernels, callbacks, layers
 
 
 class Kill(callbacks.Callback):
@@ -168,7 +167,7 @@ UNFIT = {
 
 @pytest.mark.parametrize("kind", UNFIT)
 def test_a_worker_that_would_train_otherwise_is_refused_by_name(kind, rng):
-    if kind == "rounding" and worker._rounding("cython") != "fused":
+    if kind == "rounding" and _kernels.rounding("cython") != "fused":
         pytest.skip("this machine has no fused multiply-add")
     change, words = UNFIT[kind]
     models = models_of()

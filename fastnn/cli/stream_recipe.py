@@ -1,0 +1,93 @@
+"""``fastnn train`` on rows that are read while they train, with nothing said of the network: the recipe of tables."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastnn._base.reprs import counted
+from fastnn.cli.prepare import class_weights_of
+from fastnn.cli.report import Report
+from fastnn.cli.stream_report import summary_metadata_of, write_fitted_report
+from fastnn.cli.streams import opened, tell_task
+from fastnn.cli.tabular import networks_line, spread_line, tell_member, tell_trained
+from fastnn.cli.workers import workers
+from fastnn.data.arrow import Tables
+from fastnn.data.encoding import Learned, learn
+from fastnn.tables import FeatureOptions, Table
+from fastnn.tables.target import Classes, Quantity
+from fastnn.tabular import Options
+from fastnn.tabular.choices import Choice, Preset, choose
+from fastnn.tabular.fitting import pieces_for
+from fastnn.tabular.streamed import StreamFitted, fit_stream
+
+
+def train_stream_recipe(arguments: argparse.Namespace, seed: int) -> bool:
+    """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
+    with workers(arguments) as executor:  # which are to be had, or refused, before the work
+        return _train(arguments, seed, executor)
+
+
+def _train(arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
+    tables, columns = opened(arguments)
+    learned, choice = _learned(arguments, tables, columns, seed)
+    tell_task(learned)
+    target = learned.encoding.row_target
+    sampled = target.encode(learned.survey.sample.columns[target.name])
+    weights = class_weights_of(arguments, target, sampled)
+    print(networks_line(choice, learned.encoding.features.width, target.n_out, seed), flush=True)
+    began = time.perf_counter()
+    limit, backend = arguments.time_limit, arguments.backend
+    options = Options(seed=seed, time_limit=limit, backend=backend, n_folds=arguments.cv, executor=executor)
+    fitted = fit_stream(tables, learned, choice, options, weights, tell_member)
+    preset = f"preset {arguments.preset or 'default'}, seed {seed}"
+    _finish(arguments.out, tables, learned, fitted, time.perf_counter() - began, preset)
+    if arguments.report:
+        write_fitted_report(arguments.report, tables, learned, fitted, class_weights=weights, seed=seed)
+    return fitted.interrupted
+
+
+def _learned(arguments: argparse.Namespace, tables: Tables, columns: list[str], seed: int) -> tuple[Learned, Choice]:
+    """What a pass over the rows finds, and the networks that follow from it."""
+    n_rows = int(tables.rows.sum())
+    preset: Preset = arguments.preset or "default"
+    of_any = choose(preset, n_rows, True, seed)
+
+    def how(sample: Table) -> FeatureOptions:
+        return FeatureOptions(pieces_for(sample, of_any.pieces), of_any.most_one_hot, dates=True)
+
+    learned = learn(tables, columns, arguments.target, arguments.task, how, n_rows=n_rows)
+    target = learned.encoding.row_target
+    moments = learned.survey.moments.get(target.name)
+    if isinstance(target, Quantity) and moments is not None:
+        target = replace(target, limits=(moments.low, moments.high))
+        learned = replace(learned, encoding=replace(learned.encoding, target=target))
+    choice = choose(preset, n_rows, isinstance(target, Classes), seed)
+    if arguments.cv:
+        choice = replace(choice, n_members=arguments.cv, n_folds=arguments.cv)
+    return learned, choice
+
+
+def _finish(out: str, tables: Tables, learned: Learned, fitted: StreamFitted, seconds: float, how: str) -> None:
+    """Tell how good the model is, and write it."""
+    model, encoding = fitted.model, fitted.encoding
+    trained = tell_trained(fitted.members, fitted.interrupted, seconds)
+    target, (y, output) = encoding.row_target, fitted.out_of_fold
+    report, where = Report(target, y, output), f"{counted(len(y), 'row')} that a network did not see"
+    print(f"on {where}: {report.in_line()} ({report.baseline()})")
+    told = [member.output for member in fitted.members if member.output is not None]
+    if len(told) > 1:
+        print(spread_line(target, zip(fitted.y, told, strict=True)))
+    for line in report.details():
+        print(line)
+    words: dict[str, Any] = {
+        "data": f"{tables.name}, {counted(learned.survey.n_rows, 'row')}, task {learned.task}",
+        "training": f"{trained}, {how}",
+        f"on {where}": report.in_line(),
+    }
+    model.save(out, replace(encoding, trained=words).metadata() | summary_metadata_of(learned, np.asarray(output)))
+    print(f"wrote {out}", flush=True)
