@@ -26,7 +26,7 @@ static int64_t flat_two(const product *g) { return flat_columns(g, 2); }
 static int64_t flat_three(const product *g) { return flat_columns(g, 3); }
 
 /* c (width) += a[0] * b[0] + ... of so many rows of B. */
-INLINE void add_rows(const product *g, const real *a, const real *b, int64_t width, const int rows) {
+INLINE void sum_rows_of_b(const product *g, const real *a, const real *b, int64_t width, const int rows) {
     real *c = g->c;
     const real *row[ROWS_TOGETHER];
     vf number[ROWS_TOGETHER];
@@ -49,8 +49,8 @@ static int64_t long_row(const product *g) {
     int64_t k = g->k;
     for (int64_t j = 0; j < width; j += LANES) vf_store(g->c + j, g->start ? vf_load(g->start + j) : vf_zero());
     for (; k >= ROWS_TOGETHER; k -= ROWS_TOGETHER, a += ROWS_TOGETHER * g->a_column, b += ROWS_TOGETHER * g->b_row)
-        add_rows(g, a, b, width, ROWS_TOGETHER);
-    for (; k; k--, a += g->a_column, b += g->b_row) add_rows(g, a, b, width, 1);
+        sum_rows_of_b(g, a, b, width, ROWS_TOGETHER);
+    for (; k; k--, a += g->a_column, b += g->b_row) sum_rows_of_b(g, a, b, width, 1);
     return width;
 }
 
