@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class Fitted:
     model : takes encoded rows; the mean of all members.   encoding : makes them of raw ones.
     members : the networks.   y : ``(n,)`` encoded target of all rows.
     out_of_fold : rows that a member never saw, ``(m,)``, in order, and what those members say of them, ``(m, n_out)``.
-    interrupted : whether Ctrl-C ended the training.
+    interrupted : whether Ctrl-C ended the training.   notes : what a user should know of the columns.
     """
 
     model: Model
@@ -111,6 +111,7 @@ class Fitted:
     y: np.ndarray
     out_of_fold: tuple[np.ndarray, np.ndarray]
     interrupted: bool
+    notes: list[str] = field(default_factory=list)
 
 
 def fit_table(table: Table, column: Column, name: str, options: Options = Options()) -> Fitted:
@@ -212,7 +213,7 @@ def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted
     model = joined(models, parts or None)
     model.backend = options.backend
     model.compile("adam", ends(target)[1], metrics=["accuracy" if isinstance(target, Classes) else "r2"])
-    return Fitted(model, ready.encoding, members, rows.y, out_of_fold(members), interrupted)
+    return Fitted(model, ready.encoding, members, rows.y, out_of_fold(members), interrupted, ready.notes)
 
 
 def _check(options: Options, n: int) -> None:
