@@ -21,6 +21,7 @@ from fastnn.tabular import Fitted, Member, Options, Ready, make_ready
 from fastnn.tabular import train as train_members
 from fastnn.tabular.fitting import FEWEST_ROWS
 from fastnn.tabular.report import score, summary_of
+from fastnn.tabular.report.balance import imbalance
 from fastnn.tabular.report.scoring import spread_of
 
 OF_ONE_NETWORK = (
@@ -73,6 +74,8 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     for note in (*ready.notes, *hints(source.features)):
         print(f"note: {note}")
     weights = class_weights_of(arguments, target, y)
+    if isinstance(target, Classes) and (unbalanced := imbalance(target, y, weights)["note"]):
+        print(f"note: {unbalanced}")
     if weights is not None:
         ready = replace(ready, rows=replace(ready.rows, weights=weights[y]))
     if len(y) < FEWEST_ROWS:

@@ -1,4 +1,4 @@
-"""The target of an estimator of raw tables: classes or numbers that every row has; errors count the rows and name one."""
+"""The target of an estimator of raw tables: classes or numbers that every row has; errors count rows and name one."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from fastnn.tables.target import Classes, Quantity, Target, fit_quantity
 from fastnn.tabular import Options, fit_table
 from fastnn.tabular.choices import Preset
 from fastnn.tabular.report import report_of
+from fastnn.tabular.report.balance import imbalance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,16 @@ class _Tabular(BaseEstimator):
         self.backend = backend
         self.choice = choice
 
-    def _fit(self, X: Any, column: Column, target: Target, sample_weight: Any, groups: Any, executor: Any) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        column: Column,
+        target: Target,
+        sample_weight: Any,
+        groups: Any,
+        executor: Any,
+        class_weights: np.ndarray | None = None,
+    ) -> Self:
         table = raw_table(self, X, None)
         if len(table) != len(column):
             raise ValueError(
@@ -77,7 +87,9 @@ class _Tabular(BaseEstimator):
         fitted = fit_table(table, column, target.name, options)
         self.model_, self.encoding_, self.target_ = fitted.model, fitted.encoding, target
         self.n_members_, self.notes_ = len(fitted.members), fitted.notes
-        self.report_ = report_of(fitted, table, seed=options.seed)
+        self.report_ = report_of(fitted, table, seed=options.seed, class_weights=class_weights)
+        if isinstance(target, Classes):
+            self.notes_ += [note] if (note := imbalance(target, fitted.y, class_weights)["note"]) else []
         self.out_of_fold_rows_ = fitted.out_of_fold[0]
         self._out_of_fold = fitted.out_of_fold[1]
         return self
@@ -196,11 +208,11 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         place = np.empty(len(labels), np.int64)
         place[order] = np.arange(len(labels))
         column = Text(place[codes].astype(np.int32), tuple(labels[i] for i in order))
-        weight = sample_weight
+        weight, by_class = sample_weight, None
         if self.class_weight is not None:
             by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[codes])
             weight = by_class[codes] * (1.0 if sample_weight is None else np.asarray(sample_weight))
-        return self._fit(X, column, Classes("target", labels), weight, groups, executor)
+        return self._fit(X, column, Classes("target", labels), weight, groups, executor, by_class)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, ``(n,)``.

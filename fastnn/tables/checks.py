@@ -23,7 +23,8 @@ DENSE = 2  # numbers from the least to the largest for each row, at most, of row
 MOST_DATES = 0.9  # of the texts that are looked at, which are dates for all to be called so
 MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 DATE = re.compile(
-    rf"\d{{1,4}}([./-])\d{{1,2}}\1\d{{1,4}}(?:[T ,].*)?|(?:[a-z]+,? )?\d{{1,2}}\.?[ -](?:{MONTHS})[a-z]*\.?,?[ -]\d{{2,4}}\b.*"
+    r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[T ,].*)?"
+    rf"|(?:[a-z]+,? )?\d{{1,2}}\.?[ -](?:{MONTHS})[a-z]*\.?,?[ -]\d{{2,4}}\b.*"
     rf"|(?:{MONTHS})[a-z]*\.? \d{{1,2}},? \d{{4}}\b.*",
     re.ASCII | re.IGNORECASE,
 )
@@ -75,12 +76,12 @@ def unread_dates_notes(columns: Mapping[str, Column]) -> list[str]:
 
     >>> from fastnn.tables import table_of_frame
     >>> unread_dates_notes(table_of_frame({"day": [f"{day}.3.2024" for day in range(1, 31)]}).columns)[0]
-    "column 'day': dates that are not read ('1.3.2024'), and count as categories; write them as year-month-day, 2024-05-31"
+    "column 'day': dates that are not read ('1.3.2024') and count as categories; write year-month-day, 2024-05-31"
     """
     found = {name: first for name, column in columns.items() if (first := _unread_date(column))}
     told = ", ".join(f"{shown(first)}" for first in list(found.values())[:3])
-    what = "and count as categories; write them as year-month-day, 2024-05-31"
-    return [f"{listed(list(found))}: dates that are not read ({told}), {what}"] if found else []
+    what = "and count as categories; write year-month-day, 2024-05-31"
+    return [f"{listed(list(found))}: dates that are not read ({told}) {what}"] if found else []
 
 
 def _unread_date(column: Column) -> str:

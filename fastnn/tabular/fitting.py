@@ -165,6 +165,8 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
     notes += column_notes(table, name, column)
     y = target.encode(column)
     x = features.encode(table)
+    if not any(np.ptp(part, axis=0).any() for part in (x if isinstance(x, list) else [x]) if part.size):
+        notes.append("no column is left to learn from: the model gives every row the same answer")
     scales = block_scales(features, x) if choice.balanced else None
     return Ready(Encoding(features, target), Rows(scaled(x, scales), y, options.weights), scales, choice, notes)
 

@@ -10,6 +10,7 @@ pandas = pytest.importorskip("pandas")
 from fastnn.sklearn import TabularClassifier, TabularRegressor  # noqa: E402
 from fastnn.tabular import Settings  # noqa: E402
 from fastnn.tabular.choices import Choice  # noqa: E402
+from fastnn.tabular.folds import folds  # noqa: E402
 
 FAST = Choice(Settings(hidden=(8,), epochs=2, batch_size=32), 1, 4, 8, 10)
 FRAME = pandas.DataFrame({"a": np.arange(60) % 7 + 0.5, "b": ["x", "y", "z"] * 20})
@@ -46,7 +47,7 @@ def test_one_class_is_named_plainly_and_no_rows_are_told():
 
 
 def test_negative_weights_are_refused():
-    with pytest.raises(ValueError, match="[Nn]egative"):
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
         TabularClassifier(choice=FAST).fit(FRAME, WORDS, sample_weight=-np.ones(60))
 
 
@@ -63,3 +64,30 @@ def test_a_row_that_is_no_dict_is_refused():
     for row in ([0.5, "x"], 3.0):
         with pytest.raises(TypeError, match="a row must be a dict of its values by column, got"):
             answer(row)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_a_rare_class_is_named_with_what_was_done(class_weight):
+    y = ["no"] * 57 + ["yes"] * 3
+    fitted = TabularClassifier(choice=FAST, class_weight=class_weight, random_state=0).fit(FRAME, y)
+    (note,) = [note for note in fitted.notes_ if note.startswith("'yes' has 3 of 60 rows (5.0 %)")]
+    assert ("by class weights" in note) == (class_weight is not None)
+    assert ("by class weights" in fitted.report_.imbalance["note"]) == (class_weight is not None)
+
+
+def test_a_table_that_says_nothing_is_told():
+    nothing = pandas.DataFrame({"a": [1.0] * 60, "b": [None] * 60})
+    fitted = TabularClassifier(choice=FAST, random_state=0).fit(nothing, WORDS)
+    assert "no column is left to learn from: the model gives every row the same answer" in fitted.notes_
+    assert len(set(fitted.predict(nothing))) == 1
+
+
+def test_the_first_fold_has_rows_of_a_class_that_few_have(rng):
+    for y in ([0] * 57 + [1] * 3, [0] * 3 + [1] * 57, [2, 1, 1, 1] + [0] * 60):
+        place = folds(5, 0, rng.permutation(y), True)
+        assert place.min() == 0
+        assert np.bincount(place).max() - np.bincount(place).min() <= 1
+    y = rng.permutation([0] * 3 + [1] * 57)
+    assert sorted(folds(5, 1, y, True)[y == 0]) == [0, 1, 2]
+    y = rng.permutation([1] * 3 + [0] * 57)
+    assert sorted(folds(5, 1, y, True)[y == 1]) == [0, 1, 2]
