@@ -39,7 +39,8 @@ class Best(Callback):
         self.weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        score = self.measure()
+        diverged = not np.isfinite((logs or {}).get("loss", 0.0))
+        score = np.inf if diverged else self.measure()
         if score < self.score:
             self.score, self.epoch, self.weights = score, epoch, self.model.get_weights()
         elif self._is_over(epoch):
@@ -67,8 +68,7 @@ def row_errors(classes: bool, output: np.ndarray, y: np.ndarray) -> np.ndarray:
     [0.375, 0.0]
     """
     if not classes or output.shape[-1] == 1:
-        with np.errstate(over="ignore"):  # of a network that has diverged: infinite, in its dtype, is never the best
-            made: np.ndarray = np.square(output[:, 0] - y.astype(output.dtype))
+        made: np.ndarray = (output[:, 0] - y) ** 2
         return made
     told = output[np.arange(len(y)), y.astype(np.int64)]
     found: np.ndarray = np.einsum("ij,ij->i", output, output) - 2.0 * told + 1.0
