@@ -16,6 +16,7 @@ from fastnn.tables.table import Column, Numbers, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
+from fastnn.tabular.calibrating import soften
 from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
@@ -209,6 +210,8 @@ def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted
     """What trained networks are together."""
     target, rows = ready.encoding.row_target, ready.rows
     parts = [member.share for member in members if member.share is not None]
+    if isinstance(target, Classes):
+        soften(members, rows)
     models = [member.model for member in members if member.model is not None]
     for model in models:
         fold_scales(model, ready.scales)
