@@ -97,13 +97,14 @@ class Fitted:
     ----------
     encoding : how raw rows become inputs, and outputs predictions.
     y : encoded targets of the rows it was trained on.
+    notes : what a user should know of the columns, sentences.
 
     Attributes
     ----------
     model : takes encoded rows; the mean of all members.   encoding : makes them of raw ones.
     members : the networks.   y : ``(n,)`` encoded target of all rows.
     out_of_fold : rows that a member never saw, ``(m,)``, in order, and what those members say of them, ``(m, n_out)``.
-    interrupted : whether Ctrl-C ended the training.   notes : what a user should know of the columns.
+    interrupted : whether Ctrl-C ended the training.
     """
 
     model: Model
