@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,9 @@ from fastnn.tabular import Fitted, Member, Options, make_ready
 from fastnn.tabular import train as train_members
 from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import FEWEST_ROWS
+from fastnn.tabular.greedy import row_losses
 from fastnn.tabular.report import score, summary_of
+from fastnn.tabular.report.balance import imbalance
 from fastnn.tabular.report.scoring import spread_of
 
 OF_ONE_NETWORK = (
@@ -75,6 +78,8 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     for note in (*ready.notes, *hints(source.features)):
         print(f"note: {note}")
     weights = class_weights_of(arguments, target, y)
+    if isinstance(target, Classes) and (unbalanced := imbalance(target, y, weights)["note"]):
+        print(f"note: {unbalanced}")
     if weights is not None:
         ready = replace(ready, rows=replace(ready.rows, weights=weights[y]))
     if len(y) < FEWEST_ROWS:
@@ -112,6 +117,25 @@ def twice(table: Table, members: list[Member]) -> list[str]:
     """The note on rows that the first network did not see, and yet has seen in others that are the same."""
     first = members[0]
     return shared_rows_note(table.take(first.learns), table.take(first.held)) if len(first.held) else []
+
+
+def no_better(fitted: Fitted) -> list[str]:
+    """The note on networks that know nothing of rows they did not see: none where they beat a constant answer."""
+    target, (rows, output) = fitted.encoding.row_target, fitted.out_of_fold
+    if not len(rows):
+        return []
+    classes, y = isinstance(target, Classes), fitted.y[rows]
+    constant: Any = fitted.y.mean()  # of two classes the share of the second one
+    if output.shape[1] > 1:
+        constant = np.bincount(fitted.y.astype(np.int64), minlength=output.shape[1]) / len(fitted.y)
+    always = np.broadcast_to(constant, (len(y), np.size(constant)))
+    if row_losses(classes, output, y).mean() < row_losses(classes, always, y).mean():
+        return []
+    what = "the shares of the classes" if classes else "the mean"
+    return [
+        f"of rows that a network did not see the model knows no more than {what}: the columns say too little of "
+        f"{target.name!r}, or the rows are too few"
+    ]
 
 
 def spread_line(target: Target, held: Iterable[tuple[np.ndarray, np.ndarray]]) -> str:
@@ -157,7 +181,7 @@ def finish(source: Source, fitted: Fitted, out: str, task: str, seconds: float, 
         print(spread_line(target, held))
     for line in report.details():
         print(line)
-    for note in twice(source.features, members):
+    for note in [*no_better(fitted), *twice(source.features, members)]:
         print(f"note: {note}")
     told = {
         "data": f"{source.name}, {counted(len(source), 'row')} of {counted(source.n_columns, 'column')}, task {task}",

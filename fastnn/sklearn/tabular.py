@@ -10,13 +10,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from fastnn._base.arguments import shown
-from fastnn._base.foreign import plain
 from fastnn._base.types import StrPath
 from fastnn.sklearn.raw_rows import raw_table
+from fastnn.sklearn.raw_target import class_codes, quantities
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Column, Numbers, Text
@@ -24,6 +22,7 @@ from fastnn.tables.target import Classes, Quantity, Target, fit_quantity
 from fastnn.tabular import Options, fit_table
 from fastnn.tabular.choices import Preset
 from fastnn.tabular.report import report_of
+from fastnn.tabular.report.balance import imbalance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,13 +54,24 @@ class _Tabular(BaseEstimator):
         self.backend = backend
         self.choice = choice
 
-    def _fit(self, X: Any, column: Column, target: Target, sample_weight: Any, groups: Any, executor: Any) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        column: Column,
+        target: Target,
+        sample_weight: Any,
+        groups: Any,
+        executor: Any,
+        class_weights: np.ndarray | None = None,
+    ) -> Self:
         table = raw_table(self, X, None)
         if len(table) != len(column):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: X has {len(table)} and y {len(column)}"
             )
-        weights = None if sample_weight is None else _check_sample_weight(sample_weight, column.gaps, dtype=np.float64)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, column.gaps, dtype=np.float64, ensure_non_negative=True)
         options = Options(
             target=target,
             preset=self.preset,
@@ -76,8 +86,10 @@ class _Tabular(BaseEstimator):
         )
         fitted = fit_table(table, column, target.name, options)
         self.model_, self.encoding_, self.target_ = fitted.model, fitted.encoding, target
-        self.n_members_ = len(fitted.members)
-        self.report_ = report_of(fitted, table, seed=options.seed)
+        self.n_members_, self.notes_ = len(fitted.members), fitted.notes
+        self.report_ = report_of(fitted, table, seed=options.seed, class_weights=class_weights)
+        if isinstance(target, Classes):
+            self.notes_ += [note] if (note := imbalance(target, fitted.y, class_weights)["note"]) else []
         self.out_of_fold_rows_ = fitted.out_of_fold[0]
         self._out_of_fold = fitted.out_of_fold[1]
         return self
@@ -141,6 +153,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     classes_, n_features_in_, feature_names_in_ : as in scikit-learn.
     model_ : the trained :class:`fastnn.Model`, which takes encoded rows.
     encoding_, target_ : the :class:`fastnn.tables.Encoding` that makes them, and its target.
+    notes_ : what should be known of the columns, sentences: what is constant, names rows, is the target in disguise.
     out_of_fold_rows_, out_of_fold_proba_ : rows that some networks did not learn from, and their probabilities.
     report_ : what an analyst needs next, a :class:`fastnn.tabular.report.TableReport` of these rows, whose parts are
         computed when they are asked for; ``report_.save("report.html")`` writes a page. ``report_.compute()`` before
@@ -189,21 +202,17 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         -------
         self
         """
-        y = column_or_1d(plain("y", y, dates=True), warn=True)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {shown(self.classes_[0])}: there is nothing to learn")
+        self.classes_, codes = class_codes(y)
         labels = [str(label) for label in self.classes_]
         order = np.argsort(np.array(labels), kind="stable")
         place = np.empty(len(labels), np.int64)
         place[order] = np.arange(len(labels))
         column = Text(place[codes].astype(np.int32), tuple(labels[i] for i in order))
-        weight = sample_weight
+        weight, by_class = sample_weight, None
         if self.class_weight is not None:
-            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[codes])
             weight = by_class[codes] * (1.0 if sample_weight is None else np.asarray(sample_weight))
-        return self._fit(X, column, Classes("target", labels), weight, groups, executor)
+        return self._fit(X, column, Classes("target", labels), weight, groups, executor, by_class)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, ``(n,)``.
@@ -255,10 +264,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         ----------
         X, y, sample_weight, groups, executor : as of :meth:`TabularClassifier.fit`, with numbers as ``y``.
         """
-        y = column_or_1d(plain("y", y), warn=True).astype(np.float64)
-        if not np.isfinite(y).all():
-            raise ValueError("y has gaps (NaN) or infinite numbers; drop these rows")
-        column = Numbers(y)
+        column = Numbers(quantities(y))
         return self._fit(X, column, fit_quantity("target", column, limited=True), sample_weight, groups, executor)
 
     def predict(self, X: Any) -> np.ndarray:

@@ -11,13 +11,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fastnn._base.arguments import shown
 from fastnn._base.reprs import counted
 from fastnn.tables.disguise import disguised_notes
+from fastnn.tables.iso import NoTime, read_iso
 from fastnn.tables.table import Column, Numbers, Table, Text, listed
 
 FEWEST_ROWS = 20  # that tell an identifier
 MANY_DIFFERENT, MANY_WORDS, MANY_CHARACTERS, LOOKED_AT = 0.5, 3, 30, 200  # by which a column looks like text
 DENSE = 2  # numbers from the least to the largest for each row, at most, of rows that are counted
+MOST_DATES = 0.9  # of the texts that are looked at, which are dates for all to be called so
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+DATE = re.compile(
+    r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[T ,].*)?"
+    rf"|(?:[a-z]+,? )?\d{{1,2}}\.?[ -](?:{MONTHS})[a-z]*\.?,?[ -]\d{{2,4}}\b.*"
+    rf"|(?:{MONTHS})[a-z]*\.? \d{{1,2}},? \d{{4}}\b.*",
+    re.ASCII | re.IGNORECASE,
+)
 NAMED = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|guid|index|serial)$|^id[\W_])|(?<=[a-z])I[dD]$")
 
 
@@ -30,7 +40,7 @@ def column_notes(data: Table, name: str, target: Column) -> list[str]:
     name, target : of the target; text where it holds classes (:func:`fastnn.tables.target.as_text`), else numbers.
     """
     columns = {other: column for other, column in data.columns.items() if other != name}
-    return disguised_notes(columns, name, target) + identifier_notes(columns)
+    return disguised_notes(columns, name, target) + identifier_notes(columns) + unread_dates_notes(columns)
 
 
 def identifier_notes(columns: Mapping[str, Column]) -> list[str]:
@@ -59,6 +69,34 @@ def _names_rows(name: str, column: Numbers) -> bool:
 
 def _is_dense(values: np.ndarray) -> bool:
     return float(values.max() - values.min()) + 1 <= DENSE * len(values)
+
+
+def unread_dates_notes(columns: Mapping[str, Column]) -> list[str]:
+    """The note on columns of dates in forms that are not read; none where there are none.
+
+    >>> from fastnn.tables import table_of_frame
+    >>> unread_dates_notes(table_of_frame({"day": [f"{day}.3.2024" for day in range(1, 31)]}).columns)[0]
+    "column 'day': dates that are not read ('1.3.2024') and count as categories; write year-month-day, 2024-05-31"
+    """
+    found = {name: first for name, column in columns.items() if (first := _unread_date(column))}
+    told = ", ".join(f"{shown(first)}" for first in list(found.values())[:3])
+    what = "and count as categories; write year-month-day, 2024-05-31"
+    return [f"{listed(list(found))}: dates that are not read ({told}) {what}"] if found else []
+
+
+def _unread_date(column: Column) -> str:
+    """The first of a column's texts where nearly all of them look like dates, and not all are in ISO's form."""
+    if not isinstance(column, Text):
+        return ""
+    present = np.unique(column.codes[column.codes >= 0])
+    some: list[str] = [column.values[i] for i in present[:: 1 + len(present) // LOOKED_AT]]
+    if len(some) < 2 or sum(map(bool, map(DATE.fullmatch, some))) < MOST_DATES * len(some):
+        return ""
+    try:
+        read_iso(some)
+    except NoTime:
+        return some[0]
+    return ""
 
 
 def looks_like_text(column: Column) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from types import UnionType
 from typing import Any
 
@@ -132,7 +132,12 @@ class TableFeatures:
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
-        return {"kind": "table", "columns": [{"kind": type(f).__name__, **asdict(f)} for f in self.features]}
+        return {"kind": "table", "columns": [_stored(feature) for feature in self.features]}
+
+
+def _stored(feature: Feature) -> dict[str, Any]:
+    """What a file has of a column; not ``asdict``, which copies each of its numbers by itself."""
+    return {"kind": type(feature).__name__, **{part.name: getattr(feature, part.name) for part in fields(feature)}}
 
 
 def with_columns(table: Any, names: Sequence[str]) -> Table:

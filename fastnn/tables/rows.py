@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._base.arguments import shown
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
 from fastnn.tables.features import Feature, TableFeatures
 from fastnn.tables.frames import column_of
@@ -97,7 +98,11 @@ class RowEncoder:
                     made[other.array][0, other.place] = place
                 elif place >= 0:
                     ones.append(other.place + place)
-        except KeyError:
+        except (KeyError, TypeError, IndexError):
+            if not hasattr(row, "keys"):
+                raise TypeError(f"a row must be a dict of its values by column, got {shown(row)}") from None
+            if all(feature.name in row for feature in self.features.features):
+                raise
             raise self._absent(row) from None
         if ones:
             made[0][0, ones] = 1.0

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -214,7 +214,7 @@ def _check_counts(
 
 
 def _stored(column: ColumnSummary) -> dict[str, Any]:
-    return {"kind": type(column).__name__, **asdict(column)}
+    return {"kind": type(column).__name__, **{part.name: getattr(column, part.name) for part in fields(column)}}
 
 
 def _made(stored: Mapping[str, Any]) -> Summary:

@@ -20,8 +20,9 @@ from fastnn._workers.threads import side_by_side
 from fastnn.errors import DivergenceError
 from fastnn.layers import Embedding
 from fastnn.models.model import Model
-from fastnn.tables.target import Target
-from fastnn.tabular.best import Best
+from fastnn.tables.target import Classes, Target
+from fastnn.tabular.best import Best, row_errors
+from fastnn.tabular.greedy import row_losses
 from fastnn.tabular.networks import network, prepare
 from fastnn.tabular.settings import Settings
 
@@ -32,6 +33,9 @@ PROBE_UPDATES = 12  # by which the time of an epoch is told
 SPARE = 0.9  # of the time limit is planned with
 UNIT_COST = 20.0  # products that a unit's activation and dropout take as long as
 UPDATE_COST = 1e5  # products that a layer's update takes as long as, beside those of its weights
+
+# Of each row a number, by whether there are classes, what a network says and the targets.
+Measure = Callable[[bool, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -236,8 +240,7 @@ class Bag:
         model = network(settings, self.rows.widths, self.n_ids, self.target, member.seed)
         model.backend = self.backend
         prepare(model, settings, self.target, steps, learned.x, member.seed)
-        best = Best(settings.patience, settings.cycle_ends)
-        validation = (held.x, held.y, *(() if held.weights is None else (held.weights,)))
+        best = Best(lambda: self._mean(row_errors, model.predict(held.x), held), settings.patience, settings.cycle_ends)
         member.model = model
         try:
             model.fit(
@@ -246,7 +249,6 @@ class Bag:
                 batch_size=settings.batch_size,
                 epochs=settings.epochs,
                 sample_weight=learned.weights,
-                validation_data=validation if len(held) else None,
                 callbacks=[best] if len(held) else [],
                 time_limit=limit,
                 verbose=0,
@@ -263,10 +265,17 @@ class Bag:
         elif not model.epoch or len(held):
             return
         member.kept = best.epoch if best.weights else model.epoch - 1
-        member.n_epochs, member.n_updates, member.loss = model.epoch, model.step, float(best.loss)
+        member.n_epochs, member.n_updates = model.epoch, model.step
         zero_untrained(model, self.rows.take(member.learns), self.n_ids)
         if len(held):
             member.output = model.predict(held.x)
+            member.loss = self._mean(row_losses, member.output, held)
+
+    def _mean(self, measure: Measure, output: Any, rows: Rows) -> float:
+        """The mean over rows, by their weights, of what a measure says of each."""
+        each = measure(isinstance(self.target, Classes), output, rows.y)
+        weights = None if rows.weights is None or not rows.weights.any() else rows.weights
+        return float(np.average(each, weights=weights))
 
 
 def zero_untrained(model: Model, learned: Rows, n_ids: Sequence[int | None]) -> None:

@@ -12,7 +12,7 @@ from fastnn.tabular.settings import Settings, batch_size
 Preset = Literal["quick", "default", "best"]
 PRESETS: tuple[Preset, ...] = ("quick", "default", "best")
 FOLDS = 5
-EPOCHS = 128  # for tables of FEW_ROWS to MANY_ROWS; more on fewer rows, of which an epoch is few updates, fewer on more
+EPOCHS = 120  # for tables of FEW_ROWS to MANY_ROWS; more on fewer rows, of which an epoch is few updates, fewer on more
 FEW_ROWS, MANY_ROWS = 3_000, 100_000
 RATES = 0.013, 0.07  # of classes and of numbers: a third of RealMLP's, for half of its epochs
 MOST_EPOCHS, LEAST_EPOCHS = 256, 8
@@ -80,7 +80,7 @@ def epochs(n_rows: int) -> int:
     """Passes over so many rows: as many updates again, for few rows, as for four times the rows.
 
     >>> [epochs(n) for n in (150, 1_000, 10_000, 1_000_000)]
-    [256, 222, 128, 13]
+    [256, 208, 120, 12]
     """
     share = (FEW_ROWS / n_rows) ** 0.5 if n_rows < FEW_ROWS else min(1.0, MANY_ROWS / n_rows)
     return min(MOST_EPOCHS, max(LEAST_EPOCHS, round(EPOCHS * share)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from fastnn.tables.table import Column, Numbers, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
+from fastnn.tabular.calibrating import soften
 from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
@@ -96,6 +97,7 @@ class Fitted:
     ----------
     encoding : how raw rows become inputs, and outputs predictions.
     y : encoded targets of the rows it was trained on.
+    notes : what a user should know of the columns, sentences.
 
     Attributes
     ----------
@@ -111,6 +113,7 @@ class Fitted:
     y: np.ndarray
     out_of_fold: tuple[np.ndarray, np.ndarray]
     interrupted: bool
+    notes: list[str] = field(default_factory=list)
 
 
 def fit_table(table: Table, column: Column, name: str, options: Options = Options()) -> Fitted:
@@ -164,6 +167,8 @@ def make_ready(table: Table, column: Column, name: str, options: Options) -> Rea
     notes += column_notes(table, name, column)
     y = target.encode(column)
     x = features.encode(table)
+    if not any(np.ptp(part, axis=0).any() for part in (x if isinstance(x, list) else [x]) if part.size):
+        notes.append("no column is left to learn from: the model gives every row the same answer")
     scales = block_scales(features, x) if choice.balanced else None
     return Ready(Encoding(features, target), Rows(scaled(x, scales), y, options.weights), scales, choice, notes)
 
@@ -206,13 +211,16 @@ def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted
     """What trained networks are together."""
     target, rows = ready.encoding.row_target, ready.rows
     parts = [member.share for member in members if member.share is not None]
+    if isinstance(target, Classes):
+        held = [member.held for member in members if member.output is not None]
+        soften(members, *([each[part] for part in held] for each in (rows.y, rows.weights) if each is not None))
     models = [member.model for member in members if member.model is not None]
     for model in models:
         fold_scales(model, ready.scales)
     model = joined(models, parts or None)
     model.backend = options.backend
     model.compile("adam", ends(target)[1], metrics=["accuracy" if isinstance(target, Classes) else "r2"])
-    return Fitted(model, ready.encoding, members, rows.y, out_of_fold(members), interrupted)
+    return Fitted(model, ready.encoding, members, rows.y, out_of_fold(members), interrupted, ready.notes)
 
 
 def _check(options: Options, n: int) -> None:

@@ -28,7 +28,8 @@ def folds(n_folds: int, seed: int, y: np.ndarray, classes: bool, groups: np.ndar
     if groups is not None:
         return _grouped(n_folds, random, groups)
     order = random.permutation(len(y))
-    order = order[np.argsort(y[order], kind="stable")]  # equal ones stay in random order
+    by = _rarest_first(n_folds, y) if classes else y
+    order = order[np.argsort(by[order], kind="stable")]  # equal ones stay in random order
     found = np.empty(len(y), np.int64)
     if classes:
         found[order] = np.arange(len(y)) % n_folds
@@ -37,6 +38,19 @@ def folds(n_folds: int, seed: int, y: np.ndarray, classes: bool, groups: np.ndar
         rows = order[first : first + n_folds]
         found[rows] = random.permutation(n_folds)[: len(rows)]
     return found
+
+
+def _rarest_first(n_folds: int, y: np.ndarray) -> np.ndarray:
+    """By what rows are ordered: the class; where one has fewer rows than there are folds, the rarest class first.
+
+    The first folds then have rows of it: of one network's the first is all that says how good it is.
+    """
+    counts = np.bincount(y.astype(np.int64))
+    if counts[counts > 0].min(initial=n_folds) >= n_folds:
+        return y
+    ranks = np.empty(len(counts), np.int64)
+    ranks[np.argsort(counts, kind="stable")] = np.arange(len(counts))
+    return ranks[y.astype(np.int64)]
 
 
 def _grouped(n_folds: int, random: np.random.Generator, groups: np.ndarray) -> np.ndarray:

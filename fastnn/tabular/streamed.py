@@ -29,11 +29,13 @@ from fastnn.models.model import Model
 from fastnn.tables import Encoding
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.target import Classes
-from fastnn.tabular.bag import Bag, Member, Rows, part_of, zero_untrained
+from fastnn.tabular.bag import Bag, Measure, Member, Rows, part_of, zero_untrained
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
-from fastnn.tabular.best import Best
+from fastnn.tabular.best import Best, row_errors
+from fastnn.tabular.calibrating import soften
 from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import Options
+from fastnn.tabular.greedy import row_losses
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends, network, prepare
 from fastnn.tabular.team import team_of
@@ -118,21 +120,23 @@ class StreamBag(Bag):
         model.backend = self.backend
         steps = settings.epochs * math.ceil(len(learns) / settings.batch_size)
         prepare(model, settings, self.target, steps, rows.take(learns).x, member.seed)
-        best, known = Best(settings.patience, settings.cycle_ends), len(held) > 0
+        known = Rows(*in_memory(rows.stream(self._looked_at(held), PREDICTED, 0, shuffle=False))) if len(held) else None
+        best = Best(lambda: self._said(row_errors, model, known), settings.patience, settings.cycle_ends)
         member.model = model
-        validation = in_memory(rows.stream(self._looked_at(held), PREDICTED, 0, shuffle=False)) if known else None
         try:
             model.fit(
                 stream,
                 epochs=settings.epochs,
-                validation_data=validation,
                 callbacks=[best] if known else [],
                 time_limit=limit,
                 verbose=0,
             )
         finally:
-            del validation
-            self._keep_streamed(member, best)
+            self._keep_streamed(member, best, known)
+
+    def _said(self, measure: Measure, model: Model, known: Rows | None) -> float:
+        """The mean of what a measure says of the rows that say which epoch is best; 0 where there are none."""
+        return self._mean(measure, model.predict(known.x), known) if known else 0.0
 
     def _looked_at(self, held: FoldRows) -> Part:
         """The rows of a fold that say which epoch is best."""
@@ -142,7 +146,7 @@ class StreamBag(Bag):
         most = min(MOST_HELD, MOST_HELD_BYTES // width)
         return replace(part, share=part.share * min(1.0, most / len(held)))
 
-    def _keep_streamed(self, member: Member, best: Best) -> None:
+    def _keep_streamed(self, member: Member, best: Best, known: Rows | None) -> None:
         """Give the network its best epoch, and ask it what it says of the rows of its fold."""
         model, rows = member.model, cast("StreamedRows", self.rows)
         learns, held = (cast("FoldRows", each) for each in (member.learns, member.held))
@@ -152,9 +156,10 @@ class StreamBag(Bag):
         elif not model.epoch or len(held):
             return
         member.kept = best.epoch if best.weights else model.epoch - 1
-        member.n_epochs, member.n_updates, member.loss = model.epoch, model.step, float(best.loss)
+        member.n_epochs, member.n_updates = model.epoch, model.step
         zero_untrained(model, _codes(rows.tables, learns.part), self.n_ids)
-        if len(held):
+        if known:
+            member.loss = self._said(row_losses, model, known)
             asked = held.part if self.scores_all else self._looked_at(held)
             member.output = model.predict(rows.stream(asked, PREDICTED, 0, shuffle=False))
 
@@ -246,16 +251,17 @@ def fit_stream(
             scores_all=options.n_folds is not None,
         )
         trained, interrupted = bag.train(members, options.time_limit, tell)
+    folds = _folds_of(bag, trained)
+    y_of_folds = targets_of(source, folds) if folds else []
+    if isinstance(target, Classes):
+        soften(trained, y_of_folds)
     for member in trained:
         assert member.model is not None
         fold_scales(member.model, scales)
     model = joined([member.model for member in trained if member.model is not None])
     model.backend = options.backend
     model.compile("adam", ends(target)[1], metrics=["accuracy" if isinstance(target, Classes) else "r2"])
-    folds = _folds_of(bag, trained)
-    return StreamFitted(
-        model, learned.encoding, trained, folds, targets_of(source, folds) if folds else [], interrupted
-    )
+    return StreamFitted(model, learned.encoding, trained, folds, y_of_folds, interrupted)
 
 
 def _folds_of(bag: StreamBag, members: Sequence[Member]) -> list[Part]:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import resource
 import time
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
 from fastnn.tables import FeatureOptions, Numbers, Table, Text, fit_features, table_of_frame
-from fastnn.tables.checks import column_notes, count_shared_rows, identifier_notes, shared_rows_note, text_notes
+from fastnn.tables.checks import (
+    column_notes,
+    count_shared_rows,
+    identifier_notes,
+    shared_rows_note,
+    text_notes,
+    unread_dates_notes,
+)
 from fastnn.tables.disguise import disguised_notes
 from fastnn.tables.target import as_text
 
@@ -189,3 +197,19 @@ def test_a_target_of_bell_shape_is_seen_through_a_line(rng):
     table = table_of_frame({"a": rng.normal(size=300), "b": 2 * y + 1})
     (note,) = column_notes(table, "y", Numbers(y))
     assert note.startswith("column 'b' alone predicts the target 'y'")
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%y", "%d-%b-%Y", "%B %d, %Y", "%d %b %Y 10:30", "%a, %d %b %Y"])
+def test_dates_in_forms_that_are_not_read_are_told(rng, form):
+    days = [datetime(2024, 1, 1) + timedelta(days=int(n)) for n in rng.integers(0, 300, 80)]
+    table = table_of_frame({"day": [day.strftime(form) for day in days], "y": rng.normal(size=80)})
+    (note,) = column_notes(table.without("y"), "y", table.columns["y"])
+    assert note.startswith("column 'day': dates that are not read (")
+    assert any(repr(day.strftime(form)) in note for day in days)
+
+
+@pytest.mark.parametrize(
+    "values", [["2024-03-01", "2024/03/02", "2024-03-03 10:00"], ["1.2.3", "a", "b"], ["1-2", "3-4"]]
+)
+def test_dates_that_are_read_and_versions_and_ranges_are_not_told(values):
+    assert unread_dates_notes(table_of_frame({"a": values * 20}).columns) == []

@@ -13,7 +13,7 @@ from fastnn.tables.target import fit_quantity
 from fastnn.tabular import Options, Settings, choose, fit_table
 from fastnn.tabular.bag import _zero_untrained
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
-from fastnn.tabular.best import Best
+from fastnn.tabular.best import Best, row_errors
 from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import pieces_for
 from fastnn.tabular.folds import folds
@@ -139,11 +139,12 @@ class TestBest:
 
     def run(self, losses, patience=None, ends=()):
         model = Sequential([Dense(1, input_shape=(1,))], seed=1)
-        best = Best(patience, ends)
+        left = iter(losses)
+        best = Best(lambda: next(left), patience, ends)
         best.set_model(model)
         model.stop_training = False
-        for epoch, loss in enumerate(losses):
-            best.on_epoch_end(epoch, {"val_loss": loss})
+        for epoch in range(len(losses)):
+            best.on_epoch_end(epoch)
             if model.stop_training:
                 break
         return best, epoch + 1
@@ -154,9 +155,21 @@ class TestBest:
 
     def test_a_cycle_that_brings_nothing_ends_it_from_the_third_on(self):
         ends = [2, 4, 8, 16]
-        assert self.run([3, 1, *[2] * 14], ends=ends)[1] == 8  # nothing in the second (too early to tell) and third
-        assert self.run([3, 2, 1, *[2] * 13], ends=ends)[1] == 8
-        assert self.run([3, 2, 2, 2, 2, 2, 2, 1, *[2] * 8], ends=ends)[1] == 16
+        assert self.run([3, 3, 2, 1, *[2] * 12], ends=ends)[1] == 8  # nothing in the third
+        assert self.run([7, 6, 5, 4, 3, 1, *[2] * 10], ends=ends)[1] == 15
+
+    def test_what_comes_long_after_the_best_epoch_ends_it_once_two_cycles_are_over(self):
+        ends = [2, 6, 14, 30]
+        assert self.run([1, *[2] * 29], ends=ends)[1] == 6
+        assert self.run([3, 2, 2, 1, *[2] * 26], ends=ends)[1] == 10
+        assert self.run([3, 2, 2, 1, *[2] * 26])[1] == 30
+
+    def test_errors_of_rows(self, rng):
+        p, y = rng.dirichlet(np.ones(4), 50), rng.integers(0, 4, 50)
+        np.testing.assert_allclose(row_errors(True, p, y), ((p - np.eye(4)[y]) ** 2).sum(axis=1), atol=1e-12)
+        two = rng.random((50, 1))
+        np.testing.assert_allclose(row_errors(True, two, y > 1), (two[:, 0] - (y > 1)) ** 2)
+        np.testing.assert_allclose(row_errors(False, two, y), (two[:, 0] - y) ** 2)
 
     def test_cycles_end_where_the_rate_is_zero(self):
         settings = Settings(epochs=150)

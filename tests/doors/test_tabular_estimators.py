@@ -203,3 +203,18 @@ class TestCommand:
         out = str(tmp_path / "m")
         assert main(["train", path, "--target", "price", "--preset", "quick", "--out", out, *option]) == 1
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("task", "what"), [("classify", "the shares of the classes"), ("regress", "the mean")])
+def test_a_table_of_noise_is_told_and_one_that_says_something_is_not(rng, tmp_path, capsys, monkeypatch, task, what):
+    monkeypatch.setattr("fastnn.tabular.fitting.choose", lambda *given: FAST)
+    x, path = rng.normal(size=(120, 8)), tmp_path / "rows.csv"
+    for y, told in ((rng.normal(size=120), True), (3 * x[:, 0], False)):
+        frame = pandas.DataFrame(x, columns=list("abcdefgh"))
+        pandas.concat([frame, pandas.Series(y if task == "regress" else y > 0, name="y")], axis=1).to_csv(
+            path, index=False
+        )
+        options = ["--target", "y", "--task", task, "--preset", "default", "--seed", "1", "--out", str(tmp_path / "m")]
+        assert main(["train", str(path), *options]) == 0
+        note = f"note: of rows that a network did not see the model knows no more than {what}"
+        assert (note in capsys.readouterr().out) == told
