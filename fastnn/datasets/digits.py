@@ -56,7 +56,7 @@ def _arrays(part: str) -> tuple[np.ndarray, np.ndarray]:
 def _bytes(part: str) -> tuple[np.ndarray, np.ndarray]:
     """Pixels ``(n, 64)`` from 0 to 16 and digits ``(n,)``, uint8.
 
-    The file has pixel after pixel, each of all rows ordered by digit, which packs best, and then the digits of the rows.
+    The file has pixel after pixel, each of all rows in the order of their digits, which packs best, then the digits.
     """
     numbers = np.frombuffer(bz2.decompress(FILE.read_bytes()), np.uint8)
     digits, pixels = numbers[N * N_PIXELS :], np.empty((N, N_PIXELS), np.uint8)
