@@ -56,8 +56,9 @@ SYSTEMS = {"win32": "platform/win32", "emscripten": "platform/alone", "wasi": "p
 POSIX = "platform/posix"  # all others
 COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
 # Of files of kernels, the first that are known: a fifth less than by -O3 at the same speed. Loops that are left to the
-# compiler become vectors as by -O3, which Clang does by itself.
-SMALLER = [["-O2", "-fvect-cost-model=dynamic"], ["-O2"]]
+# compiler become vectors as by -O3, which Clang does by itself; not in float64, where vectors are half as long.
+VECTORS = ["-fvect-cost-model=dynamic"]
+SMALLER = [["-O2", *VECTORS], ["-O2"]]
 UNWOUND = ["-fno-asynchronous-unwind-tables"]  # nothing is thrown through kernels, whose tables would be 0.1 MB
 # Of what Cython writes; by -Os it is a third smaller, and a predictor takes a sixth longer for a row.
 GENERATED = ["-Wno-unused-function", "-Wno-unused-parameter"]
@@ -163,8 +164,9 @@ class BuildNative(build_ext):
     def _compile_all(self):
         family = FAMILY.get(machine(self.plat_name), "other")
         jobs = [(name, self.guards) for name in (*BASELINE, SYSTEMS.get(sys.platform, POSIX))]
-        isas = {isa: [*self.smaller, *flags] for isa, flags in ISAS[family].items()}
-        jobs += [(f"isa_{isa}_{kind}", flags) for isa, flags in isas.items() for kind in ("f32", "f64")]
+        kinds = {"f32": self.smaller, "f64": [flag for flag in self.smaller if flag not in VECTORS]}
+        isas = ISAS[family].items()
+        jobs += [(f"isa_{isa}_{kind}", [*of, *flags]) for isa, flags in isas for kind, of in kinds.items()]
         with ThreadPoolExecutor(JOBS) as pool:
             return [objects[0] for objects in pool.map(self._compile, jobs)]
 

@@ -94,6 +94,14 @@ static inline vf vec_polynomial(vf x, const real *terms, int n) {
     return sum;
 }
 
+/* A function that few networks pass their time in. In float64, which few are trained in, it is called: written into
+ * every loop, such functions were a tenth of the kernels. */
+#ifdef FNN_F64
+#define ONE_COPY static __attribute__((noinline))
+#else
+#define ONE_COPY static inline
+#endif
+
 /* x = exponent * ln 2 + r + tail: r exact and at most ln(2) / 2, tail its rest. */
 typedef struct {
     vi exponent;
@@ -138,7 +146,7 @@ static inline vf vf_exp(vf x) { return vec_exp_in_range(vf_max(vf_set1(EXP_LOWES
 
 /* With s = 2**n: (s - 1) + s (exp(r) - 1), all halved so that s stays in range, and the rounding error
  * of the leading sum carried along, because the two parts cancel for n = 1. */
-static inline vf vf_expm1(vf x) {
+static inline vf vec_expm1(vf x) {
     vec_reduced a = vec_reduce(vf_max(vf_set1(EXPM1_LOWEST), vf_min(vf_set1(EXP_HIGHEST), x)));
     vf r = vf_add(a.r, a.tail);
     vf rest = vf_fma(vf_mul(r, r), POLYNOMIAL(r, EXP_TERMS), a.tail);
@@ -149,6 +157,8 @@ static inline vf vf_expm1(vf x) {
     vf half = vf_add(sum, vf_fma(s, rest, lost));
     return vf_select(vf_lt(vf_abs(x), vf_set1(TINY)), x, vf_add(half, half));
 }
+
+ONE_COPY vf vf_expm1(vf x) { return vec_expm1(x); }
 
 /* u = 2**k m with m in [sqrt(1/2), sqrt(2)), for positive normal u. */
 static inline vf vec_split(vf u, vf *k) {
@@ -175,7 +185,7 @@ static inline vf vec_log_limits(vf u, vf y) {
     return vf_select(vf_gt(u, vf_zero()), in_range, zero_or_less);
 }
 
-static inline vf vf_log(vf x) {
+ONE_COPY vf vf_log(vf x) {
     vm denormal = vf_lt(x, vf_set1(SMALLEST_NORMAL));
     vf scaled = vf_mul(x, vf_set1((real)((int64_t)1 << OUT_OF_DENORMAL)));
     vf k, m = vec_split(vf_select(denormal, scaled, x), &k);
@@ -195,7 +205,7 @@ static inline vf vec_log1p_in_range(vf x) {
     return vec_log_sum(k, f, over_u);
 }
 
-static inline vf vf_log1p(vf x) {
+ONE_COPY vf vf_log1p(vf x) {
     vf y = vec_log_limits(vf_add(x, vf_set1(1)), vec_log1p_in_range(x));
     return vf_select(vf_eq(x, vf_zero()), x, y); /* the sign of a zero */
 }
@@ -216,7 +226,7 @@ static inline vf vec_over_sum(vf a, vf base, vf t) {
 #ifdef FNN_F64
 /* With e = exp(-2 |x|) - 1, so that nothing overflows: -e / (2 + e). */
 static inline vf vf_tanh(vf x) {
-    vf e = vf_expm1(vf_mul(vf_min(vf_set1(TANH_HIGHEST), vf_abs(x)), vf_set1(-2)));
+    vf e = vec_expm1(vf_mul(vf_min(vf_set1(TANH_HIGHEST), vf_abs(x)), vf_set1(-2)));
     return vf_copysign(vec_over_sum(e, vf_set1(2), e), x);
 }
 #else
@@ -239,9 +249,7 @@ static inline vf vf_sigmoid(vf x) {
     return vec_over_sum(vf_select(vf_ge(x, vf_zero()), vf_set1(1), t), vf_set1(1), t);
 }
 
-static inline vf vf_softplus(vf x) {
-    return vf_add(vf_max(vf_zero(), x), vec_log1p_in_range(vf_exp(vf_neg(vf_abs(x)))));
-}
+ONE_COPY vf vf_softplus(vf x) { return vf_add(vf_max(vf_zero(), x), vec_log1p_in_range(vf_exp(vf_neg(vf_abs(x))))); }
 
 /* erfc(a) for a >= 1; its last value beyond ERF_HIGHEST, where 1 - erfc is 1. */
 static inline vf vec_erfc(vf a) {
@@ -249,7 +257,7 @@ static inline vf vec_erfc(vf a) {
     return vec_exp_in_range(POLYNOMIAL(t, ERFC_TERMS));
 }
 
-static inline vf vf_erf(vf x) {
+ONE_COPY vf vf_erf(vf x) {
     vf a = vf_abs(x);
     vf inner = vf_fma(x, POLYNOMIAL(vf_mul(x, x), ERF_TERMS), x);
     vf outer = vf_copysign(vf_sub(vf_set1(1), vec_erfc(a)), x);
@@ -258,7 +266,7 @@ static inline vf vf_erf(vf x) {
 
 /* The normal distribution (1 + erf(z / sqrt(2))) / 2. On the left, where 1 + erf would cancel, it keeps some
  * relative precision down to its cut to 0 at ERF_HIGHEST. */
-static inline vf vf_normal_cdf(vf z) {
+ONE_COPY vf vf_normal_cdf(vf z) {
     vf u = vf_mul(z, vf_set1(SQRT_HALF)), half_u = vf_mul(u, vf_set1((real)0.5)), a = vf_abs(u);
     vf inner = vf_add(vf_fma(half_u, POLYNOMIAL(vf_mul(u, u), ERF_TERMS), half_u), vf_set1((real)0.5));
     vf tail = vf_mul(vec_erfc(a), vf_set1((real)0.5));

@@ -3,7 +3,7 @@
  *
  * Lanes run along the channels: each channel is measured down its positions, then those of a group are joined. */
 #ifdef FNN_OP
-FNN_DOUBLE_LENT_OP(GROUP_NORM, group_norm)
+FNN_LENT_OP(GROUP_NORM, group_norm)
 #elif !defined FNN_OPS_GROUP_NORM_H
 #define FNN_OPS_GROUP_NORM_H
 
@@ -173,10 +173,10 @@ static void group_norm_learn(const fnn_op *op, const fnn_model *model, const fnn
     learn_columns(op, model, c, scale, begin, end);
 }
 
-DOUBLE_LENT_KERNELS(group_norm) = {.forward = group_norm_forward,
-                                   .backward_rows = group_norm_backward_rows,
-                                   .backward_params = group_norm_backward_params,
-                                   .scratch = group_norm_scratch,
-                                   .learn = group_norm_learn};
+LENT_KERNELS(group_norm) = {.forward = group_norm_forward,
+                            .backward_rows = group_norm_backward_rows,
+                            .backward_params = group_norm_backward_params,
+                            .scratch = group_norm_scratch,
+                            .learn = group_norm_learn};
 
 #endif
