@@ -213,7 +213,8 @@ def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted
     parts = [member.share for member in members if member.share is not None]
     if isinstance(target, Classes):
         held = [member.held for member in members if member.output is not None]
-        soften(members, *([each[part] for part in held] for each in (rows.y, rows.weights) if each is not None))
+        weights = None if rows.weights is None else [rows.weights[part] for part in held]
+        soften(members, [rows.y[part] for part in held], weights)
     models = [member.model for member in members if member.model is not None]
     for model in models:
         fold_scales(model, ready.scales)
