@@ -51,7 +51,7 @@ def test_a_fit_is_softened_and_model_and_out_of_fold_rows_agree(rng, monkeypatch
     monkeypatch.setattr("fastnn.tabular.calibrating.temperature", lambda *given: asked.append(given) or 2.0)
     asked: list = []
     soft = fit_table(table, column, "y", options)
-    monkeypatch.setattr("fastnn.tabular.fitting.soften", lambda members, rows: None)
+    monkeypatch.setattr("fastnn.tabular.fitting.soften", lambda *told: None)
     hard = fit_table(table, column, "y", options)
     rows, sure = hard.out_of_fold
     degree = 2.0 if n_members == 1 else 2.0**0.5

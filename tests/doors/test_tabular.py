@@ -11,7 +11,7 @@ from fastnn.layers import Concatenate, Dense, Embedding, Flatten, Input
 from fastnn.tables import FeatureOptions, Numbers, Table, fit_features, table_of_frame
 from fastnn.tables.target import fit_quantity
 from fastnn.tabular import Options, Settings, choose, fit_table
-from fastnn.tabular.bag import _zero_untrained
+from fastnn.tabular.bag import zero_untrained
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
 from fastnn.tabular.best import Best, row_errors
 from fastnn.tabular.choices import Choice
@@ -129,7 +129,7 @@ class TestScales:
         model = Sequential([Embedding(6, 3), Flatten(), Dense(1)], seed=1)
         model.build((2,))
         rows = type("R", (), {"x": np.array([[1.0, 4.0], [1.0, 5.0]], np.float32)})
-        _zero_untrained(model, rows, (6,))
+        zero_untrained(model, rows, (6,))
         (vectors,) = model.layers[0].get_weights()
         assert (np.abs(vectors).sum(axis=1) > 0).tolist() == [False, True, False, False, True, True]
 
