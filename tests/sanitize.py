@@ -24,10 +24,12 @@ KERNELS = (  # every kernel on every instruction set of the machine, at ragged s
     *(f"tests/kernels/test_{name}.py" for name in ("backends", "gradients", "exactness", "native", "reduction")),
     *(f"tests/kernels/test_{name}_kernels.py" for name in ("attention", "convolution", "copy", "elementwise", "join")),
     *(f"tests/kernels/test_{name}_kernels.py" for name in ("loss", "pool", "recurrent", "sequence", "warp")),
-    *(f"tests/kernels/test_{name}.py" for name in ("batch_norm", "updates", "train_epochs", "sparse_backends")),
+    *(f"tests/kernels/test_{name}.py" for name in ("batch_norm", "joined", "loss_threads", "updates", "train_epochs")),
+    "tests/kernels/test_sparse_backends.py",
     *(f"tests/engine/test_{name}.py" for name in ("predictor", "stepping", "unusual_input", "exclusive")),
 )
 THREADS = (
+    "tests/kernels/test_loss_threads.py",
     "tests/definitions/test_threads.py",
     "tests/engine/test_many.py",
     "tests/engine/test_many_threads.py",
