@@ -258,18 +258,23 @@ class Bag:
 
     def _keep(self, member: Member, best: Best, held: Rows) -> None:
         """Give the network its best epoch, and ask it what it says of the rows held."""
+        model = self._at_best(member, best, len(held) > 0, lambda: self.rows.take(member.learns))
+        if model and len(held):
+            member.output = model.predict(held.x)
+            member.loss = self._mean(row_losses, member.output, held)
+
+    def _at_best(self, member: Member, best: Best, is_judged: bool, learned: Callable[[], Rows]) -> Model | None:
+        """The network at its best epoch, of those that were judged or at its last one; None where there is none."""
         model = member.model
         assert model is not None
         if best.weights:
             model.set_weights(best.weights)
-        elif not model.epoch or len(held):
-            return
+        elif not model.epoch or is_judged:
+            return None
         member.kept = best.epoch if best.weights else model.epoch - 1
         member.n_epochs, member.n_updates = model.epoch, model.step
-        zero_untrained(model, self.rows.take(member.learns), self.n_ids)
-        if len(held):
-            member.output = model.predict(held.x)
-            member.loss = self._mean(row_losses, member.output, held)
+        zero_untrained(model, learned(), self.n_ids)
+        return model
 
     def _mean(self, measure: Measure, output: Any, rows: Rows) -> float:
         """The mean over rows, by their weights, of what a measure says of each."""

@@ -29,7 +29,7 @@ from fastnn.models.model import Model
 from fastnn.tables import Encoding
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.target import Classes
-from fastnn.tabular.bag import Bag, Measure, Member, Rows, part_of, zero_untrained
+from fastnn.tabular.bag import Bag, Measure, Member, Rows, part_of
 from fastnn.tabular.balancing import block_scales, fold_scales, scaled
 from fastnn.tabular.best import Best, row_errors
 from fastnn.tabular.calibrating import soften
@@ -148,17 +148,10 @@ class StreamBag(Bag):
 
     def _keep_streamed(self, member: Member, best: Best, known: Rows | None) -> None:
         """Give the network its best epoch, and ask it what it says of the rows of its fold."""
-        model, rows = member.model, cast("StreamedRows", self.rows)
-        learns, held = (cast("FoldRows", each) for each in (member.learns, member.held))
-        assert model is not None
-        if best.weights:
-            model.set_weights(best.weights)
-        elif not model.epoch or len(held):
-            return
-        member.kept = best.epoch if best.weights else model.epoch - 1
-        member.n_epochs, member.n_updates = model.epoch, model.step
-        zero_untrained(model, _codes(rows.tables, learns.part), self.n_ids)
-        if known:
+        rows, held = cast("StreamedRows", self.rows), cast("FoldRows", member.held)
+        learns = cast("FoldRows", member.learns)
+        model = self._at_best(member, best, len(held) > 0, lambda: _codes(rows.tables, learns.part))
+        if model and known:
             member.loss = self._said(row_losses, model, known)
             asked = held.part if self.scores_all else self._looked_at(held)
             member.output = model.predict(rows.stream(asked, PREDICTED, 0, shuffle=False))
