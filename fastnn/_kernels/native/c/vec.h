@@ -70,6 +70,19 @@ static inline vf vf_sub(vf a, vf b) { return a - b; }
 static inline vf vf_mul(vf a, vf b) { return a * b; }
 static inline vf vf_div(vf a, vf b) { return a / b; }
 
+/* Whole numbers of 64 bits. Instruction sets have vl_times(a, b): the lower halves of a, times b. */
+typedef uint64_t vl __attribute__((vector_size(VEC_BYTES)));
+#define LONG_LANES (VEC_BYTES / 8)
+static inline vl vl_set1(uint64_t a) { return a - (vl){0}; }
+/* The lower halves of two, one behind the other in memory. */
+static inline vl vl_pair(vl first, vl second) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return first << 32 | (second & vl_set1(UINT32_MAX));
+#else
+    return (first & vl_set1(UINT32_MAX)) | second << 32;
+#endif
+}
+
 static inline vi vi_set1(integer a) { return a - (vi){0}; }
 static inline vi vi_add(vi a, vi b) { return (vi)((vi_unsigned)a + (vi_unsigned)b); }
 static inline vi vi_sub(vi a, vi b) { return (vi)((vi_unsigned)a - (vi_unsigned)b); }

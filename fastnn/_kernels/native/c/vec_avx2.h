@@ -25,6 +25,8 @@ static inline vf vf_round(vf a) { return MM(round)(a, _MM_FROUND_TO_NEAREST_INT 
 /* a where the mask is set, else b. */
 static inline vf vf_select(vm mask, vf a, vf b) { return MM(blendv)(b, a, (vf)mask); }
 
+static inline vl vl_times(vl a, uint32_t b) { return (vl)_mm256_mul_epu32((__m256i)a, (__m256i)vl_set1(b)); }
+
 /* A mask of the first n lanes: a window into ones followed by zeros. */
 static inline vm vm_first(int n) {
     static const integer window[2 * LANES] = {

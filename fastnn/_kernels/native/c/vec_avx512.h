@@ -40,6 +40,8 @@ static inline vf vf_round(vf a) { return MM(roundscale)(a, _MM_FROUND_TO_NEAREST
 /* a where the mask is set, else b. */
 static inline vf vf_select(vm mask, vf a, vf b) { return MM(mask_blend)(mask, b, a); }
 
+static inline vl vl_times(vl a, uint32_t b) { return (vl)_mm512_mul_epu32((__m512i)a, (__m512i)vl_set1(b)); }
+
 /* A mask of the first n lanes. */
 static inline vm vm_first(int n) { return (vm)((1u << n) - 1); }
 

@@ -23,4 +23,6 @@ static inline vf vf_round(vf a) {
     return vf_copysign(vf_select(vf_lt(magnitude, big), whole, magnitude), a);
 }
 
+static inline vl vl_times(vl a, uint32_t b) { return (a & vl_set1(UINT32_MAX)) * vl_set1(b); }
+
 #endif

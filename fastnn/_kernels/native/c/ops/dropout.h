@@ -9,37 +9,37 @@ FNN_OP(DROPOUT, dropout)
 #include "arrays.h"
 #include "random.h"
 
-#define WORDS (4 * LOGICAL_LANES) /* drawn together, so that the compiler fills vectors with counters */
+#define DRAWN 3 /* vectors of counters that are drawn together: what they become stays in registers */
+#define WORDS (4 * DRAWN * LONG_LANES)
 
-/* Words [4 * first, 4 * first + WORDS) of a stream, each in the low half of 64 bits, which is what vectors multiply;
- * high halves hold anything. */
+/* Words [4 * first, 4 * first + WORDS) of a stream: four of each counter, in the lower halves of vectors.
+ *
+ * Design: by vectors, for compilers make 64-bit products of what they are left to see as 32-bit ones: with AVX2 a word
+ * takes 0.8 ns in place of 2.3. */
 static void draw_words(uint64_t seed, uint32_t stream, uint64_t position, uint64_t first, uint32_t words[WORDS]) {
-    const uint64_t low = UINT32_MAX;
-    uint64_t x0[LOGICAL_LANES], x1[LOGICAL_LANES], x2[LOGICAL_LANES], x3[LOGICAL_LANES];
+    vl x[DRAWN][4];
+    uint64_t pairs[2][DRAWN * LONG_LANES];
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int i = 0; i < LOGICAL_LANES; i++) {
-        x0[i] = first + (uint64_t)i;
-        x1[i] = stream;
-        x2[i] = position;
-        x3[i] = position >> 32;
+    UNROLL for (int v = 0; v < DRAWN; v++) {
+        for (int i = 0; i < LONG_LANES; i++) x[v][0][i] = first + (uint64_t)(v * LONG_LANES + i);
+        x[v][1] = vl_set1(stream), x[v][2] = vl_set1(position), x[v][3] = vl_set1(position >> 32);
     }
-    for (int round = 0; round < FNN_PHILOX_ROUNDS; round++) {
-        for (int i = 0; i < LOGICAL_LANES; i++) {
-            const uint64_t a = (x0[i] & low) * FNN_PHILOX_MULTIPLY_0, b = (x2[i] & low) * FNN_PHILOX_MULTIPLY_1;
-            x0[i] = b >> 32 ^ x1[i] ^ k0;
-            x1[i] = b;
-            x2[i] = a >> 32 ^ x3[i] ^ k1;
-            x3[i] = a;
+    ONCE for (int round = 0; round < FNN_PHILOX_ROUNDS; round++) {
+        UNROLL for (int v = 0; v < DRAWN; v++) {
+            const vl a = vl_times(x[v][0], FNN_PHILOX_MULTIPLY_0), b = vl_times(x[v][2], FNN_PHILOX_MULTIPLY_1);
+            x[v][0] = b >> 32 ^ x[v][1] ^ vl_set1(k0), x[v][1] = b;
+            x[v][2] = a >> 32 ^ x[v][3] ^ vl_set1(k1), x[v][3] = a;
         }
-        k0 += FNN_PHILOX_WEYL_0;
-        k1 += FNN_PHILOX_WEYL_1;
+        k0 += FNN_PHILOX_WEYL_0, k1 += FNN_PHILOX_WEYL_1;
     }
-    for (int i = 0; i < LOGICAL_LANES; i++) {
-        words[4 * i] = (uint32_t)x0[i];
-        words[4 * i + 1] = (uint32_t)x1[i];
-        words[4 * i + 2] = (uint32_t)x2[i];
-        words[4 * i + 3] = (uint32_t)x3[i];
+    UNROLL for (int v = 0; v < DRAWN; v++) {
+        UNROLL for (int q = 0; q < 2; q++) {
+            const vl both = vl_pair(x[v][2 * q], x[v][2 * q + 1]);
+            memcpy(&pairs[q][v * LONG_LANES], &both, sizeof both);
+        }
     }
+    for (int i = 0; i < DRAWN * LONG_LANES; i++)
+        for (int q = 0; q < 2; q++) memcpy(words + 4 * i + 2 * q, &pairs[q][i], sizeof(uint64_t));
 }
 
 static uint32_t drop_below(double rate) {
