@@ -92,25 +92,23 @@ INLINE int all_spill(const product *g, int64_t i, int64_t j, const int rows, con
     return g->spills == ANYWHERE || (g->spills == AHEAD && numbers_behind(g, i, j, vecs) >= (rows - 1) * g->n);
 }
 
-/* How many rows of any tile are. */
-static int64_t rows_that_spill(const product *g, int64_t i, int64_t j, int vecs) {
-    if (g->spills != AHEAD) return g->spills == ANYWHERE ? g->m : 0;
-    const int64_t numbers = numbers_behind(g, i, j, vecs);
-    return numbers < 0 ? 0 : numbers / g->n + 1;
-}
-
-/* Moves the sums (rows, vecs vectors) of a tile at (i, j) of C there, or adds them. */
+/* Moves the sums (rows, vecs vectors) of a tile at (i, j) of C there, or adds them. A row's last vector is stored whole
+ * while so many numbers of C, or anybody's, are behind it. */
 static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int64_t j, int last, int rows, int vecs,
                                                 const real *sums) {
-    const int64_t c_row = g->c_row, spilling = rows_that_spill(g, i, j, vecs);
+    const int64_t c_row = g->c_row, n = g->spills == AHEAD ? g->n : 0;
     const int add = g->add;
+    int64_t behind = g->spills == AHEAD ? numbers_behind(g, i, j, vecs) : g->spills - ANYWHERE;
     real *c = g->c + i * c_row + j;
-    for (int r = 0; r < rows; r++, c += c_row)
-        for (int v = 0; v < vecs; v++, sums += LANES) {
-            const int some = v == vecs - 1 && r >= spilling ? last : LANES;
-            const vf sum = vf_load(sums);
-            vec_store(c + v * LANES, add ? vf_add(vec_load(c + v * LANES, some), sum) : sum, some);
-        }
+    for (int r = 0; r < rows; r++, c += c_row, behind -= n) {
+        int v = 0;
+        for (; v < vecs - 1; v++, sums += LANES)
+            vf_store(c + v * LANES, add ? vf_add(vf_load(c + v * LANES), vf_load(sums)) : vf_load(sums));
+        vf sum = vf_load(sums);
+        sums += LANES;
+        if (add) sum = vf_add(vec_load(c + v * LANES, last), sum);
+        vec_store(c + v * LANES, sum, behind < 0 ? last : LANES);
+    }
 }
 
 /* The same of a tile of one row, which predictions of single rows are made of: from where the sums are. */
