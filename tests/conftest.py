@@ -193,6 +193,19 @@ def rng():
 
 
 @pytest.fixture
+def native():
+    """The native backend, with as many threads as are asked for, however little the work is."""
+    from fastnn import _kernels
+
+    if reason := _kernels.why_not("cython"):
+        pytest.skip(reason)
+    module = _kernels.load("cython")
+    before = module.flop_a_thread(1.0)
+    yield module
+    module.flop_a_thread(before)
+
+
+@pytest.fixture
 def numpy_backend(monkeypatch):
     """Commands work with NumPy: they are the same for all backends, and this one needs no compiler."""
     monkeypatch.setenv("FASTNN_BACKEND", "numpy")

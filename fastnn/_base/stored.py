@@ -57,6 +57,11 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number")
 
 
+def kind_and_fields(record: Any) -> dict[str, Any]:
+    """What a file has of a record of several kinds; not ``asdict``, which copies each number of its lists by itself."""
+    return {"kind": type(record).__name__, **{part.name: getattr(record, part.name) for part in fields(record)}}
+
+
 def check_types(record: Any) -> Any:
     """A dataclass object, whose fields (and theirs) must be what their annotations say; ``TypeError`` else.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import UnionType
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from fastnn._base.arguments import nearest, shown, unknown_name
 from fastnn._base.reprs import counted
+from fastnn._base.stored import kind_and_fields
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
 from fastnn.tables.dates import DateFeature
 from fastnn.tables.pieces import PieceFeature
@@ -132,12 +133,7 @@ class TableFeatures:
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
-        return {"kind": "table", "columns": [_stored(feature) for feature in self.features]}
-
-
-def _stored(feature: Feature) -> dict[str, Any]:
-    """What a file has of a column; not ``asdict``, which copies each of its numbers by itself."""
-    return {"kind": type(feature).__name__, **{part.name: getattr(feature, part.name) for part in fields(feature)}}
+        return {"kind": "table", "columns": [kind_and_fields(feature) for feature in self.features]}
 
 
 def with_columns(table: Any, names: Sequence[str]) -> Table:

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.reprs import counted, cut
-from fastnn._base.stored import check_types, parse
+from fastnn._base.stored import check_types, kind_and_fields, parse
 from fastnn.tables.iso import DAY, NoTime, read_iso
 from fastnn.tables.numerals import EXACT
 from fastnn.tables.table import Column, Numbers, Table, Text
@@ -119,8 +119,8 @@ class Summary:
 
     def config(self) -> dict[str, Any]:
         """What the model file stores."""
-        predictions = None if self.predictions is None else _stored(self.predictions)
-        return {"version": VERSION, "columns": [_stored(c) for c in self.columns], "predictions": predictions}
+        predictions = None if self.predictions is None else kind_and_fields(self.predictions)
+        return {"version": VERSION, "columns": [kind_and_fields(c) for c in self.columns], "predictions": predictions}
 
     def metadata(self) -> dict[str, str]:
         """What to hand to ``model.save``, beside the encoding's."""
@@ -211,10 +211,6 @@ def _check_counts(
     there = gaps + sum(counts)
     if there > rows or (there < rows and not other):
         raise ValueError(f"{name!r} counts {there} of {rows} rows")
-
-
-def _stored(column: ColumnSummary) -> dict[str, Any]:
-    return {"kind": type(column).__name__, **{part.name: getattr(column, part.name) for part in fields(column)}}
 
 
 def _made(stored: Mapping[str, Any]) -> Summary:

@@ -8,7 +8,7 @@ from graphs import GraphStage
 from joined import MODELS, apart, residual, seen
 from networks import Network, Stage, draw
 
-from fastnn import Input, Model, _kernels, losses, optimizers
+from fastnn import Input, Model, losses, optimizers
 from fastnn._base import threads
 from fastnn._ops import OPS
 from fastnn._plan import compile as compiling
@@ -52,17 +52,6 @@ def test_gradients_have_the_bits_of_one_operation_after_the_other(backend, dtype
     np.testing.assert_array_equal(loss, expected[0])
     np.testing.assert_array_equal(grads, expected[1])
     np.testing.assert_array_equal(dx, expected[2][0])
-
-
-@pytest.fixture
-def native():
-    """The native backend, to which all work is worth threads."""
-    if _kernels.why_not("cython"):
-        pytest.skip(_kernels.why_not("cython"))
-    module = _kernels.load("cython")
-    before = module.flop_a_thread(1.0)
-    yield module
-    module.flop_a_thread(before)
 
 
 @pytest.mark.parametrize("least", [8, 1], ids=["whole", "stages"])

@@ -33,15 +33,6 @@ FITTING = {
 }
 
 
-@pytest.fixture(autouse=True)
-def native():
-    """The backend, with as many threads as are asked for, however little the work is."""
-    module = _kernels.load("cython")
-    before = module.flop_a_thread(1.0)
-    yield module
-    module.flop_a_thread(before)
-
-
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of 32 rows, so that a batch has several and each thread adds up some."""

@@ -21,11 +21,11 @@ import pytest
 from networks import Memory, Stage, dense, draw, draw_target, network, output_activation
 from tolerance import assert_close
 
-from fastnn import _kernels
+from fastnn import Sequential, _kernels
 from fastnn._base import random
 from fastnn._plan import allocate
 from fastnn.activations import ACTIVATIONS
-from fastnn.layers import Activation, Dense, Dropout
+from fastnn.layers import LSTM, Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from fastnn.losses.records import EVERY_KERNEL
 
 native = pytest.importorskip("fastnn._kernels.native.native", reason="the native backend is not built")
@@ -91,6 +91,34 @@ def test_products_of_whole_numbers_are_exact_for_all_ragged_sizes(isa, dtype, rn
 @pytest.mark.parametrize("sizes", BLOCKED, ids=str)
 def test_products_in_blocks_are_exact(isa, dtype, rng, sizes, layout, accumulate):
     check_product(rng, dtype, sizes, layout, accumulate)
+
+
+@pytest.mark.covering
+@pytest.mark.parametrize("n", [129, 263, 300])
+@pytest.mark.parametrize("k", [1, 3, 4, 6, 39])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_long_rows_are_exact(isa, dtype, rng, n, k, layout, accumulate):
+    check_product(rng, dtype, (1, n, k), layout, accumulate)
+
+
+FEW = {
+    "dense": lambda: [Dense(301, "tanh", input_shape=(7,)), Dense(130, "relu"), Dense(3)],
+    "images": lambda: [Conv2D(5, 3, activation="relu", input_shape=(6, 6, 2)), MaxPooling2D(), Flatten(), Dense(263)],
+    "sequences": lambda: [LSTM(33, input_shape=(4, 3)), Dense(2, "softmax")],
+}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_a_few_rows_have_the_bits_of_many(isa, dtype, rng, name):
+    model = Sequential(FEW[name](), dtype=dtype, seed=1)
+    model.set_weights([draw(rng, weights.shape) for weights in model.get_weights()])
+    predict, x = model.predictor(), draw(rng, (40, *model.input_shape[1:])).astype(dtype)
+    expected = predict(x)
+    assert np.isfinite(expected).all()
+    for n in (1, 2, 3, 4, 5, 9):
+        np.testing.assert_array_equal(predict(x[-n:]), expected[-n:])
+    np.testing.assert_array_equal(predict(x[3]), expected[3])
 
 
 def in_order(a, b):

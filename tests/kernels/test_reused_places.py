@@ -7,7 +7,6 @@ import pytest
 from networks import draw
 from reuse import MODELS, NETWORKS, apart, drawn, predicted
 
-from fastnn import _kernels
 from fastnn._base import threads
 from fastnn._plan import aligned, compile_plan
 from fastnn._plan import compile as compiling
@@ -49,17 +48,6 @@ def test_models_predict_the_same_where_values_share_places(backend, dtype, rng, 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_graphs_predict_the_same_where_values_share_places(backend, rng, monkeypatch, seed):
     check_bits(backend, drawn(seed), "float64", rng, monkeypatch)
-
-
-@pytest.fixture
-def native():
-    """The native backend, to which all work is worth threads."""
-    if _kernels.why_not("cython"):
-        pytest.skip(_kernels.why_not("cython"))
-    module = _kernels.load("cython")
-    before = module.flop_a_thread(1.0)
-    yield module
-    module.flop_a_thread(before)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])

@@ -134,6 +134,8 @@ cdef extern from "c/walk.h" nogil:
     ctypedef struct fnn_cuts:
         fnn_cut full, last
 
+    enum:
+        FNN_FEW_ROWS
     cdef enum fnn_end:
         FNN_CALLED_OFF
         FNN_NO_MEMORY

@@ -39,7 +39,6 @@ ISAS = ("avx512", "avx2", "neon", "portable")
 INT64 = numpy.dtype("int64")
 
 cdef enum:
-    BRIEF_ROWS = 4  # so few rows are predicted with the GIL held
     MOST_DIMS = 32
 
 cdef int _isa = 0  # a number, which threads may read while another one sets it
@@ -256,7 +255,7 @@ cdef fnn_source _source(x) except *:
 
 cdef int _predict(Prepared p, const fnn_source *rows, int64_t n_rows, void **rooms, void **out) except -1:
     cdef int end, threads
-    if n_rows <= BRIEF_ROWS:  # giving up the GIL would cost more than it gives others
+    if n_rows <= FNN_FEW_ROWS:  # giving up the GIL would cost more than it gives others
         end = fnn_predict(&p.network, rows, n_rows, rooms, out, 1)
     else:
         threads = p.threads(n_rows, 1)

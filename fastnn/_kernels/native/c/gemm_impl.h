@@ -11,7 +11,9 @@
 #define NARROW_MOST (LANES * 3 / 4) /* columns of C; from there on direct tiles are as good */
 
 /* Of shorter ones a sum in C would wait for the one before it. */
-static int is_long_row(const product *g) { return g->m == 1 && g->n >= 16 * LANES && !g->add && !g->parts; }
+static int is_long_row(const product *g) {
+    return g->m == 1 && g->n >= 16 * LANES && !g->b_transposed && !g->add && !g->parts;
+}
 
 /* The first columns of a C of at most FLAT_ROWS rows; returns how many were done. */
 INLINE int64_t flat_columns(const product *g, const int rows) {

@@ -198,9 +198,7 @@ static void multiply(const product *g) {
     const int by_shards = g->parts && g->parts->shards;
     if (is_narrow(g))
         multiply_narrow(g);
-    else if (by_shards && g->k > BLOCK_K) /* a block is whole shards */
-        multiply_direct(g);
-    else if (!g->b_transposed && is_long_row(g))
+    else if (is_long_row(g) || (by_shards && g->k > BLOCK_K)) /* a block is whole shards */
         multiply_direct(g);
     else if (!by_shards && is_large(g->m, g->n, g->k) && g->m <= FEW_M && !g->b_transposed &&
              !(g->add && g->k > STREAM_K))

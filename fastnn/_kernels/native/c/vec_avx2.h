@@ -55,8 +55,8 @@ static inline void store_pairs(real *p, vf a, int n) {
 #endif
 }
 
-/* The first n <= LANES numbers, in halves: a masked store takes AMD's processors 15 cycles, four times as many. A call,
- * because it stands at the end of every loop: inlined, the kernels would be a twelfth larger. */
+/* The first n <= LANES numbers, in halves: a masked store takes AMD's processors 15 cycles, four times what this takes.
+ * A call, because it stands at the end of every loop: inlined, the kernels would be a twelfth larger. */
 static __attribute__((noinline)) void vf_store_n(real *p, vf a, int n) {
     if (n & LANES) {
         vf_store(p, a);

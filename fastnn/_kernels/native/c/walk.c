@@ -15,7 +15,6 @@
 #include "passes.h"
 
 enum {
-    FEW_ROWS = 4,      /* are predicted in so little time that what threads and many rows want would be felt */
     PREDICT_ROWS = 96, /* pushed through all ops together, so that they stay in the first-level cache */
     LARGE_WEIGHTS =
         16384 /* parameters of an op that do not stay in the first-level cache: rows share a pass over them */
@@ -34,7 +33,7 @@ void fnn_prepare(fnn_network *network) {
     }
     const fnn_header *header = network->model.header;
     const int plain = header->n_inputs == 1 && header->n_outputs == 1 && !header->has_own;
-    network->few = plain ? at_most(FEW_ROWS, at_most(header->stage_rows, header->block_rows)) : 0;
+    network->few = plain ? at_most(FNN_FEW_ROWS, at_most(header->stage_rows, header->block_rows)) : 0;
 }
 
 static double flop_of_row(const fnn_network *network) {

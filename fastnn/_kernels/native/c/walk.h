@@ -45,6 +45,9 @@ typedef struct {
     fnn_cut full, last;
 } fnn_cuts;
 
+/* So many are predicted in less time than threads, Python's lock and whatever many rows want would take. */
+enum { FNN_FEW_ROWS = 4 };
+
 enum fnn_end { FNN_DONE, FNN_CALLED_OFF, FNN_NO_MEMORY };
 
 /* Each takes an upper bound on threads and uses fewer when the work is small. All flush denormals to zero. Those that
