@@ -66,29 +66,35 @@ def rounded(x: np.ndarray) -> np.ndarray:
 def pack(w: np.ndarray) -> np.ndarray:
     """A kernel ``(n_in, n_out)`` of float32, rounded, as predictors hold it: a flat vector of float32's bits.
 
-    Panels of 32 columns, row by row; in a row, columns ``j`` and ``j + 16`` share 32 bits, the latter the upper ones,
-    so that one load gives two vectors by a shift and a mask.
+    Panels of 32 columns, two rows of the kernel at a time: of a word of 32 bits, the upper half is a number of the
+    first row and the lower half one of the second, 0 where there is none. So one load gives two vectors by a mask and a
+    shift, and ``VDPBF16PS``, which takes upper halves first, its operand.
 
-    >>> w = np.arange(2 * 3, dtype=np.float32).reshape(2, 3)
-    >>> pack(w).size == packed_numbers(2, 3), bool((unpack(pack(w), 2, 3) == w).all())
+    >>> w = np.arange(3 * 3, dtype=np.float32).reshape(3, 3)
+    >>> pack(w).size == packed_numbers(3, 3), bool((unpack(pack(w), 3, 3) == w).all())
     (True, True)
     """
     n_in, n_out = w.shape
-    halves = np.pad(rounded(w), ((0, 0), (0, -n_out % WIDE))).view(np.uint32) >> np.uint32(16)
-    panels = halves.reshape(n_in, -1, 2, WIDE // 2).transpose(1, 0, 2, 3)
-    return (panels[:, :, 0] | panels[:, :, 1] << np.uint32(16)).view(np.float32).ravel()
+    halves = np.pad(rounded(w), ((0, n_in % 2), (0, -n_out % WIDE))).view(np.uint32) >> np.uint32(16)
+    words = halves[0::2] << np.uint32(16) | halves[1::2]
+    return words.reshape(-1, words.shape[1] // WIDE, WIDE).transpose(1, 0, 2).view(np.float32).ravel()
 
 
 def unpack(packed: np.ndarray, n_in: int, n_out: int) -> np.ndarray:
     """The kernel ``(n_in, n_out)`` again, in float32."""
-    pairs = packed.view(np.uint32).reshape(-1, n_in, WIDE // 2)
-    panels = np.stack((pairs << np.uint32(16), pairs & np.uint32(0xFFFF0000)), axis=2)
-    return panels.view(np.float32).transpose(1, 0, 2, 3).reshape(n_in, -1)[:, :n_out]
+    words = packed.view(np.uint32).reshape(-1, (n_in + 1) // 2, WIDE)
+    panels = np.stack((words & np.uint32(0xFFFF0000), words << np.uint32(16)), axis=2)
+    return (
+        panels.view(np.float32)
+        .reshape(-1, 2 * words.shape[1], WIDE)
+        .transpose(1, 0, 2)
+        .reshape(-1, words.shape[0] * WIDE)[:n_in, :n_out]
+    )
 
 
 def packed_numbers(n_in: int, n_out: int) -> int:
     """Numbers of float32 that hold a packed kernel."""
-    return n_in * (-(-n_out // WIDE) * WIDE // 2)
+    return (n_in + 1) // 2 * (-(-n_out // WIDE) * WIDE)
 
 
 def multiplies(op: Op, layer: OfDtype) -> bool:

@@ -110,6 +110,54 @@ SIZES = [(1, 1, 1), (3, 5, 2), (17, 33, 7), (9, 16, 64), (70, 45, 31), (5, 100, 
 WIDE = [(300, 301, 203), (16, 700, 401)]  # packed
 
 
+@pytest.fixture
+def extras():
+    """The native module, with all its extras in use afterwards."""
+    native = pytest.importorskip("fastnn._kernels.native.native")
+    if "avx512_bf16" not in native.extras():
+        pytest.skip("this processor has no products of bf16 numbers")
+    yield native
+    native.use_extras()
+
+
+def products(model, x, dy):
+    """Of a dense layer: forward, by a predictor that holds its kernel in bf16, and both ways back."""
+    held = model.predictor(precision="bfloat16")
+    made = [held(x), held(x[0]), model.predict(x), *model.gradients(x, dy=dy), model.gradients(x, dy=dy, wrt="inputs")]
+    return [np.asarray(array).tobytes() for array in made]
+
+
+# Rows and columns fill tiles of 12 x 32 or not, of k there are pairs or not, and blocks of 1600.
+PAIRED = [
+    (1, 97, 160),
+    (2, 64, 300),
+    (3, 31, 131),
+    (4, 3, 401),
+    (13, 40, 16),
+    (37, 97, 17),
+    (130, 33, 48),
+    (25, 1700, 65),
+]
+
+
+@pytest.mark.parametrize("sizes", PAIRED, ids=str)
+def test_products_of_pairs_give_the_bits_of_single_ones(extras, rng, sizes):
+    rows, n_in, n_out = sizes
+    model = Sequential([Input((n_in,)), Dense(n_out, "tanh"), Dense(5)], dtype=MIXED, backend="cython", seed=1)
+    x, dy = rng.normal(size=(rows, n_in)).astype(np.float32), rng.normal(size=(rows, 5)).astype(np.float32)
+    paired = products(model, x, dy)
+    extras.use_extras(())
+    assert products(model, x, dy) == paired
+
+
+def test_pairs_leave_zeros_their_sign(extras):
+    """Where k is odd, its last pair has a number that is not there; sums of -0 stay -0 with it."""
+    model = Sequential([Input((3,)), Dense(40)], dtype=MIXED, backend="cython")
+    model.set_weights([np.ones((3, 40), np.float32), np.full(40, -0.0, np.float32)])
+    got = model.predict(np.full((40, 3), -0.0, np.float32))
+    assert not got.any() and np.signbit(got).all()
+
+
 @pytest.mark.skipif(not RUNS, reason="the native backend is not there")
 def test_denormal_sums_count_as_zero():
     """As VDPBF16PS has it; on x86 and ARM, whose control register is set for the time of a call."""

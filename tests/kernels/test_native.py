@@ -251,6 +251,34 @@ def test_each_part_of_avx512_is_needed(bit):
     assert runs_on(features, extended & ~(1 << bit), saved) == ["avx2", "portable"]
 
 
+@X86
+@pytest.mark.parametrize(
+    ("processor", "more", "later", "extras"),
+    [
+        (EVERYTHING, 1 << 11, 1 << 5 | 1 << 4, ["avx512_bf16", "avx512_vnni", "avx_vnni"]),
+        (EVERYTHING, 0, 1 << 5, ["avx512_bf16"]),
+        (EVERYTHING, 1 << 11, 0, ["avx512_vnni"]),
+        ((V2 | AVX | FMA, AVX512, SAVES), 1 << 11, 1 << 5 | 1 << 4, ["avx_vnni"]),  # the system does not save ZMM
+        ((V2 | AVX | FMA, AVX2, SAVES), 1 << 11, 1 << 5 | 1 << 4, ["avx_vnni"]),
+        ((V2, AVX2, SAVES), 1 << 11, 1 << 5 | 1 << 4, []),
+        (EVERYTHING, 0, 0, []),
+    ],
+)
+def test_extras_are_used_where_their_instruction_set_runs(processor, more, later, extras):
+    assert native.extras_of(*processor, more, later) == extras
+
+
+def test_extras_can_be_left_out_and_taken_again():
+    there = native.extras()
+    native.use_extras(())
+    assert native.extras() == []
+    native.use_extras()
+    assert native.extras() == there
+    with pytest.raises(ValueError, match="sse9"):
+        native.use_extras(["sse9"])
+    assert native.extras() == there
+
+
 def test_detection_agrees_with_the_system():
     try:
         with open("/proc/cpuinfo", encoding="ascii") as file:
@@ -263,6 +291,7 @@ def test_detection_agrees_with_the_system():
         "portable": {"ssse3", "sse4_2", "popcnt"},
     }
     assert [name for name, parts in wanted.items() if parts <= flags] == RUNS
+    assert set(native.extras()) <= flags, "Linux has the same names"
 
 
 def test_a_machine_that_runs_none_of_the_isas_is_told_so_and_does_without(monkeypatch):

@@ -108,6 +108,7 @@ cdef extern from "c/kernels.h" nogil:
     const fnn_kernels *fnn_isa_kernels(int i, int item_size) noexcept
     const char *fnn_isa_name(int i) noexcept
     int fnn_isa_count() noexcept
+    unsigned fnn_extras
 
 cdef extern from "c/walk.h" nogil:
     ctypedef struct fnn_network:
@@ -204,11 +205,12 @@ cdef extern from "Python.h":
 
 cdef extern from "c/cpu.h" nogil:
     ctypedef struct fnn_cpu:
-        uint32_t features, extended
+        uint32_t features, extended, more, later
         uint64_t saved
 
     fnn_cpu fnn_read_cpu() noexcept
     int fnn_isa_runs(int i, const fnn_cpu *) noexcept
+    unsigned fnn_extras_of(const fnn_cpu *) noexcept
     uint64_t fnn_flush_denormals() noexcept
     uint64_t fnn_allow_denormals() noexcept
     void fnn_restore(uint64_t control) noexcept

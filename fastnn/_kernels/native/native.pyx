@@ -2,8 +2,8 @@
 # cython: auto_pickle=False
 """The backend "cython": hands a plan and its memory to the C walk, without the GIL.
 
-Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``. ``isas``,
-``isa`` and ``use_isa`` choose the instruction set; ``prepared.pxi`` has the addresses that the walk works with,
+Functions and arrays are those of ``contract.py``; the walk, formulas and loops over numbers are in ``c/``.
+``instructions.pxi`` chooses the instruction set; ``prepared.pxi`` has the addresses that the walk works with,
 ``own_loops.pxi`` serves loops of a user's own, ``shards.pxi`` has blocks of shards, ``profile.pxi`` asks where time
 goes, ``predictor.pxi`` predicts in hot loops, ``placing.pxi`` writes windows of streams, ``testing.pxi`` runs single
 kernels for tests and benches.
@@ -35,50 +35,12 @@ from fastnn._base.threads import get_num_threads
 
 numpy.import_array()
 
-ISAS = ("avx512", "avx2", "neon", "portable")
 INT64 = numpy.dtype("int64")
 
 cdef enum:
     MOST_DIMS = 32
 
-cdef int _isa = 0  # a number, which threads may read while another one sets it
-
-
-def isas():
-    """``(name, compiled, runs)`` of each instruction set: in this build, and on this machine."""
-    return _isas_of(fnn_read_cpu())
-
-
-cdef _isas_of(fnn_cpu cpu):
-    cdef int i
-    runs = {fnn_isa_name(i).decode(): bool(fnn_isa_runs(i, &cpu)) for i in range(fnn_isa_count())}
-    return [(name, name in runs, runs.get(name, False)) for name in ISAS]
-
-
-def running(found):
-    """Names of those of ``isas()`` that run, the best first; ``ImportError`` when none does."""
-    runs = [name for name, _, does in found if does]
-    if not runs:
-        compiled = ", ".join([name for name, built, _ in found if built])  # a generator here would bring 12 kB
-        raise ImportError(f"this machine runs none of the instruction sets of this build: {compiled}")
-    return runs
-
-
-def isa():
-    """Name of the instruction set in use."""
-    return fnn_isa_name(_isa).decode()
-
-
-def use_isa(name=""):
-    """Use an instruction set from now on, "" for the best; ``ValueError`` when it does not run here."""
-    global _isa
-    cdef const char *why = NULL
-    runs = running(isas())
-    wanted = (name or runs[0]).encode()
-    cdef int found = fnn_select(wanted, &why)
-    if found < 0:
-        raise ValueError(f"instruction set {name!r} cannot be used: {why.decode()}; known here: {', '.join(runs)}")
-    _isa = found
+include "instructions.pxi"
 
 
 cdef char *_address(object array, Py_ssize_t *n_bytes, int flags=PyBUF_SIMPLE) except? NULL:

@@ -94,11 +94,21 @@ def flop_a_thread(double flop):
     return before
 
 
+cdef fnn_cpu _cpu_of(uint32_t features, uint32_t extended, uint64_t saved, uint32_t more=0, uint32_t later=0):
+    cdef fnn_cpu cpu
+    cpu.features, cpu.extended, cpu.saved, cpu.more, cpu.later = features, extended, saved, more, later
+    return cpu
+
+
 def isas_of(uint32_t features, uint32_t extended, uint64_t saved):
     """``isas()`` of a machine whose processor says this of itself: ECX of CPUID 1, EBX of CPUID 7, XCR0."""
-    cdef fnn_cpu cpu
-    cpu.features, cpu.extended, cpu.saved = features, extended, saved
-    return _isas_of(cpu)
+    return _isas_of(_cpu_of(features, extended, saved))
+
+
+def extras_of(uint32_t features, uint32_t extended, uint64_t saved, uint32_t more, uint32_t later):
+    """``extras()`` of such a machine, which says also ECX of CPUID 7 and EAX of its second part."""
+    cdef fnn_cpu cpu = _cpu_of(features, extended, saved, more, later)
+    return _extras_of(fnn_extras_of(&cpu))
 
 
 def compiler():

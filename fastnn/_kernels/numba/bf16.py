@@ -7,7 +7,6 @@ import numpy as np
 from fastnn._kernels.numba.compile import inlined, kernel
 from fastnn._ops.bf16 import WIDE
 
-HALF_WIDE = WIDE // 2
 LEAST, SIGN, INFINITE = np.uint32(0x00800000), np.uint32(0x80000000), np.uint32(0x7F800000)
 MAGNITUDE, UPPER, HALF, QUIET = np.uint32(0x7FFFFFFF), np.uint32(0xFFFF0000), np.uint32(0x7FFF), np.uint32(0x00400000)
 
@@ -33,8 +32,8 @@ def widen(w, held, n_in, n_out):
     pairs, made = held.view(np.uint32), w.view(np.uint32)
     for p in range(n_in):
         for j in range(n_out):
-            word = pairs[(j // WIDE * n_in + p) * HALF_WIDE + j % HALF_WIDE]
-            made[p * n_out + j] = word & UPPER if j % WIDE >= HALF_WIDE else np.uint32(word << np.uint32(16))
+            word = pairs[(j // WIDE * ((n_in + 1) // 2) + p // 2) * WIDE + j % WIDE]
+            made[p * n_out + j] = np.uint32(word << np.uint32(16)) if p % 2 else word & UPPER
 
 
 @inlined

@@ -19,18 +19,19 @@ INLINE vf vf_bf16(vf a) {
 
 #define BF16_WIDE 32 /* columns of a panel of a held kernel */
 
-/* Kernels that predictors hold: panels of 32 columns, k rows each; in a row, the 32 bits of each of 16 reals are those
- * of columns j, the lower ones, and j + 16. */
+/* Kernels that predictors hold: panels of 32 columns, each of a row of words for two rows of the kernel. The upper half
+ * of a word is a number of the first of them, the lower half one of the second. */
+static int64_t bf16_pairs(int64_t k) { return (k + 1) / 2; }
 INLINE const real *bf16_row(const real *held, int64_t k, int64_t p, int64_t column) {
-    return held + (column / BF16_WIDE * k + p) * (BF16_WIDE / 2);
+    return held + (column / BF16_WIDE * bf16_pairs(k) + p / 2) * BF16_WIDE + column % BF16_WIDE;
 }
 
 #ifdef FNN_F64
-INLINE vf bf16_lower(vf pairs) { return pairs; }
-INLINE vf bf16_upper(vf pairs) { return pairs; }
+INLINE vf bf16_first(vf pairs) { return pairs; }
+INLINE vf bf16_second(vf pairs) { return pairs; }
 #else
-INLINE vf bf16_lower(vf pairs) { return vf_bits(vi_shl(vi_bits(pairs), 16)); }
-INLINE vf bf16_upper(vf pairs) { return vf_bits(vi_and(vi_bits(pairs), vi_set1(~0xffff))); }
+INLINE vf bf16_first(vf pairs) { return vf_bits(vi_and(vi_bits(pairs), vi_set1(~0xffff))); }
+INLINE vf bf16_second(vf pairs) { return vf_bits(vi_shl(vi_bits(pairs), 16)); }
 #endif
 
 typedef struct {
@@ -49,12 +50,18 @@ static void round_to_bf16(const real *from, int64_t n, real *to) {
     vec_each(bf16_part, &run, n);
 }
 
-/* A vector of columns of some rows of a held kernel; `upper` is a constant after inlining. */
-INLINE void widen_column(const real *pairs, int64_t rows, const int upper, int some, real *to, int64_t to_row) {
-    for (int64_t p = 0; p < rows; p++, pairs += BF16_WIDE / 2, to += to_row) {
-        const vf both = vf_load(pairs);
-        vec_store(to, upper ? bf16_upper(both) : bf16_lower(both), some);
+/* A vector of columns of `rows` rows of a held kernel, of which the first is the second of its pair when `odd`. */
+INLINE void widen_column(const real *pairs, int64_t rows, int odd, int some, real *to, int64_t to_row) {
+    if (odd && rows) {
+        vec_store(to, bf16_second(vf_load(pairs)), some);
+        pairs += BF16_WIDE, to += to_row, rows--;
     }
+    for (; rows > 1; rows -= 2, pairs += BF16_WIDE, to += 2 * to_row) {
+        const vf both = vf_load(pairs);
+        vec_store(to, bf16_first(both), some);
+        vec_store(to + to_row, bf16_second(both), some);
+    }
+    if (rows) vec_store(to, bf16_first(vf_load(pairs)), some);
 }
 
 enum { WIDEN_ROWS = 16 }; /* whose lines stay in the first-level cache until all columns are there */
@@ -64,16 +71,13 @@ static void widen_bf16(const real *held, int64_t k, int64_t first, int64_t rows,
                        real *to, int64_t to_row) {
     for (int64_t p = 0; p < rows; p += WIDEN_ROWS)
         for (int64_t j = 0; j < width; j += LANES) {
-            const int64_t at = (column + j) % BF16_WIDE, half = BF16_WIDE / 2;
-            const int64_t count = rows - p < WIDEN_ROWS ? rows - p : WIDEN_ROWS;
-            const real *pairs = bf16_row(held, k, first + p, column + j) + at % half;
-            real *place = to + p * to_row + j;
+            const int64_t count = at_most(rows - p, WIDEN_ROWS);
+            const real *pairs = bf16_row(held, k, first + p, column + j);
+            const int odd = (int)((first + p) % 2);
             if (width - j < LANES)
-                widen_column(pairs, count, at >= half, (int)(width - j), place, to_row);
-            else if (at < half)
-                widen_column(pairs, count, 0, LANES, place, to_row);
+                widen_column(pairs, count, odd, (int)(width - j), to + p * to_row + j, to_row);
             else
-                widen_column(pairs, count, 1, LANES, place, to_row);
+                widen_column(pairs, count, odd, LANES, to + p * to_row + j, to_row);
         }
 }
 

@@ -28,16 +28,19 @@ TABLES(avx2);
 
 enum { SSSE3 = 9, FMA = 12, CX16 = 13, SSE41 = 19, SSE42 = 20, POPCNT = 23, OSXSAVE = 27, AVX = 28 }; /* features */
 enum { AVX2 = 5, AVX512F = 16, AVX512DQ = 17, AVX512CD = 28, AVX512BW = 30, AVX512VL = 31 };          /* extended */
+enum { AVX512VNNI = 11 };                                                                             /* more */
+enum { AVXVNNI = 4, AVX512BF16 = 5 };                                                                 /* later */
 enum { XMM = 1, YMM = 2, OPMASK = 5, ZMM_HALVES = 6, ZMM_HIGH = 7 };                                  /* saved */
 #define HAS(word, bit) ((word) >> (bit) & 1)
 
 /* By CPUID and XGETBV themselves: __builtin_cpu_supports (rejected) asks a library of the compiler's, which some link
  * without, or in a form that says no to everything. */
 fnn_cpu fnn_read_cpu(void) {
-    fnn_cpu cpu = {0, 0, 0};
-    uint32_t eax, ebx, ecx, edx;
+    fnn_cpu cpu = {0};
+    uint32_t eax, ebx, ecx, edx, parts = 0;
     if (__get_cpuid(1, &eax, &ebx, &ecx, &edx)) cpu.features = ecx;
-    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) cpu.extended = ebx;
+    if (__get_cpuid_count(7, 0, &parts, &ebx, &ecx, &edx)) cpu.extended = ebx, cpu.more = ecx;
+    if (parts && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) cpu.later = eax;
     if (HAS(cpu.features, OSXSAVE)) {
         __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
         cpu.saved = (uint64_t)edx << 32 | eax;
@@ -68,6 +71,14 @@ static int avx512_runs(const fnn_cpu *cpu) {
 #endif
 }
 
+unsigned fnn_extras_of(const fnn_cpu *cpu) {
+    unsigned found = 0;
+    if (avx512_runs(cpu) && HAS(cpu->later, AVX512BF16)) found |= FNN_AVX512_BF16;
+    if (avx512_runs(cpu) && HAS(cpu->more, AVX512VNNI)) found |= FNN_AVX512_VNNI;
+    if (avx2_runs(cpu) && HAS(cpu->later, AVXVNNI)) found |= FNN_AVX_VNNI;
+    return found;
+}
+
 static const isa isas[] = {ROW(avx512, avx512_runs), ROW(avx2, avx2_runs), ROW(portable, portable_runs)};
 
 enum { DENORMALS_ARE_ZERO = 1 << 6, FLUSH_TO_ZERO = 1 << 15 };
@@ -88,7 +99,11 @@ static int always_runs(const fnn_cpu *cpu) {
     (void)cpu;
     return 1;
 }
-fnn_cpu fnn_read_cpu(void) { return (fnn_cpu){0, 0, 0}; }
+fnn_cpu fnn_read_cpu(void) { return (fnn_cpu){0}; }
+unsigned fnn_extras_of(const fnn_cpu *cpu) {
+    (void)cpu;
+    return 0;
+}
 
 #if defined(__aarch64__)
 TABLES(neon);
@@ -118,6 +133,8 @@ uint64_t fnn_allow_denormals(void) { return 0; }
 void fnn_restore(uint64_t control) { (void)control; }
 #endif
 #endif
+
+unsigned fnn_extras = 0;
 
 int fnn_isa_count(void) { return sizeof isas / sizeof *isas; }
 const char *fnn_isa_name(int i) { return isas[i].name; }

@@ -2,17 +2,10 @@
 #ifndef FNN_GEMM_PACKED_H
 #define FNN_GEMM_PACKED_H
 
-#include "bf16.h"
-#include "gemm_impl.h"
-#include "scratch.h"
+#include "gemm_pairs.h"
 
-#define PACK_ABOVE 3000000 /* m * n * k; below, all operands stay in the second-level cache */
-#define PACK_A_ABOVE 512   /* n; below, packing rows of A costs more than it saves */
-/* A block of A stays in a second-level cache of 512 KB. Its k is long, because each block of k reads C and writes it
- * again; that a panel of B then comes from the second-level cache, too, costs less. */
-#define BLOCK_K 800
-#define BLOCK_M (TILE_ROWS * (480 / (TILE_ROWS * REAL_BYTES)))
-#define BLOCK_N (6144 / REAL_BYTES)
+#define PACK_ABOVE 3000000    /* m * n * k; below, all operands stay in the second-level cache */
+#define PACK_A_ABOVE 512      /* n; below, packing rows of A costs more than it saves */
 #define PART_M (4 * BLOCK_M)  /* rows of sums that multiply_packed_add makes at a time, for which B is packed anew */
 #define FEW_M (4 * TILE_ROWS) /* rows of A that do not repay packing B */
 #define STREAM_K 128
@@ -164,15 +157,33 @@ static int64_t large_most(int64_t n, int64_t k) {
     return packed_b_size(&g) + packed_a_size(&g) + PART_M * at_most(n, BLOCK_N);
 }
 
+static void multiply_reals(const product *g) {
+    const int by_shards = g->parts && g->parts->shards;
+    if (is_narrow(g))
+        multiply_narrow(g);
+    else if (is_long_row(g) || (by_shards && g->k > BLOCK_K)) /* a block is whole shards */
+        multiply_direct(g);
+    else if (!by_shards && is_large(g->m, g->n, g->k) && g->m <= FEW_M && !g->b_transposed &&
+             !(g->add && g->k > STREAM_K))
+        multiply_streamed(g);
+    else if (!is_large(g->m, g->n, g->k) || !multiply_large(g))
+        multiply_direct(g);
+}
+
 /* Bytes of scratch memory that B of bf16 (k, n), or its transpose, wants at most. */
 static size_t bf16_scratch(int64_t n, int64_t k) {
     const int64_t small = n <= NARROW_MOST || k <= NARROW_MOST ? n * k : at_most(n * k, PACK_ABOVE);
     const int64_t there = large_most(n, k), back = large_most(k, n), large = there > back ? there : back;
-    return (size_t)(small > large ? small : large) * sizeof(real);
+    return (size_t)at_least(pairs_scratch(n, k), at_least(small, large)) * sizeof(real);
 }
 
-/* With B of bf16, made in its panels or all of it first; in scratch memory that is there. */
+/* Of numbers of bf16: B is made in its panels or all of it first, in scratch memory that is there. */
 static void multiply_bf16(const product *g) {
+    if (multiply_pairs(g)) return;
+    if (g->b_is == ROUNDED) {
+        multiply_reals(g);
+        return;
+    }
     if (!is_narrow(g) && is_large(g->m, g->n, g->k)) {
         multiply_large(g);
         return;
@@ -191,20 +202,10 @@ static void multiply_bf16(const product *g) {
 }
 
 static void multiply(const product *g) {
-    if (g->b_is) {
+    if (g->b_is)
         multiply_bf16(g);
-        return;
-    }
-    const int by_shards = g->parts && g->parts->shards;
-    if (is_narrow(g))
-        multiply_narrow(g);
-    else if (is_long_row(g) || (by_shards && g->k > BLOCK_K)) /* a block is whole shards */
-        multiply_direct(g);
-    else if (!by_shards && is_large(g->m, g->n, g->k) && g->m <= FEW_M && !g->b_transposed &&
-             !(g->add && g->k > STREAM_K))
-        multiply_streamed(g);
-    else if (!is_large(g->m, g->n, g->k) || !multiply_large(g))
-        multiply_direct(g);
+    else
+        multiply_reals(g);
 }
 
 #endif

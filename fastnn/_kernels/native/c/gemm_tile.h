@@ -42,8 +42,8 @@ typedef struct {
     int64_t n_shards;
 } parts;
 
-/* B as it is; to be rounded to bf16; or in pairs of such numbers, see bf16.h. */
-enum { REALS, TO_ROUND, HELD };
+/* Numbers of any kind; of bf16, as those of A are; B to be rounded to them; or in pairs of them, see bf16.h. */
+enum { REALS, ROUNDED, TO_ROUND, HELD };
 
 typedef struct {
     int64_t m, n, k;
@@ -52,7 +52,7 @@ typedef struct {
     const real *b; /* (k, n), dense rows b_row apart */
     int64_t b_row;
     int b_transposed;  /* b is (n, k) instead, dense rows b_row apart */
-    int b_is;          /* REALS, TO_ROUND or HELD: what b, then without gaps, stands for; for multiply alone */
+    int b_is;          /* REALS, ROUNDED, TO_ROUND or HELD: what b, then without gaps, stands for; for multiply alone */
     const real *start; /* (m, n) with dense rows start_row apart (0: one row for all), or NULL for zeros */
     int64_t start_row;
     real *c; /* (m, n), dense rows c_row apart */

@@ -108,6 +108,11 @@ typedef struct {
     double (*peak)(int64_t n, double *sum);                        /* peak.h */
 } fnn_kernels;
 
+/* Instructions that some processors have beyond those of their instruction set, and kernels use where they are there:
+ * the bits of what they make are the same. */
+enum fnn_extra { FNN_AVX512_BF16 = 1, FNN_AVX512_VNNI = 2, FNN_AVX_VNNI = 4 };
+extern unsigned fnn_extras; /* those in use: set when the module is loaded, and by tests */
+
 enum fnn_math {
     FNN_EXP,
     FNN_LOG,

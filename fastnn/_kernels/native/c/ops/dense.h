@@ -30,7 +30,7 @@ static void dense_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
                  .start = op->b < 0 ? NULL : params + op->b,
                  .c_row = op->n_out};
     const int plain = z == y && op->activation == FNN_LINEAR;
-    const int64_t step = plain || is_large(rows, g.n, g.k) ? rows : ACTIVATE_ROWS;
+    const int64_t step = plain || op->bfloat16 || is_large(rows, g.n, g.k) ? rows : ACTIVATE_ROWS;
     for (int64_t i = first; i < first + rows; i += step) {
         g.m = at_most(first + rows - i, step);
         g.a = x + i * op->n_in;
@@ -80,6 +80,7 @@ static void dense_dw(const fnn_op *op, const fnn_model *model, const fnn_block *
                        .a_column = op->n_in,
                        .b = op_dy(op, model),
                        .b_row = op->n_out,
+                       .b_is = op->bfloat16 ? ROUNDED : REALS,
                        .c = dw,
                        .c_row = op->n_out,
                        .add = accumulate,

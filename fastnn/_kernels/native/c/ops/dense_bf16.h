@@ -7,7 +7,9 @@ FNN_OP(DENSE_BF16, dense_bf16)
 #include "dense.h"
 
 enum { BF16_ROWS = 3 }; /* so few rows read each number of the kernel where it is */
-#define BF16_VECS (BF16_WIDE / 2 / LANES)
+#define BF16_VECS (BF16_WIDE / LANES)
+#define BF16_TOGETHER                                                                                                  \
+    (BF16_VECS < 8 ? 8 / BF16_VECS : 1) /* panels of one row, so that sums do not wait for each other */
 #ifdef FNN_F64
 static const fnn_op_kernels dense_bf16_op = {0}; /* no plan in double has it */
 #else
@@ -18,33 +20,44 @@ typedef struct {
     real *z;
 } held_rows;
 
-/* `rows` rows of 32 columns from `column` on, of which the last may not be there. */
-INLINE void held_panel(const held_rows *h, int64_t column, const int rows) {
-    vf sum[BF16_ROWS][2 * BF16_VECS];
-    real start[BF16_WIDE] = {0};
-    const int64_t width = at_most(h->n - column, BF16_WIDE);
+/* sum (rows, vecs vectors) += so many columns of a pair of rows of the kernel; the second may not be there. */
+INLINE void held_pair(const held_rows *h, int64_t p, const real *w, int64_t panel, const int rows, const int vecs,
+                      const int both, vf (*sum)[8]) {
+    UNROLL for (int v = 0; v < vecs; v++) {
+        const vf pairs = vf_load(w + v / BF16_VECS * panel + v % BF16_VECS * LANES);
+        UNROLL for (int r = 0; r < rows; r++) {
+            sum[r][v] = vf_fma(vf_set1(h->x[r * h->k + p]), bf16_first(pairs), sum[r][v]);
+            if (both) sum[r][v] = vf_fma(vf_set1(h->x[r * h->k + p + 1]), bf16_second(pairs), sum[r][v]);
+        }
+    }
+}
+
+/* `rows` rows of so many panels from `column` on; the last column may not be there. */
+INLINE void held_panels_at(const held_rows *h, int64_t column, const int rows, const int panels) {
+    const int vecs = panels * BF16_VECS;
+    const int64_t panel = bf16_pairs(h->k) * BF16_WIDE, width = at_most(h->n - column, panels * BF16_WIDE);
+    vf sum[BF16_ROWS][8];
+    real start[8 * LANES] = {0};
     const real *w = bf16_row(h->held, h->k, 0, column);
     if (h->bias) copy_row(h->bias + column, width, start);
     UNROLL for (int r = 0; r < rows; r++) UNROLL
-        for (int v = 0; v < 2 * BF16_VECS; v++) sum[r][v] = vf_load(start + v * LANES);
-    for (int64_t p = 0; p < h->k; p++, w += BF16_WIDE / 2) UNROLL
-        for (int v = 0; v < BF16_VECS; v++) {
-            const vf pairs = vf_load(w + v * LANES), lower = bf16_lower(pairs), upper = bf16_upper(pairs);
-            UNROLL for (int r = 0; r < rows; r++) {
-                const vf number = vf_set1(h->x[r * h->k + p]);
-                sum[r][v] = vf_fma(number, lower, sum[r][v]);
-                sum[r][BF16_VECS + v] = vf_fma(number, upper, sum[r][BF16_VECS + v]);
-            }
-        }
+        for (int v = 0; v < vecs; v++) sum[r][v] = vf_load(start + v * LANES);
+    int64_t p = 0;
+    for (; p + 1 < h->k; p += 2, w += BF16_WIDE) held_pair(h, p, w, panel, rows, vecs, 1, sum);
+    if (p < h->k) held_pair(h, p, w, panel, rows, vecs, 0, sum);
     UNROLL for (int r = 0; r < rows; r++) UNROLL
-        for (int v = 0; v < 2 * BF16_VECS; v++) {
+        for (int v = 0; v < vecs; v++) {
             const int64_t left = width - v * LANES;
             if (left > 0) vec_store(h->z + r * h->n + column + v * LANES, sum[r][v], (int)at_most(left, LANES));
         }
 }
 
 INLINE void held_panels(const held_rows *h, const int rows) {
-    for (int64_t column = 0; column < h->n; column += BF16_WIDE) held_panel(h, column, rows);
+    int64_t column = 0;
+    if (rows == 1)
+        for (; column + (BF16_TOGETHER - 1) * BF16_WIDE < h->n; column += BF16_TOGETHER * BF16_WIDE)
+            held_panels_at(h, column, rows, BF16_TOGETHER);
+    for (; column < h->n; column += BF16_WIDE) held_panels_at(h, column, rows, 1);
 }
 
 static void held_few(const held_rows *h, int64_t rows) {

@@ -1,0 +1,254 @@
+/* Products of bf16 numbers by VDPBF16PS, two numbers of k at a time, where the processor has it.
+ *
+ * It adds two products to a sum, one after the other, each rounded as vf_fma does, the upper halves of its words first.
+ * So an even k stands in the upper half of a word and the next k in the lower one, and the bits are those of the other
+ * tiles. An odd k ends with -0 in A and 0 in B, whose product changes no sum.
+ *
+ * Panels of words are like those of numbers in gemm_packed.h; held kernels are such panels of B already. */
+#ifndef FNN_GEMM_PAIRS_H
+#define FNN_GEMM_PAIRS_H
+
+#include "bf16.h"
+#include "gemm_impl.h"
+#include "kernels.h"
+#include "scratch.h"
+
+#if defined __AVX512F__ && !defined FNN_F64
+
+#define PAIRS __attribute__((target("avx512bf16")))
+#define PAIRS_ABOVE 4096 /* m * n * k; below, packing A costs more than it saves */
+#define FLAT_PANELS (FLAT_VECS / TILE_VECS)
+
+/* A, or B: element (i, p) at i * row + p * column, one of which is 1; `n` of i, k of p. */
+typedef struct {
+    const real *at;
+    int64_t row, column, n, k;
+} of_pairs;
+
+/* Words of first (the upper halves) and second numbers. */
+PAIRS INLINE vf pairs_of(vf first, vf second) {
+    static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                       8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(first, second);
+    return (vf)_mm512_permutexvar_epi16(_mm512_loadu_si512(order), halves);
+}
+
+/* Words of numbers that follow each other, 16 of `low` and then of `high`. */
+PAIRS INLINE vf pairs_along(vf low, vf high) {
+    return (vf)_mm512_rol_epi32((__m512i)_mm512_cvtne2ps_pbh(high, low), 16);
+}
+
+/* Rows that are dense along i: words (k / 2, width) of `width` columns from i on. The last column's vector spills. */
+PAIRS static void pack_across(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
+                              const int step, real *to) {
+    const int64_t count = at_most(m->n - i, width);
+    for (int64_t p = 0; p < k; p += 2, to += step) {
+        const real *from = m->at + (first_k + p) * m->column + i;
+        for (int64_t j = 0; j < count; j += LANES) {
+            const int some = (int)at_most(count - j, LANES);
+            const vf first = vec_load(from + j, some);
+            vf_store(to + j, pairs_of(first, p + 1 < k ? vec_load(from + m->column + j, some) : vf_set1(none)));
+        }
+    }
+}
+
+/* The first n of numbers that follow each other, and `none` behind them. */
+INLINE vf load_or(const real *p, int64_t n, real none) {
+    if (n >= LANES) return vf_load(p);
+    return n <= 0 ? vf_set1(none) : vf_select(vm_first((int)n), vf_load_n(p, (int)n), vf_set1(none));
+}
+
+/* Rows that are dense along k: the same words. */
+PAIRS static void pack_along(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
+                             const int step, real *to) {
+    const int64_t count = at_most(m->n - i, width), words = (k + 1) / 2;
+    for (int64_t j = 0; j < count; j += LANES)
+        for (int64_t q = 0; q < words; q += LANES) {
+            vf row[LANES];
+#pragma GCC unroll 16
+            for (int r = 0; r < LANES; r++) {
+                const real *from = m->at + (i + at_most(j + r, count - 1)) * m->row + first_k + 2 * q;
+                const int64_t left = k - 2 * q;
+                row[r] = pairs_along(load_or(from, left, none), load_or(from + LANES, left - LANES, none));
+            }
+            transpose_registers(row);
+            const int last = (int)at_most(words - q, LANES);
+            for (int r = 0; r < last; r++) vf_store(to + (q + r) * step + j, row[r]);
+        }
+}
+
+/* Words of k numbers of up to `width` of i, `step` apart; as many are written behind each as make its vectors whole. */
+PAIRS static void pack_pairs(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
+                             const int step, real *to) {
+    if (m->row == 1)
+        pack_across(m, i, first_k, k, width, none, step, to);
+    else
+        pack_along(m, i, first_k, k, width, none, step, to);
+}
+
+/* A tile at (i, j) of C, from `words` words of k of panels of A and of B, which are `panel` words apart. */
+typedef struct {
+    const product *g;
+    int64_t i, j, words, panel;
+    const real *a, *b;
+    int first; /* of the blocks of k */
+} pairs_at;
+
+PAIRS INLINE void pairs_sum(const pairs_at *t, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
+    const real *a = t->a, *b = t->b;
+    for (int64_t q = 0; q < t->words; q++, a += TILE_ROWS, b += TILE_WIDTH) {
+        vf row[FLAT_VECS];
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) row[v] = vf_load(b + v / TILE_VECS * t->panel + v % TILE_VECS * LANES);
+#pragma GCC unroll 12
+        for (int r = 0; r < rows; r++) {
+            int32_t word;
+            memcpy(&word, a + r, sizeof word);
+            const __m512bh number = (__m512bh)_mm512_set1_epi32(word);
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++) sum[r][v] = (vf)_mm512_dpbf16_ps(sum[r][v], number, (__m512bh)row[v]);
+        }
+    }
+}
+
+/* rows and vecs are constants after inlining; the last vector holds `last` numbers where it is ragged. */
+PAIRS INLINE void pairs_tile(const pairs_at *t, int last, const int rows, const int vecs, const int ragged) {
+    const product *g = t->g;
+    vf sum[TILE_ROWS][FLAT_VECS];
+    const real *start = !t->first  ? g->c + t->i * g->c_row + t->j
+                        : g->start ? g->start + t->i * g->start_row + t->j
+                                   : NULL;
+    const int64_t start_row = t->first ? g->start_row : g->c_row;
+    set_zero(rows, vecs, sum);
+    if (start)
+#pragma GCC unroll 12
+        for (int r = 0; r < rows; r++, start += start_row)
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++) sum[r][v] = load_part(start + v * LANES, ragged && v == vecs - 1, last);
+    pairs_sum(t, rows, vecs, sum);
+    store_tile(g, t->i, t->j, last, rows, vecs, ragged, sum);
+}
+
+#define PAIRS_CASE(r)                                                                                                  \
+    case r: pairs_tile(t, last, r, vecs, ragged); break;
+PAIRS INLINE void pairs_rows(const pairs_at *t, int last, int rows, const int vecs, const int ragged) {
+    switch (rows) {
+        PAIRS_CASE(1)
+        PAIRS_CASE(2)
+        PAIRS_CASE(3)
+        PAIRS_CASE(4)
+        PAIRS_CASE(5)
+        PAIRS_CASE(6)
+        PAIRS_CASE(7)
+        PAIRS_CASE(8)
+        PAIRS_CASE(9)
+        PAIRS_CASE(10)
+        PAIRS_CASE(11)
+        PAIRS_CASE(12)
+    }
+}
+PAIRS static void pairs_full(const pairs_at *t, int rows) { pairs_rows(t, LANES, rows, TILE_VECS, 0); }
+PAIRS static void pairs_two(const pairs_at *t, int rows, int last) { pairs_rows(t, last, rows, TILE_VECS, 1); }
+PAIRS static void pairs_one(const pairs_at *t, int rows, int last) { pairs_rows(t, last, rows, 1, 1); }
+PAIRS static void pairs_flat(const pairs_at *t, int rows) {
+    switch (rows) {
+    case 1: pairs_tile(t, LANES, 1, FLAT_VECS, 0); break;
+    case 2: pairs_tile(t, LANES, 2, FLAT_VECS, 0); break;
+    case 3: pairs_tile(t, LANES, 3, FLAT_VECS, 0); break;
+    }
+}
+
+/* Up to TILE_WIDTH columns from t->j on, `rows` rows. */
+static void pairs_columns(const pairs_at *t, int rows, int64_t width) {
+    if (width == TILE_WIDTH)
+        pairs_full(t, rows);
+    else if (width > LANES)
+        pairs_two(t, rows, (int)(width - LANES));
+    else
+        pairs_one(t, rows, (int)width);
+}
+
+/* Rows [i, i + m) of C, packed in `a`, and columns [j, j + n), of panels from `b` on. */
+static void pairs_block(pairs_at t, int64_t m, int64_t n, const real *a, const real *b) {
+    const int64_t i = t.i, j = t.j;
+    int64_t at = 0;
+    if (m <= FLAT_ROWS)
+        for (; at + FLAT_PANELS * TILE_WIDTH <= n; at += FLAT_PANELS * TILE_WIDTH) {
+            t.j = j + at, t.a = a, t.b = b + at / TILE_WIDTH * t.panel;
+            pairs_flat(&t, (int)m);
+        }
+    for (; at < n; at += TILE_WIDTH) {
+        t.j = j + at, t.b = b + at / TILE_WIDTH * t.panel;
+        for (int64_t r = 0; r < m; r += TILE_ROWS) {
+            t.i = i + r, t.a = a + r * t.words;
+            pairs_columns(&t, (int)at_most(m - r, TILE_ROWS), at_most(n - at, TILE_WIDTH));
+        }
+    }
+}
+
+/* Numbers of scratch memory for the words of blocks of B, then of A. */
+static int64_t pairs_b_size(int64_t n, int64_t k) {
+    return rounded_up(at_most(n, BLOCK_N), TILE_WIDTH) * at_most((k + 1) / 2, BLOCK_K);
+}
+static int64_t pairs_a_size(int64_t m, int64_t k) {
+    return rounded_up(at_most(m, BLOCK_M), TILE_ROWS) * at_most((k + 1) / 2, BLOCK_K) + LANES;
+}
+
+static int pairs_pay(const product *g) {
+    const int dense = g->a_row == 1 || g->a_column == 1;
+    if (!(fnn_extras & FNN_AVX512_BF16) || g->parts || !dense || (g->add && g->k > 2 * BLOCK_K)) return 0;
+    return g->b_is == HELD || g->m * g->n * g->k > PAIRS_ABOVE;
+}
+
+/* Numbers [p, p + k) of k, p even, of all rows and of columns [j, j + n). */
+static void pairs_part(const product *g, int64_t j, int64_t n, int64_t p, int64_t k, real *memory) {
+    const int64_t words = (k + 1) / 2, held = g->b_is == HELD;
+    const of_pairs a = {g->a, g->a_column == 1 ? g->a_row : 1, g->a_column, g->m, g->k};
+    const of_pairs b = {g->b, g->b_transposed ? g->b_row : 1, g->b_transposed ? 1 : g->b_row, g->n, g->k};
+    const int64_t panel = (held ? bf16_pairs(g->k) : words) * TILE_WIDTH;
+    real *packed_a = memory + (held ? 0 : pairs_b_size(g->n, g->k));
+    const real *packed_b = held ? bf16_row(g->b, g->k, p, j) : memory;
+    for (int64_t c = 0; !held && c < n; c += TILE_WIDTH)
+        pack_pairs(&b, j + c, p, k, TILE_WIDTH, 0, TILE_WIDTH, memory + c * words);
+    for (int64_t i = 0; i < g->m; i += BLOCK_M) {
+        const int64_t m = at_most(g->m - i, BLOCK_M);
+        for (int64_t r = 0; r < m; r += TILE_ROWS)
+            pack_pairs(&a, i + r, p, k, TILE_ROWS, (real)-0.0, TILE_ROWS, packed_a + r * words);
+        pairs_block((pairs_at){.g = g, .i = i, .j = j, .words = words, .panel = panel, .first = p == 0}, m, n, packed_a,
+                    packed_b);
+    }
+}
+
+/* The product by pairs; 0 when it is not made: where the processor has no such instruction, or it does not pay. */
+static int multiply_pairs(const product *g) {
+    if (!pairs_pay(g)) return 0;
+    const int64_t of_b = g->b_is == HELD ? 0 : pairs_b_size(g->n, g->k);
+    real *memory = fnn_scratch((size_t)(of_b + pairs_a_size(g->m, g->k)) * sizeof(real));
+    const int64_t pairs = (g->k + 1) / 2, blocks = (pairs + BLOCK_K - 1) / BLOCK_K;
+    const int64_t block_k = 2 * ((pairs + blocks - 1) / blocks);
+    if (!memory) return 0;
+    for (int64_t j = 0; j < g->n; j += BLOCK_N)
+        for (int64_t p = 0; p < g->k; p += block_k)
+            pairs_part(g, j, at_most(g->n - j, BLOCK_N), p, at_most(g->k - p, block_k), memory);
+    return 1;
+}
+
+/* Numbers of scratch memory for B of bf16 (k, n), or its transpose, and any A. */
+static int64_t pairs_scratch(int64_t n, int64_t k) {
+    const int64_t there = pairs_b_size(n, k) + pairs_a_size(BLOCK_M, k);
+    const int64_t back = pairs_b_size(k, n) + pairs_a_size(BLOCK_M, n);
+    return at_least(there, back);
+}
+
+#else
+static int multiply_pairs(const product *g) {
+    (void)g;
+    return 0;
+}
+static int64_t pairs_scratch(int64_t n, int64_t k) {
+    (void)n, (void)k;
+    return 0;
+}
+#endif
+
+#endif
