@@ -17,6 +17,8 @@
 
 #define PAIRS __attribute__((target("avx512bf16")))
 #define PAIRS_ABOVE 4096 /* m * n * k; below, packing A costs more than it saves */
+#define PAIRS_DEEP 48    /* k; below, C takes longer than what goes into it */
+#define AHEAD 32         /* rows */
 #define FLAT_PANELS (FLAT_VECS / TILE_VECS)
 
 /* A, or B: element (i, p) at i * row + p * column, one of which is 1; `n` of i, k of p. */
@@ -47,6 +49,8 @@ PAIRS static void pack_across(const of_pairs *m, int64_t i, int64_t first_k, int
         for (int64_t j = 0; j < count; j += LANES) {
             const int some = (int)at_most(count - j, LANES);
             const vf first = vec_load(from + j, some);
+            __builtin_prefetch(from + AHEAD * m->column + j, 0, 2); /* hardware does not see rows that are far apart */
+            __builtin_prefetch(from + (AHEAD + 1) * m->column + j, 0, 2);
             vf_store(to + j, pairs_of(first, p + 1 < k ? vec_load(from + m->column + j, some) : vf_set1(none)));
         }
     }
@@ -168,6 +172,12 @@ static void pairs_columns(const pairs_at *t, int rows, int64_t width) {
         pairs_one(t, rows, (int)width);
 }
 
+/* Rows of a tile of m: nearly the same in all, for the sums of a low one would wait for each other. */
+static int64_t tile_rows(int64_t m, int64_t tile) {
+    const int64_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
+    return m / tiles + (tile < m % tiles);
+}
+
 /* Rows [i, i + m) of C, packed in `a`, and columns [j, j + n), of panels from `b` on. */
 static void pairs_block(pairs_at t, int64_t m, int64_t n, const real *a, const real *b) {
     const int64_t i = t.i, j = t.j;
@@ -179,9 +189,10 @@ static void pairs_block(pairs_at t, int64_t m, int64_t n, const real *a, const r
         }
     for (; at < n; at += TILE_WIDTH) {
         t.j = j + at, t.b = b + at / TILE_WIDTH * t.panel;
-        for (int64_t r = 0; r < m; r += TILE_ROWS) {
-            t.i = i + r, t.a = a + r * t.words;
-            pairs_columns(&t, (int)at_most(m - r, TILE_ROWS), at_most(n - at, TILE_WIDTH));
+        int64_t r = 0;
+        for (int64_t tile = 0; r < m; r += tile_rows(m, tile++)) {
+            t.i = i + r, t.a = a + tile * TILE_ROWS * t.words;
+            pairs_columns(&t, (int)tile_rows(m, tile), at_most(n - at, TILE_WIDTH));
         }
     }
 }
@@ -197,7 +208,7 @@ static int64_t pairs_a_size(int64_t m, int64_t k) {
 static int pairs_pay(const product *g) {
     const int dense = g->a_row == 1 || g->a_column == 1;
     if (!(fnn_extras & FNN_AVX512_BF16) || g->parts || !dense || (g->add && g->k > 2 * BLOCK_K)) return 0;
-    return g->b_is == HELD || g->m * g->n * g->k > PAIRS_ABOVE;
+    return g->b_is == HELD || (g->n > NARROW_MOST && g->k >= PAIRS_DEEP && g->m * g->n * g->k > PAIRS_ABOVE);
 }
 
 /* Numbers [p, p + k) of k, p even, of all rows and of columns [j, j + n). */
@@ -212,8 +223,9 @@ static void pairs_part(const product *g, int64_t j, int64_t n, int64_t p, int64_
         pack_pairs(&b, j + c, p, k, TILE_WIDTH, 0, TILE_WIDTH, memory + c * words);
     for (int64_t i = 0; i < g->m; i += BLOCK_M) {
         const int64_t m = at_most(g->m - i, BLOCK_M);
-        for (int64_t r = 0; r < m; r += TILE_ROWS)
-            pack_pairs(&a, i + r, p, k, TILE_ROWS, (real)-0.0, TILE_ROWS, packed_a + r * words);
+        int64_t r = 0;
+        for (int64_t tile = 0; r < m; r += tile_rows(m, tile++))
+            pack_pairs(&a, i + r, p, k, tile_rows(m, tile), (real)-0.0, TILE_ROWS, packed_a + tile * TILE_ROWS * words);
         pairs_block((pairs_at){.g = g, .i = i, .j = j, .words = words, .panel = panel, .first = p == 0}, m, n, packed_a,
                     packed_b);
     }

@@ -52,20 +52,23 @@ INLINE void held_panels_at(const held_rows *h, int64_t column, const int rows, c
         }
 }
 
-INLINE void held_panels(const held_rows *h, const int rows) {
+static void held_row(const held_rows *h) {
     int64_t column = 0;
-    if (rows == 1)
-        for (; column + (BF16_TOGETHER - 1) * BF16_WIDE < h->n; column += BF16_TOGETHER * BF16_WIDE)
-            held_panels_at(h, column, rows, BF16_TOGETHER);
-    for (; column < h->n; column += BF16_WIDE) held_panels_at(h, column, rows, 1);
+    for (; column + (BF16_TOGETHER - 1) * BF16_WIDE < h->n; column += BF16_TOGETHER * BF16_WIDE)
+        held_panels_at(h, column, 1, BF16_TOGETHER);
+    for (; column < h->n; column += BF16_WIDE) held_panels_at(h, column, 1, 1);
 }
 
 static void held_few(const held_rows *h, int64_t rows) {
-    switch (rows) {
-    case 1: held_panels(h, 1); break;
-    case 2: held_panels(h, 2); break;
-    case 3: held_panels(h, 3); break;
+    if (rows == 1) {
+        held_row(h);
+        return;
     }
+    for (int64_t column = 0; column < h->n; column += BF16_WIDE)
+        if (rows == 2)
+            held_panels_at(h, column, 2, 1);
+        else
+            held_panels_at(h, column, BF16_ROWS, 1);
 }
 
 static void held_many(const held_rows *h, int64_t rows) {
