@@ -13,6 +13,7 @@ from fastnn import Model, Sequential, _kernels
 from fastnn._base import threads
 from fastnn._ops import bf16
 from fastnn.layers import (
+    Activation,
     Add,
     Conv1D,
     Conv2D,
@@ -148,6 +149,41 @@ def test_products_of_pairs_give_the_bits_of_single_ones(extras, rng, sizes):
     paired = products(model, x, dy)
     extras.use_extras(())
     assert products(model, x, dy) == paired
+
+
+# Channels read and made, and places of a line, are even or not; lines of windows follow each other or not.
+CONVOLVED = [
+    ((8, 8, 4), Conv2D(6, 3, padding="same")),
+    ((9, 10, 2), Conv2D(5, (3, 2), strides=2)),
+    ((7, 6, 3), Conv2D(4, 3)),
+    ((12, 12, 16), Conv2D(34, 3, padding="same")),
+    ((6, 8, 6), Conv2D(40, 1)),
+    ((7, 7, 8), Conv2D(16, 6)),
+    ((5, 8, 1), Conv2D(7, 2, padding="same")),
+    ((8, 8, 4), Conv2D(6, 3, dilation_rate=2)),
+    ((8, 8, 4), Conv2D(6, 3, groups=2)),
+    ((10, 4), Conv1D(8, 3, padding="causal")),
+    ((21, 2), Conv1D(18, 4, strides=3)),
+    ((4, 6, 4), Conv2DTranspose(6, 3, strides=2)),
+    ((4, 5, 6), Conv2DTranspose(3, 2)),
+]
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize(("shape", "layer"), CONVOLVED, ids=repr)
+def test_convolutions_of_pairs_give_the_bits_of_single_ones(extras, rng, shape, layer, pooled):
+    pool = [MaxPooling2D(2)] if pooled and len(shape) == 3 else []
+    layers = [copy.copy(layer), Activation("tanh"), *pool, type(layer)(4, 1), Flatten(), Dense(3)]
+    model = Sequential([Input(shape), *layers], dtype=MIXED, backend="cython", seed=1)
+    x, dy = rng.normal(size=(19, *shape)).astype(np.float32), rng.normal(size=(19, 3)).astype(np.float32)
+
+    def made():
+        arrays = [model.predict(x), *model.gradients(x, dy=dy), model.gradients(x, dy=dy, wrt="inputs")]
+        return [np.asarray(array).tobytes() for array in arrays]
+
+    paired = made()
+    extras.use_extras(())
+    assert made() == paired
 
 
 def test_pairs_leave_zeros_their_sign(extras):

@@ -62,12 +62,12 @@ static int64_t long_row(const product *g) {
 }
 
 static void multiply_in_place(const product *g) {
-    int64_t j = g->parts && (g->parts->a_rows || g->parts->shards) ? 0
-                : is_long_row(g)                                   ? long_row(g)
-                : g->m == 1                                        ? flat_one(g)
-                : g->m == 2                                        ? flat_two(g)
-                : g->m == FLAT_ROWS                                ? flat_three(g)
-                                                                   : 0;
+    int64_t j = g->words || (g->parts && (g->parts->a_rows || g->parts->shards)) ? 0
+                : is_long_row(g)                                                 ? long_row(g)
+                : g->m == 1                                                      ? flat_one(g)
+                : g->m == 2                                                      ? flat_two(g)
+                : g->m == FLAT_ROWS                                              ? flat_three(g)
+                                                                                 : 0;
     product spilling;
     if (g->m > 1 && j == 0 && g->c_row == g->n && !g->add && !(g->start && g->start_row)) {
         spilling = *g, spilling.spills = AHEAD;

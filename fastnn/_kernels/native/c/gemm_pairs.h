@@ -13,13 +13,11 @@
 #include "kernels.h"
 #include "scratch.h"
 
-#if defined __AVX512F__ && !defined FNN_F64
+#ifdef HAS_PAIRS
 
-#define PAIRS __attribute__((target("avx512bf16")))
 #define PAIRS_ABOVE 4096 /* m * n * k; below, packing A costs more than it saves */
 #define PAIRS_DEEP 48    /* k; below, C takes longer than what goes into it */
 #define AHEAD 32         /* rows */
-#define FLAT_PANELS (FLAT_VECS / TILE_VECS)
 
 /* A, or B: element (i, p) at i * row + p * column, one of which is 1; `n` of i, k of p. */
 typedef struct {
@@ -27,22 +25,41 @@ typedef struct {
     int64_t row, column, n, k;
 } of_pairs;
 
-/* Words of first (the upper halves) and second numbers. */
-PAIRS INLINE vf pairs_of(vf first, vf second) {
-    static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                       8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-    const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(first, second);
-    return (vf)_mm512_permutexvar_epi16(_mm512_loadu_si512(order), halves);
+/* Words of first numbers, the upper halves, and second ones. */
+INLINE vf pairs_of(vf first, vf second) {
+    static const uint16_t order[2 * LANES] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                              8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    return (vf)_mm512_permutexvar_epi16(_mm512_loadu_si512(order), (__m512i)vi_halves(second, first));
 }
 
-/* Words of numbers that follow each other, 16 of `low` and then of `high`. */
-PAIRS INLINE vf pairs_along(vf low, vf high) {
-    return (vf)_mm512_rol_epi32((__m512i)_mm512_cvtne2ps_pbh(high, low), 16);
+/* Words of numbers that follow each other, LANES of `low` and then of `high`. */
+INLINE vf pairs_along(vf low, vf high) { return (vf)_mm512_rol_epi32((__m512i)vi_halves(low, high), 16); }
+
+/* to (rows / 2, n) = words of rows 2 i and 2 i + 1 of n numbers, the second of which begins `apart` behind the first
+ * one and the next pair `step`; also in place. */
+static void words_across(const real *from, int64_t rows, int64_t n, int64_t apart, int64_t step, real *to) {
+    for (int64_t i = 0; i < rows; i += 2, from += step, to += n)
+        for (int64_t j = 0; j < n; j += LANES) {
+            const int some = (int)at_most(n - j, LANES);
+            vec_store(to + j, pairs_of(vec_load(from + j, some), vec_load(from + apart + j, some)), some);
+        }
+}
+
+/* to (n / 2) = words of numbers that follow each other; also in place. */
+static void words_along(const real *from, int64_t n, real *to) {
+    int64_t j = 0;
+    for (; j + 2 * LANES <= n; j += 2 * LANES, to += LANES)
+        vf_store(to, pairs_along(vf_load(from + j), vf_load(from + j + LANES)));
+    if (j < n) {
+        const vf low = vec_load(from + j, (int)at_most(n - j, LANES));
+        const vf high = n - j > LANES ? vec_load(from + j + LANES, (int)(n - j - LANES)) : vf_zero();
+        vec_store(to, pairs_along(low, high), (int)((n - j) / 2));
+    }
 }
 
 /* Rows that are dense along i: words (k / 2, width) of `width` columns from i on. The last column's vector spills. */
-PAIRS static void pack_across(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
-                              const int step, real *to) {
+static void pack_across(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
+                        const int step, real *to) {
     const int64_t count = at_most(m->n - i, width);
     for (int64_t p = 0; p < k; p += 2, to += step) {
         const real *from = m->at + (first_k + p) * m->column + i;
@@ -63,8 +80,8 @@ INLINE vf load_or(const real *p, int64_t n, real none) {
 }
 
 /* Rows that are dense along k: the same words. */
-PAIRS static void pack_along(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
-                             const int step, real *to) {
+static void pack_along(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
+                       const int step, real *to) {
     const int64_t count = at_most(m->n - i, width), words = (k + 1) / 2;
     for (int64_t j = 0; j < count; j += LANES)
         for (int64_t q = 0; q < words; q += LANES) {
@@ -82,94 +99,12 @@ PAIRS static void pack_along(const of_pairs *m, int64_t i, int64_t first_k, int6
 }
 
 /* Words of k numbers of up to `width` of i, `step` apart; as many are written behind each as make its vectors whole. */
-PAIRS static void pack_pairs(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
-                             const int step, real *to) {
+static void pack_pairs(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
+                       const int step, real *to) {
     if (m->row == 1)
         pack_across(m, i, first_k, k, width, none, step, to);
     else
         pack_along(m, i, first_k, k, width, none, step, to);
-}
-
-/* A tile at (i, j) of C, from `words` words of k of panels of A and of B, which are `panel` words apart. */
-typedef struct {
-    const product *g;
-    int64_t i, j, words, panel;
-    const real *a, *b;
-    int first; /* of the blocks of k */
-} pairs_at;
-
-PAIRS INLINE void pairs_sum(const pairs_at *t, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
-    const real *a = t->a, *b = t->b;
-    for (int64_t q = 0; q < t->words; q++, a += TILE_ROWS, b += TILE_WIDTH) {
-        vf row[FLAT_VECS];
-#pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) row[v] = vf_load(b + v / TILE_VECS * t->panel + v % TILE_VECS * LANES);
-#pragma GCC unroll 12
-        for (int r = 0; r < rows; r++) {
-            int32_t word;
-            memcpy(&word, a + r, sizeof word);
-            const __m512bh number = (__m512bh)_mm512_set1_epi32(word);
-#pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) sum[r][v] = (vf)_mm512_dpbf16_ps(sum[r][v], number, (__m512bh)row[v]);
-        }
-    }
-}
-
-/* rows and vecs are constants after inlining; the last vector holds `last` numbers where it is ragged. */
-PAIRS INLINE void pairs_tile(const pairs_at *t, int last, const int rows, const int vecs, const int ragged) {
-    const product *g = t->g;
-    vf sum[TILE_ROWS][FLAT_VECS];
-    const real *start = !t->first  ? g->c + t->i * g->c_row + t->j
-                        : g->start ? g->start + t->i * g->start_row + t->j
-                                   : NULL;
-    const int64_t start_row = t->first ? g->start_row : g->c_row;
-    set_zero(rows, vecs, sum);
-    if (start)
-#pragma GCC unroll 12
-        for (int r = 0; r < rows; r++, start += start_row)
-#pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) sum[r][v] = load_part(start + v * LANES, ragged && v == vecs - 1, last);
-    pairs_sum(t, rows, vecs, sum);
-    store_tile(g, t->i, t->j, last, rows, vecs, ragged, sum);
-}
-
-#define PAIRS_CASE(r)                                                                                                  \
-    case r: pairs_tile(t, last, r, vecs, ragged); break;
-PAIRS INLINE void pairs_rows(const pairs_at *t, int last, int rows, const int vecs, const int ragged) {
-    switch (rows) {
-        PAIRS_CASE(1)
-        PAIRS_CASE(2)
-        PAIRS_CASE(3)
-        PAIRS_CASE(4)
-        PAIRS_CASE(5)
-        PAIRS_CASE(6)
-        PAIRS_CASE(7)
-        PAIRS_CASE(8)
-        PAIRS_CASE(9)
-        PAIRS_CASE(10)
-        PAIRS_CASE(11)
-        PAIRS_CASE(12)
-    }
-}
-PAIRS static void pairs_full(const pairs_at *t, int rows) { pairs_rows(t, LANES, rows, TILE_VECS, 0); }
-PAIRS static void pairs_two(const pairs_at *t, int rows, int last) { pairs_rows(t, last, rows, TILE_VECS, 1); }
-PAIRS static void pairs_one(const pairs_at *t, int rows, int last) { pairs_rows(t, last, rows, 1, 1); }
-PAIRS static void pairs_flat(const pairs_at *t, int rows) {
-    switch (rows) {
-    case 1: pairs_tile(t, LANES, 1, FLAT_VECS, 0); break;
-    case 2: pairs_tile(t, LANES, 2, FLAT_VECS, 0); break;
-    case 3: pairs_tile(t, LANES, 3, FLAT_VECS, 0); break;
-    }
-}
-
-/* Up to TILE_WIDTH columns from t->j on, `rows` rows. */
-static void pairs_columns(const pairs_at *t, int rows, int64_t width) {
-    if (width == TILE_WIDTH)
-        pairs_full(t, rows);
-    else if (width > LANES)
-        pairs_two(t, rows, (int)(width - LANES));
-    else
-        pairs_one(t, rows, (int)width);
 }
 
 /* Rows of a tile of m: nearly the same in all, for the sums of a low one would wait for each other. */
@@ -178,23 +113,31 @@ static int64_t tile_rows(int64_t m, int64_t tile) {
     return m / tiles + (tile < m % tiles);
 }
 
-/* Rows [i, i + m) of C, packed in `a`, and columns [j, j + n), of panels from `b` on. */
-static void pairs_block(pairs_at t, int64_t m, int64_t n, const real *a, const real *b) {
-    const int64_t i = t.i, j = t.j;
-    int64_t at = 0;
-    if (m <= FLAT_ROWS)
-        for (; at + FLAT_PANELS * TILE_WIDTH <= n; at += FLAT_PANELS * TILE_WIDTH) {
-            t.j = j + at, t.a = a, t.b = b + at / TILE_WIDTH * t.panel;
-            pairs_flat(&t, (int)m);
+/* Rows [i, i + m) and columns [j, j + n) of C, from panels of so many words, those of B `panel` apart; p is the first
+ * of k. */
+static void pairs_block(const product *g, int64_t i, int64_t m, int64_t j, int64_t n, int64_t p, int64_t words,
+                        const real *a, const real *b, int64_t panel) {
+    for (int64_t at = 0; at < n; at += TILE_WIDTH, b += panel)
+        for (int64_t r = 0, tile = 0; r < m; r += tile_rows(m, tile++)) {
+            real *c = g->c + (i + r) * g->c_row + j + at;
+            const product part = {.m = tile_rows(m, tile),
+                                  .n = at_most(n - at, TILE_WIDTH),
+                                  .k = words,
+                                  .a = a + tile * TILE_ROWS * words,
+                                  .a_row = 1,
+                                  .a_column = TILE_ROWS,
+                                  .b = b,
+                                  .b_row = TILE_WIDTH,
+                                  .start = p          ? c
+                                           : g->start ? g->start + (i + r) * g->start_row + j + at
+                                                      : NULL,
+                                  .start_row = p ? g->c_row : g->start_row,
+                                  .c = c,
+                                  .c_row = g->c_row,
+                                  .words = 1,
+                                  .add = g->add};
+            columns_any(&part, 0, part.n);
         }
-    for (; at < n; at += TILE_WIDTH) {
-        t.j = j + at, t.b = b + at / TILE_WIDTH * t.panel;
-        int64_t r = 0;
-        for (int64_t tile = 0; r < m; r += tile_rows(m, tile++)) {
-            t.i = i + r, t.a = a + tile * TILE_ROWS * t.words;
-            pairs_columns(&t, (int)tile_rows(m, tile), at_most(n - at, TILE_WIDTH));
-        }
-    }
 }
 
 /* Numbers of scratch memory for the words of blocks of B, then of A. */
@@ -205,9 +148,11 @@ static int64_t pairs_a_size(int64_t m, int64_t k) {
     return rounded_up(at_most(m, BLOCK_M), TILE_ROWS) * at_most((k + 1) / 2, BLOCK_K) + LANES;
 }
 
+static int runs_pairs(void) { return (fnn_extras & FNN_AVX512_BF16) != 0; }
+
 static int pairs_pay(const product *g) {
     const int dense = g->a_row == 1 || g->a_column == 1;
-    if (!(fnn_extras & FNN_AVX512_BF16) || g->parts || !dense || (g->add && g->k > 2 * BLOCK_K)) return 0;
+    if (!runs_pairs() || g->parts || !dense || (g->add && g->k > 2 * BLOCK_K)) return 0;
     return g->b_is == HELD || (g->n > NARROW_MOST && g->k >= PAIRS_DEEP && g->m * g->n * g->k > PAIRS_ABOVE);
 }
 
@@ -223,11 +168,9 @@ static void pairs_part(const product *g, int64_t j, int64_t n, int64_t p, int64_
         pack_pairs(&b, j + c, p, k, TILE_WIDTH, 0, TILE_WIDTH, memory + c * words);
     for (int64_t i = 0; i < g->m; i += BLOCK_M) {
         const int64_t m = at_most(g->m - i, BLOCK_M);
-        int64_t r = 0;
-        for (int64_t tile = 0; r < m; r += tile_rows(m, tile++))
+        for (int64_t r = 0, tile = 0; r < m; r += tile_rows(m, tile++))
             pack_pairs(&a, i + r, p, k, tile_rows(m, tile), (real)-0.0, TILE_ROWS, packed_a + tile * TILE_ROWS * words);
-        pairs_block((pairs_at){.g = g, .i = i, .j = j, .words = words, .panel = panel, .first = p == 0}, m, n, packed_a,
-                    packed_b);
+        pairs_block(g, i, m, j, n, p, words, packed_a, packed_b, panel);
     }
 }
 
@@ -253,6 +196,11 @@ static int64_t pairs_scratch(int64_t n, int64_t k) {
 }
 
 #else
+static int runs_pairs(void) { return 0; }
+static void words_across(const real *from, int64_t rows, int64_t n, int64_t apart, int64_t step, real *to) {
+    (void)from, (void)rows, (void)n, (void)apart, (void)step, (void)to;
+}
+static void words_along(const real *from, int64_t n, real *to) { (void)from, (void)n, (void)to; }
 static int multiply_pairs(const product *g) {
     (void)g;
     return 0;

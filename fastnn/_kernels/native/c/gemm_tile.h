@@ -57,6 +57,7 @@ typedef struct {
     int64_t start_row;
     real *c; /* (m, n), dense rows c_row apart */
     int64_t c_row;
+    int words;          /* A and B are words of two numbers of bf16 (gemm_pairs.h), a_row is 1 or rows begin anywhere */
     int add;            /* the sum is made by itself and then added to c */
     int spills;         /* NOTHING, AHEAD or ANYWHERE */
     const parts *parts; /* NULL: there is one */
@@ -77,7 +78,11 @@ INLINE void store_part(real *p, vf a, int ragged, int n) {
 }
 
 /* A of any strides; a_row is 1; rows of A begin anywhere; B comes from memory; a_row is 1 and sums are by shards. */
-enum { STRIDED, PACKED, SCATTERED, STREAMED, SHARDED };
+enum { STRIDED, PACKED, SCATTERED, STREAMED, SHARDED, FROM = 7 };
+enum { WORDS = 8 }; /* beside one of them: A and B are words, each two numbers of bf16, and k counts these */
+#ifndef HAS_PAIRS
+#define vf_pairs(a, b, c) (c) /* for nobody */
+#endif
 enum { SHARDS_KEPT = 64 }; /* sums that wait to be added: one for each bit of a number of shards */
 
 /* How many numbers of C follow the first row's vectors of a tile. */
@@ -149,16 +154,19 @@ INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const i
 
 /* sum += A @ B of a tile, for one number of k. */
 INLINE void sum_step(const product *g, const real *a, const real *b, const int64_t *row_at, int last, const int rows,
-                     const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
+                     const int vecs, const int ragged, const int how, vf (*sum)[FLAT_VECS]) {
+    const int from = how & FROM, words = how & WORDS;
     const int64_t a_row = from == PACKED || from == SHARDED ? 1 : g->a_row;
     vf row[FLAT_VECS];
 #pragma GCC unroll 8
     for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++) {
-        vf number = vf_set1(a[from == SCATTERED ? row_at[r] : r * a_row]);
+        const real *at = a + (from == SCATTERED ? row_at[r] : r * a_row);
+        const vf number = words ? vf_bits(vi_set1(*(const integer_anywhere *)at)) : vf_set1(*at);
 #pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
+        for (int v = 0; v < vecs; v++)
+            sum[r][v] = words ? vf_pairs(number, row[v], sum[r][v]) : vf_fma(number, row[v], sum[r][v]);
     }
     if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
 #pragma GCC unroll 8
@@ -169,7 +177,7 @@ INLINE void sum_step(const product *g, const real *a, const real *b, const int64
  * more than two the compiler mixes steps, runs out of registers and keeps sums in memory. */
 INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
                     const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
-    const int64_t a_column = from == SCATTERED ? 1 : g->a_column, b_row = g->b_row;
+    const int64_t a_column = (from & FROM) == SCATTERED ? 1 : g->a_column, b_row = g->b_row;
     const int unrolled = from == SHARDED && !ragged && vecs > 1 && rows >= TILE_ROWS - 1 ? 2 : 1;
     for (; unrolled > 1 && k >= unrolled; k -= unrolled)
 #pragma GCC unroll 8
@@ -240,8 +248,8 @@ INLINE void sum_shards(const product *g, const real *a, const real *b, int last,
  * from) are constants after inlining. */
 INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs, const int ragged,
                  const int from) {
-    const int dense = from == PACKED || from == SHARDED;
-    const real *a = g->a + (from == SCATTERED ? 0 : dense ? i : i * g->a_row), *b = g->b + j;
+    const int scattered = (from & FROM) == SCATTERED, dense = (from & FROM) == PACKED || from == SHARDED;
+    const real *a = g->a + (scattered ? 0 : dense ? i : i * g->a_row), *b = g->b + j;
     int64_t row_at[MOST_ROWS];
     vf sum[MOST_ROWS][FLAT_VECS];
     if (from == SHARDED) {
@@ -250,7 +258,7 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
         return;
     }
 #pragma GCC unroll 24
-    for (int r = 0; r < rows; r++) row_at[r] = from == SCATTERED ? g->parts->a_rows[i + r] : 0;
+    for (int r = 0; r < rows; r++) row_at[r] = scattered ? g->parts->a_rows[i + r] : 0;
     set_zero(rows, vecs, sum);
     if (g->start) {
         const real *start = g->start + i * g->start_row + j;
@@ -259,7 +267,7 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
 #pragma GCC unroll 8
             for (int v = 0; v < vecs; v++) sum[r][v] = load_part(start + v * LANES, ragged && v == vecs - 1, last);
     }
-    for (int64_t plane = from == SCATTERED ? g->parts->planes : 1;;) {
+    for (int64_t plane = scattered ? g->parts->planes : 1;;) {
         sum_tile(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--plane <= 0) break;
         a += g->parts->a_plane, b += g->parts->segments * g->parts->b_segment;
@@ -269,7 +277,7 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
 
 /* The most rows of a tile; so many sums at least are on their way when each is of one vector. */
 INLINE int most_rows(const int vecs, const int from) {
-    if (from != SCATTERED) return TILE_ROWS;
+    if ((from & FROM) != SCATTERED) return TILE_ROWS;
     return vecs == 1 || TILE_ROWS > SCATTERED_ROWS ? SCATTERED_ROWS : TILE_ROWS;
 }
 
@@ -323,7 +331,7 @@ INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int ragged
 /* Up to LANES columns from j on. */
 INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, const int from) {
     product rest;
-    if (from != SCATTERED && g->m >= TALL_ROWS) { /* scattered ones are as tall as they can be */
+    if ((from & FROM) != SCATTERED && g->m >= TALL_ROWS) { /* scattered ones are as tall as they can be */
         rest = rows_below(g, tall_rows(g, j, last, ragged, from));
         g = &rest;
     }
@@ -357,6 +365,11 @@ COLUMNS_FROM(packed, PACKED)
 static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, STREAMED); }
 #endif
 
+#ifdef HAS_PAIRS
+COLUMNS_FROM(packed_words, PACKED | WORDS)
+COLUMNS_FROM(scattered_words, SCATTERED | WORDS)
+#endif
+
 /* Sums by shards: the last columns go in single vectors, from the last to the first as all columns do; tiles of two
  * would make the code of shards half as large again. */
 static void sharded_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, SHARDED); }
@@ -371,6 +384,15 @@ static void sharded_columns(const product *g, int64_t j, int64_t width) {
 
 /* Up to TILE_WIDTH columns from j on. */
 static void columns_any(const product *g, int64_t j, int64_t width) {
+#ifdef HAS_PAIRS
+    if (g->words) {
+        if (g->parts && g->parts->a_rows)
+            scattered_words_columns(g, j, width);
+        else
+            packed_words_columns(g, j, width);
+        return;
+    }
+#endif
     if (g->parts && g->parts->a_rows)
         scattered_columns(g, j, width);
     else if (g->parts && g->parts->shards)

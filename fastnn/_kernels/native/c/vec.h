@@ -57,6 +57,7 @@ typedef uint32_t natural;
 typedef real vf __attribute__((vector_size(VEC_BYTES)));
 typedef integer vi __attribute__((vector_size(VEC_BYTES)));
 typedef natural vi_unsigned __attribute__((vector_size(VEC_BYTES)));
+typedef integer integer_anywhere __attribute__((may_alias));
 typedef real vf_anywhere __attribute__((vector_size(VEC_BYTES), aligned(REAL_BYTES), may_alias));
 
 static inline vf vf_load(const real *p) { return *(const vf_anywhere *)p; }

@@ -40,6 +40,23 @@ static inline vf vf_round(vf a) { return MM(roundscale)(a, _MM_FROUND_TO_NEAREST
 /* a where the mask is set, else b. */
 static inline vf vf_select(vm mask, vf a, vf b) { return MM(mask_blend)(mask, b, a); }
 
+#ifndef FNN_F64
+/* Instructions of AVX512_BF16, which some processors have: see fnn_extras. Written so, they need no compiler that is
+ * told to use them anywhere. */
+#define HAS_PAIRS
+/* c + a * b of the upper halves of words, and then of their lower halves, each rounded once. */
+static inline vf vf_pairs(vf a, vf b, vf c) {
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+    return c;
+}
+/* Rounded to bf16: the halves of words, from the lower ones up, of low and then of high. */
+static inline vi vi_halves(vf low, vf high) {
+    vi halves;
+    __asm__("vcvtne2ps2bf16 %2, %1, %0" : "=v"(halves) : "v"(high), "v"(low));
+    return halves;
+}
+#endif
+
 static inline vl vl_times(vl a, uint32_t b) { return (vl)_mm512_mul_epu32((__m512i)a, (__m512i)vl_set1(b)); }
 
 /* A mask of the first n lanes. */

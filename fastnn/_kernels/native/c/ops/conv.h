@@ -41,7 +41,7 @@ static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const 
     real *scratch = fnn_scratch(convolution_scratch(&v)), *z = made_room(&v, scratch),
          *room = scratch + windows_size(&v);
     const int64_t *at = windows_at(&v, scratch);
-    const real *w = kernel_of(&v, op, model, scratch);
+    const real *w = forward_kernel(&v, op, model, scratch);
     real *y = op_y(op + 1, model);
     integer *winners = model->values[op->output].grad < 0 ? NULL : (integer *)op_y(op, model);
     for (int64_t i = begin; i < end; i++) {
@@ -64,7 +64,7 @@ static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     const real *x = op_x(op, model, block, 0);
     real *scratch = fnn_scratch(convolution_scratch(&v)), *room = scratch + windows_size(&v);
     const int64_t *at = windows_at(&v, scratch);
-    const real *w = kernel_of(&v, op, model, scratch);
+    const real *w = forward_kernel(&v, op, model, scratch);
     for (int64_t i = begin; i < end; i++)
         conv_image(op, model, block, &v, x + i * v.x_size, w, at, room, z + i * v.y_size, y + i * v.y_size);
 }

@@ -5,12 +5,6 @@
 
 #define MOST_NUMBERS 5 /* of a line */
 
-/* Windows of 3 or 5 places of one channel; others are rare, and each would be compiled once more. */
-static int has_few_rows(const convolution *v) {
-    const int64_t numbers = v->s.kw * v->in;
-    return v->lines && (numbers == 3 || numbers == 5);
-}
-
 /* Gradients of `lines` lines of `numbers` numbers each, in `vecs` vectors of filters from j on. */
 INLINE void few_tile(const convolution *v, const real *x, const real *dz, int first, real *dw, int last,
                      const int lines, const int numbers, const int vecs) {

@@ -47,7 +47,7 @@ static void conv_transpose_backward_rows(const fnn_op *op, const fnn_model *mode
     if (!dx) return;
     const int add = op_edge(op, model, 0)->adds;
     real *scratch = fnn_scratch(conv_transpose_scratch(op)), *room = scratch + windows_size(&v);
-    const real *w = kernel_of(&v, op, model, scratch);
+    const real *w = forward_kernel(&v, op, model, scratch);
     real *made = scratch + convolution_scratch(&v) / sizeof(real);
     const int64_t *at = windows_at(&v, scratch);
     for (int64_t i = begin; i < end; i++) {

@@ -8,7 +8,7 @@
 
 #include "activation.h"
 #include "depthwise.h"
-#include "gemm_impl.h"
+#include "gemm_pairs.h"
 #include "optimizers.h"
 #include "pool.h"
 #include "scratch.h"
@@ -27,7 +27,17 @@ typedef struct {
     int64_t x_size, y_size;     /* numbers a sample */
     int64_t made;               /* numbers of scratch memory for an output that the workspace does not have */
     int rounds;                 /* the kernel counts as rounded to bf16 */
+    int pairs;                  /* products of that may be by pairs, where what they sum over is even: */
+    int pairs_in, pairs_out, pairs_along; /* channels read, channels made, places of a line */
 } convolution;
+
+static int is_depthwise(const convolution *v) { return v->in == 1 && v->out == 1; }
+
+/* Windows of 3 or 5 places of one channel, see conv_few.h; others are rare, and each would be compiled once more. */
+static int has_few_rows(const convolution *v) {
+    const int64_t numbers = v->s.kw * v->in;
+    return v->lines && (numbers == 3 || numbers == 5);
+}
 
 static convolution convolution_of(const fnn_op *op, int64_t n, int64_t groups) {
     convolution v = {.s = windows_of(op), .n = n, .groups = groups, .rounds = op->bfloat16};
@@ -36,10 +46,11 @@ static convolution convolution_of(const fnn_op *op, int64_t n, int64_t groups) {
     v.lines = v.groups == 1 && v.s.dw == 1;
     v.in_place = v.s.kw == 1 && v.s.sw == 1 && v.s.sh == 1 && v.s.left == 0 && v.s.ow == v.s.w;
     v.x_size = v.s.h * v.s.w * v.s.c, v.y_size = v.s.oh * v.s.ow * v.n;
+    v.pairs = v.rounds && runs_pairs() && v.lines && !is_depthwise(&v);
+    v.pairs_in = v.pairs && v.in % 2 == 0, v.pairs_out = v.pairs && v.out % 2 == 0;
+    v.pairs_along = v.pairs && v.s.ow % 2 == 0 && !has_few_rows(&v);
     return v;
 }
-
-static int is_depthwise(const convolution *v) { return v->in == 1 && v->out == 1; }
 
 /* Numbers of the kernel. */
 static int64_t kernel_size(const convolution *v) { return v->s.kh * v->s.kw * v->in * v->n; }
@@ -56,11 +67,17 @@ static int64_t lines_in_sums(const convolution *v) {
 }
 static int64_t sums_size(const convolution *v) { return lines_in_sums(v) * v->s.ow * v->s.kw * v->in; }
 
+/* Numbers of an image with what is around it. */
+static int64_t image_size(const convolution *v) { return v->a.height * v->a.row; }
+
+#include "conv_pairs.h"
+
 /* Bytes of scratch memory that any of the three below wants. */
 static size_t convolution_scratch(const convolution *v) {
-    const int64_t forward = windows_size(v) + around_size(&v->a);
-    const int64_t back = gathers_size(v) + kernel_size(v) + sums_size(v);
-    const int64_t params = around_size(&v->a) + 2 * kernel_size(v);
+    const int64_t words = words_size(v);
+    const int64_t forward = windows_size(v) + around_size(&v->a) + words;
+    const int64_t back = gathers_size(v) + kernel_size(v) + sums_size(v) + words;
+    const int64_t params = around_size(&v->a) + 2 * kernel_size(v) + words;
     const int64_t size = at_least(forward, at_least(back, params));
     const int64_t rounded = v->rounds ? kernel_size(v) : 0;
     return (size_t)(size + LANES + rounded + v->made) * sizeof(real); /* conv_gather reads behind the sums */
@@ -80,6 +97,14 @@ static const real *kernel_of(const convolution *v, const fnn_op *op, const fnn_m
     return room;
 }
 
+/* The same for the way forward, where its rows may come in pairs. */
+static const real *forward_kernel(const convolution *v, const fnn_op *op, const fnn_model *model, real *scratch) {
+    if (!v->pairs_in) return kernel_of(v, op, model, scratch);
+    real *room = made_room(v, scratch) - kernel_size(v);
+    words_across((const real *)model->params + op->w, kernel_size(v) / v->n, v->n, v->n, 2 * v->n, room);
+    return room;
+}
+
 /* Lines of a window that are read apart from each other; of windows as wide as the image they are one. */
 static int64_t planes_of(const convolution *v) {
     return v->lines && v->s.dh * v->a.row == v->s.kw * v->s.c ? 1 : v->s.kh;
@@ -91,13 +116,15 @@ static int is_one_line(const convolution *v) {
     return planes_of(v) == 1 && (s->oh == 1 || s->sh * v->a.row == s->ow * s->sw * s->c);
 }
 
-/* Where each window begins in an image with what is around it; nothing where they are one line. */
+/* Where each window begins in an image with what is around it, in words where it is of words; nothing where they are
+ * one line of numbers. */
 static const int64_t *windows_at(const convolution *v, real *room) {
     const windows *s = &v->s;
+    const int64_t unit = v->pairs_in ? 2 : 1;
     int64_t *at = (int64_t *)room;
-    if (is_one_line(v)) return NULL;
+    if (is_one_line(v) && !v->pairs_in) return NULL;
     for (int64_t oy = 0; oy < s->oh; oy++)
-        for (int64_t ox = 0; ox < s->ow; ox++) at[oy * s->ow + ox] = oy * s->sh * v->a.row + ox * s->sw * s->c;
+        for (int64_t ox = 0; ox < s->ow; ox++) at[oy * s->ow + ox] = (oy * s->sh * v->a.row + ox * s->sw * s->c) / unit;
     return at;
 }
 
@@ -114,18 +141,18 @@ static void convolve(const convolution *v, const real *x, const real *w, const r
         depthwise_forward(s, x, w, bias, 0, z);
         return;
     }
-    const int64_t planes = planes_of(v), line = v->lines ? s->kw * s->c : v->in;
-    const int64_t run = planes < s->kh ? s->kh * line : line; /* numbers that follow each other in both */
+    const int64_t planes = planes_of(v), line = v->lines ? s->kw * s->c : v->in, unit = v->pairs_in ? 2 : 1;
+    const int64_t run = (planes < s->kh ? s->kh * line : line) / unit; /* numbers that follow each other in both */
     parts of = {.a_rows = at,
                 .segments = v->lines ? 1 : s->kw,
                 .a_segment = s->dw * s->c,
                 .b_segment = run * v->n,
                 .planes = planes,
-                .a_plane = s->dh * v->a.row};
+                .a_plane = s->dh * v->a.row / unit};
     product p = {.m = s->oh * s->ow,
                  .n = v->out,
                  .k = run,
-                 .a = image_around(s, &v->a, x, room),
+                 .a = image_read(v, x, room),
                  .a_row = s->sw * s->c,
                  .a_column = 1,
                  .b = w,
@@ -133,6 +160,7 @@ static void convolve(const convolution *v, const real *x, const real *w, const r
                  .start = bias,
                  .c = z,
                  .c_row = v->n,
+                 .words = v->pairs_in,
                  .parts = &of};
     if (has_narrow_lines(v)) {
         const real *image = p.a;
@@ -160,6 +188,8 @@ static void turn_kernel(const convolution *v, const real *w, real *turned) {
     for (int64_t g = 0; g < v->groups; g++)
         for (int64_t ky = 0; ky < v->s.kh; ky++, turned += v->out * wide)
             transpose(wide, v->out, w + ky * wide * v->n + g * v->out, v->n, turned, wide);
+    turned -= kernel_size(v);
+    if (v->pairs_out) words_across(turned, v->s.kh * v->out, wide, wide, 2 * wide, turned);
 }
 
 /* Where conv_gather reads for each place of a line: the first of so many numbers that are added up. */
@@ -198,19 +228,22 @@ static lines lines_at(const convolution *v, int64_t y) {
 static void conv_hand_back(const convolution *v, const real *dz, const real *turned, const lines *l, int64_t g,
                            real *sums, int64_t row) {
     const windows *s = &v->s;
-    const int64_t wide = s->kw * v->in;
-    const parts of = {
-        .segments = n_taps(&l->t), .a_segment = -l->t.back * s->ow * v->n, .b_segment = l->t.step * v->out * wide};
+    const int64_t wide = s->kw * v->in, unit = v->pairs_out ? 2 : 1, n = v->n / unit, out = v->out / unit;
+    const parts of = {.a_rows = v->pairs_out ? places_of(v, dz) : NULL,
+                      .segments = n_taps(&l->t),
+                      .a_segment = -l->t.back * s->ow * n,
+                      .b_segment = l->t.step * out * wide};
     const product p = {.m = l->count * s->ow,
                        .n = wide,
-                       .k = v->out,
-                       .a = dz + l->t.output * s->ow * v->n + g * v->out,
-                       .a_row = v->n,
+                       .k = out,
+                       .a = dz + l->t.output * s->ow * n + g * out,
+                       .a_row = n,
                        .a_column = 1,
-                       .b = turned + (g * s->kh + l->t.first) * v->out * wide,
+                       .b = turned + (g * s->kh + l->t.first) * out * wide,
                        .b_row = wide,
                        .c = sums,
                        .c_row = row,
+                       .words = v->pairs_out,
                        .parts = &of};
     multiply_in_place(&p);
 }
@@ -264,6 +297,7 @@ static void image_gradient(const convolution *v, const real *dz, const real *w, 
         depthwise_back(s, dz, w, turned, add, dx);
         return;
     }
+    if (v->pairs_out) dz = slopes_in_words(v, dz, sums + sums_size(v));
     for (int64_t from = 0; from < step_of_taps(s->sh, s->dh); from++)
         for (int64_t y = from; y < s->h;) {
             const lines l = lines_at(v, y);
@@ -276,8 +310,8 @@ static void image_gradient(const convolution *v, const real *dz, const real *w, 
 static void conv_dw(const convolution *v, const real *image, const real *dz, int64_t begin, int64_t end, int first,
                     real *dw) {
     const windows *s = &v->s;
-    const int64_t run = v->lines ? s->kw * v->in : v->in;
-    const parts of = {.segments = s->oh, .a_segment = s->sh * v->a.row, .b_segment = s->ow * v->n};
+    const int64_t run = v->lines ? s->kw * v->in : v->in, unit = v->pairs_along ? 2 : 1;
+    const parts of = {.segments = s->oh, .a_segment = s->sh * v->a.row, .b_segment = s->ow / unit * v->n};
     for (int64_t row = begin; row < end;) {
         const int64_t tap = row / v->in, ky = tap / s->kw, kx = tap % s->kw, last = at_most((row / run + 1) * run, end);
         const int64_t from = ky * s->dh * v->a.row + kx * s->dw * s->c + row % v->in;
@@ -285,21 +319,31 @@ static void conv_dw(const convolution *v, const real *image, const real *dz, int
             real *to = dw + (row - begin) * v->n + g * v->out;
             const product p = {.m = last - row,
                                .n = v->out,
-                               .k = s->ow,
+                               .k = s->ow / unit,
                                .a = image + from + g * v->in,
                                .a_row = 1,
-                               .a_column = s->sw * s->c,
+                               .a_column = unit * s->sw * s->c,
                                .b = dz + g * v->out,
                                .b_row = v->n,
                                .start = first ? NULL : to,
                                .start_row = v->n,
                                .c = to,
                                .c_row = v->n,
+                               .words = v->pairs_along,
                                .parts = &of};
             multiply_in_place(&p);
         }
         row = last;
     }
+}
+
+/* The same of images and slopes that are put into words first, in `room`. */
+static void conv_dw_pairs(const convolution *v, const real *image, const real *dz, int64_t begin, int64_t end,
+                          int first, real *room, real *dw) {
+    real *words = room + image_size(v);
+    image_in_pairs(v, image, room);
+    words_across(dz, v->s.oh * v->s.ow, v->n, v->n, 2 * v->n, words);
+    conv_dw(v, room, words, begin, end, first, dw);
 }
 
 #include "conv_few.h"
@@ -328,6 +372,8 @@ static void add_sample(const convolution *v, const real *x, const slopes *from, 
         depthwise_dw(&v->s, v->a.row, image, dz, begin, end, first, to);
     else if (has_few_rows(v))
         conv_dw_few(v, image, dz, begin, end, first, to);
+    else if (v->pairs_along)
+        conv_dw_pairs(v, image, dz, begin, end, first, room + around_size(&v->a), to);
     else
         conv_dw(v, image, dz, begin, end, first, to);
 }
