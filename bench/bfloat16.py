@@ -2,7 +2,8 @@
 
     python bench/bfloat16.py [--rounds 15] [--folder DATA [--seeds 5]]
 
-On one thread, the least CPU time of many, all in turns. DATA is as of ``estimators.py``; of MNIST, digits and adult the
+On one thread, the least CPU time of many, all in turns, beside float32, and in training beside PyTorch under
+``torch.autocast`` where it is installed. DATA is as of ``estimators.py``; of MNIST, digits and adult the
 share of the test rows that are right is told, in float32 and mixed, as means over the seeds.
 """
 
@@ -23,12 +24,22 @@ import estimators
 import machine
 import numpy as np
 
-from fastnn import Input, Sequential
-from fastnn.layers import Dense, Dropout
+from fastnn import Input, Model, Sequential
+from fastnn.layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    MaxPooling2D,
+)
 
 MIXED = "mixed_bfloat16"
 PREDICTED = {"thin": [2048] * 4, "wide": [1024] * 5, "mnist512": [784, 512, 512, 10], "policy": [8, 64, 64, 4]}
-TRAINED = {"thin": ([2048] * 4, 16), "wide": ([1024] * 5, 256), "mnist512": ([784, 512, 512, 10], 256)}
+TRAINED = {"thin": ([2048] * 4, 16), "mnist512": ([784, 512, 512, 10], 256), "wide": ([1024] * 5, 1024)}
 ROWS = (1, 16, 1024)
 
 
@@ -70,20 +81,74 @@ def predictions(rounds: int) -> None:
             )
 
 
+def lenet(dtype: str) -> Sequential:
+    """LeNet-5 with 128 filters."""
+    layers = [Conv2D(64, 5, padding="same", activation="relu"), MaxPooling2D(2), Conv2D(128, 5, activation="relu")]
+    ends = [MaxPooling2D(2), Flatten(), Dense(120, "relu"), Dense(84, "relu"), Dense(10)]
+    return Sequential([Input((28, 28, 1)), *layers, *ends], seed=0, dtype=dtype)  # type: ignore[arg-type]
+
+
+def residual(channels: int, side: int, dtype: str) -> Model:
+    """Two residual blocks of two convolutions each."""
+    inputs = x = Input((side, side, channels))
+    for _ in range(2):
+        made = Activation("relu")(BatchNormalization()(Conv2D(channels, 3, padding="same", use_bias=False)(x)))
+        made = BatchNormalization()(Conv2D(channels, 3, padding="same", use_bias=False)(made))
+        x = Activation("relu")(Add()([x, made]))
+    return Model(inputs, Dense(10)(GlobalAveragePooling2D()(x)), dtype=dtype, seed=0)
+
+
+def of_images() -> dict[str, tuple[Callable[[str], Model], int]]:
+    made: dict[str, tuple[Callable[[str], Model], int]] = {"LeNet-5, 128 filters": (lenet, 128)}
+    for channels, side in ((16, 32), (32, 16), (64, 16)):
+        made[f"residual {side}x{side}x{channels}"] = (lambda dtype, c=channels, s=side: residual(c, s, dtype), 64)
+    return made
+
+
+def autocast(widths: list[int], x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], Any] | None:
+    """PyTorch's epoch of a dense network in bf16."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+    layers = [layer for a, b in itertools.pairwise(widths) for layer in (torch.nn.Linear(a, b), torch.nn.ReLU())]
+    network = torch.nn.Sequential(*layers)
+    optimizer = torch.optim.Adam(network.parameters(), fused=True)
+    rows = [(torch.from_numpy(x[i : i + batch]), torch.from_numpy(y[i : i + batch])) for i in range(0, len(x), batch)]
+
+    def epoch() -> None:
+        for given, wanted in rows:
+            optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = torch.nn.functional.mse_loss(network(given).float(), wanted)
+            loss.backward()
+            optimizer.step()
+
+    return epoch
+
+
+def told(name: str, batch: int, models: list[Model], rounds: int, widths: list[int] | None) -> str:
+    """What a step takes of models of float32 and mixed, and of PyTorch's."""
+    rng = np.random.default_rng(0)
+    shapes = models[0].input_shape[1:], models[0].output_shape[1:]
+    x, y = (rng.random((4 * batch, *shape)).astype(np.float32) for shape in shapes)
+    runs: list[Callable[[], Any]] = []
+    for model in models:
+        model.compile("adam", "mse")
+        runs.append(lambda model=model: model.fit(x, y, batch_size=batch, epochs=1, verbose=0))
+    peer = autocast(widths, x, y, batch) if widths else None
+    took = least([*runs, peer] if peer else runs, rounds) / 4
+    beside = f", PyTorch's autocast {took[2]:8.3f} ms, {took[2] / took[1]:.2f}" if peer else ""
+    return f"{name:20} batches of {batch:4}: float32 {took[0]:8.3f}, mixed {took[1]:8.3f} ms, {took[0] / took[1]:.2f}{beside}"
+
+
 def trainings(rounds: int) -> None:
-    """A few updates with Adam."""
+    """A few updates with Adam; how many times as fast mixed is as each."""
     for name, (widths, batch) in TRAINED.items():
-        rng = np.random.default_rng(0)
-        x, y = (rng.random((4 * batch, n)).astype(np.float32) for n in (widths[0], widths[-1]))
-        runs = []
-        for dtype in ("float32", MIXED):
-            model = dense(widths, dtype)
-            model.compile("adam", "mse")
-            runs.append(lambda model=model, x=x, y=y, n=batch: model.fit(x, y, batch_size=n, epochs=1, verbose=0))
-        took = least(runs, rounds) / 4
-        print(
-            f"{name:9} batches of {batch:3}: float32 {took[0]:8.3f}, mixed {took[1]:8.3f} ms, {took[1] / took[0]:.3f}"
-        )
+        print(told(name, batch, [dense(widths, dtype) for dtype in ("float32", MIXED)], rounds, widths))
+    for name, (made, batch) in of_images().items():
+        print(told(name, batch, [made(dtype) for dtype in ("float32", MIXED)], rounds, None))
 
 
 TASKS: dict[str, tuple[list[int], int]] = {"optdigits": ([64, 32], 30), "adult": ([64, 32], 10), "mnist": ([128], 8)}

@@ -21,8 +21,9 @@ denormals of its own.
 Design: kernels round weights where they copy them for the processor's sake, into panels or scratch memory, once for a
 block's hundreds of rows. A rounded copy in memory, made once an update (rejected), would have to follow every way in
 which weights change, and be written and read beside 28 bytes that an update moves for a number: a third of the time
-where weights are large, while rounding a panel in the first-level cache takes a hundredth. A kernel by ``VDPBF16PS``
-would pack pairs in the same place. Rounded inputs are values of the plan, because the ways there and back and several
+where weights are large, while rounding a panel in the first-level cache takes a hundredth. Where a processor has
+``VDPBF16PS``, the same place packs pairs (``gemm_pairs.h``): the instruction adds the product of the upper halves of two
+words and then that of the lower ones, so with an even ``k`` in the upper half the bits are those above. Rounded inputs are values of the plan, because the ways there and back and several
 layers read them.
 """
 
