@@ -4,6 +4,7 @@
 
 #include "bf16.h"
 #include "gemm_impl.h"
+#include "prefetch.h"
 #include "scratch.h"
 
 #define PACK_ABOVE 3000000 /* m * n * k; below, all operands stay in the second-level cache */
@@ -16,6 +17,7 @@
 #define PART_M (4 * BLOCK_M)  /* rows of sums that multiply_packed_add makes at a time, for which B is packed anew */
 #define FEW_M (4 * TILE_ROWS) /* rows of A that do not repay packing B */
 #define STREAM_K 128
+#define PACK_TOGETHER 16 /* rows of B that are packed for all panels before the next ones: memory gives whole lines */
 #define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for them, to stay in the second-level cache */
 
 /* Rows of n numbers with whole vectors; what is written behind them is somebody's who comes later, or nobody's. */
@@ -23,8 +25,21 @@ INLINE void copy_spilling(const real *from, int64_t n, real *to) {
     for (int64_t j = 0; j < n; j += LANES) vf_store(to + j, vec_load(from + j, (int)at_most(n - j, LANES)));
 }
 
+/* pack_b of a B that is as it is. */
+static void pack_rows_of_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
+    const real *from = g->b + first_k * g->b_row + first_n;
+    for (int64_t first = 0; first < k; first += PACK_TOGETHER)
+        for (int64_t j = 0; j < n; j += TILE_WIDTH)
+            for (int64_t p = first; p < at_most(first + PACK_TOGETHER, k); p++)
+                copy_spilling(from + p * g->b_row + j, at_most(n - j, TILE_WIDTH), to + j * k + p * TILE_WIDTH);
+}
+
 /* Panels of TILE_WIDTH columns of B, each (k, TILE_WIDTH); the last is left ragged. */
 static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
+    if (g->b_is == REALS && !g->b_transposed) {
+        pack_rows_of_b(g, first_k, k, first_n, n, to);
+        return;
+    }
     for (int64_t j = 0; j < n; j += TILE_WIDTH, to += k * TILE_WIDTH) {
         const int64_t width = at_most(n - j, TILE_WIDTH), column = first_n + j;
         if (g->b_is == HELD) {
@@ -55,16 +70,25 @@ static void pack_a(const product *g, int64_t first_k, int64_t k, int64_t first_m
     }
 }
 
+/* Asks memory for the tile of C that follows the one at (i, j) of a block (m, n): its first and last steps would wait
+ * for it, since it is larger than what a core looks ahead. */
+INLINE void fetch_next(const product *g, const real *block, int64_t i, int64_t m, int64_t j, int64_t n) {
+    const int64_t row = i + TILE_ROWS < m ? i + TILE_ROWS : 0, column = row ? j : j + TILE_WIDTH;
+    if (column >= n) return;
+    for (int64_t r = row; r < at_most(row + TILE_ROWS, m); r++)
+        fnn_fetch_all(block + r * g->c_row + column, 0, TILE_WIDTH * REAL_BYTES);
+}
+
 /* Rows [i0, i0 + m) of C with a packed block of B: (k, n) from (p0, j0). */
 static void multiply_block(const product *g, const real *packed_b, real *packed_a, int64_t i0, int64_t m, int64_t j0,
                            int64_t n, int64_t p0, int64_t k) {
     const int pack = g->a_column != 1 || (g->n > PACK_A_ABOVE && g->m > FEW_M);
+    real *block = g->c + i0 * g->c_row + j0;
     if (pack) pack_a(g, p0, k, i0, m, packed_a);
-    const int64_t step = pack ? TILE_ROWS : m;
     for (int64_t j = 0; j < n; j += TILE_WIDTH)
-        for (int64_t i = 0; i < m; i += step) {
-            real *c = g->c + (i0 + i) * g->c_row + j0 + j;
-            product part = {.m = at_most(m - i, step),
+        for (int64_t i = 0; i < m; i += TILE_ROWS) {
+            real *c = block + i * g->c_row + j;
+            product part = {.m = at_most(m - i, TILE_ROWS),
                             .n = at_most(n - j, TILE_WIDTH),
                             .k = k,
                             .a = pack ? packed_a + i * k : g->a + (i0 + i) * g->a_row + p0 * g->a_column,
@@ -80,6 +104,7 @@ static void multiply_block(const product *g, const real *packed_b, real *packed_
                             .c_row = g->c_row,
                             .add = g->add,
                             .parts = g->parts};
+            fetch_next(g, block, i, m, j, n);
             columns_any(&part, 0, part.n);
         }
 }
@@ -92,22 +117,23 @@ static int64_t packed_a_size(const product *g) {
     return rounded_up(at_most(g->m, BLOCK_M), TILE_ROWS) * at_most(g->k, BLOCK_K) + LANES; /* the last row spills */
 }
 
-/* Blocks of k are of about the same length: a short one would pay as much for C. */
-static int64_t even_block(int64_t k) {
-    const int64_t blocks = (k + BLOCK_K - 1) / BLOCK_K;
-    return (k + blocks - 1) / blocks;
+/* Blocks are of about the same length: a short one would pay as much for C, or for B. */
+static int64_t even_block(int64_t n, int64_t most) {
+    const int64_t blocks = (n + most - 1) / most;
+    return (n + blocks - 1) / blocks;
 }
 
 /* The five loops of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication". */
 static void multiply_packed(const product *g, real *memory) {
     real *packed_a = memory + packed_b_size(g);
-    const int64_t block_n = g->m <= FEW_M ? FEW_N : BLOCK_N, block_k = even_block(g->k);
+    const int64_t block_n = g->m <= FEW_M ? FEW_N : BLOCK_N, block_k = even_block(g->k, BLOCK_K);
+    const int64_t block_m = rounded_up(even_block(g->m, BLOCK_M), TILE_ROWS);
     for (int64_t j = 0; j < g->n; j += block_n)
         for (int64_t p = 0; p < g->k; p += block_k) {
             const int64_t n = at_most(g->n - j, block_n), k = at_most(g->k - p, block_k);
             pack_b(g, p, k, j, n, memory);
-            for (int64_t i = 0; i < g->m; i += BLOCK_M)
-                multiply_block(g, memory, packed_a, i, at_most(g->m - i, BLOCK_M), j, n, p, k);
+            for (int64_t i = 0; i < g->m; i += block_m)
+                multiply_block(g, memory, packed_a, i, at_most(g->m - i, block_m), j, n, p, k);
         }
 }
 
