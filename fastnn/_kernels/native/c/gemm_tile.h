@@ -22,7 +22,13 @@
 #define FLAT_ROWS 3 /* so few rows have wider tiles, to keep enough sums on their way */
 #define FLAT_VECS (TILE_ROWS * TILE_VECS / FLAT_ROWS)
 #define TALL_ROWS (2 * TILE_ROWS) /* of tiles one vector wide, likewise */
-#define SCATTERED_ROWS 8          /* of tiles whose rows of A begin anywhere: each wants a register of its own */
+#ifndef STRIDED_ROWS
+#define STRIDED_ROWS TALL_ROWS /* of those whose A has any strides and whose vectors are whole */
+#endif
+#define SCATTERED_ROWS 8 /* of tiles whose rows of A begin anywhere: each wants a register of its own */
+#ifndef SCATTERED_WHOLE
+#define SCATTERED_WHOLE SCATTERED_ROWS /* of those whose vectors are whole */
+#endif
 #define MOST_ROWS (TALL_ROWS > SCATTERED_ROWS ? TALL_ROWS : SCATTERED_ROWS)
 #define MOST_TILE (TILE_ROWS * TILE_VECS > TALL_ROWS ? TILE_ROWS * TILE_VECS : TALL_ROWS) /* vectors of its sums */
 
@@ -268,9 +274,10 @@ INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int row
 }
 
 /* The most rows of a tile; so many sums at least are on their way when each is of one vector. */
-INLINE int most_rows(const int vecs, const int from) {
+INLINE int most_rows(const int vecs, const int ragged, const int from) {
+    const int scattered = ragged ? SCATTERED_ROWS : SCATTERED_WHOLE;
     if (from != SCATTERED) return TILE_ROWS;
-    return vecs == 1 || TILE_ROWS > SCATTERED_ROWS ? SCATTERED_ROWS : TILE_ROWS;
+    return vecs == 1 || TILE_ROWS > scattered ? scattered : TILE_ROWS;
 }
 
 #define TILE_CASE(r)                                                                                                   \
@@ -281,7 +288,7 @@ INLINE int most_rows(const int vecs, const int from) {
 /* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
  * wait for each other. */
 INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int from) {
-    const int most = most_rows(vecs, from);
+    const int most = most_rows(vecs, ragged, from);
     const uint32_t m = (uint32_t)g->m, tiles = (m + (uint32_t)most - 1) / (uint32_t)most;
     const uint32_t low = tiles > 1 ? m / tiles : m, high = tiles > 1 ? m % tiles : 0;
     int64_t i = 0;
@@ -313,18 +320,19 @@ static product rows_below(const product *g, int64_t i) {
     return rest;
 }
 
-/* Rows of up to LANES columns from j on, as many as fill tall tiles; returns how many were done. */
-INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int ragged, const int from) {
+/* Rows of up to LANES columns from j on, as many as fill tiles of so many; returns how many were done. */
+INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int rows, const int ragged, const int from) {
     int64_t i = 0;
-    for (; i + TALL_ROWS <= g->m; i += TALL_ROWS) tile(g, i, j, last, TALL_ROWS, 1, ragged, from);
+    for (; i + rows <= g->m; i += rows) tile(g, i, j, last, rows, 1, ragged, from);
     return i;
 }
 
 /* Up to LANES columns from j on. */
 INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, const int from) {
     product rest;
-    if (from != SCATTERED && g->m >= TALL_ROWS) { /* scattered ones are as tall as they can be */
-        rest = rows_below(g, tall_rows(g, j, last, ragged, from));
+    const int tall = from == STRIDED && !ragged ? STRIDED_ROWS : TALL_ROWS;
+    if (from != SCATTERED && tall > TILE_ROWS && g->m >= tall) { /* scattered ones are as tall as they can be */
+        rest = rows_below(g, tall_rows(g, j, last, tall, ragged, from));
         g = &rest;
     }
     columns(g, j, last, 1, ragged, from);
