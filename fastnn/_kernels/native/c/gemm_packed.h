@@ -17,6 +17,8 @@
 #define PART_M (4 * BLOCK_M)  /* rows of sums that multiply_packed_add makes at a time, for which B is packed anew */
 #define FEW_M (4 * TILE_ROWS) /* rows of A that do not repay packing B */
 #define STREAM_K 128
+#define FETCH_K 128           /* steps of a tile from which on it takes longer than to ask for C */
+#define FETCH_ABOVE (1 << 18) /* bytes of C; less stays in the second-level cache */
 #define PACK_TOGETHER 16 /* rows of B that are packed for all panels before the next ones: memory gives whole lines */
 #define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for them, to stay in the second-level cache */
 
@@ -83,12 +85,14 @@ INLINE void fetch_next(const product *g, const real *block, int64_t i, int64_t m
 static void multiply_block(const product *g, const real *packed_b, real *packed_a, int64_t i0, int64_t m, int64_t j0,
                            int64_t n, int64_t p0, int64_t k) {
     const int pack = g->a_column != 1 || (g->n > PACK_A_ABOVE && g->m > FEW_M);
+    const int fetches = k >= FETCH_K && g->m * g->c_row * REAL_BYTES > FETCH_ABOVE;
+    const int64_t step = pack || fetches ? TILE_ROWS : m;
     real *block = g->c + i0 * g->c_row + j0;
     if (pack) pack_a(g, p0, k, i0, m, packed_a);
     for (int64_t j = 0; j < n; j += TILE_WIDTH)
-        for (int64_t i = 0; i < m; i += TILE_ROWS) {
+        for (int64_t i = 0; i < m; i += step) {
             real *c = block + i * g->c_row + j;
-            product part = {.m = at_most(m - i, TILE_ROWS),
+            product part = {.m = at_most(m - i, step),
                             .n = at_most(n - j, TILE_WIDTH),
                             .k = k,
                             .a = pack ? packed_a + i * k : g->a + (i0 + i) * g->a_row + p0 * g->a_column,
@@ -104,7 +108,7 @@ static void multiply_block(const product *g, const real *packed_b, real *packed_
                             .c_row = g->c_row,
                             .add = g->add,
                             .parts = g->parts};
-            fetch_next(g, block, i, m, j, n);
+            if (fetches) fetch_next(g, block, i, m, j, n);
             columns_any(&part, 0, part.n);
         }
 }
