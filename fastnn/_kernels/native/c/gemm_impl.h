@@ -2,7 +2,7 @@
 #ifndef FNN_GEMM_IMPL_H
 #define FNN_GEMM_IMPL_H
 
-#include "gemm_tile.h"
+#include "gemm_columns.h"
 
 #define PANEL_K 128                 /* rows of B.T that multiply_transposed makes at a time */
 #define ADD_ROWS 64                 /* rows of sums that multiply_transposed_add makes at a time */
@@ -10,11 +10,6 @@
 #define NARROW_K 64                 /* rows of A.T that multiply_narrow makes at a time */
 #define NARROW_MOST (LANES * 3 / 4) /* columns of C; from there on direct tiles are as good */
 
-/* A block of A stays in a second-level cache of 512 KB. Its k is long, because each block of k reads C and writes it
- * again; that a panel of B then comes from the second-level cache, too, costs less. */
-#define BLOCK_K 800
-#define BLOCK_M (TILE_ROWS * (480 / (TILE_ROWS * REAL_BYTES)))
-#define BLOCK_N (6144 / REAL_BYTES)
 /* Of shorter ones a sum in C would wait for the one before it. */
 static int is_long_row(const product *g) {
     return g->m == 1 && g->n >= 16 * LANES && !g->b_transposed && !g->add && !g->parts;

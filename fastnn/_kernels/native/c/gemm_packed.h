@@ -9,15 +9,24 @@
 #define PART_M (4 * BLOCK_M)  /* rows of sums that multiply_packed_add makes at a time, for which B is packed anew */
 #define FEW_M (4 * TILE_ROWS) /* rows of A that do not repay packing B */
 #define STREAM_K 128
+#define PACK_TOGETHER 16 /* rows of B that are packed for all panels before the next ones: memory gives whole lines */
 #define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for them, to stay in the second-level cache */
 
-/* Rows of n numbers with whole vectors; what is written behind them is somebody's who comes later, or nobody's. */
-INLINE void copy_spilling(const real *from, int64_t n, real *to) {
-    for (int64_t j = 0; j < n; j += LANES) vf_store(to + j, vec_load(from + j, (int)at_most(n - j, LANES)));
+/* pack_b of a B that is as it is. */
+static void pack_rows_of_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
+    const real *from = g->b + first_k * g->b_row + first_n;
+    for (int64_t first = 0; first < k; first += PACK_TOGETHER)
+        for (int64_t j = 0; j < n; j += TILE_WIDTH)
+            for (int64_t p = first; p < at_most(first + PACK_TOGETHER, k); p++)
+                copy_spilling(from + p * g->b_row + j, at_most(n - j, TILE_WIDTH), to + j * k + p * TILE_WIDTH);
 }
 
 /* Panels of TILE_WIDTH columns of B, each (k, TILE_WIDTH); the last is left ragged. */
 static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
+    if (g->b_is == REALS && !g->b_transposed) {
+        pack_rows_of_b(g, first_k, k, first_n, n, to);
+        return;
+    }
     for (int64_t j = 0; j < n; j += TILE_WIDTH, to += k * TILE_WIDTH) {
         const int64_t width = at_most(n - j, TILE_WIDTH), column = first_n + j;
         if (g->b_is == HELD) {
@@ -52,11 +61,13 @@ static void pack_a(const product *g, int64_t first_k, int64_t k, int64_t first_m
 static void multiply_block(const product *g, const real *packed_b, real *packed_a, int64_t i0, int64_t m, int64_t j0,
                            int64_t n, int64_t p0, int64_t k) {
     const int pack = g->a_column != 1 || (g->n > PACK_A_ABOVE && g->m > FEW_M);
+    const int fetches = k >= FETCH_K && g->m * g->c_row * REAL_BYTES > FETCH_ABOVE;
+    const int64_t step = pack || fetches ? TILE_ROWS : m;
+    real *block = g->c + i0 * g->c_row + j0;
     if (pack) pack_a(g, p0, k, i0, m, packed_a);
-    const int64_t step = pack ? TILE_ROWS : m;
     for (int64_t j = 0; j < n; j += TILE_WIDTH)
         for (int64_t i = 0; i < m; i += step) {
-            real *c = g->c + (i0 + i) * g->c_row + j0 + j;
+            real *c = block + i * g->c_row + j;
             product part = {.m = at_most(m - i, step),
                             .n = at_most(n - j, TILE_WIDTH),
                             .k = k,
@@ -73,6 +84,7 @@ static void multiply_block(const product *g, const real *packed_b, real *packed_
                             .c_row = g->c_row,
                             .add = g->add,
                             .parts = g->parts};
+            if (fetches) fetch_next(g, block, i, m, j, n);
             columns_any(&part, 0, part.n);
         }
 }
@@ -85,22 +97,17 @@ static int64_t packed_a_size(const product *g) {
     return rounded_up(at_most(g->m, BLOCK_M), TILE_ROWS) * at_most(g->k, BLOCK_K) + LANES; /* the last row spills */
 }
 
-/* Blocks of k are of about the same length: a short one would pay as much for C. */
-static int64_t even_block(int64_t k) {
-    const int64_t blocks = (k + BLOCK_K - 1) / BLOCK_K;
-    return (k + blocks - 1) / blocks;
-}
-
 /* The five loops of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication". */
 static void multiply_packed(const product *g, real *memory) {
     real *packed_a = memory + packed_b_size(g);
-    const int64_t block_n = g->m <= FEW_M ? FEW_N : BLOCK_N, block_k = even_block(g->k);
+    const int64_t block_n = g->m <= FEW_M ? FEW_N : BLOCK_N, block_k = even_block(g->k, BLOCK_K);
+    const int64_t block_m = rounded_up(even_block(g->m, BLOCK_M), TILE_ROWS);
     for (int64_t j = 0; j < g->n; j += block_n)
         for (int64_t p = 0; p < g->k; p += block_k) {
             const int64_t n = at_most(g->n - j, block_n), k = at_most(g->k - p, block_k);
             pack_b(g, p, k, j, n, memory);
-            for (int64_t i = 0; i < g->m; i += BLOCK_M)
-                multiply_block(g, memory, packed_a, i, at_most(g->m - i, BLOCK_M), j, n, p, k);
+            for (int64_t i = 0; i < g->m; i += block_m)
+                multiply_block(g, memory, packed_a, i, at_most(g->m - i, block_m), j, n, p, k);
         }
 }
 

@@ -9,7 +9,7 @@
 #define FNN_GEMM_PAIRS_H
 
 #include "bf16.h"
-#include "gemm_impl.h"
+#include "gemm_blocks.h"
 #include "kernels.h"
 #include "scratch.h"
 
@@ -117,6 +117,7 @@ static int64_t tile_rows(int64_t m, int64_t tile) {
  * of k. */
 static void pairs_block(const product *g, int64_t i, int64_t m, int64_t j, int64_t n, int64_t p, int64_t words,
                         const real *a, const real *b, int64_t panel) {
+    const int fetches = 2 * words >= FETCH_K && g->m * g->c_row * REAL_BYTES > FETCH_ABOVE;
     for (int64_t at = 0; at < n; at += TILE_WIDTH, b += panel)
         for (int64_t r = 0, tile = 0; r < m; r += tile_rows(m, tile++)) {
             real *c = g->c + (i + r) * g->c_row + j + at;
@@ -136,6 +137,7 @@ static void pairs_block(const product *g, int64_t i, int64_t m, int64_t j, int64
                                   .c_row = g->c_row,
                                   .words = 1,
                                   .add = g->add};
+            if (fetches) fetch_next(g, g->c + i * g->c_row + j, r, m, at, n);
             columns_any(&part, 0, part.n);
         }
 }

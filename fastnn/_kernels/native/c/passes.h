@@ -179,12 +179,18 @@ static inline double flop_of_sample(const fnn_network *network) {
 
 typedef void (*fnn_rows_kernel)(const fnn_op *, const fnn_model *, const fnn_block *, int64_t begin, int64_t end);
 
+/* Rows of one of the equal pieces of an op's rows: each reads, and maybe packs, all weights. */
+static inline int64_t rows_of_piece(int64_t rows, double flop) {
+    const int64_t wanted = (int64_t)(PIECE_FLOP / (flop + 1)), least = wanted > PIECE_ROWS ? wanted : PIECE_ROWS;
+    const int64_t pieces = (rows + least / 2) / least;
+    return pieces > 1 ? ((rows + pieces - 1) / pieces + ROW_UNIT - 1) / ROW_UNIT * ROW_UNIT : rows;
+}
+
 /* An op's kernel on rows, in pieces; it stops between two when the call shall end. */
 static inline void run_pieces(fnn_rows_kernel kernel, const fnn_op *op, const fnn_model *model, const fnn_block *block,
                               range rows, enum fnn_part part, walkers by) {
     const double flop = flop_of_op(op);
-    const int64_t wanted = (int64_t)(PIECE_FLOP / flop) / ROW_UNIT * ROW_UNIT;
-    const int64_t piece = wanted > PIECE_ROWS ? wanted : PIECE_ROWS;
+    const int64_t piece = rows_of_piece(rows.end - rows.begin, flop);
     for (int64_t begin = rows.begin; begin < rows.end && !leaves(by.exit); begin += piece) {
         const int64_t end = at_most(begin + piece, rows.end);
         kernel(op, model, block, begin, end);

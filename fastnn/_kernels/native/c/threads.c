@@ -16,8 +16,9 @@
 #endif
 
 /* A worker sleeps after longer than the pause between two calls of a busy program; a thread at a barrier lets others
- * run after a while, because there may be more threads than processors. */
-enum { SPINS_BEFORE_PARK = 2000, SPINS_BEFORE_YIELD = 1000 };
+ * run after some microseconds: schedulers that fill one processor first leave the other thread of a short call waiting
+ * for this very one. */
+enum { SPINS_BEFORE_PARK = 2000, SPINS_BEFORE_YIELD = 150 };
 
 static int workers, busy, parked, claimed;
 static int started_at[FNN_MAX_THREADS]; /* the region before a worker's first */

@@ -36,17 +36,20 @@ INLINE void depthwise_taps(const windows *s, tap_range right, const real *x, con
 }
 
 /* The same of three taps beside each other: what is loaded once serves all outputs that read it, each of which still
- * has its taps in their order. Loads, of which a core does no more than products, are half as many as these. */
-INLINE void depthwise_three_taps(const windows *s, const real *x, const real *w, vf *sum, const int some,
-                                 const int count) {
+ * has its taps in their order. Loads, of which a core does no more than products, are half as many as these. Of the
+ * taps, `right` are those of the first output from its first on, and of the last one to its end. */
+INLINE void depthwise_three_taps(const windows *s, tap_range right, const real *x, const real *w, vf *sum,
+                                 const int some, const int count) {
     const vf first = vec_load(w, some), second = vec_load(w + s->c, some), third = vec_load(w + 2 * s->c, some);
+    if (right.first == 0) sum[0] = vf_fma(vec_load(x, some), first, sum[0]);
 #pragma GCC unroll 16
-    for (int p = 0; p < count + 2; p++) {
+    for (int p = 1; p < count + 1; p++) {
         const vf at = vec_load(x + p * s->c, some);
         if (p >= 2) sum[p - 2] = vf_fma(at, third, sum[p - 2]);
-        if (p >= 1 && p <= count) sum[p - 1] = vf_fma(at, second, sum[p - 1]);
+        sum[p - 1] = vf_fma(at, second, sum[p - 1]);
         if (p < count) sum[p] = vf_fma(at, first, sum[p]);
     }
+    if (right.end == 3) sum[count - 1] = vf_fma(vec_load(x + (count + 1) * s->c, some), third, sum[count - 1]);
 }
 
 /* `some` channels of `count` outputs that follow each other and have the same taps, three beside each other where
@@ -59,7 +62,7 @@ INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, co
     for (int64_t ky = down.first; ky < down.end; ky++) {
         const real *from = x + ky * s->dh * s->w * s->c, *number = w + ky * s->kw * s->c;
         if (three)
-            depthwise_three_taps(s, from, number, sum, some, count);
+            depthwise_three_taps(s, right, from, number, sum, some, count);
         else
             depthwise_taps(s, right, from, number, sum, some, count);
     }
@@ -145,20 +148,31 @@ static int64_t outputs_together(int64_t ox, int64_t head, int64_t whole, int add
 }
 
 #define OUTPUTS(count, three)                                                                                          \
-    depthwise_outputs(s, down, all, line + from * step, w, bias, add, z + from * s->c, count, three)
+    depthwise_outputs(s, down, right, line + from * step, w, bias, add, z + from * s->c, count, three)
+
+/* Whether a line's outputs are all summed together: windows of three places reach out of it by one at most. */
+static int has_three_taps(const windows *s) { return s->kw == 3 && s->sw == 1 && s->dw == 1; }
+static int has_narrow_edges(const windows *s) { return has_three_taps(s) && s->left <= 1 && s->ow - s->left < s->w; }
+/* Those of the first of `count` outputs that lie inside, from the first on, and of the last one to the end. */
+static tap_range taps_between(const windows *s, int64_t from, int64_t count) {
+    return (tap_range){from < s->left, s->kw - (from + count - s->left + s->kw - 1 > s->w)};
+}
 
 /* A line of outputs. */
 static void depthwise_line(const windows *s, int64_t oy, const real *x, const real *w, const real *bias, int add,
                            real *z) {
-    const tap_range down = taps_inside(oy * s->sh - s->top, s->kh, s->dh, s->h), all = {0, s->kw};
+    const tap_range down = taps_inside(oy * s->sh - s->top, s->kh, s->dh, s->h);
     const real *line = x + ((oy * s->sh - s->top) * s->w - s->left) * s->c;
     const int64_t step = s->sw * s->c, reach = s->w + s->left - (s->kw - 1) * s->dw - 1; /* last x of whole windows */
-    const int64_t whole = reach < 0 ? 0 : at_most(reach / s->sw + 1, s->ow),
-                  head = at_most((s->left + s->sw - 1) / s->sw, s->ow);
-    const int three = s->kw == 3 && s->sw == 1 && s->dw == 1;
+    const int three = has_three_taps(s), edges = has_narrow_edges(s);
+    const int64_t whole = edges       ? s->ow
+                          : reach < 0 ? 0
+                                      : at_most(reach / s->sw + 1, s->ow),
+                  head = edges ? 0 : at_most((s->left + s->sw - 1) / s->sw, s->ow);
     for (int64_t ox = 0; ox < s->ow;) {
         const int64_t count = ox < head || ox >= whole ? 1 : outputs_together(ox, head, whole, add);
         const int64_t from = count == 1 ? ox : at_most(ox, whole - count);
+        const tap_range right = edges ? taps_between(s, from, count) : (tap_range){0, s->kw};
         switch ((int)(count + three)) {
         case ACROSS + 1: OUTPUTS(ACROSS, 1); break;
         case ACROSS: OUTPUTS(ACROSS, 0); break;

@@ -1,0 +1,137 @@
+/* All rows of C in the columns of a tile: which tiles they are made of, for each place that A may come from. */
+#ifndef FNN_GEMM_COLUMNS_H
+#define FNN_GEMM_COLUMNS_H
+
+#include "gemm_tile.h"
+
+/* The most rows of a tile; so many sums at least are on their way when each is of one vector. */
+INLINE int most_rows(const int vecs, const int ragged, const int from) {
+    const int scattered = ragged ? SCATTERED_ROWS : SCATTERED_WHOLE;
+    if ((from & FROM) != SCATTERED) return TILE_ROWS;
+    return vecs == 1 || TILE_ROWS > scattered ? scattered : TILE_ROWS;
+}
+
+#define TILE_CASE(r)                                                                                                   \
+    case r:                                                                                                            \
+        if (r <= most) tile(g, i, j, last, r <= most ? r : 1, vecs, ragged, from);                                     \
+        break;
+
+/* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
+ * wait for each other. */
+INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int from) {
+    const int most = most_rows(vecs, ragged, from);
+    const uint32_t m = (uint32_t)g->m, tiles = (m + (uint32_t)most - 1) / (uint32_t)most;
+    const uint32_t low = tiles > 1 ? m / tiles : m, high = tiles > 1 ? m % tiles : 0;
+    int64_t i = 0;
+    for (uint32_t t = 0; t < tiles; t++) {
+        const uint32_t rows = low + (t < high);
+        switch (rows) {
+            TILE_CASE(1)
+            TILE_CASE(2)
+            TILE_CASE(3)
+            TILE_CASE(4)
+            TILE_CASE(5)
+            TILE_CASE(6)
+            TILE_CASE(7)
+            TILE_CASE(8)
+            TILE_CASE(9)
+            TILE_CASE(10)
+            TILE_CASE(11)
+            TILE_CASE(12)
+        }
+        i += rows;
+    }
+}
+
+/* The product without its first rows. */
+static product rows_below(const product *g, int64_t i) {
+    product rest = *g;
+    rest.m -= i, rest.a += i * g->a_row, rest.c += i * g->c_row;
+    if (g->start) rest.start += i * g->start_row;
+    return rest;
+}
+
+/* Rows of up to LANES columns from j on, as many as fill tiles of so many; returns how many were done. */
+INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int rows, const int ragged, const int from) {
+    int64_t i = 0;
+    for (; i + rows <= g->m; i += rows) tile(g, i, j, last, rows, 1, ragged, from);
+    return i;
+}
+
+/* Up to LANES columns from j on. */
+INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, const int from) {
+    product rest;
+    const int scattered = (from & FROM) == SCATTERED, tall = from == STRIDED && !ragged ? STRIDED_ROWS : TALL_ROWS;
+    if (!scattered && tall > TILE_ROWS && g->m >= tall) { /* scattered ones are as tall as they can be */
+        rest = rows_below(g, tall_rows(g, j, last, tall, ragged, from));
+        g = &rest;
+    }
+    columns(g, j, last, 1, ragged, from);
+}
+
+/* Up to TILE_WIDTH columns from j on; one for each place that A may come from. The first vectors of a ragged tile are
+ * whole; its last holds 1 to LANES numbers. */
+#define COLUMNS_FROM(name, from)                                                                                       \
+    static void name##_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, from); }                 \
+    static void name##_two(const product *g, int64_t j, int last) { columns(g, j, last, 2, 1, from); }                 \
+    static void name##_one(const product *g, int64_t j) { one_vector(g, j, LANES, 0, from); }                          \
+    static void name##_part(const product *g, int64_t j, int last) { one_vector(g, j, last, 1, from); }                \
+    static void name##_columns(const product *g, int64_t j, int64_t width) {                                           \
+        if (width == TILE_WIDTH)                                                                                       \
+            name##_full(g, j);                                                                                         \
+        else if (width > LANES)                                                                                        \
+            name##_two(g, j, (int)(width - LANES));                                                                    \
+        else if (width == LANES)                                                                                       \
+            name##_one(g, j);                                                                                          \
+        else                                                                                                           \
+            name##_part(g, j, (int)width);                                                                             \
+    }
+COLUMNS_FROM(strided, STRIDED)
+COLUMNS_FROM(scattered, SCATTERED)
+#ifdef ONE_SET_OF_TILES /* an instruction set of few machines has one for A of any strides alone */
+#define packed_columns strided_columns
+#define streamed_full strided_full
+#else
+COLUMNS_FROM(packed, PACKED)
+static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, STREAMED); }
+#endif
+
+#ifdef HAS_PAIRS
+COLUMNS_FROM(packed_words, PACKED | WORDS)
+COLUMNS_FROM(scattered_words, SCATTERED | WORDS)
+#endif
+
+/* Sums by shards: the last columns go in single vectors, from the last to the first as all columns do; tiles of two
+ * would make the code of shards half as large again. */
+static void sharded_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, SHARDED); }
+static void sharded_part(const product *g, int64_t j, int last) { columns(g, j, last, 1, 1, SHARDED); }
+static void sharded_columns(const product *g, int64_t j, int64_t width) {
+    if (width == TILE_WIDTH)
+        sharded_full(g, j);
+    else
+        for (int64_t v = (width - 1) / LANES * LANES; v >= 0; v -= LANES)
+            sharded_part(g, j + v, (int)at_most(width - v, LANES));
+}
+
+/* Up to TILE_WIDTH columns from j on. */
+static void columns_any(const product *g, int64_t j, int64_t width) {
+#ifdef HAS_PAIRS
+    if (g->words) {
+        if (g->parts && g->parts->a_rows)
+            scattered_words_columns(g, j, width);
+        else
+            packed_words_columns(g, j, width);
+        return;
+    }
+#endif
+    if (g->parts && g->parts->a_rows)
+        scattered_columns(g, j, width);
+    else if (g->parts && g->parts->shards)
+        sharded_columns(g, j, width);
+    else if (g->a_row == 1)
+        packed_columns(g, j, width);
+    else
+        strided_columns(g, j, width);
+}
+
+#endif
