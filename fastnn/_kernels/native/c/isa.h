@@ -1,8 +1,8 @@
 /* What every isa_<isa>_<dtype>.c compiles: all kernels, and FNN_KERNELS, the table's contents.
  *
- * Before it, such a file sets TILE_ROWS (2 to 12) and TILE_VECS (2), maybe FNN_F64, LENDS or BORROWS (lent.h), and
- * includes vec_<isa>.h. All here is static, so that no linker can put a function of one instruction set into the table
- * of another, but for what lent.h lends by name. */
+ * Before it, such a file sets TILE_ROWS (2 to 12) and TILE_VECS (2), maybe STRIDED_ROWS and SCATTERED_WHOLE
+ * (gemm_tile.h), FNN_F64, LENDS or BORROWS (lent.h), and includes vec_<isa>.h. All here is static, so that no linker
+ * can put a function of one instruction set into the table of another, but for what lent.h lends by name. */
 #ifndef FNN_ISA_H
 #define FNN_ISA_H
 
