@@ -25,6 +25,7 @@ from _pytest.runner import runtestprotocol
 from fastnn import _kernels
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+WALKS = pytest.StashKey[set[str]]()
 
 
 def pytest_addoption(parser):
@@ -39,6 +40,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "mpi: starts processes by mpiexec; skipped where mpi4py is not installed")
     config.addinivalue_line("markers", "numba: compiles with Numba, which the case's name does not tell; float32 waits")
     config.addinivalue_line("markers", "stream: of data that are read while they are used")
+    config.stash[WALKS] = _walks_on_disk()
     if config.getoption("--long"):
         models.Numba.dtype = "float32"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; children would inherit that
@@ -73,10 +75,17 @@ def pytest_collection_sorted(config, items):
         items.sort(key=lambda item: "numba" not in item.name and "numba" not in item.keywords)
 
 
-def pytest_collection_finish(session):
-    """Python's collector of garbage need not look at all modules and cases again and again."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Python's collector of cycles need not look at all modules and cases again and again: not while they become more,
+    which is a third of that time, nor in the tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_runtest_protocol(item, nextitem):
@@ -107,14 +116,28 @@ def _dtypes_of_numba() -> int:
     return module._compiled.cache_info().currsize if module else 0
 
 
+def _walks_on_disk() -> set[str]:
+    """The files of compiled walks in Numba's cache: one a dtype, of programs that tests start, too."""
+    return {path.name for path in Path(_kernels.__file__).parent.glob("numba/__pycache__/backend.execute_*.nbc")}
+
+
+def _two_walks(config) -> bool:
+    """Whether a default run left walks of two dtypes: a program did what no case may (``pytest_runtest_call``)."""
+    return covering.by_default(config) and len(_walks_on_disk() - config.stash[WALKS]) > 1
+
+
 def pytest_sessionfinish(session, exitstatus):
     if exitstatus == pytest.ExitCode.OK and _nothing_ran(session.config):
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+    if exitstatus == pytest.ExitCode.OK and _two_walks(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
     if _nothing_ran(config):
         terminalreporter.write_line("no test was executed: that is a failure", red=True)
+    if _two_walks(config):
+        terminalreporter.write_line("a program compiled Numba's walk for a second dtype: that is a failure", red=True)
 
 
 def _nothing_ran(config) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graphs import GraphStage, graph
-from test_guard_pages import AtTheEdge, signal_of_child
+from test_guard_pages import AtTheEdge, killed_by
 from test_join_kernels import DOUBLE, data, flat
 from tolerance import assert_close
 
@@ -126,7 +126,7 @@ def check_same(found):
 
 
 def signal_at_the_edge(backend, dtype, net, xs):
-    """What a child dies of that runs forward and back with inputs and parameters before a forbidden page."""
+    """What kills a process that runs forward and back with inputs and parameters before a forbidden page."""
 
     def run(edge=None):
         stage = GraphStage(backend, net, dtype)
@@ -136,5 +136,5 @@ def signal_at_the_edge(backend, dtype, net, xs):
         stage.push(xs)
         stage.pull()
 
-    run()  # Numba compiles here, not in the child
-    return signal_of_child(lambda: run(AtTheEdge()))
+    run()  # Numba compiles here, not in a child
+    return killed_by(lambda: run(AtTheEdge()))

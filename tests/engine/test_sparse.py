@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, FAST_BACKENDS, model_of, weights_of
+from models import EVERY_BACKEND, FAST_BACKENDS, dtype_on, model_of, weights_of
 from networks import draw
 from sparse_rows import KINDS, WIDTH, rows_of_kind, scipy_sparse, triplets, written_out
 
@@ -203,7 +203,7 @@ import scipy.sparse
 from fastnn import Sequential
 from fastnn.layers import Dense
 
-ROWS, COLUMNS, A_ROW = int(sys.argv[2]), 5_000, 3
+ROWS, COLUMNS, A_ROW = int(sys.argv[3]), 5_000, 3
 rng = np.random.default_rng(1)
 columns = rng.integers(0, COLUMNS, ROWS * A_ROW, dtype=np.int32)
 starts = np.arange(0, ROWS * A_ROW + 1, A_ROW)
@@ -216,7 +216,8 @@ def status(field):
 
 
 def train(x, y):
-    model = Sequential([Dense(2, "tanh", input_shape=(COLUMNS,)), Dense(1)], seed=1, backend=sys.argv[1])
+    layers = [Dense(2, "tanh", input_shape=(COLUMNS,)), Dense(1)]
+    model = Sequential(layers, seed=1, backend=sys.argv[1], dtype=sys.argv[2])
     model.compile("sgd", "mse")
     model.fit(x, y, batch_size=1000, verbose=0, validation_split=0.1)
     return model.predict(x)
@@ -235,8 +236,9 @@ print(status("VmHWM") - before)
 @FAST_BACKENDS
 @pytest.mark.parametrize("rows", [50_000, pytest.param(200_000, marks=pytest.mark.long)])
 def test_a_large_matrix_is_never_dense_as_a_whole(name, rows):
-    """1 GB or 4 GB of float32 would not fit under the limit of 512 MB more; a block of 1,000 rows takes 20 MB."""
-    done = subprocess.run([sys.executable, "-c", LARGE, name, str(rows)], capture_output=True, text=True, check=False)
+    """1 GB or 4 GB of float32 would not fit under the limit of 512 MB more; a block of 1,000 rows takes 20 MB or 40."""
+    command = [sys.executable, "-c", LARGE, name, dtype_on(name), str(rows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 150 * 2**20
 

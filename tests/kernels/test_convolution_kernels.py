@@ -9,7 +9,7 @@ import pytest
 from convolutions import FEW, TRANSPOSED, WIDER, case, grid, pytorch, torch_gradients
 from graphs import GraphStage, graph, joined
 from networks import Network, Stage, draw, network
-from test_guard_pages import AtTheEdge, signal_of_child
+from test_guard_pages import AtTheEdge, killed_by
 from test_join_kernels import data, differences, flat
 from tolerance import assert_close, difference_limit
 
@@ -279,7 +279,7 @@ def test_nothing_behind_a_users_array_is_touched(backend, dtype, rng, some):
         out = edge.array(dy.shape, dtype)
         backend.predict(net.plan, stage.arenas, stage.xs, (out,))
 
-    assert signal_of_child(work) == 0
+    assert killed_by(work) == 0
 
 
 # -- whole fits -------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from graphs import GraphStage, graph, joined
-from test_guard_pages import AtTheEdge, signal_of_child
+from test_guard_pages import AtTheEdge, killed_by
 from test_join_kernels import case_id, data, differences, flat
 from tolerance import difference_limit
 
@@ -125,4 +125,4 @@ def test_nothing_behind_an_input_is_touched(backend, dtype, rng, layer, shape):
         out = edge.array((3, int(net.plan.outputs[0]["size"])), dtype)
         backend.predict(net.plan, stage.arenas, (edge.copy(x, dtype),), (out,))
 
-    assert signal_of_child(work) == 0
+    assert killed_by(work) == 0

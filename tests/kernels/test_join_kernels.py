@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from graphs import GraphStage, graph, joined
 from networks import Memory, draw
-from test_guard_pages import AtTheEdge, signal_of_child
+from test_guard_pages import AtTheEdge, killed_by
 from tolerance import DIFFERENCE_STEP, assert_close, difference_limit
 
 from fastnn import _kernels, layers
@@ -240,7 +240,7 @@ def test_nothing_behind_an_input_is_touched(backend, dtype, rng, rows):
         out = [edge.array((rows, int(value["size"])), dtype) for value in net.plan.outputs]
         backend.predict(net.plan, stage.arenas, stage.xs, tuple(out))
 
-    assert signal_of_child(work) == 0
+    assert killed_by(work) == 0
 
 
 def test_every_joining_layer_has_cases():

@@ -7,7 +7,7 @@ import pytest
 from cells import KINDS, bare, cell_data, cell_network, shapes_of
 from graphs import GraphStage, graph
 from networks import Network
-from test_guard_pages import AtTheEdge, signal_of_child
+from test_guard_pages import AtTheEdge, killed_by
 from tolerance import assert_close
 
 from fastnn import _kernels
@@ -310,7 +310,7 @@ def test_nothing_behind_an_array_is_touched(backend, dtype, rng, kind, activatio
     for rows in (1, 9):
         net = cell_network(rng, kind, *size, compiled={"batch_size": rows}, **flags)
         xs, dys = cell_data(rng, net, rows, True)
-        assert signal_of_child(lambda net=net, a=(xs, dys): Edge(backend, net, dtype).run(*a, **WHERE)) == 0
+        assert killed_by(lambda net=net, a=(xs, dys): Edge(backend, net, dtype).run(*a, **WHERE)) == 0
 
 
 def test_stacks_learn_as_the_reference_does(backend, dtype, rng):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from networks import Stage, dense, draw
 from sparse_rows import KINDS, WIDTH, rows_of_kind, scipy_sparse, triplets, written_out
-from test_guard_pages import AtTheEdge, signal_of_child
+from test_guard_pages import AtTheEdge, killed_by
 
 import fastnn
 from fastnn import _kernels
@@ -83,7 +83,7 @@ def test_nothing_behind_the_arrays_is_touched(backend, dtype, rng):
         stage.train(rows, target, None, epochs=1)
         backend.predict(net.plan, stage.arenas, (stage.place(rows),), (stage.memory.array((700, 3), dtype),))
 
-    assert signal_of_child(work) == 0
+    assert killed_by(work) == 0
 
 
 @pytest.fixture

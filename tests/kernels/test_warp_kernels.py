@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from graphs import GraphStage, graph, joined
 from networks import draw
-from test_guard_pages import AtTheEdge, signal_of_child
+from test_guard_pages import AtTheEdge, killed_by
 from test_join_kernels import case_id, data, differences, flat
 from tolerance import difference_limit
 
@@ -172,7 +172,7 @@ def test_nothing_behind_an_input_is_touched(backend, dtype, rng, layer, channels
         out = edge.array((3, int(net.plan.outputs[0]["size"])), dtype)
         backend.predict(net.plan, stage.arenas, (placed,), (out,))
 
-    assert signal_of_child(work) == 0
+    assert killed_by(work) == 0
 
 
 def test_the_same_place_step_and_seed_give_the_same_map_and_others_do_not(backend, rng):

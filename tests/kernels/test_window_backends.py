@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 from networks import Stage, dense, draw
-from test_guard_pages import AtTheEdge, signal_of_child
+from test_guard_pages import AtTheEdge, killed_by
 from test_sparse_backends import threads, trained  # noqa: F401 - a fixture
 
 from fastnn import _kernels
@@ -60,7 +60,7 @@ def test_nothing_behind_the_series_is_touched(backend, dtype, rng, kind):
         stage.train(rows, target, None, epochs=1)
         backend.predict(net.plan, stage.arenas, (stage.place(rows),), (stage.memory.array((n, 1), dtype),))
 
-    assert signal_of_child(work) == 0
+    assert killed_by(work) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
