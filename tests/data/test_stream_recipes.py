@@ -20,7 +20,7 @@ from fastnn.data.raw import codes_of, raw_rows, targets_of
 from fastnn.tables import Encoding, FeatureOptions, read_table
 from fastnn.tabular import Options, choices
 from fastnn.tabular.report import baselines
-from fastnn.tabular.streamed import fit_stream
+from fastnn.tabular.stream_fitting import fit_stream
 
 pa = pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.stream
