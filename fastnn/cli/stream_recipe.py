@@ -16,7 +16,6 @@ from fastnn.cli.report import Report
 from fastnn.cli.stream_report import summary_metadata_of, write_fitted_report
 from fastnn.cli.streams import check_options, opened, tell_task
 from fastnn.cli.tabular import networks_line, spread_line, tell_member, tell_trained
-from fastnn.cli.workers import workers
 from fastnn.data.arrow import Tables
 from fastnn.data.encoding import Learned, learn
 from fastnn.tables import FeatureOptions, Table
@@ -28,13 +27,8 @@ from fastnn.tabular.stream_fitting import StreamFitted, fit_stream, tune_stream
 from fastnn.tabular.tuning import Plan
 
 
-def train_stream_recipe(arguments: argparse.Namespace, seed: int) -> bool:
+def train_stream_recipe(arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
-    with workers(arguments) as executor:  # which are to be had, or refused, before the work
-        return _train(arguments, seed, executor)
-
-
-def _train(arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
     tables, columns = opened(arguments)
     learned, choice = _learned(arguments, tables, columns, arguments.preset or "default", seed)
     if arguments.cv:

@@ -24,8 +24,8 @@ from fastnn.tables.target import Classes
 LARGE = 2**30  # bytes of a file from which on it is not read into memory as a whole
 TABLES = tuple(ending for ending, kind in KINDS.items() if kind not in ("NPZ", "NPY"))
 NEEDS_MEMORY = {  # options, and why not
-    "window": "a window reaches over rows of a series in the order of time, which may stand in several files, and a stream "
-    "reads row groups in any order",
+    "window": "a window reaches over rows in the order of time, of series that may stand in several files, and a "
+    "stream reads row groups in any order",
     "image_size": "it is of pictures",
     "augment": "it is of pictures",
     "skip_damaged": "it is of pictures",
