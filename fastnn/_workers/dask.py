@@ -23,7 +23,7 @@ PAUSES = 0.1, 0.5, 2.0  # seconds after which data are scattered anew
 PATIENCE, SLOWEST = 15.0, 1e6  # seconds that scattering may take, beside those for its bytes at so many a second
 LARGE = 2**22  # bytes of a task from which on it is not to pass through the scheduler
 TOGETHER = 8  # tasks at most that are a task of Dask's, which costs its client, scheduler and worker some ms each
-ROUNDS = 4  # tasks of Dask's that each worker is to have, of as many tasks as are left
+ROUNDS = 2  # tasks of Dask's that each worker is to have, of as many tasks as are left
 
 
 class _Future:
@@ -118,9 +118,12 @@ class DaskPool(Pool):
                 self.share(parcel)
         sent = [self.scattered[parcel.key] for parcel in parcels]
         how = {**self.executor._kwargs, "pure": False}
-        if "tasks" in order or len(order["task"]) <= LARGE:
-            return _Future(self.client.submit(work, order, *sent, **how), sent)
-        task = self._scattered(np.frombuffer(order["task"], np.uint8), broadcast=False)
+        # Dask copies bytes into its messages again and again, and has arrays beside them.
+        tasks = [np.frombuffer(task, np.uint8) for task in order.get("tasks", [order.get("task")])]
+        if len(tasks) > 1 or tasks[0].nbytes <= LARGE:
+            told = {"tasks": tasks} if "tasks" in order else {"task": tasks[0]}
+            return _Future(self.client.submit(work, order | told, *sent, **how), sent)
+        task = self._scattered(tasks[0], broadcast=False)
         return _Future(self.client.submit(work_on, task, {**order, "task": b""}, *sent, **how), sent)
 
 
