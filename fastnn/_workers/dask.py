@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -21,6 +22,8 @@ from fastnn._workers.worker import work
 PAUSES = 0.1, 0.5, 2.0  # seconds after which data are scattered anew
 PATIENCE, SLOWEST = 15.0, 1e6  # seconds that scattering may take, beside those for its bytes at so many a second
 LARGE = 2**22  # bytes of a task from which on it is not to pass through the scheduler
+TOGETHER = 8  # tasks at most that are a task of Dask's, which costs its client, scheduler and worker some ms each
+ROUNDS = 2  # tasks of Dask's that each worker is to have, of as many tasks as are left
 
 
 class _Future:
@@ -94,6 +97,18 @@ class DaskPool(Pool):
         for parcel in parcels:
             self.scattered.pop(parcel.key, None)
 
+    def groups(self, order: list[int], tasks: Sequence[bytes]) -> list[list[int]]:
+        """Several together, fewer towards the end, so that no worker waits long for another."""
+        made: list[list[int]] = []
+        left, n_workers = deque(order), self.n_workers
+        while left:
+            most, group, size = min(TOGETHER, max(1, len(left) // (ROUNDS * n_workers))), list[int](), 0
+            while left and len(group) < most and (not group or size + len(tasks[left[0]]) <= LARGE):
+                size += len(tasks[left[0]])
+                group.append(left.popleft())
+            made.append(group)
+        return made
+
     def distrust(self, future: Any) -> None:
         self.scattered = {key: held for key, held in self.scattered.items() if held not in future.data}
 
@@ -103,9 +118,12 @@ class DaskPool(Pool):
                 self.share(parcel)
         sent = [self.scattered[parcel.key] for parcel in parcels]
         how = {**self.executor._kwargs, "pure": False}
-        if len(order["task"]) <= LARGE:
-            return _Future(self.client.submit(work, order, *sent, **how), sent)
-        task = self._scattered(np.frombuffer(order["task"], np.uint8), broadcast=False)
+        # Dask copies bytes into its messages again and again, and has arrays beside them.
+        tasks = [np.frombuffer(task, np.uint8) for task in order.get("tasks", [order.get("task")])]
+        if len(tasks) > 1 or tasks[0].nbytes <= LARGE:
+            told = {"tasks": tasks} if "tasks" in order else {"task": tasks[0]}
+            return _Future(self.client.submit(work, order | told, *sent, **how), sent)
+        task = self._scattered(tasks[0], broadcast=False)
         return _Future(self.client.submit(work_on, task, {**order, "task": b""}, *sent, **how), sent)
 
 

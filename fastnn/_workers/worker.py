@@ -33,6 +33,7 @@ from fastnn.errors import BackendError
 
 PAUSE = 0.2  # seconds between looks at the files of callers
 IDLE = 300.0  # seconds after which what came as a message is dropped
+SLICE = 2.0  # seconds after which no other one of several tasks is begun
 
 
 @dataclass
@@ -106,14 +107,30 @@ def work(order: dict[str, Any], *sent: Any) -> dict[str, Any]:
     Parameters
     ----------
     order : ``version``, ``asked`` and ``backends`` as of :func:`needs`; ``task``, a pickle of a function and its
-        arguments; ``parcels``, key and path of each; ``flag``, the caller's file.
+        arguments, or ``tasks``, several; ``parcels``, key and path of each; ``flag``, the caller's file.
     sent : the bytes of each parcel, where they do not come as a file.
 
     Returns
     -------
     ``kind`` : ``"done"`` with ``made``, a pickle; ``"failed"`` with ``error``, a pickle, and ``trace``; ``"unfit"``
     with ``why``; ``"missing"``: the parcels must be sent; ``"off"``: it was interrupted. Also ``seconds``, ``where``.
+    Of several tasks ``"several"``, with ``answers``; ``"later"`` is that of a task which others left no time for.
     """
+    if "tasks" not in order:
+        return _alone(order, sent)
+    began, is_seen, answers = time.perf_counter(), os.path.exists(order["flag"]), list[dict[str, Any]]()
+    for task in order["tasks"]:
+        is_late = answers and time.perf_counter() - began > SLICE
+        is_off = is_seen and not os.path.exists(order["flag"])
+        if is_off or is_late:
+            answers.append({"kind": "off" if is_off else "later", "where": ""})
+        else:
+            answers.append(_alone({**order, "task": task}, sent))
+    return {"kind": "several", "answers": answers}
+
+
+def _alone(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
+    """Do a task, and note where and how long."""
     began, where = time.perf_counter(), f"process {os.getpid()} of {platform.node()}"
     answer = _answer(order, sent)
     return {**answer, "seconds": time.perf_counter() - began, "where": where}

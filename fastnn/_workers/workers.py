@@ -134,7 +134,7 @@ class _Run:
     tally: Tally
 
     def __post_init__(self) -> None:
-        self.waiting: dict[Any, int] = {}  # futures, and what they are of
+        self.waiting: dict[Any, tuple[int, ...]] = {}  # futures, and what they are of
         self.came: SimpleQueue[Any] = SimpleQueue()
         self.lost: dict[int, BaseException] = {}
         self.losses = dict.fromkeys(range(len(self.tasks)), 0)
@@ -146,8 +146,8 @@ class _Run:
 
     def go(self, order: Iterable[int]) -> None:
         try:
-            for i in order:
-                self.submit(i)
+            for group in self.workers.pool.groups(list(order), self.tasks):
+                self.submit(*group)
             while self.waiting or self.lost or self.held:
                 if not self.waiting:
                     self.renew()
@@ -162,28 +162,30 @@ class _Run:
         if self.failures:
             raise self.failures[min(self.failures)]
 
-    def submit(self, i: int, with_data: bool = False) -> None:
+    def submit(self, *group: int, with_data: bool = False) -> None:
+        """Have a task done, or several together."""
         if self.lost:  # of an executor that is broken
-            self.lost[i] = next(iter(self.lost.values()))
+            self.lost |= dict.fromkeys(group, next(iter(self.lost.values())))
             return
-        parcels = list(self.parcels)
-        order = {**self.needs, "task": self.tasks[i], "flag": self.workers.folder.flag}
+        parcels, tasks = list(self.parcels), [self.tasks[i] for i in group]
+        order = {**self.needs, "flag": self.workers.folder.flag}
+        order |= {"tasks": tasks} if len(tasks) > 1 else {"task": tasks[0]}
         order["parcels"] = [(parcel.key, parcel.path) for parcel in parcels]
         try:
             future = self.workers.pool.submit(order, parcels, with_data)
         except BrokenExecutor as error:
-            self.lost[i] = error
+            self.lost |= dict.fromkeys(group, error)
             return
         except RuntimeError as error:
             raise ValueError(pools.shut_down(self.workers.pool.executor, in_a_line(error))) from error
-        self.waiting[future] = i
+        self.waiting[future] = group
         future.add_done_callback(self.came.put)
 
     def take(self, future: Any) -> None:
-        """What has become of a task."""
-        i = self.waiting.pop(future)
-        if i in self.sending:
-            self.sending.discard(i)
+        """What has become of a task, or of several; whatever they are lost by, they are done anew each alone."""
+        group = self.waiting.pop(future)
+        if not self.sending.isdisjoint(group):
+            self.sending.difference_update(group)
             held, self.held = self.held, []
             for other in held:
                 self.submit(other)
@@ -191,22 +193,30 @@ class _Run:
             answer = future.result()
         except CancelledError as error:
             self.workers.pool.distrust(future)
-            self.again(i, Lost(f"it was cancelled, as when the worker with its data is gone {error}".rstrip()))
+            for i in group:
+                self.again(i, Lost(f"it was cancelled, as when the worker with its data is gone {error}".rstrip()))
         except BrokenExecutor as error:
-            self.lost[i] = error
+            self.lost |= dict.fromkeys(group, error)
         except Exception as error:  # of the executor, for tasks raise none
+            if len(group) > 1:  # by one of them, maybe, which ends its worker
+                for i in group:
+                    self.submit(i)
+                return
             error.add_note(
                 f"(the executor raised this; its workers must have fastnn {__version__}, as this process has)"
             )
-            self.fail(i, error, "")
+            self.fail(group[0], error, "")
         else:
-            self.heed(i, answer)
+            for i, each in zip(group, answer.get("answers", [answer]), strict=False):
+                self.heed(i, each)
 
     def heed(self, i: int, answer: dict[str, Any]) -> None:
         kind, where = answer["kind"], answer["where"]
-        if kind == "unfit":
+        if kind == "later":
+            self.submit(i)
+        elif kind == "unfit":
             raise BackendError(f"a worker ({where}) cannot train as this process does: {answer['why']}")
-        if kind == "missing":
+        elif kind == "missing":
             self.send_data(i)
         elif kind == "off":
             self.again(i, Lost(f"it was interrupted in {where}"))

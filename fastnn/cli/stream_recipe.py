@@ -1,9 +1,10 @@
-"""``fastnn train`` on rows that are read while they train, with nothing said of the network: the recipe of tables."""
+"""``fastnn train`` with nothing said of the network, and ``fastnn tune``, on rows that are read while they train."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +14,8 @@ from fastnn._base.reprs import counted
 from fastnn.cli.prepare import class_weights_of
 from fastnn.cli.report import Report
 from fastnn.cli.stream_report import summary_metadata_of, write_fitted_report
-from fastnn.cli.streams import opened, tell_task
+from fastnn.cli.streams import check_options, opened, tell_task
 from fastnn.cli.tabular import networks_line, spread_line, tell_member, tell_trained
-from fastnn.cli.workers import workers
 from fastnn.data.arrow import Tables
 from fastnn.data.encoding import Learned, learn
 from fastnn.tables import FeatureOptions, Table
@@ -23,18 +23,16 @@ from fastnn.tables.target import Classes, Quantity
 from fastnn.tabular import Options
 from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.fitting import pieces_for
-from fastnn.tabular.streamed import StreamFitted, fit_stream
+from fastnn.tabular.stream_fitting import StreamFitted, fit_stream, tune_stream
+from fastnn.tabular.tuning import Plan
 
 
-def train_stream_recipe(arguments: argparse.Namespace, seed: int) -> bool:
+def train_stream_recipe(arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
-    with workers(arguments) as executor:  # which are to be had, or refused, before the work
-        return _train(arguments, seed, executor)
-
-
-def _train(arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
     tables, columns = opened(arguments)
-    learned, choice = _learned(arguments, tables, columns, seed)
+    learned, choice = _learned(arguments, tables, columns, arguments.preset or "default", seed)
+    if arguments.cv:
+        choice = replace(choice, n_members=arguments.cv, n_folds=arguments.cv, candidates=())
     tell_task(learned)
     target = learned.encoding.row_target
     sampled = target.encode(learned.survey.sample.columns[target.name])
@@ -45,16 +43,34 @@ def _train(arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
     options = Options(seed=seed, time_limit=limit, backend=backend, n_folds=arguments.cv, executor=executor)
     fitted = fit_stream(tables, learned, choice, options, weights, tell_member)
     preset = f"preset {arguments.preset or 'default'}, seed {seed}"
-    _finish(arguments.out, tables, learned, fitted, time.perf_counter() - began, preset)
+    finish(arguments.out, tables, learned, fitted, time.perf_counter() - began, preset)
     if arguments.report:
         write_fitted_report(arguments.report, tables, learned, fitted, class_weights=weights, seed=seed)
     return fitted.interrupted
 
 
-def _learned(arguments: argparse.Namespace, tables: Tables, columns: list[str], seed: int) -> tuple[Learned, Choice]:
+def tune_stream_rows(
+    arguments: argparse.Namespace, seed: int, plan: Plan, executor: Any, say: Callable[[str], None]
+) -> tuple[int, bool]:
+    """Search, tell how good what was found is, and write it; rows of the table of trials, and whether Ctrl-C came."""
+    check_options(arguments)
+    tables, columns = opened(arguments)
+    learned, choice = _learned(arguments, tables, columns, "default", seed)
+    tell_task(learned)
+    how = f"{counted(plan.trials, 'trial')}, sampler {plan.sampler}, seed {seed}"
+    print(f"search: {how}", flush=True)
+    began = time.perf_counter()
+    options = Options(seed=seed, time_limit=arguments.time_limit, backend=arguments.backend, executor=executor)
+    fitted, trials = tune_stream(tables, learned, choice, options, plan, say)
+    finish(arguments.out, tables, learned, fitted, time.perf_counter() - began, how)
+    return len(trials), fitted.interrupted
+
+
+def _learned(
+    arguments: argparse.Namespace, tables: Tables, columns: list[str], preset: Preset, seed: int
+) -> tuple[Learned, Choice]:
     """What a pass over the rows finds, and the networks that follow from it."""
     n_rows = int(tables.rows.sum())
-    preset: Preset = arguments.preset or "default"
     of_any = choose(preset, n_rows, True, seed)
 
     def how(sample: Table) -> FeatureOptions:
@@ -66,22 +82,24 @@ def _learned(arguments: argparse.Namespace, tables: Tables, columns: list[str], 
     if isinstance(target, Quantity) and moments is not None:
         target = replace(target, limits=(moments.low, moments.high))
         learned = replace(learned, encoding=replace(learned.encoding, target=target))
-    choice = choose(preset, n_rows, isinstance(target, Classes), seed)
-    if arguments.cv:
-        choice = replace(choice, n_members=arguments.cv, n_folds=arguments.cv)
-    return learned, choice
+    return learned, choose(preset, n_rows, isinstance(target, Classes), seed)
 
 
-def _finish(out: str, tables: Tables, learned: Learned, fitted: StreamFitted, seconds: float, how: str) -> None:
+def finish(out: str, tables: Tables, learned: Learned, fitted: StreamFitted, seconds: float, how: str) -> None:
     """Tell how good the model is, and write it."""
     model, encoding = fitted.model, fitted.encoding
     trained = tell_trained(fitted.members, fitted.interrupted, seconds)
     target, (y, output) = encoding.row_target, fitted.out_of_fold
     report, where = Report(target, y, output), f"{counted(len(y), 'row')} that a network did not see"
     print(f"on {where}: {report.in_line()} ({report.baseline()})")
-    told = [member.output for member in fitted.members if member.output is not None]
+    told = [
+        (y, each.output)
+        for y, of in zip(fitted.y, fitted.told_by, strict=True)
+        for each in of
+        if each.output is not None
+    ]
     if len(told) > 1:
-        print(spread_line(target, zip(fitted.y, told, strict=True)))
+        print(spread_line(target, told))
     for line in report.details():
         print(line)
     words: dict[str, Any] = {

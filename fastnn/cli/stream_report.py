@@ -17,10 +17,11 @@ from fastnn.data.survey import joined
 from fastnn.tables import Encoding, Table
 from fastnn.tables.summary import Summary
 from fastnn.tabular.report import summary_of
+from fastnn.tabular.stream_fitting import mean_of
 
 if TYPE_CHECKING:
     from fastnn.models.model import Model
-    from fastnn.tabular.streamed import StreamFitted
+    from fastnn.tabular.stream_fitting import StreamFitted
 
 MOST_REPORTED = 100_000  # raw rows that are in memory for a report
 
@@ -38,19 +39,17 @@ def summary_metadata_of(learned: Learned, output: np.ndarray) -> dict[str, str]:
 
 
 def write_fitted_report(path: str, tables: Tables, learned: Learned, fitted: StreamFitted, **known: Any) -> None:
-    """The report of several networks, each on rows of its fold: a keyed part of them where they are many."""
+    """The report of several networks, each fold's on rows of it: a keyed part of them where they are many."""
     encoding, source = fitted.encoding, tables.encoded_by(TableEncoder(fitted.encoding))
     sample, training = sample_of(learned), np.ones(len(learned.survey.numbers), bool)
-    parts, models = fitted.folds, [member.model for member in fitted.members if member.output is not None]
-    n_rows = sum(map(len, fitted.y))
+    parts, n_rows = fitted.folds, sum(map(len, fitted.y))
     found = [raw_rows(source, replace(part, share=part.share * min(1.0, MOST_REPORTED / n_rows))) for part in parts]
     for part in parts:
         training &= ~part.mask_of(learned.survey.numbers)
-    output = [
-        model.predict(encoding.features.encode(table))
-        for (table, _), model in zip(found, models, strict=True)
-        if model is not None
-    ]
+    output = []
+    for (rows, _), members in zip(found, fitted.told_by, strict=True):
+        x = encoding.features.encode(rows)
+        output.append(mean_of(members, [each.model.predict(x) for each in members if each.model is not None]))
     table = _stacked([each for each, _ in found])
     folds = np.repeat(np.arange(len(found)), [len(numbers) for _, numbers in found])
     if training.any():
@@ -58,8 +57,8 @@ def write_fitted_report(path: str, tables: Tables, learned: Learned, fitted: Str
         known["training"] = rest, encoded_targets(encoding, rest)
     if len(found) > 1:
         known |= {"output": np.concatenate(output), "folds": folds}
-    rows = table, encoded_targets(encoding, table)
-    write_report(path, fitted.model.predict, encoding, rows, np.concatenate([n for _, n in found]), **known)
+    known_rows = table, encoded_targets(encoding, table)
+    write_report(path, fitted.model.predict, encoding, known_rows, np.concatenate([n for _, n in found]), **known)
 
 
 def _stacked(tables: list[Table]) -> Table:

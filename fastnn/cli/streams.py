@@ -24,13 +24,13 @@ from fastnn.tables.target import Classes
 LARGE = 2**30  # bytes of a file from which on it is not read into memory as a whole
 TABLES = tuple(ending for ending, kind in KINDS.items() if kind not in ("NPZ", "NPY"))
 NEEDS_MEMORY = {  # options, and why not
-    "window": "a window reaches over rows in the order of time, and a stream reads its row groups in any order",
+    "window": "a window reaches over rows in the order of time, of series that may stand in several files, and a "
+    "stream reads row groups in any order",
     "image_size": "it is of pictures",
     "augment": "it is of pictures",
     "skip_damaged": "it is of pictures",
 }
 ONE_BATCH = "lbfgs"
-SEARCHES = "its search trains many networks on the same rows, again and again; quick and default train a few"
 
 
 def is_streamed(arguments: argparse.Namespace) -> bool:
@@ -68,8 +68,6 @@ def check_options(arguments: argparse.Namespace) -> None:
     for name, why in NEEDS_MEMORY.items():
         if getattr(arguments, name, None) not in (None, False):
             raise _refused(f"--{name.replace('_', '-')}", why)
-    if getattr(arguments, "preset", None) == "best":
-        raise _refused("--preset best", SEARCHES)
     fitting = (None, "mlp", *(RECURRENT if getattr(arguments, "text", None) else ()))
     if getattr(arguments, "network", None) not in fitting:
         raise _refused(f"--network {arguments.network}", "rows of tables train an mlp, and with --text gru and lstm")

@@ -14,8 +14,8 @@ CV_HELP = "of tables: so many networks, each scored on its own part of the rows;
 
 WORKERS_HELP = (
     "of tables, who trains the networks: N processes of this machine; dask:ADDRESS, the workers of a Dask scheduler, "
-    "such as dask:tcp://host:8786 (extra dask); mpi, the other processes of a job that 'mpiexec -n 5 python -m "
-    "mpi4py.futures -m fastnn ...' started (extra mpi). Default: threads of this process"
+    "such as dask:tcp://host:8786 (extra dask); mpi, the other processes of a job that 'mpiexec -n 5 "
+    "fastnn ...' started (extra mpi). Default: threads of this process"
 )
 STREAM_HELP = (
     "read a table of Parquet, Arrow or CSV while it is used, a few row groups at a time, as is done for a folder of "

@@ -16,7 +16,6 @@ from fastnn.cli.prepare import class_weights_of, describe, too_few, usable_rows
 from fastnn.cli.report import Report
 from fastnn.cli.table_report import write_recipe_report
 from fastnn.cli.texts import hints
-from fastnn.cli.workers import workers
 from fastnn.tables import Table, shared_rows_note
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular import Fitted, Member, Options, make_ready
@@ -60,7 +59,7 @@ def takes_recipe(arguments: argparse.Namespace, is_table: bool) -> bool:
     return True
 
 
-def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bool:
+def train_recipe(source: Source, arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
     source, task, reason, numbers = usable_rows(source, arguments)
     assert isinstance(source.features, Table)
@@ -71,6 +70,7 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
         time_limit=arguments.time_limit,
         backend=arguments.backend,
         n_folds=arguments.cv,
+        executor=executor,
     )
     ready = make_ready(source.features, require_target(source), source.target_name, options)
     target, y = ready.encoding.row_target, ready.rows.y
@@ -87,8 +87,7 @@ def train_recipe(source: Source, arguments: argparse.Namespace, seed: int) -> bo
     n_inputs, n_out = sum(ready.rows.widths), ready.encoding.target.n_out
     print(networks_line(ready.choice, n_inputs, n_out, options.seed), flush=True)
     began = time.perf_counter()
-    with workers(arguments) as executor:
-        fitted = train_members(ready, replace(options, executor=executor), tell_member)
+    fitted = train_members(ready, options, tell_member)
     preset = f"preset {arguments.preset or 'default'}, seed {seed}"
     finish(source, fitted, arguments.out, task, time.perf_counter() - began, preset)
     if arguments.report:

@@ -30,7 +30,7 @@ from fastnn.cli.streams import check_options, is_streamed
 from fastnn.cli.table_report import check_report, check_table, summary_metadata, write_training_report
 from fastnn.cli.tabular import takes_recipe, train_recipe
 from fastnn.cli.texts import check_texts, in_words, text_network
-from fastnn.cli.workers import check_one
+from fastnn.cli.workers import check_one, workers
 from fastnn.layers import Dense
 from fastnn.metrics.names import MetricName
 from fastnn.models.checkpoints import check_request, seed_of
@@ -50,8 +50,8 @@ def train(arguments: argparse.Namespace) -> int:
     check_texts(arguments)
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
-    with ranks(arguments) as job, _watching(arguments) as watch:
-        interrupted = _train(arguments, watch, job)
+    with workers(arguments) as executor, ranks(arguments) as job, _watching(arguments) as watch:
+        interrupted = _train(arguments, watch, job, executor)  # workers are to be had, or refused, before the work
         if watch and not interrupted:
             from fastnn.watch.command import serve
 
@@ -59,7 +59,7 @@ def train(arguments: argparse.Namespace) -> int:
     return 130 if interrupted else 0
 
 
-def _train(arguments: argparse.Namespace, watch: Any, job: Any) -> bool:
+def _train(arguments: argparse.Namespace, watch: Any, job: Any, executor: Any) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = one_seed(job, _seed(arguments))
     if is_streamed(arguments):
@@ -69,7 +69,7 @@ def _train(arguments: argparse.Namespace, watch: Any, job: Any) -> bool:
         check_options(arguments)
         if takes_recipe(arguments, True):
             check_together(job, arguments.time_limit)
-            return train_stream_recipe(arguments, seed)
+            return train_stream_recipe(arguments, seed, executor)
         check_one(arguments)
         streamed = prepare_stream(arguments, seed)
         arguments.optimizer, arguments.network = arguments.optimizer or "adam", arguments.network or "mlp"
@@ -88,7 +88,7 @@ def _train(arguments: argparse.Namespace, watch: Any, job: Any) -> bool:
         check_table(source.features)
     if takes_recipe(arguments, isinstance(source.features, Table)):
         check_together(job, arguments.time_limit)
-        return train_recipe(source, arguments, seed)
+        return train_recipe(source, arguments, seed, executor)
     check_one(arguments)
     arguments.optimizer = arguments.optimizer or "adam"
     prepared = prepare_series(source, arguments) if arguments.window else prepare(source, arguments, seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
-from dataclasses import replace
+from typing import Any
 
 import fastnn
 from fastnn._base.reprs import counted
@@ -13,6 +13,7 @@ from fastnn._base.tensor_file import check_name
 from fastnn.cli.data import read_source, reading_options, require_target
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import describe, usable_rows
+from fastnn.cli.streams import is_streamed
 from fastnn.cli.tabular import finish
 from fastnn.cli.workers import workers
 from fastnn.tables import Reading, Table
@@ -27,30 +28,44 @@ def tune(arguments: argparse.Namespace) -> int:
     _check_outputs(arguments)
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
+    plan = Plan(arguments.trials, arguments.sampler, arguments.epochs, arguments.resume, arguments.trials_out)
+    with workers(arguments) as executor:  # which are to be had, or refused, before the work
+        n_trials, interrupted = _search(arguments, plan, executor)
+    written = arguments.trials_out or arguments.resume
+    if written:
+        print(f"wrote {written}, {counted(n_trials, 'row')}")
+    return 130 if interrupted else 0
+
+
+def _search(arguments: argparse.Namespace, plan: Plan, executor: Any) -> tuple[int, bool]:
+    """Search, tell, and write the model; rows of the table of trials, and whether Ctrl-C ended the search."""
+    if is_streamed(arguments):
+        from fastnn.cli.stream_recipe import tune_stream_rows
+
+        return tune_stream_rows(arguments, _seed(arguments), plan, executor, _say)
     reading = Reading(verbatim=[arguments.target], **reading_options(arguments))
     source = read_source(arguments.data, "train", arguments.target, reading)
     if not isinstance(source.features, Table):
         raise ValueError("tune is for tables, and these rows are images; fastnn train learns them")
     source, task, reason, _ = usable_rows(source, arguments)
     assert isinstance(source.features, Table)
-    options = Options(task=task, seed=_seed(arguments), time_limit=arguments.time_limit, backend=arguments.backend)
+    limit, backend = arguments.time_limit, arguments.backend
+    options = Options(task=task, seed=_seed(arguments), time_limit=limit, backend=backend, executor=executor)
     ready = make_ready(source.features, require_target(source), source.target_name, options)
     target, y = ready.encoding.row_target, ready.rows.y
     print(f"task: {task} ({reason}){describe(target, y if isinstance(target, Classes) else None)}")
     for note in ready.notes:
         print(f"note: {note}")
-    plan = Plan(arguments.trials, arguments.sampler, arguments.epochs, arguments.resume, arguments.trials_out)
-    print(f"search: {counted(plan.trials, 'trial')}, sampler {plan.sampler}, seed {options.seed}", flush=True)
-    began = time.perf_counter()
-    with workers(arguments) as executor:
-        options = replace(options, executor=executor)
-        tuned = tune_ready(ready, options, plan, lambda line: print(f"  {line}", flush=True))
     how = f"{counted(plan.trials, 'trial')}, sampler {plan.sampler}, seed {options.seed}"
+    print(f"search: {how}", flush=True)
+    began = time.perf_counter()
+    tuned = tune_ready(ready, options, plan, _say)
     finish(source, tuned.fitted, arguments.out, task, time.perf_counter() - began, how)
-    written = arguments.trials_out or arguments.resume
-    if written:
-        print(f"wrote {written}, {counted(len(tuned.trials), 'row')}")
-    return 130 if tuned.interrupted else 0
+    return len(tuned.trials), tuned.interrupted
+
+
+def _say(line: str) -> None:
+    print(f"  {line}", flush=True)
 
 
 def _seed(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 DASK, MPI = "dask:", "mpi"
 FORMS = f"a number of processes, {DASK}ADDRESS of a scheduler, or {MPI}"
-LAUNCH = "mpiexec -n 5 python -m mpi4py.futures -m fastnn train ... --workers mpi"
+LAUNCH = "mpiexec -n 5 fastnn train ... --workers mpi"
 
 
 def parse_workers(text: str) -> str:
@@ -87,14 +87,16 @@ def _of_dask(address: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _of_mpi() -> Iterator[Any]:
-    """The other processes of this job."""
+    """The other processes of this job; in these themselves, where they run the command, its end when all is done."""
     try:
         from mpi4py import MPI as mpi
-        from mpi4py.futures import MPIPoolExecutor
-        from mpi4py.futures._core import SharedPool
+        from mpi4py.futures import MPICommExecutor
     except ImportError:
         raise ImportError("--workers mpi needs mpi4py; install the extra fastnn-native[mpi]") from None
-    if SharedPool is None or mpi.COMM_WORLD.Get_size() < 2:
+    if mpi.COMM_WORLD.Get_size() < 2:
         raise ValueError(f"--workers mpi has no workers: start it as {LAUNCH}")
-    with MPIPoolExecutor() as executor:
-        yield executor
+    with MPICommExecutor(mpi.COMM_WORLD) as executor:
+        if executor is not None:
+            yield executor
+    if executor is None:  # a worker, whose work is done
+        raise SystemExit(0)

@@ -122,6 +122,8 @@ class Optimizer:
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what pickle and copy look for
+            raise AttributeError(name)
         raise self._unknown(name)
 
     def _unknown(self, name: str) -> AttributeError:

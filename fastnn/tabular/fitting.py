@@ -21,7 +21,7 @@ from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
 from fastnn.tabular.networks import ends
-from fastnn.tabular.search import Search
+from fastnn.tabular.search import Search, TableFolds
 from fastnn.tabular.team import check as check_team
 from fastnn.tabular.team import team_of
 
@@ -202,7 +202,7 @@ def _trained(
     planned = _members(ready.choice, options, rows, isinstance(target, Classes))
     if ready.choice.candidates and len(planned[0].held):
         place = place_of(ready.choice, options, rows, isinstance(target, Classes))
-        plan = Search(replace(bag, searching=True), ready.choice, place, options.seed)
+        plan = Search(replace(bag, searching=True), ready.choice, TableFolds(rows, place), options.seed)
         return plan.run(planned, options.time_limit, tell)
     return bag.train(planned, options.time_limit, tell)
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from fastnn.tables.target import Classes
-from fastnn.tabular.bag import Bag, Member
+from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.choices import Choice
 from fastnn.tabular.greedy import shares
 from fastnn.tabular.settings import Settings
@@ -23,19 +24,48 @@ TO_TRAIN = 0.97  # of a time limit; the rest is for weighing and joining
 Tell = Callable[[Member], None]
 
 
+class Folds(Protocol):
+    """How rows are split into folds."""
+
+    def rows(self, fold: int) -> tuple[Any, Any]:
+        """Rows that a network of a fold learns from, and those held from it."""
+
+    def known(self, folds: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Targets of the rows that networks of these folds say something of, fold by fold, and the rows' weights."""
+
+
+@dataclass(frozen=True)
+class TableFolds:
+    """Folds of rows in memory: ``place`` is the fold of each, ``(n,)``."""
+
+    table: Rows
+    place: np.ndarray
+
+    def rows(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of rows."""
+        held = self.place == fold
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def known(self, folds: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
+        """As :class:`Folds` says."""
+        chosen = np.concatenate([np.flatnonzero(self.place == fold) for fold in folds])
+        weights = self.table.weights
+        return self.table.y[chosen], None if weights is None else weights[chosen]
+
+
 @dataclass(frozen=True)
 class Search:
-    """Networks of several settings: ``place`` is the fold of each row, ``(n,)``."""
+    """Networks of several settings, each held from a fold."""
 
     bag: Bag
     choice: Choice
-    place: np.ndarray
+    folds: Folds
     seed: int
 
     def member(self, settings: Settings, trial: int, fold: int) -> Member:
         """The network of a setting that is held from a fold."""
-        held, seed = self.place == fold, self.seed + trial * self.choice.n_folds + fold
-        return Member(settings, seed, np.flatnonzero(~held), np.flatnonzero(held), trial=trial, fold=fold)
+        seed = self.seed + trial * self.choice.n_folds + fold
+        return Member(settings, seed, *self.folds.rows(fold), trial=trial, fold=fold)
 
     def run(
         self, plain: list[Member], time_limit: float | None = None, tell: Tell | None = None
@@ -114,9 +144,9 @@ class Search:
         return kept
 
     def _shares(self, of_trial: dict[int, dict[int, Member]], common: list[int]) -> np.ndarray:
-        rows = self.bag.rows.take(np.concatenate([np.flatnonzero(self.place == fold) for fold in common]))
+        y, weights = self.folds.known(common)
         outputs = np.stack([np.concatenate([by_fold[fold].output for fold in common]) for by_fold in of_trial.values()])
-        return shares(outputs, rows.y, isinstance(self.bag.target, Classes), rows.weights, self.seed)
+        return shares(outputs, y, isinstance(self.bag.target, Classes), weights, self.seed)
 
 
 def _within(count: float, n: int, n_best: int, n_folds: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import FEWEST_ROWS, Fitted, Options, Ready, as_fitted, make_ready, place_of
 from fastnn.tabular.halving import Halving
 from fastnn.tabular.samplers import SamplerName, sampler
-from fastnn.tabular.search import TO_TRAIN, Search
+from fastnn.tabular.search import TO_TRAIN, Search, TableFolds
 from fastnn.tabular.team import team_of
 from fastnn.tabular.trials import Trial, read_trials, write_trials
 
@@ -158,30 +158,36 @@ def tune_ready(ready: Ready, options: Options, plan: Plan, say: Say) -> Tuned:
     rows, target = ready.rows, ready.encoding.row_target
     if len(rows) < FEWEST_ROWS:
         raise ValueError(f"{len(rows)} rows are too few to compare settings on; there must be {FEWEST_ROWS}")
-    choice = ready.choice
-    if plan.epochs is not None:
-        choice = replace(choice, settings=replace(choice.settings, epochs=integer("epochs", plan.epochs, low=1)))
-    run = _digest(rows, choice, options, plan)
-    out = plan.trials_out if plan.trials_out is not None else plan.resume
-    known = read_trials(plan.resume, run) if plan.resume is not None and os.path.exists(plan.resume) else []
-    if known:
-        say(f"{len(known)} trials are known from {os.fspath(plan.resume)}")
+    choice = planned(ready.choice, plan)
     with team_of(options.executor, options.n_threads) as team:
         bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads, searching=True, team=team)
-        halving, members = _halved(bag, choice, options, plan, known, run, out, say)
+        place = place_of(choice, options, rows, isinstance(target, Classes))
+        search = Search(bag, choice, TableFolds(rows, place), options.seed)
+        halving, members = halved(search, options, plan, _told_of(rows, options), say)
     fitted = as_fitted(ready, options, members, halving.interrupted)
     table = halving.table()
     return Tuned(fitted.model, ready.encoding, [t.row() for t in table], _best(table).row(), fitted, fitted.interrupted)
 
 
-def _halved(
-    bag: Bag, choice: Choice, options: Options, plan: Plan, known: list[Trial], run: str, out: Any, say: Say
+def planned(choice: Choice, plan: Plan) -> Choice:
+    """The choice with the epochs of a plan."""
+    if plan.epochs is None:
+        return choice
+    return replace(choice, settings=replace(choice.settings, epochs=integer("epochs", plan.epochs, low=1)))
+
+
+def halved(
+    search: Search, options: Options, plan: Plan, told: Iterable[bytes], say: Say
 ) -> tuple[Halving, list[Member]]:
-    rows, target = bag.rows, bag.target
-    place = place_of(choice, options, rows, isinstance(target, Classes))
+    """Run a search, on from what its table of trials has; ``told`` is what tells its rows from others."""
+    run = _digest(search.choice, options, plan, told)
+    out = plan.trials_out if plan.trials_out is not None else plan.resume
+    known = read_trials(plan.resume, run) if plan.resume is not None and os.path.exists(plan.resume) else []
+    if known:
+        say(f"{len(known)} trials are known from {os.fspath(plan.resume)}")
     halving = Halving(
-        Search(bag, choice, place, options.seed),
-        sampler(plan.sampler, choice.settings, options.seed, plan.trials),
+        search,
+        sampler(plan.sampler, search.choice.settings, options.seed, plan.trials),
         plan.trials,
         FINALISTS,
         run,
@@ -197,16 +203,20 @@ def _best(trials: list[Trial]) -> Trial:
     return min((trial for trial in trials if trial.round == last), key=lambda trial: (trial.loss, trial.trial))
 
 
-def _digest(rows: Rows, choice: Any, options: Options, plan: Plan) -> str:
+def _digest(choice: Choice, options: Options, plan: Plan, told: Iterable[bytes]) -> str:
     """What tells one search from another: its rows and what it is made of, not how long it may take."""
     import hashlib
 
     found = hashlib.sha256(repr((choice, options.seed, plan.trials, plan.sampler)).encode())
+    for part in told:
+        found.update(part)
+    return found.hexdigest()[:16]
+
+
+def _told_of(rows: Rows, options: Options) -> Iterator[bytes]:
+    """Rows as bytes."""
     given = [*(rows.x if isinstance(rows.x, list) else [rows.x]), rows.y, rows.weights, options.groups]
     for array in given:
         if array is not None:
-            found.update(repr(array.shape).encode())
-            found.update(
-                np.ascontiguousarray(array).tobytes() if isinstance(array, np.ndarray) else repr(array).encode()
-            )
-    return found.hexdigest()[:16]
+            yield repr(array.shape).encode()
+            yield np.ascontiguousarray(array).tobytes() if isinstance(array, np.ndarray) else repr(array).encode()

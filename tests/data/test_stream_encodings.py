@@ -182,7 +182,6 @@ def test_train_leaves_out_rows_without_a_target_and_weighs_classes(tmp_path, cap
     [
         (("--window", "3"), "--window cannot be had on DATA that is read as a stream, for a window reaches over rows"),
         (("--network", "gru"), "rows of tables train an mlp, and with --text gru and lstm. Leave it out, or give one"),
-        (("--preset", "best"), "--preset best cannot be had"),
         (("--optimizer", "lbfgs"), "takes all rows at once"),
     ],
 )

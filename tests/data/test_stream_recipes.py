@@ -20,7 +20,7 @@ from fastnn.data.raw import codes_of, raw_rows, targets_of
 from fastnn.tables import Encoding, FeatureOptions, read_table
 from fastnn.tabular import Options, choices
 from fastnn.tabular.report import baselines
-from fastnn.tabular.streamed import fit_stream
+from fastnn.tabular.stream_fitting import fit_stream
 
 pa = pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.stream
@@ -211,7 +211,7 @@ def test_one_network_reports_on_what_was_held_out(files, tmp_path, capsys):
         (("--workers", "many"), "must be a number of processes"),
         (("--workers", "2", "--epochs", "2"), "--workers trains several networks of a table side by side"),
         (("--workers", "2", "--shards", "2"), "leave one of both out"),
-        (("--workers", "mpi"), "--workers mpi has no workers: start it as mpiexec -n 5 python -m mpi4py.futures"),
+        (("--workers", "mpi"), "--workers mpi has no workers: start it as mpiexec -n 5 fastnn train"),
     ],
 )
 def test_workers_that_are_not_to_be_had(files, tmp_path, capsys, said, match):

@@ -208,11 +208,39 @@ def test_workers_of_a_job_train_the_networks_of_a_table(tmp_path):
     (tmp_path / "a.csv").write_text("a,b,y\n" + rows)
     words = ["train", tmp_path / "a.csv", "--target", "y", "--cv", 2, "--seed", 1, "--out"]
     found, told = [], {**os.environ, "PYTHONPATH": str(TESTS.parent)}
-    starts = [[sys.executable], [MPIEXEC, "-n", "3", sys.executable, "-m", "mpi4py.futures"]]
-    for n, (start, more) in enumerate(zip(starts, ([], ["--workers", "mpi"]), strict=True)):
+    job = [MPIEXEC, "-n", "3", sys.executable]
+    starts = [
+        ([sys.executable], []),
+        (job, ["--workers", "mpi"]),
+        ([*job, "-m", "mpi4py.futures"], ["--workers", "mpi"]),
+    ]
+    for n, (start, more) in enumerate(starts):
         out = tmp_path / f"{n}.safetensors"
         command = [*start, "-m", "fastnn", *map(str, words), str(out), *more]
         done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout.count("wrote ") == done.stdout.count("task: ") == 1  # workers say nothing
         found.append(fastnn.load(out).get_weights())
-    assert all((a == b).all() for a, b in zip(*found, strict=True))
+    assert all((a == b).all() and (a == c).all() for a, b, c in zip(*found, strict=True))
+    refused = subprocess.run(
+        [
+            *job,
+            "-m",
+            "fastnn",
+            "train",
+            tmp_path / "a.csv",
+            "--target",
+            "c",
+            "--workers",
+            "mpi",
+            "--out",
+            tmp_path / "c",
+        ],
+        env=told,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert refused.returncode != 0
+    assert refused.stderr.count("has no column 'c'") == 1

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from models import model_of, regression
 
 import fastnn
 from fastnn._workers import dask as daskpool
+from fastnn._workers import worker
+from fastnn._workers.pickling import dumps
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 pytestmark = [pytest.mark.dask, pytest.mark.filterwarnings("default")]
@@ -80,6 +83,101 @@ def test_models_large_and_small_are_as_after_a_fit_here(data, monkeypatch):
             fastnn.fit_many(away, *data, epochs=2, executor=client.get_executor())
             for model, other in zip(away, here, strict=True):
                 assert_same(model, other)
+
+
+def test_tasks_are_sent_together_and_fewer_of_them_towards_the_end():
+    class Pool(daskpool.DaskPool):
+        n_workers = 2
+
+    pool = Pool(None, None)
+    order = list(range(64))[::-1]
+    groups = pool.groups(order, [b"."] * 64)
+    assert [i for group in groups for i in group] == order
+    sizes = [len(group) for group in groups]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == daskpool.TOGETHER
+    assert sizes[-4:] == [1] * 4
+    assert len(groups) < 20
+    assert pool.groups([0, 1], [b"."] * 2) == [[0], [1]]
+    large = [b"." * (daskpool.LARGE // 2)] * 64
+    assert max(map(len, pool.groups(order, large))) == 2  # what is large goes to its worker by itself
+    assert pool.groups([], []) == []
+
+
+@contextlib.contextmanager
+def together(monkeypatch, n=2):
+    """Workers to whom all tasks go at once; the sizes of what was sent."""
+    sent, submit = [], daskpool.DaskPool.submit
+    monkeypatch.setattr(daskpool, "ROUNDS", 0.5)
+
+    def noted(pool, order, *more):
+        sent.append(len(order.get("tasks", [0])))
+        return submit(pool, order, *more)
+
+    monkeypatch.setattr(daskpool.DaskPool, "submit", noted)
+    with in_threads(n) as client:
+        yield client, sent
+
+
+def test_models_sent_together_are_as_after_a_fit_here(data, monkeypatch):
+    here = trained_here(data, 2)
+    with together(monkeypatch) as (client, sent):
+        for seconds in (60.0, -1.0):
+            monkeypatch.setattr(worker, "SLICE", seconds)  # the other ones come back, and are sent alone
+            away = models_of()
+            fastnn.fit_many(away, *data, epochs=2, executor=client.get_executor())
+            for model, other in zip(away, here, strict=True):
+                assert_same(model, other)
+    assert max(sent) > 2
+    first, again = sent[: sent.index(max(sent), 1)], sent[sent.index(max(sent), 1) :]
+    assert sum(first) == 8
+    assert sum(again) > 8
+
+
+def test_of_models_sent_together_one_that_fails_is_named(data, monkeypatch):
+    here = trained_here(data, 2)
+    with together(monkeypatch) as (client, sent):
+        away = models_of()
+        away[2].compile(fastnn.optimizers.SGD(1e30), "mse")
+        with pytest.raises(fastnn.errors.DivergenceError) as caught:
+            fastnn.fit_many(away, *data, epochs=2, executor=client.get_executor())
+    assert max(sent) > 2
+    assert "model 2 of the 8 that were trained together" in "".join(caught.value.__notes__)
+    for i, (model, other) in enumerate(zip(away, here, strict=True)):
+        if i != 2:
+            assert_same(model, other)
+
+
+@pytest.mark.parametrize("error", [CancelledError("gone"), RuntimeError("KilledWorker")])
+def test_what_was_lost_together_is_trained_alone(data, monkeypatch, error):
+    here, result = trained_here(data, 2), daskpool._Future.result
+    broken = []
+
+    def once(future):
+        found = result(future)
+        if found["kind"] == "several" and not broken:
+            broken.append(len(found["answers"]))
+            raise error
+        return found
+
+    monkeypatch.setattr(daskpool._Future, "result", once)
+    with together(monkeypatch) as (client, sent):
+        away = models_of()
+        fastnn.fit_many(away, *data, epochs=2, executor=client.get_executor())
+    assert broken[0] > 1
+    assert sent.count(1) >= broken[0]
+    for model, other in zip(away, here, strict=True):
+        assert_same(model, other)
+
+
+def test_of_tasks_together_none_begins_when_nobody_waits_any_more(tmp_path):
+    flag = tmp_path / "flag"
+    flag.touch()
+    tasks = [dumps((len, ("abc",))), dumps((os.unlink, (str(flag),))), dumps((len, ("abc",)))]
+    order = {**worker.needs([None]), "tasks": tasks, "flag": str(flag), "parcels": []}
+    assert [each["kind"] for each in worker.work(order)["answers"]] == ["done", "done", "off"]
+    elsewhere = {**order, "tasks": [tasks[0]] * 3}  # where the caller's file cannot be seen
+    assert [each["kind"] for each in worker.work(elsewhere)["answers"]] == ["done"] * 3
 
 
 def test_an_executor_that_is_shut_down_is_refused(data):
