@@ -167,7 +167,9 @@ def tune_ready(ready: Ready, options: Options, plan: Plan, say: Say) -> Tuned:
     if known:
         say(f"{len(known)} trials are known from {os.fspath(plan.resume)}")
     with team_of(options.executor, options.n_threads) as team:
-        bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads, searching=True, team=team)
+        bag = Bag(
+            rows, target, ready.n_ids, options.backend, options.n_threads, ready.blocks, searching=True, team=team
+        )
         halving, members = _halved(bag, choice, options, plan, known, run, out, say)
     fitted = as_fitted(ready, options, members, halving.interrupted)
     table = halving.table()
