@@ -139,8 +139,9 @@ def told(name: str, batch: int, models: list[Model], rounds: int, widths: list[i
         runs.append(lambda model=model: model.fit(x, y, batch_size=batch, epochs=1, verbose=0))
     peer = autocast(widths, x, y, batch) if widths else None
     took = least([*runs, peer] if peer else runs, rounds) / 4
+    ours = f"float32 {took[0]:8.3f}, mixed {took[1]:8.3f} ms, {took[0] / took[1]:.2f}"
     beside = f", PyTorch's autocast {took[2]:8.3f} ms, {took[2] / took[1]:.2f}" if peer else ""
-    return f"{name:20} batches of {batch:4}: float32 {took[0]:8.3f}, mixed {took[1]:8.3f} ms, {took[0] / took[1]:.2f}{beside}"
+    return f"{name:20} batches of {batch:4}: {ours}{beside}"
 
 
 def trainings(rounds: int) -> None:

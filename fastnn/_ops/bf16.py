@@ -22,9 +22,9 @@ Design: kernels round weights where they copy them for the processor's sake, int
 block's hundreds of rows. A rounded copy in memory, made once an update (rejected), would have to follow every way in
 which weights change, and be written and read beside 28 bytes that an update moves for a number: a third of the time
 where weights are large, while rounding a panel in the first-level cache takes a hundredth. Where a processor has
-``VDPBF16PS``, the same place packs pairs (``gemm_pairs.h``): the instruction adds the product of the upper halves of two
-words and then that of the lower ones, so with an even ``k`` in the upper half the bits are those above. Rounded inputs are values of the plan, because the ways there and back and several
-layers read them.
+``VDPBF16PS``, the same place packs pairs (``gemm_pairs.h``): it adds the product of the upper halves of two words and
+then that of the lower ones, so with an even ``k`` in the upper half the bits are those above. Rounded inputs are values
+of the plan, because the ways there and back and several layers read them.
 """
 
 from __future__ import annotations
@@ -84,13 +84,9 @@ def pack(w: np.ndarray) -> np.ndarray:
 def unpack(packed: np.ndarray, n_in: int, n_out: int) -> np.ndarray:
     """The kernel ``(n_in, n_out)`` again, in float32."""
     words = packed.view(np.uint32).reshape(-1, (n_in + 1) // 2, WIDE)
-    panels = np.stack((words & np.uint32(0xFFFF0000), words << np.uint32(16)), axis=2)
-    return (
-        panels.view(np.float32)
-        .reshape(-1, 2 * words.shape[1], WIDE)
-        .transpose(1, 0, 2)
-        .reshape(-1, words.shape[0] * WIDE)[:n_in, :n_out]
-    )
+    rows = np.stack((words & np.uint32(0xFFFF0000), words << np.uint32(16)), axis=2).view(np.float32)
+    panels = rows.reshape(-1, 2 * words.shape[1], WIDE).transpose(1, 0, 2)
+    return panels.reshape(-1, words.shape[0] * WIDE)[:n_in, :n_out]
 
 
 def packed_numbers(n_in: int, n_out: int) -> int:

@@ -16,12 +16,14 @@ from fastnn.cli.data import Source, require_target
 from fastnn.cli.fit import Rows
 from fastnn.cli.recipe import FEWEST_HELD_OUT, SHARE
 from fastnn.cli.report import Report
+from fastnn.cli.table_report import check_table, write_report
 from fastnn.cli.texts import fit_inputs
 from fastnn.cli.weights import class_weights
 from fastnn.tables import Encoding, Table, choose_task, fit_classes, fit_quantity
 from fastnn.tables.notes import gap_words, odd_note
 from fastnn.tables.ranges import check_finite
 from fastnn.tables.target import Classes, Target, as_numbers, told_labels
+from fastnn.tabular.report import summary_of
 
 if TYPE_CHECKING:
     from fastnn.models.model import Model
@@ -53,6 +55,22 @@ class Prepared:
         """Scores on the held-out rows, on the training rows without any."""
         x, y = self.held_out or (self.x, self.y)
         return Report(self.encoding.row_target, y, model.predict(x))
+
+    def summary(self, model: Model) -> dict[str, str]:
+        """What the model file keeps of its training table, so that a later one is held against it; {} of no table."""
+        table = self.sources[0].features
+        if not isinstance(table, Table):
+            return {}
+        x, _ = self.held_out or (self.x, self.y)
+        return summary_of(self.encoding.features, table, self.encoding.row_target, model.predict(x)).metadata()
+
+    def write_report(self, path: str, model: Model, seed: int) -> None:
+        """The report on the held-out rows, on the training rows without any."""
+        learned, *unseen = (check_table(source.features) for source in self.sources)
+        _, y = self.held_out or (self.x, self.y)
+        rows = (unseen[0] if unseen else learned), y
+        known = {"training": (learned, self.y), "class_weights": self.class_weights, "seed": seed}
+        write_report(path, model.predict, self.encoding, rows, self.numbers[-1], seen=not unseen, **known)
 
     def rows(self) -> Rows:
         """What ``fit`` takes."""

@@ -12,6 +12,7 @@ import numpy as np
 from fastnn.cli.fit import Rows
 from fastnn.cli.forecasts import Forecasts
 from fastnn.cli.networks import RECURRENT
+from fastnn.cli.table_report import NOT_OF_SERIES
 from fastnn.tables import Encoding, Reading
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.series_rows import SeriesRows
@@ -116,6 +117,14 @@ class PreparedSeries:
         """Scores on the held-out windows, on those trained on without any."""
         starts = self.later if len(self.later) else self.training
         return Forecasts(self.encoding, self.rows_of, starts, model)
+
+    def summary(self, model: Model) -> dict[str, str]:
+        """What the model file keeps of the training rows: of a series nothing."""
+        return {}
+
+    def write_report(self, path: str, model: Model, seed: int) -> None:
+        """Refused, as the option is before the work."""
+        raise ValueError(NOT_OF_SERIES)
 
 
 def encoded_targets(encoding: Encoding, rows: SeriesRows, starts: np.ndarray) -> np.ndarray:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastnn.cli.output import check_output
-from fastnn.cli.prepare import Prepared
 from fastnn.tables import Encoding, Table
-from fastnn.tabular.report import TableReport, make_report, report_of, summary_of
-
-if TYPE_CHECKING:
-    from fastnn.models.model import Model
+from fastnn.tabular.report import TableReport, make_report, report_of
 
 ENDINGS = (".html", ".htm")
+NOT_OF_SERIES = "--report is for rows of a table; leave it out with --window"
 Part = tuple[Table, np.ndarray]  # rows, and their encoded targets
 
 
@@ -28,7 +25,7 @@ def check_report(arguments: argparse.Namespace, *inputs: str) -> None:
         raise ValueError(f"{arguments.report}: a report is a page of HTML, so its name must end in .html")
     check_output(arguments.report, arguments.data, *inputs)
     if getattr(arguments, "window", None):
-        raise ValueError("--report is for rows of a table; leave it out with --window")
+        raise ValueError(NOT_OF_SERIES)
 
 
 def write_report(
@@ -49,42 +46,9 @@ def _write(report: TableReport, path: str) -> None:
     print(f"wrote {path}", flush=True)
 
 
-def write_training_report(path: str, prepared: Any, model: Model, seed: int) -> None:
-    """The report of a model that has just been trained, on the rows that were held out."""
-    if hasattr(prepared, "write_report"):  # of a stream
-        prepared.write_report(path, model, seed)
-        return
-    (learned, *unseen), (*_, numbers) = prepared.sources, prepared.numbers
-    rows, training = prepared.held_out or (prepared.x, prepared.y), (learned.features, prepared.y)
-    write_report(
-        path,
-        model.predict,
-        prepared.encoding,
-        (unseen[0].features if unseen else learned.features, rows[1]),
-        numbers,
-        training=training,
-        class_weights=prepared.class_weights,
-        seed=seed,
-        seen=not unseen,
-    )
-
-
 def write_recipe_report(path: str, table: Table, numbers: np.ndarray, fitted: Any, seed: int, **known: Any) -> None:
     """Print and write the report of several networks, as :func:`fastnn.tabular.report.report_of` makes it."""
     _write(report_of(fitted, table, numbers=numbers, seed=seed, **known), path)
-
-
-def summary_metadata(prepared: Any, model: Model) -> dict[str, str]:
-    """What a model file keeps of its training table, so that a later one can be held against it; {} of no table."""
-    if hasattr(prepared, "summary"):  # of a stream
-        found: dict[str, str] = prepared.summary(model)
-        return found
-    if not isinstance(prepared, Prepared) or not isinstance(prepared.sources[0].features, Table):
-        return {}
-    x, _ = prepared.held_out or (prepared.x, prepared.y)
-    encoding = prepared.encoding
-    output = model.predict(x)
-    return summary_of(encoding.features, prepared.sources[0].features, encoding.row_target, output).metadata()
 
 
 def check_table(features: Any) -> Table:

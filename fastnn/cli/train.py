@@ -27,7 +27,7 @@ from fastnn.cli.recipe import Recipe, choose_recipe
 from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
 from fastnn.cli.series_prepare import prepare_series
 from fastnn.cli.streams import check_options, is_streamed
-from fastnn.cli.table_report import check_report, check_table, summary_metadata, write_training_report
+from fastnn.cli.table_report import check_report, check_table
 from fastnn.cli.tabular import takes_recipe, train_recipe
 from fastnn.cli.texts import check_texts, in_words, text_network
 from fastnn.cli.workers import check_one, workers
@@ -160,10 +160,10 @@ def _finish(
     told = {"training": f"{epochs} in {seconds:.1f} s, epoch {best.kept + 1} kept, seed {seed}"}
     told |= {f"on {where}": report.in_line()}
     encoding = replace(prepared.encoding, trained=prepared.encoding.trained | told)
-    model.save(arguments.out, encoding.metadata() | summary_metadata(prepared, model))
+    model.save(arguments.out, encoding.metadata() | prepared.summary(model))
     print(f"wrote {arguments.out}", flush=True)
     if arguments.report:
-        write_training_report(arguments.report, prepared, model, seed)
+        prepared.write_report(arguments.report, model, seed)
     if arguments.plot:
         plot.save_history(model.history, arguments.plot)
         print(f"wrote {arguments.plot}", flush=True)

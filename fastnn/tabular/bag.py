@@ -21,9 +21,11 @@ from fastnn.errors import DivergenceError
 from fastnn.layers import Embedding
 from fastnn.models.model import Model
 from fastnn.tables.target import Classes, Target
+from fastnn.tabular.balancing import fold_scales
 from fastnn.tabular.best import Best, row_errors
 from fastnn.tabular.greedy import row_losses
 from fastnn.tabular.networks import network, prepare
+from fastnn.tabular.relevance import scale_by_relevance
 from fastnn.tabular.settings import Settings
 
 if TYPE_CHECKING:
@@ -125,6 +127,7 @@ class Bag:
     n_ids : of each input, codes of its embedded categories, None for numbers.
     backend : name of a backend, or None for the one in use.
     n_threads : at most so many threads; None as :func:`fastnn.set_num_threads` says.
+    blocks : how many numbers each column is encoded as, where columns count by what they tell of the target.
     searching : whether a network that diverges has lost and the others go on, else its error is raised.
     team : who trains them in place of threads that end with the call, see :mod:`fastnn.tabular.team`.
     """
@@ -134,6 +137,7 @@ class Bag:
     n_ids: tuple[int | None, ...] = (None,)
     backend: str | None = None
     n_threads: int | None = None
+    blocks: tuple[int, ...] = ()
     searching: bool = False  # a network that diverges has lost, and the others go on
     team: Team | Threads | None = None
 
@@ -236,6 +240,7 @@ class Bag:
     def _fit(self, member: Member, limit: float | None) -> None:
         learned, held = self.rows.take(member.learns), self.rows.take(member.held)
         settings = member.settings
+        scales = scale_by_relevance(self.blocks, isinstance(self.target, Classes), learned, held)
         steps = settings.epochs * math.ceil(len(learned) / settings.batch_size)
         model = network(settings, self.rows.widths, self.n_ids, self.target, member.seed)
         model.backend = self.backend
@@ -254,14 +259,16 @@ class Bag:
                 verbose=0,
             )
         finally:
-            self._keep(member, best, held)
+            self._keep(member, best, held, scales)
 
-    def _keep(self, member: Member, best: Best, held: Rows) -> None:
-        """Give the network its best epoch, and ask it what it says of the rows held."""
+    def _keep(self, member: Member, best: Best, held: Rows, scales: np.ndarray | None) -> None:
+        """Give the network its best epoch, ask it what it says of the rows held, and have it take unscaled ones."""
         model = self._at_best(member, best, len(held) > 0, lambda: self.rows.take(member.learns))
         if model and len(held):
             member.output = model.predict(held.x)
             member.loss = self._mean(row_losses, member.output, held)
+        if model:
+            fold_scales(model, scales)
 
     def _at_best(self, member: Member, best: Best, is_judged: bool, learned: Callable[[], Rows]) -> Model | None:
         """The network at its best epoch, of those that were judged or at its last one; None where there is none."""

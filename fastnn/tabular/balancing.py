@@ -57,6 +57,11 @@ def scaled(x: Any, scales: np.ndarray | None) -> Any:
     return [x[0] * scales, *x[1:]] if isinstance(x, list) else x * scales
 
 
+def blocks(features: Any) -> tuple[int, ...]:
+    """How many numbers each column is encoded as that has no codes; none of what is no table."""
+    return tuple(feature.width for feature in getattr(features, "numbers", []))
+
+
 def fold_scales(model: Model, scales: np.ndarray | None) -> None:
     """Make a network that was trained on scaled rows one that takes rows as they are encoded."""
     if scales is None:

@@ -24,7 +24,8 @@ class Choice:
     """How many networks, of how many folds, and of which settings; and the encoding of numbers by ``pieces``.
 
     Categories of more than ``most_one_hot`` values are embedded, and columns count alike where ``balanced``
-    (:mod:`fastnn.tabular.balancing`).
+    (:mod:`fastnn.tabular.balancing`), or by what they tell of the target where ``by_relevance``
+    (:mod:`fastnn.tabular.relevance`).
     ``candidates`` are settings to choose from, in place of ``n_members`` networks of ``settings``: all of them are
     trained on one fold, the ``n_finalists`` best on the others, too, and these are weighted on the rows held out.
 
@@ -37,6 +38,7 @@ class Choice:
     most_one_hot : values of a category that is not embedded, at most; None for all.
     candidates, n_finalists : settings to choose from, and how many of them go on to all folds.
     balanced : whether columns count alike, however many numbers they become.
+    by_relevance : whether columns then count by what each tells of the target.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class Choice:
     candidates: tuple[Settings, ...] = ()
     n_finalists: int = 1
     balanced: bool = True
+    by_relevance: bool = True
 
 
 def choose(preset: Preset, n_rows: int, classes: bool, seed: int = 0) -> Choice:

@@ -15,7 +15,7 @@ from fastnn.tables import Encoding, FeatureOptions, choose_task, column_notes, f
 from fastnn.tables.table import Column, Numbers, Table
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.bag import Bag, Member, Rows
-from fastnn.tabular.balancing import block_scales, fold_scales, scaled
+from fastnn.tabular.balancing import block_scales, blocks, fold_scales, scaled
 from fastnn.tabular.calibrating import soften
 from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.folds import folds
@@ -87,6 +87,11 @@ class Ready:
     def n_ids(self) -> tuple[int | None, ...]:
         """How many vectors the ``Embedding`` of each input has, None for plain numbers."""
         return getattr(self.encoding.features, "n_ids", (None,))
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """How many numbers each column is encoded as, where columns count by what they tell."""
+        return blocks(self.encoding.features) if self.choice.by_relevance else ()
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,8 @@ def train(ready: Ready, options: Options, tell: Callable[[Member], None] | None 
     tell : None, or a function of each member that is done.
     """
     with team_of(options.executor, options.n_threads) as team:
-        bag = Bag(ready.rows, ready.encoding.row_target, ready.n_ids, options.backend, options.n_threads, team=team)
+        target, n_threads = ready.encoding.row_target, options.n_threads
+        bag = Bag(ready.rows, target, ready.n_ids, options.backend, n_threads, ready.blocks, team=team)
         members, interrupted = _trained(bag, ready, options, tell)
     return as_fitted(ready, options, members, interrupted)
 

@@ -160,7 +160,9 @@ def tune_ready(ready: Ready, options: Options, plan: Plan, say: Say) -> Tuned:
         raise ValueError(f"{len(rows)} rows are too few to compare settings on; there must be {FEWEST_ROWS}")
     choice = planned(ready.choice, plan)
     with team_of(options.executor, options.n_threads) as team:
-        bag = Bag(rows, target, ready.n_ids, options.backend, options.n_threads, searching=True, team=team)
+        bag = Bag(
+            rows, target, ready.n_ids, options.backend, options.n_threads, ready.blocks, searching=True, team=team
+        )
         place = place_of(choice, options, rows, isinstance(target, Classes))
         search = Search(bag, choice, TableFolds(rows, place), options.seed)
         halving, members = halved(search, options, plan, _told_of(rows, options), say)

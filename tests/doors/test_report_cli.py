@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_cli import run, train, value
+from test_cli import run, train, value, write
+from test_cli_series import prepared
 
 import fastnn
 from fastnn.cli.table_report import write_recipe_report
@@ -161,3 +162,13 @@ def test_images_have_no_report(tmp_path, capsys):
     assert status == 1
     assert "these rows are images" in told
     assert not report.exists()
+
+
+def test_a_series_has_no_summary_and_no_report(tmp_path, capsys):
+    write(tmp_path / "t.csv", [["y"], *[[f"{np.sin(i):.3f}"] for i in range(60)]])
+    asked = ("--target", "y", "--window", 4, "--epochs", 1, "--seed", 1, "--out", tmp_path / "m.safetensors")
+    train(capsys, tmp_path / "t.csv", *asked)
+    model = fastnn.load(tmp_path / "m.safetensors")
+    assert KEY not in model.metadata
+    with pytest.raises(ValueError, match="leave it out with --window"):
+        prepared(tmp_path / "t.csv", *asked[2:]).write_report(str(tmp_path / "r.html"), model, 0)
