@@ -14,7 +14,8 @@ enum {
     INT8_LINE = 64,             /* bytes of the caches */
     INT8_TOGETHER = 256 * 1024, /* bytes of rows that pass over all panels together, in the second-level cache */
     INT8_MOST_TOGETHER = 384,
-    INT8_FEW = 4 /* rows of tiles with several sums of each number */
+    INT8_FAR = 3 * 1024,    /* bytes from weights that a single row reads to those that it fetches, of kernels ... */
+    INT8_LARGE = 512 * 1024 /* ... beyond so many, which do not stay in the second-level cache */
 };
 
 typedef struct {
@@ -87,9 +88,11 @@ INLINE void int8_tiles(int8_at t, int64_t rows, int64_t columns, const int step,
     const uint8_t *q = t.q;
     real *z = t.z, room[INT8_SUMS_KEPT * INT8_COLUMNS];
     const int64_t z_row = t.z_row;
+    if (step == DOTS_ROWS) t.ahead = at_most(INT8_LINE, step * width * INT8_DEEP / rows + 1);
     for (int64_t i = 0; i < rows; i += step) {
         const int64_t first = at_most(i, rows - step);
         t.q = q + first * t.pitch, t.z = z + first * z_row;
+        t.next = t.w + (step == DOTS_ROWS ? width * t.row + width * t.row * i / rows : INT8_FAR);
         if (columns < width) t.z = room, t.z_row = width;
         int8_tile(&t, step, vecs, several, dots);
         if (columns < width) int8_move(room, step, width, columns, z + first * z_row, z_row);
@@ -118,7 +121,8 @@ INLINE void int8_product_by(const int8_kernel *k, const uint8_t *q, int64_t rows
                  .scale = made.scale,
                  .bias = made.bias,
                  .least = k->least,
-                 .z_row = k->n_out};
+                 .z_row = k->n_out,
+                 .ahead = row * k->n_out > INT8_LARGE ? INT8_DEEP * INT8_WIDE : 0};
     for (int64_t j = 0, width; j < k->n_out; j += width) {
         const int wide = INT8_PANELS > 1 && rows >= many && k->n_out - j > INT8_WIDE;
         width = wide ? INT8_COLUMNS : INT8_WIDE;

@@ -64,6 +64,8 @@ typedef struct {
     real least; /* of a number of z */
     real *z;
     int64_t z_row;
+    const int8_t *next; /* weights to be brought near: so many bytes further for each INT8_DEEP numbers of a row */
+    int64_t ahead;
 } int8_at;
 
 #ifdef FNN_DOTS
@@ -81,7 +83,16 @@ INLINE void int8_dots(const uint8_t *q, int64_t pitch, const int8_t *w, int64_t 
 }
 #endif
 
-/* Eight numbers of rows of q times so many vectors of w; other[0] is a second sum of each, where there is one. */
+/* Many rows fetch what the next panels are of, bit by bit; a single one what comes in its own, if that is far. */
+INLINE void int8_fetch(const int8_at *t, int64_t p, const int rows) {
+    const int8_t *next = t->next + p / INT8_DEEP * t->ahead;
+    if (rows == DOTS_ROWS)
+        __builtin_prefetch(next);
+    else if (rows == 1 && t->ahead)
+        __builtin_prefetch(next), __builtin_prefetch(next + INT8_WIDE * 4);
+}
+
+/* Eight numbers of rows of q times so many vectors of w; the last four go to `other`, which may be `sum`. */
 INLINE void int8_step(const int8_at *t, int64_t p, const int rows, const int vecs, const int dots,
                       vq (*sum)[INT8_PANELS * INT8_VECS], vq (*other)[INT8_PANELS * INT8_VECS]) {
     const uint8_t *q = t->q + p;
@@ -89,6 +100,7 @@ INLINE void int8_step(const int8_at *t, int64_t p, const int rows, const int vec
     const int64_t panel = t->row * INT8_WIDE;
 #ifdef FNN_DOTS
     if (dots) {
+        int8_fetch(t, p, rows);
         int8_dots(q, t->pitch, w, panel, rows, vecs, sum);
         int8_dots(q + 4, t->pitch, w + INT8_WIDE * 4, panel, rows, vecs, other);
         return;

@@ -7,7 +7,7 @@ FNN_DOUBLE_LENT_OP(CONV_INT8, conv_int8)
 #include "dense_int8.h"
 #include "windows.h"
 
-enum { INT8_RUN = 16 }; /* bytes copied at a time; memory has so many behind its end */
+enum { INT8_RUN = 32 }; /* bytes copied at a time; memory has so many behind its end */
 
 static int64_t int8_image_size(const around *a) { return a->height * a->row + INT8_RUN; }
 
