@@ -102,7 +102,7 @@ INLINE void int8_tiles(int8_at t, int64_t rows, int64_t columns, const int step,
 /* z of all rows and one panel. */
 INLINE void int8_panel(const int8_at *t, int64_t rows, int64_t columns, const int dots) {
     const int many = dots ? DOTS_ROWS : PLAIN_ROWS, sums = dots ? 8 / INT8_VECS : 1;
-    if (rows >= many)
+    if (rows >= many && !(many == 3 && rows == 4)) /* two tiles of two rows take less */
         int8_tiles(*t, rows, columns, many, INT8_VECS, 1, dots);
     else if (many > 4 && rows >= 4)
         int8_tiles(*t, rows, columns, 4, INT8_VECS, sums > 4 ? 2 : 1, dots);
