@@ -184,10 +184,78 @@ def test_bits_depend_neither_on_threads_nor_on_the_instruction_set(rng, dtype):
             for n in (1, 2, 3, 5):
                 with threads.limited(n):
                     found.add(predict(x).tobytes())
+            native.use_extras(())
+            found.add(predict(x).tobytes())
+            native.use_extras()
     finally:
         native.use_isa(isa)
+        native.use_extras()
         native.flop_a_thread(before)
     assert len(found) == 1
+
+
+@pytest.fixture
+def each_way():
+    """Call a function with each instruction set, with the instructions beyond it and without."""
+    if not RUNS:
+        pytest.skip(_kernels.why_not("cython"))
+    native = _kernels.load("cython")
+    before = native.isa()
+
+    def run(made):
+        for name in RUNS:
+            native.use_isa(name)
+            for extras in ((), None):
+                native.use_extras(extras)
+                made(f"{name} with {native.extras()}")
+
+    yield run
+    native.use_isa(before)
+    native.use_extras()
+
+
+# Rows fill tiles of 12 and of 6 or not, and what passes together; columns fill panels of 16 and pairs of them or not.
+ROWS = (1, 2, 3, 4, 5, 7, 11, 12, 13, 25)
+WAYS = [(1, 70, 16), (5, 33, 25), (8, 10, 12), (31, 48, 13), (64, 31, 11), (100, 17, 7), (1100, 32, 260), (70, 96, 400)]
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+@pytest.mark.parametrize("sizes", WAYS, ids=str)
+def test_products_by_other_instructions_have_the_bits_of_the_formula(each_way, rng, sizes, activation):
+    n_in, n_out, most = sizes
+    model = net((n_in,), Dense(n_out), name="cython", rng=rng)
+    active = Sequential([Input((n_in,)), Dense(n_out, activation)], backend="cython")
+    active.set_weights(model.get_weights())
+    x = (1.5 * rng.normal(size=(most, n_in))).astype(np.float32)
+    z = dense_by_hand(x, x[:9], *model.get_weights())
+    predict = active.predictor(precision="int8", calibrate=x[:9])
+
+    def made(way):
+        for rows in (*ROWS, most):
+            got = predict(x[:rows])
+            if activation == "tanh":
+                assert np.allclose(got, np.tanh(z[:rows]), atol=1e-6), (way, rows)
+            else:
+                expected = np.maximum(z, 0) if activation == "relu" else z
+                assert got.tobytes() == expected[:rows].tobytes(), (way, rows)
+
+    each_way(made)
+
+
+@pytest.mark.parametrize("draw", [ones, blocks])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sums_of_the_largest_numbers_are_exact_by_all_instructions(each_way, rng, draw, sign):
+    """All numbers of a row are 127, and so are weights: no instruction may keep sums in 16 bits."""
+    model = net((4096,), Dense(40), name="cython", rng=rng, draw=lambda size: sign * draw(size))
+    x = np.full((14, 4096), 3, np.float32)
+    expected = dense_by_hand(x, x, *model.get_weights())
+    predict = model.predictor(precision="int8", calibrate=x)
+
+    def made(way):
+        for rows in (1, 2, 4, 14):
+            assert predict(x[:rows]).tobytes() == expected[:rows].tobytes(), (way, rows)
+
+    each_way(made)
 
 
 @EVERY_BACKEND

@@ -10,6 +10,8 @@
 typedef __m256i vq;
 
 static inline vq vq_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static inline vq vq_zero(void) { return _mm256_setzero_si256(); }
+static inline vq vq_add(vq a, vq b) { return _mm256_add_epi32(a, b); }
 static inline void vq_store(int32_t *p, vq a) { _mm256_storeu_si256((__m256i *)p, a); }
 
 static inline vq vq_four(const uint8_t *x) {
@@ -25,6 +27,15 @@ INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
              second = _mm256_maddubs_epi16(vq_four(x + 4), _mm256_loadu_si256((const __m256i *)(w + next)));
     return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(first, second), _mm256_set1_epi16(1)));
 }
+
+/* sum[j] + x[i] * w[4 * j + i] for i of 0 to 3, where the processor has FNN_DOTS. */
+#ifndef FNN_F64
+#define FNN_DOTS FNN_AVX_VNNI
+INLINE vq vq_dots(vq sum, vq four, vq w) {
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(four), "x"(w));
+    return sum;
+}
+#endif
 
 /* The low bytes of four vectors of numbers from 0 to 255. */
 INLINE void vq_store_bytes(const vi *whole, uint8_t *q) {

@@ -8,6 +8,8 @@ typedef int32_t vq __attribute__((vector_size(16)));
 typedef int32_t vq_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
 
 static inline vq vq_load(const int32_t *p) { return *(const vq_anywhere *)p; }
+static inline vq vq_zero(void) { return (vq){0}; }
+static inline vq vq_add(vq a, vq b) { return a + b; }
 static inline void vq_store(int32_t *p, vq a) { *(vq_anywhere *)p = a; }
 
 /* sum[j] + eight products: x[i] * w[4 * j + i], and x[4 + i] * w[next + 4 * j + i], for i of 0 to 3. */
