@@ -6,7 +6,7 @@
 
 /* The most rows of a tile; so many sums at least are on their way when each is of one vector. */
 INLINE int most_rows(const int vecs, const int ragged, const int from) {
-    const int scattered = ragged ? SCATTERED_ROWS : SCATTERED_WHOLE;
+    const int scattered = ragged && !(from & WORDS) ? SCATTERED_ROWS : SCATTERED_WHOLE;
     if ((from & FROM) != SCATTERED) return TILE_ROWS;
     return vecs == 1 || TILE_ROWS > scattered ? scattered : TILE_ROWS;
 }
@@ -61,8 +61,8 @@ INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int rows, 
 /* Up to LANES columns from j on. */
 INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, const int from) {
     product rest;
-    const int scattered = (from & FROM) == SCATTERED, tall = from == STRIDED && !ragged ? STRIDED_ROWS : TALL_ROWS;
-    if (!scattered && tall > TILE_ROWS && g->m >= tall) { /* scattered ones are as tall as they can be */
+    const int tall = from == STRIDED && !ragged ? STRIDED_ROWS : TALL_ROWS;
+    if (from != SCATTERED && tall > TILE_ROWS && g->m >= tall) { /* scattered ones are as tall as they can be */
         rest = rows_below(g, tall_rows(g, j, last, tall, ragged, from));
         g = &rest;
     }
@@ -97,8 +97,24 @@ static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TI
 #endif
 
 #ifdef HAS_PAIRS
-COLUMNS_FROM(packed_words, PACKED | WORDS)
-COLUMNS_FROM(scattered_words, SCATTERED | WORDS)
+/* One text for whole and for ragged tiles, by masks, which cost AVX-512 next to nothing; but whole ones of dense layers
+ * have their own. */
+static void words_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, PACKED | WORDS); }
+static void words_two(const product *g, int64_t j, int last) { columns(g, j, last, 2, 1, PACKED | WORDS); }
+static void words_part(const product *g, int64_t j, int last) { columns(g, j, last, 1, 1, PACKED | WORDS); }
+static void scattered_words_two(const product *g, int64_t j, int last) { columns(g, j, last, 2, 1, SCATTERED | WORDS); }
+static void scattered_words_part(const product *g, int64_t j, int last) {
+    columns(g, j, last, 1, 1, SCATTERED | WORDS);
+}
+static void words_columns(const product *g, int64_t j, int64_t width) {
+    const int scattered = g->parts && g->parts->a_rows, last = (int)(width > LANES ? width - LANES : width);
+    if (scattered)
+        (width > LANES ? scattered_words_two : scattered_words_part)(g, j, last);
+    else if (width == TILE_WIDTH)
+        words_full(g, j);
+    else
+        (width > LANES ? words_two : words_part)(g, j, last);
+}
 #endif
 
 /* Sums by shards: the last columns go in single vectors, from the last to the first as all columns do; tiles of two
@@ -117,10 +133,7 @@ static void sharded_columns(const product *g, int64_t j, int64_t width) {
 static void columns_any(const product *g, int64_t j, int64_t width) {
 #ifdef HAS_PAIRS
     if (g->words) {
-        if (g->parts && g->parts->a_rows)
-            scattered_words_columns(g, j, width);
-        else
-            packed_words_columns(g, j, width);
+        words_columns(g, j, width);
         return;
     }
 #endif

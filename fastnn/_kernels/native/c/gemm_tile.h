@@ -126,7 +126,7 @@ static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int
 INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const int vecs, const int ragged,
                       vf (*sum)[FLAT_VECS]) {
     real *c = g->c + i * g->c_row + j;
-    const int add = g->add, whole = !ragged || all_spill(g, i, j, 1, vecs);
+    const int add = g->add, whole = !ragged || last == LANES || all_spill(g, i, j, 1, vecs);
 #pragma GCC unroll 8
     for (int v = 0; v < vecs; v++) {
         const int part = ragged && v == vecs - 1 && !whole;
@@ -147,7 +147,7 @@ INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const i
         return;
     }
     real sums[MOST_TILE * LANES];
-    const int moves = g->add || (ragged && !all_spill(g, i, j, rows, vecs));
+    const int moves = g->add || (ragged && last < LANES && !all_spill(g, i, j, rows, vecs));
     real *to = moves ? sums : g->c + i * g->c_row + j;
     ptrdiff_t step = moves ? vecs * LANES : (ptrdiff_t)g->c_row;
     __asm__("" : "+r"(step)); /* is not known, or GCC would write the stores once more for the one that it knows */

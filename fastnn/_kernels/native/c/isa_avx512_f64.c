@@ -2,7 +2,6 @@
 #define TILE_ROWS 12
 #define TILE_VECS 2
 #define STRIDED_ROWS TILE_ROWS /* there are 16 registers for where rows begin, as with AVX2 */
-#define SCATTERED_WHOLE 12 /* loads are as many as products, and one more; that they wait for rows' places is less */
 #define FNN_F64
 #include "vec_avx512.h"
 #include "isa.h"
