@@ -39,7 +39,8 @@ def config_lines() -> list[str]:
         for isa, compiled, runs in native.isas():
             state = "not compiled" if not compiled else "compiled" if runs else "compiled, not on this machine"
             lines.append(f"  isa {isa:9} {state}{', in use' if isa == native.isa() else ''}")
-        if extras := native.extras():
+        prefix = {"avx512": "avx512_", "avx2": "avx_"}.get(native.isa(), "no other")
+        if extras := [name for name in native.extras() if name.startswith(prefix)]:
             lines.append(f"  with {', '.join(extras)}")
     lines.append(f"threads: at most {get_num_threads()}")
     return lines

@@ -305,6 +305,19 @@ def test_third_parties_are_in_the_list_of_names(other, capsys):
 # -- configuration ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("isa", "told"), [("avx512", "avx512_bf16, avx512_vnni"), ("avx2", "avx_vnni"), ("neon", None)]
+)
+def test_show_config_names_the_instructions_that_the_set_in_use_takes(monkeypatch, capsys, isa, told):
+    native = pytest.importorskip("fastnn._kernels.native.native")
+    monkeypatch.setitem(_kernels._loaded, "cython", native)
+    monkeypatch.setattr(native, "isa", lambda: isa)
+    monkeypatch.setattr(native, "extras", lambda: list(native.EXTRAS))
+    fastnn.show_config()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  with ")]
+    assert lines == ([] if told is None else [f"  with {told}"])
+
+
 def test_show_config_says_what_there_is_and_why_not(monkeypatch, capsys):
     lose(monkeypatch, "cython", "not compiled")
     lose(monkeypatch, "numba", "not installed")

@@ -16,6 +16,7 @@ from fastnn._plan.memory import Memory
 from fastnn._plan.plan import Plan
 
 ISAS: tuple[str, ...]
+EXTRAS: tuple[str, ...]
 INT64: np.dtype[np.int64]
 
 # -- instruction sets -------------------------------------------------------------------------------
