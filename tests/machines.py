@@ -142,7 +142,7 @@ def windows() -> str:
         serve("-w")
         shutil.rmtree(folder, ignore_errors=True)
 
-    serve("-p30")
+    serve("-p600")  # seconds after the last call: one that starts while the server ends would fail
     atexit.register(end)
     return folder
 
@@ -214,7 +214,7 @@ class Emulated:
             for file in (answers, says):
                 file.seek(0)
             came = answers.read()
-            assert done.returncode == 0, says.read().decode(errors="replace")
+            assert done.returncode == 0, f"it ended with {done.returncode}: {says.read().decode(errors='replace')}"
         return came
 
     def _answer(self, asked: bytes, length: int) -> bytes:

@@ -148,7 +148,7 @@ static int64_t outputs_together(int64_t ox, int64_t head, int64_t whole, int add
 }
 
 #define OUTPUTS(count, three)                                                                                          \
-    depthwise_outputs(s, down, right, line + from * step, w, bias, add, z + from * s->c, count, three)
+    depthwise_outputs(s, down, (three) ? right : all, line + from * step, w, bias, add, z + from * s->c, count, three)
 
 /* Whether a line's outputs are all summed together: windows of three places reach out of it by one at most. */
 static int has_three_taps(const windows *s) { return s->kw == 3 && s->sw == 1 && s->dw == 1; }
@@ -161,7 +161,7 @@ static tap_range taps_between(const windows *s, int64_t from, int64_t count) {
 /* A line of outputs. */
 static void depthwise_line(const windows *s, int64_t oy, const real *x, const real *w, const real *bias, int add,
                            real *z) {
-    const tap_range down = taps_inside(oy * s->sh - s->top, s->kh, s->dh, s->h);
+    const tap_range down = taps_inside(oy * s->sh - s->top, s->kh, s->dh, s->h), all = {0, s->kw};
     const real *line = x + ((oy * s->sh - s->top) * s->w - s->left) * s->c;
     const int64_t step = s->sw * s->c, reach = s->w + s->left - (s->kw - 1) * s->dw - 1; /* last x of whole windows */
     const int three = has_three_taps(s), edges = has_narrow_edges(s);
@@ -172,7 +172,7 @@ static void depthwise_line(const windows *s, int64_t oy, const real *x, const re
     for (int64_t ox = 0; ox < s->ow;) {
         const int64_t count = ox < head || ox >= whole ? 1 : outputs_together(ox, head, whole, add);
         const int64_t from = count == 1 ? ox : at_most(ox, whole - count);
-        const tap_range right = edges ? taps_between(s, from, count) : (tap_range){0, s->kw};
+        const tap_range right = edges ? taps_between(s, from, count) : all;
         switch ((int)(count + three)) {
         case ACROSS + 1: OUTPUTS(ACROSS, 1); break;
         case ACROSS: OUTPUTS(ACROSS, 0); break;
