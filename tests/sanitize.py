@@ -37,9 +37,11 @@ THREADS = (
     "tests/engine/test_shared_models.py",
     "tests/engine/test_exclusive.py",
 )
-NOT_HERE = (  # what only a program without sanitizers shows, or what compiles with Numba
+# What only a program without sanitizers shows, what compiles with Numba, and predictions that were begun before a
+# training: they read numbers while these are written.
+NOT_HERE = (
     "not numba and not fresh_build and not failed_build and not fork and not memory and not built_for_all"
-    " and not one_symbol and not compiler and not guard and not signal"
+    " and not one_symbol and not compiler and not guard and not signal and not another_thread_trains"
 )
 
 
