@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from streamed_fits import fitted_alike
 
 import fastnn
 from fastnn.cli import main
@@ -67,10 +67,6 @@ def known(files, target="y", most_one_hot=3):
     return tables, learn(tables, columns, target, None, FeatureOptions(8, most_one_hot, dates=True))
 
 
-def weights(fitted):
-    return np.concatenate([each.ravel() for each in fitted.model.get_weights()])
-
-
 def test_shares_side_by_side_are_folds_and_the_first_is_what_is_held_out():
     parts = [Part(3, 1 / 3, True, low=i / 3) for i in range(3)]
     masks = np.array([part.mask(100, 5000) for part in parts])
@@ -107,12 +103,7 @@ def test_raw_rows_targets_and_codes_are_those_of_the_whole_table(files, tmp_path
 def test_networks_have_the_same_bits_kept_or_read_anew_on_any_threads(files, monkeypatch):
     tables, learned = known(files)
     choice = choices.choose("default", N, True, 1)
-    found = []
-    for how in ({}, {"n_threads": 1}, {"executor": ThreadPoolExecutor(2)}):
-        found.append(fit_stream(tables, learned, choice, Options(seed=1, **how)))
-        monkeypatch.setattr(kept, "WINDOW_BYTES", 0)  # the others read anew for each pass
-    assert all((weights(each) == weights(found[0])).all() for each in found)
-    fitted = found[0]
+    fitted = fitted_alike(monkeypatch, tables, learned, choice)
     assert [member.fold for member in fitted.members] == [0, 1, 2, 3]
     y, output = fitted.out_of_fold
     assert len(y) == len(output) == sum(int(part.mask(0, N).sum()) for part in fitted.folds) > 0.7 * N

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from streamed_fits import fitted_alike, weights
 
 import fastnn
 from fastnn.cli import main
-from fastnn.data import kept
 from fastnn.data.arrow import CsvOptions, Tables
 from fastnn.data.encoding import learn
 from fastnn.data.files import find_files
@@ -65,19 +65,10 @@ def known(files, target="y"):
     return tables, learn(tables, ["a", "city"], target, None, FeatureOptions(8, 3, dates=True))
 
 
-def weights(fitted):
-    return np.concatenate([each.ravel() for each in fitted.model.get_weights()])
-
-
 def test_best_has_the_same_bits_kept_or_read_anew_on_any_threads(files, monkeypatch):
     tables, learned = known(files)
     choice = choices.choose("best", N, True, 1)
-    found = []
-    for how in ({}, {"n_threads": 1}, {"executor": ThreadPoolExecutor(2)}):
-        found.append(fit_stream(tables, learned, choice, Options(seed=1, **how)))
-        monkeypatch.setattr(kept, "WINDOW_BYTES", 0)  # the others read anew for each pass
-    assert all((weights(each) == weights(found[0])).all() for each in found)
-    fitted = found[0]
+    fitted = fitted_alike(monkeypatch, tables, learned, choice)
     assert sum(member.share for member in fitted.members) == pytest.approx(1)
     assert {member.trial for member in fitted.members} <= set(range(4))
     assert [len(of) for of in fitted.told_by] == [len({member.trial for member in fitted.members})] * 5

@@ -23,7 +23,7 @@ static void pack_rows_of_b(const product *g, int64_t first_k, int64_t k, int64_t
 
 /* Panels of TILE_WIDTH columns of B, each (k, TILE_WIDTH); the last is left ragged. */
 static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
-    if (g->b_is == REALS && !g->b_transposed) {
+    if ((g->b_is == REALS || g->b_is == ROUNDED) && !g->b_transposed) {
         pack_rows_of_b(g, first_k, k, first_n, n, to);
         return;
     }

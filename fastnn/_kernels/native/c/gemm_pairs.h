@@ -19,10 +19,10 @@
 #define PAIRS_DEEP 48    /* k; below, C takes longer than what goes into it */
 #define AHEAD 32         /* rows */
 
-/* A, or B: element (i, p) at i * row + p * column, one of which is 1; `n` of i, k of p. */
+/* A, or B: element (i, p) at i * row + p * column, one of which is 1, for i < n. */
 typedef struct {
     const real *at;
-    int64_t row, column, n, k;
+    int64_t row, column, n;
 } of_pairs;
 
 /* Words of first numbers, the upper halves, and second ones. */
@@ -82,7 +82,7 @@ INLINE vf load_or(const real *p, int64_t n, real none) {
 /* Rows that are dense along k: the same words. */
 static void pack_along(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
                        const int step, real *to) {
-    const int64_t count = at_most(m->n - i, width), words = (k + 1) / 2;
+    const int64_t count = at_most(m->n - i, width), words = bf16_pairs(k);
     for (int64_t j = 0; j < count; j += LANES)
         for (int64_t q = 0; q < words; q += LANES) {
             vf row[LANES];
@@ -144,10 +144,10 @@ static void pairs_block(const product *g, int64_t i, int64_t m, int64_t j, int64
 
 /* Numbers of scratch memory for the words of blocks of B, then of A. */
 static int64_t pairs_b_size(int64_t n, int64_t k) {
-    return rounded_up(at_most(n, BLOCK_N), TILE_WIDTH) * at_most((k + 1) / 2, BLOCK_K);
+    return rounded_up(at_most(n, BLOCK_N), TILE_WIDTH) * at_most(bf16_pairs(k), BLOCK_K);
 }
 static int64_t pairs_a_size(int64_t m, int64_t k) {
-    return rounded_up(at_most(m, BLOCK_M), TILE_ROWS) * at_most((k + 1) / 2, BLOCK_K) + LANES;
+    return rounded_up(at_most(m, BLOCK_M), TILE_ROWS) * at_most(bf16_pairs(k), BLOCK_K) + LANES;
 }
 
 static int runs_pairs(void) { return (fnn_extras & FNN_AVX512_BF16) != 0; }
@@ -160,9 +160,9 @@ static int pairs_pay(const product *g) {
 
 /* Numbers [p, p + k) of k, p even, of all rows and of columns [j, j + n). */
 static void pairs_part(const product *g, int64_t j, int64_t n, int64_t p, int64_t k, real *memory) {
-    const int64_t words = (k + 1) / 2, held = g->b_is == HELD;
-    const of_pairs a = {g->a, g->a_column == 1 ? g->a_row : 1, g->a_column, g->m, g->k};
-    const of_pairs b = {g->b, g->b_transposed ? g->b_row : 1, g->b_transposed ? 1 : g->b_row, g->n, g->k};
+    const int64_t words = bf16_pairs(k), held = g->b_is == HELD;
+    const of_pairs a = {g->a, g->a_column == 1 ? g->a_row : 1, g->a_column, g->m};
+    const of_pairs b = {g->b, g->b_transposed ? g->b_row : 1, g->b_transposed ? 1 : g->b_row, g->n};
     const int64_t panel = (held ? bf16_pairs(g->k) : words) * TILE_WIDTH;
     real *packed_a = memory + (held ? 0 : pairs_b_size(g->n, g->k));
     const real *packed_b = held ? bf16_row(g->b, g->k, p, j) : memory;
@@ -181,8 +181,7 @@ static int multiply_pairs(const product *g) {
     if (!pairs_pay(g)) return 0;
     const int64_t of_b = g->b_is == HELD ? 0 : pairs_b_size(g->n, g->k);
     real *memory = fnn_scratch((size_t)(of_b + pairs_a_size(g->m, g->k)) * sizeof(real));
-    const int64_t pairs = (g->k + 1) / 2, blocks = (pairs + BLOCK_K - 1) / BLOCK_K;
-    const int64_t block_k = 2 * ((pairs + blocks - 1) / blocks);
+    const int64_t block_k = 2 * even_block(bf16_pairs(g->k), BLOCK_K);
     if (!memory) return 0;
     for (int64_t j = 0; j < g->n; j += BLOCK_N)
         for (int64_t p = 0; p < g->k; p += block_k)

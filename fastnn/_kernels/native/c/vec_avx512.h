@@ -41,8 +41,8 @@ static inline vf vf_round(vf a) { return MM(roundscale)(a, _MM_FROUND_TO_NEAREST
 static inline vf vf_select(vm mask, vf a, vf b) { return MM(mask_blend)(mask, b, a); }
 
 #ifndef FNN_F64
-/* Instructions of AVX512_BF16, which some processors have: see fnn_extras. Written so, they need no compiler that is
- * told to use them anywhere. */
+/* Instructions of AVX512_BF16, which some processors have: see fnn_extras. As assembly they can stand in this file, all
+ * else of which does without them. */
 #define HAS_PAIRS
 /* c + a * b of the upper halves of words, and then of their lower halves, each rounded once. */
 static inline vf vf_pairs(vf a, vf b, vf c) {
