@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -212,6 +213,15 @@ POOLED = [
     (Conv2D(8, 2, groups=2), MaxPooling2D(), (5, 5, 4)),
     (DepthwiseConv2D(2, activation="leaky_relu"), MaxPooling2D(), (6, 5, 11)),
     (Conv1D(5, 3, padding="causal", activation="relu"), MaxPooling1D(), (9, 3)),
+    # maxima that stand for their windows in the kernel's gradient: lines and vectors of all numbers
+    (Conv2D(10, 5, activation="relu"), MaxPooling2D(), (10, 11, 6)),
+    (Conv2D(5, (7, 2), activation="relu"), MaxPooling2D(), (12, 8, 25)),
+    (Conv2D(9, (4, 3), strides=(2, 1), padding="same"), MaxPooling2D((3, 2)), (13, 6, 7)),
+    (Conv1D(12, 4, strides=3, activation="relu"), MaxPooling1D(4), (26, 3)),
+    # and that are taken along a line, before numbers are turned to channels
+    (Conv2D(6, 5, padding="same", activation="relu"), MaxPooling2D(), (6, 35, 1)),
+    (Conv2D(3, 3, activation="tanh", use_bias=False), MaxPooling2D(), (7, 72, 1)),
+    (Conv2D(2, (3, 2), strides=(2, 1)), MaxPooling2D(), (9, 18, 1)),
 ]
 
 
@@ -257,22 +267,39 @@ def test_a_missing_number_among_convolved_ones_is_the_largest(backend, dtype, rn
     assert_close(dx, right_dx, dtype, 12)
 
 
-def test_pooled_convolutions_have_the_same_bits_on_any_number_of_threads(rng, dtype):
+def bits_of_pooled(native, net, dtype, rows, isa, n_threads):
+    xs, dys = data(np.random.default_rng(3), net, rows)
+    before, flops = native.isa(), native.flop_a_thread(1.0)
+    try:
+        native.use_isa(isa)
+        with threads.limited(n_threads):
+            return flat(GraphStage(native, net, dtype).run(xs, dys))
+    finally:
+        native.use_isa(before)
+        native.flop_a_thread(flops)
+
+
+@pytest.mark.parametrize("rows", [5, 90])  # threads share a kernel's rows, or a batch's shards
+@pytest.mark.parametrize(
+    ("conv", "shape"),
+    [
+        (Conv2D(6, 3, activation="relu"), (9, 8, 3)),
+        (Conv2D(10, 5, activation="relu"), (10, 11, 6)),
+        (Conv1D(5, 23), (40, 7)),  # one line of many numbers
+        (Conv2D(6, 5, padding="same", activation="relu"), (6, 35, 1)),
+    ],
+    ids=case_id,
+)
+def test_pooled_convolutions_have_the_same_bits_on_all_threads_and_instruction_sets(rng, dtype, conv, shape, rows):
     if _kernels.why_not("cython"):
         pytest.skip("the native backend is not built")
     native = _kernels.load("cython")
-    net = pooled(rng, Conv2D(6, 3, activation="relu"), MaxPooling2D(), (9, 8, 3), batch_size=90)
-    xs, dys = data(rng, net, 90)
-    found, before = [], native.flop_a_thread(1.0)
-    try:
-        for n in (1, 2, 5):
-            with threads.limited(n):
-                found.append(flat(GraphStage(native, net, dtype).run(xs, dys)))
-    finally:
-        native.flop_a_thread(before)
-    for results in found[1:]:
-        for got, expected in zip(results, found[0], strict=True):
-            np.testing.assert_array_equal(got, expected)
+    net = pooled(rng, conv, MaxPooling1D(4) if len(shape) == 2 else MaxPooling2D(), shape, batch_size=rows)
+    isas = [name for name, _, runs in native.isas() if runs and name != "portable"] or [native.isa()]
+    expected = bits_of_pooled(native, net, dtype, rows, isas[0], 1)
+    for isa, n_threads in itertools.product(isas, (1, 2, 5)):
+        for got, right in zip(bits_of_pooled(native, net, dtype, rows, isa, n_threads), expected, strict=True):
+            np.testing.assert_array_equal(got, right)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ static void pack_along(const of_pairs *m, int64_t i, int64_t first_k, int64_t k,
                 const int64_t left = k - 2 * q;
                 row[r] = pairs_along(load_or(from, left, none), load_or(from + LANES, left - LANES, none));
             }
-            transpose_registers(row);
+            transpose_registers(row, LANES);
             const int last = (int)at_most(words - q, LANES);
             for (int r = 0; r < last; r++) vf_store(to + (q + r) * step + j, row[r]);
         }

@@ -25,12 +25,30 @@ INLINE void exchange(vf *a, vf *b, const int h) {
     *a = low, *b = high;
 }
 
-/* Rows of LANES numbers become columns. */
-INLINE void transpose_registers(vf row[LANES]) {
-#pragma GCC unroll 4
-    for (int h = LANES / 2; h; h /= 2)
+/* Even lanes of a and of b, one after the other, and odd ones. */
+INLINE void split_pairs(vf *a, vf *b) {
+    vf even = *a, odd = *b;
+#ifdef __clang__
+    for (int i = 0; i < LANES; i++) {
+        even[i] = i < LANES / 2 ? (*a)[2 * i] : (*b)[2 * i - LANES];
+        odd[i] = i < LANES / 2 ? (*a)[2 * i + 1] : (*b)[2 * i + 1 - LANES];
+    }
+#else
+    vi from = vi_set1(0);
 #pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++)
+    for (int i = 0; i < LANES; i++) from[i] = 2 * i;
+    even = __builtin_shuffle(*a, *b, from);
+    odd = __builtin_shuffle(*a, *b, from + vi_set1(1));
+#endif
+    *a = even, *b = odd;
+}
+
+/* Every `many` rows of `many` numbers, a power of 2 that vectors hold, become columns. */
+INLINE void transpose_registers(vf *row, const int many) {
+#pragma GCC unroll 4
+    for (int h = many / 2; h; h /= 2)
+#pragma GCC unroll 16
+        for (int i = 0; i < many; i++)
             if (!(i & h)) exchange(&row[i], &row[i | h], h);
 }
 
@@ -38,22 +56,31 @@ static void transpose_square(const real *in, int64_t in_row, real *out, int64_t 
     vf row[LANES];
 #pragma GCC unroll 16
     for (int i = 0; i < LANES; i++) row[i] = vf_load(in + i * in_row);
-    transpose_registers(row);
+    transpose_registers(row, LANES);
 #pragma GCC unroll 16
     for (int i = 0; i < LANES; i++) vf_store(out + i * out_row, row[i]);
 }
 
-/* A square with fewer rows or columns. The first `spilling` of the columns are stored with whole vectors, because what
- * stands behind them is written later: masked stores of AVX2 take AMD's processors ten times as long as others. */
-static void transpose_edge(int rows, int columns, const real *in, int64_t in_row, real *out, int64_t out_row,
-                           int64_t spilling) {
+/* A square with fewer rows or columns; rows are at most `many`, which is LANES or half of it. The first `spilling` of
+ * the columns are stored with whole vectors, because what stands behind them is written later: masked stores of AVX2
+ * take AMD's processors ten times as long as others. */
+INLINE void transpose_part(int rows, int columns, const real *in, int64_t in_row, real *out, int64_t out_row,
+                           int64_t spilling, const int many) {
     vf row[LANES];
 #pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++)
+    for (int i = 0; i < many; i++)
         row[i] = i >= rows         ? vf_zero()
                  : columns < LANES ? vf_load_n(in + i * in_row, columns)
                                    : vf_load(in + i * in_row);
-    transpose_registers(row);
+    transpose_registers(row, many);
+    if (many < LANES) {
+#pragma GCC unroll 8
+        for (int i = 0; i < many; i++) {
+            vf low = row[i];
+            row[many + i] = row[i];
+            exchange(&low, &row[many + i], many);
+        }
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < LANES; i++) {
         if (i < columns && i < spilling)
@@ -61,6 +88,14 @@ static void transpose_edge(int rows, int columns, const real *in, int64_t in_row
         else if (i < columns)
             vf_store_n(out + i * out_row, row[i], rows);
     }
+}
+
+static void transpose_edge(int rows, int columns, const real *in, int64_t in_row, real *out, int64_t out_row,
+                           int64_t spilling) {
+    if (2 * rows <= LANES)
+        transpose_part(rows, columns, in, in_row, out, out_row, spilling, LANES / 2);
+    else
+        transpose_part(rows, columns, in, in_row, out, out_row, spilling, LANES);
 }
 
 INLINE void transpose_by_squares(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out,

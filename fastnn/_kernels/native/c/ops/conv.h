@@ -12,6 +12,7 @@ FNN_OP(CONV, conv)
 static convolution conv_of(const fnn_op *op) {
     convolution v = convolution_of(op, op->n_out, op->geometry[13]);
     if (op->pooled) v.made = v.y_size + LANES; /* pooling reads behind it */
+    if (op->pooled) v.maxima = sums_maxima(&v, op + 1);
     return v;
 }
 
@@ -40,14 +41,23 @@ static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const 
     const real *x = op_x(op, model, block, 0);
     real *scratch = fnn_scratch(convolution_scratch(&v)), *z = made_room(&v, scratch),
          *room = scratch + windows_size(&v);
-    const int64_t *at = windows_at(&v, scratch);
+    const int narrow = has_narrow_maxima(&v, &q);
+    const int64_t *at = narrow ? NULL : windows_at(&v, scratch);
     const real *w = forward_kernel(&v, op, model, scratch);
+    const real *bias = op->b < 0 ? NULL : (const real *)model->params + op->b;
     real *y = op_y(op + 1, model);
     integer *winners = model->values[op->output].grad < 0 ? NULL : (integer *)op_y(op, model);
     for (int64_t i = begin; i < end; i++) {
+        integer *kept = winners ? winners + i * q.y_size : NULL;
+        if (narrow) {
+            const real *image = image_around(&v.s, &v.a, x + i * v.x_size, room);
+            narrow_maxima(op, &v, &q, image, w, bias, y + i * q.y_size, kept);
+            fnn_lap_of_op(block, model, op, FNN_FORWARD);
+            continue;
+        }
         conv_image(op, model, block, &v, x + i * v.x_size, w, at, room, z, z);
-        if (winners)
-            pool_image_kept(&q, z, y + i * q.y_size, winners + i * q.y_size);
+        if (kept)
+            pool_image_kept(&q, z, y + i * q.y_size, kept);
         else
             pool_image(&q, z, y + i * q.y_size, 0);
         fnn_lap_of_op(block, model, op + 1, FNN_FORWARD);
@@ -88,12 +98,12 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
     fnn_lap_of_op(block, model, op, FNN_ACTIVATE_BACK);
     if (!dx) return;
     real *scratch = fnn_scratch(convolution_scratch(&v)), *made = made_room(&v, scratch);
-    const handed *across = gathers_of(&v, scratch);
+    const gathers to_image = gathers_of(&v, scratch);
     real *turned = scratch + gathers_size(&v), *sums = turned + kernel_size(&v);
     const real *w = kernel_of(&v, op, model, scratch);
     turn_kernel(&v, w, turned);
     for (int64_t i = begin; i < end; i++)
-        image_gradient(&v, slopes_of(&from, &v, i, made), w, turned, across, op_edge(op, model, 0)->adds, sums,
+        image_gradient(&v, slopes_of(&from, &v, i, made), w, turned, &to_image, op_edge(op, model, 0)->adds, sums,
                        dx + i * v.x_size);
 }
 

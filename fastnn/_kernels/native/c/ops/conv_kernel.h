@@ -44,22 +44,6 @@ static void conv_dw_pairs(const convolution *v, const real *image, const real *d
 
 #include "conv_few.h"
 
-/* dz of a block: an array or, where maxima of the output are all that is read of it, what they say of it. */
-typedef struct {
-    const real *array;
-    const pooling *maxima; /* NULL for an array */
-    const real *dy;
-    const integer *winners;
-} slopes;
-
-/* dz of one sample; `room` is for one that is not there yet. */
-static const real *slopes_of(const slopes *from, const convolution *v, int64_t i, real *room) {
-    if (!from->maxima) return from->array + i * v->y_size;
-    const int64_t at = i * from->maxima->y_size;
-    pool_scatter(from->maxima, from->dy + at, from->winners + at, room);
-    return room;
-}
-
 /* Rows [begin, end) of the kernel's gradient go on by a sample; with `first` from zero. */
 static void add_sample(const convolution *v, const real *x, const slopes *from, int64_t i, int first, int64_t begin,
                        int64_t end, real *room, real *made, real *to) {
@@ -74,17 +58,25 @@ static void add_sample(const convolution *v, const real *x, const slopes *from, 
         conv_dw(v, image, dz, begin, end, first, to);
 }
 
+/* Rows [begin, end) of the kernel's gradient by the samples [i, last) of a shard. */
+static void sum_shard(const convolution *v, const real *x, const slopes *from, int64_t i, int64_t last, int64_t begin,
+                      int64_t end, real *room, real *made, real *to) {
+    if (v->maxima) {
+        maxima_of_shard(v, x, from, i, last, begin, end, room, to);
+        return;
+    }
+    for (const int64_t start = i; i < last; i++) add_sample(v, x, from, i, i == start, begin, end, room, made, to);
+}
+
 /* Rows [begin, end) of the kernel's gradient over a block: set, or added to what is there. */
 static void kernel_gradient(const convolution *v, int64_t samples, const real *x, const slopes *from, int accumulate,
                             int64_t begin, int64_t end, real *dw) {
     const int64_t size = (end - begin) * v->n;
     real *sums = fnn_scratch(convolution_scratch(v)), *total = sums + size, *room = total + size;
     real *made = made_room(v, sums);
-    for (int64_t i = 0; i < samples; i++) {
-        const int first = i % CONV_SHARD == 0, is_last = (i + 1) % CONV_SHARD == 0 || i + 1 == samples;
-        real *to = i < CONV_SHARD ? total : sums;
-        add_sample(v, x, from, i, first, begin, end, room, made, to);
-        if (is_last && to == sums) add_row(sums, size, total);
+    for (int64_t i = 0; i < samples; i += CONV_SHARD) {
+        sum_shard(v, x, from, i, at_most(i + CONV_SHARD, samples), begin, end, room, made, i ? sums : total);
+        if (i) add_row(sums, size, total);
     }
     dw += begin * v->n;
     if (accumulate)
@@ -96,10 +88,10 @@ static void kernel_gradient(const convolution *v, int64_t samples, const real *x
 /* Sums [first, last) of those that kernel_gradient adds up, (shards, kernel_size), by themselves. */
 static void kernel_parts(const convolution *v, int64_t samples, const real *x, const slopes *from, int64_t first,
                          int64_t last, real *parts) {
-    const int64_t size = kernel_size(v), end = at_most(last * CONV_SHARD, samples);
+    const int64_t size = kernel_size(v);
     real *room = fnn_scratch(convolution_scratch(v)), *made = made_room(v, room);
-    for (int64_t i = first * CONV_SHARD; i < end; i++)
-        add_sample(v, x, from, i, i % CONV_SHARD == 0, 0, size / v->n, room, made, parts + i / CONV_SHARD * size);
+    for (int64_t k = first, i = k * CONV_SHARD; k < last; k++, i += CONV_SHARD)
+        sum_shard(v, x, from, i, at_most(i + CONV_SHARD, samples), 0, size / v->n, room, made, parts + k * size);
 }
 
 /* Rows [begin, end) of their sum, in the order of kernel_gradient. */

@@ -23,7 +23,7 @@ static const real *image_read(const convolution *v, const real *x, real *room) {
 /* dz (oh * ow, n) as words of channels, behind a table of where its rows begin. */
 static const real *slopes_in_words(const convolution *v, const real *dz, real *room) {
     const int64_t at = places_size(v), places = v->s.oh * v->s.ow;
-    room = (real *)(((uintptr_t)room + 7) / 8 * 8);
+    room = for_integers(room);
     for (int64_t i = 0; i < places; i++) ((int64_t *)room)[i] = i * v->n / 2;
     words_along(dz, v->y_size, room + at);
     return room + at;

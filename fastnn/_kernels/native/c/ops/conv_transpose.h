@@ -22,14 +22,14 @@ static void conv_transpose_forward(const fnn_op *op, const fnn_model *model, con
     real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
     const real *x = op_x(op, model, block, 0);
     real *scratch = fnn_scratch(convolution_scratch(&v));
-    const handed *across = gathers_of(&v, scratch);
+    const gathers to_image = gathers_of(&v, scratch);
     real *turned = scratch + gathers_size(&v), *sums = turned + kernel_size(&v);
     const real *w = kernel_of(&v, op, model, scratch);
     turn_kernel(&v, w, turned);
     for (int64_t i = begin; i < end; i++) {
         real *to = z + i * v.x_size;
         for (int64_t at = 0; b && at < op->repeat; at++) copy_row(b, op->n_out, to + at * op->n_out);
-        image_gradient(&v, x + i * v.y_size, w, turned, across, b != NULL, sums, to);
+        image_gradient(&v, x + i * v.y_size, w, turned, &to_image, b != NULL, sums, to);
         fnn_lap_of_op(block, model, op, FNN_FORWARD);
         if (z == y && op->activation == FNN_LINEAR) continue;
         fnn_activate(op->activation, op->parameter, op->repeat, op->n_out, to, y + i * v.x_size);

@@ -26,6 +26,7 @@ typedef struct {
     int in_place;               /* what is handed back by a line of windows lies as the line of the image does */
     int64_t x_size, y_size;     /* numbers a sample */
     int64_t made;               /* numbers of scratch memory for an output that the workspace does not have */
+    int maxima;                 /* the kernel's gradient is made from maxima of the output, see conv_maxima.h */
     int rounds;                 /* the kernel counts as rounded to bf16 */
     int pairs;                  /* products of that may be by pairs, where what they sum over is even: */
     int pairs_in, pairs_out, pairs_along; /* channels read, channels made, places of a line */
@@ -58,7 +59,7 @@ static int64_t kernel_size(const convolution *v) { return v->s.kh * v->s.kw * v-
 /* Numbers of a convolution's plans in scratch memory, in whole cache lines. */
 static int64_t plan_size(int64_t integers) { return rounded_up(integers * (int64_t)sizeof(int64_t), 64) / REAL_BYTES; }
 static int64_t windows_size(const convolution *v) { return plan_size(v->s.oh * v->s.ow); }
-static int64_t gathers_size(const convolution *v) { return plan_size(2 * v->s.w); }
+static int64_t gathers_size(const convolution *v) { return plan_size(2 * v->s.w + 7 * v->s.h); }
 
 /* Lines of an image whose gradients are made together, and the numbers that conv_hand_back gives for them. */
 static int64_t lines_in_sums(const convolution *v) {
@@ -70,6 +71,17 @@ static int64_t sums_size(const convolution *v) { return lines_in_sums(v) * v->s.
 /* Numbers of an image with what is around it. */
 static int64_t image_size(const convolution *v) { return v->a.height * v->a.row; }
 
+/* Scratch memory from where integers may stand on. */
+static real *for_integers(real *room) { return (real *)(((uintptr_t)room + 7) / 8 * 8); }
+
+/* Where each window begins in an image with what is around it, which is of words of `unit` numbers. */
+static void place_windows(const convolution *v, int64_t unit, int64_t *at) {
+    const windows *s = &v->s;
+    for (int64_t oy = 0; oy < s->oh; oy++)
+        for (int64_t ox = 0; ox < s->ow; ox++) at[oy * s->ow + ox] = (oy * s->sh * v->a.row + ox * s->sw * s->c) / unit;
+}
+
+#include "conv_maxima.h"
 #include "conv_pairs.h"
 
 /* Bytes of scratch memory that any of the three below wants. */
@@ -77,7 +89,7 @@ static size_t convolution_scratch(const convolution *v) {
     const int64_t words = words_size(v);
     const int64_t forward = windows_size(v) + around_size(&v->a) + words;
     const int64_t back = gathers_size(v) + kernel_size(v) + sums_size(v) + words;
-    const int64_t params = around_size(&v->a) + 2 * kernel_size(v) + words;
+    const int64_t params = around_size(&v->a) + 2 * kernel_size(v) + words + maxima_size(v);
     const int64_t size = at_least(forward, at_least(back, params));
     const int64_t rounded = v->rounds ? kernel_size(v) : 0;
     return (size_t)(size + LANES + rounded + v->made) * sizeof(real); /* conv_gather reads behind the sums */
@@ -116,22 +128,14 @@ static int is_one_line(const convolution *v) {
     return planes_of(v) == 1 && (s->oh == 1 || s->sh * v->a.row == s->ow * s->sw * s->c);
 }
 
-/* Where each window begins in an image with what is around it, in words where it is of words; nothing where they are
- * one line of numbers. */
+/* Where each window begins for the way forward; nothing where they are one line of numbers. */
 static const int64_t *windows_at(const convolution *v, real *room) {
-    const windows *s = &v->s;
-    const int64_t unit = v->pairs_in ? 2 : 1;
-    int64_t *at = (int64_t *)room;
     if (is_one_line(v) && !v->pairs_in) return NULL;
-    for (int64_t oy = 0; oy < s->oh; oy++)
-        for (int64_t ox = 0; ox < s->ow; ox++) at[oy * s->ow + ox] = (oy * s->sh * v->a.row + ox * s->sw * s->c) / unit;
-    return at;
+    place_windows(v, v->pairs_in ? 2 : 1, (int64_t *)room);
+    return (int64_t *)room;
 }
 
-/* Whether a line of windows is better made by vectors along it: the image has one channel, and filters are few. */
-static int has_narrow_lines(const convolution *v) {
-    return v->lines && v->s.c * v->s.sw == 1 && v->s.ow >= LANES && v->n <= NARROW_MOST;
-}
+#include "conv_narrow.h"
 
 /* z (oh, ow, n) of an image, whose windows begin at `at`; `room` is for the image with what is around it. */
 static void convolve(const convolution *v, const real *x, const real *w, const real *bias, const int64_t *at,
@@ -139,6 +143,10 @@ static void convolve(const convolution *v, const real *x, const real *w, const r
     const windows *s = &v->s;
     if (is_depthwise(v)) {
         depthwise_forward(s, x, w, bias, 0, z);
+        return;
+    }
+    if (has_narrow_lines(v)) {
+        convolve_narrow(v, image_around(s, &v->a, x, room), w, bias, z);
         return;
     }
     const int64_t planes = planes_of(v), line = v->lines ? s->kw * s->c : v->in, unit = v->pairs_in ? 2 : 1;
@@ -162,16 +170,6 @@ static void convolve(const convolution *v, const real *x, const real *w, const r
                  .c_row = v->n,
                  .words = v->pairs_in,
                  .parts = &of};
-    if (has_narrow_lines(v)) {
-        const real *image = p.a;
-        p.m = s->ow;
-        of = (parts){.segments = planes, .a_segment = of.a_plane, .b_segment = of.b_segment};
-        for (int64_t oy = 0; oy < s->oh; oy++, p.c += s->ow * v->n) {
-            p.a = image + oy * s->sh * v->a.row;
-            multiply_narrow(&p);
-        }
-        return;
-    }
     for (int64_t g = 0; g < v->groups; g++, p.a += v->in, p.b += v->out, p.c += v->out) {
         multiply_in_place(&p);
         if (bias) p.start += v->out;
@@ -196,16 +194,6 @@ static void turn_kernel(const convolution *v, const real *w, real *turned) {
 typedef struct {
     int64_t from, count;
 } handed;
-
-static const handed *gathers_of(const convolution *v, real *room) {
-    const windows *s = &v->s;
-    handed *across = (handed *)room;
-    for (int64_t x = 0; x < s->w; x++) {
-        const taps t = taps_at(x + s->left, s->kw, s->sw, s->dw, s->ow);
-        across[x] = (handed){(t.output * s->kw + t.first) * v->in, n_taps(&t)};
-    }
-    return across;
-}
 
 /* Lines y, y + t.step ... whose windows' taps are the same, and how many they are. */
 typedef struct {
@@ -250,7 +238,7 @@ static void conv_hand_back(const convolution *v, const real *dz, const real *tur
 
 /* dx at one place of a line, channels of a group: the sum of what outputs have for it, in the order of the taps. With
  * `spills` also what stands behind the last channel may be written: it is set later. */
-INLINE void conv_gather(int64_t n, const real *from, int64_t count, int64_t jump, int add, int spills, real *dx) {
+INLINE void conv_gather(int64_t n, const real *from, int64_t count, int64_t jump, int add, const int spills, real *dx) {
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = spills ? LANES : (int)at_most(n - j, LANES);
         const real *at = from + j;
@@ -266,9 +254,33 @@ static void gather_line(const convolution *v, const handed *across, const real *
     const windows *s = &v->s;
     const int64_t jump = (step_of_taps(s->sw, s->dw) - s->dw * s->kw) * v->in; /* to the next tap of a place */
     for (int64_t x = 0; x < s->w; x++, dx += s->c) {
-        const int spills = !add && v->groups == 1 && (s->w - x) * s->c >= s->c + LANES;
-        conv_gather(v->in, sums + across[x].from, across[x].count, jump, add, spills, dx);
+        if (!add && v->groups == 1 && (s->w - x) * s->c >= s->c + LANES)
+            conv_gather(v->in, sums + across[x].from, across[x].count, jump, 0, 1, dx);
+        else
+            conv_gather(v->in, sums + across[x].from, across[x].count, jump, add, 0, dx);
     }
+}
+
+/* The way back of an image, which is that of all: for each place of a line, and for all lines. */
+typedef struct {
+    const handed *across;
+    const lines *down;
+    int64_t count; /* of down */
+} gathers;
+
+static gathers gathers_of(const convolution *v, real *room) {
+    const windows *s = &v->s;
+    handed *across = (handed *)room;
+    lines *down = (lines *)(across + s->w);
+    int64_t count = 0;
+    for (int64_t x = 0; x < s->w; x++) {
+        const taps t = taps_at(x + s->left, s->kw, s->sw, s->dw, s->ow);
+        across[x] = (handed){(t.output * s->kw + t.first) * v->in, n_taps(&t)};
+    }
+    for (int64_t from = 0; from < step_of_taps(s->sh, s->dh); from++)
+        for (int64_t y = from; y < s->h; y += down[count].t.step * down[count].count, count++)
+            down[count] = lines_at(v, y);
+    return (gathers){across, down, count};
 }
 
 /* The gradient of some lines, channels of the g-th group. */
@@ -290,20 +302,15 @@ static void lines_back(const convolution *v, const real *dz, const real *turned,
 }
 
 /* What an image's windows hand back to it: set or, each number's sum made by itself, added. */
-static void image_gradient(const convolution *v, const real *dz, const real *w, const real *turned,
-                           const handed *across, int add, real *sums, real *dx) {
-    const windows *s = &v->s;
+static void image_gradient(const convolution *v, const real *dz, const real *w, const real *turned, const gathers *to,
+                           int add, real *sums, real *dx) {
     if (is_depthwise(v)) {
-        depthwise_back(s, dz, w, turned, add, dx);
+        depthwise_back(&v->s, dz, w, turned, add, dx);
         return;
     }
     if (v->pairs_out) dz = slopes_in_words(v, dz, sums + sums_size(v));
-    for (int64_t from = 0; from < step_of_taps(s->sh, s->dh); from++)
-        for (int64_t y = from; y < s->h;) {
-            const lines l = lines_at(v, y);
-            for (int64_t g = 0; g < v->groups; g++) lines_back(v, dz, turned, across, &l, g, add, sums, dx);
-            y += l.t.step * l.count;
-        }
+    for (int64_t i = 0; i < to->count; i++)
+        for (int64_t g = 0; g < v->groups; g++) lines_back(v, dz, turned, to->across, &to->down[i], g, add, sums, dx);
 }
 
 #include "conv_kernel.h"

@@ -47,15 +47,14 @@ INLINE window window_at(const windows *s, int64_t oy, int64_t ox) {
 /* ---- forward ---- */
 
 /* `some` channels of one output, the largest number and the place of its first one. */
-INLINE void pool_tile_kept(const pooling *v, const real *x, int64_t at, const window *t, real *y, integer *winner,
-                           int some) {
-    vf found = vf_set1(-REAL_INFINITY), first = vf_bits(vi_set1((integer)at));
-    for (int64_t ky = 0; ky < t->high; ky++, at += v->line)
+INLINE void pool_tile_kept(const pooling *v, const real *x, const window *t, real *y, integer *winner, int some) {
+    int64_t place = t->line * v->s.w + t->place;
+    vf found = vf_set1(-REAL_INFINITY), first = vf_bits(vi_set1((integer)place));
+    for (int64_t ky = 0; ky < t->high; ky++, x += v->line, place += v->s.w)
         for (int64_t kx = 0; kx < t->wide; kx++) {
-            const int64_t place = at + kx * v->s.c;
-            const vf number = vec_load(x + place, some);
+            const vf number = vec_load(x + kx * v->s.c, some);
             const vm stays = vm_or(vf_le(number, found), vf_isnan(found));
-            first = vf_select(stays, first, vf_bits(vi_set1((integer)place)));
+            first = vf_select(stays, first, vf_bits(vi_set1((integer)(place + kx))));
             found = larger(number, found);
         }
     vec_store(y, found, some);
@@ -65,21 +64,22 @@ INLINE void pool_tile_kept(const pooling *v, const real *x, int64_t at, const wi
 /* The channels of a window, with the places of the largest numbers. */
 INLINE void pool_window_kept(const pooling *v, const real *image, const window t, real *y, integer *winner) {
     const int64_t c = v->s.c, at = t.line * v->line + t.place * c;
+    const real *x = image + at;
     if (c < LANES) {
         const int64_t last = at + (t.high - 1) * v->line + (t.wide - 1) * c;
         if (last + LANES <= v->x_size && t.output + LANES <= v->y_size)
-            pool_tile_kept(v, image, at, &t, y + t.output, winner + t.output, LANES);
+            pool_tile_kept(v, x, &t, y + t.output, winner + t.output, LANES);
         else
-            pool_tile_kept(v, image, at, &t, y + t.output, winner + t.output, (int)c);
+            pool_tile_kept(v, x, &t, y + t.output, winner + t.output, (int)c);
         return;
     }
     for (int64_t j = 0; j < c; j += LANES) {
         const int64_t from = at_most(j, c - LANES);
-        pool_tile_kept(v, image + from, at, &t, y + t.output + from, winner + t.output + from, LANES);
+        pool_tile_kept(v, x + from, &t, y + t.output + from, winner + t.output + from, LANES);
     }
 }
 
-/* The maxima of one image and, for pool_scatter, their places, each without its channel. */
+/* The maxima of one image and the places that they stand at. */
 static void pool_image_kept(const pooling *v, const real *x, real *y, integer *winners) {
     for (int64_t oy = 0; oy < v->s.oh; oy++)
         for (int64_t ox = 0; ox < v->s.ow; ox++) {
@@ -98,7 +98,7 @@ static void pool_scatter(const pooling *v, const real *dy, const integer *winner
     const int64_t c = v->s.c;
     memset(dx, 0, (size_t)v->x_size * sizeof(real));
     for (int64_t i = 0; i < v->y_size; i += c)
-        for (int64_t j = 0; j < c; j++) dx[winners[i + j] + j] = dy[i + j];
+        for (int64_t j = 0; j < c; j++) dx[winners[i + j] * c + j] = dy[i + j];
 }
 
 /* `some` channels of one output, or of `count` vectors of them. */

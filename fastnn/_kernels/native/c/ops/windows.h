@@ -35,9 +35,8 @@ static around around_of(const windows *s) {
 
 static int64_t around_size(const around *a) { return a->plain ? 0 : a->height * a->row; }
 
-/* The image where windows can read it: in `room`, of around_size numbers, unless it is plain. */
-static const real *image_around(const windows *s, const around *a, const real *x, real *room) {
-    if (a->plain) return x;
+/* The image and what is around it, in `room`. */
+static void copy_around(const windows *s, const around *a, const real *x, real *room) {
     const int64_t row = s->w * s->c, before = s->left * s->c, after = a->row - before - row;
     memset(room, 0, (size_t)(s->top * a->row) * sizeof(real));
     for (int64_t y = 0; y < s->h; y++) {
@@ -47,6 +46,12 @@ static const real *image_around(const windows *s, const around *a, const real *x
         memset(to + before + row, 0, (size_t)after * sizeof(real));
     }
     memset(room + (s->top + s->h) * a->row, 0, (size_t)((a->height - s->top - s->h) * a->row) * sizeof(real));
+}
+
+/* The image where windows can read it: in `room`, of around_size numbers, unless it is plain. */
+static const real *image_around(const windows *s, const around *a, const real *x, real *room) {
+    if (a->plain) return x;
+    copy_around(s, a, x, room);
     return room;
 }
 
