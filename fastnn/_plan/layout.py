@@ -164,6 +164,8 @@ class Layout:
     def at(self, offsets: Sequence[Sequence[int]], n_params: int) -> Layout:
         """The same with parameters elsewhere: ``offsets`` of each layer's in a vector of ``n_params`` numbers."""
         places = [offset for own in offsets for offset in own]
+        if n_params == self.n_params and places == [variable.offset for variable in self.variables]:
+            return self
         moved = [replace(variable, offset=offset) for variable, offset in zip(self.variables, places, strict=True)]
         return replace(self, variables=tuple(moved), n_params=n_params)
 
