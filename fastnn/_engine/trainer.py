@@ -183,7 +183,8 @@ class Trainer:
         distribution, size = self.trainee.distribution, self.batch_size
         if distribution is None:
             self._plan_for(size)
-            self.memory = take_memory(self.state, self.plan, self.pool, training=True)
+            if not self.trainee.elsewhere:
+                self.memory = take_memory(self.state, self.plan, self.pool, training=True)
             return
         from fastnn._engine.sharded import ShardedStep
         from fastnn._engine.together import MOST_ROWS, passes_together
