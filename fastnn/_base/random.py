@@ -26,33 +26,42 @@ ORDER = 0
 _given: itertools.count[int] | None = None  # seeds of the models to come, when a program has asked for it
 INITIAL = 0x80000000
 
-_MULTIPLY = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_WEYL = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
-_LOW = np.uint64(0xFFFFFFFF)
+_MULTIPLY = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)
+_WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint64)
+_ROUNDS = np.arange(10, dtype=np.uint64)[:, None]
+_SIDE_BY_SIDE = 8192  # counters: what the rounds make of them stays in the cache
+_LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 def philox(seed: int, counter: tuple[Any, ...]) -> tuple[np.ndarray, ...]:
-    """Ten rounds on four words: counters (uint32 arrays or numbers that broadcast) -> four uint32 arrays."""
-    x = [np.asarray(word, np.uint32) for word in counter]
-    k0, k1 = np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32 & 0xFFFFFFFF)
-    with np.errstate(over="ignore"):
-        for _ in range(10):
-            a, b = x[0] * _MULTIPLY[0], x[2] * _MULTIPLY[1]
-            x = [
-                (b >> 32).astype(np.uint32) ^ x[1] ^ k0,
-                (b & _LOW).astype(np.uint32),
-                (a >> 32).astype(np.uint32) ^ x[3] ^ k1,
-                (a & _LOW).astype(np.uint32),
-            ]
-            k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
-    return tuple(x)
+    """Ten rounds on four words: counters (uint32 arrays or numbers that broadcast) -> four uint32 arrays.
+
+    Words 0 and 2, and 1 and 3, go through the rounds side by side, so that a few numbers cost few calls of NumPy.
+    """
+    shape = np.broadcast_shapes(*map(np.shape, counter))
+    even, odd = np.empty((2, *shape), np.uint64), np.empty((2, *shape), np.uint64)
+    even[0], odd[0], even[1], odd[1] = counter
+    pair = 2, *(1 for _ in shape)
+    keys = (_ROUNDS * _WEYL + np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], np.uint64)) & _LOW
+    multiply = _MULTIPLY.reshape(pair)
+    for key in keys.reshape(10, *pair):
+        product = even * multiply
+        even = np.right_shift(product, _HALF)[::-1] ^ odd
+        even ^= key
+        odd = np.bitwise_and(product, _LOW, out=product)[::-1]
+    return tuple(word.astype(np.uint32) for word in (even[0], odd[0], even[1], odd[1]))
 
 
 def words(seed: int, stream: int, position: int, first: int, count: int) -> np.ndarray:
     """Elements ``first .. first + count - 1`` of a stream, uint32; ``position`` is its step or epoch."""
-    blocks = np.arange(first // 4, (first + count + 3) // 4, dtype=np.uint64)
-    drawn = philox(seed, (blocks & _LOW, stream, position & 0xFFFFFFFF, position >> 32))
-    return np.stack(drawn, axis=-1).reshape(-1)[first % 4 : first % 4 + count]
+    begin, end = first // 4, (first + count + 3) // 4
+    made = np.empty((end - begin, 4), np.uint32)
+    for at in range(begin, end, _SIDE_BY_SIDE):
+        blocks = np.arange(at, min(at + _SIDE_BY_SIDE, end), dtype=np.uint64)
+        drawn = philox(seed, (blocks & _LOW, stream, position & 0xFFFFFFFF, position >> 32))
+        for place, word in enumerate(drawn):
+            made[at - begin : at - begin + len(blocks), place] = word
+    return made.reshape(-1)[first % 4 : first % 4 + count]
 
 
 def fill_order(order: np.ndarray, seed: int, epoch: int) -> None:

@@ -7,7 +7,7 @@ whatever duck looks like a number; here such things are errors, before anything 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -68,49 +68,72 @@ def check_types(record: Any) -> Any:
     Models ask this of what users hand in, too: what is taken can be saved, and what is saved can be loaded.
     """
     kind: Any = type(record)
-    for name, hint in _hints(kind).items():
+    for name, hint, is_right in _wanted(kind):
         value = getattr(record, name)
-        if not conforms(value, hint):
+        if not is_right(value):
             wanted = hint.__name__ if isinstance(hint, type) else hint
             raise TypeError(f"{name} of {kind.__name__} must be {wanted}, got {shown(value)}")
+        if type(value) in PLAIN:
+            continue
         for inner in value if isinstance(value, list | tuple) else (value,):
-            if is_dataclass(inner) and not isinstance(inner, type):
+            if hasattr(type(inner), "__dataclass_fields__"):
                 check_types(inner)
     return record
 
 
 @lru_cache(maxsize=256)
-def _hints(kind: Any) -> dict[str, Any]:
+def _wanted(kind: Any) -> list[tuple[str, Any, Callable[[Any], bool]]]:
+    """Names and types of a record's fields, and what tells values of such a type."""
     if not is_dataclass(kind):
-        return {}
+        return []
     try:
         hints = get_type_hints(kind)
     except NameError:  # a user's own class, of types that only a checker of types sees
-        return {}
-    return {field.name: hints[field.name] for field in fields(kind)}
+        return []
+    return [(field.name, hints[field.name], tester(hints[field.name])) for field in fields(kind)]
 
 
 def conforms(value: Any, hint: Any) -> bool:
     """Whether a value is of the annotated type; a bool is no number, a whole number is a real one, as are NumPy's."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    return tester(hint)(value)
+
+
+@lru_cache(maxsize=1024)
+def tester(hint: Any) -> Callable[[Any], bool]:
+    """What tells values of an annotated type; annotations are taken apart once, for every new layer is asked for."""
     origin, inside = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return any(conforms(value, option) for option in inside)
+        return _any_of([tester(option) for option in inside])
     if origin in (list, tuple, Sequence):
-        return isinstance(value, list | tuple) and all(conforms(part, inside[0]) for part in value)
+        of_parts = tester(inside[0])
+        return lambda value: isinstance(value, list | tuple) and all(map(of_parts, value))
     if origin in (dict, Mapping):
-        of_keys, of_values = inside
-        return isinstance(value, dict) and all(
-            conforms(k, of_keys) and conforms(v, of_values) for k, v in value.items()
+        of_keys, of_values = map(tester, inside)
+        return lambda value: (
+            isinstance(value, dict) and all(map(of_keys, value)) and all(map(of_values, value.values()))
         )
     if origin is Literal:  # which word it is, the class itself asks, in any spelling that it takes
-        return any(type(value) is type(word) for word in inside)
+        kinds = {type(word) for word in inside}
+        return lambda value: type(_plain(value)) in kinds
     if hint is float:
-        return type(value) is int or isinstance(value, float)
+        return lambda value: type(_plain(value)) is int or isinstance(_plain(value), float)
     if hint in PLAIN:
-        return type(value) is hint
-    return hint is Any or not isinstance(hint, type) or isinstance(value, hint)
+        return lambda value: type(_plain(value)) is hint
+    if hint is Any or not isinstance(hint, type):
+        return lambda value: True
+    return lambda value: isinstance(_plain(value), hint)
+
+
+def _any_of(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+    if len(tests) == 2:
+        one, other = tests
+        return lambda value: one(value) or other(value)
+    return lambda value: any(test(value) for test in tests)
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as Python has it."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def difference(stored: Any, made: Any, where: str = "") -> str | None:

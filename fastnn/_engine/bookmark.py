@@ -107,6 +107,7 @@ def _stand(fit: Standing, marked: dict[str, Any]) -> None:
     fit.told = fit.place if marked["told"] is True else None
     if fit.began:
         fit.stretches.sums = _of_shape("sums", marked["sums"], fit.stretches.sums.shape[1:])[None].copy()
+        fit.weights.keep()
         fit.weights.kept[...] = _of_shape("kept", marked[VECTORS]["kept"][0], fit.weights.kept.shape)
     fit.records.go_on(marked["epochs"], marked["history"])
     fit.trainer.go_on(marked["trainer"], marked[VECTORS], run, fit.shuffle)

@@ -108,6 +108,7 @@ class Trainee:
     frozen : gives the layers of the layout that are not trained now.
     of_sizes : gives what serves inputs of so many numbers a sample, of a model whose lengths differ; None for others.
     distribution : the ranks that train it together; None for this process alone.
+    elsewhere : whether another process trains it, for which this one finds out whether it can; no memory is taken.
     """
 
     compiled: Compiled
@@ -116,10 +117,15 @@ class Trainee:
     frozen: Callable[[], frozenset[int]]
     of_sizes: Callable[[tuple[int, ...]], Trainee] | None = None
     distribution: Distribution | None = None
+    elsewhere: bool = False
 
     def sized(self, inputs: Sequence[AnyRows]) -> Trainee:
         """What serves these rows."""
-        return replace(self.of_sizes(sizes_of(inputs)), distribution=self.distribution) if self.of_sizes else self
+        return (
+            replace(self.of_sizes(sizes_of(inputs)), distribution=self.distribution, elsewhere=self.elsewhere)
+            if self.of_sizes
+            else self
+        )
 
     def __repr__(self) -> str:
         return f"<Trainee of {self.compiled.layout!r}>"

@@ -13,14 +13,17 @@ from fastnn._base.arrays import is_surely_finite
 
 
 class Finite:
-    """Keeps a copy of weights ``params`` with which training can begin again."""
+    """Keeps a copy of weights ``params`` with which training can begin again, once :meth:`keep` has been called."""
 
     def __init__(self, params: np.ndarray):
-        self.params, self.kept = params, params.copy()
+        self.params, self.kept = params, params[:0]
 
     def keep(self) -> None:
         """Copy the weights, which are finite."""
-        np.copyto(self.kept, self.params)
+        if len(self.kept) == len(self.params):
+            np.copyto(self.kept, self.params)
+        else:
+            self.kept = self.params.copy()
 
     def holds(self) -> bool:
         """Whether the weights are finite."""
@@ -30,5 +33,6 @@ class Finite:
             return bool(np.isfinite(self.params.sum()) or np.isfinite(self.params).all())
 
     def go_back(self) -> None:
-        """To the copy."""
-        np.copyto(self.params, self.kept)
+        """To the copy; where there is none, nothing has been trained."""
+        if len(self.kept):
+            np.copyto(self.params, self.kept)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from fastnn._engine.carrying import take_states, usual_rows
 from fastnn._engine.compiled import Compiled, Trainee
 from fastnn._engine.state import State
@@ -111,6 +113,16 @@ def take_memory(state: State, plan: Plan, pool: list[Memory], training: bool = F
             if fits and (states is None or memory.states is states):
                 return memory
     return allocate(plan, state.params, state.slots if training else None, states)
+
+
+def take_memory_of_shards(state: State, plan: Plan, pool: list[Memory]) -> Memory:
+    """Likewise for ranks that train together: without slots, of which each has its own slice."""
+    none = np.empty((0, len(state.params)), state.params.dtype)
+    with contextlib.suppress(IndexError):
+        while (memory := pool.pop()) is not None:
+            if memory.params is state.params:
+                return replace(memory, slots=none)
+    return allocate(plan, state.params, none)
 
 
 def _settle_slots(state: State, plan: Plan) -> None:

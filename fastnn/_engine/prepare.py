@@ -104,6 +104,7 @@ class Arguments:
     saving: Saving | None = None
     marked: dict[str, Any] | None = None  # where another fit stood, from which this one goes on
     distribution: Distribution | None = None  # ranks that train together
+    elsewhere: bool = False  # whether another process trains
 
     @property
     def is_first(self) -> bool:
@@ -185,6 +186,8 @@ def make_trainer(
     if arguments.distribution is not None and arguments.distribution.shards > 1:
         check_shards(trainee)
         trainee = replace(trainee, distribution=arguments.distribution)
+    if arguments.elsewhere:
+        trainee = replace(trainee, elsewhere=True)
     shuffled = data.source.is_shuffled if isinstance(data, Stream) else arguments.shuffle and len(data) > batch_size
     if shuffled and trainee.compiled.layout.carried:
         warnings.warn(

@@ -34,7 +34,7 @@ from fastnn._engine.together import MOST_ROWS, passes, passes_together, trains_a
 from fastnn._engine.together import gradient as gradient_of_shards
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows
-from fastnn._plan.memory import Memory, aligned, allocate
+from fastnn._plan.memory import Memory, aligned
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_WEIGHT
 
@@ -47,6 +47,7 @@ class ShardedStep(steps.Step):
     distribution : the ranks, and how many shards a batch has.
     backend : runs the plan; ``loss`` as in :func:`fastnn._kernels.steps.train_step`.
     plan : for batches as large as the largest shard, or as so many shards as pass together.
+    memory : for the plan, without slots.
     state : of the model; while this is in use it has a slice of the slots alone.
     batch_size : rows of an update.
     """
@@ -57,12 +58,12 @@ class ShardedStep(steps.Step):
         backend: ModuleType,
         plan: Plan,
         state: State,
+        memory: Memory,
         batch_size: int,
         loss: Any = None,
     ):
         self.distribution, self.comm, self.state = distribution, distribution.comm, state
         self.first, self.last = distribution.owned(self.comm.rank)
-        memory = allocate(plan, state.params, np.empty((0, len(state.params)), state.params.dtype))
         super().__init__(backend, plan, memory, loss)
         self.batch_size, self.memories = batch_size, [memory]
         may = loss is None and passes_together(plan, backend)

@@ -66,7 +66,7 @@ class Standing:
                 self.run[name] = getattr(self.stop, name)
         steps = UNBOUNDED if trainer.cuts_epochs or trainer.steps is None else trainer.steps
         self.stretches = Stretches(steps, int(trainer.plan.header["n_sums"]))
-        self.weights = Finite(trainer.memory.params)
+        self.weights = Finite(self.state.params)
         self.records = Records(self.trainee.compiled, start, self.epochs[0] - start)
         self.history.params = {
             "epochs": self.epochs[1],

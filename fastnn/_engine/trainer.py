@@ -19,7 +19,7 @@ from fastnn._base import interrupts
 from fastnn._base.random import fill_order
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Kept, kept_rows
-from fastnn._engine.plans import take_memory
+from fastnn._engine.plans import take_memory, take_memory_of_shards
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows, rates_of
 from fastnn._plan.plan import Plan
@@ -137,6 +137,7 @@ class Trainer:
             self.pool.append(self.memory)
         elif not self.failed:
             self.sharded.close()
+            self.pool.append(self.sharded.whole if self.sharded.comm.size == 1 else self.sharded.memory)
         elif self.state.slots is self.sharded.slots.slots:
             self.state.slots = None  # the other slices are out of reach
 
@@ -183,7 +184,8 @@ class Trainer:
         distribution, size = self.trainee.distribution, self.batch_size
         if distribution is None:
             self._plan_for(size)
-            self.memory = take_memory(self.state, self.plan, self.pool, training=True)
+            if not self.trainee.elsewhere:
+                self.memory = take_memory(self.state, self.plan, self.pool, training=True)
             return
         from fastnn._engine.sharded import ShardedStep
         from fastnn._engine.together import MOST_ROWS, passes_together
@@ -193,7 +195,8 @@ class Trainer:
         loss = reference.loss if self.trainee.compiled.has_custom_loss else None
         if loss is None and passes_together(self.plan, self.backend):
             self._plan_for(max(shard, min(size, MOST_ROWS)))
-        self.sharded = ShardedStep(distribution, self.backend, self.plan, self.state, size, loss)
+        memory = take_memory_of_shards(self.state, self.plan, self.pool)
+        self.sharded = ShardedStep(distribution, self.backend, self.plan, self.state, memory, size, loss)
         self.memory = self.sharded.memory
 
     def _plan_for(self, rows: int) -> None:

@@ -164,17 +164,23 @@ class Layout:
     def at(self, offsets: Sequence[Sequence[int]], n_params: int) -> Layout:
         """The same with parameters elsewhere: ``offsets`` of each layer's in a vector of ``n_params`` numbers."""
         places = [offset for own in offsets for offset in own]
-        moved = [replace(variable, offset=offset) for variable, offset in zip(self.variables, places, strict=True)]
+        if n_params == self.n_params and places == [variable.offset for variable in self.variables]:
+            return self
+        pairs = zip(self.variables, places, strict=True)
+        moved = [Variable(v.layer, v.parameter, offset, v.trained, v.path) for v, offset in pairs]
         return replace(self, variables=tuple(moved), n_params=n_params)
 
     def named(self, paths: Sequence[str]) -> Layout:
         """The same where each parameter has the name that users know it by."""
-        told = [replace(variable, path=path) for variable, path in zip(self.variables, paths, strict=True)]
+        pairs = zip(self.variables, paths, strict=True)
+        told = [Variable(v.layer, v.parameter, v.offset, v.trained, path) for v, path in pairs]
         return replace(self, variables=tuple(told))
 
     def frozen(self, layers: Collection[int]) -> Layout:
         """The same where these layers are not trained, and all others are."""
-        told = [replace(v, trained=v.layer not in layers and v.parameter.trainable) for v in self.variables]
+        trained = [v.layer not in layers and v.parameter.trainable for v in self.variables]
+        pairs = zip(self.variables, trained, strict=True)
+        told = [Variable(v.layer, v.parameter, v.offset, is_trained, v.path) for v, is_trained in pairs]
         return replace(self, variables=tuple(told), frozen_layers=frozenset(layers))
 
     def untrained(self) -> Layout:

@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
-import numpy as np
-
 from fastnn._workers.parcel import Parcel
+from fastnn._workers.pickling import Pack, size_of, unpacked
 from fastnn._workers.pools import Pool
 from fastnn._workers.worker import work
 
@@ -43,7 +42,8 @@ class _Future:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):  # made again elsewhere, or the client waits for a dead worker
-                    return self.future.result(timeout=PATIENCE)
+                    answer = self.future.result(timeout=PATIENCE)
+                    return answer if isinstance(answer, dict) else unpacked(answer)
                 if self.future.status != "pending":
                     raise ConnectionError("a result is said to be there and does not come")
         except OSError as error:  # its connection
@@ -70,19 +70,20 @@ class DaskPool(Pool):
         return sum(self.client.nthreads().values()) or 1
 
     def share(self, parcel: Parcel) -> None:
-        self.scattered[parcel.key] = self._scattered(parcel.read(), broadcast=True)
+        self.scattered[parcel.key] = self._scattered(array := parcel.read(), array.nbytes, broadcast=True)
 
-    def _scattered(self, array: np.ndarray, broadcast: bool) -> Any:
-        """A future of an array that is on the workers.
+    def _scattered(self, what: Any, size: int, broadcast: bool) -> Any:
+        """A future of an array, or of a pack, that is on the workers.
 
         A worker that dies meanwhile is an error, or leaves the client waiting for ever: then it goes to one of them,
         and the others have it from there.
         """
 
         async def scatter() -> Any:
-            return await self.client.scatter(array, broadcast=broadcast, hash=False, asynchronous=True)
+            (made,) = await self.client.scatter([what], broadcast=broadcast, hash=False, asynchronous=True)
+            return made
 
-        patience = PATIENCE + array.nbytes * self.n_workers / SLOWEST
+        patience = PATIENCE + size * self.n_workers / SLOWEST
         for pause in PAUSES:
             try:
                 return self.client.sync(scatter, callback_timeout=patience)
@@ -97,14 +98,14 @@ class DaskPool(Pool):
         for parcel in parcels:
             self.scattered.pop(parcel.key, None)
 
-    def groups(self, order: list[int], tasks: Sequence[bytes]) -> list[list[int]]:
+    def groups(self, order: list[int], tasks: Sequence[Pack]) -> list[list[int]]:
         """Several together, fewer towards the end, so that no worker waits long for another."""
         made: list[list[int]] = []
         left, n_workers = deque(order), self.n_workers
         while left:
             most, group, size = min(TOGETHER, max(1, len(left) // (ROUNDS * n_workers))), list[int](), 0
-            while left and len(group) < most and (not group or size + len(tasks[left[0]]) <= LARGE):
-                size += len(tasks[left[0]])
+            while left and len(group) < most and (not group or size + size_of(tasks[left[0]]) <= LARGE):
+                size += size_of(tasks[left[0]])
                 group.append(left.popleft())
             made.append(group)
         return made
@@ -118,15 +119,15 @@ class DaskPool(Pool):
                 self.share(parcel)
         sent = [self.scattered[parcel.key] for parcel in parcels]
         how = {**self.executor._kwargs, "pure": False}
-        # Dask copies bytes into its messages again and again, and has arrays beside them.
-        tasks = [np.frombuffer(task, np.uint8) for task in order.get("tasks", [order.get("task")])]
-        if len(tasks) > 1 or tasks[0].nbytes <= LARGE:
-            told = {"tasks": tasks} if "tasks" in order else {"task": tasks[0]}
-            return _Future(self.client.submit(work, order | told, *sent, **how), sent)
-        task = self._scattered(tasks[0], broadcast=False)
-        return _Future(self.client.submit(work_on, task, {**order, "task": b""}, *sent, **how), sent)
+        order = {**order, "packs": True}  # by way of the scheduler, which pickles all but lists of arrays anew
+        tasks = order.get("tasks", [order.get("task")])
+        size = size_of(tasks[0])
+        if len(tasks) > 1 or size <= LARGE:
+            return _Future(self.client.submit(work, order, *sent, **how), sent)
+        task = self._scattered(tasks[0], size, broadcast=False)
+        return _Future(self.client.submit(work_on, task, {**order, "task": []}, *sent, **how), sent)
 
 
-def work_on(task: np.ndarray, order: dict[str, Any], *sent: Any) -> dict[str, Any]:
+def work_on(task: Pack, order: dict[str, Any], *sent: Any) -> Any:
     """:func:`work` of a task that came apart from its order."""
-    return work({**order, "task": task.tobytes()}, *sent)
+    return work({**order, "task": task}, *sent)

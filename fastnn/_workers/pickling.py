@@ -1,17 +1,25 @@
-"""Pickles for workers: by value what they could not import, where cloudpickle is installed; errors name what fails."""
+"""Pickles for workers: by value what they could not import, where cloudpickle is installed; errors name what fails.
+
+A *pack* is a list: a pickle, and behind it the bytes of each large array in it, as arrays. Messages of arrays are made
+without copies by those who can (Dask), and once less by all others.
+"""
 
 from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import in_a_line
 
 PROTOCOL = 5
+APART = 2**16  # bytes of an array from which on a copy costs more than one more part of a message
+Pack = list[Any]
 
 
 def _pickler() -> ModuleType:
@@ -27,13 +35,38 @@ def _pickler() -> ModuleType:
 
 
 def dumps(what: Any, buffers: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
-    """A pickle; with ``buffers``, that is called with the content of each array in place of having it inside."""
+    """A pickle; ``buffers`` is called with the content of each array, which is inside where that gives True."""
     made: bytes = _pickler().dumps(what, protocol=PROTOCOL, buffer_callback=buffers)
     return made
 
 
-def sendable(what: str, it: Any, parts: Iterable[tuple[str, Any]]) -> bytes:
-    """A pickle of ``it``, which errors call ``what``.
+def packed(what: Any, lent: bool) -> Pack:
+    """A pack, whose arrays are those of ``what``; ``lent``, whoever unpacks it has copies, for they stay somebody's."""
+    arrays: list[np.ndarray] = []
+
+    def apart(buffer: pickle.PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes < APART:
+            return True  # it stays inside
+        arrays.append(np.frombuffer(view.toreadonly() if lent else view, np.uint8))
+        return False
+
+    return [dumps(what, apart), *arrays]
+
+
+def unpacked(pack: Sequence[Any]) -> Any:
+    """What a pack holds; its arrays can be written to."""
+    content, *arrays = pack
+    return pickle.loads(content, buffers=[array if array.flags.writeable else array.copy() for array in arrays])
+
+
+def size_of(pack: Sequence[Any]) -> int:
+    """Bytes of a pack."""
+    return sum(len(part) for part in pack)
+
+
+def sendable(what: str, it: Any, parts: Iterable[tuple[str, Any]]) -> Pack:
+    """A pack of ``it``, which errors call ``what``; its arrays are lent.
 
     Raises
     ------
@@ -42,7 +75,7 @@ def sendable(what: str, it: Any, parts: Iterable[tuple[str, Any]]) -> bytes:
         cannot be pickled alone.
     """
     try:
-        return dumps(it)
+        return packed(it, lent=True)
     except Exception as error:  # whatever a class of the user's raises
         name, cause = what, error
         for label, part in parts:

@@ -14,6 +14,7 @@ from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._workers.parcel import Parcel
+from fastnn._workers.pickling import Pack
 from fastnn._workers.worker import work
 
 BESIDE = "n_threads are threads of this process, and executor has workers of its own; leave one out"
@@ -75,7 +76,7 @@ class Pool:
     def distrust(self, future: Any) -> None:
         """Have the data of a task that was cancelled for gone."""
 
-    def groups(self, order: list[int], tasks: Sequence[bytes]) -> list[list[int]]:
+    def groups(self, order: list[int], tasks: Sequence[Pack]) -> list[list[int]]:
         """Which tasks are submitted together, in an order: each alone where that costs little."""
         return [[i] for i in order]
 

@@ -27,8 +27,8 @@ from fastnn._base import interrupts
 from fastnn._base.reprs import in_a_line
 from fastnn._base.threads import alone
 from fastnn._version import __version__
-from fastnn._workers.parcel import mapped, unpacked
-from fastnn._workers.pickling import dumps
+from fastnn._workers.parcel import contents, mapped
+from fastnn._workers.pickling import dumps, packed, unpacked
 from fastnn.errors import BackendError
 
 PAUSE = 0.2  # seconds between looks at the files of callers
@@ -101,23 +101,28 @@ class _House:
 _house = _House()
 
 
-def work(order: dict[str, Any], *sent: Any) -> dict[str, Any]:
+def work(order: dict[str, Any], *sent: Any) -> Any:
     """Do a task; never raises.
 
     Parameters
     ----------
-    order : ``version``, ``asked`` and ``backends`` as of :func:`needs`; ``task``, a pickle of a function and its
-        arguments, or ``tasks``, several; ``parcels``, key and path of each; ``flag``, the caller's file.
+    order : ``version``, ``asked`` and ``backends`` as of :func:`needs`; ``task``, a pack of a function and its
+        arguments, or ``tasks``, several; ``parcels``, key and path of each; ``flag``, the caller's file;
+        ``packs``, True for an answer that is a pack.
     sent : the bytes of each parcel, where they do not come as a file.
 
     Returns
     -------
-    ``kind`` : ``"done"`` with ``made``, a pickle; ``"failed"`` with ``error``, a pickle, and ``trace``; ``"unfit"``
+    ``kind`` : ``"done"`` with ``made``, a pack; ``"failed"`` with ``error``, a pickle, and ``trace``; ``"unfit"``
     with ``why``; ``"missing"``: the parcels must be sent; ``"off"``: it was interrupted. Also ``seconds``, ``where``.
     Of several tasks ``"several"``, with ``answers``; ``"later"`` is that of a task which others left no time for.
     """
-    if "tasks" not in order:
-        return _alone(order, sent)
+    answer = _together(order, sent) if "tasks" in order else _alone(order, sent)
+    return packed(answer, lent=False) if order.get("packs") else answer
+
+
+def _together(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
+    """Do tasks one after the other, as many as there is time for."""
     began, is_seen, answers = time.perf_counter(), os.path.exists(order["flag"]), list[dict[str, Any]]()
     for task in order["tasks"]:
         is_late = answers and time.perf_counter() - began > SLICE
@@ -150,9 +155,9 @@ def _answer(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
                 memory = came if isinstance(came, np.ndarray) else _house.find(key, path, order["flag"], came)
                 if memory is None:
                     return {"kind": "missing"}
-                shared.append(_loaded(unpacked, memory))
-            function, arguments = _loaded(pickle.loads, order["task"])
-            return {"kind": "done", "made": dumps(function(*shared, *arguments))}
+                shared.append(_loaded(contents, memory))
+            function, arguments = _loaded(unpacked, order["task"])
+            return {"kind": "done", "made": packed(function(*shared, *arguments), lent=False)}
     except KeyboardInterrupt:
         return {"kind": "off"}
     except Exception as error:

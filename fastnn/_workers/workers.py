@@ -21,6 +21,7 @@ from fastnn._version import __version__
 from fastnn._workers import pools
 from fastnn._workers.folder import Folder
 from fastnn._workers.parcel import Parcel
+from fastnn._workers.pickling import Pack, unpacked
 from fastnn._workers.progress import Tally, in_words
 from fastnn._workers.threads import PAUSE
 from fastnn._workers.worker import needs
@@ -92,7 +93,7 @@ class Workers:
     def run(
         self,
         parcels: Sequence[Parcel],
-        tasks: Sequence[bytes],
+        tasks: Sequence[Pack],
         ended: Callable[[int, Any], BaseException | None],
         backends: Iterable[str | None],
         verbose: int = 0,
@@ -103,7 +104,7 @@ class Workers:
 
         Parameters
         ----------
-        tasks : pickles of a function and a tuple; it is called with what the parcels hold, and then with these.
+        tasks : packs of a function and a tuple; it is called with what the parcels hold, and then with these.
         ended : called with the number and the result of each that is done, in this thread, as they end; gives an error
             where the result is one.
         backends : that the tasks train with, None for the usual one.
@@ -128,7 +129,7 @@ class _Run:
 
     workers: Workers
     parcels: Sequence[Parcel]
-    tasks: Sequence[bytes]
+    tasks: Sequence[Pack]
     ended: Callable[[int, Any], BaseException | None]
     needs: dict[str, Any]
     tally: Tally
@@ -226,7 +227,7 @@ class _Run:
         else:
             self.breaks = 0
             with interrupts.whole():
-                error = self.ended(i, pickle.loads(answer["made"]))
+                error = self.ended(i, unpacked(answer["made"]))
                 self.done.add(i)
             self.tally.ended(i, answer["seconds"])
             if error is not None:

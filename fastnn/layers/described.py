@@ -119,6 +119,8 @@ class Described(Common):
         """What a copy takes along: the description, without weights, calls and a name that a model chose."""
         stored = {f.name: getattr(self, f.name) for f in fields(self)}
         own = {"_dtype": self._dtype, "_trainable": self._trainable, "_batch_rows": self._batch_rows}
+        if "_has_right_types" in vars(self):  # the copy's description is the same
+            own["_has_right_types"] = True
         return {**stored, "name": self.given_name, **own}
 
     def config(self) -> dict[str, Any]:

@@ -25,11 +25,12 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 
 def settle(layer: Described, /, **settled: Any) -> None:
     """Give a frozen layer these values, and its other arguments the objects that their names stand for."""
-    for field in fields(layer):
-        if field.name in settled:
-            object.__setattr__(layer, field.name, settled[field.name])
-        elif (make := _kind(field.name)) is not None:
-            object.__setattr__(layer, field.name, make(getattr(layer, field.name)))
+    kind: Any = type(layer)
+    for name, make in _kinds(kind):
+        if name in settled:
+            object.__setattr__(layer, name, settled[name])
+        elif make is not None:
+            object.__setattr__(layer, name, make(getattr(layer, name)))
 
 
 def _seed(came: Any) -> int | None:
@@ -38,6 +39,12 @@ def _seed(came: Any) -> int | None:
 
 def _input_shape(came: Any) -> Shape | None:
     return None if came is None else check_shape("input_shape", came, may_be_open=True)
+
+
+@functools.lru_cache(maxsize=256)
+def _kinds(kind: Any) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    """The arguments of a class of layers, and what settles each."""
+    return [(field.name, _kind(field.name)) for field in fields(kind)]
 
 
 @functools.cache

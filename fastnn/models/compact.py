@@ -20,10 +20,16 @@ def is_alone(layout: Layout) -> bool:
     return at == layout.n_params
 
 
+def parts(layout: Layout, vector: np.ndarray) -> list[np.ndarray]:
+    """The parameters' parts of a vector, each as a view."""
+    return [vector[variable.offset : variable.offset + variable.size] for variable in layout.variables]
+
+
 def gathered(layout: Layout, rows: np.ndarray) -> np.ndarray:
-    """The part of rows ``(n, n_params)`` that belongs to the parameters, as if the model stood alone."""
+    """The part of rows ``(n, n_params)`` that belongs to the parameters, as if the model stood alone, where it does
+    the rows themselves."""
     if is_alone(layout):
-        return rows.copy()
+        return rows
     size = sum(padded(variable.size) for variable in layout.variables)
     made, at = np.zeros((len(rows), size), rows.dtype), 0
     for variable in layout.variables:

@@ -27,9 +27,9 @@ class Copying(Network):
         return copy.deepcopy(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but what is made anew: graph, store, plans."""
+        """Everything but what is made anew: graph, store, plans; arrays are the model's own, which a copy copies."""
         kept = {name: value for name, value in vars(self).items() if name not in MADE_ANEW}
-        state = {name: value for name, value in vars(self._state).items() if name != "holder"}
+        state = {name: value for name, value in vars(self._state).items() if name not in ("holder", "slots")}
         return {**kept, "structure": self._structure_to_copy(), "state": state, **self._numbers_to_copy()}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ class Copying(Network):
         if self._layout is None:
             return {"weights": None, "slots": None}
         slots = self._state.slots
-        return {"weights": self.get_weights(), "slots": None if slots is None else compact.gathered(self.layout, slots)}
+        return {"weights": self._views(), "slots": None if slots is None else compact.gathered(self.layout, slots)}
 
     def _structure_to_copy(self) -> Any:
         """Items with the names they have here, and how they call each other."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn._engine import exclusive
 from fastnn._engine.prepare import Arguments
 from fastnn._kernels.contract import Rows
-from fastnn._workers.pickling import check_plain, sendable
+from fastnn._workers.pickling import Pack, check_plain, sendable
 from fastnn._workers.worker import failed
 from fastnn._workers.workers import Workers, failure_of
 from fastnn.callbacks import Callback, History
@@ -69,8 +69,8 @@ def fit_elsewhere(
 
 
 def sent(arguments: Arguments) -> Arguments:
-    """Arguments with callbacks that can be sent; ``TypeError`` that names one that cannot."""
-    return replace(arguments, callbacks=[_to_send(callback) for callback in arguments.callbacks])
+    """Arguments for fits elsewhere, with callbacks that can be sent; ``TypeError`` that names one that cannot."""
+    return replace(arguments, callbacks=[_to_send(callback) for callback in arguments.callbacks], elsewhere=True)
 
 
 def _to_send(callback: Callback) -> Callback:
@@ -85,7 +85,7 @@ def _to_send(callback: Callback) -> Callback:
     return made
 
 
-def _task(i: int, model: Model, group: int) -> bytes:
+def _task(i: int, model: Model, group: int) -> Pack:
     """What a worker gets to train a model."""
     history, model.history = model.history, None
     carried = [list(layer.carried) for layer in model.layout.layers if layer.carries]
@@ -113,7 +113,7 @@ def trained(
     model.state.states = None
     optimizer = model.optimizer
     with exclusive.training(model.store):
-        fit = model.prepared(groups[group], replace(arguments, backend=backends[i]))
+        fit = model.prepared(groups[group], replace(arguments, backend=backends[i], elsewhere=False))
         failure = None
         try:
             fit()
@@ -123,10 +123,10 @@ def trained(
 
 
 def changed(model: Model, has_other_optimizer: bool) -> dict[str, Any]:
-    """All that ``fit`` changes of a model, and what callbacks may."""
+    """All that ``fit`` changes of a model, and what callbacks may; its arrays are the model's own."""
     state, layout = model.state, model.layout
     return {
-        "weights": model.get_weights(),
+        "weights": compact.parts(layout, state.params),
         "slots": None if state.slots is None else compact.gathered(layout, state.slots),
         "counters": {name: getattr(state, name) for name in COUNTERS},
         "optimizer": state.optimizer,
@@ -148,7 +148,8 @@ def _flagged(model: Model) -> list[Item]:
 def take_over(model: Model, found: dict[str, Any]) -> None:
     """Have what a fit elsewhere has changed, in the objects that are there."""
     state = model.state
-    model.set_weights(found["weights"])
+    for mine, came in zip(compact.parts(model.layout, state.params), found["weights"], strict=True):
+        mine[...] = came
     for name, value in found["counters"].items():
         setattr(state, name, value)
     if found["is_other"]:

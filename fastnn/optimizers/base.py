@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -36,6 +37,12 @@ _ONLY_DEFAULT = {
     "loss_scale_factor": (None, "float32 and float64 need no scaling of the loss"),
     "gradient_accumulation_steps": (None, "give fit a larger batch_size, which takes no more memory"),
 }
+
+
+@cache
+def _settable(kind: Any) -> frozenset[str]:
+    """What can be set on optimisers of a class."""
+    return frozenset({"name", *(f.name for f in fields(kind))})
 
 
 @dataclass(repr=False)
@@ -117,7 +124,8 @@ class Optimizer:
         refuse_subclass(cls, "an optimizer", "the compiled kernels could not run it; choose one of fastnn.optimizers")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in {"name", *(f.name for f in fields(self))}:
+        kind: Any = type(self)
+        if name not in _settable(kind):
             raise self._unknown(name)
         super().__setattr__(name, value)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from fastnn.tables.target import Classes, Target
 from fastnn.tabular.balancing import fold_scales
 from fastnn.tabular.best import Best, row_errors
 from fastnn.tabular.greedy import row_losses
+from fastnn.tabular.limits import Beside, Turn
 from fastnn.tabular.networks import network, prepare
 from fastnn.tabular.relevance import scale_by_relevance
 from fastnn.tabular.settings import Settings
@@ -130,6 +131,7 @@ class Bag:
     blocks : how many numbers each column is encoded as, where columns count by what they tell of the target.
     searching : whether a network that diverges has lost and the others go on, else its error is raised.
     team : who trains them in place of threads that end with the call, see :mod:`fastnn.tabular.team`.
+    beside : what the last network took beside its updates.
     """
 
     rows: Rows
@@ -140,6 +142,7 @@ class Bag:
     blocks: tuple[int, ...] = ()
     searching: bool = False  # a network that diverges has lost, and the others go on
     team: Team | Threads | None = None
+    beside: Beside = field(default_factory=Beside)
 
     def train(
         self,
@@ -184,8 +187,7 @@ class Bag:
 
         Where there are not all epochs, each member has the same part of its own.
         """
-        rounds = -(-len(members) // min(n_threads, len(members)))
-        began = time.monotonic()
+        began, rounds = time.monotonic(), -(-len(members) // min(n_threads, len(members)))
         a_unit = self._seconds_a_row(members[0]) / self._work(members[0])
         each = SPARE * (deadline - time.monotonic()) / rounds - (time.monotonic() - began) / 2
         full = sum(self._work(m) * _passes(m) * m.settings.epochs for m in members) / len(members)
@@ -218,28 +220,25 @@ class Bag:
 
     def train_one(self, members: Sequence[Member], i: int, n_threads: int, deadline: float | None, tell: Any) -> None:
         """Train one; a limit that is over leaves out all but the first."""
-        limit = None
+        turn = Turn(self.beside)
         if deadline is not None:
+            if i and not turn.fits(deadline):
+                return
             rounds = -(-(len(members) - i) // n_threads)
             own = self._work(members[i]) * len(members[i:]) / sum(map(self._work, members[i:]))
-            limit = max(1e-3, (deadline - time.monotonic()) * min(1.0, max(1.0, own) / rounds))
-            if not i and members[i].settings.epochs == 1:
-                limit = None  # there is a network with an epoch, however short the time
-            if i and deadline <= time.monotonic():
-                return
-        began = time.monotonic()
+            if i or members[i].settings.epochs > 1:  # there is a network with an epoch, however short the time
+                turn.end = turn.began + (deadline - turn.began) * min(1.0, max(1.0, own) / rounds)
         try:
-            self._fit(members[i], limit)
+            self._fit(members[i], turn)
         except DivergenceError:
             if not self.searching:
                 raise
-        members[i].seconds = time.monotonic() - began
+        members[i].seconds = turn.over()
         if tell:
             tell(members[i])
 
-    def _fit(self, member: Member, limit: float | None) -> None:
-        learned, held = self.rows.take(member.learns), self.rows.take(member.held)
-        settings = member.settings
+    def _fit(self, member: Member, turn: Turn) -> None:
+        learned, held, settings = self.rows.take(member.learns), self.rows.take(member.held), member.settings
         scales = scale_by_relevance(self.blocks, isinstance(self.target, Classes), learned, held)
         steps = settings.epochs * math.ceil(len(learned) / settings.batch_size)
         model = network(settings, self.rows.widths, self.n_ids, self.target, member.seed)
@@ -255,10 +254,11 @@ class Bag:
                 epochs=settings.epochs,
                 sample_weight=learned.weights,
                 callbacks=[best] if len(held) else [],
-                time_limit=limit,
+                time_limit=turn.limit(),
                 verbose=0,
             )
         finally:
+            turn.updated()
             self._keep(member, best, held, scales)
 
     def _keep(self, member: Member, best: Best, held: Rows, scales: np.ndarray | None) -> None:

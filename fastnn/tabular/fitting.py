@@ -20,6 +20,7 @@ from fastnn.tabular.calibrating import soften
 from fastnn.tabular.choices import Choice, Preset, choose
 from fastnn.tabular.folds import folds
 from fastnn.tabular.joining import joined
+from fastnn.tabular.limits import left_of
 from fastnn.tabular.networks import ends
 from fastnn.tabular.search import Search, TableFolds
 from fastnn.tabular.team import check as check_team
@@ -145,9 +146,7 @@ def fit_table(table: Table, column: Column, name: str, options: Options = Option
     """
     began = time.monotonic()
     ready = make_ready(table, column, name, options)
-    if options.time_limit is not None:
-        options = replace(options, time_limit=max(1e-3, options.time_limit - (time.monotonic() - began)))
-    return train(ready, options)
+    return train(ready, replace(options, time_limit=left_of(options.time_limit, began)))
 
 
 def make_ready(table: Table, column: Column, name: str, options: Options) -> Ready:

@@ -6,6 +6,7 @@ table in memory are.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,6 +31,7 @@ from fastnn.tabular.calibrating import soften
 from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import Options
 from fastnn.tabular.joining import joined
+from fastnn.tabular.limits import left_of
 from fastnn.tabular.networks import ends
 from fastnn.tabular.search import Search, Tell
 from fastnn.tabular.streamed import MOST_HELD, FoldRows, ScaledEncoder, StreamBag, StreamedRows
@@ -108,7 +110,7 @@ class StreamFolds:
         return targets_of(cast("StreamedRows", self.bag.rows).tables, [self.part(i) for i in range(len(self.pairs))])
 
 
-Train = Callable[[StreamBag, StreamFolds], tuple[list[Member], bool]]
+Train = Callable[[StreamBag, StreamFolds, float | None], tuple[list[Member], bool]]  # the last: seconds that are left
 
 
 def fit_stream(
@@ -131,15 +133,15 @@ def fit_stream(
     tell : None, or a function of each member that is done.
     """
 
-    def train(bag: StreamBag, folds: StreamFolds) -> tuple[list[Member], bool]:
+    def train(bag: StreamBag, folds: StreamFolds, left: float | None) -> tuple[list[Member], bool]:
         plain = []
         for i in range(choice.n_members):
             fold = i % choice.n_folds
             plain.append(Member(choice.settings, options.seed + i, *folds.rows(fold), fold=fold))
         if not choice.candidates:
-            return bag.train(plain, options.time_limit, tell)
+            return bag.train(plain, left, tell)
         search = Search(replace(bag, searching=True), choice, folds, options.seed)
-        return search.run(plain, options.time_limit, tell)
+        return search.run(plain, left, tell)
 
     return _fitted(tables, learned, choice, options, class_weights, train)
 
@@ -158,11 +160,11 @@ def tune_stream(
     choice = planned(choice, plan)
     found: list[Trial] = []
 
-    def train(bag: StreamBag, folds: StreamFolds) -> tuple[list[Member], bool]:
+    def train(bag: StreamBag, folds: StreamFolds, left: float | None) -> tuple[list[Member], bool]:
         search = Search(replace(bag, searching=True), choice, folds, options.seed)
         source = cast("StreamedRows", bag.rows).tables
         told = repr((source.marks, source.rows.tolist())).encode()
-        halving, members = halved(search, options, plan, [told], say)
+        halving, members = halved(search, replace(options, time_limit=left), plan, [told], say)
         found.extend(halving.table())
         return members, halving.interrupted
 
@@ -173,6 +175,7 @@ def tune_stream(
 def _fitted(
     tables: Tables, learned: Learned, choice: Choice, options: Options, class_weights: np.ndarray | None, train: Train
 ) -> StreamFitted:
+    began = time.monotonic()
     features, target = learned.encoding.features, learned.encoding.row_target
     assert isinstance(features, TableFeatures)
     rows, scales = _rows(tables, learned, choice, class_weights)
@@ -188,7 +191,7 @@ def _fitted(
             scores_all=options.n_folds is not None,
         )
         folds = StreamFolds(bag, pairs, class_weights)
-        members, interrupted = train(bag, folds)
+        members, interrupted = train(bag, folds, left_of(options.time_limit, began))
     told = [member for member in members if member.output is not None]
     if isinstance(target, Classes) and told:
         soften(members, [folds.y[member.fold] for member in told])

@@ -27,6 +27,7 @@ from fastnn.tables.features import TableFeatures
 from fastnn.tabular.bag import Bag, Measure, Member, Rows, part_of
 from fastnn.tabular.best import Best, row_errors
 from fastnn.tabular.greedy import row_losses
+from fastnn.tabular.limits import Turn
 from fastnn.tabular.networks import network, prepare
 
 MOST_HELD, MOST_HELD_BYTES = 100_000, 2**27  # rows of a fold in memory, and bytes of them as they are encoded
@@ -99,7 +100,7 @@ class StreamBag(Bag):
 
     scores_all: bool = False
 
-    def _fit(self, member: Member, limit: float | None) -> None:
+    def _fit(self, member: Member, turn: Turn) -> None:
         rows, settings = cast("StreamedRows", self.rows), member.settings
         learns, held = (cast("FoldRows", each) for each in (member.learns, member.held))
         stream = rows.stream(learns.part, settings.batch_size, member.seed)
@@ -115,10 +116,11 @@ class StreamBag(Bag):
                 stream,
                 epochs=settings.epochs,
                 callbacks=[best] if known else [],
-                time_limit=limit,
+                time_limit=turn.limit(),
                 verbose=0,
             )
         finally:
+            turn.updated()
             self._keep_streamed(member, best, known)
 
     def _said(self, measure: Measure, model: Model, known: Rows | None) -> float:

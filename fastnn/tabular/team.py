@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn._workers import pools
 from fastnn._workers.parcel import Parcel
-from fastnn._workers.pickling import dumps
+from fastnn._workers.pickling import packed
 from fastnn._workers.threads import side_by_side
 from fastnn._workers.workers import Workers
 
@@ -80,7 +80,7 @@ class Team:
         """
         parts = self.workers.share((list(members), bag.searching, self.n, _ends_at(deadline)))
         try:
-            tasks = [dumps((trained, (i,))) for i in range(len(members))]
+            tasks = [packed((trained, (i,)), lent=True) for i in range(len(members))]
 
             def ended(i: int, found: dict[str, Any]) -> None:
                 vars(members[i]).update(found)

@@ -20,6 +20,7 @@ from fastnn.tabular.bag import Bag, Member, Rows
 from fastnn.tabular.choices import Choice
 from fastnn.tabular.fitting import FEWEST_ROWS, Fitted, Options, Ready, as_fitted, make_ready, place_of
 from fastnn.tabular.halving import Halving
+from fastnn.tabular.limits import left_of
 from fastnn.tabular.samplers import SamplerName, sampler
 from fastnn.tabular.search import TO_TRAIN, Search, TableFolds
 from fastnn.tabular.team import team_of
@@ -127,8 +128,7 @@ def tune(
     if (task or choose_task(column)[0]) == "regress":
         column = as_numbers(column) or column
     ready = make_ready(table, column, target, options)
-    if time_limit is not None:
-        options = replace(options, time_limit=max(1e-3, time_limit - (time.monotonic() - began)))
+    options = replace(options, time_limit=left_of(time_limit, began))
     return tune_ready(ready, options, plan, print if verbose else _silent)
 
 

@@ -33,6 +33,14 @@ def test_words_of_a_range_equal_the_words_drawn_one_by_one():
         np.testing.assert_array_equal(random.words(77, 3, 2**33 + 9, first, count), whole[first : first + count])
 
 
+def test_words_drawn_in_several_goes_are_those_of_their_counters():
+    border = 4 * random._SIDE_BY_SIDE
+    drawn = random.words(9, 4, 3, 2, 2 * border + 7)
+    for first in (2, border - 5, border, 2 * border - 1, 2 * border + 1):
+        np.testing.assert_array_equal(random.words(9, 4, 3, first, 8), drawn[first - 2 : first + 6])
+    np.testing.assert_array_equal(random.philox(9, (border // 4, 4, 3, 0)), drawn[border - 2 : border + 2])
+
+
 def test_words_beyond_four_billion_elements_are_those_of_the_counter():
     first = 2**33 + 5
     expected = random.philox(5, (first // 4, 2, 7, 0))[first % 4]

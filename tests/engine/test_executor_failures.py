@@ -180,9 +180,9 @@ def test_a_worker_that_would_train_otherwise_is_refused_by_name(kind, rng):
 def test_what_a_worker_cannot_load_is_named(rng):
     class Forgetful(Inline):
         def submit(self, function, order, *sent):
-            return super().submit(
-                function, {**order, "task": order["task"].replace(b"fastnn.models", b"fastnn.modelz")}
-            )
+            pickled, *arrays = order["task"]
+            task = [pickled.replace(b"fastnn.models", b"fastnn.modelz"), *arrays]
+            return super().submit(function, {**order, "task": task}, *sent)
 
     models = models_of(2)
     with pytest.raises(ImportError, match=r"modelz.*modules that workers can import") as caught:

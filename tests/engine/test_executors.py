@@ -215,13 +215,14 @@ def test_a_model_that_diverges_is_as_here_and_the_others_are_trained(rng):
 
 def test_data_go_once_and_as_a_message_where_the_file_cannot_be_seen(rng, monkeypatch):
     from fastnn._workers import worker
+    from fastnn._workers.pickling import size_of
 
     x, y = regression(rng, n=3000, n_in=4)
     away, here = ([model_of(name=None, seed=s) for s in range(3)] for _ in range(2))
     seen = Inline()
     fastnn.fit_many(away, x, y, executor=seen, validation_split=0.5)
     assert all(not sent for _, *sent in seen.orders)
-    assert all(len(order["task"]) < x.nbytes / 4 for order, *_ in seen.orders)
+    assert all(size_of(order["task"]) < x.nbytes / 4 for order, *_ in seen.orders)
     blind = Inline()
     monkeypatch.setattr(worker, "mapped", lambda path, key: None)
     monkeypatch.setattr(worker._house, "held", {})

@@ -20,7 +20,7 @@ from models import model_of, regression
 import fastnn
 from fastnn._workers import dask as daskpool
 from fastnn._workers import worker
-from fastnn._workers.pickling import dumps
+from fastnn._workers.pickling import packed
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 pytestmark = [pytest.mark.dask, pytest.mark.filterwarnings("default")]
@@ -91,15 +91,15 @@ def test_tasks_are_sent_together_and_fewer_of_them_towards_the_end():
 
     pool = Pool(None, None)
     order = list(range(64))[::-1]
-    groups = pool.groups(order, [b"."] * 64)
+    groups = pool.groups(order, [[b"."]] * 64)
     assert [i for group in groups for i in group] == order
     sizes = [len(group) for group in groups]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] == daskpool.TOGETHER
     assert sizes[-4:] == [1] * 4
     assert len(groups) < 20
-    assert pool.groups([0, 1], [b"."] * 2) == [[0], [1]]
-    large = [b"." * (daskpool.LARGE // 2)] * 64
+    assert pool.groups([0, 1], [[b"."]] * 2) == [[0], [1]]
+    large = [[b"", b"." * (daskpool.LARGE // 2)]] * 64
     assert max(map(len, pool.groups(order, large))) == 2  # what is large goes to its worker by itself
     assert pool.groups([], []) == []
 
@@ -173,7 +173,7 @@ def test_what_was_lost_together_is_trained_alone(data, monkeypatch, error):
 def test_of_tasks_together_none_begins_when_nobody_waits_any_more(tmp_path):
     flag = tmp_path / "flag"
     flag.touch()
-    tasks = [dumps((len, ("abc",))), dumps((os.unlink, (str(flag),))), dumps((len, ("abc",)))]
+    tasks = [packed(each, lent=True) for each in ((len, ("abc",)), (os.unlink, (str(flag),)), (len, ("abc",)))]
     order = {**worker.needs([None]), "tasks": tasks, "flag": str(flag), "parcels": []}
     assert [each["kind"] for each in worker.work(order)["answers"]] == ["done", "done", "off"]
     elsewhere = {**order, "tasks": [tasks[0]] * 3}  # where the caller's file cannot be seen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -226,3 +228,20 @@ def test_estimators_stop_after_the_same_epoch(monkeypatch):
         found.append((model.n_iter_, model.loss_curve_, [w.tobytes() for w in model.coefs_]))
     assert found[0] == found[1]
     assert found[0][0] < 60
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "norm"])
+@pytest.mark.parametrize("widths", [SMALL, LARGE])
+def test_fits_one_after_the_other_work_in_the_same_memory_with_the_bits_of_fresh_memory(widths, optimizer):
+    data, model = drawn(widths), network(widths, optimizer=optimizer)
+    other, rooms = copy.deepcopy(model), []
+    for shards in (12, 12, None, 12, 5, None):
+        for each in (model, other):
+            told = {} if shards is None else {"distribution": DataParallel(shards=shards)}
+            each.fit(*data, batch_size=32, epochs=2, verbose=0, **told)
+        rooms.append({id(memory.grads) for _, pool in model._plans.entries.values() for memory in pool})
+        assert model.state.params.tobytes() == other.state.params.tobytes()
+        assert model.state.slots.tobytes() == other.state.slots.tobytes()
+        other = copy.deepcopy(other)  # which has no memory yet
+    assert rooms[0] == rooms[1] != set()
+    assert len(rooms[-1]) <= len(model._plans.entries)

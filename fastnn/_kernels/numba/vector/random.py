@@ -16,7 +16,7 @@ from fastnn._kernels.numba.vector.turns import sine_cosine
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 MULTIPLY_0, MULTIPLY_1 = random._MULTIPLY
 normal_pair = compiled(normal.normal_pair, exact_small_kernel, sine_cosine=sine_cosine)
-WEYL_0, WEYL_1 = (np.uint64(word) for word in random._WEYL)
+WEYL_0, WEYL_1 = random._WEYL
 
 
 @kernel
