@@ -5,7 +5,7 @@
 #include "vec.h"
 
 /* Exchanges lanes i | h of a with lanes i of b, for all i without bit h. */
-INLINE void exchange(vf *a, vf *b, const int h) {
+ALWAYS_INLINE void exchange(vf *a, vf *b, const int h) {
     vf low = *a, high = *b;
 #ifdef __clang__
     for (int i = 0; i < LANES; i++) {
@@ -26,7 +26,7 @@ INLINE void exchange(vf *a, vf *b, const int h) {
 }
 
 /* Rows of LANES numbers become columns. */
-INLINE void transpose_registers(vf row[LANES]) {
+ALWAYS_INLINE void transpose_registers(vf row[LANES]) {
 #pragma GCC unroll 4
     for (int h = LANES / 2; h; h /= 2)
 #pragma GCC unroll 16
@@ -63,8 +63,8 @@ static void transpose_edge(int rows, int columns, const real *in, int64_t in_row
     }
 }
 
-INLINE void transpose_by_squares(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out,
-                                 int64_t out_row) {
+ALWAYS_INLINE void transpose_by_squares(int64_t rows, int64_t columns, const real *in, int64_t in_row, real *out,
+                                        int64_t out_row) {
     const int follow = rows < LANES && out_row == rows; /* one after the other */
     const int64_t spilling = follow ? columns - (LANES + rows - 1) / rows + 1 : 0;
     for (int64_t i = 0; i < rows; i += LANES)
