@@ -29,12 +29,6 @@ def say(text: str) -> None:
     print(text, file=screens.stream(), flush=True)
 
 
-def check_verbose(came: Any) -> None:
-    """``ValueError`` for what is no ``verbose``."""
-    if came not in ("auto", 0, 1, 2):
-        raise ValueError(f'verbose must be "auto", 0, 1 or 2, got {came!r}')
-
-
 class Progress:
     """Told how far a fit of ``epochs`` from ``first`` has come; decides what to show.
 
