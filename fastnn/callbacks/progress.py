@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fastnn._base.types import Verbose
 from fastnn.callbacks import screens
 
 PATIENCE = 1.0  # seconds before a bar appears by itself
@@ -35,7 +36,7 @@ class Progress:
     ``steps`` and ``rows`` of an epoch are None as long as nobody knows them (see :meth:`learn`).
     """
 
-    def __init__(self, verbose: Any, epochs: int, steps: int | None, rows: int | None, first: int = 0):
+    def __init__(self, verbose: Verbose, epochs: int, steps: int | None, rows: int | None, first: int = 0):
         auto = verbose == "auto"
         self.verbose = int(screens.watched()) if auto else int(verbose)
         self.hidden_until = PATIENCE if auto else 0.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
 from fastnn._base.timeseries import parted
-from fastnn._base.types import Verbose
+from fastnn._base.types import StrPath, Verbose
 from fastnn._engine import convert, exclusive
 from fastnn._engine.data import check_given
 from fastnn._engine.pace import check_pace
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastnn._engine.prepare import Arguments
     from fastnn._engine.stop import Stop
     from fastnn.models.checkpoints import Found, Request
+    from fastnn.models.distributing import Distributed
     from fastnn.models.single import Single
 
 
@@ -83,10 +84,10 @@ class Fitting(Evaluating):
         validation_freq: int | Sequence[int] = 1,
         time_limit: float | None = None,
         backend: str | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         checkpoint_every: int | str = "1 epoch",
         resume: bool | str = "auto",
-        distribution: Any = None,
+        distribution: Distributed | None = None,
         **unknown: Any,
     ) -> History:
         """Train.
