@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base import job
-from fastnn._base.arguments import integer, number, shown
+from fastnn._base.arguments import integer, number
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
 from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
+from fastnn._engine.pace import ALL, BATCH_SIZE, Pace, check_verbose, checked_steps
 from fastnn._engine.streams import Stream
 from fastnn._engine.trainer import Choose, RowsTrainer, Trainer
 from fastnn._kernels.contract import Rows
 from fastnn.callbacks import Callback, Logs, ProgressBar
 from fastnn.callbacks import check as check_callbacks
-from fastnn.callbacks.progress import Progress, check_verbose
+from fastnn.callbacks.progress import Progress
 
 if TYPE_CHECKING:
     from fastnn._base.types import Verbose
@@ -33,58 +34,6 @@ if TYPE_CHECKING:
     from fastnn._engine.saving import Saving
     from fastnn._engine.stop import Stop
     from fastnn._plan.layout import Layout
-
-BATCH_SIZE = 32  # where none is given, as in Keras
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How long epochs and their validations are; made by :func:`check_pace`.
-
-    Attributes
-    ----------
-    steps_per_epoch, validation_steps : batches; None for all there are.
-    validation_batch_size : None for that of training.
-    validation_freq : every so many epochs, or a list of epochs from 1.
-    """
-
-    steps_per_epoch: int | None = None
-    validation_steps: int | None = None
-    validation_batch_size: int | None = None
-    validation_freq: int | tuple[int, ...] = 1
-
-    def validates(self, epoch: int) -> bool:
-        """Whether an epoch, from 1, is followed by a validation."""
-        freq = self.validation_freq
-        return epoch % freq == 0 if isinstance(freq, int) else epoch in freq
-
-
-def check_pace(
-    steps_per_epoch: Any = None,
-    validation_steps: Any = None,
-    validation_batch_size: Any = None,
-    validation_freq: Any = 1,
-) -> Pace:
-    """As ``fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
-    if isinstance(validation_freq, list | tuple):
-        freq: Any = tuple(integer("an epoch of validation_freq", one, low=1) for one in validation_freq)
-    elif isinstance(validation_freq, bool) or not hasattr(validation_freq, "__index__"):
-        raise TypeError(
-            f"validation_freq must be a whole number, or a list of epochs from 1, got {shown(validation_freq)}"
-        )
-    else:
-        freq = integer("validation_freq", validation_freq, low=1)
-    return Pace(
-        checked_steps("steps_per_epoch", steps_per_epoch),
-        checked_steps("validation_steps", validation_steps),
-        checked_steps("validation_batch_size", validation_batch_size),
-        freq,
-    )
-
-
-def checked_steps(name: str, came: Any) -> int | None:
-    """A number of batches or rows, or None."""
-    return None if came is None else integer(name, came, low=1)
 
 
 @dataclass(frozen=True)
@@ -99,7 +48,7 @@ class Arguments:
     shuffle: bool
     time_limit: float | None
     backend: str | None
-    pace: Pace = Pace()
+    pace: Pace = ALL
     usual_rows: int = BATCH_SIZE  # of a batch without batch_size
     saving: Saving | None = None
     marked: dict[str, Any] | None = None  # where another fit stood, from which this one goes on
@@ -121,7 +70,7 @@ def check_arguments(
     initial_epoch: Any,
     time_limit: Any,
     backend: str | None,
-    pace: Pace = Pace(),
+    pace: Pace = ALL,
 ) -> Arguments:
     """As ``fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
     epochs, initial_epoch = integer("epochs", epochs, low=0), integer("initial_epoch", initial_epoch, low=0)

@@ -142,12 +142,12 @@ class CSVLogger(Callback):
         self.columns: list[str] = []
         self.there = False
 
-    def get_state(self) -> Any:
+    def get_state(self) -> dict[str, Any]:
         """The columns, and how long the file is."""
         size = os.path.getsize(self.filename) if os.path.isfile(self.filename) else 0
         return {"columns": self.columns, "there": self.there, "size": size}
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: dict[str, Any]) -> None:
         """Take back the rows behind those of the checkpoint, which come anew."""
         length = os.path.getsize(self.filename) if os.path.isfile(self.filename) else 0
         if length > state["size"]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 from fastnn import metrics
 from fastnn._base.arguments import integer, number
 from fastnn.callbacks.base import Callback, Logs
@@ -132,7 +134,7 @@ class EarlyStopping(Monitor):
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = integer("start_from_epoch", start_from_epoch, low=0)
         self.wait = self.stopped_epoch = self.best_epoch = 0
-        self.best_weights: Any = None
+        self.best_weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fastnn._base.types import Verbose
 from fastnn.callbacks import screens
 
 PATIENCE = 1.0  # seconds before a bar appears by itself
@@ -29,19 +30,13 @@ def say(text: str) -> None:
     print(text, file=screens.stream(), flush=True)
 
 
-def check_verbose(came: Any) -> None:
-    """``ValueError`` for what is no ``verbose``."""
-    if came not in ("auto", 0, 1, 2):
-        raise ValueError(f'verbose must be "auto", 0, 1 or 2, got {came!r}')
-
-
 class Progress:
     """Told how far a fit of ``epochs`` from ``first`` has come; decides what to show.
 
     ``steps`` and ``rows`` of an epoch are None as long as nobody knows them (see :meth:`learn`).
     """
 
-    def __init__(self, verbose: Any, epochs: int, steps: int | None, rows: int | None, first: int = 0):
+    def __init__(self, verbose: Verbose, epochs: int, steps: int | None, rows: int | None, first: int = 0):
         auto = verbose == "auto"
         self.verbose = int(screens.watched()) if auto else int(verbose)
         self.hidden_until = PATIENCE if auto else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from fastnn.models.fitting import Fitting
 
 
-def checked(distribution: Any) -> Distribution:
+class Distributed(Protocol):
+    """What ``fit`` takes, which is a :class:`fastnn.distributed.DataParallel`."""
+
+    @property
+    def distribution(self) -> Distribution: ...
+
+
+def checked(distribution: Distributed) -> Distribution:
     """What ``fit`` was given; ``TypeError`` for something else."""
     found = getattr(distribution, "distribution", None)
     if not isinstance(found, Distribution):

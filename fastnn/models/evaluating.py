@@ -16,11 +16,10 @@ from fastnn._engine import inference
 from fastnn._engine.convert import MAX_SAMPLES
 from fastnn._engine.data import Given, check_given, make_rows
 from fastnn._engine.listeners import SILENT, Listeners
-from fastnn._engine.prepare import BATCH_SIZE, checked_steps
+from fastnn._engine.pace import BATCH_SIZE, check_verbose, checked_steps
 from fastnn.callbacks import Logs
 from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.base import CallbacksLike
-from fastnn.callbacks.progress import check_verbose
 from fastnn.models import batches
 from fastnn.models.predicting import Predicting
 

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
 from fastnn._base.timeseries import parted
-from fastnn._base.types import Verbose
+from fastnn._base.types import StrPath, Verbose
 from fastnn._engine import convert, exclusive
 from fastnn._engine.data import check_given
-from fastnn._engine.prepare import check_arguments, check_pace, fitting_batch_size, make_trainer, prepare
+from fastnn._engine.pace import check_pace
 from fastnn._plan.plan import Plan
 from fastnn.callbacks import History
 from fastnn.callbacks.base import CallbacksLike
 from fastnn.models import batches
 from fastnn.models.evaluating import Evaluating
-from fastnn.models.single import Single
 
 if TYPE_CHECKING:
     from fastnn._engine.fit import Fit
     from fastnn._engine.prepare import Arguments
     from fastnn._engine.stop import Stop
     from fastnn.models.checkpoints import Found, Request
+    from fastnn.models.distributing import Distributed
+    from fastnn.models.single import Single
 
 
 def _requested(callbacks: Any, checkpoint: Any, checkpoint_every: Any, resume: Any) -> Request | None:
@@ -58,6 +59,8 @@ class Fitting(Evaluating):
     @property
     def _single(self) -> Single:
         if self._singles is None:
+            from fastnn.models.single import Single
+
             self._singles = Single()
         return self._singles
 
@@ -81,10 +84,10 @@ class Fitting(Evaluating):
         validation_freq: int | Sequence[int] = 1,
         time_limit: float | None = None,
         backend: str | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         checkpoint_every: int | str = "1 epoch",
         resume: bool | str = "auto",
-        distribution: Any = None,
+        distribution: Distributed | None = None,
         **unknown: Any,
     ) -> History:
         """Train.
@@ -150,6 +153,8 @@ class Fitting(Evaluating):
         ``on_resume(epoch, batch)`` (from 0) is told it instead. :func:`fastnn.load` reads the file as a model with the
         weights of that moment.
         """
+        from fastnn._engine.prepare import check_arguments
+
         if unknown:
             refuse_for(Fitting.fit, unknown)
         x, y = parted(x, y)
@@ -204,6 +209,8 @@ class Fitting(Evaluating):
 
     def prepared(self, data: batches.Data, arguments: Arguments, stop: Stop | None = None) -> Fit:
         """The fit on rows that are checked, or a stream, and on what validates; ready to be called."""
+        from fastnn._engine.prepare import fitting_batch_size, make_trainer, prepare
+
         trainee, (training, validation) = self.trainee, data
         arguments = replace(arguments, usual_rows=self.batch_rows)
         size = fitting_batch_size(trainee, training, arguments)

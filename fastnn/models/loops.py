@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,19 +12,20 @@ from fastnn import _kernels
 from fastnn._base.arguments import flag, number, shown
 from fastnn._base.timeseries import parted
 from fastnn._engine import convert, exclusive, inference
-from fastnn._engine.blend import blend_of
 from fastnn._engine.data import Given, split_rows
-from fastnn._engine.gradients import Gradients
 from fastnn._engine.listeners import SILENT
 from fastnn._plan.memory import Moved
 from fastnn._plan.plan import Plan
 from fastnn.models import changing
-from fastnn.models.prepared import Prepared
 from fastnn.models.trainable import Trainable
 from fastnn.models.values import named_values
 
 FIRST_CALL = 2**40  # where the dropout masks of calls begin, beyond those of any update
 WRT = ("weights", "inputs")
+
+if TYPE_CHECKING:
+    from fastnn._engine.gradients import Gradients
+    from fastnn.models.prepared import Prepared
 
 
 class OwnLoops(Trainable):
@@ -211,6 +212,8 @@ class OwnLoops(Trainable):
         blends = self._prepared().blends
         blend = blends.get(target)
         if blend is None or not blend.fits(self.params, target.params):
+            from fastnn._engine.blend import blend_of
+
             blend = blends[target] = blend_of(self, target)
         exclusive.check_not_elsewhere(target.store)
         blend(tau)
@@ -232,6 +235,8 @@ class OwnLoops(Trainable):
     def _predicted_once(self, x: Any, backend: str | None) -> Any:
         loops = self._loops
         if loops is None:
+            from fastnn.models.prepared import Prepared
+
             loops = self._loops = Prepared(self, backend)
         inputs = self._rows(loops, x)
         entry = loops.reading or self.prediction_entry(len(inputs[0]))
@@ -243,7 +248,7 @@ class OwnLoops(Trainable):
         rows = split_rows(compiled, given, 0.0, None)[0]
         module = self._module(loops.for_loss(compiled, by_inputs, training, len(rows))[0])
         loss, made = loops.of_loss(module, compiled, rows, by_inputs, training)
-        return loss, made if isinstance(made, Gradients) else loops.like_inputs(made)
+        return loss, loops.like_inputs(made) if isinstance(made, list) else made
 
     def _in_training(self, x: Any) -> Any:
         """Outputs as in training; each call has dropout of its own."""
@@ -255,8 +260,7 @@ class OwnLoops(Trainable):
         loops = self._prepared()
         inputs = self._rows(loops, x)
         module = self._module(loops.for_slopes(False, True, len(inputs[0]))[0])
-        self._state.calls += 1
-        loops.has_settled = True
+        self._state.calls, loops.has_settled = self._state.calls + 1, True
         return self.ends[1].join(loops.forward(module, inputs, FIRST_CALL + self._state.calls))
 
     def _prepared(self) -> Prepared:
@@ -264,6 +268,8 @@ class OwnLoops(Trainable):
         exclusive.check_not_elsewhere(self._store)
         found = self._loops
         if found is None or found.changed(self._trainable):
+            from fastnn.models.prepared import Prepared
+
             found = self._loops = Prepared(self)
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from fastnn._base.arguments import integer, lookup
@@ -165,7 +165,7 @@ class Outline(Weights):
         self,
         line_length: int | None = None,
         positions: None = None,
-        print_fn: Any = print,
+        print_fn: Callable[[str], object] | None = print,
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: None = None,

@@ -15,11 +15,10 @@ from fastnn._engine import convert, inference
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.data import check_lengths, cut
 from fastnn._engine.listeners import SILENT, Listeners
-from fastnn._engine.prepare import checked_steps
+from fastnn._engine.pace import check_verbose, checked_steps
 from fastnn._plan.compile import MAX_BLOCK, compile_plan
 from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.base import CallbacksLike
-from fastnn.callbacks.progress import check_verbose
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import batches
 from fastnn.models.loops import OwnLoops

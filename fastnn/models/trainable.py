@@ -13,8 +13,8 @@ from fastnn._base.keywords import refuse_for
 from fastnn._base.stored import check_types
 from fastnn._engine import exclusive
 from fastnn._engine.compiled import Compiled, Metrics, Trainee, sizes_of
+from fastnn._engine.pace import BATCH_SIZE
 from fastnn._engine.plans import Entry, PlanCache
-from fastnn._engine.prepare import BATCH_SIZE
 from fastnn._engine.state import attribute
 from fastnn._plan.compile import MAX_BLOCK
 from fastnn._plan.passes import last_activation

@@ -85,7 +85,7 @@ class Schedule:
         """Whether :meth:`on_epoch_end` must be called, which ends a stretch at every epoch."""
         return type(self).on_epoch_end is not Schedule.on_epoch_end
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: object) -> None:
         """Refuse ``value``, as Keras does: a schedule is replaced, not assigned."""
         raise TypeError(f"the rate follows {self!r}; replace it: optimizer.learning_rate = {value!r}")
 

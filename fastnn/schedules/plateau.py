@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -45,10 +45,10 @@ class Plateau(Schedule):
         super().__post_init__()
         self._best, self._waited = float("inf"), 0
 
-    def get_state(self) -> Any:
+    def get_state(self) -> list[float]:
         return [self._best, self._waited]
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: Sequence[float]) -> None:
         best, waited = state
         self._best, self._waited = float(best), integer("waited", waited, low=0)
 

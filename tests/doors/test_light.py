@@ -13,7 +13,7 @@ import pytest
 import fastnn
 from fastnn import _kernels
 
-MOST_BYTES = 6_600_000
+MOST_BYTES = 6_500_000
 NOT_INSTALLED = (".pyc", ".so", ".pyd", ".c", ".h", ".def", ".pyx", ".pxi", ".pxd", ".nbi", ".nbc")
 OTHERS = (  # packages that fastnn can work with, and what they are made of
     *("numba", "llvmlite", "scipy", "sklearn", "joblib", "matplotlib", "pyarrow", "pandas", "tqdm"),
@@ -34,6 +34,7 @@ UNUSED = (  # rooms and modules that a dense network on arrays does without
     *(f"fastnn.models.{name}" for name in ("instruction", "rebuilding", "resuming", "weight_files")),
     *(f"fastnn._base.{name}" for name in ("ahead", "growing", "tensor_file", "temporary", "writing")),
 )
+OF_TRAINING = tuple(f"fastnn._engine.{name}" for name in ("finite", "fit", "prepare", "standing", "trainer"))
 USED = {  # of rooms with many definitions, the modules that have those of the script; all others stay on disk
     "fastnn.layers": {"dense", "input"},
     "fastnn.metrics": {"errors"},
@@ -49,6 +50,9 @@ import numpy as np
 before = set(sys.modules)
 import fastnn
 imported = set(sys.modules) - before
+from fastnn import Sequential
+from fastnn.layers import Dense
+named = set(sys.modules) - before
 for name in json.loads(sys.argv[1]):
     x = np.zeros((64, 4), np.float32)
     model = fastnn.Sequential([fastnn.layers.Dense(2, "tanh", input_shape=(4,))], backend=name)
@@ -57,13 +61,14 @@ for name in json.loads(sys.argv[1]):
     model.evaluate(x, x[:, :2])
     model.predict(x)
     model.predictor()(x)
-print(json.dumps([sorted(imported), sorted(set(sys.modules) - before)]))
+print(json.dumps([sorted(modules) for modules in (imported, named, set(sys.modules) - before)]))
 """
 
 
 @pytest.fixture(scope="module")
-def loaded() -> tuple[list[str], list[str]]:
-    """Modules that a program has over NumPy's: after ``import fastnn``, and after training without Numba."""
+def loaded() -> tuple[list[str], list[str], list[str]]:
+    """Modules that a program has over NumPy's: after ``import fastnn``, with names for a model, and after training
+    without Numba."""
     names = [name for name in ("cython", "numpy") if _kernels.why_not(name) is None]
     command = [sys.executable, "-W", "error", "-c", SCRIPT, json.dumps(names)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -76,13 +81,19 @@ def among(modules: list[str], names: tuple[str, ...]) -> list[str]:
 
 
 def test_import_loads_no_other_package_and_nothing_slow(loaded):
-    imported, _ = loaded
+    imported, *_ = loaded
     assert [name for name in imported if name.startswith("fastnn")] == AT_ONCE
     assert not among(imported, (*OTHERS, *SLOW))
 
 
+def test_names_for_a_model_load_nothing_that_training_alone_needs(loaded):
+    _, named, after_training = loaded
+    assert not among(named, OF_TRAINING)
+    assert {*OF_TRAINING} <= {*after_training}, "no module of this name is left"
+
+
 def test_training_and_prediction_load_no_other_package(loaded):
-    _, after_training = loaded
+    *_, after_training = loaded
     if _kernels.why_not("cython") is None:
         assert "fastnn._kernels.native.native" in after_training
     assert not among(after_training, (*OTHERS, *SLOW, "fastnn._kernels.numba.backend"))
@@ -90,7 +101,7 @@ def test_training_and_prediction_load_no_other_package(loaded):
 
 def test_a_dense_network_loads_what_it_is_made_of(loaded):
     """A module that turns up here was imported at the top of another one: let the function import it that needs it."""
-    _, after_training = loaded
+    *_, after_training = loaded
     assert not among(after_training, UNUSED)
     for room, used in USED.items():
         defined = {name.removeprefix(f"{room}.") for name in after_training if name.startswith(f"{room}.")}

@@ -11,8 +11,8 @@ import fastnn
 ROOT = Path(fastnn.__file__).parent
 OWN = {"model", "layer", "plan", "memory", "node", "edge", "state", "backend"}
 HANDED_IN = {  # files, or rooms, and the names that may be anything there
-    "callbacks": {"model", "state"},  # users read whatever their model has, and keep whatever they like
-    "schedules": {"state"},  # likewise of schedules of their own
+    "callbacks": {"model"},  # users read whatever their model has
+    "schedules": {"state"},  # users keep whatever they like in schedules of their own
     "plot": {"layer", "model"},  # models of ours, and estimators of anybody's
     "interop": {"edge", "layer", "model", "node"},  # classes of libraries without types
     "utils.py": {"model"},  # plot_model, as plot

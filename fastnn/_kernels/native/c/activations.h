@@ -46,12 +46,12 @@ typedef struct {
     vf (*derivative)(vf, vf, vf);
 } activation_run;
 
-INLINE void value_part(const void *context, int64_t i, int some) {
+ALWAYS_INLINE void value_part(const void *context, int64_t i, int some) {
     const activation_run *run = context;
     vec_store(run->out + i, run->value(vec_load(run->z + i, some), run->p), some);
 }
 
-INLINE void gradient_part(const void *context, int64_t i, int some) {
+ALWAYS_INLINE void gradient_part(const void *context, int64_t i, int some) {
     const activation_run *run = context;
     vf slope = run->derivative(vec_load(run->z + i, some), vec_load(run->y + i, some), run->p);
     vec_store(run->out + i, vf_mul(vec_load(run->out + i, some), slope), some);
@@ -91,14 +91,14 @@ static activation_formula formula_of(int code) {
 }
 
 /* y = value of n numbers from i on, in whole vectors; `value` is a constant after inlining. Returns what is left. */
-INLINE int64_t whole_values(vf (*value)(vf, vf), activation_run run, int64_t n) {
+ALWAYS_INLINE int64_t whole_values(vf (*value)(vf, vf), activation_run run, int64_t n) {
     int64_t i = 0;
     run.value = value;
     for (; i + LANES <= n; i += LANES) value_part(&run, i, LANES);
     return i;
 }
 
-INLINE int64_t whole_gradients(vf (*derivative)(vf, vf, vf), activation_run run, int64_t n) {
+ALWAYS_INLINE int64_t whole_gradients(vf (*derivative)(vf, vf, vf), activation_run run, int64_t n) {
     int64_t i = 0;
     run.derivative = derivative;
     for (; i + LANES <= n; i += LANES) gradient_part(&run, i, LANES);

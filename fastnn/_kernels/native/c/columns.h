@@ -12,8 +12,8 @@
 #define NARROW 16            /* numbers in such a row at most */
 #define FEW_ROWS (LANES / 4) /* fewer are faster one by one */
 
-INLINE vf column(const real *columns, int64_t j) { return vf_load(columns + j * LANES); }
-INLINE void set_column(real *columns, int64_t j, vf a) { vf_store(columns + j * LANES, a); }
+ALWAYS_INLINE vf column(const real *columns, int64_t j) { return vf_load(columns + j * LANES); }
+ALWAYS_INLINE void set_column(real *columns, int64_t j, vf a) { vf_store(columns + j * LANES, a); }
 
 /* Columns (n, LANES) from `count` rows of n; lanes without a row are 0. */
 static void read_columns(const real *rows, int count, int64_t n, real *columns) {
@@ -26,7 +26,7 @@ static void write_columns(const real *columns, int count, int64_t n, real *rows)
 }
 
 /* Joins each lane's numbers. */
-INLINE vf fold_columns(vf (*join)(vf, vf), const real *columns, int64_t n) {
+ALWAYS_INLINE vf fold_columns(vf (*join)(vf, vf), const real *columns, int64_t n) {
     vf folded[NARROW];
     for (int64_t j = 0; j < n; j++) folded[j] = column(columns, j);
     for (int64_t half = NARROW / 2; half; half /= 2) {

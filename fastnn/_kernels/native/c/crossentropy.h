@@ -90,9 +90,9 @@ INLINE void entropy_y_slope(const void *context, int64_t i, int some) {
 }
 
 INLINE real entropy_of_shares(entropy_row *row, int64_t n) {
-    row->sum = vf_set1(vec_row_sum(entropy_y, row, n));
-    const real value = -vec_row_sum(entropy_log_part, row, n);
-    row->dot = vf_set1(vec_row_sum(entropy_share_slope, row, n));
+    row->sum = vf_set1(vec_row_sum_called(entropy_y, row, n));
+    const real value = -vec_row_sum_called(entropy_log_part, row, n);
+    row->dot = vf_set1(vec_row_sum_called(entropy_share_slope, row, n));
     vec_each(entropy_y_slope, row, n);
     return value;
 }

@@ -78,10 +78,10 @@ INLINE void focal_logits_slope(const void *context, int64_t i, int some) {
 
 INLINE real focal_of_logits(entropy_row *row, int64_t n) {
     row->largest = vf_set1(vec_row_max(entropy_y, row, n));
-    const real sum = vec_row_sum_looped(focal_exp_part, row, n), rest = vec_row_sum_looped(focal_rest_part, row, n);
+    const real sum = vec_row_sum_called(focal_exp_part, row, n), rest = vec_row_sum_called(focal_rest_part, row, n);
     row->sum = vf_set1(sum), row->others = vf_set1(sum < 2 ? rest : sum - 1);
-    const real value = vec_row_sum_looped(focal_term_part, row, n);
-    row->dot = vf_set1(vec_row_sum_looped(focal_pull_part, row, n));
+    const real value = vec_row_sum_called(focal_term_part, row, n);
+    row->dot = vf_set1(vec_row_sum_called(focal_pull_part, row, n));
     vec_each(focal_logits_slope, row, n);
     return value;
 }
@@ -105,9 +105,9 @@ INLINE vf focal_share_slope(const void *context, int64_t i, int some) {
 }
 
 INLINE real focal_of_shares(entropy_row *row, int64_t n) {
-    row->sum = vf_set1(vec_row_sum_looped(entropy_y, row, n));
-    const real value = -vec_row_sum_looped(focal_log_part, row, n);
-    row->dot = vf_set1(vec_row_sum_looped(focal_share_slope, row, n));
+    row->sum = vf_set1(vec_row_sum_called(entropy_y, row, n));
+    const real value = -vec_row_sum_called(focal_log_part, row, n);
+    row->dot = vf_set1(vec_row_sum_called(focal_share_slope, row, n));
     vec_each(entropy_y_slope, row, n);
     return value;
 }

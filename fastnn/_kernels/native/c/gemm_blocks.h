@@ -20,13 +20,13 @@ static int64_t even_block(int64_t n, int64_t most) {
 }
 
 /* Rows of n numbers with whole vectors; what is written behind them is somebody's who comes later, or nobody's. */
-INLINE void copy_spilling(const real *from, int64_t n, real *to) {
+ALWAYS_INLINE void copy_spilling(const real *from, int64_t n, real *to) {
     for (int64_t j = 0; j < n; j += LANES) vf_store(to + j, vec_load(from + j, (int)at_most(n - j, LANES)));
 }
 
 /* Asks memory for the tile of C that follows the one at (i, j) of a block (m, n): its first and last steps would wait
  * for it, since it is larger than what a core looks ahead. */
-INLINE void fetch_next(const product *g, const real *block, int64_t i, int64_t m, int64_t j, int64_t n) {
+ALWAYS_INLINE void fetch_next(const product *g, const real *block, int64_t i, int64_t m, int64_t j, int64_t n) {
     const int64_t row = i + TILE_ROWS < m ? i + TILE_ROWS : 0, column = row ? j : j + TILE_WIDTH;
     if (column >= n) return;
     for (int64_t r = row; r < at_most(row + TILE_ROWS, m); r++)

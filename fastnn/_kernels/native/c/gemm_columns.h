@@ -5,7 +5,7 @@
 #include "gemm_tile.h"
 
 /* The most rows of a tile; so many sums at least are on their way when each is of one vector. */
-INLINE int most_rows(const int vecs, const int ragged, const int from) {
+ALWAYS_INLINE int most_rows(const int vecs, const int ragged, const int from) {
     const int scattered = ragged && !(from & WORDS) ? SCATTERED_ROWS : SCATTERED_WHOLE;
     if ((from & FROM) != SCATTERED) return TILE_ROWS;
     return vecs == 1 || TILE_ROWS > scattered ? scattered : TILE_ROWS;
@@ -18,7 +18,7 @@ INLINE int most_rows(const int vecs, const int ragged, const int from) {
 
 /* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
  * wait for each other. */
-INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int from) {
+ALWAYS_INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int from) {
     const int most = most_rows(vecs, ragged, from);
     const uint32_t m = (uint32_t)g->m, tiles = (m + (uint32_t)most - 1) / (uint32_t)most;
     const uint32_t low = tiles > 1 ? m / tiles : m, high = tiles > 1 ? m % tiles : 0;
@@ -52,14 +52,15 @@ static product rows_below(const product *g, int64_t i) {
 }
 
 /* Rows of up to LANES columns from j on, as many as fill tiles of so many; returns how many were done. */
-INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int rows, const int ragged, const int from) {
+ALWAYS_INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int rows, const int ragged,
+                                const int from) {
     int64_t i = 0;
     for (; i + rows <= g->m; i += rows) tile(g, i, j, last, rows, 1, ragged, from);
     return i;
 }
 
 /* Up to LANES columns from j on. */
-INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, const int from) {
+ALWAYS_INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, const int from) {
     product rest;
     const int tall = from == STRIDED && !ragged ? STRIDED_ROWS : TALL_ROWS;
     if (from != SCATTERED && tall > TILE_ROWS && g->m >= tall) { /* scattered ones are as tall as they can be */

@@ -16,7 +16,7 @@ static int is_long_row(const product *g) {
 }
 
 /* The first columns of a C of at most FLAT_ROWS rows; returns how many were done. */
-INLINE int64_t flat_columns(const product *g, const int rows) {
+ALWAYS_INLINE int64_t flat_columns(const product *g, const int rows) {
     int64_t j = 0;
     for (; j + FLAT_VECS * LANES <= g->n; j += FLAT_VECS * LANES) tile(g, 0, j, LANES, rows, FLAT_VECS, 0, STRIDED);
     for (; j + FLAT_VECS / 2 * LANES <= g->n; j += FLAT_VECS / 2 * LANES)
@@ -29,7 +29,7 @@ static int64_t flat_two(const product *g) { return flat_columns(g, 2); }
 static int64_t flat_three(const product *g) { return flat_columns(g, 3); }
 
 /* c (width) += a[0] * b[0] + ... of so many rows of B. */
-INLINE void sum_rows_of_b(const product *g, const real *a, const real *b, int64_t width, const int rows) {
+ALWAYS_INLINE void sum_rows_of_b(const product *g, const real *a, const real *b, int64_t width, const int rows) {
     real *c = g->c;
     const real *row[ROWS_TOGETHER];
     vf number[ROWS_TOGETHER];
@@ -219,7 +219,7 @@ static void multiply_narrow(const product *g) {
 
 /* The sums of up to LANES columns of a (rows, n): rows 0, 4, 8 ..., rows 1, 5 ... apart, because one sum would wait for
  * each addition. */
-INLINE vf sum_of_columns(int64_t rows, int64_t n, const real *a, int width) {
+ALWAYS_INLINE vf sum_of_columns(int64_t rows, int64_t n, const real *a, int width) {
     vf part[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4)

@@ -26,14 +26,14 @@ typedef struct {
 } of_pairs;
 
 /* Words of first numbers, the upper halves, and second ones. */
-INLINE vf pairs_of(vf first, vf second) {
+ALWAYS_INLINE vf pairs_of(vf first, vf second) {
     static const uint16_t order[2 * LANES] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                               8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
     return (vf)_mm512_permutexvar_epi16(_mm512_loadu_si512(order), (__m512i)vi_halves(second, first));
 }
 
 /* Words of numbers that follow each other, LANES of `low` and then of `high`. */
-INLINE vf pairs_along(vf low, vf high) { return (vf)_mm512_rol_epi32((__m512i)vi_halves(low, high), 16); }
+ALWAYS_INLINE vf pairs_along(vf low, vf high) { return (vf)_mm512_rol_epi32((__m512i)vi_halves(low, high), 16); }
 
 /* to (rows / 2, n) = words of rows 2 i and 2 i + 1 of n numbers, the second of which begins `apart` behind the first
  * one and the next pair `step`; also in place. */
@@ -74,7 +74,7 @@ static void pack_across(const of_pairs *m, int64_t i, int64_t first_k, int64_t k
 }
 
 /* The first n of numbers that follow each other, and `none` behind them. */
-INLINE vf load_or(const real *p, int64_t n, real none) {
+ALWAYS_INLINE vf load_or(const real *p, int64_t n, real none) {
     if (n >= LANES) return vf_load(p);
     return n <= 0 ? vf_set1(none) : vf_select(vm_first((int)n), vf_load_n(p, (int)n), vf_set1(none));
 }

@@ -75,8 +75,8 @@ enum { NOTHING, AHEAD, ANYWHERE };
 
 static int64_t rounded_up(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
 
-INLINE vf load_part(const real *p, int ragged, int n) { return ragged ? vf_load_n(p, n) : vf_load(p); }
-INLINE void store_part(real *p, vf a, int ragged, int n) {
+ALWAYS_INLINE vf load_part(const real *p, int ragged, int n) { return ragged ? vf_load_n(p, n) : vf_load(p); }
+ALWAYS_INLINE void store_part(real *p, vf a, int ragged, int n) {
     if (ragged)
         vf_store_n(p, a, n);
     else
@@ -92,14 +92,14 @@ enum { WORDS = 8 }; /* beside one of them: A and B are words, each two numbers o
 enum { SHARDS_KEPT = 64 }; /* sums that wait to be added: one for each bit of a number of shards */
 
 /* How many numbers of C follow the first row's vectors of a tile. */
-INLINE int64_t numbers_behind(const product *g, int64_t i, int64_t j, int vecs) {
+ALWAYS_INLINE int64_t numbers_behind(const product *g, int64_t i, int64_t j, int vecs) {
     return (g->m - i) * g->n - j - vecs * LANES;
 }
 
 /* Are all rows of a ragged tile stored with whole vectors? They spill into the next rows, which are written later,
  * since multiply_in_place goes from the last columns to the first. Masked stores of AVX2 take AMD's processors ten
  * times as long as others. */
-INLINE int all_spill(const product *g, int64_t i, int64_t j, const int rows, const int vecs) {
+ALWAYS_INLINE int all_spill(const product *g, int64_t i, int64_t j, const int rows, const int vecs) {
     return g->spills == ANYWHERE || (g->spills == AHEAD && numbers_behind(g, i, j, vecs) >= (rows - 1) * g->n);
 }
 
@@ -123,8 +123,8 @@ static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int
 }
 
 /* The same of a tile of one row, which predictions of single rows are made of: from where the sums are. */
-INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const int vecs, const int ragged,
-                      vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const int vecs, const int ragged,
+                             vf (*sum)[FLAT_VECS]) {
     real *c = g->c + i * g->c_row + j;
     const int add = g->add, whole = !ragged || last == LANES || all_spill(g, i, j, 1, vecs);
 #pragma GCC unroll 8
@@ -140,8 +140,8 @@ INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const in
  *
  * Design: whole vectors go to C; what is more to do is done by one function for all tiles, from memory, for in each of
  * them it would be most of their code. */
-INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
-                       const int ragged, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
+                              const int ragged, vf (*sum)[FLAT_VECS]) {
     if (rows == 1) {
         store_row(g, i, j, last, vecs, ragged, sum);
         return;
@@ -159,8 +159,8 @@ INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const i
 }
 
 /* sum += A @ B of a tile, for one number of k. */
-INLINE void sum_step(const product *g, const real *a, const real *b, const int64_t *row_at, int last, const int rows,
-                     const int vecs, const int ragged, const int how, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void sum_step(const product *g, const real *a, const real *b, const int64_t *row_at, int last,
+                            const int rows, const int vecs, const int ragged, const int how, vf (*sum)[FLAT_VECS]) {
     const int from = how & FROM, words = how & WORDS;
     const int64_t a_row = from == PACKED || from == SHARDED ? 1 : g->a_row;
     vf row[FLAT_VECS];
@@ -181,8 +181,8 @@ INLINE void sum_step(const product *g, const real *a, const real *b, const int64
 
 /* The same over k numbers. Shards have few: the loops of tall tiles, which are most of a product's, are unrolled. By
  * more than two the compiler mixes steps, runs out of registers and keeps sums in memory. */
-INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
-                    const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
+                           const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
     const int64_t a_column = (from & FROM) == SCATTERED ? 1 : g->a_column, b_row = g->b_row;
     const int unrolled = from == SHARDED && !ragged && vecs > 1 && rows >= TILE_ROWS - 1 ? 2 : 1;
     for (; unrolled > 1 && k >= unrolled; k -= unrolled)
@@ -193,8 +193,8 @@ INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, c
 }
 
 /* The same over all segments; rows of A begin at `row_at` of a, or at multiples of a_row. */
-INLINE void sum_tile(const product *g, const real *a, const real *b, const int64_t *row_at, int last, const int rows,
-                     const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void sum_tile(const product *g, const real *a, const real *b, const int64_t *row_at, int last,
+                            const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
     for (int64_t segment = g->parts ? g->parts->segments : 1;;) {
         sum_run(g, g->k, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--segment <= 0) return;
@@ -203,7 +203,7 @@ INLINE void sum_tile(const product *g, const real *a, const real *b, const int64
 }
 
 /* sum = kept + sum. */
-INLINE void add_kept(const vf *kept, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void add_kept(const vf *kept, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -212,7 +212,7 @@ INLINE void add_kept(const vf *kept, const int rows, const int vecs, vf (*sum)[F
 
 /* to = kept + sum; sum = 0. One after the other: on AMD's Zen 3 a store takes the place of a vf_fma, and twelve in a
  * row that of four times as many as among additions. */
-INLINE void lay_down(const vf *kept, vf *to, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void lay_down(const vf *kept, vf *to, const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -223,7 +223,7 @@ INLINE void lay_down(const vf *kept, vf *to, const int rows, const int vecs, vf 
         }
 }
 
-INLINE void set_zero(const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void set_zero(const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -232,8 +232,8 @@ INLINE void set_zero(const int rows, const int vecs, vf (*sum)[FLAT_VECS]) {
 
 /* sum = the tree of the shards' sums. Where nothing is added to a shard's sums before they are laid down -0 is, which
  * changes no number. */
-INLINE void sum_shards(const product *g, const real *a, const real *b, int last, const int rows, const int vecs,
-                       const int ragged, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void sum_shards(const product *g, const real *a, const real *b, int last, const int rows, const int vecs,
+                              const int ragged, vf (*sum)[FLAT_VECS]) {
     const fnn_shard *shard = g->parts->shards;
     vf kept[SHARDS_KEPT][MOST_TILE], (*top)[MOST_TILE] = kept, none[MOST_TILE];
     for (int i = 0; i < rows * vecs; i++) none[i] = vf_set1((real)-0.0);
@@ -252,8 +252,8 @@ INLINE void sum_shards(const product *g, const real *a, const real *b, int last,
 
 /* A tile at (i, j) of C. rows, vecs, ragged (the last vector holds only `last` numbers) and from (where A and B come
  * from) are constants after inlining. */
-INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs, const int ragged,
-                 const int from) {
+ALWAYS_INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
+                        const int ragged, const int from) {
     const int scattered = (from & FROM) == SCATTERED, dense = (from & FROM) == PACKED || from == SHARDED;
     const real *a = g->a + (scattered ? 0 : dense ? i : i * g->a_row), *b = g->b + j;
     int64_t row_at[MOST_ROWS];

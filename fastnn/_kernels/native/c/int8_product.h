@@ -40,7 +40,7 @@ static int64_t int8_together(int64_t n_in) {
 }
 
 /* The whole numbers of up to LANES inputs, each more by zero. NaN counts as 0. */
-INLINE vi int8_whole(const int8_kernel *k, const real *x, int some) {
+ALWAYS_INLINE vi int8_whole(const int8_kernel *k, const real *x, int some) {
     vf z = vf_mul(vec_load(x, some), vf_set1(k->inverse));
     z = vf_select(vf_isnan(z), vf_zero(), z);
     z = vf_max(vf_min(z, vf_set1((real)(INT8_MOST - k->zero))), vf_set1((real)-k->zero));
@@ -82,8 +82,8 @@ static __attribute__((noinline)) void int8_move(const real *from, int rows, int 
 }
 
 /* Tiles of `step` rows over all of them: the last one begins where it ends with the last row. */
-INLINE void int8_tiles(int8_at t, int64_t rows, int64_t columns, const int step, const int vecs, const int several,
-                       const int dots) {
+ALWAYS_INLINE void int8_tiles(int8_at t, int64_t rows, int64_t columns, const int step, const int vecs,
+                              const int several, const int dots) {
     const int width = vecs * INT8_SUMS;
     const uint8_t *q = t.q;
     real *z = t.z, room[INT8_SUMS_KEPT * INT8_COLUMNS];
@@ -100,7 +100,7 @@ INLINE void int8_tiles(int8_at t, int64_t rows, int64_t columns, const int step,
 }
 
 /* z of all rows and one panel. */
-INLINE void int8_panel(const int8_at *t, int64_t rows, int64_t columns, const int dots) {
+ALWAYS_INLINE void int8_panel(const int8_at *t, int64_t rows, int64_t columns, const int dots) {
     const int many = dots ? DOTS_ROWS : PLAIN_ROWS, sums = dots ? 8 / INT8_VECS : 1;
     if (rows >= many && !(many == 3 && rows == 4)) /* two tiles of two rows take less */
         int8_tiles(*t, rows, columns, many, INT8_VECS, 1, dots);
@@ -112,7 +112,7 @@ INLINE void int8_panel(const int8_at *t, int64_t rows, int64_t columns, const in
         int8_tiles(*t, rows, columns, 1, INT8_VECS, sums, dots);
 }
 
-INLINE void int8_product_by(const int8_kernel *k, const uint8_t *q, int64_t rows, real *z, const int dots) {
+ALWAYS_INLINE void int8_product_by(const int8_kernel *k, const uint8_t *q, int64_t rows, real *z, const int dots) {
     const int64_t row = int8_row(k->n_in), many = dots ? DOTS_ROWS : PLAIN_ROWS;
     int8_columns made;
     int8_at t = {.pitch = int8_pitch(k->n_in),

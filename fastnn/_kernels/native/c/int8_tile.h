@@ -15,13 +15,13 @@
 typedef uint8_t bytes_of_vector __attribute__((vector_size(LANES)));
 
 /* The low bytes of a vector. */
-INLINE void vec_store_low(vi whole, uint8_t *q) {
+ALWAYS_INLINE void vec_store_low(vi whole, uint8_t *q) {
     const bytes_of_vector bytes = __builtin_convertvector(whole, bytes_of_vector);
     memcpy(q, &bytes, LANES);
 }
 
 /* The low bytes of four vectors. */
-INLINE void vec_store_bytes(const vi *whole, uint8_t *q) {
+ALWAYS_INLINE void vec_store_bytes(const vi *whole, uint8_t *q) {
     UNROLL for (int v = 0; v < 4; v++)
         vec_store_low(whole[v], q + v * LANES);
 }
@@ -70,8 +70,8 @@ typedef struct {
 
 #ifdef FNN_DOTS
 /* Four numbers of rows of q times so many vectors of w. */
-INLINE void int8_dots(const uint8_t *q, int64_t pitch, const int8_t *w, int64_t panel, const int rows, const int vecs,
-                      vq (*sum)[INT8_PANELS * INT8_VECS]) {
+ALWAYS_INLINE void int8_dots(const uint8_t *q, int64_t pitch, const int8_t *w, int64_t panel, const int rows,
+                             const int vecs, vq (*sum)[INT8_PANELS * INT8_VECS]) {
     vq weights[INT8_PANELS * INT8_VECS];
     UNROLL for (int v = 0; v < vecs; v++)
         weights[v] = vq_load((const int32_t *)(w + v / INT8_VECS * panel + v % INT8_VECS * INT8_SUMS * 4));
@@ -84,7 +84,7 @@ INLINE void int8_dots(const uint8_t *q, int64_t pitch, const int8_t *w, int64_t 
 #endif
 
 /* Many rows fetch what the next panels are of, bit by bit; a single one what comes in its own, if that is far. */
-INLINE void int8_fetch(const int8_at *t, int64_t p, const int rows) {
+ALWAYS_INLINE void int8_fetch(const int8_at *t, int64_t p, const int rows) {
     const int8_t *next = t->next + p / INT8_DEEP * t->ahead;
     if (rows == DOTS_ROWS)
         __builtin_prefetch(next);
@@ -93,8 +93,8 @@ INLINE void int8_fetch(const int8_at *t, int64_t p, const int rows) {
 }
 
 /* Eight numbers of rows of q times so many vectors of w; the last four go to `other`, which may be `sum`. */
-INLINE void int8_step(const int8_at *t, int64_t p, const int rows, const int vecs, const int dots,
-                      vq (*sum)[INT8_PANELS * INT8_VECS], vq (*other)[INT8_PANELS * INT8_VECS]) {
+ALWAYS_INLINE void int8_step(const int8_at *t, int64_t p, const int rows, const int vecs, const int dots,
+                             vq (*sum)[INT8_PANELS * INT8_VECS], vq (*other)[INT8_PANELS * INT8_VECS]) {
     const uint8_t *q = t->q + p;
     const int8_t *w = t->w + p * INT8_WIDE;
     const int64_t panel = t->row * INT8_WIDE;
@@ -115,7 +115,7 @@ INLINE void int8_step(const int8_at *t, int64_t p, const int rows, const int vec
 }
 
 /* Sums of LANES columns as real numbers. */
-INLINE vf int8_real(const int32_t *sums, const int8_at *t, int c) {
+ALWAYS_INLINE vf int8_real(const int32_t *sums, const int8_at *t, int c) {
     typedef int32_t sums_of_vector __attribute__((vector_size(4 * LANES)));
     sums_of_vector whole;
     memcpy(&whole, sums + c, sizeof whole);
@@ -125,7 +125,7 @@ INLINE vf int8_real(const int32_t *sums, const int8_at *t, int c) {
 
 /* z of a tile. With `several` sums of each number, which are added at the end, none waits for the one before: those of
  * a row follow each other by `rows`. */
-INLINE void int8_tile(const int8_at *t, const int rows, const int vecs, const int several, const int dots) {
+ALWAYS_INLINE void int8_tile(const int8_at *t, const int rows, const int vecs, const int several, const int dots) {
     vq sum[INT8_SUMS_KEPT][INT8_PANELS * INT8_VECS];
     UNROLL for (int r = 0; r < rows * several; r++) {
         UNROLL for (int v = 0; v < vecs; v++)

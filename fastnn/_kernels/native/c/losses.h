@@ -217,6 +217,8 @@ static double entropies_of_logits(const loss_rows *rows, int64_t begin, int64_t 
 /* Losses along rows that few networks have. */
 static RARE double rowwise_rare(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
     switch (loss->code) {
+    case FNN_CATEGORICAL_CROSSENTROPY:
+    case FNN_SPARSE_CATEGORICAL_CROSSENTROPY: return rowwise(entropy_of_shares, rows, begin, end, scale, 0, 0);
     case FNN_CATEGORICAL_FOCAL_CROSSENTROPY:
     case FNN_SPARSE_CATEGORICAL_FOCAL_CROSSENTROPY: return rowwise(focal_of_shares, rows, begin, end, scale, 0, 0);
     case FNN_CATEGORICAL_FOCAL_CROSSENTROPY_LOGITS:
@@ -235,8 +237,6 @@ static RARE double rowwise_rare(const fnn_loss *loss, const loss_rows *rows, int
 static double run_loss(const fnn_loss *loss, const loss_rows *rows, int64_t begin, int64_t end, real scale) {
     if (elementwise_losses[loss->code].formula) return elementwise(loss, rows, begin, end, scale);
     switch (loss->code) {
-    case FNN_CATEGORICAL_CROSSENTROPY:
-    case FNN_SPARSE_CATEGORICAL_CROSSENTROPY: return rowwise(entropy_of_shares, rows, begin, end, scale, 0, 0);
     case FNN_CATEGORICAL_CROSSENTROPY_LOGITS:
     case FNN_SPARSE_CATEGORICAL_CROSSENTROPY_LOGITS:
         return entropies_of_logits(rows, begin, end, scale, loss->fused == FNN_SOFTMAX);

@@ -102,8 +102,8 @@ typedef struct {
     int64_t stride;
 } update_place;
 
-INLINE void update_part(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, update_place at, const vf *c, int64_t i,
-                        int some) {
+ALWAYS_INLINE void update_part(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, update_place at, const vf *c,
+                               int64_t i, int some) {
     vf s[MAX_SLOTS];
     UNROLL for (int k = 0; k < n_slots; k++)
         s[k] = vec_load(at.slots + k * at.stride + i, some);
@@ -115,8 +115,8 @@ INLINE void update_part(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, up
 
 /* Parameters [begin, end) with gradients g, the first for begin. Not by vec_each: GCC 12 keeps a context with an array
  * of vectors in memory and calls its formula. */
-INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, const fnn_model *model, const real *g,
-                        const double *scalars, int64_t begin, int64_t end) {
+ALWAYS_INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, const fnn_model *model,
+                               const real *g, const double *scalars, int64_t begin, int64_t end) {
     const update_place at = {.w = (real *)model->params + begin,
                              .slots = (real *)model->slots + begin,
                              .g = g,
@@ -184,7 +184,7 @@ typedef struct {
     vf bound;
 } clip_run;
 
-INLINE void clip_part(const void *context, int64_t i, int some) {
+ALWAYS_INLINE void clip_part(const void *context, int64_t i, int some) {
     const clip_run *run = context;
     vf low = vf_min(run->bound, vec_load(run->numbers + i, some));
     vec_store(run->numbers + i, vf_max(vf_neg(run->bound), low), some);

@@ -31,8 +31,8 @@ INLINE void hinge_slope(const void *context, int64_t i, int some) {
 
 INLINE real categorical_hinge(entropy_row *row, int64_t n) {
     row->largest = vf_set1(vec_row_max(hinge_wrong, row, n));
-    row->sum = vf_set1(vec_row_sum_looped(hinge_tie, row, n));
-    const real lack = row->largest[0] - vec_row_sum_looped(row_target_y, row, n) + 1;
+    row->sum = vf_set1(vec_row_sum_called(hinge_tie, row, n));
+    const real lack = row->largest[0] - vec_row_sum_called(row_target_y, row, n) + 1;
     if (lack <= 0) row->factor = vf_zero();
     vec_each(hinge_slope, row, n);
     return lack <= 0 ? 0 : lack; /* NaN stays */
@@ -65,9 +65,9 @@ INLINE void cosine_slope(const void *context, int64_t i, int some) {
 
 INLINE real cosine_similarity(entropy_row *row, int64_t n) {
     vf least = vf_set1(CLIP);
-    row->largest = vf_max(least, vf_sqrt(vf_set1(vec_row_sum_looped(row_target_square, row, n))));
-    row->sum = vf_max(least, vf_sqrt(vf_set1(vec_row_sum_looped(row_y_square, row, n))));
-    vf similarity = vf_set1(vec_row_sum_looped(cosine_part, row, n));
+    row->largest = vf_max(least, vf_sqrt(vf_set1(vec_row_sum_called(row_target_square, row, n))));
+    row->sum = vf_max(least, vf_sqrt(vf_set1(vec_row_sum_called(row_y_square, row, n))));
+    vf similarity = vf_set1(vec_row_sum_called(cosine_part, row, n));
     row->dot = vf_select(vf_gt(row->sum, least), similarity, vf_zero());
     vec_each(cosine_slope, row, n);
     return -similarity[0];

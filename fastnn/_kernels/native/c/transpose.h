@@ -5,7 +5,7 @@
 #include "vec.h"
 
 /* Exchanges lanes i | h of a with lanes i of b, for all i without bit h. */
-INLINE void exchange(vf *a, vf *b, const int h) {
+ALWAYS_INLINE void exchange(vf *a, vf *b, const int h) {
     vf low = *a, high = *b;
 #ifdef __clang__
     for (int i = 0; i < LANES; i++) {
@@ -26,7 +26,7 @@ INLINE void exchange(vf *a, vf *b, const int h) {
 }
 
 /* Even lanes of a and of b, one after the other, and odd ones. */
-INLINE void split_pairs(vf *a, vf *b) {
+ALWAYS_INLINE void split_pairs(vf *a, vf *b) {
     vf even = *a, odd = *b;
 #ifdef __clang__
     for (int i = 0; i < LANES; i++) {
@@ -44,7 +44,7 @@ INLINE void split_pairs(vf *a, vf *b) {
 }
 
 /* Every `many` rows of `many` numbers, a power of 2 that vectors hold, become columns. */
-INLINE void transpose_registers(vf *row, const int many) {
+ALWAYS_INLINE void transpose_registers(vf *row, const int many) {
 #pragma GCC unroll 4
     for (int h = many / 2; h; h /= 2)
 #pragma GCC unroll 16
@@ -64,8 +64,8 @@ static void transpose_square(const real *in, int64_t in_row, real *out, int64_t 
 /* A square with fewer rows or columns; rows are at most `many`, which is LANES or half of it. The first `spilling` of
  * the columns are stored with whole vectors, because what stands behind them is written later: masked stores of AVX2
  * take AMD's processors ten times as long as others. */
-INLINE void transpose_part(int rows, int columns, const real *in, int64_t in_row, real *out, int64_t out_row,
-                           int64_t spilling, const int many) {
+ALWAYS_INLINE void transpose_part(int rows, int columns, const real *in, int64_t in_row, real *out, int64_t out_row,
+                                  int64_t spilling, const int many) {
     vf row[LANES];
 #pragma GCC unroll 16
     for (int i = 0; i < many; i++)

@@ -19,7 +19,12 @@
 
 #include <stdint.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#ifdef __OPTIMIZE_SIZE__
+#define INLINE static inline /* by the compiler's choice: what takes the time of most networks is ALWAYS_INLINE */
+#else
+#define INLINE ALWAYS_INLINE
+#endif
 #define RARE __attribute__((noinline, cold)) /* compiled for size */
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")

@@ -22,7 +22,7 @@ static inline vq vq_four(const uint8_t *x) {
 
 /* sum[j] + eight products: x[i] * w[4 * j + i], and x[4 + i] * w[next + 4 * j + i], for i of 0 to 3. Numbers of x are 0
  * to 127, and the bound of sums of four in _ops/int8.py keeps those in 16 bits from saturating. */
-INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
+ALWAYS_INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
     const vq first = _mm256_maddubs_epi16(vq_four(x), _mm256_loadu_si256((const __m256i *)w)),
              second = _mm256_maddubs_epi16(vq_four(x + 4), _mm256_loadu_si256((const __m256i *)(w + next)));
     return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(first, second), _mm256_set1_epi16(1)));
@@ -31,14 +31,14 @@ INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
 /* sum[j] + x[i] * w[4 * j + i] for i of 0 to 3, where the processor has FNN_DOTS. */
 #ifndef FNN_F64
 #define FNN_DOTS FNN_AVX_VNNI
-INLINE vq vq_dots(vq sum, vq four, vq w) {
+ALWAYS_INLINE vq vq_dots(vq sum, vq four, vq w) {
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(four), "x"(w));
     return sum;
 }
 #endif
 
 /* The low bytes of four vectors of numbers from 0 to 255. */
-INLINE void vq_store_bytes(const vi *whole, uint8_t *q) {
+ALWAYS_INLINE void vq_store_bytes(const vi *whole, uint8_t *q) {
 #if VEC_BYTES == 32 && REAL_BYTES == 4
     const vq halves = _mm256_packs_epi32((vq)whole[0], (vq)whole[1]),
              others = _mm256_packs_epi32((vq)whole[2], (vq)whole[3]);

@@ -21,7 +21,7 @@ static inline vq vq_four(const uint8_t *x) {
 }
 
 /* As in vec_int8_avx2.h. */
-INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
+ALWAYS_INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
     const vq first = _mm512_maddubs_epi16(vq_four(x), _mm512_loadu_si512(w)),
              second = _mm512_maddubs_epi16(vq_four(x + 4), _mm512_loadu_si512(w + next));
     return _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_add_epi16(first, second), _mm512_set1_epi16(1)));
@@ -29,13 +29,13 @@ INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
 
 /* sum[j] + x[i] * w[4 * j + i] for i of 0 to 3, where the processor has FNN_DOTS. */
 #define FNN_DOTS FNN_AVX512_VNNI
-INLINE vq vq_dots(vq sum, vq four, vq w) {
+ALWAYS_INLINE vq vq_dots(vq sum, vq four, vq w) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(four), "v"(w));
     return sum;
 }
 
 /* The low bytes of four vectors of numbers from 0 to 255. */
-INLINE void vq_store_bytes(const vi *whole, uint8_t *q) {
+ALWAYS_INLINE void vq_store_bytes(const vi *whole, uint8_t *q) {
     UNROLL for (int v = 0; v < 4; v++)
         _mm_storeu_si128((__m128i *)(q + v * LANES), _mm512_cvtepi32_epi8((__m512i)whole[v]));
 }

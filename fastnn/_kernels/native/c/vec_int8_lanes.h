@@ -13,7 +13,7 @@ static inline vq vq_add(vq a, vq b) { return a + b; }
 static inline void vq_store(int32_t *p, vq a) { *(vq_anywhere *)p = a; }
 
 /* sum[j] + eight products: x[i] * w[4 * j + i], and x[4 + i] * w[next + 4 * j + i], for i of 0 to 3. */
-INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
+ALWAYS_INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
     UNROLL for (int i = 0; i < 4; i++) {
         const vq first = {w[i], w[4 + i], w[8 + i], w[12 + i]};
         const vq second = {w[next + i], w[next + 4 + i], w[next + 8 + i], w[next + 12 + i]};
@@ -22,6 +22,6 @@ INLINE vq vq_products(vq sum, const uint8_t *x, const int8_t *w, int next) {
     return sum;
 }
 
-INLINE void vq_store_bytes(const vi *whole, uint8_t *q) { vec_store_bytes(whole, q); }
+ALWAYS_INLINE void vq_store_bytes(const vi *whole, uint8_t *q) { vec_store_bytes(whole, q); }
 
 #endif

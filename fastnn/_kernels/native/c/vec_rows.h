@@ -16,23 +16,23 @@ static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* `some` numbers, 1 to LANES; a plain load or store where the compiler knows that it is LANES. */
-INLINE vf vec_load(const real *p, int some) { return some == LANES ? vf_load(p) : vf_load_n(p, some); }
+ALWAYS_INLINE vf vec_load(const real *p, int some) { return some == LANES ? vf_load(p) : vf_load_n(p, some); }
 
-INLINE void vec_store(real *p, vf a, int some) {
+ALWAYS_INLINE void vec_store(real *p, vf a, int some) {
     if (some == LANES)
         vf_store(p, a);
     else
         vf_store_n(p, a, some);
 }
 
-INLINE void copy_row(const real *from, int64_t n, real *to) {
+ALWAYS_INLINE void copy_row(const real *from, int64_t n, real *to) {
     int64_t j = 0;
     for (; j <= n - LANES; j += LANES) vf_store(to + j, vf_load(from + j));
     if (j < n) vf_store_n(to + j, vf_load_n(from + j, (int)(n - j)), (int)(n - j));
 }
 
 /* Calls body(context, i, some) over 0 <= i < n in steps of LANES. */
-INLINE void vec_each(void (*body)(const void *, int64_t, int), const void *context, int64_t n) {
+ALWAYS_INLINE void vec_each(void (*body)(const void *, int64_t, int), const void *context, int64_t n) {
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) body(context, i, LANES);
     if (i < n) body(context, i, (int)(n - i));
@@ -108,6 +108,16 @@ INLINE real vec_row_sum(vf (*term)(const void *, int64_t, int), const void *cont
 INLINE real vec_row_max(vf (*term)(const void *, int64_t, int), const void *context, int64_t n) {
     return vec_row(vf_max, -REAL_INFINITY, term, context, n);
 }
+
+/* The same, for what few networks have: the term is called for each vector, where else it would stand there for each of
+ * several groups. */
+#if LOGICAL_LANES * REAL_BYTES == VEC_BYTES
+#define vec_row_sum_called vec_row_sum_looped
+#else
+static RARE real vec_row_sum_called(vf (*term)(const void *, int64_t, int), const void *context, int64_t n) {
+    return vec_row_sum_looped(term, context, n);
+}
+#endif
 
 /* Sums in double run over 16 lanes as well: lane[i % 16] += term(context, i). */
 INLINE double vec_double_sum(double (*term)(const void *, int64_t), const void *context, int64_t n) {

@@ -126,11 +126,11 @@ static void batch_norm_join(const fnn_op *op, const fnn_model *model, const fnn_
 }
 
 /* 1 / sqrt(variance + epsilon) */
-INLINE vf norm_inverse(const fnn_op *op, vf variance) {
+ALWAYS_INLINE vf norm_inverse(const fnn_op *op, vf variance) {
     return vf_div(vf_set1(1), vf_sqrt(vf_add(variance, vf_set1((real)op->numbers[0]))));
 }
 
-INLINE vf norm_gamma(const fnn_op *op, const fnn_model *model, int64_t j, int some) {
+ALWAYS_INLINE vf norm_gamma(const fnn_op *op, const fnn_model *model, int64_t j, int some) {
     return op->w < 0 ? vf_set1(1) : vec_load((const real *)model->params + op->w + j, some);
 }
 

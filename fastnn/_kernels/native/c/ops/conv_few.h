@@ -6,8 +6,8 @@
 #define MOST_NUMBERS 5 /* of a line */
 
 /* Gradients of `lines` lines of `numbers` numbers each, in `vecs` vectors of filters from j on. */
-INLINE void few_tile(const convolution *v, const real *x, const real *dz, int first, real *dw, int last,
-                     const int lines, const int numbers, const int vecs) {
+ALWAYS_INLINE void few_tile(const convolution *v, const real *x, const real *dz, int first, real *dw, int last,
+                            const int lines, const int numbers, const int vecs) {
     const windows *s = &v->s;
     const int64_t down = s->dh * v->a.row, step = s->sw * s->c, next = s->kw * v->in;
     vf sum[4][MOST_NUMBERS][2];

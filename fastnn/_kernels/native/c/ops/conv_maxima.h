@@ -39,8 +39,8 @@ typedef struct {
 } maxima_run;
 
 /* `lines` lines of `vecs` vectors of them, lines `next` apart in the sums; with `first` from zero. */
-INLINE void maxima_tile(const maxima_run *r, const real *image, int first, real *sums, int64_t next, const int lines,
-                        const int vecs) {
+ALWAYS_INLINE void maxima_tile(const maxima_run *r, const real *image, int first, real *sums, int64_t next,
+                               const int lines, const int vecs) {
     vf sum[5][MOST_VECS];
 #pragma GCC unroll 5
     for (int p = 0; p < lines; p++)
@@ -65,8 +65,8 @@ INLINE void maxima_tile(const maxima_run *r, const real *image, int first, real 
 
 #ifdef HAS_HALVES
 /* The same of at most half a vector. */
-INLINE void maxima_half_tile(const maxima_run *r, const real *image, int first, real *sums, int64_t next,
-                             const int lines) {
+ALWAYS_INLINE void maxima_half_tile(const maxima_run *r, const real *image, int first, real *sums, int64_t next,
+                                    const int lines) {
     vh sum[5];
     UNROLL for (int p = 0; p < lines; p++)
         sum[p] = first ? vh_set1(0) : vh_load(sums + p * next);

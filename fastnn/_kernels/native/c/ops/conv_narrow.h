@@ -45,8 +45,8 @@ static int has_narrow_maxima(const convolution *v, const pooling *q) {
 }
 
 /* Maxima of LANES pairs of places of two lines, and the places, the first of which is `place`; of each of n filters. */
-INLINE void maxima_of_lines(const real *upper, const real *lower, int64_t n, int64_t place, int64_t line, real *found,
-                            integer *first) {
+ALWAYS_INLINE void maxima_of_lines(const real *upper, const real *lower, int64_t n, int64_t place, int64_t line,
+                                   real *found, integer *first) {
     vi pairs = vi_set1(0);
     UNROLL for (int i = 0; i < LANES; i++)
         pairs[i] = 2 * i;

@@ -238,7 +238,8 @@ static void conv_hand_back(const convolution *v, const real *dz, const real *tur
 
 /* dx at one place of a line, channels of a group: the sum of what outputs have for it, in the order of the taps. With
  * `spills` also what stands behind the last channel may be written: it is set later. */
-INLINE void conv_gather(int64_t n, const real *from, int64_t count, int64_t jump, int add, const int spills, real *dx) {
+ALWAYS_INLINE void conv_gather(int64_t n, const real *from, int64_t count, int64_t jump, int add, const int spills,
+                               real *dx) {
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = spills ? LANES : (int)at_most(n - j, LANES);
         const real *at = from + j;

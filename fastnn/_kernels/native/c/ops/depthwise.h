@@ -24,8 +24,8 @@ static tap_range taps_inside(int64_t at, int64_t k, int64_t dilation, int64_t le
 }
 
 /* One line of taps of `count` outputs that follow each other: each reads x anew, for any stride and dilation. */
-INLINE void depthwise_taps(const windows *s, tap_range right, const real *x, const real *w, vf *sum, const int some,
-                           const int count) {
+ALWAYS_INLINE void depthwise_taps(const windows *s, tap_range right, const real *x, const real *w, vf *sum,
+                                  const int some, const int count) {
     const int64_t step = s->sw * s->c, next = s->dw * s->c;
     x += right.first * next, w += right.first * s->c;
     for (int64_t kx = right.first; kx < right.end; kx++, x += next, w += s->c) {
@@ -38,8 +38,8 @@ INLINE void depthwise_taps(const windows *s, tap_range right, const real *x, con
 /* The same of three taps beside each other: what is loaded once serves all outputs that read it, each of which still
  * has its taps in their order. Loads, of which a core does no more than products, are half as many as these. Of the
  * taps, `right` are those of the first output from its first on, and of the last one to its end. */
-INLINE void depthwise_three_taps(const windows *s, tap_range right, const real *x, const real *w, vf *sum,
-                                 const int some, const int count) {
+ALWAYS_INLINE void depthwise_three_taps(const windows *s, tap_range right, const real *x, const real *w, vf *sum,
+                                        const int some, const int count) {
     const vf first = vec_load(w, some), second = vec_load(w + s->c, some), third = vec_load(w + 2 * s->c, some);
     if (right.first == 0) sum[0] = vf_fma(vec_load(x, some), first, sum[0]);
 #pragma GCC unroll 16
@@ -54,8 +54,8 @@ INLINE void depthwise_three_taps(const windows *s, tap_range right, const real *
 
 /* `some` channels of `count` outputs that follow each other and have the same taps, three beside each other where
  * `three` says so; x is where tap (0, 0) of the first reads, which may be outside of the image. */
-INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
-                           const vf start, int add, real *z, const int some, const int count, const int three) {
+ALWAYS_INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
+                                  const vf start, int add, real *z, const int some, const int count, const int three) {
     vf sum[ACROSS];
 #pragma GCC unroll 8
     for (int q = 0; q < count; q++) sum[q] = start;
@@ -74,8 +74,8 @@ INLINE void depthwise_tile(const windows *s, tap_range down, tap_range right, co
 }
 
 /* All channels of `count` outputs: one after another, so that whole runs of the image are read. */
-INLINE void depthwise_outputs(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
-                              const real *bias, int add, real *z, const int count, const int three) {
+ALWAYS_INLINE void depthwise_outputs(const windows *s, tap_range down, tap_range right, const real *x, const real *w,
+                                     const real *bias, int add, real *z, const int count, const int three) {
     int64_t j = 0;
     if (s->h * s->w * s->c > FIRST_CACHE / REAL_BYTES) { /* vectors far from each other are not seen coming */
         const int64_t soon = ((down.end - 1) * s->dh * s->w + (s->kw - 1) * s->dw + count * s->sw) * s->c;
@@ -97,8 +97,8 @@ typedef struct {
 } products;
 
 /* `count` vectors of `some` channels from j on: the sum of a single one would wait for each of its products. */
-INLINE void depthwise_vectors(const products *p, int64_t j, const real *bias, int add, real *z, const int some,
-                              const int count) {
+ALWAYS_INLINE void depthwise_vectors(const products *p, int64_t j, const real *bias, int add, real *z, const int some,
+                                     const int count) {
     vf sum[CHANNELS];
 #pragma GCC unroll 4
     for (int v = 0; v < count; v++) sum[v] = bias ? vec_load(bias + j + v * LANES, some) : vf_zero();
@@ -215,7 +215,7 @@ typedef struct {
     int64_t n;
 } readers;
 
-INLINE readers readers_at(int64_t at, int64_t k, int64_t stride, int64_t dilation, int64_t outputs) {
+ALWAYS_INLINE readers readers_at(int64_t at, int64_t k, int64_t stride, int64_t dilation, int64_t outputs) {
     const taps t = taps_at(at, k, stride, dilation, outputs);
     return (readers){t, n_taps(&t)};
 }
@@ -263,8 +263,8 @@ static void depthwise_back(const windows *s, const real *dz, const real *w, cons
 }
 
 /* `some` channels of the gradients of lines x across taps, of one sample; with `first` from zero. */
-INLINE void depthwise_dw_tile(const windows *s, int64_t line, const real *x, const real *dz, int first, real *dw,
-                              const int some, const int lines, const int across) {
+ALWAYS_INLINE void depthwise_dw_tile(const windows *s, int64_t line, const real *x, const real *dz, int first, real *dw,
+                                     const int some, const int lines, const int across) {
     const int64_t down = s->dh * line, right = s->dw * s->c, step = s->sw * s->c, next = s->kw * s->c;
     vf sum[TAPS][TAPS];
 #pragma GCC unroll 4
@@ -291,8 +291,8 @@ INLINE void depthwise_dw_tile(const windows *s, int64_t line, const real *x, con
 #define DW_CASE(lines, across)                                                                                         \
     case 4 * (lines) + (across): depthwise_dw_tile(s, line, x, dz, first, dw, some, lines, across); break;
 
-INLINE void depthwise_dw_some(const windows *s, int64_t line, const real *x, const real *dz, int first, real *dw,
-                              const int some, int lines, int across) {
+ALWAYS_INLINE void depthwise_dw_some(const windows *s, int64_t line, const real *x, const real *dz, int first, real *dw,
+                                     const int some, int lines, int across) {
     switch (4 * lines + across) {
         DW_CASE(1, 1)
         DW_CASE(1, 2)

@@ -21,41 +21,43 @@ typedef struct {
                            number */
 } norm_row;
 
-INLINE vf row_apart(const norm_row *row, int64_t j, int some) {
+ALWAYS_INLINE vf row_apart(const norm_row *row, int64_t j, int some) {
     return vf_sub(vf_sub(vec_load(row->x + j, some), row->first), row->mean);
 }
 
-INLINE vf row_normal(const norm_row *row, int64_t j, int some) { return vf_mul(row_apart(row, j, some), row->by); }
+ALWAYS_INLINE vf row_normal(const norm_row *row, int64_t j, int some) {
+    return vf_mul(row_apart(row, j, some), row->by);
+}
 
-INLINE vf row_slope(const norm_row *row, int64_t j, int some) {
+ALWAYS_INLINE vf row_slope(const norm_row *row, int64_t j, int some) {
     const vf dy = vec_load(row->dy + j, some);
     return row->gamma ? vf_mul(dy, vec_load(row->gamma + j, some)) : dy;
 }
 
-INLINE vf row_term(const void *context, int64_t j, int some) {
+ALWAYS_INLINE vf row_term(const void *context, int64_t j, int some) {
     const norm_row *row = context;
     return vf_sub(vec_load(row->x + j, some), row->first);
 }
 
-INLINE vf row_square(const void *context, int64_t j, int some) {
+ALWAYS_INLINE vf row_square(const void *context, int64_t j, int some) {
     const vf apart = row_apart(context, j, some);
     return vf_mul(apart, apart);
 }
 
-INLINE vf slope_term(const void *context, int64_t j, int some) { return row_slope(context, j, some); }
+ALWAYS_INLINE vf slope_term(const void *context, int64_t j, int some) { return row_slope(context, j, some); }
 
-INLINE vf slope_along_term(const void *context, int64_t j, int some) {
+ALWAYS_INLINE vf slope_along_term(const void *context, int64_t j, int some) {
     return vf_mul(row_slope(context, j, some), row_normal(context, j, some));
 }
 
-INLINE void row_part(const void *context, int64_t j, int some) {
+ALWAYS_INLINE void row_part(const void *context, int64_t j, int some) {
     const norm_row *row = context;
     const vf normal = row_normal(row, j, some), shift = row->beta ? vec_load(row->beta + j, some) : vf_zero();
     vec_store(row->out + j, row->gamma ? vf_fma(normal, vec_load(row->gamma + j, some), shift) : vf_add(normal, shift),
               some);
 }
 
-INLINE void row_back(const void *context, int64_t j, int some) {
+ALWAYS_INLINE void row_back(const void *context, int64_t j, int some) {
     const norm_row *row = context;
     const vf rest = vf_fma(row_normal(row, j, some), row->along, row->shared);
     vf gradient = vf_mul(vf_sub(row_slope(row, j, some), rest), row->by);

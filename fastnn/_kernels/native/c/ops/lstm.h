@@ -14,7 +14,7 @@ typedef struct {
 } lstm_row;
 
 /* c' from the gates. */
-INLINE void lstm_state(const lstm_row *a, int64_t j, int some) {
+ALWAYS_INLINE void lstm_state(const lstm_row *a, int64_t j, int some) {
     const int64_t n = a->n;
     const real *z = a->z + j;
     const vf i = vec_load(z, some), f = vec_load(z + n, some), g = vec_load(z + 2 * n, some);
@@ -27,19 +27,19 @@ INLINE void lstm_state(const lstm_row *a, int64_t j, int some) {
 }
 
 /* h' from the gate and what the activation makes of c'. */
-INLINE void lstm_output(const lstm_row *a, const real *squashed, int64_t j, int some) {
+ALWAYS_INLINE void lstm_output(const lstm_row *a, const real *squashed, int64_t j, int some) {
     const vf value = vec_load(squashed + j, some);
     vec_store(a->h + j, vf_mul(vec_load(a->z + 3 * a->n + j, some), value), some);
     if (a->kept) vec_store(a->kept + 4 * a->n + j, value, some);
 }
 
-INLINE void set_dz(real *kept, real *dz, vf d, int some) {
+ALWAYS_INLINE void set_dz(real *kept, real *dz, vf d, int some) {
     vec_store(kept, d, some);
     vec_store(dz, d, some);
 }
 
 /* Here h and c are their gradients. */
-INLINE void lstm_slopes(const lstm_row *a, const int usual, int64_t j, int some) {
+ALWAYS_INLINE void lstm_slopes(const lstm_row *a, const int usual, int64_t j, int some) {
     const int64_t n = a->n;
     real *kept = a->kept + j, *z = a->z + j;
     const vf i = vec_load(kept, some), f = vec_load(kept + n, some), g = vec_load(kept + 2 * n, some);
@@ -56,7 +56,7 @@ INLINE void lstm_slopes(const lstm_row *a, const int usual, int64_t j, int some)
 
 /* The same where a slope is not made of what an activation gives number by number: first what goes into the
  * activations backwards, then they. The activation of c' has of_c, and c' itself is made again. */
-INLINE void lstm_output_back(const lstm_row *a, real *c, real *of_c, int64_t j, int some) {
+ALWAYS_INLINE void lstm_output_back(const lstm_row *a, real *c, real *of_c, int64_t j, int some) {
     const int64_t n = a->n;
     const real *kept = a->kept + j;
     const vf i = vec_load(kept, some), f = vec_load(kept + n, some), g = vec_load(kept + 2 * n, some);
@@ -67,7 +67,7 @@ INLINE void lstm_output_back(const lstm_row *a, real *c, real *of_c, int64_t j, 
     vec_store(a->h + j, vf_zero(), some);
 }
 
-INLINE void lstm_state_back(const lstm_row *a, const real *of_c, int64_t j, int some) {
+ALWAYS_INLINE void lstm_state_back(const lstm_row *a, const real *of_c, int64_t j, int some) {
     const int64_t n = a->n;
     const real *kept = a->kept + j;
     real *z = a->z + j;

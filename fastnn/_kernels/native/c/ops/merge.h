@@ -165,7 +165,7 @@ INLINE void give(merge_term term, const merge_input *input, const real *y, real 
     }
     for (int64_t i = 0; i < rows; i++) {
         const merge_run run = {.x = input->x + i, .y = y + i * n, .dy = dy + i * n, .seen = seen + i * n, .narrow = 1};
-        const real sum = vec_row_sum(term, &run, n);
+        const real sum = vec_row_sum_called(term, &run, n);
         if (input->dx) input->dx[i] = input->adds ? input->dx[i] + sum : sum;
     }
 }
@@ -179,8 +179,8 @@ INLINE void count_equals(const merge_input *input, const real *y, real *dy, real
     }
 }
 
-static void merge_largest_back(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t first,
-                               int64_t rows) {
+static RARE void merge_largest_back(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t first,
+                                    int64_t rows) {
     const int64_t n = op->n_out, at = first * n;
     const real *y = op_y(op, model) + at;
     real *dy = op_dy(op, model) + at, *seen = place(model, op->z) + at;

@@ -37,7 +37,7 @@ typedef struct {
     int64_t line, place, high, wide, output;
 } window;
 
-INLINE window window_at(const windows *s, int64_t oy, int64_t ox) {
+ALWAYS_INLINE window window_at(const windows *s, int64_t oy, int64_t ox) {
     const int64_t y = oy * s->sh - s->top, x = ox * s->sw - s->left;
     window t = {.line = at_least(y, 0), .place = at_least(x, 0), .output = (oy * s->ow + ox) * s->c};
     t.high = at_most(y + s->kh, s->h) - t.line, t.wide = at_most(x + s->kw, s->w) - t.place;
@@ -47,7 +47,8 @@ INLINE window window_at(const windows *s, int64_t oy, int64_t ox) {
 /* ---- forward ---- */
 
 /* `some` channels of one output, the largest number and the place of its first one. */
-INLINE void pool_tile_kept(const pooling *v, const real *x, const window *t, real *y, integer *winner, int some) {
+ALWAYS_INLINE void pool_tile_kept(const pooling *v, const real *x, const window *t, real *y, integer *winner,
+                                  int some) {
     int64_t place = t->line * v->s.w + t->place;
     vf found = vf_set1(-REAL_INFINITY), first = vf_bits(vi_set1((integer)place));
     for (int64_t ky = 0; ky < t->high; ky++, x += v->line, place += v->s.w)
@@ -62,7 +63,7 @@ INLINE void pool_tile_kept(const pooling *v, const real *x, const window *t, rea
 }
 
 /* The channels of a window, with the places of the largest numbers. */
-INLINE void pool_window_kept(const pooling *v, const real *image, const window t, real *y, integer *winner) {
+ALWAYS_INLINE void pool_window_kept(const pooling *v, const real *image, const window t, real *y, integer *winner) {
     const int64_t c = v->s.c, at = t.line * v->line + t.place * c;
     const real *x = image + at;
     if (c < LANES) {
@@ -102,8 +103,8 @@ static void pool_scatter(const pooling *v, const real *dy, const integer *winner
 }
 
 /* `some` channels of one output, or of `count` vectors of them. */
-INLINE void pool_tile(const pooling *v, const real *x, const window *t, real *y, int some, const int count,
-                      const int average) {
+ALWAYS_INLINE void pool_tile(const pooling *v, const real *x, const window *t, real *y, int some, const int count,
+                             const int average) {
     const vf divisor = vf_set1((real)(t->high * t->wide));
     vf found[POOL_ACROSS];
 #pragma GCC unroll 4
@@ -119,7 +120,7 @@ INLINE void pool_tile(const pooling *v, const real *x, const window *t, real *y,
     for (int q = 0; q < count; q++) vec_store(y + q * LANES, average ? vf_div(found[q], divisor) : found[q], some);
 }
 
-INLINE void pool_window(const pooling *v, const real *image, const window t, real *y, const int average) {
+ALWAYS_INLINE void pool_window(const pooling *v, const real *image, const window t, real *y, const int average) {
     const int64_t c = v->s.c, at = t.line * v->line + t.place * c;
     const real *x = image + at;
     real *to = y + t.output;
@@ -141,7 +142,7 @@ INLINE void pool_window(const pooling *v, const real *image, const window t, rea
 }
 
 /* One image; the taps of windows of 2 x 2, which are nearly all there are, are no loops. */
-INLINE void pool_image(const pooling *v, const real *x, real *y, const int average) {
+ALWAYS_INLINE void pool_image(const pooling *v, const real *x, real *y, const int average) {
     for (int64_t oy = 0; oy < v->s.oh; oy++)
         for (int64_t ox = 0; ox < v->s.ow; ox++) {
             window t = window_at(&v->s, oy, ox);
@@ -176,15 +177,15 @@ typedef struct {
 } pool_arrays;
 
 /* Which channels of a tap are as large as the largest. */
-INLINE vm pool_equal(const real *x, vf top, int some) {
+ALWAYS_INLINE vm pool_equal(const real *x, vf top, int some) {
     const vf number = vec_load(x, some);
     return vm_or(vf_eq(number, top), vf_isnan(number));
 }
 
 /* `some` channels of one window from number `at` of the image on. Where dx is added to, what takes nothing stays as it
  * is, lest the sign of a zero depend on who takes this way. */
-INLINE void pool_tile_back(const pooling *v, const pool_arrays *a, const window *t, int64_t at, int64_t output,
-                           int some, const int average, const int add) {
+ALWAYS_INLINE void pool_tile_back(const pooling *v, const pool_arrays *a, const window *t, int64_t at, int64_t output,
+                                  int some, const int average, const int add) {
     const vf top = average ? vf_zero() : vec_load(a->y + output, some);
     vm taken = vf_lt(vf_zero(), vf_zero());
     vf given = vec_load(a->dy + output, some);
@@ -205,7 +206,8 @@ INLINE void pool_tile_back(const pooling *v, const pool_arrays *a, const window 
 
 /* The channels of a window, fewer than lanes: each gives its number to the first tap that is as large as the largest,
  * which is the last that is found from behind. Zeros stand at all others. */
-INLINE void pool_give(const pooling *v, const pool_arrays *a, const window *t, int64_t at, int some, const int add) {
+ALWAYS_INLINE void pool_give(const pooling *v, const pool_arrays *a, const window *t, int64_t at, int some,
+                             const int add) {
     const vf top = vec_load(a->y + t->output, some);
     vf found = vf_zero(); /* bits of how far from `at` on */
     for (int64_t ky = t->high - 1; ky >= 0; ky--)
@@ -223,7 +225,8 @@ INLINE void pool_give(const pooling *v, const pool_arrays *a, const window *t, i
     }
 }
 
-INLINE void pool_window_back(const pooling *v, const pool_arrays *a, const window t, const int average, const int add) {
+ALWAYS_INLINE void pool_window_back(const pooling *v, const pool_arrays *a, const window t, const int average,
+                                    const int add) {
     const int64_t c = v->s.c, at = t.line * v->line + t.place * c;
     const int64_t last = t.place * c + (t.wide - 1) * c; /* of the line, whose later places are written later */
     const int full = last + LANES <= v->line && t.output + LANES <= v->y_size;
@@ -257,7 +260,7 @@ static void pool_clear(const pooling *v, int64_t first, int64_t end, int64_t pla
         memset(dx + y * v->line + place * v->s.c, 0, (size_t)(v->line - place * v->s.c) * sizeof(real));
 }
 
-INLINE void pool_image_back(const pooling *v, const pool_arrays *a, const int average, const int add) {
+ALWAYS_INLINE void pool_image_back(const pooling *v, const pool_arrays *a, const int average, const int add) {
     for (int64_t oy = 0; oy < v->s.oh; oy++) {
         window t = window_at(&v->s, oy, 0);
         for (int64_t ox = 0; ox < v->s.ow; ox++) {

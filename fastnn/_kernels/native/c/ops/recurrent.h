@@ -205,11 +205,11 @@ static void gate_back(const sequences *s, int64_t rows, const real *z, const rea
     fnn_activate_back((int)s->op->geometry[GATE], s->op->numbers[0], rows, s->n, z, y, d);
 }
 
-INLINE vf cell_slope(const sequences *s, vf y, const int usual) {
+ALWAYS_INLINE vf cell_slope(const sequences *s, vf y, const int usual) {
     return usual ? d_tanh(y, y, y) : slope_vector(s->op->activation, s->op->parameter, y);
 }
 
-INLINE vf gate_slope(const sequences *s, vf y, const int usual) {
+ALWAYS_INLINE vf gate_slope(const sequences *s, vf y, const int usual) {
     return usual ? d_sigmoid(y, y, y) : slope_vector((int)s->op->geometry[GATE], s->op->numbers[0], y);
 }
 
@@ -263,7 +263,7 @@ static int64_t going_on(const sequences *s, int64_t step) {
         if (j_ < (n)) piece(__VA_ARGS__, j_, (int)((n) - j_));                                                         \
     } while (0)
 
-INLINE void multiply_row(const real *a, const real *b, int64_t n, real *to) {
+ALWAYS_INLINE void multiply_row(const real *a, const real *b, int64_t n, real *to) {
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);
         vec_store(to + j, vf_mul(vec_load(a + j, some), vec_load(b + j, some)), some);

@@ -73,7 +73,8 @@ static void take_state(const sequences *s, const real *kept, int64_t begin, int6
 
 /* Sums of `vecs` vectors of columns, each in the order of the rows: of several at once, since additions wait for each
  * other. */
-INLINE void sum_vectors(const real *dz, int64_t stride, int64_t rows, int add, real *sums, const int vecs, int some) {
+ALWAYS_INLINE void sum_vectors(const real *dz, int64_t stride, int64_t rows, int add, real *sums, const int vecs,
+                               int some) {
     vf sum[BIAS_VECS];
     UNROLL for (int v = 0; v < vecs; v++)
         sum[v] = vf_zero();

@@ -6,7 +6,8 @@ FNN_DOUBLE_LENT_OP(SIMPLE_RNN, simple_rnn)
 
 #include "recurrent_params.h"
 
-INLINE void simple_rnn_slope(const sequences *s, real *kept, real *dz, real *dh, const int usual, int64_t j, int some) {
+ALWAYS_INLINE void simple_rnn_slope(const sequences *s, real *kept, real *dz, real *dh, const int usual, int64_t j,
+                                    int some) {
     const vf slope = cell_slope(s, vec_load(kept + j, some), usual), d = vf_mul(vec_load(dh + j, some), slope);
     vec_store(kept + j, d, some);
     vec_store(dz + j, d, some);

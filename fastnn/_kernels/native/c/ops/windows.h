@@ -63,7 +63,7 @@ typedef struct {
 
 static int64_t step_of_taps(int64_t stride, int64_t dilation) { return dilation > 1 ? 1 : stride; }
 
-INLINE taps taps_at(int64_t at, int64_t k, int64_t stride, int64_t dilation, int64_t outputs) {
+ALWAYS_INLINE taps taps_at(int64_t at, int64_t k, int64_t stride, int64_t dilation, int64_t outputs) {
     taps t = {.step = step_of_taps(stride, dilation), .back = dilation};
     t.first = dilation > 1 ? 0 : at % stride;
     while (t.first < k && (at - t.first * dilation) / stride > outputs - 1) t.first += t.step;
