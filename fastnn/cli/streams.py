@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def opened(arguments: argparse.Namespace, text: Sequence[str] = ()) -> tuple[Tab
     if arguments.target is None:
         raise ValueError("say with --target which column to predict")
     files = find_files(arguments.data, "DATA")
-    tables = Tables(files, reading(arguments, text))
+    tables = Tables(files, replace(reading(arguments, text), codes=True))
     columns = inputs_of(tables, arguments.target)
     tables.check_columns(text)
     found = described(files, int(tables.rows.sum()), len(columns))

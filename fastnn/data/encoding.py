@@ -28,6 +28,7 @@ from fastnn.tables.columns import NumberFeature
 from fastnn.tables.features import Feature, TableFeatures
 from fastnn.tables.fit import CONSTANT, EMPTY, fit_columns, fit_text
 from fastnn.tables.numerals import GAPS
+from fastnn.tables.parquet import index_columns
 from fastnn.tables.pieces import TINY, PieceFeature
 from fastnn.tables.table import Numbers, Table, Text, settle
 from fastnn.tables.target import Classes, Target, as_numbers
@@ -99,15 +100,19 @@ def fit_encoding(
     if hasattr(source, "files"):
         check_dataset(source)
     files = find_files(list(source.files) if hasattr(source, "files") else source)
-    tables = Tables(files, CsvOptions(separator, decimal, charset, tuple(text)), expression(filters))
+    tables = Tables(files, CsvOptions(separator, decimal, charset, tuple(text), codes=True), expression(filters))
     wanted = inputs_of(tables, target, columns)
     return learn(tables, wanted, target, task, options or FeatureOptions()).encoding
 
 
 def inputs_of(tables: Tables, target: str, columns: Sequence[str] | None = None) -> list[str]:
-    """The columns to learn from: those named, else all but the target; ``ValueError`` where a file lacks one."""
+    """The columns to learn from: those named, else all but the target and pandas' index.
+
+    ``ValueError`` where a file lacks one.
+    """
     tables.check_columns([target])
-    wanted = [name for name in tables.schema.names if name != target] if columns is None else list(columns)
+    others = (target, *index_columns(tables.schema.metadata))
+    wanted = [name for name in tables.schema.names if name not in others] if columns is None else list(columns)
     if not wanted:
         raise ValueError(f"{tables.name} has no column besides {target!r} to learn from; it has {listed([target])}")
     tables.check_columns(wanted)
