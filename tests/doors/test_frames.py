@@ -124,6 +124,16 @@ def test_values_of_every_kind(values, expected):
     assert told(column) == expected
 
 
+@pytest.mark.parametrize("values", [[0.0, 2.5, 0.0, 1.0], [0, 3, 0, 1], [True, False, False, True]])
+def test_sparse_columns_of_pandas_are_their_values(values):
+    pandas = pytest.importorskip("pandas")
+    sparse = pandas.arrays.SparseArray(values)
+    for came in (pandas.DataFrame({"a": sparse}), {"a": sparse}, {"a": pandas.Series(sparse)}):
+        assert told(table_of_frame(came).columns["a"]) == told(table_of_frame({"a": np.array(values)}).columns["a"])
+    gaps = pandas.DataFrame({"a": pandas.arrays.SparseArray([np.nan, 1.0, np.nan])})
+    assert told(table_of_frame(gaps).columns["a"]) == [None, 1.0, None]
+
+
 def test_what_a_model_knows_of_its_columns_holds_for_frames():
     pandas = pytest.importorskip("pandas")
     table = table_of_frame({"a": ["1", "2", "x", "2"] * 3, "n": [1.5, 2, 4, 8] * 3, "y": [1.0, 2, 3, 5] * 3})
