@@ -26,11 +26,13 @@ from fastnn.tables import (
 )
 from fastnn.tables.columns import NumberFeature
 from fastnn.tables.features import Feature, TableFeatures
-from fastnn.tables.fit import CONSTANT, EMPTY, fit_columns, fit_text
+from fastnn.tables.fit import EMPTY, constant_note, fit_column, fit_columns, fit_text
+from fastnn.tables.notes import odd_note
 from fastnn.tables.numerals import GAPS
 from fastnn.tables.parquet import index_columns
 from fastnn.tables.pieces import TINY, PieceFeature
-from fastnn.tables.table import Numbers, Table, Text, settle
+from fastnn.tables.table import Column, Numbers, Table, Text, settle
+from fastnn.tables.table import listed as listed_columns
 from fastnn.tables.target import Classes, Target, as_numbers
 from fastnn.tables.texts import TextFeatures
 
@@ -158,13 +160,17 @@ def learn(
         options = options(found.sample.without(target))
     features: list[Feature] = []
     notes: dict[str, list[str]] = {}
+    odd: list[str] = []
     for name in (name for name in columns if name not in texts):
-        feature, note = _feature(found, name, options)
+        came = found.sample.columns[name]
+        column = settle(came) if isinstance(came, Text) else came
+        feature, note = _feature(found, name, column, options)
+        odd += odd_note(name, column)
         if note:
             notes.setdefault(note, []).append(name)
         if feature.width:
             features.append(feature)
-    told = [f"{listed(names)}: {note}" for note, names in notes.items()]
+    told = odd + [f"{listed_columns(names)}: {note}" for note, names in notes.items()]
     if not features and not texts:
         raise ValueError(
             f"{tables.name} has no column to learn from besides the target" + "".join(f"; {n}" for n in told)
@@ -207,18 +213,18 @@ def _classes(found: Survey, name: str) -> Classes:
     return fit_classes(name, Text(np.repeat(column.codes, 2), column.values))
 
 
-def _feature(found: Survey, name: str, options: FeatureOptions) -> tuple[Feature, str]:
-    column = found.sample.columns[name]
-    if isinstance(column, Numbers):
+def _feature(found: Survey, name: str, column: Column, options: FeatureOptions) -> tuple[Feature, str]:
+    """The encoding of a column, of which these are the rows of the sample, and a note on it or an empty one."""
+    if name in found.moments and isinstance(column, Numbers):
         return _exact(name, column, found.moments[name], options)
     counts = found.counts[name]
-    settled = settle(column)
-    if isinstance(settled, Numbers):  # texts that write numbers
-        [feature], notes = fit_columns({name: settled}, options)
-        return _with_gaps(feature, counts.gaps), "; ".join(notes)
+    gaps = counts.gaps if counts.rows else 0  # of a column of gaps alone nothing is said, as in memory
+    if isinstance(column, Numbers):  # texts that write numbers
+        feature, note = fit_column(name, column, options)
+        return _with_gaps(feature, gaps), note
     values, rows = counts.column()
     feature, note = fit_text(name, values, rows, column, options)
-    return (_with_gaps(feature, counts.gaps) if isinstance(feature, NumberFeature) else feature), note
+    return (_with_gaps(feature, gaps) if isinstance(feature, NumberFeature) else feature), note
 
 
 def _exact(name: str, column: Numbers, moments: Moments, options: FeatureOptions) -> tuple[Feature, str]:
@@ -230,7 +236,7 @@ def _exact(name: str, column: Numbers, moments: Moments, options: FeatureOptions
             return _with_gaps(made[0], moments.gaps), ""
     scale = 0.0 if constant else 1 / moments.spread
     gaps = moments.count > 0 and moments.gaps > 0
-    note = "" if not constant else CONSTANT if moments.count else EMPTY
+    note = constant_note(moments.low, moments.high) if constant and moments.count else EMPTY * constant
     return NumberFeature(name, moments.mean, scale, gaps), note
 
 

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from fastnn.data import csv_blocks, csv_lines, fit_encoding, stream
-from fastnn.tables import Reading, read_table
+from fastnn.data.arrow import Tables
+from fastnn.data.encoding import learn
+from fastnn.data.files import find_files
+from fastnn.tables import FeatureOptions, Reading, fit_features, read_table
 from fastnn.tables.delimited import delimited_table
 
 pa = pytest.importorskip("pyarrow")
@@ -116,3 +119,15 @@ def test_rows_of_blocks_are_those_of_the_csv_module(tmp_path):
         )
         compared += 1
     assert compared > 50
+
+
+def test_notes_and_gaps_are_those_of_the_whole_file(tmp_path):
+    rows = (f"{'oops' if i % 40 == 3 else i},${i},0.5,,NA,{2**60 + i},{i * i}\n" for i in range(200))
+    (tmp_path / "a.csv").write_text("words,money,one,none,gaps,near,y\n" + "".join(rows))
+    options = FeatureOptions(pieces=4)
+    whole, told = fit_features(read_table(tmp_path / "a.csv").without("y"), options)
+    source = Tables(find_files(tmp_path / "a.csv"), csv_blocks.CsvOptions(codes=True))
+    found = learn(source, [name for name in source.schema.names if name != "y"], "y", None, options)
+    assert found.notes == told
+    assert any("differ by less than rounding" in note for note in told)
+    assert [(f.name, f.width) for f in found.encoding.features.features] == [(f.name, f.width) for f in whole.features]
