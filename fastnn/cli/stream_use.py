@@ -14,7 +14,7 @@ from fastnn._base.reprs import counted
 from fastnn.cli.output import check_output
 from fastnn.cli.report import Report
 from fastnn.cli.stream_report import write_use_report
-from fastnn.cli.streams import check_options, reading
+from fastnn.cli.streams import check_options, reading, tell_decimal
 from fastnn.data.arrow import Tables
 from fastnn.data.encoders import TableEncoder
 from fastnn.data.encoding import with_targets
@@ -87,7 +87,9 @@ def _tables(arguments: argparse.Namespace, encoding: Encoding) -> Tables:
     check_options(arguments)
     if not isinstance(encoding.features, TableFeatures | TextFeatures):
         raise ValueError("this model is not of the rows of a table, and DATA is read as a stream; give one file")
-    return Tables(find_files(arguments.data, "DATA"), reading(arguments, encoding.reading().as_text))
+    tables = Tables(find_files(arguments.data, "DATA"), reading(arguments, encoding.reading().as_text))
+    tell_decimal(tables, arguments, sys.stderr)
+    return tables
 
 
 def _names(given: list[str], tables: Tables) -> list[str]:

@@ -85,7 +85,13 @@ def _refused(option: str, why: str) -> ValueError:
 
 def reading(arguments: argparse.Namespace, text: Collection[str] = ()) -> CsvOptions:
     """What the command line says of CSV; ``text`` are columns that are never numbers."""
-    return CsvOptions(arguments.separator, arguments.decimal or ".", arguments.encoding or "utf-8", tuple(text))
+    return CsvOptions(arguments.separator, arguments.decimal, arguments.encoding or "utf-8", tuple(text))
+
+
+def tell_decimal(tables: Tables, arguments: argparse.Namespace, out: Any = None) -> None:
+    """Print, to standard output or elsewhere, that decimal commas were found."""
+    if arguments.decimal is None and any(getattr(file, "decimal", ".") == "," for file in tables.opened):
+        print("note: the comma stands before fractions; --decimal says otherwise", file=out)
 
 
 def opened(arguments: argparse.Namespace, text: Sequence[str] = ()) -> tuple[Tables, list[str]]:
@@ -94,6 +100,7 @@ def opened(arguments: argparse.Namespace, text: Sequence[str] = ()) -> tuple[Tab
         raise ValueError("say with --target which column to predict")
     files = find_files(arguments.data, "DATA")
     tables = Tables(files, replace(reading(arguments, text), codes=True))
+    tell_decimal(tables, arguments)
     columns = inputs_of(tables, arguments.target)
     tables.check_columns(text)
     found = described(files, int(tables.rows.sum()), len(columns))

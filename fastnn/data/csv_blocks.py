@@ -16,7 +16,7 @@ from typing import Any
 from fastnn.data.csv_lines import end_sign, find_blocks, line_ends
 from fastnn.data.files import File
 from fastnn.tables.header import find_separator, header, is_index, separator_line, without_name
-from fastnn.tables.numerals import GAPS
+from fastnn.tables.numerals import GAPS, decimal_sign
 
 BLOCK_BYTES = 2**22
 LOOK = 2**16  # bytes by which the separator is found
@@ -26,13 +26,15 @@ BYTE_ENCODINGS = "utf-8, latin-1, cp1252 and others in which commas and ends of 
 
 @dataclass(frozen=True)
 class CsvOptions:
-    """How CSV is to be read; the separator is found out where it is None. ``text`` columns are never numbers.
+    """How CSV is to be read; separator and decimal sign are found out where they are None.
+
+    Columns of ``text`` are never numbers.
 
     With ``codes`` whole numbers that name things are text: one has a leading zero, or is too large for float64.
     """
 
     separator: str | None = None
-    decimal: str = "."
+    decimal: str | None = "."
     encoding: str = "utf-8"
     text: Collection[str] = ()
     codes: bool = False
@@ -60,7 +62,10 @@ class CsvFile:
         self.blocks = list(find_blocks(file.path, start, BLOCK_BYTES, self.separator.encode(), sign))
         self.rows = [rows for _, _, rows in self.blocks]
         self.schema = pyarrow.schema([])
+        self.decimal = options.decimal or "."
         if self.blocks:
+            if options.decimal is None:
+                self.decimal = self._found_decimal()
             self.schema = self._schema()
 
     def _header(self) -> tuple[int, str, bytes, bytes]:
@@ -112,12 +117,31 @@ class CsvFile:
         table = self._parsed(place, types, wanted)
         return (table if filters is None else table.filter(filters)).select(list(columns))
 
+    def _looked_at(self) -> range:
+        return range(0, len(self.blocks), max(1, len(self.blocks) // LOOKED_AT))
+
+    def _found_decimal(self) -> str:
+        """What stands before fractions in most columns of the blocks that are looked at, as in a file in memory."""
+        import pyarrow
+
+        signs: dict[str, list[str]] = {}
+        for place in self._looked_at():
+            for name, column in zip(self.names, self._parsed(place, {}, self.names).columns, strict=True):
+                if pyarrow.types.is_floating(column.type):
+                    signs.setdefault(name, []).append(".")
+                elif pyarrow.types.is_string(column.type):
+                    signs.setdefault(name, []).append(decimal_sign(column.unique().drop_null().to_pylist()))
+        told = [{*found} - {""} for found in signs.values()]
+        n_points, n_commas = (sum(found == {sign} for found in told) for sign in ".,")
+        doubtful = self.separator != "," and any("?" in found for found in told)
+        return "," if n_commas > n_points or (n_commas == n_points and doubtful) else "."
+
     def _schema(self) -> Any:
         """Text where a block that is looked at has anything but numbers; without columns of no name and no values."""
         import pyarrow
         import pyarrow.types as kinds
 
-        places = range(0, len(self.blocks), max(1, len(self.blocks) // LOOKED_AT))
+        places = self._looked_at()
         looked = [self._parsed(place, {}, self.names).schema for place in places]
         if any(kinds.is_binary(kind) for schema in looked for kind in schema.types):
             raise self._other_charset("there are bytes that are no letters in it")
@@ -170,7 +194,7 @@ class CsvFile:
                 include_columns=list(columns),
                 null_values=list(GAPS),
                 strings_can_be_null=True,
-                decimal_point=self.options.decimal,
+                decimal_point=self.decimal,
             ),
             memory_pool=pyarrow.system_memory_pool(),
         )

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from fastnn.cli import main
 from fastnn.data import csv_blocks, csv_lines, fit_encoding, stream
 from fastnn.data.arrow import Tables
 from fastnn.data.encoding import learn
@@ -131,3 +132,41 @@ def test_notes_and_gaps_are_those_of_the_whole_file(tmp_path):
     assert found.notes == told
     assert any("differ by less than rounding" in note for note in told)
     assert [(f.name, f.width) for f in found.encoding.features.features] == [(f.name, f.width) for f in whole.features]
+
+
+COMMAS = {
+    "fractions": ("a;c;t", lambda i, row: f"{row[0].replace('.', ',')};{row[1]};{row[2]}"),
+    "one of the columns": ("n;a;c;t", lambda i, row: f"{i};{row[0].replace('.', ',')};{row[1]};{row[2]}"),
+    "quoted": ("a,c,t", lambda i, row: f'"{row[0].replace(".", ",")}",{row[1]},{row[2]}'),
+    "points": ("a;c;t", lambda i, row: ";".join(row)),
+    "separators of thousands": ("a,c,t", lambda i, row: f'"{i + 1},250.5",{row[1]},{row[2]}'),
+    "whole numbers": ("a;c;t", lambda i, row: f"{i};{row[1]};{row[2]}"),
+}
+
+
+@pytest.mark.parametrize("what", COMMAS)
+def test_commas_before_fractions_are_found_as_in_the_whole_file(what, tmp_path):
+    (tmp_path / "a.csv").write_text(lines(*COMMAS[what]))
+    source = Tables(find_files(tmp_path / "a.csv"), csv_blocks.CsvOptions(decimal=None, codes=True))
+    whole = read_table(tmp_path / "a.csv")
+    columns = [name for name in whole.columns if name != "t"]
+    features = learn(source, columns, "t", None, FeatureOptions()).encoding.features
+    expected = fit_features(whole.without("t"))[0]
+    assert [type(feature) for feature in features.features] == [type(feature) for feature in expected.features]
+    for found, wanted in zip(features.features, expected.features, strict=True):
+        assert getattr(found, "mean", 0) == pytest.approx(getattr(wanted, "mean", 0))
+
+
+def test_a_stream_on_the_command_line_finds_commas_and_says_so(tmp_path, capsys):
+    path, model = str(tmp_path / "a.csv"), str(tmp_path / "m.safetensors")
+    (tmp_path / "a.csv").write_text(lines(*COMMAS["fractions"]))
+    train = ["train", path, "--target", "t", "--epochs", "1", "--seed", "1", "--stream", "--out", model]
+    assert main(train) == 0
+    assert "the comma stands before fractions" in capsys.readouterr().out
+    assert main(["predict", model, path, "--stream"]) == 0
+    streamed = capsys.readouterr()
+    assert "the comma stands before fractions" in streamed.err
+    assert main(["predict", model, path]) == 0
+    assert capsys.readouterr().out == streamed.out
+    assert main(["evaluate", model, path, "--stream", "--decimal", ","]) == 0
+    assert "comma" not in capsys.readouterr().err
