@@ -91,3 +91,58 @@ def test_the_first_fold_has_rows_of_a_class_that_few_have(rng):
     assert sorted(folds(5, 1, y, True)[y == 0]) == [0, 1, 2]
     y = rng.permutation([1] * 3 + [0] * 57)
     assert sorted(folds(5, 1, y, True)[y == 1]) == [0, 1, 2]
+
+
+TRUE = np.arange(60) % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (pandas.Series(TRUE).astype("boolean"), TRUE),
+        (pandas.Series(TRUE).astype("category"), TRUE),
+        (pandas.DataFrame({"y": TRUE}).astype("boolean"), TRUE),
+        (pandas.Series(TRUE * 5).astype("Int64"), TRUE * 5),
+        (pandas.Series(TRUE * 5).astype("UInt8"), (TRUE * 5).astype(np.uint8)),
+        (pandas.Series(2**60 + TRUE).astype("Int64"), 2**60 + TRUE),
+        (TRUE.astype(object), TRUE),
+        ((TRUE * 5).astype(object), TRUE * 5),
+        (np.array([1, 2.0] * 30, object), np.array([1, 2.0] * 30)),
+        (pandas.Series(["no", "yes"] * 30).astype("category"), np.array(WORDS, object)),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", "frame")),
+)
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_labels_come_back_as_what_they_were(y, expected):
+    fitted = TabularClassifier(choice=FAST, random_state=0).fit(FRAME, y)
+    assert fitted.classes_.dtype == expected.dtype
+    assert fitted.classes_.tolist() == np.unique(expected).tolist()
+    assert fitted.predict(FRAME).dtype == expected.dtype
+
+
+def test_labels_of_several_types_are_named():
+    with pytest.raises(ValueError, match=r"labels of several types, such as 'a' \(str\) and 1 \(int\); make them one"):
+        TabularClassifier(choice=FAST).fit(FRAME, np.array(["a", 1] * 30, object))
+    with pytest.raises(ValueError, match=r"such as True \(bool\) and 2 \(int\)"):
+        TabularClassifier(choice=FAST).fit(FRAME, np.array([True, 2] * 30, object))
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), pandas.NA])
+def test_groups_with_gaps_are_counted(gap):
+    groups = np.array([*range(58), gap, gap], object)
+    for came in (groups, pandas.Series(groups)):
+        with pytest.raises(ValueError, match=r"groups has gaps .* in 2 rows of 60 \(row 59 is the first\)"):
+            TabularClassifier(choice=FAST).fit(FRAME, WORDS, groups=came)
+
+
+def test_groups_of_several_types_keep_their_rows_together():
+    groups = np.array([1, "1", 2.5, "b", True] * 12, object)
+    place = folds(5, 0, np.zeros(60), False, groups)
+    assert [len(set(place[i::5].tolist())) for i in range(5)] == [1] * 5
+    assert sorted(place[:5].tolist()) == list(range(5))
+
+
+def test_weights_of_another_length_are_told_with_class_weights_too():
+    for class_weight in (None, "balanced"):
+        with pytest.raises(ValueError, match=r"sample_weight.shape == \(59,\)"):
+            TabularClassifier(choice=FAST, class_weight=class_weight).fit(FRAME, WORDS, sample_weight=np.ones(59))
