@@ -117,8 +117,8 @@ class CSVLogger(Callback):
 
     A row that cannot be written whole, as on a full disk, is taken back, and an error.
 
-    The columns are ``epoch`` (from 0) and the values of the first epoch in the order of the logs; a value that an epoch
-    does not have is ``NA``.
+    The columns are ``epoch`` (from 0) and the values of the first epoch in the order of the logs, with those of
+    validation also where ``validation_freq`` begins later; a value that an epoch does not have is ``NA``.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -180,7 +180,7 @@ class CSVLogger(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         values = {"epoch": epoch, **(logs or {})}
         if not self.columns:
-            self.columns = list(values)
+            self.columns = self._columns_of(values)
             self._write(self.columns)
         elif self.there and not values.keys() <= set(self.columns):
             raise ValueError(
@@ -189,6 +189,14 @@ class CSVLogger(Callback):
             )
         self.there = False
         self._write([values.get(name, "NA") for name in self.columns])
+
+    def _columns_of(self, values: Logs) -> list[str]:
+        """Those of the first epoch, and what validation will give where ``validation_freq`` leaves that epoch out."""
+        if not self.params.get("validation_freq"):
+            return list(values)
+        trained = [name for name in values if name in self.model.metrics_names]
+        validated = [f"val_{name}" for name in trained]
+        return list(dict.fromkeys(["epoch", *trained, *validated, *values]))
 
     def _write(self, row: list[Any]) -> None:
         """Append a row, whole or not at all."""

@@ -169,6 +169,19 @@ def test_csv_logger_keeps_its_columns_when_values_come_and_go(rng, tmp_path):
     assert (rows[1][2], rows[2][2]) == ("1.0", "NA")
 
 
+@pytest.mark.parametrize("freq", [1, 2, [3]])
+def test_csv_logger_has_columns_for_validation_that_begins_later(rng, tmp_path, freq):
+    path, (x, y) = tmp_path / "log.csv", regression(rng)
+    note = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(note=epoch))
+    callbacks, validation = [note, CSVLogger(path)], {"validation_data": (x, y), "validation_freq": freq}
+    history = model_of().fit(x, y, epochs=3, callbacks=callbacks, verbose=0, **validation).history
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    names = [name for name in history if not name.startswith("val_") and name != "note"]
+    assert rows[0] == ["epoch", *names, *(f"val_{name}" for name in names), "note"]
+    for name, column in zip(rows[0][1:], list(zip(*rows[1:], strict=True))[1:], strict=True):
+        assert [float(value.replace("NA", "nan")) for value in column] == pytest.approx(history[name], nan_ok=True)
+
+
 @pytest.mark.parametrize("separator", ["", ", ", '"', "\n", 5])
 def test_csv_logger_takes_one_character_as_separator(separator):
     with pytest.raises(ValueError, match="separator must be one character"):
