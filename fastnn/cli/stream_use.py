@@ -21,6 +21,7 @@ from fastnn.data.encoding import with_targets
 from fastnn.data.files import find_files
 from fastnn.data.passes import How
 from fastnn.data.stream import Stream
+from fastnn.data.tables import texts_of
 from fastnn.data.writing import parts, predicted, write_predictions
 from fastnn.tables import Encoding
 from fastnn.tables.features import TableFeatures
@@ -87,7 +88,7 @@ def _tables(arguments: argparse.Namespace, encoding: Encoding) -> Tables:
     check_options(arguments)
     if not isinstance(encoding.features, TableFeatures | TextFeatures):
         raise ValueError("this model is not of the rows of a table, and DATA is read as a stream; give one file")
-    tables = Tables(find_files(arguments.data, "DATA"), reading(arguments, encoding.reading().as_text))
+    tables = Tables(find_files(arguments.data, "DATA"), reading(arguments, texts_of(encoding.reading())))
     tell_decimal(tables, arguments, sys.stderr)
     return tables
 

@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ BLOCK_BYTES = 2**22
 LOOK = 2**16  # bytes by which the separator is found
 LOOKED_AT = 4  # blocks of a file, at most, by which columns are numbers or text
 BYTE_ENCODINGS = "utf-8, latin-1, cp1252 and others in which commas and ends of lines are single bytes"
+_NO_NUMBER = re.compile(r"CSV column #(\d+): .*conversion error to double: invalid value ('.*')", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,17 @@ class CsvOptions:
     encoding: str = "utf-8"
     text: Collection[str] = ()
     codes: bool = False
+
+
+class LateText(ValueError):
+    """A column of numbers, by the blocks that were looked at, has a word in another block."""
+
+    def __init__(self, path: str, column: str, told: str):
+        super().__init__(
+            f"{path}: column {column!r} has {told}, and numbers in the blocks that were looked at; text=[{column!r}] "
+            f"of a stream and of fit_encoding reads it as text"
+        )
+        self.column = column
 
 
 class CsvFile:
@@ -112,9 +125,17 @@ class CsvFile:
 
     def read(self, place: int, columns: Sequence[str], filters: Any) -> Any:
         """Columns of a block, an Arrow table."""
+        import pyarrow
+
         types = {field.name: field.type for field in self.schema}
         wanted = list(columns) if filters is None else self.schema.names
-        table = self._parsed(place, types, wanted)
+        try:
+            table = self._parsed(place, types, wanted)
+        except pyarrow.ArrowInvalid as error:
+            found = _NO_NUMBER.search(str(error))
+            if found is None:
+                raise
+            raise LateText(self.path, self.names[int(found[1])], found[2]) from None
         return (table if filters is None else table.filter(filters)).select(list(columns))
 
     def _looked_at(self) -> range:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn.data.arrow import Tables
-from fastnn.data.csv_blocks import CsvOptions
+from fastnn.data.csv_blocks import CsvOptions, LateText
 from fastnn.data.files import check_dataset, find_files, listed
 from fastnn.data.passes import Part
 from fastnn.data.survey import Moments, Survey, survey
@@ -37,6 +37,7 @@ from fastnn.tables.target import Classes, Target, as_numbers
 from fastnn.tables.texts import TextFeatures
 
 TASKS = ("classify", "regress")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,25 @@ def fit_encoding(
     if hasattr(source, "files"):
         check_dataset(source)
     files = find_files(list(source.files) if hasattr(source, "files") else source)
-    tables = Tables(files, CsvOptions(separator, decimal, charset, tuple(text), codes=True), expression(filters))
-    wanted = inputs_of(tables, target, columns)
-    return learn(tables, wanted, target, task, options or FeatureOptions()).encoding
+    csv = CsvOptions(separator, decimal, charset, tuple(text), codes=True)
+
+    def learned(csv: CsvOptions) -> Encoding:
+        tables = Tables(files, csv, expression(filters))
+        wanted = inputs_of(tables, target, columns)
+        return learn(tables, wanted, target, task, options or FeatureOptions()).encoding
+
+    return with_late_texts(learned, csv, target)
+
+
+def with_late_texts(made: Callable[[CsvOptions], T], csv: CsvOptions, target: str) -> T:
+    """What is made of all rows of files, begun anew where a block has a word in a column that had numbers so far."""
+    while True:
+        try:
+            return made(csv)
+        except LateText as found:
+            if found.column == target or found.column in csv.text:
+                raise
+            csv = replace(csv, text=(*csv.text, found.column))
 
 
 def inputs_of(tables: Tables, target: str, columns: Sequence[str] | None = None) -> list[str]:

@@ -170,3 +170,55 @@ def test_a_stream_on_the_command_line_finds_commas_and_says_so(tmp_path, capsys)
     assert capsys.readouterr().out == streamed.out
     assert main(["evaluate", model, path, "--stream", "--decimal", ","]) == 0
     assert "comma" not in capsys.readouterr().err
+
+
+def write_late(path, words, n=400):
+    rows = [f"{words.get(i, i % 50)},{i % 7},{i * i % 11}\n" for i in range(n)]
+    path.write_text("late,b,t\n" + "".join(rows))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{390: "oops"}, {390: "oops", 200: "err"}, dict.fromkeys(range(150, 400), "word")],
+    ids=["one", "two", "many"],
+)
+def test_words_in_a_block_that_was_not_looked_at_are_what_they_are_in_memory(words, tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    write_late(path, words)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 250)
+    monkeypatch.setattr(csv_blocks, "LOOKED_AT", 1)
+    whole = read_table(path)
+    encoding = fit_encoding(path, "t", task="regress")
+    expected = fit_features(whole.without("t"))[0]
+    assert [(type(f), f.width) for f in encoding.features.features] == [(type(f), f.width) for f in expected.features]
+    [(x, _)] = list(stream(path, encoding=encoding, shuffle=False, batch_size=400))
+    how = encoding.reading()
+    np.testing.assert_array_equal(x, encoding.features.encode(read_table(path, how.as_text, as_numbers=how.as_numbers)))
+
+
+def test_words_that_are_found_late_are_named_where_nobody_knows_them(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    write_late(path, {390: "oops"})
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 250)
+    monkeypatch.setattr(csv_blocks, "LOOKED_AT", 1)
+    words = r"column 'late' has 'oops', and numbers in the blocks .* text=\['late'\]"
+    with pytest.raises(ValueError, match=words):
+        list(stream(path, target="t", shuffle=False))
+    with pytest.raises(ValueError, match=words):
+        fit_encoding(path, "late")
+
+
+def test_a_stream_on_the_command_line_goes_on_with_words_found_late(tmp_path, capsys, monkeypatch):
+    path, model = str(tmp_path / "a.csv"), str(tmp_path / "m.safetensors")
+    write_late(tmp_path / "a.csv", {390: "oops"})
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 250)
+    monkeypatch.setattr(csv_blocks, "LOOKED_AT", 1)
+    assert main(["train", path, "--target", "t", "--epochs", "1", "--seed", "1", "--stream", "--out", model]) == 0
+    assert (
+        "note: column 'late' holds numbers; a word in one of its rows counts as a gap ('oops')"
+        in capsys.readouterr().out
+    )
+    assert main(["predict", model, path, "--stream"]) == 0
+    streamed = capsys.readouterr().out
+    assert main(["predict", model, path]) == 0
+    assert capsys.readouterr().out == streamed
