@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from io import StringIO, TextIOWrapper
+from string import Formatter
 from typing import Any, BinaryIO
 
 from fastnn._base.arguments import integer, number
@@ -63,7 +64,7 @@ class ModelCheckpoint(Monitor):
             if not save_best_only:
                 raise ValueError("initial_value_threshold needs save_best_only=True; every model is saved without it")
             self.best = number("initial_value_threshold", initial_value_threshold)
-        self.filepath, self.verbose, self.save_best_only = check_name(filepath), verbose, save_best_only
+        self.filepath, self.verbose, self.save_best_only = _pattern(check_name(filepath)), verbose, save_best_only
         self.save_weights_only, self.initial_value_threshold = bool(save_weights_only), initial_value_threshold
         self.save_freq = save_freq if save_freq == "epoch" else integer("save_freq", save_freq, low=1)
         self.epoch = self.updates = 0
@@ -100,10 +101,24 @@ class ModelCheckpoint(Monitor):
             path = self.filepath.format(**known)
         except KeyError as error:
             raise ValueError(f"filepath {self.filepath!r} names {error}; there are {', '.join(known)}") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            values = ", ".join(f"{name}={value!r}" for name, value in known.items())
+            raise ValueError(f"filepath {self.filepath!r} cannot be filled with {values}: {error}") from None
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
             say(f"epoch {places['epoch']}: saved {path}")
+
+
+def _pattern(path: str) -> str:
+    """A path with names in braces, or ``ValueError`` before any training where its braces are none of a name."""
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(path) if name is not None]
+    except ValueError as error:
+        raise ValueError(f"filepath {path!r}: {error}; write {{{{ and }}}} for braces that are no name") from None
+    if any(not name or name[0].isdigit() for name in names):
+        raise ValueError(f"filepath {path!r} must name what stands in braces, such as {{epoch}} and {{val_loss:.3f}}")
+    return path
 
 
 class CSVLogger(Callback):

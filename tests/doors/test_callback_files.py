@@ -101,6 +101,18 @@ def test_a_checkpoint_whose_name_asks_for_what_is_not_logged(rng, tmp_path):
         model_of().fit(*regression(rng), callbacks=[keep], verbose=0)
 
 
+@pytest.mark.parametrize("name", ["m-{epoch", "m}", "{0}", "{}-{epoch}"])
+def test_a_checkpoint_whose_braces_are_none_is_refused_where_it_is_made(name):
+    with pytest.raises(ValueError, match=r"filepath 'm.*(braces that are no name|must name what stands in braces)"):
+        ModelCheckpoint(f"m/{name}")
+
+
+def test_a_checkpoint_whose_name_cannot_be_filled_says_with_what(rng, tmp_path):
+    with pytest.raises(ValueError, match=r"cannot be filled with epoch=1, loss=[\d.]+: Unknown format code 'd'"):
+        model_of().fit(*regression(rng), epochs=1, callbacks=[ModelCheckpoint(tmp_path / "{loss:d}")], verbose=0)
+    ModelCheckpoint(tmp_path / "a{{b}}-{epoch:02d}")
+
+
 def test_csv_logger_writes_a_row_an_epoch_and_appends(rng, tmp_path):
     x, y = regression(rng)
     path, model = tmp_path / "log.csv", model_of(metrics=["mae"])
