@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 pandas = pytest.importorskip("pandas")
-from fastnn.sklearn import TabularClassifier, TabularRegressor  # noqa: E402
+from fastnn.sklearn import MLPRegressor, TabularClassifier, TabularRegressor  # noqa: E402
 from fastnn.tabular import Settings  # noqa: E402
 from fastnn.tabular.choices import Choice  # noqa: E402
 from fastnn.tabular.folds import folds  # noqa: E402
@@ -146,3 +146,32 @@ def test_weights_of_another_length_are_told_with_class_weights_too():
     for class_weight in (None, "balanced"):
         with pytest.raises(ValueError, match=r"sample_weight.shape == \(59,\)"):
             TabularClassifier(choice=FAST, class_weight=class_weight).fit(FRAME, WORDS, sample_weight=np.ones(59))
+
+
+DAYS = pandas.date_range("2024-01-01", periods=60)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [DAYS, DAYS.tz_localize("UTC"), DAYS - DAYS[0], DAYS.to_period("D")],
+    ids=["moments", "with a zone", "durations", "periods"],
+)
+def test_times_are_no_numbers_whatever_they_come_in(times):
+    x = np.arange(60.0)[:, None]
+    came = [times, pandas.Series(times), pandas.DataFrame({"y": times})]
+    for library, make in (("polars", "Series"), ("pyarrow", "array")):
+        if not isinstance(times, pandas.PeriodIndex):
+            came.append(getattr(pytest.importorskip(library), make)(pandas.Series(times).tolist()))
+    for estimator in (TabularRegressor(choice=FAST), MLPRegressor(max_iter=2)):
+        for y in came:
+            with pytest.raises(TypeError, match=r"y.* must hold real numbers, got dtype .*turn times into numbers"):
+                estimator.fit(x, y)
+    with pytest.raises(TypeError, match=r"X, column 'when', must hold real numbers, got dtype"):
+        MLPRegressor(max_iter=2).fit(pandas.DataFrame({"a": x[:, 0], "when": times}), x[:, 0])
+    assert TabularRegressor(choice=FAST).fit(pandas.DataFrame({"a": x[:, 0], "when": times}), x[:, 0]).n_members_ == 1
+
+
+@pytest.mark.parametrize("n_threads", [0, -1, 1.5, "2"])
+def test_threads_are_a_number_from_one_on(n_threads):
+    with pytest.raises((TypeError, ValueError), match="n_threads must be"):
+        TabularClassifier(choice=FAST, n_threads=n_threads).fit(FRAME, WORDS)
