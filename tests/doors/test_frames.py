@@ -93,7 +93,9 @@ def test_times_with_zones_are_the_same_moments():
     frames.append(polars.DataFrame({"t": moments}))
     for frame in frames:
         assert np.array_equal(features.encode(table_of_frame(frame)), expected)
-    with pytest.raises(ValueError, match="'t' holds times of which some have a zone"):
+    with pytest.raises(
+        ValueError, match=r"'t' holds times of which some have a zone \(row 1\) and some have none \(row 2\)"
+    ):
         table_of_frame({"t": [moments[0], datetime.datetime(2024, 1, 1)]})
 
 
