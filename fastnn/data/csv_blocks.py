@@ -191,23 +191,29 @@ class CsvFile:
         found: set[str] = set()
         pattern = r"^\s*[+-]?(0[0-9xX]|[0-9]{16})" if self.options.codes else r"^\s*[+-]?0[xX]"
         for place in places if whole else ():
+            if not self.options.codes and b"0x" not in self._bytes(place).lower():
+                continue
             table = self._parsed(place, dict.fromkeys(whole, pyarrow.string()), whole)
             hits = (compute.any(compute.match_substring_regex(table.column(name), pattern)).as_py() for name in whole)
             found.update(name for name, hit in zip(whole, hits, strict=True) if hit)
         return found
 
+    def _bytes(self, place: int) -> bytes:
+        first, size, _ = self.blocks[place]
+        with open(self.path, "rb") as opened:
+            opened.seek(first)
+            return opened.read(size)
+
     def _parsed(self, place: int, types: dict[str, Any], columns: Sequence[str]) -> Any:
         import pyarrow
         import pyarrow.csv
 
-        first, size, _ = self.blocks[place]
-        with open(self.path, "rb") as opened:
-            opened.seek(first)
-            data = opened.read(size)
+        data = self._bytes(place)
+        room = 2 * len(data) + 1024
         return pyarrow.csv.read_csv(
             io.BytesIO(data),
             read_options=pyarrow.csv.ReadOptions(
-                column_names=self.names, use_threads=False, encoding=self.options.encoding, block_size=2 * size + 1024
+                column_names=self.names, use_threads=False, encoding=self.options.encoding, block_size=room
             ),
             parse_options=pyarrow.csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
