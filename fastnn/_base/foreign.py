@@ -21,6 +21,7 @@ from fastnn._base.windows import WindowRows
 REAL = "fiub"  # kinds of dtypes
 MOST_REPEATED = 2**31  # numbers that an array may claim by showing the same memory again and again
 DATES = "mM"
+TIMES = "date", "time", "duration", "period"  # dtypes of all libraries begin so, and no others: datetime64, timestamp
 
 
 def as_array(name: str, came: Any) -> np.ndarray:
@@ -71,6 +72,8 @@ def plain(name: str, came: Any, dates: bool = False) -> Any:
     if isinstance(came, str | bytes | Mapping | Set) or (callable(came) and not hasattr(came, "__array__")):
         raise TypeError(f"{name} must be an array, got {shown(came)}")
     check_mask(name, came)
+    if not dates:
+        _check_times(name, came)
     if hasattr(came, "to_numpy") or isinstance(came, list | tuple):
         if len(getattr(came, "shape", ())) == 2 and not came.shape[1]:
             least = "while a minimum of 1 is required"
@@ -80,6 +83,20 @@ def plain(name: str, came: Any, dates: bool = False) -> Any:
     if getattr(getattr(array, "dtype", None), "kind", "O") in ("V" if dates else DATES + "V"):
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}; convert it with .astype(float)")
     return array
+
+
+def _check_times(name: str, came: Any) -> None:
+    """Raise for a column of another library that holds dates, moments or durations; NumPy would count their units."""
+    if hasattr(came, "column_names") and hasattr(came, "schema"):  # pyarrow
+        kinds = zip(came.column_names, came.schema.types, strict=True)
+    elif hasattr(came, "columns") and hasattr(came, "dtypes"):
+        kinds = zip(came.columns, came.dtypes, strict=True)
+    else:
+        kinds = zip([None], [getattr(came, "dtype", getattr(came, "type", ""))], strict=True)
+    for label, kind in kinds:
+        if str(kind).lower().startswith(TIMES):
+            what = name if label is None else f"{name}, column {label!r},"
+            raise TypeError(f"{what} must hold real numbers, got dtype {kind}; turn times into numbers first")
 
 
 def check_mask(name: str, came: Any) -> None:

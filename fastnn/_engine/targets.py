@@ -27,6 +27,8 @@ def converted_targets(
     array = dense_array(label, came)
     if array.ndim and len(array) != n_samples:
         raise ValueError(f"x and {label} must have the same number of rows, got {n_samples} and {len(array)}")
+    if loss.activation == "softmax" and shape[-1] == 1:
+        raise ValueError(_one_class(str(loss.definition)))
     if loss.sparse:
         return _class_indices(label, array, n_samples, shape, str(loss.definition))
     narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
@@ -62,13 +64,14 @@ def _one_answer(shape: Shape, came: Shape) -> str:
     return ""
 
 
+def _one_class(name: str) -> str:
+    """What is told of a loss of classes with one output, whose softmax is 1 whatever came."""
+    binary = name.removeprefix("sparse_").replace("categorical", "binary")
+    return f"{name} needs an output for each class, at least 2; one output goes with {binary}"
+
+
 def _class_indices(label: str, array: np.ndarray, n_samples: int, shape: Shape, name: str) -> np.ndarray:
     n_classes, positions, dense = shape[-1], shape[:-1], name.removeprefix("sparse_")
-    if n_classes < 2:
-        raise ValueError(
-            f"{name} needs an output for each class, at least 2; "
-            f"one output goes with {dense.replace('categorical', 'binary')}"
-        )
     if array.dtype.kind not in "iubf":
         raise TypeError(f"{label} must hold class indices (whole numbers), got dtype {array.dtype}")
     if array.shape == (n_samples, *positions, n_classes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from io import StringIO, TextIOWrapper
+from string import Formatter
 from typing import Any, BinaryIO
 
 from fastnn._base.arguments import integer, number
@@ -63,7 +64,7 @@ class ModelCheckpoint(Monitor):
             if not save_best_only:
                 raise ValueError("initial_value_threshold needs save_best_only=True; every model is saved without it")
             self.best = number("initial_value_threshold", initial_value_threshold)
-        self.filepath, self.verbose, self.save_best_only = check_name(filepath), verbose, save_best_only
+        self.filepath, self.verbose, self.save_best_only = _pattern(check_name(filepath)), verbose, save_best_only
         self.save_weights_only, self.initial_value_threshold = bool(save_weights_only), initial_value_threshold
         self.save_freq = save_freq if save_freq == "epoch" else integer("save_freq", save_freq, low=1)
         self.epoch = self.updates = 0
@@ -100,10 +101,24 @@ class ModelCheckpoint(Monitor):
             path = self.filepath.format(**known)
         except KeyError as error:
             raise ValueError(f"filepath {self.filepath!r} names {error}; there are {', '.join(known)}") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            values = ", ".join(f"{name}={value!r}" for name, value in known.items())
+            raise ValueError(f"filepath {self.filepath!r} cannot be filled with {values}: {error}") from None
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
             say(f"epoch {places['epoch']}: saved {path}")
+
+
+def _pattern(path: str) -> str:
+    """A path with names in braces, or ``ValueError`` before any training where its braces are none of a name."""
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(path) if name is not None]
+    except ValueError as error:
+        raise ValueError(f"filepath {path!r}: {error}; write {{{{ and }}}} for braces that are no name") from None
+    if any(not name or name[0].isdigit() for name in names):
+        raise ValueError(f"filepath {path!r} must name what stands in braces, such as {{epoch}} and {{val_loss:.3f}}")
+    return path
 
 
 class CSVLogger(Callback):
@@ -117,8 +132,8 @@ class CSVLogger(Callback):
 
     A row that cannot be written whole, as on a full disk, is taken back, and an error.
 
-    The columns are ``epoch`` (from 0) and the values of the first epoch in the order of the logs; a value that an epoch
-    does not have is ``NA``.
+    The columns are ``epoch`` (from 0) and the values of the first epoch in the order of the logs, with those of
+    validation also where ``validation_freq`` begins later; a value that an epoch does not have is ``NA``.
 
     >>> import numpy as np
     >>> from fastnn import Sequential
@@ -180,7 +195,7 @@ class CSVLogger(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         values = {"epoch": epoch, **(logs or {})}
         if not self.columns:
-            self.columns = list(values)
+            self.columns = self._columns_of(values)
             self._write(self.columns)
         elif self.there and not values.keys() <= set(self.columns):
             raise ValueError(
@@ -189,6 +204,14 @@ class CSVLogger(Callback):
             )
         self.there = False
         self._write([values.get(name, "NA") for name in self.columns])
+
+    def _columns_of(self, values: Logs) -> list[str]:
+        """Those of the first epoch, and what validation will give where ``validation_freq`` leaves that epoch out."""
+        if not self.params.get("validation_freq"):
+            return list(values)
+        trained = [name for name in values if name in self.model.metrics_names]
+        validated = [f"val_{name}" for name in trained]
+        return list(dict.fromkeys(["epoch", *trained, *validated, *values]))
 
     def _write(self, row: list[Any]) -> None:
         """Append a row, whole or not at all."""

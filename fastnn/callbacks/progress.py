@@ -5,19 +5,22 @@ file: plain lines, the rarer the longer the fit runs); 2 prints one line an epoc
 notebook, which colours that as an error, to stdout.
 
 Design: the time left and the speed are taken from the second look on, because the first updates may hold the
-compilation of kernels, which would make the rest look hours long.
+compilation of kernels, which would make the rest look hours long. A terminal that is gone, a closed pipe or a full disk
+ends what is shown, and no training: nobody is there to be told.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fastnn._base.types import Verbose
 from fastnn.callbacks import screens
 
 PATIENCE = 1.0  # seconds before a bar appears by itself
+GONE = OSError, ValueError  # of a stream that is written to: it fails, it is closed
 SLOW_EPOCH = 1.0  # seconds from which on the share of an epoch is shown
 
 _visible: list[screens.Screen] = []
@@ -25,9 +28,10 @@ _visible: list[screens.Screen] = []
 
 def say(text: str) -> None:
     """Print a line that no bar is drawn over."""
-    for screen in list(_visible):
-        screen.clear()
-    print(text, file=screens.stream(), flush=True)
+    with suppress(*GONE):
+        for screen in list(_visible):
+            screen.clear()
+        print(text, file=screens.stream(), flush=True)
 
 
 class Progress:
@@ -80,16 +84,25 @@ class Progress:
         if self.verbose != 1 or not self.epochs or (self.hidden_until and self.screen is None):
             return
         self.screen = self.screen or screens.choose()
-        self._draw(done, logs, over=True)
-        self.screen.end()
-        if self.screen in _visible:
+        if self._draw(done, logs, over=True):
+            with suppress(*GONE):
+                self.screen.end()
             _visible.remove(self.screen)
 
-    def _draw(self, done: int, logs: Mapping[str, Any], over: bool = False) -> None:
+    def _draw(self, done: int, logs: Mapping[str, Any], over: bool = False) -> bool:
+        """Whether there is still a screen to draw on."""
         assert self.screen is not None
-        self.screen.draw(self._status(done, logs, over))
+        status = self._status(done, logs, over)
+        try:
+            self.screen.draw(status)
+        except GONE:
+            self.verbose = 0
+            if self.screen in _visible:
+                _visible.remove(self.screen)
+            return False
         if self.screen not in _visible:
             _visible.append(self.screen)
+        return True
 
     def _status(self, done: int, logs: Mapping[str, Any], over: bool = False) -> screens.Status:
         now, steps = time.monotonic(), self.steps or done + 1  # the epoch that nobody knows the end of goes on

@@ -14,13 +14,14 @@ from fastnn._base.reprs import counted
 from fastnn.cli.output import check_output
 from fastnn.cli.report import Report
 from fastnn.cli.stream_report import write_use_report
-from fastnn.cli.streams import check_options, reading
+from fastnn.cli.streams import check_options, reading, tell_decimal
 from fastnn.data.arrow import Tables
 from fastnn.data.encoders import TableEncoder
 from fastnn.data.encoding import with_targets
 from fastnn.data.files import find_files
 from fastnn.data.passes import How
 from fastnn.data.stream import Stream
+from fastnn.data.tables import texts_of
 from fastnn.data.writing import parts, predicted, write_predictions
 from fastnn.tables import Encoding
 from fastnn.tables.features import TableFeatures
@@ -87,7 +88,9 @@ def _tables(arguments: argparse.Namespace, encoding: Encoding) -> Tables:
     check_options(arguments)
     if not isinstance(encoding.features, TableFeatures | TextFeatures):
         raise ValueError("this model is not of the rows of a table, and DATA is read as a stream; give one file")
-    return Tables(find_files(arguments.data, "DATA"), reading(arguments, encoding.reading().as_text))
+    tables = Tables(find_files(arguments.data, "DATA"), reading(arguments, texts_of(encoding.reading())))
+    tell_decimal(tables, arguments, sys.stderr)
+    return tables
 
 
 def _names(given: list[str], tables: Tables) -> list[str]:

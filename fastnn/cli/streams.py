@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fastnn.cli.networks import RECURRENT
 from fastnn.cli.texts import hints
 from fastnn.data.arrow import Tables
 from fastnn.data.csv_blocks import CsvOptions
-from fastnn.data.encoding import Learned, inputs_of, with_targets
+from fastnn.data.encoding import Learned, inputs_of, with_late_texts, with_targets
 from fastnn.data.files import KINDS, WILD, find_files
 from fastnn.tables import Table
 from fastnn.tables.target import Classes
@@ -84,7 +85,13 @@ def _refused(option: str, why: str) -> ValueError:
 
 def reading(arguments: argparse.Namespace, text: Collection[str] = ()) -> CsvOptions:
     """What the command line says of CSV; ``text`` are columns that are never numbers."""
-    return CsvOptions(arguments.separator, arguments.decimal or ".", arguments.encoding or "utf-8", tuple(text))
+    return CsvOptions(arguments.separator, arguments.decimal, arguments.encoding or "utf-8", tuple(text))
+
+
+def tell_decimal(tables: Tables, arguments: argparse.Namespace, out: Any = None) -> None:
+    """Print, to standard output or elsewhere, that decimal commas were found."""
+    if arguments.decimal is None and any(getattr(file, "decimal", ".") == "," for file in tables.opened):
+        print("note: the comma stands before fractions; --decimal says otherwise", file=out)
 
 
 def opened(arguments: argparse.Namespace, text: Sequence[str] = ()) -> tuple[Tables, list[str]]:
@@ -92,17 +99,23 @@ def opened(arguments: argparse.Namespace, text: Sequence[str] = ()) -> tuple[Tab
     if arguments.target is None:
         raise ValueError("say with --target which column to predict")
     files = find_files(arguments.data, "DATA")
-    tables = Tables(files, reading(arguments, text))
+
+    def known(csv: CsvOptions) -> tuple[Tables, Tables, int]:
+        tables = Tables(files, csv)
+        return tables, *with_targets(tables, arguments.target)
+
+    csv = replace(reading(arguments, text), codes=True)
+    tables, kept, left_out = with_late_texts(known, csv, arguments.target)
+    tell_decimal(tables, arguments)
     columns = inputs_of(tables, arguments.target)
     tables.check_columns(text)
     found = described(files, int(tables.rows.sum()), len(columns))
     print(f"{found} to predict {arguments.target!r} from, read while they train")
-    tables, left_out = with_targets(tables, arguments.target)
     if left_out:
         print(f"note: {counted(left_out, 'row')} without {arguments.target!r} left out")
-    if not tables.rows.sum():
+    if not kept.rows.sum():
         raise ValueError(f"the target {arguments.target!r} is empty in every row")
-    return tables, columns
+    return kept, columns
 
 
 def tell_task(learned: Learned, texts: Collection[str] = ()) -> None:

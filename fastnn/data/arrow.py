@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.data.csv_blocks import CsvFile, CsvOptions
+from fastnn.data.csv_blocks import CsvFile, CsvOptions, LateText
 from fastnn.data.encoders import MatrixEncoder, TableEncoder
 from fastnn.data.files import File, listed
 from fastnn.data.sources import Arrays, Parts, Source
@@ -221,6 +221,8 @@ class Tables(Source):
         number, place = self.places[group]
         try:
             found = self.opened[number].read(place, columns, self.filters)
+        except LateText:
+            raise
         except (OSError, ValueError) as error:
             raise ValueError(f"{self.where(group)} cannot be read: {error}") from None
         if len(found) != self.rows[group]:
@@ -241,8 +243,19 @@ class Tables(Source):
         return make(table, self.where(group))
 
     def _count(self, number: int, place: int) -> int:
+        import pyarrow
+
         file = self.opened[number]
-        return int(file.rows[place]) if self.filters is None else int(file.count(place, self.filters))
+        if self.filters is None:
+            return int(file.rows[place])
+        try:
+            return int(file.count(place, self.filters))
+        except LateText:
+            raise
+        except (pyarrow.ArrowException, ValueError) as error:
+            told, names = str(error).partition("\n")[0], listed(file.schema.names)
+            path = self.files[number].path
+            raise ValueError(f"{path} cannot be filtered by {self.filters}: {told}; it has {names}") from None
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self.places)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn.data.arrow import Tables
-from fastnn.data.csv_blocks import CsvOptions
+from fastnn.data.csv_blocks import CsvOptions, LateText
 from fastnn.data.files import check_dataset, find_files, listed
 from fastnn.data.passes import Part
 from fastnn.data.survey import Moments, Survey, survey
@@ -26,14 +26,18 @@ from fastnn.tables import (
 )
 from fastnn.tables.columns import NumberFeature
 from fastnn.tables.features import Feature, TableFeatures
-from fastnn.tables.fit import CONSTANT, EMPTY, fit_columns, fit_text
+from fastnn.tables.fit import EMPTY, constant_note, fit_column, fit_columns, fit_text
+from fastnn.tables.notes import odd_note
 from fastnn.tables.numerals import GAPS
+from fastnn.tables.parquet import index_columns
 from fastnn.tables.pieces import TINY, PieceFeature
-from fastnn.tables.table import Numbers, Table, Text, settle
+from fastnn.tables.table import Column, Numbers, Table, Text, settle
+from fastnn.tables.table import listed as listed_columns
 from fastnn.tables.target import Classes, Target, as_numbers
 from fastnn.tables.texts import TextFeatures
 
 TASKS = ("classify", "regress")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,15 +103,35 @@ def fit_encoding(
     if hasattr(source, "files"):
         check_dataset(source)
     files = find_files(list(source.files) if hasattr(source, "files") else source)
-    tables = Tables(files, CsvOptions(separator, decimal, charset, tuple(text)), expression(filters))
-    wanted = inputs_of(tables, target, columns)
-    return learn(tables, wanted, target, task, options or FeatureOptions()).encoding
+    csv = CsvOptions(separator, decimal, charset, tuple(text), codes=True)
+
+    def learned(csv: CsvOptions) -> Encoding:
+        tables = Tables(files, csv, expression(filters))
+        wanted = inputs_of(tables, target, columns)
+        return learn(tables, wanted, target, task, options or FeatureOptions()).encoding
+
+    return with_late_texts(learned, csv, target)
+
+
+def with_late_texts(made: Callable[[CsvOptions], T], csv: CsvOptions, target: str) -> T:
+    """What is made of all rows of files, begun anew where a block has a word in a column that had numbers so far."""
+    while True:
+        try:
+            return made(csv)
+        except LateText as found:
+            if found.column == target or found.column in csv.text:
+                raise
+            csv = replace(csv, text=(*csv.text, found.column))
 
 
 def inputs_of(tables: Tables, target: str, columns: Sequence[str] | None = None) -> list[str]:
-    """The columns to learn from: those named, else all but the target; ``ValueError`` where a file lacks one."""
+    """The columns to learn from: those named, else all but the target and pandas' index.
+
+    ``ValueError`` where a file lacks one.
+    """
     tables.check_columns([target])
-    wanted = [name for name in tables.schema.names if name != target] if columns is None else list(columns)
+    others = (target, *index_columns(tables.schema.metadata))
+    wanted = [name for name in tables.schema.names if name not in others] if columns is None else list(columns)
     if not wanted:
         raise ValueError(f"{tables.name} has no column besides {target!r} to learn from; it has {listed([target])}")
     tables.check_columns(wanted)
@@ -153,13 +177,17 @@ def learn(
         options = options(found.sample.without(target))
     features: list[Feature] = []
     notes: dict[str, list[str]] = {}
+    odd: list[str] = []
     for name in (name for name in columns if name not in texts):
-        feature, note = _feature(found, name, options)
+        came = found.sample.columns[name]
+        column = settle(came) if isinstance(came, Text) else came
+        feature, note = _feature(found, name, column, options)
+        odd += odd_note(name, column)
         if note:
             notes.setdefault(note, []).append(name)
         if feature.width:
             features.append(feature)
-    told = [f"{listed(names)}: {note}" for note, names in notes.items()]
+    told = odd + [f"{listed_columns(names)}: {note}" for note, names in notes.items()]
     if not features and not texts:
         raise ValueError(
             f"{tables.name} has no column to learn from besides the target" + "".join(f"; {n}" for n in told)
@@ -202,18 +230,18 @@ def _classes(found: Survey, name: str) -> Classes:
     return fit_classes(name, Text(np.repeat(column.codes, 2), column.values))
 
 
-def _feature(found: Survey, name: str, options: FeatureOptions) -> tuple[Feature, str]:
-    column = found.sample.columns[name]
-    if isinstance(column, Numbers):
+def _feature(found: Survey, name: str, column: Column, options: FeatureOptions) -> tuple[Feature, str]:
+    """The encoding of a column, of which these are the rows of the sample, and a note on it or an empty one."""
+    if name in found.moments and isinstance(column, Numbers):
         return _exact(name, column, found.moments[name], options)
     counts = found.counts[name]
-    settled = settle(column)
-    if isinstance(settled, Numbers):  # texts that write numbers
-        [feature], notes = fit_columns({name: settled}, options)
-        return _with_gaps(feature, counts.gaps), "; ".join(notes)
+    gaps = counts.gaps if counts.rows else 0  # of a column of gaps alone nothing is said, as in memory
+    if isinstance(column, Numbers):  # texts that write numbers
+        feature, note = fit_column(name, column, options)
+        return _with_gaps(feature, gaps), note
     values, rows = counts.column()
     feature, note = fit_text(name, values, rows, column, options)
-    return (_with_gaps(feature, counts.gaps) if isinstance(feature, NumberFeature) else feature), note
+    return (_with_gaps(feature, gaps) if isinstance(feature, NumberFeature) else feature), note
 
 
 def _exact(name: str, column: Numbers, moments: Moments, options: FeatureOptions) -> tuple[Feature, str]:
@@ -225,7 +253,7 @@ def _exact(name: str, column: Numbers, moments: Moments, options: FeatureOptions
             return _with_gaps(made[0], moments.gaps), ""
     scale = 0.0 if constant else 1 / moments.spread
     gaps = moments.count > 0 and moments.gaps > 0
-    note = "" if not constant else CONSTANT if moments.count else EMPTY
+    note = constant_note(moments.low, moments.high) if constant and moments.count else EMPTY * constant
     return NumberFeature(name, moments.mean, scale, gaps), note
 
 

@@ -13,6 +13,7 @@ from fastnn.data.csv_blocks import CsvOptions
 from fastnn.data.encoders import MatrixEncoder, TableEncoder
 from fastnn.data.files import File, listed
 from fastnn.tables.parquet import index_columns
+from fastnn.tables.reading import Reading
 
 
 def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dtype, csv: CsvOptions) -> Tables:
@@ -25,7 +26,7 @@ def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dty
         encoder: Any = TableEncoder(encoding, target is not False, weight, dtype)
         if target not in (None, False, encoding.row_target.name):
             raise ValueError(f"the encoding predicts {encoding.row_target.name!r}, got target={target!r}")
-        text = tuple({*text, *encoder.how.as_text})
+        text = tuple({*text, *texts_of(encoder.how)})
     source = Tables(files, replace(csv, text=text), expression(filters))
     if encoding is not None:
         return source.encoded_by(encoder)
@@ -38,6 +39,11 @@ def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dty
     if not wanted:
         raise ValueError(f"{source.name} has no column of inputs beside {listed(besides)}")
     return source.encoded_by(MatrixEncoder(wanted, target, weight, dtype))
+
+
+def texts_of(how: Reading) -> list[str]:
+    """Columns of CSV that are read as text: those that stay text, and numbers among which words are gaps."""
+    return [*how.as_text, *(name for name, words in how.as_numbers.items() if words)]
 
 
 def expression(filters: Any) -> Any:

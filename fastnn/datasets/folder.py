@@ -117,7 +117,8 @@ def _opened(
         except (OSError, SyntaxError, ValueError, EOFError, pillow.DecompressionBombError) as error:  # it is damaged
             if damaged == "error":
                 raise ValueError(
-                    f'{file} cannot be read as a picture: {error}; damaged="skip" leaves it out'
+                    f"{file} cannot be read as a picture: {error}; damaged='skip' (--skip-damaged on the command "
+                    f"line) leaves it out"
                 ) from error
             bad.append(str(file))
             continue

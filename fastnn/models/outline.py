@@ -11,7 +11,7 @@ from fastnn._plan.layout import Layout
 from fastnn.errors import NotReadyError
 from fastnn.layers.edges import Edge
 from fastnn.models.graph import Graph
-from fastnn.models.summary import summary
+from fastnn.models.summary import summary, tell
 from fastnn.models.texts import as_text_has
 from fastnn.models.weights import Weights
 
@@ -165,7 +165,7 @@ class Outline(Weights):
         self,
         line_length: int | None = None,
         positions: None = None,
-        print_fn: Callable[[str], object] | None = print,
+        print_fn: Callable[[str], object] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: None = None,
@@ -175,7 +175,7 @@ class Outline(Weights):
         Parameters
         ----------
         line_length : characters that lines are cut to; None for as many as they need.
-        print_fn : what gets the text, all at once.
+        print_fn : what gets the text, all at once, in place of print.
         expand_nested : show the tables of models inside this one, too.
         show_trainable : taken for Keras' sake; totals always say how much is not trained.
         positions, layer_range : Keras' other options, refused when given.
@@ -201,7 +201,7 @@ class Outline(Weights):
         for item in self.items if expand_nested else ():
             if isinstance(item, Outline):
                 text += "\n\n" + summary(item, line_length)
-        (print_fn or print)(text)
+        (print_fn or tell)(text)
 
     def __repr__(self) -> str:
         shapes = "not built"

@@ -115,3 +115,11 @@ def _training(model: Model) -> list[str]:
     names = ", ".join(getattr(loss, "name", "none") for loss in model.losses)
     told = f"loss {names}, optimizer {model.optimizer!r}"
     return [told + (f", metrics {', '.join(metrics)}" if metrics else "")]
+
+
+def tell(text: str) -> None:
+    """Print a text; signs that standard output has no code for are written as Python would escape them."""
+    try:
+        print(text)
+    except UnicodeEncodeError as error:
+        print(text.encode(error.encoding, "backslashreplace").decode(error.encoding))

@@ -27,6 +27,8 @@ _REPLACED = {
     "decay": "give a schedule of fastnn.optimizers.schedules as learning_rate",
     "iterations": "the model counts its updates: model.step",
     "variables": "the state is model.slots",
+    "exclude_from_weight_decay": "give weight_decay_factors={'dense/bias': 0.0}, a factor for each layer or variable "
+    "by name, where the optimizer is made",
 }
 SCHEDULED = "learning_rate", "weight_decay"
 FACTORS = "learning_rate_factors", "weight_decay_factors"

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import plain
 from fastnn._base.reprs import counted
-from fastnn.tables.objects import is_gap
+from fastnn.tables.objects import TRUTH, is_gap
 
 
 def class_codes(y: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -20,10 +20,11 @@ def class_codes(y: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        rows have no class, or there are fewer than two.
+        rows have no class, there are fewer than two, or labels are of several types.
     """
-    y = column_or_1d(plain("y", y, dates=True), warn=True)
+    y = column_or_1d(_as_said(plain("y", y, dates=True)), warn=True)
     _check_gaps(y)
+    y = _of_one_type(y)
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if not len(classes):
@@ -31,6 +32,38 @@ def class_codes(y: Any) -> tuple[np.ndarray, np.ndarray]:
     if len(classes) < 2:
         raise ValueError(f"y has one class, {shown(classes.tolist()[0])}: there is nothing to learn")
     return classes, codes
+
+
+def _as_said(y: Any) -> Any:
+    """Labels of pandas in their own type, where scikit-learn would make floats of whole numbers and truth."""
+    series = y.iloc[:, 0] if hasattr(y, "iloc") and np.shape(y)[1:] == (1,) else y
+    dtype: Any = getattr(series, "dtype", None)
+    if hasattr(dtype, "categories") and hasattr(series, "cat"):
+        values = np.asarray(series)
+    elif hasattr(dtype, "numpy_dtype") and dtype.kind in "biu" and not series.isna().any():
+        values = series.to_numpy(dtype=dtype.numpy_dtype)
+    else:
+        return y
+    return values if series is y else values[:, None]
+
+
+def _of_one_type(y: np.ndarray) -> np.ndarray:
+    """Objects that are all truth, whole numbers or numbers as such; texts as they are."""
+    if y.dtype.kind != "O":
+        return y
+    kinds = dict.fromkeys(map(type, y.tolist()))
+    for types, dtype in ((TRUTH, np.bool_), ((int, np.integer), np.int64), ((int, float, np.number), np.float64)):
+        if kinds and all(issubclass(kind, types) and (kind is not bool or dtype is np.bool_) for kind in kinds):
+            try:
+                return y.astype(dtype)
+            except OverflowError:
+                break
+    if len(kinds) > 1 and not all(issubclass(kind, str) for kind in kinds):
+        told = " and ".join(
+            f"{shown(next(v for v in y if type(v) is kind))} ({kind.__name__})" for kind in [*kinds][:2]
+        )
+        raise ValueError(f"y holds labels of several types, such as {told}; make them one, such as by y.astype(str)")
+    return y
 
 
 def quantities(y: Any) -> np.ndarray:

@@ -211,7 +211,9 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         weight, by_class = sample_weight, None
         if self.class_weight is not None:
             by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[codes])
-            weight = by_class[codes] * (1.0 if sample_weight is None else np.asarray(sample_weight))
+            weight = by_class[codes] * _check_sample_weight(
+                sample_weight, codes, dtype=np.float64, ensure_non_negative=True
+            )
         return self._fit(X, column, Classes("target", labels), weight, groups, executor, by_class)
 
     def predict(self, X: Any) -> np.ndarray:

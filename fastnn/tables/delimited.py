@@ -139,7 +139,8 @@ def _read_slowly(name: str, text: str, separator: str, names: list[str], reading
     rows = []
     for line, fields in _lines(name, text, separator):
         if len(fields) != len(names):
-            raise Unreadable(f"{name} line {line} has {len(fields)} fields, the first line has {len(names)}")
+            told = "; the first line must name the columns" if len(names) == 1 else ""
+            raise Unreadable(f"{name} line {line} has {len(fields)} fields, the first line has {len(names)}{told}")
         rows.append(fields)
     by_column: Any = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(names)
     return {

@@ -28,6 +28,7 @@ AS_EVER = FeatureOptions()
 MANY_CATEGORIES = 100  # from here on a value that one row has goes to the bucket
 EMPTY = "no value in any training row, counts as zero"
 CONSTANT = "one value in all training rows that have one, counts as zero"
+ALIKE = "values that differ by less than rounding, counts as zero"
 UNIQUE = "another text in every row (what names a row?), left out"
 
 
@@ -59,7 +60,7 @@ def fit_columns(columns: Mapping[str, Column], options: FeatureOptions = AS_EVER
     notes: dict[str, list[str]] = {}
     odd: list[str] = []
     for name, column in columns.items():
-        feature, note = _fit_column(name, column, options)
+        feature, note = fit_column(name, column, options)
         notes.setdefault(note, []).append(name)
         odd += odd_note(name, column)
         if feature.width:
@@ -68,7 +69,8 @@ def fit_columns(columns: Mapping[str, Column], options: FeatureOptions = AS_EVER
     return features, odd + [f"{listed(names)}: {note}" for note, names in notes.items()]
 
 
-def _fit_column(name: str, column: Column, options: FeatureOptions) -> tuple[Feature, str]:
+def fit_column(name: str, column: Column, options: FeatureOptions) -> tuple[Feature, str]:
+    """The encoding of a column, and a note on it or an empty one."""
     if isinstance(column, Numbers):
         return _fit_numbers(name, number_values(name, column), tuple(word for word, _ in column.odd), options.pieces)
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
@@ -107,8 +109,13 @@ def _fit_numbers(
         borders = piece_borders(ordered, pieces)
         if len(apart(ordered)) > 2:
             return PieceFeature(name, *robust(ordered), borders, gaps, words), ""
-    note = "" if not constant else CONSTANT if len(known) else EMPTY
+    note = constant_note(known.min(), known.max()) if constant and len(known) else EMPTY * constant
     return NumberFeature(name, mean, 0.0 if constant else 1 / spread, gaps, truth, words), note
+
+
+def constant_note(low: float, high: float) -> str:
+    """What is told of a column without spread, by the least and the greatest of its numbers."""
+    return CONSTANT if low == high else ALIKE
 
 
 def _fit_categories(name: str, column: Text, counts: np.ndarray, most_one_hot: int | None) -> tuple[Feature, str]:

@@ -155,7 +155,7 @@ def _as_numpy(name: str, came: Any) -> tuple[np.ndarray, str]:
         return _of_arrow(came)
     if getattr(dtype, "tz", None) is not None:  # pandas
         return came.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(), "+00:00"
-    if hasattr(came, "to_numpy") and getattr(dtype, "kind", "O") in "iufb" and hasattr(dtype, "na_value"):
+    if hasattr(came, "to_numpy") and getattr(dtype, "kind", "O") in "iufb" and hasattr(dtype, "numpy_dtype"):
         if came.isna().any():  # pandas' dtypes that know of gaps
             kind = object if dtype.kind == "b" else np.float64
             return came.to_numpy(dtype=kind, na_value=None if dtype.kind == "b" else np.nan), ""

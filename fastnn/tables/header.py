@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from fastnn.tables.reading import SEPARATORS
 from fastnn.tables.table import Column
@@ -59,6 +59,24 @@ def header(name: str, lines: Iterator[tuple[int, list[str]]]) -> list[str]:
     return [n or f"\0{index}" for index, n in enumerate(names)]
 
 
+def is_index(name: str) -> bool:
+    """Whether a column's name is what pandas writes for an index of the rows."""
+    return _WRITTEN_UNNAMED.fullmatch(name) is not None
+
+
+def without_name(file: str, names: Sequence[str], empty: Collection[str]) -> list[str]:
+    """Columns without a name that are left out: the first, an index, and others of which all values are gaps."""
+    unnamed = [name for name in names if _UNNAMED.fullmatch(name)]
+    for name in unnamed:
+        if len(names) == 1 or (name != names[0] and name not in empty):
+            raise _no_name(file, names.index(name))
+    return unnamed
+
+
+def _no_name(file: str, place: int) -> Unreadable:
+    return Unreadable(f"{file}: column {place + 1} has no name; the first line must name the columns")
+
+
 def without_index(
     name: str, columns: dict[str, Column], keep: Collection[str] = ()
 ) -> tuple[dict[str, Column], list[str]]:
@@ -67,7 +85,7 @@ def without_index(
     notes, kept = [], dict(columns)
     for index, column in enumerate(columns):
         unnamed = _UNNAMED.fullmatch(column)
-        indexed = column == first and column not in keep and _WRITTEN_UNNAMED.fullmatch(column)
+        indexed = column == first and column not in keep and is_index(column)
         if not (unnamed or indexed):
             continue
         if column == first and len(columns) > 1:
@@ -76,6 +94,6 @@ def without_index(
         elif columns[column].gaps.all() and len(columns) > 1:
             notes.append(f"column {index + 1} has neither name nor values and is left out")
         else:
-            raise Unreadable(f"{name}: column {index + 1} has no name; the first line must name the columns")
+            raise _no_name(name, index)
         del kept[column]
     return kept, notes

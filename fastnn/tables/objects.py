@@ -109,12 +109,15 @@ def _check_single(name: str, held: list[Any], kinds: set[type]) -> None:
 
 def _moments(name: str, held: list[Any], gaps: np.ndarray) -> tuple[np.ndarray, str]:
     """Dates and moments as microseconds; those with a zone in UTC."""
-    made, zones = np.full(len(held), "NaT", "M8[us]"), set()
+    made, zones = np.full(len(held), "NaT", "M8[us]"), dict[bool, int]()  # the first row of each kind
     for place in np.flatnonzero(~gaps).tolist():
         value = held[place]
         zoned = isinstance(value, datetime) and value.tzinfo is not None
-        zones.add(zoned)
+        zones.setdefault(zoned, place)
         made[place] = value.astimezone(UTC).replace(tzinfo=None) if zoned else value
     if len(zones) > 1:
-        raise ValueError(f"column {name!r} holds times of which some have a zone and some have none")
+        raise ValueError(
+            f"column {name!r} holds times of which some have a zone (row {zones[True] + 1}) and some have none (row "
+            f"{zones[False] + 1}); give all of them one, as tz_localize does"
+        )
     return made, "+00:00" if True in zones else ""

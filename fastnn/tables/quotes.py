@@ -9,27 +9,30 @@ import numpy as np
 from fastnn.tables.unpack import Unreadable
 
 QUOTE = ord('"')
-_CLOSE = re.compile(rb'[^"]*(?:""[^"]*)*"(?!")')
+CLOSE = re.compile(rb'[^"]*(?:""[^"]*)*"(?!")')
 _BLANKS = re.compile(rb" *")
 
 
 def check_quotes(name: str, data: bytes, separator: bytes) -> None:
     """Raise when a quoted field has no end, or ends in the middle of a later line's field."""
-    if b'"' in data and not _are_plain(data, separator):
+    if b'"' in data and not are_plain(data, separator):
         _walk(name, data, separator)
 
 
-def _are_plain(data: bytes, separator: bytes) -> bool:
-    """Whether every quote opens at the start of a field, closes at its end, or is doubled inside one."""
+def are_plain(data: bytes, separator: bytes, cut: bool = False) -> bool:
+    """Whether every quote opens at the start of a field, closes at its end, or is doubled inside one.
+
+    With ``cut`` the bytes may end inside a field.
+    """
     array = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(array == QUOTE)
-    if len(places) % 2:
+    if len(places) % 2 and not cut:
         return False
     ends = np.zeros(256, bool)
     ends[[QUOTE, *separator, *b"\r\n"]] = True
     opening, closing = places[::2], places[1::2]
     before = ends[array[opening - 1]] | (opening == 0)
-    after = ends[array[np.minimum(closing + 1, len(array) - 1)]]
+    after = ends[array[np.minimum(closing + 1, len(array) - 1)]]  # of the last byte it is the quote itself
     return bool(before.all() and after.all())
 
 
@@ -39,7 +42,7 @@ def _walk(name: str, data: bytes, separator: bytes) -> None:
     position = 0
     while found := opening.search(data, position):
         start = found.end()
-        closed = _CLOSE.match(data, start)
+        closed = CLOSE.match(data, start)
         if closed is None:
             raise Unreadable(f"{name}: the quote that line {_line(data, start)} opens is never closed")
         position = closed.end()

@@ -231,6 +231,8 @@ def as_fitted(ready: Ready, options: Options, members: list[Member], interrupted
 
 def _check(options: Options, n: int) -> None:
     integer("seed", options.seed, low=0)
+    if options.n_threads is not None:
+        integer("n_threads", options.n_threads, low=1)
     check_team(options.executor, options.n_threads)
     if options.time_limit is not None:
         number("time_limit", options.time_limit, low=0.0, open_low=True)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastnn._base.reprs import counted
+from fastnn.tables.objects import is_gap
+
 
 def folds(n_folds: int, seed: int, y: np.ndarray, classes: bool, groups: np.ndarray | None = None) -> np.ndarray:
     """The fold of each row, ``(n,)`` of 0 to ``n_folds - 1``.
@@ -55,12 +58,29 @@ def _rarest_first(n_folds: int, y: np.ndarray) -> np.ndarray:
 
 def _grouped(n_folds: int, random: np.random.Generator, groups: np.ndarray) -> np.ndarray:
     """Whole groups, the largest first, each to the fold that has fewest rows."""
-    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(_comparable(groups), return_inverse=True, return_counts=True)
     if len(counts) < n_folds:
-        raise ValueError(f"the rows are of {len(counts)} groups, and {n_folds} folds need a group each")
+        raise ValueError(
+            f"the rows are of {counted(len(counts), 'group')}, and {n_folds} folds need a group each; leave groups "
+            f"out, or give smaller ones"
+        )
     sizes, fold = np.zeros(n_folds, np.int64), np.empty(len(counts), np.int64)
     shuffled = random.permutation(len(counts))
     for group in shuffled[np.argsort(-counts[shuffled], kind="stable")]:
         fold[group] = sizes.argmin()
         sizes[fold[group]] += counts[group]
     return fold[place.reshape(-1)]
+
+
+def _comparable(groups: np.ndarray) -> np.ndarray:
+    """Groups that can be put into an order, whatever types of objects they are; ``ValueError`` for a gap."""
+    values = groups.tolist()
+    gaps = [row for row, value in enumerate(values) if is_gap(value)]
+    if gaps:
+        raise ValueError(
+            f"groups has gaps (NaN or None) in {counted(len(gaps), 'row')} of {len(values):,} (row {gaps[0] + 1} is "
+            f"the first); give each row a group, a row that stands alone one of its own"
+        )
+    if groups.dtype.kind != "O" or len(set(map(type, values))) == 1:
+        return groups
+    return np.array([f"{type(value).__name__} {value!r}" for value in values])

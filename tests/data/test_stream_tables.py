@@ -222,3 +222,15 @@ def test_quotes_blank_lines_and_blocks_of_csv(tmp_path, monkeypatch):
     assert len(given.source.rows) > 5
     np.testing.assert_array_equal(x, encoding.features.encode(whole))
     np.testing.assert_array_equal(y, encoding.target.encode(whole.columns["y"]).astype(np.float32))
+
+
+@pytest.mark.parametrize("filters", [[("nowhere", ">", 1)], [("a", ">", "x")]], ids=["no column", "another type"])
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_filter_that_does_not_fit_is_told_in_a_line(tmp_path, filters, ending):
+    from pyarrow import csv, parquet
+
+    table = pa.table({"a": np.arange(9.0), "y": np.arange(9)})
+    path = tmp_path / f"t.{ending}"
+    (parquet.write_table if ending == "parquet" else csv.write_csv)(table, path)
+    with pytest.raises(ValueError, match=rf"t\.{ending} cannot be filtered by [^\n]*; it has 'a', 'y'$"):
+        stream(path, target="y", filters=filters)

@@ -193,3 +193,8 @@ def test_whether_updates_are_on_all_rows_is_said_by_the_class_alone(kind):
     assert "full_batch" not in f"{made!r} {made.get_config()} {made.config()} {vars(made)}"
     with pytest.raises(AttributeError, match="full_batch"):
         made.full_batch = True
+
+
+def test_what_is_excluded_from_the_decay_is_a_factor_by_name():
+    with pytest.raises(AttributeError, match="give weight_decay_factors="):
+        AdamW().exclude_from_weight_decay(var_names=["bias"])

@@ -101,6 +101,18 @@ def test_a_checkpoint_whose_name_asks_for_what_is_not_logged(rng, tmp_path):
         model_of().fit(*regression(rng), callbacks=[keep], verbose=0)
 
 
+@pytest.mark.parametrize("name", ["m-{epoch", "m}", "{0}", "{}-{epoch}"])
+def test_a_checkpoint_whose_braces_are_none_is_refused_where_it_is_made(name):
+    with pytest.raises(ValueError, match=r"filepath 'm.*(braces that are no name|must name what stands in braces)"):
+        ModelCheckpoint(f"m/{name}")
+
+
+def test_a_checkpoint_whose_name_cannot_be_filled_says_with_what(rng, tmp_path):
+    with pytest.raises(ValueError, match=r"cannot be filled with epoch=1, loss=[\d.]+: Unknown format code 'd'"):
+        model_of().fit(*regression(rng), epochs=1, callbacks=[ModelCheckpoint(tmp_path / "{loss:d}")], verbose=0)
+    ModelCheckpoint(tmp_path / "a{{b}}-{epoch:02d}")
+
+
 def test_csv_logger_writes_a_row_an_epoch_and_appends(rng, tmp_path):
     x, y = regression(rng)
     path, model = tmp_path / "log.csv", model_of(metrics=["mae"])
@@ -167,6 +179,19 @@ def test_csv_logger_keeps_its_columns_when_values_come_and_go(rng, tmp_path):
     rows = [line.split(",") for line in path.read_text().splitlines()]
     assert rows[0] == ["epoch", "loss", "only_0"]
     assert (rows[1][2], rows[2][2]) == ("1.0", "NA")
+
+
+@pytest.mark.parametrize("freq", [1, 2, [3]])
+def test_csv_logger_has_columns_for_validation_that_begins_later(rng, tmp_path, freq):
+    path, (x, y) = tmp_path / "log.csv", regression(rng)
+    note = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(note=epoch))
+    callbacks, validation = [note, CSVLogger(path)], {"validation_data": (x, y), "validation_freq": freq}
+    history = model_of().fit(x, y, epochs=3, callbacks=callbacks, verbose=0, **validation).history
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    names = [name for name in history if not name.startswith("val_") and name != "note"]
+    assert rows[0] == ["epoch", *names, *(f"val_{name}" for name in names), "note"]
+    for name, column in zip(rows[0][1:], list(zip(*rows[1:], strict=True))[1:], strict=True):
+        assert [float(value.replace("NA", "nan")) for value in column] == pytest.approx(history[name], nan_ok=True)
 
 
 @pytest.mark.parametrize("separator", ["", ", ", '"', "\n", 5])

@@ -311,3 +311,10 @@ def test_a_training_that_diverges_names_the_option_that_mends_it_and_writes_noth
     assert "training diverged" in err
     assert "--learning-rate" in err
     assert not Path("m.st").exists()
+
+
+def test_a_line_of_words_in_front_of_the_names_is_told(capsys):
+    table("notes.csv", [*by_sign("a", "b")], header="# made by a program\nx,t")
+    status, _, err = run(capsys, "train", "notes.csv", "--target", "t")
+    assert status == 1
+    assert "line 2 has 2 fields, the first line has 1; the first line must name the columns" in err

@@ -93,7 +93,9 @@ def test_times_with_zones_are_the_same_moments():
     frames.append(polars.DataFrame({"t": moments}))
     for frame in frames:
         assert np.array_equal(features.encode(table_of_frame(frame)), expected)
-    with pytest.raises(ValueError, match="'t' holds times of which some have a zone"):
+    with pytest.raises(
+        ValueError, match=r"'t' holds times of which some have a zone \(row 1\) and some have none \(row 2\)"
+    ):
         table_of_frame({"t": [moments[0], datetime.datetime(2024, 1, 1)]})
 
 
@@ -122,6 +124,16 @@ def test_times_with_zones_are_the_same_moments():
 def test_values_of_every_kind(values, expected):
     column = table_of_frame({"a": values}).columns["a"]
     assert told(column) == expected
+
+
+@pytest.mark.parametrize("values", [[0.0, 2.5, 0.0, 1.0], [0, 3, 0, 1], [True, False, False, True]])
+def test_sparse_columns_of_pandas_are_their_values(values):
+    pandas = pytest.importorskip("pandas")
+    sparse = pandas.arrays.SparseArray(values)
+    for came in (pandas.DataFrame({"a": sparse}), {"a": sparse}, {"a": pandas.Series(sparse)}):
+        assert told(table_of_frame(came).columns["a"]) == told(table_of_frame({"a": np.array(values)}).columns["a"])
+    gaps = pandas.DataFrame({"a": pandas.arrays.SparseArray([np.nan, 1.0, np.nan])})
+    assert told(table_of_frame(gaps).columns["a"]) == [None, 1.0, None]
 
 
 def test_what_a_model_knows_of_its_columns_holds_for_frames():

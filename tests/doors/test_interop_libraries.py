@@ -55,3 +55,15 @@ def test_weights_under_the_names_of_pytorch_need_no_pytorch(tmp_path, monkeypatc
     model.set_weights([w * 0 for w in model.get_weights()])
     interop.load_torch_weights(model, tmp_path / "w.safetensors")
     np.testing.assert_array_equal(model.predict(np.ones((1, 3, 3, 1))), before)
+
+
+@pytest.mark.parametrize("lacking", ["tensorflow", "jax", "torch", "openvino"])
+def test_a_backend_that_keras_lacks_is_named_with_the_variable_that_chooses(monkeypatch, lacking):
+    def broken(name):
+        raise ModuleNotFoundError(f"No module named {lacking!r}", name=lacking)
+
+    monkeypatch.setattr(libraries.importlib, "import_module", broken)
+    with pytest.raises(
+        ModuleNotFoundError, match=f"computes with {lacking} here, .* KERAS_BACKEND .* pip install {lacking}"
+    ):
+        interop.to_keras(Sequential([layers.Dense(1, input_shape=(2,))]))

@@ -50,6 +50,41 @@ def test_a_fit_of_no_epochs_shows_nothing(rng, capfd, verbose):
     assert capfd.readouterr().err == ""
 
 
+class Gone:
+    """A stream whose reader goes away after some writes."""
+
+    def __init__(self, writes: int, error: Exception, terminal: bool):
+        self.left, self.error, self.terminal = writes, error, terminal
+
+    def write(self, text: str) -> int:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        return len(text)
+
+    def flush(self) -> None:
+        if self.left < 0:
+            raise self.error
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+@pytest.mark.parametrize("bar", ["plain", "tqdm"])
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "gone"), OSError(28, "full"), ValueError("closed file")])
+def test_a_stream_that_is_gone_ends_no_training(rng, monkeypatch, tmp_path, verbose, bar, terminal, error):
+    if bar == "plain":
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    for writes in (0, 1, 4):
+        monkeypatch.setattr(sys, "stderr", Gone(writes, error, terminal))
+        keep = callbacks.ModelCheckpoint(tmp_path / "m", verbose=1)
+        history = model_of().fit(*regression(rng), epochs=6, verbose=verbose, callbacks=[keep]).history
+        assert len(history["loss"]) == 6
+        assert not progress._visible
+
+
 def test_words_of_callbacks_and_a_bar_are_lines_of_their_own(rng, capfd, tmp_path):
     keep = callbacks.ModelCheckpoint(tmp_path / "m", verbose=1)
     model_of().fit(*regression(rng), epochs=2, verbose=1, callbacks=[keep])

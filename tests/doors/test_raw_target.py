@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 pandas = pytest.importorskip("pandas")
-from fastnn.sklearn import TabularClassifier, TabularRegressor  # noqa: E402
+from fastnn.sklearn import MLPRegressor, TabularClassifier, TabularRegressor  # noqa: E402
 from fastnn.tabular import Settings  # noqa: E402
 from fastnn.tabular.choices import Choice  # noqa: E402
 from fastnn.tabular.folds import folds  # noqa: E402
@@ -91,3 +91,87 @@ def test_the_first_fold_has_rows_of_a_class_that_few_have(rng):
     assert sorted(folds(5, 1, y, True)[y == 0]) == [0, 1, 2]
     y = rng.permutation([1] * 3 + [0] * 57)
     assert sorted(folds(5, 1, y, True)[y == 1]) == [0, 1, 2]
+
+
+TRUE = np.arange(60) % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (pandas.Series(TRUE).astype("boolean"), TRUE),
+        (pandas.Series(TRUE).astype("category"), TRUE),
+        (pandas.DataFrame({"y": TRUE}).astype("boolean"), TRUE),
+        (pandas.Series(TRUE * 5).astype("Int64"), TRUE * 5),
+        (pandas.Series(TRUE * 5).astype("UInt8"), (TRUE * 5).astype(np.uint8)),
+        (pandas.Series(2**60 + TRUE).astype("Int64"), 2**60 + TRUE),
+        (TRUE.astype(object), TRUE),
+        ((TRUE * 5).astype(object), TRUE * 5),
+        (np.array([1, 2.0] * 30, object), np.array([1, 2.0] * 30)),
+        (pandas.Series(["no", "yes"] * 30).astype("category"), np.array(WORDS, object)),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", "frame")),
+)
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_labels_come_back_as_what_they_were(y, expected):
+    fitted = TabularClassifier(choice=FAST, random_state=0).fit(FRAME, y)
+    assert fitted.classes_.dtype == expected.dtype
+    assert fitted.classes_.tolist() == np.unique(expected).tolist()
+    assert fitted.predict(FRAME).dtype == expected.dtype
+
+
+def test_labels_of_several_types_are_named():
+    with pytest.raises(ValueError, match=r"labels of several types, such as 'a' \(str\) and 1 \(int\); make them one"):
+        TabularClassifier(choice=FAST).fit(FRAME, np.array(["a", 1] * 30, object))
+    with pytest.raises(ValueError, match=r"such as True \(bool\) and 2 \(int\)"):
+        TabularClassifier(choice=FAST).fit(FRAME, np.array([True, 2] * 30, object))
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), pandas.NA])
+def test_groups_with_gaps_are_counted(gap):
+    groups = np.array([*range(58), gap, gap], object)
+    for came in (groups, pandas.Series(groups)):
+        with pytest.raises(ValueError, match=r"groups has gaps .* in 2 rows of 60 \(row 59 is the first\)"):
+            TabularClassifier(choice=FAST).fit(FRAME, WORDS, groups=came)
+
+
+def test_groups_of_several_types_keep_their_rows_together():
+    groups = np.array([1, "1", 2.5, "b", True] * 12, object)
+    place = folds(5, 0, np.zeros(60), False, groups)
+    assert [len(set(place[i::5].tolist())) for i in range(5)] == [1] * 5
+    assert sorted(place[:5].tolist()) == list(range(5))
+
+
+def test_weights_of_another_length_are_told_with_class_weights_too():
+    for class_weight in (None, "balanced"):
+        with pytest.raises(ValueError, match=r"sample_weight.shape == \(59,\)"):
+            TabularClassifier(choice=FAST, class_weight=class_weight).fit(FRAME, WORDS, sample_weight=np.ones(59))
+
+
+DAYS = pandas.date_range("2024-01-01", periods=60)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [DAYS, DAYS.tz_localize("UTC"), DAYS - DAYS[0], DAYS.to_period("D")],
+    ids=["moments", "with a zone", "durations", "periods"],
+)
+def test_times_are_no_numbers_whatever_they_come_in(times):
+    x = np.arange(60.0)[:, None]
+    came = [times, pandas.Series(times), pandas.DataFrame({"y": times})]
+    for library, make in (("polars", "Series"), ("pyarrow", "array")):
+        if not isinstance(times, pandas.PeriodIndex):
+            came.append(getattr(pytest.importorskip(library), make)(pandas.Series(times).tolist()))
+    for estimator in (TabularRegressor(choice=FAST), MLPRegressor(max_iter=2)):
+        for y in came:
+            with pytest.raises(TypeError, match=r"y.* must hold real numbers, got dtype .*turn times into numbers"):
+                estimator.fit(x, y)
+    with pytest.raises(TypeError, match=r"X, column 'when', must hold real numbers, got dtype"):
+        MLPRegressor(max_iter=2).fit(pandas.DataFrame({"a": x[:, 0], "when": times}), x[:, 0])
+    assert TabularRegressor(choice=FAST).fit(pandas.DataFrame({"a": x[:, 0], "when": times}), x[:, 0]).n_members_ == 1
+
+
+@pytest.mark.parametrize("n_threads", [0, -1, 1.5, "2"])
+def test_threads_are_a_number_from_one_on(n_threads):
+    with pytest.raises((TypeError, ValueError), match="n_threads must be"):
+        TabularClassifier(choice=FAST, n_threads=n_threads).fit(FRAME, WORDS)

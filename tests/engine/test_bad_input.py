@@ -164,13 +164,14 @@ def test_wrong_y(call, case):
     assert state_of(model) == before
 
 
-def test_one_output_has_no_class_indices():
-    model = model_of(loss="sparse_categorical_crossentropy")
-    refused(lambda: model.fit(X, CLASSES), ValueError, ("sparse_categorical", "at least 2", "binary_crossentropy"))
-
-    model = model_of(loss="sparse_categorical_focal_crossentropy")
-    words = ("sparse_categorical_focal", "at least 2", "binary_focal_crossentropy")
-    refused(lambda: model.fit(X, CLASSES), ValueError, words)
+@pytest.mark.parametrize("kind", ["crossentropy", "focal_crossentropy"])
+@pytest.mark.parametrize("sparse", ["", "sparse_"])
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_one_output_is_no_class(kind, sparse, activation):
+    model = model_of(Dense(1, activation), loss=f"{sparse}categorical_{kind}")
+    words = (f"{sparse}categorical_{kind}", "at least 2", f"binary_{kind}")
+    for y in (CLASSES, CLASSES[:, None].astype(float)):
+        refused(lambda y=y: model.fit(X, y), ValueError, words)
 
 
 def test_a_metric_that_cannot_read_class_indices():

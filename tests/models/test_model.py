@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -328,3 +330,18 @@ def test_an_activation_layer_equals_the_activation_of_the_layer_before(rng):
     for model in (apart, together):
         model.fit(x, y, epochs=2, verbose=0)
     assert weights_of(apart).tobytes() == weights_of(together).tobytes()
+
+
+def test_a_summary_is_told_where_names_have_no_code(monkeypatch):
+    model = Sequential([Dense(1, input_shape=(2,), name="ausgang_ü")], name="模型")
+    told = {}
+    for encoding in ("utf-8", "latin-1", "ascii"):
+        out = io.TextIOWrapper(io.BytesIO(), encoding)
+        monkeypatch.setattr(sys, "stdout", out)
+        model.summary()
+        out.flush()
+        told[encoding] = out.buffer.getvalue().decode(encoding)
+    assert "模型" in told["utf-8"]
+    assert "\\u6a21\\u578b" in told["latin-1"]
+    assert "ausgang_ü" in told["latin-1"]
+    assert "ausgang_\\xfc" in told["ascii"]
