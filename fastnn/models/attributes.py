@@ -38,6 +38,11 @@ class Guarded:
         """Refuse a class of a user's whose own training or computation nothing would call."""
         own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
         if own:
+            if own in ("call", "forward"):
+                raise TypeError(
+                    f"{cls.__name__}.{own} would never be called: a model is a graph of layers; call them on "
+                    f"x = Input(shape) in a function that returns Model(x, y)"
+                )
             raise TypeError(
                 f"{cls.__name__}.{own} would never be called: steps of your own are loops around model.gradients and "
                 f"model.apply_gradients; or give compile a loss that is a function f(target, prediction), or fit "
