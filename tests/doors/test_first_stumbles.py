@@ -112,6 +112,43 @@ def test_an_option_by_the_name_that_others_give_it(capsys, name):
     assert CALLED[name] not in capsys.readouterr().err
 
 
+def test_a_table_without_a_header_line_is_asked_for_one(capsys, tmp_path):
+    from fastnn.cli import main
+
+    (tmp_path / "rows.csv").write_text("3,5.69,a\n4,1.5,b\n" * 30)
+    (tmp_path / "table.csv").write_text("x,z,kind\n" + "3,5.69,a\n4,1.5,b\n" * 30)
+    model = str(tmp_path / "m.safetensors")
+    train = ["train", "--epochs", "1", "--hidden", "4", "--out", model, "--target", "kind"]
+    assert _ends(main, [*train, str(tmp_path / "rows.csv")]) == 1
+    assert "is the first line one of names?" in capsys.readouterr().err
+    assert _ends(main, [*train, str(tmp_path / "table.csv")]) == 0
+    assert _ends(main, ["predict", model, str(tmp_path / "rows.csv")]) == 1
+    assert "is the first line one of names?" in capsys.readouterr().err
+    (tmp_path / "less.csv").write_text("x,2024\n1,2\n")
+    assert _ends(main, ["predict", model, str(tmp_path / "less.csv")]) == 1
+    assert "first line" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (("yes", "No", "no", "Yes", "maybe"), "'No' and 'no', 'Yes' and 'yes', which count as different labels"),
+        (("Yes", "yes.", "no"), "'Yes' and 'yes.'"),
+        (("yes", "no"), None),
+        (("1", "1.0", "2"), None),  # numbers
+    ],
+)
+def test_labels_that_differ_in_capitals_are_noted(capsys, tmp_path, labels, told):
+    from fastnn.cli import main
+
+    rows = "".join(f"{i},{labels[i % len(labels)]}\n" for i in range(80))
+    (tmp_path / "t.csv").write_text("x,kind\n" + rows)
+    words = ["--target", "kind", "--epochs", "1", "--hidden", "4", "--out", str(tmp_path / "m.safetensors")]
+    assert _ends(main, ["train", str(tmp_path / "t.csv"), *words]) == 0
+    out = capsys.readouterr().out
+    assert "count as different labels" not in out if told is None else told in out
+
+
 def _ends(main, words: list[str]) -> int:
     try:
         return main(words)
