@@ -51,6 +51,8 @@ STUMBLES = {
     "an edge times a number": (lambda: Input((2,)) * 0.5, TypeError, r"of numbers there is layers.Rescaling\(scale"),
     "a model as a class": (composed, TypeError, r"a model is a graph of layers.*returns Model\(x, y\)"),
     "a slip in what is monitored": (lambda: monitored("val_los"), ValueError, "did you mean 'val_loss'"),
+    "shares as of scikit-learn": (lambda: built().predict_proba(X), AttributeError, "'predict_proba': predict gives"),
+    "what PyTorch has": (lambda: built().state_dict(), AttributeError, r"model.get_weights\(\)"),
     "trained models": (lambda: fastnn.applications, AttributeError, "from_keras"),
     "load_model": (lambda: fastnn.load_model, AttributeError, "fastnn.load"),
     "windows under Keras' name": (lambda: utils.timeseries_dataset_from_array, AttributeError, r"utils.timeseries\("),
@@ -63,6 +65,13 @@ def test_the_error_names_the_way_out(case):
     call, error, words = STUMBLES[case]
     with pytest.raises(error, match=words):
         call()
+
+
+def test_an_attribute_of_no_library_is_the_error_of_python():
+    with pytest.raises(AttributeError, match=r"^'Sequential' object has no attribute 'colour'$") as told:
+        built().colour  # noqa: B018
+    assert told.value.name == "colour"
+    assert not hasattr(built(), "forward")
 
 
 def test_what_is_no_weight_is_not_said_to_come():
