@@ -97,6 +97,8 @@ __all__ = [
 
 _WHEN_WANTED = ("backend", "data", "datasets", "distributed", "plot", "sklearn", "tables", "utils", "watch")
 _NOT_HERE = {
+    "applications": "there are no trained models; interop.from_keras and from_onnx take over what others have trained",
+    "load_model": "it is fastnn.load, or fastnn.models.load_model",
     "ops": "arrays are NumPy's",
     "preprocessing": "pad_sequences and to_categorical are in fastnn.utils",
 }

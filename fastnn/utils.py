@@ -6,11 +6,11 @@ And :func:`timeseries`, windows of a series as rows, :func:`fold`, a model with 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fastnn._base.arguments import flag, integer, shown
+from fastnn._base.arguments import flag, integer, nearest, shown
 from fastnn._base.arrays import dense_array, is_sparse, listed, numbers
 from fastnn._base.keywords import refuse
 from fastnn._base.random import seed_models
@@ -35,6 +35,11 @@ __all__ = [
     "to_categorical",
 ]
 SIDES = ("pre", "post")
+_NOT_HERE = {
+    "timeseries_dataset_from_array": "utils.timeseries(series, y, length=, horizon=) makes windows",
+    "image_dataset_from_directory": "datasets.read_image_folder(path) reads pictures",
+    "text_dataset_from_directory": "docs/howto/texts.md says how texts are read",
+}
 MOST_CLASSES = 2**31  # no model has as many; a row of them would fill the memory
 
 
@@ -272,3 +277,12 @@ def plot_model(
     if to_file is not None:
         ax.figure.savefig(to_file, dpi=integer("dpi", dpi, low=1), bbox_inches="tight")
     return ax
+
+
+def _unknown(name: str) -> Any:
+    hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else nearest(name, __all__)
+    raise AttributeError(f"module 'fastnn.utils' has no attribute {name!r}{hint}")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _unknown

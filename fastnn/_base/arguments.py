@@ -163,6 +163,11 @@ def unknown_attribute(
     return AttributeError(f"{what}{nearest(name, known)}; it has {', '.join(known)}")
 
 
+def weights_later(name: str, place: object) -> str:
+    """What an error on an attribute adds where that is a weight, and the layer has no place for weights yet."""
+    return " yet: a model that is built gives it; build(input_shape)" if place is None and name in WEIGHTS else ""
+
+
 def fixed(cls: Class) -> Class:
     """Decorate a frozen dataclass: who assigns to an attribute is told which argument to give in its place."""
 

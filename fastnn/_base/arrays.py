@@ -121,7 +121,7 @@ def of_reals(name: str, came: Any) -> np.ndarray:
     array = dense_array(name, came)
     if array.dtype.kind not in REAL:
         of = f" (a {type(came).__name__})" if array.dtype.kind == "O" and not array.ndim else ""
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}{of}; {_mend(array)}")
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}{of}; {_mend(name, array)}")
     return array
 
 
@@ -140,8 +140,10 @@ def dense_array(name: str, came: Any) -> np.ndarray:
     return as_array(name, came)
 
 
-def _mend(array: np.ndarray) -> str:
-    if array.dtype.kind in "OUS":
+def _mend(name: str, array: np.ndarray) -> str:
+    if array.dtype.kind in "OUST" and name == "y" and array.size and isinstance(array.flat[0], str):
+        return "classes, y = np.unique(y, return_inverse=True) numbers names of classes"
+    if array.dtype.kind in "OUST":
         return "turn text and mixed columns into numbers first (the command line does it for tables)"
     return "take its real part" if array.dtype.kind == "c" else "convert it with .astype(float)"
 

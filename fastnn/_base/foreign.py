@@ -126,7 +126,10 @@ def _converted(name: str, came: Any, convert: Any) -> np.ndarray:
         raise
     except Exception as error:  # of the object's own __array__: there is no saying which
         if isinstance(came, list | tuple):
-            raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+            mend = (
+                "; utils.pad_sequences makes one of rows of different lengths" if "inhomogeneous" in str(error) else ""
+            )
+            raise ValueError(f"{name} must be a rectangular array of numbers: {error}{mend}") from None
         kind = f"{type(came).__module__}.{type(came).__qualname__}"
         raise ValueError(
             f"{name} must be a rectangular array of numbers, and no array can be made of this {kind}: "

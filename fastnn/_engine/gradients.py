@@ -88,6 +88,8 @@ class Form:
             label = f"grads[{i}] ({self.names[i]})"
             if array is None:
                 raise TypeError(f"{label} is None; give zeros of shape {shape} where nothing shall change")
+            if isinstance(array, tuple) and len(array) == 2 and np.shape(array[1]) == shape:
+                raise TypeError(f"{label} is a pair; give gradients alone, their order says whose they are")
             given = arrays.of_reals(label, array)
             if given.shape != shape:
                 raise ValueError(f"{label} must have shape {shape}, got {shown(given.shape)}")

@@ -109,7 +109,10 @@ class Following:
         if array.dtype != self.dtype or not (flags.c_contiguous and flags.aligned):
             fault = "" if flags.aligned else ", not aligned"
             fault += "" if flags.c_contiguous else ", not contiguous"
-            raise TypeError(f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}")
+            raise TypeError(
+                f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}; "
+                f"np.ascontiguousarray({name}, np.{self.dtype}) makes one"
+            )
 
     def rows_in(self, name: str, x: np.ndarray, shape: tuple[int, ...]) -> int | None:
         """How many rows of this shape an input has, None where it is a row itself; errors where it is neither."""

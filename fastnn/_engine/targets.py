@@ -52,8 +52,11 @@ def _own_targets(label: str, came: np.ndarray) -> np.ndarray:
 
 def _target_shape(label: str, came: Shape, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss) -> str:
     message = f"{label} must have shape {(n_samples, *shape)}, got {came}"
-    if loss.activation == "softmax" and came in ((n_samples,), (n_samples, 1)):
-        return message + f"; class indices belong to the loss sparse_{loss.definition}"
+    if came in ((n_samples,), (n_samples, 1)):
+        if loss.activation == "softmax":
+            return message + f"; class indices belong to the loss sparse_{loss.definition}"
+        if len(shape) == 1 and loss.definition == "binary_crossentropy":
+            return message + "; one class of each row goes with one output, or with sparse_categorical_crossentropy"
     return message + _one_answer(shape, came)
 
 
@@ -73,7 +76,9 @@ def _one_class(name: str) -> str:
 def _class_indices(label: str, array: np.ndarray, n_samples: int, shape: Shape, name: str) -> np.ndarray:
     n_classes, positions, dense = shape[-1], shape[:-1], name.removeprefix("sparse_")
     if array.dtype.kind not in "iubf":
-        raise TypeError(f"{label} must hold class indices (whole numbers), got dtype {array.dtype}")
+        hint = f"; classes, {label} = np.unique({label}, return_inverse=True) numbers names of classes"
+        told = hint if array.dtype.kind in "OUST" and label == "y" else ""
+        raise TypeError(f"{label} must hold class indices (whole numbers), got dtype {array.dtype}{told}")
     if array.shape == (n_samples, *positions, n_classes):
         raise ValueError(
             f"{label} must hold class indices of shape {(n_samples, *positions)}, got {array.shape}; "

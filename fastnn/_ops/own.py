@@ -140,8 +140,9 @@ class Visit:
         if wanted and not self.layer.has_gradient:
             raise _one_way(self.layer)
         came = told(self.worker, "backward", self.worker.backward, dy)
+        none = isinstance(came, tuple) and len(came) == 2 and isinstance(came[1], list | tuple) and not came[1]
         gradients = self._gradients(came) if self.grads else ()
-        found = came[0] if self.grads else came
+        found = came[0] if self.grads or none else came  # dx, [] says of a layer without weights what dx does
         if wanted:
             self._hand_on(found, dxs)
         for (variable, grad), gradient in zip(self.grads, gradients, strict=True) if trains else ():
@@ -212,7 +213,7 @@ def told(layer: OwnLayer, method: str, function: Callable[..., Any], *arguments:
 
 def kind(came: Any) -> str:
     """What came, in words: of an array the shape, and the dtype where it is no number."""
-    if isinstance(came, np.ndarray):
+    if isinstance(came, np.ndarray | np.generic):
         return f"shape {came.shape}" if came.dtype.kind in "fiub" else f"an array of {came.dtype}"
     if isinstance(came, list | tuple):
         return f"a {type(came).__name__} of {len(came)} ({', '.join(map(kind, came[:4]))})"

@@ -65,8 +65,6 @@ def get(activation: object, **parameter: float) -> Activation:
     if isinstance(activation, str):
         activation = lookup("activation", activation, ACTIVATIONS, ALIASES)
     if not isinstance(activation, Activation):
-        raise TypeError(
-            f"activation must be a name or a record of fastnn.activations, got {shown(activation)}; "
-            f"a function of your own has no gradient here"
-        )
+        mend = "; one of your own is a layer behind: Lambda(function, gradient=...)" if callable(activation) else ""
+        raise TypeError(f"activation must be a name or a record of fastnn.activations, got {shown(activation)}{mend}")
     return activation.bind(**parameter)

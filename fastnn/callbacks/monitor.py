@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastnn import metrics
-from fastnn._base.arguments import integer, number
+from fastnn._base.arguments import integer, nearest, number
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.progress import say
 
@@ -36,6 +36,10 @@ class Monitor(Callback):
         self.best: float | None = None
         self.sign = 0.0  # 1 when rising is better, -1 when falling is
 
+    def _nearest(self) -> str:
+        names = self.model.metrics_names if self.model is not None else ["loss"]
+        return nearest(self.monitor, [*names, *(f"val_{name}" for name in names)])
+
     def find_direction(self) -> None:
         """Settle which direction is better; ``ValueError`` when nothing says so."""
         rising = {"min": False, "max": True, "auto": None}[self.mode]
@@ -44,7 +48,7 @@ class Monitor(Callback):
         if rising is None:
             raise ValueError(
                 f"{type(self).__name__} cannot know whether {self.monitor!r} is better high or low, for it is no "
-                f'metric of the model; give mode="max" or mode="min"'
+                f'metric of the model{self._nearest()}; of a number of your own give mode="max" or mode="min"'
             )
         self.sign = 1.0 if rising else -1.0
 

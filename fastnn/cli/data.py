@@ -23,7 +23,7 @@ from fastnn.datasets.idx import PREFIXES, idx_array, is_idx
 from fastnn.datasets.npz import is_npz, npz_arrays
 from fastnn.tables import Reading, Table, table_of
 from fastnn.tables.excel import is_workbook
-from fastnn.tables.features import Pixels
+from fastnn.tables.features import Pixels, no_header
 from fastnn.tables.table import Column, column_from_array
 from fastnn.tables.unpack import unpack
 
@@ -174,6 +174,7 @@ def require_target(source: Source) -> Column:
         return source.target
     if isinstance(source.features, Table):
         hint = "; --sep names what stands between columns" if len(source.features.columns) == 1 else ""
+        hint += no_header(source.features)
         came = f"{source.target_name!r}{nearest(str(source.target_name), source.features.columns)}"
         raise ValueError(f"{source.name} has no column {came}; it has {_listed(source.features)}{hint}")
     raise ValueError(f"{source.name} has no array y of targets")

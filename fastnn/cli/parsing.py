@@ -8,6 +8,16 @@ from typing import Any, NoReturn
 
 from fastnn._base.arguments import nearest
 
+CALLED = {  # elsewhere
+    "lr": "--learning-rate",
+    "wd": "--weight-decay",
+    "label": "--target",
+    "delimiter": "--sep",
+    "output": "--out",
+    "layers": "--hidden",
+    "type": "--task",
+    "proba": "--probabilities",
+}
 CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
 
@@ -21,7 +31,9 @@ class Parser(argparse.ArgumentParser):
             name = came.partition("=")[0]
             if name.startswith("--") and len(name) > 2:
                 known = [option for action in self._actions for option in action.option_strings]
-                self.error(f"there is no option {name}{nearest(name, known)}; {self.prog} --help lists all")
+                meant = CALLED.get(name.strip("-"), "")
+                hint = f" (did you mean {meant!r}?)" if meant in known else nearest(name, known)
+                self.error(f"there is no option {name}{hint}; {self.prog} --help lists all")
         return found, rest
 
     def error(self, message: str) -> NoReturn:

@@ -85,7 +85,8 @@ class Edge:
         from fastnn import layers
 
         if not isinstance(other, Edge):
-            raise TypeError(f"{self!r} can be joined with another edge, got {shown(other)}")
+            mend = "; of numbers there is layers.Rescaling(scale, offset)" if isinstance(other, int | float) else ""
+            raise TypeError(f"{self!r} can be joined with another edge, got {shown(other)}{mend}")
         found: Edge = getattr(layers, kind)()([self, other])
         return found
 

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from fastnn import initializers, regularizers
-from fastnn._base.arguments import flag, integer, shown
+from fastnn._base.arguments import flag, integer, shown, weights_later
 from fastnn._base.arrays import model_dtype, of_policy
 from fastnn._base.reprs import brief
 from fastnn._base.types import DtypeLike
@@ -104,7 +104,7 @@ class Own:
     def __getattr__(self, name: str) -> Any:
         weight = None if name[:2] == "__" else self._own_attributes.get(name)
         if weight is None:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{weights_later(name, self._place)}")
         return weight if self._place is None else self.parameter(weight.name)
 
     # -- weights --------------------------------------------------------------------------------

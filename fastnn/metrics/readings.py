@@ -117,6 +117,11 @@ def resolve(metric: Metric, task: Task) -> Reading:
     task : what the model predicts, as of :func:`task_of`.
     """
     reading = metric.reading(task)
+    if task.sparse and task.n_out < 2:
+        raise ValueError(
+            f"{task.loss} needs an output for each class, at least 2; one output goes with "
+            f"{task.loss.removeprefix('sparse_').replace('categorical', 'binary')}"
+        )
     if task.sparse and reading.statistic not in TAKES_LABELS:
         raise ValueError(
             f"metric {metric.name!r} needs a target as wide as the output; the loss {task.loss!r} has class indices"

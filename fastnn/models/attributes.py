@@ -7,7 +7,7 @@ silence. A class derived from a model may keep attributes of its own.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from fastnn._base.arguments import shown, unknown_attribute
 
@@ -26,6 +26,20 @@ INSTEAD = {
     "input_shape": "call build(input_shape)",
     "output_shape": "it follows from the layers",
 }
+ELSEWHERE = {  # what other libraries have under these names
+    "predict_proba": "predict gives what the last layer does, shares behind a softmax or sigmoid",
+    "predict_classes": "predict(x).argmax(axis=-1), or predict(x) > 0.5 of one output",
+    "score": "evaluate(x, y) gives loss and metrics",
+    "export": "fastnn.interop.to_onnx(model, path) and to_c(model, folder)",
+    "forward": "model(x)",
+    "backward": "loss, grads = model.gradients(x, y), then model.apply_gradients(grads)",
+    "parameters": "model.trainable_variables; model.optimizer is given to compile",
+    "state_dict": "model.get_weights(), or model.save_weights(path)",
+    "load_state_dict": "model.set_weights(arrays), or model.load_weights(path)",
+    "train": "model.fit(x, y)",
+    "partial_fit": "model.train_on_batch(x, y)",
+    "adapt": "Normalization().adapt(x) is a layer's",
+}
 NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
@@ -38,6 +52,11 @@ class Guarded:
         """Refuse a class of a user's whose own training or computation nothing would call."""
         own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
         if own:
+            if own in ("call", "forward"):
+                raise TypeError(
+                    f"{cls.__name__}.{own} would never be called: a model is a graph of layers; call them on "
+                    f"x = Input(shape) in a function that returns Model(x, y)"
+                )
             raise TypeError(
                 f"{cls.__name__}.{own} would never be called: steps of your own are loops around model.gradients and "
                 f"model.apply_gradients; or give compile a loss that is a function f(target, prediction), or fit "
@@ -55,6 +74,14 @@ class Guarded:
         if hasattr(type(self), name):
             raise AttributeError(f"{kind}.{name} cannot be set")
         raise unknown_attribute(self, name, sorted(self.SETTABLE))
+
+    if not TYPE_CHECKING:  # for type checkers what is not there is an error already
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property that is not ready, whose own words are said
+                return object.__getattribute__(self, name)
+            hint = f": {ELSEWHERE[name]}" if name in ELSEWHERE else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
     def _is_own(self, name: str) -> bool:
         """Whether the attribute belongs to a class that a user derived."""

@@ -1,7 +1,6 @@
 """A network: layers that call each other, and their parameters; before any thought of training.
 
-:class:`fastnn.Model` is made of a graph that is there, :class:`fastnn.Sequential` makes the graph of its list of layers
-when their input's shape is known.
+:class:`fastnn.Model` is made of a graph, :class:`fastnn.Sequential` makes it when the shape of its input is known.
 """
 
 from __future__ import annotations
@@ -109,10 +108,7 @@ class Network(Outline):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the model's weights; set, it is set for all layers in it, as Keras does.
-
-        It may be set at any time and acts from the next call on, in every model that has the layers.
-        """
+        """Whether training changes the weights; set, it is so for all layers inside, in every model that has them."""
         return self._trainable
 
     @trainable.setter
@@ -231,6 +227,11 @@ class Network(Outline):
     def take_down(self) -> None:
         """Be not built again; a network that is made of a graph stays what it is."""
 
+    def leave_empty_store(self) -> None:
+        """Have a store of its own again where no layer stands in its store."""
+        if not self._store.alive():
+            self._join(Store(self.dtype))
+
     def moved(self, store: Store, moves: Moves) -> None:
         """Take over that parameters stand elsewhere, since layers of models have joined."""
         self._store = self._state.holder = store
@@ -257,8 +258,7 @@ class Network(Outline):
     def draw_anew(self, seed: Any) -> None:
         """Have weights from another seed, that nothing has trained."""
         self.seed = seed
-        views = self._views()
-        for number, (variable, view) in enumerate(zip(self.layout.variables, views, strict=True)):
+        for number, (variable, view) in enumerate(zip(self.layout.variables, self._views(), strict=True)):
             view[...] = self._draw(number, variable.parameter)
         self._state.forget()
         self._drop_plans()
@@ -280,8 +280,7 @@ class Network(Outline):
 
     def forget_calls(self, calls: Collection[Call]) -> None:
         """Forget uses in a graph that is no more."""
-        for call in calls:
-            self._read_by -= set(call.outputs)
+        self._read_by -= {edge for call in calls for edge in call.outputs}
 
     @property
     def is_part(self) -> bool:

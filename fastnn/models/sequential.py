@@ -264,10 +264,11 @@ class Sequential(Model):
             yield
         except BaseException:
             if waiting:
-                unbuilt = list(self._built_here)
-                self.take_down()
+                unbuilt = [self, *self._built_here]
                 for item in unbuilt:
                     item.take_down()
+                for item in unbuilt:
+                    item.leave_empty_store()
             raise
 
     @property

@@ -19,6 +19,7 @@ from fastnn._base.reprs import counted
 from fastnn._base.stored import kind_and_fields
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
 from fastnn.tables.dates import DateFeature
+from fastnn.tables.numerals import number
 from fastnn.tables.pieces import PieceFeature
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Table
@@ -142,12 +143,19 @@ def with_columns(table: Any, names: Sequence[str]) -> Table:
         raise ValueError("the model was trained on a table with named columns, and this is an array of images")
     absent = [name for name in names if name not in table.columns]
     if absent:
+        hint = no_header(table) if absent == list(names) else ""
         raise ValueError(
             f"{table.source} has no column {', '.join(map(repr, absent))}, which the model was trained on"
             f"{nearest(absent[0], table.columns)}; "
-            f"it has {', '.join(map(repr, list(table.columns)[:20]))}"
+            f"it has {', '.join(map(repr, list(table.columns)[:20]))}{hint}"
         )
     return table
+
+
+def no_header(table: Table) -> str:
+    """What an error on a column adds where the names of columns look like values."""
+    numbers = any(not np.isnan(number(name)) for name in table.columns)
+    return "; is the first line one of names? Numbers are among them" if numbers else ""
 
 
 def _places(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -192,11 +192,23 @@ def told_labels(column: Column) -> tuple[Column, list[str]]:
     plain = with_gaps(column)
     words = [word for word, _ in plain.gap_words]
     if len(plain.values) != 1 or not words or not np.isnan(number(plain.values[0], plain.decimal)):
-        return plain, []
+        return plain, _alike(plain)
     labels = shortened([repr(word) for word in words])
     return with_gaps(column, words), [
         f"{labels} in the target counts as a label beside {plain.values[0]!r}, not as a gap"
     ]
+
+
+def _alike(column: Text) -> list[str]:
+    """A note on labels that differ in nothing but capitals or a full stop."""
+    groups: dict[str, list[str]] = {}
+    for value in column.values:
+        if np.isnan(number(value, column.decimal)):
+            groups.setdefault(value.rstrip(".").casefold(), []).append(value)
+    several = [" and ".join(map(repr, sorted(group))) for _, group in sorted(groups.items()) if len(group) > 1]
+    if not several:
+        return []
+    return [f"the target holds {shortened(several)}, which count as different labels; write them alike if they are one"]
 
 
 OTHERWISE = {

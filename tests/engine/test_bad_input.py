@@ -92,7 +92,8 @@ WRONG_Y = {
     "NaN": ("mse", changed(Y, np.nan), ValueError, ("y", "finite", "nan", "(3, 0)")),
     "infinity": ("mse", changed(Y, np.inf), ValueError, ("y", "finite", "inf")),
     "text": ("mse", ["a"] * 20, TypeError, ("y", "real numbers", "<U1")),
-    "ragged": ("mse", [[1]] * 19 + [[1, 2]], ValueError, ("y", "rectangular")),
+    "names of classes": ("sparse", ["a", "b"] * 10, TypeError, ("y", "class indices", "<U1")),
+    "ragged": ("mse", [[1]] * 19 + [[1, 2]], ValueError, ("y", "rectangular", "pad_sequences")),
     "complex": ("mse", Y * 1j, TypeError, ("y", "real numbers", "complex64")),
     "beyond a probability": ("binary_crossentropy", changed(Y > 0, 1.5), ValueError, ("y", "[0, 1]", "1.5")),
     "below a probability": ("binary_crossentropy", changed(Y > 0, -1), ValueError, ("y", "[0, 1]", "-1")),
@@ -172,6 +173,35 @@ def test_one_output_is_no_class(kind, sparse, activation):
     words = (f"{sparse}categorical_{kind}", "at least 2", f"binary_{kind}")
     for y in (CLASSES, CLASSES[:, None].astype(float)):
         refused(lambda y=y: model.fit(X, y), ValueError, words)
+
+    model = model_of(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    refused(lambda: model.fit(X, CLASSES), ValueError, ("sparse_categorical", "at least 2", "binary_crossentropy"))
+
+
+@pytest.mark.parametrize(
+    ("loss", "last"),
+    [("binary_crossentropy", Dense(1, "sigmoid")), ("sparse_categorical_crossentropy", Dense(2, "softmax"))],
+)
+@pytest.mark.parametrize("dtype", [str, object, "StringDType"])
+def test_names_of_classes_are_told_how_to_be_numbers(loss, last, dtype):
+    names = np.array(["no", "yes"], np.dtypes.StringDType() if dtype == "StringDType" else dtype)[CLASSES % 2]
+    model = model_of(last, loss=loss)
+    refused(lambda: model.fit(X, names), TypeError, ("classes, y = np.unique(y, return_inverse=True)",))
+    _, y = np.unique(names, return_inverse=True)
+    model.fit(X, y, verbose=0)
+
+
+def test_two_outputs_of_yes_and_no_have_no_class_indices():
+    model = model_of(Dense(2, "sigmoid"), loss="binary_crossentropy")
+    words = ("(20, 2)", "(20,)", "one output", "sparse_categorical_crossentropy")
+    refused(lambda: model.fit(X, CLASSES % 2), ValueError, words)
+
+
+@pytest.mark.parametrize("loss", ["mse", "binary_crossentropy"])
+def test_a_softmax_over_one_number_is_a_warning(loss):
+    with pytest.warns(UserWarning, match=r"softmax over one number, which is always 1.*sigmoid") as told:
+        model_of(Dense(1, "softmax"), loss=loss).fit(X, CLASSES % 2, verbose=0)
+    assert [one.filename for one in told] == [__file__]
 
 
 def test_a_metric_that_cannot_read_class_indices():

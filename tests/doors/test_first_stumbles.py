@@ -1,0 +1,165 @@
+"""What programs of newcomers get wrong most often, and what they are told: each error names the way out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Input, Sequential, callbacks, utils
+from fastnn.cli.parsing import CALLED
+from fastnn.layers import Dense, Layer
+
+X, Y = np.ones((40, 2)), np.zeros((40, 1))
+
+
+def built() -> Sequential:
+    model = Sequential([Dense(2, input_shape=(2,)), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    return model
+
+
+def monitored(name: str):
+    built().fit(X, Y, verbose=0, callbacks=[callbacks.EarlyStopping(name)])
+
+
+def composed():
+    return type("Mine", (fastnn.Model,), {"call": lambda self, x: x})()
+
+
+STUMBLES = {
+    "a function as activation": (
+        lambda: Dense(3, np.sin),
+        TypeError,
+        r"layer behind: Lambda\(function, gradient=...\)",
+    ),
+    "a weight before there is one": (
+        lambda: Dense(3).kernel,
+        AttributeError,
+        r"yet: .* build\(input_shape\)",
+    ),
+    "float64 for a predictor": (
+        lambda: built().predictor()(X[0]),
+        TypeError,
+        r"float32, got float64; np.ascontiguousarray\(x, np.float32\) makes one",
+    ),
+    "pairs as of Keras": (
+        lambda: (m := built()).apply_gradients(zip(m.gradients(X, Y)[1], m.trainable_variables, strict=True)),
+        TypeError,
+        "is a pair; give gradients alone",
+    ),
+    "an edge times a number": (lambda: Input((2,)) * 0.5, TypeError, r"of numbers there is layers.Rescaling\(scale"),
+    "a model as a class": (composed, TypeError, r"a model is a graph of layers.*returns Model\(x, y\)"),
+    "a slip in what is monitored": (lambda: monitored("val_los"), ValueError, "did you mean 'val_loss'"),
+    "shares as of scikit-learn": (lambda: built().predict_proba(X), AttributeError, "'predict_proba': predict gives"),
+    "what PyTorch has": (lambda: built().state_dict(), AttributeError, r"model.get_weights\(\)"),
+    "trained models": (lambda: fastnn.applications, AttributeError, "from_keras"),
+    "load_model": (lambda: fastnn.load_model, AttributeError, "fastnn.load"),
+    "windows under Keras' name": (lambda: utils.timeseries_dataset_from_array, AttributeError, r"utils.timeseries\("),
+    "a slip in utils": (lambda: utils.to_categorial, AttributeError, "did you mean 'to_categorical'"),
+}
+
+
+@pytest.mark.parametrize("case", STUMBLES)
+def test_the_error_names_the_way_out(case):
+    call, error, words = STUMBLES[case]
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_an_attribute_of_no_library_is_the_error_of_python():
+    with pytest.raises(AttributeError, match=r"^'Sequential' object has no attribute 'colour'$") as told:
+        built().colour  # noqa: B018
+    assert told.value.name == "colour"
+    assert not hasattr(built(), "forward")
+
+
+def test_what_is_no_weight_is_not_said_to_come():
+    with pytest.raises(AttributeError, match=r"Dense has no attribute 'colour'$"):
+        Dense(3).colour  # noqa: B018
+
+
+@pytest.mark.parametrize("answer", [lambda dy: 2 * dy, lambda dy: (2 * dy, []), lambda dy: (2 * dy, ())])
+def test_a_layer_without_weights_may_give_none_of_their_gradients(answer):
+    class Doubled(Layer):
+        def call(self, x):
+            return 2 * x
+
+        def backward(self, dy):
+            return answer(dy)
+
+    model = Sequential([Dense(3, input_shape=(2,)), Doubled(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(X, Y + 1, verbose=0)
+    assert model.step == 2
+
+
+def test_a_number_in_place_of_an_array_is_told_by_its_shape():
+    class Scaled(Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(shape[1:], "ones", name="scale")
+
+        def call(self, x):
+            return x * self.scale
+
+        def backward(self, dy):
+            return dy, [dy.sum()]
+
+    model = Sequential([Scaled(input_shape=(2,)), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"dscale of shape \(2,\), got shape \(\)"):
+        model.fit(X, Y + 1, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["lr", "wd", "label", "delimiter", "layers", "type"])
+def test_an_option_by_the_name_that_others_give_it(capsys, name):
+    from fastnn.cli import main
+
+    assert _ends(main, ["train", "a.csv", f"--{name}", "3"]) == 2
+    assert f"there is no option --{name} (did you mean '{CALLED[name]}'?)" in capsys.readouterr().err
+    assert _ends(main, ["info", "a.safetensors", f"--{name}", "3"]) == 2  # which has none that is meant
+    assert CALLED[name] not in capsys.readouterr().err
+
+
+def test_a_table_without_a_header_line_is_asked_for_one(capsys, tmp_path):
+    from fastnn.cli import main
+
+    (tmp_path / "rows.csv").write_text("3,5.69,a\n4,1.5,b\n" * 30)
+    (tmp_path / "table.csv").write_text("x,z,kind\n" + "3,5.69,a\n4,1.5,b\n" * 30)
+    model = str(tmp_path / "m.safetensors")
+    train = ["train", "--epochs", "1", "--hidden", "4", "--out", model, "--target", "kind"]
+    assert _ends(main, [*train, str(tmp_path / "rows.csv")]) == 1
+    assert "is the first line one of names?" in capsys.readouterr().err
+    assert _ends(main, [*train, str(tmp_path / "table.csv")]) == 0
+    assert _ends(main, ["predict", model, str(tmp_path / "rows.csv")]) == 1
+    assert "is the first line one of names?" in capsys.readouterr().err
+    (tmp_path / "less.csv").write_text("x,2024\n1,2\n")
+    assert _ends(main, ["predict", model, str(tmp_path / "less.csv")]) == 1
+    assert "first line" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (("yes", "No", "no", "Yes", "maybe"), "'No' and 'no', 'Yes' and 'yes', which count as different labels"),
+        (("Yes", "yes.", "no"), "'Yes' and 'yes.'"),
+        (("yes", "no"), None),
+        (("1", "1.0", "2"), None),  # numbers
+    ],
+)
+def test_labels_that_differ_in_capitals_are_noted(capsys, tmp_path, labels, told):
+    from fastnn.cli import main
+
+    rows = "".join(f"{i},{labels[i % len(labels)]}\n" for i in range(80))
+    (tmp_path / "t.csv").write_text("x,kind\n" + rows)
+    words = ["--target", "kind", "--epochs", "1", "--hidden", "4", "--out", str(tmp_path / "m.safetensors")]
+    assert _ends(main, ["train", str(tmp_path / "t.csv"), *words]) == 0
+    out = capsys.readouterr().out
+    assert "count as different labels" not in out if told is None else told in out
+
+
+def _ends(main, words: list[str]) -> int:
+    try:
+        return main(words)
+    except SystemExit as end:
+        return int(end.code)
