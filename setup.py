@@ -60,8 +60,8 @@ COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hi
 VECTORS = ["-fvect-cost-model=dynamic"]
 SMALLER = [["-O2", *VECTORS], ["-O2"]]
 UNWOUND = ["-fno-asynchronous-unwind-tables"]  # nothing is thrown through kernels, whose tables would be 0.1 MB
-# Of what Cython writes; by -O2 it is 6 % smaller than by -O3, and as fast. By -Os it is a third smaller, and a predictor
-# takes a sixth longer for a row.
+# Of what Cython writes; by -O2 it is 6 % smaller than by -O3, and as fast. By -Os it is a third smaller, and a
+# predictor takes a sixth longer for a row.
 GENERATED = ["-O2", "-Wno-unused-function", "-Wno-unused-parameter"]
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {

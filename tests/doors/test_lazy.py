@@ -213,4 +213,4 @@ def test_hints_of_layers_can_be_asked_for(name):
 def test_types_of_all_fields_of_layers_are_checked(name):
     """A hint that cannot be resolved would switch the check off, for all fields of that layer."""
     kind = layers.LAYERS[name]
-    assert stored._hints(kind).keys() == {field.name for field in fields(kind)}
+    assert {name for name, *_ in stored._wanted(kind)} == {field.name for field in fields(kind)}

@@ -151,7 +151,7 @@ def test_without_anything_that_listens_at_epochs(path):
     def made():
         return build_smooth("adam")
 
-    for every in (1, 4, "1 epoch", "2 epochs", "0.0001 seconds"):
+    for every in (1, 4, "1 epoch", "2 epochs", "0.000001 seconds"):
         whole = fitted(made, rows, epochs=9, batch_size=SIZE)
         fitted(made, rows, path, every=every, at=31, epochs=9, batch_size=SIZE)
         assert 0 < fastnn.load(path).step < 54

@@ -35,7 +35,7 @@ def network(
     widths=SMALL, dtype="float32", optimizer="adam", between=(), loss="sparse_categorical_crossentropy", **more
 ):
     hidden = [layers.Dense(n, "relu", **more) for n in widths[1:-1]]
-    stack = [*hidden[:1], *between, *hidden[1:], layers.Dense(widths[-1], "softmax")]
+    stack = [*hidden[:1], *between, *hidden[1:], layers.Dense(widths[-1], "softmax" if widths[-1] > 1 else "sigmoid")]
     model = Sequential(stack, dtype=dtype, seed=4)
     model.build((widths[0],))
     model.compile(OPTIMIZERS[optimizer]() if optimizer in (*OPTIMIZERS,) else optimizer, loss, metrics=["accuracy"])
