@@ -187,6 +187,10 @@ WIDER = (  # lines of several vectors, and more of them than are made together
     case("Conv2D", (40, 19, 24), 1, filters=2, kernel_size=(3, 2), strides=(2, 1)),
     case("Conv2D", (9, 7, 6), 18, filters=10, kernel_size=1, groups=2),
     case("Conv2D", (9, 7, 5), 18, filters=3, kernel_size=(4, 1), padding="same"),
+    # kernels so large that images with few places are one product
+    case("Conv2D", (3, 4, 80), 11, filters=96, kernel_size=3, padding="same"),
+    case("Conv2D", (5, 4, 144), 10, filters=104, kernel_size=3, strides=2, padding="same", groups=2),
+    case("Conv2D", (2, 3, 260), 9, filters=64, kernel_size=2),
 )
 AXES = ((1, 1, 1), (2, 1, 1), (3, 1, 1), (3, 2, 1), (2, 3, 1), (1, 2, 1), (3, 1, 2), (2, 1, 3), (5, 2, 1), (4, 1, 2))
 LENGTHS = ((1, 5), (2, 7), (7, 6), (11, 13), (4, 4), (8, 3))

@@ -11,8 +11,12 @@ FNN_OP(CONV, conv)
 
 static convolution conv_of(const fnn_op *op) {
     convolution v = convolution_of(op, op->n_out, op->geometry[13]);
-    if (op->pooled) v.made = v.y_size + LANES; /* pooling reads behind it */
-    if (op->pooled) v.maxima = sums_maxima(&v, op + 1);
+    if (!op->pooled) {
+        v.together = images_together(&v);
+        return v;
+    }
+    v.made = v.y_size + LANES; /* pooling reads behind it */
+    v.maxima = sums_maxima(&v, op + 1);
     return v;
 }
 
@@ -21,14 +25,14 @@ static size_t conv_scratch(const fnn_op *op) {
     return convolution_scratch(&v);
 }
 
-/* The activated output of one image. */
-static void conv_image(const fnn_op *op, const fnn_model *model, const fnn_block *block, const convolution *v,
-                       const real *x, const real *w, const int64_t *at, real *room, real *z, real *y) {
+/* The activated output of images that are together. */
+static void conv_images(const fnn_op *op, const fnn_model *model, const fnn_block *block, const convolution *v,
+                        int64_t images, const real *x, const real *w, const int64_t *at, real *room, real *z, real *y) {
     const real *b = op->b < 0 ? NULL : (const real *)model->params + op->b;
-    convolve(v, x, w, b, at, room, z);
+    convolve(v, images, x, w, b, at, room, z);
     fnn_lap_of_op(block, model, op, FNN_FORWARD);
     if (z == y && op->activation == FNN_LINEAR) return;
-    fnn_activate(op->activation, op->parameter, op->repeat, v->n, z, y);
+    fnn_activate(op->activation, op->parameter, images * op->repeat, v->n, z, y);
     fnn_lap_of_op(block, model, op, FNN_ACTIVATE);
 }
 
@@ -55,7 +59,7 @@ static void conv_forward_pooled(const fnn_op *op, const fnn_model *model, const 
             fnn_lap_of_op(block, model, op, FNN_FORWARD);
             continue;
         }
-        conv_image(op, model, block, &v, x + i * v.x_size, w, at, room, z, z);
+        conv_images(op, model, block, &v, 1, x + i * v.x_size, w, at, room, z, z);
         if (kept)
             pool_image_kept(&q, z, y + i * q.y_size, kept);
         else
@@ -75,8 +79,9 @@ static void conv_forward(const fnn_op *op, const fnn_model *model, const fnn_blo
     real *scratch = fnn_scratch(convolution_scratch(&v)), *room = scratch + windows_size(&v);
     const int64_t *at = windows_at(&v, scratch);
     const real *w = forward_kernel(&v, op, model, scratch);
-    for (int64_t i = begin; i < end; i++)
-        conv_image(op, model, block, &v, x + i * v.x_size, w, at, room, z + i * v.y_size, y + i * v.y_size);
+    for (int64_t i = begin; i < end; i += v.together)
+        conv_images(op, model, block, &v, at_most(v.together, end - i), x + i * v.x_size, w, at, room, z + i * v.y_size,
+                    y + i * v.y_size);
 }
 
 /* The slopes by z that the op keeps: of the output, or of its maxima. */
@@ -102,9 +107,9 @@ static void conv_backward_rows(const fnn_op *op, const fnn_model *model, const f
     real *turned = scratch + gathers_size(&v), *sums = turned + kernel_size(&v);
     const real *w = kernel_of(&v, op, model, scratch);
     turn_kernel(&v, w, turned);
-    for (int64_t i = begin; i < end; i++)
-        image_gradient(&v, slopes_of(&from, &v, i, made), w, turned, &to_image, op_edge(op, model, 0)->adds, sums,
-                       dx + i * v.x_size);
+    for (int64_t i = begin; i < end; i += v.together)
+        image_gradient(&v, at_most(v.together, end - i), slopes_of(&from, &v, i, made), w, turned, &to_image,
+                       op_edge(op, model, 0)->adds, sums, dx + i * v.x_size);
 }
 
 static size_t conv_part(const fnn_op *op) {

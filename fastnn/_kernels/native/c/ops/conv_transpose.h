@@ -29,7 +29,7 @@ static void conv_transpose_forward(const fnn_op *op, const fnn_model *model, con
     for (int64_t i = begin; i < end; i++) {
         real *to = z + i * v.x_size;
         for (int64_t at = 0; b && at < op->repeat; at++) copy_row(b, op->n_out, to + at * op->n_out);
-        image_gradient(&v, x + i * v.y_size, w, turned, &to_image, b != NULL, sums, to);
+        image_gradient(&v, 1, x + i * v.y_size, w, turned, &to_image, b != NULL, sums, to);
         fnn_lap_of_op(block, model, op, FNN_FORWARD);
         if (z == y && op->activation == FNN_LINEAR) continue;
         fnn_activate(op->activation, op->parameter, op->repeat, op->n_out, to, y + i * v.x_size);
@@ -52,7 +52,7 @@ static void conv_transpose_backward_rows(const fnn_op *op, const fnn_model *mode
     const int64_t *at = windows_at(&v, scratch);
     for (int64_t i = begin; i < end; i++) {
         real *to = dx + i * v.y_size;
-        convolve(&v, dz + i * v.x_size, w, NULL, at, room, add ? made : to);
+        convolve(&v, 1, dz + i * v.x_size, w, NULL, at, room, add ? made : to);
         if (add) add_row(made, v.y_size, to);
     }
 }

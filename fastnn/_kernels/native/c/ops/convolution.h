@@ -16,6 +16,8 @@
 
 #define CONV_SHARD 16             /* samples whose parts of dw are one sum, see _ops/conv.py */
 #define SUMS (65536 / REAL_BYTES) /* numbers that are handed back together, about */
+#define KERNEL_IN_CACHE (262144 / REAL_BYTES)
+enum { IMAGES_TOGETHER = 8, PLACES_TOGETHER = 96 }; /* at most */
 
 /* A convolution: its windows, and sizes that follow from them. */
 typedef struct {
@@ -25,6 +27,7 @@ typedef struct {
     int lines;                  /* a line of a window is one run of numbers */
     int in_place;               /* what is handed back by a line of windows lies as the line of the image does */
     int64_t x_size, y_size;     /* numbers a sample */
+    int64_t together;           /* images whose windows are one product at most, see images_together */
     int64_t made;               /* numbers of scratch memory for an output that the workspace does not have */
     int maxima;                 /* the kernel's gradient is made from maxima of the output, see conv_maxima.h */
     int rounds;                 /* the kernel counts as rounded to bf16 */
@@ -41,7 +44,7 @@ static int has_few_rows(const convolution *v) {
 }
 
 static convolution convolution_of(const fnn_op *op, int64_t n, int64_t groups) {
-    convolution v = {.s = windows_of(op), .n = n, .groups = groups, .rounds = op->bfloat16};
+    convolution v = {.s = windows_of(op), .n = n, .groups = groups, .together = 1, .rounds = op->bfloat16};
     v.a = around_of(&v.s);
     v.in = v.s.c / v.groups, v.out = v.n / v.groups;
     v.lines = v.groups == 1 && v.s.dw == 1;
@@ -58,7 +61,7 @@ static int64_t kernel_size(const convolution *v) { return v->s.kh * v->s.kw * v-
 
 /* Numbers of a convolution's plans in scratch memory, in whole cache lines. */
 static int64_t plan_size(int64_t integers) { return rounded_up(integers * (int64_t)sizeof(int64_t), 64) / REAL_BYTES; }
-static int64_t windows_size(const convolution *v) { return plan_size(v->s.oh * v->s.ow); }
+static int64_t windows_size(const convolution *v) { return plan_size(v->together * v->s.oh * v->s.ow); }
 static int64_t gathers_size(const convolution *v) { return plan_size(2 * v->s.w + 7 * v->s.h); }
 
 /* Lines of an image whose gradients are made together, and the numbers that conv_hand_back gives for them. */
@@ -74,11 +77,18 @@ static int64_t image_size(const convolution *v) { return v->a.height * v->a.row;
 /* Scratch memory from where integers may stand on. */
 static real *for_integers(real *room) { return (real *)(((uintptr_t)room + 7) / 8 * 8); }
 
-/* Where each window begins in an image with what is around it, which is of words of `unit` numbers. */
+/* Where each window begins in images with what is around them, which are of words of `unit` numbers. */
 static void place_windows(const convolution *v, int64_t unit, int64_t *at) {
     const windows *s = &v->s;
-    for (int64_t oy = 0; oy < s->oh; oy++)
-        for (int64_t ox = 0; ox < s->ow; ox++) at[oy * s->ow + ox] = (oy * s->sh * v->a.row + ox * s->sw * s->c) / unit;
+    for (int64_t i = 0; i < v->together; i++)
+        for (int64_t oy = 0; oy < s->oh; oy++)
+            for (int64_t ox = 0; ox < s->ow; ox++)
+                *at++ = (i * image_size(v) + oy * s->sh * v->a.row + ox * s->sw * s->c) / unit;
+}
+
+/* Numbers of a table of where the rows begin that images hand back together. */
+static int64_t rows_back_size(const convolution *v) {
+    return v->together > 1 ? LANES + plan_size(v->together * lines_in_sums(v) * v->s.ow) : 0;
 }
 
 #include "conv_maxima.h"
@@ -87,8 +97,8 @@ static void place_windows(const convolution *v, int64_t unit, int64_t *at) {
 /* Bytes of scratch memory that any of the three below wants. */
 static size_t convolution_scratch(const convolution *v) {
     const int64_t words = words_size(v);
-    const int64_t forward = windows_size(v) + around_size(&v->a) + words;
-    const int64_t back = gathers_size(v) + kernel_size(v) + sums_size(v) + words;
+    const int64_t forward = windows_size(v) + v->together * around_size(&v->a) + words;
+    const int64_t back = gathers_size(v) + kernel_size(v) + v->together * sums_size(v) + words + rows_back_size(v);
     const int64_t params = around_size(&v->a) + 2 * kernel_size(v) + words + maxima_size(v);
     const int64_t size = at_least(forward, at_least(back, params));
     const int64_t rounded = v->rounds ? kernel_size(v) : 0;
@@ -128,6 +138,13 @@ static int is_one_line(const convolution *v) {
     return planes_of(v) == 1 && (s->oh == 1 || s->sh * v->a.row == s->ow * s->sw * s->c);
 }
 
+/* Images with few places do not each read a kernel that is larger than the cache: so many of them do it together. */
+static int64_t images_together(const convolution *v) {
+    const int64_t places = v->s.oh * v->s.ow;
+    if (kernel_size(v) < KERNEL_IN_CACHE || v->pairs || v->in_place || is_one_line(v)) return 1;
+    return at_least(1, at_most(IMAGES_TOGETHER, PLACES_TOGETHER / places));
+}
+
 /* Where each window begins for the way forward; nothing where they are one line of numbers. */
 static const int64_t *windows_at(const convolution *v, real *room) {
     if (is_one_line(v) && !v->pairs_in) return NULL;
@@ -137,9 +154,17 @@ static const int64_t *windows_at(const convolution *v, real *room) {
 
 #include "conv_narrow.h"
 
-/* z (oh, ow, n) of an image, whose windows begin at `at`; `room` is for the image with what is around it. */
-static void convolve(const convolution *v, const real *x, const real *w, const real *bias, const int64_t *at,
-                     real *room, real *z) {
+/* Images where windows can read them, one or as many as are together. */
+static const real *images_read(const convolution *v, int64_t images, const real *x, real *room) {
+    if (v->together == 1) return image_read(v, x, room);
+    if (v->a.plain) return x;
+    for (int64_t i = 0; i < images; i++) copy_around(&v->s, &v->a, x + i * v->x_size, room + i * image_size(v));
+    return room;
+}
+
+/* z (images, oh, ow, n) of images, whose windows begin at `at`; `room` is for them with what is around them. */
+static void convolve(const convolution *v, int64_t images, const real *x, const real *w, const real *bias,
+                     const int64_t *at, real *room, real *z) {
     const windows *s = &v->s;
     if (is_depthwise(v)) {
         depthwise_forward(s, x, w, bias, 0, z);
@@ -157,10 +182,10 @@ static void convolve(const convolution *v, const real *x, const real *w, const r
                 .b_segment = run * v->n,
                 .planes = planes,
                 .a_plane = s->dh * v->a.row / unit};
-    product p = {.m = s->oh * s->ow,
+    product p = {.m = images * s->oh * s->ow,
                  .n = v->out,
                  .k = run,
-                 .a = image_read(v, x, room),
+                 .a = images_read(v, images, x, room),
                  .a_row = s->sw * s->c,
                  .a_column = 1,
                  .b = w,
@@ -211,17 +236,31 @@ static lines lines_at(const convolution *v, int64_t y) {
     return l;
 }
 
-/* (count * ow, kw * in), dense rows `row` apart: what each output of the lines that have read these hands back, before
- * it is shifted to its place. */
-static void conv_hand_back(const convolution *v, const real *dz, const real *turned, const lines *l, int64_t g,
+/* Slopes of images that hand back together, and where their rows begin: NULL where they follow each other. */
+typedef struct {
+    const real *dz;
+    int64_t images;
+    int64_t *rows;
+} slopes_back;
+
+static void place_rows(const convolution *v, const slopes_back *from, int64_t a_image) {
+    for (int64_t i = 0, *at = from->rows; i < from->images; i++)
+        for (int64_t r = 0; r < a_image; r++) *at++ = i * v->y_size + r * v->n;
+}
+
+/* (images * count * ow, kw * in), dense rows `row` apart: what each output of the lines that have read these hands
+ * back, before it is shifted to its place. */
+static void conv_hand_back(const convolution *v, const slopes_back *from, const real *turned, const lines *l, int64_t g,
                            real *sums, int64_t row) {
     const windows *s = &v->s;
+    const real *dz = from->dz;
     const int64_t wide = s->kw * v->in, unit = v->pairs_out ? 2 : 1, n = v->n / unit, out = v->out / unit;
-    const parts of = {.a_rows = v->pairs_out ? places_of(v, dz) : NULL,
+    if (from->rows) place_rows(v, from, l->count * s->ow);
+    const parts of = {.a_rows = v->pairs_out ? places_of(v, dz) : from->rows,
                       .segments = n_taps(&l->t),
                       .a_segment = -l->t.back * s->ow * n,
                       .b_segment = l->t.step * out * wide};
-    const product p = {.m = l->count * s->ow,
+    const product p = {.m = from->images * l->count * s->ow,
                        .n = wide,
                        .k = out,
                        .a = dz + l->t.output * s->ow * n + g * out,
@@ -284,34 +323,45 @@ static gathers gathers_of(const convolution *v, real *room) {
     return (gathers){across, down, count};
 }
 
-/* The gradient of some lines, channels of the g-th group. */
-static void lines_back(const convolution *v, const real *dz, const real *turned, const handed *across, const lines *l,
-                       int64_t g, int add, real *sums, real *dx) {
+/* Lines of an image that nothing reads, channels of a group. */
+static void clear_lines(const convolution *v, const lines *l, real *dx) {
     const windows *s = &v->s;
-    const int64_t row = s->w * s->c, wide = s->kw * v->in;
+    for (int64_t at = 0; at < l->count * s->w; at++) /* of a line after the other */
+        memset(dx + at / s->w * l->t.step * s->w * s->c + at % s->w * s->c, 0, (size_t)v->in * sizeof(real));
+}
+
+/* The gradient of some lines of images, channels of the g-th group. */
+static void lines_back(const convolution *v, const slopes_back *from, const real *turned, const handed *across,
+                       const lines *l, int64_t g, int add, real *sums, real *dx) {
+    const windows *s = &v->s;
+    const int64_t row = s->w * s->c, wide = s->kw * v->in, taken = n_taps(&l->t);
     dx += l->y * row + g * v->in;
-    if (!n_taps(&l->t)) {
-        for (int64_t at = 0; !add && at < l->count * s->w; at++) /* of a line after the other: nothing reads them */
-            memset(dx + at / s->w * l->t.step * row + at % s->w * s->c, 0, (size_t)v->in * sizeof(real));
-    } else if (v->in_place && !add) {
-        conv_hand_back(v, dz, turned, l, g, dx, s->c);
-    } else {
-        conv_hand_back(v, dz, turned, l, g, sums, wide);
-        for (int64_t i = 0; i < l->count; i++)
-            gather_line(v, across, sums + i * s->ow * wide, add, dx + i * l->t.step * row);
+    if (taken && v->in_place && !add) {
+        conv_hand_back(v, from, turned, l, g, dx, s->c);
+        return;
+    }
+    if (taken) conv_hand_back(v, from, turned, l, g, sums, wide);
+    for (int64_t k = 0; k < from->images; k++, dx += v->x_size) {
+        if (!taken && !add) clear_lines(v, l, dx);
+        for (int64_t i = 0; taken && i < l->count; i++, sums += s->ow * wide)
+            gather_line(v, across, sums, add, dx + i * l->t.step * row);
     }
 }
 
-/* What an image's windows hand back to it: set or, each number's sum made by itself, added. */
-static void image_gradient(const convolution *v, const real *dz, const real *w, const real *turned, const gathers *to,
-                           int add, real *sums, real *dx) {
+/* What windows hand back to images, as many as are together at most: set or, each number's sum made by itself, added.
+ */
+static void image_gradient(const convolution *v, int64_t images, const real *dz, const real *w, const real *turned,
+                           const gathers *to, int add, real *sums, real *dx) {
     if (is_depthwise(v)) {
         depthwise_back(&v->s, dz, w, turned, add, dx);
         return;
     }
-    if (v->pairs_out) dz = slopes_in_words(v, dz, sums + sums_size(v));
+    slopes_back from = {.dz = dz, .images = images};
+    if (v->pairs_out) from.dz = slopes_in_words(v, dz, sums + sums_size(v));
+    if (v->together > 1) from.rows = (int64_t *)for_integers(sums + v->together * sums_size(v));
     for (int64_t i = 0; i < to->count; i++)
-        for (int64_t g = 0; g < v->groups; g++) lines_back(v, dz, turned, to->across, &to->down[i], g, add, sums, dx);
+        for (int64_t g = 0; g < v->groups; g++)
+            lines_back(v, &from, turned, to->across, &to->down[i], g, add, sums, dx);
 }
 
 #include "conv_kernel.h"
