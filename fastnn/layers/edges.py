@@ -7,6 +7,7 @@ it, and :class:`fastnn.Model` reads the graph from there. Edges do not change, s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from fastnn._base.arguments import shown
@@ -33,6 +34,12 @@ class Edge:
     >>> h = Dense(8, name="hidden")(x)
     >>> h.shape, h
     ((None, 8), <edge (None, 8) of 'hidden'>)
+
+    Edges of one shape are added, subtracted and multiplied number by number, as the layers ``Add``, ``Subtract`` and
+    ``Multiply`` do; with numbers, by which they may be divided, as ``Rescaling`` does.
+
+    >>> 1 - h / 2
+    <edge (None, 8) of 'Rescaling(scale=-1.0, offset=1.0)'>
     """
 
     __slots__ = ("__weakref__", "_sizes", "call", "index", "others")
@@ -73,22 +80,45 @@ class Edge:
         raise TypeError(f"{self!r} has no value that could be taken apart")
 
     def __add__(self, other: Any) -> Edge:
-        return self._joined("Add", other)
+        return self._joined("Add", other) if isinstance(other, Edge) else self._scaled(1, self._number(other))
 
     def __sub__(self, other: Any) -> Edge:
-        return self._joined("Subtract", other)
+        return self._joined("Subtract", other) if isinstance(other, Edge) else self._scaled(1, -self._number(other))
 
     def __mul__(self, other: Any) -> Edge:
-        return self._joined("Multiply", other)
+        return self._joined("Multiply", other) if isinstance(other, Edge) else self._scaled(self._number(other))
 
-    def _joined(self, kind: str, other: Any) -> Edge:
+    def __truediv__(self, other: Any) -> Edge:
+        divisor = self._number(other)
+        if not divisor:
+            raise ZeroDivisionError(f"{self!r} divided by 0")
+        return self._scaled(1 / divisor)
+
+    def __rsub__(self, other: Any) -> Edge:
+        return self._scaled(-1, self._number(other))
+
+    def __neg__(self) -> Edge:
+        return self._scaled(-1)
+
+    __radd__, __rmul__ = __add__, __mul__
+    __array_ufunc__ = None  # NumPy's numbers and arrays leave it to the edge what they do together
+
+    def _joined(self, kind: str, other: Edge) -> Edge:
         from fastnn import layers
 
-        if not isinstance(other, Edge):
-            mend = "; of numbers there is layers.Rescaling(scale, offset)" if isinstance(other, int | float) else ""
-            raise TypeError(f"{self!r} can be joined with another edge, got {shown(other)}{mend}")
         found: Edge = getattr(layers, kind)()([self, other])
         return found
+
+    def _scaled(self, scale: float, offset: float = 0.0) -> Edge:
+        from fastnn.layers import Rescaling
+
+        found: Edge = Rescaling(scale, offset)(self)
+        return found
+
+    def _number(self, came: Any) -> float:
+        if isinstance(came, bool) or not isinstance(came, Real):
+            raise TypeError(f"{self!r} goes with another edge or a number, got {shown(came)}")
+        return float(came)
 
 
 class Call:

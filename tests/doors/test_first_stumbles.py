@@ -48,7 +48,11 @@ STUMBLES = {
         TypeError,
         "is a pair; give gradients alone",
     ),
-    "an edge times a number": (lambda: Input((2,)) * 0.5, TypeError, r"of numbers there is layers.Rescaling\(scale"),
+    "an edge times an array": (
+        lambda: Input((2,)) * np.ones(2),
+        TypeError,
+        "with another edge or a number, got array",
+    ),
     "a model as a class": (composed, TypeError, r"a model is a graph of layers.*returns Model\(x, y\)"),
     "a slip in what is monitored": (lambda: monitored("val_los"), ValueError, "did you mean 'val_loss'"),
     "shares as of scikit-learn": (lambda: built().predict_proba(X), AttributeError, "'predict_proba': predict gives"),
