@@ -54,7 +54,7 @@ class NotHere:
     def __init__(self, name: str, hint: str):
         self.name, self.hint = name, hint
 
-    def __get__(self, model: Any, kind: type) -> NoReturn:
+    def __get__(self, model: object, kind: type) -> NoReturn:
         told = f"{kind.__name__!r} object has no attribute {self.name!r}: {self.hint}"
         raise AttributeError(told, name=self.name, obj=model)
 
