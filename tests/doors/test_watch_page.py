@@ -72,7 +72,7 @@ def test_a_command_is_followed_from_its_first_epochs_to_its_results(page, tmp_pa
     assert (process.returncode, err) == (0, "")
     assert page.text("#phase") == "finished"
     assert page.text("#results td") in out
-    assert page.ask(EPOCH) == int(out.split("trained ")[1].split()[0])
+    assert page.ask(EPOCH) == int(out.split("trained ")[1].split()[0].replace(",", ""))
     assert page.ask(f"{CURVES}.every(d => !d.includes('NaN'))")
     assert page.ask("document.querySelector('#bar').value") == 1
     assert page.text("#plane h2") == NAMES[2]
