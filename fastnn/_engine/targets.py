@@ -15,6 +15,7 @@ from fastnn._engine.convert import MAX_SAMPLES
 from fastnn.layers.parameter import Shape
 from fastnn.losses import CustomLoss, LossRecord
 from fastnn.metrics import TAKES_LABELS, Reading
+from fastnn.metrics.readings import one_class
 
 
 def converted_targets(
@@ -28,7 +29,7 @@ def converted_targets(
     if array.ndim and len(array) != n_samples:
         raise ValueError(f"x and {label} must have the same number of rows, got {n_samples} and {len(array)}")
     if loss.activation == "softmax" and shape[-1] == 1:
-        raise ValueError(_one_class(str(loss.definition)))
+        raise ValueError(one_class(str(loss.definition)))
     if loss.sparse:
         return _class_indices(label, array, n_samples, shape, str(loss.definition))
     narrow = (n_samples, *shape[:-1]) if shape[-1] == 1 else None
@@ -65,12 +66,6 @@ def _one_answer(shape: Shape, came: Shape) -> str:
     if len(shape) > 1 and len(came) < 3:
         return f"; the output is {shape} a row: Flatten() or a global pooling before the last layer makes one of it"
     return ""
-
-
-def _one_class(name: str) -> str:
-    """What is told of a loss of classes with one output, whose softmax is 1 whatever came."""
-    binary = name.removeprefix("sparse_").replace("categorical", "binary")
-    return f"{name} needs an output for each class, at least 2; one output goes with {binary}"
 
 
 def _class_indices(label: str, array: np.ndarray, n_samples: int, shape: Shape, name: str) -> np.ndarray:

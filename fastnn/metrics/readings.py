@@ -108,6 +108,12 @@ def task_of(loss: Any, activation: str | None, n_out: int) -> Task:
     return Task(name, bool(loss.sparse), bool(loss.from_logits), activation, n_out)
 
 
+def one_class(loss: str) -> str:
+    """What is told of a loss of classes with one output, whose softmax is 1 whatever came."""
+    binary = loss.removeprefix("sparse_").replace("categorical", "binary")
+    return f"{loss} needs an output for each class, at least 2; one output goes with {binary}"
+
+
 def resolve(metric: Metric, task: Task) -> Reading:
     """The metric for a task; ``ValueError`` when the target cannot serve it.
 
@@ -118,10 +124,7 @@ def resolve(metric: Metric, task: Task) -> Reading:
     """
     reading = metric.reading(task)
     if task.sparse and task.n_out < 2:
-        raise ValueError(
-            f"{task.loss} needs an output for each class, at least 2; one output goes with "
-            f"{task.loss.removeprefix('sparse_').replace('categorical', 'binary')}"
-        )
+        raise ValueError(one_class(task.loss))
     if task.sparse and reading.statistic not in TAKES_LABELS:
         raise ValueError(
             f"metric {metric.name!r} needs a target as wide as the output; the loss {task.loss!r} has class indices"
