@@ -73,7 +73,8 @@ static fnn_model model_in(const array *a) {
                        .slots = a[SLOTS].data,
                        .states = a[STATES].data,
                        .grads = a[GRADS].data,
-                       .workspace = a[WORKSPACE].data};
+                       .workspace = a[WORKSPACE].data,
+                       .workspace_bytes = (size_t)a[WORKSPACE].bytes};
 }
 
 /* own: x, target, weight, order, run, rates, sums; networks here have one input and one output. */

@@ -11,7 +11,7 @@ import fastnn
 from fastnn import _kernels, losses
 from fastnn._base import threads
 from fastnn._plan import compile as compiling
-from fastnn.layers import Activation, Dense
+from fastnn.layers import Activation, Dense, Dropout
 from fastnn.losses.records import INNER_PRODUCT
 from fastnn.metrics import TAKES_LABELS, Reading, StatisticCode
 from fastnn.optimizers import SGD, Adam
@@ -65,7 +65,7 @@ def weights(rng, rows, given):
 @pytest.mark.covering
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=loss_id)
 @pytest.mark.parametrize("width", [1, 3, 16, 37])
-@pytest.mark.parametrize(("batch", "rows"), [(61, 131), (200, 457)])
+@pytest.mark.parametrize(("batch", "rows"), [(61, 131), (200, 457), (300, 757)])
 @pytest.mark.parametrize("given", [False, True], ids=["plain", "weighted"])
 def test_every_loss_has_the_bits_of_one_thread(native, dtype, rng, small_blocks, loss, width, batch, rows, given):
     made = {"loss": loss, "batch_size": batch, "n_samples": rows, "optimizer": Adam(0.01)}
@@ -100,14 +100,14 @@ def test_so_have_masked_ones(native, dtype, rng, small_blocks, loss, kind, shape
 
 @pytest.mark.parametrize("optimizer", [Adam(0.01), SGD(0.1, momentum=0.9), Adam(0.01, clipnorm=0.1)])
 @pytest.mark.parametrize("widths", [(5, 11, 3), (LARGE, LARGE, 3)], ids=["update", "learn"])
-@pytest.mark.parametrize("batch", [29, 100])
-def test_so_have_updates_penalties_and_statistics(native, dtype, rng, optimizer, widths, batch):
-    made = {"loss": "categorical_crossentropy", "batch_size": batch, "n_samples": 210, "optimizer": optimizer}
+@pytest.mark.parametrize(("batch", "rows"), [(29, 210), (100, 210), (350, 810)])  # the last has blocks for all threads
+def test_so_have_updates_penalties_and_statistics(native, dtype, rng, small_blocks, optimizer, widths, batch, rows):
+    made = {"loss": "categorical_crossentropy", "batch_size": batch, "n_samples": rows, "optimizer": optimizer}
     layers = [Dense(widths[1], "relu", kernel_regularizer="l2"), Dense(widths[2], "softmax", bias_regularizer="l1")]
     metrics = [(reading, given) for reading in EVERY_STATISTIC for given in (False, True)]
     net = network(rng, layers, widths[:1], metrics=metrics, **made)
-    target = np.eye(3)[rng.integers(0, 3, 210)]
-    _, _, sums, *_ = assert_alike(native, net, dtype, draw(rng, (210, widths[0])), target, weights(rng, 210, True))
+    target = np.eye(3)[rng.integers(0, 3, rows)]
+    _, _, sums, *_ = assert_alike(native, net, dtype, draw(rng, (rows, widths[0])), target, weights(rng, rows, True))
     assert sums[1, 0] < sums[0, 0]
 
 
@@ -121,6 +121,23 @@ def test_a_loss_that_is_not_finite_ends_a_run_at_the_same_batch(native, dtype, r
     assert run["status"] == 1
     assert run["step"] == bad // 30
     assert np.isfinite(params).all()
+
+
+@pytest.mark.parametrize("bad", [0, 40, 299, 300, 499])
+def test_so_it_does_where_each_thread_has_blocks_of_its_own(native, dtype, rng, small_blocks, bad):
+    net = dense(rng, (5, 11, 1), loss="mse", optimizer="adam", batch_size=300, n_samples=500)
+    x, target = draw(rng, (500, 5)), draw(rng, (500, 1))
+    target[bad] = np.inf
+    params, *_, run = assert_alike(native, net, dtype, x, target, None, shuffle=False)
+    assert (run["status"], run["step"]) == (1, bad // 300)
+    assert np.isfinite(params).all()
+
+
+def test_threads_with_blocks_of_their_own_drop_the_same_numbers(native, dtype, rng, small_blocks):
+    layers = [Dense(11, "relu"), Dropout(0.4), Dense(3, "softmax")]
+    made = {"loss": "sparse_categorical_crossentropy", "batch_size": 400, "n_samples": 900, "optimizer": "adam"}
+    net = network(rng, layers, (5,), **made)
+    assert_alike(native, net, dtype, draw(rng, (900, 5)), rng.integers(0, 3, (900, 1)).astype(np.int32), None)
 
 
 @pytest.mark.parametrize("n", TEAMS)

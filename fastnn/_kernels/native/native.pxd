@@ -69,6 +69,7 @@ cdef extern from "c/kernels.h" nogil:
         void *states
         void *grads
         void *workspace
+        size_t workspace_bytes
         void *owner
 
     ctypedef struct fnn_shard:

@@ -31,6 +31,7 @@ cdef class Prepared:
         model.params, model.grads = _address(memory.params, &n), _address(memory.grads, &n)
         model.slots, model.states = _address(memory.slots, &n), _address(memory.states, &n)
         model.workspace = _address(memory.workspace, &n)
+        model.workspace_bytes = <size_t>n
         model.owner = <void *>self
         fnn_prepare(&self.network)
         self.rows_to(self.header.block_rows)

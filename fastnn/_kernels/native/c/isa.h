@@ -31,12 +31,21 @@ static
 const fnn_loss_kernels LOSSES = {.loss = loss_kernel, .slopes = slopes_kernel, .sums = sums_kernel};
 #endif
 
+enum { ROWS_AHEAD = 4 };
+
+/* Long rows are asked for whole, a few ahead of the one that is copied: the processor sees where they go on, but takes
+ * each for a stretch of its own and begins it too late. Of shorter ones see rows_of.h. */
 static void gather(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out) {
     const real *from = x->x;
     const int64_t *starts = x->starts, pitch = x->pitch ? x->pitch : width;
+    const int64_t bytes = width * REAL_BYTES, fetched = rows && bytes > FNN_FETCHED_BYTES ? n_rows - ROWS_AHEAD : 0;
     real *to = out;
     for (int64_t i = 0; i < n_rows; i++) {
         const int64_t row = rows ? rows[i] : i;
+        if (i < fetched) {
+            const int64_t next = rows[i + ROWS_AHEAD];
+            fnn_fetch_all(from + (starts ? starts[next] : next) * pitch, 0, bytes);
+        }
         copy_row(from + (starts ? starts[row] : row) * pitch, width, to + i * width);
     }
 }

@@ -213,7 +213,8 @@ typedef struct {
     const fnn_segment *segments;
     const fnn_span *spans;
     void *params, *slots, *states, *grads, *workspace; /* of the dtype of the kernels in use */
-    void *owner;                                       /* whom fnn_visit asks for ops of a user's own */
+    size_t workspace_bytes;
+    void *owner; /* whom fnn_visit asks for ops of a user's own */
 } fnn_model;
 
 /* A shard of a block: its rows follow those of the shard before. Its gradients of parameters are made from zero and

@@ -31,7 +31,7 @@ static int load(const int *value) { return __atomic_load_n(value, __ATOMIC_ACQUI
 static void store(int *value, int to) { __atomic_store_n(value, to, __ATOMIC_RELEASE); }
 static int add(int *value, int by) { return __atomic_add_fetch(value, by, __ATOMIC_ACQ_REL); }
 
-static void spin(int *spins) {
+void fnn_spin(int *spins) {
     if (++*spins < SPINS_BEFORE_YIELD)
         relax();
     else
@@ -46,7 +46,7 @@ void fnn_barrier(fnn_team *team) {
         store(&team->phase, phase + 1);
         return;
     }
-    for (int spins = 0; load(&team->phase) == phase;) spin(&spins);
+    for (int spins = 0; load(&team->phase) == phase;) fnn_spin(&spins);
 }
 
 /* Waits for a region after `seen`; returns its number. */
@@ -106,6 +106,6 @@ void fnn_parallel(int n, fnn_task task, void *argument) {
     argument_now = argument;
     wake_workers();
     task(argument, &team_now, 0);
-    for (int spins = 0; load(&busy);) spin(&spins);
+    for (int spins = 0; load(&busy);) fnn_spin(&spins);
     store(&claimed, 0);
 }

@@ -16,6 +16,9 @@ typedef void (*fnn_task)(void *argument, fnn_team *team, int thread);
  * another region is running, this one is nested, or threads cannot be made: a task reads team->size. */
 void fnn_parallel(int n, fnn_task task, void *argument);
 
+/* Once around a loop that waits for another thread; counts in spins, which begins with 0. */
+void fnn_spin(int *spins);
+
 /* Waits until every thread of the team is here. */
 void fnn_barrier(fnn_team *team);
 

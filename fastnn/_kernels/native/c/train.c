@@ -1,9 +1,8 @@
 /* Training: epochs of updates, and the gradient over all rows, by one thread or by a team of them (see walk.c). */
 #include <stddef.h>
 
+#include "apart.h"
 #include "cpu.h"
-#include "rows_of.h"
-#include "training.h"
 
 enum { LEARN_BYTES = 131072 }; /* gradients beyond this do not stay in the cache until the update */
 #define LONG_FLOP 1e8          /* of a batch; in longer ones the call may be called off between blocks and ops */
@@ -137,7 +136,8 @@ static int train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t
     const fnn_cut cut = cut_of(t, n_rows);
     fnn_lap_of(clock_of(t->network, thread), FNN_BETWEEN);
     int ended = 0;
-    for (int64_t first = 0; first < n_rows && !ended; first += block_rows) {
+    const double factor = over(header->loss_scale, total);
+    for (int64_t first = 0; first < n_rows && !ended; first += t->apart ? n_rows : block_rows) {
         fnn_block block = {.rows = at_most(block_rows, n_rows - first),
                            .first_row = first,
                            .step = step,
@@ -148,8 +148,9 @@ static int train_batch(training *t, const int32_t *rows, int64_t n_rows, int64_t
                            .shards = cut.n > 1 ? cut.shards : NULL, /* products of a single one are those of all rows */
                            .n_shards = cut.n,
                            .clock = clock_of(t->network, thread)};
-        ended = train_block(t, &block, rows + first, over(header->loss_scale, total), t->learns ? &scalars : NULL, sums,
-                            team, thread);
+        ended = t->apart
+                    ? train_apart(t, &block, rows, n_rows, factor, sums, team, thread)
+                    : train_block(t, &block, rows + first, factor, t->learns ? &scalars : NULL, sums, team, thread);
     }
     if (ended) {
         if (thread == 0 && t->before && t->is_finite) memcpy(sums, t->before, (size_t)header->n_sums * sizeof(double));
@@ -238,10 +239,14 @@ int fnn_train(const fnn_network *network, const fnn_data *data, int32_t *order, 
     t.learns = learns_at_once(network);
     t.is_finite = 1;
     prepare_exit(&t, batch_rows);
-    threads = fnn_threads_for(network, at_most(batch_rows, header->block_rows), FNN_TRAINING_PASSES, threads);
-    t.parts = room_for_parts(network, threads);
-    t.terms = room_for_terms(network, threads);
+    if (!cuts) t.apart = room_apart(network, batch_rows, &threads);
+    if (!t.apart) {
+        threads = fnn_threads_for(network, at_most(batch_rows, header->block_rows), FNN_TRAINING_PASSES, threads);
+        t.parts = room_for_parts(network, threads);
+        t.terms = room_for_terms(network, threads);
+    }
     fnn_parallel(threads, train_task, &t);
+    free_apart(t.apart, threads);
     fnn_aligned_free(t.parts);
     free(t.terms);
     free(t.before);
@@ -256,7 +261,8 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
     const double before = thread ? 0 : t->sums[0], total = total_of(t, t->order, n_rows);
     if (!has_scratch(t->network, (walkers){&t->exit, team, thread})) return;
     const uint64_t control = fnn_flush_denormals();
-    for (int64_t first = 0, ended = 0; first < n_rows && !ended; first += header->block_rows) {
+    const double factor = over(header->loss_scale, total);
+    for (int64_t first = 0, ended = 0; first < n_rows && !ended; first += t->apart ? n_rows : header->block_rows) {
         fnn_block block = {.rows = at_most(header->block_rows, n_rows - first),
                            .first_row = first,
                            .step = t->run->step,
@@ -270,7 +276,8 @@ static void gradient_task(void *argument, fnn_team *team, int thread) {
                            .n_shards = 0,
                            .parts = NULL,
                            .clock = NULL};
-        ended = train_block(t, &block, t->order + first, over(header->loss_scale, total), NULL, t->sums, team, thread);
+        ended = t->apart ? train_apart(t, &block, t->order, n_rows, factor, t->sums, team, thread)
+                         : train_block(t, &block, t->order + first, factor, NULL, t->sums, team, thread);
     }
     fnn_restore(control);
     if (thread != 0) return;
@@ -292,9 +299,13 @@ int fnn_gradient(const fnn_network *network, const fnn_data *data, int32_t *rows
     const int64_t together = at_most(network->model.header->block_rows, n_rows);
     t.flop = flop_of_sample(network);
     t.is_long = 3 * t.flop * (double)n_rows >= LONG_FLOP;
-    threads = fnn_threads_for(network, together, FNN_TRAINING_PASSES, threads);
-    t.terms = room_for_terms(network, threads);
+    t.apart = room_apart(network, n_rows, &threads);
+    if (!t.apart) {
+        threads = fnn_threads_for(network, together, FNN_TRAINING_PASSES, threads);
+        t.terms = room_for_terms(network, threads);
+    }
     fnn_parallel(threads, gradient_task, &t);
+    free_apart(t.apart, threads);
     free(t.terms);
     return end_of(&t.exit, is_called_off(&t));
 }

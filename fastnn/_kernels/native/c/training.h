@@ -41,6 +41,8 @@ typedef struct {
     /* Of the parameters before the update at hand: the team's last thread writes it before all meet before dw, thread 0
      * takes it over before they meet behind. */
     double penalty_made, penalty;
+    struct apart *apart;  /* of each thread, where they take whole blocks, see apart.h; else NULL */
+    int64_t turn;         /* the block whose sums are added next */
     const fnn_cuts *cuts; /* NULL: a batch is no shards */
     double *of_shards;    /* sums of those of the batch at hand */
 } training;
