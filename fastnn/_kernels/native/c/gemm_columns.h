@@ -16,6 +16,10 @@ ALWAYS_INLINE int most_rows(const int vecs, const int ragged, const int from) {
         if (r <= most) tile(g, i, j, last, r <= most ? r : 1, vecs, ragged, from);                                     \
         break;
 
+#define LEAST_EVEN 7 /* rows, of even_one */
+#define EVEN_CASE(r)                                                                                                   \
+    case r: tile(g, i, j, LANES, r, 1, 0, EVEN); break;
+
 /* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
  * wait for each other. */
 ALWAYS_INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int from) {
@@ -87,6 +91,31 @@ ALWAYS_INLINE void one_vector(const product *g, int64_t j, int last, const int r
         else                                                                                                           \
             name##_part(g, j, (int)width);                                                                             \
     }
+#ifdef EVEN_ROWS
+/* LANES columns from j on of rows of A that begin anywhere, but line by line the same distance apart: each tile is of
+ * one line. False where lines are too short: their sums would wait for each other. */
+static int even_one(const product *g, int64_t j) {
+    const int64_t line = g->parts->line, tiles = (line + EVEN_ROWS - 1) / EVEN_ROWS;
+    if (line < LEAST_EVEN || line < LEAST_EVEN * tiles) return 0;
+    const int64_t low = line / tiles, high = line % tiles;
+    for (int64_t i = 0, t = 0; i < g->m; t = t + 1 < tiles ? t + 1 : 0) {
+        const int64_t rows = low + (t < high);
+        switch (rows) {
+            EVEN_CASE(7)
+            EVEN_CASE(8)
+            EVEN_CASE(9)
+            EVEN_CASE(10)
+            EVEN_CASE(11)
+            EVEN_CASE(12)
+        }
+        i += rows;
+    }
+    return 1;
+}
+#else
+static int even_one(const product *g, int64_t j) { return (void)g, (void)j, 0; }
+#endif
+
 COLUMNS_FROM(strided, STRIDED)
 COLUMNS_FROM(scattered, SCATTERED)
 #ifdef ONE_SET_OF_TILES /* an instruction set of few machines has one for A of any strides alone */
@@ -138,9 +167,9 @@ static void columns_any(const product *g, int64_t j, int64_t width) {
         return;
     }
 #endif
-    if (g->parts && g->parts->a_rows)
-        scattered_columns(g, j, width);
-    else if (g->parts && g->parts->shards)
+    if (g->parts && g->parts->a_rows) {
+        if (width != LANES || !even_one(g, j)) scattered_columns(g, j, width);
+    } else if (g->parts && g->parts->shards)
         sharded_columns(g, j, width);
     else if (g->a_row == 1)
         packed_columns(g, j, width);

@@ -23,8 +23,43 @@ ALWAYS_INLINE int64_t flat_columns(const product *g, const int rows) {
         tile(g, 0, j, LANES, rows, FLAT_VECS / 2, 0, STRIDED);
     return j;
 }
-/* Where its loops stand among the lines of code decides over 5 % of a row: the compiler leaves that to chance. */
-static __attribute__((aligned(64))) int64_t flat_one(const product *g) { return flat_columns(g, 1); }
+#ifdef FREE_MASKS
+#define FLAT_CASE(v)                                                                                                   \
+    case v:                                                                                                            \
+        if (v <= FLAT_VECS) tile(g, 0, j, last, 1, v <= FLAT_VECS ? v : 1, 1, STRIDED);                                \
+        break;
+
+/* The last columns of a C of one row, 3 to FLAT_VECS vectors: as one tile, since each reads B from its first row to its
+ * last, and waits for every sum. */
+static __attribute__((noinline)) void flat_rest(const product *g, int64_t j) {
+    const int vecs = (int)((g->n - j + LANES - 1) / LANES), last = (int)(g->n - j) - (vecs - 1) * LANES;
+    switch (vecs) {
+        FLAT_CASE(3)
+        FLAT_CASE(4)
+        FLAT_CASE(5)
+        FLAT_CASE(6)
+        FLAT_CASE(7)
+        FLAT_CASE(8)
+    }
+}
+#endif
+
+/* The first columns of a C of one row; returns how many were done. Where its loops stand among the lines of code
+ * decides over 5 % of a row: the compiler leaves that to chance. */
+static __attribute__((aligned(64))) int64_t flat_one(const product *g) {
+    int64_t j = 0;
+    for (; j + FLAT_VECS * LANES <= g->n; j += FLAT_VECS * LANES) tile(g, 0, j, LANES, 1, FLAT_VECS, 0, STRIDED);
+#ifdef FREE_MASKS
+    const int64_t rest = g->n - j;
+    if (rest > 2 * LANES && rest != FLAT_VECS / 2 * LANES) {
+        flat_rest(g, j);
+        return g->n;
+    }
+#endif
+    for (; j + FLAT_VECS / 2 * LANES <= g->n; j += FLAT_VECS / 2 * LANES)
+        tile(g, 0, j, LANES, 1, FLAT_VECS / 2, 0, STRIDED);
+    return j;
+}
 static int64_t flat_two(const product *g) { return flat_columns(g, 2); }
 static int64_t flat_three(const product *g) { return flat_columns(g, 3); }
 
@@ -64,6 +99,7 @@ static void multiply_in_place(const product *g) {
                 : g->m == 2                                                      ? flat_two(g)
                 : g->m == FLAT_ROWS                                              ? flat_three(g)
                                                                                  : 0;
+    if (j == g->n) return; /* else a tile of no columns would be summed */
     product spilling;
     if (g->m > 1 && j == 0 && g->c_row == g->n && !g->add && !(g->start && g->start_row)) {
         spilling = *g, spilling.spills = AHEAD;

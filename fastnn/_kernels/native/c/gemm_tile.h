@@ -43,6 +43,7 @@
  * product. */
 typedef struct {
     const int64_t *a_rows;
+    int64_t line; /* so many of them, again and again, are a_row apart; 0: nobody knows */
     int64_t segments, a_segment, b_segment, planes, a_plane;
     const fnn_shard *shards;
     int64_t n_shards;
@@ -83,8 +84,9 @@ ALWAYS_INLINE void store_part(real *p, vf a, int ragged, int n) {
         vf_store(p, a);
 }
 
-/* A of any strides; a_row is 1; rows of A begin anywhere; B comes from memory; a_row is 1 and sums are by shards. */
-enum { STRIDED, PACKED, SCATTERED, STREAMED, SHARDED, FROM = 7 };
+/* A of any strides; a_row is 1; rows of A begin anywhere; B comes from memory; a_row is 1 and sums are by shards; rows
+ * of A begin anywhere, but those of a tile of one vector are a_row apart. */
+enum { STRIDED, PACKED, SCATTERED, STREAMED, SHARDED, EVEN, FROM = 7 };
 enum { WORDS = 8 }; /* beside one of them: A and B are words, each two numbers of bf16, and k counts these */
 #ifndef HAS_PAIRS
 #define vf_pairs(a, b, c) (c) /* for nobody */
@@ -192,11 +194,35 @@ ALWAYS_INLINE void sum_run(const product *g, int64_t k, const real *a, const rea
     for (; k; k--, a += a_column, b += b_row) sum_step(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
 }
 
+/* The same of a tile of whole single vectors whose rows are a_row apart. A register for each third row and one for
+ * their distance: with one for each row, where rows begin comes from memory, and loads are what such a tile waits for.
+ */
+ALWAYS_INLINE void sum_even(const product *g, int64_t k, const real *a, const real *b, const int rows,
+                            vf (*sum)[FLAT_VECS]) {
+    const int64_t step = g->a_row, b_row = g->b_row;
+    const real *at[MOST_ROWS / 3 + 1];
+#pragma GCC unroll 8
+    for (int q = 0; 3 * q < rows; q++) at[q] = a + 3 * q * step;
+    for (; k; k--, b += b_row) {
+        const vf row = vf_load(b);
+#pragma GCC unroll 24
+        for (int r = 0; r < rows; r++) sum[r][0] = vf_fma(vf_set1(at[r / 3][r % 3 * step]), row, sum[r][0]);
+#pragma GCC unroll 8
+        for (int q = 0; 3 * q < rows; q++) {
+            at[q]++;
+            __asm__("" : "+r"(at[q])); /* or GCC goes back to a register for each row */
+        }
+    }
+}
+
 /* The same over all segments; rows of A begin at `row_at` of a, or at multiples of a_row. */
 ALWAYS_INLINE void sum_tile(const product *g, const real *a, const real *b, const int64_t *row_at, int last,
                             const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
     for (int64_t segment = g->parts ? g->parts->segments : 1;;) {
-        sum_run(g, g->k, a, b, row_at, last, rows, vecs, ragged, from, sum);
+        if (from == EVEN)
+            sum_even(g, g->k, a, b, rows, sum);
+        else
+            sum_run(g, g->k, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--segment <= 0) return;
         a += g->parts->a_segment, b += g->parts->b_segment;
     }
@@ -255,7 +281,11 @@ ALWAYS_INLINE void sum_shards(const product *g, const real *a, const real *b, in
 ALWAYS_INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
                         const int ragged, const int from) {
     const int scattered = (from & FROM) == SCATTERED, dense = (from & FROM) == PACKED || from == SHARDED;
-    const real *a = g->a + (scattered ? 0 : dense ? i : i * g->a_row), *b = g->b + j;
+    const real *a = g->a + (scattered      ? 0
+                            : from == EVEN ? g->parts->a_rows[i]
+                            : dense        ? i
+                                           : i * g->a_row),
+               *b = g->b + j;
     int64_t row_at[MOST_ROWS];
     vf sum[MOST_ROWS][FLAT_VECS];
     if (from == SHARDED) {
@@ -273,7 +303,7 @@ ALWAYS_INLINE void tile(const product *g, int64_t i, int64_t j, int last, const 
 #pragma GCC unroll 8
             for (int v = 0; v < vecs; v++) sum[r][v] = load_part(start + v * LANES, ragged && v == vecs - 1, last);
     }
-    for (int64_t plane = scattered ? g->parts->planes : 1;;) {
+    for (int64_t plane = scattered || from == EVEN ? g->parts->planes : 1;;) {
         sum_tile(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--plane <= 0) break;
         a += g->parts->a_plane, b += g->parts->segments * g->parts->b_segment;

@@ -177,6 +177,7 @@ static void convolve(const convolution *v, int64_t images, const real *x, const 
     const int64_t planes = planes_of(v), line = v->lines ? s->kw * s->c : v->in, unit = v->pairs_in ? 2 : 1;
     const int64_t run = (planes < s->kh ? s->kh * line : line) / unit; /* numbers that follow each other in both */
     parts of = {.a_rows = at,
+                .line = s->ow,
                 .segments = v->lines ? 1 : s->kw,
                 .a_segment = s->dw * s->c,
                 .b_segment = run * v->n,
