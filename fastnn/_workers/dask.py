@@ -116,11 +116,13 @@ class DaskPool(Pool):
             self.scattered.pop(parcel.key, None)
 
     def groups(self, order: list[int], tasks: Sequence[Pack]) -> list[list[int]]:
-        """Several together, fewer towards the end, so that no worker waits long for another."""
+        """Several together, as many for each worker, then fewer, so that none waits long for another at the end."""
         made: list[list[int]] = []
-        left, n_workers = deque(order), self.n_workers
+        left, n_workers, most = deque(order), self.n_workers, 1
         while left:
-            most, group, size = min(TOGETHER, max(1, len(left) // (ROUNDS * n_workers))), list[int](), 0
+            if len(made) % n_workers == 0:
+                most = min(TOGETHER, max(1, len(left) // (ROUNDS * n_workers)))
+            group, size = list[int](), 0
             while left and len(group) < most and (not group or size + size_of(tasks[left[0]]) <= LARGE):
                 size += size_of(tasks[left[0]])
                 group.append(left.popleft())
