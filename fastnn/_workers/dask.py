@@ -1,19 +1,23 @@
 """Dask's executor: what its client does that its ``submit`` does not.
 
-Data are scattered to all workers, and anew where the workers that had them have died. Futures are the client's own:
-those of ``concurrent.futures`` that its executor makes of them never end where a result is forgotten meanwhile.
+Where all workers are on this machine, tasks and results stand in files as the data do, and messages tell where. To
+others, and where a worker finds no file, data are scattered, anew where the workers that had them have died; tasks are
+messages. Futures are the client's own: those of ``concurrent.futures`` that its executor makes of them never end where
+a result is forgotten meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
-from fastnn._workers.parcel import Parcel
+from fastnn._workers.parcel import Parcel, contents, mapped
 from fastnn._workers.pickling import Pack, size_of, unpacked
 from fastnn._workers.pools import Pool
 from fastnn._workers.worker import work
@@ -21,6 +25,7 @@ from fastnn._workers.worker import work
 PAUSES = 0.1, 0.5, 2.0  # seconds after which data are scattered anew
 PATIENCE, SLOWEST = 15.0, 1e6  # seconds that scattering may take, beside those for its bytes at so many a second
 LARGE = 2**22  # bytes of a task from which on it is not to pass through the scheduler
+ROOM = 2**30  # bytes of tasks that may stand in files at a time
 TOGETHER = 8  # tasks at most that are a task of Dask's, which costs its client, scheduler and worker some ms each
 ROUNDS = 2  # tasks of Dask's that each worker is to have, of as many tasks as are left
 
@@ -28,8 +33,8 @@ ROUNDS = 2  # tasks of Dask's that each worker is to have, of as many tasks as a
 class _Future:
     """A future of the client, with what is asked of one of ``concurrent.futures``."""
 
-    def __init__(self, future: Any, data: list[Any]):
-        self.future, self.data = future, data
+    def __init__(self, future: Any, pool: DaskPool, data: Sequence[Any] = (), parcel: Parcel | None = None):
+        self.future, self.pool, self.data, self.parcel = future, pool, data, parcel
 
     def add_done_callback(self, call: Callable[[Any], Any]) -> None:
         self.future.add_done_callback(lambda _: call(self))
@@ -43,7 +48,7 @@ class _Future:
             while True:
                 with contextlib.suppress(TimeoutError):  # made again elsewhere, or the client waits for a dead worker
                     answer = self.future.result(timeout=PATIENCE)
-                    return answer if isinstance(answer, dict) else unpacked(answer)
+                    return self.pool.opened(answer) if isinstance(answer, dict) else unpacked(answer)
                 if self.future.status != "pending":
                     raise ConnectionError("a result is said to be there and does not come")
         except OSError as error:  # its connection
@@ -52,6 +57,8 @@ class _Future:
             if type(error).__name__ == "FutureCancelledError":  # asyncio's and not of concurrent.futures
                 raise CancelledError(str(error)) from error
             raise
+        finally:  # Dask does it anew until then, where a worker dies
+            self.pool.remove(self.parcel)
 
 
 class DaskPool(Pool):
@@ -60,6 +67,8 @@ class DaskPool(Pool):
     def __init__(self, make: Callable[[], Any] | None, executor: Any):
         super().__init__(make, executor)
         self.scattered: dict[bytes, Any] = {}
+        self.by_files = True  # whether workers see files of this process
+        self.filed: dict[Parcel, int] = {}  # tasks in files, and their bytes
 
     @property
     def client(self) -> Any:
@@ -70,7 +79,15 @@ class DaskPool(Pool):
         return sum(self.client.nthreads().values()) or 1
 
     def share(self, parcel: Parcel) -> None:
-        self.scattered[parcel.key] = self._scattered(array := parcel.read(), array.nbytes, broadcast=True)
+        self.by_files = self.by_files and all(map(_is_here, self.client.nthreads()))
+        if not self.by_files:
+            self._scattered_anew(parcel)
+
+    def _scattered_anew(self, parcel: Parcel) -> Any:
+        """A future of data, scattered where they are not, or where the workers that had them have died."""
+        if parcel.key not in self.scattered:
+            self.scattered[parcel.key] = self._scattered(array := parcel.read(), array.nbytes, broadcast=True)
+        return self.scattered[parcel.key]
 
     def _scattered(self, what: Any, size: int, broadcast: bool) -> Any:
         """A future of an array, or of a pack, that is on the workers.
@@ -99,11 +116,13 @@ class DaskPool(Pool):
             self.scattered.pop(parcel.key, None)
 
     def groups(self, order: list[int], tasks: Sequence[Pack]) -> list[list[int]]:
-        """Several together, fewer towards the end, so that no worker waits long for another."""
+        """Several together, as many for each worker, then fewer, so that none waits long for another at the end."""
         made: list[list[int]] = []
-        left, n_workers = deque(order), self.n_workers
+        left, n_workers, most = deque(order), self.n_workers, 1
         while left:
-            most, group, size = min(TOGETHER, max(1, len(left) // (ROUNDS * n_workers))), list[int](), 0
+            if len(made) % n_workers == 0:
+                most = min(TOGETHER, max(1, len(left) // (ROUNDS * n_workers)))
+            group, size = list[int](), 0
             while left and len(group) < most and (not group or size + size_of(tasks[left[0]]) <= LARGE):
                 size += size_of(tasks[left[0]])
                 group.append(left.popleft())
@@ -114,18 +133,58 @@ class DaskPool(Pool):
         self.scattered = {key: held for key, held in self.scattered.items() if held not in future.data}
 
     def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> Any:
-        for parcel in parcels:
-            if parcel.key not in self.scattered:  # the workers that had it have died
-                self.share(parcel)
-        sent = [self.scattered[parcel.key] for parcel in parcels]
+        self.by_files = self.by_files and not with_data  # a worker has not found one
         how = {**self.executor._kwargs, "pure": False}
-        order = {**order, "packs": True}  # by way of the scheduler, which pickles all but lists of arrays anew
         tasks = order.get("tasks", [order.get("task")])
-        size = size_of(tasks[0])
+        size = sum(map(size_of, tasks))
+        if self.by_files and sum(self.filed.values()) + size <= ROOM:
+            with contextlib.suppress(OSError):  # the disk is full: they go as a message
+                return self._submit_filed(order, tasks, size, how)
+        sent = [] if self.by_files else [self._scattered_anew(parcel) for parcel in parcels]
+        order = {**order, "packs": True}  # by way of the scheduler, which pickles all but lists of arrays anew
         if len(tasks) > 1 or size <= LARGE:
-            return _Future(self.client.submit(work, order, *sent, **how), sent)
+            return _Future(self.client.submit(work, order, *sent, **how), self, sent)
         task = self._scattered(tasks[0], size, broadcast=False)
-        return _Future(self.client.submit(work_on, task, {**order, "task": []}, *sent, **how), sent)
+        return _Future(self.client.submit(work_on, task, {**order, "task": []}, *sent, **how), self, sent)
+
+    def _submit_filed(self, order: dict[str, Any], tasks: Sequence[Pack], size: int, how: dict[str, Any]) -> _Future:
+        """Tasks in a file beside that of the caller; the message has what a worker must know to read it."""
+        parcel = Parcel(os.path.dirname(order["flag"]), tasks)
+        self.filed[parcel] = size
+        order = {name: value for name, value in order.items() if name not in ("task", "tasks")}
+        order["filed"] = parcel.key, parcel.path
+        return _Future(self.client.submit(work, order, **how), self, parcel=parcel)
+
+    def opened(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """An answer, or what stands in the file that it tells of, which is no more then."""
+        if answer["kind"] != "filed":
+            return answer
+        key, path = answer["filed"]
+        memory = mapped(path, key)
+        if memory is None:  # of a worker whose files only its own user may read
+            self.by_files = False
+            raise CancelledError(f"its file {path} cannot be read")
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        found: dict[str, Any] = contents(memory)
+        return found
+
+    def remove(self, parcel: Parcel | None) -> None:
+        """Have the file of tasks be no more whose answer has come."""
+        if parcel is not None and self.filed.pop(parcel, None) is not None:
+            parcel.remove()
+
+
+def _is_here(address: str) -> bool:
+    """Whether a worker is on this machine, as far as its address tells: a socket can stand there."""
+    from distributed.comm.addressing import get_address_host
+
+    with contextlib.suppress(OSError, ValueError):
+        host = get_address_host(address)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+            tried.bind((host, 0))
+            return True
+    return False
 
 
 def work_on(task: Pack, order: dict[str, Any], *sent: Any) -> Any:

@@ -58,6 +58,7 @@ class Parcel:
                     file.write(part)
                 file.truncate(max(at, file.tell()))
         except OSError as error:
+            self.remove()
             raise OSError(
                 f"data for the workers cannot be written to {folder}: {in_a_line(error)}; TMPDIR chooses another folder"
             ) from error
@@ -68,6 +69,11 @@ class Parcel:
         if memory is None:
             raise FileNotFoundError(f"{self.path}, which holds the data for the workers, is not there any more")
         return memory
+
+    def remove(self) -> None:
+        """Have the file be no more; who has mapped it keeps its bytes."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
 
 
 def mapped(path: str, key: bytes) -> np.ndarray | None:

@@ -10,6 +10,7 @@ say so in the other.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import platform
@@ -27,7 +28,7 @@ from fastnn._base import interrupts
 from fastnn._base.reprs import in_a_line
 from fastnn._base.threads import alone
 from fastnn._version import __version__
-from fastnn._workers.parcel import contents, mapped
+from fastnn._workers.parcel import Parcel, contents, mapped
 from fastnn._workers.pickling import dumps, packed, unpacked
 from fastnn.errors import BackendError
 
@@ -107,8 +108,8 @@ def work(order: dict[str, Any], *sent: Any) -> Any:
     Parameters
     ----------
     order : ``version``, ``asked`` and ``backends`` as of :func:`needs`; ``task``, a pack of a function and its
-        arguments, or ``tasks``, several; ``parcels``, key and path of each; ``flag``, the caller's file;
-        ``packs``, True for an answer that is a pack.
+        arguments, or ``tasks``, several, or ``filed``, key and path of a parcel with tasks; ``parcels``, key and path
+        of each; ``flag``, the caller's file; ``packs``, True for an answer that is a pack.
     sent : the bytes of each parcel, where they do not come as a file.
 
     Returns
@@ -116,9 +117,25 @@ def work(order: dict[str, Any], *sent: Any) -> Any:
     ``kind`` : ``"done"`` with ``made``, a pack; ``"failed"`` with ``error``, a pickle, and ``trace``; ``"unfit"``
     with ``why``; ``"missing"``: the parcels must be sent; ``"off"``: it was interrupted. Also ``seconds``, ``where``.
     Of several tasks ``"several"``, with ``answers``; ``"later"`` is that of a task which others left no time for.
+    Of tasks in a file ``"filed"``, with key and path of the answer's.
     """
+    if "filed" in order:
+        return _by_file(order)
     answer = _together(order, sent) if "tasks" in order else _alone(order, sent)
     return packed(answer, lent=False) if order.get("packs") else answer
+
+
+def _by_file(order: dict[str, Any]) -> Any:
+    """Do tasks that stand in a file; the answer stands in one beside the caller's, where that can be."""
+    key, path = order["filed"]
+    why, memory = unfit(order), mapped(path, key)
+    if why or memory is None:
+        return {"kind": "unfit" if why else "missing", "why": why, "where": _where()}
+    answer = _together({**order, "tasks": contents(memory)}, ())
+    with contextlib.suppress(OSError):  # the disk is full, or the caller gone
+        parcel = Parcel(os.path.dirname(order["flag"]), answer)
+        return {"kind": "filed", "filed": (parcel.key, parcel.path)}
+    return packed(answer, lent=False)
 
 
 def _together(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
@@ -136,9 +153,13 @@ def _together(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
 
 def _alone(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
     """Do a task, and note where and how long."""
-    began, where = time.perf_counter(), f"process {os.getpid()} of {platform.node()}"
+    began = time.perf_counter()
     answer = _answer(order, sent)
-    return {**answer, "seconds": time.perf_counter() - began, "where": where}
+    return {**answer, "seconds": time.perf_counter() - began, "where": _where()}
+
+
+def _where() -> str:
+    return f"process {os.getpid()} of {platform.node()}"
 
 
 def _answer(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:

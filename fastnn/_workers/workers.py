@@ -7,7 +7,6 @@ worker: it runs on one thread, by the backend that this process would take, or i
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
@@ -79,8 +78,7 @@ class Workers:
         """Let go of data of which no task will be."""
         self.parcels.remove(parcel)
         self.pool.forget([parcel])
-        with contextlib.suppress(OSError):
-            os.unlink(parcel.path)
+        parcel.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -208,7 +206,7 @@ class _Run:
             )
             self.fail(group[0], error, "")
         else:
-            for i, each in zip(group, answer.get("answers", [answer]), strict=False):
+            for i, each in zip(group, answer.get("answers", [answer] * len(group)), strict=True):
                 self.heed(i, each)
 
     def heed(self, i: int, answer: dict[str, Any]) -> None:

@@ -14,8 +14,9 @@ from concurrent.futures import CancelledError
 import numpy as np
 import pytest
 import two_hosts
+from clusters import cluster_of, in_threads, models_of, trained_here
 from executors import assert_same
-from models import model_of, regression
+from models import regression
 
 import fastnn
 from fastnn._workers import dask as daskpool
@@ -27,53 +28,20 @@ pytestmark = [pytest.mark.dask, pytest.mark.filterwarnings("default")]
 KILLS = int(os.environ.get("KILLS", "20"))
 
 
-def models_of(n=8):
-    return [model_of(name=None, n_in=20, seed=seed) for seed in range(n)]
-
-
 @pytest.fixture(scope="module")
 def data():
     return regression(np.random.default_rng(1), n=2000, n_in=20)
 
 
-@contextlib.contextmanager
-def unchanged_environment():
-    """Dask sets numbers of threads for its workers, and leaves them in this process."""
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+@pytest.fixture(params=[True, False], ids=["by files", "by messages"])
+def by_files(request, monkeypatch):
+    """Whether workers are taken for ones of this machine."""
+    if not request.param:
+        monkeypatch.setattr(daskpool, "_is_here", lambda address: False)
+    return request.param
 
 
-@contextlib.contextmanager
-def cluster_of(n=2, **how):
-    """A client of a cluster of ``n`` workers of one thread each."""
-    told = {"n_workers": n, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
-    with (
-        unchanged_environment(),
-        distributed.LocalCluster(**told | how) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        client.wait_for_workers(n, timeout=120)
-        yield client
-
-
-@contextlib.contextmanager
-def in_threads(n):
-    """The same with workers that are threads of this process, which begin at once."""
-    with cluster_of(n, processes=False) as client:
-        yield client
-
-
-def trained_here(data, epochs):
-    made = models_of()
-    for model in made:
-        model.fit(*data, epochs=epochs, verbose=0)
-    return made
-
-
+@pytest.mark.usefixtures("by_files")
 def test_models_large_and_small_are_as_after_a_fit_here(data, monkeypatch):
     here = trained_here(data, 2)
     with in_threads(2) as client:
@@ -96,8 +64,9 @@ def test_tasks_are_sent_together_and_fewer_of_them_towards_the_end():
     sizes = [len(group) for group in groups]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] == daskpool.TOGETHER
+    assert sizes[::2] == sizes[1::2], "as many for each worker"
     assert sizes[-4:] == [1] * 4
-    assert len(groups) < 20
+    assert len(groups) < 15
     assert pool.groups([0, 1], [[b"."]] * 2) == [[0], [1]]
     large = [[b"", b"." * (daskpool.LARGE // 2)]] * 64
     assert max(map(len, pool.groups(order, large))) == 2  # what is large goes to its worker by itself
@@ -119,6 +88,7 @@ def together(monkeypatch, n=2):
         yield client, sent
 
 
+@pytest.mark.usefixtures("by_files")
 def test_models_sent_together_are_as_after_a_fit_here(data, monkeypatch):
     here = trained_here(data, 2)
     with together(monkeypatch) as (client, sent):
@@ -148,6 +118,7 @@ def test_of_models_sent_together_one_that_fails_is_named(data, monkeypatch):
             assert_same(model, other)
 
 
+@pytest.mark.usefixtures("by_files")
 @pytest.mark.parametrize("error", [CancelledError("gone"), RuntimeError("KilledWorker")])
 def test_what_was_lost_together_is_trained_alone(data, monkeypatch, error):
     here, result = trained_here(data, 2), daskpool._Future.result
@@ -194,6 +165,7 @@ def test_an_executor_that_is_shut_down_is_refused(data):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("by_files")
 def test_two_processes_train_to_the_same_bits(data):
     here = trained_here(data, 5)
     with cluster_of() as client:
@@ -211,6 +183,7 @@ def test_two_processes_train_to_the_same_bits(data):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("by_files")
 def test_workers_killed_at_any_moment_lose_nothing(data):
     here, left, chance = trained_here(data, 30), KILLS, random.Random(7)
     while left:
