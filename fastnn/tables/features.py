@@ -222,5 +222,5 @@ def features_from_config(stored: dict[str, Any]) -> Features:
 
 def _rebuilt(columns: list[dict[str, Any]]) -> Iterator[Feature]:
     for column in columns:
-        kind: Any = KINDS[column["kind"]]
+        kind: type[Feature] = KINDS[column["kind"]]
         yield kind(**{key: value for key, value in column.items() if key != "kind"})

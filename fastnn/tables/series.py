@@ -188,7 +188,7 @@ class Forecast:
         return Forecast(**{key: value for key, value in stored.items() if key != "kind"})
 
 
-def horizon_of(target: Any) -> int:
+def horizon_of(target: object) -> int:
     """How many steps a series' target is of; classes are told one step ahead."""
     return target.horizon if isinstance(target, Forecast) else 1
 
