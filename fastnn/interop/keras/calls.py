@@ -17,7 +17,7 @@ ATTENTION = ("MultiHeadAttention", "Attention")
 DROPPED: Mapping[str, tuple[Any, ...]] = {"training": (None, False)}
 
 
-def is_tensor(came: Any) -> bool:
+def is_tensor(came: object) -> bool:
     """Whether an argument is an edge."""
     return isinstance(came, Mapping) and came.get("class_name") == TENSOR
 
@@ -25,7 +25,7 @@ def is_tensor(came: Any) -> bool:
 class Call:
     """One call of a layer: the edges that it reads, words of its use, and the mask that it is given."""
 
-    def __init__(self, name: str, kind: str, stored: Any):
+    def __init__(self, name: str, kind: str, stored: object):
         if not isinstance(stored, Mapping) or not isinstance(stored.get("args"), list | tuple):
             raise ValueError(f"a call of layer {name!r} must have args and kwargs, got {shown(stored)}")
         self.name, self.kind = name, kind
@@ -91,7 +91,7 @@ class Call:
                 )
 
 
-def _listed(came: Any) -> list[Any]:
+def _listed(came: object) -> list[Any]:
     if came is None:
         return []
     return list(came) if isinstance(came, list | tuple) else [came]

@@ -34,7 +34,7 @@ class Translation:
         self.halves: set[str] = set()
         self.level = 0
 
-    def model(self, entry: Any) -> dict[str, Any]:
+    def model(self, entry: object) -> dict[str, Any]:
         """The entry of a model.
 
         Raises
@@ -58,7 +58,7 @@ class Translation:
             )
         return made
 
-    def _model(self, entry: Any) -> dict[str, Any]:
+    def _model(self, entry: object) -> dict[str, Any]:
         self.level += 1
         if self.level > MOST_LEVELS:
             raise ValueError(f"models in files and configurations may be inside {MOST_LEVELS} others, got more")
@@ -155,7 +155,7 @@ class Translation:
         return [*before, item | {"name": name, "inbound_nodes": calls}]
 
     def _masked(
-        self, name: str, edges: list[Any], place: int, mask: Any, number: int
+        self, name: str, edges: list[Any], place: int, mask: object, number: int
     ) -> tuple[list[Any], dict[str, Any]]:
         """The edges with the one at a place through a layer that gives it the mask."""
         read: Any = edges[place] if place < len(edges) else None
@@ -168,7 +168,7 @@ class Translation:
         return [*edges[:place], edge, *edges[place + 1 :]], told
 
 
-def _dict(name: str, came: Any) -> Any:
+def _dict(name: str, came: object) -> Any:
     if not isinstance(came, Mapping):
         raise TypeError(f"{name} must be an object, got {shown(came)}")
     return came
@@ -197,7 +197,7 @@ def _flat(came: list[Any]) -> list[Any]:
     return list(came[0]) if len(came) == 1 and isinstance(came[0], list | tuple) else came
 
 
-def _from_zero(came: Any, inner: set[str]) -> Any:
+def _from_zero(came: object, inner: set[str]) -> Any:
     """Calls of Functional models counted from 0; at the ends of a graph Keras begins with 1, and nowhere else."""
     if isinstance(came, Mapping):
         return {name: _from_zero(value, inner) for name, value in came.items()}

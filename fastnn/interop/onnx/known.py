@@ -178,7 +178,7 @@ def _split(node: Node, given: list[Any], most: int) -> list[np.ndarray]:
     return np.split(given[0], np.cumsum(sizes)[:-1], axis)
 
 
-def split_sizes(node: Node, n: int, sizes: Any) -> list[int]:
+def split_sizes(node: Node, n: int, sizes: object) -> list[int]:
     """How many numbers each part of a Split has."""
     if sizes is not None:
         return [int(size) for size in np.asarray(sizes).reshape(-1)]

@@ -59,7 +59,7 @@ class Network(nn.Module):
         self.load_state_dict({**missing, **{name: torch.from_numpy(array) for name, array in arrays.items()}})
         self.eval()
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: object) -> Any:
         values: dict[int, Tensor] = dict(enumerate(self._given(inputs)))
         course = self._course(tuple(tuple(values[i].shape[1:]) for i in range(len(values))))
         for call in course.calls:
