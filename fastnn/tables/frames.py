@@ -74,7 +74,7 @@ def table_of_frame(
     return Table(made, source)
 
 
-def _columns(X: Any, source: str) -> list[tuple[object, Any]]:
+def _columns(X: Any, source: str) -> list[tuple[object, object]]:
     """Names and columns, each of its library's own type."""
     if hasattr(X, "tocsr"):
         raise TypeError(f"{source} is a sparse matrix, which has no columns of raw values; hand in .toarray()")
@@ -139,7 +139,7 @@ def column_of(name: str, came: Any, how: Reading) -> Column:
 
 def _category(came: Any) -> tuple[np.ndarray, Sequence[object]] | None:
     """Codes and values of a column that is said to hold categories; None of any other."""
-    dtype: Any = getattr(came, "dtype", None)
+    dtype: object = getattr(came, "dtype", None)
     if hasattr(dtype, "categories") and hasattr(came, "cat") and hasattr(came.cat, "codes"):  # pandas
         return np.asarray(came.cat.codes), list(dtype.categories)
     if type(dtype).__name__ in ("Categorical", "Enum"):  # polars

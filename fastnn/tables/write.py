@@ -102,7 +102,7 @@ def _shortest(values: Values) -> list[Any]:
     """Values of which Python writes the fewest digits that give them back: float32 as such, not as float64."""
     if not isinstance(values, np.ndarray):
         return list(values)
-    found: list[Any] = (values.astype("U") if values.dtype == np.float32 else values).tolist()
+    found: list[object] = (values.astype("U") if values.dtype == np.float32 else values).tolist()
     return found
 
 

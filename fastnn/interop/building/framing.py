@@ -89,7 +89,7 @@ def more_behind(edge: Edge, size: Sequence[int], strides: Sequence[int], pads: S
 
 def usual(
     rank: int, strides: Sequence[int] | None, dilations: Sequence[int] | None, pads: Any
-) -> tuple[Any, Any, list[tuple[int, int]]]:
+) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, int]]]:
     ones = (1,) * rank
     return tuple(strides or ones), tuple(dilations or ones), [tuple(side) for side in pads or [(0, 0)] * rank]
 

@@ -104,7 +104,7 @@ class Remembering(Computing):
         starts = [*states, *states] if states else []
         return self._called(Bidirectional(inner, merge_mode=None), weights, edge, starts)[1]
 
-    def _called(self, layer: Any, weights: list[Any], edge: Any, states: list[Any]) -> Any:
+    def _called(self, layer: Any, weights: list[Any], edge: Edge, states: list[Any]) -> Any:
         self.weights.append((layer, [np.asarray(array) for array in weights]))
         return layer(edge, initial_state=states or None)
 

@@ -89,7 +89,7 @@ def archive_free(config: object) -> int:
     return 2 * sum(type(leaf) in (int, float) for leaf in leaves(config))
 
 
-def _model(entry: Any, custom: Mapping[str, Any]) -> Model:
+def _model(entry: Any, custom: Mapping[str, object]) -> Model:
     """The model of an entry of Keras' configuration, not yet with its weights."""
     from fastnn.interop.keras.reading import Translation
     from fastnn.interop.keras.training import from_compiled

@@ -82,7 +82,7 @@ class Archive:
 
     def _found(self, h5py: ModuleType) -> dict[str, Any]:
         """All arrays by their paths; each group once, and no link to elsewhere."""
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         waiting, seen = [("", self.file)], set[int]()
         while waiting:
             path, group = waiting.pop()

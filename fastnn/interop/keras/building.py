@@ -102,7 +102,7 @@ class Builder:
         graph, (ins, outs) = model.graph, model.ends
         pairs = zip(graph.inputs, graph.sources, strict=True)
         tensors = {edge: self._input(edge.sizes, source) for edge, source in pairs}
-        masks: dict[Any, Any] = {}
+        masks: dict[Any, object] = {}
         for call in graph.calls:
             read = [tensors[edge] for edge in call.inputs]
             if isinstance(call.item, layers.WithMask):
@@ -120,9 +120,9 @@ class Builder:
         outputs = outs.join([tensors[edge] for edge in graph.outputs])
         return self.keras.Model(inputs, outputs, name=model.name)
 
-    def _call(self, call: Any, read: list[Any], mask: object) -> list[Any]:
+    def _call(self, call: Any, read: list[object], mask: object) -> list[object]:
         item, other = call.item, self._item(call.item)
-        told: dict[str, Any] = {}
+        told: dict[str, object] = {}
         if mask is not None:
             if "mask" not in inspect.signature(other.call).parameters:
                 raise TypeError(
@@ -163,8 +163,8 @@ def _listed(came: object) -> list[Any]:
     return list(came) if isinstance(came, list | tuple) else [came]
 
 
-def _options(options: Any, read: list[Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _options(options: Any, read: list[object]) -> dict[str, object]:
+    told: dict[str, object] = {}
     if "key" in options:
         told["key"] = read[2]
     if "mask" in options:

@@ -56,7 +56,7 @@ class Nodes:
         entry = self.entries.get(next(iter(names_in(edge)), ""))
         return entry if entry is not None and is_operation(entry) else None
 
-    def _compared(self, entry: Any) -> tuple[Any, Any]:
+    def _compared(self, entry: Any) -> tuple[object, object]:
         node = entry["inbound_nodes"][0]
         return (*node["args"], *(node.get("kwargs") or {}).values(), None, None)[:2]
 

@@ -23,7 +23,7 @@ AT_REST = (("axis", -1), ("ignore_class", None), ("dtype", None), ("dtype", "flo
 OURS = ("form",)  # arguments that Keras has not, at their defaults
 
 
-def from_compiled(stored: Any) -> dict[str, Any]:
+def from_compiled(stored: Any) -> dict[str, object]:
     """How a model of Keras' is trained, with metrics that are ours.
 
     Raises

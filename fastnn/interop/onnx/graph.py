@@ -74,7 +74,7 @@ class Graph:
         self._states: dict[int, tuple[str, int]] = {}
         self._tensors: dict[int, list[Tensor]] = {}
         self._pieces: dict[int, list[tuple[int, Tensor]]] = {}
-        self._constants: dict[Any, str] = {}
+        self._constants: dict[object, str] = {}
         self._names: set[str] = set()
 
     def name(self, hint: str) -> str:

@@ -91,7 +91,7 @@ def from_onnx(
 
 
 def _read(
-    onnx: ModuleType, source: object, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, Any]
+    onnx: ModuleType, source: object, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, object]
 ) -> Model:
     proto = _proto(onnx, source)
     graph, opset = proto.graph, _opset(proto)

@@ -129,7 +129,7 @@ def _transformer(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     return made
 
 
-def _places(chosen: Any, names: Sequence[Any]) -> list[int]:
+def _places(chosen: Any, names: Sequence[object]) -> list[int]:
     """Places of the columns that a transformer is given: by place, name, mask or slice."""
     if callable(chosen):
         raise ValueError("columns that a function chooses are known after fit; fit the pipeline")

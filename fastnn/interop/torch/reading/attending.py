@@ -53,7 +53,7 @@ def scaled_dot_product_attention(
 
 
 def multi_head(
-    b: Builder, module: Any, query: Any, key: Any, value_: object = None, key_padding_mask: object = None,
+    b: Builder, module: Any, query: Any, key: object, value_: object = None, key_padding_mask: object = None,
     need_weights: bool = True, attn_mask: object = None, average_attn_weights: bool = True, is_causal: bool = False,
     **named: object,
 ) -> Any:  # fmt: skip

@@ -44,14 +44,14 @@ class Builder(ChannelsFirst):
         self.node: Any = None
         self.module_name = ""
         self.of_modules: dict[str, list[Any]] = {}
-        self._made: dict[Any, tuple[Any, list[np.ndarray]]] = {}
+        self._made: dict[object, tuple[object, list[np.ndarray]]] = {}
 
     def begin(self, name: str, node: fx.Node) -> None:
         """Make layers for a node from here on."""
         self.module_name, self.node = name, node
 
     def layer(
-        self, kind: str, *arguments: Any, weights: Sequence[Any] = (), name: str | None = None, **named: Any
+        self, kind: str, *arguments: Any, weights: Sequence[Any] = (), name: str | None = None, **named: object
     ) -> Any:
         arrays = [np.asarray(array) for array in weights]
         key = (name, kind, repr(arguments), repr(sorted(named.items())))

@@ -135,7 +135,7 @@ class Reading:
         if node.op == "call_function" and node.target is not getattr and not home.startswith(HOMES):
             raise ValueError("this function is none of PyTorch's")
         short = name.rstrip("_") if name not in CALLS else name
-        handler: Callable[..., Any] | None = CALLS.get(short)
+        handler: Callable[..., object] | None = CALLS.get(short)
         if handler is None:
             raise ValueError("this function has no counterpart here")
         known = inspect.signature(handler).parameters
