@@ -19,6 +19,7 @@ from fastnn.cli.data import Images, damaged_files, read_source, reading_options
 from fastnn.cli.forecast import read_series
 from fastnn.cli.output import check_output
 from fastnn.tables import Encoding
+from fastnn.tables.features import Encoded
 from fastnn.tables.series import SeriesFeatures, horizon_of
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _to_c(model: Model, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(model: Model, arguments: argparse.Namespace) -> np.ndarray:
+def _rows(model: Model, arguments: argparse.Namespace) -> Encoded:
     """Rows of DATA as the model takes them."""
     encoding = Encoding.of(model)
     if isinstance(encoding.features, SeriesFeatures):

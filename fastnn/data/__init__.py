@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,12 @@ from fastnn.data.sources import Source
 from fastnn.data.stream import Stream
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow.compute as pc
+
+    from fastnn._base.types import StrPath
     from fastnn.data.csv_blocks import CsvOptions
+    from fastnn.tables import Encoding
 
 __all__ = ["PredictionWriter", "Stream", "fit_encoding", "stream", "write_predictions"]
 
@@ -23,16 +28,16 @@ __all__ = ["PredictionWriter", "Stream", "fit_encoding", "stream", "write_predic
 def stream(
     source: Any,
     *,
-    target: Any = None,
+    target: str | Sequence[str] | StrPath | Literal[False] | None = None,
     columns: Sequence[str] | None = None,
-    weight: Any = None,
-    filters: Any = None,
-    encoding: Any = None,
+    weight: str | Sequence[str] | StrPath | None = None,
+    filters: pc.Expression | Sequence[tuple[str, str, object]] | None = None,
+    encoding: Encoding | None = None,
     batch_size: int = 32,
     window: int | None = None,
     shuffle: bool = True,
     seed: int = 0,
-    dtype: Any = "float32",
+    dtype: npt.DTypeLike = "float32",
     separator: str | None = None,
     decimal: str = ".",
     charset: str = "utf-8",
@@ -106,7 +111,7 @@ def stream(
     return Stream(made, How(how.batch_size, window_of(made, window), how.shuffle, how.seed))
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """What needs the tables, when it is wanted."""
     if name == "fit_encoding":
         from fastnn.data.encoding import fit_encoding
@@ -119,7 +124,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'fastnn.data' has no attribute {name!r}")
 
 
-def _kind(dtype: Any) -> np.dtype:
+def _kind(dtype: npt.DTypeLike) -> np.dtype:
     try:
         kind: np.dtype = np.dtype(dtype)
     except TypeError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,12 @@ from fastnn.data.csv_blocks import CsvFile, CsvOptions, LateText
 from fastnn.data.encoders import MatrixEncoder, TableEncoder
 from fastnn.data.files import File, listed
 from fastnn.data.sources import Arrays, Parts, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
 Encoder = MatrixEncoder | TableEncoder
 BUFFER_BYTES = 2**16  # of a column that are read from a Parquet file at a time
@@ -56,14 +62,14 @@ class ParquetFile:
         groups = self.fragment.metadata
         self.rows = [groups.row_group(place).num_rows for place in range(groups.num_row_groups)]
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[ParquetFile], tuple[File]]:
         return ParquetFile, (self.file,)  # Arrow's own parts cannot be sent to other processes
 
-    def count(self, place: int, filters: Any) -> int:
+    def count(self, place: int, filters: pc.Expression | None) -> int:
         """Rows of a group that a filter leaves."""
         return int(self.fragment.subset(row_group_ids=[place]).count_rows(filter=filters, **self.options))
 
-    def read(self, place: int, columns: Sequence[str], filters: Any) -> Any:
+    def read(self, place: int, columns: Sequence[str], filters: pc.Expression | None) -> pa.Table:
         """Columns of a group, an Arrow table.
 
         Without a filter by Parquet's own reader, which takes two thirds of the time of a scan.
@@ -95,11 +101,11 @@ class IpcFile:
             self.rows = [counted.get_batch(place).num_rows for place in range(counted.num_record_batches)]
         self.path = file.path
 
-    def count(self, place: int, filters: Any) -> int:
+    def count(self, place: int, filters: pc.Expression | None) -> int:
         """Rows of a batch that a filter leaves."""
         return len(self.read(place, self.schema.names, filters))
 
-    def read(self, place: int, columns: Sequence[str], filters: Any) -> Any:
+    def read(self, place: int, columns: Sequence[str], filters: pc.Expression | None) -> pa.Table:
         """Columns of a batch, an Arrow table."""
         import pyarrow
 
@@ -110,9 +116,9 @@ class IpcFile:
         return (table if filters is None else table.filter(filters)).select(list(columns))
 
 
-def opened(files: Sequence[File], options: CsvOptions) -> list[Any]:
+def opened(files: Sequence[File], options: CsvOptions) -> list[ParquetFile | IpcFile | CsvFile]:
     """What reads each file; ``ValueError`` that names one that is damaged, or has no rows."""
-    kinds: dict[str, Any] = {"Parquet": ParquetFile, "Arrow IPC": IpcFile}
+    kinds: dict[str, Callable[[File], ParquetFile | IpcFile]] = {"Parquet": ParquetFile, "Arrow IPC": IpcFile}
     found: list[Any] = []
     for file in files:
         try:
@@ -151,7 +157,7 @@ class Tables(Source):
     files : as they are now.   options : of CSV.   filters : a pyarrow expression, or None.
     """
 
-    def __init__(self, files: Sequence[File], options: CsvOptions, filters: Any = None):
+    def __init__(self, files: Sequence[File], options: CsvOptions, filters: pc.Expression | None = None):
         self.files, self.filters = list(files), filters
         self.opened = opened(files, options)
         self.schema = self.opened[0].schema
@@ -162,7 +168,7 @@ class Tables(Source):
             raise ValueError(f"the filter {filters} leaves no row of {self.name}")
         self.encoder: Encoder = MatrixEncoder([], None, None, np.dtype(np.float32))
 
-    def where_also(self, filters: Any) -> Tables:
+    def where_also(self, filters: pc.Expression) -> Tables:
         """The rows of them that another filter leaves."""
         made = object.__new__(Tables)
         both = filters if self.filters is None else self.filters & filters
@@ -203,7 +209,7 @@ class Tables(Source):
         return self.encoder.target is not None
 
     @property
-    def marks(self) -> list[Any]:
+    def marks(self) -> list[object]:
         files = [[os.path.basename(file.path), file.size] for file in self.files]
         return [files, self.encoder.marks, str(self.filters)]
 
@@ -215,7 +221,7 @@ class Tables(Source):
         """``ValueError`` where the file of a group is no more what it was."""
         self.files[self.places[group][0]].check()
 
-    def table(self, group: int, columns: Sequence[str], mask: np.ndarray | None = None) -> Any:
+    def table(self, group: int, columns: Sequence[str], mask: np.ndarray | None = None) -> pa.Table:
         """Columns of a group as an Arrow table, after a look that its file is what it was."""
         self.check(group)
         number, place = self.places[group]
@@ -261,7 +267,7 @@ class Tables(Source):
         return iter(range(len(self.places)))
 
 
-def kind_of(type_: Any) -> str:
+def kind_of(type_: pa.DataType) -> str:
     """What columns of one name must have in common in all files."""
     import pyarrow.types as kinds
 

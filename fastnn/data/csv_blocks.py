@@ -12,12 +12,16 @@ import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn.data.csv_lines import end_sign, find_blocks, line_ends
 from fastnn.data.files import File
 from fastnn.tables.header import find_separator, header, is_index, separator_line, without_name
 from fastnn.tables.numerals import GAPS, decimal_sign
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
 BLOCK_BYTES = 2**22
 LOOK = 2**16  # bytes by which the separator is found
@@ -119,11 +123,11 @@ class CsvFile:
         kinds = {field.name: pyarrow.string() if field.name in names else field.type for field in self.schema}
         self.schema = pyarrow.schema(kinds, metadata=self.schema.metadata)
 
-    def count(self, place: int, filters: Any) -> int:
+    def count(self, place: int, filters: pc.Expression | None) -> int:
         """Rows of a block that a filter leaves."""
         return len(self.read(place, self.schema.names, filters))
 
-    def read(self, place: int, columns: Sequence[str], filters: Any) -> Any:
+    def read(self, place: int, columns: Sequence[str], filters: pc.Expression | None) -> pa.Table:
         """Columns of a block, an Arrow table."""
         import pyarrow
 
@@ -157,7 +161,7 @@ class CsvFile:
         doubtful = self.separator != "," and any("?" in found for found in told)
         return "," if n_commas > n_points or (n_commas == n_points and doubtful) else "."
 
-    def _schema(self) -> Any:
+    def _schema(self) -> pa.Schema:
         """Text where a block that is looked at has anything but numbers; without columns of no name and no values."""
         import pyarrow
         import pyarrow.types as kinds
@@ -204,7 +208,7 @@ class CsvFile:
             opened.seek(first)
             return opened.read(size)
 
-    def _parsed(self, place: int, types: dict[str, Any], columns: Sequence[str]) -> Any:
+    def _parsed(self, place: int, types: dict[str, pa.DataType], columns: Sequence[str]) -> pa.Table:
         import pyarrow
         import pyarrow.csv
 

@@ -8,7 +8,7 @@ have no line feeds.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -22,7 +22,9 @@ def end_sign(data: bytes) -> bytes:
     return RETURN if FEED not in data and RETURN in data.rstrip(RETURN) else FEED
 
 
-def find_blocks(path: str, start: int, block_bytes: int, separator: bytes, sign: bytes) -> Any:
+def find_blocks(
+    path: str, start: int, block_bytes: int, separator: bytes, sign: bytes
+) -> Iterator[tuple[int, int, int]]:
     """First byte, bytes and rows of each block of lines behind the header; ``ValueError`` for a quote without end."""
     with open(path, "rb") as opened:
         opened.seek(start)

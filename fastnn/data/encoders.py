@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from fastnn.tables.reading import Reading
 from fastnn.tables.table import Table, Text, with_gaps
 from fastnn.tables.target import Classes, as_numbers
 from fastnn.tables.texts import TextFeatures
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FLOAT = np.dtype(np.float32)
 PLAIN = {f"{sign}int{bits}": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -36,7 +39,7 @@ class MatrixEncoder:
     dtype : of inputs, weights and targets with fractions; whole numbers stay such.
     """
 
-    def __init__(self, inputs: Sequence[str], target: Any, weight: str | None, dtype: np.dtype):
+    def __init__(self, inputs: Sequence[str], target: str | Sequence[str] | None, weight: str | None, dtype: np.dtype):
         self.inputs, self.target, self.weight, self.dtype = list(inputs), target, weight, dtype
         self.targets = [] if target is None else [target] if isinstance(target, str) else list(target)
 
@@ -46,16 +49,16 @@ class MatrixEncoder:
         return list(dict.fromkeys([*self.inputs, *self.targets, *([self.weight] if self.weight else [])]))
 
     @property
-    def marks(self) -> list[Any]:
+    def marks(self) -> list[object]:
         """What tells it from another one."""
         return [self.inputs, self.target, self.weight, self.dtype.str]
 
-    def __call__(self, table: Any, where: str) -> Arrays:
+    def __call__(self, table: pa.Table, where: str) -> Arrays:
         """The arrays of a group of rows; ``ValueError`` that says where for a gap or a number that is not finite."""
         parts = self.parts(table, where)
         return Arrays(parts.x, parts.y, parts.weight).like([part.array() for part in parts.all])
 
-    def parts(self, table: Any, where: str) -> Parts[Any]:
+    def parts(self, table: pa.Table, where: str) -> Parts[Any]:
         """The columns of a group of rows, which nobody has looked at for numbers that are not finite."""
         n = len(table)
         x = Columns(n, self._values(table, self.inputs, where), self.dtype, where, "the columns of inputs")
@@ -69,7 +72,7 @@ class MatrixEncoder:
             weight = Columns(n, values, self.dtype, where, f"the column {self.weight!r} of weights", True)
         return Parts((x,), y, weight)
 
-    def _values(self, table: Any, names: Sequence[str], where: str) -> list[np.ndarray]:
+    def _values(self, table: pa.Table, names: Sequence[str], where: str) -> list[np.ndarray]:
         return [column_values(table, name, where) for name in names]
 
 
@@ -111,17 +114,17 @@ class TableEncoder:
         return list(dict.fromkeys([*(feature.name for feature in features.features), *others]))
 
     @property
-    def marks(self) -> list[Any]:
+    def marks(self) -> list[object]:
         """What tells it from another one."""
         stored = next(iter(Encoding(self.encoding.features, self.encoding.target).metadata().values()))
         weights = None if self.class_weights is None else self.class_weights.tolist()
         return [zlib.crc32(stored.encode()), self.target, self.weight, self.dtype.str, weights]
 
-    def table(self, table: Any, where: str) -> Table:
+    def table(self, table: pa.Table, where: str) -> Table:
         """The columns as raw values."""
         return table_of_arrow(where, where, table, self.how)
 
-    def __call__(self, table: Any, where: str) -> Arrays:
+    def __call__(self, table: pa.Table, where: str) -> Arrays:
         """The arrays of a group of rows; ``ValueError`` that says where for what cannot be encoded."""
         try:
             rows = self.table(table, where)
@@ -159,7 +162,7 @@ def has_codes(features: TableFeatures) -> bool:
     return any(isinstance(feature, CodeFeature) for feature in features.features)
 
 
-def weights_of(table: Any, name: str | None, dtype: np.dtype, where: str) -> np.ndarray | None:
+def weights_of(table: pa.Table, name: str | None, dtype: np.dtype, where: str) -> np.ndarray | None:
     """Sample weights ``(n,)``; None where no column is named."""
     if name is None:
         return None
@@ -168,7 +171,7 @@ def weights_of(table: Any, name: str | None, dtype: np.dtype, where: str) -> np.
     return values
 
 
-def column_values(table: Any, name: str, where: str) -> np.ndarray:
+def column_values(table: pa.Table, name: str, where: str) -> np.ndarray:
     """A column's numbers, ``(n,)`` of the file's type, or ``(n, width)`` for lists of as many numbers."""
     import pyarrow
     import pyarrow.types as kinds
@@ -200,7 +203,7 @@ def column_values(table: Any, name: str, where: str) -> np.ndarray:
     return made[0] if len(made) == 1 else np.concatenate(made) if made else np.empty(0)
 
 
-def _plain(chunk: Any, name: str, where: str) -> Any:
+def _plain(chunk: pa.Array, name: str, where: str) -> pa.Array:
     import pyarrow
 
     try:
@@ -210,7 +213,7 @@ def _plain(chunk: Any, name: str, where: str) -> Any:
         raise ValueError(f"{where}: column {name!r} holds {chunk.type}, which is no number") from None
 
 
-def values_of(chunk: Any) -> np.ndarray:
+def values_of(chunk: pa.Array) -> np.ndarray:
     """The numbers of an Arrow array without gaps, without a copy; half precision becomes float64."""
     kind = str(chunk.type)
     if kind == "halffloat":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,11 @@ from fastnn.tables.table import listed as listed_columns
 from fastnn.tables.target import Classes, Target, as_numbers
 from fastnn.tables.texts import TextFeatures
 
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+
+    from fastnn._base.types import StrPath
+
 TASKS = ("classify", "regress")
 T = TypeVar("T")
 
@@ -58,11 +63,11 @@ class Learned:
 
 
 def fit_encoding(
-    source: Any,
+    source: StrPath | Sequence[StrPath],
     target: str,
     *,
     columns: Sequence[str] | None = None,
-    filters: Any = None,
+    filters: pc.Expression | Sequence[tuple[str, str, object]] | None = None,
     task: str | None = None,
     options: FeatureOptions | None = None,
     separator: str | None = None,

@@ -7,9 +7,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow.dataset as ds
+
+    from fastnn._base.types import StrPath
 
 KINDS = {
     ".parquet": "Parquet",
@@ -55,13 +62,13 @@ class File:
             raise ValueError(f"{self.path} has changed since the stream was made ({what}); make the stream anew")
 
 
-def names_files(source: Any) -> bool:
+def names_files(source: object) -> bool:
     """Whether a source is the names of files: a path, a pattern, or a list of them."""
     several = source if isinstance(source, list | tuple) else [source]
     return len(several) > 0 and all(isinstance(one, str | os.PathLike) for one in several)
 
 
-def check_dataset(dataset: Any) -> None:
+def check_dataset(dataset: ds.Dataset) -> None:
     """``ValueError`` for a ``pyarrow.dataset`` of files elsewhere, or with columns that stand in no file."""
     if dataset.filesystem.type_name != "local":
         raise ValueError(f"a stream reads files of this machine, and the dataset is on {dataset.filesystem.type_name}")
@@ -75,7 +82,7 @@ def check_dataset(dataset: Any) -> None:
         )
 
 
-def find_files(source: Any, what: str = "source") -> list[File]:
+def find_files(source: StrPath | Sequence[StrPath], what: str = "source") -> list[File]:
     """The files of a path, a folder, a pattern or a list of them, each in the order of its names, all of one kind.
 
     Raises

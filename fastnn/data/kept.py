@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fastnn.data.arrow import Tables
@@ -18,7 +16,7 @@ class Kept(Source):
         self.tables, self.rows, self.name, self.row_bytes = tables, tables.rows, tables.name, tables.row_bytes
         self.held: dict[int, Arrays] = {}
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"held": {}}  # another process reads for itself
 
     @property
@@ -26,7 +24,7 @@ class Kept(Source):
         return self.tables.has_targets
 
     @property
-    def marks(self) -> list[Any]:
+    def marks(self) -> list[object]:
         return self.tables.marks
 
     def where(self, group: int) -> str:

@@ -32,7 +32,7 @@ class Part:
     low: float = 0.0
 
     @property
-    def marks(self) -> list[Any]:
+    def marks(self) -> list[object]:
         """What tells it from another one."""
         return [self.seed, self.share, self.is_held_out, *([self.low] if self.low else [])]
 
@@ -220,7 +220,7 @@ def _windows(source: Batches, how: How, window_bytes: int) -> Iterator[list[Arra
         yield held
 
 
-def window_of(source: Any, window: int | None) -> int:
+def window_of(source: Source | Batches, window: int | None) -> int:
     """Groups of a window: those given, else as many as have :data:`WINDOW_BYTES`."""
     if window is not None:
         return window

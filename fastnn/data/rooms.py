@@ -6,13 +6,16 @@ import contextlib
 import math
 import mmap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.placing import place_columns, place_rows
 from fastnn._base.reprs import counted
 from fastnn.data.sources import Arrays, Parts, check_numbers
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 OWN_PAGES = 2**18  # bytes from which on an array has pages of its own
 HUGE_PAGES = 2**22  # and large ones, where the system has them
@@ -30,7 +33,9 @@ class Columns:
     is_flat : whether the only column is written as ``(n,)``.
     """
 
-    def __init__(self, n: int, columns: Sequence[np.ndarray], dtype: Any, where: str, what: str, is_flat: bool = False):
+    def __init__(
+        self, n: int, columns: Sequence[np.ndarray], dtype: npt.DTypeLike, where: str, what: str, is_flat: bool = False
+    ):
         self.columns = [each for column in columns for each in ([column] if column.ndim == 1 else column.T)]
         self.dtype, self.where, self.what = np.dtype(dtype), where, what
         self.shape = (n,) if is_flat and len(self.columns) == 1 else (n, len(self.columns))

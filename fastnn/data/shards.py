@@ -12,7 +12,7 @@ import struct
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Stored:
         return np.array(mapped)
 
 
-def stored_array(file: File, what: str, opened: Any, start: int, member: str | None = None) -> Stored:
+def stored_array(file: File, what: str, opened: IO[bytes], start: int, member: str | None = None) -> Stored:
     """The array whose header an open file stands before; ``ValueError`` for one that no rows can be taken from."""
     version = np.lib.format.read_magic(opened)
     read_header = {(1, 0): np.lib.format.read_array_header_1_0}.get(version, np.lib.format.read_array_header_2_0)
@@ -144,7 +144,7 @@ class Shards(Source):
         return self.files[0][1] is not None
 
     @property
-    def marks(self) -> list[Any]:
+    def marks(self) -> list[object]:
         names = [[os.path.basename(s.what), s.shape, s.dtype.str] for s in self._all()]
         return [names, self.dtype.str]
 
@@ -174,7 +174,13 @@ class Shards(Source):
         return Arrays(tuple(made[:n]), y, rest.pop(0) if weight is not None else None)
 
 
-def npz_shards(files: Sequence[File], columns: Any, target: Any, weight: str | None, dtype: np.dtype) -> Shards:
+def npz_shards(
+    files: Sequence[File],
+    columns: Sequence[str] | None,
+    target: str | Literal[False] | None,
+    weight: str | None,
+    dtype: np.dtype,
+) -> Shards:
     """Rows of NPZ archives: arrays ``x`` (or those named), ``y`` and ``sample_weight``, where they are there."""
     shards = []
     for file in files:
@@ -191,9 +197,11 @@ def npz_shards(files: Sequence[File], columns: Any, target: Any, weight: str | N
     return Shards(shards, dtype, os.path.basename(files[0].path) if len(files) == 1 else f"{len(files)} NPZ files")
 
 
-def npy_shards(files: Sequence[File], targets: Any, weights: Any, dtype: np.dtype) -> Shards:
+def npy_shards(
+    files: Sequence[File], targets: list[File] | None, weights: list[File] | None, dtype: np.dtype
+) -> Shards:
     """Rows of NPY files of inputs, with as many files of targets and weights where there are some."""
-    columns: list[list[Any]] = [npy_arrays(files)]
+    columns: list[list[Stored]] = [npy_arrays(files)]
     for what, given in (("target", targets), ("weight", weights)):
         found: list[Any] = [None] * len(files) if given is None else npy_arrays(given)
         if len(found) != len(files):

@@ -51,11 +51,11 @@ class Arrays(Parts[np.ndarray]):
             None if self.weight is None else rest.pop(0),
         )
 
-    def take(self, rows: Any) -> Arrays:
+    def take(self, rows: np.ndarray | slice) -> Arrays:
         """Some of the rows, by a slice, a mask or their numbers."""
         return self.like([array[rows] for array in self.all])
 
-    def batch_of_inputs(self) -> Any:
+    def batch_of_inputs(self) -> np.ndarray | list[np.ndarray]:
         """The array of inputs, or the list of them."""
         return self.x[0] if len(self.x) == 1 else list(self.x)
 
@@ -99,7 +99,7 @@ class Source(ABC):
 
     @property
     @abstractmethod
-    def marks(self) -> list[Any]:
+    def marks(self) -> list[object]:
         """What tells it from another one: names, sizes, columns."""
 
 

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from fastnn.data.batches import Batches
 from fastnn.data.orders import MOST_SHARDS
 from fastnn.data.passes import How, Part, cut_of, of_batches, of_groups
 from fastnn.data.sources import Arrays, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 WINDOW_OF_BATCHES = 2**25  # bytes of the batches of an iterable that are shuffled together
 
@@ -101,7 +104,7 @@ class Stream(GivesPortions):
     @property
     def digest(self) -> int:
         how = self.how
-        told: list[Any] = [how.batch_size, how.window, how.shuffle, how.seed, how.shard]
+        told: list[object] = [how.batch_size, how.window, how.shuffle, how.seed, how.shard]
         told += [None if how.part is None else how.part.marks]
         if isinstance(self.source, Source):
             told += [self.source.marks, self._rows.tolist()]
@@ -149,7 +152,7 @@ class Stream(GivesPortions):
             for _ in range(done, len(self)):
                 yield self._nothing().batch()
 
-    def raw(self, group: int, keep: Sequence[str] = ()) -> tuple[Any, Arrays] | None:
+    def raw(self, group: int, keep: Sequence[str] = ()) -> tuple[pa.Table, Arrays] | None:
         """The rows of a row group that count: an Arrow table with the columns to keep, and arrays; None without any."""
         from fastnn.data.arrow import Tables
 

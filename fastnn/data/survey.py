@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -188,7 +187,7 @@ def joined(columns: Sequence[Column]) -> Column:
     numbers = [column.values for column in columns if isinstance(column, Numbers)]
     if numbers:
         return Numbers(np.concatenate(numbers))
-    texts: list[Any] = [column for column in columns if isinstance(column, Text)]
+    texts: list[Text] = [column for column in columns if isinstance(column, Text)]
     places: dict[str, int] = {}
     codes = []
     for text in texts:

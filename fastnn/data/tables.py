@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fastnn.data.files import File, listed
 from fastnn.tables.parquet import index_columns
 from fastnn.tables.reading import Reading
 
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+
 
 def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dtype, csv: CsvOptions) -> Tables:
     """The rows of files with columns, and what makes arrays of them."""
@@ -23,7 +26,7 @@ def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dty
     if encoding is not None:
         if columns is not None:
             raise TypeError("an encoding knows its columns; leave columns out")
-        encoder: Any = TableEncoder(encoding, target is not False, weight, dtype)
+        encoder = TableEncoder(encoding, target is not False, weight, dtype)
         if target not in (None, False, encoding.row_target.name):
             raise ValueError(f"the encoding predicts {encoding.row_target.name!r}, got target={target!r}")
         text = tuple({*text, *texts_of(encoder.how)})
@@ -46,7 +49,7 @@ def texts_of(how: Reading) -> list[str]:
     return [*how.as_text, *(name for name, words in how.as_numbers.items() if words)]
 
 
-def expression(filters: Any) -> Any:
+def expression(filters: Any) -> pc.Expression | None:
     """A filter as a pyarrow expression; lists of ``(column, sign, value)`` are taken as pyarrow takes them."""
     if filters is None or not isinstance(filters, list | tuple):
         return filters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,17 @@ from fastnn.data.stream import Stream
 from fastnn.tables.target import Classes
 from fastnn.tables.write import csv_blocks, free_name, typed
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fastnn._base.types import StrPath
+    from fastnn.tables.features import Encoded
+    from fastnn.tables.target import Target
+    from fastnn.tables.write import Values
+
 ENDINGS = (".parquet", ".csv", ".tsv")
+
+Item = TypeVar("Item")
 
 
 class PredictionWriter:
@@ -47,7 +57,7 @@ class PredictionWriter:
     2,0.125
     """
 
-    def __init__(self, path: Any):
+    def __init__(self, path: StrPath):
         self.path = os.fsdecode(path)
         self.ending = os.path.splitext(self.path)[1].lower()
         if self.ending not in ENDINGS:
@@ -96,7 +106,7 @@ class PredictionWriter:
         self._writer.write_table(table)
 
 
-def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(columns: Mapping[str, Any]) -> dict[str, Values]:
     """Columns of Arrow as lists."""
     return {name: values.to_pylist() if hasattr(values, "to_pylist") else values for name, values in columns.items()}
 
@@ -116,7 +126,7 @@ class Predicts(Protocol):
 
 
 def write_predictions(
-    model: Predicts, data: Stream, path: Any, *, keep: Sequence[str] = (), probabilities: bool = False
+    model: Predicts, data: Stream, path: StrPath, *, keep: Sequence[str] = (), probabilities: bool = False
 ) -> int:
     """Write what a model predicts for a stream, row group by row group; the number of rows.
 
@@ -156,7 +166,7 @@ def write_predictions(
         return writer.n_rows
 
 
-def parts(data: Stream, keep: Sequence[str] = ()) -> Iterator[tuple[dict[str, Any], Any]]:
+def parts(data: Stream, keep: Sequence[str] = ()) -> Iterator[tuple[dict[str, pa.ChunkedArray], Encoded]]:
     """Columns to keep, and inputs, of one row group after the other."""
     if not isinstance(data.source, Tables):
         for portion in data.in_order().portions():
@@ -171,7 +181,7 @@ def parts(data: Stream, keep: Sequence[str] = ()) -> Iterator[tuple[dict[str, An
         del found
 
 
-def _ahead(given: Iterator[Any]) -> Iterator[Any]:
+def _ahead(given: Iterator[Item]) -> Iterator[Item]:
     """The same, of which a thread makes the next one meanwhile."""
     ahead = Ahead(lambda: next(given, None))
     try:
@@ -183,14 +193,14 @@ def _ahead(given: Iterator[Any]) -> Iterator[Any]:
         ahead.close()
 
 
-def predicted(target: Any, output: np.ndarray, probabilities: bool, kept: Mapping[str, Any]) -> dict[str, Any]:
+def predicted(target: Any, output: np.ndarray, probabilities: bool, kept: Mapping[str, object]) -> dict[str, Values]:
     """Columns of predictions, under names that no kept column has."""
     if target is None:
         flat = output.reshape(len(output), -1)
         if flat.shape[1] == 1:
             return {free_name("prediction", kept): flat[:, 0]}
         return {free_name(f"prediction_{place}", kept): column for place, column in enumerate(flat.T)}
-    columns: dict[str, Any] = {free_name(target.name, kept): decoded(target, output)}
+    columns: dict[str, Values] = {free_name(target.name, kept): decoded(target, output)}
     if probabilities:
         shares = target.probabilities(output)
         for place, label in enumerate(target.labels):
@@ -198,7 +208,7 @@ def predicted(target: Any, output: np.ndarray, probabilities: bool, kept: Mappin
     return columns
 
 
-def decoded(target: Any, output: np.ndarray) -> Any:
+def decoded(target: Target, output: np.ndarray) -> Values:
     """Labels, as numbers where all of them are written as such, or values."""
     if not isinstance(target, Classes):
         return target.decode(output)

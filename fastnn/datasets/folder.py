@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,11 @@ from fastnn._base.arguments import integer, lookup, shown
 from fastnn._base.reprs import counted
 from fastnn._base.types import StrPath
 from fastnn.tables.reading import MAX_BYTES
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from PIL import Image
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 PARTS = {"train": ("train",), "test": ("test", "val", "valid", "validation")}
@@ -80,7 +85,7 @@ def read_image_folder(
     if channels not in (None, 1, 3):
         raise ValueError(f"channels must be 1 (grey) or 3 (colours), got {shown(channels)}")
     if size is not None:
-        came: Any = size
+        came: object = size
         if not isinstance(came, tuple | list) or len(came) != 2:
             raise ValueError(f"size must be (height, width), got {shown(size)}")
         size = (integer("height", size[0], low=1), integer("width", size[1], low=1))
@@ -105,7 +110,11 @@ def check_same_size(arrays: list[tuple[Path, np.ndarray]]) -> None:
 
 
 def _opened(
-    files: list[tuple[str | None, Path]], size: Any, channels: int | None, damaged: str, max_bytes: int
+    files: list[tuple[str | None, Path]],
+    size: tuple[int, int] | None,
+    channels: int | None,
+    damaged: str,
+    max_bytes: int,
 ) -> tuple[list[tuple[str | None, Path, np.ndarray]], list[str]]:
     """Class, file and bytes of each picture, and the names of files that are none."""
     pillow = _pillow()
@@ -131,7 +140,7 @@ def _opened(
     return found, bad
 
 
-def _pillow() -> Any:
+def _pillow() -> ModuleType:
     try:
         from PIL import Image
     except ImportError as error:
@@ -139,7 +148,7 @@ def _pillow() -> Any:
     return Image
 
 
-def _array(picture: Any, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
+def _array(picture: Image.Image, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
     """The bytes of one of Pillow's pictures, in colours where it has them or ``channels`` wants them."""
     mode = {None: "L" if picture.mode in GREY else "RGB", 1: "L", 3: "RGB"}[channels]
     made = _in_bytes(picture).convert(mode)
@@ -153,11 +162,12 @@ def _of_one_kind(arrays: list[np.ndarray]) -> list[np.ndarray]:
     return [array if array.ndim == 3 else np.repeat(array[..., np.newaxis], 3, axis=2) for array in arrays]
 
 
-def _in_bytes(picture: Any) -> Any:
+def _in_bytes(picture: Image.Image) -> Image.Image:
     """A picture of 16 bits with its upper eight, which Pillow would cut off at 255."""
     if not picture.mode.startswith("I"):
         return picture
-    return _pillow().fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    made: Image.Image = _pillow().fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    return made
 
 
 def _part(folder: Path, part: str) -> Path:

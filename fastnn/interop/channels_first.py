@@ -103,7 +103,7 @@ class ChannelsFirst(Remembering):
         """
         given = list(outputs.values()) if isinstance(outputs, Mapping) else list(outputs)
         names = list(outputs) if isinstance(outputs, Mapping) else [None] * len(given)
-        edges: list[Any] = []
+        edges: list[object] = []
         for value, name in zip(given, names, strict=True):
             edge = self.output(value)
             if edge in edges or any(edge is x.edge for x in self.inputs):
@@ -111,7 +111,7 @@ class ChannelsFirst(Remembering):
             edges.append(edge)
         if all(type(layer) in STILL for layer in _layers(edges)):
             edges = [Activation("linear")(edge) for edge in edges]  # a model has an operation at least
-        ends: Any = edges[0] if len(edges) == 1 else edges
+        ends: object = edges[0] if len(edges) == 1 else edges
         if len(edges) > 1 and isinstance(outputs, Mapping):
             ends = dict(zip(names, edges, strict=True))
         self.check_weights()
@@ -124,7 +124,7 @@ class ChannelsFirst(Remembering):
         return made
 
 
-def _layers(edges: Sequence[Any]) -> list[Any]:
+def _layers(edges: Sequence[Any]) -> list[object]:
     """All layers that edges come from."""
     waiting, calls = [edge.call for edge in edges], dict[Any, Any]()
     while waiting:

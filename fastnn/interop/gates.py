@@ -18,9 +18,12 @@ What is ``g`` here is called ``c`` by Keras and ONNX in an LSTM, ``h`` (Keras, O
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 ORDERS = {
     "SimpleRNN": {"ours": "h", "torch": "h", "onnx": "h"},
@@ -29,7 +32,7 @@ ORDERS = {
 }
 
 
-def reordered(kind: str, array: Any, source: str, target: str, axis: int = -1) -> np.ndarray:
+def reordered(kind: str, array: npt.ArrayLike, source: str, target: str, axis: int = -1) -> np.ndarray:
     """An array whose ``axis`` holds the gates of a kind, in another library's order.
 
     Parameters
@@ -51,7 +54,13 @@ def reordered(kind: str, array: Any, source: str, target: str, axis: int = -1) -
     return np.concatenate([parts[orders[source].index(gate)] for gate in orders[target]], axis)
 
 
-def from_torch(kind: str, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> list[np.ndarray]:
+def from_torch(
+    kind: str,
+    w_ih: npt.ArrayLike,
+    w_hh: npt.ArrayLike,
+    b_ih: npt.ArrayLike | None = None,
+    b_hh: npt.ArrayLike | None = None,
+) -> list[np.ndarray]:
     """Our kernel, recurrent kernel and, where there are biases, bias of one layer and direction of PyTorch's.
 
     Parameters
@@ -66,7 +75,7 @@ def from_torch(kind: str, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = No
     return _from(kind, "torch", [w_ih, w_hh], None if b_ih is None else [b_ih, b_hh], reset_after=True)
 
 
-def to_torch(kind: str, kernel: Any, recurrent: Any, bias: Any = None) -> list[np.ndarray]:
+def to_torch(kind: str, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None = None) -> list[np.ndarray]:
     """PyTorch's ``w_ih, w_hh`` and, where there is a bias, ``b_ih, b_hh`` of one direction of our weights.
 
     Raises
@@ -83,7 +92,9 @@ def to_torch(kind: str, kernel: Any, recurrent: Any, bias: Any = None) -> list[n
     return _to(kind, "torch", [kernel, recurrent], bias)
 
 
-def from_onnx(kind: str, w: Any, r: Any, b: Any = None, reset_after: bool = True) -> list[np.ndarray]:
+def from_onnx(
+    kind: str, w: npt.ArrayLike, r: npt.ArrayLike, b: npt.ArrayLike | None = None, reset_after: bool = True
+) -> list[np.ndarray]:
     """Our kernel, recurrent kernel and, where there are biases, bias of one direction of an ONNX node.
 
     Parameters
@@ -100,7 +111,7 @@ def from_onnx(kind: str, w: Any, r: Any, b: Any = None, reset_after: bool = True
     return _from(kind, "onnx", [w, r], biases, reset_after)
 
 
-def to_onnx(kind: str, kernel: Any, recurrent: Any, bias: Any = None) -> list[np.ndarray]:
+def to_onnx(kind: str, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None = None) -> list[np.ndarray]:
     """ONNX' ``W, R`` and, where there is a bias, ``B`` of one direction of our weights, without the axis of directions.
 
     >>> import numpy as np
@@ -121,7 +132,7 @@ def _from(kind: str, source: str, kernels: list[Any], biases: list[Any] | None, 
     return [*made, of_input + of_state]
 
 
-def _to(kind: str, target: str, kernels: list[Any], bias: Any) -> list[np.ndarray]:
+def _to(kind: str, target: str, kernels: list[Any], bias: np.ndarray | None) -> list[np.ndarray]:
     made = [np.ascontiguousarray(reordered(kind, kernel, "ours", target).T) for kernel in kernels]
     if bias is None:
         return made

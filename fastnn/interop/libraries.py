@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 PACKAGES = {"torch": "torch", "keras": "keras", "sklearn": "scikit-learn", "h5py": "h5py", "onnx": "onnx"}
 KERAS_BACKENDS = "tensorflow", "jax", "torch", "openvino"
 
 
-def needed(module: str, asker: str) -> Any:
+def needed(module: str, asker: str) -> ModuleType:
     """A module of another library.
 
     Raises

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def leaves(came: Any) -> Iterator[Any]:
+def leaves(came: object) -> Iterator[Any]:
     """What stands in lists, tuples and mappings inside of each other, in no order; however deep they are."""
     waiting = [came]
     while waiting:

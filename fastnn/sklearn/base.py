@@ -7,6 +7,7 @@ one is copied into the model before it is used next, and a view takes its place.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any, Self
 
 import joblib
@@ -15,11 +16,13 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import Tags, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn._base import arrays, threads
 from fastnn._base.foreign import plain
+from fastnn._base.sparse import AnyRows
+from fastnn._base.types import DtypeLike
 from fastnn._engine import exclusive
 from fastnn._kernels import contract
 from fastnn.losses import Reduction
@@ -30,14 +33,14 @@ from fastnn.sklearn.lbfgs import Solver
 from fastnn.sklearn.networks import Output
 from fastnn.sklearn.tasks import Epochs
 from fastnn.sklearn.training import HeldOut, Stochastic
-from fastnn.sklearn.weights import Rows, checked_weights, weighing, weighted
-
-Validation = tuple[Any, Any, Any]  # X, y, sample_weight
+from fastnn.sklearn.typed import Random
+from fastnn.sklearn.weights import Rows, Validation, checked_weights, weighing, weighted
 
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator):
     """Multi-layer perceptrons; what a target is, is said by :class:`MLPClassifier` and :class:`MLPRegressor`."""
 
+    model_: Sequential
     loss_curve_: list[float]
     validation_loss_curve_: list[float]
     validation_scores_: list[float] | None
@@ -126,17 +129,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """Rows of layers that a user lists may have any number of axes."""
         return {"allow_nd": self.layers is not None}
 
-    def _dtypes(self) -> Any:
+    def _dtypes(self) -> np.dtype | tuple[type[np.floating], ...]:
         dtype = np.float32 if self.dtype == arrays.MIXED else self.dtype
         return (np.float64, np.float32) if dtype is None else np.dtype(dtype)
 
-    def _ready(self, X: Any, first_pass: bool, incremental: bool, random_state: Any) -> None:
+    def _ready(self, X: Any, first_pass: bool, incremental: bool, random_state: np.random.RandomState) -> None:
         """Have a compiled model of the shape that parameters and data ask for."""
         output = self._output()
         layers = networks.make_layers(self, X.shape[1:], output)
         there = getattr(self, "model_", None)
         if first_pass or there is None or list(layers) != list(there.items):
-            dtype: Any = self.dtype if self.dtype == arrays.MIXED else X.dtype.name
+            dtype: DtypeLike = self.dtype if self.dtype == arrays.MIXED else X.dtype.name
             model = Sequential(layers, dtype=dtype, seed=0, backend=self.backend)
             if first_pass:
                 networks.draw(model, self, random_state)
@@ -165,12 +168,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         self.loss_curve_, self.validation_loss_curve_ = [], []
         self.best_loss_, self.validation_scores_, self.best_validation_score_ = np.inf, None, None
 
-    def _adopt(self, model: Any) -> None:
+    def _adopt(self, model: Sequential) -> None:
         """Take a model as this estimator's own."""
         for name, value in self._of_model(model).items():
             setattr(self, name, value)
 
-    def _of_model(self, model: Any) -> dict[str, Any]:
+    def _of_model(self, model: Sequential) -> dict[str, object]:
         """The attributes that belong to a model."""
         views = networks.dense_views(model)
         coefs, intercepts = [view[0] for view in views], [view[1] for view in views if len(view) > 1]
@@ -182,7 +185,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             "_views": (*coefs, *intercepts),
         }
 
-    def _hold_out(self, rows: Rows, validation: Validation | None, random_state: Any) -> tuple[Rows, HeldOut | None]:
+    def _hold_out(self, rows: Rows, validation: Validation | None, random_state: Random) -> tuple[Rows, HeldOut | None]:
         """Training rows and the validation rows that are given, or split off for early stopping.
 
         Validation rows have the weights of samples, as in scikit-learn, and never those of classes.
@@ -220,11 +223,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
         return HeldOut(self._rows(X), lambda outputs: self._score_outputs(y, outputs, weight), loss)
 
-    def _rows(self, X: Any) -> Any:
+    def _rows(self, X: Any) -> AnyRows:
         return networks.rows_of(self.model_, X)
 
     @contextlib.contextmanager
-    def _threads(self) -> Any:
+    def _threads(self) -> Iterator[None]:
         """Threads of a fit: ``n_threads``, else one inside a joblib worker thread, else fastnn's bound."""
         active = joblib.parallel.get_active_backend()[0]
         crowded = active.nesting_level and active.supports_sharedmem
@@ -245,11 +248,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 self, plain("X", X), accept_sparse="csr", reset=False, dtype=self._dtypes(), **self._axes()
             )
         if self.n_threads is None:
-            made: np.ndarray = model.predict(X)
-            return made
+            return model.predict(X)
         with threads.limited(int(self.n_threads)):
-            found: np.ndarray = model.predict(X)
-            return found
+            return model.predict(X)
 
     def _as_fitted(self, X: Any) -> bool:
         """Whether rows need no look, by the user's word and their type; scikit-learn's own look takes 20 us."""
@@ -272,7 +273,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     # -- copies and tags ------------------------------------------------------------------------
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         state = dict(super().__getstate__())
         if "model_" in state:
             self._synchronize()
@@ -280,7 +281,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 state.pop(name)
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         super().__setstate__(state)
         if "model_" in state:
             self._adopt(self.model_)
@@ -288,7 +289,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coefs_")
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags

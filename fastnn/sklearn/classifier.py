@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import Tags
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
@@ -18,13 +19,14 @@ from fastnn.optimizers.names import SolverName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
-from fastnn.sklearn.typed import fit_context, if_stochastic
+from fastnn.sklearn.typed import Random, fit_context, if_stochastic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from fastnn.activations import Activation
+    from fastnn.callbacks import Callback
     from fastnn.layers import Layer
     from fastnn.optimizers import Optimizer
 
@@ -88,7 +90,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
     (1, 2)
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.CLASSIFIER
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = parameters.CLASSIFIER
 
     def __init__(
         self,
@@ -103,7 +105,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: Random = None,
         tol: float = 1e-4,
         verbose: bool | int = False,
         warm_start: bool = False,
@@ -122,7 +124,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         gamma: float = 2.0,
         layers: Sequence[Layer] | None = None,
         dtype: DtypeLike | None = None,
-        callbacks: Sequence[Any] | None = None,
+        callbacks: Sequence[Callback] | None = None,
         time_limit: float | None = None,
         n_threads: int | None = None,
         backend: str | None = None,
@@ -292,7 +294,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
             found: np.ndarray = np.log(self.predict_proba(X))
             return found
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

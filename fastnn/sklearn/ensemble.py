@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
@@ -16,23 +16,38 @@ from fastnn._workers.pickling import sendable
 from fastnn._workers.threads import side_by_side
 from fastnn._workers.workers import Workers
 from fastnn.sklearn import parameters
+from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.classifier import MLPClassifier
 from fastnn.sklearn.regressor import MLPRegressor
-from fastnn.sklearn.typed import fit_context
+from fastnn.sklearn.typed import Random, fit_context
+from fastnn.sklearn.weights import Validation
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+    from fastnn.tabular.team import ExecutorLike
+
+Member = TypeVar("Member", bound=BaseMLP)
 
 
-def fitted(rows: tuple[Any, Any, Any], member: Any) -> Any:
+def fitted(rows: Validation, member: Member) -> Member:
     """In a worker: a member that has learned from rows."""
-    return member.fit(*rows)
+    made: Member = member.fit(*rows)
+    return made
 
 
 class _Ensemble(MetaEstimatorMixin, BaseEstimator):
     """Training and the members' answers; see the public classes."""
 
-    _member: type
+    _member: type[BaseMLP]
 
     def __init__(
-        self, estimator: Any = None, n_estimators: int = 5, *, random_state: Any = None, n_threads: int | None = None
+        self,
+        estimator: BaseEstimator | None = None,
+        n_estimators: int = 5,
+        *,
+        random_state: Random = None,
+        n_threads: int | None = None,
     ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
@@ -40,7 +55,7 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
         self.n_threads = n_threads
 
     @fit_context(nested=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, executor: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, executor: ExecutorLike | None = None) -> Self:
         """Train all members on the same rows, one on each thread; arguments as of the members' ``fit``.
 
         Parameters
@@ -68,7 +83,7 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
         self.n_outputs_ = self.estimators_[0].n_outputs_
         return self
 
-    def _trained(self, members: list[Any], rows: tuple[Any, Any, Any], executor: Any) -> list[Any]:
+    def _trained(self, members: list[BaseMLP], rows: Validation, executor: ExecutorLike | None) -> list[BaseMLP]:
         """The members, fitted: themselves, or what workers made of copies."""
         if executor is None or pools.is_threads(executor):
             n = self.n_threads or (get_num_threads() if executor is None else pools.count_threads(executor))
@@ -91,7 +106,7 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
         X = validate_data(self, plain("X", X), accept_sparse="csr", reset=False, dtype=(np.float64, np.float32))
         return np.stack([getattr(member, method)(X) for member in self.estimators_])
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
@@ -123,11 +138,17 @@ class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.ENSEMBLE
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = parameters.ENSEMBLE
     _member = MLPRegressor
     _numeric = True
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
+    @overload
+    def predict(self, X: Any, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+    @overload
+    def predict(self, X: Any, return_std: bool) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+    def predict(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Mean of the members' predictions; with ``return_std`` also their standard deviation, of the same shape.
 
         Parameters
@@ -158,7 +179,7 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
     classes_, estimators_ : the classes; the fitted members.
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.ENSEMBLE
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = parameters.ENSEMBLE
     _member = MLPClassifier
 
     @property
@@ -167,7 +188,13 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
         found: np.ndarray = self.estimators_[0].classes_
         return found
 
-    def predict_proba(self, X: Any, return_std: bool = False) -> Any:
+    @overload
+    def predict_proba(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
+    @overload
+    def predict_proba(self, X: Any, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+    @overload
+    def predict_proba(self, X: Any, return_std: bool) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+    def predict_proba(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Mean of the members' probabilities; with ``return_std`` also their standard deviation, of the same shape.
 
         Parameters
@@ -191,7 +218,7 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
         found: np.ndarray = first._decode(proba[:, 1:] if first._kind == "binary" else proba)
         return found
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

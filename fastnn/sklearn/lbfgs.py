@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.optimize
@@ -30,6 +30,12 @@ from fastnn.callbacks import History, Logs
 from fastnn.models.sequential import Sequential
 from fastnn.regularizers import penalize, penalty
 from fastnn.sklearn.training import NOT_FINITE
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+    from fastnn.sklearn.base import BaseMLP
+    from fastnn.sklearn.tasks import Epochs
 
 _limiting = threading.Lock()
 
@@ -87,7 +93,7 @@ class Objective:
 class Solver:
     """One call of ``fit``."""
 
-    def __init__(self, estimator: Any, data: Rows, task: Any = None):
+    def __init__(self, estimator: BaseMLP, data: Rows, task: Epochs | None = None):
         if estimator.checkpoint is not None:
             raise ValueError(
                 "the solver 'lbfgs' is SciPy's, which cannot go on from a checkpoint; fastnn.optimizers.LBFGS() as the "
@@ -117,7 +123,7 @@ class Solver:
             return
         errors.raise_first()
 
-    def _end(self, errors: Errors, result: Any) -> None:
+    def _end(self, errors: Errors, result: OptimizeResult | None) -> None:
         """The weights that stay, the iteration that did not end, and the word that all is over."""
         est, model = self.estimator, self.estimator.model_
         self.history.failed = errors.first is not None
@@ -136,7 +142,7 @@ class Solver:
         for callback in est.callbacks or ():
             callback.model = None  # a callback is a parameter, and clones copy parameters deeply
 
-    def _settle(self, result: Any) -> None:
+    def _settle(self, result: OptimizeResult | None) -> None:
         """Weights and records of the estimator; those of the last iteration where the fit was stopped."""
         est, params = self.estimator, self.estimator.model_.params
         params[...] = self.accepted
@@ -149,7 +155,7 @@ class Solver:
         est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
         est.loss_ = self.objective.reported(result.x, result.fun)
 
-    def _minimize(self) -> Any:
+    def _minimize(self) -> OptimizeResult:
         est = self.estimator
         options = {"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol}
         return scipy.optimize.minimize(
@@ -173,7 +179,7 @@ class Solver:
         self.listeners.tell("on_epoch_begin", self.iteration, {})
         self.began = True
 
-    def _iterated(self, intermediate_result: Any) -> None:
+    def _iterated(self, intermediate_result: OptimizeResult) -> None:
         """Between iterations: what listens is told, and may stop the fit."""
         est = self.estimator
         self.accepted = intermediate_result.x.copy()

@@ -24,6 +24,9 @@ from fastnn.regularizers import L1L2
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fastnn._base.sparse import AnyRows
+    from fastnn.sklearn.base import BaseMLP
+
 
 @dataclass(frozen=True)
 class Output:
@@ -44,7 +47,7 @@ class Output:
     reported: float = 1.0
 
 
-def hidden_sizes(came: Any) -> list[int]:
+def hidden_sizes(came: int | Iterable[int]) -> list[int]:
     """``hidden_layer_sizes`` as a list."""
     sizes = list(came) if isinstance(came, Iterable) else [came]
     if any(np.asarray(size) <= 0 for size in sizes):
@@ -52,7 +55,7 @@ def hidden_sizes(came: Any) -> list[int]:
     return sizes
 
 
-def make_layers(estimator: Any, shape: tuple[int, ...], output: Output) -> tuple[Layer, ...]:
+def make_layers(estimator: BaseMLP, shape: tuple[int, ...], output: Output) -> tuple[Layer, ...]:
     """The layers of an estimator's network: those it lists, or Dense ones by its sizes, and the last one."""
     penalty = L1L2(l2=0.5 * float(estimator.alpha))
     last = Dense(output.units, activations.get(output.activation), kernel_regularizer=penalty)
@@ -69,7 +72,7 @@ def make_layers(estimator: Any, shape: tuple[int, ...], output: Output) -> tuple
     return (*layers, last)
 
 
-def _penalized(came: Any, penalty: L1L2) -> list[Layer]:
+def _penalized(came: Iterable[Layer], penalty: L1L2) -> list[Layer]:
     """Copies of a user's layers, which a fit must not train; Dense ones without a penalty get the estimator's."""
     layers = list(came)
     for layer in layers:
@@ -92,7 +95,7 @@ def _for_each(name: str, came: Any, sizes: list[int]) -> list[Any]:
     return list(came)
 
 
-def make_optimizer(estimator: Any) -> Optimizer:
+def make_optimizer(estimator: BaseMLP) -> Optimizer:
     """The optimiser that ``solver`` names, with the estimator's numbers; an object is taken with its own."""
     solver, rate = estimator.solver, float(estimator.learning_rate_init)
     if isinstance(solver, Optimizer):
@@ -108,7 +111,7 @@ def make_optimizer(estimator: Any) -> Optimizer:
     return optimizer
 
 
-def draw(model: Sequential, estimator: Any, random_state: np.random.RandomState) -> None:
+def draw(model: Sequential, estimator: BaseMLP, random_state: np.random.RandomState) -> None:
     """Initial weights and biases as scikit-learn draws them, in its order (Glorot and Bengio 2010).
 
     A user's own layers keep their initialisers, seeded by ``random_state``.
@@ -136,7 +139,9 @@ def dense_views(model: Sequential) -> list[list[np.ndarray]]:
     return list(views.values())
 
 
-def take_weights(model: Sequential, coefs: Sequence[Any], intercepts: Sequence[Any], before: Sequential | None) -> None:
+def take_weights(
+    model: Sequential, coefs: Sequence[object], intercepts: Sequence[object], before: Sequential | None
+) -> None:
     """Copy a user's weights into a model, with the optimiser's state of the model before where it fits."""
     views = dense_views(model)
     wanted = [*(view[0] for view in views), *(view[1] for view in views if len(view) > 1)]
@@ -154,7 +159,7 @@ def take_weights(model: Sequential, coefs: Sequence[Any], intercepts: Sequence[A
         model.seed, model.epoch, model.step, model.slots = before.seed, before.epoch, before.step, before.slots
 
 
-def rows_of(model: Sequential, X: Any) -> Any:
+def rows_of(model: Sequential, X: Any) -> AnyRows:
     """Rows that scikit-learn has checked as backends take them."""
     if hasattr(X, "tocsr"):
         return from_scipy("X", X, model.dtype)

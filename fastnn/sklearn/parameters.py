@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
@@ -13,7 +13,10 @@ from fastnn.activations import ACTIVATIONS, ALIASES, Activation
 from fastnn.losses import LossRecord
 from fastnn.optimizers import OPTIMIZERS, Optimizer
 
-SHARED: dict[str, list[Any]] = {
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+SHARED: dict[str, list[object]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "activation": [StrOptions({*ACTIVATIONS, *ALIASES}), Activation, "array-like"],
     "solver": [StrOptions(set(OPTIMIZERS)), Optimizer],
@@ -49,19 +52,19 @@ SHARED: dict[str, list[Any]] = {
     "resume": [StrOptions({"auto"}), "boolean"],
 }
 
-CLASSIFIER: dict[str, list[Any]] = SHARED | {
+CLASSIFIER: dict[str, list[object]] = SHARED | {
     "loss": [StrOptions({"log_loss", "focal"})],
     "gamma": [Interval(Real, 0, None, closed="left")],
     "class_weight": [dict, StrOptions({"balanced"}), None],
 }
 
-REGRESSOR: dict[str, list[Any]] = SHARED | {
+REGRESSOR: dict[str, list[object]] = SHARED | {
     "loss": [StrOptions({"squared_error", "absolute_error", "huber", "poisson", "pinball"}), LossRecord],
     "delta": [Interval(Real, 0, None, closed="neither")],
     "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
 }
 
-ENSEMBLE: dict[str, list[Any]] = {
+ENSEMBLE: dict[str, list[object]] = {
     "estimator": [HasMethods("fit"), None],
     "n_estimators": [Interval(Integral, 1, None, closed="left")],
     "random_state": ["random_state"],
@@ -69,7 +72,7 @@ ENSEMBLE: dict[str, list[Any]] = {
 }
 
 
-def keep(estimator: Any, given: dict[str, Any]) -> None:
+def keep(estimator: BaseEstimator, given: dict[str, object]) -> None:
     """Keep the arguments of a constructor under their names, as scikit-learn wants them: untouched.
 
     ``given`` are the constructor's ``locals()``, whose list of names it must spell out for ``get_params``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.utils.validation import validate_data
 
@@ -11,8 +11,11 @@ from fastnn._base.foreign import plain
 from fastnn.tables import Reading, Table, table_of_frame
 from fastnn.tables.frames import UNKNOWN
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
-def raw_table(estimator: Any, X: Any, known: Reading | None) -> Table:
+
+def raw_table(estimator: BaseEstimator, X: Any, known: Reading | None) -> Table:
     """The rows as a table whose columns have the names that they had in fit.
 
     ``known`` is how to read columns that an estimator was fitted to; None in fit, which keeps their names and number.

@@ -16,13 +16,14 @@ from fastnn.optimizers.names import SolverName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
 from fastnn.sklearn.networks import Output
-from fastnn.sklearn.typed import fit_context, if_stochastic
+from fastnn.sklearn.typed import Random, fit_context, if_stochastic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
     from fastnn.activations import Activation
+    from fastnn.callbacks import Callback
     from fastnn.layers import Layer
     from fastnn.optimizers import Optimizer
 
@@ -55,7 +56,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     1.0
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = parameters.REGRESSOR
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = parameters.REGRESSOR
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: Random = None,
         tol: float = 1e-4,
         verbose: bool | int = False,
         warm_start: bool = False,
@@ -89,7 +90,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         quantile: float | Sequence[float] = 0.5,
         layers: Sequence[Layer] | None = None,
         dtype: DtypeLike | None = None,
-        callbacks: Sequence[Any] | None = None,
+        callbacks: Sequence[Callback] | None = None,
         time_limit: float | None = None,
         n_threads: int | None = None,
         backend: str | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -17,6 +17,12 @@ from fastnn.tables.features import TableFeatures
 from fastnn.tables.naming import input_names
 from fastnn.tables.pieces import MOST_PIECES
 from fastnn.tables.sparse import encode_sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scipy.sparse import csr_matrix
+    from sklearn.utils import Tags
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -48,7 +54,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ['x0', 'x0_piece1', 'x0_piece2', 'x1_blue', 'x1_red', 'x1_gap']
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "pieces": [Interval(Integral, 0, MOST_PIECES, closed="both")],
         "most_one_hot": [Interval(Integral, 0, None, closed="left"), None],
         "dates": ["boolean"],
@@ -64,7 +70,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.sparse_output = sparse_output
 
     @fit_context(nested=False)
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: object = None) -> Self:
         """Learn the encoding of these rows; ``y`` is not looked at.
 
         Parameters
@@ -83,7 +89,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.features_ = features
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any) -> np.ndarray | csr_matrix:
         """Encoded rows, float32 ``(n, n_out)``: an array, or a ``csr_matrix`` with ``sparse_output``.
 
         Parameters
@@ -100,7 +106,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         rows = encode_sparse(self.features_, table)
         return csr_matrix((rows.data, rows.indices, rows.indptr), rows.shape)
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
         """Names of the encoded numbers after their columns: ``age``, ``age_piece1``, ``age_gap``, ``city_Bern``.
 
         Parameters
@@ -115,7 +121,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """The rows as a table whose columns have the names that they had in fit."""
         return raw_table(self, X, None if reset else self.features_.reading())
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True

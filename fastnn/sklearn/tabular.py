@@ -27,7 +27,11 @@ from fastnn.tabular.report.balance import imbalance
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sklearn.utils import Tags
+
+    from fastnn.sklearn.typed import Random
     from fastnn.tabular.choices import Choice
+    from fastnn.tabular.team import ExecutorLike
 
 MOST_SEED = 2**31
 
@@ -42,7 +46,7 @@ class _Tabular(BaseEstimator):
         preset: Preset = "default",
         *,
         time_limit: float | None = None,
-        random_state: Any = None,
+        random_state: Random = None,
         n_threads: int | None = None,
         backend: str | None = None,
         choice: Choice | None = None,
@@ -61,7 +65,7 @@ class _Tabular(BaseEstimator):
         target: Target,
         sample_weight: Any,
         groups: Any,
-        executor: Any,
+        executor: ExecutorLike | None,
         class_weights: np.ndarray | None = None,
     ) -> Self:
         table = raw_table(self, X, None)
@@ -108,7 +112,7 @@ class _Tabular(BaseEstimator):
         )
         return found
 
-    def predictor(self) -> Callable[[Any], Any]:
+    def predictor(self) -> Callable[[Mapping[str, object]], object]:
         """A function of one raw row, a dict by column, that gives what :meth:`predict` does, in microseconds."""
         check_is_fitted(self)
         encode, predict = RowEncoder(self._features()), self.model_.predictor()
@@ -128,7 +132,7 @@ class _Tabular(BaseEstimator):
         check_is_fitted(self)
         self.model_.save(path, replace(self.encoding_, trained={"training": repr(self)}).metadata())
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
         tags.non_deterministic = False
@@ -171,7 +175,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         preset: Preset = "default",
         *,
         time_limit: float | None = None,
-        random_state: Any = None,
+        random_state: Random = None,
         n_threads: int | None = None,
         backend: str | None = None,
         choice: Choice | None = None,
@@ -187,7 +191,9 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         )
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: ExecutorLike | None = None
+    ) -> Self:
         """Train.
 
         Parameters
@@ -259,7 +265,9 @@ class TabularRegressor(RegressorMixin, _Tabular):
     True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: ExecutorLike | None = None
+    ) -> Self:
         """Train; ``y`` are numbers ``(n,)``, all else is as in :meth:`TabularClassifier.fit`.
 
         Parameters

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sklearn.callback import CallbackContext
+
+    from fastnn.sklearn.base import BaseMLP
 
 
 class Epochs:
     """The epochs (or iterations) of one fit as subtasks of its context."""
 
-    def __init__(self, estimator: Any, context: Any, X: Any, y: Any, sample_weight: Any):
+    def __init__(self, estimator: BaseMLP, context: CallbackContext, X: Any, y: Any, sample_weight: Any):
         self.estimator, self.context = estimator, context
         self.told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         self.current: Any = None
@@ -34,9 +39,9 @@ class Epochs:
             self.current.call_on_fit_task_end(estimator=self.estimator)
             self.current = None
 
-    def _fitted(self) -> dict[str, Any]:
+    def _fitted(self) -> dict[str, object]:
         """What makes a copy of the estimator predict as if the fit had stopped here."""
         model = copy.copy(self.estimator.model_)
         model.__setstate__(model.__getstate__())  # parameters of its own
-        found: dict[str, Any] = self.estimator._of_model(model)
+        found: dict[str, object] = self.estimator._of_model(model)
         return found

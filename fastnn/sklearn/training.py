@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -21,6 +21,15 @@ from fastnn.callbacks import Callback, Logs
 from fastnn.errors import DivergenceError
 from fastnn.models import checkpoints
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from fastnn._base.sparse import AnyRows
+    from fastnn.sklearn import tasks
+    from fastnn.sklearn.base import BaseMLP
+
 SMALLEST_RATE = 1e-6  # "adaptive" ends the fit below it
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
@@ -31,16 +40,21 @@ NOT_FINITE = (
 class HeldOut:
     """Rows that are only scored: ``score(outputs)`` and ``loss(outputs)`` know their targets."""
 
-    rows: Any
-    score: Any
-    loss: Any
+    rows: AnyRows
+    score: Callable[[np.ndarray], float]
+    loss: Callable[[np.ndarray], float]
 
 
 class Stochastic:
     """One call of ``fit`` or ``partial_fit``; :meth:`prepare` it, call it, and read the estimator's attributes."""
 
     def __init__(
-        self, estimator: Any, data: Rows, held_out: HeldOut | None, incremental: bool, task: Any = None
+        self,
+        estimator: BaseMLP,
+        data: Rows,
+        held_out: HeldOut | None,
+        incremental: bool,
+        task: tasks.Epochs | None = None,
     ) -> None:
         self.estimator, self.data, self.held_out, self.incremental = estimator, data, held_out, incremental
         self.task = task
@@ -177,7 +191,8 @@ class Stochastic:
 
     def _score(self, logs: Logs) -> None:
         """Loss and score of the held-out rows; with early stopping they decide."""
-        est, held_out = self.estimator, self.held_out
+        est: Any = self.estimator
+        held_out = self.held_out
         assert held_out is not None
         logs["val_loss"] = logs["val_score"] = math.nan
         if not self.fit.failed:
@@ -222,7 +237,7 @@ class Epochs(Callback):
         for name, value in state.items():
             setattr(self.training.estimator, name, value)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.training.task is not None:
             self.training.task.epoch_begin()
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
+
+Random = int | np.random.RandomState | None
+"""What ``random_state`` may be."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

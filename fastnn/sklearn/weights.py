@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_sample_weight
 from fastnn._base.arrays import check_finite, of_reals
 
 Rows = tuple[Any, ...]  # X, y, weights by sample and by class, which may be None
+Validation = tuple[Any, Any, Any]  # X, y, sample_weight
 
 
 def weighing(rows: Rows, weight: np.ndarray | None) -> Rows:
@@ -20,7 +21,9 @@ def weighing(rows: Rows, weight: np.ndarray | None) -> Rows:
     return tuple(None if array is None else array[weight != 0] for array in rows)
 
 
-def weighted(X: Any, y: np.ndarray, weight: Any, by_class: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
+def weighted(
+    X: Any, y: np.ndarray, weight: np.ndarray | None, by_class: np.ndarray | None
+) -> tuple[Any, np.ndarray, np.ndarray | None]:
     """Rows that train, with both weights as one."""
     if by_class is not None:
         weight = (by_class if weight is None else weight * by_class).astype(X.dtype)

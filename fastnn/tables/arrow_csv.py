@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn.tables.numerals import EXACT, GAPS
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Column, Numbers, Text, text_column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def read(data: bytes, separator: str, names: list[str], reading: Reading, required: bool) -> dict[str, Column] | None:
@@ -48,7 +51,7 @@ def read_texts(
     return {name: _text(table.column(name)) for name in wanted}
 
 
-def _texts(data: bytes, separator: str, names: list[str], wanted: list[str], nulls: Collection[str] = GAPS) -> Any:
+def _texts(data: bytes, separator: str, names: list[str], wanted: list[str], nulls: Collection[str] = GAPS) -> pa.Table:
     import pyarrow
 
     return _table(data, separator, names, {name: pyarrow.string() for name in wanted}, wanted, nulls)
@@ -58,10 +61,10 @@ def _table(
     data: bytes,
     separator: str,
     names: list[str],
-    types: dict[str, Any],
+    types: dict[str, pa.DataType],
     include: list[str] | None = None,
     nulls: Collection[str] = GAPS,
-) -> Any:
+) -> pa.Table:
     import pyarrow
     from pyarrow import csv
 
@@ -75,7 +78,7 @@ def _table(
     )
 
 
-def _plain_numbers(column: Any) -> Numbers | None:
+def _plain_numbers(column: pa.ChunkedArray) -> Numbers | None:
     """The numbers of a column; None where pyarrow's type is not ours (dates, booleans), or numbers are not exact."""
     import pyarrow.types as kinds
 
@@ -86,22 +89,22 @@ def _plain_numbers(column: Any) -> Numbers | None:
     return Numbers(values) if finite and np.nanmax(np.abs(values), initial=0) < EXACT else None
 
 
-def _text(column: Any, gaps: Collection[str] = GAPS) -> Text:
+def _text(column: pa.ChunkedArray, gaps: Collection[str] = GAPS) -> Text:
     coded = column.combine_chunks().dictionary_encode()
     return text_column(codes(coded.indices), coded.dictionary.to_pylist(), gaps=gaps)
 
 
-def floats(array: Any) -> np.ndarray:
+def floats(array: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Numbers of an Arrow array as float64, NaN for a null."""
     return filled(array.cast("float64", safe=False), np.nan, np.dtype(np.float64))
 
 
-def codes(array: Any) -> np.ndarray:
+def codes(array: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Indices of an Arrow array as int32, -1 for a null."""
     return filled(array.cast("int32"), -1, np.dtype(np.int32))
 
 
-def filled(array: Any, null: float, dtype: np.dtype) -> np.ndarray:
+def filled(array: pa.Array | pa.ChunkedArray, null: float, dtype: np.dtype) -> np.ndarray:
     """The values of an array; Arrow's own ``to_numpy`` loads pandas, which takes as long as a large file."""
     if not len(array):
         return np.empty(0, dtype)

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn.tables import arrow_csv
 from fastnn.tables.charset import decoded
@@ -26,6 +26,9 @@ from fastnn.tables.quotes import check_quotes
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Column, Numbers, Table, Text, coded, listed, settle, text_column
 from fastnn.tables.unpack import Unreadable, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _LIMIT = threading.Lock()
 
@@ -142,7 +145,7 @@ def _read_slowly(name: str, text: str, separator: str, names: list[str], reading
             told = "; the first line must name the columns" if len(names) == 1 else ""
             raise Unreadable(f"{name} line {line} has {len(fields)} fields, the first line has {len(names)}{told}")
         rows.append(fields)
-    by_column: Any = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(names)
+    by_column: Iterable[Sequence[str]] = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(names)
     return {
         name: text_column(*coded(values), gaps=reading.gaps(name))
         for name, values in zip(names, by_column, strict=True)

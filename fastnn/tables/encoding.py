@@ -42,11 +42,24 @@ class Carrier(Protocol):
     def metadata(self) -> dict[str, str]: ...
 
 
+class Layout(Protocol):
+    """The shapes of a network's inputs and outputs."""
+
+    @property
+    def input_shapes(self) -> Sequence[tuple[int, ...]]: ...
+
+    @property
+    def output_shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def n_ids(self) -> Sequence[int | None]: ...
+
+
 class Built(Carrier, Protocol):
     """The same, with the shapes of its inputs and outputs."""
 
     @property
-    def layout(self) -> Any: ...
+    def layout(self) -> Layout: ...
 
 
 @dataclass(frozen=True)
@@ -127,7 +140,7 @@ class Encoding:
         return Encoding.fitting(model.metadata[KEY], model.layout)
 
     @staticmethod
-    def fitting(text: Any, layout: Any) -> Encoding:
+    def fitting(text: str, layout: Layout) -> Encoding:
         """The encoding in a model's metadata, as :meth:`read` reads it for a network of this layout.
 
         Parameters
@@ -139,7 +152,7 @@ class Encoding:
         return Encoding.read(text, n_in, math.prod(layout.output_shape), layout.n_ids)
 
     @staticmethod
-    def read(text: Any, n_in: int | Sequence[int], n_out: int, n_ids: Sequence[int | None] = (None,)) -> Encoding:
+    def read(text: str, n_in: int | Sequence[int], n_out: int, n_ids: Sequence[int | None] = (None,)) -> Encoding:
         """The encoding in a model's metadata, which must be whole and fit the network.
 
         Parameters

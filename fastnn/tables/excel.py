@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
-from typing import Any
 
 from fastnn.tables.header import header, without_index
 from fastnn.tables.reading import Reading
@@ -58,7 +57,7 @@ def excel_table(name: str, source: str, data: bytes, how: Reading) -> Table:
     return Table(settled, source, (*notes, *dropped))
 
 
-def _written(cell: Any) -> str:
+def _written(cell: object) -> str:
     """A cell as CSV would have it."""
     if cell is None:
         return ""

@@ -26,6 +26,7 @@ from fastnn.tables.table import Table
 
 Feature = NumberFeature | PieceFeature | DateFeature | CategoryFeature | CodeFeature
 KINDS = {kind.__name__: kind for kind in (NumberFeature, PieceFeature, DateFeature, CategoryFeature, CodeFeature)}
+Encoded = np.ndarray | list[np.ndarray]  # float32 (n, width), or a list of such arrays
 FIRST_KINDS = NumberFeature | CategoryFeature  # those that files of the first version know
 EXACT_IDS = 2**24  # whole numbers up to which float32 has all
 
@@ -94,7 +95,7 @@ class TableFeatures:
         if sum(feature.n_ids for feature in self.codes) > EXACT_IDS:
             raise ValueError(f"categories have more than {EXACT_IDS:,} numbers, and float32 cannot tell them")
 
-    def encode(self, table: Any) -> Any:
+    def encode(self, table: object) -> Encoded:
         """Rows for the network from a table with columns in any order.
 
         Returns
@@ -132,12 +133,12 @@ class TableFeatures:
         kinds = (NumberFeature, PieceFeature)
         return {f.name: f.words for f in self.features if isinstance(f, kinds) and not f.as_text}
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """What the model file stores."""
         return {"kind": "table", "columns": [kind_and_fields(feature) for feature in self.features]}
 
 
-def with_columns(table: Any, names: Sequence[str]) -> Table:
+def with_columns(table: object, names: Sequence[str]) -> Table:
     """The table, which has to be one, and to have these columns."""
     if not isinstance(table, Table):
         raise ValueError("the model was trained on a table with named columns, and this is an array of images")
@@ -190,7 +191,7 @@ class Pixels:
         found: np.ndarray = rows
         return found
 
-    def notes(self, images: Any) -> list[str]:
+    def notes(self, images: object) -> list[str]:
         """Nothing."""
         return []
 
@@ -202,7 +203,7 @@ class Pixels:
         """Images have no columns."""
         return {}
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """What the model file stores."""
         return {"kind": "pixels", "shape": list(self.shape)}
 
@@ -221,5 +222,5 @@ def features_from_config(stored: dict[str, Any]) -> Features:
 
 def _rebuilt(columns: list[dict[str, Any]]) -> Iterator[Feature]:
     for column in columns:
-        kind: Any = KINDS[column["kind"]]
+        kind: type[Feature] = KINDS[column["kind"]]
         yield kind(**{key: value for key, value in column.items() if key != "kind"})

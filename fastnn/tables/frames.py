@@ -10,7 +10,7 @@ Design: each library's columns become one of NumPy's arrays first, and all that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from fastnn.tables.numerals import EXACT
 from fastnn.tables.objects import array_of_objects, plain_texts, written
 from fastnn.tables.reading import Reading
 from fastnn.tables.table import Column, Numbers, Table, Text, coded, listed, settle, text_column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 UNKNOWN = Reading()
 UNITS = (("D", DAY), ("s", SECOND), ("ms", 1000), ("us", 1))
@@ -71,7 +74,7 @@ def table_of_frame(
     return Table(made, source)
 
 
-def _columns(X: Any, source: str) -> list[tuple[Any, Any]]:
+def _columns(X: Any, source: str) -> list[tuple[object, object]]:
     """Names and columns, each of its library's own type."""
     if hasattr(X, "tocsr"):
         raise TypeError(f"{source} is a sparse matrix, which has no columns of raw values; hand in .toarray()")
@@ -97,7 +100,7 @@ def _columns(X: Any, source: str) -> list[tuple[Any, Any]]:
     return [(f"x{place}", array[:, place]) for place in range(array.shape[1])]
 
 
-def _rows(rows: Any, source: str) -> np.ndarray:
+def _rows(rows: Sequence[object], source: str) -> np.ndarray:
     """Lists of values, one a row, as an array of objects: their kinds may differ by column."""
     widths = {len(row) if isinstance(row, list | tuple | np.ndarray) else -1 for row in rows}
     if len(widths) != 1 or -1 in widths:
@@ -134,13 +137,13 @@ def column_of(name: str, came: Any, how: Reading) -> Column:
     return _of_values(name, array, how)
 
 
-def _category(came: Any) -> tuple[np.ndarray, Sequence[Any]] | None:
+def _category(came: Any) -> tuple[np.ndarray, Sequence[object]] | None:
     """Codes and values of a column that is said to hold categories; None of any other."""
-    dtype: Any = getattr(came, "dtype", None)
+    dtype: object = getattr(came, "dtype", None)
     if hasattr(dtype, "categories") and hasattr(came, "cat") and hasattr(came.cat, "codes"):  # pandas
         return np.asarray(came.cat.codes), list(dtype.categories)
     if type(dtype).__name__ in ("Categorical", "Enum"):  # polars
-        values: list[Any] = came.cast(str).to_list()
+        values: list[object] = came.cast(str).to_list()
     elif str(getattr(came, "type", "")).startswith("dictionary"):  # pyarrow
         values = came.cast(came.type.value_type).to_pylist()
     else:
@@ -168,7 +171,7 @@ def _as_numpy(name: str, came: Any) -> tuple[np.ndarray, str]:
     return array, "+00:00" if getattr(dtype, "time_zone", None) else ""
 
 
-def _of_arrow(chunks: Any) -> tuple[np.ndarray, str]:
+def _of_arrow(chunks: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, str]:
     """A column of pyarrow, without pandas, which its own way would load."""
     import pyarrow.types as kinds
 

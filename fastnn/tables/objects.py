@@ -21,7 +21,7 @@ DURATIONS = timedelta, np.timedelta64
 TIMES = date, np.datetime64  # a datetime is a date, too
 
 
-def is_gap(value: Any) -> bool:
+def is_gap(value: object) -> bool:
     """Whether a value stands for none: None, NaN in any type, pandas' NA and NaT."""
     if type(value).__name__ in MISSING:
         return True
@@ -76,7 +76,7 @@ def array_of_objects(name: str, values: np.ndarray) -> tuple[np.ndarray, str]:
     return np.array(texts, np.dtypes.StringDType()), ""
 
 
-def written(value: Any) -> str:
+def written(value: object) -> str:
     """A value as CSV would have it; whole numbers without a point."""
     if isinstance(value, float | np.floating) and -EXACT < value < EXACT and float(value).is_integer():
         return str(int(value))
@@ -90,7 +90,7 @@ def _float(value: Any) -> float:
         return math.inf
 
 
-def _check_single(name: str, held: list[Any], kinds: set[type]) -> None:
+def _check_single(name: str, held: list[object], kinds: set[type]) -> None:
     wrong = {
         kind
         for kind in kinds

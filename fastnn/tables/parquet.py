@@ -8,7 +8,7 @@ index of the rows is left out.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +18,15 @@ from fastnn.tables.reading import Reading
 from fastnn.tables.table import Column, Numbers, Table, Text, column_from_array, listed, settle, text_column
 from fastnn.tables.unpack import Unreadable, reading, too_large
 
+if TYPE_CHECKING:
+    from typing import IO
+
+    import pyarrow as pa
+
 MAGIC = b"PAR1"
 
 
-def parquet_table(name: str, source: str, file: Any, how: Reading) -> Table:
+def parquet_table(name: str, source: str, file: IO[bytes], how: Reading) -> Table:
     """The table of a Parquet file.
 
     Parameters
@@ -55,7 +60,7 @@ def parquet_table(name: str, source: str, file: Any, how: Reading) -> Table:
     return table_of_arrow(name, source, table.drop_columns(left_out), how, notes)
 
 
-def table_of_arrow(name: str, source: str, table: Any, how: Reading, notes: tuple[str, ...] = ()) -> Table:
+def table_of_arrow(name: str, source: str, table: pa.Table, how: Reading, notes: tuple[str, ...] = ()) -> Table:
     """The columns of an Arrow table by the rule of this room; ``name`` stands in errors."""
     names = table.column_names
     if len(set(names)) < len(names):
@@ -73,7 +78,7 @@ def index_columns(metadata: dict[bytes, bytes] | None) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def _column(file: str, name: str, chunks: Any, how: Reading) -> Column:
+def _column(file: str, name: str, chunks: pa.ChunkedArray, how: Reading) -> Column:
     import pyarrow.types as kinds
 
     as_text = name in how.as_text
@@ -98,6 +103,6 @@ def _column(file: str, name: str, chunks: Any, how: Reading) -> Column:
     return settle(text, as_text, how.as_numbers.get(name))
 
 
-def _as_wide(array: Any) -> np.ndarray:
+def _as_wide(array: pa.Array) -> np.ndarray:
     """Floating numbers in their own width, whose digits are the fewest."""
     return floats(array).astype({"float": np.float32, "halffloat": np.float16}.get(str(array.type), np.float64))

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
-from fastnn.tables.features import Feature, TableFeatures
+from fastnn.tables.features import Encoded, Feature, TableFeatures
 from fastnn.tables.frames import column_of
 from fastnn.tables.numerals import GAPS
 from fastnn.tables.pieces import CLIP, FAR, PieceFeature
@@ -79,7 +79,7 @@ class RowEncoder:
     def __repr__(self) -> str:
         return f"RowEncoder({self.features!r})"
 
-    def __call__(self, row: Mapping[str, Any]) -> Any:
+    def __call__(self, row: Mapping[str, object]) -> Encoded:
         """The row's inputs, float32 ``(1, width)``, or the list of numbers and codes.
 
         Raises
@@ -150,20 +150,20 @@ class RowEncoder:
         t -= 0.5
         out[self._piece_places] = t
 
-    def _number(self, name: str, value: Any) -> float:
+    def _number(self, name: str, value: object) -> float:
         """A value as its column in a table has it, NaN for a gap."""
         if isinstance(value, np.floating | np.integer) and -LARGEST <= value <= LARGEST:
             return float(value)
         return math.nan if value is None else float(number_values(name, column_of(name, [value], self._how))[0])
 
-    def _put_column(self, other: _Other, value: Any, out: np.ndarray) -> None:
+    def _put_column(self, other: _Other, value: object, out: np.ndarray) -> None:
         """Write a value by way of a column of a table, ``out`` ``(1, width)``."""
         column = column_of(other.name, [value], self._how)
         room = out[:, other.place : other.place + other.feature.width]
         other.feature.fill(column, room)
         room += other.offset
 
-    def _absent(self, row: Mapping[str, Any]) -> ValueError:
+    def _absent(self, row: Mapping[str, object]) -> ValueError:
         names = [feature.name for feature in self.features.features if feature.name not in row]
         has = ", ".join(map(repr, list(row)[:20]))
         return ValueError(
@@ -180,10 +180,10 @@ class _Other:
     array: int
     place: int
     offset: int
-    find: Callable[[Any], int | None]
+    find: Callable[[object], int | None]
 
 
-def _finder(feature: Feature, offset: int) -> Callable[[Any], int | None]:
+def _finder(feature: Feature, offset: int) -> Callable[[object], int | None]:
     """The function from a value to the place of its one, -1 for none, or to its code; None for it to be looked at."""
     if isinstance(feature, CategoryFeature):
         unseen = len(feature.values) + feature.gaps if feature.bucket else -1
@@ -196,7 +196,7 @@ def _finder(feature: Feature, offset: int) -> Callable[[Any], int | None]:
         return lambda value: None
     places = {**dict.fromkeys(GAPS, gap), **{text: first + place for place, text in enumerate(feature.values)}}
 
-    def find(value: Any) -> int | None:
+    def find(value: object) -> int | None:
         if type(value) is not str:
             return gap if value is None else None
         place = places.get(value)

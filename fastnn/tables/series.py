@@ -75,7 +75,7 @@ class SeriesFeatures:
         if (self.time is None) != (self.step.unit == "row") or (self.time is not None and self.time == self.group):
             raise ValueError("a column of times goes with their step, and is not that of the groups")
 
-    def check_target(self, target: Any) -> None:
+    def check_target(self, target: object) -> None:
         """Raise ``ValueError`` where a target is none of a series with these steps."""
         if not isinstance(target, Classes | Forecast):
             raise ValueError("a series has a target of classes, or of numbers as changes")
@@ -97,11 +97,12 @@ class SeriesFeatures:
         fill_phases(self.cycles, order.times.values, out[:, rows.shape[1] :])
         return out
 
-    def encode(self, table: Any) -> np.ndarray:
+    def encode(self, table: object) -> np.ndarray:
         """The columns of a table's rows, ``(n, columns.width)`` float32, the target among them."""
         if not isinstance(table, Table):
             raise ValueError("the model was trained on series in a table with named columns, and this is an array")
-        found: np.ndarray = self.columns.encode(table)
+        made: Any = self.columns.encode(table)
+        found: np.ndarray = made  # a step has no codes
         return found
 
     def notes(self, table: Table) -> list[str]:
@@ -116,7 +117,7 @@ class SeriesFeatures:
         """Columns to read as numbers, each with the words that count as gaps there."""
         return self.columns.number_columns()
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """What the model file stores."""
         return {
             "kind": "series",
@@ -177,7 +178,7 @@ class Forecast:
         arguments.number("spread", self.spread, low=0.0, open_low=True)
         arguments.integer("horizon", self.horizon, low=1)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """What the model file stores."""
         return {"kind": "forecast", **asdict(self)}
 
@@ -187,7 +188,7 @@ class Forecast:
         return Forecast(**{key: value for key, value in stored.items() if key != "kind"})
 
 
-def horizon_of(target: Any) -> int:
+def horizon_of(target: object) -> int:
     """How many steps a series' target is of; classes are told one step ahead."""
     return target.horizon if isinstance(target, Forecast) else 1
 

@@ -117,7 +117,7 @@ class Summary:
         for column in [*self.columns, *([self.predictions] if self.predictions else [])]:
             column.check()
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """What the model file stores."""
         predictions = None if self.predictions is None else kind_and_fields(self.predictions)
         return {"version": VERSION, "columns": [kind_and_fields(c) for c in self.columns], "predictions": predictions}
@@ -138,7 +138,7 @@ class Summary:
         return Summary.read(model.metadata[KEY]) if KEY in model.metadata else None
 
     @staticmethod
-    def read(text: Any) -> Summary:
+    def read(text: str) -> Summary:
         """The summary in a model's metadata, which must be whole."""
         try:
             stored = parse("summary", text)
@@ -202,7 +202,7 @@ def summarize_numbers(name: str, values: np.ndarray) -> NumberSummary:
 
 
 def _check_counts(
-    name: str, rows: int, gaps: int, places: Sequence[Any], counts: Sequence[int], *, other: bool
+    name: str, rows: int, gaps: int, places: Sequence[object], counts: Sequence[int], *, other: bool
 ) -> None:
     integer(f"rows of {name!r}", rows, low=0, high=int(EXACT))
     integer(f"gaps of {name!r}", gaps, low=0, high=rows)
@@ -226,6 +226,9 @@ def _made(stored: Mapping[str, Any]) -> Summary:
 
 
 def _column(stored: Mapping[str, Any]) -> ColumnSummary:
-    kinds: dict[str, Any] = {"NumberSummary": NumberSummary, "CategorySummary": CategorySummary}
+    kinds: dict[str, type[ColumnSummary]] = {
+        "NumberSummary": NumberSummary,
+        "CategorySummary": CategorySummary,
+    }
     found: ColumnSummary = kinds[stored["kind"]](**{key: value for key, value in stored.items() if key != "kind"})
     return found

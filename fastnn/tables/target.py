@@ -91,7 +91,7 @@ class Classes:
         if len(set(self.labels)) < max(2, len(self.labels)):
             raise ValueError("classes must be two or more, and differ")
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """What the model file stores."""
         return {"kind": "classes", "name": self.name, "labels": list(self.labels)}
 
@@ -147,9 +147,9 @@ class Quantity:
             low, high = self.limits
             arguments.number("limits", high, low=arguments.number("limits", low))
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """What the model file stores."""
-        stored: dict[str, Any] = {"kind": "numbers", "name": self.name, "mean": self.mean, "spread": self.spread}
+        stored: dict[str, object] = {"kind": "numbers", "name": self.name, "mean": self.mean, "spread": self.spread}
         return stored | ({"limits": list(self.limits)} if self.limits else {})
 
 

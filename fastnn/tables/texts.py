@@ -15,7 +15,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer, unknown_name
 from fastnn._base.reprs import counted, cut
-from fastnn.tables.features import Feature, TableFeatures, features_from_config, with_columns
+from fastnn.tables.features import Encoded, Feature, TableFeatures, features_from_config, with_columns
 from fastnn.tables.table import Column, Table, Text
 from fastnn.tables.tokens import UNITS, numbered
 from fastnn.tables.values import text_values
@@ -183,7 +183,7 @@ class TextFeatures:
         if self.columns:
             self.columns.check()
 
-    def encode(self, table: Any) -> Any:
+    def encode(self, table: object) -> Encoded:
         """What the network takes, from a table with columns in any order: one array, or a list of them."""
         table = with_columns(table, [feature.name for feature in self.features])
         made = [text.encode(table.columns[text.name]) for text in self.texts]
@@ -209,7 +209,7 @@ class TextFeatures:
         """Columns to read as numbers, each with the words that count as gaps there."""
         return self.columns.number_columns() if self.columns else {}
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """What the model file stores."""
         columns = self.columns.config() if self.columns else None
         return {"kind": "text", "texts": [asdict(text) for text in self.texts], "columns": columns}

@@ -12,7 +12,7 @@ import lzma
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from fastnn._base.reprs import counted, names_in_words
 from fastnn.tables.reading import MAX_BYTES
@@ -57,7 +57,7 @@ def unpack(name: str, data: bytes, max_bytes: int = MAX_BYTES) -> bytes:
     return data
 
 
-def _bounded(name: str, file: Any, max_bytes: int) -> bytes:
+def _bounded(name: str, file: IO[bytes], max_bytes: int) -> bytes:
     parts, size = [], 0
     while part := file.read(CHUNK):
         parts.append(part)

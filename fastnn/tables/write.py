@@ -13,7 +13,7 @@ import gzip
 import io
 import lzma
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ def _import_writer(path: str, ending: str) -> Any:
         raise ValueError(f"{path}: writing {ending} needs {package}; install fastnn-native[{extra}]") from None
 
 
-def free_name(name: str, taken: Any) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
     """The name, or one that no column has."""
     while name in taken:
         name = f"predicted {name}"
@@ -92,7 +92,7 @@ def csv_blocks(columns: Mapping[str, Values], separator: str = ",") -> Iterator[
         yield _csv(zip(*part, strict=True), separator)
 
 
-def _csv(rows: Any, separator: str) -> str:
+def _csv(rows: Iterable[Iterable[object]], separator: str) -> str:
     text = io.StringIO()
     csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
     return text.getvalue()
@@ -102,7 +102,7 @@ def _shortest(values: Values) -> list[Any]:
     """Values of which Python writes the fewest digits that give them back: float32 as such, not as float64."""
     if not isinstance(values, np.ndarray):
         return list(values)
-    found: list[Any] = (values.astype("U") if values.dtype == np.float32 else values).tolist()
+    found: list[object] = (values.astype("U") if values.dtype == np.float32 else values).tolist()
     return found
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from fastnn._workers.threads import side_by_side
 from fastnn.errors import DivergenceError
 from fastnn.layers import Embedding
 from fastnn.models.model import Model
+from fastnn.tables.features import Encoded
 from fastnn.tables.target import Classes, Target
-from fastnn.tabular.balancing import fold_scales
+from fastnn.tabular.balancing import fold_scales, part_of
 from fastnn.tabular.best import Best, row_errors
 from fastnn.tabular.greedy import row_losses
 from fastnn.tabular.limits import Beside, Turn
@@ -30,7 +31,7 @@ from fastnn.tabular.relevance import scale_by_relevance
 from fastnn.tabular.settings import Settings
 
 if TYPE_CHECKING:
-    from fastnn.tabular.team import Team, Threads
+    from fastnn.tabular.team import Team, Tell, Threads
 
 PROBE_UPDATES = 12  # by which the time of an epoch is told
 SPARE = 0.9  # of the time limit is planned with
@@ -52,7 +53,7 @@ class Rows:
     weights : None or ``(n,)``, how much each row counts.
     """
 
-    x: Any
+    x: Encoded
     y: np.ndarray
     weights: np.ndarray | None = None
 
@@ -68,11 +69,6 @@ class Rows:
     def widths(self) -> tuple[int, ...]:
         """Numbers of a row in each array."""
         return tuple(part.shape[1] for part in (self.x if isinstance(self.x, list) else [self.x]))
-
-
-def part_of(x: Any, rows: np.ndarray) -> Any:
-    """Rows of an array, or of each of a list."""
-    return [part[rows] for part in x] if isinstance(x, list) else x[rows]
 
 
 def _passes(member: Member) -> float:
@@ -218,7 +214,7 @@ class Bag:
             took.append(time.monotonic() - began)
         return min(took) / len(learned)
 
-    def train_one(self, members: Sequence[Member], i: int, n_threads: int, deadline: float | None, tell: Any) -> None:
+    def train_one(self, members: Sequence[Member], i: int, n_threads: int, deadline: float | None, tell: Tell) -> None:
         """Train one; a limit that is over leaves out all but the first."""
         turn = Turn(self.beside)
         if deadline is not None:
@@ -283,7 +279,7 @@ class Bag:
         zero_untrained(model, learned(), self.n_ids)
         return model
 
-    def _mean(self, measure: Measure, output: Any, rows: Rows) -> float:
+    def _mean(self, measure: Measure, output: np.ndarray, rows: Rows) -> float:
         """The mean over rows, by their weights, of what a measure says of each."""
         each = measure(isinstance(self.target, Classes), output, rows.y)
         weights = None if rows.weights is None or not rows.weights.any() else rows.weights

@@ -6,7 +6,7 @@ Rows are scaled for the training alone; then the scales become part of each netw
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +15,13 @@ from fastnn.models.model import Model
 from fastnn.tables.columns import CategoryFeature
 from fastnn.tables.pieces import PieceFeature
 
+if TYPE_CHECKING:
+    from fastnn.tables.features import Encoded, Feature
+
 LEAST_VARIANCE = 0.25  # of what a column is encoded as; of rarer things not all is made of
 
 
-def block_scales(features: Any, x: Any) -> np.ndarray | None:
+def block_scales(features: object, x: Encoded) -> np.ndarray | None:
     """The factor of each number of an encoded row, ``(width,)`` float32; None where there are none to scale.
 
     The pieces of a number and the categories of a text are scaled together; numbers themselves and indicators of gaps
@@ -43,21 +46,26 @@ def block_scales(features: Any, x: Any) -> np.ndarray | None:
     return scales
 
 
-def _block(feature: Any, first: int) -> slice | None:
+def _block(feature: Feature, first: int) -> slice | None:
     """Where the numbers stand that are scaled together."""
     if isinstance(feature, PieceFeature) and feature.n_pieces:
         return slice(first + 1, first + 1 + feature.n_pieces)
     return slice(first, first + feature.width) if isinstance(feature, CategoryFeature) else None
 
 
-def scaled(x: Any, scales: np.ndarray | None) -> Any:
+def scaled(x: Encoded, scales: np.ndarray | None) -> Encoded:
     """Encoded rows with each number multiplied by its scale."""
     if scales is None:
         return x
     return [x[0] * scales, *x[1:]] if isinstance(x, list) else x * scales
 
 
-def blocks(features: Any) -> tuple[int, ...]:
+def part_of(x: Encoded, rows: np.ndarray) -> Encoded:
+    """Rows of an array, or of each of a list."""
+    return [part[rows] for part in x] if isinstance(x, list) else x[rows]
+
+
+def blocks(features: object) -> tuple[int, ...]:
     """How many numbers each column is encoded as that has no codes; none of what is no table."""
     return tuple(feature.width for feature in getattr(features, "numbers", []))
 

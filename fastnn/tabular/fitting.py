@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -23,8 +22,8 @@ from fastnn.tabular.joining import joined
 from fastnn.tabular.limits import left_of
 from fastnn.tabular.networks import ends
 from fastnn.tabular.search import Search, TableFolds
+from fastnn.tabular.team import ExecutorLike, team_of
 from fastnn.tabular.team import check as check_team
-from fastnn.tabular.team import team_of
 
 MOST_INPUTS = 8_192  # numbers of an encoded row that pieces may make of a table
 FEWEST_ROWS = 10  # from which on some say how good a network is
@@ -59,7 +58,7 @@ class Options:
     backend: str | None = None
     choice: Choice | None = None
     n_folds: int | None = None
-    executor: Any = None
+    executor: ExecutorLike | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from fastnn.tabular.settings import Settings
 
 if TYPE_CHECKING:
     from fastnn.layers.edges import Edge
+    from fastnn.tables.features import Encoded
 
 CODE_WIDTH = 8  # numbers of an embedded category
 START_ROWS = 2_000  # from which a start is found
@@ -62,7 +63,7 @@ def _read(given: Edge, n_ids: int | None) -> Edge:
     return given if n_ids is None else layers.Flatten()(layers.Embedding(n_ids, CODE_WIDTH)(given))
 
 
-def prepare(model: Model, settings: Settings, target: Target, n_steps: int, x: Any, seed: int) -> None:
+def prepare(model: Model, settings: Settings, target: Target, n_steps: int, x: Encoded, seed: int) -> None:
     """Compile a network for ``n_steps`` updates, and give it its start.
 
     The rate of Adam is that of unit inputs divided by the root of the width, which is what a dense layer of standard
@@ -75,7 +76,7 @@ def prepare(model: Model, settings: Settings, target: Target, n_steps: int, x: A
         start(model, x, seed)
 
 
-def start(model: Model, x: Any, seed: int) -> None:
+def start(model: Model, x: Encoded, seed: int) -> None:
     """Units whose outputs before the activation spread by one over the rows, with their zeros among the rows ("he+5").
 
     Each kernel is drawn from a normal distribution and divided by the spread of its unit's outputs; each bias is minus

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -24,11 +24,18 @@ from fastnn.data.stream import Stream
 from fastnn.models.model import Model
 from fastnn.tables import Encoding
 from fastnn.tables.features import TableFeatures
-from fastnn.tabular.bag import Bag, Measure, Member, Rows, part_of
+from fastnn.tabular.bag import Bag, Measure, Member, Rows
+from fastnn.tabular.balancing import part_of
 from fastnn.tabular.best import Best, row_errors
 from fastnn.tabular.greedy import row_losses
 from fastnn.tabular.limits import Turn
 from fastnn.tabular.networks import network, prepare
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fastnn.tables.features import Encoded
+
 
 MOST_HELD, MOST_HELD_BYTES = 100_000, 2**27  # rows of a fold in memory, and bytes of them as they are encoded
 PREDICTED = 4_096  # rows of a batch
@@ -41,7 +48,7 @@ class ScaledEncoder(TableEncoder):
         super().__init__(encoding, class_weights=class_weights)
         self.scales = scales
 
-    def __call__(self, table: Any, where: str) -> Arrays:
+    def __call__(self, table: pa.Table, where: str) -> Arrays:
         made = super().__call__(table, where)
         if self.scales is not None:
             np.multiply(made.x[0], self.scales, out=made.x[0])
@@ -74,7 +81,7 @@ class StreamedRows:
 
     tables: Tables
     source: Source
-    x: Any
+    x: Encoded
     y: np.ndarray
     numbers: np.ndarray
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,16 @@ from fastnn._workers.threads import side_by_side
 from fastnn._workers.workers import Workers
 
 if TYPE_CHECKING:
-    from fastnn.tabular.bag import Bag, Member
+    from fastnn.tabular.bag import Bag, Member, Rows
+
+ExecutorLike = Executor | Callable[[], Executor]
+"""An executor, or a function that makes one, such as one in place of one that broke."""
 
 Tell = Callable[["Member"], None] | None
 LEARNED = ("model", "output", "loss", "kept", "n_epochs", "n_updates", "seconds")  # what training makes of a member
 
 
-def check(executor: Any, n_threads: int | None) -> None:
+def check(executor: ExecutorLike | None, n_threads: int | None) -> None:
     """``TypeError`` or ``ValueError`` for what is no executor, has been shut down, or has ``n_threads`` beside it."""
     if executor is None:
         return
@@ -31,7 +35,7 @@ def check(executor: Any, n_threads: int | None) -> None:
 
 
 @contextlib.contextmanager
-def team_of(executor: Any, n_threads: int | None) -> Iterator[Team | Threads | None]:
+def team_of(executor: ExecutorLike | None, n_threads: int | None) -> Iterator[Team | Threads | None]:
     """A block in which the workers of an executor are a team; without one there is none."""
     check(executor, n_threads)
     if executor is None:
@@ -52,7 +56,7 @@ class Threads:
     n : networks trained at a time.
     """
 
-    def __init__(self, pool: Any):
+    def __init__(self, pool: ExecutorLike):
         self.pool, self.n = pool, pools.count_threads(pool)
 
     def train(self, bag: Bag, members: Sequence[Member], deadline: float | None, tell: Tell) -> None:
@@ -71,7 +75,7 @@ class Team:
 
     def __init__(self, workers: Workers):
         self.workers, self.n = workers, workers.n
-        self.shared: tuple[Any, Parcel] | None = None
+        self.shared: tuple[Rows, Parcel] | None = None
 
     def train(self, bag: Bag, members: Sequence[Member], deadline: float | None, tell: Tell) -> None:
         """Train members as :meth:`Bag.train_one` does, and have in each what it learned; ``tell`` of each that is done.

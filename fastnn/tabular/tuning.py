@@ -23,7 +23,7 @@ from fastnn.tabular.halving import Halving
 from fastnn.tabular.limits import left_of
 from fastnn.tabular.samplers import SamplerName, sampler
 from fastnn.tabular.search import TO_TRAIN, Search, TableFolds
-from fastnn.tabular.team import team_of
+from fastnn.tabular.team import ExecutorLike, team_of
 from fastnn.tabular.trials import Trial, read_trials, write_trials
 
 TRIALS, FINALISTS = 50, 4
@@ -77,11 +77,11 @@ def tune(
     task: str | None = None,
     sampler: SamplerName = "random",
     epochs: int | None = None,
-    resume: Any = None,
+    resume: StrPath | None = None,
     trials_out: StrPath | None = None,
     n_threads: int | None = None,
     backend: str | None = None,
-    executor: Any = None,
+    executor: ExecutorLike | None = None,
     verbose: int = 0,
 ) -> Tuned:
     """Search the best settings for a table by successive halving, and train a model of the best few.
@@ -217,7 +217,7 @@ def _digest(choice: Choice, options: Options, plan: Plan, told: Iterable[bytes])
 
 def _told_of(rows: Rows, options: Options) -> Iterator[bytes]:
     """Rows as bytes."""
-    given = [*(rows.x if isinstance(rows.x, list) else [rows.x]), rows.y, rows.weights, options.groups]
+    given: list[Any] = [*(rows.x if isinstance(rows.x, list) else [rows.x]), rows.y, rows.weights, options.groups]
     for array in given:
         if array is not None:
             yield repr(array.shape).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,11 @@ from fastnn import activations
 from fastnn.interop.building.values import BATCH, LENGTH, Atom, Value, check_repeated, size_of
 from fastnn.interop.building.windowing import Windowing
 from fastnn.layers import Reshape
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fastnn.layers import Edge
 
 POSITIVE = ("relu", "sigmoid", "hard_sigmoid", "softmax", "softplus", "exponential", "relu6", "squareplus")
 
@@ -30,7 +35,9 @@ class Linear:
 class Computing(Windowing):
     """What of :class:`fastnn.interop.channels_first.ChannelsFirst` multiplies by weights, bends and normalises."""
 
-    def linear(self, x: Value, kernel: Any, bias: Any = None, name: str | None = None) -> Value:
+    def linear(
+        self, x: Value, kernel: npt.ArrayLike, bias: npt.ArrayLike | None = None, name: str | None = None
+    ) -> Value:
         """``x @ kernel + bias`` along the last axis of the source's.
 
         Parameters
@@ -56,7 +63,7 @@ class Computing(Windowing):
         what = Linear(x, kernel, None if bias is None else np.asarray(bias).reshape(-1), name)
         return Value(made, (*lead, *new), (*x.source[:-1], new), made=what)
 
-    def _along_last(self, x: Value, lead: Sequence[Atom], tail: Sequence[Atom]) -> Any:
+    def _along_last(self, x: Value, lead: Sequence[Atom], tail: Sequence[Atom]) -> Edge:
         """An edge whose last axis is ``tail``."""
         sizes = [LENGTH if n is None else n for n in x.edge.shape[1:]]
         if (*lead, *tail) == x.ours and sizes[-1] == size_of(tail):
@@ -79,7 +86,7 @@ class Computing(Windowing):
         made = self.layer("Activation", record, name=name)(edge)
         return Value(made, (*lead, *here), x.source, positive)
 
-    def prelu(self, x: Value, slope: Any, name: str | None = None) -> Value:
+    def prelu(self, x: Value, slope: np.ndarray, name: str | None = None) -> Value:
         """``x`` above zero and ``slope * x`` below; ``slope`` has an axis for each of the source's, or is of channels,
         ``(channels,)``, which are axis 1."""
         slope = np.asarray(slope)
@@ -105,7 +112,7 @@ class Computing(Windowing):
             return replace(self._first(self.layer(kind, rate, name=name)(edge)), positive=x.positive)
         return self.same(x, self.layer(kind, rate, name=name)(edge), x.positive)
 
-    def embedding(self, x: Value, table: Any, name: str | None = None, mask_zero: bool = False) -> Value:
+    def embedding(self, x: Value, table: npt.ArrayLike, name: str | None = None, mask_zero: bool = False) -> Value:
         """Rows of a table ``(rows, width)`` by whole numbers; the width is a new last axis."""
         table = np.asarray(table)
         edge = x.edge if x.ours else self.arranged(x, [()])
@@ -116,10 +123,10 @@ class Computing(Windowing):
     def batch_norm(
         self,
         x: Value,
-        gamma: Any,
-        beta: Any,
-        mean: Any,
-        variance: Any,
+        gamma: npt.ArrayLike | None,
+        beta: npt.ArrayLike | None,
+        mean: npt.ArrayLike,
+        variance: npt.ArrayLike,
         epsilon: float,
         *,
         momentum: float = 0.9,
@@ -136,7 +143,15 @@ class Computing(Windowing):
         return replace(back, edge=self.layer("BatchNormalization", weights=there, name=name, **told)(edge))
 
     def group_norm(
-        self, x: Value, groups: int, gamma: Any, beta: Any, epsilon: float, *, axis: int = 1, name: str | None = None
+        self,
+        x: Value,
+        groups: int,
+        gamma: npt.ArrayLike | None,
+        beta: npt.ArrayLike | None,
+        epsilon: float,
+        *,
+        axis: int = 1,
+        name: str | None = None,
     ) -> Value:
         """A normalisation of each sample by groups of channels; as many groups as channels for instances."""
         edge, back = self._channels(x, axis)
@@ -154,7 +169,14 @@ class Computing(Windowing):
         return edge, Value(edge, (*lead, *here), x.source)
 
     def layer_norm(
-        self, x: Value, gamma: Any, beta: Any, epsilon: float, *, axes: int = 1, name: str | None = None
+        self,
+        x: Value,
+        gamma: npt.ArrayLike | None,
+        beta: npt.ArrayLike | None,
+        epsilon: float,
+        *,
+        axes: int = 1,
+        name: str | None = None,
     ) -> Value:
         """A normalisation over the last ``axes`` axes of the source's; gamma and beta have their shape, or are None."""
         atoms = tuple(atom for group in x.source[x.rank - axes :] for atom in group)
@@ -176,7 +198,9 @@ class Computing(Windowing):
         made = self.layer("LayerNormalization", weights=there, name=name, **told)(edge)
         return Value(made, (*lead, *tail), x.source)
 
-    def rms_norm(self, x: Value, gamma: Any, epsilon: float, *, axes: int = 1, name: str | None = None) -> Value:
+    def rms_norm(
+        self, x: Value, gamma: npt.ArrayLike | None, epsilon: float, *, axes: int = 1, name: str | None = None
+    ) -> Value:
         """``x / sqrt(mean(x ** 2) + epsilon) * gamma`` over the last ``axes`` axes of the source's; gamma may be None.
 
         It is one half of a layer normalisation of ``x`` and ``-x``, whose mean is 0 and whose variance is that mean.
@@ -197,6 +221,6 @@ class Computing(Windowing):
         edge, back = self._channels(x, axis)
         return replace(back, edge=self.layer("UnitNormalization", name=name)(edge))
 
-    def with_shape(self, x: Value, edge: Any) -> Any:
+    def with_shape(self, x: Value, edge: Edge) -> Edge:
         """An edge in the shape of the value's own."""
         return edge if edge.shape == x.edge.shape else Reshape(x.edge.shape[1:])(edge)

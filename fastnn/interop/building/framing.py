@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from fastnn.interop.building.values import check_repeated
 from fastnn.layers import Activation, Concatenate, Rescaling
 from fastnn.layers.edges import Edge
 from fastnn.layers.windows import Windows
+
+if TYPE_CHECKING:
+    pass
 
 MOST_ZEROS = 1 << 26  # numbers of a kernel with zeros between its groups
 Sides = Sequence[tuple[int, int]]
@@ -73,7 +76,7 @@ def ends(pads: Sides, more: Any, counted: bool) -> list[tuple[tuple[int, int], t
     ]
 
 
-def more_behind(edge: Edge, size: Any, strides: Any, pads: Sides) -> tuple[int, ...]:
+def more_behind(edge: Edge, size: Sequence[int], strides: Sequence[int], pads: Sides) -> tuple[int, ...]:
     """How far windows reach behind the padding, where their number is rounded up; none begins there."""
     found = []
     for n, k, s, (before, behind) in zip(edge.sizes, size, strides, pads, strict=False):
@@ -84,7 +87,9 @@ def more_behind(edge: Edge, size: Any, strides: Any, pads: Sides) -> tuple[int, 
     return tuple(found)
 
 
-def usual(rank: int, strides: Any, dilations: Any, pads: Any) -> tuple[Any, Any, list[tuple[int, int]]]:
+def usual(
+    rank: int, strides: Sequence[int] | None, dilations: Sequence[int] | None, pads: Any
+) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, int]]]:
     ones = (1,) * rank
     return tuple(strides or ones), tuple(dilations or ones), [tuple(side) for side in pads or [(0, 0)] * rank]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from fastnn.interop.building.moving import Moving
 from fastnn.interop.building.values import BATCH, LENGTH, Atom, Atoms, Value, check_repeated, replaced, size_of, split
 from fastnn.layers import Add, GlobalMaxPooling1D, RepeatVector, Reshape
 from fastnn.layers.edges import Edge
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Joining(Moving):
@@ -119,7 +122,7 @@ class Joining(Moving):
         source = (*aligned[model].source[:axis], new, *aligned[model].source[axis + 1 :])
         return Value(made, (*before, *new, *behind), source, all(value.positive for value in values))
 
-    def scaled(self, x: Value, factor: Any, offset: Any = 0.0, name: str | None = None) -> Value:
+    def scaled(self, x: Value, factor: npt.ArrayLike, offset: npt.ArrayLike = 0.0, name: str | None = None) -> Value:
         """``x * factor + offset`` with numbers that are known, arrays as NumPy repeats them.
 
         Arrays become the weights of a Scale layer, and of a Normalization or, for each place, a PositionEmbedding.
@@ -184,7 +187,7 @@ class Joining(Moving):
         found: Edge = self.layer("Normalization", weights=[-numbers, np.ones_like(numbers)], name=name)(edge)
         return found
 
-    def constant(self, like: Value, numbers: Any, batch: int = 0) -> Value:
+    def constant(self, like: Value, numbers: npt.ArrayLike, batch: int = 0) -> Value:
         """Numbers that are known as a value, the same for each row; ``batch`` is where its axis stands among theirs.
 
         They are the weights of a PositionEmbedding, which needs a value ``like`` it to have rows, and reads none of it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn.interop.building.values import BATCH, LENGTH, ROWS, Atom, Atoms, Value, replaced, size_of, split
 from fastnn.interop.building.workshop import Workshop
@@ -19,6 +19,9 @@ from fastnn.layers import (
     UpSampling2D,
     ZeroPadding2D,
 )
+
+if TYPE_CHECKING:
+    from fastnn.layers import Edge
 
 
 class Moving(Workshop):
@@ -186,7 +189,7 @@ class Moving(Workshop):
         behind = tuple(atom for atom in others if atom not in before)
         return self.arranged(x, [before, here, behind]), before, behind
 
-    def _between(self, x: Value, edge: Any, axis: int, before: Atoms, behind: Atoms, n: int) -> Value:
+    def _between(self, x: Value, edge: Edge, axis: int, before: Atoms, behind: Atoms, n: int) -> Value:
         if any(atom.size == LENGTH for atom in x.source[axis]):
             n = LENGTH  # another one, which is as unknown
         new = (Atom(n),) if n > 1 else ()

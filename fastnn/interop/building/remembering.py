@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,11 @@ from fastnn import layers
 from fastnn.interop.building.computing import Computing, Linear
 from fastnn.interop.building.values import BATCH, Value
 from fastnn.layers import Bidirectional
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fastnn.layers import Edge
 
 MOST_UNIT = 4096  # numbers of queries, keys or values that are projected by unit matrices
 
@@ -91,7 +96,7 @@ class Remembering(Computing):
         value = replace(self.fresh(y, (1, 2), 3), made=made)
         return value, [self.fresh(state, (1,), 2) for state in back]
 
-    def _in_place(self, kind: str, units: int, told: Any, directions: Any, edge: Any, states: list[Any]) -> Any:
+    def _in_place(self, kind: str, units: int, told: Any, directions: Any, edge: Edge, states: list[Any]) -> Any:
         """The outputs of a layer that goes backwards, each where its step is: those of one half of a Bidirectional."""
         inner = getattr(layers, kind)(units, **told)
         idle = [np.zeros_like(array) for array in directions[0]]
@@ -99,7 +104,7 @@ class Remembering(Computing):
         starts = [*states, *states] if states else []
         return self._called(Bidirectional(inner, merge_mode=None), weights, edge, starts)[1]
 
-    def _called(self, layer: Any, weights: list[Any], edge: Any, states: list[Any]) -> Any:
+    def _called(self, layer: Any, weights: list[Any], edge: Edge, states: list[Any]) -> Any:
         self.weights.append((layer, [np.asarray(array) for array in weights]))
         return layer(edge, initial_state=states or None)
 
@@ -190,13 +195,13 @@ class Remembering(Computing):
         what = Heads(reads[0], reads[1], reads[2], weights, heads, (d, e), causal, mask, name)
         return self._headed(what, unit(heads * e), None)
 
-    def projected(self, x: Value, kernel: Any, bias: Any) -> Value | None:
+    def projected(self, x: Value, kernel: np.ndarray, bias: np.ndarray | None) -> Value | None:
         """A linear layer right behind attention as its projection of the output; None where it is not that."""
         if not isinstance(x.made, Heads) or x.rank != 3 or not in_order(x) or x.sizes[2] != len(kernel):
             return None
         return self._headed(x.made, np.asarray(kernel), bias, split=False)
 
-    def _headed(self, what: Heads, kernel: Any, bias: Any, split: bool = True) -> Value:
+    def _headed(self, what: Heads, kernel: npt.ArrayLike, bias: npt.ArrayLike | None, split: bool = True) -> Value:
         weights = [*what.weights, kernel, bias]
         made = self.multi_head_attention(
             what.q,
@@ -225,7 +230,7 @@ class Remembering(Computing):
                 return made.x, made.kernel, made.bias
         return x, unit(n), None
 
-    def _steps(self, x: Value) -> Any:
+    def _steps(self, x: Value) -> Edge:
         if x.rank != 3 or not x.is_apart():
             raise ValueError(f"attention reads (batch, steps, features), got {x.told()}")
         return self.arranged(x, [x.source[1], x.source[2]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from fastnn.interop.building.values import LENGTH, ROWS, Value, check_repeated
 from fastnn.layers import Rescaling
 from fastnn.layers.edges import Edge
 from fastnn.layers.windows import Windows
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 LEAST = float(np.finfo(np.float32).min)
 
@@ -24,8 +27,8 @@ class Windowing(Framing):
     def conv(
         self,
         x: Value,
-        kernel: Any,
-        bias: Any = None,
+        kernel: npt.ArrayLike,
+        bias: npt.ArrayLike | None = None,
         *,
         strides: Any = None,
         pads: Sides | None = None,
@@ -61,8 +64,8 @@ class Windowing(Framing):
     def conv_transpose(
         self,
         x: Value,
-        kernel: Any,
-        bias: Any = None,
+        kernel: npt.ArrayLike,
+        bias: npt.ArrayLike | None = None,
         *,
         strides: Any = None,
         pads: Sides | None = None,
@@ -186,7 +189,7 @@ class Windowing(Framing):
         rank = len(edge.shape)
         return self.fresh(edge, (*range(2, rank), 1), rank)
 
-    def _every(self, edge: Edge, layer: str, size: Any, strides: Any, pads: Sides) -> Edge:
+    def _every(self, edge: Edge, layer: str, size: Any, strides: Sequence[int], pads: Sides) -> Edge:
         """Windows at all places, and of these every ``strides``-th."""
         rank = len(size)
         made = self.layer(layer, size, (1,) * rank, padding="same")(edge)
@@ -196,7 +199,9 @@ class Windowing(Framing):
         return self.layer(f"MaxPooling{rank}D", (1,) * rank, strides)(made) if max(strides) > 1 else made
 
     @staticmethod
-    def _behind(edge: Edge, made: Edge, size: Any, strides: Any, pads: Sides) -> list[tuple[int, int]]:
+    def _behind(
+        edge: Edge, made: Edge, size: Sequence[int], strides: Sequence[int], pads: Sides
+    ) -> list[tuple[int, int]]:
         """What of all windows lies behind the last one that counts."""
         found = []
         for n, have, k, s, (before, behind) in zip(edge.sizes, made.sizes, size, strides, pads, strict=False):
@@ -205,7 +210,15 @@ class Windowing(Framing):
         return found
 
     def _mean_with_padding(
-        self, edge: Edge, layer: str, size: Any, strides: Any, pads: Sides, more: Any, name: Any, counted: bool = True
+        self,
+        edge: Edge,
+        layer: str,
+        size: Any,
+        strides: Sequence[int],
+        pads: Sides,
+        more: Any,
+        name: str | None,
+        counted: bool = True,
     ) -> Value:
         """Means of windows over zeros around the image, ``counted`` among their numbers or not; ``more`` never is."""
         wide = [(before, behind + m) for m, (before, behind) in zip(more, pads, strict=True)]

@@ -25,7 +25,7 @@ class Workshop(Arranging):
         self._names: set[str] = set()
 
     def layer(
-        self, kind: str, *arguments: Any, weights: Sequence[Any] = (), name: str | None = None, **named: Any
+        self, kind: str, *arguments: object, weights: Sequence[Any] = (), name: str | None = None, **named: object
     ) -> Any:
         """A layer of :mod:`fastnn.layers` with these weights, in the order of its ``get_weights``."""
         made = getattr(layers, kind)(*arguments, name=self.free_name(name), **named)
@@ -63,7 +63,7 @@ class Workshop(Arranging):
                 source[place] = (ours[-1],)
         return Value(edge, tuple(ours), tuple(source))
 
-    def same(self, x: Value, edge: Edge, positive: bool = False, made: Any = None) -> Value:
+    def same(self, x: Value, edge: Edge, positive: bool = False, made: object = None) -> Value:
         """The value after an operation that leaves each number where it is."""
         return replace(x, edge=edge, positive=positive, made=made)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn.interop.c.text import double, identifier, listed, remark, string
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
@@ -12,6 +12,9 @@ from fastnn.tables.features import Pixels, TableFeatures
 from fastnn.tables.pieces import PieceFeature
 from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.target import Classes, Quantity
+
+if TYPE_CHECKING:
+    from fastnn.tables import Encoding
 
 KINDS = NumberFeature | PieceFeature | DateFeature | CategoryFeature | CodeFeature  # of columns
 PHASES = {
@@ -95,7 +98,7 @@ class Encoded:
         self.source.append(f"{'' if told else 'static '}{what} = {{{inside}}};")
 
 
-def encoded(name: str, encoding: Any) -> Encoded:
+def encoded(name: str, encoding: Encoding) -> Encoded:
     """The encoding's functions, whose names begin with ``name``.
 
     Raises

@@ -26,6 +26,7 @@ from fastnn.interop.program import Program, program_of, program_of_steps
 from fastnn.tables.encoding import KEY, Encoding
 
 if TYPE_CHECKING:
+    from fastnn._base.types import StrPath
     from fastnn.models.model import Model
 
 WEIGHTS: Mapping[str, str] = {"float32": "float32", "int8": "int8"}
@@ -37,12 +38,12 @@ EXACT, ROUNDED = 1e-5, 0.02  # what a test program bears: rounding of sums; and 
 
 
 def to_c(
-    model: Any,
-    directory: Any,
+    model: Model,
+    directory: StrPath,
     *,
     name: str = "model",
     weights: str = "float32",
-    calibrate: Any = None,
+    calibrate: object = None,
     length: int | None = None,
     fold: bool = True,
     encoding: bool = True,
@@ -105,7 +106,7 @@ def to_c(
     return _report(_written(directory, files), constants.weights, size, [made for made, *_ in parts])
 
 
-def _check(name: Any, directory: Any) -> None:
+def _check(name: object, directory: StrPath) -> None:
     if not isinstance(directory, str | PathLike):
         raise TypeError(f"directory must be a path, got {shown(directory)}")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or KEYWORDS.fullmatch(name):
@@ -133,7 +134,7 @@ def _programs(model: object, length: int | None, fold: bool) -> dict[str, Progra
     return found
 
 
-def _rows(model: Model, calibrate: Any, length: int | None) -> list[np.ndarray]:
+def _rows(model: Model, calibrate: object, length: int | None) -> list[np.ndarray]:
     """The rows of each input, as many of each, and at least one."""
     rows = [np.asarray(x) for x in model.ends[0].split("calibrate", calibrate)]
     for x, shape in zip(rows, model.layout.stated(model.layout.inputs), strict=True):
@@ -185,7 +186,7 @@ def _told(model: Model) -> str:
     return f"the prediction of {model!r}"
 
 
-def _written(directory: Any, files: Mapping[str, str]) -> tuple[Path, ...]:
+def _written(directory: StrPath, files: Mapping[str, str]) -> tuple[Path, ...]:
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

@@ -123,7 +123,7 @@ class Function:
         """Numbers of an input."""
         return self.program.size(step.inputs[i])
 
-    def call(self, piece: str, *arguments: Any) -> None:
+    def call(self, piece: str, *arguments: object) -> None:
         """A call of a piece."""
         self.needs.add(piece)
         self.lines.append(f"{piece}({', '.join(map(str, arguments))});")
@@ -134,7 +134,7 @@ class Function:
         self._lived[name], self._what[name] = Lived(numbers, self.at, self.at), f"room of {label(step)}"
         return name
 
-    def table(self, step: Step, what: str, values: Any) -> str:
+    def table(self, step: Step, what: str, values: object) -> str:
         """A table of floats."""
         return self.constants.array(f"{label(step)}_{what}", np.asarray(values), f"{label(step)}: {what}")
 

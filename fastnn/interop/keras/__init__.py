@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import in_a_line
 from fastnn.interop.libraries import needed
 from fastnn.interop.nested import leaves
 
+if TYPE_CHECKING:
+    import keras
+
+    from fastnn._base.types import StrPath
+    from fastnn.models import Model
+
 NONE: Mapping[str, Any] = {}
 
 
-def from_keras(model_or_path: Any, custom_objects: Mapping[str, Any] = NONE) -> Any:
+def from_keras(model_or_path: StrPath | keras.Model, custom_objects: Mapping[str, Any] = NONE) -> Model:
     """A model of Keras 3, or of a ``.keras`` file, as a :class:`fastnn.Sequential` or :class:`fastnn.Model`.
 
     A file is read without Keras and without running anything that stands in it; that needs h5py.
@@ -57,7 +63,7 @@ def from_keras(model_or_path: Any, custom_objects: Mapping[str, Any] = NONE) -> 
     return made
 
 
-def _from_file(path: str, custom: Mapping[str, Any]) -> Any:
+def _from_file(path: str, custom: Mapping[str, Any]) -> Model:
     from fastnn.interop.keras.archive import BROKEN, Archive
     from fastnn.interop.keras.weights import from_file, set_all
     from fastnn.models.files import DAMAGED
@@ -78,12 +84,12 @@ def _from_file(path: str, custom: Mapping[str, Any]) -> Any:
     return made
 
 
-def archive_free(config: Any) -> int:
+def archive_free(config: object) -> int:
     """Numbers of weights that a configuration itself holds: means and variances of Normalization layers."""
     return 2 * sum(type(leaf) in (int, float) for leaf in leaves(config))
 
 
-def _model(entry: Any, custom: Mapping[str, Any]) -> Any:
+def _model(entry: Any, custom: Mapping[str, object]) -> Model:
     """The model of an entry of Keras' configuration, not yet with its weights."""
     from fastnn.interop.keras.reading import Translation
     from fastnn.interop.keras.training import from_compiled
@@ -104,7 +110,7 @@ def _model(entry: Any, custom: Mapping[str, Any]) -> Any:
     return made
 
 
-def to_keras(model: Any) -> Any:
+def to_keras(model: Model) -> keras.Model:
     """A model as a ``keras.Sequential`` or ``keras.Model``, with its weights.
 
     Parameters

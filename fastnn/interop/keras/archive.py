@@ -16,7 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,11 @@ from fastnn._base.arguments import shown
 from fastnn._base.reprs import in_a_line
 from fastnn._base.stored import parse
 from fastnn.interop.libraries import needed
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import h5py
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 HDF5 = b"\x89HDF"
@@ -75,9 +80,9 @@ class Archive:
                 raise ValueError(f"its part {name} has another size than it says")
         return content
 
-    def _found(self, h5py: Any) -> dict[str, Any]:
+    def _found(self, h5py: ModuleType) -> dict[str, Any]:
         """All arrays by their paths; each group once, and no link to elsewhere."""
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         waiting, seen = [("", self.file)], set[int]()
         while waiting:
             path, group = waiting.pop()
@@ -120,19 +125,19 @@ def _is_state(path: str) -> bool:
     return "seed_generator" in parts or parts[0] == "optimizer"
 
 
-def _is_brain_float(item: Any) -> bool:
+def _is_brain_float(item: h5py.Dataset) -> bool:
     """Whether an array holds bfloat16, the upper halves of float32, which HDF5 does not know."""
     return bool(item.dtype == np.dtype("V2") and item.attrs.get("dtype") == "bfloat16")
 
 
-def _numbers(item: Any) -> np.ndarray:
+def _numbers(item: h5py.Dataset) -> np.ndarray:
     found = np.asarray(item[()])
     if _is_brain_float(item):
         return (found.view(np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32)
     return found
 
 
-def _checked(path: str, item: Any) -> Any:
+def _checked(path: str, item: h5py.Dataset) -> Any:
     """An array whose numbers all stand in the file, as they are."""
     if _is_brain_float(item):
         pass

@@ -16,6 +16,10 @@ from fastnn.layers.base import Layer
 from fastnn.layers.parameter import stated
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    import keras
+
     from fastnn.models.model import Model
 
 UNKNOWN = (layers.Scale, layers.PositionEmbedding, layers.ParametricActivation, layers.Periodic)
@@ -33,11 +37,11 @@ class Builder:
     dtype : of all layers.
     """
 
-    def __init__(self, keras: Any, dtype: str):
+    def __init__(self, keras: ModuleType, dtype: str):
         self.keras, self.dtype = keras, dtype
         self.made: dict[int, Any] = {}
 
-    def model(self, model: Model) -> Any:
+    def model(self, model: Model) -> keras.Model:
         """The model with its weights."""
         made = self._item(model)
         for item, other in list(self._pairs(model, {})):
@@ -64,7 +68,7 @@ class Builder:
             self.made[id(item)] = made
         return self.made[id(item)]
 
-    def _layer(self, layer: Any) -> Any:
+    def _layer(self, layer: Layer) -> Any:
         kind = type(layer).__name__
         if type(layer) not in layers.LAYERS.values() or isinstance(layer, (*UNKNOWN, layers.Lambda)):
             raise TypeError(f"layer {layer.name!r} is a {kind}, which Keras has not")
@@ -86,7 +90,7 @@ class Builder:
         name = getattr(layer, "name", None)
         return self.keras.Input(batch_shape=(rows, *stated(edge_shape)), name=name, dtype=self.dtype)
 
-    def _chain(self, model: Model) -> Any:
+    def _chain(self, model: Model) -> keras.Model:
         if any(isinstance(item, layers.WithMask) for item in model.items):
             raise TypeError(f"model {model.name!r} has a WithMask, which Keras has not")
         source = model.graph.sources[0]
@@ -94,11 +98,11 @@ class Builder:
         first = self._input(model.graph.inputs[0].sizes, listed)
         return self.keras.Sequential([first, *(self._item(item) for item in model.layers)], name=model.name)
 
-    def _graph(self, model: Model) -> Any:
+    def _graph(self, model: Model) -> keras.Model:
         graph, (ins, outs) = model.graph, model.ends
         pairs = zip(graph.inputs, graph.sources, strict=True)
         tensors = {edge: self._input(edge.sizes, source) for edge, source in pairs}
-        masks: dict[Any, Any] = {}
+        masks: dict[Any, object] = {}
         for call in graph.calls:
             read = [tensors[edge] for edge in call.inputs]
             if isinstance(call.item, layers.WithMask):
@@ -116,9 +120,9 @@ class Builder:
         outputs = outs.join([tensors[edge] for edge in graph.outputs])
         return self.keras.Model(inputs, outputs, name=model.name)
 
-    def _call(self, call: Any, read: list[Any], mask: Any) -> list[Any]:
+    def _call(self, call: Any, read: list[object], mask: object) -> list[object]:
         item, other = call.item, self._item(call.item)
-        told: dict[str, Any] = {}
+        told: dict[str, object] = {}
         if mask is not None:
             if "mask" not in inspect.signature(other.call).parameters:
                 raise TypeError(
@@ -153,14 +157,14 @@ def _rows_of(model: Model) -> int | None:
     return next((layer.batch_rows for layer in model.layers if isinstance(layer, Layer)), None)
 
 
-def _listed(came: Any) -> list[Any]:
+def _listed(came: object) -> list[Any]:
     if isinstance(came, Mapping):
         return list(came.values())
     return list(came) if isinstance(came, list | tuple) else [came]
 
 
-def _options(options: Any, read: list[Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _options(options: Any, read: list[object]) -> dict[str, object]:
+    told: dict[str, object] = {}
     if "key" in options:
         told["key"] = read[2]
     if "mask" in options:
@@ -172,7 +176,7 @@ def _options(options: Any, read: list[Any]) -> dict[str, Any]:
     return told
 
 
-def _activation(layer: Any, came: Any) -> str:
+def _activation(layer: Layer, came: Any) -> str:
     """The name of an activation; Keras' have their parameters at their defaults."""
     name = came["name"] if isinstance(came, Mapping) else came
     usual = ACTIVATIONS[name]
@@ -184,7 +188,7 @@ def _activation(layer: Any, came: Any) -> str:
     return str(name)
 
 
-def _statistics(layer: Any) -> dict[str, Any]:
+def _statistics(layer: Layer) -> dict[str, Any]:
     """Mean and variance as they are now."""
     if layer.place is None:
         return {}
@@ -195,7 +199,7 @@ def _statistics(layer: Any) -> dict[str, Any]:
     return {"mean": np.reshape(mean, shape).tolist(), "variance": np.reshape(variance, shape).tolist()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """A configuration in the form that JSON gives back, with Keras' modules for classes."""
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}

@@ -17,7 +17,7 @@ ATTENTION = ("MultiHeadAttention", "Attention")
 DROPPED: Mapping[str, tuple[Any, ...]] = {"training": (None, False)}
 
 
-def is_tensor(came: Any) -> bool:
+def is_tensor(came: object) -> bool:
     """Whether an argument is an edge."""
     return isinstance(came, Mapping) and came.get("class_name") == TENSOR
 
@@ -25,7 +25,7 @@ def is_tensor(came: Any) -> bool:
 class Call:
     """One call of a layer: the edges that it reads, words of its use, and the mask that it is given."""
 
-    def __init__(self, name: str, kind: str, stored: Any):
+    def __init__(self, name: str, kind: str, stored: object):
         if not isinstance(stored, Mapping) or not isinstance(stored.get("args"), list | tuple):
             raise ValueError(f"a call of layer {name!r} must have args and kwargs, got {shown(stored)}")
         self.name, self.kind = name, kind
@@ -44,7 +44,7 @@ class Call:
         self.masks = list(mask) if isinstance(mask, list | tuple) else [mask]
         self._check_rest()
 
-    def _heads(self, args: list[Any]) -> list[Any]:
+    def _heads(self, args: list[Any]) -> list[object]:
         names = ("query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask")
         told = dict(zip(names, args, strict=False))
         told |= {name: self.left.pop(name) for name in names if name in self.left}
@@ -59,7 +59,7 @@ class Call:
         self._words()
         return edges
 
-    def _luong(self, args: list[Any]) -> list[Any]:
+    def _luong(self, args: list[Any]) -> list[object]:
         edges = list(args[0] if args else self.left.pop("inputs", ()))
         if len(edges) > 2:
             self.options.append("key")
@@ -72,7 +72,7 @@ class Call:
         if self.left.pop("return_attention_scores", False):
             self.options.append("weights")
 
-    def _states(self, args: list[Any]) -> list[Any]:
+    def _states(self, args: list[Any]) -> list[object]:
         names = ("sequence", "initial_state", "mask")
         given = dict(zip(names, args, strict=False)) | {n: self.left.pop(n) for n in names[:2] if n in self.left}
         if "inputs" in self.left:
@@ -91,12 +91,12 @@ class Call:
                 )
 
 
-def _listed(came: Any) -> list[Any]:
+def _listed(came: object) -> list[Any]:
     if came is None:
         return []
     return list(came) if isinstance(came, list | tuple) else [came]
 
 
-def as_stored(edges: Sequence[Any], options: Sequence[str] = ()) -> dict[str, Any]:
+def as_stored(edges: Sequence[Any], options: Sequence[str] = ()) -> dict[str, object]:
     """A call in the form of our configurations."""
     return {"args": list(edges), "kwargs": {"options": tuple(options)} if options else {}}

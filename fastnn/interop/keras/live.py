@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
 
 
-def entry_of(model: Any) -> dict[str, Any]:
+def entry_of(model: keras.Model) -> dict[str, Any]:
     """An entry as :class:`fastnn.interop.keras.reading.Translation` takes it.
 
     Keras' own numbers for shared layers are left out: they are not there where a layer is met first.
@@ -18,13 +21,13 @@ def entry_of(model: Any) -> dict[str, Any]:
     return made | ({"compile_config": compiled} if compiled else {})
 
 
-def _kind(model: Any) -> str:
+def _kind(model: keras.Model) -> str:
     """The class that a configuration knows, also for classes that a user derived without another ``call``."""
     name = type(model).__name__
     return name if name in ("Sequential", "Functional") else "Functional" if hasattr(model, "_functional") else name
 
 
-def _count(model: Any, counts: Counter[int], seen: set[int]) -> None:
+def _count(model: keras.Model, counts: Counter[int], seen: set[int]) -> None:
     if id(model) in seen:
         return
     seen.add(id(model))
@@ -34,7 +37,7 @@ def _count(model: Any, counts: Counter[int], seen: set[int]) -> None:
             _count(layer, counts, seen)
 
 
-def _config(model: Any, counts: Counter[int]) -> dict[str, Any]:
+def _config(model: keras.Model, counts: Counter[int]) -> dict[str, Any]:
     config = dict(model.get_config())
     known = {layer.name: layer for layer in model.layers}
     entries = []

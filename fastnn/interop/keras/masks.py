@@ -27,7 +27,7 @@ class Nodes:
         self.entries = {self.name(entry): entry for entry in entries}
         self._before: dict[str, set[str]] = {}
 
-    def name(self, entry: Any) -> str:
+    def name(self, entry: object) -> str:
         """The name of an entry."""
         config = entry.get("config") if isinstance(entry, Mapping) else None
         name = config.get("name") if isinstance(config, Mapping) else None
@@ -35,12 +35,12 @@ class Nodes:
             raise ValueError(f"a layer of the configuration must have a name, got {shown(name)}")
         return name
 
-    def is_implied(self, mask: Any, edges: Sequence[Any]) -> bool:
+    def is_implied(self, mask: object, edges: Sequence[Any]) -> bool:
         """Whether a mask comes from layers that the edges come from, so that they have it here."""
         makers = self._makers(mask)
         return bool(makers) and makers <= self._all_before(names_in(edges))
 
-    def plain(self, mask: Any) -> Any:
+    def plain(self, mask: object) -> Any:
         """The edge ``x`` of a mask ``x != 0``, other masks as they are."""
         entry = self._operation(mask)
         if entry is not None and entry["class_name"] == "NotEqual":
@@ -49,18 +49,18 @@ class Nodes:
                 return edge
         return None if entry is not None else mask
 
-    def _operation(self, edge: Any) -> Any:
+    def _operation(self, edge: object) -> Any:
         """The function that makes an edge, None where a layer does."""
         if not is_tensor(edge):
             return None
         entry = self.entries.get(next(iter(names_in(edge)), ""))
         return entry if entry is not None and is_operation(entry) else None
 
-    def _compared(self, entry: Any) -> tuple[Any, Any]:
+    def _compared(self, entry: Any) -> tuple[object, object]:
         node = entry["inbound_nodes"][0]
         return (*node["args"], *(node.get("kwargs") or {}).values(), None, None)[:2]
 
-    def _makers(self, mask: Any) -> set[str]:
+    def _makers(self, mask: object) -> set[str]:
         """The layers that a mask follows from; none where it follows from anything else."""
         found: set[str] = set()
         waiting, seen = [mask], set[str]()
@@ -80,7 +80,7 @@ class Nodes:
                 waiting += _tensors(entry["inbound_nodes"])
         return found
 
-    def _masking(self, edge: Any, number: Any) -> set[str]:
+    def _masking(self, edge: Any, number: object) -> set[str]:
         """Layers whose mask is where ``edge != number``."""
         if not is_tensor(edge):
             return set()
@@ -103,14 +103,14 @@ class Nodes:
         return found
 
 
-def _makes_mask(entry: Any, number: Any) -> bool:
+def _makes_mask(entry: Any, number: object) -> bool:
     config = entry["config"]
     if entry["class_name"] == "Embedding":
         return bool(config.get("mask_zero")) and number == 0
     return bool(entry["class_name"] == "Masking" and config.get("mask_value", 0.0) == number)
 
 
-def _tensors(came: Any) -> list[Any]:
+def _tensors(came: object) -> list[Any]:
     """All edges in what a call reads."""
     found, waiting = [], [came]
     while waiting:
@@ -124,7 +124,7 @@ def _tensors(came: Any) -> list[Any]:
     return found
 
 
-def names_in(came: Any) -> set[str]:
+def names_in(came: object) -> set[str]:
     """Names of what makes the edges in calls, or in lists of histories."""
     names = {str(edge["config"]["keras_history"][0]) for edge in _tensors(came)}
     waiting = [came]

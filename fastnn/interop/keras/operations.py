@@ -25,7 +25,7 @@ def is_operation(entry: Mapping[str, Any]) -> bool:
     return str(entry.get("module", "")).startswith(("keras.src.ops", "keras.ops"))
 
 
-def layer_of(entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+def layer_of(entry: Mapping[str, Any]) -> tuple[dict[str, object], list[Any]]:
     """The class and arguments of our layer, and the edges of each call.
 
     Raises
@@ -46,7 +46,7 @@ def layer_of(entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
     return found | {"name": name}, calls
 
 
-def _known(kind: str, config: Mapping[str, Any], args: Sequence[Any]) -> tuple[dict[str, Any], list[Any]] | None:
+def _known(kind: str, config: Mapping[str, Any], args: Sequence[Any]) -> tuple[dict[str, object], list[object]] | None:
     """A class with its arguments, and the edges."""
     if kind == "Concatenate" and isinstance(args[0], list | tuple):
         return {"class_name": "Concatenate", "axis": config.get("axis", -1)}, [list(args[0])]
@@ -88,10 +88,10 @@ def _rescaled(kind: str, number: float, edge_is_first: bool) -> dict[str, Any] |
     return {"class_name": "Rescaling", "scale": scale, "offset": offset}
 
 
-def _activation(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def _activation(kind: str, config: Mapping[str, Any]) -> dict[str, object]:
     name = "gelu_tanh" if kind == "Gelu" and config.get("approximate") else ACTIVATIONS[kind]
     parameter = activations.ACTIVATIONS[name].parameter_name
-    told: Any = {"name": name, parameter: config[parameter]} if parameter and parameter in config else name
+    told: object = {"name": name, parameter: config[parameter]} if parameter and parameter in config else name
     return {"class_name": "Activation", "activation": told}
 
 

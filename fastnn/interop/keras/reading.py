@@ -34,7 +34,7 @@ class Translation:
         self.halves: set[str] = set()
         self.level = 0
 
-    def model(self, entry: Any) -> dict[str, Any]:
+    def model(self, entry: object) -> dict[str, Any]:
         """The entry of a model.
 
         Raises
@@ -58,7 +58,7 @@ class Translation:
             )
         return made
 
-    def _model(self, entry: Any) -> dict[str, Any]:
+    def _model(self, entry: object) -> dict[str, Any]:
         self.level += 1
         if self.level > MOST_LEVELS:
             raise ValueError(f"models in files and configurations may be inside {MOST_LEVELS} others, got more")
@@ -84,9 +84,9 @@ class Translation:
         self.level -= 1
         return {"class_name": kind, "config": config} | _shared(entry)
 
-    def _item(self, entry: Any) -> dict[str, Any]:
+    def _item(self, entry: Any) -> dict[str, object]:
         """A layer or a model in a model."""
-        kind: Any = _dict("a layer", entry).get("class_name")
+        kind: object = _dict("a layer", entry).get("class_name")
         if kind in MODELS:
             return self._model(entry)
         config = dict(_dict("config", entry.get("config")))
@@ -114,7 +114,7 @@ class Translation:
         if came not in ("float32", "float64"):
             self.halves.add(came)
 
-    def _graph(self, config: Mapping[str, Any], entries: Any) -> list[dict[str, Any]]:
+    def _graph(self, config: Mapping[str, Any], entries: Any) -> list[dict[str, object]]:
         """Layers with their calls, and those functions among them that more than masks are made of."""
         known = Nodes(entries)
         functions = {name: entry for name, entry in known.entries.items() if operations.is_operation(entry)}
@@ -136,7 +136,7 @@ class Translation:
             waiting += sorted((names_in(calls) & functions.keys()) - set(waiting))
         return made
 
-    def _called(self, entry: Any, known: Nodes) -> list[dict[str, Any]]:
+    def _called(self, entry: Any, known: Nodes) -> list[dict[str, object]]:
         """A layer with its calls; with a mask from outside, a layer before it that gives it to the edge."""
         item: Any = self._item(entry)
         name, kind = known.name(entry), item["class_name"]
@@ -155,8 +155,8 @@ class Translation:
         return [*before, item | {"name": name, "inbound_nodes": calls}]
 
     def _masked(
-        self, name: str, edges: list[Any], place: int, mask: Any, number: int
-    ) -> tuple[list[Any], dict[str, Any]]:
+        self, name: str, edges: list[Any], place: int, mask: object, number: int
+    ) -> tuple[list[object], dict[str, Any]]:
         """The edges with the one at a place through a layer that gives it the mask."""
         read: Any = edges[place] if place < len(edges) else None
         if not is_tensor(read) or not is_tensor(mask):
@@ -168,23 +168,23 @@ class Translation:
         return [*edges[:place], edge, *edges[place + 1 :]], told
 
 
-def _dict(name: str, came: Any) -> Any:
+def _dict(name: str, came: object) -> Any:
     if not isinstance(came, Mapping):
         raise TypeError(f"{name} must be an object, got {shown(came)}")
     return came
 
 
-def _shared(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _shared(entry: Mapping[str, Any]) -> dict[str, object]:
     number = entry.get("shared_object_id")
     return {} if number is None else {"shared_object_id": number}
 
 
-def _in_order(edges: list[Any], item: Mapping[str, Any]) -> list[Any]:
+def _in_order(edges: list[Any], item: Mapping[str, object]) -> list[object]:
     """What a model is called on as a list, where it is a dict by the names of its inputs."""
     if len(edges) != 1 or not isinstance(edges[0], Mapping) or is_tensor(edges[0]):
         return edges
     config: Any = item["config"]
-    came: dict[str, Any] = dict(edges[0])
+    came: dict[str, object] = dict(edges[0])
     ends = config.get("input_layers")
     names = list(ends) if isinstance(ends, Mapping) else [end[0] for end in ends or ()]
     missing = came.keys() ^ set(names)
@@ -193,11 +193,11 @@ def _in_order(edges: list[Any], item: Mapping[str, Any]) -> list[Any]:
     return [[came[name] for name in names]]
 
 
-def _flat(came: list[Any]) -> list[Any]:
+def _flat(came: list[Any]) -> list[object]:
     return list(came[0]) if len(came) == 1 and isinstance(came[0], list | tuple) else came
 
 
-def _from_zero(came: Any, inner: set[str]) -> Any:
+def _from_zero(came: object, inner: set[str]) -> Any:
     """Calls of Functional models counted from 0; at the ends of a graph Keras begins with 1, and nowhere else."""
     if isinstance(came, Mapping):
         return {name: _from_zero(value, inner) for name, value in came.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,18 @@ from fastnn._base.arguments import shown
 from fastnn.metrics.accuracy import ResolvedAccuracy
 from fastnn.schedules import Schedule
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import keras
+
+    from fastnn.models import Model
+
 AT_REST = (("axis", -1), ("ignore_class", None), ("dtype", None), ("dtype", "float32"))  # arguments of losses
 OURS = ("form",)  # arguments that Keras has not, at their defaults
 
 
-def from_compiled(stored: Any) -> dict[str, Any]:
+def from_compiled(stored: Any) -> dict[str, object]:
     """How a model of Keras' is trained, with metrics that are ours.
 
     Raises
@@ -34,7 +41,7 @@ def from_compiled(stored: Any) -> dict[str, Any]:
     return told | {name: _from_metrics(told.get(name)) for name in ("metrics", "weighted_metrics")}
 
 
-def _from_losses(came: Any) -> Any:
+def _from_losses(came: object) -> Any:
     """Losses without those of Keras' arguments that are at rest."""
     if isinstance(came, list | tuple):
         return [_from_losses(inner) for inner in came]
@@ -54,7 +61,7 @@ def _shortest(rate: float) -> float:
     return float(str(single)) if float(single) == rate else rate
 
 
-def _from_metrics(came: Any) -> Any:
+def _from_metrics(came: object) -> Any:
     if isinstance(came, dict) and "class_name" not in came:
         return {name: _from_metrics(inner) for name, inner in came.items()}
     if isinstance(came, list | tuple):
@@ -69,7 +76,7 @@ def _from_metrics(came: Any) -> Any:
     return kind(**{name: value for name, value in came["config"].items() if name != "dtype"})
 
 
-def compile_keras(keras: Any, other: Any, model: Any) -> None:
+def compile_keras(keras: ModuleType, other: keras.Model, model: Model) -> None:
     """Compile a model of Keras' as ours is; a warning where something has no counterpart."""
     if model.optimizer is None:
         return
@@ -89,13 +96,13 @@ def compile_keras(keras: Any, other: Any, model: Any) -> None:
     other.compile(**told)
 
 
-def _each(came: Any, change: Any) -> Any:
+def _each(came: object, change: Any) -> Any:
     if isinstance(came, list | tuple):
         return [_each(inner, change) for inner in came]
     return None if came is None else change(came)
 
 
-def _optimizer(keras: Any, optimizer: Any) -> Any:
+def _optimizer(keras: ModuleType, optimizer: Any) -> Any:
     kind, config = type(optimizer).__name__, optimizer.get_config()
     if getattr(optimizer, "form", "keras") != "keras" or not hasattr(keras.optimizers, kind):
         raise ValueError(f"Keras has no optimizer {optimizer!r}")
@@ -113,7 +120,7 @@ def _optimizer(keras: Any, optimizer: Any) -> Any:
     return getattr(keras.optimizers, kind)(**config)
 
 
-def _loss(keras: Any, loss: Any) -> Any:
+def _loss(keras: ModuleType, loss: Any) -> Any:
     if not hasattr(loss, "definition"):
         raise ValueError(f"the loss {loss!r} is a function of your own")
     config = loss.config()
@@ -125,7 +132,7 @@ def _loss(keras: Any, loss: Any) -> Any:
     return known[name](**config)
 
 
-def _metric(keras: Any, metric: Any) -> Any:
+def _metric(keras: ModuleType, metric: Any) -> Any:
     if isinstance(metric, ResolvedAccuracy):
         return metric.name
     config = metric.config()
@@ -136,7 +143,7 @@ def _metric(keras: Any, metric: Any) -> Any:
     return known[kind](**config)
 
 
-def _by_name(module: Any, base: type) -> dict[str, Any]:
+def _by_name(module: ModuleType, base: type) -> dict[str, Any]:
     """Classes of a module by the names that their functions have."""
     from fastnn.interop.keras.weights import snake_case
 

@@ -15,6 +15,8 @@ from fastnn.layers.base import Layer
 from fastnn.layers.recurring import Recurrent
 
 if TYPE_CHECKING:
+    import keras
+
     from fastnn.models.model import Model
 
 HEADS = ("query_dense", "key_dense", "value_dense", "output_dense")
@@ -63,7 +65,7 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _set(layer: Any, arrays: Arrays) -> None:
+def _set(layer: Layer, arrays: Arrays) -> None:
     if isinstance(layer, layers.Normalization):
         if not arrays:  # mean and variance stand in its configuration
             return
@@ -77,7 +79,7 @@ def _set(layer: Any, arrays: Arrays) -> None:
 def from_file(archive: Archive) -> Callable[[Any, str], Arrays]:
     """What gives the arrays of layers from a file."""
 
-    def given(layer: Any, path: str) -> Arrays:
+    def given(layer: Layer, path: str) -> Arrays:
         groups = [_there(archive, path, inner) for inner in _groups(layer)]
         arrays = [array for group in groups for array in archive.layer(group)]
         used = {f"{group}/vars/{i}" for group in groups for i in range(len(archive.layer(group)))}
@@ -95,7 +97,7 @@ def _there(archive: Archive, path: str, inner: str) -> str:
     return f"{path}{older}" if archive.below(f"{path}{older}") and not archive.below(f"{path}{inner}") else path + inner
 
 
-def _groups(layer: Any) -> list[str]:
+def _groups(layer: Layer) -> list[str]:
     """Where the arrays of a layer stand in its group, in the order of its weights."""
     if isinstance(layer, Recurrent):
         return ["/cell"]
@@ -108,7 +110,7 @@ def _groups(layer: Any) -> list[str]:
     return [""]
 
 
-def from_model(keras_model: Any) -> Callable[[Any, str], Arrays]:
+def from_model(keras_model: keras.Model) -> Callable[[Any, str], Arrays]:
     """What gives the arrays of layers from a model of Keras', by their names."""
     known = {}
     waiting = [(keras_model, "")]

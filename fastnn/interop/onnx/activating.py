@@ -12,7 +12,7 @@ from fastnn.interop.onnx.graph import Graph
 Write = Callable[[Graph, str, float], str]
 
 
-def _node(op: str, **attributes: Any) -> Write:
+def _node(op: str, **attributes: object) -> Write:
     return lambda g, x, p: g.add(op, [x], **attributes)
 
 

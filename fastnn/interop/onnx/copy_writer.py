@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from fastnn._ops import copy as kind
 from fastnn.interop.onnx.graph import Graph, Tensor
 from fastnn.interop.onnx.writers import writes
 from fastnn.interop.program import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @writes("copy")
@@ -48,7 +51,7 @@ def warp(g: Graph, step: Step) -> None:
     g.set(step.output, _cut(g, x, [(top, top + s.oh), (left, left + s.ow)]))
 
 
-def _image(g: Graph, x: Tensor, counts: Any, strides: Any, box: Any, start: int) -> Tensor | None:
+def _image(g: Graph, x: Tensor, counts: Any, strides: Sequence[int], box: Any, start: int) -> Tensor | None:
     """Zeros around, a part, or repeats of an image ``(h, w, c)`` or signal ``(w, c)`` whose form stays as it is."""
     if len(x.sizes) not in (2, 3):
         return None
@@ -111,7 +114,7 @@ def _with_shape(x: Tensor, name: str, shape: list[int]) -> Tensor:
     return Tensor(name, sizes, x.order)
 
 
-def _moved(g: Graph, x: Tensor, read: Any, strides: Any, start: int) -> Tensor | None:
+def _moved(g: Graph, x: Tensor, read: Any, strides: Sequence[int], start: int) -> Tensor | None:
     """A part of the input's axes in another order, repeated along those that it has not; None where that is not all."""
     total = math.prod(x.sizes)
     kept = [(s, n, axis) for axis, (n, s) in enumerate(zip(read, strides, strict=True)) if s and n > 1]
@@ -144,7 +147,7 @@ def _moved(g: Graph, x: Tensor, read: Any, strides: Any, start: int) -> Tensor |
     return _repeated(g, name, shape, read, strides)
 
 
-def _repeated(g: Graph, name: str, shape: list[int], read: Any, strides: Any) -> Tensor:
+def _repeated(g: Graph, name: str, shape: list[int], read: Any, strides: Sequence[int]) -> Tensor:
     once = [n if s else 1 for n, s in zip(read, strides, strict=True)]
     again = [1 if s else n for n, s in zip(read, strides, strict=True)]
     kept = [n for n in once if n > 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,15 @@ from fastnn.tables.pieces import CLIP, FAR, PieceFeature
 from fastnn.tables.target import Classes, Quantity
 from fastnn.tables.values import SAID
 
+if TYPE_CHECKING:
+    from fastnn.models import Model
+
 ML = "ai.onnx.ml"
 KINDS = NumberFeature | PieceFeature | CategoryFeature | CodeFeature  # of columns, that graphs have
 SPELLINGS = (str.lower, str.upper, str.capitalize)
 
 
-def encoding_of(model: Any) -> Encoding | None:
+def encoding_of(model: Model) -> Encoding | None:
     """The encoding that a model carries, None for none; ``ValueError`` for one that no graph can have."""
     if KEY not in model.metadata:
         return None
@@ -63,7 +66,7 @@ def _columns(g: Graph, features: TableFeatures) -> tuple[list[Any], list[str]]:
     return told, [_side_by_side(g, parts) for parts in (numbers, codes) if parts]
 
 
-def _info(g: Graph, name: str, dtype: Any, shape: tuple[int, ...]) -> Any:
+def _info(g: Graph, name: str, dtype: object, shape: tuple[int, ...]) -> Any:
     return g.onnx.helper.make_tensor_value_info(name, dtype, ["rows", *shape])
 
 
@@ -104,7 +107,7 @@ def _pieces(g: Graph, feature: PieceFeature) -> tuple[Any, str]:
     """The clipped number and its pieces in double, 0 for a gap; then whether it is one."""
     name = g.name(feature.name)
 
-    def double(number: Any, what: str = "number") -> str:
+    def double(number: object, what: str = "number") -> str:
         return g.constant(np.array(number, np.float64), what, np.float64)
 
     missing = g.add("IsNaN", [name])

@@ -10,9 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import numpy.typing as npt
+
+    from fastnn.interop.program import Step
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Graph:
     open_sizes : sizes that differ from batch to batch.
     """
 
-    def __init__(self, onnx: Any, dtype: Any, opset: int, open_sizes: Collection[int] = ()):
+    def __init__(self, onnx: ModuleType, dtype: Any, opset: int, open_sizes: Collection[int] = ()):
         self.onnx, self.dtype, self.opset, self.open_sizes = onnx, np.dtype(dtype), opset, set(open_sizes)
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
@@ -67,7 +74,7 @@ class Graph:
         self._states: dict[int, tuple[str, int]] = {}
         self._tensors: dict[int, list[Tensor]] = {}
         self._pieces: dict[int, list[tuple[int, Tensor]]] = {}
-        self._constants: dict[Any, str] = {}
+        self._constants: dict[object, str] = {}
         self._names: set[str] = set()
 
     def name(self, hint: str) -> str:
@@ -92,7 +99,7 @@ class Graph:
         self.nodes.append(made)
         return outputs[0] if n == 1 else outputs
 
-    def constant(self, array: Any, hint: str = "constant", dtype: Any = None) -> str:
+    def constant(self, array: object, hint: str = "constant", dtype: Any = None) -> str:
         """The name of known numbers, of the graph's dtype; equal ones are there once."""
         array = np.ascontiguousarray(array, self.dtype if dtype is None else dtype)
         key = (array.shape, array.dtype.str, array.tobytes())
@@ -101,7 +108,7 @@ class Graph:
             self.initializers.append(self.onnx.numpy_helper.from_array(array, name))
         return self._constants[key]
 
-    def whole(self, numbers: Any, hint: str = "sizes") -> str:
+    def whole(self, numbers: npt.ArrayLike, hint: str = "sizes") -> str:
         """The name of whole numbers."""
         return self.constant(np.asarray(numbers, np.int64), hint, np.int64)
 
@@ -171,7 +178,7 @@ class Graph:
             self.in_steps[value] = self.add("Transpose", [self.get(value, (steps, n))], perm=[1, 0, 2])
         return self.in_steps[value]
 
-    def state(self, step: Any, before: bool) -> str:
+    def state(self, step: Step, before: bool) -> str:
         """The name of a stateful layer's state, before a batch or after it."""
         at = int(step.record["more"][0])
         if at not in self._states:

@@ -49,7 +49,7 @@ def _check(size: int, most: int) -> None:
         raise ValueError(f"it makes {size} numbers out of few, more than {most}")
 
 
-def _by_number(function: Callable[..., Any]) -> Callable[..., Any]:
+def _by_number(function: Callable[..., Any]) -> Callable[..., object]:
     """An operation number by number, of which repeated numbers stay repeated."""
 
     def run(node: Node, given: list[Any], most: int) -> np.ndarray:
@@ -61,7 +61,7 @@ def _by_number(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _once(function: Callable[..., Any]) -> Callable[..., Any]:
+def _once(function: Callable[..., Any]) -> Callable[..., object]:
     """An operation on arrays whose first axis may repeat one row for all of the batch: that row is worked on alone."""
 
     def run(node: Node, given: list[Any], most: int) -> Any:
@@ -178,7 +178,7 @@ def _split(node: Node, given: list[Any], most: int) -> list[np.ndarray]:
     return np.split(given[0], np.cumsum(sizes)[:-1], axis)
 
 
-def split_sizes(node: Node, n: int, sizes: Any) -> list[int]:
+def split_sizes(node: Node, n: int, sizes: object) -> list[int]:
     """How many numbers each part of a Split has."""
     if sizes is not None:
         return [int(size) for size in np.asarray(sizes).reshape(-1)]
@@ -206,7 +206,7 @@ def _range(node: Node, given: list[Any], most: int) -> np.ndarray:
     return np.asarray(np.arange(float(start), float(limit), float(delta)), given[0].dtype)
 
 
-def _reduced(function: Callable[..., Any]) -> Callable[..., Any]:
+def _reduced(function: Callable[..., Any]) -> Callable[..., object]:
     def run(node: Node, given: list[Any], most: int) -> Any:
         axes = _axes(node, given)
         if axes is None and node.get("noop_with_empty_axes", 0):
@@ -269,7 +269,7 @@ BY_NUMBER: dict[str, Callable[..., Any]] = {
     "Where": np.where,
     "Identity": lambda x: x,
 }
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., object]] = {
     **{name: _by_number(function) for name, function in BY_NUMBER.items()},
     "Cast": _cast,
     "CastLike": _by_number(lambda x, like: x.astype(like.dtype)),

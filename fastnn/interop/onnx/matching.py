@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from fastnn.interop.onnx.nodes import Node, Reader
 
 
-def made(node: Node, op: str, inputs: list[str], **attributes: Any) -> Node:
+def made(node: Node, op: str, inputs: list[str], **attributes: object) -> Node:
     return Node(op, inputs, node.outputs, attributes, node.name)
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fastnn.interop.building.values import Value
 from fastnn.interop.channels_first import ChannelsFirst
 from fastnn.interop.libraries import needed
 from fastnn.interop.onnx import known as known_numbers
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Handler = Callable[["Reader", "Node"], Any]
 HANDLERS: dict[str, Handler] = {}
@@ -49,7 +52,7 @@ class Node:
     domain: str = ""
     asked: set[str] = field(default_factory=lambda: set(HARMLESS))
 
-    def get(self, name: str, usual: Any = None) -> Any:
+    def get(self, name: str, usual: object = None) -> Any:
         """An attribute."""
         self.asked.add(name)
         return self.attributes.get(name, usual)
@@ -170,7 +173,7 @@ class Reader:
             raise ValueError(f"input {i} is of known numbers, and the other way round has no counterpart")
         return found
 
-    def array(self, node: Node, i: int, usual: Any = None) -> Any:
+    def array(self, node: Node, i: int, usual: object = None) -> Any:
         """An input that has to be known numbers; what is usual where it is left out."""
         if len(node.inputs) <= i or not node.inputs[i]:
             return usual
@@ -179,7 +182,7 @@ class Reader:
             raise ValueError(f"input {i} ({node.inputs[i]!r}) depends on the model's input, and has to be known")
         return compressed(found)
 
-    def whole(self, node: Node, i: int, usual: Any = None) -> Any:
+    def whole(self, node: Node, i: int, usual: object = None) -> Any:
         """Known whole numbers as a list."""
         found = self.array(node, i)
         return usual if found is None else [int(n) for n in found.reshape(-1)]
@@ -202,7 +205,7 @@ class Reader:
             return self.build.linear(x, kernel, bias, name)
         return replace(made, made=Linear(x, kernel, bias, name))
 
-    def scaled(self, x: Value, factor: Any, offset: Any, name: str | None = None) -> Value:
+    def scaled(self, x: Value, factor: npt.ArrayLike, offset: npt.ArrayLike, name: str | None = None) -> Value:
         """``x * factor + offset`` with known numbers, in the weights of the linear layer before it if there is one."""
         factor, offset = compressed(np.asarray(factor)), compressed(np.asarray(offset))
         rows = next((i for i in range(x.rank) if x.is_apart(i)), 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,13 @@ from fastnn.interop.onnx.nodes import Node, Reader, compressed
 from fastnn.interop.onnx.patterns import with_patterns
 from fastnn.models import Model
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import onnx
+
+    from fastnn._base.types import StrPath
+
 FREE, TIMES = 1 << 22, 4  # numbers that known ones may grow to, and how many times those of the file
 WHOLE = (2, 3, 4, 5, 6, 7, 8, 9, 12, 13)  # types of whole numbers, texts and truths
 TEXT = 8
@@ -31,12 +38,12 @@ BROKEN = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeErro
 
 
 def from_onnx(
-    source: Any,
+    source: StrPath | bytes | onnx.ModelProto,
     *,
     channels_last: bool = False,
     shapes: Mapping[str, Sequence[int | None]] | None = None,
     outputs: Sequence[str] | None = None,
-    **named: Any,
+    **named: object,
 ) -> Model:
     """A model that computes what an ONNX graph does, with its weights, to be used or trained on.
 
@@ -83,7 +90,9 @@ def from_onnx(
         raise ValueError(f"{os.fspath(source)} cannot be read as a model: {in_a_line(error)}") from error
 
 
-def _read(onnx: Any, source: Any, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, Any]) -> Model:
+def _read(
+    onnx: ModuleType, source: object, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, object]
+) -> Model:
     proto = _proto(onnx, source)
     graph, opset = proto.graph, _opset(proto)
     _check_names(graph)
@@ -113,7 +122,7 @@ def _read(onnx: Any, source: Any, channels_last: bool, shapes: Any, outputs: Any
     return _model(reader, wanted, named)
 
 
-def _proto(onnx: Any, source: Any) -> Any:
+def _proto(onnx: ModuleType, source: object) -> onnx.ModelProto:
     if isinstance(source, onnx.ModelProto):
         proto = source
     elif isinstance(source, bytes | bytearray | memoryview):
@@ -135,14 +144,14 @@ def _proto(onnx: Any, source: Any) -> Any:
     return proto
 
 
-def _parsed(onnx: Any, data: bytes) -> Any:
+def _parsed(onnx: ModuleType, data: bytes) -> Any:
     try:
         return onnx.load_model_from_string(data)
     except Exception as error:
         raise ValueError(f"it is no ONNX model, or damaged ({cut(str(error))})") from None
 
 
-def _check_names(graph: Any) -> None:
+def _check_names(graph: onnx.GraphProto) -> None:
     """Raise ``ValueError`` for a name that is no text: protobuf gives bytes that are no UTF-8 as they are."""
     names = [entry.name for entry in (*graph.initializer, *graph.input, *graph.output)]
     for node in graph.node:
@@ -152,12 +161,12 @@ def _check_names(graph: Any) -> None:
         raise ValueError(f"the name {shown(odd)} in it is no text")
 
 
-def _opset(proto: Any) -> int:
+def _opset(proto: onnx.ModelProto) -> int:
     found = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
     return max(found, default=1)
 
 
-def _numbers(onnx: Any, source: Any, graph: Any) -> dict[str, np.ndarray]:
+def _numbers(onnx: ModuleType, source: object, graph: onnx.GraphProto) -> dict[str, np.ndarray]:
     folder = os.path.dirname(os.path.abspath(source)) if isinstance(source, str | os.PathLike) else ""
     found = {}
     for tensor in graph.initializer:
@@ -172,12 +181,12 @@ def _numbers(onnx: Any, source: Any, graph: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def _node(onnx: Any, node: Any) -> Node:
+def _node(onnx: ModuleType, node: onnx.NodeProto) -> Node:
     attributes = {a.name: _attribute(onnx, a) for a in node.attribute}
     return Node(node.op_type, list(node.input), list(node.output), attributes, node.name, node.domain)
 
 
-def _attribute(onnx: Any, attribute: Any) -> Any:
+def _attribute(onnx: ModuleType, attribute: onnx.AttributeProto) -> Any:
     value = onnx.helper.get_attribute_value(attribute)
     if isinstance(value, onnx.TensorProto):
         return onnx.numpy_helper.to_array(value)
@@ -200,7 +209,7 @@ def _check_order(nodes: list[Node], known: set[str]) -> None:
         known |= {*given}
 
 
-def _wanted(graph: Any, outputs: Sequence[str] | None) -> list[str]:
+def _wanted(graph: onnx.GraphProto, outputs: Sequence[str] | None) -> list[str]:
     names = [info.name for info in graph.output]
     if outputs is not None:
         missing = [name for name in outputs if name not in names]
@@ -211,7 +220,7 @@ def _wanted(graph: Any, outputs: Sequence[str] | None) -> list[str]:
     return numbers or names
 
 
-def _input(reader: Reader, info: Any, shapes: Mapping[str, Sequence[int | None]]) -> None:
+def _input(reader: Reader, info: onnx.ValueInfoProto, shapes: Mapping[str, Sequence[int | None]]) -> None:
     kind = info.type.tensor_type
     if not info.type.HasField("tensor_type") or kind.elem_type == TEXT:
         raise ValueError(f"input {info.name!r} holds texts or no array, which no model takes")

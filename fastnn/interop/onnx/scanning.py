@@ -21,7 +21,7 @@ class Body(Graph):
     def name(self, hint: str) -> str:
         return self.outer.name(hint)
 
-    def constant(self, array: Any, hint: str = "constant", dtype: Any = None) -> str:
+    def constant(self, array: object, hint: str = "constant", dtype: object = None) -> str:
         return self.outer.constant(array, hint, dtype)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,13 @@ from fastnn.interop.building.values import Value, check_repeated
 from fastnn.interop.onnx.array_readers import gathered
 from fastnn.interop.onnx.nodes import Node, Reader, reads
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def padded(node: Node, lengths: Any, size: Any, strides: Any, dilations: Any) -> list[tuple[int, int]]:
+
+def padded(
+    node: Node, lengths: Sequence[int], size: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[tuple[int, int]]:
     """Zeros before and behind each axis, from ``pads`` or ``auto_pad``."""
     how, rank = node.get("auto_pad", "NOTSET"), len(size)
     if how in ("NOTSET", ""):
@@ -28,7 +33,7 @@ def padded(node: Node, lengths: Any, size: Any, strides: Any, dilations: Any) ->
     return found
 
 
-def _told(node: Node, size: Any) -> tuple[Any, Any]:
+def _told(node: Node, size: Sequence[int]) -> tuple[Any, Any]:
     ones = [1] * len(size)
     return node.get("strides") or ones, node.get("dilations") or ones
 
@@ -54,7 +59,9 @@ def conv_transpose(r: Reader, node: Node) -> Value:
     return r.build.conv_transpose(x, kernel, bias, output_padding=more, name=node.layer, **told)
 
 
-def _cut(node: Node, lengths: Any, size: Any, strides: Any, dilations: Any, more: Any) -> list[tuple[int, int]]:
+def _cut(
+    node: Node, lengths: Sequence[int], size: Sequence[int], strides: Sequence[int], dilations: Sequence[int], more: Any
+) -> list[tuple[int, int]]:
     """What is cut off before and behind: as said, or so much that the output has its shape."""
     shape, how, rank = node.get("output_shape"), node.get("auto_pad", "NOTSET"), len(size)
     if shape is None and how in ("NOTSET", "", "VALID"):
@@ -97,7 +104,7 @@ def resize(r: Reader, node: Node) -> Value:
     return x
 
 
-def _scales(r: Reader, node: Node, x: Value, axes: Any) -> list[tuple[float, int]]:
+def _scales(r: Reader, node: Node, x: Value, axes: Sequence[int]) -> list[tuple[float, int]]:
     """Of each axis the factor, and how many numbers it then has."""
     at = 2 if r.opset >= 11 else 1
     scales = r.array(node, at) if node.op == "Resize" or len(node.inputs) > 1 else np.asarray(node.get("scales"))

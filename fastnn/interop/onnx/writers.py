@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fastnn._ops.standardize import LEAST
 from fastnn.interop.onnx.activating import activated
 from fastnn.interop.onnx.graph import Graph, Tensor
 from fastnn.interop.program import Step
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Writer = Callable[[Graph, Step], None]
 WRITERS: dict[str, Writer] = {}
@@ -62,7 +65,7 @@ def kept(g: Graph, step: Step, value: int, n: int) -> Tensor:
     return Tensor(g.get(value, sizes), sizes, tuple(range(len(sizes))))
 
 
-def along(tensor: Tensor, numbers: Any) -> np.ndarray:
+def along(tensor: Tensor, numbers: npt.ArrayLike) -> np.ndarray:
     """Numbers of our last axis in a shape that meets that axis of the tensor."""
     behind = len(tensor.order) - 1 - tensor.order.index(len(tensor.sizes) - 1)
     return np.asarray(numbers).reshape(-1, *(1,) * behind)

@@ -19,6 +19,9 @@ from fastnn.interop.onnx.writers import WRITERS
 from fastnn.interop.program import Program, program_of
 
 if TYPE_CHECKING:
+    import onnx
+
+    from fastnn.interop.program import Step
     from fastnn.models.model import Model
 
 OLDEST, IR_VERSION = 17, 8
@@ -26,14 +29,14 @@ LENGTHS = ((5040, 7560), (55440, 83160), (65520, 98280))  # of which both are tr
 
 
 def to_onnx(
-    model: Any,
+    model: Model,
     path: StrPath | None = None,
     *,
     opset: int = OLDEST,
     length: int | None = None,
     fold: bool = True,
     encoding: bool = True,
-) -> Any:
+) -> onnx.ModelProto:
     """A model's prediction as an ONNX graph, checked by ``onnx.checker``.
 
     The graph takes and gives the arrays that ``model.predict`` does, images with their channels last, of the model's
@@ -130,7 +133,7 @@ def _differing(one: Program, other: Program) -> set[int] | None:
     return None if differing & {m for m, n in pairs if m == n} else differing
 
 
-def _write(graph: Graph, step: Any) -> None:
+def _write(graph: Graph, step: Step) -> None:
     if step.op.name not in WRITERS:
         own = "NumPy code of your own" if step.op.name == "own" else f"an operation {step.op.name!r}"
         raise ValueError(f"layer {step.layer!r} is {own}, which ONNX has no counterpart for")
@@ -177,7 +180,7 @@ def _axes(graph: Graph, shape: Any) -> list[Any]:
     return ["rows", *(names.get(n, n) for n in shape)]
 
 
-def _model(graph: Graph, model: Model, inputs: list[Any], outputs: list[Any]) -> Any:
+def _model(graph: Graph, model: Model, inputs: list[Any], outputs: list[Any]) -> onnx.ModelProto:
     helper = graph.onnx.helper
     states = graph.states()
     ends = [*outputs, *states[1]]
@@ -201,11 +204,11 @@ def without_idle(nodes: list[Any], ends: set[str]) -> list[Any]:
     return kept
 
 
-def _read_by(node: Any) -> list[str]:
+def _read_by(node: onnx.NodeProto) -> list[str]:
     """Names that a node reads, those in graphs of its attributes, too."""
     inner = [a.g for a in node.attribute if a.HasField("g")]
     return [*node.input, *(name for graph in inner for other in graph.node for name in _read_by(other))]
 
 
-def _save(path: StrPath, made: Any) -> None:
+def _save(path: StrPath, made: onnx.ModelProto) -> None:
     write_atomically(path, made.SerializeToString())

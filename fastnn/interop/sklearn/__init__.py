@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Literal, overload
 
 from fastnn._base.arguments import shown
 from fastnn.interop.libraries import needed
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
-def from_sklearn(estimator: Any, *, as_estimator: bool = False, target: str = "target") -> Any:
+    from fastnn.models import Model, Sequential
+    from fastnn.sklearn import MLPClassifier, MLPRegressor
+
+
+@overload
+def from_sklearn(
+    estimator: BaseEstimator, *, as_estimator: Literal[False] = False, target: str = "target"
+) -> Sequential: ...
+@overload
+def from_sklearn(
+    estimator: BaseEstimator, *, as_estimator: Literal[True], target: str = "target"
+) -> MLPClassifier | MLPRegressor: ...
+@overload
+def from_sklearn(
+    estimator: BaseEstimator, *, as_estimator: bool, target: str = "target"
+) -> Sequential | MLPClassifier | MLPRegressor: ...
+def from_sklearn(
+    estimator: BaseEstimator, *, as_estimator: bool = False, target: str = "target"
+) -> Sequential | MLPClassifier | MLPRegressor:
     """A fitted perceptron of scikit-learn, or a pipeline that ends with one, as a model.
 
     Parameters
@@ -61,7 +81,7 @@ def from_sklearn(estimator: Any, *, as_estimator: bool = False, target: str = "t
     raise TypeError(f"from_sklearn takes a fitted MLPClassifier, MLPRegressor or Pipeline, got {shown(estimator)}")
 
 
-def to_sklearn(model_or_estimator: Any) -> Any:
+def to_sklearn(model_or_estimator: Model | BaseEstimator) -> BaseEstimator:
     """A model of dense layers, or an estimator of :mod:`fastnn.sklearn`, as a fitted perceptron of scikit-learn.
 
     Parameters

@@ -49,7 +49,7 @@ def numeric(column: Column) -> Made:
     return Made({(column.name, VALUE): 1.0}, 0.0, fills)
 
 
-def filled(column: Column, fill: Any) -> Column:
+def filled(column: Column, fill: object) -> Column:
     """A column whose gaps count as ``fill``."""
     if isinstance(column, Raw):
         return column if column.fill is not None else replace(column, fill=fill)
@@ -83,12 +83,12 @@ def one_hot(column: Raw, groups: Sequence[Sequence[Any]], other: int | None) -> 
     return made
 
 
-def missing(value: Any) -> bool:
+def missing(value: object) -> bool:
     """Whether a category stands for gaps."""
     return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
 
 
-def as_text(category: Any) -> str:
+def as_text(category: object) -> str:
     """A category as tables have it: whole numbers without a point."""
     if isinstance(category, bool | np.bool_):
         return str(bool(category))

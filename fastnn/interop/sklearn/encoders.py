@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
@@ -16,10 +16,17 @@ from fastnn.tables.encoding import Encoding
 from fastnn.tables.features import FIRST_KINDS, TableFeatures
 from fastnn.tables.target import Classes
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+    from sklearn.pipeline import Pipeline
+
+    from fastnn.models import Model
+    from fastnn.tables.features import Feature
+
 GAPS = (None, np.nan)  # as frames and arrays have them
 
 
-def pipeline_of(model: Any) -> Any:
+def pipeline_of(model: Model) -> Pipeline:
     """A fitted Pipeline: a ColumnTransformer of the encoding's columns by their places, then the perceptron."""
     encoding = Encoding.of(model)
     features, target = encoding.features, encoding.target
@@ -51,7 +58,7 @@ def _both_gaps(kernel: np.ndarray, features: TableFeatures) -> np.ndarray:
     return kernel[rows]
 
 
-def _unscale(perceptron: Any, target: Any) -> None:
+def _unscale(perceptron: BaseEstimator, target: Any) -> None:
     """Have the last layer give the values as they are."""
     if target.limits:
         raise ValueError(
@@ -62,7 +69,7 @@ def _unscale(perceptron: Any, target: Any) -> None:
     perceptron.intercepts_[-1] = perceptron.intercepts_[-1] * target.spread + target.mean
 
 
-def _step(feature: Any) -> Any:
+def _step(feature: Feature) -> Any:
     if isinstance(feature, NumberFeature):
         if feature.truth:
             raise ValueError(
@@ -90,7 +97,7 @@ def _examples(features: TableFeatures) -> np.ndarray:
     return made
 
 
-def _correct(step: Any, feature: Any) -> None:
+def _correct(step: BaseEstimator, feature: Feature) -> None:
     """Have the scaler the encoding's mean and scale; an indicator stays as it is."""
     if not isinstance(feature, NumberFeature):
         return

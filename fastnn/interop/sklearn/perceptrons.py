@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn import neural_network
@@ -14,6 +14,12 @@ import fastnn.sklearn
 from fastnn.layers import Dense
 from fastnn.sklearn import networks
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from fastnn.models import Model
+    from fastnn.sklearn import MLPClassifier, MLPRegressor
+
 HIDDEN = {"linear": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
 OUTPUT = {"linear": "identity", "sigmoid": "logistic", "softmax": "softmax"}
 RECORDS = (
@@ -22,16 +28,16 @@ RECORDS = (
 )
 
 
-def is_perceptron(estimator: Any) -> bool:
+def is_perceptron(estimator: object) -> bool:
     """Whether an estimator is one of scikit-learn's."""
     return isinstance(estimator, neural_network.MLPClassifier | neural_network.MLPRegressor)
 
 
-def as_ours(estimator: Any) -> Any:
+def as_ours(estimator: BaseEstimator) -> MLPClassifier | MLPRegressor:
     """A fitted estimator of scikit-learn as one of :mod:`fastnn.sklearn`."""
     _check_fitted(estimator)
     kind = getattr(fastnn.sklearn, _kind(estimator))
-    made = kind(**estimator.get_params(deep=False))
+    made: MLPClassifier | MLPRegressor = kind(**estimator.get_params(deep=False))
     _take_records(estimator, made)
     dtype = estimator.coefs_[0].dtype
     made._ready(np.zeros((1, estimator.n_features_in_), dtype), True, False, np.random.RandomState(0))
@@ -40,7 +46,7 @@ def as_ours(estimator: Any) -> Any:
     return made
 
 
-def as_theirs(estimator: Any) -> Any:
+def as_theirs(estimator: BaseEstimator) -> BaseEstimator:
     """A fitted estimator of :mod:`fastnn.sklearn` as one of scikit-learn."""
     _check_fitted(estimator)
     kind = getattr(neural_network, _kind(estimator))
@@ -57,7 +63,7 @@ def as_theirs(estimator: Any) -> Any:
     return made
 
 
-def of_model(model: Any, classes: Any = None) -> Any:
+def of_model(model: Model, classes: object = None) -> BaseEstimator:
     """A model of dense layers as a perceptron; ``classes`` are those of a classifier, 0, 1, ... without."""
     kernels, biases, activations = _dense_layers(model)
     hidden, last = set(activations[:-1]), activations[-1]
@@ -84,7 +90,7 @@ def of_model(model: Any, classes: Any = None) -> Any:
     return made
 
 
-def _give_classes(made: Any, last: str, n_out: int, classes: Any) -> None:
+def _give_classes(made: Any, last: str, n_out: int, classes: object) -> None:
     several = last == "sigmoid" and n_out > 1
     count = n_out if n_out > 1 else 2
     known = np.arange(count) if classes is None else np.asarray(classes)
@@ -95,7 +101,7 @@ def _give_classes(made: Any, last: str, n_out: int, classes: Any) -> None:
         raise ValueError("scikit-learn keeps classes in their order, and the model's are in another one")
 
 
-def _dense_layers(model: Any) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
+def _dense_layers(model: Model) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
     """Kernels, biases and activations; whatever is idle in prediction is passed over."""
     from fastnn._plan.passes import drop_idle, join_activations, operations_of
 
@@ -123,17 +129,17 @@ def _dense_layers(model: Any) -> tuple[list[np.ndarray], list[np.ndarray], list[
     return kernels, biases, activations
 
 
-def _take_records(source: Any, target: Any) -> None:
+def _take_records(source: BaseEstimator, target: BaseEstimator) -> None:
     for name in RECORDS:
         if hasattr(source, name):
             setattr(target, name, copy.copy(getattr(source, name)))
 
 
-def _kind(estimator: Any) -> str:
+def _kind(estimator: BaseEstimator) -> str:
     return "MLPClassifier" if hasattr(estimator, "classes_") else "MLPRegressor"
 
 
-def _check_fitted(estimator: Any) -> None:
+def _check_fitted(estimator: BaseEstimator) -> None:
     try:
         check_is_fitted(estimator)
     except Exception as error:

@@ -6,7 +6,7 @@ What the pipeline makes of columns is linear in that, so its linear map goes int
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,14 @@ from fastnn.tables.encoding import Encoding
 from fastnn.tables.features import FIRST_KINDS, Feature, TableFeatures
 from fastnn.tables.target import Classes, Quantity, Target
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+    from sklearn.pipeline import Pipeline
 
-def model_of(pipeline: Any, target: str) -> Any:
+    from fastnn.models import Sequential
+
+
+def model_of(pipeline: Pipeline, target: str) -> Sequential:
     """The model of a fitted pipeline; its metadata carry the encoding."""
     last = pipeline.steps[-1][1]
     if not perceptrons.is_perceptron(last):
@@ -41,7 +47,7 @@ def model_of(pipeline: Any, target: str) -> Any:
     return model
 
 
-def _names_in(pipeline: Any) -> list[str]:
+def _names_in(pipeline: Pipeline) -> list[str]:
     first = pipeline.steps[0][1]
     for known in (pipeline, first):
         names = getattr(known, "feature_names_in_", None)
@@ -104,7 +110,7 @@ def _map(made: list[Made], features: TableFeatures) -> tuple[np.ndarray, np.ndar
     return matrix, constant
 
 
-def _with_map(model: Any, matrix: np.ndarray, constant: np.ndarray) -> Any:
+def _with_map(model: Any, matrix: np.ndarray, constant: np.ndarray) -> Sequential:
     """The model that reads encoded rows: its first layer has the map in its weights."""
     kernel, bias, *rest = (w.astype(np.float64) for w in model.get_weights())
     layers = [type(layer).from_config(layer.get_config() | {"name": None}) for layer in model.layers]
@@ -115,7 +121,7 @@ def _with_map(model: Any, matrix: np.ndarray, constant: np.ndarray) -> Any:
     return made
 
 
-def _target(estimator: Any, name: str) -> Target:
+def _target(estimator: BaseEstimator, name: str) -> Target:
     if not hasattr(estimator, "classes_"):
         if estimator.n_outputs_ > 1:
             raise ValueError(f"a model with an encoding predicts one number, and this regressor {estimator.n_outputs_}")

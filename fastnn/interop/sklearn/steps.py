@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn.interop.sklearn.columns import Column, Made, Raw, filled, gap, numeric, one_hot
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
-def after(step: Any, columns: list[Column]) -> list[Column]:
+
+def after(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     """The columns behind a fitted step.
 
     Raises
@@ -28,7 +31,7 @@ def after(step: Any, columns: list[Column]) -> list[Column]:
     return STEPS[kind](step, columns)
 
 
-def _pipeline(step: Any, columns: list[Column]) -> list[Column]:
+def _pipeline(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     for _, inner in step.steps:
         columns = after(inner, columns)
     return columns
@@ -42,32 +45,32 @@ def _each(columns: list[Column], factors: Any, offsets: Any) -> list[Column]:
     return [numeric(column).scaled(float(factor), float(offset)) for column, factor, offset in triples]
 
 
-def _standard(step: Any, columns: list[Column]) -> list[Column]:
+def _standard(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     factors = None if step.scale_ is None or not step.with_std else 1 / step.scale_
     means = None if step.mean_ is None or not step.with_mean else step.mean_
     return _each(columns, factors, None if means is None else -means * (1 if factors is None else factors))
 
 
-def _min_max(step: Any, columns: list[Column]) -> list[Column]:
+def _min_max(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     if step.clip:
         raise ValueError("MinMaxScaler(clip=True) bends numbers, which has no counterpart here")
     return _each(columns, step.scale_, step.min_)
 
 
-def _max_abs(step: Any, columns: list[Column]) -> list[Column]:
+def _max_abs(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     if getattr(step, "clip", False):
         raise ValueError("MaxAbsScaler(clip=True) bends numbers, which has no counterpart here")
     return _each(columns, 1 / step.scale_, None)
 
 
-def _robust(step: Any, columns: list[Column]) -> list[Column]:
+def _robust(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     factors = None if step.scale_ is None else 1 / step.scale_
     return _each(
         columns, factors, None if step.center_ is None else -step.center_ * (1 if factors is None else factors)
     )
 
 
-def _imputer(step: Any, columns: list[Column]) -> list[Column]:
+def _imputer(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     if not (step.missing_values is None or step.missing_values != step.missing_values):
         raise ValueError(
             f"SimpleImputer(missing_values={step.missing_values!r}) has no counterpart; gaps are NaN or None"
@@ -81,11 +84,11 @@ def _imputer(step: Any, columns: list[Column]) -> list[Column]:
     return [*made, *there]
 
 
-def _is_nan(value: Any) -> bool:
+def _is_nan(value: object) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
-def _encoder(step: Any, columns: list[Column]) -> list[Column]:
+def _encoder(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     made: list[Column] = []
     for i, column in enumerate(columns):
         if not isinstance(column, Raw):
@@ -94,7 +97,7 @@ def _encoder(step: Any, columns: list[Column]) -> list[Column]:
     return made
 
 
-def _one_hot(step: Any, i: int, column: Raw) -> list[Made]:
+def _one_hot(step: BaseEstimator, i: int, column: Raw) -> list[Made]:
     categories = list(step.categories_[i])
     rare = step.infrequent_categories_ if hasattr(step, "infrequent_categories_") else None
     rare = [] if rare is None or rare[i] is None else list(rare[i])
@@ -111,11 +114,11 @@ def _one_hot(step: Any, i: int, column: Raw) -> list[Made]:
     return made[:at] + made[at + 1 :]
 
 
-def _same(first: Any, second: Any) -> bool:
+def _same(first: object, second: object) -> bool:
     return first == second or (_is_nan(first) and _is_nan(second))
 
 
-def _transformer(step: Any, columns: list[Column]) -> list[Column]:
+def _transformer(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     made: list[Column] = []
     names = list(getattr(step, "feature_names_in_", range(len(columns))))
     for _, inner, chosen in step.transformers_:
@@ -126,7 +129,7 @@ def _transformer(step: Any, columns: list[Column]) -> list[Column]:
     return made
 
 
-def _places(chosen: Any, names: Sequence[Any]) -> list[int]:
+def _places(chosen: Any, names: Sequence[object]) -> list[int]:
     """Places of the columns that a transformer is given: by place, name, mask or slice."""
     if callable(chosen):
         raise ValueError("columns that a function chooses are known after fit; fit the pipeline")
@@ -142,7 +145,7 @@ def _places(chosen: Any, names: Sequence[Any]) -> list[int]:
     return [names.index(one) if isinstance(one, str) else int(one) % len(names) for one in found]
 
 
-def _function(step: Any, columns: list[Column]) -> list[Column]:
+def _function(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     if step.func is not None:
         raise ValueError(f"FunctionTransformer runs {step.func!r}, which has no counterpart here")
     return columns

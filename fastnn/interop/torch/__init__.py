@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn.interop.libraries import needed
 from fastnn.interop.torch.weights import load_torch_weights as load_torch_weights
 from fastnn.interop.torch.weights import save_torch_weights as save_torch_weights
 
+if TYPE_CHECKING:
+    from torch import nn
 
-def to_torch(model: Any) -> Any:
+    from fastnn.models import Model
+
+
+def to_torch(model: Model) -> nn.Module:
     """A model as a ``torch.nn.Module`` that takes the same arrays as ``predict``, as tensors, channels last.
 
     Parameters
@@ -49,7 +54,7 @@ def to_torch(model: Any) -> Any:
     return Network(model)
 
 
-def from_torch(module: Any, inputs: Any, *, channels_last: bool = False, batch_axis: int = 0) -> Any:
+def from_torch(module: nn.Module, inputs: object, *, channels_last: bool = False, batch_axis: int = 0) -> Model:
     """A module of PyTorch as a :class:`fastnn.Model` with its weights.
 
     Its forward method is followed by ``torch.fx``: ``nn.Sequential``, and any class of your own whose forward always

@@ -135,7 +135,7 @@ def known_length(model: Model) -> Layout:
     return layout.of_sizes([int(np.prod(shape)) for shape in layout.input_shapes])
 
 
-def chart_of(model: Any) -> tuple[Chart, dict[int, str]]:
+def chart_of(model: Model) -> tuple[Chart, dict[int, str]]:
     """The modules of a built model, and the paths of its layers.
 
     Raises

@@ -221,7 +221,7 @@ class Gather(nn.Module):
 
     places: Tensor
 
-    def __init__(self, places: Any):
+    def __init__(self, places: object):
         super().__init__()
         self.register_buffer("places", torch.as_tensor(places), persistent=False)
 

@@ -28,7 +28,7 @@ class Call(NamedTuple):
     activation: str
     reads: tuple[tuple[int, Shape | None], ...]
     more: tuple[Any, ...]
-    named: tuple[tuple[str, Any], ...]
+    named: tuple[tuple[str, object], ...]
     writes: int
 
 
@@ -59,7 +59,7 @@ class Network(nn.Module):
         self.load_state_dict({**missing, **{name: torch.from_numpy(array) for name, array in arrays.items()}})
         self.eval()
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: object) -> Any:
         values: dict[int, Tensor] = dict(enumerate(self._given(inputs)))
         course = self._course(tuple(tuple(values[i].shape[1:]) for i in range(len(values))))
         for call in course.calls:
@@ -84,7 +84,7 @@ class Network(nn.Module):
                 module.kept = None
 
     def _given(self, inputs: tuple[Any, ...]) -> list[Tensor]:
-        came: Any = inputs[0] if len(inputs) == 1 else list(inputs)
+        came: object = inputs[0] if len(inputs) == 1 else list(inputs)
         dtype = next((parameter.dtype for parameter in self.parameters()), self._dtype)
         given = self._ends[0].split("inputs", came)
         return [(torch.from_numpy(x) if isinstance(x, np.ndarray) else x).to(dtype) for x in given]

@@ -50,7 +50,7 @@ class Part:
     reads: tuple[Shape, ...]
     gives: Shape
     arguments: dict[str, Any] = field(default_factory=dict)
-    more: tuple[Any, ...] = ()
+    more: tuple[object, ...] = ()
     sources: dict[str, Source] = field(default_factory=dict)
     activation: Activation = linear
 

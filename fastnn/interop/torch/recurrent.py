@@ -5,7 +5,7 @@ Parameters have PyTorch's names and layouts in both cases; a GRU that resets bef
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from fastnn.activations import ActivationCode
 from fastnn.activations.records import ACTIVATIONS, Activation
 from fastnn.interop.torch.activations import activation_module
 from fastnn.interop.torch.functions import cells
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BY_CODE = {int(record.code): record for record in ACTIVATIONS.values()}
 Flags = tuple[tuple[str, bool], ...]
@@ -57,14 +60,14 @@ class Recurrent(nn.Module):
         y = y if flags["sequences"] else y[:, -1]
         return cells([y, *last]) if flags["states"] else y
 
-    def _whole(self, x: Tensor, states: Any) -> tuple[Tensor, Any]:
+    def _whole(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, Any]:
         """All steps by PyTorch itself."""
         came = [state.unsqueeze(0) for state in states]
         begin = None if not came else tuple(came) if self.n_states > 1 else came[0]
         y, last = self.by_torch(x, begin)
         return y, [state.squeeze(0) for state in (last if self.n_states > 1 else (last,))]
 
-    def _walk(self, x: Tensor, states: Any, mask: Tensor | None, zeros: bool) -> tuple[Tensor, Any]:
+    def _walk(self, x: Tensor, states: Sequence[Tensor], mask: Tensor | None, zeros: bool) -> tuple[Tensor, Any]:
         """Step by step; masked steps leave the states and repeat the output, or give zeros."""
         states = list(states) or [x.new_zeros(len(x), self.hidden_size) for _ in range(self.n_states)]
         factors = F.dropout(torch.ones_like(states[0]), self.rate, self.training)
@@ -81,7 +84,7 @@ class Recurrent(nn.Module):
             made.append(y)
         return torch.stack(made, dim=1), states
 
-    def by_torch(self, x: Tensor, begin: Any) -> Any:
+    def by_torch(self, x: Tensor, begin: Tensor | tuple[Tensor, ...] | None) -> tuple[Tensor, Any]:
         """What the kind of ``torch.nn`` gives."""
         raise NotImplementedError
 
@@ -89,7 +92,7 @@ class Recurrent(nn.Module):
         """The state's part of all gates."""
         return F.linear(read, self.weight_hh_l0, getattr(self, "bias_hh_l0", None))
 
-    def step(self, z: Tensor, read: Tensor, states: Any) -> Any:
+    def step(self, z: Tensor, read: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         """The states behind a step, from the input's part of the gates and what is read of the state."""
         raise NotImplementedError
 
@@ -97,14 +100,14 @@ class Recurrent(nn.Module):
 class RNN(Recurrent, nn.RNN):
     """``h' = tanh(W x + b + U h + b')``, or with another activation."""
 
-    def __init__(self, activation: Activation, gate: Any, dropout: float, **told: Any):
+    def __init__(self, activation: Activation, gate: tuple[int, float], dropout: float, **told: object):
         nn.RNN.__init__(self, batch_first=True, **told)
         self.have(activation, (ActivationCode.SIGMOID, 0.0), dropout)
 
-    def by_torch(self, x: Tensor, begin: Any) -> Any:
+    def by_torch(self, x: Tensor, begin: Tensor | tuple[Tensor, ...] | None) -> Any:
         return nn.RNN.forward(self, x, begin)
 
-    def step(self, z: Tensor, read: Tensor, states: Any) -> Any:
+    def step(self, z: Tensor, read: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         return [self.squash(z + self.of_state(read))]
 
 
@@ -113,14 +116,14 @@ class LSTM(Recurrent, nn.LSTM):
 
     n_states = 2
 
-    def __init__(self, activation: Activation, gate: Any, dropout: float, **told: Any):
+    def __init__(self, activation: Activation, gate: tuple[int, float], dropout: float, **told: object):
         nn.LSTM.__init__(self, batch_first=True, **told)
         self.have(activation, gate, dropout)
 
-    def by_torch(self, x: Tensor, begin: Any) -> Any:
+    def by_torch(self, x: Tensor, begin: Tensor | tuple[Tensor, ...] | None) -> Any:
         return nn.LSTM.forward(self, x, begin)
 
-    def step(self, z: Tensor, read: Tensor, states: Any) -> Any:
+    def step(self, z: Tensor, read: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         i, f, g, o = (z + self.of_state(read)).chunk(4, dim=-1)
         c = self.gate(f) * states[1] + self.gate(i) * self.squash(g)
         return [self.gate(o) * self.squash(c), c]
@@ -129,7 +132,9 @@ class LSTM(Recurrent, nn.LSTM):
 class GRU(Recurrent, nn.GRU):
     """Gates in the order r, z, n; with ``reset_after=False`` the state is reset before its product."""
 
-    def __init__(self, activation: Activation, gate: Any, dropout: float, reset_after: bool, **told: Any):
+    def __init__(
+        self, activation: Activation, gate: tuple[int, float], dropout: float, reset_after: bool, **told: object
+    ):
         nn.GRU.__init__(self, batch_first=True, **told)
         self.have(activation, gate, dropout)
         self.reset_after = reset_after
@@ -140,10 +145,10 @@ class GRU(Recurrent, nn.GRU):
                 self._flat_weights_names, self._flat_weights = kept, [getattr(self, name) for name in kept]
                 del self.bias_hh_l0
 
-    def by_torch(self, x: Tensor, begin: Any) -> Any:
+    def by_torch(self, x: Tensor, begin: Tensor | tuple[Tensor, ...] | None) -> Any:
         return nn.GRU.forward(self, x, begin)
 
-    def step(self, z: Tensor, read: Tensor, states: Any) -> Any:
+    def step(self, z: Tensor, read: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         r, u, n = z.chunk(3, dim=-1)
         if self.reset_after:
             r_h, u_h, n_h = self.of_state(read).chunk(3, dim=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from fastnn._base.writing import write_atomically
 from fastnn.interop.torch.chart import arrays_of, chart_of, weights_of
 from fastnn.models.files import in_order, opened
 
+if TYPE_CHECKING:
+    from fastnn.models import Model
+
 COUNTER = "num_batches_tracked"  # of PyTorch's batch normalisation
 KNOWN = DTYPES | {
     "F16": np.dtype("<f2"),
@@ -21,7 +24,7 @@ KNOWN = DTYPES | {
 }
 
 
-def save_torch_weights(model: Any, path: StrPath) -> None:
+def save_torch_weights(model: Model, path: StrPath) -> None:
     """Write a model's weights to a safetensors file under the names of ``to_torch(model).state_dict()``.
 
     ``to_torch(model).load_state_dict(safetensors.torch.load_file(path))`` takes them, and so does any module with the
@@ -53,7 +56,7 @@ def save_torch_weights(model: Any, path: StrPath) -> None:
     write_atomically(name, in_order(arrays, {"format": "pt"}))
 
 
-def load_torch_weights(model: Any, path: StrPath) -> None:
+def load_torch_weights(model: Model, path: StrPath) -> None:
     """Set a model's weights from a safetensors file with PyTorch's names and layouts; all change or none.
 
     Parameters

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.reprs import cut
 from fastnn.tables.target import Classes
 
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import Imbalance
+
 RARE = 0.1  # of the rows, below which a class is rare
 OF_MANY = 0.5  # times what it would have if all had alike, where that is less
 MOST_NAMED = 5
 
 
-def imbalance(target: Classes, y: np.ndarray, weights: np.ndarray | None) -> dict[str, Any]:
+def imbalance(target: Classes, y: np.ndarray, weights: np.ndarray | None) -> Imbalance:
     """``counts`` and ``shares`` ``(n_classes,)`` of the rows ``y``, the names of the ``rare`` classes, and a ``note``.
 
     The note is empty where no class is rare; ``weights`` ``(n_classes,)`` is how much rows of each class counted.

@@ -80,13 +80,15 @@ def constant_scores(target: Target, y: np.ndarray) -> dict[str, float]:
     return score_probabilities(y, np.broadcast_to(shares, (len(y), len(counts))))
 
 
-def trained_scores(kind: str, target: Target, names: list[str], splits: list[Split], y: np.ndarray, seed: int) -> Any:
+def trained_scores(
+    kind: str, target: Target, names: list[str], splits: list[Split], y: np.ndarray, seed: int
+) -> dict[str, float] | None:
     """Scores of a plain model, trained anew for each split, on all rows that these leave out; None without it.
 
     ``y`` ``(n,)`` are encoded targets of the rows scored, ``names`` the columns to learn from.
     """
     train = TRAINED[kind]
-    found: dict[int, Any] = {}
+    found: dict[int, np.ndarray] = {}
     for training, table, rows in splits:
         said = train(target, names, sampled(training, seed), table, seed)
         if said is None:
@@ -151,7 +153,7 @@ def boosting(target: Target, names: list[str], training: Part, table: Table, see
             )
             return found
         alone = (np.unique(y, return_counts=True)[1] < 2).any()  # and so none of it can be held out
-        stopping: Any = False if alone else "auto"
+        stopping: bool | str = False if alone else "auto"
         classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=stopping).fit(x, y)
         probabilities = np.zeros((len(unseen), len(target.labels)))
         probabilities[:, classifier.classes_] = classifier.predict_proba(unseen)
@@ -177,7 +179,7 @@ class Codes:
         columns = [self._column(name, table.columns[name]) for name in self.names]
         return np.column_stack(columns) if columns else np.zeros((len(table), 1))
 
-    def _column(self, name: str, column: Any) -> np.ndarray:
+    def _column(self, name: str, column: Column) -> np.ndarray:
         if isinstance(column, Numbers):
             return np.full(len(column), np.nan) if name in self.known else column.values
         known = self.known.get(name, {})

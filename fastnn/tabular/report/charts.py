@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.reprs import printable
 from fastnn.tabular.report.svg import N_COLOURS, Chart, colour, in_ticks
 from fastnn.tabular.report.words import in_figures, in_percent
+
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import CalibrationCurve, Dependence, PrecisionRecallCurve, Residuals, RocCurve
 
 MOST_DOTS = 1500
 HISTOGRAM = 30  # bars
@@ -17,12 +20,12 @@ NAME = 18  # characters of a name beside an axis
 UNIT = (0.0, 1.0)
 
 
-def shown(label: Any) -> str:
+def shown(label: object) -> str:
     """A class or a value beside a line."""
     return "(gap)" if label is None else printable(str(label), NAME)
 
 
-def roc_chart(curves: dict[str, Any]) -> str:
+def roc_chart(curves: dict[str, RocCurve]) -> str:
     """ROC curves."""
     chart = Chart(UNIT, UNIT, "false positive rate", "true positive rate")
     chart.line((0, 1), (0, 1), "chance")
@@ -31,7 +34,7 @@ def roc_chart(curves: dict[str, Any]) -> str:
     return chart.svg("ROC curve")
 
 
-def precision_recall_chart(curves: dict[str, Any]) -> str:
+def precision_recall_chart(curves: dict[str, PrecisionRecallCurve]) -> str:
     """Curves of precision and recall."""
     chart = Chart(UNIT, UNIT, "recall", "precision")
     if len(curves) == 1:
@@ -43,7 +46,7 @@ def precision_recall_chart(curves: dict[str, Any]) -> str:
     return chart.svg("Precision and recall")
 
 
-def calibration_chart(curves: dict[str, Any]) -> str:
+def calibration_chart(curves: dict[str, CalibrationCurve]) -> str:
     """How often what was said with some probability came true."""
     chart = Chart(UNIT, UNIT, "predicted probability", "share that came true")
     chart.line((0, 1), (0, 1), "chance")
@@ -59,7 +62,7 @@ def calibration_chart(curves: dict[str, Any]) -> str:
     return chart.svg("Calibration")
 
 
-def actual_chart(found: dict[str, Any], unit: str) -> str:
+def actual_chart(found: Residuals, unit: str) -> str:
     """Actual values over predictions."""
     actual, predicted = found["actual"], found["predicted"]
     ends = (min(actual.min(), predicted.min()), max(actual.max(), predicted.max()))
@@ -71,7 +74,7 @@ def actual_chart(found: dict[str, Any], unit: str) -> str:
     return chart.svg("Predicted and actual values")
 
 
-def residual_chart(found: dict[str, Any]) -> str:
+def residual_chart(found: Residuals) -> str:
     """How often predictions are off by how much; the outermost bars hold what is farther away."""
     residual = found["residual"]
     low, high = np.quantile(residual, (0.005, 0.995))
@@ -84,7 +87,7 @@ def residual_chart(found: dict[str, Any]) -> str:
     return chart.svg("Residuals")
 
 
-def dependence_chart(name: str, found: dict[str, Any], target: str, labels: list[str]) -> str:
+def dependence_chart(name: str, found: Dependence, target: str, labels: list[str]) -> str:
     """What the model says over the values of one column."""
     numeric, n_lines = not isinstance(found["grid"], list), found["mean"].shape[1]
     said = f"P({shown(labels[0])})" if len(labels) == 1 else "probability" if labels else printable(target, 2 * NAME)

@@ -6,11 +6,14 @@ be; a row is flagged where its score is at least the threshold. Figures agree wi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn.tables.scores import roc_auc
+
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import CalibrationCurve, PrecisionRecallCurve, RocCurve, ThresholdTable
 
 BINS = 10
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -24,7 +27,7 @@ def flagged_counts(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray
     return ranked[last], last + 1, np.cumsum(positive[order])[last]
 
 
-def roc_curve(positive: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+def roc_curve(positive: np.ndarray, scores: np.ndarray) -> RocCurve:
     """The receiver operating characteristic: ``fpr``, ``tpr``, ``thresholds`` (from infinity), each ``(k,)``, ``auc``.
 
     Points on a straight line between their neighbours are left out. Without rows of both kinds rates are NaN.
@@ -51,7 +54,7 @@ def roc_curve(positive: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
     }
 
 
-def precision_recall_curve(positive: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+def precision_recall_curve(positive: np.ndarray, scores: np.ndarray) -> PrecisionRecallCurve:
     """``precision``, ``recall``, ``thresholds``, each ``(k,)`` by falling threshold, and ``average_precision``.
 
     The latter is the sum of each precision times the recall that its threshold adds; NaN without a positive row.
@@ -62,7 +65,7 @@ def precision_recall_curve(positive: np.ndarray, scores: np.ndarray) -> dict[str
     return {"precision": precision, "recall": recall, "thresholds": thresholds, "average_precision": average}
 
 
-def calibration_curve(positive: np.ndarray, scores: np.ndarray, n_bins: int = BINS) -> dict[str, Any]:
+def calibration_curve(positive: np.ndarray, scores: np.ndarray, n_bins: int = BINS) -> CalibrationCurve:
     """How often what was said with some probability came true, in bins of about equally many rows.
 
     ``predicted`` and ``observed``, the mean probability and the share of positive rows, and ``rows``, each ``(bins,)``
@@ -92,7 +95,7 @@ def binned(values: np.ndarray, predicted: np.ndarray, n_bins: int = BINS) -> tup
     return means, targets, rows[there]
 
 
-def threshold_table(positive: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+def threshold_table(positive: np.ndarray, scores: np.ndarray) -> ThresholdTable:
     """What flagging rows from each threshold on brings: ``threshold``, ``precision``, ``recall``, ``f1``, ``flagged``.
 
     Each is ``(k,)``, ``flagged`` the share of the rows; :data:`THRESHOLDS` and ``best``, the one of the highest F1,

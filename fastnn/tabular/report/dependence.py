@@ -7,7 +7,7 @@ set into the encoded rows, the column's places alone; rows by values are predict
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from fastnn.tables.target import Classes
 from fastnn.tables.texts import TextFeatures
 from fastnn.tabular.report.rows import Scored, arrays, as_encoded, said
 
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import Dependence
+
 GRID = 24  # values of a column of numbers
 MOST_VALUES = 12  # of text, the most frequent
 MOST_ROWS = 500
@@ -24,7 +27,7 @@ INDIVIDUAL = 40  # rows whose own curves are kept
 BLOCK = 4_000_000  # numbers of encoded rows that are predicted in one call
 
 
-def partial_dependence(scored: Scored, names: Sequence[str], seed: int = 0) -> dict[str, dict[str, Any]]:
+def partial_dependence(scored: Scored, names: Sequence[str], seed: int = 0) -> dict[str, Dependence]:
     """The curves of some columns by name; columns of free text, and those without a value, have none.
 
     Each is a dict of ``grid``, float64 ``(k,)`` or a list of texts, of which None is a gap; ``mean`` ``(k, n_out)``
@@ -34,7 +37,7 @@ def partial_dependence(scored: Scored, names: Sequence[str], seed: int = 0) -> d
     part = scored.sample(MOST_ROWS, seed)
     features = scored.encoding.features
     free = {text.name for text in features.texts} if isinstance(features, TextFeatures) else set()
-    found = {}
+    found: dict[str, Dependence] = {}
     for name in names:
         values = None if name in free else _grid(scored.table.columns[name])
         if values is not None:

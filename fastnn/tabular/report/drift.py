@@ -11,7 +11,7 @@ about chi-squared. So a shift is told only where it is also beyond what one tabl
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from fastnn.tables.table import Column, Numbers, Table, Text
 from fastnn.tables.target import Classes, Target
 from fastnn.tables.texts import TextFeatures
 
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import ColumnDrift, Drift
+
 MODERATE, LARGE = 0.1, 0.25
 BINS = 10  # of numbers
 MOST_CATEGORIES = 20  # with a bin of their own
@@ -36,7 +39,7 @@ KOLMOGOROV = 1.63  # the asymptotic distribution's value for one in a hundred
 FEW_NEW = 10  # new categories that are named
 
 
-def drift(summary: Summary, table: Table, target: Target, output: np.ndarray) -> dict[str, Any]:
+def drift(summary: Summary, table: Table, target: Target, output: np.ndarray) -> Drift:
     """A table against the summary of the training table, the largest shifts first.
 
     Returns
@@ -98,9 +101,9 @@ def spoken(target: Target, output: np.ndarray) -> Column:
     return Text(probabilities.argmax(axis=1).astype(np.int32), tuple(target.labels))
 
 
-def column_drift(summary: ColumnSummary, column: Column) -> dict[str, Any]:
+def column_drift(summary: ColumnSummary, column: Column) -> ColumnDrift:
     """One column against its summary."""
-    found = _numbers(summary, column) if isinstance(summary, NumberSummary) else _categories(summary, column)
+    found: Any = _numbers(summary, column) if isinstance(summary, NumberSummary) else _categories(summary, column)
     old, new = found.pop("bins")
     found["psi"], found["chance"] = stability_index(old, new)
     gaps = np.isnan(summary.values(column)) if isinstance(summary, NumberSummary) else column.gaps
@@ -108,7 +111,8 @@ def column_drift(summary: ColumnSummary, column: Column) -> dict[str, Any]:
     sizes = [(MODERATE, "moderate"), (LARGE, "large")]
     beyond = [word for least, word in sizes if found["psi"] >= max(least, found["chance"])]
     found["shift"] = beyond[-1] if beyond else "none"
-    return found
+    made: ColumnDrift = found
+    return made
 
 
 def stability_index(old: np.ndarray, new: np.ndarray) -> tuple[float, float]:

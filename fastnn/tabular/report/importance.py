@@ -9,7 +9,7 @@ Design: by the loss (log loss, squared error), which every change of a predictio
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from fastnn.tables.scores import LEAST, roc_auc
 from fastnn.tables.target import Classes
 from fastnn.tabular.report.rows import Scored, arrays, as_encoded, said
 from fastnn.tabular.report.scoring import mean_auc
+
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import Importance
 
 REPEATS = 5
 MOST_ROWS = 5000  # that are shuffled
@@ -26,7 +29,7 @@ BLOCK = 4_000_000  # numbers of encoded rows that are predicted in one call
 FEW_CLASSES = 10  # up to which the score is the mean AUC of the classes; of more it is the accuracy
 
 
-def permutation_importance(scored: Scored, seed: int = 0, repeats: int | None = None) -> dict[str, Any]:
+def permutation_importance(scored: Scored, seed: int = 0, repeats: int | None = None) -> Importance:
     """What each column is worth, the most important first.
 
     Returns
@@ -62,7 +65,7 @@ def _size(n: int, n_columns: int, width: int, repeats: int | None) -> tuple[int,
     return min(n, MOST_ROWS, max(FEWEST_ROWS, shuffled // chosen)), chosen
 
 
-def _changes(part: Scored, names: list[str], repeats: int, measure: Measure, random: Any) -> np.ndarray:
+def _changes(part: Scored, names: list[str], repeats: int, measure: Measure, random: np.random.Generator) -> np.ndarray:
     """Loss and score ``(columns, repeats, 2)`` with each column shuffled."""
     x, n = arrays(part.x), len(part.y)
     at_once = max(1, BLOCK // max(1, n * sum(array.shape[1] for array in x)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,13 @@ from fastnn.tables.summary import Summary
 from fastnn.tabular.report.report import TableReport
 from fastnn.tabular.report.rows import Scored
 
+if TYPE_CHECKING:
+    from fastnn.tables.features import Encoded
+    from fastnn.tabular.fitting import Fitted
+
 
 def make_report(
-    predict: Callable[[Any], np.ndarray],
+    predict: Callable[[Encoded], np.ndarray],
     encoding: Encoding,
     table: Table,
     y: np.ndarray,
@@ -92,7 +96,9 @@ def make_report(
     return TableReport(scored, training, **more, summary=summary, class_weights=class_weights, seen=seen)
 
 
-def report_of(fitted: Any, table: Table, numbers: np.ndarray | None = None, seed: int = 0, **known: Any) -> TableReport:
+def report_of(
+    fitted: Fitted, table: Table, numbers: np.ndarray | None = None, seed: int = 0, **known: Any
+) -> TableReport:
     """The report of several networks, by what those said of each row that had not seen it.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +11,14 @@ from fastnn.tables.target import Classes
 from fastnn.tabular.report.curves import binned
 from fastnn.tabular.report.rows import Scored
 
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import Residuals, WorstRows
+
 MOST = 20
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
-def worst_rows(scored: Scored, most: int = MOST) -> dict[str, Any]:
+def worst_rows(scored: Scored, most: int = MOST) -> WorstRows:
     """The rows of the largest loss, the worst first; of classes those alone that the model knows.
 
     ``number``, the row in its file, ``row``, its place in the table from 0, ``actual`` and ``predicted``, ``(k,)``, and
@@ -27,13 +30,21 @@ def worst_rows(scored: Scored, most: int = MOST) -> dict[str, Any]:
         actual, predicted = scored.values, target.decode(scored.output)
         loss = np.abs(predicted - actual)
         rows = np.argsort(-loss, kind="stable")[:most]
-        return _named(scored, rows) | {"actual": actual[rows], "predicted": predicted[rows], "loss": loss[rows]}
+        return {
+            "number": scored.numbers[rows],
+            "row": rows,
+            "actual": actual[rows],
+            "predicted": predicted[rows],
+            "loss": loss[rows],
+        }
     known = np.flatnonzero(scored.y >= 0)
     given = scored.probabilities[known, scored.y[known]].astype(np.float64)
     rows = known[np.argsort(given, kind="stable")[:most]]
     labels, given = np.array(target.labels, object), np.sort(given, kind="stable")[:most]
     said = scored.probabilities[rows].argmax(axis=1)
-    return _named(scored, rows) | {
+    return {
+        "number": scored.numbers[rows],
+        "row": rows,
         "actual": labels[scored.y[rows]],
         "predicted": labels[said],
         "loss": -np.log(np.maximum(given, LEAST)),
@@ -42,11 +53,7 @@ def worst_rows(scored: Scored, most: int = MOST) -> dict[str, Any]:
     }
 
 
-def _named(scored: Scored, rows: np.ndarray) -> dict[str, Any]:
-    return {"number": scored.numbers[rows], "row": rows}
-
-
-def residuals(scored: Scored) -> dict[str, Any]:
+def residuals(scored: Scored) -> Residuals:
     """How far predicted numbers are off: ``actual``, ``predicted``, ``residual`` (actual minus predicted), ``(n,)``.
 
     ``within`` says of shares of the rows how far they are off at most; ``bins`` are tenths of the rows by prediction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fastnn.tabular.report.rows import arrays
 from fastnn.tabular.report.words import TITLES, in_figures
 
 if TYPE_CHECKING:
+    from fastnn.tables.features import Features
+    from fastnn.tables.series import SeriesFeatures
+    from fastnn.tables.texts import TextFeatures
     from fastnn.tabular.report.report import TableReport
 
 TOO_GOOD = 0.9  # share of what the model gains that one column's shuffle takes away
@@ -63,7 +66,7 @@ def _twice(report: TableReport) -> list[str]:
     ]
 
 
-def row_keys(features: Any, table: Table) -> np.ndarray:
+def row_keys(features: Features | SeriesFeatures | TextFeatures, table: Table) -> np.ndarray:
     """A number ``(n,)`` for each row, equal for rows that are encoded alike and, but for odd chance, only for them."""
     keys = np.zeros(len(table))
     for first in range(0, len(table), BLOCK):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,22 @@ from fastnn.tabular.report.dependence import partial_dependence
 from fastnn.tabular.report.importance import permutation_importance
 from fastnn.tabular.report.rows import Scored
 
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import (
+        CalibrationCurve,
+        Dependence,
+        Drift,
+        Imbalance,
+        Importance,
+        PrecisionRecallCurve,
+        Residuals,
+        RocCurve,
+        ThresholdTable,
+        WorstRows,
+    )
+
+Curve = TypeVar("Curve")
+
 MOST_CURVES = 12  # classes that have curves, the most frequent
 MOST_DEPENDENCE = 8  # columns that have curves, the most important
 CLASSES_ALONE = ("confusion", "roc", "precision_recall", "thresholds", "imbalance")
@@ -33,12 +49,12 @@ PARTS = (
 class _Left:
     """What a report has been stored without."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__"):  # what copying and pickling look for
             raise AttributeError(name)
         return self[name]
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> NoReturn:
         raise ValueError(
             "this report was stored without its model and rows, and this part had not been computed; call compute() "
             "before it is stored"
@@ -91,7 +107,7 @@ class TableReport:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in list(self.scores.items())[:3])
         return cut(f"<TableReport of {self.target.name!r}, {counted(self.rows, 'row')}: {shown}>")
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         kept = {name: value for name, value in self.__dict__.items() if name not in ("_scored", "_training", "_more")}
         return kept | dict.fromkeys(("_scored", "_training", "_more"), _Left())
 
@@ -139,22 +155,22 @@ class TableReport:
         return score_classes(self._scored.y, self._scored.probabilities).confusion if self._of_classes else None
 
     @cached_property
-    def roc(self) -> dict[str, Any] | None:
+    def roc(self) -> dict[str, RocCurve] | None:
         return self._curves(curves.roc_curve)
 
     @cached_property
-    def precision_recall(self) -> dict[str, Any] | None:
+    def precision_recall(self) -> dict[str, PrecisionRecallCurve] | None:
         return self._curves(curves.precision_recall_curve)
 
     @cached_property
-    def calibration(self) -> dict[str, Any] | None:
+    def calibration(self) -> dict[str, CalibrationCurve] | None:
         return self._curves(curves.calibration_curve)
 
     @cached_property
-    def thresholds(self) -> dict[str, Any] | None:
+    def thresholds(self) -> dict[str, ThresholdTable] | None:
         return self._curves(curves.threshold_table)
 
-    def _curves(self, curve: Callable[[np.ndarray, np.ndarray], dict[str, Any]]) -> dict[str, Any] | None:
+    def _curves(self, curve: Callable[[np.ndarray, np.ndarray], Curve]) -> dict[str, Curve] | None:
         """The curve of each class against all others: the second of two, of many the most frequent."""
         if not isinstance(self.target, Classes):
             return None
@@ -165,21 +181,21 @@ class TableReport:
         return {labels[k]: curve(y == k, shares[known, k]) for k in places}
 
     @cached_property
-    def residuals(self) -> dict[str, Any] | None:
+    def residuals(self) -> Residuals | None:
         return None if self._of_classes else mistakes.residuals(self._scored)
 
     @cached_property
-    def importance(self) -> dict[str, Any]:
+    def importance(self) -> Importance:
         return permutation_importance(self._scored, self._more["seed"])
 
     @cached_property
-    def dependence(self) -> dict[str, Any]:
+    def dependence(self) -> dict[str, Dependence]:
         found, used = self.importance, self.importance["loss"].mean(axis=1) > 0
         names = [name for name, uses in zip(found["names"], used, strict=True) if uses]
         return partial_dependence(self._scored, names[:MOST_DEPENDENCE], self._more["seed"])
 
     @cached_property
-    def drift(self) -> dict[str, Any] | None:
+    def drift(self) -> Drift | None:
         summary = self._summary
         return None if summary is None else drifting.drift(
             summary, self._scored.table, self.target, self._scored.output
@@ -194,11 +210,11 @@ class TableReport:
         return summarize(self._training[0], self._column_names)
 
     @cached_property
-    def worst(self) -> dict[str, Any]:
+    def worst(self) -> WorstRows:
         return mistakes.worst_rows(self._scored)
 
     @cached_property
-    def imbalance(self) -> dict[str, Any] | None:
+    def imbalance(self) -> Imbalance | None:
         if not isinstance(self.target, Classes):
             return None
         seen = [] if self._training is None else [self._training[1]]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn.tables import Encoding, Table
+from fastnn.tables.features import Encoded
 from fastnn.tables.target import Classes, Target
 from fastnn.tables.texts import TextFeatures
 
-Encoded = Any  # float32 (n, width), or a list of such arrays
+if TYPE_CHECKING:
+    pass
+
 Places = list[tuple[int, slice]]  # which array, and which of its columns
 
 

@@ -7,11 +7,16 @@ Classes: ``auc`` (of the second of two; of several the mean of each against all 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn.tables.scores import roc_auc, score_classes, score_numbers
 from fastnn.tables.target import Classes, Target
 from fastnn.tabular.report.curves import calibration_curve
+
+if TYPE_CHECKING:
+    from fastnn.tabular.report.found import Spread
 
 HIGHER = ("auc", "accuracy", "balanced_accuracy", "f1", "r2")  # of these more is better, of all others less
 
@@ -82,10 +87,10 @@ def score_values(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     }
 
 
-def spread_of(folds: list[dict[str, float]]) -> dict[str, dict[str, object]]:
+def spread_of(folds: list[dict[str, float]]) -> dict[str, Spread]:
     """Of each score its ``mean``, ``std`` (with n - 1) and values over the folds of a cross-validation."""
     names = [name for name in folds[0] if all(name in fold for fold in folds)] if folds else []
-    made: dict[str, dict[str, object]] = {}
+    made: dict[str, Spread] = {}
     for name in names:
         values = np.array([fold[name] for fold in folds], np.float64)
         spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from fastnn.tabular.report.text import cell, folds
 from fastnn.tabular.report.words import in_figures, in_percent
 
 if TYPE_CHECKING:
+    from fastnn.tables.table import Column
+    from fastnn.tabular.report.found import ColumnDrift
     from fastnn.tabular.report.report import TableReport
 
 NOT_COMPARED = ("bias", "ece")  # of which a constant has the best
@@ -118,7 +120,7 @@ def thresholds(report: TableReport) -> str:
         return ""
     made = []
     for label, found in report.thresholds.items():
-        names = ("precision", "recall", "f1")
+        names: tuple[Literal["precision", "recall", "f1"], ...] = ("precision", "recall", "f1")
         rows = [
             [f"{t:.3g}", *(in_figures(float(found[name][i])) for name in names), in_percent(found["flagged"][i])]
             for i, t in enumerate(found["threshold"])
@@ -187,7 +189,7 @@ def drift(report: TableReport) -> str:
     return section("drift", "Drift", words.DRIFT, made, told)
 
 
-def _drift(name: str, one: dict[str, Any]) -> list[str | Cell]:
+def _drift(name: str, one: ColumnDrift) -> list[str | Cell]:
     said = Cell(one["shift"], one["shift"])
     gaps, means = map(in_percent, one["gaps"]), (_mean(value, one["dated"]) for value in one["mean"])
     figures = [in_figures(one[key]) for key in ("psi", "chance", "ks")]
@@ -220,7 +222,7 @@ def worst(report: TableReport) -> str:
     return section("worst", "Most wrong", words.WORST, made)
 
 
-def _value(column: Any, row: int) -> str:
+def _value(column: Column, row: int) -> str:
     if isinstance(column, Numbers):
         value = float(column.values[row])
         return "" if value != value else in_ticks(value)

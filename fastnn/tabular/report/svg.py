@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ MOST_POINTS = 400  # of a line; more cannot be seen
 
 Ticks = list[tuple[float, str]]
 Range = tuple[float, float]
-Points = Any  # numbers, one after the other
+Points = Sequence[float] | np.ndarray  # numbers, one after the other
 
 
 class Chart:

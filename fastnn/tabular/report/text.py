@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, SupportsFloat
 
 from fastnn._base.reprs import printable
 from fastnn.models.summary import table
 from fastnn.tabular.report.words import TITLES, in_figures, in_percent
 
 if TYPE_CHECKING:
+    from fastnn.tabular.report.found import ColumnDrift, Spread
     from fastnn.tabular.report.report import TableReport
 
+Shown = Literal["confidence", "probability", "loss"]
 NAME = 28  # characters of a column's or a class's name
 MOST_IMPORTANT, MOST_DRIFTED, MOST_WORST = 12, 12, 8
 MOST_THRESHOLD_TABLES = 1  # of two classes; of more they stand in the page
@@ -44,7 +46,7 @@ def scores(report: TableReport) -> list[str]:
     return table(rows, right=range(1, len(heads)))
 
 
-def folds(found: Any) -> str:
+def folds(found: Spread | None) -> str:
     """Mean and spread over the folds."""
     return f"{in_figures(found['mean'])} ± {in_figures(found['std'])}" if found else "-"
 
@@ -102,7 +104,7 @@ def drift(report: TableReport) -> list[str]:
     return told + table(rows, right=(1, 2, 5)) + ([f"and {more:,} more columns"] if more > 0 else [])
 
 
-def shift_in_words(one: dict[str, Any]) -> str:
+def shift_in_words(one: ColumnDrift) -> str:
     """Whether a column has shifted."""
     return f"a {one['shift']} shift" if one["shift"] != "none" else "no shift beyond chance"
 
@@ -114,11 +116,11 @@ def worst(report: TableReport) -> list[str]:
     rows = [["row", "is", "predicted", *(["with", "its own"] if shares else ["off by"])]]
     for i in range(min(MOST_WORST, len(found["number"]))):
         said = [cell(found["actual"][i]), cell(found["predicted"][i])]
-        names = ("confidence", "probability") if shares else ("loss",)
+        names: tuple[Shown, ...] = ("confidence", "probability") if shares else ("loss",)
         rows.append([f"{found['number'][i]}", *said, *(in_figures(float(found[name][i])) for name in names)])
     return table(rows, right=range(len(rows[0]))) if len(rows) > 1 else []
 
 
-def cell(value: Any) -> str:
+def cell(value: SupportsFloat | str) -> str:
     """A class or a number."""
     return printable(value, NAME) if isinstance(value, str) else in_figures(float(value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import nn
@@ -12,8 +12,11 @@ from fastnn.interop.channels_first import Value
 from fastnn.interop.torch.reading.bending import BENDING
 from fastnn.interop.torch.reading.building import Builder, Nothing, numbers, value
 
+if TYPE_CHECKING:
+    from torch import fx
 
-def is_causal_mask(mask: Any) -> bool:
+
+def is_causal_mask(mask: object) -> bool:
     """Whether numbers that are added to scores, or words where a key does not count, leave out later keys alone."""
     mask = np.asarray(numbers(mask))
     if mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
@@ -24,7 +27,7 @@ def is_causal_mask(mask: Any) -> bool:
     return bool(np.isneginf(mask[later]).all() and not mask[~later].any())
 
 
-def _causal(mask: Any, what: str, said: bool = False) -> bool:
+def _causal(mask: object, what: str, said: bool = False) -> bool:
     if mask is None:
         return said
     if isinstance(mask, Value) or not is_causal_mask(mask):
@@ -33,8 +36,8 @@ def _causal(mask: Any, what: str, said: bool = False) -> bool:
 
 
 def scaled_dot_product_attention(
-    b: Builder, query: Any, key: Any, value_: Any = None, attn_mask: Any = None, dropout_p: float = 0.0,
-    is_causal: bool = False, scale: Any = None, enable_gqa: bool = False, **named: Any,
+    b: Builder, query: object, key: object, value_: object = None, attn_mask: object = None, dropout_p: float = 0.0,
+    is_causal: bool = False, scale: Any = None, enable_gqa: bool = False, **named: object,
 ) -> Any:  # fmt: skip
     v = named.get("value", value_)
     if attn_mask is not None and not isinstance(attn_mask, Value):
@@ -50,9 +53,9 @@ def scaled_dot_product_attention(
 
 
 def multi_head(
-    b: Builder, module: Any, query: Any, key: Any, value_: Any = None, key_padding_mask: Any = None,
-    need_weights: bool = True, attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False,
-    **named: Any,
+    b: Builder, module: Any, query: Any, key: object, value_: object = None, key_padding_mask: object = None,
+    need_weights: bool = True, attn_mask: object = None, average_attn_weights: bool = True, is_causal: bool = False,
+    **named: object,
 ) -> Any:  # fmt: skip
     """``nn.MultiheadAttention``: the output and, where it is read, the mean of the heads' weights."""
     if key_padding_mask is not None:
@@ -77,12 +80,12 @@ def multi_head(
     return (y if module.batch_first else b.transpose(y, (1, 0, 2))), scores
 
 
-def _is_read(node: Any, place: int) -> bool:
+def _is_read(node: fx.Node, place: int) -> bool:
     """Whether something reads this one of what a node gives."""
     return any(user.target is operator.getitem and user.args[1] == place for user in node.users)
 
 
-def _projections(module: Any) -> list[Any]:
+def _projections(module: nn.Module) -> list[Any]:
     e = module.embed_dim
     if module.in_proj_weight is not None:
         kernels = [numbers(module.in_proj_weight)[i * e : (i + 1) * e] for i in range(3)]
@@ -96,7 +99,12 @@ def _projections(module: Any) -> list[Any]:
 
 
 def encoder_layer(
-    b: Builder, module: Any, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
+    b: Builder,
+    module: nn.Module,
+    src: object,
+    src_mask: Any = None,
+    src_key_padding_mask: object = None,
+    is_causal: bool = False,
 ) -> Any:
     """``nn.TransformerEncoderLayer``."""
     if src_key_padding_mask is not None:
@@ -122,8 +130,13 @@ def encoder_layer(
 
 
 def encoder(
-    b: Builder, module: Any, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: Any = None
-) -> Any:
+    b: Builder,
+    module: nn.Module,
+    src: Any,
+    mask: Any = None,
+    src_key_padding_mask: object = None,
+    is_causal: object = None,
+) -> Value:
     """``nn.TransformerEncoder``."""
     x, name = src, b.module_name
     for i, layer in enumerate(module.layers):
@@ -132,7 +145,7 @@ def encoder(
     return x if module.norm is None else norm(b, module.norm, x, f"{name}_norm")
 
 
-def norm(b: Builder, module: Any, x: Value, name: str) -> Value:
+def norm(b: Builder, module: nn.Module, x: Value, name: str) -> Value:
     """``nn.LayerNorm`` under a name."""
     if not isinstance(module, nn.LayerNorm):
         raise ValueError(f"the normalisation {type(module).__name__} inside has no counterpart here")
@@ -140,7 +153,7 @@ def norm(b: Builder, module: Any, x: Value, name: str) -> Value:
     return b.layer_norm(x, numbers(module.weight), numbers(module.bias), module.eps, axes=axes, name=name)
 
 
-def _linear(b: Builder, module: Any, x: Value, name: str) -> Value:
+def _linear(b: Builder, module: nn.Module, x: Value, name: str) -> Value:
     return b.linear(x, numbers(module.weight).T, numbers(module.bias), name=name)
 
 

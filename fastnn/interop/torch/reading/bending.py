@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn.activations import ACTIVATIONS
 from fastnn.interop.torch.reading.building import Builder, value
+
+if TYPE_CHECKING:
+    from fastnn.interop.building.values import Value
 
 
 def _plain(name: str) -> Callable[..., Any]:
@@ -16,7 +19,7 @@ def _plain(name: str) -> Callable[..., Any]:
 def _with(name: str, argument: str, usual: float) -> Callable[..., Any]:
     """One with a parameter, the second argument of the function."""
 
-    def call(b: Builder, input: Any, *given: Any, inplace: bool = False, **named: Any) -> Any:
+    def call(b: Builder, input: object, *given: Any, inplace: bool = False, **named: Any) -> Value:
         came = given[0] if given else named.get(argument, usual)
         record = ACTIVATIONS[name]
         bound = record.bind(**{str(record.parameter_name): float(came)})
@@ -25,7 +28,9 @@ def _with(name: str, argument: str, usual: float) -> Callable[..., Any]:
     return call
 
 
-def hardtanh(b: Builder, input: Any, min_val: float = -1.0, max_val: float | None = 1.0, inplace: bool = False) -> Any:
+def hardtanh(
+    b: Builder, input: object, min_val: float = -1.0, max_val: float | None = 1.0, inplace: bool = False
+) -> Value:
     if (min_val, max_val) == (-1.0, 1.0):
         return b.activation(value(input), "hard_tanh", name=b.module_name)
     if min_val == 0 and max_val is not None and max_val > 0:
@@ -35,41 +40,41 @@ def hardtanh(b: Builder, input: Any, min_val: float = -1.0, max_val: float | Non
     raise ValueError(f"numbers cut to [{min_val}, {max_val}] have no counterpart here; [-1, 1] and [0, n] have")
 
 
-def clamp(b: Builder, input: Any, min: Any = None, max: Any = None) -> Any:
+def clamp(b: Builder, input: object, min: Any = None, max: Any = None) -> Value:
     return hardtanh(b, input, min, max)
 
 
-def gelu(b: Builder, input: Any, approximate: str = "none") -> Any:
+def gelu(b: Builder, input: object, approximate: str = "none") -> Value:
     return b.activation(value(input), "gelu_tanh" if approximate == "tanh" else "gelu", name=b.module_name)
 
 
-def softplus(b: Builder, input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+def softplus(b: Builder, input: object, beta: float = 1.0, threshold: float = 20.0) -> Value:
     x = value(input)
     if beta == 1:
         return b.activation(x, "softplus", name=b.module_name)
     return b.scaled(b.activation(b.scaled(x, beta), "softplus", name=b.module_name), 1 / beta)
 
 
-def softmax(b: Builder, input: Any, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+def softmax(b: Builder, input: object, dim: object = None, _stacklevel: int = 3, dtype: object = None) -> Value:
     return b.activation(value(input), "softmax", _axis(input, dim), name=b.module_name)
 
 
-def log_softmax(b: Builder, input: Any, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+def log_softmax(b: Builder, input: object, dim: object = None, _stacklevel: int = 3, dtype: object = None) -> Value:
     return b.activation(value(input), "log_softmax", _axis(input, dim), name=b.module_name)
 
 
-def softmin(b: Builder, input: Any, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+def softmin(b: Builder, input: object, dim: object = None, _stacklevel: int = 3, dtype: object = None) -> Value:
     return softmax(b, b.scaled(value(input), -1.0), dim)
 
 
-def _axis(x: Any, dim: Any) -> int:
+def _axis(x: object, dim: Any) -> int:
     """PyTorch's choice where none is given."""
     if dim is None:
         return 0 if value(x).rank in (0, 1, 3) else 1
     return int(dim)
 
 
-def prelu(b: Builder, input: Any, weight: Any) -> Any:
+def prelu(b: Builder, input: object, weight: Any) -> Any:
     from fastnn.interop.torch.reading.building import numbers
 
     return b.prelu(value(input), numbers(weight), name=b.module_name)

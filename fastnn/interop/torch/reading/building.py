@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from fastnn.interop.channels_first import ChannelsFirst, Value
+
+if TYPE_CHECKING:
+    from torch import fx
 
 
 class Unread(ValueError):
@@ -41,14 +44,14 @@ class Builder(ChannelsFirst):
         self.node: Any = None
         self.module_name = ""
         self.of_modules: dict[str, list[Any]] = {}
-        self._made: dict[Any, tuple[Any, list[np.ndarray]]] = {}
+        self._made: dict[object, tuple[object, list[np.ndarray]]] = {}
 
-    def begin(self, name: str, node: Any) -> None:
+    def begin(self, name: str, node: fx.Node) -> None:
         """Make layers for a node from here on."""
         self.module_name, self.node = name, node
 
     def layer(
-        self, kind: str, *arguments: Any, weights: Sequence[Any] = (), name: str | None = None, **named: Any
+        self, kind: str, *arguments: Any, weights: Sequence[Any] = (), name: str | None = None, **named: object
     ) -> Any:
         arrays = [np.asarray(array) for array in weights]
         key = (name, kind, repr(arguments), repr(sorted(named.items())))
@@ -74,7 +77,7 @@ def numbers(tensor: Any) -> Any:
     return (found.float() if found.dtype in (torch.float16, torch.bfloat16) else found).numpy()
 
 
-def value(came: Any) -> Value:
+def value(came: object) -> Value:
     """A value, or ``ValueError``."""
     if isinstance(came, Nothing):
         raise Unread(f"{came.what} are read, which has no counterpart here")
@@ -83,7 +86,7 @@ def value(came: Any) -> Value:
     return came
 
 
-def pair(came: Any, rank: int) -> tuple[int, ...]:
+def pair(came: object, rank: int) -> tuple[int, ...]:
     """A number for each axis."""
     found = tuple(came) if isinstance(came, list | tuple) else (came,)
     return tuple(int(n) for n in (found * rank if len(found) == 1 else found))

@@ -30,7 +30,7 @@ def add(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Any:
     return b.scaled(value(x), 1.0, np.asarray(known) * alpha, name=b.module_name)
 
 
-def sub(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Any:
+def sub(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Value:
     if isinstance(input, Value) and isinstance(other, Value):
         return b.join("Subtract", [input, b.scaled(other, alpha)], name=b.module_name)
     if isinstance(input, Value):
@@ -42,48 +42,48 @@ def rsub(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Any:
     return sub(b, other, input, alpha=alpha)
 
 
-def mul(b: Builder, input: Any, other: Any) -> Any:
+def mul(b: Builder, input: Any, other: Any) -> Value:
     if isinstance(input, Value) and isinstance(other, Value):
         return b.join("Multiply", [input, other], name=b.module_name)
     x, known = (input, other) if isinstance(input, Value) else (other, input)
     return b.scaled(value(x), known, name=b.module_name)
 
 
-def div(b: Builder, input: Any, other: Any, *, rounding_mode: Any = None) -> Any:
+def div(b: Builder, input: object, other: object, *, rounding_mode: object = None) -> Value:
     if rounding_mode is not None or isinstance(other, Value):
         raise ValueError("division by what follows from the inputs, and rounding, have no counterpart here")
     return b.scaled(value(input), 1 / np.asarray(other, np.float64), name=b.module_name)
 
 
-def neg(b: Builder, input: Any) -> Any:
+def neg(b: Builder, input: object) -> Value:
     return b.scaled(value(input), -1.0, name=b.module_name)
 
 
-def power(b: Builder, input: Any, exponent: Any) -> Any:
+def power(b: Builder, input: object, exponent: object) -> Value:
     if exponent != 2:
         raise ValueError(f"the power {exponent} has no counterpart here; 2 has")
     return square(b, input)
 
 
-def square(b: Builder, input: Any) -> Any:
+def square(b: Builder, input: object) -> Value:
     return b.join("Multiply", [value(input), value(input)], name=b.module_name)
 
 
-def maximum(b: Builder, input: Any, other: Any) -> Any:
+def maximum(b: Builder, input: object, other: object) -> Value:
     return b.join("Maximum", [value(input), value(other)], name=b.module_name)
 
 
-def minimum(b: Builder, input: Any, other: Any) -> Any:
+def minimum(b: Builder, input: object, other: object) -> Value:
     return b.join("Minimum", [value(input), value(other)], name=b.module_name)
 
 
-def matmul(b: Builder, input: Any, other: Any) -> Any:
+def matmul(b: Builder, input: object, other: object) -> Value:
     if isinstance(other, Value):
         return b.matmul(value(input), other, name=b.module_name)
     return b.linear(value(input), numbers(other), name=b.module_name)
 
 
-def masked_fill(b: Builder, input: Any, mask: Any, value_: Any = None, **named: Any) -> Any:
+def masked_fill(b: Builder, input: object, mask: object, value_: object = None, **named: Any) -> Value:
     """Numbers put in the place of some, where it is known which."""
     if isinstance(mask, Value):
         raise ValueError("a mask that follows from the inputs has no counterpart here")
@@ -93,11 +93,13 @@ def masked_fill(b: Builder, input: Any, mask: Any, value_: Any = None, **named: 
     return kept
 
 
-def linear(b: Builder, input: Any, weight: Any, bias: Any = None) -> Any:
+def linear(b: Builder, input: object, weight: Any, bias: Any = None) -> Value:
     return b.linear(value(input), numbers(weight).T, numbers(bias), name=b.module_name)
 
 
-def embedding(b: Builder, input: Any, weight: Any, padding_idx: Any = None, max_norm: Any = None, **told: Any) -> Any:
+def embedding(
+    b: Builder, input: object, weight: object, padding_idx: object = None, max_norm: object = None, **told: object
+) -> Value:
     if max_norm is not None:
         raise ValueError("max_norm has no counterpart here")
     return b.embedding(value(input), numbers(weight), name=b.module_name)
@@ -107,7 +109,7 @@ def embedding(b: Builder, input: Any, weight: Any, padding_idx: Any = None, max_
 
 
 def _reduced(kind: str) -> Callable[..., Any]:
-    def call(b: Builder, input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    def call(b: Builder, input: Any, dim: object = None, keepdim: bool = False, dtype: object = None) -> Value:
         if dim is None:
             raise ValueError(f"the {kind} of a whole batch has no counterpart here; give dim")
         axes = dim if isinstance(dim, list | tuple) else [dim]
@@ -117,7 +119,7 @@ def _reduced(kind: str) -> Callable[..., Any]:
 
 
 def _largest(kind: str) -> Callable[..., Any]:
-    def call(b: Builder, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    def call(b: Builder, input: object, dim: object = None, keepdim: bool = False) -> Any:
         if isinstance(dim, Value):
             return maximum(b, input, dim) if kind == "max" else minimum(b, input, dim)
         return _reduced(kind)(b, input, dim, keepdim), Nothing("places of the largest numbers")
@@ -128,12 +130,12 @@ def _largest(kind: str) -> Callable[..., Any]:
 # -- what modules have, too ---------------------------------------------------------------------------
 
 
-def dropout(b: Builder, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+def dropout(b: Builder, input: object, p: float = 0.5, training: bool = True, inplace: bool = False) -> Value:
     """Kept also where ``training`` is False, as it is in a module in ``eval()``: it acts in training alone."""
     return b.dropout(value(input), p, name=b.module_name)
 
 
-def pad(b: Builder, input: Any, pad: Any, mode: str = "constant", value_: float = 0.0, **named: Any) -> Any:
+def pad(b: Builder, input: object, pad: Any, mode: str = "constant", value_: float = 0.0, **named: Any) -> Value:
     if mode != "constant":
         raise ValueError(f"padding of the mode {mode!r} has no counterpart here; zeros and other numbers have")
     x = value(input)
@@ -143,17 +145,19 @@ def pad(b: Builder, input: Any, pad: Any, mode: str = "constant", value_: float 
 
 
 def layer_norm(
-    b: Builder, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> Any:
+    b: Builder, input: object, normalized_shape: object, weight: object = None, bias: object = None, eps: float = 1e-5
+) -> Value:
     axes = len(normalized_shape) if isinstance(normalized_shape, list | tuple) else 1
     return b.layer_norm(value(input), numbers(weight), numbers(bias), eps, axes=axes, name=b.module_name)
 
 
-def group_norm(b: Builder, input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def group_norm(
+    b: Builder, input: object, num_groups: int, weight: object = None, bias: object = None, eps: float = 1e-5
+) -> Value:
     return b.group_norm(value(input), num_groups, numbers(weight), numbers(bias), eps, name=b.module_name)
 
 
-def normalize(b: Builder, input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
+def normalize(b: Builder, input: object, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Value:
     if p != 2:
         raise ValueError(f"lengths by the power {p} have no counterpart here; 2 has")
     return b.unit_norm(value(input), dim, name=b.module_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -11,31 +11,34 @@ from fastnn.interop.torch.reading import attending, calls, recurring, shaping, w
 from fastnn.interop.torch.reading.bending import BENDING
 from fastnn.interop.torch.reading.building import Builder, numbers, value
 
+if TYPE_CHECKING:
+    from fastnn.interop.building.values import Value
 
-def _conv(b: Builder, m: Any, input: Any) -> Any:
+
+def _conv(b: Builder, m: nn.Module, input: object) -> Any:
     if m.padding_mode != "zeros":
         raise ValueError(f"padding_mode={m.padding_mode!r} has no counterpart here; zeros have")
     return windows.conv(b, input, m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups)
 
 
-def _conv_transpose(b: Builder, m: Any, input: Any, output_size: Any = None) -> Any:
+def _conv_transpose(b: Builder, m: nn.Module, input: object, output_size: object = None) -> Any:
     if output_size is not None:
         raise ValueError("output_size has no counterpart here; output_padding has")
     told = (m.stride, m.padding, m.output_padding, m.groups, m.dilation)
     return windows.conv_transpose(b, input, m.weight, m.bias, *told)
 
 
-def _max_pool(b: Builder, m: Any, input: Any) -> Any:
+def _max_pool(b: Builder, m: nn.Module, input: object) -> Value:
     told = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, m.return_indices)
     return windows.max_pool(b, input, *told)
 
 
-def _avg_pool(b: Builder, m: Any, input: Any) -> Any:
+def _avg_pool(b: Builder, m: nn.Module, input: object) -> Value:
     told = (m.kernel_size, m.stride, m.padding, m.ceil_mode, m.count_include_pad)
     return windows.avg_pool(b, input, *told, getattr(m, "divisor_override", None))
 
 
-def _batch_norm(b: Builder, m: Any, input: Any) -> Any:
+def _batch_norm(b: Builder, m: nn.Module, input: object) -> Value:
     if m.running_mean is None:
         raise ValueError("without running statistics it measures each batch in prediction, which has no counterpart")
     arrays = [numbers(array) for array in (m.weight, m.bias, m.running_mean, m.running_var)]
@@ -45,24 +48,24 @@ def _batch_norm(b: Builder, m: Any, input: Any) -> Any:
     return b.batch_norm(value(input), gamma, beta, mean, variance, m.eps, **told)
 
 
-def _instance_norm(b: Builder, m: Any, input: Any) -> Any:
+def _instance_norm(b: Builder, m: nn.Module, input: object) -> Any:
     if m.running_mean is not None:
         return _batch_norm(b, m, input)
     return calls.group_norm(b, input, value(input).sizes[1], m.weight, m.bias, m.eps)
 
 
-def _upsample(b: Builder, m: Any, input: Any) -> Any:
+def _upsample(b: Builder, m: nn.Module, input: object) -> Value:
     return windows.interpolate(b, input, m.size, m.scale_factor, m.mode)
 
 
-def _pixel_shuffle(b: Builder, m: Any, input: Any) -> Any:
+def _pixel_shuffle(b: Builder, m: nn.Module, input: object) -> Value:
     x, r = value(input), m.upscale_factor
     rows, c, h, w = x.sizes
     x = b.reshape(x, (rows, c // (r * r), r, r, h, w))
     return b.reshape(b.transpose(x, (0, 1, 4, 2, 5, 3)), (rows, c // (r * r), h * r, w * r))
 
 
-def _padded(b: Builder, m: Any, input: Any) -> Any:
+def _padded(b: Builder, m: nn.Module, input: object) -> Any:
     return calls.pad(b, input, list(m.padding), value=getattr(m, "value", 0.0))
 
 

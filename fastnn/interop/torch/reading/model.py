@@ -12,9 +12,10 @@ from fastnn._base.arguments import shown
 from fastnn.interop.channels_first import Value
 from fastnn.interop.torch.reading.building import Builder, value
 from fastnn.interop.torch.reading.tracing import Reading, graph_of
+from fastnn.models import Model
 
 
-def model_of(module: nn.Module, inputs: Any, channels_last: bool, batch_axis: int) -> Any:
+def model_of(module: nn.Module, inputs: object, channels_last: bool, batch_axis: int) -> Model:
     """See :func:`fastnn.interop.from_torch`."""
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, got {shown(module)}")
@@ -31,7 +32,7 @@ def model_of(module: nn.Module, inputs: Any, channels_last: bool, batch_axis: in
     return model
 
 
-def shapes_of(inputs: Any, batch_axis: int) -> list[tuple[int | None, ...]]:
+def shapes_of(inputs: object, batch_axis: int) -> list[tuple[int | None, ...]]:
     """Shapes of one sample of each input, from shapes or examples of batches."""
     if hasattr(inputs, "shape") or _is_shape(inputs):
         inputs = [inputs]
@@ -56,13 +57,13 @@ def shapes_of(inputs: Any, batch_axis: int) -> list[tuple[int | None, ...]]:
     return found
 
 
-def _is_shape(came: Any) -> bool:
+def _is_shape(came: object) -> bool:
     if isinstance(came, int):
         return True
     return isinstance(came, tuple | torch.Size) and all(n is None or (isinstance(n, int) and n > 0) for n in came)
 
 
-def _outputs(made: Any) -> Any:
+def _outputs(made: object) -> Any:
     """Values in a list, or in a dict by name; those in tuples of tuples one behind the other."""
     if isinstance(made, Mapping):
         return {str(name): value(one) for name, one in made.items()}

@@ -13,7 +13,7 @@ from fastnn.interop.torch.reading.building import Builder, Zeros, numbers, value
 KINDS = {nn.RNN: "SimpleRNN", nn.LSTM: "LSTM", nn.GRU: "GRU"}
 
 
-def recurrent(b: Builder, module: Any, input: Any, hx: Any = None) -> Any:
+def recurrent(b: Builder, module: nn.Module, input: object, hx: object = None) -> Any:
     """The outputs of all steps, and the last states ``(layers * directions, batch, units)``."""
     if getattr(module, "proj_size", 0):
         raise ValueError("proj_size has no counterpart here")
@@ -36,12 +36,12 @@ def recurrent(b: Builder, module: Any, input: Any, hx: Any = None) -> Any:
     return y, (stacked if kind == "LSTM" else stacked[0])
 
 
-def _weights(module: Any, kind: str, layer: int, suffix: str) -> list[Any]:
+def _weights(module: nn.Module, kind: str, layer: int, suffix: str) -> list[Any]:
     names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if module.bias else ()))
     return gates.from_torch(kind, *(numbers(getattr(module, f"{word}_l{layer}{suffix}")) for word in names))
 
 
-def _starts(b: Builder, module: Any, hx: Any) -> list[list[Value]]:
+def _starts(b: Builder, module: nn.Module, hx: object) -> list[list[Value]]:
     """The states that each layer and direction begins with; none where they are zeros."""
     came = list(hx) if isinstance(hx, tuple | list) else [hx]
     given = [state for state in came if state is not None and not isinstance(state, Zeros)]

@@ -14,25 +14,25 @@ def _sizes(came: Sequence[Any]) -> list[int]:
     return [int(n) for n in found]
 
 
-def view(b: Builder, input: Any, *shape: Any, **named: Any) -> Any:
+def view(b: Builder, input: object, *shape: object, **named: object) -> Value:
     return b.reshape(value(input), _sizes(shape or (named["shape"],)))
 
 
-def flatten(b: Builder, input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(b: Builder, input: object, start_dim: int = 0, end_dim: int = -1) -> Value:
     return b.flatten(value(input), start_dim, end_dim)
 
 
-def unflatten(b: Builder, input: Any, dim: int, sizes: Any) -> Any:
+def unflatten(b: Builder, input: object, dim: int, sizes: Any) -> Value:
     x = value(input)
     axis = x.axis(dim)
     return b.reshape(x, [*x.sizes[:axis], *sizes, *x.sizes[axis + 1 :]])
 
 
-def permute(b: Builder, input: Any, *dims: Any, **named: Any) -> Any:
+def permute(b: Builder, input: object, *dims: object, **named: object) -> Value:
     return b.transpose(value(input), _sizes(dims or (named["dims"],)))
 
 
-def transpose(b: Builder, input: Any, dim0: int, dim1: int) -> Any:
+def transpose(b: Builder, input: object, dim0: int, dim1: int) -> Value:
     x = value(input)
     order = list(range(x.rank))
     first, second = x.axis(dim0), x.axis(dim1)
@@ -40,27 +40,27 @@ def transpose(b: Builder, input: Any, dim0: int, dim1: int) -> Any:
     return b.transpose(x, order)
 
 
-def squeeze(b: Builder, input: Any, dim: Any = None) -> Any:
+def squeeze(b: Builder, input: object, dim: Any = None) -> Value:
     x = value(input)
     axes = None if dim is None else [x.axis(axis) for axis in (dim if isinstance(dim, list | tuple) else [dim])]
     return b.squeeze(x, None if axes is None else [axis for axis in axes if x.sizes[axis] == 1])
 
 
-def unsqueeze(b: Builder, input: Any, dim: int) -> Any:
+def unsqueeze(b: Builder, input: object, dim: int) -> Value:
     return b.unsqueeze(value(input), [dim])
 
 
-def expand(b: Builder, input: Any, *sizes: Any) -> Any:
+def expand(b: Builder, input: object, *sizes: object) -> Value:
     return b.expand(value(input), _sizes(sizes))
 
 
-def cat(b: Builder, tensors: Any, dim: int = 0, **named: Any) -> Any:
+def cat(b: Builder, tensors: Any, dim: int = 0, **named: Any) -> Value:
     axis = named.get("axis", dim)
     like = next((x for x in tensors if isinstance(x, Value)), None)
     return b.concatenate([_of_rows(b, x, like, axis) for x in tensors], axis, name=b.module_name)
 
 
-def _of_rows(b: Builder, came: Any, like: Any, axis: int) -> Value:
+def _of_rows(b: Builder, came: object, like: Any, axis: int) -> Value:
     """Numbers that are the same for each row as a value, beside one that they are joined with."""
     if not isinstance(came, Repeated) or like is None:
         return value(came)
@@ -70,13 +70,13 @@ def _of_rows(b: Builder, came: Any, like: Any, axis: int) -> Value:
     return b.scaled(b.slice(like, axis, 0, n), 0.0, came.array)
 
 
-def stack(b: Builder, tensors: Any, dim: int = 0) -> Any:
+def stack(b: Builder, tensors: Any, dim: int = 0) -> Value:
     rank = value(tensors[0]).rank + 1
     parts = [b.unsqueeze(value(x), [dim % rank]) for x in tensors]
     return b.concatenate(parts, dim % rank, name=b.module_name)
 
 
-def split(b: Builder, input: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
+def split(b: Builder, input: object, split_size_or_sections: Any, dim: int = 0) -> tuple[Value, ...]:
     x, sizes = value(input), split_size_or_sections
     n = x.sizes[x.axis(dim)]
     if isinstance(sizes, int):
@@ -84,12 +84,12 @@ def split(b: Builder, input: Any, split_size_or_sections: Any, dim: int = 0) -> 
     return tuple(b.split(x, dim, sizes))
 
 
-def chunk(b: Builder, input: Any, chunks: int, dim: int = 0) -> Any:
+def chunk(b: Builder, input: object, chunks: int, dim: int = 0) -> Any:
     x = value(input)
     return split(b, x, -(-x.sizes[x.axis(dim)] // chunks), dim)
 
 
-def unbind(b: Builder, input: Any, dim: int = 0) -> Any:
+def unbind(b: Builder, input: object, dim: int = 0) -> tuple[Value, ...]:
     x = value(input)
     return tuple(_at(b, x, dim, i) for i in range(x.sizes[x.axis(dim)]))
 
@@ -100,7 +100,7 @@ def _at(b: Builder, x: Value, axis: int, place: int) -> Value:
     return b.squeeze(b.slice(x, axis, place, place + 1), [x.axis(axis)])
 
 
-def getitem(b: Builder, input: Any, index: Any) -> Any:
+def getitem(b: Builder, input: Any, index: object) -> Any:
     if not isinstance(input, Value):
         return input[index]
     told = list(index) if isinstance(index, tuple) else [index]
@@ -124,7 +124,7 @@ def getitem(b: Builder, input: Any, index: Any) -> Any:
     return x
 
 
-def attribute(b: Builder, input: Any, name: str) -> Any:
+def attribute(b: Builder, input: object, name: str) -> Any:
     if name == "shape":
         return tuple(value(input).sizes)
     if name == "ndim":
@@ -136,16 +136,16 @@ def attribute(b: Builder, input: Any, name: str) -> Any:
     raise ValueError(f"the attribute {name!r} has no counterpart here")
 
 
-def size(b: Builder, input: Any, dim: Any = None) -> Any:
+def size(b: Builder, input: object, dim: Any = None) -> Any:
     found = tuple(value(input).sizes)
     return found if dim is None else found[dim]
 
 
-def rank(b: Builder, input: Any) -> int:
+def rank(b: Builder, input: object) -> int:
     return value(input).rank
 
 
-def same(b: Builder, input: Any, *told: Any, **named: Any) -> Any:
+def same(b: Builder, input: object, *told: object, **named: object) -> Any:
     return value(input)
 
 

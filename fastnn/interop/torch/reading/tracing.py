@@ -100,7 +100,7 @@ class Reading:
             return node.args[0]
         raise ValueError(f"forward takes {node.name!r}, too, and no shape is given for it")
 
-    def _told(self, came: Any) -> Any:
+    def _told(self, came: object) -> Any:
         """Arguments with what the nodes among them have become."""
         return fx.node.map_arg(came, lambda node: self.known[node])
 
@@ -135,7 +135,7 @@ class Reading:
         if node.op == "call_function" and node.target is not getattr and not home.startswith(HOMES):
             raise ValueError("this function is none of PyTorch's")
         short = name.rstrip("_") if name not in CALLS else name
-        handler: Callable[..., Any] | None = CALLS.get(short)
+        handler: Callable[..., object] | None = CALLS.get(short)
         if handler is None:
             raise ValueError("this function has no counterpart here")
         known = inspect.signature(handler).parameters
@@ -144,7 +144,7 @@ class Reading:
         self._write_back(node, made, name != short or bool(node.kwargs.get("inplace")))
         return made
 
-    def _write_back(self, node: fx.Node, made: Any, in_place: bool) -> None:
+    def _write_back(self, node: fx.Node, made: object, in_place: bool) -> None:
         """What is changed in place is that for all who read it later."""
         if not in_place or not node.args or not isinstance(node.args[0], fx.Node):
             return

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn.interop.torch.reading.building import Builder, Nothing, numbers, pair, value
 
+if TYPE_CHECKING:
+    from fastnn.interop.building.values import Value
+
 
 def conv(
-    b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-    groups: int = 1,
-) -> Any:  # fmt: skip
+    b: Builder, input: object, weight: Any, bias: object = None, stride: object = 1, padding: object = 0,
+    dilation: object = 1, groups: int = 1,
+) -> Value:  # fmt: skip
     weight = numbers(weight)
     rank = weight.ndim - 2
     dilations, sizes = pair(dilation, rank), weight.shape[2:]
@@ -24,9 +27,9 @@ def conv(
 
 
 def conv_transpose(
-    b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-    groups: int = 1, dilation: Any = 1,
-) -> Any:  # fmt: skip
+    b: Builder, input: object, weight: Any, bias: object = None, stride: object = 1, padding: object = 0,
+    output_padding: object = 0, groups: int = 1, dilation: object = 1,
+) -> Value:  # fmt: skip
     weight = numbers(weight)
     rank = weight.ndim - 2
     told: dict[str, Any] = {"strides": pair(stride, rank), "pads": [(p, p) for p in pair(padding, rank)]}
@@ -34,14 +37,14 @@ def conv_transpose(
     return b.conv_transpose(value(input), weight, numbers(bias), name=b.module_name, **told)
 
 
-def _rank(input: Any) -> int:
+def _rank(input: object) -> int:
     return int(value(input).rank) - 2
 
 
 def max_pool(
-    b: Builder, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+    b: Builder, input: object, kernel_size: object, stride: object = None, padding: object = 0, dilation: object = 1,
     ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
+) -> Value:  # fmt: skip
     if return_indices:
         raise ValueError("places of the largest numbers have no counterpart here")
     rank = _rank(input)
@@ -52,9 +55,9 @@ def max_pool(
 
 
 def avg_pool(
-    b: Builder, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: Any = None,
-) -> Any:  # fmt: skip
+    b: Builder, input: object, kernel_size: object, stride: object = None, padding: object = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: object = None,
+) -> Value:  # fmt: skip
     if divisor_override is not None:
         raise ValueError("divisor_override has no counterpart here")
     rank = _rank(input)
@@ -66,7 +69,7 @@ def avg_pool(
     )
 
 
-def adaptive(b: Builder, input: Any, output_size: Any, kind: str) -> Any:
+def adaptive(b: Builder, input: object, output_size: object, kind: str) -> Value:
     """Windows that share an axis equally."""
     x, rank = value(input), _rank(input)
     wanted = output_size if isinstance(output_size, list | tuple) else (output_size,) * rank
@@ -80,18 +83,18 @@ def adaptive(b: Builder, input: Any, output_size: Any, kind: str) -> Any:
     return b.pool(x, kind, size, strides=size, name=b.module_name)
 
 
-def adaptive_avg_pool(b: Builder, input: Any, output_size: Any) -> Any:
+def adaptive_avg_pool(b: Builder, input: object, output_size: object) -> Value:
     return adaptive(b, input, output_size, "average")
 
 
-def adaptive_max_pool(b: Builder, input: Any, output_size: Any, return_indices: bool = False) -> Any:
+def adaptive_max_pool(b: Builder, input: object, output_size: object, return_indices: bool = False) -> Any:
     made = adaptive(b, input, output_size, "max")
     return (made, Nothing("places of the largest numbers")) if return_indices else made
 
 
 def interpolate(
-    b: Builder, input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", **told: Any
-) -> Any:
+    b: Builder, input: object, size: object = None, scale_factor: Any = None, mode: str = "nearest", **told: object
+) -> Value:
     if mode != "nearest":
         raise ValueError(f"mode {mode!r} computes new numbers, which has no counterpart here; 'nearest' repeats them")
     x, rank = value(input), _rank(input)
