@@ -87,7 +87,7 @@ def check(fit: Standing, marked: dict[str, Any]) -> None:
         )
 
 
-def go_on(fit: Standing, marked: dict[str, Any]) -> None:
+def go_on(fit: Standing, marked: dict[str, object]) -> None:
     """Have a fit stand where another one was marked; its model has the weights of that."""
     check(fit, marked)
     try:
@@ -152,11 +152,11 @@ def validated(marked: Any) -> dict[str, Any]:
     return found
 
 
-def _count(name: str, came: Any) -> int:
+def _count(name: str, came: object) -> int:
     return integer(name, came, low=0, high=MOST)
 
 
-def _of_shape(name: str, array: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _of_shape(name: str, array: object, shape: tuple[int, ...]) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.shape != shape:
         raise ValueError(f"{name} of the checkpoint must be an array {shape}, got {shown(array)}")
     return array

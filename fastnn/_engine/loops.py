@@ -159,7 +159,7 @@ class Loops:
         return out
 
     def quick_slopes(
-        self, module: ModuleType, entry: tuple[Plan, list[Desk]], x: Any, dy: Any, step: int
+        self, module: ModuleType, entry: tuple[Plan, list[Desk]], x: object, dy: object, step: int
     ) -> Gradients | None:
         """What :meth:`of_slopes` makes in training, of arrays as kernels take them; None where a closer look is due."""
         desk = self.take(entry)

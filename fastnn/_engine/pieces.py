@@ -219,7 +219,7 @@ class PassTrainer(Pieces):
     def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
         return {**super().mark(vectors), "pass": int(self.piece["epoch"]), "at": int(self.piece["batch"])}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+    def go_on(self, marked: dict[str, object], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
         piece = self.piece
         of_pass = -(-len(self.rows) // self.batch_size)

@@ -75,7 +75,7 @@ class Stream:
         first, number = self.border  # not behind the next batch, for none but that is fetched ahead
         return {"pass": number, "at": total - first, "total": total}
 
-    def go_on(self, epoch: int, batch: int, marked: dict[str, Any], done: int) -> None:
+    def go_on(self, epoch: int, batch: int, marked: dict[str, object], done: int) -> None:
         """Begin in the middle of an epoch, counted from 1, where another stream was marked; ``done`` epochs are over.
 
         See :meth:`fastnn._engine.sources.Source.go_on` for what the source is told.
@@ -98,7 +98,7 @@ class Stream:
         if self.steps is None:
             self.batches = None
 
-    def look(self, read: Callable[[Any], Any]) -> Any:
+    def look(self, read: Callable[[object], object]) -> Any:
         """What ``read`` makes of the first batch of the epoch as it came, which is still there to be taken."""
         if not self.raw:
             self.raw.append(self._next())
@@ -181,7 +181,7 @@ class Stream:
         self.fetched += 1
         return made
 
-    def _made(self, convert: Callable[[Any], Any], batch: Any) -> Any:
+    def _made(self, convert: Callable[[object], object], batch: object) -> Any:
         try:
             return convert(batch)
         except Exception as error:

@@ -239,7 +239,7 @@ class RowsTrainer(Trainer):
     def what(self) -> dict[str, Any]:
         return {**super().what(), "digest of all rows": self.rows.digest}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+    def go_on(self, marked: dict[str, object], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
         if shuffle:
             self._order_from(run)

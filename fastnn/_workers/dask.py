@@ -37,7 +37,7 @@ class _Future:
     def cancel(self) -> None:
         self.future.cancel()
 
-    def result(self) -> Any:
+    def result(self) -> object:
         """What came out; ``CancelledError`` where a worker is gone that had it."""
         try:
             while True:
@@ -72,7 +72,7 @@ class DaskPool(Pool):
     def share(self, parcel: Parcel) -> None:
         self.scattered[parcel.key] = self._scattered(array := parcel.read(), array.nbytes, broadcast=True)
 
-    def _scattered(self, what: Any, size: int, broadcast: bool) -> Any:
+    def _scattered(self, what: object, size: int, broadcast: bool) -> Any:
         """A future of an array, or of a pack, that is on the workers.
 
         A worker that dies meanwhile is an error, or leaves the client waiting for ever: then it goes to one of them,
@@ -113,7 +113,7 @@ class DaskPool(Pool):
     def distrust(self, future: Any) -> None:
         self.scattered = {key: held for key, held in self.scattered.items() if held not in future.data}
 
-    def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> Any:
+    def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> _Future:
         for parcel in parcels:
             if parcel.key not in self.scattered:  # the workers that had it have died
                 self.share(parcel)
@@ -128,6 +128,6 @@ class DaskPool(Pool):
         return _Future(self.client.submit(work_on, task, {**order, "task": []}, *sent, **how), sent)
 
 
-def work_on(task: Pack, order: dict[str, Any], *sent: Any) -> Any:
+def work_on(task: Pack, order: dict[str, object], *sent: object) -> object:
     """:func:`work` of a task that came apart from its order."""
     return work({**order, "task": task}, *sent)

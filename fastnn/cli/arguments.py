@@ -148,7 +148,7 @@ def _command(commands: Any, name: str, module: str, summary: str, epilog: str = 
     return found
 
 
-def _train(commands: Any) -> None:
+def _train(commands: object) -> None:
     p = _command(commands, "train", "fastnn.cli.train", "train a model and write it to a file", RULES)
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
     p.add_argument("--target", metavar="COLUMN", help="the column to predict (tables only; digits knows its own)")
@@ -233,7 +233,7 @@ def _texts(p: argparse.ArgumentParser) -> None:
     )
 
 
-def _predict(commands: Any) -> None:
+def _predict(commands: object) -> None:
     p = _command(commands, "predict", "fastnn.cli.predict", "predict raw rows, or the next steps of series")
     p.add_argument("model", metavar="MODEL", help="file that train wrote")
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
@@ -244,7 +244,7 @@ def _predict(commands: Any) -> None:
     _machine(p)
 
 
-def _evaluate(commands: Any) -> None:
+def _evaluate(commands: object) -> None:
     p = _command(commands, "evaluate", "fastnn.cli.evaluate", "compare predictions with known targets")
     p.add_argument("model", metavar="MODEL", help="file that train wrote")
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
@@ -253,17 +253,17 @@ def _evaluate(commands: Any) -> None:
     _machine(p)
 
 
-def _info(commands: Any) -> None:
+def _info(commands: object) -> None:
     p = _command(commands, "info", "fastnn.cli.info", "describe a model file; without one, this installation")
     p.add_argument("model", metavar="MODEL", nargs="?", help="file that train or Sequential.save wrote")
 
 
-def _bench(commands: Any) -> None:
+def _bench(commands: object) -> None:
     bench_options(p := _command(commands, "bench", "fastnn.cli.bench", "time predictions and training on each backend"))
     _threads(p)
 
 
-def _export(commands: Any) -> None:
+def _export(commands: object) -> None:
     p = _command(commands, "export", "fastnn.cli.export", "write a model as C code, as ONNX, or for PyTorch or Keras")
     p.add_argument("model", metavar="MODEL", help="file that train or Sequential.save wrote")
     p.add_argument("--to", choices=("onnx", "c", "torch", "keras"), required=True, help=EXPORT_HELP)

@@ -133,7 +133,7 @@ def usable_rows(source: Source, arguments: argparse.Namespace) -> tuple[Source, 
     return source, task, reason, np.flatnonzero(keep) + 1
 
 
-def class_weights_of(arguments: argparse.Namespace, target: Any, y: np.ndarray) -> np.ndarray | None:
+def class_weights_of(arguments: argparse.Namespace, target: object, y: np.ndarray) -> np.ndarray | None:
     """What rows of each class weigh, as ``--class-weight`` says, which it prints; None without it.
 
     ``y`` are the classes ``(n,)`` of the rows to train on.

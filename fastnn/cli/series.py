@@ -18,6 +18,7 @@ from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.series_rows import SeriesRows
 
 if TYPE_CHECKING:
+    from fastnn._base.windows import WindowRows
     from fastnn.models.model import Model
 
 NETWORKS = ("mlp", *RECURRENT)  # that take series
@@ -73,7 +74,7 @@ class PreparedSeries:
         return self.encoding.features
 
     @cached_property
-    def x(self) -> Any:
+    def x(self) -> WindowRows:
         """The windows to train on."""
         return self.rows_of.x(self.training, self.features.window)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from fastnn.cli.table_options import workers_option
 from fastnn.cli.values import real, whole
@@ -26,7 +25,7 @@ halving:   all are trained shortly on four of five folds, the better third for t
 
 
 def add(
-    commands: Any, command: Callable[..., argparse.ArgumentParser], data: str, more: Sequence[Callable[..., None]]
+    commands: object, command: Callable[..., argparse.ArgumentParser], data: str, more: Sequence[Callable[..., None]]
 ) -> None:
     """Add the command; ``more`` add the options that all commands have which read data."""
     p = command(commands, "tune", "fastnn.cli.tune", "search the best settings for a table, and train a model", EPILOG)

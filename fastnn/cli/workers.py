@@ -6,7 +6,11 @@ import argparse
 import contextlib
 import importlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
 
 DASK, MPI = "dask:", "mpi"
 FORMS = f"a number of processes, {DASK}ADDRESS of a scheduler, or {MPI}"
@@ -58,7 +62,7 @@ def check_one(arguments: argparse.Namespace) -> None:
         )
 
 
-def _processes(n: int) -> Any:
+def _processes(n: int) -> ProcessPoolExecutor:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arrays import of_reals
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import Config, DtypeLike
 from fastnn.metrics.base import Metric
 from fastnn.metrics.readings import Reading, Task
 
@@ -53,7 +53,7 @@ class Mean(Metric):
         self.total.assign_add((rows * weight).sum())
         self.count.assign_add(weight.sum())
 
-    def _rows(self, values: Any) -> np.ndarray:
+    def _rows(self, values: object) -> np.ndarray:
         numbers = np.atleast_1d(of_reals(f"values of metric {self.name!r}", values)).astype(np.float64)
         return numbers.reshape(len(numbers), -1).mean(axis=1) if numbers.size else numbers.reshape(-1)
 
@@ -110,7 +110,7 @@ class MeanMetricWrapper(Mean):
     def reading(self, task: Task) -> Reading:
         return Metric.reading(self, task)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         return {"custom": getattr(self.fn, "__name__", self.name)}
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from fastnn import layers as layer_definitions
+from fastnn._base.types import Config
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
 from fastnn.layers.input import InputLayer
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 TENSOR = "__keras_tensor__"
 
 
-def config_of(model: Model) -> dict[str, Any]:
+def config_of(model: Model) -> Config:
     """The configuration of a model."""
     counts: Counter[int] = Counter()
     for item in inventory(model):
@@ -35,13 +36,13 @@ def config_of(model: Model) -> dict[str, Any]:
     return _config(model, shared)
 
 
-def serialize(model: Model) -> dict[str, Any]:
+def serialize(model: Model) -> Config:
     """A model's class and configuration, and how it is compiled."""
     compiled = described_training(model)
     return _entry(model, config_of(model)) | ({} if compiled is None else {"compile_config": compiled})
 
 
-def _entry(item: Item, config: dict[str, Any]) -> dict[str, Any]:
+def _entry(item: Item, config: dict[str, object]) -> dict[str, Any]:
     if isinstance(item, Layer):
         return layer_definitions.serialize(item)
     kind = "Sequential" if item.is_chain else "Functional"
@@ -89,7 +90,7 @@ def _of_graph(model: Model, shared: dict[int, int]) -> dict[str, Any]:
     }
 
 
-def _tensor(edge: Edge, history: list[Any], model: Model) -> dict[str, Any]:
+def _tensor(edge: Edge, history: list[object], model: Model) -> dict[str, Any]:
     return {
         "class_name": TENSOR,
         "config": {"shape": edge.shape, "dtype": model.dtype.name, "keras_history": history},

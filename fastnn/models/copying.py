@@ -52,7 +52,7 @@ class Copying(Network):
         slots = self._state.slots
         return {"weights": self._views(), "slots": None if slots is None else compact.gathered(self.layout, slots)}
 
-    def _structure_to_copy(self) -> Any:
+    def _structure_to_copy(self) -> object:
         """Items with the names they have here, and how they call each other."""
         return self.items, [item.name for item in self.items], blueprint(self.graph)
 

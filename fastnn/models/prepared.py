@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn import _kernels
 from fastnn._base import arrays
+from fastnn._base.types import Outputs
 from fastnn._engine.blend import Blend
 from fastnn._engine.loops import Loops
 from fastnn.layers import freezing
@@ -58,7 +59,7 @@ class Prepared(Loops):
         self.seen = freezing.latest
         return [trainable, *[item._trainable for item in self.watched]] != self.told
 
-    def slopes_of(self, dy: Any, n: int) -> list[np.ndarray]:
+    def slopes_of(self, dy: object, n: int) -> list[np.ndarray]:
         """Slopes of the outputs that a user brings, checked, ``(n, numbers a sample)``."""
         outs, shapes = self.ends[1], self.shapes
         if len(shapes) == 1 and type(dy) is np.ndarray:
@@ -66,14 +67,14 @@ class Prepared(Loops):
         split = zip(outs.split("dy", dy), shapes, strict=True)
         return [self._slope(outs.label("dy", i), came, (n, *shape)) for i, (came, shape) in enumerate(split)]
 
-    def _slope(self, label: str, came: Any, shape: tuple[int, ...]) -> np.ndarray:
+    def _slope(self, label: str, came: object, shape: tuple[int, ...]) -> np.ndarray:
         slope = arrays.real_array(label, came, self.state.params.dtype)
         if slope.shape != shape and not (shape[-1] == 1 and slope.shape == shape[:-1]):
             raise ValueError(f"{label} must have the shape of the output, {shape}, got {slope.shape}")
         arrays.check_finite(label, slope, came)
         return slope if slope.ndim == 2 else slope.reshape(len(slope), math.prod(shape[1:]))
 
-    def like_inputs(self, found: Sequence[np.ndarray]) -> Any:
+    def like_inputs(self, found: Sequence[np.ndarray]) -> Outputs:
         """Arrays ``(n, numbers a sample)``, one for each input, in the form in which the inputs come."""
         shaped = [array.reshape(-1, *shape) for array, shape in zip(found, self.layout.input_shapes, strict=True)]
         return self.ends[0].join(shaped)

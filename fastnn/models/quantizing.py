@@ -40,7 +40,7 @@ class Fate(NamedTuple):
     told: str
 
 
-def quantized(model: Model, calibrate: Any) -> tuple[Model, list[Fate]]:
+def quantized(model: Model, calibrate: object) -> tuple[Model, list[Fate]]:
     """The model in int8, its normalisations folded, made for inputs as the rows ``calibrate`` lead to.
 
     Raises
@@ -129,7 +129,7 @@ def is_small(operation: Operation) -> bool:
     return rows_of(operation) < LEAST_PRODUCTS or operation.n_out < LEAST_OUTPUTS
 
 
-def checked_precision(came: Any) -> str:
+def checked_precision(came: object) -> str:
     """One of :data:`PRECISIONS`; ``ValueError`` for any other name, with the nearest."""
     from fastnn._base.arguments import nearest
 

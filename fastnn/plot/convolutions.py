@@ -23,7 +23,7 @@ from fastnn.models.model import Model
 NONE = "the model has no convolution; plot.first_layer_images(model, shape) draws what Dense layers look for"
 
 
-def find(model: Model, layer: Any) -> tuple[str, Layer]:
+def find(model: Model, layer: object) -> tuple[str, Layer]:
     """A layer and its name in ``model.activations``: the first convolution for None, or by name, place or object."""
     known = named(model.graph)
     if layer is None:

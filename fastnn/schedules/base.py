@@ -13,6 +13,7 @@ import numpy as np
 
 from fastnn._base.arguments import check_name, number, unknown_attribute
 from fastnn._base.reprs import call_of
+from fastnn._base.types import Config
 
 
 class Schedule:
@@ -48,7 +49,7 @@ class Schedule:
     def check(self) -> None:
         """Raise ``ValueError``/``TypeError`` that names the argument which is wrong."""
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> float | Any:
         """The rate at a step, or an array of rates at an array of steps."""
         rates = self.rates(np.atleast_1d(np.asarray(step)))
         return rates if np.ndim(step) else float(rates[0])
@@ -92,13 +93,13 @@ class Schedule:
     def __repr__(self) -> str:
         return call_of(self)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What the model file stores: the name of the class and its arguments; of one of your own the name alone."""
         if type(self).__module__.partition(".")[0] != "fastnn":
             return {"custom": type(self).__name__}
         return {"name": type(self).__name__, **self._arguments()}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """All arguments by name, as Keras gives them."""
         return {**self._arguments(), "name": self.name}
 
@@ -107,7 +108,7 @@ class Schedule:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """The schedule with these arguments.
 
         Parameters

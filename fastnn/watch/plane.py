@@ -65,7 +65,7 @@ class Plane:
         if not np.isfinite([x.min(), x.max()]).all():
             raise ValueError("x holds NaN or infinities, which have no place in a picture")
 
-    def __deepcopy__(self, memo: Any) -> Plane:
+    def __deepcopy__(self, memo: object) -> Plane:
         """Itself: ``fit_many`` copies callbacks, and need not copy their rows."""
         return self
 
