@@ -60,7 +60,7 @@ def _in_memory(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def plain(name: str, came: Any, dates: bool = False) -> Any:
+def plain(name: str, came: Any, dates: bool = False) -> object:
     """What scikit-learn's own checks take: lists and frames as they are, all else as an array of NumPy.
 
     scikit-learn counts dates as numbers; they are refused unless ``dates``. So are windows, which it would copy.

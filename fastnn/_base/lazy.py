@@ -39,7 +39,7 @@ def names(
     """
     home = {name: module for part in places for module, listed in part.items() for name in listed.split()}
 
-    def of_package(name: str) -> Any:
+    def of_package(name: str) -> object:
         if name in home:
             found = getattr(import_module(f".{home[name]}", package), name)
             setattr(sys.modules[package], name, found)
@@ -103,7 +103,7 @@ class Table(Mapping[Key, Value]):
     def __ror__(self, other: Mapping[object, object]) -> dict[Any, Any]:
         return {**other, **self}
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """A copy, or a pickle, has all entries."""
         return dict, ({**self},)
 

@@ -37,7 +37,7 @@ def parse(name: str, text: str | bytes) -> Any:
     return value
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     made: dict[str, Any] = {}
     for name, value in pairs:
         if name in made:
@@ -57,7 +57,7 @@ def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
 
 
-def kind_and_fields(record: Any) -> dict[str, Any]:
+def kind_and_fields(record: Any) -> dict[str, object]:
     """What a file has of a record of several kinds; not ``asdict``, which copies each number of its lists by itself."""
     return {"kind": type(record).__name__, **{part.name: getattr(record, part.name) for part in fields(record)}}
 
@@ -82,7 +82,7 @@ def check_types(record: object) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _wanted(kind: object) -> list[tuple[str, Any, Callable[[Any], bool]]]:
+def _wanted(kind: object) -> list[tuple[str, object, Callable[[object], bool]]]:
     """Names and types of a record's fields, and what tells values of such a type."""
     if not is_dataclass(kind):
         return []
@@ -99,7 +99,7 @@ def conforms(value: object, hint: object) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def tester(hint: object) -> Callable[[Any], bool]:
+def tester(hint: object) -> Callable[[object], bool]:
     """What tells values of an annotated type; annotations are taken apart once, for every new layer is asked for."""
     origin, inside = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
@@ -124,7 +124,7 @@ def tester(hint: object) -> Callable[[Any], bool]:
     return lambda value: isinstance(_plain(value), hint)
 
 
-def _any_of(tests: Sequence[Callable[[object], bool]]) -> Callable[[Any], bool]:
+def _any_of(tests: Sequence[Callable[[object], bool]]) -> Callable[[object], bool]:
     if len(tests) == 2:
         one, other = tests
         return lambda value: one(value) or other(value)

@@ -130,7 +130,7 @@ class PortionTrainer(Pieces):
         told = {"steps_per_epoch": self.stream.steps, "digest of the stream": self.stream.given.digest}
         return {**super().what(), "n_samples": self.stream.given.n_rows, **told}
 
-    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         return {**super().mark(vectors), "stream": {**self.place, "total": 0}}
 
     def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:

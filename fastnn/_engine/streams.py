@@ -67,7 +67,7 @@ class Stream:
         self.whole = 0  # batches of the epochs that are over
         self.border = 0, first_pass  # behind how many batches the pass began that is fetched from, and its number
 
-    def mark(self) -> dict[str, Any]:
+    def mark(self) -> dict[str, object]:
         """Where the next batch stands: of which pass it is, how many come before it there, and how many in all."""
         total = self.whole + self.taken
         if self.steps is None and not self.has_begun:  # between two passes

@@ -91,7 +91,7 @@ class Trainer:
         distribution = self.trainee.distribution
         return {} if distribution is None else {"shards": distribution.shards}
 
-    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         """Where the data go on, and what a solver remembers; matrices over the parameters go into ``vectors``."""
         return {"solver": None if self.solver is None else self.solver.mark(vectors)}
 

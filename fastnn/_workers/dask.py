@@ -59,7 +59,7 @@ class DaskPool(Pool):
 
     def __init__(self, make: Callable[[], Any] | None, executor: Any):
         super().__init__(make, executor)
-        self.scattered: dict[bytes, Any] = {}
+        self.scattered: dict[bytes, object] = {}
 
     @property
     def client(self) -> Any:
@@ -72,7 +72,7 @@ class DaskPool(Pool):
     def share(self, parcel: Parcel) -> None:
         self.scattered[parcel.key] = self._scattered(array := parcel.read(), array.nbytes, broadcast=True)
 
-    def _scattered(self, what: object, size: int, broadcast: bool) -> Any:
+    def _scattered(self, what: object, size: int, broadcast: bool) -> object:
         """A future of an array, or of a pack, that is on the workers.
 
         A worker that dies meanwhile is an error, or leaves the client waiting for ever: then it goes to one of them,

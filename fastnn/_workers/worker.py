@@ -121,7 +121,7 @@ def work(order: dict[str, object], *sent: object) -> list[Any] | dict[str, Any]:
     return packed(answer, lent=False) if order.get("packs") else answer
 
 
-def _together(order: dict[str, Any], sent: tuple[object, ...]) -> dict[str, Any]:
+def _together(order: dict[str, Any], sent: tuple[object, ...]) -> dict[str, object]:
     """Do tasks one after the other, as many as there is time for."""
     began, is_seen, answers = time.perf_counter(), os.path.exists(order["flag"]), list[dict[str, Any]]()
     for task in order["tasks"]:
@@ -134,14 +134,14 @@ def _together(order: dict[str, Any], sent: tuple[object, ...]) -> dict[str, Any]
     return {"kind": "several", "answers": answers}
 
 
-def _alone(order: dict[str, object], sent: tuple[object, ...]) -> dict[str, Any]:
+def _alone(order: dict[str, object], sent: tuple[object, ...]) -> dict[str, object]:
     """Do a task, and note where and how long."""
     began, where = time.perf_counter(), f"process {os.getpid()} of {platform.node()}"
     answer = _answer(order, sent)
     return {**answer, "seconds": time.perf_counter() - began, "where": where}
 
 
-def _answer(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, Any]:
+def _answer(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, object]:
     why = unfit(order)
     if why:
         return {"kind": "unfit", "why": why}

@@ -165,7 +165,7 @@ class MLflowLogger(Callback):
         key: str = found.experiment_id
         return key
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         model = self.model
         optimizer = {f"optimizer.{k}": v for k, v in model.optimizer.config().items() if v is not None}
         return {

@@ -84,14 +84,14 @@ class PreparedSeries:
         return self._y(self.training)
 
     @cached_property
-    def held_out(self) -> tuple[Any, np.ndarray] | None:
+    def held_out(self) -> tuple[object, np.ndarray] | None:
         """Windows behind the cut and their targets."""
         if not len(self.later):
             return None
         return self.rows_of.x(self.later, self.features.window), self._y(self.later)
 
     @property
-    def points(self) -> tuple[Any, np.ndarray]:
+    def points(self) -> tuple[object, np.ndarray]:
         """Windows and targets that can be drawn."""
         return self.x, self.y
 

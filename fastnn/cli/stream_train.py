@@ -59,7 +59,7 @@ class PreparedStream:
         return range(self.stream.n_rows or 0)
 
     @property
-    def points(self) -> tuple[Any, np.ndarray] | None:
+    def points(self) -> tuple[object, np.ndarray] | None:
         """Encoded rows and targets that can be drawn: those that are in memory."""
         return self.held_out
 

@@ -13,7 +13,7 @@ from typing import Any
 def _checked(check: Callable[[str], object]) -> Callable[[str], Any]:
     """``check`` as argparse wants it: its ``ValueError`` becomes the usage error."""
 
-    def convert(text: str) -> Any:
+    def convert(text: str) -> object:
         try:
             return check(text)
         except (ValueError, TypeError) as error:

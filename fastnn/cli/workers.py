@@ -70,7 +70,7 @@ def _processes(n: int) -> ProcessPoolExecutor:
 
 
 @contextlib.contextmanager
-def _of_dask(address: str) -> Iterator[Any]:
+def _of_dask(address: str) -> Iterator[object]:
     """The workers of a scheduler that runs."""
     try:
         distributed: Any = importlib.import_module("distributed")
@@ -90,7 +90,7 @@ def _of_dask(address: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _of_mpi() -> Iterator[Any]:
+def _of_mpi() -> Iterator[object]:
     """The other processes of this job; in these themselves, where they run the command, its end when all is done."""
     try:
         from mpi4py import MPI as mpi

@@ -91,7 +91,7 @@ class MPIComm(Comm):
     def exchange(self, parts: Sequence[Sequence[np.ndarray]], into: Sequence[Sequence[np.ndarray]]) -> None:
         """See :class:`fastnn.distributed.Comm`."""
         whose: list[int] = []
-        requests: list[Any] = []
+        requests: list[object] = []
         for rank in self.others:
             for vector in into[rank]:
                 requests.append(self.comm.Irecv([vector, self.mpi.BYTE], rank, DATA))

@@ -72,7 +72,7 @@ def _value(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _penalty(value: L1L2) -> dict[str, Any] | None:
+def _penalty(value: L1L2) -> dict[str, object] | None:
     if value == NO_PENALTY:
         return None
     if value.l1 and value.l2:

@@ -70,7 +70,7 @@ def from_config(stored: dict[str, Any], custom_objects: Mapping[str, Any] = NONE
     return found
 
 
-def _argument(value: object, custom_objects: Mapping[str, object]) -> Any:
+def _argument(value: object, custom_objects: Mapping[str, object]) -> object:
     if isinstance(value, dict) and value.keys() == {"custom"}:
         return _given_again(value["custom"], custom_objects)
     if isinstance(value, dict) and "class" in value:  # a layer inside another one

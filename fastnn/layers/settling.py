@@ -42,13 +42,13 @@ def _input_shape(came: object) -> Shape | None:
 
 
 @functools.lru_cache(maxsize=256)
-def _kinds(kind: Any) -> list[tuple[str, Callable[[Any], Any] | None]]:
+def _kinds(kind: Any) -> list[tuple[str, Callable[[object], object] | None]]:
     """The arguments of a class of layers, and what settles each."""
     return [(field.name, _kind(field.name)) for field in fields(kind)]
 
 
 @functools.cache
-def _kind(name: str) -> Callable[[Any], Any] | None:
+def _kind(name: str) -> Callable[[object], object] | None:
     """What settles an argument of this name; None where nothing has to."""
     if name == "input_shape":
         return _input_shape

@@ -107,7 +107,7 @@ def _refuse(kind: str, refused: Mapping[str, object], known: Collection[str]) ->
     keywords.refuse(kind, refused, known, words=words | renamed, neutral=neutral)
 
 
-def _of_sample(name: str, came: object) -> tuple[Any, ...]:
+def _of_sample(name: str, came: object) -> tuple[object, ...]:
     """A shape without the batch axis."""
     if not isinstance(came, tuple | list) or not came:
         raise ValueError(f"{name} must begin with the rows of a batch or None, such as (None, 20), got {came!r}")

@@ -96,7 +96,7 @@ class CustomLoss(Loss):
             return self._pair(result, y)
         return self._rows(result, target, y), self._differences(target, y)
 
-    def _ask(self, target: np.ndarray, y: np.ndarray) -> Any:
+    def _ask(self, target: np.ndarray, y: np.ndarray) -> object:
         """The function's answer; an error of shapes or types in it names the loss and what it was given."""
         try:
             return self.function(target, y)

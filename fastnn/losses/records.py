@@ -251,7 +251,7 @@ def _with_activation(end: str) -> dict[str, LossRecord]:
     classes = {"activation": "softmax", "rowwise": True}
     gamma = {"parameter_name": "gamma", "parameter": 2.0}
     alpha = ("alpha", 0.25)
-    kinds: dict[str, dict[str, Any]] = {
+    kinds: dict[str, dict[str, object]] = {
         "BINARY_CROSSENTROPY": binary | smoothed,
         "CATEGORICAL_CROSSENTROPY": classes | smoothed | COUNTS,
         "SPARSE_CATEGORICAL_CROSSENTROPY": {**classes, "sparse": True},

@@ -132,7 +132,7 @@ class Metric:
         """The metric for a model's task: once an epoch, on all predictions."""
         return Reading(self.name, StatisticCode.PREDICTIONS, self._of_all, rises=self.rises)
 
-    def _of_all(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
+    def _of_all(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> object:
         self.reset_state()
         self.update_state(target, y, sample_weight=weight)
         return self.result()

@@ -132,7 +132,7 @@ class AUC(_Curve):
 
     def check(self) -> None:
         self.num_thresholds = integer("num_thresholds", self.num_thresholds, low=2)
-        curve: Any = self.curve
+        curve: object = self.curve
         if not isinstance(curve, str) or curve.upper() not in ("ROC", "PR"):
             raise ValueError(f'curve must be "ROC" or "PR", got {self.curve!r}')
         if self.summation_method != "interpolation":

@@ -114,7 +114,7 @@ class Reader:
                     raise ValueError(f"{label} has {_form(now)}, and had {_form(before)} in the batches before")
 
 
-def _form_of(x: Any) -> tuple[Any, Any] | None:
+def _form_of(x: Any) -> tuple[object, object] | None:
     try:
         return x.dtype, x.shape[1:]
     except AttributeError:  # lists, and frames with a dtype for each column

@@ -121,12 +121,12 @@ def saving(model: Fitting, request: Request, began: object, is_first: bool = Tru
     return Saving(request.every, write)
 
 
-def described_optimizer(model: Fitting) -> Any:
+def described_optimizer(model: Fitting) -> object:
     """The optimiser as a fit begins with it."""
     return as_text_has(model.compiled_optimizer.config())
 
 
-def _of_model(model: Fitting) -> dict[str, Any]:
+def _of_model(model: Fitting) -> dict[str, object]:
     """What a file of the model does not hold of it."""
     layers = model.layout.layers
     states = [[state.layer, state.number, layers[state.layer].carried[state.number]] for state in model.layout.carried]

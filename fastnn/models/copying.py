@@ -46,7 +46,7 @@ class Copying(Network):
         vars(self._state).update(state)
         self._state.slots = None if slots is None else compact.spread(self.layout, slots, self.dtype)
 
-    def _numbers_to_copy(self) -> dict[str, Any]:
+    def _numbers_to_copy(self) -> dict[str, object]:
         if self._layout is None:
             return {"weights": None, "slots": None}
         slots = self._state.slots

@@ -122,7 +122,7 @@ def trained(
     return changed(model, model.optimizer is not optimizer), failure
 
 
-def changed(model: Model, has_other_optimizer: bool) -> dict[str, Any]:
+def changed(model: Model, has_other_optimizer: bool) -> dict[str, object]:
     """All that ``fit`` changes of a model, and what callbacks may; its arrays are the model's own."""
     state, layout = model.state, model.layout
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class Evaluating(Predicting):
             class_weight,
         )
 
-    def _weights(self, argument: str, came: object) -> list[Any]:
+    def _weights(self, argument: str, came: object) -> list[object]:
         """Weights of rows for each output; one array is for all of them."""
         outs = self.ends[1]
         several = isinstance(came, Mapping) or (isinstance(came, list | tuple) and np.ndim(came[0]) > 0)

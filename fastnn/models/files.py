@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -110,7 +110,7 @@ def load(path: StrPath, custom_objects: Mapping[str, object] | None = None) -> M
     return model
 
 
-def take_marked(file: TensorFile, read: Callable[[str], object]) -> Any:
+def take_marked(file: TensorFile, read: Callable[[str], object]) -> object:
     """Where the fit stood that wrote a checkpoint; its arrays, which ``read`` gives, are the file's no more."""
     packed = parse("fit", file.metadata["fit"])
     entries = {name: entry for name, entry in file.entries.items() if name.startswith(FIT)}

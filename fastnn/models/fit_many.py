@@ -139,7 +139,7 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
         return _run([fit for fit, _ in prepared], n_threads, threads, verbose)
 
 
-def _checked_workers(n_threads: object, executor: object) -> tuple[int, Any]:
+def _checked_workers(n_threads: object, executor: object) -> tuple[int, object]:
     """How many threads are to be used, and a pool of threads where that is the executor."""
     if executor is None:
         return get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1), None

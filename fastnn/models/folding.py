@@ -142,7 +142,7 @@ class _Folding:
                 if came is not None and id(layer) not in self.gone:
                     self._fold(layer, came)
 
-    def changed(self, layer: Layer) -> tuple[Any, list[np.ndarray]] | None:
+    def changed(self, layer: Layer) -> tuple[object, list[np.ndarray]] | None:
         """A new layer that others were folded into, and its weights; None for those that stay."""
         found = self.linear.get(id(layer))
         return None if found is None else (found.described(), list(found.arrays.values()))

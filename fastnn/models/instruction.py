@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastnn.models.model import Model
 
 
-def described_training(model: Fitting) -> dict[str, Any] | None:
+def described_training(model: Fitting) -> dict[str, object] | None:
     """How a compiled model is trained, as JSON can hold it; of several outputs, lists with an entry for each."""
     if model.optimizer is None:
         return None

@@ -212,7 +212,7 @@ class Predicting(OwnLoops):
         self._predictors.add(made)
         return made
 
-    def _predictor_of(self: Any, fold: bool, precision: object, calibrate: Any) -> Any:
+    def _predictor_of(self: Any, fold: bool, precision: object, calibrate: Any) -> object:
         """One of another precision."""
         from fastnn._engine.predictor import describe
         from fastnn.models import bfloat16, folding, quantizing

@@ -50,7 +50,7 @@ class Prepared(Loops):
         self.is_row = plain and len(layout.input_shapes[0]) == 1
         self.values: Any = None
         self.has_settled = False
-        self.blends: weakref.WeakKeyDictionary[Any, Blend] = weakref.WeakKeyDictionary()
+        self.blends: weakref.WeakKeyDictionary[object, Blend] = weakref.WeakKeyDictionary()
 
     def changed(self, trainable: bool) -> bool:
         """Whether something was frozen, or trains again, since; ``trainable`` is the model's own word."""

@@ -67,7 +67,7 @@ class _Choice:
         shapes = {node.layer: [layout.shapes[edge] for edge in node.inputs] for node in layout.nodes}
         self.shapes = {id(layout.layers[i]): found for i, found in shapes.items()}
 
-    def changed(self, layer: Layer) -> tuple[Any, list[np.ndarray]] | None:
+    def changed(self, layer: Layer) -> tuple[object, list[np.ndarray]] | None:
         """The layer in place of one and its weights, None for one that stays."""
         if self._why_not(layer):
             return None

@@ -106,7 +106,7 @@ def comparable(items: Any) -> list[Any]:
     return found
 
 
-def _kept(model: Fitting) -> dict[str, Any]:
+def _kept(model: Fitting) -> dict[str, object]:
     """What a checkpoint changes of a model."""
     state, optimizer = model.state, model.compiled_optimizer
     rate = optimizer.learning_rate

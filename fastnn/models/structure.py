@@ -62,7 +62,7 @@ class Structure:
         names = ", ".join(map(repr, self.names))
         return f"a list of {len(self.names)} arrays, or a dict of them by name, for the {self.kind} {names}"
 
-    def _by_name(self, argument: str, came: Mapping[str, object], optional: bool) -> list[Any]:
+    def _by_name(self, argument: str, came: Mapping[str, object], optional: bool) -> list[object]:
         unknown = [name for name in came if name not in self.names]
         missing = [name for name in self.names if name not in came]
         if unknown:

@@ -40,7 +40,7 @@ def find(model: Model, layer: object) -> tuple[str, Layer]:
     raise ValueError(f"layer must be one of the model's ({', '.join(known)}), got {shown(wanted)}")
 
 
-def _at(model: Model, index: Any) -> Any:
+def _at(model: Model, index: Any) -> object:
     layers = model.layers
     if not -len(layers) <= integer("layer", index) < len(layers):
         raise ValueError(f"layer must be a name or a place below {len(layers)}, the number of layers, got {index}")

@@ -78,7 +78,7 @@ def _edges(column: np.ndarray, resolution: int) -> np.ndarray:
     return np.linspace(low - margin, high + margin, resolution + 1)
 
 
-def _like(x: Any, grid: np.ndarray) -> Any:
+def _like(x: Any, grid: np.ndarray) -> object:
     """The grid as the frame that ``x`` is: scikit-learn's estimators warn when column names go missing."""
     return type(x)(grid, columns=x.columns) if hasattr(x, "iloc") and hasattr(x, "columns") else grid
 

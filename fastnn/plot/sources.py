@@ -54,7 +54,7 @@ def kept_epoch(source: object, n_epochs: int) -> int | None:
     return kept if isinstance(kept, int) and 0 <= kept < n_epochs else None
 
 
-def _values(source: object) -> dict[str, Any]:
+def _values(source: object) -> dict[str, object]:
     if isinstance(source, dict):
         return source
     if getattr(source, "loss_curve_", None) is not None:

@@ -45,7 +45,7 @@ def vote(model: Any, rows: Any, labels: np.ndarray) -> Votes:
     return Votes(shares, _classes(known, labels, shares.shape[1]), certain)
 
 
-def _ask(model: object, rows: object) -> Any:
+def _ask(model: object, rows: object) -> object:
     if isinstance(model, Sequential) and not model.built:  # predict would build it, with weights that mean nothing
         raise ValueError("the model has no weights yet; fit it first")
     for name in ("predict_proba", "predict"):

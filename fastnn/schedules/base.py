@@ -103,7 +103,7 @@ class Schedule:
         """All arguments by name, as Keras gives them."""
         return {**self._arguments(), "name": self.name}
 
-    def _arguments(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, object]:
         given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 WINDOW = 2.0  # seconds over which the speed is taken
 
 
-def setup(model: Model, params: dict[str, Any], settings: dict[str, str]) -> dict[str, Any]:
+def setup(model: Model, params: dict[str, Any], settings: dict[str, str]) -> dict[str, object]:
     """The layers, and how they are trained; ``params`` are those of a callback, ``settings`` words to put first."""
     layers = []
     for item in model.layers:
@@ -96,7 +96,7 @@ class Clock:
         """Updates of an epoch; 0 as long as nobody knows."""
         return self.params["steps"] or 0
 
-    def message(self, done: int, over: bool = False) -> dict[str, Any]:
+    def message(self, done: int, over: bool = False) -> dict[str, object]:
         """Numbers for ``done`` updates: over the last seconds while the fit runs, over all when it is ``over``."""
         now, steps = self.ended or time.monotonic(), self.params["steps"] or done + 1
         is_open = self.open_ended or not self.params["steps"]

@@ -151,7 +151,7 @@ def _bytes(shares: np.ndarray) -> str:
     return base64.b64encode(whole.astype(np.uint8).tobytes()).decode()
 
 
-def _raw(values: Any, unit: Unit) -> Any:
+def _raw(values: Any, unit: Unit) -> object:
     return unit[0] + unit[1] * values
 
 
