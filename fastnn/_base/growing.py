@@ -9,10 +9,11 @@ from typing import Any
 
 from fastnn._base import writing
 from fastnn._base.temporary import sweep, temporary_file
+from fastnn._base.types import StrPath
 
 
 @contextlib.contextmanager
-def growing_file(path: Any) -> Iterator[Any]:
+def growing_file(path: StrPath) -> Iterator[Any]:
     """A binary file that becomes the file at ``path`` at the end of the block; an error leaves what stands there.
 
     A device or pipe gets what is written at once.

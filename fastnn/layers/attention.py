@@ -18,7 +18,7 @@ from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
 
 if TYPE_CHECKING:
-    from fastnn.layers.edges import Edge
+    from fastnn.layers.edges import Edge, Edges, Masks
 
 
 @described
@@ -83,16 +83,16 @@ class MultiHeadAttention(Attending):
         told["output_size"] = None if size is None else integer("output_size", size, low=1)
         settle(self, **told)
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # as Keras
         self,
-        query: object,
-        value: object = None,
-        key: object = None,
+        query: Edge,
+        value: Edge | None = None,
+        key: Edge | None = None,
         *,
-        query_mask: object = None,
-        value_mask: object = None,
-        key_mask: object = None,
-        attention_mask: object = None,
+        query_mask: Edge | None = None,
+        value_mask: Edge | None = None,
+        key_mask: Edge | None = None,
+        attention_mask: Edge | None = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> Edge | Any:
@@ -192,8 +192,8 @@ class Attention(Attending):
 
     def __call__(
         self,
-        inputs: object,
-        mask: object = None,
+        inputs: Edges,
+        mask: Masks = None,
         *,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,

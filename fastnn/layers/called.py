@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from fastnn.errors import NotReadyError
-from fastnn.layers.edges import Call, Edge, edges_in
+from fastnn.layers.edges import Call, Edge, Edges, Masks, edges_in
 from fastnn.layers.own import Own, by_inputs
 from fastnn.layers.parameter import Shape
 
@@ -58,7 +58,7 @@ class Called(Own):
         """:attr:`mask_operation` of a use on inputs of these shapes, of which some have masks."""
         return self.mask_operation
 
-    def __call__(self, inputs: object, mask: object = None) -> Edge | Any:
+    def __call__(self, inputs: Edges, mask: Masks = None) -> Edge | Any:
         """An edge for the layer's output on edges, a list of them for several outputs.
 
         ``mask`` is an edge ``(None, steps)``, of a list of inputs one for each or None: steps are there where it is

@@ -28,7 +28,7 @@ from fastnn.layers.parameter import Parameter, Shape, stated
 
 if TYPE_CHECKING:
     from fastnn._base.types import DtypeLike
-    from fastnn.layers.edges import Edge
+    from fastnn.layers.edges import Edge, Edges, Masks
 
 Class = TypeVar("Class", bound=type)
 COMPILED = ("call", "backward", "forward", "build", "compute_output_shape")  # what a layer of one's own may have
@@ -79,7 +79,7 @@ class Described(Common):
 
     if TYPE_CHECKING:  # but for classes that say otherwise they have one output
 
-        def __call__(self, inputs: object, mask: object = None) -> Edge: ...
+        def __call__(self, inputs: Edges, mask: Masks = None) -> Edge: ...
 
     def __new__(cls, *arguments: Any, **given: Any) -> Self:
         cls.check_class()

@@ -121,6 +121,13 @@ class Edge:
         return float(came)
 
 
+Edges = Edge | Sequence[Edge] | Mapping[str, Edge]
+"""What layers and models are called on, and where graphs begin and end."""
+
+Masks = Edge | Sequence[Edge | None] | None
+"""Masks of what a layer reads, None for inputs without."""
+
+
 class Call:
     """One use of a layer or model: the edges that it reads and those that it makes, and words on how."""
 

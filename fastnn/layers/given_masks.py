@@ -50,7 +50,7 @@ class WithMask(Described):
         return (counts, Operation(activation.OP, n, n, shape[0], inputs=(0,)))
 
 
-def with_masks(inputs: object, masks: object) -> Any:
+def with_masks(inputs: Any, masks: Any) -> Any:
     """What a layer is called on when masks are given: one for the first input, or a list with None among them."""
     if masks is None:
         return inputs

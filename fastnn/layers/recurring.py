@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from fastnn._ops.base import Op
     from fastnn.layers.arguments import ActivationLike, RegularizerLike
     from fastnn.layers.base import Layer
-    from fastnn.layers.edges import Edge
+    from fastnn.layers.edges import Edge, Edges, Masks
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
 
 
-def with_states(inputs: object, initial_state: object) -> object:
+def with_states(inputs: Edges, initial_state: Edge | Sequence[Edge] | None) -> Any:
     """What a layer is called on: its input, and behind it the states that it begins with."""
     if initial_state is None:
         return inputs
@@ -57,7 +58,7 @@ class Recurrent(Carrying, Described):
         seed: int | None
 
     def __call__(  # type: ignore[override]  # more arguments
-        self, inputs: object, initial_state: object = None, mask: object = None
+        self, inputs: Edges, initial_state: Edge | Sequence[Edge] | None = None, mask: Masks = None
     ) -> Edge | Any:
         """An edge for the layer's output on an edge, with ``return_state`` a list of it and the last states.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,7 +20,7 @@ from fastnn.layers.recurring import Recurrent, with_states
 from fastnn.layers.settling import settle
 
 if TYPE_CHECKING:
-    from fastnn.layers.edges import Edge
+    from fastnn.layers.edges import Edge, Edges, Masks
 
 
 JOINS: dict[str | None, Join] = {"sum": Join.ADD, "mul": Join.MULTIPLY, "ave": Join.AVERAGE}
@@ -135,7 +135,7 @@ class Bidirectional(Carrying, Described):
         return (1 if self.merge_mode else 2) + sum(layer.n_outputs - 1 for layer in self.both)
 
     def __call__(  # type: ignore[override]  # more arguments
-        self, inputs: object, initial_state: object = None, mask: object = None
+        self, inputs: Edges, initial_state: Edge | Sequence[Edge] | None = None, mask: Masks = None
     ) -> Edge | Any:
         """As of a recurrent layer."""
         return super().__call__(with_states(inputs, initial_state), mask)

@@ -11,7 +11,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import model_dtype, of_reals
 from fastnn._base.reprs import call_of
-from fastnn._base.types import Config, DtypeLike
+from fastnn._base.types import Config, DataLike, DtypeLike
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
 
@@ -95,7 +95,7 @@ class Metric:
 
     add_weight = add_variable
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: DataLike, y_pred: DataLike, sample_weight: DataLike = None) -> None:
         """Take in rows.
 
         Parameters
@@ -163,7 +163,7 @@ class Definition(Metric):
     def check(self) -> None:
         """Raise for an argument that is wrong."""
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: DataLike, y_pred: DataLike, sample_weight: DataLike = None) -> None:
         target, y, weight = as_rows(y_true, y_pred, sample_weight)
         state = self.__dict__
         reading = state.setdefault("_reading", self.reading(task_of_arrays(target, y)))

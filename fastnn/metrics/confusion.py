@@ -21,7 +21,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.arrays import of_reals
-from fastnn._base.types import DtypeLike, Numbers
+from fastnn._base.types import DataLike, DtypeLike, Numbers
 from fastnn.metrics.averages import averaged, check_average, ratio
 from fastnn.metrics.base import Definition
 from fastnn.metrics.names import Average
@@ -88,7 +88,7 @@ class _Thresholded(Definition):
             self.class_id = integer("class_id", self.class_id, low=0)
         self.thresholds = checked_thresholds(self.thresholds)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: DataLike, y_pred: DataLike, sample_weight: DataLike = None) -> None:
         if self.top_k is not None and np.ndim(y_pred) == 1:  # Keras takes one axis for the classes of one row
             y_true = of_reals("y_true", y_true).reshape(1, -1)
             y_pred = of_reals("y_pred", y_pred).reshape(1, -1)

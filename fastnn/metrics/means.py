@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arrays import of_reals
-from fastnn._base.types import Config, DtypeLike
+from fastnn._base.types import Config, DataLike, DtypeLike
 from fastnn.metrics.base import Metric
 from fastnn.metrics.readings import Reading, Task
 
@@ -30,7 +30,7 @@ class Mean(Metric):
         super().__init__(name, dtype)
         self.total, self.count = self.add_variable(), self.add_variable()
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as Keras
+    def update_state(self, values: DataLike, sample_weight: DataLike = None) -> None:  # type: ignore[override]  # as Keras
         """Add values: one a row, or an array a row, which is averaged.
 
         Parameters
@@ -98,7 +98,7 @@ class MeanMetricWrapper(Mean):
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
         self.fn, self.kwargs = fn, kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as Keras
+    def update_state(self, y_true: DataLike, y_pred: DataLike, sample_weight: DataLike = None) -> None:  # type: ignore[override]  # as Keras
         """Add the function's values of these rows.
 
         Parameters

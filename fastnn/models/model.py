@@ -14,7 +14,7 @@ from fastnn._base.keywords import refuse
 from fastnn._base.types import DtypeLike, StrPath
 from fastnn._engine.state import attribute
 from fastnn.callbacks import History
-from fastnn.layers.edges import Edge
+from fastnn.layers.edges import Edge, Edges
 from fastnn.models.fitting import Fitting
 from fastnn.models.graph import Graph, trace
 from fastnn.models.signatures import Typed
@@ -71,8 +71,8 @@ class Model(Typed):
 
     def __init__(
         self,
-        inputs: Any,
-        outputs: Any,
+        inputs: Edges,
+        outputs: Edges,
         *,
         dtype: DtypeLike = "float32",
         seed: int | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from fastnn.models.values import parameter_names, watched
 
 if TYPE_CHECKING:
     from fastnn.models.loops import OwnLoops
+    from fastnn.models.values import Place
 
 
 class Prepared(Loops):
@@ -48,7 +49,7 @@ class Prepared(Loops):
         self.one_shape = layout.input_shapes[0] if plain else None
         self.is_plain = plain and len(self.shapes) == 1 and not (self.measures or self.goes_on)
         self.is_row = plain and len(layout.input_shapes[0]) == 1
-        self.values: Any = None
+        self.values: tuple[dict[str, Place], tuple[int, ...]] | None = None
         self.has_settled = False
         self.blends: weakref.WeakKeyDictionary[object, Blend] = weakref.WeakKeyDictionary()
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastnn._base.types import DataLike
+from fastnn._base.types import DataLike, Outputs
 from fastnn._engine.predictor import Following
 from fastnn._engine.state import State
 from fastnn._plan.plan import Plan
@@ -50,7 +50,7 @@ class SeveralPredictor(Following):
         super().renew(plan)
         self.free.append(self.memory)
 
-    def __call__(self, x: DataLike, out: object = None) -> Any:
+    def __call__(self, x: DataLike, out: Outputs = None) -> Outputs:
         """Predict; returns ``out``, or new arrays of shape ``output_shape`` or ``(n, *output_shape)`` each."""
         inputs = self.ends[0].split("x", x)
         rows = self._rows(inputs)

@@ -11,13 +11,14 @@ from fastnn.plot import inputs, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
 
 MANY = 5000  # residuals from which points would hide each other, and cells count them
 MOST_CURVES = len(style.COLOURS)
 TOLERANCE = 1e-6  # by which single precision may carry a probability past 0 or 1
 
 
-def residuals(target: Any, prediction: Any, ax: Axes | None = None) -> Axes:
+def residuals(target: ArrayLike, prediction: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw residuals, target minus prediction, against predictions.
 
     Up to 5000 are points, of one colour an output; more are counted in hexagonal cells, all outputs together, on
