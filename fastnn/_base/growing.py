@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base import writing
 from fastnn._base.temporary import sweep, temporary_file
-from fastnn._base.types import StrPath
+
+if TYPE_CHECKING:
+    from fastnn._base.types import StrPath
 
 
 @contextlib.contextmanager

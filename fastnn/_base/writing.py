@@ -19,10 +19,13 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.temporary import FLAGS, fcntl, sweep, temporary_file
-from fastnn._base.types import StrPath
+
+if TYPE_CHECKING:
+    from fastnn._base.types import StrPath
+
 
 MOST_LINKS = 40  # from one to the next, as in Linux
 PIECE = 2**24  # bytes a call, so that Ctrl-C is heard in between

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.reprs import call_of
-from fastnn._base.types import Outputs
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Outputs
+
 
 Logs = dict[str, float]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from fastnn._base.arguments import fixed, integer, number, refuse_subclass
 from fastnn._base.reprs import call_of
-from fastnn._base.types import Config
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Config
 
 
 class Initializer:

@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, fields
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from fastnn._base.arguments import check_name, number, refuse_subclass, shown, unknown_attribute
 from fastnn._base.keywords import refuse
 from fastnn._base.reprs import call_of
-from fastnn._base.types import Config
 from fastnn.optimizers.factors import ByName
 from fastnn.optimizers.rate import Rate
 from fastnn.optimizers.scalars import SCALARS
 from fastnn.optimizers.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
 from fastnn.schedules import Schedule, schedule_from_config
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Config
+
 
 _REPLACED = {
     "lr": "it is called learning_rate, as in Keras 3",

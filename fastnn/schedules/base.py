@@ -7,13 +7,15 @@ nothing else. Names and arguments are those of Keras where Keras has them.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from fastnn._base.arguments import check_name, number, unknown_attribute
 from fastnn._base.reprs import call_of
-from fastnn._base.types import Config
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Config
 
 
 class Schedule:
